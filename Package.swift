@@ -1,0 +1,98 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "campaigns",
+    products: [
+        .executable(name: "reconcile", targets: ["reconcile"]),
+        .executable(name: "campaignd", targets: ["campaignd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", "3.0.0"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.0.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.20.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+    ],
+    targets: [
+        // C libraries. hiredis goes without pkg-config: its flags make SwiftPM warn on every build.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+
+        // Their Swift faces.
+        .target(name: "Postgres", dependencies: ["CLibPQ", .log]),
+        .target(name: "Redis", dependencies: ["CHiredis", .log]),
+        .target(name: "YAML", dependencies: ["CLibYAML"]),
+
+        // The house, in the order data walks through it.
+        .target(name: "Spec", dependencies: ["YAML", .crypto]),
+        .target(
+            name: "Store",
+            dependencies: ["Spec", "Postgres", .crypto, .log],
+            resources: [.embedInCode("Migrations")]
+        ),
+        .target(name: "Reconciler", dependencies: ["Spec", "Store", "Postgres", .crypto, .log]),
+        .target(
+            name: "Runtime",
+            dependencies: [
+                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+            ],
+            resources: [.embedInCode("Queue/Scripts")]
+        ),
+        .target(name: "WhatsAppSimulator", dependencies: [.client, .crypto, .hummingbird, .lifecycle, .log, .nio]),
+
+        // The commands.
+        .executableTarget(name: "reconcile", dependencies: ["Reconciler", "Spec", "Store", "Postgres", .arguments, .log]),
+        .executableTarget(
+            name: "campaignd",
+            dependencies: [
+                "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator", .arguments, .lifecycle, .log,
+            ]
+        ),
+
+        // Tests.
+        .target(name: "TestSupport", dependencies: ["Postgres", "Redis", .log], path: "Tests/TestSupport"),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"]),
+        .testTarget(name: "SpecTests", dependencies: ["Spec", "YAML"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport"]),
+        .testTarget(name: "ReconcilerTests", dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport"]),
+        .testTarget(
+            name: "RuntimeTests",
+            dependencies: ["Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator"]
+        ),
+        .testTarget(name: "WhatsAppSimulatorTests", dependencies: ["WhatsAppSimulator", .client, .crypto, .nio]),
+        .testTarget(name: "EndToEndTests", dependencies: ["Postgres", "Redis", "TestSupport"]),
+    ]
+)
+
+// Every Swift target is held to the same settings. The wrappers alone touch C pointers, so
+// there, in addition, every unsafe expression must say `unsafe`.
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+    if ["Postgres", "Redis", "YAML"].contains(target.name) {
+        target.swiftSettings?.append(.strictMemorySafety())
+    }
+}
+
+extension Target.Dependency {
+    static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let client = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let log = product(name: "Logging", package: "swift-log")
+    static let nio = product(name: "NIOCore", package: "swift-nio")
+    static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
+}
