@@ -1,0 +1,185 @@
+/// Builds nodes from events, without recursion, and collects what is wrong on the way.
+struct Composer {
+    /// A node with what aliases to it cost.
+    private struct Anchored {
+        let node: YAMLNode
+        let nodes: Int
+        let height: Int
+    }
+
+    private let text: SourceText
+    private let limits: YAMLLimits
+    private var documents: [YAMLNode] = []
+    private(set) var problems: [YAMLProblem] = []
+    /// The ranges of the scalars, kept only where a tab must be told from a tab inside a scalar.
+    private var scalarRanges: [YAMLRange] = []
+
+    // The state of the stretch of text that is being read.
+    private var firstLine = 0
+    private var firstScalar = 0
+
+    // The state of the document that is being read.
+    private var frames: [Frame] = []
+    private var anchors: [String: Anchored] = [:]
+    private var root: YAMLNode?
+    private var nodes = 0
+    private var aliasedNodes = 0
+    private var isTooLarge = false
+
+    init(text: SourceText, limits: YAMLLimits) {
+        self.text = text
+        self.limits = limits
+    }
+
+    /// Reads from an offset at the start of a line to the end, or to the first syntax error.
+    ///
+    /// - Returns: The offset where reading can go on, or `nil` at the end.
+    mutating func compose(from offset: Int) -> Int? {
+        let skipped = text.count(from: text.contentStart, to: offset)
+        (firstLine, firstScalar) = (skipped.lines, skipped.scalars)
+        let bytes = text.bytes
+        return unsafe bytes.withUnsafeBufferPointer { buffer in
+            var source = unsafe EventSource(UnsafeBufferPointer(rebasing: buffer[offset...]))
+            return read(&source, from: offset)
+        }
+    }
+
+    private mutating func read(_ source: inout EventSource, from offset: Int) -> Int? {
+        beginDocument()
+        do {
+            while true {
+                let event = try source.next()
+                if case .streamEnd = event.kind { return nil }
+                handle(event)
+                guard !isTooLarge, problems.count < limits.problems else { return nil }
+            }
+        } catch {
+            let mark = mark(error.mark)
+            report(syntaxProblem(error))
+            guard problems.count < limits.problems else { return nil }
+            return text.nextDocument(after: max(mark.offset, offset + 1))
+        }
+    }
+
+    /// Ends the reading: looks at the tabs, and sorts the problems.
+    mutating func finish() -> YAMLStream {
+        if text.hasTab {
+            let known = Set(problems.map(\.range.start.line))
+            problems += text.tabProblems(outside: scalarRanges, limit: limits.problems)
+                .filter { !known.contains($0.range.start.line) }
+        }
+        problems.sort { $0.range.start < $1.range.start }
+        return YAMLStream(documents: documents, problems: problems)
+    }
+
+    private mutating func beginDocument() {
+        frames.removeAll(keepingCapacity: true)
+        anchors.removeAll(keepingCapacity: true)
+        (root, nodes) = (nil, 0)
+    }
+
+    private mutating func handle(_ event: EventSource.Event) {
+        let range = YAMLRange(start: mark(event.start), end: mark(event.end))
+        switch event.kind {
+        case .streamStart, .streamEnd: break
+        case .documentStart: beginDocument()
+        case .documentEnd: if let root { documents.append(root) }
+        case .alias(let name): add(alias: name, at: range)
+        case .scalar(let value, let style, let properties):
+            if text.hasTab { scalarRanges.append(range) }
+            add(scalar: value, style, properties, at: range)
+        case .mappingStart(let properties): open(.init(isMapping: true, properties, at: range, nodes: nodes))
+        case .sequenceStart(let properties): open(.init(isMapping: false, properties, at: range, nodes: nodes))
+        case .mappingEnd, .sequenceEnd: close(at: range)
+        }
+    }
+
+    // MARK: Nodes
+
+    private mutating func add(
+        scalar value: String,
+        _ style: YAMLScalar.Style,
+        _ properties: EventSource.Properties,
+        at range: YAMLRange
+    ) {
+        count(1, at: range)
+        var tag: YAMLScalar.CoreTag?
+        if let written = properties.tag {
+            tag = written == "!" ? .str : YAMLScalar.CoreTag(core: written)
+            if tag == nil { report(.unknownTag(written, at: range)) }
+        }
+        let scalar = YAMLScalar(text: value, style: style, tag: tag)
+        if !scalar.fitsTag, let tag { report(.misfit(value, tag, at: range)) }
+        deliver(YAMLNode(content: .scalar(scalar), range: range), properties.anchor, nodes: 1, height: 0)
+    }
+
+    private mutating func add(alias name: String, at range: YAMLRange) {
+        guard let anchored = anchors[name] else {
+            let isOpen = frames.contains { $0.anchor == name }
+            report(.unknownAnchor(name, isOpen: isOpen, known: anchors.keys.sorted(), at: range))
+            count(1, at: range)
+            return deliver(YAMLNode(content: .invalid, range: range), nil, nodes: 1, height: 0)
+        }
+        aliasedNodes += anchored.nodes
+        count(anchored.nodes, at: range)
+        if aliasedNodes > limits.aliasedNodes, !isTooLarge { refuse(.tooManyAliases(limits.aliasedNodes, at: range)) }
+        if frames.count + anchored.height > limits.depth, !isTooLarge { refuse(.tooDeep(limits.depth, at: range)) }
+        let node = YAMLNode(content: anchored.node.content, range: range)
+        deliver(node, nil, nodes: anchored.nodes, height: anchored.height)
+    }
+
+    private mutating func open(_ frame: Frame) {
+        count(1, at: frame.range)
+        if frames.count >= limits.depth, !isTooLarge { refuse(.tooDeep(limits.depth, at: frame.range)) }
+        if let written = frame.tag, written != "!", written != "tag:yaml.org,2002:\(frame.isMapping ? "map" : "seq")" {
+            report(.unknownTag(written, at: frame.range))
+        }
+        frames.append(frame)
+    }
+
+    private mutating func close(at range: YAMLRange) {
+        guard let frame = frames.popLast() else { return }
+        let node = frame.node(endEvent: range)
+        deliver(node, frame.anchor, nodes: nodes - frame.nodesBefore, height: frame.height + 1)
+    }
+
+    private mutating func deliver(_ node: YAMLNode, _ anchor: String?, nodes: Int, height: Int) {
+        if let anchor { anchors[anchor] = Anchored(node: node, nodes: nodes, height: height) }
+        guard let last = frames.indices.last else {
+            root = node
+            return
+        }
+        frames[last].height = max(frames[last].height, height)
+        if let problem = frames[last].add(node) { report(problem) }
+    }
+
+    private mutating func count(_ added: Int, at range: YAMLRange) {
+        nodes += added
+        if nodes > limits.nodes, !isTooLarge { refuse(.tooManyNodes(limits.nodes, at: range)) }
+    }
+
+    // MARK: Problems
+
+    private mutating func refuse(_ problem: YAMLProblem) {
+        isTooLarge = true
+        report(problem)
+    }
+
+    private mutating func report(_ problem: YAMLProblem) {
+        if problem.kind == .syntax {
+            // What was found before in the same line has the same cause.
+            problems.removeAll { $0.range.start.line == problem.range.start.line }
+        }
+        problems.append(problem)
+    }
+
+    private func mark(_ raw: EventSource.RawMark) -> YAMLMark {
+        let offset = text.offset(ofScalar: firstScalar + raw.index)
+        return YAMLMark(line: firstLine + raw.line + 1, column: raw.column + 1, offset: offset)
+    }
+
+    private func syntaxProblem(_ failure: EventSource.Failure) -> YAMLProblem {
+        SyntaxExplanation(text: text, failure: failure, mark: mark(failure.mark), context: mark(failure.contextMark))
+            .problem
+    }
+}

@@ -1,0 +1,161 @@
+/// The checked bytes of a text: valid UTF-8 without control characters, and the way from scalars to bytes.
+struct SourceText {
+    let bytes: [UInt8]
+    /// Where the text begins: behind the byte order mark.
+    let contentStart: Int
+    let hasTab: Bool
+    /// The byte offset of every 64th scalar; empty for ASCII, where both counts agree.
+    private let checkpoints: [Int]
+
+    private static let stride = 64
+
+    /// Checks a text before libyaml sees it, so that encoding problems have a place.
+    static func check(_ bytes: [UInt8], limit: Int) -> Result<SourceText, YAMLProblem> {
+        let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+        guard bytes.count <= limit else {
+            let zero = YAMLMark(line: 1, column: 1, offset: 0)
+            let message = "the file has \(bytes.count) bytes, more than \(limit)"
+            let range = YAMLRange(start: zero, end: zero)
+            return .failure(YAMLProblem(.tooLarge, at: range, message, help: "split it into several files"))
+        }
+        var offset = start
+        var hasTab = false
+        var isASCII = true
+        while offset < bytes.count {
+            let byte = bytes[offset]
+            if byte >= 0x20, byte < 0x7F {
+                offset += 1
+            } else if byte == 0x0A || byte == 0x0D || byte == 0x09 {
+                hasTab = hasTab || byte == 0x09
+                offset += 1
+            } else if let length = allowedLength(bytes, at: offset) {
+                isASCII = false
+                offset += length
+            } else {
+                return .failure(encodingProblem(bytes, start: start, at: offset))
+            }
+        }
+        return .success(SourceText(bytes: bytes, contentStart: start, hasTab: hasTab, isASCII: isASCII))
+    }
+
+    private init(bytes: [UInt8], contentStart: Int, hasTab: Bool, isASCII: Bool) {
+        self.bytes = bytes
+        self.contentStart = contentStart
+        self.hasTab = hasTab
+        var checkpoints: [Int] = []
+        if !isASCII {
+            var index = 0
+            for offset in contentStart..<bytes.count where bytes[offset] & 0xC0 != 0x80 {
+                if index % Self.stride == 0 { checkpoints.append(offset) }
+                index += 1
+            }
+        }
+        self.checkpoints = checkpoints
+    }
+
+    /// The length of the allowed scalar at an offset that is not printable ASCII, or `nil`.
+    private static func allowedLength(_ bytes: [UInt8], at offset: Int) -> Int? {
+        let lead = bytes[offset]
+        let length: Int
+        var scalar: UInt32
+        switch lead {
+        case 0xC2...0xDF: (length, scalar) = (2, UInt32(lead & 0x1F))
+        case 0xE0...0xEF: (length, scalar) = (3, UInt32(lead & 0x0F))
+        case 0xF0...0xF4: (length, scalar) = (4, UInt32(lead & 0x07))
+        default: return nil
+        }
+        guard offset + length <= bytes.count else { return nil }
+        for byte in bytes[(offset + 1)..<(offset + length)] {
+            guard byte & 0xC0 == 0x80 else { return nil }
+            scalar = scalar << 6 | UInt32(byte & 0x3F)
+        }
+        switch (length, scalar) {
+        case (2, 0x85), (2, 0xA0...), (3, 0x800...0xD7FF), (4, 0x10000...0x10FFFF): return length
+        case (3, 0xE000...0xFFFD): return scalar == 0xFEFF ? nil : length
+        default: return nil
+        }
+    }
+
+    private static func encodingProblem(_ bytes: [UInt8], start: Int, at offset: Int) -> YAMLProblem {
+        var line = 1
+        var column = 1
+        for index in start..<offset where bytes[index] & 0xC0 != 0x80 {
+            let isBreak = bytes[index] == 0x0A || (bytes[index] == 0x0D && bytes[index + 1] != 0x0A)
+            (line, column) = isBreak ? (line + 1, 1) : (line, column + 1)
+        }
+        let mark = YAMLMark(line: line, column: column, offset: offset)
+        let range = YAMLRange(start: mark, end: YAMLMark(line: line, column: column + 1, offset: offset + 1))
+        let byte = bytes[offset]
+        if byte < 0x20 || byte == 0x7F {
+            let message = "control character \(hex(byte)) in the text"
+            return YAMLProblem(
+                .encoding,
+                at: range,
+                message,
+                help: "remove it, or write it as an escape in double quotes"
+            )
+        }
+        let help = "save the file as UTF-8"
+        return YAMLProblem(.encoding, at: range, "byte \(hex(byte)) is not valid UTF-8 text here", help: help)
+    }
+
+    private static func hex(_ byte: UInt8) -> String {
+        let digits = String(byte, radix: 16, uppercase: true)
+        return "0x" + (digits.count == 1 ? "0" : "") + digits
+    }
+
+    /// The byte offset of a scalar, both counted from the start of the content.
+    func offset(ofScalar index: Int) -> Int {
+        guard !checkpoints.isEmpty else { return min(contentStart + index, bytes.count) }
+        let checkpoint = index / Self.stride
+        guard checkpoint < checkpoints.count else { return bytes.count }
+        var offset = checkpoints[checkpoint]
+        var left = index % Self.stride
+        while left > 0, offset < bytes.count {
+            offset += 1
+            while offset < bytes.count, bytes[offset] & 0xC0 == 0x80 { offset += 1 }
+            left -= 1
+        }
+        return offset
+    }
+
+    /// Scalars and line breaks between two offsets, with libyaml's notion of a line break.
+    func count(from start: Int, to end: Int) -> (scalars: Int, lines: Int) {
+        var scalars = 0
+        var lines = 0
+        for offset in start..<end {
+            let byte = bytes[offset]
+            if byte & 0xC0 != 0x80 { scalars += 1 }
+            switch byte {
+            case 0x0A: lines += 1
+            case 0x0D where offset + 1 >= bytes.count || bytes[offset + 1] != 0x0A: lines += 1
+            case 0x85 where offset > 0 && bytes[offset - 1] == 0xC2: lines += 1
+            case 0xA8, 0xA9: lines += offset > 1 && bytes[offset - 1] == 0x80 && bytes[offset - 2] == 0xE2 ? 1 : 0
+            default: break
+            }
+        }
+        return (scalars, lines)
+    }
+
+    /// The start of the next line after an offset that begins with `---`.
+    func nextDocument(after offset: Int) -> Int? {
+        var index = max(offset, contentStart)
+        while index + 2 < bytes.count {
+            let isLineStart = index == contentStart || bytes[index - 1] == 0x0A || bytes[index - 1] == 0x0D
+            if isLineStart, bytes[index] == 0x2D, bytes[index + 1] == 0x2D, bytes[index + 2] == 0x2D {
+                let next = index + 3 < bytes.count ? bytes[index + 3] : 0x0A
+                if next == 0x0A || next == 0x0D || next == 0x20 || next == 0x09 { return index }
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The bytes of the line that an offset stands in, without its end.
+    func line(around offset: Int) -> ArraySlice<UInt8> {
+        let at = min(offset, bytes.count)
+        let start = bytes[..<at].lastIndex { $0 == 0x0A || $0 == 0x0D }.map { $0 + 1 } ?? contentStart
+        let end = bytes[at...].firstIndex { $0 == 0x0A || $0 == 0x0D } ?? bytes.count
+        return bytes[min(start, end)..<end]
+    }
+}

@@ -1,0 +1,13 @@
+/// All documents of a text, and everything that is wrong with it.
+public struct YAMLStream: Sendable {
+    /// The roots of the documents that could be read, in order; empty documents are left out.
+    public let documents: [YAMLNode]
+    /// All problems, in the order of the text.
+    public let problems: [YAMLProblem]
+
+    /// Makes a stream.
+    public init(documents: [YAMLNode], problems: [YAMLProblem]) {
+        self.documents = documents
+        self.problems = problems
+    }
+}
