@@ -1,0 +1,68 @@
+internal import Synchronization
+
+/// Commands that go out together, and the task that waits for their replies.
+///
+/// Each command gets its result once: whoever comes second (a reply after a cancellation, say) is ignored.
+final class RedisBatch: Sendable {
+    typealias Outcome = Result<RedisReply, RedisError>
+
+    private struct State {
+        var outcomes: [Outcome?]
+        var missing: Int
+        var continuation: CheckedContinuation<[Outcome], Never>?
+    }
+
+    let commands: [RedisCommand]
+    let deadline: ContinuousClock.Instant
+    private let state: Mutex<State>
+
+    init(_ commands: [RedisCommand], deadline: ContinuousClock.Instant) {
+        self.commands = commands
+        self.deadline = deadline
+        self.state = Mutex(State(outcomes: Array(repeating: nil, count: commands.count), missing: commands.count))
+    }
+
+    /// Whether nobody waits any more.
+    var isFinished: Bool {
+        state.withLock { $0.missing == 0 }
+    }
+
+    /// Sets who is resumed when the last result is in, at once if it is.
+    func resumeWhenFinished(_ continuation: CheckedContinuation<[Outcome], Never>) {
+        let outcomes = state.withLock { state -> [Outcome]? in
+            if state.missing > 0 { state.continuation = continuation }
+            return state.missing > 0 ? nil : state.outcomes.compactMap(\.self)
+        }
+        if let outcomes { continuation.resume(returning: outcomes) }
+    }
+
+    /// Gives one command its result.
+    func finish(_ index: Int, _ outcome: Outcome) {
+        finish(index..<index + 1, outcome)
+    }
+
+    /// Gives every command that has no result yet the same failure, and says whether there was one.
+    @discardableResult
+    func finishAll(_ error: RedisError) -> Bool {
+        finish(0..<commands.count, .failure(error))
+    }
+
+    @discardableResult
+    private func finish(_ indices: Range<Int>, _ outcome: Outcome) -> Bool {
+        let (isChanged, resumption) = state.withLock { state in
+            var isChanged = false
+            for index in indices where state.outcomes[index] == nil {
+                state.outcomes[index] = outcome
+                state.missing -= 1
+                isChanged = true
+            }
+            guard state.missing == 0, let continuation = state.continuation else {
+                return (isChanged, nil as (CheckedContinuation<[Outcome], Never>, [Outcome])?)
+            }
+            state.continuation = nil
+            return (isChanged, (continuation, state.outcomes.compactMap(\.self)))
+        }
+        if let (continuation, outcomes) = resumption { continuation.resume(returning: outcomes) }
+        return isChanged
+    }
+}

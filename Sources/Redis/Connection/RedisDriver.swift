@@ -1,0 +1,245 @@
+import Dispatch
+internal import Logging
+
+/// Moves commands from the mailbox over one connection at a time, and replies back to the tasks.
+///
+/// Works in rounds: write everything that waits, read until everything is answered. What arrives meanwhile makes the next
+/// round, so the busier the client, the fewer system calls per command. Between rounds without work it gives its thread
+/// back.
+///
+/// `@unchecked Sendable`: everything mutable is touched only on `queue`, which is serial.
+final class RedisDriver: @unchecked Sendable {
+    /// Bounds of one round, and so of what one broken connection can leave in doubt.
+    private static let roundLimit = (commands: 4_096, bytes: 1 << 20)
+
+    private let queue = DispatchQueue(label: "redis.connection")
+    private let configuration: RedisConfiguration
+    private let logger: Logger
+    private let mailbox: RedisMailbox
+
+    private var connection: RedisConnection?
+    private var waiting = RedisWaiting()
+    private var inFlight = RedisInFlight()
+    private var backoff = RedisBackoff()
+    /// Why there is no connection; `nil` before the first attempt and while there is one.
+    private var disconnection: String?
+
+    init(configuration: RedisConfiguration, mailbox: RedisMailbox, logger: Logger) {
+        self.configuration = configuration
+        self.mailbox = mailbox
+        self.logger = logger
+    }
+
+    /// Begins to work until there is nothing left to do.
+    func start() {
+        queue.async { self.work() }
+    }
+
+    private func work() {
+        while true {
+            collect()
+            if waiting.isEmpty && inFlight.isEmpty {
+                finishShutdown()
+                if mailbox.goIdle() { return }
+            } else if connection == nil {
+                connectOrPause()
+            } else {
+                exchange()
+            }
+        }
+    }
+
+    /// Takes in what arrived, and ends what has waited too long.
+    private func collect() {
+        let (batches, hasManyCancelled) = mailbox.collect()
+        waiting.append(contentsOf: batches)
+        let now = ContinuousClock.now
+        guard hasManyCancelled || waiting.deadline.map({ $0 <= now }) ?? false else { return }
+        let error = disconnection.map(RedisError.connection) ?? .timeout(mayHaveExecuted: false)
+        end(waiting.removeExpired(at: now), with: error)
+    }
+
+    private func end(_ batches: [RedisBatch], with error: RedisError) {
+        guard !batches.isEmpty else { return }
+        let ended = batches.count { $0.finishAll(error) }
+        let commands = batches.reduce(0) { $0 + $1.commands.count }
+        mailbox.count { statistics in
+            statistics.waiting -= commands
+            statistics.timeouts += ended
+        }
+    }
+
+    private func finishShutdown() {
+        let shutdowns = mailbox.takeShutdowns()
+        guard !shutdowns.isEmpty else { return }
+        connection = nil
+        mailbox.count { $0.isConnected = false }
+        for shutdown in shutdowns {
+            shutdown.resume()
+        }
+    }
+}
+
+// MARK: - Connecting
+
+extension RedisDriver {
+    private func connectOrPause() {
+        if let retryAt = backoff.retryAt, retryAt > .now {
+            return pause(until: min(retryAt, waiting.deadline ?? retryAt))
+        }
+        do {
+            connection = try RedisConnection.open(configuration) { self.collect() }
+            disconnection = nil
+            mailbox.count { statistics in
+                statistics.connectionsOpened += 1
+                statistics.isConnected = true
+            }
+            logger.debug("connected to Redis", metadata: ["redis": "\(configuration)"])
+        } catch {
+            backoff.failed(at: .now)
+            note(disconnection: "\(error)")
+            // Waiting helps against a server that is away, not against one that refuses the log-in.
+            if case .connection = error { return }
+            end(waiting.removeAll(), with: error)
+        }
+    }
+
+    private func pause(until moment: ContinuousClock.Instant) {
+        let end = mailbox.prepareSleep(until: moment)
+        mailbox.wakeup.wait(until: end)
+    }
+
+    private func note(disconnection reason: String) {
+        // Once per outage: the attempts repeat many times.
+        if disconnection == nil {
+            logger.warning("no connection to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+        }
+        disconnection = reason
+        mailbox.count { statistics in
+            statistics.lastConnectionError = reason
+            statistics.isConnected = false
+        }
+    }
+}
+
+// MARK: - Exchanging
+
+extension RedisDriver {
+    /// Writes and reads as far as possible without waiting, then waits once.
+    private func exchange() {
+        guard let connection else { return }
+        do {
+            if inFlight.isEmpty {
+                try checkIdle(connection)
+                beginRound(on: connection)
+                if inFlight.isEmpty { return }
+            }
+            try connection.flush()
+            let deadline = min(inFlight.deadline ?? .now, waiting.deadline ?? .now + .seconds(60))
+            let ready = connection.wait(until: mailbox.prepareSleep(until: deadline), wakeup: mailbox.wakeup)
+            if ready.canRead { try read(from: connection) }
+            if inFlight.hasExpired(at: .now) { throw RedisError.connection("no reply within a command's deadline") }
+        } catch {
+            drop(connection, because: error)
+        }
+    }
+
+    /// Finds out that the server hung up while nothing was going on, before a command is risked on it.
+    private func checkIdle(_ connection: RedisConnection) throws(RedisError) {
+        guard connection.wait(until: .now, wakeup: nil).canRead else { return }
+        try connection.fill()
+        if try connection.nextReply() != nil { throw .connection("a reply that nobody asked for") }
+    }
+
+    private func beginRound(on connection: RedisConnection) {
+        var written = 0
+        var given = 0
+        while let batch = waiting.first, written < Self.roundLimit.commands,
+            connection.unsentCount < Self.roundLimit.bytes
+        {
+            waiting.removeFirst()
+            given += batch.commands.count
+            // Cancelled ones are skipped, but only as a whole: half a transaction must never go out.
+            if batch.isFinished { continue }
+            for (index, command) in batch.commands.enumerated() {
+                inFlight.append(.init(batch: batch, index: index, end: connection.append(command)))
+            }
+            written += batch.commands.count
+        }
+        mailbox.count { statistics in
+            statistics.waiting -= given
+            statistics.inFlight = written
+            statistics.commandsSent += written
+            statistics.writes += written > 0 ? 1 : 0
+        }
+    }
+
+    private func read(from connection: RedisConnection) throws(RedisError) {
+        try connection.fill()
+        var received = 0
+        defer {
+            mailbox.count { statistics in
+                statistics.repliesReceived += received
+                statistics.inFlight = inFlight.count
+            }
+        }
+        while let reply = try connection.nextReply() {
+            guard let entry = inFlight.popFirst() else { throw .connection("a reply that nobody asked for") }
+            received += 1
+            entry.batch.finish(entry.index, outcome(of: reply, to: entry.batch.commands[entry.index], connection))
+        }
+        if received > 0 { backoff.succeeded() }
+    }
+
+    private func outcome(
+        of reply: RedisReply,
+        to command: RedisCommand,
+        _ connection: RedisConnection
+    ) -> RedisBatch.Outcome {
+        guard case .error(let error) = reply else { return .success(reply) }
+        if let script = command.script, error.kind == .noScript { connection.forget(script) }
+        return .failure(.server(error))
+    }
+}
+
+// MARK: - Losing the connection
+
+extension RedisDriver {
+    /// Throws the connection away, and sorts what was under way into lost, timed out and not written at all.
+    private func drop(_ connection: RedisConnection, because error: any Error) {
+        let now = ContinuousClock.now
+        let sentBytes = connection.sentBytes
+        var returned: [RedisBatch] = []
+        var timeouts = 0
+        let entries = inFlight.unanswered
+        for entry in entries {
+            if entry.index == 0 && entry.end > sentBytes {
+                returned.append(entry.batch)
+            } else if returned.last !== entry.batch {
+                // The rest of a pipeline that has begun is never continued on another connection.
+                let isExpired = entry.batch.deadline <= now
+                let mayHaveExecuted = entry.end <= sentBytes
+                timeouts += isExpired ? 1 : 0
+                entry.batch.finish(
+                    entry.index,
+                    .failure(
+                        isExpired
+                            ? .timeout(mayHaveExecuted: mayHaveExecuted)
+                            : .connectionLost(mayHaveExecuted: mayHaveExecuted)
+                    )
+                )
+            }
+        }
+        inFlight.removeAll()
+        waiting.prepend(contentsOf: returned)
+        self.connection = nil
+        backoff.lost(at: now)
+        mailbox.count { statistics in
+            statistics.connectionsLost += 1
+            statistics.timeouts += timeouts
+            statistics.inFlight = 0
+            statistics.waiting += returned.reduce(0) { $0 + $1.commands.count }
+        }
+        note(disconnection: "\(error)")
+    }
+}

@@ -1,0 +1,125 @@
+internal import Synchronization
+
+/// Where tasks leave commands and the connection's thread collects them.
+final class RedisMailbox: Sendable {
+    /// What the caller of ``submit(_:)`` has to do next.
+    enum Submission {
+        case accepted
+        /// Nobody is collecting: start the thread's work.
+        case mustStart
+        case refused(RedisError)
+    }
+
+    private struct State {
+        var arrived: [RedisBatch] = []
+        var isRunning = false
+        var isClosing = false
+        /// Until when the thread sleeps without looking here; `nil` while it is awake.
+        var sleepsUntil: ContinuousClock.Instant?
+        /// Cancellations since the thread last looked for dead commands.
+        var cancelled = 0
+        var shutdowns: [CheckedContinuation<Void, Never>] = []
+        var statistics = RedisStatistics()
+    }
+
+    /// So many cancelled commands may take up room in the queue until they are looked for.
+    private static let cancelledLimit = 1_000
+
+    let wakeup = RedisWakeup()
+    private let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    var statistics: RedisStatistics {
+        state.withLock { $0.statistics }
+    }
+
+    /// Puts commands at the end of the queue, unless it is closed or full.
+    func submit(_ batch: RedisBatch) -> Submission {
+        let (submission, mustWake) = state.withLock { state -> (Submission, Bool) in
+            if state.isClosing { return (.refused(.closed), false) }
+            guard state.statistics.waiting + batch.commands.count <= limit else {
+                return (.refused(.queueFull(limit: limit)), false)
+            }
+            state.arrived.append(batch)
+            state.statistics.waiting += batch.commands.count
+            guard state.isRunning else {
+                state.isRunning = true
+                return (.mustStart, false)
+            }
+            // The thread collects after its round trip anyway; wake it only for an earlier deadline.
+            guard let sleepsUntil = state.sleepsUntil, batch.deadline < sleepsUntil else { return (.accepted, false) }
+            state.sleepsUntil = batch.deadline
+            return (.accepted, true)
+        }
+        if mustWake { wakeup.signal() }
+        return submission
+    }
+
+    /// Takes everything that arrived, and says whether many commands were cancelled meanwhile.
+    func collect() -> (batches: [RedisBatch], hasManyCancelled: Bool) {
+        state.withLock { state in
+            state.sleepsUntil = nil
+            var batches: [RedisBatch] = []
+            swap(&batches, &state.arrived)
+            let hasManyCancelled = state.cancelled >= Self.cancelledLimit
+            if hasManyCancelled { state.cancelled = 0 }
+            return (batches, hasManyCancelled)
+        }
+    }
+
+    /// Announces a sleep, and returns until when it may last.
+    func prepareSleep(until moment: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        state.withLock { state in
+            let end = state.arrived.reduce(moment) { min($0, $1.deadline) }
+            state.sleepsUntil = end
+            return end
+        }
+    }
+
+    /// Ends the thread's work if nothing has arrived; `true` means that it must return.
+    func goIdle() -> Bool {
+        state.withLock { state in
+            guard state.arrived.isEmpty else { return false }
+            state.isRunning = false
+            return true
+        }
+    }
+
+    /// Notes that a task gave up on its commands.
+    func noteCancellation(of count: Int) {
+        let mustWake = state.withLock { state in
+            state.statistics.cancellations += 1
+            state.cancelled += count
+            return state.cancelled >= Self.cancelledLimit && state.sleepsUntil != nil
+        }
+        if mustWake { wakeup.signal() }
+    }
+
+    /// Changes the counts.
+    func count(_ change: (inout RedisStatistics) -> Void) {
+        state.withLock { change(&$0.statistics) }
+    }
+
+    /// Refuses further commands; `true` means that the thread's work must be started, to close the connection.
+    func close(_ continuation: CheckedContinuation<Void, Never>) -> Bool {
+        state.withLock { state in
+            state.isClosing = true
+            state.shutdowns.append(continuation)
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+    }
+
+    /// Returns who waits for the end, once there is no work left.
+    func takeShutdowns() -> [CheckedContinuation<Void, Never>] {
+        state.withLock { state in
+            guard state.arrived.isEmpty else { return [] }
+            defer { state.shutdowns = [] }
+            return state.shutdowns
+        }
+    }
+}

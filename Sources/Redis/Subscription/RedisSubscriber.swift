@@ -1,0 +1,127 @@
+import Dispatch
+internal import Logging
+internal import Synchronization
+
+/// Keeps one subscribed connection alive on a thread of its own, until it is stopped.
+///
+/// `@unchecked Sendable`: everything mutable but `isStopped` is touched only on `queue`, which is serial.
+final class RedisSubscriber: @unchecked Sendable {
+    /// How long the connection may be silent before it is asked, and then how long the answer may take.
+    private static let pingInterval = Duration.seconds(5)
+
+    private let queue = DispatchQueue(label: "redis.subscription")
+    private let wakeup = RedisWakeup()
+    private let isStopped = Atomic(false)
+    private let configuration: RedisConfiguration
+    private let subscriptions: [RedisCommand]
+    private let expectedConfirmations: Int
+    private let continuation: AsyncStream<RedisSubscription.Event>.Continuation
+    private let logger: Logger
+
+    private var backoff = RedisBackoff()
+    private var confirmations = 0
+    private var wasSubscribed = false
+    /// Events were dropped because the reader is slow, and it has not been told yet.
+    private var hasGap = false
+
+    init(
+        configuration: RedisConfiguration,
+        subscriptions: [RedisCommand],
+        expectedConfirmations: Int,
+        continuation: AsyncStream<RedisSubscription.Event>.Continuation,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.subscriptions = subscriptions
+        self.expectedConfirmations = expectedConfirmations
+        self.continuation = continuation
+        self.logger = logger
+    }
+
+    func start() {
+        queue.async { self.work() }
+    }
+
+    func stop() {
+        isStopped.store(true, ordering: .releasing)
+        wakeup.signal()
+    }
+
+    private var mustStop: Bool { isStopped.load(ordering: .acquiring) }
+
+    private func work() {
+        while !mustStop {
+            if let retryAt = backoff.retryAt, retryAt > .now {
+                wakeup.wait(until: retryAt)
+                continue
+            }
+            do {
+                try listen()
+            } catch {
+                backoff.failed(at: .now)
+                logger.warning(
+                    "Redis subscription interrupted",
+                    metadata: ["redis": "\(configuration)", "reason": "\(error)"]
+                )
+            }
+        }
+        continuation.finish()
+    }
+
+    /// Connects, subscribes, and passes on messages until the connection breaks or the work is stopped.
+    private func listen() throws(RedisError) {
+        let connection = try RedisConnection.open(configuration) {}
+        confirmations = 0
+        for command in subscriptions {
+            _ = connection.append(command)
+        }
+        var askAt = ContinuousClock.now + Self.pingInterval
+        var isAsked = false
+        while !mustStop {
+            try connection.flush()
+            if connection.wait(until: askAt, wakeup: wakeup).canRead {
+                try connection.fill()
+                while let reply = try connection.nextReply() {
+                    try handle(reply)
+                }
+                (askAt, isAsked) = (.now + Self.pingInterval, false)
+            } else if ContinuousClock.now >= askAt {
+                if isAsked { throw .connection("the server does not answer") }
+                _ = connection.append(RedisCommand("PING"))
+                (askAt, isAsked) = (.now + Self.pingInterval, true)
+            }
+        }
+    }
+
+    private func handle(_ reply: RedisReply) throws(RedisError) {
+        if case .error(let error) = reply { throw .server(error) }
+        guard case .array(let parts) = reply, let kind = parts.first?.text else { return }
+        switch (kind, parts.count) {
+        case ("message", 3): pass(channel: parts[1], payload: parts[2])
+        case ("pmessage", 4): pass(channel: parts[2], payload: parts[3])
+        case ("subscribe", 3), ("psubscribe", 3): confirm()
+        default: break  // The answer to PING: that anything came at all is what counts.
+        }
+    }
+
+    private func confirm() {
+        confirmations += 1
+        guard confirmations == expectedConfirmations else { return }
+        backoff.succeeded()
+        yield(wasSubscribed ? .reconnected : .subscribed)
+        wasSubscribed = true
+    }
+
+    private func pass(channel: RedisReply, payload: RedisReply) {
+        guard let channel = channel.text, let payload = payload.bytes else { return }
+        yield(.message(channel: channel, payload: payload))
+    }
+
+    private func yield(_ event: RedisSubscription.Event) {
+        if hasGap {
+            if case .dropped = continuation.yield(.reconnected) { return }
+            hasGap = false
+        }
+        if case .dropped = continuation.yield(event) { hasGap = true }
+    }
+}
