@@ -1,0 +1,66 @@
+/// SQL with its bound values, written as one string literal.
+///
+/// An interpolated value never becomes part of the SQL: it turns into `$n` and travels beside it.
+///
+/// ```swift
+/// let filter: PostgresQuery = "status = \(status)"
+/// let query: PostgresQuery = "SELECT name FROM \(identifier: table) WHERE \(fragment: filter) AND id = ANY(\(ids)::uuid[])"
+/// ```
+public struct PostgresQuery: Sendable {
+    public private(set) var sql: String
+    public private(set) var binds: [PostgresBind]
+    /// Why the query cannot be sent, when an identifier was impossible.
+    private(set) var fault: String?
+
+    /// A query from SQL that was put together elsewhere; `$1` is the first of `binds`.
+    public init(sql: String, binds: [PostgresBind] = []) {
+        self.sql = sql
+        self.binds = binds
+    }
+
+    /// Adds SQL text as it is.
+    mutating func append(sql text: String) {
+        sql += text
+    }
+
+    /// Adds a parameter.
+    mutating func append(bind: PostgresBind) {
+        binds.append(bind)
+        sql += "$\(binds.count)"
+    }
+
+    /// Adds another query; its parameters are numbered on from ours.
+    public mutating func append(_ other: PostgresQuery) {
+        sql += other.binds.isEmpty ? other.sql : Placeholders.shifted(other.sql, by: binds.count)
+        binds += other.binds
+        fault = fault ?? other.fault
+    }
+
+    /// Adds a quoted identifier, exactly as written: `campaignId` becomes `"campaignId"`.
+    mutating func append(identifier: String) {
+        if identifier.utf8.contains(0) || identifier.isEmpty { fault = "an identifier is empty or contains U+0000" }
+        sql += Self.quoted(identifier)
+    }
+
+    /// An identifier as SQL: in double quotes, with those inside doubled.
+    static func quoted(_ identifier: String) -> String {
+        "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+
+    /// One query after the other; write the space between them yourself.
+    public static func + (left: Self, right: Self) -> Self {
+        var result = left
+        result.append(right)
+        return result
+    }
+
+    /// All queries in turn with plain SQL between them, such as `" AND "`.
+    public static func joined(_ queries: [PostgresQuery], separator: String) -> Self {
+        var result = PostgresQuery(sql: "")
+        for (index, query) in queries.enumerated() {
+            if index > 0 { result.append(sql: separator) }
+            result.append(query)
+        }
+        return result
+    }
+}

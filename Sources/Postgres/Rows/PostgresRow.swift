@@ -1,0 +1,108 @@
+/// One row of a result.
+///
+/// ```swift
+/// let name: String = try row.decode("name")
+/// let finishedAt: Date? = try row.decode("finishedAt")
+/// ```
+public struct PostgresRow: Sendable {
+    let result: ResultHandle
+    let columns: ResultColumns
+    let index: Int
+
+    /// Reads a column that is never NULL.
+    ///
+    /// - Parameters:
+    ///   - column: The column's place from the left, from 0.
+    ///   - type: What to read it as.
+    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
+    public func decode<Value: PostgresDecodable>(
+        _ column: Int,
+        as type: Value.Type = Value.self
+    ) throws(PostgresError) -> Value {
+        guard let value = try read(column, as: type) else {
+            throw .decoding(
+                "column \"\(columns.names[column])\" is NULL, cannot be read as \(type); read it as \(type)?")
+        }
+        return value
+    }
+
+    /// Reads a column that may be NULL.
+    ///
+    /// - Parameters:
+    ///   - column: The column's place from the left, from 0.
+    ///   - type: What to read it as.
+    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
+    public func decode<Value: PostgresDecodable>(
+        _ column: Int,
+        as type: Value?.Type = Value?.self
+    ) throws(PostgresError) -> Value? {
+        try read(column, as: Value.self)
+    }
+
+    /// Reads a column that is never NULL, by its exact name.
+    ///
+    /// - Parameters:
+    ///   - name: The column's name, letter for letter.
+    ///   - type: What to read it as.
+    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
+    public func decode<Value: PostgresDecodable>(
+        _ name: String,
+        as type: Value.Type = Value.self
+    ) throws(PostgresError) -> Value {
+        try decode(try column(named: name), as: type)
+    }
+
+    /// Reads a column that may be NULL, by its exact name.
+    ///
+    /// - Parameters:
+    ///   - name: The column's name, letter for letter.
+    ///   - type: What to read it as.
+    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
+    public func decode<Value: PostgresDecodable>(
+        _ name: String,
+        as type: Value?.Type = Value?.self
+    ) throws(PostgresError) -> Value? {
+        try read(try column(named: name), as: Value.self)
+    }
+
+    /// Whether a column holds NULL; a column that does not exist does.
+    public func isNull(_ column: Int) -> Bool {
+        !columns.types.indices.contains(column) || result.isNull(row: index, column: column)
+    }
+
+    private func column(named name: String) throws(PostgresError) -> Int {
+        guard let column = columns.index(of: name) else {
+            let known = columns.names.map { "\"\($0)\"" }.joined(separator: ", ")
+            throw .decoding("there is no column \"\(name)\"; the result has \(known)")
+        }
+        return column
+    }
+
+    private func read<Value: PostgresDecodable>(_ column: Int, as: Value.Type) throws(PostgresError) -> Value? {
+        guard columns.types.indices.contains(column) else {
+            throw .decoding("there is no column \(column); the result has \(columns.types.count)")
+        }
+        guard !result.isNull(row: index, column: column) else { return nil }
+        let type = columns.types[column]
+        do throws(PostgresDecodingFailure) {
+            return try result.decode(row: index, column: column, type: type)
+        } catch {
+            throw explain(error, column: column, type: type, expected: "\(Value.self)")
+        }
+    }
+
+    private func explain(
+        _ failure: PostgresDecodingFailure,
+        column: Int,
+        type: PostgresType,
+        expected: String
+    ) -> PostgresError {
+        let name = "column \"\(columns.names[column])\""
+        return switch failure {
+        case .wrongType: .decoding("\(name) is \(type), cannot be read as \(expected)")
+        case .outOfRange: .decoding("\(name) is \(type) and its value does not fit into \(expected)")
+        case .nullElement: .decoding("\(name) has a NULL element, cannot be read as \(expected)")
+        case .invalid(let reason): .decoding("\(name) \(reason)")
+        }
+    }
+}
