@@ -97,7 +97,7 @@ extension RedisDriver {
             logger.debug("connected to Redis", metadata: ["redis": "\(configuration)"])
         } catch {
             backoff.failed(at: .now)
-            note(disconnection: "\(error)")
+            note(disconnection: error)
             // Waiting helps against a server that is away, not against one that refuses the log-in.
             if case .connection = error { return }
             end(waiting.removeAll(), with: error)
@@ -109,7 +109,8 @@ extension RedisDriver {
         mailbox.wakeup.wait(until: end)
     }
 
-    private func note(disconnection reason: String) {
+    private func note(disconnection error: RedisError) {
+        let reason = if case .connection(let reason) = error { reason } else { "\(error)" }
         // Once per outage: the attempts repeat many times.
         if disconnection == nil {
             logger.warning("no connection to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
@@ -128,7 +129,7 @@ extension RedisDriver {
     /// Writes and reads as far as possible without waiting, then waits once.
     private func exchange() {
         guard let connection else { return }
-        do {
+        do throws(RedisError) {
             if inFlight.isEmpty {
                 try checkIdle(connection)
                 beginRound(on: connection)
@@ -206,7 +207,7 @@ extension RedisDriver {
 
 extension RedisDriver {
     /// Throws the connection away, and sorts what was under way into lost, timed out and not written at all.
-    private func drop(_ connection: RedisConnection, because error: any Error) {
+    private func drop(_ connection: RedisConnection, because error: RedisError) {
         let now = ContinuousClock.now
         let sentBytes = connection.sentBytes
         var returned: [RedisBatch] = []
@@ -240,6 +241,6 @@ extension RedisDriver {
             statistics.inFlight = 0
             statistics.waiting += returned.reduce(0) { $0 + $1.commands.count }
         }
-        note(disconnection: "\(error)")
+        note(disconnection: error)
     }
 }

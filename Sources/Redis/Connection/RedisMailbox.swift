@@ -22,15 +22,15 @@ final class RedisMailbox: Sendable {
         var statistics = RedisStatistics()
     }
 
-    /// So many cancelled commands may take up room in the queue until they are looked for.
-    private static let cancelledLimit = 1_000
-
     let wakeup = RedisWakeup()
     private let limit: Int
+    /// So many cancelled commands may take up room in the queue until they are looked for.
+    private let cancelledLimit: Int
     private let state = Mutex(State())
 
     init(limit: Int) {
         self.limit = limit
+        self.cancelledLimit = max(1, min(1_000, limit / 4))
     }
 
     var statistics: RedisStatistics {
@@ -65,7 +65,7 @@ final class RedisMailbox: Sendable {
             state.sleepsUntil = nil
             var batches: [RedisBatch] = []
             swap(&batches, &state.arrived)
-            let hasManyCancelled = state.cancelled >= Self.cancelledLimit
+            let hasManyCancelled = state.cancelled >= cancelledLimit
             if hasManyCancelled { state.cancelled = 0 }
             return (batches, hasManyCancelled)
         }
@@ -94,7 +94,7 @@ final class RedisMailbox: Sendable {
         let mustWake = state.withLock { state in
             state.statistics.cancellations += 1
             state.cancelled += count
-            return state.cancelled >= Self.cancelledLimit && state.sleepsUntil != nil
+            return state.cancelled >= cancelledLimit && state.sleepsUntil != nil
         }
         if mustWake { wakeup.signal() }
     }
