@@ -1,7 +1,7 @@
 /// Everything that can go wrong between this program and Postgres.
 ///
 /// No description contains a password or a bound value, so each can be logged as it is.
-public enum PostgresError: Error, Sendable {
+public enum PostgresError: Error, Sendable, Hashable {
     /// The server refused the statement.
     case server(PostgresServerError)
     /// There is no connection, or it broke: the outcome of a statement that was running is unknown.

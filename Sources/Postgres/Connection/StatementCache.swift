@@ -1,0 +1,65 @@
+/// The statements that one connection has prepared, by their SQL; the least recently used go first.
+struct StatementCache {
+    struct Entry {
+        let name: String
+        /// Known after the first execution.
+        var columns: ResultColumns?
+        fileprivate var lastUse: UInt64
+    }
+
+    /// Names of statements that the server still holds but nobody will use again.
+    private(set) var discarded: [String] = []
+    private var entries: [String: Entry] = [:]
+    private var uses: UInt64 = 0
+    private var names: UInt64 = 0
+    private let capacity: Int
+
+    init(capacity: Int = 256) {
+        self.capacity = capacity
+    }
+
+    /// The statement for `sql`, marked as used.
+    mutating func use(_ sql: String) -> Entry? {
+        uses += 1
+        entries[sql]?.lastUse = uses
+        return entries[sql]
+    }
+
+    /// A name that was never used on this connection.
+    mutating func newName() -> String {
+        names += 1
+        return "campaigns_\(names)"
+    }
+
+    /// Keeps a statement that was just prepared.
+    mutating func insert(_ sql: String, name: String) -> Entry {
+        if entries.count >= capacity, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+            discard(oldest.key)
+        }
+        uses += 1
+        let entry = Entry(name: name, columns: nil, lastUse: uses)
+        entries[sql] = entry
+        return entry
+    }
+
+    /// Keeps the columns that the statement gives.
+    mutating func note(_ columns: ResultColumns, for sql: String) {
+        entries[sql]?.columns = columns
+    }
+
+    /// Forgets a statement and leaves its name to be deallocated.
+    mutating func discard(_ sql: String) {
+        if let entry = entries.removeValue(forKey: sql) { discarded.append(entry.name) }
+    }
+
+    /// Forgets a statement that the server does not know any more.
+    mutating func forget(_ sql: String) {
+        entries[sql] = nil
+    }
+
+    /// The names to deallocate; they are not given twice.
+    mutating func takeDiscarded() -> [String] {
+        defer { discarded = [] }
+        return discarded
+    }
+}

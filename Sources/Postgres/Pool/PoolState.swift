@@ -1,0 +1,134 @@
+/// Who has which connection and who waits for one: the pool's decisions, without any of its actions.
+///
+/// Generic over the connection, so that it can be tested without a server.
+struct PoolState<Connection: Sendable>: Sendable {
+    struct Idle: Sendable {
+        let connection: Connection
+        let since: ContinuousClock.Instant
+    }
+
+    struct Waiter: Sendable {
+        let id: UInt64
+        let continuation: CheckedContinuation<Grant, Never>
+        let since: ContinuousClock.Instant
+    }
+
+    /// What is left to be told and closed when the pool closes.
+    struct Leftovers: Sendable {
+        let waiters: [Waiter]
+        let idle: [Idle]
+    }
+
+    /// What a caller is given.
+    enum Grant: Sendable {
+        case connection(Idle)
+        /// The right to open one more connection.
+        case slot
+        case timedOut(waited: Duration)
+        case cancelled
+        case closed
+    }
+
+    let maxConnections: Int
+    /// Connections in use, idle or being opened.
+    private(set) var open = 0
+    private(set) var idle: [Idle] = []
+    private(set) var waiters: [Waiter] = []
+    private(set) var isClosed = false
+    /// Failures to connect since the last success, and when the next attempt may be made.
+    private(set) var failures = 0
+    private(set) var retryAt: ContinuousClock.Instant?
+    private var lastWaiter: UInt64 = 0
+    private var isTimerArmed = false
+
+    init(maxConnections: Int) {
+        self.maxConnections = maxConnections
+    }
+
+    mutating func newWaiter() -> UInt64 {
+        lastWaiter += 1
+        return lastWaiter
+    }
+
+    /// What can be given at once; `nil` means to wait in line.
+    mutating func acquire() -> Grant? {
+        guard !isClosed else { return .closed }
+        // Nobody overtakes those in line.
+        guard waiters.isEmpty else { return nil }
+        if let last = idle.popLast() { return .connection(last) }
+        guard open < maxConnections else { return nil }
+        open += 1
+        return .slot
+    }
+
+    mutating func enqueue(_ waiter: Waiter) {
+        waiters.append(waiter)
+    }
+
+    /// Takes a waiter out of the line; `nil` when it has been served already.
+    mutating func remove(_ id: UInt64) -> Waiter? {
+        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return nil }
+        return waiters.remove(at: index)
+    }
+
+    /// Takes the first in line out when it came before `instant`.
+    mutating func removeExpired(before instant: ContinuousClock.Instant) -> Waiter? {
+        guard let first = waiters.first, first.since <= instant else { return nil }
+        return waiters.removeFirst()
+    }
+
+    /// Whether the timer must be started; there is never more than one.
+    mutating func armTimer() -> Bool {
+        defer { isTimerArmed = true }
+        return !isTimerArmed
+    }
+
+    /// Since when the first in line waits, if the timer must be started again.
+    mutating func rearmTimer() -> ContinuousClock.Instant? {
+        isTimerArmed = !waiters.isEmpty
+        return waiters.first?.since
+    }
+
+    /// Takes a healthy connection back.
+    ///
+    /// - Returns: Who gets it next, or `nil` when it is kept.
+    mutating func giveBack(_ connection: Connection, now: ContinuousClock.Instant) -> Waiter? {
+        if !waiters.isEmpty { return waiters.removeFirst() }
+        idle.append(Idle(connection: connection, since: now))
+        return nil
+    }
+
+    /// Notes that a connection is gone, or was never opened.
+    ///
+    /// - Returns: Who may open another in its place.
+    mutating func drop() -> Waiter? {
+        guard !isClosed, !waiters.isEmpty else {
+            open -= 1
+            return nil
+        }
+        return waiters.removeFirst()
+    }
+
+    mutating func noteConnected() {
+        failures = 0
+        retryAt = nil
+    }
+
+    /// Notes a failed attempt to connect; the next one may be made after `delay`.
+    mutating func noteFailure(now: ContinuousClock.Instant, delay: (Int) -> Duration) {
+        failures += 1
+        retryAt = now + delay(failures)
+    }
+
+    /// Closes the pool.
+    ///
+    /// - Returns: Who waits in vain, and what is to be closed.
+    mutating func close() -> Leftovers {
+        let leftovers = Leftovers(waiters: waiters, idle: idle)
+        isClosed = true
+        open -= idle.count
+        waiters = []
+        idle = []
+        return leftovers
+    }
+}
