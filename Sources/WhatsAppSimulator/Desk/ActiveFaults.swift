@@ -1,0 +1,72 @@
+/// Faults with what deciding needs at hand: recipients by key, and the end of rejecting everything.
+struct ActiveFaults: Sendable {
+    let faults: SimulatorFaults
+    private let rejectUntil: Int64
+    private let errorByRecipient: [UInt64: Int]
+    private let failureByRecipient: [UInt64: Int]
+
+    init(_ faults: SimulatorFaults, now: Int64) {
+        self.faults = faults
+        rejectUntil = faults.rejectEverything.map { now + Int64($0.seconds * 1e9) } ?? now
+        errorByRecipient = Self.byKey(faults.recipientErrors)
+        failureByRecipient = Self.byKey(faults.recipientFailures)
+    }
+
+    /// The code of the `failed` status that this recipient's messages get.
+    func failure(of recipient: UInt64) -> Int? { failureByRecipient[recipient] }
+
+    /// The outcome that a fault forces on a request, before any limit is looked at.
+    func outcome(
+        of recipient: UInt64,
+        attempt: UInt64,
+        phoneNumberID: String,
+        now: Int64,
+        dice: Dice
+    ) -> Verdict.Outcome? {
+        if now < rejectUntil, let reject = faults.rejectEverything,
+            reject.phoneNumberId ?? phoneNumberID == phoneNumberID
+        {
+            return .rejected(GraphError(code: reject.code, status: reject.status, details: "rejecting everything"))
+        }
+        if let code = errorByRecipient[recipient] {
+            return .rejected(GraphError(code: code, details: "set for this recipient"))
+        }
+        if faults.serverErrors.share > dice.roll(.serverError, recipient: recipient, attempt: attempt) {
+            return .unavailable(status: faults.serverErrors.status)
+        }
+        for (index, error) in faults.errors.enumerated() where error.phoneNumberId ?? phoneNumberID == phoneNumberID {
+            guard error.share > dice.roll(.errorFault, recipient: recipient, attempt: attempt, index: index) else {
+                continue
+            }
+            return .rejected(
+                GraphError(
+                    code: error.code,
+                    status: error.status,
+                    details: "told by a fault",
+                    retryAfterSeconds: error.retryAfterSeconds
+                )
+            )
+        }
+        return nil
+    }
+
+    func isLost(_ recipient: UInt64, attempt: UInt64, dice: Dice) -> Bool {
+        faults.lostAnswers.share > dice.roll(.lostAnswer, recipient: recipient, attempt: attempt)
+    }
+
+    func latency(of recipient: UInt64, attempt: UInt64, dice: Dice) -> Duration {
+        let range = faults.latency
+        guard range.maximumMilliseconds > 0 else { return .zero }
+        let roll = dice.roll(.latency, recipient: recipient, attempt: attempt)
+        let spread = Double(range.maximumMilliseconds - range.minimumMilliseconds) * 1_000
+        return .microseconds(range.minimumMilliseconds * 1_000 + Int(spread * roll))
+    }
+
+    private static func byKey(_ codes: [String: Int]) -> [UInt64: Int] {
+        var byKey: [UInt64: Int] = [:]
+        for (number, code) in codes {
+            if let recipient = Recipient(to: number, requiresPlus: false) { byKey[recipient.key] = code }
+        }
+        return byKey
+    }
+}
