@@ -1,6 +1,35 @@
 import Foundation
-import Redis
+import Logging
+import Synchronization
 import Testing
+
+@testable import Redis
+
+/// A log that counts its lines at level warning and above.
+private final class WarningCount: LogHandler {
+    private let warnings = Mutex(0)
+
+    var count: Int { warnings.withLock { $0 } }
+
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set { _ = newValue }
+    }
+
+    var logLevel: Logger.Level {
+        get { .warning }
+        set { _ = newValue }
+    }
+
+    subscript(metadataKey _: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set { _ = newValue }
+    }
+
+    func log(event _: LogEvent) {
+        warnings.withLock { $0 += 1 }
+    }
+}
 
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct RedisSubscriptionTests {
@@ -34,11 +63,19 @@ struct RedisSubscriptionTests {
 
     @Test func noticesAServerThatStoppedAnswering() async throws {
         try await PrivateRedis.with { server in
-            var events = subscription(server).makeAsyncIterator()
+            let log = WarningCount()
+            var configuration = server.configuration
+            configuration.connectTimeout = .milliseconds(100)
+            var subscription = RedisSubscription(
+                configuration: configuration,
+                channels: ["news"],
+                logger: Logger(label: "redis.tests", factory: { _ in log })
+            )
+            subscription.pingInterval = .milliseconds(50)
+            var events = subscription.makeAsyncIterator()
             #expect(await events.next() == .subscribed)
             server.signal(SIGSTOP)
-            // Two silent intervals and the next attempts to connect.
-            try await Task.sleep(for: .seconds(11))
+            try await eventually { log.count > 0 }
             server.signal(SIGCONT)
             #expect(await events.next() == .reconnected)
         }

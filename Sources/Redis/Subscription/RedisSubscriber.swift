@@ -6,15 +6,13 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable`: everything mutable but `isStopped` is touched only on `queue`, which is serial.
 final class RedisSubscriber: @unchecked Sendable {
-    /// How long the connection may be silent before it is asked, and then how long the answer may take.
-    private static let pingInterval = Duration.seconds(5)
-
     private let queue = DispatchQueue(label: "redis.subscription")
     private let wakeup = RedisWakeup()
     private let isStopped = Atomic(false)
     private let configuration: RedisConfiguration
     private let subscriptions: [RedisCommand]
     private let expectedConfirmations: Int
+    private let pingInterval: Duration
     private let continuation: AsyncStream<RedisSubscription.Event>.Continuation
     private let logger: Logger
 
@@ -28,12 +26,14 @@ final class RedisSubscriber: @unchecked Sendable {
         configuration: RedisConfiguration,
         subscriptions: [RedisCommand],
         expectedConfirmations: Int,
+        pingInterval: Duration,
         continuation: AsyncStream<RedisSubscription.Event>.Continuation,
         logger: Logger
     ) {
         self.configuration = configuration
         self.subscriptions = subscriptions
         self.expectedConfirmations = expectedConfirmations
+        self.pingInterval = pingInterval
         self.continuation = continuation
         self.logger = logger
     }
@@ -75,7 +75,7 @@ final class RedisSubscriber: @unchecked Sendable {
         for command in subscriptions {
             _ = connection.append(command)
         }
-        var askAt = ContinuousClock.now + Self.pingInterval
+        var askAt = ContinuousClock.now + pingInterval
         var isAsked = false
         while !mustStop {
             try connection.flush()
@@ -84,11 +84,11 @@ final class RedisSubscriber: @unchecked Sendable {
                 while let reply = try connection.nextReply() {
                     try handle(reply)
                 }
-                (askAt, isAsked) = (.now + Self.pingInterval, false)
+                (askAt, isAsked) = (.now + pingInterval, false)
             } else if ContinuousClock.now >= askAt {
                 if isAsked { throw .connection("the server does not answer") }
                 _ = connection.append(RedisCommand("PING"))
-                (askAt, isAsked) = (.now + Self.pingInterval, true)
+                (askAt, isAsked) = (.now + pingInterval, true)
             }
         }
     }

@@ -22,6 +22,9 @@ public struct RedisSubscription: AsyncSequence, Sendable {
     /// So many events wait for a slow reader before some are dropped.
     static let bufferLimit = 10_000
 
+    /// How long the connection may be silent before it is asked, and then how long the answer may take.
+    var pingInterval = Duration.seconds(5)
+
     private let configuration: RedisConfiguration
     private let channels: [String]
     private let patterns: [String]
@@ -68,6 +71,7 @@ public struct RedisSubscription: AsyncSequence, Sendable {
                 .filter { !$0.1.isEmpty }
                 .map { RedisCommand($0.0, arguments: $0.1.map { .text($0) }) },
             expectedConfirmations: channels.count + patterns.count,
+            pingInterval: pingInterval,
             continuation: continuation,
             logger: logger
         )
