@@ -132,6 +132,21 @@ struct RedisFaultTests {
         }
     }
 
+    @Test func usesTheFirstAddressThatAnswers() async throws {
+        try await PrivateRedis.with { server in
+            let unknown = RedisConfiguration.Endpoint.tcp(host: "nowhere.invalid", port: 6379)
+            let refused = RedisConfiguration.Endpoint.tcp(host: "localhost", port: 1)
+            let client = server.client { $0.endpoints = [unknown, refused] + $0.endpoints }
+            let reply = try await client.send(RedisCommand("PING"), deadline: .now + .seconds(10))
+            #expect(reply == .status("PONG"))
+            let lost = server.client { $0.endpoints = [refused] }
+            let error = await #expect(throws: RedisError.self) {
+                try await lost.send(RedisCommand("PING"), deadline: .now + .milliseconds(500))
+            }
+            #expect(error == .connection("localhost:1: Connection refused"))
+        }
+    }
+
     @Test func aLostPipelineIsNotContinuedElsewhere() async throws {
         try await PrivateRedis.with { server in
             let client = server.client()
