@@ -1,0 +1,14 @@
+import Foundation
+
+/// The name of a message in a lane: `cm-<messageId>`.
+enum JobID {
+    private static let prefix = "cm-"
+
+    static func text(_ message: UUID) -> String { prefix + message.uuidString.lowercased() }
+
+    /// The message that an id names; `nil` for anything that we did not put there.
+    static func message(_ text: String) -> UUID? {
+        guard text.hasPrefix(prefix) else { return nil }
+        return UUID(uuidString: String(text.dropFirst(prefix.count)))
+    }
+}

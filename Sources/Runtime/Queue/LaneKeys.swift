@@ -1,0 +1,39 @@
+import Foundation
+import Store
+
+/// The Redis keys of one lane. All share the hash tag of the quota group, so scripts find them on one cluster node.
+struct LaneKeys: Hashable, Sendable {
+    /// Queue name of every key, as tools that look into Redis know it.
+    static let queue = "campaign:send"
+    /// Pub/sub channel on which daemons tell each other that a lane got something to do.
+    static let wakeChannel = "campaign:send:wake"
+
+    let epoch: String
+    let ready: String
+    let delayed: String
+    let leases: String
+    let held: String
+    let passes: String
+    let pace: String
+    let ring: String
+
+    init(quotaGroup: String, sender: UUID) {
+        let group = "\(Self.queue):{\(quotaGroup)}"
+        let lane = "\(group):\(sender.uuidString.lowercased())"
+        epoch = "\(group):epoch"
+        ready = "\(lane):ready"
+        delayed = "\(lane):delayed"
+        leases = "\(lane):leases"
+        held = "\(lane):held"
+        passes = "\(lane):passes"
+        pace = "\(lane):pace"
+        ring = "\(lane):ring"
+    }
+}
+
+extension LaneKeys {
+    /// Whether these are still the keys of the sender; it may have moved to another quota group.
+    func matches(_ lane: LaneRecord) -> Bool {
+        self == LaneKeys(quotaGroup: lane.quotaGroup, sender: lane.id)
+    }
+}

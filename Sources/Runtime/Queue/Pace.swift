@@ -1,0 +1,29 @@
+/// How fast a lane grants slots, worked out from the sender's rate.
+///
+/// Slots are evenly spaced (GCRA with burst 1), which allows at most `rate × (1 + jitter)` requests in one second at
+/// the receiver, when the way there takes up to `jitter` seconds longer for one than for another. So a little less than
+/// the rate is granted, and a slot that could not be used within ``useBy`` is given back: both together keep every
+/// second within the rate.
+struct Pace: Hashable, Sendable {
+    /// Share of the rate that is granted; leaves room for 30 ms of jitter: 0.97 × 1.03 < 1.
+    static let share = 0.97
+    /// Above this rate the ring of past slots would outgrow its use: even spacing alone holds the pace.
+    static let largestRing = 2_000
+
+    let ratePerSecond: Int
+
+    /// From one slot to the next.
+    var intervalMicroseconds: Double { 1_000_000 / (Double(ratePerSecond) * Self.share) }
+
+    /// How far ahead slots are granted: long enough for a batch, short enough to lose little when a daemon dies.
+    var horizon: Duration { .milliseconds(250) }
+
+    /// The time from reservation to the first slot, in which Postgres is asked whether the messages may go.
+    var lead: Duration { .milliseconds(20) }
+
+    /// A slot is void this long after its instant.
+    var useBy: Duration { .milliseconds(25) }
+
+    /// Past slots to remember; 0 for none.
+    var ringCapacity: Int { ratePerSecond <= Self.largestRing ? ratePerSecond : 0 }
+}

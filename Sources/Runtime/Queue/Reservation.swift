@@ -1,0 +1,46 @@
+import Foundation
+
+/// Permission to send one message at one instant.
+struct TimedSlot: Hashable, Sendable {
+    let messageID: UUID
+    /// The instant, counted from when the reservation was made.
+    let offset: Duration
+}
+
+/// The answer of a lane to the wish for slots.
+enum Reservation: Hashable, Sendable {
+    case slots([TimedSlot])
+    /// Nothing is ready; a retry becomes due after the time given, if there is one.
+    case empty(nextRetry: Duration?)
+    /// The pace allows nothing before this time has passed.
+    case wait(Duration)
+    /// WhatsApp asked for silence.
+    case paused(Duration)
+    /// Redis holds another epoch than Postgres: its contents cannot be trusted.
+    case stale
+}
+
+/// Whether reserved messages may really go out now.
+enum Clearance: Hashable, Sendable {
+    /// One answer per message: false when the lease is not ours any more.
+    case answers([Bool])
+    case paused(Duration)
+    case stale
+}
+
+/// The end of a lease, by whoever holds it.
+struct LeaseEnding: Hashable, Sendable {
+    let messageID: UUID
+    /// The token under which the message was reserved.
+    let token: Int64
+    let end: LeaseEnd
+}
+
+/// What to do with the id of a message that was held.
+enum LeaseEnd: Hashable, Sendable {
+    case done
+    /// Back to its place in the line.
+    case release
+    /// Ready again after the delay.
+    case delay(Duration)
+}

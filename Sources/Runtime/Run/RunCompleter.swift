@@ -1,0 +1,47 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import Store
+
+/// Completes runs that have nothing left to send, after counting their rows once more.
+struct RunCompleter: Service {
+    private static let interval = Duration.seconds(1)
+
+    let runs: RunRepository
+    /// How long a lost answer may still be settled by a report of WhatsApp.
+    let unconfirmedTimeout: Duration
+    let logger: Logger
+    private let clock = ContinuousClock()
+
+    init(runs: RunRepository, unconfirmedTimeout: Duration, logger: Logger) {
+        self.runs = runs
+        self.unconfirmedTimeout = unconfirmedTimeout
+        self.logger = logger
+    }
+
+    func run() async {
+        while !Task.isShuttingDownGracefully && !Task.isCancelled {
+            do {
+                for completion in try await runs.completeFinished(unconfirmedTimeout: unconfirmedTimeout) {
+                    report(completion)
+                }
+            } catch {
+                logger.warning("Runs cannot be completed, trying again", metadata: ["error": "\(error)"])
+            }
+            // Ends early by shutdown or cancellation only, which end the loop.
+            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.interval) }
+        }
+    }
+
+    private func report(_ completion: RunRepository.Completion) {
+        if let corrected = completion.corrected {
+            logger.error(
+                "Counters did not equal the rows, and do now",
+                metadata: [
+                    "run": "\(completion.run)", "counted": "\(corrected.counted)", "rows": "\(corrected.rows)",
+                ]
+            )
+        }
+        logger.info("Run completed", metadata: ["run": "\(completion.run)"])
+    }
+}

@@ -1,0 +1,62 @@
+public import Foundation
+public import Logging
+public import Store
+import ServiceLifecycle
+
+/// Launches campaigns: opens runs, and writes their messages batch by batch.
+///
+/// As a service it also finishes launches that somebody else began and did not end. A graceful shutdown ends after the
+/// batch at hand; the next daemon goes on after it.
+public struct RunLauncher: Service {
+    private static let interval = Duration.seconds(2)
+
+    private let launches: LaunchRepository
+    private let logger: Logger
+    private let now: @Sendable () -> Date
+    private let clock = ContinuousClock()
+
+    public init(launches: LaunchRepository, logger: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
+        self.launches = launches
+        self.logger = logger
+        self.now = now
+    }
+
+    public func run() async {
+        while !Task.isShuttingDownGracefully && !Task.isCancelled {
+            do {
+                for run in try await launches.unfinished() { _ = try await finish(run) }
+            } catch {
+                logger.warning("Launches cannot go on, trying again", metadata: ["error": "\(error)"])
+            }
+            // Ends early by shutdown or cancellation only, which end the loop.
+            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.interval) }
+        }
+    }
+
+    /// Launches a campaign, or says what became of it when it was launched before.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign's name.
+    ///   - tenant: Whose it is.
+    ///   - progress: Called after each batch.
+    /// - Throws: `LaunchError` when it cannot be launched; nothing has happened then.
+    public func launch(
+        campaign: String,
+        tenant: String,
+        progress: @Sendable (RunRecord) -> Void = { _ in }
+    ) async throws -> LaunchRepository.Opening {
+        switch try await launches.open(campaign: campaign, tenant: tenant, now: now()) {
+        case .over(let run): .over(run)
+        case .underWay(let run): .underWay(try await finish(run.id, progress: progress))
+        case .opened(let run): .opened(try await finish(run.id, progress: progress))
+        }
+    }
+
+    private func finish(_ id: UUID, progress: @Sendable (RunRecord) -> Void = { _ in }) async throws -> RunRecord {
+        while true {
+            let run = try await launches.writeBatch(of: id)
+            progress(run)
+            if run.status != .launching || Task.isShuttingDownGracefully || Task.isCancelled { return run }
+        }
+    }
+}

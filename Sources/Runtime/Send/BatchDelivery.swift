@@ -1,0 +1,217 @@
+import Foundation
+import Logging
+import Redis
+import ServiceLifecycle
+import Spec
+import Store
+
+/// Takes the messages of one reservation through `begin`, their slots and the request to their outcomes.
+struct BatchDelivery: Sendable {
+    /// A message that may go out at its slot.
+    private struct Ready: Sendable {
+        let message: BegunMessage
+        let body: [UInt8]
+        let slot: ContinuousClock.Instant
+    }
+
+    /// Slots this close are fired together.
+    private static let together = Duration.milliseconds(1)
+
+    let batch: ReservedBatch
+    let queue: LaneQueue
+    let services: LaneServices
+    let writer: OutcomeWriter
+    let logger: Logger
+    private let clock = ContinuousClock()
+
+    init(batch: ReservedBatch, queue: LaneQueue, services: LaneServices, writer: OutcomeWriter, logger: Logger) {
+        self.batch = batch
+        self.queue = queue
+        self.services = services
+        self.writer = writer
+        self.logger = logger
+    }
+
+    /// Returns when every message has its outcome in Postgres, or is not ours any more. Each gives its permit back.
+    func run() async {
+        let begun: [BegunMessage]
+        do {
+            begun = try await services.messages.begin(batch.slots.map(\.messageID), holder: batch.holder)
+        } catch {
+            // Whether they were begun is unknown. Nothing was written: the leases run out, and then Postgres tells.
+            logger.warning("Messages cannot be begun, their leases run out", metadata: ["error": "\(error)"])
+            services.permits.give(back: batch.slots.count)
+            return
+        }
+        let sendable = begun.filter { $0.status == .sending }
+        await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)))
+        await withDiscardingTaskGroup { outcomes in
+            let ready = await render(sendable, outcomes: &outcomes)
+            await fire(ready, outcomes: &outcomes)
+        }
+    }
+
+    /// Ends the leases of messages that are not to be sent; Postgres says so.
+    private func drop(_ ids: Set<UUID>) async {
+        guard !ids.isEmpty else { return }
+        services.permits.give(back: ids.count)
+        do {
+            try await queue.settle(ids.map { LeaseEnding(messageID: $0, token: batch.holder, end: .done) })
+        } catch {
+            logger.debug("Leases cannot be ended, they run out", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func render(_ messages: [BegunMessage], outcomes: inout DiscardingTaskGroup) async -> [Ready] {
+        let offsets = Dictionary(batch.slots.map { ($0.messageID, $0.offset) }) { first, _ in first }
+        var ready: [Ready] = []
+        ready.reserveCapacity(messages.count)
+        for message in messages {
+            do {
+                let payload = try await services.payloads.payload(of: message.revisionID)
+                let values = PlaceholderValues(contact: message.contact, context: message.context)
+                let body = try payload.body(recipient: message.recipientPhone, messageID: message.id) { values[$0] }
+                let slot = batch.reservedAt + (offsets[message.id] ?? .zero)
+                ready.append(Ready(message: message, body: body, slot: slot))
+            } catch let error as TextTemplate.MissingValue {
+                let failure = MessageOutcome.Failure(code: "missing_value", message: error.description)
+                outcomes.addTask { await self.end(message, .failed(failure)) }
+            } catch let error as PayloadError {
+                let failure = MessageOutcome.Failure(code: "unusable_message", message: error.description)
+                outcomes.addTask { await self.end(message, .failed(failure)) }
+            } catch {
+                outcomes.addTask { await self.end(message, .released(after: .seconds(1))) }
+            }
+        }
+        return ready.sorted { $0.slot < $1.slot }
+    }
+
+    private func fire(_ ready: [Ready], outcomes: inout DiscardingTaskGroup) async {
+        var rest = ready[...]
+        while let first = rest.first {
+            // Ends early by shutdown or cancellation, which is asked for next.
+            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(until: first.slot, tolerance: .zero) }
+            if Task.isShuttingDownGracefully || Task.isCancelled { break }
+            let now = clock.now
+            let due = rest.prefix { $0.slot <= now + Self.together }
+            rest = rest.dropFirst(due.count)
+            let (late, timely) = due.split { isLate($0, at: now) }
+            release(late, outcomes: &outcomes)
+            if !timely.isEmpty, !(await clear(timely, outcomes: &outcomes)) { break }
+        }
+        release(Array(rest), outcomes: &outcomes)
+    }
+
+    /// Sends those that Redis clears.
+    ///
+    /// - Returns: False when the rest of the batch must not go out now either.
+    private func clear(_ timely: [Ready], outcomes: inout DiscardingTaskGroup) async -> Bool {
+        let clearance: Clearance
+        do {
+            clearance = try await queue.fire(timely.map(\.message.id), epoch: batch.lane.epoch, token: batch.holder)
+        } catch {
+            logger.warning("Redis gives no clearance", metadata: ["error": "\(error)"])
+            release(timely, outcomes: &outcomes)
+            return false
+        }
+        guard case .answers(let answers) = clearance else {
+            release(timely, outcomes: &outcomes)
+            return false
+        }
+        let now = clock.now
+        for (ready, isOurs) in zip(timely, answers) {
+            if !isOurs {
+                outcomes.addTask { await self.returnToLane(ready) }
+            } else if isLate(ready, at: now) {
+                release([ready], outcomes: &outcomes)
+            } else {
+                outcomes.addTask { await self.send(ready) }
+            }
+        }
+        return true
+    }
+
+    private func isLate(_ ready: Ready, at now: ContinuousClock.Instant) -> Bool {
+        now > ready.slot + Pace(batch.lane).useBy
+    }
+
+    private func release(_ messages: [Ready], outcomes: inout DiscardingTaskGroup) {
+        for ready in messages {
+            outcomes.addTask { await self.end(ready.message, .released(after: .zero)) }
+        }
+    }
+
+    /// Undoes `begin` for a message whose lease was taken from us. If it is still ours in Postgres, then whoever took
+    /// the lease has found it being sent, and forgotten it: it has to come back into the lane.
+    private func returnToLane(_ ready: Ready) async {
+        await end(ready.message, .released(after: .zero))
+        do {
+            let message = FedMessage(id: ready.message.id, delay: .zero)
+            _ = try await queue.push([message], run: ready.message.runID, epoch: batch.lane.epoch)
+        } catch {
+            logger.debug("A message is not back in its lane, the keeper will see", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func send(_ ready: Ready) async {
+        let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
+        let answer = await services.transport.send(request)
+        let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit)
+        await end(ready.message, await result(of: decision, for: ready.message))
+    }
+
+    /// Carries out what a decision means for the lane or the campaign, and says what it means for the message.
+    private func result(of decision: SendDecision, for message: BegunMessage) async -> MessageOutcome.Result {
+        switch decision {
+        case .sent(let id): return .sent(waMessageID: id)
+        case .fail(let failure): return .failed(failure)
+        case .unconfirmed(let failure): return .unconfirmed(failure)
+        case .deferRecipient(let delay): return .released(after: delay)
+        case .retry(let failure):
+            let delay = services.retries.delay(afterAttempts: message.attempts + 1, random: .random(in: 0...1))
+            return delay.map { .retry(after: $0, failure) } ?? .failed(failure)
+        case .pauseLane(let duration, let reason):
+            await pauseLane(for: duration, reason: reason)
+            return .released(after: .zero)
+        case .pauseCampaign(let reason):
+            await pauseCampaign(of: message, reason: reason)
+            return .withdrawn
+        }
+    }
+
+    private func pauseLane(for duration: Duration, reason: String) async {
+        logger.warning("WhatsApp asks for silence", metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"])
+        do {
+            // Redis first: it is what every daemon asks before it sends.
+            try await queue.pause(for: duration)
+            try await services.lanes.pause(batch.lane.id, for: duration)
+        } catch {
+            logger.error("The pause is not known everywhere", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func pauseCampaign(of message: BegunMessage, reason: String) async {
+        do {
+            if try await services.runs.pause(message.runID, reason: reason) {
+                logger.error("Campaign paused", metadata: ["run": "\(message.runID)", "reason": "\(reason)"])
+            }
+        } catch {
+            logger.error("The campaign cannot be paused", metadata: ["run": "\(message.runID)", "error": "\(error)"])
+        }
+    }
+
+    private func end(_ message: BegunMessage, _ result: MessageOutcome.Result) async {
+        let holder = batch.holder
+        await writer.write(MessageOutcome(messageID: message.id, holder: holder, result: result))
+        services.permits.give(back: 1)
+    }
+}
+
+extension Collection {
+    /// The elements in two parts: those that satisfy the condition, and all others.
+    fileprivate func split(_ condition: (Element) -> Bool) -> (matching: [Element], others: [Element]) {
+        reduce(into: ([], [])) { parts, element in
+            if condition(element) { parts.0.append(element) } else { parts.1.append(element) }
+        }
+    }
+}

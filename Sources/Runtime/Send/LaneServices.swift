@@ -1,0 +1,21 @@
+import Foundation
+import Logging
+import Redis
+import Store
+
+/// What every lane of a daemon shares.
+struct LaneServices: Sendable {
+    let redis: RedisClient
+    let messages: MessageRepository
+    let runs: RunRepository
+    let lanes: LaneRepository
+    let payloads: PayloadCache
+    let transport: any MessageTransport
+    let tokens: TokenResolver
+    let permits: SendPermits
+    let retries: RetryPolicy
+    let workers: LaneDirectory
+    /// Notified when lanes should be read again.
+    let changes: WakeSignal
+    let logger: Logger
+}

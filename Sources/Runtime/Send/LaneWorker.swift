@@ -1,0 +1,130 @@
+import Foundation
+import Logging
+import Redis
+import ServiceLifecycle
+import Store
+import Synchronization
+
+/// Sends the messages of one lane: takes timed slots, asks Postgres whether the messages may go, sends each at its slot
+/// and records what came of it.
+///
+/// A graceful shutdown takes no more slots; messages whose slot has not come are given back, those under way are
+/// finished and recorded before ``run()`` returns. Cancellation stops in the middle: the leases run out and what may
+/// have been written becomes unconfirmed.
+final class LaneWorker: Sendable {
+    /// Most messages of one reservation: small enough to be fired well within their use-by.
+    static let largestReservation = 128
+    /// An idle lane looks again after this time, should a wake-up get lost.
+    private static let idle = Duration.seconds(1)
+
+    let queue: LaneQueue
+    private let services: LaneServices
+    private let record: Mutex<LaneRecord>
+    private let wakeup = WakeSignal()
+    private let clock = ContinuousClock()
+    private let logger: Logger
+
+    init(lane: LaneRecord, services: LaneServices) {
+        self.services = services
+        record = Mutex(lane)
+        queue = LaneQueue(redis: services.redis, quotaGroup: lane.quotaGroup, sender: lane.id)
+        var logger = services.logger
+        logger[metadataKey: "tenant"] = "\(lane.tenantID)"
+        logger[metadataKey: "sender"] = "\(lane.name)"
+        self.logger = logger
+    }
+
+    /// The lane as it is now: rate, token and epoch may change while it runs.
+    var lane: LaneRecord { record.withLock { $0 } }
+
+    /// Takes over changes of the sender, and looks for work.
+    func update(_ lane: LaneRecord) {
+        record.withLock { $0 = lane }
+        wakeup.notify()
+    }
+
+    /// Looks for work at once.
+    func wake() {
+        wakeup.notify()
+    }
+
+    func run() async {
+        let writer = OutcomeWriter(messages: services.messages, lane: queue, logger: logger, clock: clock)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await writer.run() }
+            await withDiscardingTaskGroup { batches in
+                while !Task.isShuttingDownGracefully && !Task.isCancelled {
+                    guard let batch = await nextBatch() else { continue }
+                    batches.addTask { await self.deliver(batch, writer: writer) }
+                    // The line gave less than asked for, so the pace is the bound: come back when half of the
+                    // granted time has passed, for a batch of decent size.
+                    if batch.slots.count < batch.wanted { await sleep(Pace(lane).horizon / 2) }
+                }
+            }
+            writer.finish()
+        }
+    }
+
+    /// Reserves slots; waits and returns `nil` when there is nothing to do now.
+    private func nextBatch() async -> ReservedBatch? {
+        let lane = self.lane
+        let token: AccessToken
+        do {
+            token = try services.tokens.token(for: lane.accessToken)
+        } catch {
+            logger.error("The lane waits", metadata: ["error": "\(error)"])
+            await sleep(.seconds(15))
+            return nil
+        }
+        let permits = await services.permits.take(upTo: Self.largestReservation)
+        let holder = Int64.random(in: 1...Int64.max)
+        do {
+            let reservation = try await queue.reserve(permits, pace: Pace(lane), epoch: lane.epoch, token: holder)
+            if case .slots(let slots) = reservation {
+                services.permits.give(back: permits - slots.count)
+                return ReservedBatch(
+                    slots: slots, wanted: permits, holder: holder, reservedAt: clock.now, token: token, lane: lane
+                )
+            }
+            services.permits.give(back: permits)
+            await wait(for: reservation)
+        } catch {
+            services.permits.give(back: permits)
+            logger.warning("Redis gives no slots, trying again", metadata: ["error": "\(error)"])
+            await sleep(.milliseconds(500))
+        }
+        return nil
+    }
+
+    private func wait(for reservation: Reservation) async {
+        switch reservation {
+        case .slots: break
+        case .wait(let duration): await sleep(min(duration, .seconds(1)))
+        case .empty(let nextRetry): await idle(upTo: min(nextRetry ?? Self.idle, Self.idle))
+        case .paused(let duration): await idle(upTo: min(duration, .seconds(5)))
+        // The keeper of the lanes rebuilds it, and wakes us with the new epoch.
+        case .stale: await idle(upTo: .milliseconds(500))
+        }
+    }
+
+    private func idle(upTo limit: Duration) async {
+        // A shutdown ends the wait, and then the loop.
+        await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: limit, clock: self.clock) }
+    }
+
+    private func sleep(_ duration: Duration) async {
+        // Ends early by shutdown or cancellation only, which end the loop.
+        try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: duration) }
+    }
+
+    private func deliver(_ batch: ReservedBatch, writer: OutcomeWriter) async {
+        let delivery = BatchDelivery(batch: batch, queue: queue, services: services, writer: writer, logger: logger)
+        await delivery.run()
+    }
+}
+
+extension Pace {
+    init(_ lane: LaneRecord) {
+        self.init(ratePerSecond: lane.ratePerSecond)
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Logging
+import Redis
+import Store
+import Synchronization
+
+/// Writes what became of messages, many at a time: Postgres first, then the lane.
+///
+/// Outcomes that come in while a batch is being written form the next one, so batches grow with the load. An outcome
+/// is never dropped: while Postgres is away it waits, and with it the permission to send more.
+final class OutcomeWriter: Sendable {
+    private struct Entry: Sendable {
+        let outcome: MessageOutcome
+        let written: CheckedContinuation<Void, Never>
+    }
+
+    private let messages: MessageRepository
+    private let lane: LaneQueue
+    private let logger: Logger
+    private let clock: any Clock<Duration>
+    private let waiting = Mutex<[Entry]>([])
+    private let wakeups: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+
+    init(messages: MessageRepository, lane: LaneQueue, logger: Logger, clock: any Clock<Duration>) {
+        self.messages = messages
+        self.lane = lane
+        self.logger = logger
+        self.clock = clock
+        (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Returns when the outcome is in Postgres; ``run()`` must be running.
+    func write(_ outcome: MessageOutcome) async {
+        await withCheckedContinuation { continuation in
+            waiting.withLock { $0.append(Entry(outcome: outcome, written: continuation)) }
+            wake.yield()
+        }
+    }
+
+    /// Writes until ``finish()`` was called and nothing is waiting.
+    func run() async {
+        for await _ in wakeups { await drain() }
+        await drain()
+    }
+
+    /// Ends ``run()`` after everything handed in so far is written.
+    func finish() {
+        wake.finish()
+    }
+
+    private func drain() async {
+        while true {
+            let batch = waiting.withLock { waiting in
+                let batch = Array(waiting.prefix(LaneQueue.largestBatch))
+                waiting.removeFirst(batch.count)
+                return batch
+            }
+            if batch.isEmpty { return }
+            await record(batch.map(\.outcome))
+            await endLeases(of: batch)
+            for entry in batch { entry.written.resume() }
+        }
+    }
+
+    private func record(_ outcomes: [MessageOutcome]) async {
+        var delay = Duration.milliseconds(50)
+        while true {
+            do {
+                return try await messages.record(outcomes)
+            } catch {
+                logger.error(
+                    "Outcomes cannot be written, trying again",
+                    metadata: ["count": "\(outcomes.count)", "error": "\(error)"]
+                )
+            }
+            // Only cancellation ends the sleep early, and then the next attempt fails at once or succeeds.
+            try? await clock.sleep(for: delay)
+            delay = min(delay * 2, .seconds(2))
+            if Task.isCancelled { return }
+        }
+    }
+
+    private func endLeases(of batch: [Entry]) async {
+        let endings = batch.map { entry in
+            LeaseEnding(messageID: entry.outcome.messageID, token: entry.outcome.holder, end: entry.outcome.leaseEnd)
+        }
+        do {
+            try await lane.settle(endings)
+        } catch {
+            // The leases run out, and whoever takes them over finds in Postgres what became of the messages.
+            logger.warning("Leases cannot be ended, they run out", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension MessageOutcome {
+    var leaseEnd: LeaseEnd {
+        switch result {
+        case .sent, .failed, .unconfirmed, .withdrawn: .done
+        case .retry(let delay, _): .delay(delay)
+        case .released(let delay): delay > .zero ? .delay(delay) : .release
+        }
+    }
+}

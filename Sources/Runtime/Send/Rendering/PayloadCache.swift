@@ -1,0 +1,43 @@
+import Foundation
+import Spec
+import Store
+import Synchronization
+
+/// The prepared payloads of the revisions that are being sent. Revisions never change, so neither do these.
+final class PayloadCache: Sendable {
+    private static let capacity = 256
+
+    private let runs: RunRepository
+    private let payloads = Mutex<[UUID: PayloadTemplate]>([:])
+
+    init(runs: RunRepository) {
+        self.runs = runs
+    }
+
+    /// The payload of a revision.
+    ///
+    /// - Throws: `PostgresError` when it cannot be read; ``PayloadError`` when it cannot be used.
+    func payload(of revision: UUID) async throws -> PayloadTemplate {
+        if let known = payloads.withLock({ $0[revision] }) { return known }
+        guard let text = try await runs.content(ofRevision: revision) else {
+            throw PayloadError(problem: "its revision is gone")
+        }
+        let payload: PayloadTemplate
+        do {
+            payload = try PayloadTemplate(message: JSONValue(parsing: text)["message"] ?? .null)
+        } catch {
+            throw PayloadError(problem: "\(error)")
+        }
+        payloads.withLock { payloads in
+            if payloads.count >= Self.capacity { payloads.removeAll() }
+            payloads[revision] = payload
+        }
+        return payload
+    }
+}
+
+/// A stored payload that no message can be made from.
+struct PayloadError: Error, CustomStringConvertible {
+    let problem: String
+    var description: String { "the campaign's message cannot be used: \(problem)" }
+}

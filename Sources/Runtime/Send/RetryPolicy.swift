@@ -1,0 +1,18 @@
+/// When a failed attempt is followed by another: after 30, 60 and 120 seconds, three attempts in all.
+struct RetryPolicy: Hashable, Sendable {
+    var maximumAttempts = 3
+    var baseDelay = Duration.seconds(30)
+    /// Share of the delay by which it varies, so that what failed together does not come back together.
+    var jitter = 0.1
+
+    /// The delay before the next attempt; `nil` when there is none.
+    ///
+    /// - Parameters:
+    ///   - attempts: Attempts made, including the one that has just failed.
+    ///   - random: A number from 0 to 1.
+    func delay(afterAttempts attempts: Int, random: Double) -> Duration? {
+        guard attempts >= 1, attempts < maximumAttempts else { return nil }
+        let factor = Double(1 << (attempts - 1)) * (1 + jitter * (2 * random - 1))
+        return baseDelay * factor
+    }
+}

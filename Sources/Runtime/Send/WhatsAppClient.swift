@@ -1,0 +1,116 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// Speaks to the WhatsApp Cloud API.
+///
+/// It never repeats a request by itself: the API has no idempotency key, so whether to send again is for the caller to
+/// decide, by what is known about the first time.
+struct WhatsAppClient: MessageTransport {
+    /// How long an answer may take. A request without one by then may have been accepted.
+    static let timeout = TimeAmount.seconds(30)
+    private static let largestAnswer = 64 * 1024
+
+    private let client: HTTPClient
+    private let baseURL: String
+
+    /// Makes a client.
+    ///
+    /// - Parameters:
+    ///   - client: Should not retry connections, see ``configuration(connections:)``.
+    ///   - baseURL: The API with its version, without a slash at the end: `https://graph.facebook.com/v23.0`.
+    init(client: HTTPClient, baseURL: String) {
+        self.client = client
+        self.baseURL = baseURL
+    }
+
+    /// Settings of an HTTP client that tells at once when it cannot connect, and keeps connections for little longer
+    /// than a pause between two messages, so that it rarely writes to one that the other side is closing.
+    static func configuration(connections: Int) -> HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(5), read: timeout)
+        )
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.idleTimeout = .seconds(15)
+        configuration.httpVersion = .http1Only
+        return configuration
+    }
+
+    func send(_ request: OutboundRequest) async -> SendAnswer {
+        var http = HTTPClientRequest(url: "\(baseURL)/\(request.phoneNumberID)/messages")
+        http.method = .POST
+        http.headers.add(name: "Authorization", value: "Bearer \(request.token.value)")
+        http.headers.add(name: "Content-Type", value: "application/json")
+        http.body = .bytes(ByteBuffer(bytes: request.body))
+        do {
+            let response = try await client.execute(http, timeout: Self.timeout)
+            let body = try await response.body.collect(upTo: Self.largestAnswer)
+            return Self.answer(status: Int(response.status.code), headers: response.headers, body: body)
+        } catch {
+            return Self.answer(to: error)
+        }
+    }
+
+    static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer) -> SendAnswer {
+        let decoder = JSONDecoder()
+        if status == 200 {
+            // An answer that cannot be read does not say that the message was refused.
+            guard let accepted = try? decoder.decode(Accepted.self, from: body), let id = accepted.messages.first?.id else {
+                return .lost("HTTP 200 without a message id")
+            }
+            return .accepted(waMessageID: id)
+        }
+        let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map { Duration.seconds($0) }
+        // Gateways answer without the API's error object; then the status has to do.
+        let error = try? decoder.decode(Refused.self, from: body).error
+        return .refused(
+            httpStatus: status,
+            code: error?.code,
+            message: error?.text ?? "HTTP \(status)",
+            retryAfter: retryAfter
+        )
+    }
+
+    static func answer(to error: any Error) -> SendAnswer {
+        switch error {
+        case let error as HTTPClientError
+        where [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout].contains(error):
+            .notWritten("no connection: \(error.shortDescription)")
+        case let error as NIOConnectionError:
+            .notWritten("cannot connect to \(error.host):\(error.port)")
+        case let error as NIOSSLError:
+            .notWritten("TLS: \(error)")
+        case let error as IOError where error.errnoCode == ECONNREFUSED:
+            .notWritten("connection refused")
+        default:
+            .lost("no answer: \(error)")
+        }
+    }
+
+    private struct Accepted: Decodable {
+        struct Message: Decodable {
+            let id: String
+        }
+        let messages: [Message]
+    }
+
+    private struct Refused: Decodable {
+        struct GraphError: Decodable {
+            struct Details: Decodable {
+                let details: String?
+            }
+            let message: String?
+            let code: Int?
+            let error_data: Details?
+
+            var text: String? { error_data?.details ?? message }
+        }
+        let error: GraphError
+    }
+}

@@ -1,0 +1,75 @@
+public import Foundation
+
+/// What WhatsApp reported about one message; several reports folded into one.
+public struct DeliveryStatus: Hashable, Sendable {
+    /// The statuses that WhatsApp reports, in the order in which they may follow each other.
+    public enum Rank: Int, Comparable, Sendable {
+        case sent, failed, delivered, read
+
+        public static func < (left: Rank, right: Rank) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    public let waMessageID: String
+    /// Our id, when the report carried it.
+    public let messageID: UUID?
+    /// The highest status reported. `failed` gives way to a later delivered or read.
+    public private(set) var rank: Rank
+    public private(set) var sentAt: Date?
+    public private(set) var deliveredAt: Date?
+    public private(set) var readAt: Date?
+    public private(set) var failedAt: Date?
+    public private(set) var failure: MessageOutcome.Failure?
+
+    public init(waMessageID: String, messageID: UUID?, rank: Rank, at time: Date, failure: MessageOutcome.Failure? = nil) {
+        self.waMessageID = waMessageID
+        self.messageID = messageID
+        self.rank = rank
+        self.failure = failure
+        switch rank {
+        case .sent: sentAt = time
+        case .delivered: deliveredAt = time
+        case .read: readAt = time
+        case .failed: failedAt = time
+        }
+    }
+
+    /// Takes in another report of the same message, in whatever order they came.
+    public mutating func merge(_ other: DeliveryStatus) {
+        rank = max(rank, other.rank)
+        sentAt = earliest(sentAt, other.sentAt)
+        deliveredAt = earliest(deliveredAt, other.deliveredAt)
+        readAt = earliest(readAt, other.readAt)
+        failedAt = earliest(failedAt, other.failedAt)
+        failure = failure ?? other.failure
+    }
+
+    var status: MessageStatus {
+        switch rank {
+        case .sent: .sent
+        case .delivered: .delivered
+        case .read: .read
+        case .failed: .failed
+        }
+    }
+
+    private func earliest(_ one: Date?, _ other: Date?) -> Date? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
+    }
+}
+
+extension Sequence<DeliveryStatus> {
+    /// One status per message, in the order in which the messages first appear.
+    public func foldedByMessage() -> [DeliveryStatus] {
+        var order: [String] = []
+        var folded: [String: DeliveryStatus] = [:]
+        for status in self {
+            let key = status.messageID?.uuidString ?? status.waMessageID
+            if folded[key]?.merge(status) == nil {
+                order.append(key)
+                folded[key] = status
+            }
+        }
+        return order.compactMap { folded[$0] }
+    }
+}

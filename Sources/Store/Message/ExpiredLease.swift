@@ -1,0 +1,24 @@
+public import Foundation
+
+/// A lease that ran out: somebody held the message and did not come back.
+public struct ExpiredLease: Hashable, Sendable {
+    public let messageID: UUID
+    /// The reservation that ran out; `nil` when Redis has forgotten it.
+    public let holder: Int64?
+    /// False when it is certain that no request was written for it.
+    public let mayBeWritten: Bool
+
+    public init(messageID: UUID, holder: Int64?, mayBeWritten: Bool) {
+        self.messageID = messageID
+        self.holder = holder
+        self.mayBeWritten = mayBeWritten
+    }
+}
+
+/// What the lane should do with the id of a message whose lease ran out.
+public enum LeaseVerdict: Hashable, Sendable {
+    /// Nothing more to send.
+    case forget
+    /// Back into the line, after the delay.
+    case requeue(after: Duration)
+}

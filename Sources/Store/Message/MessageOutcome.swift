@@ -1,0 +1,84 @@
+public import Foundation
+
+/// What became of a message that a daemon held.
+public struct MessageOutcome: Hashable, Sendable {
+    public enum Result: Hashable, Sendable {
+        /// WhatsApp accepted it under this id.
+        case sent(waMessageID: String)
+        /// An attempt failed; another is due after the delay.
+        case retry(after: Duration, Failure)
+        /// It will not be tried again.
+        case failed(Failure)
+        /// The request may have been written, and no answer came.
+        case unconfirmed(Failure)
+        /// It was not sent, and no attempt is counted: back to the line, `after` a delay.
+        case released(after: Duration)
+        /// It was not sent because its campaign stopped: it waits for the campaign.
+        case withdrawn
+    }
+
+    /// What went wrong, for people.
+    public struct Failure: Hashable, Sendable {
+        /// The code of WhatsApp, or one of ours in words (`window_closed`).
+        public let code: String
+        public let message: String
+        /// `nil` when no answer came.
+        public let httpStatus: Int?
+
+        public init(code: String, message: String, httpStatus: Int? = nil) {
+            self.code = code
+            self.message = message
+            self.httpStatus = httpStatus
+        }
+    }
+
+    public let messageID: UUID
+    /// The reservation under which it was sent.
+    public let holder: Int64
+    public let result: Result
+
+    public init(messageID: UUID, holder: Int64, result: Result) {
+        self.messageID = messageID
+        self.holder = holder
+        self.result = result
+    }
+}
+
+extension MessageOutcome {
+    var status: MessageStatus {
+        switch result {
+        case .sent: .sent
+        case .retry, .released: .queued
+        case .failed: .failed
+        case .unconfirmed: .unconfirmed
+        case .withdrawn: .pending
+        }
+    }
+
+    /// Whether an answer came: only those count as attempts.
+    var countsAsAttempt: Bool {
+        switch result {
+        case .sent, .retry, .failed: true
+        case .unconfirmed, .released, .withdrawn: false
+        }
+    }
+
+    var waMessageID: String? {
+        if case .sent(let id) = result { id } else { nil }
+    }
+
+    var failure: Failure? {
+        switch result {
+        case .retry(_, let failure), .failed(let failure), .unconfirmed(let failure): failure
+        case .sent, .released, .withdrawn: nil
+        }
+    }
+
+    /// How long to wait for the next attempt; `nil` for none.
+    public var delay: Duration? {
+        switch result {
+        case .retry(let delay, _), .released(let delay): delay > .zero ? delay : nil
+        case .sent, .failed, .unconfirmed, .withdrawn: nil
+        }
+    }
+}

@@ -1,0 +1,136 @@
+public import Foundation
+public import Postgres
+
+/// Moves due chunks of messages from Postgres into lanes, so that only a bounded window of ids is ever in Redis.
+///
+/// A chunk is claimed and its messages marked `queued` in one transaction, then its ids are pushed, then it is marked
+/// fed. If the daemon dies in between, another takes the chunk over when its lease has run out and pushes the ids
+/// again, which changes nothing for those that are in the lane already.
+public struct ChunkRepository: Sendable {
+    /// What was claimed from one run.
+    public struct Claim: Sendable {
+        public let run: UUID
+        public let starts: [Int]
+        public let messages: [FedMessage]
+    }
+
+    /// After this long without being marked fed, another daemon may feed a chunk.
+    static let lease = Duration.seconds(30)
+
+    private let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Claims due chunks of a run and marks their messages as queued.
+    ///
+    /// - Returns: `nil` when no chunk is due.
+    public func claim(run: UUID, limit: Int) async throws -> Claim? {
+        try await pool.transaction { connection in
+            let claimed = try await connection.query(
+                """
+                UPDATE campaign_chunks c
+                SET status = 'feeding', "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
+                FROM (
+                    SELECT "startPosition" FROM campaign_chunks
+                    WHERE "runId" = \(run) AND status <> 'fed' AND "notBefore" <= now()
+                        AND (status = 'waiting' OR "leaseUntil" < now())
+                    ORDER BY "notBefore", "startPosition" LIMIT \(limit)
+                    FOR UPDATE SKIP LOCKED
+                ) due
+                WHERE c."runId" = \(run) AND c."startPosition" = due."startPosition"
+                RETURNING c."startPosition", c."endPosition"
+                """
+            )
+            var ranges: [Range<Int>] = []
+            for row in claimed { ranges.append(try row.decode(0, as: Int.self)..<row.decode(1, as: Int.self)) }
+            guard !ranges.isEmpty else { return nil }
+            var messages: [FedMessage] = []
+            for range in ranges.mergedWhereAdjacent() {
+                messages += try await queue(range, of: run, on: connection)
+            }
+            return Claim(run: run, starts: ranges.map(\.lowerBound), messages: messages)
+        }
+    }
+
+    /// Marks the chunks of a claim as fed, after their ids are in the lane.
+    public func finish(_ claim: Claim) async throws(PostgresError) {
+        try await pool.execute(
+            """
+            UPDATE campaign_chunks SET status = 'fed', "leaseUntil" = NULL
+            WHERE "runId" = \(claim.run) AND "startPosition" = ANY(\(claim.starts)::int[]) AND status = 'feeding'
+            """
+        )
+    }
+
+    /// Gives the chunks of a claim back, when their ids could not be pushed.
+    public func abandon(_ claim: Claim) async throws(PostgresError) {
+        try await pool.execute(
+            """
+            UPDATE campaign_chunks SET status = 'waiting', "leaseUntil" = NULL
+            WHERE "runId" = \(claim.run) AND "startPosition" = ANY(\(claim.starts)::int[]) AND status = 'feeding'
+            """
+        )
+    }
+
+    /// When the next chunk of a running run becomes due; `nil` when none is waiting.
+    public func nextDue() async throws(PostgresError) -> Date? {
+        let rows = try await pool.query(
+            """
+            SELECT min(c."notBefore") FROM campaign_runs r
+            JOIN LATERAL (
+                SELECT "notBefore" FROM campaign_chunks
+                WHERE "runId" = r.id AND status = 'waiting' ORDER BY "notBefore" LIMIT 1
+            ) c ON true
+            WHERE r.status = 'running'
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    private func queue(
+        _ range: Range<Int>,
+        of run: UUID,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> [FedMessage] {
+        let rows = try await connection.query(
+            """
+            WITH changed AS MATERIALIZED (
+                SELECT id, "runId", status AS old, 'queued'::campaign_message_status_enum AS new, "nextAttemptAt"
+                FROM campaign_messages
+                WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
+                    AND id < \(MessageID.make(run: run, position: range.upperBound))
+                    AND status IN ('pending', 'queued')
+                ORDER BY id
+                FOR NO KEY UPDATE
+            ), written AS (
+                UPDATE campaign_messages m SET status = 'queued'
+                FROM changed WHERE m.id = changed.id AND changed.old = 'pending'
+            ), \(fragment: RunCounters.counted)
+            SELECT id, greatest(0, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0)) FROM changed
+            """
+        )
+        var messages: [FedMessage] = []
+        messages.reserveCapacity(rows.count)
+        for row in rows {
+            messages.append(FedMessage(id: try row.decode(0), delay: .seconds(try row.decode(1, as: Double.self))))
+        }
+        return messages
+    }
+}
+
+extension [Range<Int>] {
+    /// The same positions in as few ranges as possible, ascending.
+    func mergedWhereAdjacent() -> [Range<Int>] {
+        var merged: [Range<Int>] = []
+        for range in sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = merged.last, last.upperBound >= range.lowerBound {
+                merged[merged.count - 1] = last.lowerBound..<Swift.max(last.upperBound, range.upperBound)
+            } else {
+                merged.append(range)
+            }
+        }
+        return merged
+    }
+}

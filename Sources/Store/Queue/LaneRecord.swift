@@ -1,0 +1,40 @@
+public import Foundation
+import Postgres
+
+/// A sender as its lane needs it: whom to send as, how fast, and how to treat trouble.
+public struct LaneRecord: Hashable, Sendable, Identifiable {
+    public enum PairLimit: String, PostgresScalar {
+        /// A rate limit for one recipient silences the whole lane.
+        case pause
+        /// It delays only that recipient.
+        case `defer`
+    }
+
+    /// The sender's id.
+    public let id: UUID
+    public let tenantID: String
+    public let name: String
+    public let phoneNumberID: String
+    /// A reference such as `env:WHATSAPP_TOKEN_ACME`, never the token.
+    public let accessToken: String
+    public let ratePerSecond: Int
+    public let quotaGroup: String
+    public let pairLimit: PairLimit
+    /// The epoch that the group's contents of Redis must have.
+    public let epoch: Int
+    /// Messages of running runs that should be in the lane, or held by somebody.
+    public let expected: Int
+
+    init(row: PostgresRow) throws(PostgresError) {
+        id = try row.decode("id")
+        tenantID = try row.decode("tenantId")
+        name = try row.decode("name")
+        phoneNumberID = try row.decode("phoneNumberId")
+        accessToken = try row.decode("accessToken")
+        ratePerSecond = try row.decode("ratePerSecond")
+        quotaGroup = try row.decode("quotaGroup")
+        pairLimit = try row.decode("pairLimit")
+        epoch = try row.decode("epoch")
+        expected = try row.decode("expected")
+    }
+}

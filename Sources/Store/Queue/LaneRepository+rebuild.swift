@@ -1,0 +1,87 @@
+public import Foundation
+public import Postgres
+
+/// What a lane in Redis must hold after it was lost.
+public struct LaneRebuild: Sendable {
+    public let sender: UUID
+    /// Messages that somebody may be sending at this moment.
+    public let sending: [UUID]
+    /// How long the lane must stay silent.
+    public let pause: Duration
+}
+
+extension LaneRepository {
+    /// Raises the epoch of a quota group and has all its chunks fed again.
+    ///
+    /// `restore` puts the lanes into Redis while the transaction holds the group's row: daemons that notice the loss at
+    /// the same time take turns, and the later ones find the new epoch and do nothing. When the process dies after
+    /// `restore`, the epochs differ still, and the next one begins again.
+    ///
+    /// - Parameters:
+    ///   - group: The quota group whose lanes were lost.
+    ///   - epoch: The epoch the caller knew; when it is no longer that, somebody else has rebuilt.
+    ///   - restore: Writes the lanes and the new epoch into Redis.
+    /// - Returns: The epoch that is in force now.
+    public func rebuild(
+        group: String,
+        from epoch: Int,
+        restore: @Sendable (_ epoch: Int, _ lanes: [LaneRebuild]) async throws -> Void
+    ) async throws -> Int {
+        try await pool.transaction(retries: 0, deadline: .seconds(120)) { connection in
+            let rows = try await connection.query(
+                """
+                UPDATE queue_epochs SET epoch = epoch + 1, "rebuiltAt" = now()
+                WHERE "quotaGroup" = \(group) AND epoch = \(epoch) RETURNING epoch
+                """
+            )
+            guard let raised = try rows.first?.decode(0, as: Int.self) else {
+                let current = try await connection.query("SELECT epoch FROM queue_epochs WHERE \"quotaGroup\" = \(group)")
+                return try current.first?.decode(0, as: Int.self) ?? epoch
+            }
+            let lanes = try await lanes(of: group, on: connection)
+            try await connection.execute(
+                """
+                UPDATE campaign_chunks c SET status = 'waiting', "leaseUntil" = NULL
+                FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
+                WHERE s."quotaGroup" = \(group) AND r.status = 'running' AND c."runId" = r.id AND c.status <> 'waiting'
+                """,
+                deadline: .seconds(120)
+            )
+            try await restore(raised, lanes)
+            return raised
+        }
+    }
+
+    private func lanes(of group: String, on connection: PostgresConnection) async throws -> [LaneRebuild] {
+        let senders = try await connection.query(
+            """
+            SELECT id, greatest(0, coalesce(extract(epoch FROM "pausedUntil" - now())::float8, 0))
+            FROM senders WHERE "quotaGroup" = \(group)
+            """
+        )
+        var lanes: [LaneRebuild] = []
+        for row in senders {
+            let sender = try row.decode(0, as: UUID.self)
+            lanes.append(
+                LaneRebuild(
+                    sender: sender,
+                    sending: try await sending(of: sender, on: connection),
+                    pause: .seconds(try row.decode(1, as: Double.self))
+                )
+            )
+        }
+        return lanes
+    }
+
+    private func sending(of sender: UUID, on connection: PostgresConnection) async throws -> [UUID] {
+        let rows = try await connection.query(
+            """
+            SELECT m.id FROM campaign_runs r
+            JOIN campaign_messages m ON m.id >= r.id AND m.id < message_id(r.id, r."nextPosition")
+            WHERE r."senderId" = \(sender) AND r.status = 'running' AND r.sending > 0 AND m.status = 'sending'
+            """,
+            deadline: .seconds(120)
+        )
+        return try rows.map { try $0.decode(0, as: UUID.self) }
+    }
+}

@@ -1,0 +1,32 @@
+/// Why a campaign cannot be launched.
+public enum LaunchError: Error, Equatable, CustomStringConvertible {
+    case unknownCampaign(tenant: String, name: String, known: [String])
+    case noAudience(campaign: String)
+    case noSender(campaign: String)
+    case notLaunchable(campaign: String, status: String)
+    case triggered(campaign: String)
+    case unreadableAudience(campaign: String, problem: String)
+    case emptyAudience(campaign: String)
+
+    public var description: String {
+        switch self {
+        case .unknownCampaign(let tenant, let name, let known):
+            "tenant `\(tenant)` has no campaign `\(name)`; "
+                + (known.isEmpty
+                    ? "it has none at all: run reconcile first"
+                    : "it has \(known.map { "`\($0)`" }.joined(separator: ", "))")
+        case .noAudience(let campaign):
+            "campaign `\(campaign)` has no audience; give it one in its spec"
+        case .noSender(let campaign):
+            "campaign `\(campaign)` has no sender; give it one in its spec"
+        case .notLaunchable(let campaign, let status):
+            "campaign `\(campaign)` is \(status) and cannot be launched"
+        case .triggered(let campaign):
+            "campaign `\(campaign)` is started by its trigger, not by hand"
+        case .unreadableAudience(let campaign, let problem):
+            "the stored audience of campaign `\(campaign)` cannot be read: \(problem)"
+        case .emptyAudience(let campaign):
+            "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
+        }
+    }
+}

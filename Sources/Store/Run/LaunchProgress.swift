@@ -1,0 +1,68 @@
+import Foundation
+import Postgres
+import Spec
+
+/// How far the launch of a run has come, with its row locked.
+struct LaunchProgress: Sendable {
+    enum Phase: String, PostgresScalar {
+        case inWindow, outOfWindow, done
+
+        var next: Phase { self == .inWindow ? .outOfWindow : .done }
+    }
+
+    let runID: UUID
+    let campaignID: UUID
+    let tenantID: String
+    let audience: AudienceFilter
+    let phase: Phase
+    /// Contacts up to this id have been looked at in this phase.
+    let cursor: UUID
+    let nextPosition: Int
+    let inWindowCount: Int
+    let expectedCount: Int
+    let ratePerSecond: Int
+    let startedAt: Date
+    private let windowCutoff: Date
+
+    /// Locks the run if its launch is not complete; `nil` when there is nothing left to do.
+    static func lock(run: UUID, on connection: PostgresConnection) async throws -> LaunchProgress? {
+        let rows = try await connection.query(
+            """
+            SELECT r.*, s."ratePerSecond", v.content
+            FROM campaign_runs r
+            JOIN senders s ON s.id = r."senderId"
+            JOIN campaign_revisions v ON v.id = r."revisionId"
+            WHERE r.id = \(run) AND r.status = 'launching'
+            FOR UPDATE OF r
+            """
+        )
+        guard let row = rows.first else { return nil }
+        let content = try JSONValue(parsing: try row.decode("content", as: PostgresJSON.self).text)
+        return LaunchProgress(
+            runID: run,
+            campaignID: try row.decode("campaignId"),
+            tenantID: try row.decode("tenantId"),
+            audience: try RevisionContent(json: content).audience,
+            phase: try row.decode("launchPhase"),
+            cursor: try row.decode("launchCursor", as: UUID?.self) ?? UUID(uuid: nullID),
+            nextPosition: try row.decode("nextPosition"),
+            inWindowCount: try row.decode("inWindowCount"),
+            expectedCount: try row.decode("expectedCount"),
+            ratePerSecond: try row.decode("ratePerSecond"),
+            startedAt: try row.decode("startedAt"),
+            windowCutoff: try row.decode("windowCutoff")
+        )
+    }
+
+    /// The contacts of this phase.
+    ///
+    /// The second phase also takes those who wrote after the launch began: they were out of their window when the first
+    /// phase passed them, and must not fall between the two.
+    var window: PostgresQuery {
+        phase == .inWindow
+            ? "c.\"lastSeen\" > \(windowCutoff)"
+            : "(c.\"lastSeen\" IS NULL OR c.\"lastSeen\" <= \(windowCutoff) OR c.\"lastSeen\" >= \(startedAt))"
+    }
+
+    private static let nullID: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+}

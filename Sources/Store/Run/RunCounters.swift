@@ -1,0 +1,62 @@
+public import Postgres
+
+/// The messages of a run by status, kept in `campaign_runs` so that nobody ever counts a big table to know them.
+public struct RunCounters: Hashable, Sendable {
+    private var counts: [MessageStatus: Int]
+
+    public init(_ counts: [MessageStatus: Int] = [:]) {
+        self.counts = counts
+    }
+
+    public subscript(status: MessageStatus) -> Int {
+        get { counts[status, default: 0] }
+        set { counts[status] = newValue }
+    }
+
+    /// All messages, whatever their status.
+    public var total: Int { counts.values.reduce(0, +) }
+
+    /// Messages that still wait for an attempt or its outcome.
+    public var open: Int { self[.pending] + self[.queued] + self[.sending] }
+
+    /// Messages that WhatsApp accepted, whatever became of them since.
+    public var accepted: Int { self[.sent] + self[.delivered] + self[.read] }
+
+    init(row: PostgresRow) throws(PostgresError) {
+        counts = [:]
+        for status in MessageStatus.allCases {
+            counts[status] = try row.decode(status.rawValue, as: Int.self)
+        }
+    }
+}
+
+extension RunCounters {
+    /// The counter columns, for a SELECT from `campaign_runs AS r`.
+    static let columns = PostgresQuery(
+        sql: MessageStatus.allCases.map { "r.\($0.rawValue)" }.joined(separator: ", ")
+    )
+
+    /// A common table expression that moves the counters along with the statuses.
+    ///
+    /// It reads an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the counters
+    /// change in the very statement that changes the rows.
+    static let counted: PostgresQuery = {
+        let deltas = MessageStatus.allCases.map { status in
+            "count(*) FILTER (WHERE new = '\(status.rawValue)') - count(*) FILTER (WHERE old = '\(status.rawValue)')"
+                + " AS \(status.rawValue)"
+        }
+        let changes = MessageStatus.allCases.map { "\($0.rawValue) = r.\($0.rawValue) + d.\($0.rawValue)" }
+        return PostgresQuery(
+            sql: """
+                counted AS (
+                    UPDATE campaign_runs r SET \(changes.joined(separator: ", "))
+                    FROM (
+                        SELECT "runId", \(deltas.joined(separator: ", "))
+                        FROM changed WHERE old IS DISTINCT FROM new GROUP BY "runId"
+                    ) d
+                    WHERE r.id = d."runId"
+                )
+                """
+        )
+    }()
+}

@@ -1,0 +1,142 @@
+public import Foundation
+public import Postgres
+
+extension RunRepository {
+    /// What a recount of a finished run showed.
+    public struct Completion: Sendable {
+        public let run: UUID
+        /// The counters before and after, when they did not equal the rows.
+        public let corrected: (counted: RunCounters, rows: RunCounters)?
+    }
+
+    /// Completes the runs that have nothing left to send, after counting their rows.
+    ///
+    /// - Parameter unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
+    public func completeFinished(unconfirmedTimeout: Duration) async throws -> [Completion] {
+        let candidates = try await pool.query(
+            """
+            SELECT r.id, r.unconfirmed FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
+            WHERE r.status = 'running' AND r.pending + r.queued + r.sending <= 0 AND c.type <> 'event_triggered'
+            """
+        )
+        var completions: [Completion] = []
+        for row in candidates {
+            let run = try row.decode(0, as: UUID.self)
+            if try row.decode(1, as: Int.self) > 0, try await awaitsReports(run, timeout: unconfirmedTimeout) { continue }
+            if let completion = try await complete(run) { completions.append(completion) }
+        }
+        return completions
+    }
+
+    /// Stops a campaign whose every message would fail, and says why.
+    ///
+    /// - Returns: False when it was not running.
+    @discardableResult
+    public func pause(_ run: UUID, reason: String) async throws -> Bool {
+        try await pool.transaction { connection in
+            let paused = try await connection.execute(
+                "UPDATE campaign_runs SET status = 'paused', \"statusReason\" = \(reason) WHERE id = \(run) AND status = 'running'"
+            )
+            guard paused > 0 else { return false }
+            try await connection.execute(
+                """
+                UPDATE campaigns c SET status = 'paused', "statusReason" = \(reason), "updatedAt" = now()
+                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'running'
+                """
+            )
+            try await connection.notify(Self.channel, payload: run.uuidString)
+            return true
+        }
+    }
+
+    /// Lets a paused run go on: what was withdrawn is queued again.
+    ///
+    /// - Returns: False when it was not paused.
+    @discardableResult
+    public func resume(_ run: UUID) async throws -> Bool {
+        try await pool.transaction { connection in
+            let resumed = try await connection.execute(
+                "UPDATE campaign_runs SET status = 'running', \"statusReason\" = NULL WHERE id = \(run) AND status = 'paused'"
+            )
+            guard resumed > 0 else { return false }
+            try await connection.execute("UPDATE campaign_chunks SET status = 'waiting' WHERE \"runId\" = \(run)")
+            try await connection.execute(
+                """
+                UPDATE campaigns c SET status = 'running', "statusReason" = NULL, "updatedAt" = now()
+                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'paused'
+                """
+            )
+            try await connection.notify(Self.channel, payload: run.uuidString)
+            return true
+        }
+    }
+
+    private func awaitsReports(_ run: UUID, timeout: Duration) async throws -> Bool {
+        let rows = try await pool.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM campaign_messages
+                WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
+                        AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+                    AND status = 'unconfirmed' AND "unconfirmedAt" > now() - \(timeout.seconds) * interval '1 second'
+            )
+            """,
+            deadline: .seconds(120)
+        )
+        return try rows[0].decode(0)
+    }
+
+    private func complete(_ run: UUID) async throws -> Completion? {
+        try await pool.transaction(deadline: .seconds(120)) { connection in
+            let locked = try await connection.query(
+                """
+                SELECT \(fragment: RunCounters.columns) FROM campaign_runs r
+                WHERE r.id = \(run) AND r.status = 'running' FOR NO KEY UPDATE
+                """
+            )
+            guard let row = locked.first else { return nil }
+            let counted = try RunCounters(row: row)
+            let rows = try await recount(run, on: connection)
+            if rows != counted { try await correct(run, to: rows, on: connection) }
+            let corrected = rows == counted ? nil : (counted: counted, rows: rows)
+            guard rows.open == 0 else { return Completion(run: run, corrected: corrected) }
+            try await connection.execute(
+                "UPDATE campaign_runs SET status = 'completed', \"completedAt\" = now() WHERE id = \(run)"
+            )
+            try await connection.execute(
+                """
+                UPDATE campaigns c SET status = 'completed', "completedAt" = now(), "updatedAt" = now()
+                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'running'
+                """
+            )
+            try await connection.notify(Self.channel, payload: run.uuidString)
+            return Completion(run: run, corrected: corrected)
+        }
+    }
+
+    private func recount(_ run: UUID, on connection: PostgresConnection) async throws -> RunCounters {
+        let rows = try await connection.query(
+            """
+            SELECT status, count(*) FROM campaign_messages
+            WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
+                AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+            GROUP BY status
+            """,
+            deadline: .seconds(120)
+        )
+        var counters = RunCounters(Dictionary(uniqueKeysWithValues: MessageStatus.allCases.map { ($0, 0) }))
+        for row in rows { counters[try row.decode(0, as: MessageStatus.self)] = try row.decode(1) }
+        return counters
+    }
+
+    private func correct(_ run: UUID, to counters: RunCounters, on connection: PostgresConnection) async throws {
+        let assignments = MessageStatus.allCases.map { status in
+            "\(identifier: status.rawValue) = \(counters[status])" as PostgresQuery
+        }
+        try await connection.execute(
+            """
+            UPDATE campaign_runs SET \(fragment: .joined(assignments, separator: ", ")) WHERE id = \(run)
+            """
+        )
+    }
+}

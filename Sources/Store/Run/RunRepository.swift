@@ -1,0 +1,76 @@
+public import Foundation
+public import Postgres
+
+/// The runs: who is open, how far they are, and how they end.
+public struct RunRepository: Sendable {
+    /// NOTIFY channel that tells daemons that a run became ready, was paused, resumed or ended.
+    public static let channel = "campaign_runs"
+
+    let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    public func find(_ id: UUID) async throws -> RunRecord? {
+        let rows = try await pool.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
+        return try rows.first.map(RunRecord.init(row:))
+    }
+
+    /// The latest runs, newest first.
+    ///
+    /// - Parameters:
+    ///   - tenant: Only this tenant's; `nil` for all.
+    ///   - campaign: Only runs of the campaign with this name; `nil` for all.
+    ///   - limit: How many at most.
+    public func latest(tenant: String? = nil, campaign: String? = nil, limit: Int = 20) async throws -> [RunRecord] {
+        let rows = try await pool.query(
+            """
+            \(fragment: RunRecord.selection)
+            WHERE (\(tenant)::text IS NULL OR r."tenantId" = \(tenant)::text)
+                AND (\(campaign)::text IS NULL OR c.name = \(campaign)::text)
+            ORDER BY r."createdAt" DESC LIMIT \(limit)
+            """
+        )
+        return try rows.map(RunRecord.init(row:))
+    }
+
+    /// Runs that may have something to send.
+    public func running() async throws -> [RunRecord] {
+        let rows = try await pool.query(
+            "\(fragment: RunRecord.selection) WHERE r.status = 'running' ORDER BY r.\"createdAt\""
+        )
+        return try rows.map(RunRecord.init(row:))
+    }
+
+    /// The payload of a revision, to be rendered for each message.
+    public func content(ofRevision id: UUID) async throws -> String? {
+        let rows = try await pool.query("SELECT content FROM campaign_revisions WHERE id = \(id)")
+        return try rows.first?.decode(0, as: PostgresJSON.self).text
+    }
+
+    /// Failed and unconfirmed messages of a run by reason, most frequent first.
+    public func failures(of run: UUID) async throws -> [FailureCount] {
+        let first = MessageID.make(run: run, position: 0)
+        let last = MessageID.make(run: run, position: MessageID.maximumPosition)
+        let rows = try await pool.query(
+            """
+            SELECT coalesce("errorCode", ''), coalesce("errorMessage", ''), count(*)
+            FROM campaign_messages
+            WHERE id BETWEEN \(first) AND \(last) AND status IN ('failed', 'unconfirmed', 'cancelled')
+            GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 50
+            """,
+            deadline: .seconds(120)
+        )
+        return try rows.map { row in
+            FailureCount(code: try row.decode(0), message: try row.decode(1), count: try row.decode(2))
+        }
+    }
+}
+
+/// How many messages of a run ended for one reason.
+public struct FailureCount: Hashable, Sendable {
+    public let code: String
+    public let message: String
+    public let count: Int
+}

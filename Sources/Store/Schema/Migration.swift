@@ -1,0 +1,33 @@
+import Crypto
+import Foundation
+
+/// One step of the schema, embedded in the binary from `Migrations/*.sql`.
+public struct Migration: Sendable {
+    /// The number its file name starts with.
+    public let version: Int
+    public let name: String
+    let sql: String
+
+    /// SHA-256 of the file: an applied file must never change.
+    public var checksum: String {
+        SHA256.hash(data: Data(sql.utf8)).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+
+    init(version: Int, name: String, bytes: [UInt8]) {
+        self.version = version
+        self.name = name
+        sql = String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// All steps, in the order in which they are applied.
+    public static let all = [
+        Migration(version: 1, name: "contact_uuid_key", bytes: PackageResources._001_contact_uuid_key_sql),
+        Migration(version: 2, name: "contact_campaign_fields", bytes: PackageResources._002_contact_campaign_fields_sql),
+        Migration(version: 3, name: "campaign_tables", bytes: PackageResources._003_campaign_tables_sql),
+        Migration(version: 4, name: "runs", bytes: PackageResources._004_runs_sql),
+        Migration(version: 5, name: "reconcile_history", bytes: PackageResources._005_reconcile_history_sql),
+    ]
+}

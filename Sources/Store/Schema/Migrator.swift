@@ -1,0 +1,107 @@
+public import Logging
+public import Postgres
+
+/// Brings the schema up to date, each step in a transaction of its own.
+///
+/// Any number of processes may call it at once: they take turns by an advisory lock, and whoever comes second finds
+/// nothing to do.
+public struct Migrator: Sendable {
+    /// "campaign" in ASCII; any process that changes the schema takes this advisory lock.
+    static let lockKey: Int64 = 0x6361_6d70_6169_676e
+
+    private let pool: PostgresPool
+    private let migrations: [Migration]
+    private let logger: Logger
+
+    public init(pool: PostgresPool, logger: Logger) {
+        self.init(pool: pool, migrations: Migration.all, logger: logger)
+    }
+
+    init(pool: PostgresPool, migrations: [Migration], logger: Logger) {
+        self.pool = pool
+        self.migrations = migrations
+        self.logger = logger
+    }
+
+    /// Applies what is missing.
+    ///
+    /// - Returns: The steps applied now; empty when the schema was up to date.
+    /// - Throws: ``SchemaError`` when an applied file was changed or the database is newer than this program,
+    ///   `PostgresError` when a step fails; that step then left nothing behind.
+    @discardableResult
+    public func migrate() async throws -> [Migration] {
+        try await pool.withConnection { connection in
+            try await connection.lock(Self.lockKey, deadline: .seconds(120))
+            do {
+                let applied = try await apply(on: connection)
+                _ = try await connection.unlock(Self.lockKey)
+                return applied
+            } catch {
+                // The lock must not stay with a pooled connection; when even this fails the connection is broken,
+                // and the lock died with it.
+                _ = try? await connection.unlock(Self.lockKey)
+                throw error
+            }
+        }
+    }
+
+    /// The steps that ``migrate()`` would apply, without changing anything.
+    public func pending() async throws -> [Migration] {
+        try await pool.withConnection { connection in
+            let applied = try await appliedChecksums(on: connection)
+            try check(applied)
+            return migrations.filter { applied[$0.version] == nil }
+        }
+    }
+
+    private func apply(on connection: PostgresConnection) async throws -> [Migration] {
+        try await connection.simpleScript(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                version integer PRIMARY KEY,
+                name text NOT NULL,
+                checksum text NOT NULL,
+                "appliedAt" timestamptz NOT NULL DEFAULT now()
+            )
+            """
+        )
+        let applied = try await appliedChecksums(on: connection)
+        try check(applied)
+        let missing = migrations.filter { applied[$0.version] == nil }
+        for migration in missing {
+            // A table with many rows takes its time to be rewritten.
+            try await connection.transaction(deadline: .seconds(3600)) { connection in
+                try await connection.simpleScript(migration.sql, deadline: .seconds(3600))
+                try await connection.execute(
+                    """
+                    INSERT INTO schema_migrations (version, name, checksum)
+                    VALUES (\(migration.version), \(migration.name), \(migration.checksum))
+                    """
+                )
+            }
+            logger.info("Migrated", metadata: ["version": "\(migration.version)", "name": "\(migration.name)"])
+        }
+        return missing
+    }
+
+    private func appliedChecksums(on connection: PostgresConnection) async throws -> [Int: String] {
+        let exists = try await connection.query("SELECT to_regclass('schema_migrations') IS NOT NULL")
+        guard try exists[0].decode(0, as: Bool.self) else { return [:] }
+        var checksums: [Int: String] = [:]
+        for row in try await connection.query("SELECT version, checksum FROM schema_migrations") {
+            checksums[try row.decode(0, as: Int.self)] = try row.decode(1, as: String.self)
+        }
+        return checksums
+    }
+
+    private func check(_ applied: [Int: String]) throws(SchemaError) {
+        for (version, checksum) in applied {
+            guard let migration = migrations.first(where: { $0.version == version }) else {
+                throw .newer(version: version)
+            }
+            guard migration.checksum == checksum else {
+                throw .changed(version: version, name: migration.name)
+            }
+        }
+    }
+}
