@@ -80,7 +80,9 @@ extension PostgresConfiguration {
         var values: [String: String] = [:]
         var option = unsafe options
         while let keyword = unsafe option.pointee.keyword {
-            if let value = unsafe option.pointee.val { values[unsafe String(cString: keyword)] = unsafe String(cString: value) }
+            if let value = unsafe option.pointee.val {
+                values[unsafe String(cString: keyword)] = unsafe String(cString: value)
+            }
             unsafe option += 1
         }
         let user = values["user"].map { $0 + (values["password"] == nil ? "@" : ":•••@") } ?? ""

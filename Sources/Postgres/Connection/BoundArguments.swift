@@ -39,14 +39,19 @@ struct BoundArguments {
         ) -> Result
     ) -> Result {
         unsafe bytes.withUnsafeBytes { bytes in
-            let values = unsafe starts.map { start in
-                unsafe start.flatMap { unsafe bytes.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
-            }.map { unsafe UnsafePointer($0) }
+            let base = bytes.baseAddress
+            let values: [UnsafePointer<CChar>?] = unsafe starts.map { start in
+                unsafe start.flatMap { unsafe base?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
+            }
             return unsafe values.withUnsafeBufferPointer { values in
                 unsafe lengths.withUnsafeBufferPointer { lengths in
                     unsafe formats.withUnsafeBufferPointer { formats in
                         unsafe body(
-                            Int32(values.count), values.baseAddress, lengths.baseAddress, formats.baseAddress)
+                            Int32(values.count),
+                            values.baseAddress,
+                            lengths.baseAddress,
+                            formats.baseAddress
+                        )
                     }
                 }
             }

@@ -9,8 +9,10 @@ extension PostgresConnection {
     ///   - readOnly: Whether the server refuses all writes.
     ///   - deadline: The longest time that BEGIN and COMMIT may take each.
     ///   - body: The statements of the transaction, all on the connection that it is given.
+    /// - Returns: What `body` returned, once it is committed.
     /// - Throws: What `body` throws; ``PostgresError/commitUnknown(_:)`` when the connection breaks during COMMIT;
     ///   ``PostgresError/transactionAborted`` when `body` hid the error of a statement.
+    @discardableResult
     public nonisolated func transaction<Value>(
         isolation: PostgresIsolation = .readCommitted,
         readOnly: Bool = false,
@@ -35,7 +37,7 @@ extension PostgresConnection {
         status.update { $0.failure = nil }
         let sql = "BEGIN ISOLATION LEVEL \(isolation.sql) \(readOnly ? "READ ONLY" : "READ WRITE")"
         do throws(PostgresError) {
-            _ = try await cancellable { wire throws(PostgresError) in try wire.script(sql, within: Wire.Limit(deadline)) }
+            try await simpleScript(sql, deadline: deadline)
         } catch {
             // A cancel request that came too late leaves the transaction open.
             await rollback()

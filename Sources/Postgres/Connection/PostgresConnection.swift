@@ -39,6 +39,7 @@ public actor PostgresConnection {
     /// - Parameters:
     ///   - query: The statement.
     ///   - deadline: The longest time that it may take.
+    /// - Returns: All rows.
     /// - Throws: ``PostgresError`` of any kind.
     public func query(
         _ query: PostgresQuery,
@@ -52,6 +53,7 @@ public actor PostgresConnection {
     /// - Parameters:
     ///   - query: The statement.
     ///   - deadline: The longest time that it may take.
+    /// - Returns: The number of rows that it touched.
     /// - Throws: ``PostgresError`` of any kind.
     @discardableResult
     public func execute(

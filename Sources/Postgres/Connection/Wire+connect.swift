@@ -22,7 +22,7 @@ extension Wire {
 
     private func start(_ parameters: [(keyword: String, value: String)]) -> OpaquePointer? {
         let texts = unsafe parameters.flatMap { unsafe [strdup($0.keyword), strdup($0.value)] }
-        defer { for unsafe text in unsafe texts { unsafe free(text) } }
+        defer { unsafe texts.forEach { unsafe free($0) } }
         var keywords: [UnsafePointer<CChar>?] = unsafe []
         var values: [UnsafePointer<CChar>?] = unsafe []
         for index in unsafe stride(from: 0, to: texts.count, by: 2) {

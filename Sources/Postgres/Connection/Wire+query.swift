@@ -26,10 +26,19 @@ extension Wire {
         guard unsafe PQsendQuery(handle, sql) == 1 else { throw unsafe refused(handle) }
         let result = try results(within: limit)
         guard result.status == PGRES_COPY_IN else { return result }
-        // COPY FROM STDIN in a script has nobody to feed it: tell the server, and take its error.
-        _ = unsafe PQputCopyEnd(handle, "COPY FROM STDIN needs copyIn")
-        _ = try results(within: limit)
-        throw .misuse("COPY FROM STDIN needs copyIn")
+        throw try unsafe refuseCopy(handle, within: limit)
+    }
+
+    /// Ends a COPY FROM STDIN that nobody will feed.
+    private func refuseCopy(_ handle: OpaquePointer, within limit: Limit) throws(PostgresError) -> PostgresError {
+        let reason = "COPY FROM STDIN needs copyIn"
+        guard unsafe PQputCopyEnd(handle, reason) == 1 else { throw unsafe lose(handle) }
+        do throws(PostgresError) {
+            _ = try results(within: limit)
+        } catch .server {
+            // The server repeats our own refusal.
+        }
+        return .misuse(reason)
     }
 
     private func run(
@@ -45,9 +54,7 @@ extension Wire {
         guard sent == 1 else { throw unsafe refused(handle) }
         let result = try results(within: limit)
         guard result.status != PGRES_COPY_IN else {
-            _ = unsafe PQputCopyEnd(handle, "COPY FROM STDIN needs copyIn")
-            _ = try results(within: limit)
-            throw .misuse("COPY FROM STDIN needs copyIn")
+            throw try unsafe refuseCopy(handle, within: limit)
         }
         if let columns = statement.columns { return PostgresRows(result: result, columns: columns) }
         let columns = ResultColumns(of: result)

@@ -18,8 +18,8 @@ extension Wire {
 
     /// Takes all results of what was sent, so that the connection is ready for the next statement.
     ///
-    /// When the limit is reached the statement is cancelled and its end awaited for a moment; a connection that
-    /// stays silent even then is given up.
+    /// When the limit is reached the statement is cancelled and its end awaited for a moment; a connection that stays
+    /// silent even then is given up.
     ///
     /// - Returns: The last result.
     /// - Throws: The first error of the server, or why there is no answer.
@@ -29,7 +29,10 @@ extension Wire {
         var deadline = limit.deadline
         while true {
             let waited = unsafe pump(
-                handle, until: deadline, cancellable: limit.isCancellable && outcome.interruption == nil)
+                handle,
+                until: deadline,
+                cancellable: limit.isCancellable && outcome.interruption == nil
+            )
             switch waited {
             case .ready:
                 guard let result = unsafe PQgetResult(handle) else {
@@ -79,8 +82,8 @@ extension Wire {
             abandon(.misuse("COPY TO is not supported"))
             throw lost
         default:
-            outcome.failure = outcome.failure ?? result.serverError.map(PostgresError.server)
-                ?? .connection(Self.oneLine(result.message))
+            let error = result.serverError.map(PostgresError.server) ?? .connection(Self.oneLine(result.message))
+            outcome.failure = outcome.failure ?? error
         }
         return .result
     }

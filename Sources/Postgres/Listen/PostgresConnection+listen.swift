@@ -63,7 +63,8 @@ extension Wire {
                     channel: unsafe String(cString: notification.pointee.relname),
                     payload: unsafe String(cString: notification.pointee.extra),
                     processID: unsafe notification.pointee.be_pid
-                ))
+                )
+            )
             unsafe PQfreemem(notification)
         }
         return received

@@ -97,7 +97,9 @@ public struct PostgresListener: AsyncSequence, Sendable {
             failures += 1
             logger.warning("Listener lost Postgres, connecting again", metadata: ["error": "\(error)"])
             // Fails only by cancellation, which ends the loop of `next`.
-            try? await Task.sleep(for: Backoff.delay(attempt: failures, first: .milliseconds(100), maximum: .seconds(5)))
+            try? await Task.sleep(
+                for: Backoff.delay(attempt: failures, first: .milliseconds(100), maximum: .seconds(5))
+            )
         }
     }
 }

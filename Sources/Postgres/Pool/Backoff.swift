@@ -6,6 +6,7 @@ enum Backoff {
     ///   - attempt: The number of failures so far, from 1.
     ///   - first: The longest delay after the first failure.
     ///   - maximum: The longest delay ever.
+    /// - Returns: The delay.
     static func delay(attempt: Int, first: Duration, maximum: Duration) -> Duration {
         let ceiling = min(first * (1 << min(max(attempt - 1, 0), 20)), maximum)
         return ceiling * Double.random(in: 0.5...1)

@@ -10,7 +10,9 @@ extension PostgresPool {
     ///   - retries: How often it is repeated at most, each time after a short random pause.
     ///   - deadline: The longest time that BEGIN and COMMIT may take each.
     ///   - body: The statements of the transaction, all on the connection that it is given.
+    /// - Returns: What `body` returned, once it is committed.
     /// - Throws: What `body` throws in the end, or ``PostgresError``.
+    @discardableResult
     public func transaction<Value>(
         isolation: PostgresIsolation = .readCommitted,
         readOnly: Bool = false,
@@ -23,11 +25,16 @@ extension PostgresPool {
             while true {
                 do {
                     return try await connection.transaction(
-                        isolation: isolation, readOnly: readOnly, deadline: deadline, body)
+                        isolation: isolation,
+                        readOnly: readOnly,
+                        deadline: deadline,
+                        body
+                    )
                 } catch {
                     guard attempt <= retries, connection.mayRepeatTransaction(after: error) else { throw error }
                     try await Task.sleep(
-                        for: Backoff.delay(attempt: attempt, first: .milliseconds(10), maximum: .milliseconds(500)))
+                        for: Backoff.delay(attempt: attempt, first: .milliseconds(10), maximum: .milliseconds(500))
+                    )
                     attempt += 1
                 }
             }

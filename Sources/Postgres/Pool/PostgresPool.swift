@@ -55,8 +55,10 @@ public final class PostgresPool: Sendable {
     /// Lends a connection to `body` for as long as it runs.
     ///
     /// - Parameter body: Must not let the connection escape, nor take another from this pool: all might wait so.
+    /// - Returns: What `body` returns.
     /// - Throws: What `body` throws; ``PostgresError/poolExhausted(size:waited:)`` when none became free in time;
     ///   ``PostgresError/connection(_:)`` when the server cannot be reached.
+    @discardableResult
     public func withConnection<Value>(
         _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
@@ -76,6 +78,7 @@ public final class PostgresPool: Sendable {
     /// - Parameters:
     ///   - query: The statement.
     ///   - deadline: The longest time that it may take, not counting the wait for a connection.
+    /// - Returns: All rows.
     /// - Throws: ``PostgresError`` of any kind.
     public func query(
         _ query: PostgresQuery,
@@ -97,6 +100,7 @@ public final class PostgresPool: Sendable {
     /// - Parameters:
     ///   - query: The statement.
     ///   - deadline: The longest time that it may take, not counting the wait for a connection.
+    /// - Returns: The number of rows that it touched.
     /// - Throws: ``PostgresError`` of any kind.
     @discardableResult
     public func execute(

@@ -28,6 +28,11 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
             query.append(bind: value.postgresBind)
         }
 
+        /// Binds a value or NULL: `\(finishedAt)`.
+        public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+            query.append(bind: value.postgresBind)
+        }
+
         /// Splices another query in: `\(fragment: filter)`.
         public mutating func appendInterpolation(fragment: PostgresQuery) {
             query.append(fragment)

@@ -8,7 +8,9 @@ public struct PostgresText: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Adds text as it is. Postgres cannot store U+0000 in any text, so that is recorded as a fault.
+    /// Adds text as it is.
+    ///
+    /// Postgres cannot store U+0000 in any text, so that is recorded as a fault.
     public mutating func append(_ string: String) {
         var string = string
         let hasNUL = string.withUTF8 { utf8 in

@@ -14,6 +14,7 @@ public struct PostgresRow: Sendable {
     /// - Parameters:
     ///   - column: The column's place from the left, from 0.
     ///   - type: What to read it as.
+    /// - Returns: The value.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
         _ column: Int,
@@ -21,7 +22,8 @@ public struct PostgresRow: Sendable {
     ) throws(PostgresError) -> Value {
         guard let value = try read(column, as: type) else {
             throw .decoding(
-                "column \"\(columns.names[column])\" is NULL, cannot be read as \(type); read it as \(type)?")
+                "column \"\(columns.names[column])\" is NULL, cannot be read as \(type); read it as \(type)?"
+            )
         }
         return value
     }
@@ -31,6 +33,7 @@ public struct PostgresRow: Sendable {
     /// - Parameters:
     ///   - column: The column's place from the left, from 0.
     ///   - type: What to read it as.
+    /// - Returns: The value, `nil` for NULL.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
         _ column: Int,
@@ -44,6 +47,7 @@ public struct PostgresRow: Sendable {
     /// - Parameters:
     ///   - name: The column's name, letter for letter.
     ///   - type: What to read it as.
+    /// - Returns: The value.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
         _ name: String,
@@ -57,6 +61,7 @@ public struct PostgresRow: Sendable {
     /// - Parameters:
     ///   - name: The column's name, letter for letter.
     ///   - type: What to read it as.
+    /// - Returns: The value, `nil` for NULL.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
         _ name: String,

@@ -10,9 +10,11 @@ public protocol PostgresArrayElement: Sendable {
 
 extension Optional: PostgresArrayElement where Wrapped: PostgresScalar {
     public static func bind(array: [Wrapped?]) -> PostgresBind {
-        .text(.array(array) { element, text in
-            if let element { element.writeArrayElement(to: &text) } else { text.append("NULL") }
-        })
+        .text(
+            .array(array) { element, text in
+                if let element { element.writeArrayElement(to: &text) } else { text.append("NULL") }
+            }
+        )
     }
 
     public static func decode(array bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> [Wrapped?] {

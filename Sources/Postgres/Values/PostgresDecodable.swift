@@ -5,6 +5,7 @@ public protocol PostgresDecodable: Sendable {
     /// - Parameters:
     ///   - bytes: The column's bytes.
     ///   - type: The column's type; check it before looking at the bytes.
+    /// - Returns: The value.
     /// - Throws: ``PostgresDecodingFailure``, to which the caller adds column and types.
     static func decode(_ bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> Self
 }

@@ -43,7 +43,7 @@ extension Date: PostgresScalar {
     public func write(to text: inout PostgresText) {
         let microseconds = (timeIntervalSinceReferenceDate * 1_000_000).rounded()
         // Postgres' own range is 4714 BC to 294276 AD; the server refuses what lies outside of it.
-        guard abs(microseconds) < 9.2e18 else { return text.fail("the date is out of range") }
+        guard abs(microseconds) < 9.223372e18 else { return text.fail("the date is out of range") }
         CalendarTime(microsecondsSince2001: Int64(microseconds)).write(to: &text)
     }
 
