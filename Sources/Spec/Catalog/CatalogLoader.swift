@@ -1,0 +1,118 @@
+internal import YAML
+
+/// Reads files one by one and puts the catalog together.
+struct CatalogLoader {
+    private var specs: [SpecIdentity: Located<any SpecContent>] = [:]
+    /// Every identity that a document claims, also where the document has errors.
+    private var places: [SpecIdentity: SourcePlace] = [:]
+    private var diagnostics: [Diagnostic] = []
+    private var sources: [String: String] = [:]
+    private var reportedTenants: Set<String> = []
+    private let reader = YAMLReader()
+
+    mutating func add(_ file: SpecCatalog.SourceFile) {
+        guard let tenant = tenant(of: file) else { return }
+        let sink = DiagnosticSink(file: file.path)
+        let stream = reader.read(file.bytes)
+        for problem in stream.problems { sink.report(problem) }
+        for document in stream.documents { add(document, tenant, sink) }
+        // The text of every file is kept, since errors across files are only found at the end.
+        sources[file.path] = SourceMask.mask(file.bytes, secrets: sink.secrets)
+        diagnostics += sink.diagnostics
+    }
+
+    func finish(with problems: [Diagnostic]) -> SpecCatalog {
+        let checker = ReferenceChecker(specs: specs, claimed: Set(places.keys))
+        let (resolved, found) = checker.resolve()
+        let all = (diagnostics + problems + found).sorted()
+        let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
+        return SpecCatalog(
+            specs: specs.values.sorted { $0.identity < $1.identity },
+            resolvedCampaigns: resolved,
+            diagnostics: all,
+            sources: sources.filter { quoted.contains($0.key) }
+        )
+    }
+
+    private mutating func tenant(of file: SpecCatalog.SourceFile) -> String? {
+        let place = SourcePlace(file: file.path)
+        guard let tenant = file.tenant else {
+            let help = "move it into a folder that is named after the tenant"
+            diagnostics.append(
+                Diagnostic(.misplacedFile, at: place, "spec file outside of a tenant folder", help: help)
+            )
+            return nil
+        }
+        guard SpecIdentity.isSlug(tenant) else {
+            if reportedTenants.insert(tenant).inserted {
+                let help = "use lower-case letters, digits and hyphens"
+                let message = "folder `\(tenant)` is not a tenant name"
+                diagnostics.append(Diagnostic(.misplacedFile, at: place, message, help: help))
+            }
+            return nil
+        }
+        return tenant
+    }
+
+    private mutating func add(_ document: YAMLNode, _ tenant: String, _ sink: DiagnosticSink) {
+        if let scalar = document.scalar, case .null = scalar.value { return }
+        guard let mapping = document.mapping else {
+            return sink.reportWrongType(of: document, field: "", expected: "a mapping with `kind`")
+        }
+        guard let kind = kind(mapping, document, sink) else { return }
+        guard let claimed = claim(kind, mapping, tenant, sink) else {
+            // Still read it, so that its other mistakes come in the same run.
+            _ = kind.content.read(document, sink: sink)
+            return
+        }
+        guard let spec = kind.content.read(document, sink: sink), let place = places[claimed] else { return }
+        specs[claimed] = Located(identity: claimed, value: spec, place: place, node: document)
+    }
+
+    /// Notes the identity of a document; `nil` if it has none or another document has the same.
+    private mutating func claim(
+        _ kind: SpecKind,
+        _ mapping: YAMLMapping,
+        _ tenant: String,
+        _ sink: DiagnosticSink
+    ) -> SpecIdentity? {
+        guard let node = mapping["name"], let scalar = node.scalar, SpecIdentity.isSlug(scalar.text) else { return nil }
+        let identity = SpecIdentity(tenant: tenant, kind: kind, name: scalar.text)
+        guard let first = places[identity] else {
+            places[identity] = SourcePlace(file: sink.file, node.range)
+            return identity
+        }
+        let message = "\(kind.rawValue) `\(identity.name)` is defined twice in tenant `\(tenant)`"
+        let related = Diagnostic.Related(place: first, label: "first defined here")
+        let help = "rename or remove one of the two"
+        sink.report(.duplicateSpec, at: node.range, field: "name", message, help: help, related: related)
+        return nil
+    }
+
+    private func kind(_ mapping: YAMLMapping, _ document: YAMLNode, _ sink: DiagnosticSink) -> SpecKind? {
+        let known = SpecKind.allCases.map(\.rawValue)
+        guard let node = mapping["kind"] else {
+            guard !mapping.isDamaged else { return nil }
+            let start = mapping.pairs.first?.keyRange ?? document.range
+            let near = mapping.pairs.first { !SpellingSuggestion.candidates(for: $0.key, among: ["kind"]).isEmpty }
+            if let near {
+                let message = "unknown field `\(near.key)`"
+                sink.report(.unknownField, at: near.keyRange, field: near.key, message, help: "did you mean `kind`?")
+            } else {
+                let help = "start the document with `kind: \(known[0])` or another kind"
+                sink.report(.missingField, at: start, field: "kind", "missing field `kind`", help: help)
+            }
+            return nil
+        }
+        guard let read = sink.string(node, field: "kind") else { return nil }
+        if let kind = SpecKind(rawValue: read.value) { return kind }
+        if SpecKind.unsupported.contains(read.value) {
+            let message = "kind `\(read.value)` is not supported yet"
+            sink.report(.unsupportedKind, at: read.range, field: "kind", message, help: "remove the document for now")
+        } else {
+            let help = SpellingSuggestion.help(for: read.value, among: known, what: "the kinds are")
+            sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,40 @@
+internal import YAML
+
+extension SpecCatalog {
+    /// A file that was read already.
+    public struct SourceFile: Sendable {
+        /// The path that diagnostics show.
+        public let path: String
+        /// The folder below the root, or `nil` for a file that lies in none.
+        public let tenant: String?
+        public let bytes: [UInt8]
+
+        /// Makes a file.
+        public init(path: String, tenant: String?, bytes: [UInt8]) {
+            (self.path, self.tenant, self.bytes) = (path, tenant, bytes)
+        }
+    }
+
+    /// Reads all `.yaml` and `.yml` files in the tenant folders of a directory; blocks while it reads.
+    public static func load(directory: String) -> SpecCatalog {
+        var loader = CatalogLoader()
+        var problems: [Diagnostic] = []
+        for file in SpecFiles.find(in: directory, sink: &problems) {
+            guard let bytes = SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes) else {
+                let message = "cannot read the file"
+                let place = SourcePlace(file: file.path)
+                problems.append(Diagnostic(.unreadableFile, at: place, message, help: "check its permissions"))
+                continue
+            }
+            loader.add(SourceFile(path: file.path, tenant: file.tenant, bytes: bytes))
+        }
+        return loader.finish(with: problems)
+    }
+
+    /// Reads files that are in memory.
+    public static func load(files: [SourceFile]) -> SpecCatalog {
+        var loader = CatalogLoader()
+        for file in files.sorted(by: { $0.path < $1.path }) { loader.add(file) }
+        return loader.finish(with: [])
+    }
+}

@@ -1,0 +1,39 @@
+/// All specs of a repository: read, checked, each value with its place in the file.
+///
+/// ```swift
+/// let catalog = SpecCatalog.load(directory: "campaigns")
+/// if !catalog.isValid {
+///     print(DiagnosticRenderer(sources: catalog.sources).text(catalog.diagnostics))
+/// }
+/// ```
+public struct SpecCatalog: Sendable {
+    /// The specs without errors of their own, sorted by identity.
+    public let specs: [Located<any SpecContent>]
+    /// The campaigns whose references were all found, sorted by identity.
+    public let resolvedCampaigns: [ResolvedCampaign]
+    /// Errors and warnings of all files, sorted by file, line and column.
+    public let diagnostics: [Diagnostic]
+    /// The text of each file with a diagnostic, by its path, with secrets blotted out.
+    public let sources: [String: String]
+
+    /// Whether there is no error; warnings are allowed.
+    public var isValid: Bool {
+        !diagnostics.contains { $0.severity == .error }
+    }
+
+    /// The tenants that have specs, sorted.
+    public var tenants: [String] {
+        Set(specs.map(\.identity.tenant)).sorted()
+    }
+
+    /// The specs of one kind, sorted by identity.
+    public func all<Spec: SpecContent>(_ kind: Spec.Type) -> [Located<Spec>] {
+        specs.compactMap { located in located.map { $0 as? Spec } }
+    }
+
+    /// One spec, or `nil` if there is none of that name.
+    public func spec<Spec: SpecContent>(_ kind: Spec.Type, tenant: String, name: String) -> Located<Spec>? {
+        let identity = SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)
+        return specs.first { $0.identity == identity }?.map { $0 as? Spec }
+    }
+}

@@ -1,0 +1,39 @@
+/// The stable name of a sort of diagnostic; a code is never used again for something else.
+public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
+    case syntax = "C001"
+    case encoding = "C002"
+    case tab = "C003"
+    case duplicateKey = "C004"
+    case mergeKey = "C005"
+    case nonStringKey = "C006"
+    case unknownTag = "C007"
+    case unknownAnchor = "C008"
+    case tooLarge = "C009"
+    case ambiguousScalar = "C010"
+    case unknownKind = "C011"
+    case unknownField = "C012"
+    case missingField = "C013"
+    case wrongType = "C014"
+    case invalidValue = "C015"
+    case invalidName = "C016"
+    case unsupportedKind = "C017"
+    case misplacedFile = "C018"
+    case literalSecret = "C019"
+    case duplicateSpec = "C020"
+    case unknownReference = "C021"
+    case conflictingFields = "C022"
+    case unreadableFile = "C023"
+    case filterField = "C030"
+    case filterOperator = "C031"
+    case filterValue = "C032"
+    case placeholder = "C040"
+    case missingParameter = "C041"
+    case superfluousParameter = "C042"
+    case templateLimit = "C043"
+    case messageShape = "C044"
+
+    /// The severity of every diagnostic with this code.
+    public var severity: Diagnostic.Severity {
+        self == .ambiguousScalar ? .warning : .error
+    }
+}

@@ -1,0 +1,54 @@
+/// Finds what an author probably meant.
+enum SpellingSuggestion {
+    /// The nearest of the known words, best first, at most three.
+    ///
+    /// A word is near if a third of the letters, but at least one, may differ; case does not count. Words that are
+    /// farther than the nearest are left out.
+    static func candidates(for word: String, among known: some Sequence<String>) -> [String] {
+        let letters = Array(word.prefix(64).lowercased().unicodeScalars)
+        let limit = max(1, letters.count / 3)
+        let near =
+            known
+            .compactMap { candidate -> (distance: Int, word: String)? in
+                let other = Array(candidate.lowercased().unicodeScalars)
+                guard abs(other.count - letters.count) <= limit else { return nil }
+                let distance = distance(letters, other)
+                return distance <= limit ? (distance, candidate) : nil
+            }
+            .sorted { ($0.distance, $0.word) < ($1.distance, $1.word) }
+        return near.prefix { $0.distance == near[0].distance }.prefix(3).map(\.word)
+    }
+
+    /// A help line with the nearest words, or else with the whole list if it is short.
+    static func help(for word: String, among known: [String], what: String) -> String? {
+        let candidates = candidates(for: word, among: known)
+        if !candidates.isEmpty { return "did you mean \(list(candidates, "or"))?" }
+        guard !known.isEmpty, known.count <= 12 else { return nil }
+        return "\(what): \(list(known, "and"))"
+    }
+
+    /// Words in backticks: `a`, `b` or `c`.
+    static func list(_ words: [String], _ last: String) -> String {
+        let quoted = words.map { "`\($0)`" }
+        guard quoted.count > 1, let final = quoted.last else { return quoted.first ?? "" }
+        return quoted.dropLast().joined(separator: ", ") + " \(last) " + final
+    }
+
+    /// The Damerau-Levenshtein distance (optimal string alignment).
+    static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
+        var twoAgo: [Int] = []
+        var previous = Array(0...right.count)
+        for (row, a) in left.enumerated() {
+            var current = [row + 1]
+            for (column, b) in right.enumerated() {
+                var best = min(previous[column + 1] + 1, current[column] + 1, previous[column] + (a == b ? 0 : 1))
+                if row > 0, column > 0, a == right[column - 1], left[row - 1] == b {
+                    best = min(best, twoAgo[column - 1] + 1)
+                }
+                current.append(best)
+            }
+            (twoAgo, previous) = (previous, current)
+        }
+        return previous[right.count]
+    }
+}

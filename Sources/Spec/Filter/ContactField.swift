@@ -1,0 +1,19 @@
+/// The columns of a contact that filters and placeholders may name.
+public enum ContactField: String, Hashable, Sendable, CaseIterable {
+    case name, email, contactId, pin, yearOfBirth, messageCount, firstSeen, lastSeen, paymentStatus, tags
+
+    /// What a field holds.
+    public enum ValueType: Hashable, Sendable {
+        case text, integer, timestamp, textList
+    }
+
+    /// The type of the column.
+    public var type: ValueType {
+        switch self {
+        case .name, .email, .contactId, .pin, .paymentStatus: .text
+        case .yearOfBirth, .messageCount: .integer
+        case .firstSeen, .lastSeen: .timestamp
+        case .tags: .textList
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// The words for what a condition checks.
+public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
+    case eq, neq, gt, gte, lt, lte, contains
+    case isIn = "in"
+    case isNotIn = "not_in"
+    case isNull = "is_null"
+    case isNotNull = "is_not_null"
+    case containsAny = "contains_any"
+    case containsAll = "contains_all"
+
+    /// The operators that a type of field allows.
+    static func allowed(for field: FilterField) -> [FilterOperator] {
+        let scalars: [FilterOperator] = [.eq, .neq, .gt, .gte, .lt, .lte, .isIn, .isNotIn, .isNull, .isNotNull]
+        switch field {
+        case .metadata: return scalars + [.contains]
+        case .contact(let field):
+            switch field.type {
+            case .text: return scalars + [.contains]
+            case .integer, .timestamp: return scalars
+            case .textList: return [.contains, .containsAny, .containsAll, .isNull, .isNotNull]
+            }
+        }
+    }
+}

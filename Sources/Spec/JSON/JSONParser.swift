@@ -1,0 +1,209 @@
+extension JSONValue {
+    /// Reads one JSON text (RFC 8259) in UTF-8; whole numbers that fit become integers.
+    ///
+    /// - Throws: ``JSONError`` with the byte where the text stops being JSON; also for duplicate keys.
+    public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
+        var parser = JSONParser(Array(bytes))
+        self = try parser.parse()
+    }
+
+    /// Reads one JSON text.
+    ///
+    /// - Throws: ``JSONError`` with the byte where the text stops being JSON.
+    public init(parsing text: String) throws(JSONError) {
+        try self.init(parsing: text.utf8)
+    }
+}
+
+/// A reader of JSON that goes by bytes.
+struct JSONParser {
+    private let bytes: [UInt8]
+    private var offset = 0
+    private var depth = 0
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    mutating func parse() throws(JSONError) -> JSONValue {
+        let value = try value()
+        skipSpace()
+        guard offset == bytes.count else { throw .unexpected("text after the value", offset: offset) }
+        return value
+    }
+
+    private mutating func value() throws(JSONError) -> JSONValue {
+        skipSpace()
+        switch try peek() {
+        case UInt8(ascii: "{"): return try nested { (self: inout Self) throws(JSONError) in try self.object() }
+        case UInt8(ascii: "["): return try nested { (self: inout Self) throws(JSONError) in try self.array() }
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        default: return try number()
+        }
+    }
+
+    private mutating func nested(
+        _ body: (inout Self) throws(JSONError) -> JSONValue
+    ) throws(JSONError) -> JSONValue {
+        depth += 1
+        guard depth <= 128 else { throw .tooDeep(offset: offset) }
+        offset += 1
+        let value = try body(&self)
+        depth -= 1
+        return value
+    }
+
+    private mutating func object() throws(JSONError) -> JSONValue {
+        var fields: [String: JSONValue] = [:]
+        skipSpace()
+        if try skip(UInt8(ascii: "}")) { return .object(fields) }
+        repeat {
+            skipSpace()
+            let start = offset
+            guard try peek() == UInt8(ascii: "\"") else {
+                throw .unexpected("expected a key in quotes", offset: offset)
+            }
+            let key = try string()
+            skipSpace()
+            guard try skip(UInt8(ascii: ":")) else { throw .unexpected("expected `:`", offset: offset) }
+            let value = try value()
+            guard fields.updateValue(value, forKey: key) == nil else { throw .duplicateKey(key, offset: start) }
+            skipSpace()
+        } while try skip(UInt8(ascii: ","))
+        guard try skip(UInt8(ascii: "}")) else { throw .unexpected("expected `,` or `}`", offset: offset) }
+        return .object(fields)
+    }
+
+    private mutating func array() throws(JSONError) -> JSONValue {
+        var items: [JSONValue] = []
+        skipSpace()
+        if try skip(UInt8(ascii: "]")) { return .array(items) }
+        repeat {
+            items.append(try value())
+            skipSpace()
+        } while try skip(UInt8(ascii: ","))
+        guard try skip(UInt8(ascii: "]")) else { throw .unexpected("expected `,` or `]`", offset: offset) }
+        return .array(items)
+    }
+
+    private mutating func number() throws(JSONError) -> JSONValue {
+        let start = offset
+        if bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+        let integral = skipDigits()
+        let first = bytes[start] == UInt8(ascii: "-") ? start + 1 : start
+        guard integral > 0, integral == 1 || bytes[first] != UInt8(ascii: "0") else {
+            throw .unexpected("expected a value", offset: start)
+        }
+        var isWhole = true
+        if offset < bytes.count, bytes[offset] == UInt8(ascii: ".") {
+            isWhole = false
+            offset += 1
+            guard skipDigits() > 0 else { throw .unexpected("expected a digit", offset: offset) }
+        }
+        if offset < bytes.count, bytes[offset] | 0x20 == UInt8(ascii: "e") {
+            isWhole = false
+            offset += 1
+            if offset < bytes.count, bytes[offset] == 0x2B || bytes[offset] == 0x2D { offset += 1 }
+            guard skipDigits() > 0 else { throw .unexpected("expected a digit", offset: offset) }
+        }
+        let text = String(decoding: bytes[start..<offset], as: UTF8.self)
+        if isWhole, let integer = Int(text) { return .integer(integer) }
+        guard let number = Double(text), number.isFinite else {
+            throw .unexpected("number out of range", offset: start)
+        }
+        return .number(number)
+    }
+
+    private mutating func skipDigits() -> Int {
+        let start = offset
+        while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) { offset += 1 }
+        return offset - start
+    }
+
+    private mutating func string() throws(JSONError) -> String {
+        offset += 1
+        var text: [UInt8] = []
+        while true {
+            let byte = try peek()
+            offset += 1
+            switch byte {
+            case UInt8(ascii: "\""):
+                guard let string = String(validating: text, as: UTF8.self) else {
+                    throw .unexpected("string that is not UTF-8", offset: offset - 1)
+                }
+                return string
+            case UInt8(ascii: "\\"): try escape(into: &text)
+            case ..<0x20: throw .unexpected("control character in a string", offset: offset - 1)
+            default: text.append(byte)
+            }
+        }
+    }
+
+    private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+        let byte = try peek()
+        offset += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "u"): text += Array(String(Character(try unicodeEscape())).utf8)
+        default: throw .unexpected("unknown escape", offset: offset - 1)
+        }
+    }
+
+    private mutating func unicodeEscape() throws(JSONError) -> Unicode.Scalar {
+        let start = offset
+        let high = try hex()
+        if let scalar = Unicode.Scalar(high) { return scalar }
+        guard high < 0xDC00, offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
+            bytes[offset + 1] == UInt8(ascii: "u")
+        else { throw .unexpected("half of a surrogate pair", offset: start) }
+        offset += 2
+        let low = try hex()
+        guard (0xDC00...0xDFFF).contains(low),
+            let scalar = Unicode.Scalar(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+        else { throw .unexpected("half of a surrogate pair", offset: start) }
+        return scalar
+    }
+
+    private mutating func hex() throws(JSONError) -> UInt32 {
+        guard offset + 4 <= bytes.count else { throw .endOfText }
+        var value: UInt32 = 0
+        for byte in bytes[offset..<(offset + 4)] {
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
+                throw .unexpected("expected four hexadecimal digits", offset: offset)
+            }
+            value = value << 4 | UInt32(digit)
+        }
+        offset += 4
+        return value
+    }
+
+    private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+        let expected = Array(String(describing: word).utf8)
+        guard bytes[offset...].starts(with: expected) else { throw .unexpected("expected a value", offset: offset) }
+        offset += expected.count
+        return value
+    }
+
+    private func peek() throws(JSONError) -> UInt8 {
+        guard offset < bytes.count else { throw .endOfText }
+        return bytes[offset]
+    }
+
+    private mutating func skip(_ byte: UInt8) throws(JSONError) -> Bool {
+        guard try peek() == byte else { return false }
+        offset += 1
+        return true
+    }
+
+    private mutating func skipSpace() {
+        while offset < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[offset]) { offset += 1 }
+    }
+}

@@ -1,0 +1,73 @@
+/// A message to an audience, and what starts it.
+public struct CampaignSpec: SpecContent {
+    /// What starts a campaign.
+    public enum Trigger: String, Hashable, Sendable, CaseIterable {
+        case manual, scheduled
+        case eventTriggered = "event_triggered"
+        case moduleInitiated = "module_initiated"
+    }
+
+    /// Where the message comes from.
+    public enum Content: Hashable, Sendable {
+        /// A template of the same tenant, by its name, and a text for each of its variables.
+        case template(String, params: [String: String])
+        /// A WhatsApp message object without a recipient.
+        case message(JSONValue)
+    }
+
+    /// Who gets the message.
+    public enum Audience: Hashable, Sendable {
+        /// An audience of the same tenant, by its name.
+        case named(String)
+        case filter(AudienceFilter)
+    }
+
+    public static let kind = SpecKind.campaign
+
+    public let header: SpecHeader
+    /// The name that people see; the slug by default.
+    public let title: String
+    public let type: Trigger
+    /// A sender of the same tenant, by its name.
+    public let sender: String
+    public let content: Content
+    /// `nil` if an event or a module names the recipients.
+    public let audience: Audience?
+
+    /// Makes a campaign of values that are valid already.
+    public init(
+        header: SpecHeader,
+        title: String? = nil,
+        type: Trigger,
+        sender: String,
+        content: Content,
+        audience: Audience?
+    ) {
+        self.header = header
+        self.title = title ?? header.name
+        self.type = type
+        self.sender = sender
+        self.content = content
+        self.audience = audience
+    }
+
+    /// All fields with their defaults; references stay names.
+    public var canonical: JSONValue {
+        var fields = header.canonicalFields
+        fields["title"] = .string(title)
+        fields["type"] = .string(type.rawValue)
+        fields["sender"] = .string(sender)
+        switch content {
+        case .template(let name, let params):
+            fields["template"] = .string(name)
+            fields["params"] = .object(params.mapValues(JSONValue.string))
+        case .message(let payload): fields["message"] = payload
+        }
+        switch audience {
+        case .named(let name): fields["audience"] = .string(name)
+        case .filter(let filter): fields["audience"] = filter.json
+        case nil: break
+        }
+        return .object(fields)
+    }
+}

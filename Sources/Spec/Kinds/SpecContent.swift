@@ -1,0 +1,57 @@
+internal import YAML
+
+/// One kind of spec.
+///
+/// A new kind is one file with a conforming type, and one case of ``SpecKind``.
+public protocol SpecContent: Hashable, Sendable {
+    static var kind: SpecKind { get }
+
+    var header: SpecHeader { get }
+
+    /// The form that is stored and compared: defaults filled in, always the same for the same meaning.
+    var canonical: JSONValue { get }
+}
+
+extension SpecContent {
+    /// The slug of the spec.
+    public var name: String { header.name }
+
+    /// Whether the row made of this spec refuses deletion.
+    public var protect: Bool { header.protect }
+
+    /// Reads a spec back from its canonical form.
+    ///
+    /// - Throws: ``SpecError`` that names the fields, if the value is not a canonical form.
+    public init(canonical: JSONValue) throws(SpecError) {
+        let sink = DiagnosticSink(file: "")
+        let content = Self.kind.content.read(canonical.node, sink: sink)
+        let errors = sink.diagnostics.filter { $0.severity == .error }
+        guard errors.isEmpty, let spec = content as? Self else {
+            throw SpecError(diagnostics: errors)
+        }
+        self = spec
+    }
+}
+
+extension SpecContent {
+    /// Reads a document of this kind; `kind` is known already, and ignored.
+    static func read(_ node: YAMLNode, sink: DiagnosticSink) -> (any SpecContent)? {
+        guard var reader = FieldReader(node, path: "", what: "kind `\(kind.rawValue)`", sink: sink) else { return nil }
+        _ = reader.node("kind")
+        let before = sink.diagnostics.count
+        let spec = (kind.content as? any ReadableSpec.Type)?.make(&reader)
+        reader.finish()
+        return sink.isClean(since: before) ? spec : nil
+    }
+}
+
+/// The reading half of a kind, kept apart because its types are not public.
+protocol ReadableSpec: SpecContent {
+    init?(_ reader: inout FieldReader)
+}
+
+extension ReadableSpec {
+    fileprivate static func make(_ reader: inout FieldReader) -> (any SpecContent)? {
+        Self(&reader)
+    }
+}

@@ -1,0 +1,34 @@
+/// The kinds of specs, in the order in which they are applied: what is referred to comes first.
+public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
+    case sender = "Sender"
+    case template = "Template"
+    case audience = "Audience"
+    case campaign = "Campaign"
+
+    /// Kinds that are planned, so that their documents get a clear answer.
+    static let unsupported = ["Tenant", "Schedule", "Trigger"]
+
+    /// The type that holds specs of this kind.
+    var content: any SpecContent.Type {
+        switch self {
+        case .sender: SenderSpec.self
+        case .template: TemplateSpec.self
+        case .audience: AudienceSpec.self
+        case .campaign: CampaignSpec.self
+        }
+    }
+
+    /// Orders kinds as they are applied.
+    public static func < (left: Self, right: Self) -> Bool {
+        left.rank < right.rank
+    }
+
+    private var rank: Int {
+        switch self {
+        case .sender: 0
+        case .template: 1
+        case .audience: 2
+        case .campaign: 3
+        }
+    }
+}

@@ -1,0 +1,99 @@
+internal import YAML
+
+/// Reads the fields of one mapping and reports what does not fit.
+///
+/// Ask for every field that the mapping may have, then call ``finish()``: what was not asked for is unknown.
+struct FieldReader {
+    let node: YAMLNode
+    /// The path of the mapping itself; empty for a document.
+    let path: String
+    let sink: DiagnosticSink
+    private let mapping: YAMLMapping
+    private var known: [String] = []
+    private var missing: [String] = []
+    private var secretKeys: Set<String> = []
+    /// What the mapping is called in messages, such as ``kind `Sender```.
+    private let what: String
+
+    /// Starts reading a node; reports and fails if it is no mapping.
+    init?(_ node: YAMLNode, path: String, what: String, sink: DiagnosticSink) {
+        guard let mapping = node.mapping else {
+            sink.reportWrongType(of: node, field: path, expected: "a mapping")
+            return nil
+        }
+        (self.node, self.path, self.what, self.sink, self.mapping) = (node, path, what, sink, mapping)
+    }
+
+    func field(_ key: String) -> String {
+        path.isEmpty ? key : "\(path).\(key)"
+    }
+
+    func has(_ key: String) -> Bool {
+        mapping.pair(key) != nil
+    }
+
+    /// The node of a field, or `nil` if it is absent; a present null counts as a value.
+    mutating func node(_ key: String) -> ReadValue<YAMLNode>? {
+        if !known.contains(key) { known.append(key) }
+        guard let value = mapping[key] else { return nil }
+        return ReadValue(value: value, node: value, field: field(key))
+    }
+
+    /// Where the key of a field stands.
+    func keyRange(_ key: String) -> YAMLRange? {
+        mapping.pair(key)?.keyRange
+    }
+
+    /// Notes that a field is needed; ``finish()`` reports it if it is absent.
+    mutating func require(_ key: String) {
+        if !has(key) { missing.append(key) }
+    }
+
+    /// Notes that the value of a field must never be shown, even if its key is misspelt.
+    mutating func guardSecret(_ key: String) {
+        secretKeys.insert(key)
+        if let value = mapping[key], value.scalar?.text.hasReferencePrefix != true { sink.hide(value.range) }
+    }
+
+    /// Reports the fields that nobody asked for and the missing ones.
+    func finish() {
+        let absent = known.filter { !has($0) }
+        var explained: Set<String> = []
+        for pair in mapping.pairs where !known.contains(pair.key) {
+            let near = SpellingSuggestion.candidates(for: pair.key, among: absent)
+            let suggestion = near.isEmpty ? SpellingSuggestion.candidates(for: pair.key, among: known) : near
+            explained.formUnion(suggestion)
+            if suggestion.contains(where: secretKeys.contains) { sink.hide(pair.value.range) }
+            let help =
+                suggestion.isEmpty
+                ? "\(what) takes \(SpellingSuggestion.list(known, "and"))"
+                : "did you mean \(SpellingSuggestion.list(suggestion, "or"))?"
+            sink.report(
+                .unknownField,
+                at: pair.keyRange,
+                field: field(pair.key),
+                "unknown field `\(pair.key)`",
+                help: help
+            )
+        }
+        guard !mapping.isDamaged else { return }
+        for key in missing where !explained.contains(key) {
+            let range = firstLine(of: node.range)
+            sink.report(.missingField, at: range, field: field(key), "missing field `\(key)`", help: "\(what) needs it")
+        }
+    }
+
+    /// A missing field is shown at the first key, not over the whole mapping.
+    private func firstLine(of range: YAMLRange) -> YAMLRange {
+        guard let first = mapping.pairs.first, first.keyRange.start.line == range.start.line else { return range }
+        let start = range.start == first.keyRange.start ? range.start : first.keyRange.start
+        return YAMLRange(start: start, end: first.keyRange.end)
+    }
+}
+
+extension String {
+    /// Whether the text looks like a reference to a secret and not like the secret.
+    var hasReferencePrefix: Bool {
+        hasPrefix("env:") || hasPrefix("file:")
+    }
+}

@@ -1,0 +1,61 @@
+internal import YAML
+
+/// Blots secrets out of a source text, so that quoting a line can never show one.
+enum SourceMask {
+    /// Replaces secrets by asterisks, byte for byte; `secrets` are ranges that are known to hold one.
+    static func mask(_ bytes: [UInt8], secrets: [YAMLRange]) -> String {
+        var masked = bytes
+        for range in secrets { blot(&masked, from: range.start.offset, to: range.end.offset) }
+        maskTokens(&masked)
+        maskLiteralFields(&masked)
+        return String(decoding: masked, as: UTF8.self)
+    }
+
+    private static func blot(_ bytes: inout [UInt8], from start: Int, to end: Int) {
+        guard start < end else { return }
+        for index in start..<min(end, bytes.count) where bytes[index] != 0x0A && bytes[index] != 0x0D {
+            bytes[index] = UInt8(ascii: "*")
+        }
+    }
+
+    /// Access tokens of the Graph API start with `EAA` and are long.
+    private static func maskTokens(_ bytes: inout [UInt8]) {
+        var start = 0
+        for index in 0...bytes.count {
+            if index < bytes.count, isWord(bytes[index]) { continue }
+            if index - start > 20, bytes[start...].starts(with: Array("EAA".utf8)) {
+                blot(&bytes, from: start, to: index)
+            }
+            start = index + 1
+        }
+    }
+
+    /// Text behind `accessToken:` that is no reference, also in a file that is not valid YAML.
+    private static func maskLiteralFields(_ bytes: inout [UInt8]) {
+        let key = Array("accessToken".utf8)
+        var index = 0
+        while index + key.count < bytes.count {
+            guard bytes[index] == key[0], bytes[index...].starts(with: key) else {
+                index += 1
+                continue
+            }
+            index += key.count
+            while index < bytes.count,
+                [UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ":"), 0x20].contains(bytes[index])
+            {
+                index += 1
+            }
+            let rest = bytes[index...]
+            let isReference = rest.starts(with: Array("env:".utf8)) || rest.starts(with: Array("file:".utf8))
+            let end =
+                rest.firstIndex { [0x0A, 0x0D, 0x20, UInt8(ascii: ","), UInt8(ascii: "}")].contains($0) } ?? bytes.count
+            if !isReference { blot(&bytes, from: index, to: end) }
+            index = max(index, end)
+        }
+    }
+
+    private static func isWord(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+}

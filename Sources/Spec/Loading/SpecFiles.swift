@@ -1,0 +1,73 @@
+internal import Foundation
+
+/// The YAML files below a directory, in a fixed order.
+enum SpecFiles {
+    /// A file and the tenant folder that it lies in.
+    struct File {
+        /// The path to show.
+        let path: String
+        /// `nil` for a file that lies in no tenant folder.
+        let tenant: String?
+    }
+
+    private static let maximumDepth = 16
+
+    /// Walks a directory; hidden entries and symbolic links to folders are left out.
+    static func find(in directory: String, sink: inout [Diagnostic]) -> [File] {
+        let root = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
+        var files: [File] = []
+        walk(root, tenant: nil, depth: 0, into: &files, sink: &sink)
+        return files.sorted { $0.path < $1.path }
+    }
+
+    private static func walk(
+        _ directory: String,
+        tenant: String?,
+        depth: Int,
+        into files: inout [File],
+        sink: inout [Diagnostic]
+    ) {
+        let manager = FileManager.default
+        let names: [String]
+        do {
+            names = try manager.contentsOfDirectory(atPath: directory)
+        } catch {
+            let message = "cannot read folder `\(directory)`"
+            let help = "check that it exists and is readable"
+            sink.append(Diagnostic(.unreadableFile, at: SourcePlace(file: directory), message, help: help))
+            return
+        }
+        for name in names.sorted() where !name.hasPrefix(".") {
+            let path = "\(directory)/\(name)"
+            var isDirectory: ObjCBool = false
+            guard manager.fileExists(atPath: path, isDirectory: &isDirectory) else { continue }
+            if !isDirectory.boolValue {
+                let isYAML = name.hasSuffix(".yaml") || name.hasSuffix(".yml")
+                if isYAML { files.append(File(path: path, tenant: tenant)) }
+            } else if depth < maximumDepth, !isLink(path) {
+                walk(path, tenant: tenant ?? name, depth: depth + 1, into: &files, sink: &sink)
+            }
+        }
+    }
+
+    private static func isLink(_ path: String) -> Bool {
+        // Without attributes it is no link that could lead in a circle.
+        let type = (try? FileManager.default.attributesOfItem(atPath: path))?[.type] as? FileAttributeType
+        return type == .typeSymbolicLink
+    }
+
+    /// The bytes of a file, or `nil` if it cannot be read; stops behind a limit, so that no file exhausts memory.
+    static func bytes(of path: String, limit: Int) -> [UInt8]? {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+        defer {
+            // A descriptor that was only read from has nothing to lose by a failed close.
+            try? handle.close()
+        }
+        do {
+            return Array(try handle.read(upToCount: limit + 1) ?? Data())
+        } catch {
+            // The caller reports the file as unreadable; the path says more than the error.
+            return nil
+        }
+    }
+}

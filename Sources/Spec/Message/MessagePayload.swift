@@ -1,0 +1,61 @@
+/// Makes and checks WhatsApp message objects without a recipient.
+public enum MessagePayload {
+    /// Builds the message of a template, with texts that may still hold placeholders such as `{{name|there}}`.
+    ///
+    /// - Throws: ``SpecError`` with each missing and each superfluous parameter.
+    public static func hydrate(template: TemplateSpec, params: [String: String]) throws(SpecError) -> JSONValue {
+        let mismatches = template.mismatches(params: Set(params.keys))
+        guard mismatches.isEmpty else {
+            throw SpecError(diagnostics: mismatches.map { $0.diagnostic(at: SourcePlace(file: "")) })
+        }
+        return object(template: template, params: params)
+    }
+
+    /// Builds the message of a template whose parameters were checked.
+    static func object(template: TemplateSpec, params: [String: String]) -> JSONValue {
+        var content: [String: JSONValue] = [
+            "name": .string(template.whatsappName), "language": ["code": .string(template.language)],
+        ]
+        let components = components(template, params)
+        if !components.isEmpty { content["components"] = .array(components) }
+        return ["type": "template", "template": .object(content)]
+    }
+
+    /// Checks a raw message, and leaves out what the sender adds by itself (`messaging_product`, `recipient_type`).
+    ///
+    /// - Throws: ``SpecError`` with each mistake and its field, such as `text.body`.
+    public static func check(_ payload: JSONValue) throws(SpecError) -> JSONValue {
+        let sink = DiagnosticSink(file: "")
+        let message = MessageReader(sink: sink).message(payload.node, path: "")
+        guard let message, sink.diagnostics.isEmpty else { throw SpecError(diagnostics: sink.diagnostics) }
+        return message
+    }
+
+    private static func components(_ template: TemplateSpec, _ params: [String: String]) -> [JSONValue] {
+        var components: [JSONValue] = []
+        for (part, type) in [(TemplateParameter.Part.header, "header"), (.body, "body")] {
+            let parameters = template.parameters.filter { $0.part == part }.map { parameter -> JSONValue in
+                var object: [String: JSONValue] = ["type": "text", "text": .string(params[parameter.key] ?? "")]
+                if let name = parameter.name { object["parameter_name"] = .string(name) }
+                return .object(object)
+            }
+            if !parameters.isEmpty { components.append(["type": .string(type), "parameters": .array(parameters)]) }
+        }
+        for parameter in template.parameters {
+            guard case .button(let index) = parameter.part else { continue }
+            components.append(button(template.buttons[index], index, text: params[parameter.key] ?? ""))
+        }
+        return components
+    }
+
+    private static func button(_ button: TemplateButton, _ index: Int, text: String) -> JSONValue {
+        let isCode = button == .copyCode
+        let parameter: JSONValue =
+            isCode
+            ? ["type": "coupon_code", "coupon_code": .string(text)] : ["type": "text", "text": .string(text)]
+        return [
+            "type": "button", "sub_type": isCode ? "copy_code" : "url", "index": .string(String(index)),
+            "parameters": [parameter],
+        ]
+    }
+}
