@@ -21,7 +21,12 @@ struct MessageReader {
             let help = "remove it: the audience names the recipients"
             sink.report(.messageShape, at: range, field: reader.field(key), "a message has no recipient", help: help)
         }
-        guard let kind else { return nil }
+        guard let kind else {
+            // Without a type, the object of any type may be meant.
+            for kind in Kind.allCases { _ = reader.node(kind.rawValue) }
+            reader.finish()
+            return nil
+        }
         reader.require(kind.rawValue)
         if let content = reader.node(kind.rawValue) { check(kind, content) }
         reader.finish()

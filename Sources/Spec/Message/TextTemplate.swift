@@ -30,6 +30,11 @@ public struct TextTemplate: Hashable, Sendable {
     public struct MissingValue: Error, Hashable, Sendable, CustomStringConvertible {
         public let path: Path
 
+        /// Makes the error of a path.
+        public init(path: Path) {
+            self.path = path
+        }
+
         /// What is missing and what helps.
         public var description: String { "no value for {{\(path)}}; give it a default with {{\(path)|default}}" }
     }
