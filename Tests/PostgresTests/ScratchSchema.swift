@@ -27,6 +27,8 @@ struct ScratchSchema: Sendable {
         var configuration = server.setting("options", to: "-c search_path=\(name)")
         // So that a test can find its own backends among those of others.
         configuration.applicationName = name
+        // Generous, for machines that build while they test.
+        configuration.connectTimeout = .seconds(20)
         let scratch = ScratchSchema(name: name, configuration: configuration)
         let admin = try await PostgresConnection.connect(server)
         try await admin.simpleScript("CREATE SCHEMA \(name)")

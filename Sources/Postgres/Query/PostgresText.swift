@@ -4,7 +4,8 @@ public struct PostgresText: Sendable {
     /// Why the value cannot be stored; the first reason is kept.
     private(set) var fault: String?
 
-    init(capacity: Int = 0) {
+    /// An empty buffer; `capacity` is the number of bytes that are expected.
+    public init(capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
     }
 
