@@ -8,11 +8,10 @@ struct LimitTests {
         configuration.limits.ratePerSecond = 3
         try await Simulator.withRunning(configuration: configuration, logger: .quiet) { simulator in
             let caller = try Caller(simulator)
-            var codes: [Int?] = []
-            for index in 0..<5 { codes.append(try await caller.text(to: Caller.number(index)).code) }
-            #expect(codes == [nil, nil, nil, 130_429, 130_429])
-            #expect(try await caller.text(to: Caller.number(9), sender: "2").status == 200)
-            #expect(try await eventually { try await caller.text(to: Caller.number(10)).status == 200 })
+            // A slow machine may need more than a second for four requests, but not for ever.
+            #expect(try await eventually { try await caller.text(to: Caller.number(1)).code == 130_429 })
+            #expect(try await caller.text(to: Caller.number(2), sender: "2").status == 200)
+            #expect(try await eventually { try await caller.text(to: Caller.number(3)).status == 200 })
             #expect(simulator.summary().mostAcceptedInOneSecond == [Caller.sender: 3, "2": 1])
         }
     }
