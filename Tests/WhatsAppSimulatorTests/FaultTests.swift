@@ -91,7 +91,7 @@ struct FaultTests {
     }
 
     @Test func losesAnswersBySayingNothing() async throws {
-        try await withFaults(#"{"lostAnswers":{"share":1,"mode":"silent"}}"#) { simulator, caller in
+        try await withFaults(#"{"lostAnswers":{"share":1,"mode":"silent"}}"#) { (simulator, caller) async throws in
             await #expect(throws: HTTPClientError.deadlineExceeded) {
                 try await caller.text(to: "+5511999990000", timeout: .seconds(1))
             }
