@@ -6,7 +6,7 @@ struct CatalogLoader {
     /// Every identity that a document claims, also where the document has errors.
     private var places: [SpecIdentity: SourcePlace] = [:]
     private var diagnostics: [Diagnostic] = []
-    private var sources: [String: String] = [:]
+    private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
     private var reportedTenants: Set<String> = []
     private let reader = YAMLReader()
 
@@ -16,22 +16,20 @@ struct CatalogLoader {
         let stream = reader.read(file.bytes)
         for problem in stream.problems { sink.report(problem) }
         for document in stream.documents { add(document, tenant, sink) }
-        // The text of every file is kept, since errors across files are only found at the end.
-        sources[file.path] = SourceMask.mask(file.bytes, secrets: sink.secrets)
+        // The bytes of every file are kept, since errors across files are only found at the end.
+        files[file.path] = (file.bytes, sink.secrets)
         diagnostics += sink.diagnostics
     }
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
+        let sorted = specs.values.sorted { $0.identity < $1.identity }
         let checker = ReferenceChecker(specs: specs, claimed: Set(places.keys))
-        let (resolved, found) = checker.resolve()
+        let (resolved, found) = checker.resolve(sorted)
         let all = (diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
-        return SpecCatalog(
-            specs: specs.values.sorted { $0.identity < $1.identity },
-            resolvedCampaigns: resolved,
-            diagnostics: all,
-            sources: sources.filter { quoted.contains($0.key) }
-        )
+        let sources = files.filter { quoted.contains($0.key) }
+            .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
+        return SpecCatalog(specs: sorted, resolvedCampaigns: resolved, diagnostics: all, sources: sources)
     }
 
     private mutating func tenant(of file: SpecCatalog.SourceFile) -> String? {

@@ -12,11 +12,11 @@ struct ReferenceChecker {
             .mapValues { $0.map(\.name).sorted() }
     }
 
-    /// Resolves all campaigns that can be resolved.
-    func resolve() -> ([ResolvedCampaign], [Diagnostic]) {
+    /// Resolves all campaigns that can be resolved, in the order given.
+    func resolve(_ sorted: [Located<any SpecContent>]) -> ([ResolvedCampaign], [Diagnostic]) {
         var resolved: [ResolvedCampaign] = []
         var found: [Diagnostic] = []
-        for located in specs.values.sorted(by: { $0.identity < $1.identity }) {
+        for located in sorted {
             if let old = located.value.header.renamedFrom { checkRename(located, from: old, &found) }
             guard let campaign = located.map({ $0 as? CampaignSpec }) else { continue }
             if let result = resolve(campaign, &found) { resolved.append(result) }

@@ -34,6 +34,12 @@ public struct SpecCatalog: Sendable {
     /// One spec, or `nil` if there is none of that name.
     public func spec<Spec: SpecContent>(_ kind: Spec.Type, tenant: String, name: String) -> Located<Spec>? {
         let identity = SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)
-        return specs.first { $0.identity == identity }?.map { $0 as? Spec }
+        var (low, high) = (0, specs.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if specs[middle].identity < identity { low = middle + 1 } else { high = middle }
+        }
+        guard low < specs.count, specs[low].identity == identity else { return nil }
+        return specs[low].map { $0 as? Spec }
     }
 }

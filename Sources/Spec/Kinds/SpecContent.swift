@@ -23,12 +23,7 @@ extension SpecContent {
     ///
     /// - Throws: ``SpecError`` that names the fields, if the value is not a canonical form.
     public init(canonical: JSONValue) throws(SpecError) {
-        let sink = DiagnosticSink(file: "")
-        let content = Self.kind.content.read(canonical.node, sink: sink)
-        let errors = sink.diagnostics.filter { $0.severity == .error }
-        guard errors.isEmpty, let spec = content as? Self else {
-            throw SpecError(diagnostics: errors)
-        }
+        guard let spec = try Self.kind.spec(canonical: canonical) as? Self else { throw SpecError(diagnostics: []) }
         self = spec
     }
 }

@@ -18,6 +18,17 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         }
     }
 
+    /// Reads a spec of this kind back from its canonical form.
+    ///
+    /// - Throws: ``SpecError`` that names the fields, if the value is not a canonical form.
+    public func spec(canonical: JSONValue) throws(SpecError) -> any SpecContent {
+        let sink = DiagnosticSink(file: "")
+        let spec = content.read(canonical.node, sink: sink)
+        let errors = sink.diagnostics.filter { $0.severity == .error }
+        guard errors.isEmpty, let spec else { throw SpecError(diagnostics: errors) }
+        return spec
+    }
+
     /// Orders kinds as they are applied.
     public static func < (left: Self, right: Self) -> Bool {
         left.rank < right.rank

@@ -3,6 +3,7 @@ internal import YAML
 extension DiagnosticSink {
     /// Reports wrong placeholders of a text, each at its own place where the text stands unchanged in the file.
     func checkPlaceholders(_ text: ReadValue<String>) {
+        guard text.value.utf8.contains(UInt8(ascii: "{")) else { return }
         for problem in TextTemplate.parse(text.value).problems {
             let range = text.part(problem.range)
             report(.placeholder, at: range, field: text.field, problem.message, help: problem.help)

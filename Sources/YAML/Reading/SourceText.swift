@@ -14,7 +14,7 @@ struct SourceText {
         let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         guard bytes.count <= limit else {
             let zero = YAMLMark(line: 1, column: 1, offset: 0)
-            let message = "the file has \(bytes.count) bytes, more than \(limit)"
+            let message = "the file is larger than \(limit) bytes"
             let range = YAMLRange(start: zero, end: zero)
             return .failure(YAMLProblem(.tooLarge, at: range, message, help: "split it into several files"))
         }
