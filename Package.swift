@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", "3.0.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.0.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.20.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
@@ -38,35 +39,51 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .hummingbird, .lifecycle, .log,
+                .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
         ),
-        .target(name: "WhatsAppSimulator", dependencies: [.client, .crypto, .hummingbird, .lifecycle, .log, .nio]),
+        .target(
+            name: "WhatsAppSimulator",
+            dependencies: [.client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP]
+        ),
 
         // The commands.
         .executableTarget(name: "reconcile", dependencies: ["Reconciler", "Spec", "Store", "Postgres", .arguments, .log]),
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator", .arguments, .lifecycle, .log,
+                "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator",
+                .arguments, .lifecycle, .log, .signals,
             ]
         ),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Postgres", "Redis", .log], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
-        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport"]),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
         .testTarget(name: "SpecTests", dependencies: ["Spec", "YAML"]),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport"]),
-        .testTarget(name: "ReconcilerTests", dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
+        .testTarget(name: "ReconcilerTests", dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]),
         .testTarget(
             name: "RuntimeTests",
-            dependencies: ["Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator"]
+            dependencies: [
+                "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
+                .client, .crypto, .lifecycle, .log, .nio, .nioHTTP,
+            ]
         ),
-        .testTarget(name: "WhatsAppSimulatorTests", dependencies: ["WhatsAppSimulator", .client, .crypto, .nio]),
-        .testTarget(name: "EndToEndTests", dependencies: ["Postgres", "Redis", "TestSupport"]),
+        .testTarget(
+            name: "WhatsAppSimulatorTests",
+            dependencies: [
+                "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+            ]
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Postgres", "Redis", "TestSupport", "WhatsAppSimulator", "campaignd", "reconcile", .log]
+        ),
     ]
 )
 
@@ -93,6 +110,10 @@ extension Target.Dependency {
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let log = product(name: "Logging", package: "swift-log")
+    static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let nio = product(name: "NIOCore", package: "swift-nio")
+    static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
 }

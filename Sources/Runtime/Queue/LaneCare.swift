@@ -59,10 +59,10 @@ final class LaneCare: Sendable {
     }
 
     private func rebuild(_ lane: LaneRecord, found depth: LaneDepth) async throws {
-        let redis = services.redis
+        let (redis, leases) = (services.redis, services.leases)
         let epoch = try await services.lanes.rebuild(group: lane.quotaGroup, from: lane.epoch) { epoch, lanes in
             for lost in lanes {
-                let queue = LaneQueue(redis: redis, quotaGroup: lane.quotaGroup, sender: lost.sender)
+                let queue = LaneQueue(redis: redis, quotaGroup: lane.quotaGroup, sender: lost.sender, leases: leases)
                 try await queue.rebuild(lost, epoch: epoch)
             }
         }

@@ -6,18 +6,16 @@ import Store
 ///
 /// Each call is one script, so any number of daemons may use a lane at once. All times are Redis's own.
 struct LaneQueue: Sendable {
-    /// How long a reservation is held for a daemon that has not asked for clearance yet.
-    static let reservationLease = Duration.seconds(10)
-    /// How long a message that may have been written is held: longer than a request and the writing of its outcome take.
-    static let flightLease = Duration.seconds(45)
     /// Most ids in one call; a script with more would hold everybody else up.
     static let largestBatch = 500
 
     let keys: LaneKeys
     private let redis: RedisClient
+    private let leases: LaneLeases
 
-    init(redis: RedisClient, quotaGroup: String, sender: UUID) {
+    init(redis: RedisClient, quotaGroup: String, sender: UUID, leases: LaneLeases = LaneLeases()) {
         self.redis = redis
+        self.leases = leases
         keys = LaneKeys(quotaGroup: quotaGroup, sender: sender)
     }
 
@@ -31,7 +29,7 @@ struct LaneQueue: Sendable {
             arguments: [
                 .integer(epoch), .text(String(token)), .integer(min(count, Self.largestBatch)),
                 .text("\(pace.intervalMicroseconds)"), .integer(pace.horizon.microseconds),
-                .integer(pace.lead.microseconds), .integer(Self.reservationLease.milliseconds),
+                .integer(pace.lead.microseconds), .integer(leases.reservation.milliseconds),
                 .integer(pace.ringCapacity),
             ]
         ).asArray()
@@ -43,7 +41,7 @@ struct LaneQueue: Sendable {
         let reply = try await redis.run(
             LaneScripts.fire,
             keys: [keys.epoch, keys.pace, keys.leases, keys.held],
-            arguments: [.integer(epoch), .text(String(token)), .integer(Self.flightLease.milliseconds)]
+            arguments: [.integer(epoch), .text(String(token)), .integer(leases.flight.milliseconds)]
                 + messages.map { .text(JobID.text($0)) }
         ).asArray()
         if let word = reply.first?.text {
@@ -107,7 +105,7 @@ struct LaneQueue: Sendable {
         let reply = try await redis.run(
             LaneScripts.recover,
             keys: [keys.leases, keys.held],
-            arguments: [.text(String(token)), .integer(Self.reservationLease.milliseconds), .integer(limit)]
+            arguments: [.text(String(token)), .integer(leases.reservation.milliseconds), .integer(limit)]
         ).asArray()
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
@@ -129,8 +127,8 @@ struct LaneQueue: Sendable {
             LaneScripts.rebuild,
             keys: [keys.epoch, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes, keys.pace],
             arguments: [
-                .integer(epoch), .integer(Self.flightLease.milliseconds), .integer(lane.pause.milliseconds),
-            ] + lane.sending.map { .text(JobID.text($0)) }
+                .integer(epoch), .integer(leases.flight.milliseconds), .integer(lane.pause.milliseconds),
+            ] + lane.sending.flatMap { [.text(JobID.text($0.messageID)), .text($0.holder.map(String.init) ?? "")] }
         )
     }
 

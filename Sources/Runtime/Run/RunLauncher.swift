@@ -1,7 +1,7 @@
 public import Foundation
 public import Logging
 public import Store
-import ServiceLifecycle
+public import ServiceLifecycle
 
 /// Launches campaigns: opens runs, and writes their messages batch by batch.
 ///

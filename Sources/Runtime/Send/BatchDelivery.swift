@@ -156,7 +156,7 @@ struct BatchDelivery: Sendable {
     private func send(_ ready: Ready) async {
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
         let answer = await services.transport.send(request)
-        let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit)
+        let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         await end(ready.message, await result(of: decision, for: ready.message))
     }
 

@@ -14,6 +14,7 @@ struct LaneServices: Sendable {
     let tokens: TokenResolver
     let permits: SendPermits
     let retries: RetryPolicy
+    var leases = LaneLeases()
     let workers: LaneDirectory
     /// Notified when lanes should be read again.
     let changes: WakeSignal

@@ -27,7 +27,9 @@ final class LaneWorker: Sendable {
     init(lane: LaneRecord, services: LaneServices) {
         self.services = services
         record = Mutex(lane)
-        queue = LaneQueue(redis: services.redis, quotaGroup: lane.quotaGroup, sender: lane.id)
+        queue = LaneQueue(
+            redis: services.redis, quotaGroup: lane.quotaGroup, sender: lane.id, leases: services.leases
+        )
         var logger = services.logger
         logger[metadataKey: "tenant"] = "\(lane.tenantID)"
         logger[metadataKey: "sender"] = "\(lane.name)"

@@ -7,7 +7,8 @@ import Synchronization
 /// Writes what became of messages, many at a time: Postgres first, then the lane.
 ///
 /// Outcomes that come in while a batch is being written form the next one, so batches grow with the load. An outcome
-/// is never dropped: while Postgres is away it waits, and with it the permission to send more.
+/// is never dropped: while Postgres is away it waits, and with it the permission to send more. Only cancellation gives
+/// up; then the leases stay and run out, and whoever takes them over finds in Postgres that the outcome is missing.
 final class OutcomeWriter: Sendable {
     private struct Entry: Sendable {
         let outcome: MessageOutcome
@@ -18,7 +19,8 @@ final class OutcomeWriter: Sendable {
     private let lane: LaneQueue
     private let logger: Logger
     private let clock: any Clock<Duration>
-    private let waiting = Mutex<[Entry]>([])
+    /// What waits to be written; `nil` once nobody writes any more.
+    private let waiting = Mutex<[Entry]?>([])
     private let wakeups: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
@@ -33,15 +35,23 @@ final class OutcomeWriter: Sendable {
     /// Returns when the outcome is in Postgres; ``run()`` must be running.
     func write(_ outcome: MessageOutcome) async {
         await withCheckedContinuation { continuation in
-            waiting.withLock { $0.append(Entry(outcome: outcome, written: continuation)) }
-            wake.yield()
+            let isOver = waiting.withLock { waiting in
+                waiting?.append(Entry(outcome: outcome, written: continuation))
+                return waiting == nil
+            }
+            if isOver { continuation.resume() } else { wake.yield() }
         }
     }
 
-    /// Writes until ``finish()`` was called and nothing is waiting.
+    /// Writes until ``finish()`` was called and nothing is waiting, or until it is cancelled.
     func run() async {
         for await _ in wakeups { await drain() }
         await drain()
+        let rest = waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting ?? []
+        }
+        for entry in rest { entry.written.resume() }
     }
 
     /// Ends ``run()`` after everything handed in so far is written.
@@ -52,22 +62,24 @@ final class OutcomeWriter: Sendable {
     private func drain() async {
         while true {
             let batch = waiting.withLock { waiting in
-                let batch = Array(waiting.prefix(LaneQueue.largestBatch))
-                waiting.removeFirst(batch.count)
+                let batch = Array((waiting ?? []).prefix(LaneQueue.largestBatch))
+                waiting?.removeFirst(batch.count)
                 return batch
             }
             if batch.isEmpty { return }
-            await record(batch.map(\.outcome))
-            await endLeases(of: batch)
+            // A lease without an outcome must not end: it is all that is left to find the message by.
+            if await record(batch.map(\.outcome)) { await endLeases(of: batch) }
             for entry in batch { entry.written.resume() }
         }
     }
 
-    private func record(_ outcomes: [MessageOutcome]) async {
+    /// - Returns: False when it was cancelled before the outcomes were written.
+    private func record(_ outcomes: [MessageOutcome]) async -> Bool {
         var delay = Duration.milliseconds(50)
         while true {
             do {
-                return try await messages.record(outcomes)
+                try await messages.record(outcomes)
+                return true
             } catch {
                 logger.error(
                     "Outcomes cannot be written, trying again",
@@ -77,7 +89,7 @@ final class OutcomeWriter: Sendable {
             // Only cancellation ends the sleep early, and then the next attempt fails at once or succeeds.
             try? await clock.sleep(for: delay)
             delay = min(delay * 2, .seconds(2))
-            if Task.isCancelled { return }
+            if Task.isCancelled { return false }
         }
     }
 

@@ -1,9 +1,14 @@
-/// When a failed attempt is followed by another: after 30, 60 and 120 seconds, three attempts in all.
+/// When something is tried again: a failed attempt after 30 and 60 seconds (twice as long each time), three attempts in
+/// all; a lane after 60 seconds of silence; one recipient after six.
 struct RetryPolicy: Hashable, Sendable {
     var maximumAttempts = 3
     var baseDelay = Duration.seconds(30)
     /// Share of the delay by which it varies, so that what failed together does not come back together.
     var jitter = 0.1
+    /// How long a lane is silent after a rate limit.
+    var lanePause = Duration.seconds(60)
+    /// One recipient may get a message every six seconds.
+    var pairDelay = Duration.seconds(6)
 
     /// The delay before the next attempt; `nil` when there is none.
     ///

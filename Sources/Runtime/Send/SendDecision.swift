@@ -18,7 +18,7 @@ enum SendDecision: Hashable, Sendable {
 
     /// Decides by the API's error code; by the HTTP status only when there is none, because Meta sends the same code
     /// with different statuses.
-    init(_ answer: SendAnswer, pairLimit: LaneRecord.PairLimit) {
+    init(_ answer: SendAnswer, pairLimit: LaneRecord.PairLimit, retries: RetryPolicy) {
         switch answer {
         case .accepted(let id):
             self = .sent(waMessageID: id)
@@ -32,10 +32,10 @@ enum SendDecision: Hashable, Sendable {
                 message: message,
                 httpStatus: httpStatus
             )
-            let pause = max(retryAfter ?? .zero, Self.lanePause)
+            let pause = max(retryAfter ?? .zero, retries.lanePause)
             switch code.flatMap(ErrorClass.init(code:)) ?? ErrorClass(httpStatus: httpStatus) {
             case .rateLimit: self = .pauseLane(pause, reason: failure.text)
-            case .pairRateLimit where pairLimit == .defer: self = .deferRecipient(retryAfter ?? Self.pairDelay)
+            case .pairRateLimit where pairLimit == .defer: self = .deferRecipient(retryAfter ?? retries.pairDelay)
             case .pairRateLimit: self = .pauseLane(pause, reason: failure.text)
             case .retryable: self = .retry(failure)
             case .permanent: self = .fail(failure)
@@ -44,11 +44,6 @@ enum SendDecision: Hashable, Sendable {
             }
         }
     }
-
-    /// How long a lane is silent after a rate limit.
-    static let lanePause = Duration.seconds(60)
-    /// One recipient may get a message every six seconds.
-    static let pairDelay = Duration.seconds(6)
 }
 
 extension MessageOutcome.Failure {

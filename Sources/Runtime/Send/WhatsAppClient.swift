@@ -14,6 +14,8 @@ struct WhatsAppClient: MessageTransport {
     /// How long an answer may take. A request without one by then may have been accepted.
     static let timeout = TimeAmount.seconds(30)
     private static let largestAnswer = 64 * 1024
+    /// Seconds; an answer that asks for more is not believed.
+    private static let longestRetryAfter = 24 * 3600
 
     private let client: HTTPClient
     private let baseURL: String
@@ -59,14 +61,14 @@ struct WhatsAppClient: MessageTransport {
 
     static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer) -> SendAnswer {
         let decoder = JSONDecoder()
-        if status == 200 {
+        if (200..<300).contains(status) {
             // An answer that cannot be read does not say that the message was refused.
             guard let accepted = try? decoder.decode(Accepted.self, from: body), let id = accepted.messages.first?.id else {
-                return .lost("HTTP 200 without a message id")
+                return .lost("HTTP \(status) without a message id")
             }
             return .accepted(waMessageID: id)
         }
-        let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map { Duration.seconds($0) }
+        let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map { Duration.seconds(min(max($0, 0), longestRetryAfter)) }
         // Gateways answer without the API's error object; then the status has to do.
         let error = try? decoder.decode(Refused.self, from: body).error
         return .refused(

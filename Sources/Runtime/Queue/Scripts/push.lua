@@ -13,6 +13,7 @@ local triggered = ARGV[3] == 'triggered'
 local turn = triggered and 'triggered' or ARGV[2]
 local pass = tonumber(redis.call('HGET', KEYS[5], turn) or 0)
 if not triggered then pass = math.max(pass, tonumber(redis.call('HGET', KEYS[5], 'virtual') or 0)) end
+local added = 0
 for i = 4, #ARGV, 2 do
     local id, delay = ARGV[i], tonumber(ARGV[i + 1])
     if redis.call('HEXISTS', KEYS[4], id) == 0 and not redis.call('ZSCORE', KEYS[3], id) then
@@ -20,9 +21,10 @@ for i = 4, #ARGV, 2 do
             redis.call('ZADD', KEYS[3], string.format('%.0f', now + delay), id)
         else
             pass = pass + 1
-            redis.call('ZADD', KEYS[2], 'NX', string.format('%.0f', triggered and pass - 1e15 or pass), id)
+            added = added + redis.call('ZADD', KEYS[2], 'NX', string.format('%.0f', triggered and pass - 1e15 or pass), id)
         end
     end
 end
-redis.call('HSET', KEYS[5], turn, string.format('%.0f', pass))
+-- Turns are remembered for as long as somebody stands in the line.
+if added > 0 then redis.call('HSET', KEYS[5], turn, string.format('%.0f', pass)) end
 return redis.call('ZCARD', KEYS[2])

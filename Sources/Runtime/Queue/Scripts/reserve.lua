@@ -42,7 +42,7 @@ end
 
 -- No memory of the last slot means that we cannot know who sent what within the last second: wait it out.
 local nextSlot = tonumber(redis.call('HGET', KEYS[2], 'next'))
-if not nextSlot or nextSlot > now + horizon + 1000000 then
+if not nextSlot or nextSlot > now + horizon + 1000000 + interval then
     if nextSlot then redis.call('HINCRBY', KEYS[2], 'clamped', 1) end
     redis.call('HSET', KEYS[2], 'next', string.format('%.3f', now + 1000000))
     redis.call('EXPIRE', KEYS[2], 3600)

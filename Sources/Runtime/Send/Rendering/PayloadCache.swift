@@ -24,7 +24,12 @@ final class PayloadCache: Sendable {
         }
         let payload: PayloadTemplate
         do {
-            payload = try PayloadTemplate(message: JSONValue(parsing: text)["message"] ?? .null)
+            guard let message = try JSONValue(parsing: text)["message"], message.objectValue != nil else {
+                throw PayloadError(problem: "its revision has no message")
+            }
+            payload = try PayloadTemplate(message: message)
+        } catch let error as PayloadError {
+            throw error
         } catch {
             throw PayloadError(problem: "\(error)")
         }

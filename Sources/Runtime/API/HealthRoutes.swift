@@ -1,0 +1,49 @@
+import Foundation
+import Hummingbird
+import Postgres
+import Redis
+import Store
+
+/// `/healthz` says that the process lives; `/readyz` that it has all it needs.
+struct HealthRoutes: Sendable {
+    private struct Readiness: ResponseEncodable {
+        let postgres: String
+        let redis: String
+        let schema: String
+
+        var isReady: Bool { [postgres, redis, schema].allSatisfy { $0 == "ok" } }
+    }
+
+    let pool: PostgresPool
+    let redis: RedisClient
+    let migrator: Migrator
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get("/healthz") { _, _ in "ok\n" }
+        router.get("/readyz") { request, context in
+            let readiness = await readiness()
+            var response = try readiness.response(from: request, context: context)
+            response.status = readiness.isReady ? .ok : .serviceUnavailable
+            return response
+        }
+    }
+
+    private func readiness() async -> Readiness {
+        async let postgres = state { _ = try await pool.query("SELECT 1", deadline: .seconds(2)) }
+        async let redis = state { _ = try await self.redis.send(RedisCommand("PING")) }
+        async let schema = state {
+            let missing = try await migrator.pending()
+            if !missing.isEmpty { throw SchemaError.outdated(missing: missing.count) }
+        }
+        return await Readiness(postgres: postgres, redis: redis, schema: schema)
+    }
+
+    private func state(_ check: @Sendable () async throws -> Void) async -> String {
+        do {
+            try await check()
+            return "ok"
+        } catch {
+            return "\(error)"
+        }
+    }
+}

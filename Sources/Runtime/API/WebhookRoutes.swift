@@ -1,0 +1,83 @@
+import Crypto
+import Foundation
+import Hummingbird
+import Logging
+import NIOFoundationCompat
+import NIOFoundationEssentialsCompat
+
+/// Where WhatsApp reports: `GET` proves that the address is ours, `POST` brings statuses.
+struct WebhookRoutes: Sendable {
+    /// WhatsApp sends up to 3 MB.
+    private static let largestBody = 3 * 1024 * 1024
+
+    let intake: StatusIntake
+    /// `nil` refuses all webhooks: without it nobody can tell who sent them.
+    let appSecret: String?
+    let verifyToken: String?
+    let logger: Logger
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get("/webhooks/whatsapp") { request, _ in verify(request) }
+        router.post("/webhooks/whatsapp") { request, _ in try await receive(request) }
+    }
+
+    private func verify(_ request: Request) -> Response {
+        let query = request.uri.queryParameters
+        guard let verifyToken, query["hub.mode"] == "subscribe", let challenge = query["hub.challenge"],
+            let token = query["hub.verify_token"], Self.isSame(String(token), verifyToken)
+        else {
+            return Response(status: .forbidden)
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/plain"],
+            body: .init(byteBuffer: ByteBuffer(string: String(challenge)))
+        )
+    }
+
+    private func receive(_ request: Request) async throws -> Response {
+        let body = try await request.body.collect(upTo: Self.largestBody)
+        guard let appSecret else {
+            logger.warning("A webhook is refused: WHATSAPP_APP_SECRET is not set")
+            return Response(status: .serviceUnavailable)
+        }
+        guard Self.isSigned(body, by: appSecret, signature: request.headers[.hubSignature]) else {
+            return Response(status: .unauthorized)
+        }
+        let payload: WebhookPayload
+        do {
+            payload = try JSONDecoder().decode(WebhookPayload.self, from: body)
+        } catch {
+            logger.warning("A signed webhook cannot be read", metadata: ["error": "\(error)"])
+            return Response(status: .badRequest)
+        }
+        do {
+            try await intake.take(payload.deliveryStatuses(receivedAt: Date()))
+        } catch {
+            // Anything but 200 makes WhatsApp send it again; the intake has logged why.
+            return Response(status: .serviceUnavailable)
+        }
+        return Response(status: .ok)
+    }
+
+    /// Checks `sha256=<hex>` against the raw bytes, in constant time.
+    static func isSigned(_ body: ByteBuffer, by secret: String, signature: String?) -> Bool {
+        guard let signature, signature.hasPrefix("sha256="), let code = bytes(hex: signature.dropFirst(7)) else { return false }
+        return HMAC<SHA256>.isValidAuthenticationCode(
+            code,
+            authenticating: body.readableBytesView,
+            using: SymmetricKey(data: Data(secret.utf8))
+        )
+    }
+
+    private static func bytes(hex: Substring) -> [UInt8]? {
+        let digits = hex.compactMap(\.hexDigitValue)
+        guard digits.count == hex.count, digits.count == 64 else { return nil }
+        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+
+    /// Compares by digest, so that the time taken says nothing about the token.
+    private static func isSame(_ one: String, _ other: String) -> Bool {
+        SHA256.hash(data: Data(one.utf8)) == SHA256.hash(data: Data(other.utf8))
+    }
+}

@@ -1,0 +1,127 @@
+import AsyncHTTPClient
+import Hummingbird
+public import Logging
+import NIOCore
+import Postgres
+import Redis
+public import ServiceLifecycle
+import Store
+
+/// The daemon: launches, feeds, sends and listens, until it is asked to stop.
+///
+/// Any number of daemons may share one Postgres and one Redis. A graceful shutdown takes nothing new, finishes and
+/// records what is under way, and gives back the rest; it takes as long as a request may, and a little more.
+public struct Daemon: Service {
+    private let configuration: DaemonConfiguration
+    private let environment: [String: String]
+    private let logger: Logger
+    private let onReady: @Sendable (_ port: Int) -> Void
+
+    /// Makes a daemon.
+    ///
+    /// - Parameters:
+    ///   - configuration: What it is told from outside.
+    ///   - environment: Where access tokens are looked up.
+    ///   - logger: Where it says what it does.
+    ///   - onReady: Called with the HTTP port when it serves.
+    public init(
+        configuration: DaemonConfiguration,
+        environment: [String: String],
+        logger: Logger,
+        onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.environment = environment
+        self.logger = logger
+        self.onReady = onReady
+    }
+
+    /// Runs until a graceful shutdown.
+    ///
+    /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start.
+    public func run() async throws {
+        let pool = PostgresPool(
+            configuration: configuration.postgres,
+            maxConnections: configuration.maximumConnections,
+            logger: logger
+        )
+        let redis = RedisClient(configuration: configuration.redis, logger: logger)
+        let client = HTTPClient(
+            eventLoopGroupProvider: .singleton,
+            configuration: WhatsAppClient.configuration(connections: configuration.maximumInFlight)
+        )
+        let result: Result<Void, any Error>
+        do {
+            try await serve(pool: pool, redis: redis, client: client)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await pool.shutdown()
+        await redis.shutdown()
+        do {
+            try await client.shutdown()
+        } catch {
+            logger.debug("The HTTP client did not shut down in order", metadata: ["error": "\(error)"])
+        }
+        try result.get()
+    }
+
+    private func serve(pool: PostgresPool, redis: RedisClient, client: HTTPClient) async throws {
+        let missing = try await Migrator(pool: pool, logger: logger).pending()
+        guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
+
+        let lanes = laneServices(pool: pool, redis: redis, client: client)
+        let feederWakeup = WakeSignal()
+        let intake = StatusIntake(messages: lanes.messages, logger: logger)
+        // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
+        let services: [any Service] = [
+            intake,
+            LaneKeeper(services: lanes, wakeup: lanes.changes),
+            RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
+            ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
+            RunLauncher(launches: LaunchRepository(pool: pool), logger: logger),
+            RunWatcher(pool: pool, listeners: [feederWakeup, lanes.changes]),
+            server(pool: pool, redis: redis, intake: intake),
+        ]
+        let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
+        // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
+        try await group.run()
+    }
+
+    private func laneServices(pool: PostgresPool, redis: RedisClient, client: HTTPClient) -> LaneServices {
+        let runs = RunRepository(pool: pool)
+        return LaneServices(
+            redis: redis,
+            messages: MessageRepository(pool: pool),
+            runs: runs,
+            lanes: LaneRepository(pool: pool),
+            payloads: PayloadCache(runs: runs),
+            transport: WhatsAppClient(client: client, baseURL: configuration.whatsAppURL),
+            tokens: TokenResolver(environment: environment),
+            permits: SendPermits(count: configuration.maximumInFlight),
+            retries: RetryPolicy(),
+            workers: LaneDirectory(),
+            changes: WakeSignal(),
+            logger: logger
+        )
+    }
+
+    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
+        let router = Router(context: BasicRequestContext.self)
+        HealthRoutes(pool: pool, redis: redis, migrator: Migrator(pool: pool, logger: logger)).add(to: router)
+        WebhookRoutes(
+            intake: intake,
+            appSecret: configuration.appSecret,
+            verifyToken: configuration.verifyToken,
+            logger: logger
+        ).add(to: router)
+        let onReady = onReady
+        return Application(
+            router: router,
+            configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
+            onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
+            logger: logger
+        )
+    }
+}

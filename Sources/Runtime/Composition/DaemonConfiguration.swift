@@ -1,0 +1,58 @@
+public import Logging
+public import Postgres
+public import Redis
+
+/// Everything a daemon is told from outside, checked.
+public struct DaemonConfiguration: Sendable {
+    /// The Graph API, with the version that this program was written against.
+    public static let defaultAPI = "https://graph.facebook.com/v23.0"
+
+    public var postgres: PostgresConfiguration
+    public var redis: RedisConfiguration
+    public var httpHost = "127.0.0.1"
+    /// 0 takes any free port.
+    public var httpPort = 8080
+    /// The API with its version, without a slash at the end.
+    public var whatsAppURL = DaemonConfiguration.defaultAPI
+    /// Signs webhooks; `nil` refuses them all.
+    public var appSecret: String?
+    /// Answers the verification of the webhook's address; `nil` refuses it.
+    public var verifyToken: String?
+    public var logLevel = Logger.Level.info
+    /// Requests under way at once, over all lanes.
+    public var maximumInFlight = 512
+    /// Connections to Postgres.
+    public var maximumConnections = 8
+    /// How long to wait for a report about a message whose answer was lost.
+    public var unconfirmedTimeout = Duration.seconds(15 * 60)
+
+    public init(postgres: PostgresConfiguration, redis: RedisConfiguration) {
+        self.postgres = postgres
+        self.redis = redis
+    }
+}
+
+extension DaemonConfiguration {
+    /// Reads the configuration from environment variables; unset and empty are the same.
+    ///
+    /// - Throws: ``ConfigurationError``, which names the variable and shows an example.
+    public init(environment: [String: String]) throws(ConfigurationError) {
+        let variables = Variables(environment)
+        self.init(
+            postgres: try variables.postgres(applicationName: "campaignd"),
+            redis: try variables.redis()
+        )
+        httpHost = variables["HTTP_HOST"] ?? httpHost
+        httpPort = try variables.integer("HTTP_PORT", in: 0...65_535, example: "8080") ?? httpPort
+        whatsAppURL = try variables.url("WHATSAPP_API_URL", example: Self.defaultAPI) ?? whatsAppURL
+        appSecret = variables["WHATSAPP_APP_SECRET"]
+        verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
+        logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
+        maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
+        maximumConnections =
+            try variables.integer("DATABASE_CONNECTIONS", in: 2...1_000, example: "8") ?? maximumConnections
+        unconfirmedTimeout =
+            try variables.integer("UNCONFIRMED_TIMEOUT", in: 1...604_800, example: "900").map { .seconds($0) }
+            ?? unconfirmedTimeout
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Logging
+import Postgres
+import ServiceLifecycle
+import Store
+import Synchronization
+
+/// Writes the reports of WhatsApp into messages, those of many webhooks at a time.
+///
+/// Webhooks that come in while a batch is being written form the next one. Each learns whether its reports are
+/// committed, so that only then WhatsApp is told that they arrived. A graceful shutdown ends after everything handed in
+/// is written.
+final class StatusIntake: Service, Sendable {
+    private struct Delivery: Sendable {
+        let statuses: [DeliveryStatus]
+        let written: CheckedContinuation<Void, any Error>
+    }
+
+    private static let largestBatch = 1_000
+    private static let parkedInterval = Duration.seconds(5)
+
+    private let messages: MessageRepository
+    private let logger: Logger
+    private let clock = ContinuousClock()
+    /// What waits to be written; `nil` once nobody writes any more.
+    private let waiting = Mutex<[Delivery]?>([])
+    private let wakeups: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+
+    init(messages: MessageRepository, logger: Logger) {
+        self.messages = messages
+        self.logger = logger
+        (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Returns when the reports are committed.
+    ///
+    /// - Throws: `PostgresError` when they are not, `CancellationError` when the intake has ended; WhatsApp repeats
+    ///   them when it is told so.
+    func take(_ statuses: [DeliveryStatus]) async throws {
+        guard !statuses.isEmpty else { return }
+        try await withCheckedThrowingContinuation { continuation in
+            let isOver = waiting.withLock { waiting in
+                waiting?.append(Delivery(statuses: statuses, written: continuation))
+                return waiting == nil
+            }
+            if isOver { continuation.resume(throwing: CancellationError()) } else { wake.yield() }
+        }
+    }
+
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.retryParked() }
+            await withGracefulShutdownHandler {
+                for await _ in self.wakeups { await self.drain() }
+            } onGracefulShutdown: {
+                self.wake.finish()
+            }
+            await self.drain()
+            for delivery in self.close() { delivery.written.resume(throwing: CancellationError()) }
+        }
+    }
+
+    /// - Returns: What came in after the last look.
+    private func close() -> [Delivery] {
+        waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting ?? []
+        }
+    }
+
+    private func drain() async {
+        while true {
+            let batch = waiting.withLock { waiting in
+                var size = 0
+                let batch = Array(
+                    (waiting ?? []).prefix { delivery in
+                        defer { size += delivery.statuses.count }
+                        return size < Self.largestBatch
+                    }
+                )
+                waiting?.removeFirst(batch.count)
+                return batch
+            }
+            if batch.isEmpty { return }
+            do {
+                let unknown = try await messages.apply(batch.flatMap(\.statuses).foldedByMessage())
+                try await messages.park(unknown)
+                for delivery in batch { delivery.written.resume() }
+            } catch {
+                logger.error("Statuses cannot be written; WhatsApp will repeat them", metadata: ["error": "\(error)"])
+                for delivery in batch { delivery.written.resume(throwing: error) }
+            }
+        }
+    }
+
+    /// Looks whether the messages of parked reports have become known.
+    private func retryParked() async {
+        while !Task.isShuttingDownGracefully && !Task.isCancelled {
+            do {
+                while try await messages.applyParked() > 0 {}
+            } catch {
+                logger.warning("Parked statuses stay parked", metadata: ["error": "\(error)"])
+            }
+            // Ends early by shutdown or cancellation only, which end the loop.
+            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.parkedInterval) }
+        }
+    }
+}

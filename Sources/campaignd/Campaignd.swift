@@ -1,0 +1,19 @@
+import ArgumentParser
+
+/// The command of everything that runs: the daemon, its schema and its contacts.
+@main
+struct Campaignd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "campaignd",
+        abstract: "Delivers WhatsApp campaigns.",
+        discussion: """
+            Settings come from the environment (DATABASE_URL, REDIS_URL, …); flags override them. Results go to standard \
+            output, everything else to standard error.
+            """,
+        subcommands: [
+            RunCommand.self, MigrateCommand.self, SendCommand.self, PauseCommand.self, ResumeCommand.self,
+            ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
+            LedgerCommand.self,
+        ]
+    )
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Runtime
+import ServiceLifecycle
+import UnixSignals
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run the daemon.",
+        discussion: """
+            Launches, feeds and sends until it gets SIGTERM or SIGINT; then it finishes what is under way and gives back \
+            the rest. Any number of daemons may share one Postgres and one Redis.
+
+            Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
+            HTTP_PORT, LOG_LEVEL, MAX_IN_FLIGHT, DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, and the variables that senders \
+            name as their access token.
+            """
+    )
+
+    @OptionGroup var database: DatabaseOptions
+
+    @Option(help: "URL of Redis. (default: $REDIS_URL)")
+    var redisURL: String?
+
+    @Option(help: "Address to serve HTTP on. (default: $HTTP_HOST or 127.0.0.1)")
+    var host: String?
+
+    @Option(help: "Port to serve HTTP on; 0 takes a free one. (default: $HTTP_PORT or 8080)")
+    var port: Int?
+
+    @Option(help: "WhatsApp Cloud API with its version. (default: $WHATSAPP_API_URL or \(DaemonConfiguration.defaultAPI))")
+    var whatsAppURL: String?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: $LOG_LEVEL or info)")
+    var logLevel: String?
+
+    func run() async throws {
+        var environment = database.environment
+        environment.override("REDIS_URL", redisURL)
+        environment.override("HTTP_HOST", host)
+        environment.override("HTTP_PORT", port.map(String.init))
+        environment.override("WHATSAPP_API_URL", whatsAppURL)
+        environment.override("LOG_LEVEL", logLevel)
+        let configuration = try DaemonConfiguration(environment: environment)
+        let logger = Logger.command(level: configuration.logLevel)
+        let daemon = Daemon(configuration: configuration, environment: environment, logger: logger) { port in
+            logger.notice("Serving", metadata: ["url": "http://\(configuration.httpHost):\(port)"])
+        }
+        var group = ServiceGroupConfiguration(
+            services: [.init(service: daemon)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        // A request may take 30 seconds, and its outcome has to be written.
+        group.maximumGracefulShutdownDuration = .seconds(45)
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+extension [String: String] {
+    /// Lets a flag win over the environment.
+    fileprivate mutating func override(_ name: String, _ value: String?) {
+        if let value { self[name] = value }
+    }
+}

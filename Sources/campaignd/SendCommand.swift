@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Runtime
+import Store
+
+struct SendCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send",
+        abstract: "Launch a campaign.",
+        discussion: """
+            Freezes its content, writes a message for each recipient and leaves the sending to the daemons. Launching \
+            twice is one run: the second time says how the first one stands.
+            """
+    )
+
+    @Argument(help: "Name of the campaign.")
+    var campaign: String
+
+    @Option(help: "Tenant whose campaign it is.")
+    var tenant: String
+
+    @OptionGroup var database: DatabaseOptions
+
+    func run() async throws {
+        let logger = Logger.command()
+        let opening = try await database.withPool(logger: logger) { pool in
+            let launcher = RunLauncher(launches: LaunchRepository(pool: pool), logger: logger)
+            return try await launcher.launch(campaign: campaign, tenant: tenant)
+        }
+        switch opening {
+        case .opened(let run): print(Self.summary(of: run, as: "launched"))
+        case .underWay(let run): print(Self.summary(of: run, as: "is under way already"))
+        case .over(let run): print(Self.summary(of: run, as: "was sent already and is \(run.status.rawValue)"))
+        }
+    }
+
+    private static func summary(of run: RunRecord, as state: String) -> String {
+        """
+        \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
+          recipients  \(run.recipientCount) (\(run.inWindowCount) in their 24 h window, \(run.outOfWindowCount) outside)
+          sender      \(run.senderName) at \(run.ratePerSecond)/s
+          done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
+        """
+    }
+}

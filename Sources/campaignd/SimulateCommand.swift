@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import Logging
+import ServiceLifecycle
+import UnixSignals
+import WhatsAppSimulator
+
+struct SimulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Run a WhatsApp Cloud API on this machine.",
+        discussion: """
+            Checks requests as the real one does, answers them, reports deliveries by signed webhooks and writes each \
+            request into a ledger. Point WHATSAPP_API_URL at it: http://127.0.0.1:8090/v23.0
+
+            Faults can be changed while it runs: PUT the JSON of --faults to /_simulator/faults.
+            """
+    )
+
+    @Option(help: "Address to serve on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "Port to serve on; 0 takes a free one.")
+    var port = 8090
+
+    @Option(help: "Where to report deliveries, such as http://127.0.0.1:8080/webhooks/whatsapp.")
+    var webhookURL: String?
+
+    @Option(help: "File to append every request to, as JSON lines.")
+    var ledger: String?
+
+    @Option(help: "Refuse more requests per second and number than this.")
+    var rateLimit: Int?
+
+    @Option(help: "Seed of all chances.")
+    var seed: UInt64 = 1
+
+    @Option(help: "Share of accepted messages that are delivered.")
+    var delivered: Double?
+
+    @Option(help: "Share of delivered messages that are read.")
+    var read: Double?
+
+    @Option(help: "Share of accepted messages that fail later.")
+    var failed: Double?
+
+    @Option(help: "Faults as JSON, such as '{\"errors\": [{\"share\": 0.1, \"code\": 130429, \"status\": 429}]}'.")
+    var faults: String?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "notice"
+
+    func run() async throws {
+        guard let level = Logger.Level(rawValue: logLevel) else {
+            throw ValidationError("`\(logLevel)` is no log level")
+        }
+        let logger = Logger.command(level: level)
+        let simulator = try Simulator(configuration: try settings(), logger: logger)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: simulator), .init(service: Announcement(simulator: simulator, logger: logger))],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        try await group.run()
+        let summary = simulator.summary()
+        print("accepted \(summary.accepted), rejected \(summary.rejected), recipients \(summary.recipients)")
+    }
+
+    private func settings() throws -> SimulatorConfiguration {
+        var settings = SimulatorConfiguration()
+        settings.host = host
+        settings.port = port
+        settings.ledgerPath = ledger
+        settings.seed = seed
+        settings.limits.ratePerSecond = rateLimit
+        settings.webhooks.url = webhookURL
+        settings.webhooks.appSecret = ProcessInfo.processInfo.environment["WHATSAPP_APP_SECRET"] ?? ""
+        settings.webhooks.deliveredShare = delivered ?? settings.webhooks.deliveredShare
+        settings.webhooks.readShare = read ?? settings.webhooks.readShare
+        settings.webhooks.failedShare = failed ?? settings.webhooks.failedShare
+        if let faults { settings.faults = try SimulatorFaults(json: Data(faults.utf8)) }
+        if webhookURL != nil && settings.webhooks.appSecret.isEmpty {
+            throw ValidationError("WHATSAPP_APP_SECRET is not set; webhooks are signed with it")
+        }
+        return settings
+    }
+}
+
+/// Says where the simulator serves, once it does.
+private struct Announcement: Service {
+    let simulator: Simulator
+    let logger: Logger
+
+    func run() async throws {
+        let port = try await simulator.waitUntilReady()
+        logger.notice("Simulating", metadata: ["url": "http://127.0.0.1:\(port)/v23.0"])
+        try await gracefulShutdown()
+    }
+}

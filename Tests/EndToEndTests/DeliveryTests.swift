@@ -1,0 +1,99 @@
+import Foundation
+import TestSupport
+import Testing
+import WhatsAppSimulator
+
+/// The whole walk with the real commands: YAML, Postgres, Redis and HTTP, judged from the receiver's ledger.
+@Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
+struct DeliveryTests {
+    @Test func everybodyGetsOneMessageAtTheSendersPace() async throws {
+        try await Stage.with(contacts: 300, rate: 80) { stage in
+            let daemon = try await stage.startDaemon()
+            try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            try await eventually(within: .seconds(60), "everything is reported") {
+                let statuses = try await stage.statuses()
+                return statuses["delivered", default: 0] + statuses["read", default: 0] == 300
+            }
+            try await eventually(within: .seconds(10), "the run completes") { try await stage.runStatus() == "completed" }
+            let report = try await stage.succeed("campaignd", "report", "hello", "--tenant", "test")
+            #expect(report.contains("recipients          300"))
+            daemon.send(SIGTERM)
+            #expect(try await daemon.outcome().exitCode == 0)
+            try await stage.checkLedger(recipients: 300, rate: 80)
+        }
+    }
+
+    @Test func launchingTwiceIsOneRun() async throws {
+        try await Stage.with(contacts: 20, rate: 80) { stage in
+            let first = try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            let second = try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            #expect(first.contains("launched: run"))
+            #expect(second.contains("is under way already: run"))
+            #expect(try await stage.statuses() == ["pending": 20])
+        }
+    }
+
+    @Test func killedDaemonLosesNobodyAndSendsNobodyTwice() async throws {
+        try await Stage.with(contacts: 400, rate: 80) { stage in
+            var daemon = try await stage.startDaemon()
+            try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            for killAfter in [80, 200] {
+                try await eventually(within: .seconds(30), "\(killAfter) messages are sent") {
+                    stage.simulator.summary().accepted >= killAfter
+                }
+                daemon.send(SIGKILL)
+                _ = try await daemon.outcome()
+                daemon = try await stage.startDaemon()
+            }
+            try await eventually(within: .seconds(120), "every message has its end") {
+                let statuses = try await stage.statuses()
+                let unwritten = 400 - stage.simulator.summary().accepted
+                return statuses["delivered", default: 0] + statuses["read", default: 0] == 400 - unwritten
+                    && statuses["unconfirmed", default: 0] == unwritten
+            }
+            daemon.send(SIGTERM)
+            _ = try await daemon.outcome()
+            let ledger = try await LedgerReader(path: stage.ledger.path).summary()
+            #expect(ledger.repeatedRecipients.isEmpty)
+            #expect((ledger.mostRequestsInOneSecond[stage.phoneNumberID] ?? 0) <= 80)
+            // A kill between the mark and the write leaves a doubt, which is kept as one; that is rare.
+            #expect(ledger.recipients >= 398)
+        }
+    }
+
+    @Test func daemonThatIsAskedToStopGivesBackWhatItHasNotSent() async throws {
+        try await Stage.with(contacts: 250, rate: 80) { stage in
+            var daemon = try await stage.startDaemon()
+            try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            try await eventually(within: .seconds(30), "some messages are sent") {
+                stage.simulator.summary().accepted >= 60
+            }
+            daemon.send(SIGTERM)
+            #expect(try await daemon.outcome().exitCode == 0)
+            let statuses = try await stage.statuses()
+            #expect(statuses["sending"] == nil)
+            #expect(statuses["unconfirmed"] == nil)
+            daemon = try await stage.startDaemon()
+            try await eventually(within: .seconds(60), "the rest is sent") { try await stage.runStatus() == "completed" }
+            daemon.send(SIGTERM)
+            _ = try await daemon.outcome()
+            try await stage.checkLedger(recipients: 250, rate: 80)
+        }
+    }
+
+    @Test func severalDaemonsShareOnePace() async throws {
+        try await Stage.with(contacts: 600, rate: 80) { stage in
+            let daemons = try [
+                await stage.startDaemon(), await stage.startDaemon(), await stage.startDaemon(),
+            ]
+            let start = ContinuousClock.now
+            try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            try await eventually(within: .seconds(60), "the run completes") { try await stage.runStatus() == "completed" }
+            // 600 messages at 80/s take 7.5 s; a second to begin and one to notice the end are no matter of pace.
+            #expect(ContinuousClock.now - start < .seconds(14))
+            for daemon in daemons { daemon.send(SIGTERM) }
+            for daemon in daemons { #expect(try await daemon.outcome().exitCode == 0) }
+            try await stage.checkLedger(recipients: 600, rate: 80)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import Logging
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+import WhatsAppSimulator
+
+/// A database, specs, contacts and a simulated WhatsApp for one test, with the commands that work on them.
+struct Stage: Sendable {
+    let environment: [String: String]
+    let pool: PostgresPool
+    let simulator: Simulator
+    let folder: URL
+    let ledger: URL
+    /// Names the sender in Redis, so that tests do not meet.
+    let phoneNumberID: String
+
+    /// Sets the stage: migrated, contacts imported, specs applied; nothing launched.
+    ///
+    /// - Parameters:
+    ///   - contacts: How many recipients.
+    ///   - rate: Messages per second of the sender.
+    ///   - body: The test.
+    static func with(contacts: Int, rate: Int, _ body: (Stage) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
+        try await TestDatabase.with { pool in
+            let database = try await pool.query("SELECT current_database()")[0].decode(0, as: String.self)
+            var settings = SimulatorConfiguration()
+            settings.ledgerPath = folder.appending(path: "ledger.jsonl").path
+            settings.webhooks.appSecret = "secret"
+            settings.webhooks.deliveredShare = 1
+            settings.webhooks.readShare = 0.5
+            settings.webhooks.failedShare = 0
+            settings.webhooks.readDelay = .milliseconds(10) ... .milliseconds(50)
+            try await Simulator.withRunning(configuration: settings, logger: TestDatabase.logger) { simulator in
+                let stage = try Stage(database: database, pool: pool, simulator: simulator, folder: folder)
+                try await stage.prepare(contacts: contacts, rate: rate)
+                try await body(stage)
+            }
+        }
+    }
+
+    private init(database: String, pool: PostgresPool, simulator: Simulator, folder: URL) throws {
+        var environment = ProcessInfo.processInfo.environment
+        var url = try #require(URLComponents(string: environment["DATABASE_URL"] ?? ""))
+        url.path = "/\(database)"
+        environment["DATABASE_URL"] = url.string
+        environment["WHATSAPP_API_URL"] = try #require(simulator.baseURL) + "/v23.0"
+        environment["WHATSAPP_APP_SECRET"] = "secret"
+        environment["WHATSAPP_TOKEN_TEST"] = "token"
+        environment["HTTP_PORT"] = "0"
+        self.environment = environment
+        self.pool = pool
+        self.simulator = simulator
+        self.folder = folder
+        ledger = folder.appending(path: "ledger.jsonl")
+        phoneNumberID = String(UInt64.random(in: 100_000_000_000...999_999_999_999))
+    }
+
+    private func prepare(contacts: Int, rate: Int) async throws {
+        let specs = folder.appending(path: "campaigns/test")
+        try FileManager.default.createDirectory(at: specs, withIntermediateDirectories: true)
+        try Self.specs(phoneNumberID: phoneNumberID, rate: rate)
+            .write(to: specs.appending(path: "campaign.yaml"), atomically: true, encoding: .utf8)
+        let rows = (1...contacts).map { "2547\(10_000_000 + $0),Contact \($0),demo\n" }
+        let file = folder.appending(path: "contacts.csv")
+        try ("contactId,name,tags\n" + rows.joined()).write(to: file, atomically: true, encoding: .utf8)
+        try await succeed("campaignd", "migrate")
+        try await succeed("campaignd", "contacts", "import", "--tenant", "test", file.path)
+        try await succeed("reconcile", campaigns)
+    }
+
+    /// The folder of the specs.
+    var campaigns: String { folder.appending(path: "campaigns").path }
+
+    /// Runs a command that must succeed.
+    @discardableResult
+    func succeed(_ command: String, _ arguments: String...) async throws -> String {
+        let outcome = try await CommandProcess(command, arguments, environment: environment).outcome()
+        try #require(outcome.exitCode == 0, "\(command) \(arguments.joined(separator: " ")): \(outcome.output)\(outcome.errors)")
+        return outcome.output
+    }
+
+    /// Starts a daemon and waits until it serves; WhatsApp reports to the latest one.
+    func startDaemon() async throws -> CommandProcess {
+        let daemon = try CommandProcess("campaignd", ["run"], environment: environment)
+        try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains("url=http://") }
+        let port = try #require(daemon.errors.firstMatch(of: /url=http:\/\/127\.0\.0\.1:(\d+)/)).1
+        try simulator.setWebhookURL("http://127.0.0.1:\(port)/webhooks/whatsapp")
+        return daemon
+    }
+
+    /// Messages of the only run by status.
+    func statuses() async throws -> [String: Int] {
+        var statuses: [String: Int] = [:]
+        for row in try await pool.query("SELECT status::text, count(*) FROM campaign_messages GROUP BY 1") {
+            statuses[try row.decode(0)] = try row.decode(1, as: Int.self)
+        }
+        return statuses
+    }
+
+    func runStatus() async throws -> String {
+        try await pool.query("SELECT status FROM campaign_runs")[0].decode(0)
+    }
+
+    /// Checks, from the receiver's own ledger, that everybody got exactly one message and no second more than `rate`.
+    func checkLedger(recipients: Int, rate: Int?) async throws {
+        try await eventually("the ledger is written") {
+            try await LedgerReader(path: ledger.path).summary().recipients >= recipients
+        }
+        let summary = try await LedgerReader(path: ledger.path).summary()
+        #expect(summary.recipients == recipients)
+        #expect(summary.accepted == recipients)
+        #expect(summary.repeatedRecipients.isEmpty)
+        if let rate { #expect((summary.mostRequestsInOneSecond[phoneNumberID] ?? 0) <= rate) }
+    }
+
+    private static func specs(phoneNumberID: String, rate: Int) -> String {
+        """
+        kind: Sender
+        name: main
+        phoneNumberId: "\(phoneNumberID)"
+        accessToken: env:WHATSAPP_TOKEN_TEST
+        tier: 4
+        ratePerSecond: \(rate)
+        ---
+        kind: Template
+        name: hello
+        whatsappName: hello
+        language: en
+        category: marketing
+        body: "Hello {{1}}"
+        ---
+        kind: Campaign
+        name: hello
+        type: manual
+        sender: main
+        template: hello
+        params: { "1": "{{name|there}}" }
+        audience:
+          logic: AND
+          conditions:
+            - { field: tags, operator: contains, value: demo }
+        """
+    }
+}
