@@ -10,7 +10,7 @@ struct CatalogTests {
         let catalog = SpecCatalog.load(directory: Self.examples)
         #expect(DiagnosticRenderer(sources: catalog.sources).text(catalog.diagnostics) == "")
         #expect(catalog.tenants == ["acme", "nairobi-clinic"])
-        #expect(catalog.resolvedCampaigns.count == 7)
+        #expect(catalog.resolvedCampaigns.count == 8)
         #expect(catalog.all(SenderSpec.self).map(\.value.dailyLimit) == [100_000, 250])
         let welcome = try #require(catalog.resolvedCampaigns.first { $0.spec.name == "welcome-offer" })
         #expect(welcome.identity.description == "acme/Campaign/welcome-offer")
@@ -21,7 +21,7 @@ struct CatalogTests {
 
     @Test func readsEverySpecBackFromItsCanonicalForm() throws {
         let catalog = SpecCatalog.load(directory: Self.examples)
-        #expect(catalog.specs.count == 19)
+        #expect(catalog.specs.count == 21)
         for located in catalog.specs { try roundTrip(located.value) }
     }
 
