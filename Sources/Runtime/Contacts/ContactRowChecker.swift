@@ -1,0 +1,165 @@
+import Spec
+import Store
+
+/// Checks the records of a contacts file and adds the good ones to a batch.
+struct ContactRowChecker {
+    private let header: ContactHeader
+    /// What is wrong with the last record; empty when it was added.
+    private(set) var problems: [RowProblem] = []
+    /// Memory that is used again for each row.
+    private var scratch: [UInt8] = []
+
+    init(header: ContactHeader) {
+        self.header = header
+    }
+
+    /// Adds the record to the batch, or fills ``problems`` with all that is wrong with it.
+    mutating func add(_ record: CSVRecord, to batch: inout ContactImportBatch) {
+        problems.removeAll(keepingCapacity: true)
+        guard record.count == header.fields.count else {
+            let message = "has \(record.count) fields, the header has \(header.fields.count)"
+            problems.append(RowProblem(line: record.line, column: nil, message: message))
+            return
+        }
+        checkText(of: record)
+        guard problems.isEmpty else { return }
+        batch.beginRow()
+        for (column, index) in zip(header.columns, header.indexes) {
+            if let message = append(record[index], as: column, to: &batch) {
+                problems.append(RowProblem(line: record.line, column: header.fields[index].name, message: message))
+            }
+        }
+        if !header.metadata.isEmpty { appendMetadata(of: record, to: &batch) }
+        if problems.isEmpty { batch.endRow() } else { batch.discardRow() }
+    }
+
+    private mutating func checkText(of record: CSVRecord) {
+        for index in 0..<record.count {
+            let message: String? =
+                if !record.isASCII, !record[index].isUTF8 {
+                    "is not UTF-8; save the file as UTF-8"
+                } else if record[index].contains(0) {
+                    "holds a NUL byte"
+                } else {
+                    nil
+                }
+            guard let message else { continue }
+            problems.append(RowProblem(line: record.line, column: header.fields[index].name, message: message))
+        }
+    }
+
+    /// Adds one cell, or says what is wrong with it.
+    private mutating func append(
+        _ field: ArraySlice<UInt8>,
+        as column: ContactImportColumn,
+        to batch: inout ContactImportBatch
+    ) -> String? {
+        let cell = field.trimmed
+        if cell.isEmpty, column != .contactId {
+            batch.appendNull()
+            return nil
+        }
+        switch column {
+        case .contactId: return appendPhone(cell, to: &batch)
+        case .name, .email, .pin, .paymentStatus:
+            let maximum = column.maximumLength ?? 0
+            let length = cell.characterCount
+            guard length <= maximum else { return "has \(length) characters, at most \(maximum) fit" }
+            batch.append(cell)
+            return nil
+        case .yearOfBirth: return appendNumber(cell, in: 1...9999, to: &batch)
+        case .messageCount: return appendNumber(cell, in: 0...Int(Int32.max), to: &batch)
+        case .firstSeen, .lastSeen, .optedInAt, .deactivatedAt: return appendTime(cell, to: &batch)
+        case .optedIn: return appendBoolean(cell, to: &batch)
+        case .tags: return appendTags(cell, to: &batch)
+        case .metadata: return nil
+        }
+    }
+
+    /// WhatsApp's ids are phone numbers in international form, digits only.
+    private mutating func appendPhone(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
+        scratch.removeAll(keepingCapacity: true)
+        for byte in cell.first == UInt8(ascii: "+") ? cell.dropFirst() : cell {
+            switch byte {
+            case _ where byte.isDigit: scratch.append(byte)
+            case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "("), UInt8(ascii: ")"): continue
+            default: return Self.quoted(cell) + " is not a phone number such as +254712345678"
+            }
+        }
+        guard (6...15).contains(scratch.count) else {
+            if cell.isEmpty { return "is empty; each row needs a phone number" }
+            return Self.quoted(cell) + " has \(scratch.count) digits, a phone number has 6 to 15"
+        }
+        batch.append(scratch)
+        return nil
+    }
+
+    private func appendNumber(
+        _ cell: ArraySlice<UInt8>,
+        in range: ClosedRange<Int>,
+        to batch: inout ContactImportBatch
+    ) -> String? {
+        guard let number = cell.digits, range.contains(number) else {
+            return Self.quoted(cell) + " is not a whole number from \(range.lowerBound) to \(range.upperBound)"
+        }
+        batch.append(cell)
+        return nil
+    }
+
+    private func appendTime(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
+        // Postgres takes zones up to 15:59 from UTC, and the first years of its calendar lie before ours.
+        guard cell.count <= 35, cell.first?.isDigit == true, !cell.starts(with: "0001-01-01".utf8),
+            FilterTime(String(decoding: cell, as: UTF8.self)) != nil, Self.isZoneUsable(cell)
+        else {
+            return Self.quoted(cell) + " is not a time: write 2025-01-31, or 2025-01-31T08:00:00Z with its zone"
+        }
+        batch.append(cell.count == 10 ? Array(cell) + Array("T00:00:00Z".utf8) : Array(cell))
+        return nil
+    }
+
+    private static func isZoneUsable(_ time: ArraySlice<UInt8>) -> Bool {
+        guard time.count > 20, let last = time.last, last | 0x20 != UInt8(ascii: "z") else { return true }
+        guard let hours = time.suffix(5).prefix(2).digits else { return false }
+        return hours <= 14
+    }
+
+    private func appendBoolean(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
+        let word = cell.count <= 5 ? String(decoding: cell, as: UTF8.self).lowercased() : ""
+        switch word {
+        case "true", "yes", "1": batch.append("t".utf8)
+        case "false", "no", "0": batch.append("f".utf8)
+        default: return Self.quoted(cell) + " is neither true nor false (yes, no, 1 and 0 work as well)"
+        }
+        return nil
+    }
+
+    private func appendTags(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
+        var tags: [ArraySlice<UInt8>] = []
+        for part in cell.split(whereSeparator: { $0 == UInt8(ascii: ";") || $0 == UInt8(ascii: "|") }) {
+            let tag = part.trimmed
+            if tag.characterCount > 100 { return "has a tag of more than 100 characters" }
+            if !tag.isEmpty, !tags.contains(tag) { tags.append(tag) }
+        }
+        batch.append(tags: tags)
+        return nil
+    }
+
+    private mutating func appendMetadata(of record: CSVRecord, to batch: inout ContactImportBatch) {
+        scratch.removeAll(keepingCapacity: true)
+        scratch.append(UInt8(ascii: "{"))
+        for (number, entry) in header.metadata.enumerated() {
+            if number > 0 { scratch.append(UInt8(ascii: ",")) }
+            scratch += entry.json
+            scratch.append(UInt8(ascii: ":"))
+            let cell = record[entry.index].trimmed
+            if cell.isEmpty { scratch += "null".utf8 } else { scratch.appendJSON(string: cell) }
+        }
+        scratch.append(UInt8(ascii: "}"))
+        batch.append(scratch)
+    }
+
+    private static func quoted(_ cell: ArraySlice<UInt8>) -> String {
+        let text = String(decoding: cell, as: UTF8.self)
+        return text.count > 40 ? "`\(text.prefix(40))…`" : "`\(text)`"
+    }
+}
