@@ -11,7 +11,7 @@ public struct DeliveryStatus: Hashable, Sendable {
 
     public let waMessageID: String
     /// Our id, when the report carried it.
-    public let messageID: UUID?
+    public private(set) var messageID: UUID?
     /// The highest status reported. `failed` gives way to a later delivered or read.
     public private(set) var rank: Rank
     public private(set) var sentAt: Date?
@@ -35,6 +35,7 @@ public struct DeliveryStatus: Hashable, Sendable {
 
     /// Takes in another report of the same message, in whatever order they came.
     public mutating func merge(_ other: DeliveryStatus) {
+        messageID = messageID ?? other.messageID
         rank = max(rank, other.rank)
         sentAt = earliest(sentAt, other.sentAt)
         deliveredAt = earliest(deliveredAt, other.deliveredAt)
@@ -61,15 +62,15 @@ public struct DeliveryStatus: Hashable, Sendable {
 extension Sequence<DeliveryStatus> {
     /// One status per message, in the order in which the messages first appear.
     public func foldedByMessage() -> [DeliveryStatus] {
-        var order: [String] = []
-        var folded: [String: DeliveryStatus] = [:]
+        var folded: [DeliveryStatus] = []
+        // A message may be named by our id in one report, and by WhatsApp's alone in another.
+        var places: [String: Int] = [:]
         for status in self {
-            let key = status.messageID?.uuidString ?? status.waMessageID
-            if folded[key]?.merge(status) == nil {
-                order.append(key)
-                folded[key] = status
-            }
+            let names = [status.waMessageID] + (status.messageID.map { [$0.uuidString] } ?? [])
+            let place = names.lazy.compactMap { places[$0] }.first ?? folded.count
+            if place == folded.count { folded.append(status) } else { folded[place].merge(status) }
+            for name in names where places[name] == nil { places[name] = place }
         }
-        return order.compactMap { folded[$0] }
+        return folded
     }
 }

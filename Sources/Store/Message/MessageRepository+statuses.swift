@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import Postgres
 
 extension MessageRepository {
@@ -26,10 +26,13 @@ extension MessageRepository {
                 ) WITH ORDINALITY
                     AS s("waMessageId", id, status, "sentAt", "deliveredAt", "readAt", "failedAt", code, message, number)
             ), target AS MATERIALIZED (
-                SELECT r.number, r.id FROM report r WHERE r.id IS NOT NULL
-                UNION ALL
-                SELECT r.number, m.id FROM report r
-                JOIN campaign_messages m ON m."waMessageId" = r."waMessageId" WHERE r.id IS NULL
+                -- Two reports of one message would move its counters twice: the second comes back to be parked.
+                SELECT DISTINCT ON (t.id) t.id, t.number FROM (
+                    SELECT r.number, r.id FROM report r WHERE r.id IS NOT NULL
+                    UNION ALL
+                    SELECT r.number, m.id FROM report r
+                    JOIN campaign_messages m ON m."waMessageId" = r."waMessageId" WHERE r.id IS NULL
+                ) t ORDER BY t.id, t.number
             ), changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m.status AS old,
                     CASE

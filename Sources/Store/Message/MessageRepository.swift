@@ -91,7 +91,10 @@ public struct MessageRepository: Sendable {
                 SELECT m.id, m."runId", m."tenantId", m.status AS old,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.new ELSE m.status END AS new,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.attempt ELSE 0 END AS attempt,
-                    m.attempts, o."waMessageId", o.code, o.message, o."httpStatus", o.delay
+                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.code END AS code,
+                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.message END AS message,
+                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.delay END AS delay,
+                    m.attempts, o."waMessageId", o."httpStatus"
                 FROM unnest(
                     \(outcomes.map(\.messageID))::uuid[],
                     \(outcomes.map(\.status))::campaign_message_status_enum[],

@@ -56,12 +56,18 @@ struct LaunchProgress: Sendable {
 
     /// The contacts of this phase.
     ///
-    /// The second phase also takes those who wrote after the launch began: they were out of their window when the first
-    /// phase passed them, and must not fall between the two.
+    /// The second phase takes everybody who has no message yet, also those who have come into the window since the first
+    /// phase passed them: a webhook may be late, so the time they wrote says nothing. The look-up is a scalar subquery
+    /// because an EXISTS might be answered by reading all messages, batch after batch.
     var window: PostgresQuery {
         phase == .inWindow
             ? "c.\"lastSeen\" > \(windowCutoff)"
-            : "(c.\"lastSeen\" IS NULL OR c.\"lastSeen\" <= \(windowCutoff) OR c.\"lastSeen\" >= \(startedAt))"
+            : """
+            (c."lastSeen" IS NULL OR c."lastSeen" <= \(windowCutoff) OR (
+                SELECT m.id FROM campaign_messages m
+                WHERE m."contactId" = c.id AND m."runId" = \(runID) AND m."triggerEventId" IS NULL
+            ) IS NULL)
+            """
     }
 
     private static let nullID: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
