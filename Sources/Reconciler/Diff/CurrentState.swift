@@ -1,0 +1,35 @@
+import Foundation
+import Postgres
+import Spec
+import Store
+
+/// What the database holds of the specs, all of one instant.
+struct CurrentState: Sendable {
+    let rows: [SpecIdentity: ManagedRow]
+    /// Rows that bear the name of a spec, but belong to none.
+    let unmanaged: [SpecIdentity: UUID]
+    let base: (database: String, lastID: Int)
+
+    init(rows: [ManagedRow], unmanaged: [SpecIdentity: UUID] = [:], base: (database: String, lastID: Int)) {
+        self.rows = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
+        self.unmanaged = unmanaged
+        self.base = base
+    }
+
+    /// Reads the state within the caller's transaction, with two queries for each kind.
+    static func read(against desired: DesiredState, on connection: PostgresConnection) async throws -> CurrentState {
+        let base = try await HistoryRepository().base(on: connection)
+        var rows: [ManagedRow] = []
+        for kind in SpecKind.allCases {
+            rows += try await ManagedRepository(kind: kind).rows(tenants: desired.tenants, on: connection)
+        }
+        let managed = Set(rows.map(\.identity))
+        let fresh = Dictionary(grouping: desired.items.keys.filter { !managed.contains($0) }, by: \.kind)
+        var unmanaged: [SpecIdentity: UUID] = [:]
+        for kind in SpecKind.allCases {
+            let found = try await ManagedRepository(kind: kind).unmanaged(fresh[kind] ?? [], on: connection)
+            unmanaged.merge(found) { first, _ in first }
+        }
+        return CurrentState(rows: rows, unmanaged: unmanaged, base: base)
+    }
+}

@@ -1,0 +1,74 @@
+public import Spec
+
+extension Plan {
+    /// The plan as data, which the history keeps.
+    ///
+    /// Later versions may add fields to `formatVersion` 1, but never change or remove one.
+    public var json: JSONValue {
+        .object([
+            "formatVersion": .integer(Self.formatVersion),
+            "digest": .string(digest),
+            "database": .string(database),
+            "baseHistoryId": .integer(baseHistoryID),
+            "counts": ["create": .integer(creates), "update": .integer(updates), "delete": .integer(deletes)],
+            "changes": .array(changes.map(\.json)),
+        ])
+    }
+}
+
+extension SafetyRefusal {
+    /// The refusal as data.
+    public var json: JSONValue {
+        ["code": .string(code), "message": .string(reason), "flag": .string(flag)]
+    }
+}
+
+extension PlannedChange {
+    var json: JSONValue {
+        var object: [String: JSONValue] = [
+            "action": .string(action.rawValue),
+            "id": .string(identity.description),
+            "tenant": .string(identity.tenant),
+            "kind": .string(identity.kind.rawValue),
+            "name": .string(identity.name),
+            "differences": .array(differences.map(\.json)),
+            "notes": .array(notes.map(JSONValue.string)),
+        ]
+        object["before"] = before
+        object["after"] = after
+        object["renamedFrom"] = renamedFrom.map { .string($0.name) }
+        object["place"] = place.map { place in
+            [
+                "file": .string(place.file), "line": .integer(place.start.line),
+                "column": .integer(place.start.column),
+            ]
+        }
+        object["impact"] = impact?.json
+        return .object(object)
+    }
+}
+
+extension FieldDifference {
+    fileprivate var json: JSONValue {
+        var object: [String: JSONValue] = ["path": .string(path), "isDrift": .bool(isDrift)]
+        object["before"] = before
+        object["after"] = after
+        return .object(object)
+    }
+}
+
+extension CampaignImpact {
+    fileprivate var json: JSONValue {
+        var object: [String: JSONValue] = [
+            "recipients": .integer(recipients),
+            "inWindow": .integer(inWindow),
+            "outOfWindow": .integer(outOfWindow),
+            "ratePerSecond": .integer(ratePerSecond),
+            "estimatedSeconds": .integer(Int(estimatedSeconds.rounded(.up))),
+            "isBroadcast": .bool(isBroadcast),
+        ]
+        object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
+        object["warning"] = warning.map(JSONValue.string)
+        return .object(object)
+    }
+}

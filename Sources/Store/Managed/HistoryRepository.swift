@@ -1,0 +1,88 @@
+public import Postgres
+public import Spec
+
+/// What was applied, when, by whom and from which commit.
+public struct HistoryRepository: Sendable {
+    /// One application of a plan.
+    public struct Entry: Sendable {
+        public let digest: String
+        public let actor: String
+        public let gitCommit: String?
+        public let creates: Int
+        public let updates: Int
+        public let deletes: Int
+        /// The plan as JSON.
+        public let plan: JSONValue
+        public let toolVersion: String
+
+        public init(
+            digest: String,
+            actor: String,
+            gitCommit: String?,
+            counts: (creates: Int, updates: Int, deletes: Int),
+            plan: JSONValue,
+            toolVersion: String
+        ) {
+            self.digest = digest
+            self.actor = actor
+            self.gitCommit = gitCommit
+            (creates, updates, deletes) = counts
+            self.plan = plan
+            self.toolVersion = toolVersion
+        }
+    }
+
+    /// How many applications are searched for what a row was last set to.
+    private static let memory = 500
+
+    public init() {}
+
+    /// The name of the database and the id of its last entry, 0 when there is none.
+    public func base(on connection: PostgresConnection) async throws -> (database: String, lastID: Int) {
+        let rows = try await connection.query(
+            "SELECT current_database()::text, coalesce((SELECT max(id) FROM reconcile_history), 0)"
+        )
+        return (try rows[0].decode(0), try rows[0].decode(1))
+    }
+
+    /// Adds an entry.
+    ///
+    /// - Returns: Its id.
+    public func add(_ entry: Entry, on connection: PostgresConnection) async throws -> Int {
+        let rows = try await connection.query(
+            """
+            INSERT INTO reconcile_history (digest, actor, "gitCommit", creates, updates, deletes, plan, "toolVersion")
+            VALUES (
+                \(entry.digest), \(entry.actor), \(entry.gitCommit), \(entry.creates), \(entry.updates),
+                \(entry.deletes), \(PostgresJSON(text: entry.plan.canonicalText)), \(entry.toolVersion)
+            )
+            RETURNING id
+            """,
+            deadline: .seconds(120)
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// What rows were set to when they were last created or updated, by identity.
+    ///
+    /// What is older than the last 500 entries is forgotten.
+    public func lastApplied(
+        _ identities: [SpecIdentity],
+        on connection: PostgresConnection
+    ) async throws -> [String: JSONValue] {
+        guard !identities.isEmpty else { return [:] }
+        let rows = try await connection.query(
+            """
+            SELECT DISTINCT ON (change ->> 'id') change ->> 'id' AS identity, change -> 'after' AS content
+            FROM (SELECT id, plan FROM reconcile_history ORDER BY id DESC LIMIT \(Self.memory)) h
+            CROSS JOIN LATERAL jsonb_array_elements(h.plan -> 'changes') AS change
+            WHERE change ->> 'id' = ANY(\(identities.map(\.description))::text[])
+            ORDER BY change ->> 'id', h.id DESC
+            """,
+            deadline: .seconds(60)
+        )
+        var contents: [String: JSONValue] = [:]
+        for row in rows { contents[try row.decode("identity")] = try row.json("content") }
+        return contents
+    }
+}

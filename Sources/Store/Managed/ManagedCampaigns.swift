@@ -1,0 +1,99 @@
+import Postgres
+import Spec
+
+/// The table `campaigns`, as far as specs own it.
+enum ManagedCampaigns: ManagedTable {
+    static let name = "campaigns"
+
+    /// What a campaign refers to is shown by name; a reference to what is archived or not managed is marked, so that it
+    /// never equals the name in a spec.
+    static func selection(tenants: [String]?) -> PostgresQuery {
+        """
+        SELECT c.id, c."tenantId", c.name, c.title, c.type::text AS type, c.protect, c."sourceFile",
+            c."messageTemplate", c."templateParams", c."audienceFilter",
+            s.name || CASE WHEN s."managedBy" = 'spec' AND s."archivedAt" IS NULL THEN '' ELSE ' (archived)' END AS sender,
+            t.name || CASE WHEN t."managedBy" = 'spec' AND t."archivedAt" IS NULL THEN '' ELSE ' (archived)' END AS template,
+            a.name || CASE WHEN a."managedBy" = 'spec' AND a."archivedAt" IS NULL THEN '' ELSE ' (archived)' END AS audience,
+            EXISTS (
+                SELECT FROM campaign_runs r
+                WHERE r."campaignId" = c.id AND r.status IN ('launching', 'running', 'paused')
+            ) AS "hasRunUnderWay"
+        FROM campaigns c
+        LEFT JOIN senders s ON s.id = c."senderId"
+        LEFT JOIN templates t ON t.id = c."templateId"
+        LEFT JOIN audiences a ON a.id = c."audienceId"
+        WHERE c."managedBy" = 'spec' AND c."archivedAt" IS NULL
+            AND (\(tenants)::text[] IS NULL OR c."tenantId" = ANY(\(tenants)::text[]))
+        """
+    }
+
+    static func row(_ row: PostgresRow) throws -> ManagedRow {
+        var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
+        for column in ["name", "title", "type", "sender", "template", "sourceFile"] {
+            content[column] = try row.text(column)
+        }
+        content["message"] = try row.json("messageTemplate")
+        content["params"] = try row.json("templateParams")
+        let filter = try row.json("audienceFilter").map { $0.readableFilter?.json ?? $0 }
+        if let audience = try row.text("audience") {
+            content["audience"] = audience
+            content["audienceFilter"] = filter
+        } else {
+            content["audience"] = filter
+        }
+        return ManagedRow(
+            id: try row.decode("id"),
+            identity: SpecIdentity(tenant: try row.decode("tenantId"), kind: .campaign, name: try row.decode("name")),
+            content: .object(content),
+            hasRunUnderWay: try row.decode("hasRunUnderWay")
+        )
+    }
+
+    static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {
+        var columns = content
+        if content["audience"]?.stringValue == nil {
+            columns["audienceFilter"] = columns.removeValue(forKey: "audience")
+        }
+        return columns
+    }
+
+    static func insertion(_ rows: PostgresJSON) -> PostgresQuery {
+        """
+        INSERT INTO campaigns (
+            id, "tenantId", name, title, type, "senderId", "messageTemplate", "templateId", "templateParams",
+            "audienceId", "audienceFilter", protect, "sourceFile", "managedBy"
+        )
+        SELECT r.id, r."tenantId", r.name, r.title, r.type::campaign_type_enum, s.id, r.message, t.id, r.params, a.id,
+            r."audienceFilter", r.protect, r."sourceFile", 'spec'
+        FROM \(fragment: resolved(rows))
+        """
+    }
+
+    static func replacement(_ rows: PostgresJSON) -> PostgresQuery {
+        """
+        UPDATE campaigns c SET
+            name = r.name, title = r.title, type = r.type::campaign_type_enum, "senderId" = s.id,
+            "messageTemplate" = r.message, "templateId" = t.id, "templateParams" = r.params, "audienceId" = a.id,
+            "audienceFilter" = r."audienceFilter", protect = r.protect, "sourceFile" = r."sourceFile",
+            "updatedAt" = now()
+        FROM \(fragment: resolved(rows)) AND c.id = r.id AND c."managedBy" = 'spec' AND c."archivedAt" IS NULL
+        """
+    }
+
+    /// The rows with what they refer to; a row whose reference does not exist drops out, and is missed by the count.
+    private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {
+        """
+        jsonb_to_recordset(\(rows)::jsonb) AS r(
+            id uuid, "tenantId" text, name text, title text, type text, sender text, message jsonb, template text,
+            params jsonb, audience text, "audienceFilter" jsonb, protect boolean, "sourceFile" text
+        )
+        JOIN senders s ON s."tenantId" = r."tenantId" AND s.name = r.sender
+            AND s."managedBy" = 'spec' AND s."archivedAt" IS NULL
+        LEFT JOIN templates t ON t."tenantId" = r."tenantId" AND t.name = r.template
+            AND t."managedBy" = 'spec' AND t."archivedAt" IS NULL
+        LEFT JOIN audiences a ON a."tenantId" = r."tenantId" AND a.name = r.audience
+            AND a."managedBy" = 'spec' AND a."archivedAt" IS NULL
+        WHERE (r.template IS NULL) = (t.id IS NULL) AND (r.audience IS NULL) = (a.id IS NULL)
+        """
+    }
+}

@@ -1,0 +1,73 @@
+import Postgres
+import Spec
+
+/// The table `senders`.
+enum ManagedSenders: ManagedTable {
+    static let name = "senders"
+
+    static func selection(tenants: [String]?) -> PostgresQuery {
+        """
+        SELECT * FROM senders
+        WHERE "managedBy" = 'spec' AND "archivedAt" IS NULL
+            AND (\(tenants)::text[] IS NULL OR "tenantId" = ANY(\(tenants)::text[]))
+        """
+    }
+
+    static func row(_ row: PostgresRow) throws -> ManagedRow {
+        var content: [String: JSONValue] = [
+            "protect": .bool(try row.decode("protect")),
+            "dailyLimit": try row.decode("dailyLimit", as: Int?.self).map(JSONValue.integer) ?? "unlimited",
+            "ratePerSecond": .integer(try row.decode("ratePerSecond")),
+        ]
+        for column in texts { content[column] = try row.text(column) }
+        return ManagedRow(
+            id: try row.decode("id"),
+            identity: SpecIdentity(tenant: try row.decode("tenantId"), kind: .sender, name: try row.decode("name")),
+            content: .object(content)
+        )
+    }
+
+    static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {
+        var columns = content
+        if columns["dailyLimit"] == "unlimited" { columns["dailyLimit"] = nil }
+        return columns
+    }
+
+    static func insertion(_ rows: PostgresJSON) -> PostgresQuery {
+        """
+        INSERT INTO senders (
+            id, "tenantId", name, "phoneNumberId", "accessToken", "dailyLimit", "ratePerSecond", "quotaGroup",
+            "pairLimit", "onQuotaExhausted", "unconfirmedPolicy", protect, "sourceFile", "managedBy"
+        )
+        SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
+        """
+    }
+
+    static func replacement(_ rows: PostgresJSON) -> PostgresQuery {
+        """
+        UPDATE senders s SET
+            name = r.name, "phoneNumberId" = r."phoneNumberId", "accessToken" = r."accessToken",
+            "dailyLimit" = r."dailyLimit", "ratePerSecond" = r."ratePerSecond", "quotaGroup" = r."quotaGroup",
+            "pairLimit" = r."pairLimit", "onQuotaExhausted" = r."onQuotaExhausted",
+            "unconfirmedPolicy" = r."unconfirmedPolicy", protect = r.protect, "sourceFile" = r."sourceFile",
+            "updatedAt" = now()
+        FROM \(fragment: recordset(rows))
+        WHERE s.id = r.id AND s."managedBy" = 'spec' AND s."archivedAt" IS NULL
+        """
+    }
+
+    private static func recordset(_ rows: PostgresJSON) -> PostgresQuery {
+        """
+        jsonb_to_recordset(\(rows)::jsonb) AS r(
+            id uuid, "tenantId" text, name text, "phoneNumberId" text, "accessToken" text, "dailyLimit" integer,
+            "ratePerSecond" integer, "quotaGroup" text, "pairLimit" text, "onQuotaExhausted" text,
+            "unconfirmedPolicy" text, protect boolean, "sourceFile" text
+        )
+        """
+    }
+
+    private static let texts = [
+        "name", "phoneNumberId", "accessToken", "quotaGroup", "pairLimit", "onQuotaExhausted", "unconfirmedPolicy",
+        "sourceFile",
+    ]
+}

@@ -1,0 +1,54 @@
+public import Postgres
+
+/// The lock that lets one application of a plan happen at a time in a database.
+public enum ReconcileLock {
+    /// Who has the lock.
+    public struct Holder: Hashable, Sendable, CustomStringConvertible {
+        public let processID: Int
+        public let applicationName: String
+        /// When its transaction began, as Postgres writes it; empty if we may not see it.
+        public let since: String
+
+        public init(processID: Int, applicationName: String, since: String) {
+            self.processID = processID
+            self.applicationName = applicationName
+            self.since = since
+        }
+
+        public var description: String {
+            var text = "process \(processID) of the database server"
+            if !applicationName.isEmpty { text += " (\(applicationName))" }
+            return text + (since.isEmpty ? "" : ", since \(since)")
+        }
+    }
+
+    /// "reconcil" in ASCII.
+    public static let key: Int64 = 0x7265_636f_6e63_696c
+
+    /// Takes the lock until the transaction ends, without waiting.
+    ///
+    /// - Returns: Whether it was taken.
+    public static func take(on connection: PostgresConnection) async throws(PostgresError) -> Bool {
+        try await connection.tryLockInTransaction(key)
+    }
+
+    /// Who has the lock at this moment; `nil` when it was just given back.
+    public static func holder(on connection: PostgresConnection) async throws -> Holder? {
+        let rows = try await connection.query(
+            """
+            SELECT l.pid, coalesce(a.application_name, ''), coalesce(date_trunc('second', a.xact_start)::text, '')
+            FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+            WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND l.classid::bigint = \(key)::bigint >> 32 AND l.objid::bigint = \(key)::bigint & 4294967295
+            LIMIT 1
+            """
+        )
+        guard let row = rows.first else { return nil }
+        return Holder(
+            processID: try row.decode(0),
+            applicationName: try row.decode(1),
+            since: try row.decode(2)
+        )
+    }
+}

@@ -1,0 +1,53 @@
+public import Foundation
+public import Postgres
+import Spec
+
+/// Freezes the contents of campaigns, so that a run can name what it sends.
+public struct RevisionRepository: Sendable {
+    /// A campaign's content that is to be frozen.
+    public struct Draft: Sendable {
+        public let campaignID: UUID
+        public let tenantID: String
+        public let content: RevisionContent
+
+        public init(campaignID: UUID, tenantID: String, content: RevisionContent) {
+            self.campaignID = campaignID
+            self.tenantID = tenantID
+            self.content = content
+        }
+    }
+
+    public init() {}
+
+    /// Adds a revision for each content that its campaign never had before.
+    ///
+    /// - Parameters:
+    ///   - drafts: At most one for each campaign.
+    ///   - gitCommit: The commit that the contents come from, if known.
+    ///   - connection: The connection, in a transaction that has changed the campaigns.
+    /// - Throws: `PostgresError`.
+    public func add(_ drafts: [Draft], gitCommit: String?, on connection: PostgresConnection) async throws {
+        for start in stride(from: 0, to: drafts.count, by: 1_000) {
+            let batch = drafts[start..<min(start + 1_000, drafts.count)].map { draft -> JSONValue in
+                [
+                    "campaignId": .string(draft.campaignID.uuidString), "tenantId": .string(draft.tenantID),
+                    "digest": .string(draft.content.digest), "content": draft.content.json,
+                ]
+            }
+            try await connection.execute(
+                """
+                INSERT INTO campaign_revisions ("campaignId", "tenantId", number, digest, content, "gitCommit")
+                SELECT r."campaignId", r."tenantId",
+                    1 + coalesce(
+                        (SELECT max(v.number) FROM campaign_revisions v WHERE v."campaignId" = r."campaignId"), 0
+                    ),
+                    r.digest, r.content, \(gitCommit)
+                FROM jsonb_to_recordset(\(PostgresJSON(text: JSONValue.array(batch).canonicalText))::jsonb)
+                    AS r("campaignId" uuid, "tenantId" text, digest text, content jsonb)
+                ON CONFLICT ("campaignId", digest) DO NOTHING
+                """,
+                deadline: .seconds(120)
+            )
+        }
+    }
+}

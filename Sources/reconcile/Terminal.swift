@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Reconciler
+import Spec
+
+/// Standard output for results, standard error for everything else.
+enum Terminal {
+    static let logger: Logger = {
+        var logger = Logger(label: "reconcile") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        return logger
+    }()
+
+    static var outputHasColour: Bool { hasColour(STDOUT_FILENO) }
+
+    /// Writes a result.
+    static func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    /// Writes a result to a file.
+    static func write(_ text: String, to path: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+
+    /// Shows what is wrong with specs.
+    static func show(_ catalog: SpecCatalog) {
+        guard !catalog.diagnostics.isEmpty else { return }
+        let renderer = DiagnosticRenderer(sources: catalog.sources, usesColour: hasColour(STDERR_FILENO))
+        complain(renderer.text(catalog.diagnostics) + "\n")
+    }
+
+    /// Runs a command and turns its errors into text and an exit code.
+    static func reporting(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            for line in "\(error)".split(separator: "\n") { complain("error: \(line)\n") }
+            throw exitCode(for: error)
+        }
+    }
+
+    private static func exitCode(for error: any Error) -> ExitCode {
+        switch error as? ReconcileError {
+        case .refused: .refused
+        case .staleDigest, .lockBusy: .tryAgain
+        case .invalidSpecs, .unknownTenants, .conflicts, nil: .failure
+        }
+    }
+
+    private static func complain(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+
+    private static func hasColour(_ descriptor: Int32) -> Bool {
+        isatty(descriptor) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+    }
+}
