@@ -61,6 +61,7 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
+        .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),

@@ -5,8 +5,8 @@
 /// the rate is granted, and a slot that could not be used within ``useBy`` is given back: both together keep every
 /// second within the rate.
 struct Pace: Hashable, Sendable {
-    /// Share of the rate that is granted; leaves room for 30 ms of jitter: 0.97 × 1.03 < 1.
-    static let share = 0.97
+    /// Share of the rate that is granted; leaves room for 40 ms of jitter: 0.96 × 1.04 < 1.
+    static let share = 0.96
     /// Above this rate the ring of past slots would outgrow its use: even spacing alone holds the pace.
     static let largestRing = 2_000
 
@@ -22,7 +22,7 @@ struct Pace: Hashable, Sendable {
     var lead: Duration { .milliseconds(20) }
 
     /// A slot is void this long after its instant.
-    var useBy: Duration { .milliseconds(25) }
+    var useBy: Duration { .milliseconds(20) }
 
     /// Past slots to remember; 0 for none.
     var ringCapacity: Int { ratePerSecond <= Self.largestRing ? ratePerSecond : 0 }
