@@ -36,10 +36,11 @@ enum ValueDiffer {
 
     /// Compares two lists whose members have no names.
     private static func positions(from old: [JSONValue], to new: [JSONValue], path: String) -> [FieldDifference] {
+        // A member that is null is not one that is missing.
         (0..<max(old.count, new.count)).flatMap { index in
             differences(
-                from: old.indices.contains(index) ? old[index] : nil,
-                to: new.indices.contains(index) ? new[index] : nil,
+                from: old.dropFirst(index).first,
+                to: new.dropFirst(index).first,
                 path: "\(path)[\(index)]"
             )
         }

@@ -32,8 +32,9 @@ public struct HistoryRepository: Sendable {
         }
     }
 
-    /// How many applications are searched for what a row was last set to.
-    private static let memory = 500
+    /// How many applications are searched for what a row was last set to, and about how many changes in all: plans of
+    /// thousands of rows take their time to be unpacked.
+    private static let memory = (entries: 500, changes: 50_000)
 
     public init() {}
 
@@ -65,7 +66,7 @@ public struct HistoryRepository: Sendable {
 
     /// What rows were set to when they were last created or updated, by identity.
     ///
-    /// What is older than the last 500 entries is forgotten.
+    /// What is older than the last 500 entries, or 50,000 changes, is forgotten.
     public func lastApplied(
         _ identities: [SpecIdentity],
         on connection: PostgresConnection
@@ -74,9 +75,13 @@ public struct HistoryRepository: Sendable {
         let rows = try await connection.query(
             """
             SELECT DISTINCT ON (change ->> 'id') change ->> 'id' AS identity, change -> 'after' AS content
-            FROM (SELECT id, plan FROM reconcile_history ORDER BY id DESC LIMIT \(Self.memory)) h
+            FROM (
+                SELECT id, plan,
+                    sum(creates + updates + deletes) OVER (ORDER BY id DESC) - (creates + updates + deletes) AS newer
+                FROM reconcile_history ORDER BY id DESC LIMIT \(Self.memory.entries)
+            ) h
             CROSS JOIN LATERAL jsonb_array_elements(h.plan -> 'changes') AS change
-            WHERE change ->> 'id' = ANY(\(identities.map(\.description))::text[])
+            WHERE h.newer < \(Self.memory.changes) AND change ->> 'id' = ANY(\(identities.map(\.description))::text[])
             ORDER BY change ->> 'id', h.id DESC
             """,
             deadline: .seconds(60)
