@@ -32,18 +32,20 @@ struct ContactsCSVTests {
         }
     }
 
-    @Test(arguments: [
-        ("a,b\n1,2\n", [["a", "b"], ["1", "2"]], [1, 2]),
-        ("a,b\r\n1,2", [["a", "b"], ["1", "2"]], [1, 2]),
-        ("\u{FEFF}a\n1\n", [["a"], ["1"]], [1, 2]),
-        ("a\n\n\r\n1\n", [["a"], ["1"]], [1, 4]),
-        ("a\n\"x, \"\"y\"\"\"\n", [["a"], ["x, \"y\""]], [1, 2]),
-        ("a,b\n\"1\n2\r\n3\",\"\"\nz,\n", [["a", "b"], ["1\n2\r\n3", ""], ["z", ""]], [1, 2, 5]),
-        (",\n", [["", ""]], [1]),
-        ("é,ü\n", [["é", "ü"]], [1]),
-        ("a\rb\n", [["a\rb"]], [1]),
-        ("", [], []),
-    ] as [(String, [[String]], [Int])])
+    @Test(
+        arguments: [
+            ("a,b\n1,2\n", [["a", "b"], ["1", "2"]], [1, 2]),
+            ("a,b\r\n1,2", [["a", "b"], ["1", "2"]], [1, 2]),
+            ("\u{FEFF}a\n1\n", [["a"], ["1"]], [1, 2]),
+            ("a\n\n\r\n1\n", [["a"], ["1"]], [1, 4]),
+            ("a\n\"x, \"\"y\"\"\"\n", [["a"], ["x, \"y\""]], [1, 2]),
+            ("a,b\n\"1\n2\r\n3\",\"\"\nz,\n", [["a", "b"], ["1\n2\r\n3", ""], ["z", ""]], [1, 2, 5]),
+            (",\n", [["", ""]], [1]),
+            ("é,ü\n", [["é", "ü"]], [1]),
+            ("a\rb\n", [["a\rb"]], [1]),
+            ("", [], []),
+        ] as [(String, [[String]], [Int])]
+    )
     func readsRecords(text: String, records: [[String]], lines: [Int]) {
         for pieces in [1, 2, 3, 7, Int.max] {
             let found = Self.read(Array(text.utf8), pieces: pieces)
@@ -51,12 +53,14 @@ struct ContactsCSVTests {
         }
     }
 
-    @Test(arguments: [
-        ("a\n\"never closed\nb\nc\n", [["a"], ["b"], ["c"]], [2]),
-        ("a\nx\"y\nb\n", [["a"], ["b"]], [2]),
-        ("a\n\"x\"y\nb\n", [["a"], ["b"]], [2]),
-        ("a\n\"1\n2\"x\nb\n", [["a"], ["b"]], [2, 3]),
-    ] as [(String, [[String]], [Int])])
+    @Test(
+        arguments: [
+            ("a\n\"never closed\nb\nc\n", [["a"], ["b"], ["c"]], [2]),
+            ("a\nx\"y\nb\n", [["a"], ["b"]], [2]),
+            ("a\n\"x\"y\nb\n", [["a"], ["b"]], [2]),
+            ("a\n\"1\n2\"x\nb\n", [["a"], ["b"]], [2, 3]),
+        ] as [(String, [[String]], [Int])]
+    )
     func losesOnlyTheLineThatIsMalformed(text: String, records: [[String]], malformed: [Int]) {
         for pieces in [1, 5, Int.max] {
             let found = Self.read(Array(text.utf8), pieces: pieces)

@@ -18,7 +18,8 @@ struct ContactsImportTests {
     }
 
     @discardableResult
-    private static func run(_ text: String, on pool: PostgresPool, tenant: String = "acme") async throws -> ImportReport {
+    private static func run(_ text: String, on pool: PostgresPool, tenant: String = "acme") async throws -> ImportReport
+    {
         try await run(Data(text.utf8), on: pool, tenant: tenant)
     }
 
@@ -140,14 +141,17 @@ struct ContactsImportTests {
             let report = try await Self.run(data, on: pool)
             #expect(
                 report.problems.map { "\($0.line) \($0.column ?? "-")" } == [
-                    "2 contactId", "2 name", "2 yearOfBirth", "2 lastSeen", "2 optedIn", "4 name", "5 -", "6 contactId", "7 -",
+                    "2 contactId", "2 name", "2 yearOfBirth", "2 lastSeen", "2 optedIn", "4 name", "5 -", "6 contactId",
+                    "7 -",
                     "8 name", "9 lastSeen", "10 lastSeen", "11 yearOfBirth", "11 lastSeen",
                 ]
             )
             #expect(report.rejected == 9)
             #expect(report.problemCount == 14)
             #expect(report.result == ContactImportResult(inserted: 2))
-            #expect(report.problems.first?.description == "line 2: contactId: `12` has 2 digits, a phone number has 6 to 15")
+            #expect(
+                report.problems.first?.description == "line 2: contactId: `12` has 2 digits, a phone number has 6 to 15"
+            )
         }
     }
 
@@ -186,6 +190,8 @@ struct ContactsImportTests {
             _ = try await ContactFileBatches(file: "/dev/null") { _ in }
         }
         #expect(ContactImporter.isTenant("acme-1"))
-        for name in ["", "-a", "Acme", "a_b", String(repeating: "a", count: 51)] { #expect(!ContactImporter.isTenant(name)) }
+        for name in ["", "-a", "Acme", "a_b", String(repeating: "a", count: 51)] {
+            #expect(!ContactImporter.isTenant(name))
+        }
     }
 }

@@ -39,7 +39,8 @@ struct ChunkTests {
             try await chunks.finish(claim)
             let due = try #require(try await chunks.nextDue())
             #expect(abs(due.timeIntervalSinceNow - 3_600) < 60)
-            #expect(try await fixture.value("SELECT count(*) FROM campaign_chunks WHERE status = 'fed'", as: Int.self) == 2)
+            let fed: PostgresQuery = "SELECT count(*) FROM campaign_chunks WHERE status = 'fed'"
+            #expect(try await fixture.value(fed, as: Int.self) == 2)
         }
     }
 
@@ -86,7 +87,8 @@ struct ChunkTests {
             let messages = MessageRepository(pool: fixture.pool)
             _ = try await messages.begin([id], holder: 1)
             let failure = MessageOutcome.Failure(code: "500", message: "later", httpStatus: 500)
-            try await messages.record([MessageOutcome(messageID: id, holder: 1, result: .retry(after: .seconds(90), failure))])
+            let outcome = MessageOutcome(messageID: id, holder: 1, result: .retry(after: .seconds(90), failure))
+            try await messages.record([outcome])
             try await chunks.abandon(claim)
             let again = try #require(try await chunks.claim(run: run, limit: 10)?.messages.first { $0.id == id })
             #expect(again.delay > .seconds(60) && again.delay <= .seconds(90))

@@ -50,7 +50,8 @@ struct Fixture {
     }
 
     /// Contacts with the numbers 254700000001 and so on.
-    func addContacts(_ count: Int, inWindow: Int = 0, tenant: String = "acme", at now: Date = Fixture.now) async throws {
+    func addContacts(_ count: Int, inWindow: Int = 0, tenant: String = "acme", at now: Date = Fixture.now) async throws
+    {
         try await pool.execute(
             """
             INSERT INTO contacts ("tenantId", "contactId", name, "lastSeen")
@@ -74,7 +75,8 @@ struct Fixture {
     }
 
     /// A run whose messages are all queued.
-    func queuedRun(contacts: Int, inWindow: Int? = nil, message: String = #"{"type":"template"}"#) async throws -> UUID {
+    func queuedRun(contacts: Int, inWindow: Int? = nil, message: String = #"{"type":"template"}"#) async throws -> UUID
+    {
         try await addCampaign(message: message)
         try await addContacts(contacts, inWindow: inWindow ?? contacts, at: Date())
         let run = try await launch(at: Date())

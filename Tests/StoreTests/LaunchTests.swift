@@ -8,7 +8,8 @@ import Testing
 
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct LaunchTests {
-    private static func open(_ fixture: Fixture, _ campaign: String = "promo") async throws -> LaunchRepository.Opening {
+    private static func open(_ fixture: Fixture, _ campaign: String = "promo") async throws -> LaunchRepository.Opening
+    {
         try await LaunchRepository(pool: fixture.pool).open(campaign: campaign, tenant: "acme", now: Fixture.now)
     }
 
@@ -40,7 +41,8 @@ struct LaunchTests {
         let counters = try await fixture.counters(of: run)
         #expect(counters.counted == counters.rows)
         #expect(counters.rows[.pending] == recipients)
-        let count = try await fixture.value("SELECT \"recipientCount\" FROM campaigns WHERE name = 'promo'", as: Int.self)
+        let stored: PostgresQuery = "SELECT \"recipientCount\" FROM campaigns WHERE name = 'promo'"
+        let count = try await fixture.value(stored, as: Int.self)
         #expect(count == recipients)
     }
 
@@ -52,7 +54,9 @@ struct LaunchTests {
             try await fixture.pool.execute(
                 "UPDATE contacts SET \"optedIn\" = false WHERE \"contactId\" IN ('254700000001', '254700000300')"
             )
-            try await fixture.pool.execute("UPDATE contacts SET \"deactivatedAt\" = now() WHERE \"contactId\" = '254700000002'")
+            try await fixture.pool.execute(
+                "UPDATE contacts SET \"deactivatedAt\" = now() WHERE \"contactId\" = '254700000002'"
+            )
             let run = try await fixture.launch()
             try await Self.expectComplete(run, recipients: 297, inWindow: 118, fixture)
         }
@@ -151,7 +155,9 @@ struct LaunchTests {
             let run = try await Self.opened(fixture)
             let launches = LaunchRepository(pool: fixture.pool)
             _ = try await launches.writeBatch(of: run.id, size: 100)
-            try await fixture.pool.execute("ALTER TABLE campaign_chunks ADD CONSTRAINT broken CHECK (\"startPosition\" < 101)")
+            try await fixture.pool.execute(
+                "ALTER TABLE campaign_chunks ADD CONSTRAINT broken CHECK (\"startPosition\" < 101)"
+            )
             // The batch before made a chunk for the empty first phase or for its hundred messages; the next fails.
             await #expect(throws: PostgresError.self) {
                 for _ in 1...5 { _ = try await launches.writeBatch(of: run.id, size: 100) }

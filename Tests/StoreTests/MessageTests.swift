@@ -10,7 +10,12 @@ struct MessageTests {
     private static let failure = MessageOutcome.Failure(code: "131026", message: "undeliverable", httpStatus: 400)
     private static let lost = MessageOutcome.Failure(code: "answer_lost", message: "no answer")
 
-    private static func report(_ id: UUID, _ rank: DeliveryStatus.Rank, wamid: String = "wamid.1", at: Double = 0) -> DeliveryStatus {
+    private static func report(
+        _ id: UUID,
+        _ rank: DeliveryStatus.Rank,
+        wamid: String = "wamid.1",
+        at: Double = 0
+    ) -> DeliveryStatus {
         DeliveryStatus(
             waMessageID: wamid,
             messageID: id,
@@ -72,7 +77,11 @@ struct MessageTests {
         (.retry(after: .seconds(30), failure), .queued, 1), (.unconfirmed(lost), .unconfirmed, 0),
         (.released(after: .seconds(5)), .queued, 0), (.withdrawn, .pending, 0),
     ])
-    func repeatingAReportChangesNothing(result: MessageOutcome.Result, status: MessageStatus, attempts: Int) async throws {
+    func repeatingAReportChangesNothing(
+        result: MessageOutcome.Result,
+        status: MessageStatus,
+        attempts: Int
+    ) async throws {
         try await Fixture.with { fixture in
             let run = try await fixture.queuedRun(contacts: 1)
             let messages = MessageRepository(pool: fixture.pool)
@@ -86,7 +95,8 @@ struct MessageTests {
             #expect(try await fixture.status(of: id) == status)
             #expect(try await fixture.value("SELECT attempts FROM campaign_messages", as: Int.self) == attempts)
             let isFailure = status == .failed || (status == .queued && attempts == 1)
-            #expect(try await fixture.value("SELECT count(*) FROM message_failures", as: Int.self) == (isFailure ? 1 : 0))
+            let failures = try await fixture.value("SELECT count(*) FROM message_failures", as: Int.self)
+            #expect(failures == (isFailure ? 1 : 0))
             try await Self.expectCountersEqualRows(run, fixture)
         }
     }
@@ -103,14 +113,16 @@ struct MessageTests {
                 ids.enumerated().map { MessageOutcome(messageID: $1, holder: 1, result: .sent(waMessageID: "w\($0)")) }
             )
             for step in ranks.indices {
-                let batch = orders.enumerated().map { Self.report(ids[$0], $1[step], wamid: "w\($0)", at: Double(step)) }
+                let batch = orders.enumerated().map {
+                    Self.report(ids[$0], $1[step], wamid: "w\($0)", at: Double(step))
+                }
                 #expect(try await messages.apply(batch).isEmpty)
                 #expect(try await messages.apply(batch).isEmpty)
                 try await Self.expectCountersEqualRows(run, fixture)
                 for (index, order) in orders.enumerated() {
                     let seen = order.prefix(step + 1)
-                    let expected = seen.contains(.read) ? MessageStatus.read
-                        : seen.contains(.delivered) ? .delivered : seen.contains(.failed) ? .failed : .sent
+                    let best = [DeliveryStatus.Rank.read, .delivered, .failed].first { seen.contains($0) } ?? .sent
+                    let expected = try #require(MessageStatus(rawValue: "\(best)"))
                     #expect(try await fixture.status(of: ids[index]) == expected, "\(seen)")
                 }
             }

@@ -40,7 +40,8 @@ struct MigratorTests {
     @Test func aChangedStepIsRefused() async throws {
         try await TestDatabase.with { pool in
             try await Self.migrator(pool, [Self.step(1, "CREATE TABLE one ()")]).migrate()
-            let changed = Self.migrator(pool, [Self.step(1, "CREATE TABLE one (x int)"), Self.step(2, "CREATE TABLE two ()")])
+            let steps = [Self.step(1, "CREATE TABLE one (x int)"), Self.step(2, "CREATE TABLE two ()")]
+            let changed = Self.migrator(pool, steps)
             await #expect(throws: SchemaError.changed(version: 1, name: "step1")) { try await changed.migrate() }
             await #expect(throws: SchemaError.changed(version: 1, name: "step1")) { try await changed.pending() }
             let tables = try await Self.tables(pool)
@@ -94,7 +95,9 @@ struct MigratorTests {
                 try await pool.execute("INSERT INTO contacts (\"tenantId\", \"contactId\") VALUES ('t1', '17')")
             }
             #expect(error?.isUniqueViolation == true)
-            for statement in ["INSERT INTO visits VALUES (2001, 't9', '1')", "DELETE FROM contacts WHERE \"contactId\" = '17'"] {
+            for statement in [
+                "INSERT INTO visits VALUES (2001, 't9', '1')", "DELETE FROM contacts WHERE \"contactId\" = '17'",
+            ] {
                 let error = await #expect(throws: PostgresError.self) {
                     try await pool.execute(PostgresQuery(sql: statement))
                 }

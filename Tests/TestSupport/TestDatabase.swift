@@ -5,9 +5,10 @@ public import Postgres
 /// A database of its own for one test, dropped at the end.
 ///
 /// ```swift
-/// try await TestDatabase.with(schema: .migrated("campaigns") { try await Migrator(pool: $0, logger: $1).migrate() }) { pool in
-///     …
+/// let template = TestDatabase.Template.filled(version: "1") { pool, logger in
+///     _ = try await Migrator(pool: pool, logger: logger).migrate()
 /// }
+/// try await TestDatabase.with(template: template) { pool in … }
 /// ```
 public enum TestDatabase {
     /// What the database holds at first.
@@ -20,6 +21,7 @@ public enum TestDatabase {
         /// - Parameters:
         ///   - version: Anything that changes when `fill` would give another result, such as the migrations' checksums.
         ///   - fill: Makes the tables.
+        /// - Returns: The template, which is made when the first test needs it.
         public static func filled(
             version: String,
             by fill: @escaping @Sendable (PostgresPool, Logger) async throws -> Void
@@ -42,6 +44,8 @@ public enum TestDatabase {
     ///   - template: What to copy; `nil` for an empty database.
     ///   - connections: The size of the pool.
     ///   - body: The test.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, or `PostgresError`.
     public static func with<Value>(
         template: Template? = nil,
         connections: Int = 4,

@@ -1,5 +1,5 @@
-public import Postgres
 import Glibc
+public import Postgres
 
 /// The servers that integration tests run against.
 public enum TestEnvironment {
@@ -13,7 +13,8 @@ public enum TestEnvironment {
     /// - Throws: `PostgresError` when `DATABASE_URL` is missing or malformed.
     public static func postgres() throws(PostgresError) -> PostgresConfiguration {
         guard let url = databaseURL else {
-            throw .configuration("DATABASE_URL is not set; run Scripts/services up, then eval \"$(Scripts/services env)\"")
+            let help = "run Scripts/services up, then eval \"$(Scripts/services env)\""
+            throw .configuration("DATABASE_URL is not set; \(help)")
         }
         return try PostgresConfiguration(url)
     }

@@ -38,6 +38,7 @@ struct CSVReader {
     /// Reads on.
     ///
     /// - Parameter isLast: No more bytes will be added, so the end of the bytes ends the last record.
+    /// - Returns: What comes next.
     mutating func next(isLast: Bool) -> Event {
         if isAtStart {
             guard isLast || buffer.count >= 3 else { return .needsBytes }
@@ -136,7 +137,9 @@ extension CSVReader {
                 default: return .malformed("a quote stands within a field; put the field in quotes and double it")
                 }
             default:
-                if state == .quote { return .malformed("text follows a closing quote; double the quotes within a field") }
+                guard state != .quote else {
+                    return .malformed("text follows a closing quote; double the quotes within a field")
+                }
                 state = .plain
                 record.append(byte)
             }

@@ -20,6 +20,7 @@ public struct ContactImporter: Sendable {
     ///   - file: The path of the file.
     ///   - tenant: Whose contacts they are, a slug.
     ///   - progress: Called some times a second, on the caller's actor.
+    /// - Returns: What became of the rows, and what is wrong with those that were left out.
     /// - Throws: ``ContactImportError`` when nothing can be imported at all, or `PostgresError`.
     public func run(
         file: String,

@@ -18,7 +18,8 @@ public struct ImportReport: Sendable {
     /// The outcome in a few lines; the problems of the rows are not part of it.
     public var summary: String {
         let good = result.inserted + result.updated + result.unchanged
-        var text = "imported \(good.grouped) contacts: \(result.inserted.grouped) new, "
+        var text =
+            "imported \(good.grouped) contacts: \(result.inserted.grouped) new, "
             + "\(result.updated.grouped) updated, \(result.unchanged.grouped) unchanged"
         if result.duplicates > 0 {
             text += "\n\(result.duplicates.grouped) rows were overridden by a later row with the same contactId"
