@@ -2,7 +2,7 @@ import Spec
 import Testing
 
 struct MistakeTests {
-    @Test func reportsTenMistakesOfOneFileEachAtItsPlace() {
+    @Test func reportsEveryMistakeOfAFileAtItsPlace() {
         let text = """
             kind: Sender
             name: Main
@@ -41,6 +41,9 @@ struct MistakeTests {
                 "13:45 C032 `yesterday` is not a date for `lastSeen` "
                     + "(write `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for seven days ago)",
                 "17:7 C015 `manul` is not a value of `type` (did you mean `manual`?)",
+                "18:9 C021 unknown Sender `other` in tenant `acme` (define a `kind: Sender` of that name in `acme`)",
+                "19:11 C021 unknown Template `none` in tenant `acme` "
+                    + "(define a `kind: Template` of that name in `acme`)",
                 "20:19 C040 unknown placeholder `nam` (did you mean `name`?)",
             ]
         )

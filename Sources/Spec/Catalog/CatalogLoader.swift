@@ -3,6 +3,8 @@ internal import YAML
 /// Reads files one by one and puts the catalog together.
 struct CatalogLoader {
     private var specs: [SpecIdentity: Located<any SpecContent>] = [:]
+    /// Specs with errors: their references are checked all the same, so that all mistakes come in one run.
+    private var drafts: [Located<any SpecContent>] = []
     /// Every identity that a document claims, also where the document has errors.
     private var places: [SpecIdentity: SourcePlace] = [:]
     private var diagnostics: [Diagnostic] = []
@@ -25,7 +27,8 @@ struct CatalogLoader {
         let sorted = specs.values.sorted { $0.identity < $1.identity }
         let checker = ReferenceChecker(specs: specs, claimed: Set(places.keys))
         let (resolved, found) = checker.resolve(sorted)
-        let all = (diagnostics + problems + found).sorted()
+        let (_, foundInDrafts) = checker.resolve(drafts)
+        let all = (diagnostics + problems + found + foundInDrafts).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
@@ -63,8 +66,10 @@ struct CatalogLoader {
             _ = kind.content.read(document, sink: sink)
             return
         }
-        guard let spec = kind.content.read(document, sink: sink), let place = places[claimed] else { return }
-        specs[claimed] = Located(identity: claimed, value: spec, place: place, node: document)
+        let (spec, isDraft) = kind.content.read(document, sink: sink)
+        guard let spec, let place = places[claimed] else { return }
+        let located = Located(identity: claimed, value: spec, place: place, node: document)
+        if isDraft { drafts.append(located) } else { specs[claimed] = located }
     }
 
     /// Notes the identity of a document; `nil` if it has none or another document has the same.

@@ -112,6 +112,8 @@ struct ReferenceChecker {
         of campaign: Located<CampaignSpec>,
         _ found: inout [Diagnostic]
     ) -> Spec? {
+        // A draft has no name where it could not be read.
+        guard !name.isEmpty else { return nil }
         let tenant = campaign.identity.tenant
         let identity = SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)
         if let spec = specs[identity]?.value as? Spec { return spec }

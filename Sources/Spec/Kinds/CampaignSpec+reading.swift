@@ -11,13 +11,14 @@ extension CampaignSpec: ReadableSpec {
         let content = Self.content(&reader)
         if let type, type == .manual || type == .scheduled { reader.require("audience") }
         let audience = Self.audience(&reader)
-        guard let header, let type, let sender, let content else { return nil }
+        guard let header else { return nil }
+        // What is missing was reported; the draft that is left still shows what else is wrong.
         self.init(
             header: header,
             title: title?.value,
-            type: type,
-            sender: sender.value,
-            content: content,
+            type: type ?? .manual,
+            sender: sender?.value ?? "",
+            content: content ?? .message(.null),
             audience: audience
         )
     }
@@ -57,9 +58,9 @@ extension CampaignSpec: ReadableSpec {
         }
         var params: [String: String] = [:]
         for pair in mapping.pairs {
-            guard let text = reader.sink.string(pair.value, field: "\(read.field).\(pair.key)") else { continue }
-            reader.sink.checkPlaceholders(text)
-            params[pair.key] = text.value
+            let text = reader.sink.string(pair.value, field: "\(read.field).\(pair.key)")
+            if let text { reader.sink.checkPlaceholders(text) }
+            params[pair.key] = text?.value ?? ""
         }
         return params
     }

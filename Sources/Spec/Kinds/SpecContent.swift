@@ -30,13 +30,17 @@ extension SpecContent {
 
 extension SpecContent {
     /// Reads a document of this kind; `kind` is known already, and ignored.
-    static func read(_ node: YAMLNode, sink: DiagnosticSink) -> (any SpecContent)? {
-        guard var reader = FieldReader(node, path: "", what: "kind `\(kind.rawValue)`", sink: sink) else { return nil }
+    ///
+    /// - Returns: The spec, if enough of it could be read; a draft when it has errors, good for nothing but finding more.
+    static func read(_ node: YAMLNode, sink: DiagnosticSink) -> (spec: (any SpecContent)?, isDraft: Bool) {
+        guard var reader = FieldReader(node, path: "", what: "kind `\(kind.rawValue)`", sink: sink) else {
+            return (nil, true)
+        }
         _ = reader.node("kind")
         let before = sink.diagnostics.count
         let spec = (kind.content as? any ReadableSpec.Type)?.make(&reader)
         reader.finish()
-        return sink.isClean(since: before) ? spec : nil
+        return (spec, !sink.isClean(since: before))
     }
 }
 

@@ -23,7 +23,7 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     /// - Throws: ``SpecError`` that names the fields, if the value is not a canonical form.
     public func spec(canonical: JSONValue) throws(SpecError) -> any SpecContent {
         let sink = DiagnosticSink(file: "")
-        let spec = content.read(canonical.node, sink: sink)
+        let spec = content.read(canonical.node, sink: sink).spec
         let errors = sink.diagnostics.filter { $0.severity == .error }
         guard errors.isEmpty, let spec else { throw SpecError(diagnostics: errors) }
         return spec
