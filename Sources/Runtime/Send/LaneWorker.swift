@@ -58,9 +58,9 @@ final class LaneWorker: Sendable {
                 while !Task.isShuttingDownGracefully && !Task.isCancelled {
                     guard let batch = await nextBatch() else { continue }
                     batches.addTask { await self.deliver(batch, writer: writer) }
-                    // The line gave less than asked for, so the pace is the bound: come back when half of the
+                    // Less than asked for: the pace is the bound, or the line is short. Come back when half of the
                     // granted time has passed, for a batch of decent size.
-                    if batch.slots.count < batch.wanted { await sleep(Pace(lane).horizon / 2) }
+                    if batch.slots.count < batch.wanted { await sleep((batch.slots.last?.offset ?? .zero) / 2) }
                 }
             }
             writer.finish()

@@ -1,5 +1,5 @@
 public import Foundation
-import Postgres
+public import Postgres
 
 /// A sender as its lane needs it: whom to send as, how fast, and how to treat trouble.
 public struct LaneRecord: Hashable, Sendable, Identifiable {

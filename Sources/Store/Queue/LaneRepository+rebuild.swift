@@ -1,13 +1,30 @@
 public import Foundation
-public import Postgres
+import Postgres
 
 /// What a lane in Redis must hold after it was lost.
 public struct LaneRebuild: Sendable {
     public let sender: UUID
     /// Messages that somebody may be sending at this moment.
-    public let sending: [UUID]
+    public let sending: [Held]
     /// How long the lane must stay silent.
     public let pause: Duration
+
+    /// A message, and the reservation under which it is being sent.
+    public struct Held: Hashable, Sendable {
+        public let messageID: UUID
+        public let holder: Int64?
+
+        public init(messageID: UUID, holder: Int64?) {
+            self.messageID = messageID
+            self.holder = holder
+        }
+    }
+
+    public init(sender: UUID, sending: [Held], pause: Duration) {
+        self.sender = sender
+        self.sending = sending
+        self.pause = pause
+    }
 }
 
 extension LaneRepository {
@@ -73,15 +90,15 @@ extension LaneRepository {
         return lanes
     }
 
-    private func sending(of sender: UUID, on connection: PostgresConnection) async throws -> [UUID] {
+    private func sending(of sender: UUID, on connection: PostgresConnection) async throws -> [LaneRebuild.Held] {
         let rows = try await connection.query(
             """
-            SELECT m.id FROM campaign_runs r
+            SELECT m.id, m.holder FROM campaign_runs r
             JOIN campaign_messages m ON m.id >= r.id AND m.id < message_id(r.id, r."nextPosition")
             WHERE r."senderId" = \(sender) AND r.status = 'running' AND r.sending > 0 AND m.status = 'sending'
             """,
             deadline: .seconds(120)
         )
-        return try rows.map { try $0.decode(0, as: UUID.self) }
+        return try rows.map { LaneRebuild.Held(messageID: try $0.decode(0), holder: try $0.decode(1)) }
     }
 }

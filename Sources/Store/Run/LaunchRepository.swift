@@ -1,7 +1,7 @@
 import Crypto
 public import Foundation
 public import Postgres
-public import Spec
+import Spec
 
 /// Turns a campaign into a run with its messages, resumable after a crash between any two steps.
 public struct LaunchRepository: Sendable {

@@ -1,4 +1,4 @@
-public import Postgres
+import Postgres
 
 /// The messages of a run by status, kept in `campaign_runs` so that nobody ever counts a big table to know them.
 public struct RunCounters: Hashable, Sendable {
@@ -36,10 +36,11 @@ extension RunCounters {
         sql: MessageStatus.allCases.map { "r.\($0.rawValue)" }.joined(separator: ", ")
     )
 
-    /// A common table expression that moves the counters along with the statuses.
+    /// Common table expressions that move the counters along with the statuses.
     ///
-    /// It reads an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the counters
-    /// change in the very statement that changes the rows.
+    /// They read an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the counters
+    /// change in the very statement that changes the rows. Runs are locked in the order of their ids: statements about
+    /// the messages of the same runs wait for each other instead of for a deadlock to be found.
     static let counted: PostgresQuery = {
         let deltas = MessageStatus.allCases.map { status in
             "count(*) FILTER (WHERE new = '\(status.rawValue)') - count(*) FILTER (WHERE old = '\(status.rawValue)')"
@@ -48,13 +49,17 @@ extension RunCounters {
         let changes = MessageStatus.allCases.map { "\($0.rawValue) = r.\($0.rawValue) + d.\($0.rawValue)" }
         return PostgresQuery(
             sql: """
-                counted AS (
+                locked AS (
+                    SELECT id FROM campaign_runs
+                    WHERE id IN (SELECT "runId" FROM changed WHERE old IS DISTINCT FROM new)
+                    ORDER BY id FOR NO KEY UPDATE
+                ), counted AS (
                     UPDATE campaign_runs r SET \(changes.joined(separator: ", "))
-                    FROM (
+                    FROM locked JOIN (
                         SELECT "runId", \(deltas.joined(separator: ", "))
                         FROM changed WHERE old IS DISTINCT FROM new GROUP BY "runId"
-                    ) d
-                    WHERE r.id = d."runId"
+                    ) d ON d."runId" = locked.id
+                    WHERE r.id = locked.id
                 )
                 """
         )

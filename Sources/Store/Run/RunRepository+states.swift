@@ -1,5 +1,5 @@
 public import Foundation
-public import Postgres
+import Postgres
 
 extension RunRepository {
     /// What a recount of a finished run showed.
