@@ -50,7 +50,10 @@ let package = Package(
         ),
 
         // The commands.
-        .executableTarget(name: "reconcile", dependencies: ["Reconciler", "Spec", "Store", "Postgres", .arguments, .log]),
+        .executableTarget(
+            name: "reconcile",
+            dependencies: ["Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
+        ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
@@ -67,7 +70,10 @@ let package = Package(
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
         .testTarget(name: "SpecTests", dependencies: ["Spec", "YAML"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
-        .testTarget(name: "ReconcilerTests", dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]),
+        .testTarget(
+            name: "ReconcilerTests",
+            dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]
+        ),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [

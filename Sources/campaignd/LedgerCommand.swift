@@ -37,7 +37,9 @@ struct LedgerCommand: AsyncParsableCommand {
         }
         for (sender, most) in summary.mostRequestsInOneSecond.sorted(by: { $0.key < $1.key }) {
             print("most in any second        \(most), from \(sender)")
-            if let rate, most > rate { problems.append("sender \(sender) made \(most) requests within a second, over \(rate)") }
+            if let rate, most > rate {
+                problems.append("sender \(sender) made \(most) requests within a second, over \(rate)")
+            }
         }
         if let campaign, let tenant {
             problems += try await comparison(of: summary, campaign: campaign, tenant: tenant)

@@ -30,7 +30,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Port to serve HTTP on; 0 takes a free one. (default: $HTTP_PORT or 8080)")
     var port: Int?
 
-    @Option(help: "WhatsApp Cloud API with its version. (default: $WHATSAPP_API_URL or \(DaemonConfiguration.defaultAPI))")
+    @Option(
+        help: "WhatsApp Cloud API with its version. (default: $WHATSAPP_API_URL or \(DaemonConfiguration.defaultAPI))"
+    )
     var whatsAppURL: String?
 
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: $LOG_LEVEL or info)")

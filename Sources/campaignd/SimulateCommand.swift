@@ -58,7 +58,9 @@ struct SimulateCommand: AsyncParsableCommand {
         let simulator = try Simulator(configuration: try settings(), logger: logger)
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: simulator), .init(service: Announcement(simulator: simulator, logger: logger))],
+                services: [
+                    .init(service: simulator), .init(service: Announcement(simulator: simulator, logger: logger)),
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )

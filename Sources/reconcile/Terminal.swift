@@ -8,7 +8,8 @@ import Spec
 enum Terminal {
     static let logger: Logger = {
         var logger = Logger(label: "reconcile") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+        // What goes wrong in the end is told as an error; retries on the way are not.
+        logger.logLevel = .error
         return logger
     }()
 

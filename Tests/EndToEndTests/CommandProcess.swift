@@ -51,7 +51,9 @@ final class CommandProcess: Sendable {
     func outcome() async throws -> Outcome {
         var code: Int32 = -1
         for await ended in ended { code = ended }
-        try await eventually("the output of a command ends") { self.output.withLock { $0["output.end"] != nil && $0["errors.end"] != nil } }
+        try await eventually("the output of a command ends") {
+            self.output.withLock { $0["output.end"] != nil && $0["errors.end"] != nil }
+        }
         return Outcome(exitCode: code, output: text("output"), errors: text("errors"))
     }
 

@@ -14,7 +14,9 @@ struct DeliveryTests {
                 let statuses = try await stage.statuses()
                 return statuses["delivered", default: 0] + statuses["read", default: 0] == 300
             }
-            try await eventually(within: .seconds(10), "the run completes") { try await stage.runStatus() == "completed" }
+            try await eventually(within: .seconds(10), "the run completes") {
+                try await stage.runStatus() == "completed"
+            }
             let report = try await stage.succeed("campaignd", "report", "hello", "--tenant", "test")
             #expect(report.contains("recipients          300"))
             daemon.send(SIGTERM)
@@ -74,7 +76,9 @@ struct DeliveryTests {
             #expect(statuses["sending"] == nil)
             #expect(statuses["unconfirmed"] == nil)
             daemon = try await stage.startDaemon()
-            try await eventually(within: .seconds(60), "the rest is sent") { try await stage.runStatus() == "completed" }
+            try await eventually(within: .seconds(60), "the rest is sent") {
+                try await stage.runStatus() == "completed"
+            }
             daemon.send(SIGTERM)
             _ = try await daemon.outcome()
             try await stage.checkLedger(recipients: 250, rate: 80)
@@ -88,7 +92,9 @@ struct DeliveryTests {
             ]
             let start = ContinuousClock.now
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
-            try await eventually(within: .seconds(60), "the run completes") { try await stage.runStatus() == "completed" }
+            try await eventually(within: .seconds(60), "the run completes") {
+                try await stage.runStatus() == "completed"
+            }
             // 600 messages at 80/s take 7.5 s; a second to begin and one to notice the end are no matter of pace.
             #expect(ContinuousClock.now - start < .seconds(14))
             for daemon in daemons { daemon.send(SIGTERM) }

@@ -22,6 +22,7 @@ struct Stage: Sendable {
     ///   - contacts: How many recipients.
     ///   - rate: Messages per second of the sender.
     ///   - body: The test.
+    /// - Throws: What fails.
     static func with(contacts: Int, rate: Int, _ body: (Stage) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -80,7 +81,10 @@ struct Stage: Sendable {
     @discardableResult
     func succeed(_ command: String, _ arguments: String...) async throws -> String {
         let outcome = try await CommandProcess(command, arguments, environment: environment).outcome()
-        try #require(outcome.exitCode == 0, "\(command) \(arguments.joined(separator: " ")): \(outcome.output)\(outcome.errors)")
+        try #require(
+            outcome.exitCode == 0,
+            "\(command) \(arguments.joined(separator: " ")): \(outcome.output)\(outcome.errors)"
+        )
         return outcome.output
     }
 

@@ -29,14 +29,19 @@ struct ImportTests {
         let lines: [Substring]
 
         var imports: [String] {
-            lines.compactMap { $0.firstMatch(of: /^(?:(?:public|internal|package) )?import (?:\w+ )?(\w+)/).map { String($0.1) } }
+            lines.compactMap {
+                $0.firstMatch(of: /^(?:(?:public|internal|package) )?import (?:\w+ )?(\w+)/).map { String($0.1) }
+            }
         }
     }
 
     @Test func targetsImportOnlyWhatStandsBelowThem() throws {
         for source in try Self.sources() {
             let ours = Set(source.imports).intersection(Self.modules)
-            #expect(ours.isSubset(of: Self.allowed[source.target, default: []]), "\(source.path) imports \(ours.sorted())")
+            #expect(
+                ours.isSubset(of: Self.allowed[source.target, default: []]),
+                "\(source.path) imports \(ours.sorted())"
+            )
         }
     }
 

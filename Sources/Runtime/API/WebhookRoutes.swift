@@ -62,7 +62,9 @@ struct WebhookRoutes: Sendable {
 
     /// Checks `sha256=<hex>` against the raw bytes, in constant time.
     static func isSigned(_ body: ByteBuffer, by secret: String, signature: String?) -> Bool {
-        guard let signature, signature.hasPrefix("sha256="), let code = bytes(hex: signature.dropFirst(7)) else { return false }
+        guard let signature, signature.hasPrefix("sha256="), let code = bytes(hex: signature.dropFirst(7)) else {
+            return false
+        }
         return HMAC<SHA256>.isValidAuthenticationCode(
             code,
             authenticating: body.readableBytesView,

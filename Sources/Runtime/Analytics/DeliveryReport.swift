@@ -24,7 +24,9 @@ public struct DeliveryReport: Sendable {
             lines.append(line(status.rawValue, counters[status], share: true))
         }
         for failure in failures {
-            lines.append("  \(failure.count.padded(to: 7)) × \(failure.code.isEmpty ? "no code" : failure.code)  \(failure.message)")
+            lines.append(
+                "  \(failure.count.padded(to: 7)) × \(failure.code.isEmpty ? "no code" : failure.code)  \(failure.message)"
+            )
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -32,7 +32,8 @@ public struct ProgressView: Sendable {
         let counters = run.counters
         let total = max(run.recipientCount, run.expectedCount)
         let done = max(0, counters.total - counters.open)
-        let share = total > 0 ? Double(done) / Double(total) : 0
+        // A run may have more messages than were expected when it began.
+        let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
         let filled = Int((share * Double(Self.width)).rounded(.down))
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
         var parts = [

@@ -42,7 +42,8 @@ public struct Variables: Sendable {
         guard let value = Int(text), range.contains(value) else {
             throw .malformed(
                 name,
-                problem: "`\(text)` is no whole number from \(range.lowerBound) to \(range.upperBound); example: \(example)"
+                problem:
+                    "`\(text)` is no whole number from \(range.lowerBound) to \(range.upperBound); example: \(example)"
             )
         }
         return value

@@ -15,7 +15,11 @@ final class LaneKeeper: Service, Sendable {
     private let wakeup: WakeSignal
     private let clock = ContinuousClock()
 
-    /// - Parameter wakeup: Notified when runs change; this service is its only waiter.
+    /// Makes a keeper.
+    ///
+    /// - Parameters:
+    ///   - services: What all lanes share.
+    ///   - wakeup: Notified when runs change; this service is its only waiter.
     init(services: LaneServices, wakeup: WakeSignal) {
         self.services = services
         self.wakeup = wakeup

@@ -1,7 +1,9 @@
 import Foundation
 import Store
 
-/// The Redis keys of one lane. All share the hash tag of the quota group, so scripts find them on one cluster node.
+/// The Redis keys of one lane.
+///
+/// All share the hash tag of the quota group, so scripts find them on one cluster node.
 struct LaneKeys: Hashable, Sendable {
     /// Queue name of every key, as tools that look into Redis know it.
     static let queue = "campaign:send"

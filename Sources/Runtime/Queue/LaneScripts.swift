@@ -1,6 +1,8 @@
 import Redis
 
-/// The Lua scripts of the lanes, embedded from `Queue/Scripts/*.lua`. Each says for itself what it does.
+/// The Lua scripts of the lanes, embedded from `Queue/Scripts/*.lua`.
+///
+/// Each says for itself what it does.
 enum LaneScripts {
     static let reserve = script("reserve", PackageResources.reserve_lua)
     static let fire = script("fire", PackageResources.fire_lua)

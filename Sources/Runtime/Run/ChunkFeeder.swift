@@ -17,7 +17,12 @@ final class ChunkFeeder: Service, Sendable {
     private let wakeup: WakeSignal
     private let clock = ContinuousClock()
 
-    /// - Parameter wakeup: Notified when runs change; this service is its only waiter.
+    /// Makes a feeder.
+    ///
+    /// - Parameters:
+    ///   - chunks: Where the chunks are.
+    ///   - services: What all lanes share.
+    ///   - wakeup: Notified when runs change; this service is its only waiter.
     init(chunks: ChunkRepository, services: LaneServices, wakeup: WakeSignal) {
         self.chunks = chunks
         self.services = services

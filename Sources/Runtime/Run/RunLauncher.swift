@@ -1,7 +1,7 @@
 public import Foundation
 public import Logging
-public import Store
 public import ServiceLifecycle
+public import Store
 
 /// Launches campaigns: opens runs, and writes their messages batch by batch.
 ///
@@ -39,6 +39,7 @@ public struct RunLauncher: Service {
     ///   - campaign: The campaign's name.
     ///   - tenant: Whose it is.
     ///   - progress: Called after each batch.
+    /// - Returns: The run, new or old.
     /// - Throws: `LaunchError` when it cannot be launched; nothing has happened then.
     public func launch(
         campaign: String,

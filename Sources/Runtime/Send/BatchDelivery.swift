@@ -32,7 +32,9 @@ struct BatchDelivery: Sendable {
         self.logger = logger
     }
 
-    /// Returns when every message has its outcome in Postgres, or is not ours any more. Each gives its permit back.
+    /// Returns when every message has its outcome in Postgres, or is not ours any more.
+    ///
+    /// Each gives its permit back.
     func run() async {
         let begun: [BegunMessage]
         do {
@@ -141,7 +143,9 @@ struct BatchDelivery: Sendable {
         }
     }
 
-    /// Undoes `begin` for a message whose lease was taken from us. If it is still ours in Postgres, then whoever took
+    /// Undoes `begin` for a message whose lease was taken from us.
+    ///
+    /// If it is still ours in Postgres, then whoever took
     /// the lease has found it being sent, and forgotten it: it has to come back into the lane.
     private func returnToLane(_ ready: Ready) async {
         await end(ready.message, .released(after: .zero))
@@ -180,7 +184,10 @@ struct BatchDelivery: Sendable {
     }
 
     private func pauseLane(for duration: Duration, reason: String) async {
-        logger.warning("WhatsApp asks for silence", metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"])
+        logger.warning(
+            "WhatsApp asks for silence",
+            metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"]
+        )
         do {
             // Redis first: it is what every daemon asks before it sends.
             try await queue.pause(for: duration)

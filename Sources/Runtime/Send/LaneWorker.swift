@@ -28,7 +28,10 @@ final class LaneWorker: Sendable {
         self.services = services
         record = Mutex(lane)
         queue = LaneQueue(
-            redis: services.redis, quotaGroup: lane.quotaGroup, sender: lane.id, leases: services.leases
+            redis: services.redis,
+            quotaGroup: lane.quotaGroup,
+            sender: lane.id,
+            leases: services.leases
         )
         var logger = services.logger
         logger[metadataKey: "tenant"] = "\(lane.tenantID)"
@@ -85,7 +88,12 @@ final class LaneWorker: Sendable {
             if case .slots(let slots) = reservation {
                 services.permits.give(back: permits - slots.count)
                 return ReservedBatch(
-                    slots: slots, wanted: permits, holder: holder, reservedAt: clock.now, token: token, lane: lane
+                    slots: slots,
+                    wanted: permits,
+                    holder: holder,
+                    reservedAt: clock.now,
+                    token: token,
+                    lane: lane
                 )
             }
             services.permits.give(back: permits)

@@ -54,6 +54,9 @@ final class OutcomeWriter: Sendable {
         for entry in rest { entry.written.resume() }
     }
 
+    /// How many outcomes wait, apart from those being written.
+    var backlog: Int { waiting.withLock { $0?.count ?? 0 } }
+
     /// Ends ``run()`` after everything handed in so far is written.
     func finish() {
         wake.finish()

@@ -10,11 +10,12 @@ struct RetryPolicy: Hashable, Sendable {
     /// One recipient may get a message every six seconds.
     var pairDelay = Duration.seconds(6)
 
-    /// The delay before the next attempt; `nil` when there is none.
+    /// The delay before the next attempt.
     ///
     /// - Parameters:
     ///   - attempts: Attempts made, including the one that has just failed.
     ///   - random: A number from 0 to 1.
+    /// - Returns: `nil` when there is no other attempt.
     func delay(afterAttempts attempts: Int, random: Double) -> Duration? {
         guard attempts >= 1, attempts < maximumAttempts else { return nil }
         let factor = Double(1 << (attempts - 1)) * (1 + jitter * (2 * random - 1))

@@ -36,6 +36,9 @@ final class SendPermits: Sendable {
         }
     }
 
+    /// How many wait for permits.
+    var waiting: Int { state.withLock { $0.waiters.count } }
+
     private static func serve(_ state: inout State) {
         while let first = state.waiters.first, state.free >= first.minimum {
             state.waiters.removeFirst()

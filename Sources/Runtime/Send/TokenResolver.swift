@@ -1,7 +1,9 @@
 import Foundation
 import Spec
 
-/// Finds the access token that a sender's reference names. Tokens are read when they are needed and kept nowhere.
+/// Finds the access token that a sender's reference names.
+///
+/// Tokens are read when they are needed and kept nowhere.
 struct TokenResolver: Sendable {
     private let environment: [String: String]
 

@@ -11,7 +11,9 @@ import NIOSSL
 /// It never repeats a request by itself: the API has no idempotency key, so whether to send again is for the caller to
 /// decide, by what is known about the first time.
 struct WhatsAppClient: MessageTransport {
-    /// How long an answer may take. A request without one by then may have been accepted.
+    /// How long an answer may take.
+    ///
+    /// A request without one by then may have been accepted.
     static let timeout = TimeAmount.seconds(30)
     private static let largestAnswer = 64 * 1024
     /// Seconds; an answer that asks for more is not believed.
@@ -63,12 +65,15 @@ struct WhatsAppClient: MessageTransport {
         let decoder = JSONDecoder()
         if (200..<300).contains(status) {
             // An answer that cannot be read does not say that the message was refused.
-            guard let accepted = try? decoder.decode(Accepted.self, from: body), let id = accepted.messages.first?.id else {
+            guard let accepted = try? decoder.decode(Accepted.self, from: body), let id = accepted.messages.first?.id
+            else {
                 return .lost("HTTP \(status) without a message id")
             }
             return .accepted(waMessageID: id)
         }
-        let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map { Duration.seconds(min(max($0, 0), longestRetryAfter)) }
+        let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map {
+            Duration.seconds(min(max($0, 0), longestRetryAfter))
+        }
         // Gateways answer without the API's error object; then the status has to do.
         let error = try? decoder.decode(Refused.self, from: body).error
         return .refused(

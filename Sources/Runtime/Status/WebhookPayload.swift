@@ -1,19 +1,21 @@
 import Foundation
 import Store
 
-/// A webhook of WhatsApp, as far as we read it: the statuses of our messages. Everything else is ignored, so that new
+/// A webhook of WhatsApp, as far as we read it: the statuses of our messages.
+///
+/// Everything else is ignored, so that new
 /// fields and events never make us refuse one.
 struct WebhookPayload: Decodable {
     struct Entry: Decodable {
-        let changes: [Change]?
+        let changes: [Lossy<Change>]?
     }
 
     struct Change: Decodable {
-        let value: Value?
+        let value: Lossy<Value>?
     }
 
     struct Value: Decodable {
-        let statuses: [Status]?
+        let statuses: [Lossy<Status>]?
     }
 
     struct Status: Decodable {
@@ -28,23 +30,51 @@ struct WebhookPayload: Decodable {
         }
         let id: String?
         let status: String?
-        /// Seconds since 1970, as text.
-        let timestamp: String?
-        let biz_opaque_callback_data: String?
-        let errors: [Problem]?
+        /// Seconds since 1970, as text; other webhooks of WhatsApp have them as a number.
+        let timestamp: Lossy<Timestamp>?
+        let biz_opaque_callback_data: Lossy<String>?
+        let errors: Lossy<[Problem]>?
     }
 
-    let entry: [Entry]?
+    struct Timestamp: Decodable {
+        let date: Date
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            let seconds =
+                if let text = try? container.decode(String.self) { Double(text) } else {
+                    try container.decode(Double.self)
+                }
+            guard let seconds else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "no time")
+            }
+            date = Date(timeIntervalSince1970: seconds)
+        }
+    }
+
+    /// A value, or nothing where there stands something that we cannot read: it must not hide what stands beside it.
+    struct Lossy<Value: Decodable>: Decodable {
+        let value: Value?
+
+        init(from decoder: any Decoder) {
+            value = try? Value(from: decoder)
+        }
+    }
+
+    let entry: [Lossy<Entry>]?
 
     /// The reports about delivery in it, in the order in which they stand there.
     func deliveryStatuses(receivedAt now: Date) -> [DeliveryStatus] {
-        (entry ?? []).flatMap { $0.changes ?? [] }.flatMap { $0.value?.statuses ?? [] }.compactMap { status in
-            guard let id = status.id, let rank = status.status.flatMap(DeliveryStatus.Rank.init(name:)) else { return nil }
+        let values = (entry ?? []).flatMap { $0.value?.changes ?? [] }.compactMap { $0.value?.value?.value }
+        return values.flatMap { $0.statuses ?? [] }.compactMap { lossy in
+            guard let status = lossy.value, let id = status.id,
+                let rank = status.status.flatMap(DeliveryStatus.Rank.init(name:))
+            else { return nil }
             return DeliveryStatus(
                 waMessageID: id,
-                messageID: status.biz_opaque_callback_data.flatMap(UUID.init(uuidString:)),
+                messageID: status.biz_opaque_callback_data?.value.flatMap(UUID.init(uuidString:)),
                 rank: rank,
-                at: status.timestamp.flatMap(Double.init).map(Date.init(timeIntervalSince1970:)) ?? now,
+                at: status.timestamp?.value?.date ?? now,
                 failure: status.failure
             )
         }
@@ -53,7 +83,7 @@ struct WebhookPayload: Decodable {
 
 extension WebhookPayload.Status {
     fileprivate var failure: MessageOutcome.Failure? {
-        guard let problem = errors?.first else { return nil }
+        guard let problem = errors?.value?.first else { return nil }
         return MessageOutcome.Failure(
             code: problem.code.map(String.init) ?? "unknown",
             message: problem.error_data?.details ?? problem.message ?? problem.title ?? ""

@@ -9,6 +9,7 @@ extension AudienceFilter {
     /// selects exactly those whom its condition does not select, missing values included.
     ///
     /// - Parameter now: What relative times such as `-7d` count from.
+    /// - Returns: A boolean expression.
     func condition(now: Date) -> PostgresQuery {
         switch self {
         case .group(_, let members) where members.isEmpty:

@@ -12,7 +12,9 @@ public struct DeliveryStatus: Hashable, Sendable {
     public let waMessageID: String
     /// Our id, when the report carried it.
     public private(set) var messageID: UUID?
-    /// The highest status reported. `failed` gives way to a later delivered or read.
+    /// The highest status reported.
+    ///
+    /// `failed` gives way to a later delivered or read.
     public private(set) var rank: Rank
     public private(set) var sentAt: Date?
     public private(set) var deliveredAt: Date?
@@ -20,7 +22,13 @@ public struct DeliveryStatus: Hashable, Sendable {
     public private(set) var failedAt: Date?
     public private(set) var failure: MessageOutcome.Failure?
 
-    public init(waMessageID: String, messageID: UUID?, rank: Rank, at time: Date, failure: MessageOutcome.Failure? = nil) {
+    public init(
+        waMessageID: String,
+        messageID: UUID?,
+        rank: Rank,
+        at time: Date,
+        failure: MessageOutcome.Failure? = nil
+    ) {
         self.waMessageID = waMessageID
         self.messageID = messageID
         self.rank = rank

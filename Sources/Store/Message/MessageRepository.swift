@@ -22,6 +22,7 @@ public struct MessageRepository: Sendable {
     ///   - ids: The messages of one reservation.
     ///   - holder: The reservation; only its holder can report on the messages from now on.
     /// - Returns: The messages that were queued, each with its new status.
+    /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
     public func begin(_ ids: [UUID], holder: Int64) async throws(PostgresError) -> [BegunMessage] {
         let rows = try await pool.query(
             """

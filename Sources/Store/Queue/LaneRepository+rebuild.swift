@@ -39,6 +39,7 @@ extension LaneRepository {
     ///   - epoch: The epoch the caller knew; when it is no longer that, somebody else has rebuilt.
     ///   - restore: Writes the lanes and the new epoch into Redis.
     /// - Returns: The epoch that is in force now.
+    /// - Throws: What `restore` throws, or `PostgresError`; the epoch is as it was then.
     public func rebuild(
         group: String,
         from epoch: Int,
@@ -52,7 +53,9 @@ extension LaneRepository {
                 """
             )
             guard let raised = try rows.first?.decode(0, as: Int.self) else {
-                let current = try await connection.query("SELECT epoch FROM queue_epochs WHERE \"quotaGroup\" = \(group)")
+                let current = try await connection.query(
+                    "SELECT epoch FROM queue_epochs WHERE \"quotaGroup\" = \(group)"
+                )
                 return try current.first?.decode(0, as: Int.self) ?? epoch
             }
             let lanes = try await lanes(of: group, on: connection)

@@ -33,7 +33,9 @@ public struct LaneRepository: Sendable {
         return try rows.map(LaneRecord.init(row:))
     }
 
-    /// Remembers a pause that WhatsApp asked for, in case Redis forgets it. A pause is only ever made longer.
+    /// Remembers a pause that WhatsApp asked for, in case Redis forgets it.
+    ///
+    /// A pause is only ever made longer.
     public func pause(_ sender: UUID, for duration: Duration) async throws(PostgresError) {
         try await pool.execute(
             """

@@ -27,6 +27,7 @@ public struct LaunchRepository: Sendable {
     ///   - campaign: The name of the campaign.
     ///   - tenant: Whose campaign it is.
     ///   - now: The instant against which the 24 hour window is measured for the whole launch.
+    /// - Returns: The new run, or the one that exists.
     /// - Throws: ``LaunchError`` when the campaign cannot be launched.
     public func open(campaign: String, tenant: String, now: Date) async throws -> Opening {
         do {
@@ -39,7 +40,14 @@ public struct LaunchRepository: Sendable {
                 let size = try await count(content.audience, candidate: candidate, now: now, on: connection)
                 guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
                 let revision = try await freeze(content, of: candidate, on: connection)
-                let run = try await insertRun(candidate, content, revision: revision, size: size, now: now, on: connection)
+                let run = try await insertRun(
+                    candidate,
+                    content,
+                    revision: revision,
+                    size: size,
+                    now: now,
+                    on: connection
+                )
                 return .opened(run)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
@@ -73,7 +81,10 @@ public struct LaunchRepository: Sendable {
         on connection: PostgresConnection
     ) async throws -> UUID {
         let text = content.json.canonicalText
-        let digest = "sha256:" + SHA256.hash(data: Data(text.utf8)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let digest =
+            "sha256:"
+            + SHA256.hash(data: Data(text.utf8)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+            .joined()
         let rows = try await connection.query(
             """
             INSERT INTO campaign_revisions ("campaignId", "tenantId", number, digest, content)

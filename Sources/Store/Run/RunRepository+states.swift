@@ -12,6 +12,8 @@ extension RunRepository {
     /// Completes the runs that have nothing left to send, after counting their rows.
     ///
     /// - Parameter unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
+    /// - Returns: The runs completed now.
+    /// - Throws: `PostgresError`.
     public func completeFinished(unconfirmedTimeout: Duration) async throws -> [Completion] {
         let candidates = try await pool.query(
             """
@@ -22,7 +24,9 @@ extension RunRepository {
         var completions: [Completion] = []
         for row in candidates {
             let run = try row.decode(0, as: UUID.self)
-            if try row.decode(1, as: Int.self) > 0, try await awaitsReports(run, timeout: unconfirmedTimeout) { continue }
+            if try row.decode(1, as: Int.self) > 0, try await awaitsReports(run, timeout: unconfirmedTimeout) {
+                continue
+            }
             if let completion = try await complete(run) { completions.append(completion) }
         }
         return completions

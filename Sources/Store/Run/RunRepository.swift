@@ -23,6 +23,8 @@ public struct RunRepository: Sendable {
     ///   - tenant: Only this tenant's; `nil` for all.
     ///   - campaign: Only runs of the campaign with this name; `nil` for all.
     ///   - limit: How many at most.
+    /// - Returns: The runs, each with its counters.
+    /// - Throws: `PostgresError`.
     public func latest(tenant: String? = nil, campaign: String? = nil, limit: Int = 20) async throws -> [RunRecord] {
         let rows = try await pool.query(
             """

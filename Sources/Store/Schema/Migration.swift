@@ -25,7 +25,11 @@ public struct Migration: Sendable {
     /// All steps, in the order in which they are applied.
     public static let all = [
         Migration(version: 1, name: "contact_uuid_key", bytes: PackageResources._001_contact_uuid_key_sql),
-        Migration(version: 2, name: "contact_campaign_fields", bytes: PackageResources._002_contact_campaign_fields_sql),
+        Migration(
+            version: 2,
+            name: "contact_campaign_fields",
+            bytes: PackageResources._002_contact_campaign_fields_sql
+        ),
         Migration(version: 3, name: "campaign_tables", bytes: PackageResources._003_campaign_tables_sql),
         Migration(version: 4, name: "runs", bytes: PackageResources._004_runs_sql),
         Migration(version: 5, name: "reconcile_history", bytes: PackageResources._005_reconcile_history_sql),

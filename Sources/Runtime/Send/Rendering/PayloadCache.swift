@@ -3,7 +3,9 @@ import Spec
 import Store
 import Synchronization
 
-/// The prepared payloads of the revisions that are being sent. Revisions never change, so neither do these.
+/// The prepared payloads of the revisions that are being sent.
+///
+/// Revisions never change, so neither do these.
 final class PayloadCache: Sendable {
     private static let capacity = 256
 

@@ -29,6 +29,8 @@ struct PayloadTemplate: Sendable {
     /// - Parameters:
     ///   - recipient: The phone number as the contact has it.
     ///   - messageID: Comes back in status webhooks, and finds the message without WhatsApp's id.
+    ///   - value: What a placeholder stands for.
+    /// - Returns: JSON.
     /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default.
     func body(
         recipient: String,

@@ -2,7 +2,9 @@ import Foundation
 import Spec
 import Store
 
-/// Looks up what the placeholders of one message stand for. JSON is read only when a placeholder asks for it.
+/// Looks up what the placeholders of one message stand for.
+///
+/// JSON is read only when a placeholder asks for it.
 struct PlaceholderValues {
     private let contact: ContactFields
     private let context: String?
@@ -22,7 +24,8 @@ struct PlaceholderValues {
         case .metadata(let key): parsedMetadata.value[key]?.placeholderText
         case .context(let key):
             parsedContext.value[key]?.placeholderText
-                ?? key.split(separator: ".").reduce(parsedContext.value as JSONValue?) { $0?[String($1)] }?.placeholderText
+                ?? key.split(separator: ".").reduce(parsedContext.value as JSONValue?) { $0?[String($1)] }?
+                .placeholderText
         }
     }
 
@@ -51,7 +54,8 @@ struct PlaceholderValues {
 /// JSON text that is parsed at its first use.
 private final class ParsedOnce {
     private let text: String
-    private(set) lazy var value: JSONValue = (try? JSONValue(parsing: text)) ?? .null  // Postgres only stores valid JSON.
+    /// Postgres only stores valid JSON, so there is nothing to report.
+    private(set) lazy var value: JSONValue = (try? JSONValue(parsing: text)) ?? .null
 
     init(_ text: String) { self.text = text }
 }
