@@ -1,0 +1,103 @@
+import Foundation
+import Logging
+import Redis
+import Testing
+
+@testable import Runtime
+
+/// What the environment says, and what is said about its mistakes.
+struct DaemonConfigurationTests {
+    static let minimum = [
+        "DATABASE_URL": "postgresql://campaigns:secret@localhost:5432/campaigns",
+        "REDIS_URL": "redis://localhost:6379/0",
+    ]
+
+    private func configuration(_ changes: [String: String]) throws -> DaemonConfiguration {
+        try DaemonConfiguration(environment: Self.minimum.merging(changes) { _, changed in changed })
+    }
+
+    @Test func hasDefaultsForAllButTheServers() throws {
+        let configuration = try configuration([:])
+        #expect(configuration.httpHost == "127.0.0.1")
+        #expect(configuration.httpPort == 8080)
+        #expect(configuration.whatsAppURL == "https://graph.facebook.com/v23.0")
+        #expect(configuration.appSecret == nil && configuration.verifyToken == nil)
+        #expect(configuration.maximumInFlight == 512)
+        #expect(configuration.unconfirmedTimeout == .seconds(900))
+        #expect(configuration.logLevel == .info)
+    }
+
+    @Test func readsEveryVariable() throws {
+        let configuration = try configuration([
+            "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "0", "WHATSAPP_API_URL": "http://localhost:9000/v23.0//",
+            "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
+            "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1",
+        ])
+        #expect(configuration.httpHost == "0.0.0.0")
+        #expect(configuration.httpPort == 0)
+        #expect(configuration.whatsAppURL == "http://localhost:9000/v23.0")
+        #expect(configuration.appSecret == "s")
+        #expect(configuration.verifyToken == "v")
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.maximumInFlight == 10_000)
+        #expect(configuration.maximumConnections == 2)
+        #expect(configuration.unconfirmedTimeout == .seconds(1))
+    }
+
+    @Test func emptyIsTheSameAsUnset() throws {
+        let configuration = try configuration(["HTTP_PORT": "", "LOG_LEVEL": "", "WHATSAPP_APP_SECRET": ""])
+        #expect(configuration.httpPort == 8080)
+        #expect(configuration.appSecret == nil)
+    }
+
+    @Test(arguments: [
+        ("DATABASE_URL", "", "postgresql://"), ("DATABASE_URL", "nonsense=", "postgresql://"),
+        ("REDIS_URL", "", "redis://localhost:6379"), ("REDIS_URL", "http://localhost", "redis://"),
+        ("HTTP_PORT", "65536", "8080"), ("HTTP_PORT", "-1", "8080"), ("HTTP_PORT", "eighty", "8080"),
+        ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),
+        ("WHATSAPP_API_URL", "https://", "https://graph.facebook.com/v23.0"), ("LOG_LEVEL", "loud", "warning"),
+        ("MAX_IN_FLIGHT", "0", "512"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
+        ("UNCONFIRMED_TIMEOUT", "604801", "900"),
+    ])
+    func mistakesNameTheVariableAndShowAnExample(variable: String, value: String, example: String) throws {
+        let error = #expect(throws: ConfigurationError.self) { try configuration([variable: value]) }
+        let text = try #require(error?.description)
+        #expect(text.hasPrefix(variable))
+        #expect(text.contains(example), "\(text)")
+        #expect(!text.contains("\n"))
+        #expect(!text.contains("secret"))
+    }
+
+    @Test func tokensComeFromTheEnvironmentOrAFile() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "token-\(UUID().uuidString)")
+        try Data(" of the file \n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }  // Temporary; the system removes it otherwise.
+        let resolver = TokenResolver(environment: ["TOKEN": "of the environment", "EMPTY": ""])
+        #expect(try resolver.token(for: "env:TOKEN").value == "of the environment")
+        #expect(try resolver.token(for: "file:\(file.path)").value == "of the file")
+    }
+
+    @Test(arguments: [
+        ("env:MISSING", "MISSING"), ("env:EMPTY", "EMPTY"), ("file:/nowhere/token", "/nowhere/token"),
+        ("file:/dev/null", "/dev/null"), ("plain", "use env: or file:"), ("vault:secret", "use env: or file:"),
+        ("", "env:"),
+    ])
+    func aTokenThatCannotBeHadIsNamedByItsReference(reference: String, expected: String) {
+        let resolver = TokenResolver(environment: ["EMPTY": "", "OTHER": "value"])
+        let error = #expect(throws: TokenError.self) { try resolver.token(for: reference) }
+        #expect(error?.description.contains(expected) == true)
+        #expect(error?.description.contains("value") == false)
+    }
+
+    @Test func allKeysOfAGroupShareOneClusterSlot() {
+        let lanes = [
+            LaneKeys(quotaGroup: "acme/main", sender: UUID()), LaneKeys(quotaGroup: "acme/main", sender: UUID()),
+        ]
+        let keys = lanes.flatMap {
+            [$0.epoch, $0.ready, $0.delayed, $0.leases, $0.held, $0.passes, $0.pace, $0.ring]
+        }
+        #expect(Set(keys.map(RedisClusterSlot.slot(for:))).count == 1)
+        #expect(Set(keys).count == 15)
+        #expect(keys.allSatisfy { $0.hasPrefix("campaign:send:{acme/main}:") })
+    }
+}

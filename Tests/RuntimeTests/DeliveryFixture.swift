@@ -1,0 +1,285 @@
+import AsyncHTTPClient
+import Foundation
+import Logging
+import Postgres
+import Redis
+import ServiceLifecycle
+import Store
+import Synchronization
+import TestSupport
+import Testing
+import WhatsAppSimulator
+
+@testable import Runtime
+
+/// A tenant with contacts and a campaign on a database of its own, a lane of its own, and a simulated WhatsApp.
+struct DeliveryFixture: Sendable {
+    /// How a daemon ends.
+    enum Ending { case gracefully, killed }
+
+    static let appSecret = "secret of the app"
+    static let tenant = "acme"
+    static let campaign = "spring"
+
+    let postgres: PostgresConfiguration
+    let pool: PostgresPool
+    let redis: RedisClient
+    let group: String
+    let simulator: Simulator
+    let api: String
+
+    var runs: RunRepository { RunRepository(pool: pool) }
+    var messages: MessageRepository { MessageRepository(pool: pool) }
+
+    /// Runs `body` with a campaign that waits to be launched.
+    static func with(
+        contacts: Int,
+        rate: Int = 400,
+        text: String = "Hello {{name|you}}",
+        pairLimit: String = "pause",
+        faults: SimulatorFaults = .init(),
+        _ body: (DeliveryFixture) async throws -> Void
+    ) async throws {
+        let template = TestDatabase.Template.filled(version: Migration.all.map(\.checksum).joined()) { pool, logger in
+            _ = try await Migrator(pool: pool, logger: logger).migrate()
+        }
+        try await TestDatabase.withConfiguration(template: template) { postgres in
+            try await TestRedis.withGroup { redis, group in
+                let pool = PostgresPool(configuration: postgres, maxConnections: 4, logger: TestDatabase.logger)
+                let result: Result<Void, any Error>
+                do {
+                    let configuration = simulation(faults: faults)
+                    try await Simulator.withRunning(configuration: configuration, logger: TestDatabase.logger) {
+                        simulator in
+                        let fixture = DeliveryFixture(
+                            postgres: postgres,
+                            pool: pool,
+                            redis: redis,
+                            group: group,
+                            simulator: simulator,
+                            api: try #require(simulator.baseURL) + "/v23.0"
+                        )
+                        try await fixture.seed(contacts: contacts, rate: rate, text: text, pairLimit: pairLimit)
+                        try await body(fixture)
+                    }
+                    result = .success(())
+                } catch {
+                    result = .failure(error)
+                }
+                await pool.shutdown()
+                try result.get()
+            }
+        }
+    }
+
+    private static func simulation(faults: SimulatorFaults) -> SimulatorConfiguration {
+        var configuration = SimulatorConfiguration()
+        configuration.faults = faults
+        configuration.webhooks.appSecret = appSecret
+        configuration.webhooks.deliveredShare = 1
+        configuration.webhooks.readShare = 0.5
+        configuration.webhooks.failedShare = 0
+        configuration.webhooks.deliveredDelay = .milliseconds(20)...(.milliseconds(100))
+        configuration.webhooks.readDelay = .milliseconds(20)...(.milliseconds(100))
+        return configuration
+    }
+
+    /// The phone number of a contact, from 1.
+    static func phone(_ number: Int) -> String { "+55119" + String(10_000_000 + number) }
+
+    private func seed(contacts: Int, rate: Int, text: String, pairLimit: String) async throws {
+        // Every second contact wrote an hour ago, so that both phases of a launch have something to do.
+        try await pool.execute(
+            """
+            INSERT INTO contacts ("tenantId", "contactId", name, "lastSeen", metadata)
+            SELECT \(Self.tenant), '+55119' || (10000000 + n), 'Contact ' || n,
+                CASE WHEN n % 2 = 0 THEN now() - interval '1 hour' END, jsonb_build_object('number', n)
+            FROM generate_series(1, \(contacts)) AS n
+            """
+        )
+        let component = #"{"type":"body","parameters":[{"type":"text","text":"\#(text)"}]}"#
+        let message =
+            #"{"type":"template","template":{"name":"hello","language":{"code":"en"},"components":[\#(component)]}}"#
+        try await pool.execute(
+            """
+            WITH sender AS (
+                INSERT INTO senders ("tenantId", name, "phoneNumberId", "accessToken", "ratePerSecond", "quotaGroup", "pairLimit")
+                VALUES (\(Self.tenant), 'main', '1001', 'env:TOKEN', \(rate), \(group), \(pairLimit)) RETURNING id
+            )
+            INSERT INTO campaigns ("tenantId", name, type, "senderId", "messageTemplate", "audienceFilter")
+            SELECT \(Self.tenant), \(Self.campaign), 'manual', id, \(PostgresJSON(text: message))::jsonb,
+                '{"logic": "AND", "conditions": []}'::jsonb
+            FROM sender
+            """
+        )
+    }
+
+    /// Launches the campaign; its messages are written when this returns.
+    func launch() async throws -> UUID {
+        let launcher = RunLauncher(launches: LaunchRepository(pool: pool), logger: TestDatabase.logger)
+        switch try await launcher.launch(campaign: Self.campaign, tenant: Self.tenant) {
+        case .opened(let run), .underWay(let run), .over(let run): return run.id
+        }
+    }
+
+    func run(_ id: UUID) async throws -> RunRecord { try #require(try await runs.find(id)) }
+}
+
+extension DeliveryFixture {
+    /// Messages of the run by status, counted from the rows.
+    func statuses() async throws -> [MessageStatus: Int] {
+        var counts: [MessageStatus: Int] = [:]
+        for row in try await pool.query("SELECT status, count(*) FROM campaign_messages GROUP BY 1") {
+            counts[try row.decode(0)] = try row.decode(1, as: Int.self)
+        }
+        return counts
+    }
+
+    func completes(_ run: UUID, within limit: Duration = .seconds(30)) async throws {
+        do {
+            try await eventually(within: limit, "the run completes") { try await self.run(run).status == .completed }
+        } catch {
+            let state = try await self.run(run)
+            Issue.record("\(state.status) \(state.counters) \(simulator.summary())")
+            throw error
+        }
+    }
+
+    /// What must hold at the end of every run: each recipient once, counters equal rows, and nothing left in Redis.
+    func expectDelivered(_ run: UUID, contacts: Int, failed: Int = 0) async throws {
+        let summary = simulator.summary()
+        #expect(summary.recipientsAcceptedMoreThanOnce == 0)
+        #expect(summary.accepted == contacts - failed)
+        #expect(summary.recipients == contacts - failed)
+        let rows = try await statuses()
+        #expect((rows[.sent] ?? 0) + (rows[.delivered] ?? 0) + (rows[.read] ?? 0) == contacts - failed)
+        #expect(rows[.failed] ?? 0 == failed)
+        try await expectCountersEqualRows(run)
+        try await expectNoResidue()
+    }
+
+    func expectCountersEqualRows(_ run: UUID) async throws {
+        // Webhooks go on changing both, so they are read in one snapshot.
+        let columns = MessageStatus.allCases.map { "r.\($0.rawValue)" }.joined(separator: ", ")
+        let filters = MessageStatus.allCases.map { "count(*) FILTER (WHERE m.status = '\($0.rawValue)')" }
+        let rows = try await pool.query(
+            PostgresQuery(
+                sql: """
+                    SELECT ARRAY[\(columns)]::bigint[] = ARRAY[\(filters.joined(separator: ", "))]
+                    FROM campaign_runs r JOIN campaign_messages m ON m."runId" = r.id GROUP BY r.id
+                    """
+            )
+        )
+        #expect(try rows[0].decode(0, as: Bool.self), "counters equal rows")
+    }
+
+    func expectNoResidue() async throws {
+        // The last lease ends just after the outcome is in Postgres.
+        try await eventually("no ids stay in Redis") {
+            let kinds = try await TestRedis.keys(of: group, on: redis).map {
+                $0.split(separator: ":").last.map(String.init)
+            }
+            return Set(kinds.compactMap { $0 }).subtracting(["epoch", "pace", "ring"]).isEmpty
+        }
+    }
+}
+
+extension DeliveryFixture {
+    /// Everything of a daemon but its HTTP server, with times of the test's own.
+    ///
+    /// Webhooks are no part of it: ``applyReports()`` does what they would.
+    func withDelivery<Value: Sendable>(
+        retries: RetryPolicy = RetryPolicy(),
+        leases: LaneLeases = LaneLeases(),
+        unconfirmedTimeout: Duration = .seconds(60),
+        maximumInFlight: Int = 512,
+        ending: Ending = .gracefully,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let pool = PostgresPool(configuration: postgres, maxConnections: 6, logger: TestDatabase.logger)
+        let redis = RedisClient(configuration: try TestRedis.configuration(), logger: TestDatabase.logger)
+        let client = HTTPClient(
+            eventLoopGroupProvider: .singleton,
+            configuration: WhatsAppClient.configuration(connections: 64)
+        )
+        let runs = RunRepository(pool: pool)
+        let lanes = LaneServices(
+            redis: redis,
+            messages: MessageRepository(pool: pool),
+            runs: runs,
+            lanes: LaneRepository(pool: pool),
+            payloads: PayloadCache(runs: runs),
+            transport: WhatsAppClient(client: client, baseURL: api),
+            tokens: TokenResolver(environment: ["TOKEN": "token"]),
+            permits: SendPermits(count: maximumInFlight),
+            retries: retries,
+            leases: leases,
+            workers: LaneDirectory(),
+            changes: WakeSignal(),
+            logger: TestDatabase.logger
+        )
+        let wakeup = WakeSignal()
+        let services: [any Service] = [
+            LaneKeeper(services: lanes, wakeup: lanes.changes),
+            RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
+            ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
+            RunWatcher(pool: pool, listeners: [wakeup, lanes.changes]),
+        ]
+        let result: Result<Value, any Error>
+        do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }
+        try await client.shutdown()
+        await redis.shutdown()
+        await pool.shutdown()
+        return try result.get()
+    }
+
+    /// Runs a whole daemon, and has the simulator report to it.
+    func withDaemon<Value: Sendable>(
+        unconfirmedTimeout: Duration = .seconds(60),
+        ending: Ending = .gracefully,
+        _ body: (_ port: Int) async throws -> Value
+    ) async throws -> Value {
+        var configuration = DaemonConfiguration(postgres: postgres, redis: try TestRedis.configuration())
+        configuration.httpPort = 0
+        configuration.whatsAppURL = api
+        configuration.appSecret = Self.appSecret
+        configuration.verifyToken = "verify"
+        configuration.unconfirmedTimeout = unconfirmedTimeout
+        let port = Mutex<Int?>(nil)
+        let daemon = Daemon(configuration: configuration, environment: ["TOKEN": "token"], logger: TestDatabase.logger)
+        {
+            bound in port.withLock { $0 = bound }
+        }
+        return try await run([daemon], ending: ending) {
+            try await eventually(within: .seconds(20), "the daemon serves") { port.withLock { $0 } != nil }
+            let bound = try #require(port.withLock { $0 })
+            try simulator.setWebhookURL("http://127.0.0.1:\(bound)/webhooks/whatsapp")
+            return try await body(bound)
+        }
+    }
+
+    private func run<Value: Sendable>(
+        _ services: [any Service],
+        ending: Ending,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let daemon = ServiceGroup(
+            configuration: .init(services: services.map { .init(service: $0) }, logger: TestDatabase.logger)
+        )
+        return try await withThrowingTaskGroup { group in
+            group.addTask { try await daemon.run() }
+            let result: Result<Value, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            switch ending {
+            case .gracefully:
+                await daemon.triggerGracefulShutdown()
+                try await group.waitForAll()
+            case .killed:
+                group.cancelAll()
+                // What a cancelled daemon throws says nothing; that it ends is what counts.
+                while await group.nextResult() != nil {}
+            }
+            return try result.get()
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Redis
+import Store
+import TestSupport
+
+@testable import Runtime
+
+/// A lane in a quota group of its own, whose epoch is 1.
+struct LaneFixture: Sendable {
+    static let token: Int64 = 7
+
+    let redis: RedisClient
+    let group: String
+    let sender: UUID
+    let lane: LaneQueue
+    let run = UUID()
+
+    /// The same lane with leases of the usual length.
+    var heir: LaneQueue { LaneQueue(redis: redis, quotaGroup: group, sender: sender) }
+
+    static func with(leases: LaneLeases = LaneLeases(), _ body: (LaneFixture) async throws -> Void) async throws {
+        try await TestRedis.withGroup { redis, group in
+            let sender = UUID()
+            let lane = LaneQueue(redis: redis, quotaGroup: group, sender: sender, leases: leases)
+            let fixture = LaneFixture(redis: redis, group: group, sender: sender, lane: lane)
+            _ = try await redis.send(RedisCommand("SET", .text(lane.keys.epoch), "1"))
+            try await body(fixture)
+        }
+    }
+
+    /// Makes the lane look as if it had sent a moment ago, so that nothing waits for the cold start.
+    func warmUp() async throws {
+        let time = try await redis.send(RedisCommand("TIME")).asArray()
+        let now = try time[0].asInt() * 1_000_000 + (try time[1].asInt())
+        _ = try await redis.send(RedisCommand("HSET", .text(lane.keys.pace), "next", .integer(now)))
+    }
+
+    @discardableResult
+    func push(_ count: Int, run: UUID? = nil) async throws -> [UUID] {
+        let ids = (0..<count).map { _ in UUID() }
+        _ = try await lane.push(ids.map { FedMessage(id: $0, delay: .zero) }, run: run ?? self.run, epoch: 1)
+        return ids
+    }
+
+    func reserve(
+        _ count: Int,
+        rate: Int = 80,
+        epoch: Int = 1,
+        token: Int64 = LaneFixture.token
+    ) async throws -> Reservation {
+        try await lane.reserve(count, pace: Pace(ratePerSecond: rate), epoch: epoch, token: token)
+    }
+
+    /// Reserves until `count` ids were granted, in the order in which they were.
+    func take(_ count: Int, rate: Int, token: Int64 = LaneFixture.token) async throws -> [UUID] {
+        var taken: [UUID] = []
+        try await eventually("\(count) ids are granted") {
+            if case .slots(let slots) = try await reserve(min(500, count - taken.count), rate: rate, token: token) {
+                taken += slots.map(\.messageID)
+            }
+            return taken.count >= count
+        }
+        return taken
+    }
+
+    func settle(_ ids: [UUID], _ end: LeaseEnd, token: Int64 = LaneFixture.token) async throws {
+        try await lane.settle(ids.map { LeaseEnding(messageID: $0, token: token, end: end) })
+    }
+
+    /// What the lane's keys end with, sorted.
+    func kinds() async throws -> [String] {
+        try await TestRedis.keys(of: group, on: redis).compactMap { $0.split(separator: ":").last.map(String.init) }
+            .sorted()
+    }
+
+    func call(_ script: RedisScript, _ keys: [String], _ arguments: [RedisArgument]) async throws -> RedisReply {
+        try await redis.run(script, keys: keys, arguments: arguments)
+    }
+}
+
+extension Reservation {
+    var slots: [TimedSlot]? { if case .slots(let slots) = self { slots } else { nil } }
+    var ids: [UUID] { slots?.map(\.messageID) ?? [] }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import Spec
+import Store
+import Testing
+
+@testable import Runtime
+
+/// From a stored payload and a contact to the bytes of a request.
+struct RenderingTests {
+    private static let id = UUID()
+
+    private func body(_ message: JSONValue, contact: ContactFields, context: String? = nil) throws -> JSONValue {
+        let values = PlaceholderValues(contact: contact, context: context)
+        let bytes = try PayloadTemplate(message: message)
+            .body(recipient: contact.contactId, messageID: Self.id) { values[$0] }
+        return try JSONValue(parsing: String(decoding: bytes, as: UTF8.self))
+    }
+
+    private func text(_ text: String, contact: ContactFields, context: String? = nil) throws -> String? {
+        let message: JSONValue = ["type": "text", "text": ["body": .string(text)]]
+        return try body(message, contact: contact, context: context)["text"]?["body"]?.stringValue
+    }
+
+    @Test func surroundsThePayloadWithRecipientAndOurID() throws {
+        let body = try body(
+            ["type": "text", "text": ["body": "Hi"]],
+            contact: ContactFields(contactId: "5511999990000")
+        )
+        #expect(
+            body == [
+                "messaging_product": "whatsapp", "recipient_type": "individual", "to": "+5511999990000",
+                "biz_opaque_callback_data": .string(Self.id.uuidString.lowercased()),
+                "type": "text", "text": ["body": "Hi"],
+            ]
+        )
+    }
+
+    @Test(arguments: [("+5511999990000", "+5511999990000"), ("5511999990000", "+5511999990000"), ("49", "+49")])
+    func numbersGetTheirPlusSign(phone: String, expected: String) {
+        #expect(PayloadTemplate.internationalNumber(phone) == expected)
+    }
+
+    @Test(arguments: [
+        #"quo"te"#, #"back\slash"#, "line\nbreak\ttab\rreturn", "\u{0}\u{1}\u{1F}\u{7F}", "👩🏽‍🚀 ünï ¿", "\u{2028}",
+        "</script>",
+        "{{name}}", "{{metadata.secret}} {{", "}} {{context.x|y}}", #"","to":"+1""#, "\u{10FFFF}",
+    ])
+    func dataOfContactsStaysTextWhateverItHolds(name: String) throws {
+        let contact = ContactFields(contactId: "+1", name: name, metadata: #"{"secret":"hidden"}"#)
+        #expect(try text("Hi {{name}}!", contact: contact) == "Hi \(name)!")
+        // Also where a default stands behind it.
+        #expect(try text("{{name|you}}", contact: contact) == name)
+    }
+
+    @Test func literalTextsAreEscapedToo() throws {
+        let literal = "say \"hi\" \\ \n \u{1} 🎉"
+        #expect(try text(literal, contact: ContactFields(contactId: "+1")) == literal)
+    }
+
+    @Test func fillsNestedObjectsAndArraysAndLeavesTheRest() throws {
+        let message: JSONValue = [
+            "type": "template",
+            "template": [
+                "name": "offer", "count": 3, "share": .number(0.5), "flag": true, "none": nil,
+                "components": [
+                    ["type": "body", "parameters": [["type": "text", "text": "{{name}}"], ["text": "{{pin|0000}}"]]],
+                    [], [[]],
+                ],
+            ],
+        ]
+        let body = try body(message, contact: ContactFields(contactId: "+1", name: "Ana"))
+        let template = try #require(body["template"])
+        #expect(template["components"]?[0]?["parameters"]?[0]?["text"] == "Ana")
+        #expect(template["components"]?[0]?["parameters"]?[1]?["text"] == "0000")
+        #expect(template["components"]?[2] == [[]])
+        #expect(template["count"] == 3)
+        #expect(template["share"] == .number(0.5))
+        #expect(template["flag"] == true)
+        #expect(template["none"] == .null)
+    }
+
+    @Test func aMissingValueWithoutADefaultNamesThePlaceholder() throws {
+        for contact in [ContactFields(contactId: "+1"), ContactFields(contactId: "+1", name: "")] {
+            let error = #expect(throws: TextTemplate.MissingValue.self) { try text("Hi {{name}}", contact: contact) }
+            #expect(error?.description == "no value for {{name}}; give it a default with {{name|default}}")
+        }
+    }
+
+    @Test func aBrokenPlaceholderIsRefusedBeforeAnythingIsSent() {
+        #expect(throws: TextTemplate.Problem.self) { try PayloadTemplate(message: ["text": ["body": "Hi {{name"]]) }
+        #expect(throws: TextTemplate.Problem.self) { try PayloadTemplate(message: ["text": ["body": "Hi {{nobody}}"]]) }
+    }
+
+    @Test(arguments: [
+        ("name", "Ana"), ("email", "ana@example.com"), ("contactId", "+5511"), ("pin", "0042"), ("yearOfBirth", "1990"),
+        ("messageCount", "7"), ("paymentStatus", "paid"), ("firstSeen", "2026-03-28"), ("lastSeen", "2026-03-29"),
+        ("metadata.company", "Acme"), ("metadata.count", "3"), ("metadata.ratio", "1.5"), ("metadata.vip", "true"),
+        ("metadata.list", #"[1,"a"]"#), ("context.order", "A-1"), ("context.cart.total", "12"),
+        ("context.cart.items.first", "shoe"), ("context.dotted.key", "flat"),
+    ])
+    func everyPlaceholderHasItsValue(path: String, expected: String) throws {
+        let contact = ContactFields(
+            contactId: "+5511",
+            name: "Ana",
+            email: "ana@example.com",
+            pin: "0042",
+            yearOfBirth: 1990,
+            messageCount: 7,
+            paymentStatus: "paid",
+            firstSeen: try Date("2026-03-28T23:59:59Z", strategy: .iso8601),
+            lastSeen: try Date("2026-03-29T00:00:00Z", strategy: .iso8601),
+            metadata: #"{"company":"Acme","count":3,"ratio":1.5,"vip":true,"list":[1,"a"],"none":null}"#
+        )
+        let context = #"{"order":"A-1","cart":{"total":12,"items":{"first":"shoe"}},"dotted.key":"flat","none":null}"#
+        #expect(try text("{{\(path)}}", contact: contact, context: context) == expected)
+    }
+
+    @Test(arguments: [
+        "metadata.none", "metadata.unknown", "context.none", "context.cart.unknown", "context.order.deeper",
+    ])
+    func nothingIsAMissingValue(path: String) throws {
+        let contact = ContactFields(contactId: "+1", metadata: #"{"none":null}"#)
+        let context = #"{"order":"A-1","cart":{},"none":null}"#
+        #expect(try text("{{\(path)|default}}", contact: contact, context: context) == "default")
+        #expect(throws: TextTemplate.MissingValue.self) { try text("{{\(path)}}", contact: contact, context: nil) }
+    }
+
+    @Test func jobIDsNameMessages() throws {
+        let id = try #require(UUID(uuidString: "0198C0DE-0000-8000-8000-00000000002A"))
+        #expect(JobID.text(id) == "cm-0198c0de-0000-8000-8000-00000000002a")
+        #expect(JobID.message(JobID.text(id)) == id)
+        for other in [
+            "", "cm-", "0198c0de-0000-8000-8000-00000000002a", "cm-x", "xx-0198c0de-0000-8000-8000-00000000002a",
+        ] {
+            #expect(JobID.message(other) == nil)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Crypto
+import Foundation
+import NIOCore
+import Store
+import Testing
+
+@testable import Runtime
+
+/// What WhatsApp posts, and how we know that it was WhatsApp.
+struct WebhookPayloadTests {
+    private static let now = Date(timeIntervalSince1970: 2_000_000_000)
+    private static let id = UUID()
+
+    private func read(_ json: String) throws -> [DeliveryStatus] {
+        try JSONDecoder().decode(WebhookPayload.self, from: Data(json.utf8)).deliveryStatuses(receivedAt: Self.now)
+    }
+
+    private func webhook(_ statuses: String) -> String {
+        #"{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":"#
+            + #"{"messaging_product":"whatsapp","metadata":{"phone_number_id":"1"},"statuses":[\#(statuses)]}}]}]}"#
+    }
+
+    @Test func readsAStatusWithAllThatWhatsAppSends() throws {
+        let statuses = try read(
+            webhook(
+                """
+                {"id":"wamid.1","status":"delivered","timestamp":"1750030073","recipient_id":"5511999990000",
+                 "biz_opaque_callback_data":"\(Self.id.uuidString.lowercased())",
+                 "conversation":{"id":"c","expiration_timestamp":"1750116480","origin":{"type":"marketing"}},
+                 "pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"marketing"}}
+                """
+            )
+        )
+        let expected = DeliveryStatus(
+            waMessageID: "wamid.1",
+            messageID: Self.id,
+            rank: .delivered,
+            at: Date(timeIntervalSince1970: 1_750_030_073)
+        )
+        #expect(statuses == [expected])
+    }
+
+    @Test func aFailureKeepsItsCodeAndItsMostPreciseText() throws {
+        let errors = [
+            (#"{"code":131049,"title":"t","message":"m","error_data":{"details":"d"},"href":"h"}"#, "131049", "d"),
+            (#"{"code":131049,"title":"t","message":"m"}"#, "131049", "m"),
+            (#"{"code":131049,"title":"t"}"#, "131049", "t"),
+            ("{}", "unknown", ""),
+        ]
+        for (error, code, message) in errors {
+            let statuses = try read(webhook(#"{"id":"w","status":"failed","timestamp":"1","errors":[\#(error)]}"#))
+            #expect(statuses.first?.rank == .failed)
+            #expect(statuses.first?.failure == .init(code: code, message: message))
+        }
+    }
+
+    @Test(arguments: [
+        ("sent", DeliveryStatus.Rank.sent), ("delivered", .delivered), ("read", .read), ("played", .read),
+        ("failed", .failed),
+    ])
+    func knowsTheNamesOfStatuses(name: String, rank: DeliveryStatus.Rank) throws {
+        #expect(try read(webhook(#"{"id":"w","status":"\#(name)"}"#)).map(\.rank) == [rank])
+    }
+
+    @Test func takesSeveralEntriesChangesAndStatusesInTheirOrder() throws {
+        let change = { (ids: [String]) in
+            let statuses = ids.map { #"{"id":"\#($0)","status":"sent","timestamp":"1"}"# }.joined(separator: ",")
+            return #"{"field":"messages","value":{"statuses":[\#(statuses)]}}"#
+        }
+        let json =
+            #"{"entry":[{"changes":[\#(change(["a", "b"])),\#(change(["c"]))]},{"changes":[\#(change(["d"]))]}]}"#
+        #expect(try read(json).map(\.waMessageID) == ["a", "b", "c", "d"])
+    }
+
+    @Test(arguments: [
+        "{}", #"{"entry":[]}"#, #"{"entry":[{}]}"#, #"{"entry":[{"changes":[]}]}"#, #"{"entry":[{"changes":[{}]}]}"#,
+        #"{"entry":[{"changes":[{"field":"messages","value":{"messages":[{"from":"1","type":"text"}]}}]}]}"#,
+        #"{"entry":[{"changes":[{"field":"messages","value":{"errors":[{"code":130429}]}}]}]}"#,
+        #"{"entry":[{"changes":[{"value":{"statuses":[{"id":"w","status":"warning"}]}}]}]}"#,
+        #"{"entry":[{"changes":[{"value":{"statuses":[{"status":"sent"}]}}]}]}"#,
+        #"{"entry":[{"changes":[{"field":"new","value":"text"}]}]}"#,
+        #"{"entry":[{"changes":[{"field":"new","value":{"statuses":"none"}}]}]}"#,
+    ])
+    func ignoresWhatItDoesNotKnow(json: String) throws {
+        #expect(try read(json).isEmpty)
+    }
+
+    @Test func oneOddStatusDoesNotHideTheOthers() throws {
+        let statuses = try read(
+            webhook(
+                #"{"id":7,"status":"sent"},{"id":"a","status":"sent","timestamp":1750030073},"#
+                    + #"{"id":"b","status":"read","timestamp":"soon","errors":"none","biz_opaque_callback_data":"other"}"#
+            )
+        )
+        #expect(statuses.map(\.waMessageID) == ["a", "b"])
+        #expect(statuses.first?.sentAt == Date(timeIntervalSince1970: 1_750_030_073))
+        #expect(statuses.last?.readAt == Self.now)
+        #expect(statuses.last?.messageID == nil)
+    }
+
+    @Test func onlyTheRightSignatureOverTheExactBytesCounts() {
+        let body = ByteBuffer(string: #"{"entry":[],"text":"ol\u00e1"}"#)
+        let code = HMAC<SHA256>.authenticationCode(
+            for: body.readableBytesView,
+            using: SymmetricKey(data: Data("key".utf8))
+        )
+        let hex = code.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        #expect(WebhookRoutes.isSigned(body, by: "key", signature: "sha256=\(hex)"))
+        #expect(WebhookRoutes.isSigned(body, by: "key", signature: "sha256=\(hex.uppercased())"))
+        for wrong in [
+            nil, "", hex, "sha256=", "sha1=\(hex)", "sha256=\(hex.dropLast())", "sha256=\(hex)0",
+            "sha256=\(hex.dropLast())g",
+            "sha256=" + String(repeating: "0", count: 64), "SHA256=\(hex)", "sha256= \(hex)",
+        ] {
+            #expect(!WebhookRoutes.isSigned(body, by: "key", signature: wrong))
+        }
+        #expect(!WebhookRoutes.isSigned(body, by: "other", signature: "sha256=\(hex)"))
+        let changed = ByteBuffer(string: #"{"entry":[],"text":"olá"}"#)
+        #expect(!WebhookRoutes.isSigned(changed, by: "key", signature: "sha256=\(hex)"))
+    }
+}

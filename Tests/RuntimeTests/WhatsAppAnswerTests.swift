@@ -1,0 +1,108 @@
+import AsyncHTTPClient
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import TestSupport
+import Testing
+import WhatsAppSimulator
+
+@testable import Runtime
+
+/// What the client makes of responses and of their absence.
+struct WhatsAppAnswerTests {
+    private func answer(_ status: Int, _ body: String, headers: HTTPHeaders = [:]) -> SendAnswer {
+        WhatsAppClient.answer(status: status, headers: headers, body: ByteBuffer(string: body))
+    }
+
+    @Test(arguments: [200, 201, 202])
+    func anAcceptedMessageHasAnID(status: Int) {
+        let body =
+            #"{"messaging_product":"whatsapp","contacts":[{"input":"+1","wa_id":"1"}],"messages":[{"id":"wamid.1","message_status":"accepted"}]}"#
+        #expect(answer(status, body) == .accepted(waMessageID: "wamid.1"))
+    }
+
+    @Test(arguments: ["", "{}", "<html>", #"{"messages":[]}"#, #"{"messages":[{}]}"#, #"{"messages":[{"id":"wam"#])
+    func aSuccessThatCannotBeReadIsNoRefusal(body: String) {
+        #expect(answer(200, body) == .lost("HTTP 200 without a message id"))
+    }
+
+    @Test func anErrorObjectTellsCodeAndDetails() {
+        let body =
+            #"{"error":{"message":"(#130429) Rate limit","type":"OAuthException","code":130429,"error_data":{"messaging_product":"whatsapp","details":"too fast"},"fbtrace_id":"A"}}"#
+        #expect(answer(400, body) == .refused(httpStatus: 400, code: 130429, message: "too fast", retryAfter: nil))
+        let plain = #"{"error":{"message":"(#190) expired","code":190}}"#
+        #expect(answer(401, plain) == .refused(httpStatus: 401, code: 190, message: "(#190) expired", retryAfter: nil))
+    }
+
+    @Test(arguments: ["", "<html>502</html>", "{}", #"{"error":"text"}"#])
+    func withoutAnErrorObjectTheStatusHasToDo(body: String) {
+        #expect(answer(502, body) == .refused(httpStatus: 502, code: nil, message: "HTTP 502", retryAfter: nil))
+    }
+
+    @Test(
+        arguments: [
+            ("30", 30), ("0", 0), ("-5", 0), ("9223372036854775807", 86_400), ("Wed, 21 Oct 2026 07:28:00 GMT", nil),
+            ("", nil),
+            ("99999999999999999999999", nil),
+        ] as [(String, Int?)]
+    )
+    func retryAfterIsReadWithinReason(header: String, expected: Int?) {
+        let expected = SendAnswer.refused(
+            httpStatus: 429,
+            code: nil,
+            message: "HTTP 429",
+            retryAfter: expected.map { .seconds($0) }
+        )
+        #expect(answer(429, "", headers: ["Retry-After": header]) == expected)
+    }
+
+    @Test func nobodyListeningMeansNothingWasWritten() async throws {
+        let answer = await send(to: "http://127.0.0.1:1/v23.0")
+        guard case .notWritten(let problem) = answer else {
+            Issue.record("\(answer)")
+            return
+        }
+        #expect(problem.contains("127.0.0.1:1") || problem.contains("refused"))
+    }
+
+    @Test func anAnswerThatNeverComesIsLost() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.faults = try SimulatorFaults(json: Data(#"{"lostAnswers":{"share":1,"mode":"close"}}"#.utf8))
+        try await Simulator.withRunning(configuration: configuration, logger: TestDatabase.logger) { simulator in
+            let url = try #require(simulator.baseURL) + "/v23.0"
+            guard case .lost = await send(to: url) else {
+                Issue.record("the connection was closed after the request")
+                return
+            }
+            #expect(simulator.summary().lost == 1)
+        }
+    }
+
+    @Test func aRealRequestIsAccepted() async throws {
+        try await Simulator.withRunning(logger: TestDatabase.logger) { simulator in
+            let url = try #require(simulator.baseURL) + "/v23.0"
+            guard case .accepted(let id) = await send(to: url) else {
+                Issue.record("not accepted")
+                return
+            }
+            #expect(id.hasPrefix("wamid."))
+        }
+    }
+
+    @Test func tokensDoNotShowThemselves() {
+        #expect("\(AccessToken(value: "secret"))" == "<token>")
+    }
+
+    private func send(to url: String) async -> SendAnswer {
+        let client = HTTPClient(
+            eventLoopGroupProvider: .singleton,
+            configuration: WhatsAppClient.configuration(connections: 1)
+        )
+        let body = #"{"messaging_product":"whatsapp","to":"+5511999990000","type":"text","text":{"body":"hi"}}"#
+        let request = OutboundRequest(phoneNumberID: "1001", token: AccessToken(value: "t"), body: Array(body.utf8))
+        let answer = await WhatsAppClient(client: client, baseURL: url).send(request)
+        do { try await client.shutdown() } catch { Issue.record(error) }
+        return answer
+    }
+}
