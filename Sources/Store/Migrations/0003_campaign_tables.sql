@@ -11,7 +11,7 @@ CREATE TABLE senders (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     "tenantId" varchar(50) NOT NULL,
     name varchar(63) NOT NULL,
-    "phoneNumberId" varchar(50) NOT NULL,
+    "phoneNumberId" varchar(100) NOT NULL,
     -- A reference such as env:NAME or file:/path, never the token.
     "accessToken" text NOT NULL CHECK ("accessToken" ~ '^(env|file):'),
     -- Business-initiated contacts in 24 hours; NULL is unlimited.

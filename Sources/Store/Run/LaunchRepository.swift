@@ -1,4 +1,3 @@
-import Crypto
 public import Foundation
 public import Postgres
 import Spec
@@ -80,17 +79,12 @@ public struct LaunchRepository: Sendable {
         of candidate: LaunchCandidate,
         on connection: PostgresConnection
     ) async throws -> UUID {
-        let text = content.json.canonicalText
-        let digest =
-            "sha256:"
-            + SHA256.hash(data: Data(text.utf8)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-            .joined()
         let rows = try await connection.query(
             """
             INSERT INTO campaign_revisions ("campaignId", "tenantId", number, digest, content)
             SELECT \(candidate.id)::uuid, \(candidate.tenantID)::text,
                 coalesce((SELECT max(number) FROM campaign_revisions WHERE "campaignId" = \(candidate.id)), 0) + 1,
-                \(digest)::text, \(PostgresJSON(text: text))::jsonb
+                \(content.digest)::text, \(PostgresJSON(text: content.json.canonicalText))::jsonb
             ON CONFLICT ("campaignId", digest) DO UPDATE SET digest = excluded.digest
             RETURNING id
             """
