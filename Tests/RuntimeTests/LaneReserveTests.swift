@@ -37,6 +37,7 @@ struct LaneReserveTests {
     @Test func waitsASecondWhenItKnowsNothingOfThePast() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.push(1)
+            let started = ContinuousClock.now
             #expect(try await fixture.reserve(1) == .wait(.seconds(1)))
             // The memory begins now: the first slot is a second away, outside of the horizon until 750 ms have passed.
             guard case .wait(let rest) = try await fixture.reserve(1) else {
@@ -44,7 +45,6 @@ struct LaneReserveTests {
                 return
             }
             #expect(rest > .milliseconds(500) && rest <= .milliseconds(750))
-            let started = ContinuousClock.now
             var offset = Duration.zero
             try await eventually("a slot is granted") {
                 offset = try await fixture.reserve(1).slots?.first?.offset ?? .zero
