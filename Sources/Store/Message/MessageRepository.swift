@@ -91,7 +91,7 @@ public struct MessageRepository: Sendable {
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.new ELSE m.status END AS new,
-                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.attempt ELSE 0 END AS attempt,
+                    CASE WHEN m.holder = o.holder THEN o.attempt ELSE 0 END AS attempt,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.code END AS code,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.message END AS message,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.delay END AS delay,
@@ -116,6 +116,8 @@ public struct MessageRepository: Sendable {
                 UPDATE campaign_messages m SET
                     status = changed.new,
                     attempts = m.attempts + changed.attempt,
+                    -- Reported once: a repetition is not another attempt.
+                    holder = NULL,
                     "waMessageId" = coalesce(changed."waMessageId", m."waMessageId"),
                     "sentAt" = CASE WHEN changed."waMessageId" IS NULL THEN m."sentAt" ELSE coalesce(m."sentAt", now()) END,
                     "failedAt" = CASE WHEN changed.new = 'failed' THEN coalesce(m."failedAt", now()) ELSE m."failedAt" END,
