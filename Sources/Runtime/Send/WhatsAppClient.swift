@@ -32,8 +32,8 @@ struct WhatsAppClient: MessageTransport {
         self.baseURL = baseURL
     }
 
-    /// Settings of an HTTP client that tells at once when it cannot connect, and keeps connections for little longer
-    /// than a pause between two messages, so that it rarely writes to one that the other side is closing.
+    /// Settings of an HTTP client that tells at once when it cannot connect, and drops idle connections before common
+    /// servers do (5 s), so that it hardly ever writes to one that the other side is closing.
     static func configuration(connections: Int) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
@@ -41,7 +41,7 @@ struct WhatsAppClient: MessageTransport {
         )
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.idleTimeout = .seconds(15)
+        configuration.connectionPool.idleTimeout = .seconds(3)
         configuration.httpVersion = .http1Only
         return configuration
     }
