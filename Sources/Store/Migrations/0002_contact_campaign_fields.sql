@@ -9,5 +9,3 @@ ALTER TABLE contacts
 CREATE INDEX contacts_tags_index ON contacts USING gin (tags);
 CREATE INDEX "contacts_tenantId_paymentStatus_index" ON contacts ("tenantId", "paymentStatus");
 CREATE INDEX "contacts_tenantId_lastSeen_index" ON contacts ("tenantId", "lastSeen");
--- A launch walks an audience in this order, batch by batch.
-CREATE UNIQUE INDEX "contacts_tenantId_id_index" ON contacts ("tenantId", id);

@@ -32,7 +32,8 @@ CREATE TABLE campaign_runs (
     -- Where the launch stands: a crash resumes after the last committed batch.
     "windowCutoff" timestamptz NOT NULL,
     "launchPhase" varchar(15) NOT NULL DEFAULT 'inWindow' CHECK ("launchPhase" IN ('inWindow', 'outOfWindow', 'done')),
-    "launchCursor" uuid,
+    -- Contacts up to this "contactId" have been looked at in this phase; NULL is none.
+    "launchCursor" varchar(50),
     "nextPosition" integer NOT NULL DEFAULT 1,
     "expectedCount" integer NOT NULL DEFAULT 0,
 

@@ -15,8 +15,8 @@ struct LaunchProgress: Sendable {
     let tenantID: String
     let audience: AudienceFilter
     let phase: Phase
-    /// Contacts up to this id have been looked at in this phase.
-    let cursor: UUID
+    /// Contacts up to this `contactId` have been looked at in this phase; empty at its start.
+    let cursor: String
     let nextPosition: Int
     let inWindowCount: Int
     let expectedCount: Int
@@ -44,7 +44,7 @@ struct LaunchProgress: Sendable {
             tenantID: try row.decode("tenantId"),
             audience: try RevisionContent(json: content).audience,
             phase: try row.decode("launchPhase"),
-            cursor: try row.decode("launchCursor", as: UUID?.self) ?? UUID(uuid: nullID),
+            cursor: try row.decode("launchCursor", as: String?.self) ?? "",
             nextPosition: try row.decode("nextPosition"),
             inWindowCount: try row.decode("inWindowCount"),
             expectedCount: try row.decode("expectedCount"),
@@ -69,6 +69,4 @@ struct LaunchProgress: Sendable {
             ) IS NULL)
             """
     }
-
-    private static let nullID: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 }

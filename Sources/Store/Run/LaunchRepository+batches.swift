@@ -15,8 +15,8 @@ extension LaunchRepository {
 
     /// Writes the next batch of messages and chunks of a run.
     ///
-    /// Messages are written inside the database, in the order of contact ids: first those in their window, then all
-    /// others. The row of the run is locked meanwhile and remembers how far it came, so several processes may call
+    /// Messages are written inside the database, in the order of `contactId`, for which contacts have an index: first
+    /// those in their window, then all others. The row of the run is locked meanwhile and remembers how far it came, so several processes may call
     /// this for the same run, and after a crash the next call goes on after the last committed batch.
     ///
     /// - Returns: The run after the batch; no longer `launching` when the launch is complete.
@@ -40,7 +40,7 @@ extension LaunchRepository {
         }
         let isPhaseOver = scanned < size
         let phase = isPhaseOver ? launch.phase.next : launch.phase
-        let cursor = isPhaseOver ? nil : try rows[0].decode("last", as: UUID?.self)
+        let cursor = isPhaseOver ? nil : try rows[0].decode("last", as: String?.self)
         try await connection.execute(
             """
             UPDATE campaign_runs SET
@@ -67,10 +67,11 @@ extension LaunchRepository {
         return """
             WITH audience AS MATERIALIZED (
                 SELECT c.id, c."contactId" FROM contacts c
-                WHERE \(fragment: audience) AND \(fragment: launch.window) AND c.id > \(launch.cursor)
-                ORDER BY c.id LIMIT \(size)
+                WHERE \(fragment: audience) AND \(fragment: launch.window) AND c."contactId" > \(launch.cursor)
+                ORDER BY c."contactId" LIMIT \(size)
             ), numbered AS (
-                SELECT id, "contactId", \(launch.nextPosition)::bigint - 1 + row_number() OVER (ORDER BY id) AS position
+                SELECT id, "contactId",
+                    \(launch.nextPosition)::bigint - 1 + row_number() OVER (ORDER BY "contactId") AS position
                 FROM audience
             ), inserted AS (
                 INSERT INTO campaign_messages (
@@ -83,7 +84,7 @@ extension LaunchRepository {
                 RETURNING 1
             )
             SELECT (SELECT count(*) FROM audience) AS scanned, (SELECT count(*) FROM inserted) AS inserted,
-                (SELECT id FROM audience ORDER BY id DESC LIMIT 1) AS last
+                (SELECT max("contactId") FROM audience) AS last
             """
     }
 
