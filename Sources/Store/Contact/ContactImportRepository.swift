@@ -2,10 +2,11 @@ public import Postgres
 
 /// Writes many contacts at once: streamed into a staging table, then merged in batches.
 ///
-/// Each batch is a transaction of its own, so that none is huge. A crash in the middle leaves the batches before it in
-/// place, and importing the same file again is harmless.
+/// Two batches are merged at once if the pool has a second connection to spare. No transaction has more than one batch,
+/// so that none is huge. A crash in the middle leaves the batches before it in place, and importing the same file again
+/// is harmless.
 public struct ContactImportRepository: Sendable {
-    /// Rows per transaction.
+    /// Rows per batch.
     static let batchSize = 50_000
 
     private let pool: PostgresPool
@@ -30,7 +31,7 @@ public struct ContactImportRepository: Sendable {
     ///   - tenant: Whose contacts they are.
     ///   - columns: The columns of the rows, in their order, with `contactId` among them.
     ///   - batches: The rows; the next batch is asked for when the server has taken the one before.
-    ///   - written: Called after each transaction with the rows merged so far and the number of all staged rows.
+    ///   - written: Called after each batch with the rows merged so far and the number of all staged rows.
     /// - Returns: What became of the rows.
     /// - Throws: What `batches` throws, and then no contact was touched; or `PostgresError`.
     public func run<Batches: AsyncSequence>(
@@ -40,130 +41,68 @@ public struct ContactImportRepository: Sendable {
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
         try await pool.withConnection { connection in
-            try await createStaging(columns, on: connection)
+            let staging = try await ContactStaging.create(columns, on: connection)
             do {
-                let staged = try await connection.copyIn(
-                    into: Self.staging,
-                    columns: ["number"] + columns.map(\.rawValue),
-                    rows: batches.map(\.bytes)
-                )
-                var result = ContactImportResult(duplicates: try await removeDuplicates(on: connection))
-                var start = 1
-                while start <= staged {
-                    let end = min(start + batchSize, staged + 1)
-                    try await merge(start..<end, tenant: tenant, columns: columns, into: &result, on: connection)
-                    written(end - 1, staged)
-                    start = end
+                let staged = try await staging.fill(from: batches, on: connection)
+                var result = ContactImportResult(duplicates: try await staging.removeDuplicates(on: connection))
+                let merge = ContactMerge(staging: staging, tenant: tenant)
+                try await withSecondConnection { second in
+                    try await run(merge, upTo: staged, on: [connection] + second) { done, merged in
+                        result.inserted += done.inserted
+                        result.updated += done.updated
+                        result.unchanged += done.unchanged
+                        written(merged, staged)
+                    }
                 }
-                try await dropStaging(on: connection)
+                try await staging.drop(on: connection)
                 return result
             } catch {
-                // The table is temporary: if it cannot be dropped the connection is broken, and it is gone with it.
-                try? await dropStaging(on: connection)
+                // What cannot be dropped now, because the connection broke or the task was cancelled, is without its
+                // lock once this connection is back in the pool, and the next import drops it.
+                try? await staging.drop(on: connection)
                 throw error
             }
         }
     }
 
-    private static let staging = "contact_import"
-
-    private func createStaging(_ columns: [ContactImportColumn], on connection: PostgresConnection) async throws {
-        try await dropStaging(on: connection)
-        let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
-        try await connection.simpleScript("CREATE TEMPORARY TABLE contact_import (number bigint, \(definitions))")
-    }
-
-    private func dropStaging(on connection: PostgresConnection) async throws(PostgresError) {
-        try await connection.simpleScript("DROP TABLE IF EXISTS pg_temp.contact_import", deadline: .seconds(60))
-    }
-
-    private func removeDuplicates(on connection: PostgresConnection) async throws(PostgresError) -> Int {
-        // A BRIN index is made in a moment, and finds the rows of a batch because they lie in the order of numbers.
-        try await connection.simpleScript(
-            "CREATE INDEX ON contact_import USING brin (number); ANALYZE contact_import",
-            deadline: .seconds(600)
-        )
-        return try await connection.execute(
-            """
-            DELETE FROM contact_import i
-            USING (
-                SELECT "contactId", max(number) AS last FROM contact_import GROUP BY "contactId" HAVING count(*) > 1
-            ) d
-            WHERE i."contactId" = d."contactId" AND i.number < d.last
-            """,
-            deadline: .seconds(600)
-        )
-    }
-
-    private func merge(
-        _ numbers: Range<Int>,
-        tenant: String,
-        columns: [ContactImportColumn],
-        into result: inout ContactImportResult,
-        on connection: PostgresConnection
+    /// Merges all rows, as many batches at once as there are connections.
+    private func run(
+        _ merge: ContactMerge,
+        upTo last: Int,
+        on connections: [PostgresConnection],
+        done: (_ result: ContactImportResult, _ merged: Int) -> Void
     ) async throws {
-        // Rows without a say on consent must not touch it, so they are merged without that column.
-        let passes: [(condition: PostgresQuery, updated: [ContactImportColumn])] =
-            columns.contains(.optedIn)
-            ? [
-                (PostgresQuery(sql: "i.\"optedIn\" IS NOT NULL"), columns),
-                (PostgresQuery(sql: "i.\"optedIn\" IS NULL"), columns.filter { $0 != .optedIn }),
-            ] : [(PostgresQuery(sql: "true"), columns)]
-        let counts = try await connection.transaction(deadline: .seconds(300)) { connection in
-            var counts = ContactImportResult()
-            for pass in passes {
-                let query = upsert(numbers, pass.condition, tenant: tenant, columns: columns, updated: pass.updated)
-                let row = try await connection.query(query, deadline: .seconds(300))[0]
-                let inserted = try row.decode(1, as: Int.self)
-                let updated = try row.decode(2, as: Int.self)
-                counts.inserted += inserted
-                counts.updated += updated
-                counts.unchanged += try row.decode(0, as: Int.self) - inserted - updated
+        var rest = stride(from: 1, through: last, by: batchSize).map { $0..<min($0 + batchSize, last + 1) }[...]
+        var merged = 0
+        try await withThrowingTaskGroup(of: ContactMerge.Done.self) { group in
+            for connection in connections {
+                guard let numbers = rest.popFirst() else { break }
+                group.addTask { try await merge.run(numbers, on: connection) }
             }
-            return counts
+            while let batch = try await group.next() {
+                merged += batch.numbers.count
+                done(batch.result, merged)
+                guard let numbers = rest.popFirst() else { continue }
+                group.addTask { try await merge.run(numbers, on: batch.connection) }
+            }
         }
-        result.inserted += counts.inserted
-        result.updated += counts.updated
-        result.unchanged += counts.unchanged
     }
 
-    private func upsert(
-        _ numbers: Range<Int>,
-        _ condition: PostgresQuery,
-        tenant: String,
-        columns: [ContactImportColumn],
-        updated: [ContactImportColumn]
-    ) -> PostgresQuery {
-        let names = PostgresQuery(sql: columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
-        let proposed = PostgresQuery(sql: columns.map(\.proposed).joined(separator: ", "))
-        // In the order of the unique key, so that two imports of one tenant cannot wait for each other in a circle.
-        return """
-            WITH batch AS MATERIALIZED (
-                SELECT * FROM contact_import i
-                WHERE number >= \(numbers.lowerBound) AND number < \(numbers.upperBound) AND \(fragment: condition)
-            ), written AS (
-                INSERT INTO contacts AS c ("tenantId", \(fragment: names))
-                SELECT \(tenant)::text, \(fragment: proposed) FROM batch i ORDER BY i."contactId"
-                ON CONFLICT ("tenantId", "contactId") \(fragment: Self.resolution(updated))
-                RETURNING c.xmax = 0 AS inserted
-            )
-            SELECT (SELECT count(*) FROM batch), count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
-            FROM written
-            """
-    }
-
-    /// What happens to a contact that exists: nothing, if it has all the values already.
-    private static func resolution(_ columns: [ContactImportColumn]) -> PostgresQuery {
-        let changing = columns.filter { $0 != .contactId }
-        guard !changing.isEmpty else { return "DO NOTHING" }
-        let assignments: [String] = changing.map { "\"\($0.rawValue)\" = \($0.merged)" }
-        let old: [String] = changing.map { "c.\"\($0.rawValue)\"" }
-        let new: [String] = changing.map(\.merged)
-        return PostgresQuery(
-            sql: """
-                DO UPDATE SET \(assignments.joined(separator: ", ")), "updatedAt" = now()
-                WHERE (\(old.joined(separator: ", "))) IS DISTINCT FROM (\(new.joined(separator: ", ")))
-                """
-        )
+    /// Runs `body` with one more connection, or with none when the pool has none to spare.
+    private func withSecondConnection(_ body: ([PostgresConnection]) async throws -> Void) async throws {
+        let statistics = pool.statistics
+        guard statistics.waiting == 0, statistics.idle > 0 || statistics.open < statistics.maxConnections else {
+            return try await body([])
+        }
+        var hasSecond = false
+        do {
+            try await pool.withConnection { second in
+                hasSecond = true
+                try await body([second])
+            }
+        } catch is PostgresError where !hasSecond && !Task.isCancelled {
+            // Somebody else was quicker, or the server takes no more connections: one is slower, but enough.
+            try await body([])
+        }
     }
 }

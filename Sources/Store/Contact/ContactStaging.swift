@@ -1,0 +1,94 @@
+import Postgres
+
+/// The table in which an import collects its rows before they are merged, visible to all connections that merge.
+///
+/// It is unlogged: rows that a crash loses are imported again anyway. Whoever fills it holds an advisory lock of its
+/// session meanwhile, so that a table whose importer died is recognised and dropped by the next import.
+struct ContactStaging: Sendable {
+    private static let prefix = "contact_import_"
+
+    /// The advisory lock, random; the table is named after it.
+    private let key: Int64
+    let columns: [ContactImportColumn]
+
+    var table: String { Self.table(of: key) }
+
+    /// Makes an empty table for the session of `connection`, after dropping those of dead importers.
+    static func create(
+        _ columns: [ContactImportColumn],
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> ContactStaging {
+        try await dropOrphans(on: connection)
+        let staging = ContactStaging(key: .random(in: .min ... .max), columns: columns)
+        // Locked before it exists, so that nobody takes it for an orphan.
+        try await connection.lock(staging.key)
+        let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
+        try await connection.simpleScript("CREATE UNLOGGED TABLE \(staging.table) (number bigint, \(definitions))")
+        return staging
+    }
+
+    /// Streams the batches into the table.
+    ///
+    /// - Returns: The number of rows.
+    func fill<Batches: AsyncSequence>(
+        from batches: Batches,
+        on connection: PostgresConnection
+    ) async throws -> Int where Batches.Element == ContactImportBatch {
+        try await connection.copyIn(
+            into: table,
+            columns: ["number"] + columns.map(\.rawValue),
+            rows: batches.map(\.bytes)
+        )
+    }
+
+    /// Leaves only the last row of each contact, so that batches have no contact in common.
+    ///
+    /// - Returns: The number of rows removed.
+    func removeDuplicates(on connection: PostgresConnection) async throws(PostgresError) -> Int {
+        // A BRIN index is made in a moment, and finds the rows of a batch because they lie in the order of numbers.
+        try await connection.simpleScript(
+            "CREATE INDEX ON \(table) USING brin (number); ANALYZE \(table)",
+            deadline: .seconds(600)
+        )
+        return try await connection.execute(
+            """
+            DELETE FROM \(identifier: table) i
+            USING (
+                SELECT "contactId", max(number) AS last FROM \(identifier: table)
+                GROUP BY "contactId" HAVING count(*) > 1
+            ) d
+            WHERE i."contactId" = d."contactId" AND i.number < d.last
+            """,
+            deadline: .seconds(600)
+        )
+    }
+
+    /// Drops the table, on the connection that made it.
+    func drop(on connection: PostgresConnection) async throws(PostgresError) {
+        try await connection.simpleScript("DROP TABLE IF EXISTS \(table)", deadline: .seconds(60))
+        try await connection.unlock(key)
+    }
+
+    private static func dropOrphans(on connection: PostgresConnection) async throws(PostgresError) {
+        let tables = try await connection.query(
+            """
+            SELECT relname FROM pg_class
+            WHERE relname ~ \("^" + prefix + "[0-9a-f]{16}$") AND relkind = 'r' AND relpersistence = 'u'
+                AND pg_table_is_visible(oid) AND pg_has_role(relowner, 'USAGE')
+            """
+        )
+        for row in tables {
+            guard let key = key(of: try row.decode(0)), try await connection.tryLock(key) else { continue }
+            try await ContactStaging(key: key, columns: []).drop(on: connection)
+        }
+    }
+
+    private static func table(of key: Int64) -> String {
+        let digits = String(UInt64(bitPattern: key), radix: 16)
+        return prefix + String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private static func key(of table: String) -> Int64? {
+        UInt64(table.dropFirst(prefix.count), radix: 16).map(Int64.init(bitPattern:))
+    }
+}
