@@ -12,18 +12,24 @@ local now = time[1] * 1000000 + time[2]
 local pausedUntil = tonumber(redis.call('HGET', KEYS[2], 'pausedUntil') or 0)
 if pausedUntil > now then return {'paused', math.ceil((pausedUntil - now) / 1000)} end
 
+if #ARGV < 4 then return {} end
 local expiry = string.format('%.0f', now / 1000 + tonumber(ARGV[3]))
 local mine = 'r' .. ARGV[2] .. '|'
-local answer = {}
-for i = 4, #ARGV do
-    local id = ARGV[i]
-    local holder = redis.call('HGET', KEYS[4], id)
+local holders = redis.call('HMGET', KEYS[4], unpack(ARGV, 4))
+local answer, held, leases = {}, {}, {}
+for i, holder in ipairs(holders) do
     if holder and string.sub(holder, 1, #mine) == mine then
-        redis.call('HSET', KEYS[4], id, 'f' .. string.sub(holder, 2))
-        redis.call('ZADD', KEYS[3], expiry, id)
-        answer[#answer + 1] = 1
+        held[#held + 1] = ARGV[i + 3]
+        held[#held + 1] = 'f' .. string.sub(holder, 2)
+        leases[#leases + 1] = expiry
+        leases[#leases + 1] = ARGV[i + 3]
+        answer[i] = 1
     else
-        answer[#answer + 1] = 0
+        answer[i] = 0
     end
+end
+if #held > 0 then
+    redis.call('HSET', KEYS[4], unpack(held))
+    redis.call('ZADD', KEYS[3], unpack(leases))
 end
 return answer

@@ -7,10 +7,13 @@
 -- Returns how many leases were ended.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local ended = 0
-for i = 1, #ARGV, 4 do
+local ids, ended = {}, {}
+for i = 1, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
+if #ids == 0 then return 0 end
+local holders = redis.call('HMGET', KEYS[4], unpack(ids))
+for n, holder in ipairs(holders) do
+    local i = 4 * n - 3
     local id, token, verb = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-    local holder = redis.call('HGET', KEYS[4], id)
     local bar = holder and string.find(holder, '|', 1, true)
     if bar and string.sub(holder, 2, bar - 1) == token then
         if verb == 'release' then
@@ -18,9 +21,11 @@ for i = 1, #ARGV, 4 do
         elseif verb == 'delay' then
             redis.call('ZADD', KEYS[2], string.format('%.0f', now + tonumber(ARGV[i + 3])), id)
         end
-        redis.call('ZREM', KEYS[3], id)
-        redis.call('HDEL', KEYS[4], id)
-        ended = ended + 1
+        ended[#ended + 1] = id
     end
 end
-return ended
+if #ended > 0 then
+    redis.call('ZREM', KEYS[3], unpack(ended))
+    redis.call('HDEL', KEYS[4], unpack(ended))
+end
+return #ended
