@@ -10,6 +10,7 @@ public struct PostgresConfiguration: Sendable {
     /// The longest time that opening one connection may take.
     public var connectTimeout: Duration
     let connectionString: String
+    private var defaults: [(keyword: String, value: String)] = []
     private var settings: [(keyword: String, value: String)] = []
     private let summary: String
 
@@ -40,12 +41,20 @@ public struct PostgresConfiguration: Sendable {
         return copy
     }
 
+    /// The same configuration with a libpq setting that the connection string may still override.
+    public func defaulting(_ keyword: String, to value: String) -> Self {
+        var copy = self
+        copy.defaults.append((keyword, value))
+        return copy
+    }
+
     /// What is handed to `PQconnectStartParams`: later entries win, so defaults stand before the string.
     var parameters: [(keyword: String, value: String)] {
         [
             ("fallback_application_name", applicationName),
             ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "30000"),
+        ] + defaults + [
             ("dbname", connectionString),
             ("client_encoding", "UTF8"),
         ] + settings

@@ -36,12 +36,19 @@ public struct Daemon: Service {
         self.onReady = onReady
     }
 
+    /// Settings of the planner for statements that all touch a batch of rows by their keys.
+    ///
+    /// A launch writes a million rows before Postgres has looked at them; believing the table small, it joined each
+    /// batch with all contacts, and sending stood still until autovacuum came by. Nested loops over keys are right
+    /// whatever the statistics say, and compiling such statements costs more than running them.
+    private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+
     /// Runs until a graceful shutdown.
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start.
     public func run() async throws {
         let pool = PostgresPool(
-            configuration: configuration.postgres,
+            configuration: configuration.postgres.defaulting("options", to: Self.plannerOptions),
             maxConnections: configuration.maximumConnections,
             logger: logger
         )
