@@ -50,12 +50,14 @@ struct MistakeTests {
     }
 
     @Test(arguments: [
-        ("name: x\n", ["1:1 C013 missing field `kind` (start the document with `kind: Sender` or another kind)"]),
+        ("name: x\n", ["1:1 C013 missing field `kind` (start the document with `kind: Campaign` or another kind)"]),
         ("knd: Sender\nname: x\n", ["1:1 C012 unknown field `knd` (did you mean `kind`?)"]),
-        ("kind: Schedule\nname: x\n", ["1:7 C017 kind `Schedule` is not supported yet (remove the document for now)"]),
         (
             "kind: Thing\n",
-            ["1:7 C011 unknown kind `Thing` (the kinds are: `Sender`, `Template`, `Audience` and `Campaign`)"]
+            [
+                "1:7 C011 unknown kind `Thing` (the kinds are: `Tenant`, `Sender`, `Template`, `Audience`, `Campaign`, "
+                    + "`Schedule` and `Trigger`)"
+            ]
         ),
         ("- a\n", ["1:1 C014 expected a mapping with `kind`, found a list"]),
         (

@@ -24,11 +24,16 @@ struct CatalogLoader {
     }
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
-        let sorted = specs.values.sorted { $0.identity < $1.identity }
-        let checker = ReferenceChecker(specs: specs, claimed: Set(places.keys))
-        let (resolved, found) = checker.resolve(sorted)
-        let (_, foundInDrafts) = checker.resolve(drafts)
-        let all = (diagnostics + problems + found + foundInDrafts).sorted()
+        var found: [Diagnostic] = []
+        let claimed = Set(places.keys)
+        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: claimed))
+        let filled = specs.mapValues { filler.fill($0, &found) }
+        let filledDrafts = drafts.map { filler.fill($0, &found) }
+        let sorted = filled.values.sorted { $0.identity < $1.identity }
+        let checker = ReferenceChecker(index: SpecIndex(specs: filled, claimed: claimed))
+        let resolved = checker.resolve(sorted, &found)
+        _ = checker.resolve(filledDrafts, &found)
+        let all = (diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
@@ -102,20 +107,15 @@ struct CatalogLoader {
                 let message = "unknown field `\(near.key)`"
                 sink.report(.unknownField, at: near.keyRange, field: near.key, message, help: "did you mean `kind`?")
             } else {
-                let help = "start the document with `kind: \(known[0])` or another kind"
+                let help = "start the document with `kind: Campaign` or another kind"
                 sink.report(.missingField, at: start, field: "kind", "missing field `kind`", help: help)
             }
             return nil
         }
         guard let read = sink.string(node, field: "kind") else { return nil }
         if let kind = SpecKind(rawValue: read.value) { return kind }
-        if SpecKind.unsupported.contains(read.value) {
-            let message = "kind `\(read.value)` is not supported yet"
-            sink.report(.unsupportedKind, at: read.range, field: "kind", message, help: "remove the document for now")
-        } else {
-            let help = SpellingSuggestion.help(for: read.value, among: known, what: "the kinds are")
-            sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help)
-        }
+        let help = SpellingSuggestion.help(for: read.value, among: known, what: "the kinds are")
+        sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help)
         return nil
     }
 }

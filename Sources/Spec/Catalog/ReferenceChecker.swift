@@ -1,32 +1,25 @@
 /// Finds what specs refer to, and reports what does not exist or does not fit.
 struct ReferenceChecker {
-    private let specs: [SpecIdentity: Located<any SpecContent>]
-    private let claimed: Set<SpecIdentity>
-    /// The names of each tenant and kind, for suggestions.
-    private let names: [SpecIdentity: [String]]
+    private let index: SpecIndex
 
-    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
-        self.specs = specs
-        self.claimed = claimed
-        names = Dictionary(grouping: claimed) { SpecIdentity(tenant: $0.tenant, kind: $0.kind, name: "") }
-            .mapValues { $0.map(\.name).sorted() }
+    init(index: SpecIndex) {
+        self.index = index
     }
 
     /// Resolves all campaigns that can be resolved, in the order given.
-    func resolve(_ sorted: [Located<any SpecContent>]) -> ([ResolvedCampaign], [Diagnostic]) {
+    func resolve(_ sorted: [Located<any SpecContent>], _ found: inout [Diagnostic]) -> [ResolvedCampaign] {
         var resolved: [ResolvedCampaign] = []
-        var found: [Diagnostic] = []
         for located in sorted {
             if let old = located.value.header.renamedFrom { checkRename(located, from: old, &found) }
             guard let campaign = located.map({ $0 as? CampaignSpec }) else { continue }
             if let result = resolve(campaign, &found) { resolved.append(result) }
         }
-        return (resolved, found)
+        return resolved
     }
 
     private func checkRename(_ spec: Located<any SpecContent>, from old: String, _ found: inout [Diagnostic]) {
         let identity = SpecIdentity(tenant: spec.identity.tenant, kind: spec.identity.kind, name: old)
-        guard let other = specs[identity] else { return }
+        guard let other = index.specs[identity] else { return }
         let message = "`renamedFrom` names `\(old)`, which still exists"
         let related = Diagnostic.Related(place: other.place, label: "defined here")
         let place = spec.place(of: "renamedFrom")
@@ -44,15 +37,14 @@ struct ReferenceChecker {
 
     private func resolve(_ campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> ResolvedCampaign? {
         let spec = campaign.value
-        let sender = find(SenderSpec.self, spec.sender, field: "sender", of: campaign, &found)
+        let sender = sender(of: campaign, &found)
         let (template, payload) = message(of: campaign, &found)
         var filter: AudienceFilter?
         switch spec.audience {
         case .named(let name):
-            guard let audience = find(AudienceSpec.self, name, field: "audience", of: campaign, &found) else {
-                return nil
-            }
-            filter = audience.filter
+            guard let audience = index.find(AudienceSpec.self, name, field: "audience", of: campaign, &found)
+            else { return nil }
+            filter = audience.value.filter
         case .filter(let inline): filter = inline
         case nil: break
         }
@@ -68,6 +60,15 @@ struct ReferenceChecker {
         )
     }
 
+    /// The sender; a default that leads nowhere is reported where the tenant gives it, not at every campaign.
+    private func sender(of campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> SenderSpec? {
+        guard let name = campaign.value.sender else { return nil }
+        if campaign.lacks("sender") {
+            return index.spec(SenderSpec.self, name, tenant: campaign.identity.tenant)?.value
+        }
+        return index.find(SenderSpec.self, name, field: "sender", of: campaign, &found)?.value
+    }
+
     private func message(
         of campaign: Located<CampaignSpec>,
         _ found: inout [Diagnostic]
@@ -75,25 +76,21 @@ struct ReferenceChecker {
         switch campaign.value.content {
         case .message(let payload): return (nil, payload)
         case .template(let name, let params):
-            guard let template = find(TemplateSpec.self, name, field: "template", of: campaign, &found) else {
-                return (nil, nil)
-            }
-            let mismatches = template.mismatches(params: Set(params.keys))
+            guard let template = index.find(TemplateSpec.self, name, field: "template", of: campaign, &found)
+            else { return (nil, nil) }
+            let mismatches = template.value.mismatches(params: Set(params.keys))
             for mismatch in mismatches { found.append(diagnostic(mismatch, of: campaign, template)) }
             guard mismatches.isEmpty else { return (nil, nil) }
-            return (template, MessagePayload.object(template: template, params: params))
+            return (template.value, MessagePayload.object(template: template.value, params: params))
         }
     }
 
     private func diagnostic(
         _ mismatch: ParameterMismatch,
         of campaign: Located<CampaignSpec>,
-        _ template: TemplateSpec
+        _ template: Located<TemplateSpec>
     ) -> Diagnostic {
-        let identity = SpecIdentity(tenant: campaign.identity.tenant, kind: .template, name: template.name)
-        let related = specs[identity].map { located in
-            Diagnostic.Related(place: located.place(of: "body"), label: "the template's body")
-        }
+        let related = Diagnostic.Related(place: template.place(of: "body"), label: "the template's body")
         switch mismatch {
         case .missing:
             let place = campaign.keyPlace(of: "params", in: "")
@@ -102,29 +99,5 @@ struct ReferenceChecker {
         case .superfluous(let key, _, _):
             return mismatch.diagnostic(at: campaign.keyPlace(of: key, in: "params"), related: related)
         }
-    }
-
-    /// Finds a spec of the same tenant; says nothing if the spec exists but has errors itself.
-    private func find<Spec: SpecContent>(
-        _ type: Spec.Type,
-        _ name: String,
-        field: String,
-        of campaign: Located<CampaignSpec>,
-        _ found: inout [Diagnostic]
-    ) -> Spec? {
-        // A draft has no name where it could not be read.
-        guard !name.isEmpty else { return nil }
-        let tenant = campaign.identity.tenant
-        let identity = SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)
-        if let spec = specs[identity]?.value as? Spec { return spec }
-        guard !claimed.contains(identity) else { return nil }
-        let known = names[SpecIdentity(tenant: tenant, kind: Spec.kind, name: "")] ?? []
-        let kind = Spec.kind.rawValue
-        let help =
-            SpellingSuggestion.help(for: name, among: known, what: "tenant `\(tenant)` has")
-            ?? "define a `kind: \(kind)` of that name in `\(tenant)`"
-        let message = "unknown \(kind) `\(name)` in tenant `\(tenant)`"
-        found.append(Diagnostic(.unknownReference, at: campaign.place(of: field), field: field, message, help: help))
-        return nil
     }
 }

@@ -6,7 +6,7 @@ extension DiagnosticCode {
     public var explanation: String { texts.explanation }
 
     private var texts: (title: String, explanation: String) {
-        yamlTexts ?? documentTexts ?? contentTexts
+        yamlTexts ?? documentTexts ?? timeTexts ?? startTexts ?? contentTexts
     }
 
     private var yamlTexts: (title: String, explanation: String)? {
@@ -51,8 +51,6 @@ extension DiagnosticCode {
                 "invalid name",
                 "Names have 1 to 63 lower-case letters, digits and hyphens, and start with a letter or digit."
             )
-        case .unsupportedKind:
-            ("kind not supported yet", "The kind is part of the design, but this version cannot apply it.")
         case .misplacedFile:
             ("file outside of a tenant", "Specs lie in `campaigns/<tenant>/`; the folder names the tenant.")
         case .literalSecret:

@@ -16,7 +16,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case wrongType = "C014"
     case invalidValue = "C015"
     case invalidName = "C016"
-    case unsupportedKind = "C017"
+    // C017 is retired: it named kinds that a version could not apply yet.
     case misplacedFile = "C018"
     case literalSecret = "C019"
     case duplicateSpec = "C020"
@@ -31,9 +31,35 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case superfluousParameter = "C042"
     case templateLimit = "C043"
     case messageShape = "C044"
+    case tenantName = "C050"
+    case timeZone = "C051"
+    case quietHours = "C052"
+    case duration = "C053"
+    case localTime = "C054"
+    case cronSyntax = "C055"
+    case eitherDay = "C056"
+    case emptyWindow = "C057"
+    case neverFires = "C058"
+    case expiredSchedule = "C059"
+    case clockChange = "C060"
+    case unknownEvent = "C061"
+    case needlessCustom = "C062"
+    case nulCharacter = "C063"
+    case notScheduled = "C070"
+    case notEventTriggered = "C071"
+    case secondTrigger = "C072"
+    case noSchedule = "C073"
+    case noTrigger = "C074"
+    case closedWindow = "C075"
+    case unfillablePlaceholder = "C076"
 
     /// The severity of every diagnostic with this code.
     public var severity: Diagnostic.Severity {
-        self == .ambiguousScalar ? .warning : .error
+        switch self {
+        case .ambiguousScalar, .eitherDay, .expiredSchedule, .clockChange, .needlessCustom, .noSchedule, .noTrigger,
+            .closedWindow:
+            .warning
+        default: .error
+        }
     }
 }

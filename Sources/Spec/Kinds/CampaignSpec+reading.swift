@@ -6,7 +6,6 @@ extension CampaignSpec: ReadableSpec {
         let title = reader.text("title", required: false, upTo: 255)
         reader.require("type")
         let type = reader.choice("type", of: Trigger.self)
-        reader.require("sender")
         let sender = reader.slug("sender")
         let content = Self.content(&reader)
         if let type, type == .manual || type == .scheduled { reader.require("audience") }
@@ -17,7 +16,7 @@ extension CampaignSpec: ReadableSpec {
             header: header,
             title: title?.value,
             type: type ?? .manual,
-            sender: sender?.value ?? "",
+            sender: sender?.value,
             content: content ?? .message(.null),
             audience: audience
         )

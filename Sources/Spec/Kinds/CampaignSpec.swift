@@ -28,8 +28,8 @@ public struct CampaignSpec: SpecContent {
     /// The name that people see; the slug by default.
     public let title: String
     public let type: Trigger
-    /// A sender of the same tenant, by its name.
-    public let sender: String
+    /// A sender of the same tenant, by its name; `nil` takes the tenant's, and never comes out of a valid catalog.
+    public let sender: String?
     public let content: Content
     /// `nil` if an event or a module names the recipients.
     public let audience: Audience?
@@ -39,7 +39,7 @@ public struct CampaignSpec: SpecContent {
         header: SpecHeader,
         title: String? = nil,
         type: Trigger,
-        sender: String,
+        sender: String?,
         content: Content,
         audience: Audience?
     ) {
@@ -56,7 +56,7 @@ public struct CampaignSpec: SpecContent {
         var fields = header.canonicalFields
         fields["title"] = .string(title)
         fields["type"] = .string(type.rawValue)
-        fields["sender"] = .string(sender)
+        fields["sender"] = sender.map(JSONValue.string)
         switch content {
         case .template(let name, let params):
             fields["template"] = .string(name)

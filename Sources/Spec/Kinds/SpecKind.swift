@@ -1,20 +1,23 @@
 /// The kinds of specs, in the order in which they are applied: what is referred to comes first.
 public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
+    case tenant = "Tenant"
     case sender = "Sender"
     case template = "Template"
     case audience = "Audience"
     case campaign = "Campaign"
-
-    /// Kinds that are planned, so that their documents get a clear answer.
-    static let unsupported = ["Tenant", "Schedule", "Trigger"]
+    case schedule = "Schedule"
+    case trigger = "Trigger"
 
     /// The type that holds specs of this kind.
     var content: any SpecContent.Type {
         switch self {
+        case .tenant: TenantSpec.self
         case .sender: SenderSpec.self
         case .template: TemplateSpec.self
         case .audience: AudienceSpec.self
         case .campaign: CampaignSpec.self
+        case .schedule: ScheduleSpec.self
+        case .trigger: TriggerSpec.self
         }
     }
 
@@ -36,10 +39,13 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
 
     private var rank: Int {
         switch self {
-        case .sender: 0
-        case .template: 1
-        case .audience: 2
-        case .campaign: 3
+        case .tenant: 0
+        case .sender: 1
+        case .template: 2
+        case .audience: 3
+        case .campaign: 4
+        case .schedule: 5
+        case .trigger: 6
         }
     }
 }

@@ -57,15 +57,7 @@ extension FieldReader {
         of type: Choice.Type = Choice.self
     ) -> Choice? where Choice: CaseIterable & RawRepresentable<String> {
         guard let read = string(key) else { return nil }
-        if let choice = Choice(rawValue: read.value) { return choice }
-        let known = Choice.allCases.map(\.rawValue)
-        let near = SpellingSuggestion.candidates(for: read.value, among: known)
-        let help =
-            near.isEmpty
-            ? "use \(SpellingSuggestion.list(known, "or"))" : "did you mean \(SpellingSuggestion.list(near, "or"))?"
-        let message = "`\(read.value)` is not a value of `\(key)`"
-        sink.report(.invalidValue, at: read.range, field: read.field, message, help: help)
-        return nil
+        return sink.choice(read, of: type, as: key)
     }
 
     /// Reads the name of a spec, or a reference to one.
@@ -78,5 +70,24 @@ extension FieldReader {
             return nil
         }
         return read
+    }
+}
+
+extension DiagnosticSink {
+    /// Takes a text as one of the words of an enumeration.
+    func choice<Choice>(
+        _ read: ReadValue<String>,
+        of type: Choice.Type,
+        as key: String
+    ) -> Choice? where Choice: CaseIterable & RawRepresentable<String> {
+        if let choice = Choice(rawValue: read.value) { return choice }
+        let known = Choice.allCases.map(\.rawValue)
+        let near = SpellingSuggestion.candidates(for: read.value, among: known)
+        let help =
+            near.isEmpty
+            ? "use \(SpellingSuggestion.list(known, "or"))" : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+        let message = "`\(read.value)` is not a value of `\(key)`"
+        report(.invalidValue, at: read.range, field: read.field, message, help: help)
+        return nil
     }
 }

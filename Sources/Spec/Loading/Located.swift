@@ -39,6 +39,17 @@ public struct Located<Value: Sendable>: Sendable {
         return SourcePlace(file: place.file, range)
     }
 
+    /// The first key of the document: where to say that a field is missing.
+    var headPlace: SourcePlace {
+        node.mapping?.pairs.first.map { SourcePlace(file: place.file, $0.keyRange) } ?? place
+    }
+
+    /// Whether a field is absent, and is neither misspelt nor lost in something that was reported already.
+    func lacks(_ key: String) -> Bool {
+        guard let mapping = node.mapping, !mapping.isDamaged, mapping[key] == nil else { return false }
+        return mapping.pairs.allSatisfy { SpellingSuggestion.candidates(for: $0.key, among: [key]).isEmpty }
+    }
+
     /// The same place with another value.
     func map<Other: Sendable>(_ transform: (Value) -> Other?) -> Located<Other>? {
         transform(value).map { Located<Other>(identity: identity, value: $0, place: place, node: node) }

@@ -13,9 +13,8 @@ public enum MessagePayload {
 
     /// Builds the message of a template whose parameters were checked.
     static func object(template: TemplateSpec, params: [String: String]) -> JSONValue {
-        var content: [String: JSONValue] = [
-            "name": .string(template.whatsappName), "language": ["code": .string(template.language)],
-        ]
+        var content: [String: JSONValue] = ["name": .string(template.whatsappName)]
+        content["language"] = template.language.map { ["code": .string($0)] }
         let components = components(template, params)
         if !components.isEmpty { content["components"] = .array(components) }
         return ["type": "template", "template": .object(content)]

@@ -12,7 +12,7 @@ extension TemplateSpec: ReadableSpec {
         let footer = Self.part(&reader, "footer", required: false, upTo: 60, variables: 0)
         let buttons = Self.buttons(&reader)
         Self.checkStyle(&reader, header: headerText, body: body)
-        guard let header, let whatsappName, let language, let category, let body else { return nil }
+        guard let header, let whatsappName, let category, let body else { return nil }
         self.init(
             header: header,
             whatsappName: whatsappName,
@@ -36,8 +36,9 @@ extension TemplateSpec: ReadableSpec {
         return read.value
     }
 
-    private static func language(_ reader: inout FieldReader) -> String? {
-        guard let read = reader.text("language", upTo: 10) else { return nil }
+    /// Reads `language`, which a tenant may give for all its templates.
+    static func language(_ reader: inout FieldReader) -> String? {
+        guard let read = reader.text("language", required: false, upTo: 10) else { return nil }
         let parts = read.value.split(separator: "_", omittingEmptySubsequences: false)
         let isCode =
             (1...2).contains(parts.count) && (2...3).contains(parts[0].utf8.count)

@@ -10,8 +10,8 @@ public struct TemplateSpec: SpecContent {
     public let header: SpecHeader
     /// The name in WhatsApp Manager.
     public let whatsappName: String
-    /// A code such as `en` or `pt_BR`.
-    public let language: String
+    /// A code such as `en` or `pt_BR`; `nil` takes the tenant's, and never comes out of a valid catalog.
+    public let language: String?
     public let category: Category
     /// The text above the body, with at most one variable.
     public let headerText: String?
@@ -25,7 +25,7 @@ public struct TemplateSpec: SpecContent {
     public init(
         header: SpecHeader,
         whatsappName: String,
-        language: String,
+        language: String?,
         category: Category,
         headerText: String? = nil,
         body: String,
@@ -58,11 +58,11 @@ public struct TemplateSpec: SpecContent {
         return variables(header, .header) + variables(body, .body) + buttonParameters
     }
 
-    /// All fields; those that are absent in the spec are null or empty.
+    /// All fields; texts that the spec does not have are absent.
     public var canonical: JSONValue {
         var fields = header.canonicalFields
         fields["whatsappName"] = .string(whatsappName)
-        fields["language"] = .string(language)
+        fields["language"] = language.map(JSONValue.string)
         fields["category"] = .string(category.rawValue)
         if let headerText { fields["header"] = .string(headerText) }
         fields["body"] = .string(body)

@@ -1,0 +1,53 @@
+/// Looks specs up by name, and explains names that lead nowhere.
+struct SpecIndex {
+    let specs: [SpecIdentity: Located<any SpecContent>]
+    /// Every identity that a document claims, also where the document has errors.
+    private let claimed: Set<SpecIdentity>
+    /// The names of each tenant and kind, for suggestions.
+    private let names: [SpecIdentity: [String]]
+
+    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
+        self.specs = specs
+        self.claimed = claimed
+        names = Dictionary(grouping: claimed) { SpecIdentity(tenant: $0.tenant, kind: $0.kind, name: "") }
+            .mapValues { $0.map(\.name).sorted() }
+    }
+
+    /// The specs of one kind, sorted by identity.
+    func all<Spec: SpecContent>(_ type: Spec.Type) -> [Located<Spec>] {
+        specs.values.compactMap { $0.map { $0 as? Spec } }.sorted { $0.identity < $1.identity }
+    }
+
+    /// One spec without errors.
+    func spec<Spec: SpecContent>(_ type: Spec.Type, _ name: String, tenant: String) -> Located<Spec>? {
+        specs[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.map { $0 as? Spec }
+    }
+
+    /// Whether a document claims the name, but could not be read without errors.
+    func isBroken(_ identity: SpecIdentity) -> Bool {
+        claimed.contains(identity) && specs[identity] == nil
+    }
+
+    /// Finds what a field refers to; says nothing if the spec exists but has errors itself.
+    func find<Spec: SpecContent>(
+        _ type: Spec.Type,
+        _ name: String,
+        field: String,
+        of referrer: Located<some Sendable>,
+        _ found: inout [Diagnostic]
+    ) -> Located<Spec>? {
+        let tenant = referrer.identity.tenant
+        // A draft has no name where it could not be read.
+        guard !name.isEmpty else { return nil }
+        if let spec = spec(type, name, tenant: tenant) { return spec }
+        guard !isBroken(SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)) else { return nil }
+        let known = names[SpecIdentity(tenant: tenant, kind: Spec.kind, name: "")] ?? []
+        let kind = Spec.kind.rawValue
+        let help =
+            SpellingSuggestion.help(for: name, among: known, what: "tenant `\(tenant)` has")
+            ?? "define a `kind: \(kind)` of that name in `\(tenant)`"
+        let message = "unknown \(kind) `\(name)` in tenant `\(tenant)`"
+        found.append(Diagnostic(.unknownReference, at: referrer.place(of: field), field: field, message, help: help))
+        return nil
+    }
+}

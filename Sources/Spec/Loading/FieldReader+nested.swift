@@ -1,0 +1,44 @@
+internal import YAML
+
+extension FieldReader {
+    /// Reads a mapping below a key: `read` asks for its fields, and what it did not ask for is unknown.
+    mutating func mapping<Value>(
+        _ key: String,
+        _ read: (inout FieldReader) -> Value?
+    ) -> Value? {
+        guard let found = node(key),
+            var reader = FieldReader(found.node, path: found.field, what: "`\(key)`", sink: sink)
+        else { return nil }
+        let value = read(&reader)
+        reader.finish()
+        return value
+    }
+
+    /// Reads a list of values of one type; broken items are reported and left out.
+    mutating func list<Item>(
+        _ key: String,
+        _ item: (YAMLNode, String) -> Item?
+    ) -> ReadValue<[Item]>? {
+        guard let read = node(key) else { return nil }
+        guard let nodes = read.node.sequence else {
+            sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
+            return nil
+        }
+        let items = nodes.enumerated().compactMap { index, node in item(node, "\(read.field)[\(index)]") }
+        return ReadValue(value: items, node: read.node, field: read.field)
+    }
+
+    /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.
+    ///
+    /// - Returns: Whether both are there.
+    func exclude(_ key: String, with other: String, label: String) -> Bool {
+        guard has(other), let range = keyRange(key) else { return false }
+        let related = keyRange(other).map {
+            Diagnostic.Related(place: SourcePlace(file: sink.file, $0), label: label)
+        }
+        let message = "`\(key)` and `\(other)` exclude each other"
+        let field = field(key)
+        sink.report(.conflictingFields, at: range, field: field, message, help: "keep one of them", related: related)
+        return true
+    }
+}
