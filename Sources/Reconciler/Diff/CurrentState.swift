@@ -27,8 +27,8 @@ struct CurrentState: Sendable {
         let fresh = Dictionary(grouping: desired.items.keys.filter { !managed.contains($0) }, by: \.kind)
         var unmanaged: [SpecIdentity: UUID] = [:]
         for kind in SpecKind.allCases {
-            let found = try await ManagedRepository(kind: kind).unmanaged(fresh[kind] ?? [], on: connection)
-            unmanaged.merge(found) { first, _ in first }
+            let found = try await ManagedRepository(kind: kind).unmanagedRows(named: fresh[kind] ?? [], on: connection)
+            for row in found { unmanaged[row.identity] = row.id }
         }
         return CurrentState(rows: rows, unmanaged: unmanaged, base: base)
     }

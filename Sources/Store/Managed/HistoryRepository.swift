@@ -1,3 +1,4 @@
+public import Foundation
 public import Postgres
 public import Spec
 
@@ -32,6 +33,19 @@ public struct HistoryRepository: Sendable {
         }
     }
 
+    /// One application of a plan, as it is listed.
+    public struct Record: Sendable {
+        public let id: Int
+        public let appliedAt: Date
+        public let digest: String
+        public let actor: String
+        public let gitCommit: String?
+        public let creates: Int
+        public let updates: Int
+        public let deletes: Int
+        public let toolVersion: String
+    }
+
     /// How many applications are searched for what a row was last set to, and about how many changes in all: plans of
     /// thousands of rows take their time to be unpacked.
     private static let memory = (entries: 500, changes: 50_000)
@@ -64,6 +78,38 @@ public struct HistoryRepository: Sendable {
         return try rows[0].decode(0)
     }
 
+    /// The latest applications, newest first.
+    ///
+    /// - Parameters:
+    ///   - limit: How many at most.
+    ///   - tenant: Only those that changed something of this tenant, counted as far as they did; `nil` for all.
+    ///   - pool: The database.
+    /// - Returns: The applications, without their plans.
+    /// - Throws: `PostgresError`.
+    public func list(limit: Int = 20, tenant: String? = nil, pool: PostgresPool) async throws -> [Record] {
+        let counted: PostgresQuery
+        if let tenant {
+            counted = """
+                SELECT h.*, t.* FROM reconcile_history h CROSS JOIN LATERAL (
+                    SELECT count(*) FILTER (WHERE c ->> 'action' = 'create') AS created,
+                        count(*) FILTER (WHERE c ->> 'action' = 'update') AS updated,
+                        count(*) FILTER (WHERE c ->> 'action' = 'delete') AS deleted
+                    FROM jsonb_array_elements(h.plan -> 'changes') c WHERE c ->> 'tenant' = \(tenant)
+                ) t WHERE t.created + t.updated + t.deleted > 0
+                """
+        } else {
+            counted = "SELECT *, creates AS created, updates AS updated, deletes AS deleted FROM reconcile_history"
+        }
+        let rows = try await pool.query(
+            """
+            SELECT id, "appliedAt", digest, actor, "gitCommit", created, updated, deleted, "toolVersion"
+            FROM (\(fragment: counted)) h ORDER BY id DESC LIMIT \(limit)
+            """,
+            deadline: .seconds(60)
+        )
+        return try rows.map(Record.init(row:))
+    }
+
     /// What rows were set to when they were last created or updated, by identity.
     ///
     /// What is older than the last 500 entries, or 50,000 changes, is forgotten.
@@ -89,5 +135,19 @@ public struct HistoryRepository: Sendable {
         var contents: [String: JSONValue] = [:]
         for row in rows { contents[try row.decode("identity")] = try row.json("content") }
         return contents
+    }
+}
+
+extension HistoryRepository.Record {
+    fileprivate init(row: PostgresRow) throws(PostgresError) {
+        id = try row.decode("id")
+        appliedAt = try row.decode("appliedAt")
+        digest = try row.decode("digest")
+        actor = try row.decode("actor")
+        gitCommit = try row.decode("gitCommit")
+        creates = try row.decode("created")
+        updates = try row.decode("updated")
+        deletes = try row.decode("deleted")
+        toolVersion = try row.decode("toolVersion")
     }
 }

@@ -5,12 +5,8 @@ import Spec
 enum ManagedAudiences: ManagedTable {
     static let name = "audiences"
 
-    static func selection(tenants: [String]?) -> PostgresQuery {
-        """
-        SELECT * FROM audiences
-        WHERE "managedBy" = 'spec' AND "archivedAt" IS NULL
-            AND (\(tenants)::text[] IS NULL OR "tenantId" = ANY(\(tenants)::text[]))
-        """
+    static func selection(_ condition: PostgresQuery) -> PostgresQuery {
+        "SELECT * FROM audiences m WHERE \(fragment: condition)"
     }
 
     static func row(_ row: PostgresRow) throws -> ManagedRow {

@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Spec
 
@@ -5,25 +6,23 @@ import Spec
 enum ManagedCampaigns: ManagedTable {
     static let name = "campaigns"
 
-    /// What a campaign refers to is shown by name; a reference to what is archived or not managed is marked, so that it
-    /// never equals the name in a spec.
-    static func selection(tenants: [String]?) -> PostgresQuery {
+    /// A row of others without a title is one whose title is its name, as in specs.
+    static func selection(_ condition: PostgresQuery) -> PostgresQuery {
         """
-        SELECT c.id, c."tenantId", c.name, c.title, c.type::text AS type, c.protect, c."sourceFile",
-            c."messageTemplate", c."templateParams", c."audienceFilter",
-            s.name || CASE WHEN s."managedBy" = 'spec' AND s."archivedAt" IS NULL THEN '' ELSE ' (archived)' END AS sender,
-            t.name || CASE WHEN t."managedBy" = 'spec' AND t."archivedAt" IS NULL THEN '' ELSE ' (archived)' END AS template,
-            a.name || CASE WHEN a."managedBy" = 'spec' AND a."archivedAt" IS NULL THEN '' ELSE ' (archived)' END AS audience,
+        SELECT m.id, m."tenantId", m.name,
+            coalesce(m.title, CASE WHEN m."managedBy" IS NULL THEN m.name END) AS title,
+            m.type::text AS type, m.protect, m."sourceFile", m."messageTemplate", m."templateParams", m."audienceFilter",
+            \(fragment: reference("s")) AS sender, \(fragment: reference("t")) AS template,
+            \(fragment: reference("a")) AS audience,
             EXISTS (
                 SELECT FROM campaign_runs r
-                WHERE r."campaignId" = c.id AND r.status IN ('launching', 'running', 'paused')
+                WHERE r."campaignId" = m.id AND r.status IN ('launching', 'running', 'paused')
             ) AS "hasRunUnderWay"
-        FROM campaigns c
-        LEFT JOIN senders s ON s.id = c."senderId"
-        LEFT JOIN templates t ON t.id = c."templateId"
-        LEFT JOIN audiences a ON a.id = c."audienceId"
-        WHERE c."managedBy" = 'spec' AND c."archivedAt" IS NULL
-            AND (\(tenants)::text[] IS NULL OR c."tenantId" = ANY(\(tenants)::text[]))
+        FROM campaigns m
+        LEFT JOIN senders s ON s.id = m."senderId"
+        LEFT JOIN templates t ON t.id = m."templateId"
+        LEFT JOIN audiences a ON a.id = m."audienceId"
+        WHERE \(fragment: condition)
         """
     }
 
@@ -43,7 +42,7 @@ enum ManagedCampaigns: ManagedTable {
         }
         return ManagedRow(
             id: try row.decode("id"),
-            identity: SpecIdentity(tenant: try row.decode("tenantId"), kind: .campaign, name: try row.decode("name")),
+            identity: try row.identity(.campaign),
             content: .object(content),
             hasRunUnderWay: try row.decode("hasRunUnderWay")
         )
@@ -77,6 +76,21 @@ enum ManagedCampaigns: ManagedTable {
             "audienceFilter" = r."audienceFilter", protect = r.protect, "sourceFile" = r."sourceFile",
             "updatedAt" = now()
         FROM \(fragment: resolved(rows)) AND c.id = r.id AND c."managedBy" = 'spec' AND c."archivedAt" IS NULL
+        """
+    }
+
+    /// Schedules and triggers of an archived campaign stop, whoever made them.
+    static func archival(_ ids: [UUID]) -> PostgresQuery {
+        """
+        WITH schedules AS (
+            UPDATE campaign_schedules SET "isActive" = false, "nextRunAt" = NULL, "updatedAt" = now()
+            WHERE "campaignId" = ANY(\(ids)::uuid[]) AND ("isActive" OR "nextRunAt" IS NOT NULL)
+        ), triggers AS (
+            UPDATE campaign_triggers SET "isActive" = false, "updatedAt" = now()
+            WHERE "campaignId" = ANY(\(ids)::uuid[]) AND "isActive"
+        )
+        UPDATE campaigns SET "archivedAt" = now(), "triggerType" = NULL, "triggerConfig" = NULL, "updatedAt" = now()
+        WHERE id = ANY(\(ids)::uuid[]) AND "managedBy" = 'spec' AND "archivedAt" IS NULL
         """
     }
 

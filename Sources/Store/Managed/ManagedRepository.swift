@@ -25,32 +25,48 @@ public struct ManagedRepository: Sendable {
     /// - Returns: The rows, in no order.
     /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
     public func rows(tenants: [String]?, on connection: PostgresConnection) async throws -> [ManagedRow] {
-        let table = kind.table
-        return try await connection.query(table.selection(tenants: tenants), deadline: Self.deadline).map(table.row)
+        try await select("m.\"managedBy\" = 'spec' AND \(fragment: Self.isLive(tenants))", on: connection)
     }
 
-    /// The rows that bear one of these names, are not archived, and belong to nobody's spec.
-    public func unmanaged(
-        _ identities: [SpecIdentity],
+    /// The rows that belong to no spec and are not archived, in the same form; their names need not be slugs, and may
+    /// be missing or occur twice.
+    public func unmanagedRows(tenants: [String]?, on connection: PostgresConnection) async throws -> [ManagedRow] {
+        try await select("m.\"managedBy\" IS NULL AND \(fragment: Self.isLive(tenants))", on: connection)
+    }
+
+    /// The rows that belong to no spec, are not archived, and bear one of these names.
+    public func unmanagedRows(
+        named identities: [SpecIdentity],
         on connection: PostgresConnection
-    ) async throws -> [SpecIdentity: UUID] {
-        guard !identities.isEmpty else { return [:] }
-        let rows = try await connection.query(
+    ) async throws -> [ManagedRow] {
+        guard !identities.isEmpty else { return [] }
+        return try await select(
             """
-            SELECT DISTINCT ON (t."tenantId", t.name) t."tenantId", t.name, t.id
-            FROM unnest(\(identities.map(\.tenant))::text[], \(identities.map(\.name))::text[]) AS w(tenant, name)
-            JOIN \(identifier: kind.table.name) t ON t."tenantId" = w.tenant AND t.name = w.name
-            WHERE t."managedBy" IS NULL AND t."archivedAt" IS NULL
-            ORDER BY t."tenantId", t.name, t.id
+            m."managedBy" IS NULL AND m."archivedAt" IS NULL AND (m."tenantId", m.name) IN (
+                SELECT * FROM unnest(\(identities.map(\.tenant))::text[], \(identities.map(\.name))::text[])
+            )
             """,
-            deadline: Self.deadline
+            on: connection
         )
-        var found: [SpecIdentity: UUID] = [:]
-        for row in rows {
-            let identity = SpecIdentity(tenant: try row.decode(0), kind: kind, name: try row.decode(1))
-            found[identity] = try row.decode(2)
+    }
+
+    /// How many rows of each kind belong to no spec; kinds without any are left out.
+    public static func unmanagedCounts(
+        tenants: [String]?,
+        on connection: PostgresConnection
+    ) async throws -> [SpecKind: Int] {
+        let queries = SpecKind.allCases.map { kind -> PostgresQuery in
+            """
+            SELECT \(kind.rawValue)::text, count(*) FROM \(identifier: kind.table.name) m
+            WHERE m."managedBy" IS NULL AND \(fragment: isLive(tenants)) HAVING count(*) > 0
+            """
         }
-        return found
+        var counts: [SpecKind: Int] = [:]
+        for row in try await connection.query(.joined(queries, separator: " UNION ALL "), deadline: deadline) {
+            guard let kind = SpecKind(rawValue: try row.decode(0)) else { continue }
+            counts[kind] = try row.decode(1)
+        }
+        return counts
     }
 
     /// Creates rows.
@@ -67,29 +83,57 @@ public struct ManagedRepository: Sendable {
         try await write(rows, as: "updated", with: kind.table.replacement, on: connection)
     }
 
-    /// Archives rows and stops the schedules of campaigns; what was sent stays.
+    /// Makes rows of others rows of specs, as they are.
+    ///
+    /// - Throws: ``ManagedError`` when a row is gone, or belongs to a spec by now.
+    public func adopt(_ ids: [UUID], on connection: PostgresConnection) async throws {
+        try await change(
+            ids,
+            as: "adopted",
+            with: """
+                UPDATE \(identifier: kind.table.name) SET "managedBy" = 'spec'
+                WHERE id = ANY(\(ids)::uuid[]) AND "managedBy" IS NULL AND "archivedAt" IS NULL
+                """,
+            on: connection
+        )
+    }
+
+    /// Takes rows out of each other's way, when they are about to swap what only one of them can have at a time; each
+    /// must be updated in the same transaction.
+    ///
+    /// - Throws: ``ManagedError`` when a row is gone.
+    public func park(_ ids: [UUID], on connection: PostgresConnection) async throws {
+        try await change(ids, as: "renamed", with: kind.table.parking(ids), on: connection)
+    }
+
+    /// Archives rows and stops their schedules and triggers; what was sent stays.
     ///
     /// - Throws: ``ManagedError`` when a row is gone.
     public func archive(_ ids: [UUID], on connection: PostgresConnection) async throws {
+        try await change(ids, as: "archived", with: kind.table.archival(ids), on: connection)
+    }
+
+    private static func isLive(_ tenants: [String]?) -> PostgresQuery {
+        guard let tenants else { return "m.\"archivedAt\" IS NULL" }
+        return "m.\"archivedAt\" IS NULL AND m.\"tenantId\" = ANY(\(tenants)::text[])"
+    }
+
+    private func select(_ condition: PostgresQuery, on connection: PostgresConnection) async throws -> [ManagedRow] {
+        let table = kind.table
+        return try await connection.query(table.selection(condition), deadline: Self.deadline).map(table.row)
+    }
+
+    private func change(
+        _ ids: [UUID],
+        as action: String,
+        with statement: PostgresQuery,
+        on connection: PostgresConnection
+    ) async throws {
         guard !ids.isEmpty else { return }
-        let written = try await connection.execute(
-            """
-            UPDATE \(identifier: kind.table.name) SET "archivedAt" = now(), "updatedAt" = now()
-            WHERE id = ANY(\(ids)::uuid[]) AND "managedBy" = 'spec' AND "archivedAt" IS NULL
-            """,
-            deadline: Self.deadline
-        )
+        let written = try await connection.execute(statement, deadline: Self.deadline)
         guard written == ids.count else {
-            throw ManagedError.incomplete(kind: kind, action: "archived", expected: ids.count, written: written)
+            throw ManagedError.incomplete(kind: kind, action: action, expected: ids.count, written: written)
         }
-        guard kind == .campaign else { return }
-        try await connection.execute(
-            """
-            UPDATE campaign_schedules SET "isActive" = false, "updatedAt" = now()
-            WHERE "campaignId" = ANY(\(ids)::uuid[]) AND "isActive"
-            """,
-            deadline: Self.deadline
-        )
     }
 
     private func write(
@@ -114,6 +158,7 @@ public struct ManagedRepository: Sendable {
 
     private func object(_ row: ManagedRow) -> JSONValue {
         var columns = kind.table.columns(row.content.objectValue ?? [:])
+        if let nextRun = row.nextRun { columns.merge(nextRun.columns) { _, new in new } }
         columns["id"] = .string(row.id.uuidString)
         columns["tenantId"] = .string(row.identity.tenant)
         return .object(columns)

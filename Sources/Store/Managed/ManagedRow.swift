@@ -9,21 +9,56 @@ public import Spec
 /// - `sourceFile`: the file that the row comes from, below the folder of all specs.
 /// - of a campaign, `message`: the payload, also if it was made from a template.
 /// - of a campaign with a named audience, `audienceFilter`: the filter that the name stands for.
+/// - of a trigger, `campaignSays`: what its campaign says instead, if somebody changed it there.
 ///
 /// A field that is absent is not there; it is never null.
 public struct ManagedRow: Hashable, Sendable {
+    /// How far a schedule has come; no part of its content, as daemons move it on.
+    public struct Progress: Hashable, Sendable {
+        public let runCount: Int
+        /// `nil` when it does not fire again.
+        public let nextRunAt: Date?
+
+        public init(runCount: Int, nextRunAt: Date?) {
+            (self.runCount, self.nextRunAt) = (runCount, nextRunAt)
+        }
+    }
+
+    /// What writing a schedule does to the time at which it fires next.
+    public enum NextRun: Hashable, Sendable {
+        /// The times are the same: whatever daemons have made of it stays.
+        case keep
+        /// It starts to count afresh; `nil` if no time is left.
+        case set(Date?)
+        /// Like `keep`, but one that had come to its end goes on from here.
+        case fill(Date?)
+    }
+
     public let id: UUID
     public let identity: SpecIdentity
     public let content: JSONValue
     /// Whether a run of the campaign is launching, running or paused; false for other kinds.
     public let hasRunUnderWay: Bool
+    /// Of a schedule that was read; `nil` for other kinds.
+    public let progress: Progress?
+    /// Of a schedule that is to be written.
+    public let nextRun: NextRun?
 
     /// Makes a row, with its content in comparable form.
-    public init(id: UUID, identity: SpecIdentity, content: JSONValue, hasRunUnderWay: Bool = false) {
+    public init(
+        id: UUID,
+        identity: SpecIdentity,
+        content: JSONValue,
+        hasRunUnderWay: Bool = false,
+        progress: Progress? = nil,
+        nextRun: NextRun? = nil
+    ) {
         self.id = id
         self.identity = identity
         self.content = Self.comparable(content)
         self.hasRunUnderWay = hasRunUnderWay
+        self.progress = progress
+        self.nextRun = nextRun
     }
 
     /// The content as it is once it was stored and read again.
@@ -41,5 +76,20 @@ extension JSONValue {
         case .array(let items): .array(items.map(\.withPlainNumbers))
         case .object(let fields): .object(fields.mapValues(\.withPlainNumbers))
         }
+    }
+}
+
+extension ManagedRow.NextRun {
+    /// The columns of the object that a schedule is written from.
+    var columns: [String: JSONValue] {
+        let (rule, date): (JSONValue, Date?) =
+            switch self {
+            case .keep: ("keep", nil)
+            case .set(let date): ("set", date)
+            case .fill(let date): ("fill", date)
+            }
+        var columns = ["nextRunRule": rule]
+        columns["nextRunAt"] = date.map { .integer(Int($0.timeIntervalSince1970)) }
+        return columns
     }
 }

@@ -5,12 +5,8 @@ import Spec
 enum ManagedSenders: ManagedTable {
     static let name = "senders"
 
-    static func selection(tenants: [String]?) -> PostgresQuery {
-        """
-        SELECT * FROM senders
-        WHERE "managedBy" = 'spec' AND "archivedAt" IS NULL
-            AND (\(tenants)::text[] IS NULL OR "tenantId" = ANY(\(tenants)::text[]))
-        """
+    static func selection(_ condition: PostgresQuery) -> PostgresQuery {
+        "SELECT * FROM senders m WHERE \(fragment: condition)"
     }
 
     static func row(_ row: PostgresRow) throws -> ManagedRow {
@@ -22,7 +18,7 @@ enum ManagedSenders: ManagedTable {
         for column in texts { content[column] = try row.text(column) }
         return ManagedRow(
             id: try row.decode("id"),
-            identity: SpecIdentity(tenant: try row.decode("tenantId"), kind: .sender, name: try row.decode("name")),
+            identity: try row.identity(.sender),
             content: .object(content)
         )
     }

@@ -1,14 +1,16 @@
+import Foundation
 import Postgres
 import Spec
 
 /// How the rows of one kind are read and written.
 ///
-/// Writing takes a JSON array with one object for each row, so that thousands of specs are one statement.
+/// Writing takes a JSON array with one object for each row, so that thousands of specs are one statement. Every
+/// statement tells by its number of rows how many were found and written.
 protocol ManagedTable: Sendable {
     static var name: String { get }
 
-    /// The managed rows that are not archived, of some tenants or of all.
-    static func selection(tenants: [String]?) -> PostgresQuery
+    /// The rows that meet a condition on the table as `m`.
+    static func selection(_ condition: PostgresQuery) -> PostgresQuery
 
     /// The row that a result row of the selection stands for.
     static func row(_ row: PostgresRow) throws -> ManagedRow
@@ -19,15 +21,54 @@ protocol ManagedTable: Sendable {
     static func insertion(_ rows: PostgresJSON) -> PostgresQuery
 
     static func replacement(_ rows: PostgresJSON) -> PostgresQuery
+
+    /// Puts rows where no other row's new name is in their way, until they are replaced.
+    static func parking(_ ids: [UUID]) -> PostgresQuery
+
+    static func archival(_ ids: [UUID]) -> PostgresQuery
+}
+
+extension ManagedTable {
+    /// No slug begins with a tilde.
+    static func parking(_ ids: [UUID]) -> PostgresQuery {
+        """
+        UPDATE \(identifier: name) SET name = '~' || id
+        WHERE id = ANY(\(ids)::uuid[]) AND "managedBy" = 'spec' AND "archivedAt" IS NULL
+        """
+    }
+
+    static func archival(_ ids: [UUID]) -> PostgresQuery {
+        """
+        UPDATE \(identifier: name) SET "archivedAt" = now(), "updatedAt" = now()
+        WHERE id = ANY(\(ids)::uuid[]) AND "managedBy" = 'spec' AND "archivedAt" IS NULL
+        """
+    }
+
+    /// The name of what a row of `m` refers to, in the table `alias`.
+    ///
+    /// A reference to what is archived is marked, so that it never equals the name in a spec; so is one of a managed
+    /// row to a row of others, which may bear the same name.
+    static func reference(_ alias: String) -> PostgresQuery {
+        """
+        \(identifier: alias).name || CASE
+            WHEN \(identifier: alias)."archivedAt" IS NULL
+                AND (\(identifier: alias)."managedBy" = 'spec' OR m."managedBy" IS NULL) THEN ''
+            ELSE ' (archived)'
+        END
+        """
+    }
 }
 
 extension SpecKind {
     var table: any ManagedTable.Type {
         switch self {
+        case .tenant: ManagedTenants.self
         case .sender: ManagedSenders.self
         case .template: ManagedTemplates.self
         case .audience: ManagedAudiences.self
         case .campaign: ManagedCampaigns.self
+        case .schedule: ManagedSchedules.self
+        case .trigger: ManagedTriggers.self
         }
     }
 }
@@ -41,5 +82,10 @@ extension PostgresRow {
     /// A text column as a value; `nil` when it is NULL.
     func text(_ column: String) throws(PostgresError) -> JSONValue? {
         try decode(column, as: String?.self).map(JSONValue.string)
+    }
+
+    /// The identity that a row of `m` has; rows of others need not have a name.
+    func identity(_ kind: SpecKind) throws(PostgresError) -> SpecIdentity {
+        SpecIdentity(tenant: try decode("tenantId"), kind: kind, name: try decode("name", as: String?.self) ?? "")
     }
 }

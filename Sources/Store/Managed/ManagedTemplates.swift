@@ -5,12 +5,8 @@ import Spec
 enum ManagedTemplates: ManagedTable {
     static let name = "templates"
 
-    static func selection(tenants: [String]?) -> PostgresQuery {
-        """
-        SELECT * FROM templates
-        WHERE "managedBy" = 'spec' AND "archivedAt" IS NULL
-            AND (\(tenants)::text[] IS NULL OR "tenantId" = ANY(\(tenants)::text[]))
-        """
+    static func selection(_ condition: PostgresQuery) -> PostgresQuery {
+        "SELECT * FROM templates m WHERE \(fragment: condition)"
     }
 
     static func row(_ row: PostgresRow) throws -> ManagedRow {
@@ -19,7 +15,7 @@ enum ManagedTemplates: ManagedTable {
         for column in texts { content[column] = try row.text(column) }
         return ManagedRow(
             id: try row.decode("id"),
-            identity: SpecIdentity(tenant: try row.decode("tenantId"), kind: .template, name: try row.decode("name")),
+            identity: try row.identity(.template),
             content: .object(content)
         )
     }

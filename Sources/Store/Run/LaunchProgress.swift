@@ -37,12 +37,16 @@ struct LaunchProgress: Sendable {
             """
         )
         guard let row = rows.first else { return nil }
-        let content = try JSONValue(parsing: try row.decode("content", as: PostgresJSON.self).text)
+        let stored = try JSONValue(parsing: try row.decode("content", as: PostgresJSON.self).text)
+        // Without a filter nobody is meant, rather than everybody.
+        guard let audience = try RevisionContent(json: stored).audience else {
+            throw LaunchError.unreadableAudience(campaign: "of run \(run)", problem: "its revision has none")
+        }
         return LaunchProgress(
             runID: run,
             campaignID: try row.decode("campaignId"),
             tenantID: try row.decode("tenantId"),
-            audience: try RevisionContent(json: content).audience,
+            audience: audience,
             phase: try row.decode("launchPhase"),
             cursor: try row.decode("launchCursor", as: String?.self) ?? "",
             nextPosition: try row.decode("nextPosition"),

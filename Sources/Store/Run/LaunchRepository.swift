@@ -36,7 +36,8 @@ public struct LaunchRepository: Sendable {
                     return run.status.isOver ? .over(run) : .underWay(run)
                 }
                 let content = try candidate.content()
-                let size = try await count(content.audience, candidate: candidate, now: now, on: connection)
+                guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
+                let size = try await count(audience, candidate: candidate, now: now, on: connection)
                 guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
                 let revision = try await freeze(content, of: candidate, on: connection)
                 let run = try await insertRun(

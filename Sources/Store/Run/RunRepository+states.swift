@@ -118,7 +118,7 @@ extension RunRepository {
         }
     }
 
-    private func recount(_ run: UUID, on connection: PostgresConnection) async throws -> RunCounters {
+    func recount(_ run: UUID, on connection: PostgresConnection) async throws -> RunCounters {
         let rows = try await connection.query(
             """
             SELECT status, count(*) FROM campaign_messages
@@ -133,7 +133,7 @@ extension RunRepository {
         return counters
     }
 
-    private func correct(_ run: UUID, to counters: RunCounters, on connection: PostgresConnection) async throws {
+    func correct(_ run: UUID, to counters: RunCounters, on connection: PostgresConnection) async throws {
         let assignments = MessageStatus.allCases.map { status in
             "\(identifier: status.rawValue) = \(counters[status])" as PostgresQuery
         }

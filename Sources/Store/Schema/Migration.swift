@@ -33,5 +33,6 @@ public struct Migration: Sendable {
         Migration(version: 3, name: "campaign_tables", bytes: PackageResources._003_campaign_tables_sql),
         Migration(version: 4, name: "runs", bytes: PackageResources._004_runs_sql),
         Migration(version: 5, name: "reconcile_history", bytes: PackageResources._005_reconcile_history_sql),
+        Migration(version: 6, name: "specs_of_all_kinds", bytes: PackageResources._006_specs_of_all_kinds_sql),
     ]
 }

@@ -1,0 +1,147 @@
+public import Foundation
+public import Postgres
+
+extension RunRepository {
+    /// What one step of cancelling messages did.
+    public struct Cancellation: Sendable {
+        public let run: UUID
+        /// Messages that were waiting and are cancelled now.
+        public let messages: Int
+        /// Whether no message of the run is waiting any more.
+        public let isComplete: Bool
+    }
+
+    /// The columns that messages of cancelled runs wait in.
+    private static let waiting: PostgresQuery = "r.status = 'cancelled' AND r.pending + r.queued > 0"
+
+    /// Locks the open runs of campaigns, so that a transaction that is to cancel them is not overtaken by their counters.
+    ///
+    /// It has to be the first thing that a serializable transaction does: a run that sends changes all the time, and
+    /// whatever changed after the transaction's snapshot it may no longer write.
+    public static func lockOpen(
+        ofCampaigns campaigns: [UUID],
+        on connection: PostgresConnection
+    ) async throws(PostgresError) {
+        guard !campaigns.isEmpty else { return }
+        try await connection.execute(
+            """
+            SELECT 1 FROM campaign_runs
+            WHERE "campaignId" = ANY(\(campaigns)::uuid[]) AND status IN ('launching', 'running', 'paused')
+            ORDER BY id FOR NO KEY UPDATE
+            """
+        )
+    }
+
+    /// Cancels the open runs of campaigns, and the campaigns that have one, in the caller's transaction.
+    ///
+    /// From its commit on no further message begins, as that asks for the status of the run. The messages that wait are
+    /// marked by ``cancelRest(batch:)``, however many they are.
+    ///
+    /// - Returns: The runs cancelled now.
+    @discardableResult
+    public static func cancelOpen(
+        ofCampaigns campaigns: [UUID],
+        reason: String,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> [UUID] {
+        guard !campaigns.isEmpty else { return [] }
+        let rows = try await connection.query(
+            """
+            WITH cancelled AS (
+                UPDATE campaign_runs
+                SET status = 'cancelled', "statusReason" = \(reason), "completedAt" = now(), "cancelCursor" = 0
+                WHERE "campaignId" = ANY(\(campaigns)::uuid[]) AND status IN ('launching', 'running', 'paused')
+                RETURNING id, "campaignId"
+            ), campaign AS (
+                UPDATE campaigns c SET status = 'cancelled', "statusReason" = \(reason), "updatedAt" = now()
+                FROM cancelled, campaign_status_moves v
+                WHERE c.id = cancelled."campaignId" AND v."from" = c.status AND v."to" = 'cancelled'
+            )
+            SELECT id FROM cancelled ORDER BY id
+            """
+        )
+        var runs: [UUID] = []
+        for row in rows {
+            let run = try row.decode(0, as: UUID.self)
+            try await connection.notify(channel, payload: run.uuidString)
+            runs.append(run)
+        }
+        return runs
+    }
+
+    /// Cancels the next waiting messages of a cancelled run: at most as many as a range of positions holds.
+    ///
+    /// Several daemons may call it at once. Messages on their way are left alone: their outcome counts, and what comes
+    /// back to the line is cancelled by a later call.
+    ///
+    /// - Parameter batch: How many positions to look at.
+    /// - Returns: What was done; `nil` when nothing is left to do in any run.
+    /// - Throws: `PostgresError`.
+    public func cancelRest(batch: Int = 10_000) async throws -> Cancellation? {
+        try await pool.transaction { connection in
+            let rows = try await connection.query(
+                """
+                SELECT r.id, r."cancelCursor", r."nextPosition" FROM campaign_runs r
+                WHERE \(fragment: Self.waiting) ORDER BY r.id LIMIT 1
+                """
+            )
+            guard let row = rows.first else { return nil }
+            let run = try row.decode(0, as: UUID.self)
+            let start = try row.decode(1, as: Int.self)
+            let last = try row.decode(2, as: Int.self) - 1
+            let end = min(start + max(1, batch), last)
+            let messages = try await cancel(after: start, upTo: end, of: run, on: connection)
+            try await connection.execute(
+                """
+                UPDATE campaign_runs SET "cancelCursor" = \(end) WHERE id = \(run) AND "cancelCursor" = \(start)
+                """
+            )
+            let isComplete = end >= last ? try await finish(run, on: connection) : false
+            return Cancellation(run: run, messages: messages, isComplete: isComplete)
+        }
+    }
+
+    /// The messages are locked before their run, as everywhere; the run is only locked by its counters.
+    private func cancel(
+        after start: Int,
+        upTo end: Int,
+        of run: UUID,
+        on connection: PostgresConnection
+    ) async throws -> Int {
+        guard end > start else { return 0 }
+        let rows = try await connection.query(
+            """
+            WITH changed AS MATERIALIZED (
+                SELECT m.id, m."runId", m.status AS old, 'cancelled'::campaign_message_status_enum AS new
+                FROM campaign_messages m
+                WHERE m.id BETWEEN \(MessageID.make(run: run, position: start + 1))
+                    AND \(MessageID.make(run: run, position: end)) AND m.status IN ('pending', 'queued')
+                ORDER BY m.id
+                FOR NO KEY UPDATE OF m
+            ), written AS (
+                UPDATE campaign_messages m SET status = 'cancelled', "nextAttemptAt" = NULL
+                FROM changed WHERE m.id = changed.id
+            ), \(fragment: RunCounters.counted)
+            SELECT count(*) FROM changed
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// After the last position: whether the counters agree that nothing waits.
+    ///
+    /// If not, messages came back to the line behind us, and another round begins, or the counters were wrong.
+    private func finish(_ run: UUID, on connection: PostgresConnection) async throws -> Bool {
+        let left = try await connection.query(
+            "SELECT 1 FROM campaign_runs r WHERE r.id = \(run) AND \(fragment: Self.waiting)"
+        )
+        guard !left.isEmpty else { return true }
+        let locked = try await connection.query(
+            "SELECT \(fragment: RunCounters.columns) FROM campaign_runs r WHERE r.id = \(run) FOR NO KEY UPDATE"
+        )
+        let rows = try await recount(run, on: connection)
+        if try RunCounters(row: locked[0]) != rows { try await correct(run, to: rows, on: connection) }
+        try await connection.execute("UPDATE campaign_runs SET \"cancelCursor\" = 0 WHERE id = \(run)")
+        return rows[.pending] + rows[.queued] == 0
+    }
+}
