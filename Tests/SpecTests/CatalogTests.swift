@@ -10,7 +10,7 @@ struct CatalogTests {
         let catalog = SpecCatalog.load(directory: Self.examples)
         #expect(DiagnosticRenderer(sources: catalog.sources).text(catalog.diagnostics) == "")
         #expect(catalog.tenants == ["acme", "nairobi-clinic"])
-        #expect(catalog.resolvedCampaigns.count == 8)
+        #expect(catalog.resolvedCampaigns.count == 11)
         #expect(catalog.all(SenderSpec.self).map(\.value.dailyLimit) == [100_000, 250])
         let welcome = try #require(catalog.resolvedCampaigns.first { $0.spec.name == "welcome-offer" })
         #expect(welcome.identity.description == "acme/Campaign/welcome-offer")
@@ -21,7 +21,7 @@ struct CatalogTests {
 
     @Test func readsEverySpecBackFromItsCanonicalForm() throws {
         let catalog = SpecCatalog.load(directory: Self.examples)
-        #expect(catalog.specs.count == 21)
+        #expect(catalog.specs.count == 34)
         for located in catalog.specs { try roundTrip(located.value) }
     }
 
@@ -75,7 +75,7 @@ struct CatalogTests {
             ---
             kind: Campaign
             name: c
-            type: event_triggered
+            type: module_initiated
             sender: main
             message: { type: text, text: { body: Hi } }
             """
@@ -125,6 +125,6 @@ struct CatalogTests {
                 + "message: { type: text, text: { body: Hi } }\n"
         }
         #expect(Fixture.lines(campaign("manual")) == ["6:1 C013 missing field `audience` (kind `Campaign` needs it)"])
-        #expect(Fixture.lines(campaign("event_triggered")) == [])
+        #expect(Fixture.lines(campaign("module_initiated")) == [])
     }
 }

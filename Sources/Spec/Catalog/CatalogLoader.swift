@@ -30,14 +30,33 @@ struct CatalogLoader {
         let filled = specs.mapValues { filler.fill($0, &found) }
         let filledDrafts = drafts.map { filler.fill($0, &found) }
         let sorted = filled.values.sorted { $0.identity < $1.identity }
-        let checker = ReferenceChecker(index: SpecIndex(specs: filled, claimed: claimed))
-        let resolved = checker.resolve(sorted, &found)
-        _ = checker.resolve(filledDrafts, &found)
+        let index = SpecIndex(specs: filled, claimed: claimed)
+        let resolved = check(sorted, drafts: filledDrafts, index, &found)
         let all = (diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
         return SpecCatalog(specs: sorted, resolvedCampaigns: resolved, diagnostics: all, sources: sources)
+    }
+
+    /// Checks everything that takes more than one document to see.
+    private func check(
+        _ sorted: [Located<any SpecContent>],
+        drafts: [Located<any SpecContent>],
+        _ index: SpecIndex,
+        _ found: inout [Diagnostic]
+    ) -> [ResolvedCampaign] {
+        let references = ReferenceChecker(index: index)
+        let campaigns = references.resolve(sorted, &found)
+        _ = references.resolve(drafts, &found)
+        for specs in [sorted, drafts] {
+            TenantChecker(index: index).check(specs, &found)
+            StartChecker(index: index).check(specs, &found)
+            MessageChecker(index: index).checkPlaceholders(specs, &found)
+        }
+        StartChecker(index: index).checkCampaigns(&found)
+        MessageChecker(index: index).checkWindows(&found)
+        return campaigns
     }
 
     private mutating func tenant(of file: SpecCatalog.SourceFile) -> String? {

@@ -26,6 +26,11 @@ public struct SpecCatalog: Sendable {
         Set(specs.map(\.identity.tenant)).sorted()
     }
 
+    /// What a tenant says about itself, or `nil` if it says nothing.
+    public func tenant(_ name: String) -> Located<TenantSpec>? {
+        spec(TenantSpec.self, tenant: name, name: name)
+    }
+
     /// The specs of one kind, sorted by identity.
     public func all<Spec: SpecContent>(_ kind: Spec.Type) -> [Located<Spec>] {
         specs.compactMap { located in located.map { $0 as? Spec } }

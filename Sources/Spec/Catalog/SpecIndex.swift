@@ -3,14 +3,19 @@ struct SpecIndex {
     let specs: [SpecIdentity: Located<any SpecContent>]
     /// Every identity that a document claims, also where the document has errors.
     private let claimed: Set<SpecIdentity>
+    /// Tenants and kinds with documents that have errors.
+    private let broken: Set<SpecIdentity>
     /// The names of each tenant and kind, for suggestions.
     private let names: [SpecIdentity: [String]]
 
     init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
         self.specs = specs
         self.claimed = claimed
-        names = Dictionary(grouping: claimed) { SpecIdentity(tenant: $0.tenant, kind: $0.kind, name: "") }
-            .mapValues { $0.map(\.name).sorted() }
+        func group(_ identity: SpecIdentity) -> SpecIdentity {
+            SpecIdentity(tenant: identity.tenant, kind: identity.kind, name: "")
+        }
+        broken = Set(claimed.filter { specs[$0] == nil }.map(group))
+        names = Dictionary(grouping: claimed, by: group).mapValues { $0.map(\.name).sorted() }
     }
 
     /// The specs of one kind, sorted by identity.
@@ -26,6 +31,11 @@ struct SpecIndex {
     /// Whether a document claims the name, but could not be read without errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
         claimed.contains(identity) && specs[identity] == nil
+    }
+
+    /// Whether a tenant has a document of a kind that could not be read without errors.
+    func hasBroken(_ kind: SpecKind, tenant: String) -> Bool {
+        broken.contains(SpecIdentity(tenant: tenant, kind: kind, name: ""))
     }
 
     /// Finds what a field refers to; says nothing if the spec exists but has errors itself.

@@ -32,7 +32,9 @@ public indirect enum AudienceFilter: Hashable, Sendable {
     /// - Throws: ``SpecError`` whose diagnostics name the fields, such as `conditions[0].value`.
     public init(json: JSONValue) throws(SpecError) {
         let sink = DiagnosticSink(file: "")
-        let filter = FilterReader(sink: sink).filter(json.node, path: "")
+        let node = json.node
+        sink.checkCharacters(node)
+        let filter = FilterReader(sink: sink).filter(node, path: "")
         let errors = sink.diagnostics.filter { $0.severity == .error }
         guard let filter, errors.isEmpty else { throw SpecError(diagnostics: errors) }
         self = filter

@@ -55,7 +55,8 @@ struct FilterReader {
         let value = reader.node("value")
         guard let field, let name, let operation = operation(name, for: field) else { return nil }
         if operation == .isNull || operation == .isNotNull {
-            if let value {
+            // Programs that fill a form of three fields send null here.
+            if let value, value.node.scalar?.value != .null {
                 let help = "remove `value`"
                 let message = "`\(operation.rawValue)` takes no value"
                 sink.report(.filterValue, at: value.range, field: value.field, message, help: help)

@@ -38,6 +38,7 @@ extension SpecContent {
         }
         _ = reader.node("kind")
         let before = sink.diagnostics.count
+        sink.checkCharacters(node)
         let spec = (kind.content as? any ReadableSpec.Type)?.make(&reader)
         reader.finish()
         return (spec, !sink.isClean(since: before))

@@ -2,6 +2,7 @@ internal import YAML
 
 extension FieldReader {
     /// Reads a mapping below a key: `read` asks for its fields, and what it did not ask for is unknown.
+    @discardableResult
     mutating func mapping<Value>(
         _ key: String,
         _ read: (inout FieldReader) -> Value?
@@ -12,6 +13,17 @@ extension FieldReader {
         let value = read(&reader)
         reader.finish()
         return value
+    }
+
+    /// Reports the missing fields, but leaves the others alone: somebody else knows them.
+    mutating func finishOpen() {
+        for pair in node.mapping?.pairs ?? [] { _ = node(pair.key) }
+        finish()
+    }
+
+    /// Lets the fields that an unknown choice may have meant pass.
+    mutating func skip<Choice: CaseIterable & RawRepresentable<String>>(_ type: Choice.Type) {
+        for choice in type.allCases { _ = node(choice.rawValue) }
     }
 
     /// Reads a list of values of one type; broken items are reported and left out.

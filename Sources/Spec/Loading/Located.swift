@@ -6,7 +6,7 @@ public struct Located<Value: Sendable>: Sendable {
     public let value: Value
     /// Where the name of the spec stands.
     public let place: SourcePlace
-    private let node: YAMLNode
+    let node: YAMLNode
 
     init(identity: SpecIdentity, value: Value, place: SourcePlace, node: YAMLNode) {
         (self.identity, self.value, self.place, self.node) = (identity, value, place, node)

@@ -13,7 +13,7 @@ extension DiagnosticSink {
 
 extension ReadValue<String> {
     /// The place of some scalars of the text; the whole text if it has escapes or more than one line.
-    fileprivate func part(_ part: Range<Int>) -> YAMLRange {
+    func part(_ part: Range<Int>) -> YAMLRange {
         guard let scalar = node.scalar, range.start.line == range.end.line else { return range }
         let quote = scalar.style == .plain ? 0 : 1
         guard range.end.column - range.start.column == value.unicodeScalars.count + 2 * quote else { return range }

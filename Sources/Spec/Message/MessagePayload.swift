@@ -8,6 +8,9 @@ public enum MessagePayload {
         guard mismatches.isEmpty else {
             throw SpecError(diagnostics: mismatches.map { $0.diagnostic(at: SourcePlace(file: "")) })
         }
+        let sink = DiagnosticSink(file: "")
+        sink.checkCharacters(JSONValue.object(params.mapValues(JSONValue.string)).node, path: "params")
+        guard sink.diagnostics.isEmpty else { throw SpecError(diagnostics: sink.diagnostics) }
         return object(template: template, params: params)
     }
 
@@ -25,7 +28,9 @@ public enum MessagePayload {
     /// - Throws: ``SpecError`` with each mistake and its field, such as `text.body`.
     public static func check(_ payload: JSONValue) throws(SpecError) -> JSONValue {
         let sink = DiagnosticSink(file: "")
-        let message = MessageReader(sink: sink).message(payload.node, path: "")
+        let node = payload.node
+        sink.checkCharacters(node)
+        let message = MessageReader(sink: sink).message(node, path: "")
         guard let message, sink.diagnostics.isEmpty else { throw SpecError(diagnostics: sink.diagnostics) }
         return message
     }

@@ -36,49 +36,33 @@ struct MessageReader {
     }
 
     private func check(_ kind: Kind, _ content: ReadValue<YAMLNode>) {
-        if kind == .contacts {
-            if content.node.sequence == nil {
-                sink.reportWrongType(of: content.node, field: content.field, expected: "a list")
-            }
-            return
-        }
+        if kind == .contacts { return contacts(content) }
         let what = "`\(kind.rawValue)`"
         guard var reader = FieldReader(content.node, path: content.field, what: what, sink: sink) else { return }
         switch kind {
         case .text:
             _ = reader.text("body", upTo: 4096)
             _ = reader.bool("preview_url")
-            reader.finish()
-        case .template:
-            _ = reader.text("name", upTo: 512)
-            reader.require("language")
-            language(reader.node("language"))
-            if let components = reader.node("components"), components.node.sequence == nil {
-                sink.reportWrongType(of: components.node, field: components.field, expected: "a list")
-            }
-            reader.finish()
-        case .image, .video, .audio, .document, .sticker: media(&reader, what)
-        // Their many forms are left to the API: only the object itself is checked.
-        case .location, .interactive, .contacts: break
+        case .template: template(&reader)
+        case .image, .video: media(&reader, what, has: ["caption"])
+        case .document: media(&reader, what, has: ["caption", "filename"])
+        case .audio, .sticker: media(&reader, what, has: [])
+        case .location: location(&reader)
+        case .interactive: interactive(&reader)
+        case .contacts: break
         }
-    }
-
-    private func language(_ read: ReadValue<YAMLNode>?) {
-        guard let read, var reader = FieldReader(read.node, path: read.field, what: "`language`", sink: sink) else {
-            return
-        }
-        _ = reader.text("code", upTo: 10)
-        _ = reader.string("policy")
         reader.finish()
     }
 
-    private func media(_ reader: inout FieldReader, _ what: String) {
-        let sources = [reader.string("id"), reader.string("link")].compactMap { $0 }
-        _ = reader.text("caption", required: false, upTo: 1024)
-        _ = reader.string("filename")
-        reader.finish()
+    /// Reads a file that was uploaded, or that is fetched from an address, with what its kind may have beside it.
+    func media(_ reader: inout FieldReader, _ what: String, has extras: Set<String>) {
+        let sources = [
+            reader.text("id", required: false, upTo: 512), reader.text("link", required: false, upTo: 2048),
+        ]
+        if extras.contains("caption") { _ = reader.text("caption", required: false, upTo: 1024) }
+        if extras.contains("filename") { _ = reader.text("filename", required: false, upTo: 240) }
         let isGiven = reader.has("id") || reader.has("link")
-        if !isGiven || sources.count > 1 {
+        if !isGiven || sources.allSatisfy({ $0 != nil }) {
             let message = isGiven ? "\(what) has both `id` and `link`" : "\(what) has neither `id` nor `link`"
             let help = "give the id of an uploaded file, or a link"
             sink.report(.messageShape, at: reader.node.range, field: reader.path, message, help: help)

@@ -13,16 +13,30 @@ extension TextTemplate {
     ///
     /// - Throws: ``Problem``, the first one.
     public init(_ text: String) throws(Problem) {
-        let (template, problems) = Self.parse(text)
-        if let first = problems.first { throw first }
-        self = template
+        let parsed = Self.parse(text)
+        if let first = parsed.problems.first { throw first }
+        self = parsed.template
+    }
+
+    /// What was found in a text.
+    struct Parsed {
+        /// A placeholder without mistakes, and where its path stands in the text.
+        struct Placeholder {
+            let path: Path
+            let hasDefault: Bool
+            let range: Range<Int>
+        }
+
+        var template = TextTemplate(segments: [])
+        var problems: [Problem] = []
+        var placeholders: [Placeholder] = []
     }
 
     /// Reads a text and finds all problems; a broken placeholder stays as literal text.
-    static func parse(_ text: String) -> (template: TextTemplate, problems: [Problem]) {
+    static func parse(_ text: String) -> Parsed {
         let scalars = Array(text.unicodeScalars)
         var segments: [Segment] = []
-        var problems: [Problem] = []
+        var parsed = Parsed()
         var literal = String.UnicodeScalarView()
         var index = 0
         while index < scalars.count {
@@ -33,21 +47,24 @@ extension TextTemplate {
             }
             guard let end = close(scalars, from: index + 2) else {
                 let range = index..<(index + 2)
-                problems.append(Problem(range: range, message: "this placeholder is never closed", help: "add `}}`"))
+                let message = "this placeholder is never closed"
+                parsed.problems.append(Problem(range: range, message: message, help: "add `}}`"))
                 literal.append(contentsOf: scalars[index...])
                 break
             }
             switch placeholder(scalars, (index + 2)..<end) {
-            case .success(let segment):
+            case .success(let (segment, placeholder)):
                 if !literal.isEmpty { segments.append(.literal(String(literal))) }
                 literal = String.UnicodeScalarView()
                 segments.append(segment)
-            case .failure(let problem): problems.append(problem)
+                parsed.placeholders.append(placeholder)
+            case .failure(let problem): parsed.problems.append(problem)
             }
             index = end + 2
         }
         if !literal.isEmpty { segments.append(.literal(String(literal))) }
-        return (TextTemplate(segments: segments), problems)
+        parsed.template = TextTemplate(segments: segments)
+        return parsed
     }
 
     /// The index of the next `}}`, if no other `{{` comes before.
@@ -61,14 +78,20 @@ extension TextTemplate {
         return nil
     }
 
-    private static func placeholder(_ scalars: [Unicode.Scalar], _ range: Range<Int>) -> Result<Segment, Problem> {
+    private static func placeholder(
+        _ scalars: [Unicode.Scalar],
+        _ range: Range<Int>
+    ) -> Result<(Segment, Parsed.Placeholder), Problem> {
         let bar = scalars[range].firstIndex(of: "|")
         let name = trimmed(scalars, range.lowerBound..<(bar ?? range.upperBound))
         let path = String(String.UnicodeScalarView(scalars[name]))
         let fallback = bar.map {
             String(String.UnicodeScalarView(scalars[trimmed(scalars, ($0 + 1)..<range.upperBound)]))
         }
-        if let path = Path(path) { return .success(.placeholder(path, default: fallback)) }
+        if let path = Path(path) {
+            let placeholder = Parsed.Placeholder(path: path, hasDefault: fallback != nil, range: name)
+            return .success((.placeholder(path, default: fallback), placeholder))
+        }
         let shown = name.isEmpty ? (range.lowerBound - 2)..<(range.upperBound + 2) : name
         if path.isEmpty {
             return .failure(Problem(range: shown, message: "empty placeholder", help: "name a field: {{name}}"))

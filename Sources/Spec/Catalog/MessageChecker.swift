@@ -1,0 +1,76 @@
+/// Checks whether the messages of campaigns can reach those whom they are meant for.
+struct MessageChecker {
+    private let index: SpecIndex
+
+    init(index: SpecIndex) {
+        self.index = index
+    }
+
+    /// Finds placeholders that nothing can fill, also in campaigns with other errors.
+    func checkPlaceholders(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
+        for campaign in specs.compactMap({ $0.map { $0 as? CampaignSpec } }) where !campaign.value.type.hasContext {
+            // A draft has another type where its own could not be read.
+            guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
+            for text in ["params", "message"].flatMap(campaign.texts) {
+                for placeholder in TextTemplate.parse(text.value).placeholders where !placeholder.hasDefault {
+                    guard case .context = placeholder.path else { continue }
+                    found.append(unfillable(placeholder, text, campaign))
+                }
+            }
+        }
+    }
+
+    private func unfillable(
+        _ placeholder: TextTemplate.Parsed.Placeholder,
+        _ text: ReadValue<String>,
+        _ campaign: Located<CampaignSpec>
+    ) -> Diagnostic {
+        let type = campaign.value.type.rawValue
+        return Diagnostic(
+            .unfillablePlaceholder,
+            at: SourcePlace(file: campaign.place.file, text.part(placeholder.range)),
+            field: text.field,
+            "nothing fills `{{\(placeholder.path)}}` in a campaign with `type: \(type)`",
+            help: "give it a default, as in `{{\(placeholder.path)|…}}`, or use a field of the contact",
+            related: Diagnostic.Related(place: campaign.place(of: "type"), label: "no event comes with it")
+        )
+    }
+
+    /// Finds free messages to many, not all of whom wrote within the window.
+    func checkWindows(_ found: inout [Diagnostic]) {
+        for campaign in index.all(CampaignSpec.self) where !campaign.value.type.hasContext {
+            guard case .message(let payload) = campaign.value.content, payload["type"] != "template" else { continue }
+            guard let filter = filter(of: campaign), !filter.impliesWithin(hours: 24) else { continue }
+            let message = "this message reaches only those who wrote within 24 hours, and the audience has others too"
+            found.append(
+                Diagnostic(
+                    .closedWindow,
+                    at: campaign.place(of: "message.type"),
+                    field: "message.type",
+                    message,
+                    help:
+                        "send a template, or add `{ field: lastSeen, operator: gte, value: \"-24h\" }` to an `AND` group",
+                    related: Diagnostic.Related(place: campaign.place(of: "audience"), label: "the audience")
+                )
+            )
+        }
+    }
+
+    private func filter(of campaign: Located<CampaignSpec>) -> AudienceFilter? {
+        switch campaign.value.audience {
+        case .filter(let filter): filter
+        case .named(let name): index.spec(AudienceSpec.self, name, tenant: campaign.identity.tenant)?.value.filter
+        case nil: nil
+        }
+    }
+}
+
+extension CampaignSpec.Trigger {
+    /// Whether an event or a module starts the campaign, and sends values along.
+    fileprivate var hasContext: Bool {
+        switch self {
+        case .manual, .scheduled: false
+        case .eventTriggered, .moduleInitiated: true
+        }
+    }
+}

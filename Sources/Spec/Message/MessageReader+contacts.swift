@@ -1,0 +1,75 @@
+internal import YAML
+
+/// Messages with places and with address cards.
+extension MessageReader {
+    func location(_ reader: inout FieldReader) {
+        coordinate(&reader, "latitude", 90)
+        coordinate(&reader, "longitude", 180)
+        _ = reader.text("name", required: false, upTo: 1000)
+        _ = reader.text("address", required: false, upTo: 1000)
+    }
+
+    /// The API takes degrees as a number or as a text; a text may hold a placeholder.
+    private func coordinate(_ reader: inout FieldReader, _ key: String, _ limit: Double) {
+        reader.require(key)
+        guard let read = reader.node(key) else { return }
+        let degrees: Double?
+        switch read.node.scalar?.value {
+        case .int(let value): degrees = Double(value)
+        case .float(let value): degrees = value
+        case .string(let text) where text.contains("{{"): return
+        case .string(let text): degrees = Double(text)
+        default: degrees = nil
+        }
+        guard let degrees, abs(degrees) <= limit else {
+            let message = "`\(key)` is not a number of degrees from -\(Int(limit)) to \(Int(limit))"
+            return sink.report(.messageShape, at: read.range, field: read.field, message)
+        }
+    }
+
+    func contacts(_ read: ReadValue<YAMLNode>) {
+        guard let items = read.node.sequence else {
+            return sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
+        }
+        if items.isEmpty {
+            let help = "add one with `name`"
+            sink.report(.messageShape, at: read.range, field: read.field, "`contacts` has no contact", help: help)
+        }
+        for (index, item) in items.enumerated() { contact(item, "\(read.field)[\(index)]") }
+    }
+
+    private func contact(_ node: YAMLNode, _ field: String) {
+        guard var reader = FieldReader(node, path: field, what: "a contact", sink: sink) else { return }
+        reader.require("name")
+        reader.mapping("name") { name(&$0) }
+        reader.mapping("org") { texts(&$0, ["company", "department", "title"]) }
+        cards(&reader, "phones", ["phone", "type", "wa_id"])
+        cards(&reader, "emails", ["email", "type"])
+        cards(&reader, "urls", ["url", "type"])
+        cards(&reader, "addresses", ["street", "city", "state", "zip", "country", "country_code", "type"])
+        _ = reader.text("birthday", required: false, upTo: 20)
+        reader.finish()
+    }
+
+    private func name(_ reader: inout FieldReader) {
+        _ = reader.text("formatted_name", upTo: 512)
+        let parts = ["first_name", "last_name", "middle_name", "prefix", "suffix"]
+        texts(&reader, parts)
+        guard !parts.contains(where: reader.has), reader.has("formatted_name") else { return }
+        let message = "`name` has nothing but `formatted_name`"
+        let help = "WhatsApp needs one more part: add `first_name`"
+        sink.report(.messageShape, at: reader.node.range, field: reader.path, message, help: help)
+    }
+
+    private func cards(_ reader: inout FieldReader, _ key: String, _ fields: [String]) {
+        _ = reader.list(key) { node, field in
+            guard var reader = FieldReader(node, path: field, what: "`\(key)`", sink: sink) else { return }
+            texts(&reader, fields)
+            reader.finish()
+        }
+    }
+
+    private func texts(_ reader: inout FieldReader, _ keys: [String]) {
+        for key in keys { _ = reader.text(key, required: false, upTo: 1024) }
+    }
+}

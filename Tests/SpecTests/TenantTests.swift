@@ -1,0 +1,205 @@
+import Spec
+import Testing
+
+struct TenantTests {
+    private static let tenant = """
+        kind: Tenant
+        name: acme
+        timeZone: Africa/Nairobi
+        quietHours: { from: "21:00", to: "07:30" }
+        frequencyCap: { messages: 3, within: 48h }
+        defaults: { sender: main, language: sw }
+        policy:
+          maxRecipients: 10
+          maxCampaigns: 2
+          allowedCategories: [utility, marketing]
+          minScheduleInterval: 1440m
+        optOutWords: [stop it, acha]
+        """
+
+    @Test func fillsDefaultsInAndOrdersWhatHasNoOrder() throws {
+        let text = Self.tenant + "\n---\n" + Fixture.sender
+        let catalog = Fixture.catalog(text)
+        #expect(catalog.diagnostics.map(Fixture.line) == [])
+        let tenant = try #require(catalog.tenant("acme"))
+        #expect(
+            tenant.value.canonical.canonicalText == """
+                {"defaults":{"language":"sw","sender":"main"},\
+                "frequencyCap":{"action":"skip","messages":3,"within":"2d"},"name":"acme","optOutWords":["acha","stop it"],\
+                "policy":{"allowedCategories":["marketing","utility"],"maxCampaigns":2,"maxRecipients":10,\
+                "minScheduleInterval":"1d"},"protect":false,\
+                "quietHours":{"action":"wait","from":"21:00","to":"07:30"},"timeZone":"Africa/Nairobi"}
+                """
+        )
+        let copy = try TenantSpec(canonical: tenant.value.canonical)
+        #expect(copy == tenant.value)
+    }
+
+    @Test func leavesOutWhatIsAbsent() throws {
+        let tenant = try #require(Fixture.catalog("kind: Tenant\nname: acme\ndefaults: {}\npolicy: {}").tenant("acme"))
+        #expect(tenant.value.canonical.canonicalText == "{\"name\":\"acme\",\"protect\":false}")
+        #expect(tenant.value.policy.isEmpty)
+    }
+
+    @Test(arguments: [
+        (
+            "quietHours: { from: \"21:00\", to: \"21:00\" }",
+            ["4:34 C052 quiet hours start and end at 21:00 (give them a length, or remove `quietHours`)"]
+        ),
+        (
+            "quietHours: { from: 21:00, to: \"7:00\" }",
+            [
+                "4:21 C010 plain `21:00` is a string here, but a number to the base of 60 to YAML 1.1 readers "
+                    + "(write it as \"21:00\")",
+                "4:32 C054 `7:00` is not a time of day (write it like \"21:00\")",
+            ]
+        ),
+        (
+            "quietHours: { from: \"24:00\" }",
+            [
+                "4:15 C013 missing field `to` (`quietHours` needs it)",
+                "4:21 C054 `24:00` is not a time of day (write it like \"21:00\")",
+            ]
+        ),
+        (
+            "frequencyCap: { messages: 0, within: 91d }",
+            [
+                "4:27 C015 `messages` is 0, outside of 1 to 1000",
+                "4:38 C053 `within` is 91d, outside of 1s to 90d",
+            ]
+        ),
+        (
+            "frequencyCap: { messages: 1, within: 7 }",
+            [
+                "4:38 C014 expected a duration for `frequencyCap.within`, found a whole number "
+                    + "(write a whole number with its unit, such as `90s`, `15m`, `24h` or `7d`)"
+            ]
+        ),
+        (
+            "frequencyCap: { messages: 1, within: 1.5h, action: wiat }",
+            [
+                "4:38 C053 `1.5h` is not a duration "
+                    + "(write a whole number with its unit, such as `90s`, `15m`, `24h` or `7d`)",
+                "4:52 C015 `wiat` is not a value of `action` (did you mean `wait`?)",
+            ]
+        ),
+        (
+            "policy: { allowedCategories: [utilty], maxRecipient: 5 }",
+            [
+                "4:31 C015 `utilty` is not a value of `allowedCategories` (did you mean `utility`?)",
+                "4:40 C012 unknown field `maxRecipient` (did you mean `maxRecipients`?)",
+            ]
+        ),
+        (
+            "policy: { allowedCategories: [] }",
+            ["4:30 C015 `allowedCategories` allows no category (list one, or remove the field)"]
+        ),
+        (
+            "optOutWords: [Stop, STOP, \" x\"]",
+            [
+                "4:21 C015 `STOP` is listed twice (remove it)",
+                "4:27 C015 not a word to opt out with (write 1 to 100 characters without spaces around them)",
+            ]
+        ),
+        (
+            "defaults: { sender: mian, language: english }",
+            [
+                "4:21 C021 unknown Sender `mian` in tenant `acme` (did you mean `main`?)",
+                "4:37 C015 `english` is not a language code of WhatsApp (write it like `en` or `pt_BR`)",
+            ]
+        ),
+    ])
+    func locatesMistakes(field: String, expected: [String]) {
+        let text = "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\n\(field)\n---\n\(Fixture.sender)\n"
+        #expect(Fixture.lines(text) == expected)
+    }
+
+    @Test func needsATimeZoneForQuietHours() {
+        let text = "kind: Tenant\nname: acme\nquietHours: { from: \"21:00\", to: \"07:00\" }"
+        #expect(Fixture.lines(text) == ["1:1 C013 missing field `timeZone` (kind `Tenant` needs it)"])
+    }
+
+    @Test func isNamedLikeItsFolderAndAlone() {
+        #expect(
+            Fixture.lines("kind: Tenant\nname: acne\n") == [
+                "2:7 C050 Tenant `acne` lies in the folder of tenant `acme` "
+                    + "(name it `acme`, or move it into a folder `acne`)"
+            ]
+        )
+        let catalog = Fixture.catalog("kind: Tenant\nname: acme\n---\nkind: Tenant\nname: second\n")
+        #expect(
+            catalog.diagnostics.map(Fixture.line) == [
+                "5:7 C050 tenant `acme` has a second `Tenant` document (put both into one)"
+            ]
+        )
+        #expect(catalog.diagnostics.first?.related?.place.start.line == 2)
+    }
+
+    private static let campaign = """
+        kind: Campaign
+        name: c
+        type: manual
+        template: t
+        audience: { conditions: [] }
+        ---
+        kind: Template
+        name: t
+        whatsappName: t
+        category: utility
+        body: Hello
+        """
+
+    @Test func givesCampaignsTheirSenderAndTemplatesTheirLanguage() throws {
+        let text = [Self.campaign, Self.tenant, Fixture.sender].joined(separator: "\n---\n")
+        let catalog = Fixture.catalog(text)
+        #expect(catalog.diagnostics.map(Fixture.line) == [])
+        let campaign = try #require(catalog.resolvedCampaigns.first)
+        #expect(campaign.spec.sender == "main")
+        #expect(campaign.sender.name == "main")
+        #expect(campaign.template?.language == "sw")
+        #expect(campaign.messagePayload["template"]?["language"]?["code"] == "sw")
+        let specs = catalog.specs.filter { $0.identity.kind == .campaign || $0.identity.kind == .template }
+        #expect(specs.map { $0.value.canonical["sender"] ?? $0.value.canonical["language"] } == ["sw", "main"])
+    }
+
+    @Test func reportsWhatNeitherTheSpecNorTheTenantGives() {
+        #expect(
+            Fixture.lines(Self.campaign) == [
+                "1:1 C013 missing field `sender` (kind `Campaign` needs it, unless `defaults.sender` of the `Tenant` gives one)",
+                "7:1 C013 missing field `language` "
+                    + "(kind `Template` needs it, unless `defaults.language` of the `Tenant` gives one)",
+            ]
+        )
+        // What is misspelt is not also missing, and a tenant with errors may have had it.
+        #expect(
+            Fixture.lines(Self.campaign.replacing("template: t", with: "template: t\nsendr: main\n")).count {
+                $0.contains("sender")
+            }
+                == 1
+        )
+        #expect(
+            Fixture.lines(Self.campaign + "\n---\nkind: Tenant\nname: acme\nprotect: 1\n") == [
+                "15:10 C014 expected `true` or `false` for `protect`, found a whole number"
+            ]
+        )
+    }
+
+    @Test func reportsADefaultThatLeadsNowhereOnce() {
+        let text = Self.campaign + "\n---\nkind: Tenant\nname: acme\ndefaults: { sender: gone, language: en }\n"
+        #expect(
+            Fixture.lines(text) == [
+                "15:21 C021 unknown Sender `gone` in tenant `acme` (define a `kind: Sender` of that name in `acme`)"
+            ]
+        )
+    }
+
+    @Test(
+        arguments: [
+            ("90s", "90s"), ("60s", "1m"), ("24h", "1d"), ("90m", "90m"), ("0s", "0s"), ("007d", "7d"), ("d", nil),
+            ("1w", nil), ("-1d", nil), ("1.5h", nil), ("", nil), ("1 d", nil), ("9999999999s", nil), ("٣d", nil),
+        ] as [(String, String?)]
+    )
+    func readsDurations(text: String, expected: String?) {
+        #expect(SpecDuration(text)?.description == expected)
+    }
+}
