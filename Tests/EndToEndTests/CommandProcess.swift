@@ -65,14 +65,18 @@ final class CommandProcess: Sendable {
         output.withLock { String(decoding: $0[name] ?? Data(), as: UTF8.self) }
     }
 
+    /// Reads to the end on a thread of its own: a readability handler may miss the end of a process that is gone before
+    /// the handler is set.
     private func collect(_ handle: FileHandle, as name: String) {
-        handle.readabilityHandler = { handle in
-            let data = handle.availableData
-            self.output.withLock { output in
-                output[name, default: Data()].append(data)
-                if data.isEmpty { output[name + ".end"] = Data() }
+        Thread.detachNewThread {
+            while true {
+                let data = handle.availableData
+                self.output.withLock { output in
+                    output[name, default: Data()].append(data)
+                    if data.isEmpty { output[name + ".end"] = Data() }
+                }
+                if data.isEmpty { return }
             }
-            if data.isEmpty { handle.readabilityHandler = nil }
         }
     }
 
