@@ -29,6 +29,39 @@ struct RobustnessTests {
             - not: { field: lastSeen, operator: lt, value: -7d }
             - { field: metadata.age, operator: in, value: [1, 2.5] }
         """,
+        """
+        kind: Tenant
+        name: acme
+        timeZone: Africa/Nairobi
+        quietHours: { from: "21:00", to: "07:00" }
+        policy: { maxCampaigns: 1, allowedCategories: [marketing], minScheduleInterval: 1h }
+        defaults: { sender: main, language: en }
+        """,
+        """
+        kind: Campaign
+        name: d
+        type: scheduled
+        message:
+          type: interactive
+          interactive: { type: button, body: { text: "{{name}}" }, action: { buttons: [{ type: reply, reply: { id: a, title: A } }] } }
+        audience: { conditions: [{ not: { field: lastSeen, operator: lt, value: -1h } }] }
+        """,
+        """
+        kind: Schedule
+        name: s
+        campaign: d
+        cron: "0 9 * * FRI"
+        timeZone: Europe/Berlin
+        from: 2026-01-01
+        until: 2027-01-01T12:00
+        """,
+        """
+        kind: Trigger
+        name: t
+        campaign: c
+        event: payment.overdue
+        match: { a: 1 }
+        """,
     ]
 
     @Test func neverFailsOnMutatedSpecs() {

@@ -36,7 +36,13 @@ struct CatalogLoader {
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
-        return SpecCatalog(specs: sorted, resolvedCampaigns: resolved, diagnostics: all, sources: sources)
+        return SpecCatalog(
+            specs: sorted,
+            resolvedCampaigns: resolved,
+            policyViolations: PolicyChecker(index: index).violations(),
+            diagnostics: all,
+            sources: sources
+        )
     }
 
     /// Checks everything that takes more than one document to see.

@@ -1,0 +1,90 @@
+/// Finds what goes beyond the policies of the tenants, as far as the specs alone can tell.
+///
+/// How many recipients a run has only the contacts can tell, so ``TenantPolicy/maxRecipients`` is not checked here.
+struct PolicyChecker {
+    private let index: SpecIndex
+
+    init(index: SpecIndex) {
+        self.index = index
+    }
+
+    /// All violations, sorted.
+    func violations() -> [PolicyViolation] {
+        index.all(TenantSpec.self)
+            .filter { $0.identity.name == $0.identity.tenant && !$0.value.policy.isEmpty }
+            .flatMap { count($0) + categories($0) }
+            .sorted()
+    }
+
+    private func count(_ tenant: Located<TenantSpec>) -> [PolicyViolation] {
+        let count = index.all(CampaignSpec.self).count { $0.identity.tenant == tenant.identity.tenant }
+        guard let limit = tenant.value.policy.maxCampaigns, count > limit else { return [] }
+        let message = "tenant `\(tenant.identity.tenant)` has \(count) campaigns, more than \(limit)"
+        let place = tenant.place(of: "policy.maxCampaigns")
+        return [
+            PolicyViolation(
+                rule: .maxCampaigns,
+                identity: tenant.identity,
+                message: message,
+                place: place,
+                limit: place
+            )
+        ]
+    }
+
+    private func categories(_ tenant: Located<TenantSpec>) -> [PolicyViolation] {
+        guard let allowed = tenant.value.policy.allowedCategories else { return [] }
+        let words = SpellingSuggestion.list(allowed.map(\.rawValue), "and")
+        let campaigns = index.all(CampaignSpec.self).filter { $0.identity.tenant == tenant.identity.tenant }
+        return campaigns.compactMap { campaign in
+            let what: String
+            switch sending(campaign) {
+            case .noTemplate: return nil
+            case .template(let category):
+                if allowed.contains(category) { return nil }
+                what = "a template of category `\(category.rawValue)`"
+            case .unknownTemplate: what = "a template of unknown category"
+            }
+            let field = campaign.value.template == nil ? "message.template.name" : "template"
+            return PolicyViolation(
+                rule: .allowedCategories,
+                identity: campaign.identity,
+                message: "campaign `\(campaign.identity.name)` sends \(what), and the policy allows only \(words)",
+                place: campaign.place(of: field),
+                limit: tenant.place(of: "policy.allowedCategories")
+            )
+        }
+    }
+
+    /// What a campaign sends, as far as categories go.
+    private enum Sending {
+        case noTemplate
+        case template(TemplateSpec.Category)
+        /// A raw message with a template of no spec, so that nobody knows what it was approved for.
+        case unknownTemplate
+    }
+
+    private func sending(_ campaign: Located<CampaignSpec>) -> Sending {
+        let tenant = campaign.identity.tenant
+        switch campaign.value.content {
+        case .template(let name, _):
+            // One that does not exist was reported.
+            return index.spec(TemplateSpec.self, name, tenant: tenant).map { .template($0.value.category) }
+                ?? .noTemplate
+        case .message(let payload):
+            guard payload["type"] == "template" else { return .noTemplate }
+            let name = payload["template"]?["name"]
+            let known = index.all(TemplateSpec.self).first {
+                $0.identity.tenant == tenant && .string($0.value.whatsappName) == name
+            }
+            return known.map { .template($0.value.category) } ?? .unknownTemplate
+        }
+    }
+}
+
+extension CampaignSpec {
+    /// The name of the template spec, if there is one.
+    fileprivate var template: String? {
+        if case .template(let name, _) = content { name } else { nil }
+    }
+}
