@@ -43,8 +43,14 @@ struct RobustnessTests {
         type: scheduled
         message:
           type: interactive
-          interactive: { type: button, body: { text: "{{name}}" }, action: { buttons: [{ type: reply, reply: { id: a, title: A } }] } }
-        audience: { conditions: [{ not: { field: lastSeen, operator: lt, value: -1h } }] }
+          interactive:
+            type: button
+            body: { text: "{{name}}" }
+            action: { buttons: [{ type: reply, reply: { id: a, title: A } }] }
+        audience:
+          conditions:
+            - { field: lastSeen, operator: is_not_null }
+            - not: { field: lastSeen, operator: lt, value: -1h }
         """,
         """
         kind: Schedule
@@ -70,7 +76,7 @@ struct RobustnessTests {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int((state >> 33) % UInt64(limit))
         }
-        for _ in 0..<1_500 {
+        for _ in 0..<1_000 {
             var bytes = Array(Self.seeds.joined(separator: "\n---\n").utf8)
             for _ in 0...random(8) {
                 let from = random(bytes.count)
