@@ -1,15 +1,15 @@
-public import Foundation
 public import Spec
 public import Store
 
 /// Why specs could not be planned or applied; nothing was changed.
 public enum ReconcileError: Error, CustomStringConvertible {
-    /// A row that belongs to no spec and bears the name of one.
+    /// A spec of which it cannot be told which row it means.
     public struct Conflict: Hashable, Sendable {
         public let identity: SpecIdentity
-        public let rowID: UUID
         /// Where the spec stands.
         public let place: SourcePlace
+        /// Why, and what helps; it follows the identity.
+        public let reason: String
     }
 
     case invalidSpecs(errors: Int)
@@ -32,8 +32,7 @@ public enum ReconcileError: Error, CustomStringConvertible {
         case .conflicts(let conflicts):
             conflicts.map { conflict in
                 "\(conflict.place.file):\(conflict.place.start.line):\(conflict.place.start.column): "
-                    + "\(conflict.identity) exists already as row \(conflict.rowID.uuidString.lowercased()), "
-                    + "which no spec manages; rename the spec or remove the row"
+                    + "\(conflict.identity) \(conflict.reason)"
             }
             .joined(separator: "\n")
         case .refused(let refusals):

@@ -102,22 +102,4 @@ struct DriftTests {
             #expect(left == 1)
         }
     }
-
-    @Test func aRowOfOthersWithTheNameOfASpecIsAConflict() async throws {
-        try await Workshop.with { workshop in
-            let id = UUID()
-            try await workshop.pool.execute(
-                """
-                INSERT INTO campaigns (id, "tenantId", name, type, "messageTemplate")
-                VALUES (\(id), 'acme', 'hello', 'manual', '{}')
-                """
-            )
-            let error = await #expect(throws: ReconcileError.self) { try await workshop.plan(Samples.all) }
-            #expect(
-                error.map { "\($0)" }
-                    == "campaigns/acme/specs.yaml:26:7: acme/Campaign/hello exists already as row "
-                    + "\(id.uuidString.lowercased()), which no spec manages; rename the spec or remove the row"
-            )
-        }
-    }
 }

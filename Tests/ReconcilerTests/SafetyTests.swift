@@ -85,7 +85,9 @@ struct SafetyTests {
                 tenant: "acme",
                 now: Workshop.now
             )
-            let error = await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+            let error = await #expect(throws: ReconcileError.self) {
+                try await workshop.apply(plan, desired, rules: Workshop.lax)
+            }
             guard case .refused(let refusals)? = error else {
                 Issue.record("\(String(describing: error))")
                 return

@@ -57,6 +57,61 @@ enum Samples {
         params: { "1": "{{context.x}}", button.1: "{{context.y}}" }
         protect: true
         """
+    static let tenant = """
+        kind: Tenant
+        name: acme
+        timeZone: Africa/Nairobi
+        quietHours: { from: "21:00", to: "08:00" }
+        frequencyCap: { messages: 3, within: 7d }
+        defaults: { sender: main, language: en }
+        policy: { maxRecipients: 1000, allowedCategories: [marketing, utility] }
+        optOutWords: [wacha]
+        """
+    static let digest = """
+        kind: Campaign
+        name: digest
+        type: scheduled
+        sender: main
+        message: { type: text, text: { body: News } }
+        audience: vips
+        """
+    static let weekly = """
+        kind: Schedule
+        name: weekly
+        campaign: digest
+        cron: "0 9 * * MON"
+        timeZone: Africa/Nairobi
+        from: 2025-01-01
+        until: 2031-01-01
+        maxRuns: 12
+        dst: { gap: skip }
+        """
+    static let once = """
+        kind: Schedule
+        name: once
+        campaign: digest
+        at: 2026-12-01T09:00
+        timeZone: Africa/Nairobi
+        """
+    static let overdue = """
+        kind: Campaign
+        name: overdue
+        type: event_triggered
+        sender: main
+        message: { type: text, text: { body: "Pay {{context.amount}}" } }
+        """
+    static let onOverdue = """
+        kind: Trigger
+        name: on-overdue
+        campaign: overdue
+        event: payment.overdue
+        match: { plan: premium, level: 2 }
+        cooldown: 24h
+        """
     static let parts = [sender, template, audience, campaign, raw, event]
     static let all = parts.joined(separator: "\n---\n")
+    /// Specs of all kinds.
+    static let everythingParts = [tenant] + parts + [digest, weekly, once, overdue, onOverdue]
+    static let everything = everythingParts.joined(separator: "\n---\n")
+    static let everythingCount = everythingParts.count
 }

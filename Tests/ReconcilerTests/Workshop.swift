@@ -12,8 +12,17 @@ struct Workshop: Sendable {
     let configuration: PostgresConfiguration
     static let now = Date(timeIntervalSince1970: 1_760_000_000)
     static let origin = Applier.Origin(actor: "tester", gitCommit: "c0ffee", toolVersion: "test")
-    /// Lets everything pass that is not protected.
+    /// Lets pass what concerns all of a catalog.
     static let lax = SafetyRules(allowsEmpty: true, maximumChangePercent: 100)
+
+    /// Lets everything pass that is neither protected nor running.
+    static func lax(for plan: Plan) -> SafetyRules {
+        var rules = lax
+        let deletes = plan.changes.filter { $0.action == .delete && !$0.isProtected && !$0.hasRunUnderWay }
+        rules.allowedDeletes = Set(deletes.map(\.identity))
+        rules.allowedEmptyTenants = Set(plan.tenantSizes.map(\.tenant))
+        return rules
+    }
 
     static func with<Value>(isMigrated: Bool = true, _ body: (Workshop) async throws -> Value) async throws -> Value {
         let version = Migration.all.map(\.checksum).joined()
@@ -60,17 +69,18 @@ struct Workshop: Sendable {
     func apply(
         _ plan: Plan,
         _ desired: DesiredState,
-        rules: SafetyRules = Workshop.lax
+        rules: SafetyRules? = nil
     ) async throws -> Int? {
-        try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: Self.origin)
+        try await Applier(pool: pool, now: { Self.now })
+            .apply(plan, desired, rules: rules ?? Self.lax(for: plan), origin: Self.origin)
     }
 
     /// Plans and applies, and returns the plan; a second look must find nothing.
     @discardableResult
-    func reach(_ text: String) async throws -> Plan {
+    func reach(_ text: String, rules: SafetyRules? = nil) async throws -> Plan {
         let desired = try Self.desired(text)
         let plan = try await plan(desired)
-        try await apply(plan, desired)
+        try await apply(plan, desired, rules: rules)
         let second = try await self.plan(desired)
         guard second.isEmpty else { throw Restless(rest: Self.lines(second)) }
         return plan
@@ -105,8 +115,8 @@ struct Workshop: Sendable {
     /// A hash of all rows of all tables that a reconcile may touch.
     func fingerprint() async throws -> [String] {
         let tables = [
-            "senders", "templates", "audiences", "campaigns", "campaign_revisions", "campaign_schedules",
-            "reconcile_history", "campaign_runs", "contacts",
+            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_revisions", "campaign_schedules",
+            "campaign_triggers", "reconcile_history", "campaign_runs", "contacts",
         ]
         var parts: [String] = []
         for table in tables {

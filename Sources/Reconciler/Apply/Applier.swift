@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import Postgres
 import Spec
 import Store
@@ -19,9 +19,16 @@ public struct Applier: Sendable {
     }
 
     private let pool: PostgresPool
+    private let now: @Sendable () -> Date
 
-    public init(pool: PostgresPool) {
+    /// Makes an applier.
+    ///
+    /// - Parameters:
+    ///   - pool: The database.
+    ///   - now: The instant after which schedules fire next.
+    public init(pool: PostgresPool, now: @escaping @Sendable () -> Date = { Date() }) {
         self.pool = pool
+        self.now = now
     }
 
     /// Applies a plan that ``Planner`` made, if it still is what has to be done.
@@ -44,7 +51,10 @@ public struct Applier: Sendable {
         origin: Origin
     ) async throws -> Int? {
         guard !plan.isEmpty else { return nil }
-        return try await pool.transaction(isolation: .serializable, deadline: .seconds(120)) { connection in
+        let stopped = plan.changes.filter { $0.action == .delete && $0.hasRunUnderWay }.compactMap(\.rowID)
+        return try await pool.transaction(isolation: .serializable, retries: 10, deadline: .seconds(120)) {
+            connection in
+            try await RunRepository.lockOpen(ofCampaigns: stopped, on: connection)
             guard try await ReconcileLock.take(on: connection) else {
                 throw ReconcileError.lockBusy(holder: try await ReconcileLock.holder(on: connection))
             }
@@ -52,8 +62,10 @@ public struct Applier: Sendable {
             guard current.digest == plan.digest else {
                 throw ReconcileError.staleDigest(expected: plan.digest, actual: current.digest)
             }
+            // The one plan knows what runs by now, the other how many recipients there are.
             let refusals = rules.refusals(of: current)
-            guard refusals.isEmpty else { throw ReconcileError.refused(refusals) }
+            let counted = rules.refusals(of: plan).filter { !refusals.contains($0) }
+            guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
             try await write(plan, origin, on: connection)
             let counts = (creates: plan.creates, updates: plan.updates, deletes: plan.deletes)
             let entry = HistoryRepository.Entry(
@@ -69,6 +81,9 @@ public struct Applier: Sendable {
     }
 
     private func write(_ plan: Plan, _ origin: Origin, on connection: PostgresConnection) async throws {
+        // A campaign has one trigger, so the old one goes before a new one comes.
+        try await archive(plan, .trigger, on: connection)
+        for kind in SpecKind.allCases { try await makeRoom(plan, kind, on: connection) }
         for kind in SpecKind.allCases {
             let repository = ManagedRepository(kind: kind)
             let created = rows(plan, kind, .create)
@@ -80,28 +95,53 @@ public struct Applier: Sendable {
                 try await RevisionRepository().add(drafts, gitCommit: origin.gitCommit, on: connection)
             }
         }
-        for kind in SpecKind.allCases.reversed() {
-            let ids = plan.changes.filter { $0.action == .delete && $0.identity.kind == kind }.compactMap(\.rowID)
-            try await ManagedRepository(kind: kind).archive(ids, on: connection)
+        for kind in SpecKind.allCases.reversed() where kind != .trigger {
+            try await archive(plan, kind, on: connection)
         }
+    }
+
+    /// Takes over the rows of others, and rows out of each other's way that swap names or campaigns.
+    private func makeRoom(_ plan: Plan, _ kind: SpecKind, on connection: PostgresConnection) async throws {
+        let updated = plan.changes.filter { $0.action == .update && $0.identity.kind == kind }
+        let repository = ManagedRepository(kind: kind)
+        let parked = updated.filter { !$0.isAdoption && ($0.renamedFrom != nil || kind == .trigger) }
+        try await repository.park(parked.compactMap(\.rowID), on: connection)
+        try await repository.adopt(updated.filter(\.isAdoption).compactMap(\.rowID), on: connection)
+        // Only now, as it bears no name of a spec until then.
+        let adopted = updated.filter { $0.isAdoption && kind == .trigger }
+        try await repository.park(adopted.compactMap(\.rowID), on: connection)
+    }
+
+    private func archive(_ plan: Plan, _ kind: SpecKind, on connection: PostgresConnection) async throws {
+        let ids = plan.changes.filter { $0.action == .delete && $0.identity.kind == kind }.compactMap(\.rowID)
+        try await ManagedRepository(kind: kind).archive(ids, on: connection)
+        guard kind == .campaign else { return }
+        try await RunRepository.cancelOpen(ofCampaigns: ids, reason: "its spec was deleted", on: connection)
     }
 
     private func rows(_ plan: Plan, _ kind: SpecKind, _ action: PlannedChange.Action) -> [ManagedRow] {
-        plan.changes.compactMap { change in
+        let now = now()
+        return plan.changes.compactMap { change in
             guard change.action == action, change.identity.kind == kind, let content = change.after else { return nil }
-            return ManagedRow(id: change.rowID ?? UUID(), identity: change.identity, content: content)
+            return ManagedRow(
+                id: change.rowID ?? UUID(),
+                identity: change.identity,
+                content: content,
+                nextRun: kind == .schedule ? NextRunRule.nextRun(of: change, now: now) : nil
+            )
         }
     }
 
-    /// What a run of the campaign would send; `nil` without an audience, as then no run of its own exists.
+    /// What a run of the campaign sends, and to whom; events and modules name the recipients themselves.
     private func draft(_ row: ManagedRow) throws -> RevisionRepository.Draft? {
-        guard let message = row.content["message"],
-            let audience = row.content["audienceFilter"] ?? row.content["audience"]
-        else { return nil }
+        guard let message = row.content["message"] else { return nil }
         return RevisionRepository.Draft(
             campaignID: row.id,
             tenantID: row.identity.tenant,
-            content: try RevisionContent(message: message, audience: audience)
+            content: try RevisionContent(
+                message: message,
+                audience: row.content["audienceFilter"] ?? row.content["audience"]
+            )
         )
     }
 }

@@ -34,6 +34,8 @@ public struct Planner: Sendable {
             var plan = try await Self.compare(desired, on: connection)
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
+            FireTimeFinder.find(&plan, now: now)
+            plan.unmanagedCounts = try await ManagedRepository.unmanagedCounts(tenants: desired.tenants, on: connection)
             return plan
         }
     }

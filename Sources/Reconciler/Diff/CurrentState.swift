@@ -6,13 +6,14 @@ import Store
 /// What the database holds of the specs, all of one instant.
 struct CurrentState: Sendable {
     let rows: [SpecIdentity: ManagedRow]
-    /// Rows that bear the name of a spec, but belong to none.
-    let unmanaged: [SpecIdentity: UUID]
+    /// Rows that bear the name of a spec, but belong to none; ordered by id.
+    let unmanaged: [SpecIdentity: [ManagedRow]]
     let base: (database: String, lastID: Int)
 
-    init(rows: [ManagedRow], unmanaged: [SpecIdentity: UUID] = [:], base: (database: String, lastID: Int)) {
+    init(rows: [ManagedRow], unmanaged: [ManagedRow] = [], base: (database: String, lastID: Int)) {
         self.rows = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
-        self.unmanaged = unmanaged
+        self.unmanaged = Dictionary(grouping: unmanaged, by: \.identity)
+            .mapValues { $0.sorted { $0.id.uuidString < $1.id.uuidString } }
         self.base = base
     }
 
@@ -25,10 +26,10 @@ struct CurrentState: Sendable {
         }
         let managed = Set(rows.map(\.identity))
         let fresh = Dictionary(grouping: desired.items.keys.filter { !managed.contains($0) }, by: \.kind)
-        var unmanaged: [SpecIdentity: UUID] = [:]
+        var unmanaged: [ManagedRow] = []
         for kind in SpecKind.allCases {
-            let found = try await ManagedRepository(kind: kind).unmanagedRows(named: fresh[kind] ?? [], on: connection)
-            for row in found { unmanaged[row.identity] = row.id }
+            let repository = ManagedRepository(kind: kind)
+            unmanaged += try await repository.unmanagedRows(named: fresh[kind] ?? [], on: connection)
         }
         return CurrentState(rows: rows, unmanaged: unmanaged, base: base)
     }

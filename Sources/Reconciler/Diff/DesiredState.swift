@@ -19,6 +19,10 @@ public struct DesiredState: Sendable {
     /// The tenants that have specs, also those that are not looked at.
     let allTenants: [String]
     let items: [SpecIdentity: Item]
+    /// The policies of tenants that have one.
+    let policies: [String: TenantPolicy]
+    /// What breaks them, as far as the specs alone can tell.
+    let policyBreaches: [PolicyBreach]
 
     /// Takes the specs of a valid catalog.
     ///
@@ -39,6 +43,9 @@ public struct DesiredState: Sendable {
             items[spec.identity] = Self.item(spec, campaigns[spec.identity], root: root)
         }
         self.items = items
+        let tenantSpecs = items.values.compactMap { $0.spec.value as? TenantSpec }
+        policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
+        policyBreaches = []
     }
 
     private static func item(_ spec: Located<any SpecContent>, _ campaign: ResolvedCampaign?, root: String) -> Item {

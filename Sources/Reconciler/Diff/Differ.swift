@@ -1,3 +1,4 @@
+import Foundation
 import Spec
 import Store
 
@@ -5,54 +6,77 @@ import Store
 enum Differ {
     /// The plan that leads from one to the other, without counted recipients.
     ///
-    /// - Throws: ``ReconcileError/conflicts(_:)`` when rows of others bear the names of specs.
+    /// - Throws: ``ReconcileError/conflicts(_:)`` when it cannot be told which row a spec means.
     static func plan(from state: CurrentState, to desired: DesiredState) throws(ReconcileError) -> Plan {
-        let conflicts = state.unmanaged.compactMap { identity, id in
-            desired.items[identity].map { ReconcileError.Conflict(identity: identity, rowID: id, place: $0.spec.place) }
-        }
+        let renames = RenameResolver(items: desired.items, rows: state.rows)
+        let conflicts = desired.items.values.compactMap { conflict($0, state, renames) }
         guard conflicts.isEmpty else { throw .conflicts(conflicts.sorted { $0.place < $1.place }) }
 
         var taken: Set<SpecIdentity> = []
         var changes: [PlannedChange] = []
-        for (identity, item) in desired.items {
-            let row = state.rows[identity] ?? renamed(item, state, desired)
+        for item in desired.items.values {
+            let row = renames.row(of: item)
             if let row { taken.insert(row.identity) }
-            if let change = change(item, row) { changes.append(change) }
+            let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
+            if let change = change(item, row ?? adopted, isAdoption: adopted != nil) { changes.append(change) }
         }
         for (identity, row) in state.rows where !taken.contains(identity) { changes.append(delete(row)) }
-        return Plan(
+        markReferences(&changes)
+        var plan = Plan(
             changes: changes.sorted(by: isBefore),
             base: state.base,
-            specCount: desired.items.count,
+            desired: desired,
             rows: Array(state.rows.keys)
         )
+        plan.ignoredRenames = desired.items.values.compactMap { item in
+            renames.ignored(item).map { Plan.Rename(from: $0, to: item.identity) }
+        }
+        .sorted { $0.to < $1.to }
+        return plan
     }
 
-    /// The row that a spec takes over under a new name.
-    private static func renamed(
+    /// Why it cannot be told which row a spec means.
+    private static func conflict(
         _ item: DesiredState.Item,
         _ state: CurrentState,
-        _ desired: DesiredState
-    ) -> ManagedRow? {
-        guard let old = item.renamedFrom, desired.items[old] == nil else { return nil }
-        return state.rows[old]
+        _ renames: RenameResolver
+    ) -> ReconcileError.Conflict? {
+        let row = renames.row(of: item)
+        let place = item.spec.place
+        if let row, renames.isAmbiguous(item) {
+            let reason = "is one of several specs that are renamed from `\(row.identity.name)`; only one of them can be"
+            return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
+        }
+        guard let others = state.unmanaged[item.identity], let first = others.first else { return nil }
+        if let row, row.identity != item.identity {
+            let reason =
+                "exists already as row \(first.id.uuidString.lowercased()), which no spec manages, so "
+                + "`\(row.identity.name)` cannot be renamed to it; choose another name or remove that row"
+            return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
+        }
+        guard row == nil, others.count > 1 else { return nil }
+        let ids = others.map { $0.id.uuidString.lowercased() }.sorted().joined(separator: ", ")
+        let reason =
+            "exists already \(others.count) times, as rows \(ids), which no spec manages; "
+            + "rename the spec, or archive all of them but the one to adopt"
+        return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
     }
 
-    private static func change(_ item: DesiredState.Item, _ row: ManagedRow?) -> PlannedChange? {
-        let differences = row.map { ValueDiffer.differences(from: $0.content, to: item.content) } ?? []
-        if row != nil, differences.isEmpty { return nil }
+    private static func change(_ item: DesiredState.Item, _ row: ManagedRow?, isAdoption: Bool) -> PlannedChange? {
+        var differences = row.map { ValueDiffer.differences(from: $0.content, to: item.content) } ?? []
+        // A row of others comes from no file, so that it comes from one now says nothing.
+        if isAdoption { differences.removeAll { $0.path == "sourceFile" } }
+        if row != nil, differences.isEmpty, !isAdoption { return nil }
         let first = differences.first { $0.path != "sourceFile" }
         return PlannedChange(
             action: row == nil ? .create : .update,
             identity: item.identity,
             renamedFrom: row.flatMap { $0.identity == item.identity ? nil : $0.identity },
-            rowID: row?.id,
-            before: row?.content,
+            row: row,
             after: item.content,
             differences: differences,
             place: first.map { item.spec.place(of: $0.path) } ?? item.spec.place,
-            hasRunUnderWay: row?.hasRunUnderWay ?? false,
-            impact: nil
+            isAdoption: isAdoption
         )
     }
 
@@ -61,14 +85,32 @@ enum Differ {
             action: .delete,
             identity: row.identity,
             renamedFrom: nil,
-            rowID: row.id,
-            before: row.content,
+            row: row,
             after: nil,
             differences: [],
             place: nil,
-            hasRunUnderWay: row.hasRunUnderWay,
-            impact: nil
+            isAdoption: false
         )
+    }
+
+    /// Tells the changes that only follow a rename: they name the same row by its new name.
+    private static func markReferences(_ changes: inout [PlannedChange]) {
+        var newNames: [SpecIdentity: String] = [:]
+        for change in changes {
+            if let old = change.renamedFrom { newNames[old] = change.identity.name }
+        }
+        guard !newNames.isEmpty else { return }
+        for index in changes.indices where changes[index].action == .update && changes[index].renamedFrom == nil {
+            let tenant = changes[index].identity.tenant
+            changes[index].isReferenceOnly =
+                !changes[index].isAdoption
+                && changes[index].differences.allSatisfy { difference in
+                    guard let kind = PlannedChange.references[difference.path],
+                        let old = difference.before?.stringValue, let new = difference.after?.stringValue
+                    else { return false }
+                    return newNames[SpecIdentity(tenant: tenant, kind: kind, name: old)] == new
+                }
+        }
     }
 
     private static func isBefore(_ left: PlannedChange, _ right: PlannedChange) -> Bool {

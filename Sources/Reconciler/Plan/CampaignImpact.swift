@@ -8,6 +8,8 @@ public struct CampaignImpact: Hashable, Sendable {
     public let ratePerSecond: Int
     /// Business-initiated messages of the sender in 24 hours; `nil` is unlimited.
     public let dailyLimit: Int?
+    /// What is left of the daily limit now, as far as it is known; `nil` is unlimited.
+    public let quotaLeft: Int?
     /// Whether the campaign is launched to its whole audience, rather than by events to some of it.
     public let isBroadcast: Bool
 

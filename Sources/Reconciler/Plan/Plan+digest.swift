@@ -12,6 +12,7 @@ extension Plan {
             var operation: [String: JSONValue] = [
                 "action": .string(change.action.rawValue), "id": .string(change.identity.description),
             ]
+            if change.isAdoption { operation["adopts"] = true }
             operation["row"] = change.rowID.map { .string($0.uuidString) }
             operation["before"] = change.before
             operation["after"] = change.after

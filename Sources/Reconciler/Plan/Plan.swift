@@ -1,4 +1,4 @@
-import Spec
+public import Spec
 
 /// What has to change so that the database holds what the specs say.
 ///
@@ -8,10 +8,17 @@ public struct Plan: Sendable {
     /// The version of the plan's JSON, and of what the digest is taken from.
     public static let formatVersion = 1
 
-    /// How many specs of one tenant are in the database.
+    /// How many specs of one tenant are in the database, and in the files.
     public struct TenantSize: Hashable, Sendable {
         public let tenant: String
         public let rows: Int
+        public let specs: Int
+    }
+
+    /// Two names of what is, or may be, one spec.
+    public struct Rename: Hashable, Sendable {
+        public let from: SpecIdentity
+        public let to: SpecIdentity
     }
 
     public internal(set) var changes: [PlannedChange]
@@ -23,19 +30,37 @@ public struct Plan: Sendable {
     public let specCount: Int
     /// The managed rows by tenant, sorted.
     public let tenantSizes: [TenantSize]
+    /// Whether no tenant has any spec, also of those that the plan is not about.
+    public let isCatalogEmpty: Bool
+    /// Renames that specs ask for, but that cannot happen, as rows of both names exist.
+    public internal(set) var ignoredRenames: [Rename] = []
+    /// What the policies of tenants forbid, whether it changes or not.
+    public internal(set) var policyBreaches: [PolicyBreach]
+    /// Rows by kind that belong to no spec; they are never touched.
+    public internal(set) var unmanagedCounts: [SpecKind: Int] = [:]
+    /// Campaigns whose recipients were not counted, because there were too many.
+    public internal(set) var uncountedCampaigns = 0
 
     public var creates: Int { changes.count { $0.action == .create } }
     public var updates: Int { changes.count { $0.action == .update } }
     public var deletes: Int { changes.count { $0.action == .delete } }
     public var isEmpty: Bool { changes.isEmpty }
 
-    init(changes: [PlannedChange], base: (database: String, lastID: Int), specCount: Int, rows: [SpecIdentity]) {
+    init(
+        changes: [PlannedChange],
+        base: (database: String, lastID: Int),
+        desired: DesiredState,
+        rows: [SpecIdentity]
+    ) {
         self.changes = changes
         database = base.database
         baseHistoryID = base.lastID
-        self.specCount = specCount
+        specCount = desired.items.count
+        isCatalogEmpty = desired.allTenants.isEmpty
+        policyBreaches = desired.policyBreaches
+        let specs = Dictionary(grouping: desired.items.keys, by: \.tenant).mapValues(\.count)
         tenantSizes = Dictionary(grouping: rows, by: \.tenant)
-            .map { TenantSize(tenant: $0.key, rows: $0.value.count) }
+            .map { TenantSize(tenant: $0.key, rows: $0.value.count, specs: specs[$0.key] ?? 0) }
             .sorted { $0.tenant < $1.tenant }
     }
 }

@@ -5,45 +5,110 @@ public struct SafetyRules: Sendable {
     /// Tenants with fewer rows may change as a whole.
     private static let smallTenant = 10
 
-    /// Deletes that are wanted, although the row is protected or has a run under way.
+    /// Deletes that are wanted, although the row is protected, has a run under way, or looks as if it were renamed.
     public var allowedDeletes: Set<SpecIdentity>
     /// Whether everything may go.
     public var allowsEmpty: Bool
     /// The share of a tenant's rows that may be changed or deleted at once, from ten rows on; 0 to 100.
     public var maximumChangePercent: Int
+    /// Tenants of which everything may go.
+    public var allowedEmptyTenants: Set<String>
+    /// Rows of others that specs may take over.
+    public var adopted: Set<SpecIdentity>
+    /// Whether specs may take over any row of others that bears their name.
+    public var adoptsAll: Bool
+    /// What policies of tenants forbid, and is wanted all the same.
+    public var allowedPolicies: Set<PolicyException>
 
-    public init(allowedDeletes: Set<SpecIdentity> = [], allowsEmpty: Bool = false, maximumChangePercent: Int = 30) {
+    public init(
+        allowedDeletes: Set<SpecIdentity> = [],
+        allowsEmpty: Bool = false,
+        maximumChangePercent: Int = 30,
+        allowedEmptyTenants: Set<String> = [],
+        adopted: Set<SpecIdentity> = [],
+        adoptsAll: Bool = false,
+        allowedPolicies: Set<PolicyException> = []
+    ) {
         self.allowedDeletes = allowedDeletes
         self.allowsEmpty = allowsEmpty
         self.maximumChangePercent = maximumChangePercent
+        self.allowedEmptyTenants = allowedEmptyTenants
+        self.adopted = adopted
+        self.adoptsAll = adoptsAll
+        self.allowedPolicies = allowedPolicies
     }
 
     /// What stands against a plan; empty when it may be applied.
     public func refusals(of plan: Plan) -> [SafetyRefusal] {
+        let emptied = emptiedTenants(plan)
+        let isEmptied = plan.isCatalogEmpty && plan.deletes > 0
         var refusals: [SafetyRefusal] = []
-        let isEmptied = plan.specCount == 0 && plan.deletes > 0
-        if isEmptied, !allowsEmpty { refusals.append(.emptyCatalog(rows: plan.deletes)) }
-        for change in plan.changes where change.action == .delete && !allowedDeletes.contains(change.identity) {
-            if change.isProtected { refusals.append(.protectedDelete(change.identity)) }
-            if change.hasRunUnderWay { refusals.append(.deleteUnderWay(change.identity)) }
+        if isEmptied {
+            if !allowsEmpty { refusals.append(.emptyCatalog(rows: plan.deletes)) }
+        } else {
+            refusals += emptied.filter { !allowedEmptyTenants.contains($0.tenant) }
+                .map { .emptyTenant($0.tenant, rows: $0.rows) }
         }
-        if !isEmptied { refusals += tooManyChanges(plan) }
+        for change in plan.changes { refusals += self.refusals(of: change) }
+        refusals += renames(plan) + policies(plan)
+        if !isEmptied { refusals += tooManyChanges(plan, except: Set(emptied.map(\.tenant))) }
         return refusals
     }
 
-    /// Deletes that were allowed by name do not count, nor do specs that merely moved to another file.
-    private func tooManyChanges(_ plan: Plan) -> [SafetyRefusal] {
+    private func refusals(of change: PlannedChange) -> [SafetyRefusal] {
+        if change.isAdoption, let row = change.rowID, !adoptsAll, !adopted.contains(change.identity) {
+            return [.unmanagedRow(change.identity, row: row)]
+        }
+        guard change.action == .delete, !allowedDeletes.contains(change.identity) else { return [] }
+        var refusals: [SafetyRefusal] = []
+        if change.isProtected { refusals.append(.protectedDelete(change.identity)) }
+        if change.hasRunUnderWay { refusals.append(.deleteUnderWay(change.identity)) }
+        return refusals
+    }
+
+    /// The tenants that would lose all their rows, unless each delete was allowed by name.
+    private func emptiedTenants(_ plan: Plan) -> [Plan.TenantSize] {
+        let unnamed = Set(
+            plan.changes.filter { $0.action == .delete && !allowedDeletes.contains($0.identity) }.map(\.identity.tenant)
+        )
+        return plan.tenantSizes.filter { $0.specs == 0 && $0.rows > 0 && unnamed.contains($0.tenant) }
+    }
+
+    private func renames(_ plan: Plan) -> [SafetyRefusal] {
+        let ignored = plan.ignoredRenames.filter { !allowedDeletes.contains($0.from) }
+        let explained = Set(ignored.map(\.from))
+        let deletes = plan.changes.filter { change in
+            change.action == .delete && !allowedDeletes.contains(change.identity)
+                && !explained.contains(change.identity)
+        }
+        let alike = RenameDetector.pairs(of: deletes, plan.changes.filter { $0.action == .create })
+        return ignored.map { .ignoredRename(from: $0.from, to: $0.to) }
+            + alike.map { .looksLikeRename(from: $0.from, to: $0.to) }
+    }
+
+    /// A policy stands against a plan that changes something of its tenant; what was let through once stays.
+    private func policies(_ plan: Plan) -> [SafetyRefusal] {
+        let changed = Set(plan.changes.map(\.identity.tenant))
+        return plan.policyBreaches
+            .filter { changed.contains($0.exception.identity.tenant) && !allowedPolicies.contains($0.exception) }
+            .map { .policy($0) }
+    }
+
+    /// What was allowed by name does not count, nor do changes that leave everything as it is.
+    private func tooManyChanges(_ plan: Plan, except tenants: Set<String>) -> [SafetyRefusal] {
         let counted = plan.changes.filter { change in
             switch change.action {
             case .create: false
-            case .update: !change.isMoveOnly
+            case .update: !change.isFormal && !change.isAdoption
             case .delete: !allowedDeletes.contains(change.identity)
             }
         }
         let changed = Dictionary(grouping: counted, by: \.identity.tenant).mapValues(\.count)
         return plan.tenantSizes.compactMap { size in
             let count = changed[size.tenant] ?? 0
-            guard size.rows >= Self.smallTenant, count * 100 > size.rows * maximumChangePercent else { return nil }
+            guard size.rows >= Self.smallTenant, !tenants.contains(size.tenant),
+                count * 100 > size.rows * maximumChangePercent
+            else { return nil }
             return .tooManyChanges(tenant: size.tenant, changed: count, rows: size.rows, limit: maximumChangePercent)
         }
     }

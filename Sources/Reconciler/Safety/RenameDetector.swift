@@ -1,0 +1,98 @@
+import Spec
+
+/// Finds pairs of a delete and a create that look like one spec under a new name; a pure function.
+enum RenameDetector {
+    /// From this share of equal values on, two specs are much alike.
+    private static let threshold = 0.8
+    /// More pairs of one tenant and kind are not compared value by value: then other rules speak up anyway.
+    private static let pairLimit = 40_000
+
+    /// What makes two specs of a kind the same thing, whatever else differs.
+    private static let telling: [SpecKind: [String]] = [
+        .sender: ["phoneNumberId"],
+        .template: ["whatsappName", "language"],
+        .campaign: ["message", "audience"],
+        .schedule: ["campaign", "cron", "at"],
+        .trigger: ["campaign", "event", "match"],
+    ]
+    /// Kinds of which two are never the same if those fields differ: most of their other fields have defaults.
+    private static let strict: Set<SpecKind> = [.tenant, .sender, .schedule, .trigger]
+
+    /// The pairs, each change in at most one.
+    static func pairs(of deletes: [PlannedChange], _ creates: [PlannedChange]) -> [Plan.Rename] {
+        func key(_ change: PlannedChange) -> SpecIdentity {
+            SpecIdentity(tenant: change.identity.tenant, kind: change.identity.kind, name: "")
+        }
+        let created = Dictionary(grouping: creates, by: key)
+        return Dictionary(grouping: deletes, by: key)
+            .flatMap { key, deletes in pairs(kind: key.kind, deletes, created[key] ?? []) }
+            .sorted { $0.from < $1.from }
+    }
+
+    private static func pairs(
+        kind: SpecKind,
+        _ deletes: [PlannedChange],
+        _ creates: [PlannedChange]
+    ) -> [Plan.Rename] {
+        guard !creates.isEmpty else { return [] }
+        var found: [(score: Double, rename: Plan.Rename)] = []
+        let byIdentity = Dictionary(grouping: creates) { identifying($0.after, kind) }
+        let isFewEnough = deletes.count * creates.count <= pairLimit && !strict.contains(kind)
+        let leaves = isFewEnough ? creates.map { ($0.identity, Self.leaves($0.after)) } : []
+        for delete in deletes {
+            let same = identifying(delete.before, kind).flatMap { byIdentity[$0] } ?? []
+            for create in same { found.append((2, Plan.Rename(from: delete.identity, to: create.identity))) }
+            let old = isFewEnough ? Self.leaves(delete.before) : [:]
+            for (identity, new) in leaves {
+                let score = similarity(old, new)
+                if score >= threshold { found.append((score, Plan.Rename(from: delete.identity, to: identity))) }
+            }
+        }
+        return best(of: found)
+    }
+
+    /// The most alike first; each name only once.
+    private static func best(of found: [(score: Double, rename: Plan.Rename)]) -> [Plan.Rename] {
+        let ranked = found.sorted { left, right in
+            if left.score != right.score { return left.score > right.score }
+            return (left.rename.from, left.rename.to) < (right.rename.from, right.rename.to)
+        }
+        var used: Set<SpecIdentity> = []
+        return ranked.compactMap { candidate in
+            guard !used.contains(candidate.rename.from), !used.contains(candidate.rename.to) else { return nil }
+            used.formUnion([candidate.rename.from, candidate.rename.to])
+            return candidate.rename
+        }
+    }
+
+    /// The fields that make it what it is, as one value; `nil` if the kind has none.
+    private static func identifying(_ content: JSONValue?, _ kind: SpecKind) -> JSONValue? {
+        guard let fields = telling[kind] else { return nil }
+        return .array(fields.map { content?[$0] ?? .null })
+    }
+
+    /// The share of equal values among all that either has.
+    static func similarity(_ old: [String: JSONValue], _ new: [String: JSONValue]) -> Double {
+        let all = Set(old.keys).union(new.keys)
+        guard !all.isEmpty else { return 0 }
+        return Double(all.count { old[$0] == new[$0] }) / Double(all.count)
+    }
+
+    /// The values of a content by their paths, without what a new name or file changes.
+    static func leaves(_ content: JSONValue?) -> [String: JSONValue] {
+        guard var fields = content?.objectValue else { return [:] }
+        for key in ["name", "title", "protect", "sourceFile"] { fields[key] = nil }
+        var leaves: [String: JSONValue] = [:]
+        collect(.object(fields), path: "", into: &leaves)
+        return leaves
+    }
+
+    private static func collect(_ value: JSONValue, path: String, into leaves: inout [String: JSONValue]) {
+        switch value {
+        case .object(let fields): for (key, value) in fields { collect(value, path: "\(path).\(key)", into: &leaves) }
+        case .array(let items):
+            for (index, item) in items.enumerated() { collect(item, path: "\(path)[\(index)]", into: &leaves) }
+        case .null, .bool, .integer, .number, .string: leaves[path] = value
+        }
+    }
+}
