@@ -110,6 +110,30 @@ struct MigratorTests {
         }
     }
 
+    @Test func schedulesThatExistAreOfUTCAndOfNobodysSpec() async throws {
+        try await TestDatabase.with { pool in
+            try await Self.migrator(pool, Migration.all.filter { $0.version < 6 }).migrate()
+            try await pool.execute(
+                "INSERT INTO campaigns (\"tenantId\", name, type, \"messageTemplate\") VALUES ('t', 'c', 'scheduled', '{}')"
+            )
+            try await pool.execute(
+                """
+                INSERT INTO campaign_schedules ("campaignId", "tenantId", "cronExpression", "nextRunAt")
+                SELECT id, 't', '0 9 * * *', now() FROM campaigns
+                """
+            )
+            try await Self.migrator(pool).migrate()
+            let row = try await pool.query("SELECT * FROM campaign_schedules")[0]
+            #expect(try row.decode("timeZone", as: String.self) == "UTC")
+            #expect(try row.decode("misfire", as: String.self) == "runOnce")
+            #expect(try row.decode("managedBy", as: String?.self) == nil)
+            let error = await #expect(throws: PostgresError.self) {
+                try await pool.execute("UPDATE campaign_schedules SET \"cronExpression\" = NULL")
+            }
+            #expect(error?.isCheckViolation == true)
+        }
+    }
+
     private static let legacy = """
         CREATE TABLE contacts (
             "tenantId" varchar(50) NOT NULL, "contactId" varchar(50) NOT NULL, name varchar(255), email varchar(255),

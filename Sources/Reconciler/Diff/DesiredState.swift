@@ -45,7 +45,9 @@ public struct DesiredState: Sendable {
         self.items = items
         let tenantSpecs = items.values.compactMap { $0.spec.value as? TenantSpec }
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
-        policyBreaches = []
+        policyBreaches = catalog.policyViolations
+            .filter { tenants.isEmpty || tenants.contains($0.tenant) }
+            .map { PolicyBreach($0.rule, $0.identity, reason: $0.message) }
     }
 
     private static func item(_ spec: Located<any SpecContent>, _ campaign: ResolvedCampaign?, root: String) -> Item {

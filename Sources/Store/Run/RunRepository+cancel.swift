@@ -87,13 +87,15 @@ extension RunRepository {
             )
             guard let row = rows.first else { return nil }
             let run = try row.decode(0, as: UUID.self)
-            let start = try row.decode(1, as: Int.self)
+            let cursor = try row.decode(1, as: Int.self)
             let last = try row.decode(2, as: Int.self) - 1
+            // Something waits behind the end: it came back to the line, so another round begins.
+            let start = cursor < last ? cursor : 0
             let end = min(start + max(1, batch), last)
             let messages = try await cancel(after: start, upTo: end, of: run, on: connection)
             try await connection.execute(
                 """
-                UPDATE campaign_runs SET "cancelCursor" = \(end) WHERE id = \(run) AND "cancelCursor" = \(start)
+                UPDATE campaign_runs SET "cancelCursor" = \(end) WHERE id = \(run) AND "cancelCursor" = \(cursor)
                 """
             )
             let isComplete = end >= last ? try await finish(run, on: connection) : false
@@ -130,7 +132,7 @@ extension RunRepository {
 
     /// After the last position: whether the counters agree that nothing waits.
     ///
-    /// If not, messages came back to the line behind us, and another round begins, or the counters were wrong.
+    /// If not, messages came back to the line behind us, or the counters were wrong, and are put right.
     private func finish(_ run: UUID, on connection: PostgresConnection) async throws -> Bool {
         let left = try await connection.query(
             "SELECT 1 FROM campaign_runs r WHERE r.id = \(run) AND \(fragment: Self.waiting)"
@@ -141,7 +143,6 @@ extension RunRepository {
         )
         let rows = try await recount(run, on: connection)
         if try RunCounters(row: locked[0]) != rows { try await correct(run, to: rows, on: connection) }
-        try await connection.execute("UPDATE campaign_runs SET \"cancelCursor\" = 0 WHERE id = \(run)")
         return rows[.pending] + rows[.queued] == 0
     }
 }
