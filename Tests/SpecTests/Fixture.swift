@@ -1,3 +1,4 @@
+import Foundation
 import Spec
 
 /// Builds catalogs from texts.
@@ -9,8 +10,12 @@ enum Fixture {
         accessToken: env:TOKEN
         """
 
-    static func catalog(_ text: String, path: String = "campaigns/acme/test.yaml") -> SpecCatalog {
-        SpecCatalog.load(files: [SpecCatalog.SourceFile(path: path, tenant: "acme", bytes: Array(text.utf8))])
+    static func catalog(
+        _ text: String,
+        path: String = "campaigns/acme/test.yaml",
+        now: Date = Date()
+    ) -> SpecCatalog {
+        SpecCatalog.load(files: [SpecCatalog.SourceFile(path: path, tenant: "acme", bytes: Array(text.utf8))], now: now)
     }
 
     static func rendered(_ text: String) -> String {

@@ -34,6 +34,7 @@ struct TriggerTests {
                 """
         )
         #expect(try TriggerSpec(canonical: trigger.canonical) == trigger)
+        #expect(catalog.resolvedTriggers.map(\.campaign.description) == ["acme/Campaign/c"])
     }
 
     @Test(arguments: TriggerEvent.allCases)

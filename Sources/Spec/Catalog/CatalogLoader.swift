@@ -1,3 +1,4 @@
+internal import Foundation
 internal import YAML
 
 /// Reads files one by one and puts the catalog together.
@@ -11,6 +12,11 @@ struct CatalogLoader {
     private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
     private var reportedTenants: Set<String> = []
     private let reader = YAMLReader()
+    private let now: Date
+
+    init(now: Date) {
+        self.now = now
+    }
 
     mutating func add(_ file: SpecCatalog.SourceFile) {
         guard let tenant = tenant(of: file) else { return }
@@ -39,6 +45,7 @@ struct CatalogLoader {
         return SpecCatalog(
             specs: sorted,
             resolvedCampaigns: resolved,
+            resolvedTriggers: StartChecker(index: index).resolvedTriggers(),
             policyViolations: PolicyChecker(index: index).violations(),
             diagnostics: all,
             sources: sources

@@ -1,3 +1,4 @@
+public import Foundation
 internal import YAML
 
 extension SpecCatalog {
@@ -16,8 +17,13 @@ extension SpecCatalog {
     }
 
     /// Reads all `.yaml` and `.yml` files in the tenant folders of a directory; blocks while it reads.
-    public static func load(directory: String) -> SpecCatalog {
-        var loader = CatalogLoader()
+    ///
+    /// - Parameters:
+    ///   - directory: The folder that holds a folder for each tenant.
+    ///   - now: What schedules are compared with: one can be over, or fire at a change of the clock.
+    /// - Returns: Everything that could be read, with what is wrong.
+    public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
+        var loader = CatalogLoader(now: now)
         var problems: [Diagnostic] = []
         for file in SpecFiles.find(in: directory, sink: &problems) {
             guard let bytes = SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes) else {
@@ -31,9 +37,9 @@ extension SpecCatalog {
         return loader.finish(with: problems)
     }
 
-    /// Reads files that are in memory.
-    public static func load(files: [SourceFile]) -> SpecCatalog {
-        var loader = CatalogLoader()
+    /// Reads files that are in memory; `now` is what schedules are compared with.
+    public static func load(files: [SourceFile], now: Date = Date()) -> SpecCatalog {
+        var loader = CatalogLoader(now: now)
         for file in files.sorted(by: { $0.path < $1.path }) { loader.add(file) }
         return loader.finish(with: [])
     }

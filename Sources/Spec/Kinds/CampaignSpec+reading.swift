@@ -58,10 +58,19 @@ extension CampaignSpec: ReadableSpec {
         var params: [String: String] = [:]
         for pair in mapping.pairs {
             let text = reader.sink.string(pair.value, field: "\(read.field).\(pair.key)")
-            if let text { reader.sink.checkPlaceholders(text) }
+            if let text {
+                reader.sink.checkPlaceholders(text)
+                checkLength(text, of: pair.key, reader.sink)
+            }
             params[pair.key] = text?.value ?? ""
         }
         return params
+    }
+
+    private static func checkLength(_ text: ReadValue<String>, of key: String, _ sink: DiagnosticSink) {
+        guard text.value.isEmpty else { return }
+        let message = "parameter `\(key)` is empty"
+        sink.report(.invalidValue, at: text.range, field: text.field, message, help: "WhatsApp takes no empty text")
     }
 
     private static func audience(_ reader: inout FieldReader) -> Audience? {

@@ -10,7 +10,7 @@ struct FieldReader {
     let sink: DiagnosticSink
     private let mapping: YAMLMapping
     private var known: [String] = []
-    private var missing: [String] = []
+    private var missing: [(key: String, help: String?)] = []
     private var secretKeys: Set<String> = []
     /// What the mapping is called in messages, such as ``kind `Sender```.
     private let what: String
@@ -45,8 +45,8 @@ struct FieldReader {
     }
 
     /// Notes that a field is needed; ``finish()`` reports it if it is absent.
-    mutating func require(_ key: String) {
-        if !has(key) { missing.append(key) }
+    mutating func require(_ key: String, help: String? = nil) {
+        if !has(key) { missing.append((key, help)) }
     }
 
     /// Notes that the value of a field must never be shown, even if its key is misspelt.
@@ -77,9 +77,10 @@ struct FieldReader {
             )
         }
         guard !mapping.isDamaged else { return }
-        for key in missing where !explained.contains(key) {
+        for (key, help) in missing where !explained.contains(key) {
             let range = firstLine(of: node.range)
-            sink.report(.missingField, at: range, field: field(key), "missing field `\(key)`", help: "\(what) needs it")
+            let help = help ?? "\(what) needs it"
+            sink.report(.missingField, at: range, field: field(key), "missing field `\(key)`", help: help)
         }
     }
 

@@ -41,7 +41,7 @@ extension ScheduleSpec: ReadableSpec {
         let cron = reader.cron("cron")
         let at = reader.localTime("at")
         guard reader.has("at") else {
-            reader.require("cron")
+            reader.require("cron", help: "give the times as `cron`, or one time as `at`")
             return cron.map { .cron($0.value) }
         }
         if reader.exclude("cron", with: "at", label: "the one time is given here") { return nil }
