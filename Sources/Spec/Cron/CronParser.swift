@@ -1,0 +1,174 @@
+/// Reads the fields of an expression.
+struct CronParser {
+    /// What a field counts.
+    enum Unit: String {
+        case minute, hour
+        case day = "day of the month"
+        case month
+        case weekday = "day of the week"
+
+        /// The numbers it takes; Sunday is also 7.
+        var range: ClosedRange<Int> {
+            switch self {
+            case .minute: 0...59
+            case .hour: 0...23
+            case .day: 1...31
+            case .month: 1...12
+            case .weekday: 0...7
+            }
+        }
+
+        var names: [String] {
+            switch self {
+            case .month: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+            case .weekday: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+            case .minute, .hour, .day: []
+            }
+        }
+    }
+
+    /// A part of a field, with its place.
+    private struct Part {
+        let text: Substring
+        let start: Int
+
+        var range: Range<Int> { start..<start + text.utf8.count }
+
+        func split(_ separator: Character, maxSplits: Int = .max) -> [Part] {
+            var parts: [Part] = []
+            var offset = start
+            for piece in text.split(separator: separator, maxSplits: maxSplits, omittingEmptySubsequences: false) {
+                parts.append(Part(text: piece, start: offset))
+                offset += piece.utf8.count + 1
+            }
+            return parts
+        }
+
+        func dropping(first: Int = 0, last: Int = 0) -> Part {
+            Part(text: text.dropFirst(first).dropLast(last), start: start + first)
+        }
+    }
+
+    /// The numbers of a field as bits.
+    mutating func mask(_ field: CronFields.Field, _ unit: Unit) throws(CronError) -> UInt64 {
+        var mask: UInt64 = 0
+        for item in items(field) { mask |= try numbers(item, unit) }
+        return mask
+    }
+
+    /// Both day fields, with what only they can say.
+    mutating func days(_ day: CronFields.Field, _ weekday: CronFields.Field) throws(CronError) -> CronDays {
+        var days = CronDays()
+        days.hasStarDay = day.startsWithStar
+        days.hasStarWeekday = weekday.startsWithStar
+        for item in items(day) where try !special(item, day: &days) {
+            days.plainDays |= UInt32(try numbers(item, .day))
+        }
+        for item in items(weekday) where try !special(item, weekday: &days) {
+            let mask = try numbers(item, .weekday)
+            days.plainWeekdays |= UInt8(mask & 0x7F) | UInt8(mask >> 7)
+        }
+        return days
+    }
+
+    private func items(_ field: CronFields.Field) -> [Part] {
+        Part(text: Substring(field.text), start: field.range.lowerBound).split(",")
+    }
+
+    /// Reads `L`, `L-n`, `nW` and `LW`.
+    private func special(_ item: Part, day days: inout CronDays) throws(CronError) -> Bool {
+        let text = item.text.uppercased()
+        if text == "LW" || text == "WL" {
+            days.hasLastWeekday = true
+        } else if text == "L" {
+            days.beforeLast |= 1
+        } else if text.hasPrefix("L-") {
+            days.beforeLast |= 1 << UInt32(try number(item.dropping(first: 2), .day, in: 1...30))
+        } else if text.hasSuffix("W") {
+            days.nearestWeekdays |= 1 << UInt32(try number(item.dropping(last: 1), .day, in: 1...31))
+        } else {
+            return false
+        }
+        return true
+    }
+
+    /// Reads `nL` and `n#k`.
+    private func special(_ item: Part, weekday days: inout CronDays) throws(CronError) -> Bool {
+        if item.text.contains("#") {
+            let parts = item.split("#", maxSplits: 1)
+            let weekday = try number(parts[0], .weekday, in: 0...7) % 7
+            let nth = try number(parts[1], .weekday, in: 1...5, isOrdinal: true)
+            days.nthOfMonth |= 1 << UInt64(8 * nth + weekday)
+            return true
+        }
+        let text = item.text.uppercased()
+        guard text.hasSuffix("L"), !Unit.weekday.names.contains(text) else { return false }
+        guard text != "L" else {
+            throw CronError("`L` needs a day of the week", help: "write `5L` for the last Friday", at: item.range)
+        }
+        days.lastOfMonth |= 1 << UInt8(try number(item.dropping(last: 1), .weekday, in: 0...7) % 7)
+        return true
+    }
+
+    /// Reads `*`, `n`, `n-m`, each with an optional step.
+    private func numbers(_ item: Part, _ unit: Unit) throws(CronError) -> UInt64 {
+        let parts = item.split("/", maxSplits: 1)
+        let range = try self.range(parts[0], unit, hasStep: parts.count > 1)
+        guard parts.count > 1 else { return Self.bits(range, step: 1) }
+        let step = try number(parts[1], unit, in: 1...max(unit.range.upperBound, 1), isOrdinal: true)
+        return Self.bits(range, step: step)
+    }
+
+    private func range(_ part: Part, _ unit: Unit, hasStep: Bool) throws(CronError) -> ClosedRange<Int> {
+        if part.text == "*" { return unit.range }
+        if part.text == "?" {
+            throw CronError("`?` is not part of cron", help: "write `*`", at: part.range)
+        }
+        let ends = part.split("-", maxSplits: 1)
+        let first = try number(ends[0], unit, in: unit.range)
+        guard ends.count > 1 else {
+            // As in Debian's cron, a step after a single number goes on to the end of the field.
+            return hasStep ? first...max(first, unit.range.upperBound) : first...first
+        }
+        let last = try number(ends[1], unit, in: unit.range)
+        guard first <= last else {
+            let isSunday = unit == .weekday && last == 0
+            let help = isSunday ? "as the end of a range, Sunday is 7" : "split it into two ranges with a comma"
+            throw CronError("the range `\(part.text)` runs backwards", help: help, at: part.range)
+        }
+        return first...last
+    }
+
+    private func number(
+        _ part: Part,
+        _ unit: Unit,
+        in range: ClosedRange<Int>,
+        isOrdinal: Bool = false
+    ) throws(CronError) -> Int {
+        let text = part.text.uppercased()
+        if !isOrdinal, let index = unit.names.firstIndex(of: text) { return index + (unit == .month ? 1 : 0) }
+        let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard isNumber, text.utf8.count <= 9, let number = Int(text) else {
+            guard !text.isEmpty else {
+                throw CronError("a number is missing", help: help(unit, range, isOrdinal), at: part.range)
+            }
+            let near = isOrdinal ? [] : SpellingSuggestion.candidates(for: text, among: unit.names)
+            let help = near.isEmpty ? help(unit, range, isOrdinal) : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+            throw CronError("`\(part.text)` is not a \(unit.rawValue)", help: help, at: part.range)
+        }
+        guard range.contains(number) else {
+            let what = isOrdinal ? "a number here" : "a \(unit.rawValue)"
+            throw CronError("\(number) is not \(what)", help: help(unit, range, isOrdinal), at: part.range)
+        }
+        return number
+    }
+
+    private func help(_ unit: Unit, _ range: ClosedRange<Int>, _ isOrdinal: Bool) -> String {
+        let names = isOrdinal || unit.names.isEmpty ? "" : ", or \(unit.names[0]) to \(unit.names[unit.names.count - 1])"
+        return "use \(range.lowerBound) to \(range.upperBound)\(names)"
+    }
+
+    private static func bits(_ range: ClosedRange<Int>, step: Int) -> UInt64 {
+        stride(from: range.lowerBound, through: range.upperBound, by: step).reduce(0) { $0 | 1 << UInt64($1) }
+    }
+}
