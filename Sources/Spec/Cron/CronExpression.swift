@@ -64,7 +64,9 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
             for day in date.day...length {
                 let current = number + day - date.day
                 guard current <= end else { return nil }
-                if days.matches(day: day, weekday: CivilDate.weekday(ofDays: current), length: length) { return current }
+                if days.matches(day: day, weekday: CivilDate.weekday(ofDays: current), length: length) {
+                    return current
+                }
             }
             number += length - date.day + 1
         }
@@ -81,7 +83,9 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
                 for day in stride(from: date.day, through: 1, by: -1) {
                     let current = number - date.day + day
                     guard current >= start else { return nil }
-                    if days.matches(day: day, weekday: CivilDate.weekday(ofDays: current), length: length) { return current }
+                    if days.matches(day: day, weekday: CivilDate.weekday(ofDays: current), length: length) {
+                        return current
+                    }
                 }
             }
             number -= date.day

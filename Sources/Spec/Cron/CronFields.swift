@@ -22,7 +22,11 @@ struct CronFields {
     init(_ text: String) throws(CronError) {
         let parts = Self.split(text)
         guard let first = parts.first else {
-            throw CronError("the expression is empty", help: "write five fields: `0 9 * * MON`", at: 0..<text.utf8.count)
+            throw CronError(
+                "the expression is empty",
+                help: "write five fields: `0 9 * * MON`",
+                at: 0..<text.utf8.count
+            )
         }
         if first.text.hasPrefix("@") {
             self = try Self.expanded(first, parts, text)
@@ -37,7 +41,8 @@ struct CronFields {
                 parts.count == 6
                 ? "seconds and years are not supported: minute, hour, day of month, month, day of week"
                 : "the fields are minute, hour, day of month, month, day of week"
-            let range = parts.count > 5 ? parts[5].range.lowerBound..<text.utf8.count : first.range.lowerBound..<text.utf8.count
+            let range =
+                parts.count > 5 ? parts[5].range.lowerBound..<text.utf8.count : first.range.lowerBound..<text.utf8.count
             throw CronError("the expression has \(parts.count) fields instead of 5", help: help, at: range)
         }
         (minute, hour, day, month, weekday) = (parts[0], parts[1], parts[2], parts[3], parts[4])
@@ -57,7 +62,8 @@ struct CronFields {
             let near = SpellingSuggestion.candidates(for: macro.text, among: names)
             let help =
                 near.isEmpty
-                ? "there are \(SpellingSuggestion.list(names, "and"))" : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+                ? "there are \(SpellingSuggestion.list(names, "and"))"
+                : "did you mean \(SpellingSuggestion.list(near, "or"))?"
             throw CronError("unknown name `\(macro.text)`", help: help, at: macro.range)
         }
         guard parts.count == 1 else {
@@ -75,7 +81,9 @@ struct CronFields {
         for byte in Array(text.utf8) + [0x20] {
             if byte == 0x20 || byte == 0x09 {
                 if !current.isEmpty {
-                    fields.append(Field(text: String(decoding: current, as: UTF8.self), range: offset - current.count..<offset))
+                    fields.append(
+                        Field(text: String(decoding: current, as: UTF8.self), range: offset - current.count..<offset)
+                    )
                 }
                 current = []
             } else {

@@ -153,7 +153,8 @@ struct CronParser {
                 throw CronError("a number is missing", help: help(unit, range, isOrdinal), at: part.range)
             }
             let near = isOrdinal ? [] : SpellingSuggestion.candidates(for: text, among: unit.names)
-            let help = near.isEmpty ? help(unit, range, isOrdinal) : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+            let help =
+                near.isEmpty ? help(unit, range, isOrdinal) : "did you mean \(SpellingSuggestion.list(near, "or"))?"
             throw CronError("`\(part.text)` is not a \(unit.rawValue)", help: help, at: part.range)
         }
         guard range.contains(number) else {
@@ -164,7 +165,8 @@ struct CronParser {
     }
 
     private func help(_ unit: Unit, _ range: ClosedRange<Int>, _ isOrdinal: Bool) -> String {
-        let names = isOrdinal || unit.names.isEmpty ? "" : ", or \(unit.names[0]) to \(unit.names[unit.names.count - 1])"
+        let names =
+            isOrdinal || unit.names.isEmpty ? "" : ", or \(unit.names[0]) to \(unit.names[unit.names.count - 1])"
         return "use \(range.lowerBound) to \(range.upperBound)\(names)"
     }
 

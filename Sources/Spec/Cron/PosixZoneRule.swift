@@ -65,7 +65,9 @@ struct PosixZoneRule: Equatable {
 
     /// The changes behind an instant, in order.
     func changes(through lastYear: Int, after last: Int64) -> [ZoneFile.Change] {
-        guard let summer else { return [ZoneFile.Change(instant: last, offset: standard)].filter { $0.instant != .min } }
+        guard let summer else {
+            return [ZoneFile.Change(instant: last, offset: standard)].filter { $0.instant != .min }
+        }
         let firstYear = last == .min ? 1970 : CivilDate(days: Int((Double(last) / 86_400).rounded(.down))).year
         guard firstYear <= lastYear else { return [] }
         return (firstYear...lastYear).flatMap { year in

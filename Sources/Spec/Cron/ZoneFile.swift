@@ -76,7 +76,9 @@ enum ZoneFile {
         let (isUT, isStandard, leaps, times, types, characters): (Int, Int, Int, Int, Int, Int)
 
         init?(_ bytes: [UInt8], at start: Int) {
-            guard bytes.count >= start + Self.size, bytes[start..<start + 4].elementsEqual("TZif".utf8) else { return nil }
+            guard bytes.count >= start + Self.size, bytes[start..<start + 4].elementsEqual("TZif".utf8) else {
+                return nil
+            }
             self.start = start
             version = bytes[start + 4] == 0 ? 1 : Int(bytes[start + 4]) - 48
             func count(_ index: Int) -> Int { Int(big(bytes, start + 20 + index * 4, 4)) }
@@ -90,7 +92,8 @@ enum ZoneFile {
 
         /// The byte behind the block.
         func end(timeSize: Int) -> Int {
-            start + Self.size + times * (timeSize + 1) + types * 6 + characters + leaps * (timeSize + 4) + isStandard + isUT
+            start + Self.size + times * (timeSize + 1) + types * 6 + characters + leaps * (timeSize + 4) + isStandard
+                + isUT
         }
     }
 
