@@ -38,6 +38,7 @@ struct CatalogLoader {
         let sorted = filled.values.sorted { $0.identity < $1.identity }
         let index = SpecIndex(specs: filled, claimed: claimed)
         let resolved = check(sorted, drafts: filledDrafts, index, &found)
+        let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
         let all = (diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
@@ -45,8 +46,9 @@ struct CatalogLoader {
         return SpecCatalog(
             specs: sorted,
             resolvedCampaigns: resolved,
+            resolvedSchedules: schedules,
             resolvedTriggers: StartChecker(index: index).resolvedTriggers(),
-            policyViolations: PolicyChecker(index: index).violations(),
+            policyViolations: PolicyChecker(index: index, now: now).violations(),
             diagnostics: all,
             sources: sources
         )

@@ -1,23 +1,31 @@
+internal import Foundation
+
 /// Finds what goes beyond the policies of the tenants, as far as the specs alone can tell.
 ///
 /// How many recipients a run has only the contacts can tell, so ``TenantPolicy/maxRecipients`` is not checked here.
 struct PolicyChecker {
     private let index: SpecIndex
+    private let now: Date
+    /// The campaigns of each tenant.
+    private let campaigns: [String: [Located<CampaignSpec>]]
 
-    init(index: SpecIndex) {
+    init(index: SpecIndex, now: Date) {
         self.index = index
+        self.now = now
+        campaigns = Dictionary(grouping: index.all(CampaignSpec.self), by: \.identity.tenant)
     }
 
     /// All violations, sorted.
     func violations() -> [PolicyViolation] {
-        index.all(TenantSpec.self)
+        let schedules = index.all(ScheduleSpec.self)
+        return index.all(TenantSpec.self)
             .filter { $0.identity.name == $0.identity.tenant && !$0.value.policy.isEmpty }
-            .flatMap { count($0) + categories($0) }
+            .flatMap { count($0) + categories($0) + IntervalChecker(now: now).violations(schedules, $0) }
             .sorted()
     }
 
     private func count(_ tenant: Located<TenantSpec>) -> [PolicyViolation] {
-        let count = index.all(CampaignSpec.self).count { $0.identity.tenant == tenant.identity.tenant }
+        let count = campaigns[tenant.identity.tenant]?.count ?? 0
         guard let limit = tenant.value.policy.maxCampaigns, count > limit else { return [] }
         let message = "tenant `\(tenant.identity.tenant)` has \(count) campaigns, more than \(limit)"
         let place = tenant.place(of: "policy.maxCampaigns")
@@ -35,10 +43,15 @@ struct PolicyChecker {
     private func categories(_ tenant: Located<TenantSpec>) -> [PolicyViolation] {
         guard let allowed = tenant.value.policy.allowedCategories else { return [] }
         let words = SpellingSuggestion.list(allowed.map(\.rawValue), "and")
-        let campaigns = index.all(CampaignSpec.self).filter { $0.identity.tenant == tenant.identity.tenant }
+        let campaigns = campaigns[tenant.identity.tenant] ?? []
+        // The first of several languages stands for all: the category belongs to the name.
+        let templates = Dictionary(
+            index.all(TemplateSpec.self).filter { $0.identity.tenant == tenant.identity.tenant }
+                .map { ($0.value.whatsappName, $0.value.category) }
+        ) { first, _ in first }
         return campaigns.compactMap { campaign in
             let what: String
-            switch sending(campaign) {
+            switch sending(campaign, templates) {
             case .noTemplate: return nil
             case .template(let category):
                 if allowed.contains(category) { return nil }
@@ -64,7 +77,10 @@ struct PolicyChecker {
         case unknownTemplate
     }
 
-    private func sending(_ campaign: Located<CampaignSpec>) -> Sending {
+    private func sending(
+        _ campaign: Located<CampaignSpec>,
+        _ templates: [String: TemplateSpec.Category]
+    ) -> Sending {
         let tenant = campaign.identity.tenant
         switch campaign.value.content {
         case .template(let name, _):
@@ -73,11 +89,8 @@ struct PolicyChecker {
                 ?? .noTemplate
         case .message(let payload):
             guard payload["type"] == "template" else { return .noTemplate }
-            let name = payload["template"]?["name"]
-            let known = index.all(TemplateSpec.self).first {
-                $0.identity.tenant == tenant && .string($0.value.whatsappName) == name
-            }
-            return known.map { .template($0.value.category) } ?? .unknownTemplate
+            let name = payload["template"]?["name"]?.stringValue ?? ""
+            return templates[name].map { .template($0) } ?? .unknownTemplate
         }
     }
 }

@@ -11,6 +11,8 @@ public struct SpecCatalog: Sendable {
     public let specs: [Located<any SpecContent>]
     /// The campaigns whose references were all found, sorted by identity.
     public let resolvedCampaigns: [ResolvedCampaign]
+    /// The schedules whose campaign was found, sorted by identity.
+    public let resolvedSchedules: [ResolvedSchedule]
     /// The triggers whose campaign was found, sorted by identity.
     public let resolvedTriggers: [ResolvedTrigger]
     /// What goes beyond the policies of the tenants, sorted by identity; no error by itself.

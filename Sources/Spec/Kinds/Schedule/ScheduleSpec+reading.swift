@@ -15,8 +15,8 @@ extension ScheduleSpec: ReadableSpec {
         let misfire = reader.choice("misfire", of: Misfire.self)
         let misfireWindow = reader.duration("misfireWindow", upTo: SpecDuration(seconds: 7 * 86_400))
         let overlap = reader.choice("overlap", of: Overlap.self)
-        let clockChange = reader.mapping("dst") { reader in
-            ClockChange(gap: reader.choice("gap"), fold: reader.choice("fold"))
+        let dst = reader.mapping("dst") { reader in
+            DSTPolicy(gap: reader.choice("gap"), fold: reader.choice("fold"))
         }
         let isActive = reader.bool("isActive")
         // Without a zone nothing can be said about the times; what is missing was reported.
@@ -25,14 +25,14 @@ extension ScheduleSpec: ReadableSpec {
             header: header,
             campaign: campaign?.value ?? "",
             timing: timing,
-            timeZone: timeZone.value,
+            zone: timeZone.value,
             from: from?.value,
             until: until?.value,
             maxRuns: maxRuns?.value,
             misfire: misfire ?? .runOnce,
             misfireWindow: misfireWindow ?? Self.defaultMisfireWindow,
             overlap: overlap ?? .skip,
-            clockChange: clockChange ?? ClockChange(),
+            dst: dst ?? DSTPolicy(),
             isActive: isActive ?? true
         )
     }
@@ -53,8 +53,8 @@ extension ScheduleSpec: ReadableSpec {
 
     private static func checkWindow(
         _ reader: FieldReader,
-        _ from: ReadValue<String>?,
-        _ until: ReadValue<String>?
+        _ from: ReadValue<LocalDateTime>?,
+        _ until: ReadValue<LocalDateTime>?
     ) {
         guard let from, let until, from.value >= until.value else { return }
         let message = "`until` is not after `from`"

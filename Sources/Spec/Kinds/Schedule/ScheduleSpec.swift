@@ -2,10 +2,10 @@
 public struct ScheduleSpec: SpecContent {
     /// The times of the starts.
     public enum Timing: Hashable, Sendable {
-        /// A cron expression that was read without errors; fields are separated by one space.
-        case cron(String)
+        /// Again and again.
+        case cron(CronExpression)
         /// One time on the wall.
-        case at(String)
+        case at(LocalDateTime)
     }
 
     /// What happens to starts that were missed while nothing was running.
@@ -23,29 +23,6 @@ public struct ScheduleSpec: SpecContent {
         case cancelRunning
     }
 
-    /// What happens when the clock is changed; `nil` is the rule of cron.
-    public struct ClockChange: Hashable, Sendable {
-        /// What happens to a time that does not exist.
-        public enum Gap: String, Hashable, Sendable, CaseIterable {
-            /// It fires at the end of the gap.
-            case next
-            case skip
-        }
-
-        /// What happens to a time that comes twice.
-        public enum Fold: String, Hashable, Sendable, CaseIterable {
-            case first, both
-        }
-
-        public let gap: Gap?
-        public let fold: Fold?
-
-        /// Makes rules.
-        public init(gap: Gap? = nil, fold: Fold? = nil) {
-            (self.gap, self.fold) = (gap, fold)
-        }
-    }
-
     public static let kind = SpecKind.schedule
 
     /// What `misfireWindow` is when a spec says nothing.
@@ -55,19 +32,19 @@ public struct ScheduleSpec: SpecContent {
     /// A campaign of the same tenant, by its name.
     public let campaign: String
     public let timing: Timing
-    /// A name of the IANA database.
-    public let timeZone: String
+    /// Whose clocks all times are on.
+    public let zone: IANAZone
     /// No start before this; `nil` with ``Timing/at(_:)``.
-    public let from: String?
+    public let from: LocalDateTime?
     /// No start after this; `nil` with ``Timing/at(_:)``.
-    public let until: String?
+    public let until: LocalDateTime?
     /// From 1; `nil` means any number, and is the rule with ``Timing/at(_:)``.
     public let maxRuns: Int?
     public let misfire: Misfire
     /// How long after its time a missed start still counts; at most 7 days.
     public let misfireWindow: SpecDuration
     public let overlap: Overlap
-    public let clockChange: ClockChange
+    public let dst: DSTPolicy
     public let isActive: Bool
 
     /// Makes a schedule of values that are valid already.
@@ -75,49 +52,52 @@ public struct ScheduleSpec: SpecContent {
         header: SpecHeader,
         campaign: String,
         timing: Timing,
-        timeZone: String,
-        from: String? = nil,
-        until: String? = nil,
+        zone: IANAZone,
+        from: LocalDateTime? = nil,
+        until: LocalDateTime? = nil,
         maxRuns: Int? = nil,
         misfire: Misfire = .runOnce,
         misfireWindow: SpecDuration = defaultMisfireWindow,
         overlap: Overlap = .skip,
-        clockChange: ClockChange = ClockChange(),
+        dst: DSTPolicy = DSTPolicy(),
         isActive: Bool = true
     ) {
         self.header = header
         self.campaign = campaign
         self.timing = timing
-        self.timeZone = timeZone
+        self.zone = zone
         self.from = from
         self.until = until
         self.maxRuns = maxRuns
         self.misfire = misfire
         self.misfireWindow = misfireWindow
         self.overlap = overlap
-        self.clockChange = clockChange
+        self.dst = dst
         self.isActive = isActive
     }
+
+    /// The name of the zone in the IANA database.
+    public var timeZone: String { zone.identifier }
 
     /// All fields with their defaults; `dst` has only what was given.
     public var canonical: JSONValue {
         var fields = header.canonicalFields
         fields["campaign"] = .string(campaign)
         switch timing {
-        case .cron(let text): fields["cron"] = .string(text)
-        case .at(let time): fields["at"] = .string(time)
+        case .cron(let expression): fields["cron"] = .string(expression.description)
+        case .at(let time): fields["at"] = .string(time.description)
         }
         fields["timeZone"] = .string(timeZone)
-        fields["from"] = from.map(JSONValue.string)
-        fields["until"] = until.map(JSONValue.string)
+        fields["from"] = from.map { .string($0.description) }
+        fields["until"] = until.map { .string($0.description) }
         fields["maxRuns"] = maxRuns.map(JSONValue.integer)
         fields["misfire"] = .string(misfire.rawValue)
         fields["misfireWindow"] = .string(misfireWindow.description)
         fields["overlap"] = .string(overlap.rawValue)
-        var dst: [String: JSONValue] = [:]
-        dst["gap"] = clockChange.gap.map { .string($0.rawValue) }
-        dst["fold"] = clockChange.fold.map { .string($0.rawValue) }
-        if !dst.isEmpty { fields["dst"] = .object(dst) }
+        var rules: [String: JSONValue] = [:]
+        rules["gap"] = dst.gap.map { .string($0.rawValue) }
+        rules["fold"] = dst.fold.map { .string($0.rawValue) }
+        if !rules.isEmpty { fields["dst"] = .object(rules) }
         fields["isActive"] = .bool(isActive)
         return .object(fields)
     }

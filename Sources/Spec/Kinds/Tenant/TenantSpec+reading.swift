@@ -16,7 +16,7 @@ extension TenantSpec: ReadableSpec {
         guard let header else { return nil }
         self.init(
             header: header,
-            timeZone: timeZone?.value,
+            timeZone: timeZone?.value.identifier,
             quietHours: quietHours,
             frequencyCap: frequencyCap,
             defaults: defaults ?? Defaults(),
