@@ -19,7 +19,7 @@ struct ReferenceChecker {
 
     private func checkRename(_ spec: Located<any SpecContent>, from old: String, _ found: inout [Diagnostic]) {
         let identity = SpecIdentity(tenant: spec.identity.tenant, kind: spec.identity.kind, name: old)
-        guard let other = index.specs[identity] else { return }
+        guard let other = index.specs[identity], !isRenamedItself(other, besides: spec.identity) else { return }
         let message = "`renamedFrom` names `\(old)`, which still exists"
         let related = Diagnostic.Related(place: other.place, label: "defined here")
         let place = spec.place(of: "renamedFrom")
@@ -33,6 +33,19 @@ struct ReferenceChecker {
             related: related
         )
         found.append(diagnostic)
+    }
+
+    /// Whether a spec that bears an old name is renamed too, and so on to a name that is free: a chain, and no circle.
+    private func isRenamedItself(_ spec: Located<any SpecContent>, besides first: SpecIdentity) -> Bool {
+        var seen: Set<SpecIdentity> = [first]
+        var current = spec
+        while let old = current.value.header.renamedFrom {
+            guard seen.insert(current.identity).inserted else { return false }
+            let identity = SpecIdentity(tenant: first.tenant, kind: first.kind, name: old)
+            guard let next = index.specs[identity] else { return true }
+            current = next
+        }
+        return false
     }
 
     private func resolve(_ campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> ResolvedCampaign? {
