@@ -7,10 +7,13 @@ struct CatalogTests {
         .deletingLastPathComponent().appending(path: "campaigns").resolvingSymlinksInPath().path
 
     @Test func loadsTheExamplesWithoutDiagnostics() throws {
-        let catalog = SpecCatalog.load(directory: Self.examples)
+        let catalog = SpecCatalog.load(directory: Self.examples, now: Date(timeIntervalSince1970: 1_795_478_400))
         #expect(DiagnosticRenderer(sources: catalog.sources).text(catalog.diagnostics) == "")
         #expect(catalog.tenants == ["acme", "nairobi-clinic"])
         #expect(catalog.resolvedCampaigns.count == 11)
+        #expect(catalog.resolvedSchedules.map(\.spec.name) == ["weekly-digest", "anniversary", "yearly-checkup"])
+        #expect(catalog.resolvedTriggers.map(\.spec.event) == ["payment.overdue", "appointment.due"])
+        #expect(catalog.policyViolations == [])
         #expect(catalog.all(SenderSpec.self).map(\.value.dailyLimit) == [100_000, 250])
         let welcome = try #require(catalog.resolvedCampaigns.first { $0.spec.name == "welcome-offer" })
         #expect(welcome.identity.description == "acme/Campaign/welcome-offer")

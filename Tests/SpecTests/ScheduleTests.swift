@@ -225,4 +225,25 @@ struct ScheduleTests {
         #expect(catalog.diagnostics == [])
         #expect(catalog.policyViolations.map { "\($0.identity) \($0.message)" } == expected)
     }
+
+    @Test func comparesTheTimesOfAllSchedulesOfACampaign() {
+        let more = """
+            ---
+            kind: Schedule
+            name: r
+            campaign: c
+            cron: "30 9 * * *"
+            timeZone: UTC
+            ---
+            kind: Tenant
+            name: acme
+            policy: { minScheduleInterval: 12h }
+            """
+        let catalog = Self.catalog("cron: \"0 9 * * *\"\ntimeZone: UTC", tenant: more)
+        #expect(
+            catalog.policyViolations.map { "\($0.identity) \($0.place.start.line) \($0.message)" } == [
+                "acme/Schedule/r 22 schedule `r` starts campaign `c` 30m after schedule `s`, sooner than 12h"
+            ]
+        )
+    }
 }
