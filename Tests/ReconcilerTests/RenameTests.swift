@@ -106,6 +106,39 @@ struct RenameTests {
         }
     }
 
+    @Test func aRenameFromWhatIsKeptIsRefused() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Self.sender("b", phone: "1"))
+            // `b` was renamed from `a` long ago, and stays; so `c` cannot have its row.
+            let text = Self.join(Self.sender("b", from: "a", phone: "1"), Self.sender("c", from: "b", phone: "2"))
+            let error = await #expect(throws: ReconcileError.self) { try await workshop.plan(text) }
+            #expect(
+                error.map { "\($0)" }
+                    == "campaigns/acme/specs.yaml:8:7: acme/Sender/c says `renamedFrom: b`, but the spec `b` keeps that "
+                    + "row; remove one of the two"
+            )
+        }
+    }
+
+    @Test func aNameThatAnotherTookOverLeadsToAnotherRow() async throws {
+        try await Workshop.with { workshop in
+            let campaign = Samples.raw.replacing("sender: main", with: "sender: a")
+            try await workshop.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2"), campaign))
+            let text = Self.join(
+                Self.sender("c", from: "a", phone: "1"),
+                Self.sender("a", from: "b", phone: "2"),
+                campaign
+            )
+            let plan = try await workshop.reach(text)
+            #expect(Workshop.lines(plan) == ["~ Sender/a name", "~ Sender/c name", "~ Campaign/raw sender"])
+            #expect(plan.changes[2].differences.map(\.before) == ["c"] && !plan.changes[2].isReferenceOnly)
+            let phone = try await workshop.pool.query(
+                "SELECT s.\"phoneNumberId\" FROM campaigns c JOIN senders s ON s.id = c.\"senderId\""
+            )
+            #expect(try phone[0].decode(0, as: String.self) == "2")
+        }
+    }
+
     @Test func everyKindKeepsItsRow() async throws {
         try await Workshop.with { workshop in
             try await workshop.reach(Samples.everything)

@@ -12,16 +12,18 @@ enum Differ {
         let conflicts = desired.items.values.compactMap { conflict($0, state, renames) }
         guard conflicts.isEmpty else { throw .conflicts(conflicts.sorted { $0.place < $1.place }) }
 
-        var taken: Set<SpecIdentity> = []
+        let rows = desired.items.compactMapValues { renames.row(of: $0) }
+        let references = ReferenceFollower(rows: rows)
         var changes: [PlannedChange] = []
-        for item in desired.items.values {
-            let row = renames.row(of: item)
-            if let row { taken.insert(row.identity) }
-            let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
-            if let change = change(item, row ?? adopted, isAdoption: adopted != nil) { changes.append(change) }
+        for (identity, item) in desired.items {
+            let row = rows[identity]
+            let adopted = row == nil ? state.unmanaged[identity]?.first : nil
+            if let change = change(item, row ?? adopted, references, isAdoption: adopted != nil) {
+                changes.append(change)
+            }
         }
+        let taken = Set(rows.values.map(\.identity))
         for (identity, row) in state.rows where !taken.contains(identity) { changes.append(delete(row)) }
-        markReferences(&changes)
         var plan = Plan(
             changes: changes.sorted(by: isBefore),
             base: state.base,
@@ -47,6 +49,11 @@ enum Differ {
             let reason = "is one of several specs that are renamed from `\(row.identity.name)`; only one of them can be"
             return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
         }
+        if let old = renames.contradicted(item) {
+            let reason =
+                "says `renamedFrom: \(old.name)`, but the spec `\(old.name)` keeps that row; remove one of the two"
+            return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
+        }
         guard let others = state.unmanaged[item.identity], let first = others.first else { return nil }
         if let row, row.identity != item.identity {
             let reason =
@@ -62,13 +69,19 @@ enum Differ {
         return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
     }
 
-    private static func change(_ item: DesiredState.Item, _ row: ManagedRow?, isAdoption: Bool) -> PlannedChange? {
-        var differences = row.map { ValueDiffer.differences(from: $0.content, to: item.content) } ?? []
+    private static func change(
+        _ item: DesiredState.Item,
+        _ row: ManagedRow?,
+        _ references: ReferenceFollower,
+        isAdoption: Bool
+    ) -> PlannedChange? {
+        var differences = row.map { references.differences(from: $0, to: item) } ?? []
         // A row of others comes from no file, so that it comes from one now says nothing.
         if isAdoption { differences.removeAll { $0.path == "sourceFile" } }
         if row != nil, differences.isEmpty, !isAdoption { return nil }
         let first = differences.first { $0.path != "sourceFile" }
-        return PlannedChange(
+        let isRenamed = row.map { $0.identity != item.identity } ?? false
+        var change = PlannedChange(
             action: row == nil ? .create : .update,
             identity: item.identity,
             renamedFrom: row.flatMap { $0.identity == item.identity ? nil : $0.identity },
@@ -78,6 +91,10 @@ enum Differ {
             place: first.map { item.spec.place(of: $0.path) } ?? item.spec.place,
             isAdoption: isAdoption
         )
+        if row != nil, !isAdoption, !isRenamed {
+            change.isReferenceOnly = differences.allSatisfy { references.follows($0, tenant: item.identity.tenant) }
+        }
+        return change
     }
 
     private static func delete(_ row: ManagedRow) -> PlannedChange {
@@ -91,26 +108,6 @@ enum Differ {
             place: nil,
             isAdoption: false
         )
-    }
-
-    /// Tells the changes that only follow a rename: they name the same row by its new name.
-    private static func markReferences(_ changes: inout [PlannedChange]) {
-        var newNames: [SpecIdentity: String] = [:]
-        for change in changes {
-            if let old = change.renamedFrom { newNames[old] = change.identity.name }
-        }
-        guard !newNames.isEmpty else { return }
-        for index in changes.indices where changes[index].action == .update && changes[index].renamedFrom == nil {
-            let tenant = changes[index].identity.tenant
-            changes[index].isReferenceOnly =
-                !changes[index].isAdoption
-                && changes[index].differences.allSatisfy { difference in
-                    guard let kind = PlannedChange.references[difference.path],
-                        let old = difference.before?.stringValue, let new = difference.after?.stringValue
-                    else { return false }
-                    return newNames[SpecIdentity(tenant: tenant, kind: kind, name: old)] == new
-                }
-        }
     }
 
     private static func isBefore(_ left: PlannedChange, _ right: PlannedChange) -> Bool {

@@ -31,6 +31,15 @@ struct RenameResolver {
     /// The old name of a spec that says it was renamed, although rows of both names exist: the old row would be deleted.
     func ignored(_ item: DesiredState.Item) -> SpecIdentity? {
         guard let old = item.renamedFrom, items[old] == nil, canMove(item), !moves(item) else { return nil }
+        // Somebody else may take the row along; then ours was an earlier rename, and nothing is deleted.
+        return (successors[old] ?? []).compactMap { items[$0] }.contains(where: moves) ? nil : old
+    }
+
+    /// The old name of a spec that says it was renamed, although the spec that bears the old name keeps the row.
+    func contradicted(_ item: DesiredState.Item) -> SpecIdentity? {
+        guard let old = item.renamedFrom, rows[item.identity] == nil, rows[old] != nil, !canMove(item) else {
+            return nil
+        }
         return old
     }
 
