@@ -44,12 +44,6 @@ public struct PlannedChange: Sendable {
     /// How often the schedule has fired.
     let runCount: Int
 
-    /// The fields that name other specs, and the kinds of those.
-    static let references: [String: SpecKind] = [
-        "sender": .sender, "template": .template, "audience": .audience, "campaign": .campaign,
-        "defaults.sender": .sender,
-    ]
-
     init(
         action: Action,
         identity: SpecIdentity,

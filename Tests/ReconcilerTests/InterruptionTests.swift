@@ -1,0 +1,133 @@
+import Foundation
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// Whoever applies a plan may die at any instant: all of it happens, or nothing, and no lock is left.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct InterruptionTests {
+    private static let other = Samples.everything.replacing("env:TOKEN", with: "env:OTHER")
+        .replacing("[vip, gold]", with: "[vip]").replacing("0 9 * * MON", with: "0 9 * * TUE")
+        .replacing("plan: premium", with: "plan: basic")
+
+    /// Makes the nth write of a transaction end its own connection, as a killed process would.
+    private static func arm(_ workshop: Workshop) async throws {
+        let pool = workshop.pool
+        try await pool.execute("CREATE UNLOGGED TABLE fuse (after integer)")
+        try await pool.execute("INSERT INTO fuse VALUES (0)")
+        try await pool.execute("CREATE SEQUENCE writes")
+        try await pool.execute(
+            """
+            CREATE FUNCTION burn() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('writes') = (SELECT after FROM fuse) THEN
+                    PERFORM pg_terminate_backend(pg_backend_pid());
+                    PERFORM pg_sleep(5);
+                END IF;
+                RETURN NULL;
+            END $$
+            """
+        )
+        for table in [
+            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_revisions", "campaign_schedules",
+            "campaign_triggers", "reconcile_history",
+        ] {
+            try await pool.execute(
+                """
+                CREATE TRIGGER burn AFTER INSERT OR UPDATE ON \(identifier: table)
+                FOR EACH STATEMENT EXECUTE FUNCTION burn()
+                """
+            )
+        }
+    }
+
+    /// A server process tells its client that it ends before it gives its locks back.
+    private static func expectNoLock(_ workshop: Workshop) async throws {
+        try await eventually("the lock is given back") {
+            try await workshop.count(
+                """
+                SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """
+            ) == 0
+        }
+    }
+
+    private static func light(_ workshop: Workshop, after writes: Int) async throws {
+        try await workshop.pool.execute("UPDATE fuse SET after = \(writes)")
+        try await workshop.pool.execute("ALTER SEQUENCE writes RESTART")
+    }
+
+    @Test(arguments: [Samples.all, other])
+    func aDeathAtAnyWriteLeavesNothing(target: String) async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Samples.everything)
+            try await Self.arm(workshop)
+            let desired = try Workshop.desired(target)
+            let plan = try await workshop.plan(desired)
+            let before = try await workshop.fingerprint()
+            var deaths = 0
+            while true {
+                try await Self.light(workshop, after: deaths + 1)
+                do {
+                    try await workshop.apply(plan, desired)
+                    break
+                } catch is PostgresError {
+                    deaths += 1
+                    try #require(deaths < 100)
+                    #expect(try await workshop.fingerprint() == before, "write \(deaths)")
+                    try await Self.expectNoLock(workshop)
+                }
+            }
+            #expect(deaths >= 5)
+            #expect(try await workshop.plan(desired).isEmpty)
+        }
+    }
+
+    @Test func deathsAtRandomTimesLeaveAllOrNothing() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Samples.everything)
+            var generator = SplitMix64(state: 7)
+            let killer = try await PostgresConnection.connect(workshop.configuration)
+            var states: Set<[String]> = []
+            for round in 1...20 {
+                let desired = try Workshop.desired(round % 2 == 1 ? Self.other : Samples.everything)
+                let plan = try await workshop.plan(desired)
+                let before = try await workshop.fingerprint()
+                let spins = Int.random(in: 0...40, using: &generator)
+                let isApplied = try await withThrowingTaskGroup(of: Bool?.self) { group in
+                    group.addTask {
+                        do { return try await workshop.apply(plan, desired) != nil } catch is PostgresError {
+                            return false
+                        }
+                    }
+                    group.addTask {
+                        // Round trips instead of sleeping: as many as it takes to be anywhere in between.
+                        for _ in 0..<spins { try await killer.execute("SELECT 1") }
+                        try await killer.execute(
+                            """
+                            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                            WHERE datname = current_database() AND pid <> pg_backend_pid()
+                                AND xact_start IS NOT NULL AND query NOT LIKE 'COMMIT%'
+                            """
+                        )
+                        return nil
+                    }
+                    return try await group.reduce(false) { $1 ?? $0 }
+                }
+                let after = try await workshop.fingerprint()
+                let rest = try await workshop.plan(desired)
+                // A commit whose answer was lost has happened as a whole.
+                #expect(after == before ? !isApplied : rest.isEmpty, "round \(round)")
+                states.insert(after)
+            }
+            #expect(!states.isEmpty)
+            await killer.close()
+            try await Self.expectNoLock(workshop)
+        }
+    }
+}
