@@ -7,10 +7,15 @@ internal import Logging
 /// round, so the busier the client, the fewer system calls per command. Between rounds without work it gives its thread
 /// back.
 ///
+/// The counts move before the tasks that they are about go on: whoever has an answer finds it counted.
+///
 /// `@unchecked Sendable`: everything mutable is touched only on `queue`, which is serial.
 final class RedisDriver: @unchecked Sendable {
     /// Bounds of one round, and so of what one broken connection can leave in doubt.
     private static let roundLimit = (commands: 4_096, bytes: 1 << 20)
+
+    /// What one command of a batch is told.
+    private typealias Answer = (batch: RedisBatch, index: Int, outcome: RedisBatch.Outcome)
 
     private let queue = DispatchQueue(label: "redis.connection")
     private let configuration: RedisConfiguration
@@ -61,12 +66,13 @@ final class RedisDriver: @unchecked Sendable {
 
     private func end(_ batches: [RedisBatch], with error: RedisError) {
         guard !batches.isEmpty else { return }
-        let ended = batches.count { $0.finishAll(error) }
+        let ended = batches.count { !$0.isFinished }
         let commands = batches.reduce(0) { $0 + $1.commands.count }
         mailbox.count { statistics in
             statistics.waiting -= commands
             statistics.timeouts += ended
         }
+        for batch in batches { batch.finishAll(error) }
     }
 
     private func finishShutdown() {
@@ -177,19 +183,21 @@ extension RedisDriver {
 
     private func read(from connection: RedisConnection) throws(RedisError) {
         try connection.fill()
-        var received = 0
+        var answers: [Answer] = []
+        // Also when what follows cannot be read.
         defer {
             mailbox.count { statistics in
-                statistics.repliesReceived += received
+                statistics.repliesReceived += answers.count
                 statistics.inFlight = inFlight.count
             }
+            for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
         }
         while let reply = try connection.nextReply() {
             guard let entry = inFlight.popFirst() else { throw .connection("a reply that nobody asked for") }
-            received += 1
-            entry.batch.finish(entry.index, outcome(of: reply, to: entry.batch.commands[entry.index], connection))
+            let outcome = outcome(of: reply, to: entry.batch.commands[entry.index], connection)
+            answers.append((entry.batch, entry.index, outcome))
         }
-        if received > 0 { backoff.succeeded() }
+        if !answers.isEmpty { backoff.succeeded() }
     }
 
     private func outcome(
@@ -211,24 +219,21 @@ extension RedisDriver {
         let now = ContinuousClock.now
         let sentBytes = connection.sentBytes
         var returned: [RedisBatch] = []
+        var answers: [Answer] = []
         var timeouts = 0
-        let entries = inFlight.unanswered
-        for entry in entries {
+        for entry in inFlight.unanswered {
             if entry.index == 0 && entry.end > sentBytes {
                 returned.append(entry.batch)
             } else if returned.last !== entry.batch {
                 // The rest of a pipeline that has begun is never continued on another connection.
                 let isExpired = entry.batch.deadline <= now
                 let mayHaveExecuted = entry.end <= sentBytes
+                let error: RedisError =
+                    isExpired
+                    ? .timeout(mayHaveExecuted: mayHaveExecuted)
+                    : .connectionLost(mayHaveExecuted: mayHaveExecuted)
                 timeouts += isExpired ? 1 : 0
-                entry.batch.finish(
-                    entry.index,
-                    .failure(
-                        isExpired
-                            ? .timeout(mayHaveExecuted: mayHaveExecuted)
-                            : .connectionLost(mayHaveExecuted: mayHaveExecuted)
-                    )
-                )
+                answers.append((entry.batch, entry.index, .failure(error)))
             }
         }
         inFlight.removeAll()
@@ -241,6 +246,7 @@ extension RedisDriver {
             statistics.inFlight = 0
             statistics.waiting += returned.reduce(0) { $0 + $1.commands.count }
         }
+        for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
         note(disconnection: error)
     }
 }
