@@ -10,6 +10,7 @@ struct CatalogLoader {
     private var places: [SpecIdentity: SourcePlace] = [:]
     private var diagnostics: [Diagnostic] = []
     private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
+    private var allowances: [AllowComment] = []
     private var reportedTenants: Set<String> = []
     private let reader = YAMLReader()
     private let now: Date
@@ -24,6 +25,7 @@ struct CatalogLoader {
         let stream = reader.read(file.bytes)
         for problem in stream.problems { sink.report(problem) }
         for document in stream.documents { add(document, tenant, sink) }
+        allowances += AllowComment.read(stream.comments, sink: sink)
         // The bytes of every file are kept, since errors across files are only found at the end.
         files[file.path] = (file.bytes, sink.secrets)
         diagnostics += sink.diagnostics
@@ -39,7 +41,7 @@ struct CatalogLoader {
         let index = SpecIndex(specs: filled, claimed: claimed)
         let resolved = check(sorted, drafts: filledDrafts, index, &found)
         let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
-        let all = (diagnostics + problems + found).sorted()
+        let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }

@@ -6,7 +6,7 @@ struct CronDays: Hashable, Sendable {
     var beforeLast: UInt32 = 0
     /// Bit n is the weekday, Monday to Friday, nearest to day n.
     var nearestWeekdays: UInt32 = 0
-    /// `LW`
+    /// Whether the last weekday of the month, Monday to Friday, is named: `LW`.
     var hasLastWeekday = false
 
     /// Bit n is weekday n; 0 is Sunday.

@@ -43,10 +43,24 @@ public struct Diagnostic: Hashable, Sendable {
         self.code = code
         severity = code.severity
         self.place = place
-        self.field = field
-        self.message = message
-        self.help = help
+        self.field = field.map(Self.cut)
+        self.message = Self.cut(message)
+        self.help = help.map(Self.cut)
         self.related = related
+    }
+
+    private init(_ other: Self, severity: Severity) {
+        (code, self.severity, place) = (other.code, severity, other.place)
+        (field, message, help, related) = (other.field, other.message, other.help, other.related)
+    }
+
+    /// The same, as something that nothing is applied with.
+    var asError: Self { Self(self, severity: .error) }
+
+    /// Bounds a text that quotes the file: a key may be as long as the file, and be quoted for each of its values.
+    private static func cut(_ text: String) -> String {
+        guard text.utf8.count > 2_000 else { return text }
+        return String(text.unicodeScalars.prefix(1_000)) + "…"
     }
 }
 

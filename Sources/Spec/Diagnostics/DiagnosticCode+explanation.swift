@@ -6,7 +6,7 @@ extension DiagnosticCode {
     public var explanation: String { texts.explanation }
 
     private var texts: (title: String, explanation: String) {
-        yamlTexts ?? documentTexts ?? timeTexts ?? startTexts ?? contentTexts
+        yamlTexts ?? documentTexts ?? allowTexts ?? timeTexts ?? startTexts ?? contentTexts
     }
 
     private var yamlTexts: (title: String, explanation: String)? {

@@ -23,6 +23,11 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case unknownReference = "C021"
     case conflictingFields = "C022"
     case unreadableFile = "C023"
+    case allowWithoutReason = "C024"
+    case unknownAllowCode = "C025"
+    case allowedError = "C026"
+    case unusedAllow = "C027"
+    case tooManyFindings = "C028"
     case filterField = "C030"
     case filterOperator = "C031"
     case filterValue = "C032"
@@ -57,7 +62,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     public var severity: Diagnostic.Severity {
         switch self {
         case .ambiguousScalar, .eitherDay, .expiredSchedule, .clockChange, .needlessCustom, .noSchedule, .noTrigger,
-            .closedWindow:
+            .closedWindow, .unusedAllow, .tooManyFindings:
             .warning
         default: .error
         }

@@ -4,6 +4,11 @@ internal import YAML
 final class DiagnosticSink {
     let file: String
     private(set) var diagnostics: [Diagnostic] = []
+    /// How many of each severity are kept: no file makes a report that nobody can read or hold.
+    private static let limit = 1_000
+    private var errors = 0
+    private var warnings = 0
+    private var isOverflowing = false
     /// Ranges that must not be shown to anyone.
     private(set) var secrets: [YAMLRange] = []
 
@@ -20,7 +25,17 @@ final class DiagnosticSink {
         related: Diagnostic.Related? = nil
     ) {
         let place = SourcePlace(file: file, range)
+        let isError = code.severity == .error
+        if isError { errors += 1 } else { warnings += 1 }
+        guard (isError ? errors : warnings) <= Self.limit else { return overflow(at: place) }
         diagnostics.append(Diagnostic(code, at: place, field: field, message, help: help, related: related))
+    }
+
+    private func overflow(at place: SourcePlace) {
+        guard !isOverflowing else { return }
+        isOverflowing = true
+        let message = "the file has more findings than are shown"
+        diagnostics.append(Diagnostic(.tooManyFindings, at: place, message, help: "mend the others first"))
     }
 
     func hide(_ range: YAMLRange) {
@@ -29,6 +44,6 @@ final class DiagnosticSink {
 
     /// Whether there is no error since a count that was taken before.
     func isClean(since count: Int) -> Bool {
-        !diagnostics[count...].contains { $0.severity == .error }
+        errors <= Self.limit && !diagnostics[count...].contains { $0.severity == .error }
     }
 }

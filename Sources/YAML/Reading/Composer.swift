@@ -11,8 +11,12 @@ struct Composer {
     private let limits: YAMLLimits
     private var documents: [YAMLNode] = []
     private(set) var problems: [YAMLProblem] = []
-    /// The ranges of the scalars, kept only where a tab must be told from a tab inside a scalar.
-    private var scalarRanges: [YAMLRange] = []
+    /// Where scalars stand, kept only where a tab or a `#` must be told from one inside a scalar.
+    private var scalarBytes: [Range<Int>] = []
+    /// What libyaml did not get through.
+    private var unread: [Range<Int>] = []
+    /// Where the last whole document ends.
+    private var readTo = 0
 
     // The state of the stretch of text that is being read.
     private var firstLine = 0
@@ -36,7 +40,7 @@ struct Composer {
     /// - Returns: The offset where reading can go on, or `nil` at the end.
     mutating func compose(from offset: Int) -> Int? {
         let skipped = text.count(from: text.contentStart, to: offset)
-        (firstLine, firstScalar) = (skipped.lines, skipped.scalars)
+        (firstLine, firstScalar, readTo) = (skipped.lines, skipped.scalars, offset)
         let bytes = text.bytes
         return unsafe bytes.withUnsafeBufferPointer { buffer in
             var source = unsafe EventSource(UnsafeBufferPointer(rebasing: buffer[offset...]))
@@ -51,25 +55,32 @@ struct Composer {
                 let event = try source.next()
                 if case .streamEnd = event.kind { return nil }
                 handle(event)
-                guard !isTooLarge, problems.count < limits.problems else { return nil }
+                guard !isTooLarge, problems.count < limits.problems else { return stop(before: nil) }
             }
         } catch {
             let mark = mark(error.mark)
             report(syntaxProblem(error))
-            guard problems.count < limits.problems else { return nil }
-            return text.nextDocument(after: max(mark.offset, offset + 1))
+            guard problems.count < limits.problems else { return stop(before: nil) }
+            return stop(before: text.nextDocument(after: max(mark.offset, offset + 1)))
         }
     }
 
-    /// Ends the reading: looks at the tabs, and sorts the problems.
+    private mutating func stop(before next: Int?) -> Int? {
+        unread.append(readTo..<max(readTo, next ?? text.bytes.count))
+        return next
+    }
+
+    /// Ends the reading: looks at what lies between the values, and sorts the problems.
     mutating func finish() -> YAMLStream {
-        if text.hasTab {
+        var comments: [YAMLComment] = []
+        if text.hasTab || text.hasHash {
+            let scanned = ScannedText(text, scalars: scalarBytes, unread: unread, limit: limits.problems)
             let known = Set(problems.map(\.range.start.line))
-            problems += text.tabProblems(outside: scalarRanges, limit: limits.problems)
-                .filter { !known.contains($0.range.start.line) }
+            problems += scanned.tabs.filter { !known.contains($0.range.start.line) }
+            comments = scanned.comments
         }
         problems.sort { $0.range.start < $1.range.start }
-        return YAMLStream(documents: documents, problems: problems)
+        return YAMLStream(documents: documents, problems: problems, comments: comments)
     }
 
     private mutating func beginDocument() {
@@ -83,10 +94,12 @@ struct Composer {
         switch event.kind {
         case .streamStart, .streamEnd: break
         case .documentStart: beginDocument()
-        case .documentEnd: if let root { documents.append(root) }
+        case .documentEnd:
+            if let root { documents.append(root) }
+            readTo = range.end.offset
         case .alias(let name): add(alias: name, at: range)
         case .scalar(let value, let style, let properties):
-            if text.hasTab { scalarRanges.append(range) }
+            if text.hasTab || text.hasHash { scalarBytes.append(contentBytes(of: range, style)) }
             add(scalar: value, style, properties, at: range)
         case .mappingStart(let properties): open(.init(isMapping: true, properties, at: range, nodes: nodes))
         case .sequenceStart(let properties): open(.init(isMapping: false, properties, at: range, nodes: nodes))
@@ -171,6 +184,15 @@ struct Composer {
             problems.removeAll { $0.range.start.line == problem.range.start.line }
         }
         problems.append(problem)
+    }
+
+    /// The bytes of a scalar; a block begins behind its first line, which may end in a comment.
+    private func contentBytes(of range: YAMLRange, _ style: YAMLScalar.Style) -> Range<Int> {
+        var start = range.start.offset
+        if style == .literal || style == .folded {
+            while start < range.end.offset, !text.isBreak(at: start) { start += 1 }
+        }
+        return start..<max(start, range.end.offset)
     }
 
     private func mark(_ raw: EventSource.RawMark) -> YAMLMark {

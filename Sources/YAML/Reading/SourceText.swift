@@ -4,6 +4,8 @@ struct SourceText {
     /// Where the text begins: behind the byte order mark.
     let contentStart: Int
     let hasTab: Bool
+    /// Whether a `#` stands somewhere: there may be comments.
+    let hasHash: Bool
     /// The byte offset of every 64th scalar; empty for ASCII, where both counts agree.
     private let checkpoints: [Int]
 
@@ -20,10 +22,12 @@ struct SourceText {
         }
         var offset = start
         var hasTab = false
+        var hasHash = false
         var isASCII = true
         while offset < bytes.count {
             let byte = bytes[offset]
             if byte >= 0x20, byte < 0x7F {
+                hasHash = hasHash || byte == UInt8(ascii: "#")
                 offset += 1
             } else if byte == 0x0A || byte == 0x0D || byte == 0x09 {
                 hasTab = hasTab || byte == 0x09
@@ -32,16 +36,17 @@ struct SourceText {
                 isASCII = false
                 offset += length
             } else {
-                return .failure(encodingProblem(bytes, start: start, at: offset))
+                return .failure(encodingProblem(bytes, at: offset, contentStart: start))
             }
         }
-        return .success(SourceText(bytes: bytes, contentStart: start, hasTab: hasTab, isASCII: isASCII))
+        return .success(SourceText(bytes, contentStart: start, hasTab: hasTab, hasHash: hasHash, isASCII: isASCII))
     }
 
-    private init(bytes: [UInt8], contentStart: Int, hasTab: Bool, isASCII: Bool) {
+    private init(_ bytes: [UInt8], contentStart: Int, hasTab: Bool, hasHash: Bool, isASCII: Bool) {
         self.bytes = bytes
         self.contentStart = contentStart
         self.hasTab = hasTab
+        self.hasHash = hasHash
         var checkpoints: [Int] = []
         if !isASCII {
             var index = 0
@@ -76,34 +81,6 @@ struct SourceText {
         }
     }
 
-    private static func encodingProblem(_ bytes: [UInt8], start: Int, at offset: Int) -> YAMLProblem {
-        var line = 1
-        var column = 1
-        for index in start..<offset where bytes[index] & 0xC0 != 0x80 {
-            let isBreak = bytes[index] == 0x0A || (bytes[index] == 0x0D && bytes[index + 1] != 0x0A)
-            (line, column) = isBreak ? (line + 1, 1) : (line, column + 1)
-        }
-        let mark = YAMLMark(line: line, column: column, offset: offset)
-        let range = YAMLRange(start: mark, end: YAMLMark(line: line, column: column + 1, offset: offset + 1))
-        let byte = bytes[offset]
-        if byte < 0x20 || byte == 0x7F {
-            let message = "control character \(hex(byte)) in the text"
-            return YAMLProblem(
-                .encoding,
-                at: range,
-                message,
-                help: "remove it, or write it as an escape in double quotes"
-            )
-        }
-        let help = "save the file as UTF-8"
-        return YAMLProblem(.encoding, at: range, "byte \(hex(byte)) is not valid UTF-8 text here", help: help)
-    }
-
-    private static func hex(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16, uppercase: true)
-        return "0x" + (digits.count == 1 ? "0" : "") + digits
-    }
-
     /// The byte offset of a scalar, both counted from the start of the content.
     func offset(ofScalar index: Int) -> Int {
         guard !checkpoints.isEmpty else { return min(contentStart + index, bytes.count) }
@@ -126,15 +103,24 @@ struct SourceText {
         for offset in start..<end {
             let byte = bytes[offset]
             if byte & 0xC0 != 0x80 { scalars += 1 }
-            switch byte {
-            case 0x0A: lines += 1
-            case 0x0D where offset + 1 >= bytes.count || bytes[offset + 1] != 0x0A: lines += 1
-            case 0x85 where offset > 0 && bytes[offset - 1] == 0xC2: lines += 1
-            case 0xA8, 0xA9: lines += offset > 1 && bytes[offset - 1] == 0x80 && bytes[offset - 2] == 0xE2 ? 1 : 0
-            default: break
-            }
+            if isBreak(at: offset) { lines += 1 }
         }
         return (scalars, lines)
+    }
+
+    /// Whether the byte is the last one of a line break, as libyaml sees them: LF, CR, CR LF, NEL, LS or PS.
+    func isBreak(at offset: Int) -> Bool {
+        Self.isBreak(bytes, at: offset)
+    }
+
+    static func isBreak(_ bytes: [UInt8], at offset: Int) -> Bool {
+        switch bytes[offset] {
+        case 0x0A: true
+        case 0x0D: offset + 1 >= bytes.count || bytes[offset + 1] != 0x0A
+        case 0x85: offset > 0 && bytes[offset - 1] == 0xC2
+        case 0xA8, 0xA9: offset > 1 && bytes[offset - 1] == 0x80 && bytes[offset - 2] == 0xE2
+        default: false
+        }
     }
 
     /// The start of the next line after an offset that begins with `---`.

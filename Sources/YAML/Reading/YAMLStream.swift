@@ -4,10 +4,13 @@ public struct YAMLStream: Sendable {
     public let documents: [YAMLNode]
     /// All problems, in the order of the text.
     public let problems: [YAMLProblem]
+    /// The comments of everything that could be read, in the order of the text.
+    public let comments: [YAMLComment]
 
     /// Makes a stream.
-    public init(documents: [YAMLNode], problems: [YAMLProblem]) {
+    public init(documents: [YAMLNode], problems: [YAMLProblem], comments: [YAMLComment] = []) {
         self.documents = documents
         self.problems = problems
+        self.comments = comments
     }
 }

@@ -1,0 +1,75 @@
+extension DiagnosticRenderer {
+    /// GitHub shows no more annotations of one type for a step.
+    private static let annotationsPerType = 10
+    /// A summary of more than 1 MiB is refused as a whole; half of it leaves space for a plan.
+    private static let summaryBytes = 1 << 19
+
+    /// Writes diagnostics for a step of a GitHub workflow: at most ten errors and ten warnings as annotations, errors
+    /// first, and all of them in the summary of the step.
+    public func github(_ diagnostics: [Diagnostic]) -> GitHubReport {
+        let errors = diagnostics.filter { $0.severity == .error }
+        let warnings = diagnostics.filter { $0.severity == .warning }
+        let shown = errors.prefix(Self.annotationsPerType) + warnings.prefix(Self.annotationsPerType)
+        var annotations = shown.map { annotation($0) + "\n" }.joined()
+        if shown.count < diagnostics.count {
+            let more = diagnostics.count - shown.count
+            annotations += "::notice title=reconcile::\(more) more in the summary of this step\n"
+        }
+        return GitHubReport(
+            annotations: annotations,
+            stepSummary: summary(errors + warnings, errors: errors.count),
+            outputs: [
+                ("valid", errors.isEmpty ? "true" : "false"),
+                ("errors", String(errors.count)),
+                ("warnings", String(warnings.count)),
+            ]
+        )
+    }
+
+    private func annotation(_ diagnostic: Diagnostic) -> String {
+        let (start, end) = (diagnostic.place.start, diagnostic.place.end)
+        var properties = [
+            ("title", diagnostic.code.rawValue),
+            ("file", paths.relative(diagnostic.place.file)),
+            ("line", String(start.line)),
+            ("endLine", String(end.line)),
+        ]
+        // Columns of different lines make GitHub ignore the range.
+        if start.line == end.line {
+            properties += [("col", String(start.column)), ("endColumn", String(end.column))]
+        }
+        var message = diagnostic.message
+        if let related = diagnostic.related { message += "\n\(name(related.place)): \(related.label)" }
+        if let help = diagnostic.help { message += "\nhelp: \(help)" }
+        let list = properties.map { "\($0.0)=\(GitHubText.property($0.1))" }.joined(separator: ",")
+        return "::\(diagnostic.severity.rawValue) \(list)::\(GitHubText.message(message))"
+    }
+
+    private func summary(_ diagnostics: [Diagnostic], errors: Int) -> String {
+        guard !diagnostics.isEmpty else { return "" }
+        let counts = GitHubText.counts(errors: errors, warnings: diagnostics.count - errors)
+        var text = "### Specs: \(counts)\n\n| | Code | Place | What |\n|---|---|---|---|\n"
+        for (index, diagnostic) in diagnostics.enumerated() {
+            let row = row(diagnostic)
+            guard text.utf8.count + row.utf8.count <= Self.summaryBytes else {
+                return text + "\n… and \(diagnostics.count - index) more.\n"
+            }
+            text += row
+        }
+        return text + "\n"
+    }
+
+    private func row(_ diagnostic: Diagnostic) -> String {
+        var what = GitHubText.markdown(diagnostic.message)
+        if let related = diagnostic.related {
+            what += "<br>" + GitHubText.markdown("\(name(related.place)): \(related.label)")
+        }
+        if let help = diagnostic.help { what += "<br>help: " + GitHubText.markdown(help) }
+        let place = GitHubText.markdown(name(diagnostic.place))
+        return "| \(diagnostic.severity.rawValue) | \(diagnostic.code.rawValue) | \(place) | \(what) |\n"
+    }
+
+    private func name(_ place: SourcePlace) -> String {
+        "\(paths.relative(place.file)):\(place.start.line):\(place.start.column)"
+    }
+}

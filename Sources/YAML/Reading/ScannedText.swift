@@ -1,0 +1,95 @@
+/// What lies between the values of a text: found by walking the bytes, since libyaml drops it.
+struct ScannedText {
+    let text: SourceText
+    /// Where values stand, in the order of the text: a `#` or a tab in there belongs to the value.
+    let scalars: [Range<Int>]
+    /// What libyaml did not get through, in the order of the text: nobody knows what is a value in there.
+    let unread: [Range<Int>]
+    private(set) var comments: [YAMLComment] = []
+    private(set) var tabs: [YAMLProblem] = []
+
+    private var line = 1
+    private var lineStart: Int
+    private var hasContent = false
+    /// How many comments before this line stand alone and wait for what they speak of.
+    private var waiting = 0
+
+    init(_ text: SourceText, scalars: [Range<Int>], unread: [Range<Int>], limit: Int) {
+        (self.text, self.scalars, self.unread) = (text, scalars, unread)
+        lineStart = text.contentStart
+        scan(limit: limit)
+    }
+
+    private mutating func scan(limit: Int) {
+        let bytes = text.bytes
+        var (scalar, hole) = (0, 0)
+        var offset = text.contentStart
+        while offset < bytes.count {
+            while scalar < scalars.count, scalars[scalar].upperBound <= offset { scalar += 1 }
+            while hole < unread.count, unread[hole].upperBound <= offset { hole += 1 }
+            let isHole = hole < unread.count && unread[hole].contains(offset)
+            let isScalar = scalar < scalars.count && scalars[scalar].contains(offset)
+            let byte = bytes[offset]
+            if text.isBreak(at: offset) {
+                endLine(at: offset)
+            } else if isHole || isScalar {
+                settle()
+            } else if byte == UInt8(ascii: "#"), isComment(at: offset) {
+                offset = comment(from: offset)
+                continue
+            } else if byte == 0x09 {
+                if tabs.count < limit { tabs.append(tab(at: offset)) }
+            } else if byte != 0x20, byte != 0x0D {
+                settle()
+            }
+            offset += 1
+        }
+    }
+
+    private mutating func endLine(at offset: Int) {
+        // An empty line ends what comments above it can speak of.
+        if !hasContent, comments.last?.range.start.line != line { waiting = 0 }
+        (line, lineStart, hasContent) = (line + 1, offset + 1, false)
+    }
+
+    /// Notes that the line has content, which comments above speak of.
+    private mutating func settle() {
+        guard !hasContent else { return }
+        hasContent = true
+        for index in comments.indices.suffix(waiting) {
+            let old = comments[index]
+            comments[index] = YAMLComment(text: old.text, range: old.range, subjectLine: line)
+        }
+        waiting = 0
+    }
+
+    private func isComment(at offset: Int) -> Bool {
+        guard offset > lineStart else { return true }
+        return text.bytes[offset - 1] == 0x20 || text.bytes[offset - 1] == 0x09
+    }
+
+    private mutating func comment(from start: Int) -> Int {
+        var next = start + 1
+        while next < text.bytes.count, text.bytes[next] != 0x0D, !text.isBreak(at: next) { next += 1 }
+        // The last byte of a longer line break is what marks it; its first bytes are none of the comment.
+        var end = next
+        if end < text.bytes.count, text.bytes[end] & 0xC0 == 0x80 {
+            while end > start, text.bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        }
+        let words = String(decoding: text.bytes[(start + 1)..<max(start + 1, end)], as: UTF8.self)
+        let range = YAMLRange(start: mark(start), end: mark(end))
+        comments.append(YAMLComment(text: words, range: range, subjectLine: line))
+        if !hasContent { waiting += 1 }
+        return next
+    }
+
+    private func mark(_ offset: Int) -> YAMLMark {
+        YAMLMark(line: line, column: text.count(from: lineStart, to: offset).scalars + 1, offset: offset)
+    }
+
+    private func tab(at offset: Int) -> YAMLProblem {
+        let start = mark(offset)
+        let end = YAMLMark(line: start.line, column: start.column + 1, offset: offset + 1)
+        return YAMLProblem(.tab, at: YAMLRange(start: start, end: end), "tab between values", help: "use spaces")
+    }
+}

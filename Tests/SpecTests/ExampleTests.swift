@@ -1,0 +1,29 @@
+import Spec
+import Testing
+
+/// What `reconcile explain` shows is true.
+struct ExampleTests {
+    /// They are about files as such, not about a text in one.
+    private static let withoutExample: Set<DiagnosticCode> = [
+        .encoding, .tooLarge, .misplacedFile, .unreadableFile, .tooManyFindings,
+    ]
+
+    @Test(arguments: DiagnosticCode.allCases)
+    func showsTheMistakeAndItsCorrection(code: DiagnosticCode) throws {
+        guard !Self.withoutExample.contains(code) else {
+            #expect(code.example == nil)
+            return
+        }
+        let example = try #require(code.example)
+        let found = Fixture.catalog(example.bad).diagnostics.map(\.code)
+        #expect(found.contains(code), "\(example.bad)\n\(Fixture.lines(example.bad))")
+        #expect(!Fixture.catalog(example.good).diagnostics.contains { $0.code == code }, "\(example.good)")
+        #expect(Fixture.catalog(example.good).isValid || code == .unknownReference, "\(Fixture.lines(example.good))")
+    }
+
+    @Test(arguments: DiagnosticCode.allCases)
+    func explainsEveryCode(code: DiagnosticCode) {
+        #expect(!code.title.isEmpty)
+        #expect(code.helpText.contains(code.explanation))
+    }
+}
