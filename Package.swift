@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator",
+                "Reconciler", "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator",
                 .arguments, .lifecycle, .log, .signals,
             ]
         ),

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Logging
+import Foundation
 import Postgres
 import Reconciler
 import Spec
@@ -19,11 +19,14 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(name: .customLong("tenant"), help: ArgumentHelp("Only this tenant; may be repeated.", valueName: "name"))
     var tenants: [String] = []
 
-    @Option(help: "How to write the plan: text or json.")
-    var format = OutputFormat.text
+    @Option(help: "How to write the plan: text, json, markdown (a comment on a pull request), github or sarif.")
+    var format = PlanFormat.text
 
     @Option(help: ArgumentHelp("Also write the plan as JSON to a file.", valueName: "file"))
     var jsonInto: String?
+
+    @Option(help: ArgumentHelp("Also write the plan as Markdown to a file.", valueName: "file"))
+    var markdownInto: String?
 
     @Option(help: ArgumentHelp("Apply only the plan with this digest.", valueName: "sha256:…"))
     var expectDigest: String?
@@ -31,105 +34,121 @@ struct ApplyCommand: AsyncParsableCommand {
     @Flag(help: "With --dry-run, exit with 2 if there are changes.")
     var detailedExitcode = false
 
+    @Flag(help: "Only check the specs; needs no database and plans nothing.")
+    var offline = false
+
     @Option(
-        name: .customLong("allow-delete"),
         help: ArgumentHelp(
-            "Allow to delete this protected or running spec, such as acme/Campaign/offer; may be repeated.",
-            valueName: "name"
-        ),
-        transform: identity
+            "Plan against a snapshot that `reconcile export --state` wrote; nothing is applied.",
+            valueName: "file"
+        )
     )
-    var allowedDeletes: [SpecIdentity] = []
-
-    @Flag(help: "Allow to delete everything when there are no specs.")
-    var allowEmpty = false
-
-    @Option(help: "How much of a tenant may be changed or deleted at once, from ten specs on.")
-    var maxChangePercent = 30
+    var state: String?
 
     @Flag(help: "Show all content, and long values in full.")
     var full = false
 
-    @Option(help: ArgumentHelp("Where the database is; the variable DATABASE_URL by default.", valueName: "url"))
-    var databaseUrl: String?
+    @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions
+    @OptionGroup(title: "What is allowed") var safety: SafetyOptions
+    @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
-        guard (0...100).contains(maxChangePercent) else {
-            throw ValidationError("--max-change-percent takes a number from 0 to 100.")
-        }
         guard expectDigest.map({ $0.hasPrefix("sha256:") && $0.utf8.count == 71 }) ?? true else {
             throw ValidationError("--expect-digest takes `sha256:` and 64 digits, as a plan shows them.")
+        }
+        guard !offline || (state == nil && expectDigest == nil) else {
+            throw ValidationError("--offline plans nothing, so it goes with neither --state nor --expect-digest.")
         }
     }
 
     func run() async throws {
         try await Terminal.reporting {
-            let catalog = await CatalogSource.load(path)
-            Terminal.show(catalog)
-            guard catalog.isValid else {
-                try publish(PlanReport(diagnostics: catalog.diagnostics))
-                throw ReconcileError.invalidSpecs(errors: catalog.diagnostics.count { $0.severity == .error })
+            let catalog = await Progress.watching("reading the specs") { await CatalogSource.load(path) }
+            let found = diagnostics.policy.apply(to: catalog.diagnostics)
+            let publisher = Publisher(
+                format: format,
+                isFull: full,
+                jsonFile: jsonInto,
+                markdownFile: markdownInto,
+                maximumErrors: diagnostics.maxErrors,
+                sources: catalog.sources
+            )
+            var report = PlanReport(diagnostics: found)
+            publisher.complain(of: found)
+            let errors = found.count { $0.severity == .error }
+            guard errors == 0 else {
+                try publisher.publish(report)
+                throw ReconcileError.invalidSpecs(errors: errors)
+            }
+            guard !offline else {
+                try publisher.publish(report)
+                if format == .text { Terminal.write("\(catalog.specs.count) specs are valid; nothing was compared.\n") }
+                return
             }
             let desired = try DesiredState(catalog: catalog, root: path, tenants: tenants)
-            let pool = PostgresPool(
-                configuration: try DatabaseSetting.configuration(databaseUrl),
-                maxConnections: 2,
-                logger: Terminal.logger
-            )
-            do {
-                try await reconcile(desired, catalog.diagnostics, pool)
-            } catch {
-                await pool.shutdown()
-                throw error
+            if let state {
+                report.plan = try Self.snapshot(state).plan(desired)
+                try await finish(&report, publisher) { _, _ in nil }
+            } else {
+                try await database.withPool { pool in try await reconcile(desired, &report, publisher, pool) }
             }
-            await pool.shutdown()
         }
     }
 
-    private func reconcile(_ desired: DesiredState, _ diagnostics: [Diagnostic], _ pool: PostgresPool) async throws {
-        let rules = SafetyRules(
-            allowedDeletes: Set(allowedDeletes),
-            allowsEmpty: allowEmpty,
-            maximumChangePercent: maxChangePercent
-        )
-        let plan = try await Planner(pool: pool, logger: Terminal.logger).plan(desired)
-        var report = PlanReport(plan: plan, refusals: rules.refusals(of: plan), diagnostics: diagnostics)
-        if format == .text {
-            Terminal.write(PlanTextRenderer(isFull: full, usesColour: Terminal.outputHasColour).text(plan))
+    private func reconcile(
+        _ desired: DesiredState,
+        _ report: inout PlanReport,
+        _ publisher: Publisher,
+        _ pool: PostgresPool
+    ) async throws {
+        report.plan = try await Progress.watching("comparing with the database") {
+            try await Planner(pool: pool, logger: Terminal.logger).plan(desired)
         }
+        try await finish(&report, publisher) { plan, rules in
+            let origin = await Origin.current(specs: path)
+            return try await Progress.watching("applying the plan") {
+                try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
+            }
+        }
+    }
+
+    /// Shows the plan, and applies it if nothing stands against it; what was found is published in any case.
+    private func finish(
+        _ report: inout PlanReport,
+        _ publisher: Publisher,
+        _ apply: (Plan, SafetyRules) async throws -> Int?
+    ) async throws {
+        guard let plan = report.plan else { return }
+        let rules = safety.rules
+        report.refusals = rules.refusals(of: plan)
+        publisher.show(plan)
         do {
             if let expectDigest, expectDigest != plan.digest {
                 throw ReconcileError.staleDigest(expected: expectDigest, actual: plan.digest)
             }
             guard report.refusals.isEmpty else { throw ReconcileError.refused(report.refusals) }
-            if !dryRun {
-                let origin = await Origin.current(specs: path)
-                report.historyID = try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
-            }
+            if !dryRun, state == nil { report.historyID = try await apply(plan, rules) }
         } catch {
-            try publish(report)
+            try publisher.publish(report)
             throw error
         }
-        try publish(report)
-        if format == .text, let id = report.historyID {
-            Terminal.write(
-                "Applied: \(plan.creates) created, \(plan.updates) updated, \(plan.deletes) deleted (history \(id)).\n"
-            )
-        }
-        if dryRun, detailedExitcode, !plan.isEmpty { throw ExitCode.changesPending }
+        try publisher.publish(report)
+        if dryRun || state != nil, detailedExitcode, !plan.isEmpty { throw ExitCode.changesPending }
     }
 
-    private func publish(_ report: PlanReport) throws {
-        let text = report.json.canonicalText + "\n"
-        if format == .json { Terminal.write(text) }
-        if let jsonInto { try Terminal.write(text, to: jsonInto) }
+    private static func snapshot(_ path: String) throws -> StateSnapshot {
+        guard let data = FileManager.default.contents(atPath: path) else { throw SnapshotFileError(path: path) }
+        return try StateSnapshot(json: JSONValue(parsing: String(decoding: data, as: UTF8.self)))
     }
+}
 
-    private static func identity(_ text: String) throws -> SpecIdentity {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 3, let kind = SpecKind(rawValue: parts[1]) else {
-            throw ValidationError("`\(text)` is no name such as acme/Campaign/offer.")
-        }
-        return SpecIdentity(tenant: parts[0], kind: kind, name: parts[2])
-    }
+/// How plans are written.
+enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json, markdown, github, sarif
+}
+
+private struct SnapshotFileError: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String { "cannot read the snapshot `\(path)`; write one with `reconcile export --state FILE`" }
 }

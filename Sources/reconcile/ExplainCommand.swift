@@ -4,21 +4,24 @@ import Spec
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Explain a code such as C012."
+        abstract: "Explain a code such as C012, with an example; without a code, list all."
     )
 
     @Argument(help: "The code, as it stands in brackets after `error` or `warning`.")
-    var code: String
+    var code: String?
 
     func validate() throws {
-        guard DiagnosticCode(rawValue: code.uppercased()) != nil else {
-            let known = DiagnosticCode.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("There is no code \(code); the codes are \(known).")
-        }
+        guard let code, DiagnosticCode(rawValue: code.uppercased()) == nil else { return }
+        throw ValidationError("There is no code `\(code)`; `reconcile explain` lists them.")
     }
 
     func run() throws {
-        guard let code = DiagnosticCode(rawValue: code.uppercased()) else { throw ExitCode.validationFailure }
-        Terminal.write("\(code.severity.rawValue)[\(code.rawValue)]: \(code.title)\n\n\(code.explanation)\n")
+        guard let code = code.flatMap({ DiagnosticCode(rawValue: $0.uppercased()) }) else {
+            for code in DiagnosticCode.allCases {
+                Terminal.write("\(code.rawValue)  \(code.severity == .error ? "error  " : "warning")  \(code.title)\n")
+            }
+            return
+        }
+        Terminal.write("\(code.severity.rawValue)[\(code.rawValue)]: \(code.title)\n\n\(code.helpText)")
     }
 }

@@ -18,4 +18,18 @@ struct PlanReport {
         object["diagnostics"] = DiagnosticRenderer.json(diagnostics)["diagnostics"]
         return .object(object)
     }
+
+    /// What later steps of a workflow want to know.
+    var outputs: [(name: String, value: String)] {
+        guard let plan else { return [] }
+        return [
+            ("digest", plan.digest),
+            ("changes", plan.isEmpty ? "false" : "true"),
+            ("creates", String(plan.creates)),
+            ("updates", String(plan.updates)),
+            ("deletes", String(plan.deletes)),
+            ("blocked", refusals.isEmpty ? "false" : "true"),
+            ("applied", historyID == nil ? "false" : "true"),
+        ]
+    }
 }

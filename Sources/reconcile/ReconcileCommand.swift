@@ -12,14 +12,12 @@ struct ReconcileCommand: AsyncParsableCommand {
             a safety rule, 4 stale digest or another reconcile is being applied (try again), 64 wrong usage.
             """,
         version: toolVersion,
-        subcommands: [ApplyCommand.self, ValidateCommand.self, ExplainCommand.self],
+        subcommands: [
+            ApplyCommand.self, ValidateCommand.self, ExplainCommand.self, ExportCommand.self, HistoryCommand.self,
+            PreviewCommand.self, NextCommand.self,
+        ],
         defaultSubcommand: ApplyCommand.self
     )
-}
-
-/// How results are written.
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    case text, json
 }
 
 extension ExitCode {

@@ -14,6 +14,7 @@ enum Terminal {
     }()
 
     static var outputHasColour: Bool { hasColour(STDOUT_FILENO) }
+    static var errorsHaveColour: Bool { hasColour(STDERR_FILENO) }
 
     /// Writes a result.
     static func write(_ text: String) {
@@ -52,8 +53,18 @@ enum Terminal {
         }
     }
 
-    private static func complain(_ text: String) {
+    /// Writes something that is no result.
+    static func complain(_ text: String) {
         FileHandle.standardError.write(Data(text.utf8))
+    }
+
+    /// Replaces what would move the cursor or switch the colours of a terminal.
+    static func harmless(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }
+            )
+        )
     }
 
     private static func hasColour(_ descriptor: Int32) -> Bool {

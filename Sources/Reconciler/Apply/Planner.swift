@@ -43,11 +43,7 @@ public struct Planner: Sendable {
     /// The bare plan, within the caller's transaction.
     static func compare(_ desired: DesiredState, on connection: PostgresConnection) async throws -> Plan {
         let state = try await CurrentState.read(against: desired, on: connection)
-        if let tenants = desired.tenants {
-            let known = Set(desired.items.keys.map(\.tenant)).union(state.rows.keys.map(\.tenant))
-            let unknown = tenants.filter { !known.contains($0) }
-            guard unknown.isEmpty else { throw ReconcileError.unknownTenants(unknown, known: desired.allTenants) }
-        }
+        try desired.checkTenants(against: state)
         return try Differ.plan(from: state, to: desired)
     }
 }

@@ -23,4 +23,9 @@ enum NumberText {
         }
         return parts.joined(separator: " ")
     }
+
+    /// `1 spec is`, `2 specs are`.
+    static func specs(_ count: Int) -> String {
+        count == 1 ? "1 spec is" : "\(grouped(count)) specs are"
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 public import Spec
 
 extension Plan {
@@ -12,6 +13,10 @@ extension Plan {
             "baseHistoryId": .integer(baseHistoryID),
             "counts": ["create": .integer(creates), "update": .integer(updates), "delete": .integer(deletes)],
             "changes": .array(changes.map(\.json)),
+            "unmanaged": .object(
+                Dictionary(uniqueKeysWithValues: unmanagedCounts.map { ($0.key.rawValue, .integer($0.value)) })
+            ),
+            "uncountedCampaigns": .integer(uncountedCampaigns),
         ])
     }
 }
@@ -44,7 +49,19 @@ extension PlannedChange {
             ]
         }
         object["impact"] = impact?.json
+        object["isAdoption"] = isAdoption ? true : nil
+        object["fireTimes"] = fireTimes.map { times in
+            [
+                "before": .array(times.before.map { .string(Self.instant($0)) }),
+                "after": .array(times.after.map { .string(Self.instant($0)) }),
+            ]
+        }
         return .object(object)
+    }
+
+    /// In UTC, such as `2026-12-01T09:00:00Z`.
+    private static func instant(_ date: Date) -> String {
+        date.formatted(Date.ISO8601FormatStyle())
     }
 }
 
@@ -68,6 +85,7 @@ extension CampaignImpact {
             "isBroadcast": .bool(isBroadcast),
         ]
         object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
+        object["quotaLeft"] = quotaLeft.map(JSONValue.integer)
         object["warning"] = warning.map(JSONValue.string)
         return .object(object)
     }

@@ -19,9 +19,6 @@ public struct PlanTextRenderer: Sendable {
         case bold = "\u{1B}[1m"
     }
 
-    /// Longer values are cut, unless everything is wanted.
-    private static let valueLength = 80
-
     private let isFull: Bool
     private let usesColour: Bool
 
@@ -39,54 +36,40 @@ public struct PlanTextRenderer: Sendable {
     public func text(_ plan: Plan) -> String {
         let digest = paint("Digest: \(plan.digest)", .faint) + "\n"
         guard !plan.isEmpty else {
-            let specs = plan.specCount == 1 ? "1 spec is" : "\(NumberText.grouped(plan.specCount)) specs are"
-            return "No changes: \(specs) as in the database.\n" + digest
+            return "No changes: \(NumberText.specs(plan.specCount)) as in the database.\n" + digest
         }
         let counts = "\(plan.creates) to create, \(plan.updates) to update, \(plan.deletes) to delete"
-        return plan.changes.map(text).joined() + "\n" + paint("Plan: \(counts).", .bold) + "\n" + digest
+        let remarks = plan.remarks.map { "note: \($0)\n" }.joined()
+        return plan.changes.map(text).joined() + "\n" + remarks + paint("Plan: \(counts).", .bold) + "\n" + digest
     }
 
     private func text(_ change: PlannedChange) -> String {
-        let (sign, style): (String, Style) =
+        let style: Style =
             switch change.action {
-            case .create: ("+", .create)
-            case .update: ("~", .update)
-            case .delete: ("-", .delete)
+            case .create: .create
+            case .update: .update
+            case .delete: .delete
             }
-        var text = paint("\(sign) \(change.identity)", style)
-        if let impact = change.impact { text += "  " + words(impact) }
+        var text = paint("\(change.sign) \(change.identity)", style)
+        if let impact = change.impact { text += "  " + impact.words }
         text += "\n"
         if isFull, let place = change.place {
             text += paint("    at \(place.file):\(place.start.line):\(place.start.column)", .faint) + "\n"
         }
-        for difference in shown(change) { text += "    \(line(difference))\n" }
+        for difference in PlanLines.differences(of: change, isFull: isFull) { text += "    \(line(difference))\n" }
+        if let times = change.fireTimes {
+            for line in times.lines {
+                text += "    " + paint("\(line.sign) fires \(line.text)", line.sign == "+" ? .create : .delete) + "\n"
+            }
+        }
+        if let quota = change.impact?.quotaWords { text += "    quota: \(quota)\n" }
         if let warning = change.impact?.warning { text += "    " + paint("warning: \(warning)", .update) + "\n" }
         for note in change.notes { text += "    note: \(note)\n" }
         return text
     }
 
-    /// Creates and deletes are known by their names; their content is for those who want everything.
-    private func shown(_ change: PlannedChange) -> [FieldDifference] {
-        guard change.action != .update, isFull else { return change.differences }
-        return ValueDiffer.differences(
-            from: change.before ?? .object([:]),
-            to: change.after ?? .object([:])
-        )
-    }
-
-    private func words(_ impact: CampaignImpact) -> String {
-        let count = NumberText.grouped(impact.recipients)
-        guard impact.isBroadcast else {
-            return "\(count) contact\(impact.recipients == 1 ? "" : "s") in its audience"
-        }
-        let recipients = "\(count) recipient\(impact.recipients == 1 ? "" : "s")"
-        guard impact.recipients > 0 else { return recipients }
-        return recipients + " (\(NumberText.grouped(impact.inWindow)) in window), "
-            + "~\(NumberText.duration(seconds: impact.estimatedSeconds)) at \(impact.ratePerSecond)/s"
-    }
-
     private func line(_ difference: FieldDifference) -> String {
-        let path = Self.harmless(difference.path)
+        let path = PlanLines.harmless(difference.path)
         let drift = difference.isDrift ? paint("  (changed by hand)", .faint) : ""
         switch (difference.before, difference.after) {
         case (nil, let after?): return paint("\(path): + \(value(after))", .create) + drift
@@ -97,23 +80,7 @@ public struct PlanTextRenderer: Sendable {
     }
 
     private func value(_ value: JSONValue) -> String {
-        let text = Self.harmless(value.stringValue ?? value.canonicalText)
-        if text.isEmpty { return "\"\"" }
-        guard !isFull, text.count > Self.valueLength else { return text }
-        return text.prefix(Self.valueLength - 1) + "…"
-    }
-
-    /// Replaces what would move the cursor or switch the colours of a terminal; line ends become visible.
-    private static func harmless(_ text: String) -> String {
-        var safe = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n": safe.append("⏎")
-            case _ where scalar.properties.generalCategory == .control: safe.append("\u{FFFD}")
-            default: safe.append(scalar)
-            }
-        }
-        return String(safe)
+        PlanLines.value(value, isFull: isFull)
     }
 
     private func paint(_ text: String, _ style: Style) -> String {

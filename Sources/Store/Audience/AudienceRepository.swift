@@ -4,7 +4,7 @@ public import Spec
 
 /// Looks at audiences without sending anything: for plans and previews.
 public struct AudienceRepository: Sendable {
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     public init(pool: PostgresPool) {
         self.pool = pool

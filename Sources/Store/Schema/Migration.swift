@@ -34,5 +34,6 @@ public struct Migration: Sendable {
         Migration(version: 4, name: "runs", bytes: PackageResources._004_runs_sql),
         Migration(version: 5, name: "reconcile_history", bytes: PackageResources._005_reconcile_history_sql),
         Migration(version: 6, name: "specs_of_all_kinds", bytes: PackageResources._006_specs_of_all_kinds_sql),
+        Migration(version: 7, name: "reconcile_attempts", bytes: PackageResources._007_reconcile_attempts_sql),
     ]
 }

@@ -1,0 +1,156 @@
+public import Foundation
+public import Logging
+public import Postgres
+public import Spec
+import Store
+
+/// What the database held of specs at one instant, to plan against where there is no database.
+///
+/// A plan against a snapshot has the same digest as one against the database that it was taken from, as long as nothing
+/// was applied since. It counts no recipients and knows of no edits by hand, as both need the database.
+public struct StateSnapshot: Sendable {
+    /// The version of the snapshot's JSON.
+    public static let formatVersion = 1
+
+    /// When it was taken.
+    public let takenAt: Date
+    let managed: [ManagedRow]
+    let unmanaged: [ManagedRow]
+    let base: (database: String, lastID: Int)
+
+    /// Takes a snapshot of the whole database, in one read-only transaction.
+    ///
+    /// - Throws: `SchemaError` when the database is not migrated, `PostgresError`.
+    public static func take(pool: PostgresPool, logger: Logger, now: Date = Date()) async throws -> StateSnapshot {
+        let missing = try await Migrator(pool: pool, logger: logger).pending()
+        guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
+        return try await pool.transaction(isolation: .repeatableRead, readOnly: true) { connection in
+            var (managed, unmanaged): ([ManagedRow], [ManagedRow]) = ([], [])
+            for kind in SpecKind.allCases {
+                let repository = ManagedRepository(kind: kind)
+                managed += try await repository.rows(tenants: nil, on: connection)
+                unmanaged += try await repository.unmanagedRows(tenants: nil, on: connection)
+            }
+            return StateSnapshot(
+                takenAt: now,
+                managed: managed,
+                unmanaged: unmanaged,
+                base: try await HistoryRepository().base(on: connection)
+            )
+        }
+    }
+
+    /// The plan that leads from the snapshot to what the specs want.
+    ///
+    /// - Throws: ``ReconcileError`` for conflicts and unknown tenants.
+    public func plan(_ desired: DesiredState, now: Date = Date()) throws(ReconcileError) -> Plan {
+        let rows = managed.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
+        let known = Set(rows.map(\.identity))
+        let state = CurrentState(
+            rows: rows,
+            unmanaged: unmanaged.filter { !known.contains($0.identity) && desired.items[$0.identity] != nil },
+            base: base
+        )
+        try desired.checkTenants(against: state)
+        var plan = try Differ.plan(from: state, to: desired)
+        FireTimeFinder.find(&plan, now: now)
+        return plan
+    }
+}
+
+extension StateSnapshot {
+    /// The snapshot as data; it holds references to secrets, but no secrets.
+    public var json: JSONValue {
+        [
+            "formatVersion": .integer(Self.formatVersion),
+            "takenAt": .integer(Int(takenAt.timeIntervalSince1970)),
+            "database": .string(base.database),
+            "baseHistoryId": .integer(base.lastID),
+            "managed": .array(managed.sorted { $0.identity < $1.identity }.map(\.snapshot)),
+            "unmanaged": .array(unmanaged.sorted { $0.identity < $1.identity }.map(\.snapshot)),
+        ]
+    }
+
+    /// Reads a snapshot back.
+    ///
+    /// - Throws: ``SnapshotError``.
+    public init(json: JSONValue) throws(SnapshotError) {
+        guard let version = json["formatVersion"]?.integerValue else { throw .noSnapshot(field: "formatVersion") }
+        guard version == Self.formatVersion else { throw .unknownVersion(version) }
+        guard let database = json["database"]?.stringValue else { throw .noSnapshot(field: "database") }
+        guard let lastID = json["baseHistoryId"]?.integerValue else { throw .noSnapshot(field: "baseHistoryId") }
+        guard let takenAt = json["takenAt"]?.integerValue else { throw .noSnapshot(field: "takenAt") }
+        func rows(_ field: String) throws(SnapshotError) -> [ManagedRow] {
+            guard let items = json[field]?.arrayValue else { throw .noSnapshot(field: field) }
+            var rows: [ManagedRow] = []
+            for (index, item) in items.enumerated() {
+                guard let row = ManagedRow(snapshot: item) else { throw .noSnapshot(field: "\(field)[\(index)]") }
+                rows.append(row)
+            }
+            return rows
+        }
+        self.init(
+            takenAt: Date(timeIntervalSince1970: Double(takenAt)),
+            managed: try rows("managed"),
+            unmanaged: try rows("unmanaged"),
+            base: (database, lastID)
+        )
+    }
+}
+
+/// Why a text is no snapshot that can be planned against.
+public enum SnapshotError: Error, Equatable, CustomStringConvertible {
+    case noSnapshot(field: String)
+    case unknownVersion(Int)
+
+    public var description: String {
+        switch self {
+        case .noSnapshot(let field):
+            "this is no snapshot: `\(field)` is missing or wrong; write one with `reconcile export --state FILE`"
+        case .unknownVersion(let version):
+            "the snapshot has format version \(version), this program reads \(StateSnapshot.formatVersion); "
+                + "write it again with this version of `reconcile export --state`"
+        }
+    }
+}
+
+extension ManagedRow {
+    fileprivate var snapshot: JSONValue {
+        var fields: [String: JSONValue] = [
+            "id": .string(id.uuidString),
+            "tenant": .string(identity.tenant),
+            "kind": .string(identity.kind.rawValue),
+            "name": .string(identity.name),
+            "content": content,
+            "hasRunUnderWay": .bool(hasRunUnderWay),
+        ]
+        if let progress {
+            fields["runCount"] = .integer(progress.runCount)
+            fields["nextRunAt"] = progress.nextRunAt.map { .integer(Int($0.timeIntervalSince1970)) }
+        }
+        return .object(fields)
+    }
+
+    fileprivate init?(snapshot: JSONValue) {
+        guard let id = snapshot["id"]?.stringValue.flatMap(UUID.init(uuidString:)),
+            let tenant = snapshot["tenant"]?.stringValue,
+            let kind = snapshot["kind"]?.stringValue.flatMap(SpecKind.init(rawValue:)),
+            let name = snapshot["name"]?.stringValue,
+            let content = snapshot["content"],
+            let hasRunUnderWay = snapshot["hasRunUnderWay"]?.boolValue
+        else { return nil }
+        let progress = snapshot["runCount"]?.integerValue.map { count in
+            Progress(
+                runCount: count,
+                nextRunAt: snapshot["nextRunAt"]?.integerValue.map { Date(timeIntervalSince1970: Double($0)) }
+            )
+        }
+        self.init(
+            id: id,
+            identity: SpecIdentity(tenant: tenant, kind: kind, name: name),
+            content: content,
+            hasRunUnderWay: hasRunUnderWay,
+            progress: progress
+        )
+    }
+}

@@ -1,0 +1,111 @@
+import Crypto
+import Foundation
+public import Logging
+public import Postgres
+import Spec
+import Store
+
+/// Brings the database to what a folder says, as often as it is asked to, and notes what stands in the way.
+public struct Reconciliation: Sendable {
+    /// How one attempt ended.
+    public enum Outcome: Sendable {
+        /// There was nothing to do.
+        case upToDate(digest: String)
+        case applied(Plan, historyID: Int)
+        /// Nothing was changed; `isNew` tells whether anybody has met this before.
+        case failed(reason: String, isNew: Bool)
+        /// Another application is under way, or the files are being changed: to be tried again.
+        case busy
+    }
+
+    private let folder: SpecsFolder
+    private let pool: PostgresPool
+    private let rules: SafetyRules
+    private let actor: String
+    private let toolVersion: String
+    private let logger: Logger
+
+    /// Makes a reconciliation.
+    ///
+    /// - Parameters:
+    ///   - folder: Where the specs are.
+    ///   - pool: The database.
+    ///   - rules: What may be done without being asked.
+    ///   - actor: Who does it, for the history.
+    ///   - toolVersion: The version of the program, for the history.
+    ///   - logger: Where warnings of the database go.
+    public init(
+        folder: SpecsFolder,
+        pool: PostgresPool,
+        rules: SafetyRules = SafetyRules(),
+        actor: String,
+        toolVersion: String,
+        logger: Logger
+    ) {
+        self.folder = folder
+        self.pool = pool
+        self.rules = rules
+        self.actor = actor
+        self.toolVersion = toolVersion
+        self.logger = logger
+    }
+
+    /// Plans and applies once.
+    ///
+    /// - Parameter commit: Where the specs come from.
+    /// - Returns: How it ended; errors of the database are an outcome like any other, since the next attempt may succeed.
+    public func attempt(commit: String?) async -> Outcome {
+        let before = await folder.fingerprint()
+        let catalog = await folder.load()
+        // A checkout under way is neither the old state nor the new one.
+        guard await folder.fingerprint() == before else { return .busy }
+        do {
+            guard catalog.isValid else { return await failed(.invalid, Self.reason(catalog), before, commit) }
+            let desired = try DesiredState(catalog: catalog, root: folder.path)
+            let plan = try await Planner(pool: pool, logger: logger).plan(desired)
+            guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
+            let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
+            let id = try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
+            return id.map { .applied(plan, historyID: $0) } ?? .upToDate(digest: plan.digest)
+        } catch let error as ReconcileError {
+            switch error {
+            case .lockBusy, .staleDigest: return .busy
+            case .refused: return await failed(.refused, error.description, before, commit)
+            case .invalidSpecs, .unknownTenants, .conflicts:
+                return await failed(.invalid, error.description, before, commit)
+            }
+        } catch {
+            return await failed(.failed, "\(error)", before, commit)
+        }
+    }
+
+    /// The first few errors; the rest is a call of `reconcile validate` away.
+    private static func reason(_ catalog: SpecCatalog) -> String {
+        let errors = catalog.diagnostics.filter { $0.severity == .error }
+        let lines = errors.prefix(5).map { error in
+            "\(error.place.file):\(error.place.start.line):\(error.place.start.column): \(error.message)"
+        }
+        let rest = errors.count > lines.count ? ["and \(errors.count - lines.count) more errors"] : []
+        return (lines + rest).joined(separator: "\n")
+    }
+
+    private func failed(
+        _ outcome: AttemptRepository.Outcome,
+        _ reason: String,
+        _ state: String,
+        _ commit: String?
+    ) async -> Outcome {
+        // The same commit is one failure on all daemons; without a commit, the same files are.
+        let subject = "\(commit ?? state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
+        let fingerprint = SHA256.hash(data: Data(subject.utf8))
+            .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        do {
+            let isNew = try await AttemptRepository(pool: pool)
+                .add(fingerprint: fingerprint, gitCommit: commit, actor: actor, outcome: outcome, reason: reason)
+            return .failed(reason: reason, isNew: isNew)
+        } catch {
+            logger.warning("A failed reconcile could not be noted", metadata: ["error": "\(error)"])
+            return .failed(reason: reason, isNew: true)
+        }
+    }
+}

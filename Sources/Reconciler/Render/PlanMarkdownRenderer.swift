@@ -1,0 +1,120 @@
+import Spec
+
+/// Writes plans as a comment on a pull request: a summary that is always whole, then as many details as fit.
+///
+/// A comment that is too long is refused as a whole by the platforms that show it, so what does not fit is left out and
+/// counted.
+public struct PlanMarkdownRenderer: Sendable {
+    /// The length of a comment on GitHub.
+    ///
+    /// Counted in bytes here, which is never less than in characters.
+    public static let commentLimit = 65_536
+
+    /// Refusals and warnings beyond this are only counted: the summary must stay readable, and within the limit.
+    private static let listLength = 20
+
+    private let limit: Int
+
+    /// Makes a renderer.
+    ///
+    /// - Parameter limit: The most bytes to write; at least 16,384, so that the summary fits.
+    public init(limit: Int = commentLimit) {
+        self.limit = max(limit, 16_384)
+    }
+
+    /// Writes a plan and what stands against it, ending in a newline.
+    public func text(_ plan: Plan, refusals: [SafetyRefusal] = []) -> String {
+        let head = summary(plan, refusals)
+        let foot = "\nDigest: `\(plan.digest)`\n"
+        guard !plan.isEmpty else { return head + foot }
+        var details = ""
+        var written = 0
+        // Room for the notice is kept from the start, as it is only known at the end whether it is needed.
+        let room = limit - head.utf8.count - foot.utf8.count - Self.notice(leftOut: plan.changes.count).utf8.count
+        for change in plan.changes {
+            let next = detail(change)
+            guard details.utf8.count + next.utf8.count <= room else { break }
+            details += next
+            written += 1
+        }
+        let leftOut = plan.changes.count - written
+        return head + details + (leftOut > 0 ? Self.notice(leftOut: leftOut) : "") + foot
+    }
+
+    private static func notice(leftOut: Int) -> String {
+        "\n*\(NumberText.grouped(leftOut)) more change\(leftOut == 1 ? "" : "s") did not fit here; "
+            + "`reconcile --dry-run --full` shows all.*\n"
+    }
+
+    private func summary(_ plan: Plan, _ refusals: [SafetyRefusal]) -> String {
+        guard !plan.isEmpty else {
+            return "### Campaigns: no changes\n\n\(NumberText.specs(plan.specCount)) as in the database.\n"
+        }
+        var text = "### Campaigns: \(plan.creates) to create, \(plan.updates) to update, \(plan.deletes) to delete\n"
+        if !refusals.isEmpty {
+            text += "\n**Blocked: nothing is applied until this is fixed or allowed.**\n\n"
+            text += list(refusals.map { "\(Self.escaped($0.reason)); to allow it: `\($0.flag)`" })
+        }
+        let warnings = plan.changes.compactMap { change in
+            change.impact?.warning.map { "`\(change.identity)`: \(Self.escaped($0))" }
+        }
+        if !warnings.isEmpty { text += "\n**Warnings**\n\n" + list(warnings) }
+        text += plan.remarks.isEmpty ? "" : "\n" + list(plan.remarks.map(Self.escaped))
+        return text + "\n"
+    }
+
+    private func list(_ lines: [String]) -> String {
+        var text = lines.prefix(Self.listLength).map { "- \($0)\n" }.joined()
+        if lines.count > Self.listLength { text += "- … and \(lines.count - Self.listLength) more\n" }
+        return text
+    }
+
+    private func detail(_ change: PlannedChange) -> String {
+        var heading = "\(change.sign) \(change.identity)"
+        if let impact = change.impact { heading += " · \(impact.words)" }
+        let fires = change.fireTimes?.lines.map { "\($0.sign) fires \($0.text)" } ?? []
+        let lines = PlanLines.differences(of: change).flatMap(Self.lines) + fires
+        let quota = (change.impact?.quotaWords).map { ["quota: \($0)"] } ?? []
+        let notes = (quota + change.notes).map { "\n\(Self.escaped($0))\n" }.joined()
+        guard !lines.isEmpty else { return "- `\(heading)`\n" + notes }
+        let body = lines.joined(separator: "\n")
+        let fence = Self.fence(around: body)
+        return
+            "\n<details><summary><code>\(heading)</code></summary>\n\n\(fence)diff\n\(body)\n\(fence)\n\(notes)</details>\n"
+    }
+
+    private static func lines(_ difference: FieldDifference) -> [String] {
+        let drift = difference.isDrift ? "  (changed by hand)" : ""
+        let path = PlanLines.harmless(difference.path)
+        return [
+            difference.before.map { "- \(path): \(PlanLines.value($0, isFull: false))\(drift)" },
+            difference.after.map { "+ \(path): \(PlanLines.value($0, isFull: false))" },
+        ]
+        .compactMap(\.self)
+    }
+
+    /// A fence that no run of backticks in the text can close.
+    private static func fence(around text: String) -> String {
+        var (longest, run) = (0, 0)
+        for byte in text.utf8 {
+            run = byte == UInt8(ascii: "`") ? run + 1 : 0
+            longest = max(longest, run)
+        }
+        return String(repeating: "`", count: max(3, longest + 1))
+    }
+
+    /// Text that cannot become mark-up, a mention or a link.
+    private static func escaped(_ text: String) -> String {
+        var safe = ""
+        for character in PlanLines.harmless(text) {
+            switch character {
+            case "<": safe += "&lt;"
+            case ">": safe += "&gt;"
+            case "@", "#": safe += "\(character)\u{200B}"
+            case "*", "_", "[", "]", "|", "\\": safe += "\\\(character)"
+            default: safe.append(character)
+            }
+        }
+        return safe
+    }
+}

@@ -1,0 +1,89 @@
+public import Foundation
+public import Postgres
+
+/// What could not be applied, and why.
+public struct AttemptRepository: Sendable {
+    /// How an attempt ended.
+    public enum Outcome: String, Sendable {
+        /// The specs have errors.
+        case invalid
+        /// A safety rule stands against the plan.
+        case refused
+        /// Something else went wrong.
+        case failed
+    }
+
+    /// One state of the specs that could not be applied.
+    public struct Record: Sendable {
+        public let gitCommit: String?
+        public let actor: String
+        public let outcome: String
+        public let reason: String
+        /// How often it was tried.
+        public let count: Int
+        public let firstAt: Date
+        public let lastAt: Date
+    }
+
+    /// Longer reasons are cut: a thousand errors are in the log.
+    private static let reasonLength = 4_000
+
+    private let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Notes an attempt.
+    ///
+    /// - Parameters:
+    ///   - fingerprint: Names the state of the specs and the reason.
+    ///   - gitCommit: Where the specs come from.
+    ///   - actor: Who tried.
+    ///   - outcome: How it ended.
+    ///   - reason: Why, for people.
+    /// - Returns: Whether nobody has noted it before.
+    /// - Throws: `PostgresError`.
+    public func add(
+        fingerprint: String,
+        gitCommit: String?,
+        actor: String,
+        outcome: Outcome,
+        reason: String
+    ) async throws -> Bool {
+        let rows = try await pool.query(
+            """
+            INSERT INTO reconcile_attempts (fingerprint, "gitCommit", actor, outcome, reason)
+            VALUES (
+                \(fingerprint), \(gitCommit), \(actor), \(outcome.rawValue), \(String(reason.prefix(Self.reasonLength)))
+            )
+            ON CONFLICT (fingerprint) DO UPDATE SET count = reconcile_attempts.count + 1, "lastAt" = now()
+            RETURNING count = 1
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// The latest ones first.
+    ///
+    /// - Throws: `PostgresError`.
+    public func list(limit: Int) async throws -> [Record] {
+        let rows = try await pool.query(
+            """
+            SELECT "gitCommit", actor, outcome, reason, count, "firstAt", "lastAt"
+            FROM reconcile_attempts ORDER BY "lastAt" DESC LIMIT \(limit)
+            """
+        )
+        return try rows.map { row in
+            Record(
+                gitCommit: try row.decode(0),
+                actor: try row.decode(1),
+                outcome: try row.decode(2),
+                reason: try row.decode(3),
+                count: try row.decode(4),
+                firstAt: try row.decode(5),
+                lastAt: try row.decode(6)
+            )
+        }
+    }
+}

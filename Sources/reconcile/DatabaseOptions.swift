@@ -1,0 +1,25 @@
+import ArgumentParser
+import Postgres
+
+/// Where the database is.
+struct DatabaseOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Where the database is; the variable DATABASE_URL by default.", valueName: "url"))
+    var databaseUrl: String?
+
+    /// Runs `body` with a pool, which is closed afterwards.
+    func withPool<Value>(_ body: (PostgresPool) async throws -> Value) async throws -> Value {
+        let pool = PostgresPool(
+            configuration: try DatabaseSetting.configuration(databaseUrl),
+            maxConnections: 2,
+            logger: Terminal.logger
+        )
+        do {
+            let value = try await body(pool)
+            await pool.shutdown()
+            return value
+        } catch {
+            await pool.shutdown()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import Reconciler
+import Spec
+
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write what is in the database as specs, or as a snapshot to plan against.",
+        discussion: """
+            With a folder, each spec goes into the file that it came from, and rows that no spec manages into \
+            unmanaged.yaml; `reconcile --adopt` then takes them over unchanged. Without a folder, all go to standard \
+            output. With --state, a snapshot of all tenants is written, for `reconcile --state`.
+            """
+    )
+
+    @Option(help: "Whose specs to write.")
+    var tenant: String?
+
+    @Argument(help: "The folder with one folder of specs for each tenant; standard output by default.")
+    var directory: String?
+
+    @Option(help: ArgumentHelp("Write a snapshot of the whole database to this file instead.", valueName: "file"))
+    var state: String?
+
+    @Flag(help: "Replace files that exist.")
+    var force = false
+
+    @OptionGroup var database: DatabaseOptions
+
+    func validate() throws {
+        guard (tenant == nil) != (state == nil) else {
+            throw ValidationError("Give either --tenant, for specs, or --state, for a snapshot.")
+        }
+        guard state == nil || directory == nil else {
+            throw ValidationError("A snapshot goes to its file, not to a folder.")
+        }
+    }
+
+    func run() async throws {
+        try await Terminal.reporting {
+            if let state {
+                let snapshot = try await database.withPool { pool in
+                    try await StateSnapshot.take(pool: pool, logger: Terminal.logger)
+                }
+                try Terminal.write(snapshot.json.canonicalText + "\n", to: state)
+            } else if let tenant {
+                let export = try await database.withPool { pool in
+                    try await Exporter(pool: pool, logger: Terminal.logger).export(tenant: tenant)
+                }
+                for line in export.skipped { Terminal.complain("warning: \(line)\n") }
+                guard !export.files.isEmpty else { throw ExportProblem.nothing(tenant: tenant) }
+                try write(export.files)
+            }
+        }
+    }
+
+    private func write(_ files: [Exporter.File]) throws {
+        guard let directory else {
+            let texts = files.map { "# \($0.path)\n\($0.text)" }
+            return Terminal.write(texts.joined(separator: "---\n"))
+        }
+        let root = URL(filePath: directory, directoryHint: .isDirectory)
+        let targets = files.map { (file: $0, url: root.appending(path: $0.path)) }
+        // A path comes from a row, and a row is no reason to write anywhere else.
+        if let outside = targets.first(where: { !$0.url.standardized.path.hasPrefix(root.standardized.path) }) {
+            throw ExportProblem.outside(outside.file.path)
+        }
+        if !force, let existing = targets.first(where: { FileManager.default.fileExists(atPath: $0.url.path) }) {
+            throw ExportProblem.exists(existing.url.relativePath)
+        }
+        for (file, url) in targets {
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(),
+                withIntermediateDirectories: true
+            )
+            try Terminal.write(file.text, to: url.path)
+            Terminal.complain("wrote \(url.relativePath)\n")
+        }
+    }
+}
+
+/// Why nothing was exported.
+private enum ExportProblem: Error, CustomStringConvertible {
+    case nothing(tenant: String)
+    case exists(String)
+    case outside(String)
+
+    var description: String {
+        switch self {
+        case .nothing(let tenant): "tenant `\(tenant)` has no rows"
+        case .exists(let path): "\(path) exists already; nothing was written (--force replaces it)"
+        case .outside(let path): "a row says that it comes from `\(path)`, which lies outside of the folder"
+        }
+    }
+}
