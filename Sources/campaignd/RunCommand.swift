@@ -38,6 +38,23 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: $LOG_LEVEL or info)")
     var logLevel: String?
 
+    @Option(help: "Folder of specs to apply, when it changes and at an interval, by the rules of `reconcile`.")
+    var specs: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Seconds after which the specs are compared again, though no file has changed.",
+            valueName: "seconds"
+        )
+    )
+    var specsInterval = 60
+
+    func validate() throws {
+        guard (1...86_400).contains(specsInterval) else {
+            throw ValidationError("--specs-interval takes a number from 1 to 86400.")
+        }
+    }
+
     func run() async throws {
         var environment = database.environment
         environment.override("REDIS_URL", redisURL)
@@ -47,7 +64,20 @@ struct RunCommand: AsyncParsableCommand {
         environment.override("LOG_LEVEL", logLevel)
         let configuration = try DaemonConfiguration(environment: environment)
         let logger = Logger.command(level: configuration.logLevel)
-        let daemon = Daemon(configuration: configuration, environment: environment, logger: logger) { port in
+        let loop = specs.map { folder in
+            SpecsLoop(
+                folder: folder,
+                interval: .seconds(specsInterval),
+                postgres: configuration.postgres,
+                logger: logger
+            )
+        }
+        let daemon = Daemon(
+            configuration: configuration,
+            environment: environment,
+            logger: logger,
+            specs: loop.map { loop in DaemonCompanion(service: loop, state: { loop.status.state }) }
+        ) { port in
             logger.notice("Serving", metadata: ["url": "http://\(configuration.httpHost):\(port)"])
         }
         var group = ServiceGroupConfiguration(

@@ -10,6 +10,8 @@ struct HealthRoutes: Sendable {
         let postgres: String
         let redis: String
         let schema: String
+        /// How applying the specs fares; a broken commit is no reason not to send what was applied before.
+        let specs: DaemonCompanion.State?
 
         var isReady: Bool { [postgres, redis, schema].allSatisfy { $0 == "ok" } }
     }
@@ -17,6 +19,7 @@ struct HealthRoutes: Sendable {
     let pool: PostgresPool
     let redis: RedisClient
     let migrator: Migrator
+    let specs: (@Sendable () -> DaemonCompanion.State)?
 
     func add(to router: Router<BasicRequestContext>) {
         router.get("/healthz") { _, _ in "ok\n" }
@@ -35,7 +38,7 @@ struct HealthRoutes: Sendable {
             let missing = try await migrator.pending()
             if !missing.isEmpty { throw SchemaError.outdated(missing: missing.count) }
         }
-        return await Readiness(postgres: postgres, redis: redis, schema: schema)
+        return await Readiness(postgres: postgres, redis: redis, schema: schema, specs: specs?())
     }
 
     private func state(_ check: @Sendable () async throws -> Void) async -> String {

@@ -15,6 +15,7 @@ public struct Daemon: Service {
     private let configuration: DaemonConfiguration
     private let environment: [String: String]
     private let logger: Logger
+    private let specs: DaemonCompanion?
     private let onReady: @Sendable (_ port: Int) -> Void
 
     /// Makes a daemon.
@@ -23,16 +24,19 @@ public struct Daemon: Service {
     ///   - configuration: What it is told from outside.
     ///   - environment: Where access tokens are looked up.
     ///   - logger: Where it says what it does.
+    ///   - specs: The loop that applies specs; `nil` when something else does.
     ///   - onReady: Called with the HTTP port when it serves.
     public init(
         configuration: DaemonConfiguration,
         environment: [String: String],
         logger: Logger,
+        specs: DaemonCompanion? = nil,
         onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.environment = environment
         self.logger = logger
+        self.specs = specs
         self.onReady = onReady
     }
 
@@ -82,15 +86,16 @@ public struct Daemon: Service {
         let feederWakeup = WakeSignal()
         let intake = StatusIntake(messages: lanes.messages, logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
-        let services: [any Service] = [
-            intake,
-            LaneKeeper(services: lanes, wakeup: lanes.changes),
-            RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
-            ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
-            RunLauncher(launches: LaunchRepository(pool: pool), logger: logger),
-            RunWatcher(pool: pool, listeners: [feederWakeup, lanes.changes]),
-            server(pool: pool, redis: redis, intake: intake),
-        ]
+        let services: [any Service] =
+            (specs.map { [$0.service] } ?? []) + [
+                intake,
+                LaneKeeper(services: lanes, wakeup: lanes.changes),
+                RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
+                ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
+                RunLauncher(launches: LaunchRepository(pool: pool), logger: logger),
+                RunWatcher(pool: pool, listeners: [feederWakeup, lanes.changes]),
+                server(pool: pool, redis: redis, intake: intake),
+            ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
         // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
         try await group.run()
@@ -116,7 +121,13 @@ public struct Daemon: Service {
 
     private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
         let router = Router(context: BasicRequestContext.self)
-        HealthRoutes(pool: pool, redis: redis, migrator: Migrator(pool: pool, logger: logger)).add(to: router)
+        HealthRoutes(
+            pool: pool,
+            redis: redis,
+            migrator: Migrator(pool: pool, logger: logger),
+            specs: specs?.state
+        ).add(to: router)
+        MetricsRoutes(specs: specs?.state).add(to: router)
         WebhookRoutes(
             intake: intake,
             appSecret: configuration.appSecret,
