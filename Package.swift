@@ -68,11 +68,12 @@ let package = Package(
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
-        .testTarget(name: "SpecTests", dependencies: ["Spec", "YAML"]),
+        .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
+        .testTarget(name: "SpecTests", dependencies: ["JSONSchema", "Spec", "YAML"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
         .testTarget(
             name: "ReconcilerTests",
-            dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]
+            dependencies: ["JSONSchema", "Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]
         ),
         .testTarget(
             name: "RuntimeTests",
@@ -89,7 +90,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Postgres", "Redis", "TestSupport", "WhatsAppSimulator", "campaignd", "reconcile", .log]
+            dependencies: [
+                "JSONSchema", "Postgres", "Redis", "Spec", "TestSupport", "WhatsAppSimulator", "campaignd", "reconcile",
+                .log,
+            ]
         ),
     ]
 )

@@ -10,7 +10,7 @@ struct ApplyCommand: AsyncParsableCommand {
         abstract: "Show what would change, and change it (the default; --dry-run only shows)."
     )
 
-    @Argument(help: "The folder with one folder of specs for each tenant.")
+    @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
     @Flag(help: "Show the plan and change nothing.")
@@ -22,10 +22,10 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(help: "How to write the plan: text, json, markdown (a comment on a pull request), github or sarif.")
     var format = PlanFormat.text
 
-    @Option(help: ArgumentHelp("Also write the plan as JSON to a file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the plan as JSON to a file.", valueName: "file"), completion: .file())
     var jsonInto: String?
 
-    @Option(help: ArgumentHelp("Also write the plan as Markdown to a file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the plan as Markdown to a file.", valueName: "file"), completion: .file())
     var markdownInto: String?
 
     @Option(help: ArgumentHelp("Apply only the plan with this digest.", valueName: "sha256:…"))
@@ -41,7 +41,8 @@ struct ApplyCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Plan against a snapshot that `reconcile export --state` wrote; nothing is applied.",
             valueName: "file"
-        )
+        ),
+        completion: .file(extensions: ["json"])
     )
     var state: String?
 

@@ -17,10 +17,16 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "Whose specs to write.")
     var tenant: String?
 
-    @Argument(help: "The folder with one folder of specs for each tenant; standard output by default.")
+    @Argument(
+        help: "The folder with one folder of specs for each tenant; standard output by default.",
+        completion: .directory
+    )
     var directory: String?
 
-    @Option(help: ArgumentHelp("Write a snapshot of the whole database to this file instead.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write a snapshot of the whole database to this file instead.", valueName: "file"),
+        completion: .file(extensions: ["json"])
+    )
     var state: String?
 
     @Flag(help: "Replace files that exist.")

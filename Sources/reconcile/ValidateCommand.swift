@@ -7,7 +7,7 @@ struct ValidateCommand: AsyncParsableCommand {
         abstract: "Check the specs without a database."
     )
 
-    @Argument(help: "The folder with one folder of specs for each tenant.")
+    @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
     @Option(help: "How to write the findings: text, json, github or sarif.")
