@@ -62,6 +62,8 @@ let package = Package(
             ]
         ),
 
+        .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
         .testTarget(name: "HouseTests"),
@@ -69,7 +71,7 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
         .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
-        .testTarget(name: "SpecTests", dependencies: ["JSONSchema", "Spec", "YAML"]),
+        .testTarget(name: "SpecTests", dependencies: ["JSONSchema", "Spec", "YAML"], exclude: ["Corpus"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
         .testTarget(
             name: "ReconcilerTests",

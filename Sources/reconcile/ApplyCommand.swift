@@ -138,8 +138,14 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     private static func snapshot(_ path: String) throws -> StateSnapshot {
-        guard let data = FileManager.default.contents(atPath: path) else { throw SnapshotFileError(path: path) }
-        return try StateSnapshot(json: JSONValue(parsing: String(decoding: data, as: UTF8.self)))
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw SnapshotFileError(path: path, reason: nil)
+        }
+        do {
+            return try StateSnapshot(json: JSONValue(parsing: data))
+        } catch {
+            throw SnapshotFileError(path: path, reason: "\(error)")
+        }
     }
 }
 
@@ -150,6 +156,12 @@ enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
 
 private struct SnapshotFileError: Error, CustomStringConvertible {
     let path: String
+    /// What is wrong with its content; `nil` where there is none.
+    let reason: String?
 
-    var description: String { "cannot read the snapshot `\(path)`; write one with `reconcile export --state FILE`" }
+    var description: String {
+        let help = "write one with `reconcile export --state FILE`"
+        guard let reason else { return "cannot read the snapshot `\(path)`; \(help)" }
+        return "snapshot `\(path)`: \(reason)" + (reason.contains("reconcile export") ? "" : "; \(help)")
+    }
 }

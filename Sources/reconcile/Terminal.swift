@@ -53,6 +53,14 @@ enum Terminal {
         }
     }
 
+    /// How review tools name files: from the root of the repository that a workflow has checked out.
+    static var repositoryPaths: RepositoryPaths {
+        guard let root = ProcessInfo.processInfo.environment["GITHUB_WORKSPACE"], root.hasPrefix("/") else {
+            return RepositoryPaths()
+        }
+        return RepositoryPaths(root: root, workingDirectory: FileManager.default.currentDirectoryPath)
+    }
+
     /// Writes something that is no result.
     static func complain(_ text: String) {
         FileHandle.standardError.write(Data(text.utf8))

@@ -4,9 +4,9 @@ public import Spec
 /// Checks values against a JSON Schema (draft-07), with the keywords that our schemas use and no others.
 ///
 /// Another keyword is an error of its own: a schema must not say more than the tests check.
-public struct SchemaValidator {
+public struct SchemaValidator: Sendable {
     /// Something that a value has wrong.
-    public struct Failure: CustomStringConvertible {
+    public struct Failure: Sendable, CustomStringConvertible {
         public let path: String
         public let message: String
 
@@ -14,13 +14,13 @@ public struct SchemaValidator {
     }
 
     /// A mapping of the value that a closed schema applies to.
-    public struct ClosedObject {
+    public struct ClosedObject: Sendable {
         public let path: [Step]
         public let properties: Set<String>
     }
 
     /// A step from a value into a part of it.
-    public enum Step: Hashable {
+    public enum Step: Hashable, Sendable {
         case key(String)
         case index(Int)
     }
