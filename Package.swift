@@ -62,6 +62,13 @@ let package = Package(
             ]
         ),
 
+        // Measurements.
+        .executableTarget(
+            name: "ReconcileBench",
+            dependencies: ["CLibYAML", "Postgres", "Store", .log],
+            path: "Benchmarks/ReconcileBench"
+        ),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
         .testTarget(name: "HouseTests"),

@@ -4,7 +4,7 @@ public import Spec
 /// Checks values against a JSON Schema (draft-07), with the keywords that our schemas use and no others.
 ///
 /// Another keyword is an error of its own: a schema must not say more than the tests check.
-public struct SchemaValidator {
+public struct SchemaValidator: Sendable {
     /// Something that a value has wrong.
     public struct Failure: CustomStringConvertible {
         public let path: String
