@@ -62,7 +62,13 @@ let package = Package(
             ]
         ),
 
+        // Fuzzing and measurements.
         .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
+        .executableTarget(
+            name: "ReconcileBench",
+            dependencies: ["CLibYAML", "Postgres", "Store", .log],
+            path: "Benchmarks/ReconcileBench"
+        ),
 
         // Tests.
         .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
