@@ -34,7 +34,8 @@ struct ReconcileBench {
 
     /// Migrates the database and applies the specs once.
     private static func prepare(reconcile: String, folder: String) async throws {
-        let logger = Logger(label: "bench")
+        var logger = Logger(label: "bench")
+        logger.logLevel = .error
         let url = ProcessInfo.processInfo.environment["DATABASE_URL"] ?? ""
         let configuration = try PostgresConfiguration(url, variable: "DATABASE_URL", applicationName: "bench")
         let pool = PostgresPool(configuration: configuration, maxConnections: 2, logger: logger)

@@ -1,5 +1,4 @@
 import JSONSchema
-import Spec
 import Testing
 
 @testable import Spec

@@ -1,6 +1,5 @@
 import Foundation
 import JSONSchema
-import Spec
 import YAML
 
 @testable import Spec

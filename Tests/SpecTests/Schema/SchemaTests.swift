@@ -1,6 +1,5 @@
 import Foundation
 import JSONSchema
-import Spec
 import Testing
 
 @testable import Spec

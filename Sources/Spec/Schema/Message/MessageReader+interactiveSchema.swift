@@ -124,11 +124,13 @@ extension MessageReader {
                 examples: [["id": "small", "title": "Small"]]
             ),
         ])
+        var sections = SchemaValue.list(of: section.value, 1...10)
+        sections.keywords["contains"] = ["properties": ["rows": ["minItems": 1]]]
         return SchemaObject([
             SchemaField("button", .text(upTo: 20), isRequired: true, "What opens the list.", examples: "Choose"),
             SchemaField(
                 "sections",
-                .list(of: section.value, 1...10),
+                sections,
                 isRequired: true,
                 "The sections of the list.",
                 examples: [["rows": [["id": "small", "title": "Small"]]]]
