@@ -99,8 +99,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "JSONSchema", "Postgres", "Redis", "Spec", "TestSupport", "WhatsAppSimulator", "campaignd", "reconcile",
-                .log,
+                "JSONSchema", "Postgres", "Redis", "Spec", "Store", "TestSupport", "WhatsAppSimulator",
+                "campaignd", "reconcile", .log,
             ]
         ),
     ]

@@ -23,7 +23,17 @@ enum Terminal {
 
     /// Writes a result to a file.
     static func write(_ text: String, to path: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        let url = URL(fileURLWithPath: path)
+        let data = Data(text.utf8)
+        let type = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)[.type]
+        // A file appears whole or not at all; a device such as /dev/null or a pipe must not be replaced by a file.
+        switch type as? FileAttributeType {
+        case .typeRegular, nil: try data.write(to: url, options: .atomic)
+        default:
+            let handle = try FileHandle(forWritingTo: url)
+            try handle.write(contentsOf: data)
+            try handle.close()
+        }
     }
 
     /// Shows what is wrong with specs.

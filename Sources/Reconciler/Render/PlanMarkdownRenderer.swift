@@ -126,7 +126,7 @@ public struct PlanMarkdownRenderer: Sendable {
         var safe = ""
         for scalar in PlanLines.harmless(String(short) + cut).unicodeScalars {
             switch scalar {
-            case "<", ">", "&", "\"", "'", "@", "#", "*", "_", "[", "]", "|", "\\", "`", "$", "~", "!":
+            case "<", ">", "&", "\"", "'", "@", "#", "*", "_", "[", "]", "|", "\\", "`", "$", "!":
                 safe += "&#\(scalar.value);"
             default: safe.unicodeScalars.append(scalar)
             }

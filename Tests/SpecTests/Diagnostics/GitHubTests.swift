@@ -63,15 +63,6 @@ struct GitHubTests {
         #expect(command.message.contains("unknown kind `100%\r\n::error file=x::no`"))
     }
 
-    @Test func aRangeOverSeveralLinesHasNoColumns() throws {
-        let text = Fixture.sender + "\ntier:\n  a: 1\n  b: 2\n"
-        let commands = try Self.commands(Self.report(text).annotations)
-        let command = try #require(commands.first { $0.properties["line"] != $0.properties["endLine"] })
-        #expect(command.properties["col"] == nil && command.properties["endColumn"] == nil)
-        // A block ends where the next line begins, and that line is no part of it.
-        #expect(command.properties["endLine"] == "7")
-    }
-
     @Test func tenOfATypeErrorsFirstAndTheRestInTheSummary() throws {
         let warnings = (1...12).map { n in
             "kind: Template\nname: t\(n)\nwhatsappName: on\nlanguage: en\ncategory: utility\nbody: Hello"
