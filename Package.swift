@@ -6,6 +6,7 @@ let package = Package(
     products: [
         .executable(name: "reconcile", targets: ["reconcile"]),
         .executable(name: "campaignd", targets: ["campaignd"]),
+        .executable(name: "faults", targets: ["FaultHarness"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
@@ -60,6 +61,16 @@ let package = Package(
                 "Reconciler", "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator",
                 .arguments, .lifecycle, .log, .signals,
             ]
+        ),
+
+        // The judge, which shares only the clients and the receiver with what it judges.
+        .executableTarget(
+            name: "FaultHarness",
+            dependencies: [
+                "Postgres", "Redis", "WhatsAppSimulator", .arguments, .client, .log, .nio,
+                .nioFoundation, .nioHTTP, .nioPosix,
+            ],
+            resources: [.embedInCode("SQL")]
         ),
 
         // Tests.

@@ -113,6 +113,7 @@ public struct Daemon: Service {
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
             retries: RetryPolicy(),
+            leases: LaneLeases(flight: configuration.flightLease),
             workers: LaneDirectory(),
             changes: WakeSignal(),
             logger: logger

@@ -64,6 +64,7 @@ final class LaneCare: Sendable {
             for lost in lanes {
                 let queue = LaneQueue(redis: redis, quotaGroup: lane.quotaGroup, sender: lost.sender, leases: leases)
                 try await queue.rebuild(lost, epoch: epoch)
+                CrashPoint.rebuilding.reach()
             }
         }
         logger.notice(

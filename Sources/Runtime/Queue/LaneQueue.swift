@@ -33,6 +33,7 @@ struct LaneQueue: Sendable {
                 .integer(pace.ringCapacity),
             ]
         ).asArray()
+        CrashPoint.slotsReserved.reach()
         return try Self.reservation(reply)
     }
 

@@ -36,6 +36,7 @@ struct BatchDelivery: Sendable {
     ///
     /// Each gives its permit back.
     func run() async {
+        CrashPoint.beginning.reach()
         let begun: [BegunMessage]
         do {
             begun = try await services.messages.begin(batch.slots.map(\.messageID), holder: batch.holder)
@@ -45,6 +46,7 @@ struct BatchDelivery: Sendable {
             services.permits.give(back: batch.slots.count)
             return
         }
+        CrashPoint.begun.reach()
         let sendable = begun.filter { $0.status == .sending }
         await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)))
         await withDiscardingTaskGroup { outcomes in
@@ -120,6 +122,7 @@ struct BatchDelivery: Sendable {
             release(timely, outcomes: &outcomes)
             return false
         }
+        CrashPoint.cleared.reach()
         let now = clock.now
         for (ready, isOurs) in zip(timely, answers) {
             if !isOurs {
@@ -159,7 +162,9 @@ struct BatchDelivery: Sendable {
 
     private func send(_ ready: Ready) async {
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
+        CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let answer = await services.transport.send(request)
+        CrashPoint.answerRead.reach()
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         await end(ready.message, await result(of: decision, for: ready.message))
     }

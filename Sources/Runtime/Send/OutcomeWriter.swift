@@ -70,6 +70,7 @@ final class OutcomeWriter: Sendable {
                 return batch
             }
             if batch.isEmpty { return }
+            CrashPoint.outcomesTaken.reach()
             // A lease without an outcome must not end: it is all that is left to find the message by.
             if await record(batch.map(\.outcome)) { await endLeases(of: batch) }
             for entry in batch { entry.written.resume() }
@@ -81,7 +82,9 @@ final class OutcomeWriter: Sendable {
         var delay = Duration.milliseconds(50)
         while true {
             do {
+                CrashPoint.flushing.reach(after: .milliseconds(2))
                 try await messages.record(outcomes)
+                CrashPoint.outcomesCommitted.reach()
                 return true
             } catch {
                 logger.error(

@@ -1,0 +1,148 @@
+import Foundation
+import Logging
+import Postgres
+import Synchronization
+
+/// Everything that takes part in one cell: servers, links, two daemons, the receiver and its ledger.
+final class Stage: Sendable {
+    let setup: StageSetup
+    let machines: Machines
+    let folder: URL
+    let database: String
+    let daemons: [DaemonProcess]
+    let links: [Links]
+    let webhooks: FaultProxy
+    let simulatorPort: Int
+    let pool: PostgresPool
+    private let environment: [String: String]
+    private let simulator = Mutex<ChildProcess?>(nil)
+    private let random: Mutex<SeededGenerator>
+
+    static let tenant = "test"
+    static let phones = ["100200300400", "100200300500"]
+
+    var postgres: PostgresServer { machines.postgres }
+    var redis: RedisServer { machines.redis }
+    var ledger: URL { folder.appending(path: "ledger.jsonl") }
+
+    /// Sets the stage: migrated, contacts imported, specs applied, daemons and receiver running; nothing launched.
+    init(_ cell: Cell, seed: UInt64, machines: Machines) async throws {
+        setup = cell.setup
+        self.machines = machines
+        random = Mutex(SeededGenerator(seed: seed))
+        database = "cell_\(UUID().uuidString.lowercased().filter { $0 != "-" })"
+        folder = machines.folder.appending(path: "\(cell.name)-\(seed)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        simulatorPort = try FreePort.find()
+        try await machines.postgres.start()
+        try await machines.postgres.administrate("CREATE DATABASE \(database)")
+        try await machines.redis.startAnew(setup.persistence)
+        let url = machines.postgres.url(database: database)
+        pool = PostgresPool(
+            configuration: try PostgresConfiguration(url, applicationName: "faults"),
+            maxConnections: 2,
+            acquireTimeout: .seconds(5),
+            logger: Self.silent
+        )
+        environment = machines.environment.merging([
+            "DATABASE_URL": url, "REDIS_URL": machines.redis.url(), "WHATSAPP_APP_SECRET": "secret",
+            "WHATSAPP_TOKEN_TEST": "token", "UNCONFIRMED_TIMEOUT": "20", "FLIGHT_LEASE": "12", "LOG_LEVEL": "notice",
+            "WHATSAPP_VERIFY_TOKEN": "verify",
+        ]) { $1 }
+        var links: [Links] = []
+        var daemons: [DaemonProcess] = []
+        for (index, name) in ["a", "b"].enumerated() {
+            let seed = seed &+ UInt64(10 * index)
+            let link = Links(
+                redis: FaultProxy(to: [machines.redis.port], seed: seed),
+                postgres: FaultProxy(to: [machines.postgres.port], seed: seed &+ 1),
+                whatsApp: FaultProxy(to: [simulatorPort], seed: seed &+ 2)
+            )
+            let own = [
+                "REDIS_URL": machines.redis.url(port: try await link.redis.listen()),
+                "DATABASE_URL": machines.postgres.url(database: database, port: try await link.postgres.listen()),
+                "WHATSAPP_API_URL": "http://127.0.0.1:\(try await link.whatsApp.listen())/v23.0",
+            ]
+            links.append(link)
+            daemons.append(
+                try DaemonProcess(
+                    name: name,
+                    executable: machines.binaries.appending(path: "campaignd").path,
+                    environment: environment.merging(own) { $1 }.merging(index == 0 ? setup.environment : [:]) { $1 },
+                    log: folder.appending(path: "daemon-\(name).log")
+                )
+            )
+        }
+        self.links = links
+        self.daemons = daemons
+        webhooks = FaultProxy(to: daemons.map(\.port), seed: seed &+ 3)
+        try await prepare()
+    }
+
+    static let silent: Logger = {
+        var logger = Logger(label: "faults")
+        logger.logLevel = .critical
+        return logger
+    }()
+
+    private func prepare() async throws {
+        let specs = folder.appending(path: "campaigns/\(Self.tenant)")
+        try FileManager.default.createDirectory(at: specs, withIntermediateDirectories: true)
+        try SpecText.all(setup).write(to: specs.appending(path: "all.yaml"), atomically: true, encoding: .utf8)
+        let contacts = folder.appending(path: "contacts.csv")
+        try SpecText.contacts(setup).write(to: contacts, atomically: true, encoding: .utf8)
+        try await run("campaignd", "migrate")
+        try await run("campaignd", "contacts", "import", "--tenant", Self.tenant, contacts.path)
+        try await run("reconcile", folder.appending(path: "campaigns").path)
+        try await startSimulator()
+        for daemon in daemons { try await daemon.start() }
+        for daemon in daemons {
+            try await wait(for: "daemon \(daemon.name)", within: .seconds(40), every: .milliseconds(100)) {
+                try await HTTPAccess.get(port: daemon.port, path: "/readyz") != nil
+            }
+        }
+    }
+
+    private func startSimulator() async throws {
+        let port = try await webhooks.listen()
+        let child = try await ChildProcess.start(
+            machines.binaries.appending(path: "campaignd").path,
+            [
+                "simulate", "--port", "\(simulatorPort)", "--ledger", ledger.path, "--webhook-url",
+                "http://127.0.0.1:\(port)/webhooks/whatsapp", "--delivered", "1", "--read", "0.5", "--failed", "0",
+                "--seed", "\(pick(1...1_000_000))", "--faults", setup.faults,
+            ],
+            environment: environment,
+            log: folder.appending(path: "simulator.log")
+        )
+        simulator.withLock { $0 = child }
+        try await wait(for: "the simulator", within: .seconds(20)) {
+            try await HTTPAccess.get(port: self.simulatorPort, path: "/_simulator/summary") != nil
+        }
+    }
+
+    /// Runs one of our commands, past all proxies.
+    @discardableResult
+    func run(_ command: String, _ arguments: String...) async throws -> String {
+        try await ChildProcess.run(
+            machines.binaries.appending(path: command).path,
+            arguments,
+            environment: environment,
+            log: folder.appending(path: "command.log")
+        )
+    }
+
+    /// A number that repeats with the seed.
+    func pick(_ range: ClosedRange<Int>) -> Int { random.withLock { Int.random(in: range, using: &$0) } }
+
+    /// Ends all processes of the cell and drops its database.
+    func tearDown() async throws {
+        for daemon in daemons { try await daemon.kill() }
+        let simulator = simulator.withLock { $0 }
+        simulator?.signal(SIGKILL)
+        for proxy in links.flatMap(\.all) + [webhooks] { await proxy.close() }
+        await pool.shutdown(within: .seconds(1))
+        try await postgres.start()
+        try await postgres.administrate("DROP DATABASE \(database) WITH (FORCE)")
+    }
+}
