@@ -33,6 +33,9 @@ struct CellRun: Sendable {
 
     private func play(on stage: Stage, _ result: inout CellResult) async throws {
         let start = clock.now
+        let metronome = Metronome()
+        metronome.start()
+        defer { _ = metronome.stop() }
         let baseline = stage.daemons.map { $0.footprint() }
         try await stage.launch()
         do {
@@ -47,7 +50,8 @@ struct CellRun: Sendable {
         result.seconds = (clock.now - start) / .seconds(1)
         try await settle(stage)
         for (before, daemon) in zip(baseline, stage.daemons) { checkFootprint(of: daemon, before: before, &result) }
-        Judge(evidence: try await Evidence.gather(from: stage), setup: stage.setup).judge(&result)
+        Judge(evidence: try await Evidence.gather(from: stage), setup: stage.setup, stalls: metronome.stop())
+            .judge(&result)
     }
 
     /// Seconds from healing to the next accepted message, or to there being nothing left to send.

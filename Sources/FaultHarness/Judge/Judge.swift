@@ -4,6 +4,8 @@ import WhatsAppSimulator
 struct Judge: Sendable {
     let evidence: Evidence
     let setup: StageSetup
+    /// When the machine had no time.
+    let stalls: [Metronome.Stall]
 
     /// Adds what the evidence shows to a result.
     func judge(_ result: inout CellResult) {
@@ -73,12 +75,16 @@ struct Judge: Sendable {
     }
 
     private func checkPace(_ result: inout CellResult) {
-        var summary = LedgerSummary()
-        for entry in evidence.ledger { summary.add(entry) }
-        let allowed = Int(Double(setup.ratePerSecond) * (1 + setup.jitter))
-        for (phone, most) in summary.mostRequestsInOneSecond {
-            result.peak = max(result.peak, most)
-            if most > allowed { result.violations.append("4 pace: \(most) requests of \(phone) in one second") }
+        let check = PaceCheck(ratePerSecond: setup.ratePerSecond, jitter: setup.jitter, stalls: stalls)
+        for (phone, requests) in Dictionary(grouping: evidence.ledger, by: \.phoneNumberId) {
+            let finding = check.check(requests)
+            result.peak = max(result.peak, finding.most)
+            if let most = finding.excess.max() {
+                let number = finding.excess.count
+                result.violations.append(
+                    "4 pace: up to \(most) requests of \(phone) in one second, \(number) such seconds"
+                )
+            }
         }
     }
 

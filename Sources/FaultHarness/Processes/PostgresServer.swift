@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import Postgres
 import Synchronization
 
@@ -80,7 +79,7 @@ final class PostgresServer: Sendable {
 
     private func answers() async throws -> Bool {
         let configuration = try PostgresConfiguration(url(database: "postgres"), connectTimeout: .seconds(2))
-        let connection = try await PostgresConnection.connect(configuration, logger: Logger(label: "faults"))
+        let connection = try await PostgresConnection.connect(configuration, logger: Stage.silent)
         await connection.close()
         return true
     }
@@ -110,7 +109,7 @@ final class PostgresServer: Sendable {
 
     func withAdmin<Value: Sendable>(_ body: (PostgresConnection) async throws -> Value) async throws -> Value {
         let configuration = try PostgresConfiguration(url(database: "postgres"), applicationName: "faults")
-        let connection = try await PostgresConnection.connect(configuration, logger: Logger(label: "faults"))
+        let connection = try await PostgresConnection.connect(configuration, logger: Stage.silent)
         let result: Result<Value, any Error>
         do { result = .success(try await body(connection)) } catch { result = .failure(error) }
         await connection.close()

@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import Redis
 import Synchronization
 
@@ -75,7 +74,7 @@ final class RedisServer: Sendable {
     func send(_ words: [String]) async throws -> RedisReply {
         var configuration = try RedisConfiguration(url: url())
         configuration.commandTimeout = .seconds(15)
-        let client = RedisClient(configuration: configuration, logger: Logger(label: "faults"))
+        let client = RedisClient(configuration: configuration, logger: Stage.silent)
         let result: Result<RedisReply, any Error>
         do {
             let arguments = words.dropFirst().map { RedisArgument($0) }
