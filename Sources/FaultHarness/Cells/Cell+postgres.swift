@@ -21,6 +21,10 @@ extension Cell {
             try await stage.postgres.killOneBackend()
             try await stage.pause(1_000...2_000)
         },
+        Cell("C3", "The primary dies for good, its synchronous standby takes over") { stage in
+            try await stage.failOver()
+            try await stage.pause(1_000...2_000)
+        },
         Cell("C4", "Connections reset after a request of Postgres arrived, before its reply") { stage in
             try await stage.untilAccepted(0.1)
             try await stage.impair(stage.links.map(\.postgres), LinkFault(cutShare: 0.05), for: 8_000...10_000)

@@ -18,7 +18,7 @@ struct PaceCheck: Sendable {
         var excess: [Int] = []
     }
 
-    /// - Parameter requests: Of one sender, in the order of their time.
+    /// Looks at the requests of one sender, in the order of their time.
     func check(_ requests: [LedgerEntry]) -> Finding {
         var finding = Finding()
         var start = 0

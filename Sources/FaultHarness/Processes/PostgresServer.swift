@@ -5,6 +5,7 @@ import Synchronization
 /// A Postgres server of the harness's own, which it may stop, kill and start again.
 final class PostgresServer: Sendable {
     let port: Int
+    private let name: String
     private let folder: URL
     private let data: URL
     private let binaries: String
@@ -12,34 +13,75 @@ final class PostgresServer: Sendable {
     private let environment: [String: String]
     private let process = Mutex<ChildProcess?>(nil)
 
-    /// Makes the files of a server; nothing runs yet.
-    init(folder: URL, environment: [String: String]) async throws {
+    private init(folder: URL, name: String, password: String, environment: [String: String]) throws {
         self.folder = folder
+        self.name = name
+        self.password = password
         self.environment = environment
         port = try FreePort.find()
-        password = UUID().uuidString.lowercased()
-        data = folder.appending(path: "postgres")
+        data = folder.appending(path: name)
         binaries = try Self.binaries()
+        try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+        try Self.giveToPostgres(data)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: data.path)
+    }
+
+    /// Makes the files of a server; nothing runs yet.
+    static func make(folder: URL, environment: [String: String]) async throws -> PostgresServer {
+        let password = UUID().uuidString.lowercased()
+        let server = try PostgresServer(folder: folder, name: "postgres", password: password, environment: environment)
         let passwordFile = folder.appending(path: "postgres.password")
         try password.write(to: passwordFile, atomically: true, encoding: .utf8)
-        try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
-        if geteuid() == 0 {
-            for file in [data, passwordFile] {
-                try FileManager.default.setAttributes([.ownerAccountName: "postgres"], ofItemAtPath: file.path)
-            }
-        }
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: data.path)
-        try await ChildProcess.run(
-            "\(binaries)/initdb",
+        try giveToPostgres(passwordFile)
+        try await server.command(
+            "initdb",
             [
-                "-D", data.path, "-U", "campaigns", "--pwfile=\(passwordFile.path)", "--auth=scram-sha-256",
+                "-D", server.data.path, "-U", "campaigns", "--pwfile=\(passwordFile.path)", "--auth=scram-sha-256",
                 "--encoding=UTF8", "--locale=C.UTF-8",
-            ],
-            environment: environment,
-            as: "postgres",
-            log: folder.appending(path: "initdb.log")
+            ]
         )
         try FileManager.default.removeItem(at: passwordFile)
+        return server
+    }
+
+    /// Makes a copy that follows this server until it is promoted; it does not run yet.
+    func makeStandby() async throws -> PostgresServer {
+        let standby = try PostgresServer(folder: folder, name: "standby", password: password, environment: environment)
+        try await command(
+            "pg_basebackup",
+            ["-D", standby.data.path, "-R", "-X", "stream", "-c", "fast", "-d", url(database: "postgres")]
+        )
+        return standby
+    }
+
+    /// Makes a standby the primary.
+    func promote() async throws { try await administrate("SELECT pg_promote()") }
+
+    /// Lets commits wait for a standby, or not.
+    func setSynchronous(_ isSynchronous: Bool) async throws {
+        try await administrate("ALTER SYSTEM SET synchronous_standby_names = '\(isSynchronous ? "*" : "")'")
+        try await administrate("SELECT pg_reload_conf()")
+    }
+
+    /// Ends the server and forgets its files.
+    func remove() async throws {
+        try await kill()
+        try FileManager.default.removeItem(at: data)
+    }
+
+    private static func giveToPostgres(_ file: URL) throws {
+        guard geteuid() == 0 else { return }
+        try FileManager.default.setAttributes([.ownerAccountName: "postgres"], ofItemAtPath: file.path)
+    }
+
+    private func command(_ command: String, _ arguments: [String]) async throws {
+        try await ChildProcess.run(
+            "\(binaries)/\(command)",
+            arguments,
+            environment: environment,
+            as: "postgres",
+            log: folder.appending(path: "\(command).log")
+        )
     }
 
     private static func binaries() throws -> String {
@@ -69,7 +111,7 @@ final class PostgresServer: Sendable {
                     ],
                     environment: environment,
                     as: "postgres",
-                    log: folder.appending(path: "postgres.log")
+                    log: folder.appending(path: "\(name).log")
                 )
                 process.withLock { $0 = child }
             }

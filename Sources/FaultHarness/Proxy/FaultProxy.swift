@@ -6,13 +6,13 @@ import Synchronization
 final class FaultProxy: Sendable {
     private struct State: Sendable {
         var fault = LinkFault.none
+        var upstreams: [Int]
         var random: SeededGenerator
         var channels: [ObjectIdentifier: any Channel] = [:]
     }
 
     private let state: Mutex<State>
     private let listener: Mutex<(any Channel)?> = Mutex(nil)
-    private let upstreams: [Int]
 
     /// Makes a proxy; it listens after ``listen()``.
     ///
@@ -20,8 +20,7 @@ final class FaultProxy: Sendable {
     ///   - upstreams: Ports of servers; the first that answers gets the connection.
     ///   - seed: Of what is left to chance.
     init(to upstreams: [Int], seed: UInt64) {
-        self.upstreams = upstreams
-        state = Mutex(State(random: SeededGenerator(seed: seed)))
+        state = Mutex(State(upstreams: upstreams, random: SeededGenerator(seed: seed)))
     }
 
     /// Takes a free port and serves on it.
@@ -57,6 +56,12 @@ final class FaultProxy: Sendable {
         if lost { reset() }
     }
 
+    /// Leads to other servers from now on; connections to the old ones end.
+    func redirect(to upstreams: [Int]) {
+        state.withLock { $0.upstreams = upstreams }
+        reset()
+    }
+
     /// Resets all connections.
     func reset() {
         for channel in state.withLock({ Array($0.channels.values) }) { Self.reset(channel) }
@@ -88,7 +93,7 @@ final class FaultProxy: Sendable {
         case .halfOpen:
             return client.setOption(.autoRead, value: true)
         case .normal:
-            connect(client, to: upstreams[...])
+            connect(client, to: state.withLock { $0.upstreams[...] })
             return client.eventLoop.makeSucceededVoidFuture()
         }
     }

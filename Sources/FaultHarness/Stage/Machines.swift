@@ -27,7 +27,7 @@ struct Machines: Sendable {
         for name in ["PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH"] {
             environment[name] = ProcessInfo.processInfo.environment[name]
         }
-        let postgres = try await PostgresServer(folder: folder, environment: environment)
+        let postgres = try await PostgresServer.make(folder: folder, environment: environment)
         try await postgres.start()
         return Machines(
             folder: folder,

@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import Postgres
+import Synchronization
 import WhatsAppSimulator
 
 extension Stage {
@@ -95,6 +96,18 @@ extension Stage {
         try await redis.start()
         try await setFaults("{}")
         for daemon in daemons { try await daemon.revive() }
+    }
+
+    /// Ends Postgres for good; a standby that has every commit takes over.
+    func failOver() async throws {
+        let standby = try await postgres.makeStandby()
+        self.standby.withLock { $0 = standby }
+        try await standby.start()
+        try await postgres.setSynchronous(true)
+        try await untilAccepted(0.3)
+        try await postgres.stopImmediately()
+        try await standby.promote()
+        for proxy in links.map(\.postgres) + [direct] { proxy.redirect(to: [standby.port]) }
     }
 
     /// What is left to do.

@@ -12,6 +12,9 @@ final class Stage: Sendable {
     let daemons: [DaemonProcess]
     let links: [Links]
     let webhooks: FaultProxy
+    /// The way of the harness itself to Postgres; nothing goes wrong on it.
+    let direct: FaultProxy
+    let standby = Mutex<PostgresServer?>(nil)
     let simulatorPort: Int
     let pool: PostgresPool
     private let environment: [String: String]
@@ -37,7 +40,8 @@ final class Stage: Sendable {
         try await machines.postgres.start()
         try await machines.postgres.administrate("CREATE DATABASE \(database)")
         try await machines.redis.startAnew(setup.persistence)
-        let url = machines.postgres.url(database: database)
+        direct = FaultProxy(to: [machines.postgres.port], seed: seed)
+        let url = machines.postgres.url(database: database, port: try await direct.listen())
         pool = PostgresPool(
             configuration: try PostgresConfiguration(url, applicationName: "faults"),
             maxConnections: 2,
@@ -140,9 +144,11 @@ final class Stage: Sendable {
         for daemon in daemons { try await daemon.kill() }
         let simulator = simulator.withLock { $0 }
         simulator?.signal(SIGKILL)
-        for proxy in links.flatMap(\.all) + [webhooks] { await proxy.close() }
+        for proxy in links.flatMap(\.all) + [webhooks, direct] { await proxy.close() }
         await pool.shutdown(within: .seconds(1))
+        try await standby.withLock { $0 }?.remove()
         try await postgres.start()
+        try await postgres.setSynchronous(false)
         try await postgres.administrate("DROP DATABASE \(database) WITH (FORCE)")
     }
 }
