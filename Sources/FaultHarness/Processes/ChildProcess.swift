@@ -12,9 +12,6 @@ final class ChildProcess: Sendable {
 
     /// Starts a process whose output goes to a file.
     ///
-    /// The kernel kills a child when the *thread* that made it ends (`PR_SET_PDEATHSIG`), so all are made by the main
-    /// thread, which lives as long as the harness.
-    ///
     /// - Parameters:
     ///   - command: Found in the path when it has no slash.
     ///   - arguments: Its arguments.
@@ -23,11 +20,23 @@ final class ChildProcess: Sendable {
     ///   - log: Where its output is appended.
     /// - Returns: The process, under way.
     /// - Throws: When it cannot be started.
-    @MainActor static func start(
+    static func start(
         _ command: String,
         _ arguments: [String],
         environment: [String: String],
         as user: String? = nil,
+        log: URL
+    ) async throws -> ChildProcess {
+        try await SpawningThread.shared.run {
+            try spawn(command, arguments, environment: environment, as: user, log: log)
+        }
+    }
+
+    private static func spawn(
+        _ command: String,
+        _ arguments: [String],
+        environment: [String: String],
+        as user: String?,
         log: URL
     ) throws -> ChildProcess {
         if !FileManager.default.fileExists(atPath: log.path) {
