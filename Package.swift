@@ -98,6 +98,7 @@ let package = Package(
                 "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
+        .testTarget(name: "FaultHarnessTests", dependencies: ["FaultHarness", "WhatsAppSimulator", .nio]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["Postgres", "Redis", "TestSupport", "WhatsAppSimulator", "campaignd", "reconcile", .log]
