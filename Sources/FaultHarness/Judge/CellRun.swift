@@ -49,7 +49,9 @@ struct CellRun: Sendable {
         await drain(stage, since: healed, &result)
         result.seconds = (clock.now - start) / .seconds(1)
         try await settle(stage)
-        for (before, daemon) in zip(baseline, stage.daemons) { checkFootprint(of: daemon, before: before, &result) }
+        for (before, daemon) in zip(baseline, stage.daemons) {
+            await checkFootprint(of: daemon, before: before, &result)
+        }
         Judge(evidence: try await Evidence.gather(from: stage), setup: stage.setup, stalls: metronome.stop())
             .judge(&result)
     }
@@ -96,14 +98,26 @@ struct CellRun: Sendable {
         try await Task.sleep(for: .milliseconds(200))
     }
 
-    private func checkFootprint(of daemon: DaemonProcess, before: DaemonProcess.Footprint?, _ result: inout CellResult)
-    {
-        guard let before, let after = daemon.footprint(), after.process == before.process else { return }
-        if after.memory > before.memory + (150 << 20) {
-            result.violations.append("10 memory: daemon \(daemon.name) grew to \(after.memory >> 20) MB")
-        }
-        if after.files > before.files + 64 {
-            result.violations.append("10 sockets: daemon \(daemon.name) has \(after.files) files open")
+    /// Waits for a daemon to be as small again as it was.
+    ///
+    /// A request may wait 30 seconds for its answer, and its connection with it.
+    private func checkFootprint(
+        of daemon: DaemonProcess,
+        before: DaemonProcess.Footprint?,
+        _ result: inout CellResult
+    ) async {
+        guard let before, daemon.footprint()?.process == before.process else { return }
+        do {
+            try await wait(for: "baseline", within: .seconds(40), every: .milliseconds(500)) {
+                guard let now = daemon.footprint() else { return true }
+                return now.memory <= before.memory + (150 << 20) && now.files <= before.files + 32
+            }
+        } catch {
+            let now = daemon.footprint()
+            result.violations.append(
+                "10 footprint: daemon \(daemon.name) has \((now?.memory ?? 0) >> 20) MB and \(now?.files ?? 0) open files, "
+                    + "after \(before.memory >> 20) MB and \(before.files)"
+            )
         }
     }
 
