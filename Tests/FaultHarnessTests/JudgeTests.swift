@@ -103,6 +103,21 @@ struct JudgeTests {
         #expect(result.violations.contains { $0.hasPrefix("4 pace: up to 13") })
     }
 
+    @Test func noiseInTheMinuteAfterARateLimitIsFound() {
+        var limited = Self.entry(0, at: 0, status: 429)
+        limited.code = 130_429
+        let early = judge(ledger: [limited] + Self.clean.ledger.map { Self.moved($0, by: 30) })
+        #expect(early.violations.contains { $0.hasPrefix("4 silence: 10") })
+        let late = judge(ledger: [limited] + Self.clean.ledger.map { Self.moved($0, by: 60) })
+        #expect(late.violations.isEmpty)
+    }
+
+    private static func moved(_ entry: LedgerEntry, by seconds: Int64) -> LedgerEntry {
+        var later = entry
+        later.monotonic += seconds * second
+        return later
+    }
+
     @Test func countersAttemptsAndResidueAreFound() {
         let result = judge(
             messages: Self.clean.messages.dropLast() + [Self.message(9, "sent", attempts: 4)],
@@ -113,14 +128,8 @@ struct JudgeTests {
     }
 
     @Test func attemptTooSoonAfterAServerErrorIsFound() {
-        let result = judge(
-            ledger: [Self.entry(0, at: 0, status: 503)]
-                + Self.clean.ledger.map { entry in
-                    var later = entry
-                    later.monotonic += 5 * Self.second
-                    return later
-                }
-        )
+        let refused = Self.entry(0, at: 0, status: 503)
+        let result = judge(ledger: [refused] + Self.clean.ledger.map { Self.moved($0, by: 5) })
         #expect(result.violations.contains { $0.contains("within less than 27 seconds") })
     }
 }

@@ -2,6 +2,8 @@ import WhatsAppSimulator
 
 /// Holds the evidence of a cell against what must always be true.
 struct Judge: Sendable {
+    private static let second: Int64 = 1_000_000_000
+
     let evidence: Evidence
     let setup: StageSetup
     /// When the machine had no time.
@@ -16,6 +18,7 @@ struct Judge: Sendable {
         checkLoss(accepted, &result)
         checkDuplicates(accepted, &result)
         checkPace(&result)
+        checkSilence(&result)
         checkAttempts(&result)
         if !evidence.wrongCounters.isEmpty {
             result.violations.append("6 counters: \(evidence.wrongCounters.count) runs do not equal their rows")
@@ -84,6 +87,24 @@ struct Judge: Sendable {
                 result.violations.append(
                     "4 pace: up to \(most) requests of \(phone) in one second, \(number) such seconds"
                 )
+            }
+        }
+    }
+
+    /// After a rate limit its sender is silent for a minute, apart from what was under way.
+    private func checkSilence(_ result: inout CellResult) {
+        for (phone, requests) in Dictionary(grouping: evidence.ledger, by: \.phoneNumberId) {
+            var limitedAt: Int64?
+            var loud = 0
+            for request in requests {
+                if let since = limitedAt.map({ request.monotonic - $0 }), since < 59 * Self.second {
+                    if since > Self.second { loud += 1 }
+                } else if request.answer == .rejected, [80007, 130429, 131048].contains(request.code) {
+                    limitedAt = request.monotonic
+                }
+            }
+            if loud > 0 {
+                result.violations.append("4 silence: \(loud) requests of \(phone) in the minute after a rate limit")
             }
         }
     }
