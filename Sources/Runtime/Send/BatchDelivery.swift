@@ -161,6 +161,8 @@ struct BatchDelivery: Sendable {
     }
 
     private func send(_ ready: Ready) async {
+        // On a busy machine this task had to wait for its turn: a slot is for its instant only.
+        if isLate(ready, at: clock.now) { return await end(ready.message, .released(after: .zero)) }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let answer = await services.transport.send(request)
