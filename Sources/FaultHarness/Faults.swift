@@ -98,6 +98,7 @@ struct Faults: AsyncParsableCommand {
             """
         )
         for violation in result.violations { print("       \(violation)") }
+        for note in result.notes { print("       note: \(note)") }
         fflush(nil)
         return result
     }

@@ -40,12 +40,13 @@ struct JudgeTests {
         messages: [Evidence.Message] = clean.messages,
         ledger: [LedgerEntry] = clean.ledger,
         wrongCounters: [String] = [],
-        keys: [String] = []
+        keys: [String] = [],
+        pressure: Double = 0
     ) -> CellResult {
         let evidence = Evidence(messages: messages, wrongCounters: wrongCounters, keys: keys, ledger: ledger)
         let setup = StageSetup(recipients: (5, 5), ratePerSecond: 11)
         var result = CellResult(cell: "T", title: "test", seed: 1)
-        Judge(evidence: evidence, setup: setup, stalls: []).judge(&result)
+        Judge(evidence: evidence, setup: setup, stalls: [], pressure: pressure).judge(&result)
         return result
     }
 

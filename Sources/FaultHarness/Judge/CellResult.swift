@@ -16,5 +16,8 @@ struct CellResult: Sendable {
     /// What was broken, each with its rule; empty is good.
     var violations: [String] = []
 
+    /// What could not be judged, and why.
+    var notes: [String] = []
+
     var isGood: Bool { violations.isEmpty }
 }

@@ -35,6 +35,7 @@ struct CellRun: Sendable {
         let start = clock.now
         let metronome = Metronome()
         metronome.start()
+        let pressure = CPUPressure()
         defer { _ = metronome.stop() }
         let baseline = stage.daemons.map { $0.footprint() }
         try await stage.launch()
@@ -52,7 +53,8 @@ struct CellRun: Sendable {
         for (before, daemon) in zip(baseline, stage.daemons) {
             await checkFootprint(of: daemon, before: before, &result)
         }
-        Judge(evidence: try await Evidence.gather(from: stage), setup: stage.setup, stalls: metronome.stop())
+        let evidence = try await Evidence.gather(from: stage)
+        Judge(evidence: evidence, setup: stage.setup, stalls: metronome.stop(), pressure: pressure.share)
             .judge(&result)
     }
 
