@@ -116,9 +116,12 @@ struct CellRun: Sendable {
             }
         } catch {
             let now = daemon.footprint()
+            let (memory, files) = ((now?.memory ?? 0) >> 20, now?.files ?? 0)
             result.violations.append(
-                "10 footprint: daemon \(daemon.name) has \((now?.memory ?? 0) >> 20) MB and \(now?.files ?? 0) open files, "
-                    + "after \(before.memory >> 20) MB and \(before.files)"
+                """
+                10 footprint: daemon \(daemon.name) has \(memory) MB and \(files) open files, \
+                after \(before.memory >> 20) MB and \(before.files)
+                """
             )
         }
     }

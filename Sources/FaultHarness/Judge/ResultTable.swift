@@ -11,17 +11,27 @@ struct ResultTable: Sendable {
         a receiver behind proxies of its own, breaks something while two campaigns are being sent, heals it, waits for the
         end, and judges from the receiver's ledger, Postgres and Redis. This table is written by it.
 
-        A message is *lost* when it has no end, or counts as sent and never arrived; *duplicated* when the receiver accepted
-        it twice; *unconfirmed* when its daemon died, or its answer was lost, before anybody could know: it is not sent
-        again. *Busy machine* says that others took more than 40 % of the time of the processors, and that the pace was
-        therefore not judged to the last tenth. *Most in 1 s* is the busiest second of any sender at the receiver. *Recovery* is the time from healing to the
-        next accepted message, the longest of all seeds.
+        - *Lost*: has no end, or counts as sent and never arrived.
+        - *Duplicated*: was accepted twice by the receiver.
+        - *Unconfirmed*: its daemon died, or its answer was lost, before anybody could know whether it had gone out. None of
+          these reached the receiver (those that did were settled by its reports); they are not sent again by themselves.
+        - *Most in 1 s*: requests in the busiest second of any sender, at the receiver.
+        - *Recovery*: from healing to the next accepted message, the longest of all seeds.
+        - *Busy machine*: others wanted the processors for more than 40 % of the time, and the pace was therefore not judged
+          to the last tenth.
 
         | cell | what breaks | seeds | messages | lost | duplicated | unconfirmed | most in 1 s (rate) | recovery | verdict |
         |---|---|---|---|---|---|---|---|---|---|
 
         """
     private static let foot = """
+
+        A cell holds when, besides, the counters of all runs equal their rows, nobody had more than three attempts or one
+        sooner than after 27 seconds, a sender kept silent for the minute after a rate limit, Redis held no id and no lease at
+        the end, progress came within 40 seconds, and the daemons' memory and sockets went back to where they were.
+
+        Not tried: full disks, a failover to a standby that lags (it forgets commits, and with them what was sent: standbys
+        must be synchronous), and Redis further away than 20 ms (slots are void by then, and nothing is sent).
 
         `Scripts/faults --cell A6 --replay 3` runs one seed again. The same seed makes the same decisions; where a message is
         at that moment is up to the machine, so a failing seed may need a few runs to fail again.

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The thread that makes all children.
 ///
-/// The kernel kills a child when the thread that made it ends (`PR_SET_PDEATHSIG`), and threads of the pool end when they
-/// have been idle, the main queue's too. This one ends with the process only.
+/// The kernel kills a child when the thread that made it ends (`PR_SET_PDEATHSIG`), and threads of the pool end when
+/// they have been idle, the main queue's too. This one ends with the process only.
 final class SpawningThread: Sendable {
     static let shared = SpawningThread()
 

@@ -48,40 +48,30 @@ final class Stage: Sendable {
             acquireTimeout: .seconds(5),
             logger: Self.silent
         )
-        environment = machines.environment.merging([
-            "DATABASE_URL": url, "REDIS_URL": machines.redis.url(), "WHATSAPP_APP_SECRET": "secret",
-            "WHATSAPP_TOKEN_TEST": "token", "UNCONFIRMED_TIMEOUT": "20", "FLIGHT_LEASE": "12", "LOG_LEVEL": "notice",
-            "WHATSAPP_VERIFY_TOKEN": "verify",
-        ]) { $1 }
-        var links: [Links] = []
+        environment = machines.environment.merging(Self.settings) { $1 }
+            .merging(["DATABASE_URL": url, "REDIS_URL": machines.redis.url()]) { $1 }
+        links = [
+            try await Links(seed: seed, machines: machines, simulatorPort: simulatorPort),
+            try await Links(seed: seed &+ 10, machines: machines, simulatorPort: simulatorPort),
+        ]
         var daemons: [DaemonProcess] = []
-        for (index, name) in ["a", "b"].enumerated() {
-            let seed = seed &+ UInt64(10 * index)
-            let link = Links(
-                redis: FaultProxy(to: [machines.redis.port], seed: seed),
-                postgres: FaultProxy(to: [machines.postgres.port], seed: seed &+ 1),
-                whatsApp: FaultProxy(to: [simulatorPort], seed: seed &+ 2)
-            )
-            let own = [
-                "REDIS_URL": machines.redis.url(port: try await link.redis.listen()),
-                "DATABASE_URL": machines.postgres.url(database: database, port: try await link.postgres.listen()),
-                "WHATSAPP_API_URL": "http://127.0.0.1:\(try await link.whatsApp.listen())/v23.0",
-            ]
-            links.append(link)
-            daemons.append(
-                try DaemonProcess(
-                    name: name,
-                    executable: machines.binaries.appending(path: "campaignd").path,
-                    environment: environment.merging(own) { $1 }.merging(index == 0 ? setup.environment : [:]) { $1 },
-                    log: folder.appending(path: "daemon-\(name).log")
-                )
-            )
+        for (name, link) in zip(["a", "b"], links) {
+            var own = environment.merging(link.environment(machines, database: database)) { $1 }
+            if name == "a" { own.merge(setup.environment) { $1 } }
+            let executable = machines.binaries.appending(path: "campaignd").path
+            let log = folder.appending(path: "daemon-\(name).log")
+            daemons.append(try DaemonProcess(name: name, executable: executable, environment: own, log: log))
         }
-        self.links = links
         self.daemons = daemons
         webhooks = FaultProxy(to: daemons.map(\.port), seed: seed &+ 3)
         try await prepare()
     }
+
+    /// Leases as short as they may be, so that a cell does not last longer than it has to.
+    private static let settings = [
+        "WHATSAPP_APP_SECRET": "secret", "WHATSAPP_TOKEN_TEST": "token", "WHATSAPP_VERIFY_TOKEN": "verify",
+        "UNCONFIRMED_TIMEOUT": "20", "FLIGHT_LEASE": "12", "LOG_LEVEL": "notice",
+    ]
 
     static let silent: Logger = {
         var logger = Logger(label: "faults")
