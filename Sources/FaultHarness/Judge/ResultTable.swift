@@ -15,7 +15,8 @@ struct ResultTable: Sendable {
         - *Duplicated*: was accepted twice by the receiver.
         - *Unconfirmed*: its daemon died, or its answer was lost, before anybody could know whether it had gone out. None of
           these reached the receiver (those that did were settled by its reports); they are not sent again by themselves.
-        - *Most in 1 s*: requests in the busiest second of any sender, at the receiver.
+        - *Most in 1 s*: requests in the busiest second of any sender, as the receiver wrote them down; more than the rate holds
+          only when the machine stood still for as long as that takes at that moment.
         - *Recovery*: from healing to the next accepted message, the longest of all seeds.
         - *Busy machine*: others wanted the processors for more than 40 % of the time, and the pace was therefore not judged
           to the last tenth.
