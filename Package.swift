@@ -73,17 +73,26 @@ let package = Package(
             resources: [.embedInCode("SQL")]
         ),
 
+        // Fuzzing and measurements.
+        .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
+        .executableTarget(
+            name: "ReconcileBench",
+            dependencies: ["CLibYAML", "Postgres", "Store", .log],
+            path: "Benchmarks/ReconcileBench"
+        ),
+
         // Tests.
         .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
-        .testTarget(name: "SpecTests", dependencies: ["Spec", "YAML"]),
+        .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
+        .testTarget(name: "SpecTests", dependencies: ["JSONSchema", "Spec", "YAML"], exclude: ["Corpus"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
         .testTarget(
             name: "ReconcilerTests",
-            dependencies: ["Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]
+            dependencies: ["JSONSchema", "Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]
         ),
         .testTarget(
             name: "RuntimeTests",
@@ -101,7 +110,10 @@ let package = Package(
         .testTarget(name: "FaultHarnessTests", dependencies: ["FaultHarness", "WhatsAppSimulator", .nio]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Postgres", "Redis", "TestSupport", "WhatsAppSimulator", "campaignd", "reconcile", .log]
+            dependencies: [
+                "JSONSchema", "Postgres", "Redis", "Spec", "Store", "TestSupport", "WhatsAppSimulator",
+                "campaignd", "reconcile", .log,
+            ]
         ),
     ]
 )

@@ -16,7 +16,7 @@ struct ContactsImportCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The CSV file.")
+    @Argument(help: "The CSV file.", completion: .file(extensions: ["csv"]))
     var file: String
 
     @Option(help: "Tenant whose contacts they are.")

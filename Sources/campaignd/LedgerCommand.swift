@@ -14,7 +14,7 @@ struct LedgerCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The file that `campaignd simulate --ledger` wrote.")
+    @Argument(help: "The file that `campaignd simulate --ledger` wrote.", completion: .file())
     var file: String
 
     @Option(help: "The most requests that one second may hold, per sender.")

@@ -38,7 +38,10 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: $LOG_LEVEL or info)")
     var logLevel: String?
 
-    @Option(help: "Folder of specs to apply, when it changes and at an interval, by the rules of `reconcile`.")
+    @Option(
+        help: "Folder of specs to apply, when it changes and at an interval, by the rules of `reconcile`.",
+        completion: .directory
+    )
     var specs: String?
 
     @Option(

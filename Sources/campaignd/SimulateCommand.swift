@@ -26,7 +26,7 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "Where to report deliveries, such as http://127.0.0.1:8080/webhooks/whatsapp.")
     var webhookURL: String?
 
-    @Option(help: "File to append every request to, as JSON lines.")
+    @Option(help: "File to append every request to, as JSON lines.", completion: .file())
     var ledger: String?
 
     @Option(help: "Refuse more requests per second and number than this.")

@@ -10,7 +10,7 @@ struct ApplyCommand: AsyncParsableCommand {
         abstract: "Show what would change, and change it (the default; --dry-run only shows)."
     )
 
-    @Argument(help: "The folder with one folder of specs for each tenant.")
+    @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
     @Flag(help: "Show the plan and change nothing.")
@@ -22,10 +22,10 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(help: "How to write the plan: text, json, markdown (a comment on a pull request), github or sarif.")
     var format = PlanFormat.text
 
-    @Option(help: ArgumentHelp("Also write the plan as JSON to a file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the plan as JSON to a file.", valueName: "file"), completion: .file())
     var jsonInto: String?
 
-    @Option(help: ArgumentHelp("Also write the plan as Markdown to a file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the plan as Markdown to a file.", valueName: "file"), completion: .file())
     var markdownInto: String?
 
     @Option(help: ArgumentHelp("Apply only the plan with this digest.", valueName: "sha256:…"))
@@ -41,7 +41,8 @@ struct ApplyCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Plan against a snapshot that `reconcile export --state` wrote; nothing is applied.",
             valueName: "file"
-        )
+        ),
+        completion: .file(extensions: ["json"])
     )
     var state: String?
 
@@ -137,8 +138,14 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     private static func snapshot(_ path: String) throws -> StateSnapshot {
-        guard let data = FileManager.default.contents(atPath: path) else { throw SnapshotFileError(path: path) }
-        return try StateSnapshot(json: JSONValue(parsing: String(decoding: data, as: UTF8.self)))
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw SnapshotFileError(path: path, reason: nil)
+        }
+        do {
+            return try StateSnapshot(json: JSONValue(parsing: data))
+        } catch {
+            throw SnapshotFileError(path: path, reason: "\(error)")
+        }
     }
 }
 
@@ -149,6 +156,12 @@ enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
 
 private struct SnapshotFileError: Error, CustomStringConvertible {
     let path: String
+    /// What is wrong with its content; `nil` where there is none.
+    let reason: String?
 
-    var description: String { "cannot read the snapshot `\(path)`; write one with `reconcile export --state FILE`" }
+    var description: String {
+        let help = "write one with `reconcile export --state FILE`"
+        guard let reason else { return "cannot read the snapshot `\(path)`; \(help)" }
+        return "snapshot `\(path)`: \(reason)" + (reason.contains("reconcile export") ? "" : "; \(help)")
+    }
 }

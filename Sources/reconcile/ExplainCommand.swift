@@ -7,7 +7,10 @@ struct ExplainCommand: ParsableCommand {
         abstract: "Explain a code such as C012, with an example; without a code, list all."
     )
 
-    @Argument(help: "The code, as it stands in brackets after `error` or `warning`.")
+    @Argument(
+        help: "The code, as it stands in brackets after `error` or `warning`.",
+        completion: .list(DiagnosticCode.allCases.map(\.rawValue))
+    )
     var code: String?
 
     func validate() throws {

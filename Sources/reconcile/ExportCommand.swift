@@ -17,10 +17,16 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "Whose specs to write.")
     var tenant: String?
 
-    @Argument(help: "The folder with one folder of specs for each tenant; standard output by default.")
+    @Argument(
+        help: "The folder with one folder of specs for each tenant; standard output by default.",
+        completion: .directory
+    )
     var directory: String?
 
-    @Option(help: ArgumentHelp("Write a snapshot of the whole database to this file instead.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write a snapshot of the whole database to this file instead.", valueName: "file"),
+        completion: .file(extensions: ["json"])
+    )
     var state: String?
 
     @Flag(help: "Replace files that exist.")
@@ -57,14 +63,14 @@ struct ExportCommand: AsyncParsableCommand {
 
     private func write(_ files: [Exporter.File]) throws {
         guard let directory else {
-            let texts = files.map { "# \($0.path)\n\($0.text)" }
+            let texts = files.map { "# \(Terminal.harmless($0.path))\n\($0.text)" }
             return Terminal.write(texts.joined(separator: "---\n"))
         }
         let root = URL(filePath: directory, directoryHint: .isDirectory)
         let targets = files.map { (file: $0, url: root.appending(path: $0.path)) }
         // A path comes from a row, and a row is no reason to write anywhere else.
-        if let outside = targets.first(where: { !$0.url.standardized.path.hasPrefix(root.standardized.path) }) {
-            throw ExportProblem.outside(outside.file.path)
+        if let outside = files.first(where: { !ExportPath.isInside($0.path) }) {
+            throw ExportProblem.outside(outside.path)
         }
         if !force, let existing = targets.first(where: { FileManager.default.fileExists(atPath: $0.url.path) }) {
             throw ExportProblem.exists(existing.url.relativePath)

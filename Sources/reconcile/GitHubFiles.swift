@@ -1,4 +1,5 @@
 import Foundation
+import Spec
 
 /// The files through which a step of a GitHub workflow speaks to the ones after it; elsewhere there are none.
 enum GitHubFiles {
@@ -10,9 +11,7 @@ enum GitHubFiles {
 
     /// Adds variables for later steps, which see them as `steps.<id>.outputs.<name>`.
     static func addOutputs(_ outputs: [(name: String, value: String)]) throws {
-        // Values are digests, counts and booleans: none has a line end, which would begin another variable.
-        let lines = outputs.map { "\($0.name)=\($0.value.replacing("\n", with: " "))\n" }
-        try append(lines.joined(), toFileOf: "GITHUB_OUTPUT")
+        try append(outputs.map(GitHubText.output).joined(), toFileOf: "GITHUB_OUTPUT")
     }
 
     private static func append(_ text: String, toFileOf variable: String) throws {

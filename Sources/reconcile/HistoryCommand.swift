@@ -6,7 +6,7 @@ import Store
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
-        abstract: "Show what was applied: when, by whom, from which commit."
+        abstract: "Show what was applied, and what could not be: when, by whom, from which commit."
     )
 
     @Option(help: "Only what changed something of this tenant.")
@@ -26,25 +26,51 @@ struct HistoryCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Terminal.reporting {
-            let records = try await database.withPool { pool in
-                try await HistoryRepository().list(limit: limit, tenant: tenant, pool: pool)
-            }
+            let entries = try await entries().sorted { $0.date > $1.date }.prefix(limit)
             switch format {
-            case .json: Terminal.write(JSONValue.array(records.map(\.json)).canonicalText + "\n")
-            case .text: Terminal.write(records.isEmpty ? "Nothing was applied yet.\n" : text(records))
+            case .json: Terminal.write(JSONValue.array(entries.map(\.json)).canonicalText + "\n")
+            case .text:
+                Terminal.write(entries.isEmpty ? "Nothing was applied yet.\n" : entries.map(\.text).joined())
             }
         }
     }
 
-    private func text(_ records: [HistoryRepository.Record]) -> String {
-        records.map { record in
-            let commit = record.gitCommit.map { "commit \($0.prefix(12))" } ?? "no commit"
-            let counts = "+\(record.creates) ~\(record.updates) -\(record.deletes)"
-            return "\(record.id)  \(record.appliedAt.formatted(Date.ISO8601FormatStyle()))  \(counts)  "
-                + "by \(Terminal.harmless(record.actor)), \(Terminal.harmless(commit))\n    \(record.digest)\n"
-        }
-        .joined()
+    /// One thing that happened, in both forms.
+    private struct Entry {
+        let date: Date
+        let text: String
+        let json: JSONValue
     }
+
+    private func entries() async throws -> [Entry] {
+        try await database.withPool { pool in
+            let records = try await HistoryRepository().list(limit: limit, tenant: tenant, pool: pool)
+            let applied = records.map { Entry(date: $0.appliedAt, text: text($0), json: $0.json) }
+            // An attempt that changed nothing is of no tenant.
+            guard tenant == nil else { return applied }
+            let failures = try await AttemptRepository(pool: pool).list(limit: limit)
+            return applied + failures.map { Entry(date: $0.lastAt, text: text($0), json: $0.json) }
+        }
+    }
+
+    private func text(_ record: HistoryRepository.Record) -> String {
+        let counts = "+\(record.creates) ~\(record.updates) -\(record.deletes)"
+        return "\(record.id)  \(instant(record.appliedAt))  \(counts)  by \(Terminal.harmless(record.actor)), "
+            + "\(commit(record.gitCommit))\n    \(record.digest)\n"
+    }
+
+    private func text(_ failure: AttemptRepository.Record) -> String {
+        let times = failure.count == 1 ? "" : ", \(failure.count) times since \(instant(failure.firstAt))"
+        let reason = failure.reason.split(separator: "\n").map { "    \(Terminal.harmless(String($0)))\n" }.joined()
+        return "-  \(instant(failure.lastAt))  nothing changed: \(failure.outcome)  "
+            + "by \(Terminal.harmless(failure.actor)), \(commit(failure.gitCommit))\(times)\n\(reason)"
+    }
+
+    private func commit(_ commit: String?) -> String {
+        commit.map { "commit \(Terminal.harmless(String($0.prefix(12))))" } ?? "no commit"
+    }
+
+    private func instant(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle()) }
 }
 
 /// How commands write lists.
@@ -56,6 +82,7 @@ extension HistoryRepository.Record {
     fileprivate var json: JSONValue {
         var fields: [String: JSONValue] = [
             "id": .integer(id),
+            "outcome": "applied",
             "appliedAt": .string(appliedAt.formatted(Date.ISO8601FormatStyle())),
             "digest": .string(digest),
             "actor": .string(actor),
@@ -63,6 +90,21 @@ extension HistoryRepository.Record {
             "updates": .integer(updates),
             "deletes": .integer(deletes),
             "toolVersion": .string(toolVersion),
+        ]
+        fields["gitCommit"] = gitCommit.map(JSONValue.string)
+        return .object(fields)
+    }
+}
+
+extension AttemptRepository.Record {
+    fileprivate var json: JSONValue {
+        var fields: [String: JSONValue] = [
+            "outcome": .string(outcome),
+            "reason": .string(reason),
+            "actor": .string(actor),
+            "attempts": .integer(count),
+            "firstAttemptedAt": .string(firstAt.formatted(Date.ISO8601FormatStyle())),
+            "lastAttemptedAt": .string(lastAt.formatted(Date.ISO8601FormatStyle())),
         ]
         fields["gitCommit"] = gitCommit.map(JSONValue.string)
         return .object(fields)

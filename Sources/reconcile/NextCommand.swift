@@ -42,9 +42,7 @@ struct NextCommand: AsyncParsableCommand {
 
     func run() async throws {
         let schedule = try schedule()
-        // A time that is exactly the first one counts.
-        let start = try start(in: schedule.zone).addingTimeInterval(-1)
-        let times = schedule.fireTimes(after: start, count: count)
+        let times = schedule.fireTimes(after: try start(in: schedule.zone), count: count)
         switch format {
         case .json:
             let json: JSONValue = [
@@ -83,8 +81,13 @@ struct NextCommand: AsyncParsableCommand {
         throw ValidationError("`\(timeZone)` is no time zone of the IANA database\(help)")
     }
 
+    /// What the times come after: a time that is exactly the first one counts.
     private func start(in zone: IANAZone) throws -> Date {
         guard let from else { return Date() }
+        return try instant(from, in: zone).addingTimeInterval(-1)
+    }
+
+    private func instant(_ from: String, in zone: IANAZone) throws -> Date {
         if from.hasSuffix("Z"), let utc = IANAZone("UTC"), let time = LocalDateTime(String(from.dropLast())) {
             return time.instant(in: utc)
         }

@@ -13,7 +13,7 @@ struct PreviewCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The campaign, with its tenant.", valueName: "tenant/name"))
     var campaign: String
 
-    @Argument(help: "The folder with one folder of specs for each tenant.")
+    @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
     @Option(help: "How many recipients to show.")

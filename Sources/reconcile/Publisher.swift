@@ -39,19 +39,29 @@ struct Publisher {
         case .json: Terminal.write(json)
         case .markdown: Terminal.write(markdown(report))
         case .sarif:
-            let renderer = DiagnosticRenderer(sources: sources)
+            let renderer = DiagnosticRenderer(sources: sources, paths: Terminal.repositoryPaths)
             Terminal.write(
                 renderer.sarif(report.diagnostics, toolVersion: ReconcileCommand.toolVersion).canonicalText + "\n"
             )
         case .github:
-            let findings = DiagnosticRenderer(sources: sources).github(report.diagnostics)
+            let findings = DiagnosticRenderer(sources: sources, paths: Terminal.repositoryPaths)
+                .github(report.diagnostics)
             Terminal.write(findings.annotations)
-            try GitHubFiles.addSummary(markdown(report) + findings.stepSummary)
+            try GitHubFiles.addSummary(heading(report) + findings.stepSummary)
             try GitHubFiles.addOutputs(findings.outputs + report.outputs)
         }
     }
 
+    /// A comment on a pull request; where there is no plan, it says why.
     private func markdown(_ report: PlanReport) -> String {
+        guard report.plan == nil else { return heading(report) }
+        let heading = heading(report) + "\n"
+        let renderer = DiagnosticRenderer(sources: sources, paths: Terminal.repositoryPaths)
+        return heading
+            + renderer.markdown(report.diagnostics, limit: PlanMarkdownRenderer.commentLimit - heading.utf8.count)
+    }
+
+    private func heading(_ report: PlanReport) -> String {
         if let plan = report.plan { return PlanMarkdownRenderer().text(plan, refusals: report.refusals) }
         let errors = report.diagnostics.count { $0.severity == .error }
         return errors == 0

@@ -14,7 +14,7 @@ struct ReconcileCommand: AsyncParsableCommand {
         version: toolVersion,
         subcommands: [
             ApplyCommand.self, ValidateCommand.self, ExplainCommand.self, ExportCommand.self, HistoryCommand.self,
-            PreviewCommand.self, NextCommand.self,
+            PreviewCommand.self, NextCommand.self, SchemaCommand.self, InitCommand.self,
         ],
         defaultSubcommand: ApplyCommand.self
     )

@@ -23,7 +23,17 @@ enum Terminal {
 
     /// Writes a result to a file.
     static func write(_ text: String, to path: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        let url = URL(fileURLWithPath: path)
+        let data = Data(text.utf8)
+        let type = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)[.type]
+        // A file appears whole or not at all; a device such as /dev/null or a pipe must not be replaced by a file.
+        switch type as? FileAttributeType {
+        case .typeRegular, nil: try data.write(to: url, options: .atomic)
+        default:
+            let handle = try FileHandle(forWritingTo: url)
+            try handle.write(contentsOf: data)
+            try handle.close()
+        }
     }
 
     /// Shows what is wrong with specs.
@@ -51,6 +61,14 @@ enum Terminal {
         case .staleDigest, .lockBusy: .tryAgain
         case .invalidSpecs, .unknownTenants, .conflicts, nil: .failure
         }
+    }
+
+    /// How review tools name files: from the root of the repository that a workflow has checked out.
+    static var repositoryPaths: RepositoryPaths {
+        guard let root = ProcessInfo.processInfo.environment["GITHUB_WORKSPACE"], root.hasPrefix("/") else {
+            return RepositoryPaths()
+        }
+        return RepositoryPaths(root: root, workingDirectory: FileManager.default.currentDirectoryPath)
     }
 
     /// Writes something that is no result.

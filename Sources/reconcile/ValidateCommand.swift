@@ -7,7 +7,7 @@ struct ValidateCommand: AsyncParsableCommand {
         abstract: "Check the specs without a database."
     )
 
-    @Argument(help: "The folder with one folder of specs for each tenant.")
+    @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
     @Option(help: "How to write the findings: text, json, github or sarif.")
@@ -20,7 +20,11 @@ struct ValidateCommand: AsyncParsableCommand {
             let catalog = await Progress.watching("reading the specs") { await CatalogSource.load(path) }
             let found = diagnostics.policy.apply(to: catalog.diagnostics)
             let errors = found.count { $0.severity == .error }
-            let renderer = DiagnosticRenderer(sources: catalog.sources, usesColour: Terminal.outputHasColour)
+            let renderer = DiagnosticRenderer(
+                sources: catalog.sources,
+                usesColour: Terminal.outputHasColour,
+                paths: Terminal.repositoryPaths
+            )
             switch format {
             case .json:
                 Terminal.write(DiagnosticRenderer.json(found).canonicalText + "\n")

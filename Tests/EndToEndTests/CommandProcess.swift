@@ -17,9 +17,14 @@ final class CommandProcess: Sendable {
     let processID: Int32
 
     /// Starts a command from the folder that the tests were built into.
-    init(_ command: String, _ arguments: [String], environment: [String: String]) throws {
+    convenience init(_ command: String, _ arguments: [String], environment: [String: String]) throws {
+        try self.init(path: Self.products.appending(path: command).path, arguments, environment: environment)
+    }
+
+    /// Starts any command.
+    init(path: String, _ arguments: [String], environment: [String: String]) throws {
         let process = Process()
-        process.executableURL = Self.products.appending(path: command)
+        process.executableURL = URL(filePath: path)
         process.arguments = arguments
         process.environment = environment
         process.standardInput = FileHandle.nullDevice

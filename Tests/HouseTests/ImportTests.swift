@@ -12,6 +12,7 @@ struct ImportTests {
         "Postgres": ["CLibPQ"],
         "Redis": ["CHiredis"],
         "Spec": ["YAML"],
+        "SpecFuzz": ["Spec"],
         "Store": ["Spec", "Postgres"],
         "Reconciler": ["Spec", "Store", "Postgres"],
         "Runtime": ["Spec", "Store", "Postgres", "Redis"],

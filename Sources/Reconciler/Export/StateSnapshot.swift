@@ -54,6 +54,8 @@ public struct StateSnapshot: Sendable {
         try desired.checkTenants(against: state)
         var plan = try Differ.plan(from: state, to: desired)
         FireTimeFinder.find(&plan, now: now)
+        let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
+        plan.unmanagedCounts = Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count)
         return plan
     }
 }

@@ -52,15 +52,17 @@ public struct Reconciliation: Sendable {
 
     /// Plans and applies once.
     ///
-    /// - Parameter commit: Where the specs come from.
+    /// - Parameter commit: Where the specs come from, as ``GitCommit/current(of:)`` says.
     /// - Returns: How it ended; errors of the database are an outcome like any other, since the next attempt may succeed.
     public func attempt(commit: String?) async -> Outcome {
         let before = await folder.fingerprint()
         let catalog = await folder.load()
-        // A checkout under way is neither the old state nor the new one.
-        guard await folder.fingerprint() == before else { return .busy }
+        // A checkout under way is neither the old state nor the new one; it moves the files first, and then the commit.
+        guard await folder.fingerprint() == before, await GitCommit.current(of: folder.path) == commit else {
+            return .busy
+        }
         do {
-            guard catalog.isValid else { return await failed(.invalid, Self.reason(catalog), before, commit) }
+            guard catalog.isValid else { return await failed(.invalid, reason(catalog), commit) }
             let desired = try DesiredState(catalog: catalog, root: folder.path)
             let plan = try await Planner(pool: pool, logger: logger).plan(desired)
             guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
@@ -70,20 +72,20 @@ public struct Reconciliation: Sendable {
         } catch let error as ReconcileError {
             switch error {
             case .lockBusy, .staleDigest: return .busy
-            case .refused: return await failed(.refused, error.description, before, commit)
+            case .refused: return await failed(.refused, error.description, commit)
             case .invalidSpecs, .unknownTenants, .conflicts:
-                return await failed(.invalid, error.description, before, commit)
+                return await failed(.invalid, error.description, commit)
             }
         } catch {
-            return await failed(.failed, "\(error)", before, commit)
+            return await failed(.failed, "\(error)", commit)
         }
     }
 
     /// The first few errors; the rest is a call of `reconcile validate` away.
-    private static func reason(_ catalog: SpecCatalog) -> String {
+    private func reason(_ catalog: SpecCatalog) -> String {
         let errors = catalog.diagnostics.filter { $0.severity == .error }
         let lines = errors.prefix(5).map { error in
-            "\(error.place.file):\(error.place.start.line):\(error.place.start.column): \(error.message)"
+            "\(folder.relative(error.place.file)):\(error.place.start.line):\(error.place.start.column): \(error.message)"
         }
         let rest = errors.count > lines.count ? ["and \(errors.count - lines.count) more errors"] : []
         return (lines + rest).joined(separator: "\n")
@@ -92,11 +94,12 @@ public struct Reconciliation: Sendable {
     private func failed(
         _ outcome: AttemptRepository.Outcome,
         _ reason: String,
-        _ state: String,
         _ commit: String?
     ) async -> Outcome {
-        // The same commit is one failure on all daemons; without a commit, the same files are.
-        let subject = "\(commit ?? state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
+        // The same files are one failure on all daemons, wherever they keep their copies. The commit does not count: a
+        // checkout changes the files first, and who looks in between sees them with the commit before.
+        let state = await folder.contentDigest()
+        let subject = "\(state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
         let fingerprint = SHA256.hash(data: Data(subject.utf8))
             .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
         do {

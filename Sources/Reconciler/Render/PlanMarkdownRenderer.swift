@@ -12,6 +12,10 @@ public struct PlanMarkdownRenderer: Sendable {
 
     /// Refusals and warnings beyond this are only counted: the summary must stay readable, and within the limit.
     private static let listLength = 20
+    /// How many lines a change takes at most.
+    private static let detailLength = 40
+    /// Longer lines of the summary, and longer notes, are cut.
+    private static let lineLength = 300
 
     private let limit: Int
 
@@ -53,10 +57,10 @@ public struct PlanMarkdownRenderer: Sendable {
         var text = "### Campaigns: \(plan.creates) to create, \(plan.updates) to update, \(plan.deletes) to delete\n"
         if !refusals.isEmpty {
             text += "\n**Blocked: nothing is applied until this is fixed or allowed.**\n\n"
-            text += list(refusals.map { "\(Self.escaped($0.reason)); to allow it: `\($0.flag)`" })
+            text += list(refusals.map { "\(Self.escaped($0.reason)); to allow it: \(Self.code($0.flag))" })
         }
         let warnings = plan.changes.compactMap { change in
-            change.impact?.warning.map { "`\(change.identity)`: \(Self.escaped($0))" }
+            change.impact?.warning.map { "\(Self.code(change.identity.description)): \(Self.escaped($0))" }
         }
         if !warnings.isEmpty { text += "\n**Warnings**\n\n" + list(warnings) }
         text += plan.remarks.isEmpty ? "" : "\n" + list(plan.remarks.map(Self.escaped))
@@ -73,14 +77,23 @@ public struct PlanMarkdownRenderer: Sendable {
         var heading = "\(change.sign) \(change.identity)"
         if let impact = change.impact { heading += " · \(impact.words)" }
         let fires = change.fireTimes?.lines.map { "\($0.sign) fires \($0.text)" } ?? []
-        let lines = PlanLines.differences(of: change).flatMap(Self.lines) + fires
+        let lines = Self.short(PlanLines.differences(of: change).flatMap(Self.lines) + fires)
         let quota = (change.impact?.quotaWords).map { ["quota: \($0)"] } ?? []
         let notes = (quota + change.notes).map { "\n\(Self.escaped($0))\n" }.joined()
-        guard !lines.isEmpty else { return "- `\(heading)`\n" + notes }
+        guard !lines.isEmpty else { return "- \(Self.code(heading))\n" + notes }
         let body = lines.joined(separator: "\n")
         let fence = Self.fence(around: body)
-        return
-            "\n<details><summary><code>\(heading)</code></summary>\n\n\(fence)diff\n\(body)\n\(fence)\n\(notes)</details>\n"
+        let summary = "<summary>\(Self.code(heading))</summary>"
+        return "\n<details>\(summary)\n\n\(fence)diff\n\(body)\n\(fence)\n\(notes)\n</details>\n\n"
+    }
+
+    /// So many lines that no change takes the room of all others.
+    private static func short(_ lines: [String]) -> [String] {
+        let cut = lines.prefix(detailLength).map { line in
+            line.unicodeScalars.count > lineLength ? String(line.unicodeScalars.prefix(lineLength)) + "…" : line
+        }
+        let leftOut = lines.count - cut.count
+        return leftOut > 0 ? cut + ["… and \(NumberText.grouped(leftOut)) more lines"] : cut
     }
 
     private static func lines(_ difference: FieldDifference) -> [String] {
@@ -103,16 +116,19 @@ public struct PlanMarkdownRenderer: Sendable {
         return String(repeating: "`", count: max(3, longest + 1))
     }
 
+    /// Words as code, whatever they hold: a code span would end at the next backtick.
+    private static func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
+
     /// Text that cannot become mark-up, a mention or a link.
     private static func escaped(_ text: String) -> String {
+        let short = text.unicodeScalars.prefix(lineLength)
+        let cut = short.count < text.unicodeScalars.count ? "…" : ""
         var safe = ""
-        for character in PlanLines.harmless(text) {
-            switch character {
-            case "<": safe += "&lt;"
-            case ">": safe += "&gt;"
-            case "@", "#": safe += "\(character)\u{200B}"
-            case "*", "_", "[", "]", "|", "\\": safe += "\\\(character)"
-            default: safe.append(character)
+        for scalar in PlanLines.harmless(String(short) + cut).unicodeScalars {
+            switch scalar {
+            case "<", ">", "&", "\"", "'", "@", "#", "*", "_", "[", "]", "|", "\\", "`", "$", "!":
+                safe += "&#\(scalar.value);"
+            default: safe.unicodeScalars.append(scalar)
             }
         }
         return safe

@@ -10,7 +10,7 @@ extension DiagnosticCode {
         case .timeZone:
             (
                 "unknown time zone",
-                "Times need the name of a zone in the IANA database, such as `Africa/Nairobi`. Abbreviations like `EST` "
+                "Times need the name of a zone in the IANA database, such as `Africa/Nairobi`. Abbreviations like `PST` "
                     + "and plain offsets know nothing of summer time."
             )
         case .quietHours:

@@ -3,7 +3,7 @@ public enum ContactField: String, Hashable, Sendable, CaseIterable {
     case name, email, contactId, pin, yearOfBirth, messageCount, firstSeen, lastSeen, paymentStatus, tags
 
     /// What a field holds.
-    public enum ValueType: Hashable, Sendable {
+    public enum ValueType: Hashable, Sendable, CaseIterable {
         case text, integer, timestamp, textList
     }
 

@@ -2,7 +2,7 @@ internal import YAML
 
 /// Messages with buttons, lists and the like.
 extension MessageReader {
-    private enum Interactive: String, CaseIterable {
+    enum Interactive: String, CaseIterable {
         case button, list, flow, product, carousel
         case link = "cta_url"
         case products = "product_list"
@@ -15,7 +15,7 @@ extension MessageReader {
         case orderStatus = "order_status"
     }
 
-    private enum HeaderKind: String, CaseIterable {
+    enum HeaderKind: String, CaseIterable {
         case text, image, video, document
     }
 

@@ -28,7 +28,7 @@ extension FilterCondition {
     fileprivate func sql(now: Date) -> PostgresQuery {
         switch check {
         case .compare(let comparison, let value):
-            let symbol = PostgresQuery(sql: comparison.symbol)
+            let symbol = PostgresQuery(sql: comparison.symbol(isText: value.isText))
             return "\(fragment: column(comparedWith: value)) \(fragment: symbol) \(fragment: value.sql(now: now))"
         case .containsText(let text):
             return "\(fragment: field.column) ILIKE \("%\(text.escapedForLike)%")::text"
@@ -49,19 +49,25 @@ extension FilterCondition {
     private func column(comparedWith value: FilterValue?) -> PostgresQuery {
         guard case .metadata = field, value?.isNumeric == true else { return field.column }
         let text = field.column
-        return "CASE WHEN \(fragment: text) ~ '^-?[0-9]+(\\.[0-9]+)?$' THEN (\(fragment: text))::numeric END"
+        // More digits than a numeric can have would fail the whole query because of one contact.
+        return """
+            CASE WHEN length(\(fragment: text)) <= 1000 AND \(fragment: text) ~ '^-?[0-9]+(\\.[0-9]+)?$' \
+            THEN (\(fragment: text))::numeric END
+            """
     }
 }
 
 extension FilterCondition.Comparison {
-    fileprivate var symbol: String {
-        switch self {
+    /// Texts are ordered by their code points: a filter must not mean something else in another database.
+    fileprivate func symbol(isText: Bool) -> String {
+        let collation = isText ? "COLLATE \"C\" " : ""
+        return switch self {
         case .eq: "="
         case .neq: "<>"
-        case .gt: ">"
-        case .gte: ">="
-        case .lt: "<"
-        case .lte: "<="
+        case .gt: collation + ">"
+        case .gte: collation + ">="
+        case .lt: collation + "<"
+        case .lte: collation + "<="
         }
     }
 }
@@ -76,6 +82,10 @@ extension FilterField {
 }
 
 extension FilterValue {
+    fileprivate var isText: Bool {
+        if case .text = self { true } else { false }
+    }
+
     fileprivate var isNumeric: Bool {
         switch self {
         case .integer, .number: true
@@ -116,11 +126,11 @@ extension FilterTime {
 }
 
 extension String {
-    /// The text with the wildcards of LIKE taken literally.
+    /// The text with the wildcards of LIKE taken literally, also where a combining mark follows one.
     fileprivate var escapedForLike: String {
-        reduce(into: "") { text, character in
-            if character == "%" || character == "_" || character == "\\" { text.append("\\") }
-            text.append(character)
+        unicodeScalars.reduce(into: "") { text, scalar in
+            if scalar == "%" || scalar == "_" || scalar == "\\" { text.append("\\") }
+            text.unicodeScalars.append(scalar)
         }
     }
 }

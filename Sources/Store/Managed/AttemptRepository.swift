@@ -15,6 +15,7 @@ public struct AttemptRepository: Sendable {
 
     /// One state of the specs that could not be applied.
     public struct Record: Sendable {
+        /// Where the specs came from when they were last tried.
         public let gitCommit: String?
         public let actor: String
         public let outcome: String
@@ -57,7 +58,8 @@ public struct AttemptRepository: Sendable {
             VALUES (
                 \(fingerprint), \(gitCommit), \(actor), \(outcome.rawValue), \(String(reason.prefix(Self.reasonLength)))
             )
-            ON CONFLICT (fingerprint) DO UPDATE SET count = reconcile_attempts.count + 1, "lastAt" = now()
+            ON CONFLICT (fingerprint) DO UPDATE
+                SET count = reconcile_attempts.count + 1, "lastAt" = now(), "gitCommit" = EXCLUDED."gitCommit"
             RETURNING count = 1
             """
         )

@@ -25,7 +25,7 @@ extension DiagnosticCode {
         let withParameters =
             "\(Self.template)\n---\n"
             + campaign.replacing(
-                "message: { type: text, text: { body: Hi } }",
+                Self.freeText,
                 with: "template: welcome\nparams: { … }"
             )
         switch self {
@@ -37,9 +37,9 @@ extension DiagnosticCode {
         case .templateLimit: return .init(Self.template + "\nfooter: …", bad: "\"Bye {{1}}\"", good: "Bye")
         case .messageShape:
             return .init(
-                campaign.replacing("text: { body: Hi }", with: "text: { … }"),
-                bad: "text: Hi",
-                good: "body: Hi"
+                campaign.replacing(Self.freeText, with: "message: { type: contacts, contacts: [ … ] }"),
+                bad: "",
+                good: "{ name: { formatted_name: Ann Lee, first_name: Ann } }"
             )
         default: return nil
         }
@@ -48,7 +48,7 @@ extension DiagnosticCode {
     var timeExample: DiagnosticExample? {
         switch self {
         case .tenantName: .init("kind: Tenant\nname: …\ntimeZone: Europe/London", bad: "other", good: "acme")
-        case .timeZone: .init("kind: Tenant\nname: acme\ntimeZone: …", bad: "EST", good: "America/New_York")
+        case .timeZone: .init("kind: Tenant\nname: acme\ntimeZone: …", bad: "PST", good: "America/New_York")
         case .quietHours:
             .init(
                 "kind: Tenant\nname: acme\ntimeZone: Europe/London\nquietHours: { from: \"21:00\", to: \"…\" }",

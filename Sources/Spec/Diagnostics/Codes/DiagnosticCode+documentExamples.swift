@@ -18,7 +18,13 @@ extension DiagnosticCode {
             .init("kind: Audience\nname:…vips\nconditions: [{ field: tags, operator: is_null }]", bad: "\t", good: " ")
         case .duplicateKey: .init("\(Self.sender)\n…: 1", bad: "name", good: "tier")
         case .mergeKey: .init("\(Self.sender)\n…", bad: "<<: { tier: 2 }", good: "tier: 2")
-        case .nonStringKey: .init(Self.template + "\nexamples: { …: Ann }", bad: "1", good: "\"1\"")
+        case .nonStringKey:
+            .init(
+                "\(Self.template)\n---\n\(Self.campaign(type: "manual").replacing(Self.freeText, with: "template: welcome"))"
+                    + "\nparams: { …: \"{{name|there}}\" }",
+                bad: "1",
+                good: "\"1\""
+            )
         case .unknownTag: .init("\(Self.sender)\ntier: … 2", bad: "!number", good: "!!int")
         case .unknownAnchor:
             .init(
@@ -82,6 +88,8 @@ extension DiagnosticCode {
         }
     }
 
+    static let freeText = "message: { type: text, text: { body: Hi } }"
+
     static var template: String {
         """
         kind: Template
@@ -99,7 +107,7 @@ extension DiagnosticCode {
         name: welcome
         type: manual
         sender: main
-        message: { type: text, text: { body: Hi } }
+        \(freeText)
         audience: { conditions: [{ field: lastSeen, operator: gt, value: -24h }] }
         """
     }

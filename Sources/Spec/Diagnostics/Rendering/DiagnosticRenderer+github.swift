@@ -17,7 +17,7 @@ extension DiagnosticRenderer {
         }
         return GitHubReport(
             annotations: annotations,
-            stepSummary: summary(errors + warnings, errors: errors.count),
+            stepSummary: markdown(diagnostics, limit: Self.summaryBytes),
             outputs: [
                 ("valid", errors.isEmpty ? "true" : "false"),
                 ("errors", String(errors.count)),
@@ -28,11 +28,12 @@ extension DiagnosticRenderer {
 
     private func annotation(_ diagnostic: Diagnostic) -> String {
         let (start, end) = (diagnostic.place.start, diagnostic.place.end)
+        let lastLine = diagnostic.place.lastLine
         var properties = [
             ("title", diagnostic.code.rawValue),
             ("file", paths.relative(diagnostic.place.file)),
             ("line", String(start.line)),
-            ("endLine", String(end.line)),
+            ("endLine", String(lastLine)),
         ]
         // Columns of different lines make GitHub ignore the range.
         if start.line == end.line {
@@ -45,14 +46,24 @@ extension DiagnosticRenderer {
         return "::\(diagnostic.severity.rawValue) \(list)::\(GitHubText.message(message))"
     }
 
-    private func summary(_ diagnostics: [Diagnostic], errors: Int) -> String {
+    /// Writes diagnostics as a table in Markdown, errors first.
+    ///
+    /// - Parameters:
+    ///   - diagnostics: What to write.
+    ///   - limit: The most bytes to write; what does not fit is only counted.
+    /// - Returns: The text; empty without diagnostics.
+    public func markdown(_ diagnostics: [Diagnostic], limit: Int) -> String {
         guard !diagnostics.isEmpty else { return "" }
+        let errors = diagnostics.count { $0.severity == .error }
         let counts = GitHubText.counts(errors: errors, warnings: diagnostics.count - errors)
+        let sorted = diagnostics.filter { $0.severity == .error } + diagnostics.filter { $0.severity == .warning }
         var text = "### Specs: \(counts)\n\n| | Code | Place | What |\n|---|---|---|---|\n"
-        for (index, diagnostic) in diagnostics.enumerated() {
+        // Room for the line that counts what was left out.
+        let room = limit - 64
+        for (index, diagnostic) in sorted.enumerated() {
             let row = row(diagnostic)
-            guard text.utf8.count + row.utf8.count <= Self.summaryBytes else {
-                return text + "\n… and \(diagnostics.count - index) more.\n"
+            guard text.utf8.count + row.utf8.count <= room else {
+                return text + "\n… and \(sorted.count - index) more.\n"
             }
             text += row
         }

@@ -131,7 +131,7 @@ public struct DiagnosticRenderer: Sendable {
 
 extension SourcePlace {
     /// The last line that something of the place stands in: a block ends at the start of the line below it.
-    fileprivate var lastLine: Int {
+    var lastLine: Int {
         end.line > start.line && end.column == 1 ? end.line - 1 : max(start.line, end.line)
     }
 }

@@ -1,0 +1,115 @@
+extension FilterCondition {
+    static var schema: JSONValue {
+        var value = SchemaObject(fields).value
+        value.keywords["allOf"] = .array(shapeRules + fieldRules)
+        return value.json
+    }
+
+    private static var fields: [SchemaField] {
+        [
+            SchemaField(
+                "field",
+                .anyOf(
+                    .choice(ContactField.self) { "Holds \(FilterField.contact($0).words)." },
+                    .text(pattern: "^metadata\\..{1,100}$")
+                ),
+                isRequired: true,
+                "A column of the contact, or `metadata.<key>`.",
+                examples: "lastSeen",
+                "metadata.plan"
+            ),
+            SchemaField(
+                "operator",
+                .choice(FilterOperator.self) { $0.meaning },
+                isRequired: true,
+                "How the field is checked.",
+                examples: "eq",
+                "contains_any"
+            ),
+            SchemaField(
+                "value",
+                SchemaValue([:]),
+                "What the field is compared with; times are `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for seven days "
+                    + "ago.",
+                examples: "unpaid",
+                ["vip", "gold"],
+                "-90d"
+            ),
+        ]
+    }
+
+    /// The value that each operator takes.
+    private static var shapeRules: [JSONValue] {
+        let nothing: [FilterOperator] = [.isNull, .isNotNull]
+        let lists: [FilterOperator] = [.isIn, .isNotIn, .containsAny, .containsAll]
+        let one: JSONValue = ["type": ["string", "number", "boolean"]]
+        let several: JSONValue = ["type": "array", "minItems": 1, "items": one]
+        return [
+            when(nothing, then: ["properties": ["value": ["type": "null"]]], otherwise: SchemaRule.requires("value")),
+            when(lists, then: ["properties": ["value": several]]),
+            when(
+                FilterOperator.allCases.filter { !lists.contains($0) && !nothing.contains($0) },
+                then: [
+                    "properties": ["value": one]
+                ]
+            ),
+            when([.contains], then: ["properties": ["value": ["type": "string"]]]),
+        ]
+    }
+
+    /// The operators and values that the type of each field allows.
+    private static var fieldRules: [JSONValue] {
+        ContactField.ValueType.allCases.map { type in
+            let fields = ContactField.allCases.filter { $0.type == type }
+            let allowed = fields.first.map { FilterOperator.allowed(for: .contact($0)) } ?? []
+            let item: JSONValue =
+                switch type {
+                case .text, .textList: ["type": "string"]
+                case .integer: ["type": "number"]
+                case .timestamp: ["type": "string", "pattern": .string(timePattern)]
+                }
+            return [
+                "if": SchemaRule.has("field", fields.map { .string($0.rawValue) }),
+                "then": [
+                    "properties": [
+                        "operator": ["enum": .array(allowed.map { .string($0.rawValue) })],
+                        "value": ["anyOf": [item, ["type": "array", "items": item], ["type": "null"]]],
+                    ]
+                ],
+            ]
+        }
+    }
+
+    private static let timePattern =
+        "^(-[0-9]{1,9}[smhdw]|[0-9]{4}-[01][0-9]-[0-3][0-9]"
+        + "([Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-][0-2][0-9]:[0-5][0-9]))?)$"
+
+    private static func when(
+        _ operators: [FilterOperator],
+        then: JSONValue,
+        otherwise: JSONValue? = nil
+    ) -> JSONValue {
+        let isMeant = SchemaRule.has("operator", operators.map { .string($0.rawValue) })
+        return SchemaRule.when(isMeant, then: then, otherwise: otherwise).json
+    }
+}
+
+extension FilterOperator {
+    fileprivate var meaning: String {
+        switch self {
+        case .eq: "Equal to the value."
+        case .neq: "Not equal to the value."
+        case .gt: "Greater, or later."
+        case .gte: "Greater, later or equal."
+        case .lt: "Less, or earlier."
+        case .lte: "Less, earlier or equal."
+        case .contains: "The text has this part, or the tags have this one."
+        case .isIn: "One of a list."
+        case .isNotIn: "None of a list."
+        case .isNull: "The field is empty; takes no value."
+        case .isNotNull: "The field is not empty; takes no value."
+        case .containsAny: "The tags have at least one of a list."
+        case .containsAll: "The tags have all of a list."
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// What `reconcile history` and `reconcile preview` tell.
+@Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
+struct HistoryAndPreviewTests {
+    @Test func historySaysWhoWhenAndFromWhichCommit() async throws {
+        try await SpecsStage.with { stage in
+            #expect(try await stage.reconcile("history").output == "Nothing was applied yet.\n")
+            let commit = try await stage.commit("test/campaign.yaml", SpecsStage.campaign)
+            #expect(try await stage.reconcile(stage.specs).exitCode == 0)
+            let text = try await stage.reconcile("history").output
+            #expect(text.contains(#/^1  \d{4}-\d\d-\d\dT[0-9:]+Z  \+2 ~0 -0  by tester, commit /#))
+            #expect(text.contains(commit.prefix(12)) && text.contains("\n    sha256:"))
+            let json = try await stage.reconcile("history", "--format", "json").output
+            let entries = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
+            #expect(entries.count == 1 && entries[0]["gitCommit"] as? String == commit)
+            #expect(entries[0]["outcome"] as? String == "applied" && entries[0]["creates"] as? Int == 2)
+            #expect(try await stage.reconcile("history", "--tenant", "other").output == "Nothing was applied yet.\n")
+            #expect(try await stage.reconcile("history", "--limit", "0").exitCode == 64)
+        }
+    }
+
+    @Test func previewCountsAndHidesNumbers() async throws {
+        try await SpecsStage.with { stage in
+            try stage.write(
+                "test/campaign.yaml",
+                SpecsStage.campaign.replacing("type: manual", with: "type: scheduled")
+            )
+            try stage.write(
+                "test/schedule.yaml",
+                "kind: Schedule\nname: daily\ncampaign: offer\ncron: \"0 9 * * *\"\ntimeZone: Africa/Nairobi\n"
+            )
+            try await stage.pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId", name, "lastSeen")
+                SELECT 'test', (254700000000 + n)::text, 'Secret Person', CASE WHEN n = 1 THEN now() END
+                FROM generate_series(1, 7) n
+                """
+            )
+            let preview = try await stage.reconcile("preview", "test/offer", stage.specs, "--samples", "3")
+            #expect(preview.exitCode == 0, "\(preview.errors)")
+            #expect(preview.output.contains("Recipients: 7\n  in window: 1 (free)\n  outside:   6 "))
+            #expect(preview.output.matches(of: #/25\*+0\d  /#).count == 3 && !preview.output.contains("Secret Person"))
+            #expect(preview.output.contains("Schedule daily fires ") && preview.output.contains(" 06:00Z, "))
+            let open = try await stage.reconcile("preview", "test/offer", stage.specs, "--show-contacts")
+            #expect(open.output.contains("254700000001") && open.output.contains("Secret Person"))
+            let unknown = try await stage.reconcile("preview", "test/nothing", stage.specs)
+            #expect(unknown.exitCode == 1 && unknown.errors.contains("there is no campaign `nothing`"))
+            #expect(try await stage.reconcile("preview", "nothing", stage.specs).exitCode == 64)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import Postgres
+import Store
+import TestSupport
+import Testing
+
+/// A git repository with specs and a migrated database for one test, with the commands that work on them.
+struct SpecsStage: Sendable {
+    /// The repository; its specs lie in `campaigns/`.
+    let repository: URL
+    let pool: PostgresPool
+    var environment: [String: String]
+
+    static let sender = """
+        kind: Sender
+        name: main
+        phoneNumberId: "1000"
+        accessToken: env:TOKEN
+        """
+    static let campaign = """
+        kind: Campaign
+        name: offer
+        title: Offer
+        type: manual
+        sender: main
+        message: { type: template, template: { name: offer, language: { code: en } } }
+        audience: { conditions: [] }
+        """
+
+    /// Sets the stage: migrated, with a first commit that nobody has applied yet.
+    static func with(_ body: (SpecsStage) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "specs-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: folder.appending(path: "campaigns/test"),
+            withIntermediateDirectories: true
+        )
+        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
+        let version = Migration.all.map(\.checksum).joined()
+        let template = TestDatabase.Template.filled(version: version) { pool, logger in
+            _ = try await Migrator(pool: pool, logger: logger).migrate()
+        }
+        try await TestDatabase.with(template: template) { pool in
+            var environment = ProcessInfo.processInfo.environment
+            for name in environment.keys where name.hasPrefix("GITHUB_") { environment[name] = nil }
+            let name = try await pool.query("SELECT current_database()")[0].decode(0, as: String.self)
+            var url = try #require(URLComponents(string: environment["DATABASE_URL"] ?? ""))
+            url.path = "/\(name)"
+            environment["DATABASE_URL"] = url.string
+            environment["GITHUB_ACTOR"] = "tester"
+            environment["HTTP_PORT"] = "0"
+            let stage = SpecsStage(repository: folder, pool: pool, environment: environment)
+            try await stage.git("init", "--quiet")
+            try await stage.commit("test/sender.yaml", sender)
+            try await body(stage)
+        }
+    }
+
+    /// The folder of the specs.
+    var specs: String { repository.appending(path: "campaigns").path }
+
+    /// Writes a spec file without committing it.
+    func write(_ file: String, _ text: String) throws {
+        let target = repository.appending(path: "campaigns/\(file)")
+        try FileManager.default.createDirectory(
+            at: target.deletingLastPathComponent(),
+            withIntermediateDirectories: true
+        )
+        try text.write(to: target, atomically: true, encoding: .utf8)
+    }
+
+    /// Writes a spec file and commits it.
+    ///
+    /// - Returns: The commit.
+    @discardableResult
+    func commit(_ file: String, _ text: String) async throws -> String {
+        try write(file, text)
+        try await git("add", "--all")
+        try await git("commit", "--quiet", "--message", "Change \(file)")
+        return try await git("rev-parse", "HEAD").filter { !$0.isWhitespace }
+    }
+
+    /// Runs git in the repository.
+    @discardableResult
+    func git(_ arguments: String...) async throws -> String {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+        let outcome = try await CommandProcess(
+            path: "/usr/bin/git",
+            ["-C", repository.path] + identity + arguments,
+            environment: environment
+        )
+        .outcome()
+        try #require(outcome.exitCode == 0, "git \(arguments): \(outcome.errors)")
+        return outcome.output
+    }
+
+    /// Runs `reconcile`, with variables beside those of the stage.
+    func reconcile(_ arguments: String..., variables: [String: String] = [:]) async throws -> CommandProcess.Outcome {
+        try await start(arguments, variables: variables).outcome()
+    }
+
+    /// Starts `reconcile`.
+    func start(_ arguments: [String], variables: [String: String] = [:]) throws -> CommandProcess {
+        try CommandProcess("reconcile", arguments, environment: environment.merging(variables) { $1 })
+    }
+
+    /// Starts a daemon that applies the specs, and waits until it serves.
+    func startDaemon(interval: Int = 3_600) async throws -> (process: CommandProcess, address: String) {
+        let arguments = ["run", "--specs", specs, "--specs-interval", String(interval)]
+        let daemon = try CommandProcess("campaignd", arguments, environment: environment)
+        try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains("url=http://") }
+        let address = try #require(daemon.errors.firstMatch(of: /url=(http:\/\/127\.0\.0\.1:\d+)/)).1
+        return (daemon, String(address))
+    }
+
+    func count(_ query: PostgresQuery) async throws -> Int {
+        try await pool.query(query)[0].decode(0)
+    }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// What is written from rows are specs that change nothing.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct ExportTests {
+    private static func export(_ workshop: Workshop, tenant: String = "acme") async throws -> Exporter.Export {
+        try await Exporter(pool: workshop.pool, logger: TestDatabase.logger).export(tenant: tenant)
+    }
+
+    private static func desired(_ export: Exporter.Export) throws -> DesiredState {
+        try Workshop.desired(Dictionary(uniqueKeysWithValues: export.files.map { ($0.path, $0.text) }))
+    }
+
+    private static func diagnostics(_ export: Exporter.Export) -> [Diagnostic] {
+        let files = export.files.map {
+            SpecCatalog.SourceFile(path: "campaigns/\($0.path)", tenant: "acme", bytes: Array($0.text.utf8))
+        }
+        return SpecCatalog.load(files: files, now: Workshop.now).diagnostics
+    }
+
+    /// Makes all rows of specs rows of others, as if the API had made them.
+    private static func disown(_ workshop: Workshop) async throws {
+        for table in [
+            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers",
+        ] {
+            try await workshop.pool.execute(
+                "UPDATE \(identifier: table) SET \"managedBy\" = NULL, \"sourceFile\" = NULL"
+            )
+        }
+    }
+
+    @Test func specsOfManagedRowsChangeNothing() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Samples.everything)
+            let export = try await Self.export(workshop)
+            #expect(export.files.map(\.path) == ["acme/specs.yaml"] && export.skipped.isEmpty)
+            #expect(Self.diagnostics(export).filter { $0.severity == .error } == [])
+            let plan = try await workshop.plan(try Self.desired(export))
+            #expect(Workshop.lines(plan) == [])
+        }
+    }
+
+    @Test(arguments: 21...26 as ClosedRange<UInt64>)
+    func specsOfRandomRowsChangeNothing(seed: UInt64) async throws {
+        try await Workshop.with { workshop in
+            var specs = RandomSpecs(seed: seed)
+            for step in 1...5 {
+                let desired = try Workshop.desired(specs.text)
+                let plan = try await workshop.plan(desired)
+                var rules = Workshop.lax(for: plan)
+                rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
+                try await workshop.apply(plan, desired, rules: rules)
+                let again = try await workshop.plan(try Self.desired(try await Self.export(workshop)))
+                #expect(Workshop.lines(again) == [], "seed \(seed), step \(step)")
+                specs.step()
+            }
+        }
+    }
+
+    @Test func rowsOfOthersAreAdoptedUnchanged() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Samples.everything)
+            try await Self.disown(workshop)
+            let export = try await Self.export(workshop)
+            #expect(export.files.map(\.path) == ["acme/unmanaged.yaml"])
+            let desired = try Self.desired(export)
+            let plan = try await workshop.plan(desired)
+            #expect(plan.changes.count == Samples.everythingCount)
+            for change in plan.changes {
+                #expect(change.isAdoption && change.differences.isEmpty, "\(change.identity): \(change.differences)")
+            }
+            try await workshop.apply(plan, desired, rules: SafetyRules(adoptsAll: true))
+            #expect(try await workshop.plan(desired).isEmpty)
+        }
+    }
+
+    @Test func textsOfAllSortsComeBackAsTheyWere() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Samples.all)
+            let bodies = [
+                "no", "~", "0x1F", "2024-01-01", "a: b", "- x", "# x", "x # y", "{{1}}", "'", "\"", "\\", "a\nb",
+                "a\n\nb\n",
+                "  a\n b", "a \nb", "\n", "tab\there", "nbsp\u{A0}", "zero\u{200B}width", "bidi\u{202E}", "😀 é ü", "@x",
+                "%x",
+                "|", ">", "!x", "&x", "*x", "?", "trailing ", " leading", "---", "...", "a\u{85}b", "a\u{2028}b",
+                "\u{FEFF}",
+                String(repeating: "long ", count: 180) + "end",
+            ]
+            for (index, body) in bodies.enumerated() {
+                try await workshop.pool.execute(
+                    """
+                    INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body)
+                    VALUES ('acme', \("text-\(index)"), \("text_\(index)"), 'en', 'utility', \(body))
+                    """
+                )
+            }
+            let export = try await Self.export(workshop)
+            #expect(export.skipped.isEmpty, "\(export.skipped)")
+            let files = export.files.map {
+                SpecCatalog.SourceFile(path: "campaigns/\($0.path)", tenant: "acme", bytes: Array($0.text.utf8))
+            }
+            let catalog = SpecCatalog.load(files: files, now: Workshop.now)
+            // A file that was exported has nothing that another reader could take for something else.
+            #expect(!catalog.diagnostics.contains { $0.code == .ambiguousScalar || $0.code == .syntax })
+            for (index, body) in bodies.enumerated() {
+                let spec = catalog.spec(TemplateSpec.self, tenant: "acme", name: "text-\(index)")
+                guard let spec else { continue }
+                #expect(spec.value.body == body, "text-\(index)")
+            }
+            let missing = bodies.indices.filter {
+                catalog.spec(TemplateSpec.self, tenant: "acme", name: "text-\($0)") == nil
+            }
+            // Only what no template may say is left out.
+            #expect(missing.allSatisfy { bodies[$0].allSatisfy(\.isWhitespace) || bodies[$0] == "{{1}}" }, "\(missing)")
+        }
+    }
+
+    @Test func aRowThatNoSpecCanStandForIsNamed() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.pool.execute(
+                """
+                INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body)
+                VALUES ('acme', 'Not A Slug', 'x', 'en', 'utility', 'Hello')
+                """
+            )
+            let export = try await Self.export(workshop)
+            #expect(export.files.isEmpty)
+            #expect(export.skipped.count == 1 && export.skipped[0].contains("the name `Not A Slug`, which is no slug"))
+            #expect(try await Self.export(workshop, tenant: "nobody").files.isEmpty)
+        }
+    }
+}
+
+struct ExportPathTests {
+    @Test(arguments: ["acme/specs.yaml", "acme/a/b/c.yml", "acme/é.yaml"])
+    func specsLieInTheFolderOfATenant(path: String) {
+        #expect(ExportPath.isInside(path))
+    }
+
+    @Test(arguments: [
+        "../evil.yaml", "acme/../../evil.yaml", "acme/../other/x.yaml", "/etc/x.yaml", "x.yaml", "acme//x.yaml", "",
+        "acme/.hidden.yaml", "acme/.git/x.yaml", "acme/x.sh", "acme/", "acme/x\0.yaml", "../root-evil/x.yaml",
+        "./x.yaml",
+    ])
+    func nothingElseIsWritten(path: String) {
+        #expect(!ExportPath.isInside(path))
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// A plan against a snapshot is the plan against the database that it was taken from.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct SnapshotTests {
+    private static func snapshot(_ workshop: Workshop) async throws -> StateSnapshot {
+        let snapshot = try await StateSnapshot.take(pool: workshop.pool, logger: TestDatabase.logger, now: Workshop.now)
+        // It always goes through a file.
+        return try StateSnapshot(json: JSONValue(parsing: snapshot.json.canonicalText))
+    }
+
+    /// A plan without what only the database knows: recipients, and edits by hand.
+    private static func bare(_ plan: Plan) -> JSONValue {
+        var fields = plan.json.objectValue ?? [:]
+        let changes = (fields["changes"]?.arrayValue ?? []).map { change -> JSONValue in
+            var change = change.objectValue ?? [:]
+            change["impact"] = nil
+            change["differences"] = .array(
+                (change["differences"]?.arrayValue ?? []).map { difference in
+                    var difference = difference.objectValue ?? [:]
+                    difference["isDrift"] = nil
+                    return .object(difference)
+                }
+            )
+            return .object(change)
+        }
+        fields["changes"] = .array(changes)
+        return .object(fields)
+    }
+
+    private static func expectSame(_ workshop: Workshop, _ desired: DesiredState, _ comment: Comment) async throws {
+        let plan = try await workshop.plan(desired)
+        let other = try await Self.snapshot(workshop).plan(desired, now: Workshop.now)
+        #expect(other.digest == plan.digest, comment)
+        #expect(bare(other) == bare(plan), comment)
+        #expect(SafetyRules().refusals(of: other) == SafetyRules().refusals(of: plan), comment)
+    }
+
+    @Test(arguments: 31...34 as ClosedRange<UInt64>)
+    func plansAreTheSameAfterEveryStep(seed: UInt64) async throws {
+        try await Workshop.with { workshop in
+            var specs = RandomSpecs(seed: seed)
+            for step in 1...5 {
+                let desired = try Workshop.desired(specs.text)
+                try await Self.expectSame(workshop, desired, "seed \(seed), step \(step)")
+                let plan = try await workshop.plan(desired)
+                var rules = Workshop.lax(for: plan)
+                rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
+                try await workshop.apply(plan, desired, rules: rules)
+                try await Self.expectSame(workshop, desired, "seed \(seed), after step \(step)")
+                specs.step()
+            }
+        }
+    }
+
+    @Test func rowsOfOthersAndOtherTenantsAreInIt() async throws {
+        try await Workshop.with { workshop in
+            let two = ["acme/a.yaml": Samples.everything, "other/a.yaml": Samples.all]
+            let desired = try Workshop.desired(two)
+            let plan = try await workshop.plan(desired)
+            try await workshop.apply(plan, desired)
+            try await workshop.pool.execute(
+                "UPDATE campaigns SET \"managedBy\" = NULL, \"sourceFile\" = NULL WHERE name = 'raw'"
+            )
+            try await Self.expectSame(workshop, desired, "both")
+            try await Self.expectSame(workshop, try Workshop.desired(two, tenants: ["other"]), "one tenant")
+            try await Self.expectSame(
+                workshop,
+                try Workshop.desired(["acme/a.yaml": Samples.everything]),
+                "one is gone"
+            )
+            let renamed = Samples.everything.replacing("name: raw", with: "name: raw-2\nrenamedFrom: raw")
+            try await Self.expectSame(workshop, try Workshop.desired(["acme/a.yaml": renamed]), "a rename")
+        }
+    }
+
+    @Test func safetyRulesHold() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.reach(Samples.everything)
+            let snapshot = try await Self.snapshot(workshop)
+            let nothing = try snapshot.plan(try Workshop.desired([:]))
+            #expect(SafetyRules().refusals(of: nothing).contains(.emptyCatalog(rows: Samples.everythingCount)))
+            let kept = Samples.everything.replacing("\n---\n" + Samples.event, with: "")
+            let identity = SpecIdentity(tenant: "acme", kind: .campaign, name: "event")
+            let plan = try snapshot.plan(try Workshop.desired(kept))
+            #expect(SafetyRules().refusals(of: plan) == [.protectedDelete(identity)])
+        }
+    }
+
+    @Test func anUnknownTenantIsNamed() async throws {
+        try await Workshop.with { workshop in
+            let snapshot = try await Self.snapshot(workshop)
+            let desired = try Workshop.desired(["acme/a.yaml": Samples.all], tenants: ["acne"])
+            let error = #expect(throws: ReconcileError.self) { try snapshot.plan(desired) }
+            #expect(error.map { "\($0)" } == "unknown tenant `acne`; there are `acme`")
+        }
+    }
+}
+
+struct SnapshotFormatTests {
+    private static let whole: JSONValue = [
+        "formatVersion": 1, "takenAt": 1, "database": "d", "baseHistoryId": 0, "managed": [], "unmanaged": [],
+    ]
+
+    private static func problem(_ json: JSONValue) -> String? {
+        do {
+            _ = try StateSnapshot(json: json)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func aWholeSnapshotIsRead() {
+        #expect(Self.problem(Self.whole) == nil)
+    }
+
+    @Test(arguments: ["formatVersion", "takenAt", "database", "baseHistoryId", "managed", "unmanaged"])
+    func aMissingOrWrongFieldIsNamed(field: String) {
+        var fields = Self.whole.objectValue ?? [:]
+        for value in [nil, JSONValue.string("x"), .null, .array([1])] {
+            fields[field] = value
+            guard !(field == "database" && value == "x") else { continue }
+            let problem = Self.problem(.object(fields)) ?? ""
+            #expect(problem.hasPrefix("this is no snapshot: `\(field)"), "\(problem)")
+            #expect(problem.hasSuffix("write one with `reconcile export --state FILE`"))
+        }
+    }
+
+    @Test func anotherVersionSaysWhatToDo() {
+        var fields = Self.whole.objectValue ?? [:]
+        fields["formatVersion"] = 2
+        #expect(
+            Self.problem(.object(fields)) == "the snapshot has format version 2, this program reads 1; "
+                + "write it again with this version of `reconcile export --state`"
+        )
+    }
+
+    @Test func otherJSONIsNoSnapshot() {
+        for json in [JSONValue.null, 1, "x", [], ["plan": [:]]] {
+            #expect(Self.problem(json)?.hasPrefix("this is no snapshot: `formatVersion`") == true)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import Foundation
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// Applying a folder again and again, without anybody who could be asked.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct ReconciliationTests {
+    /// A folder of specs of `acme`, gone afterwards.
+    private static func withFolder(_ body: (SpecsFolder) async throws -> Void) async throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "loop-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: root.appending(path: "acme"), withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: root) }  // A leftover in the temporary folder harms nobody.
+        try await body(SpecsFolder(path: root.path))
+    }
+
+    private static func write(_ text: String, _ folder: SpecsFolder, _ file: String = "acme/specs.yaml") throws {
+        try text.write(toFile: "\(folder.path)/\(file)", atomically: true, encoding: .utf8)
+    }
+
+    private static func reconciliation(_ folder: SpecsFolder, _ workshop: Workshop) -> Reconciliation {
+        Reconciliation(
+            folder: folder,
+            pool: workshop.pool,
+            actor: "loop",
+            toolVersion: "test",
+            logger: TestDatabase.logger
+        )
+    }
+
+    /// `applied 13`, `upToDate`, `busy`, `failed new`, `failed again`.
+    private static func word(_ outcome: Reconciliation.Outcome) -> String {
+        switch outcome {
+        case .applied(let plan, _): "applied \(plan.changes.count)"
+        case .upToDate: "upToDate"
+        case .busy: "busy"
+        case .failed(_, let isNew): isNew ? "failed new" : "failed again"
+        }
+    }
+
+    @Test func appliesReportsOnceAndHeals() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { folder in
+                let loop = Self.reconciliation(folder, workshop)
+                func attempt() async -> String { Self.word(await loop.attempt(commit: nil)) }
+                try Self.write(Samples.everything, folder)
+                #expect(await attempt() == "applied \(Samples.everythingCount)")
+                #expect(await attempt() == "upToDate")
+                let before = try await workshop.fingerprint()
+                try Self.write(Samples.everything.replacing("type: manual", with: "type: manuel"), folder)
+                #expect(await attempt() == "failed new")
+                #expect(await attempt() == "failed again")
+                #expect(try await workshop.fingerprint() == before)
+                try Self.write(Samples.everything.replacing("title: Hello there", with: "title: T"), folder)
+                #expect(await attempt() == "applied 1")
+                let attempts = try await AttemptRepository(pool: workshop.pool).list(limit: 10)
+                #expect(attempts.map(\.count) == [2] && attempts.map(\.outcome) == ["invalid"])
+                #expect(attempts.first?.reason.hasPrefix("acme/specs.yaml:") == true, "\(attempts)")
+            }
+        }
+    }
+
+    @Test func twoDaemonsWithCopiesOfTheirOwnReportOnce() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { first in
+                try await Self.withFolder { second in
+                    for folder in [first, second] { try Self.write("kind: Sendr\n", folder) }
+                    let one = await Self.reconciliation(first, workshop).attempt(commit: nil)
+                    let two = await Self.reconciliation(second, workshop).attempt(commit: nil)
+                    #expect([Self.word(one), Self.word(two)] == ["failed new", "failed again"])
+                    // Another mistake is another report.
+                    try Self.write("kind: Sendre\n", second)
+                    let other = await Self.reconciliation(second, workshop).attempt(commit: nil)
+                    #expect(Self.word(other) == "failed new")
+                }
+            }
+        }
+    }
+
+    @Test func safetyRulesHoldWithoutAnybodyToAsk() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { folder in
+                let loop = Self.reconciliation(folder, workshop)
+                try Self.write(Samples.everything, folder)
+                _ = await loop.attempt(commit: nil)
+                let before = try await workshop.fingerprint()
+                func expectRefused(_ text: String, _ reason: String) async throws {
+                    try Self.write(text, folder)
+                    guard case .failed(let why, true) = await loop.attempt(commit: nil) else {
+                        Issue.record("\(reason): not refused")
+                        return
+                    }
+                    #expect(why.contains(reason), "\(why)")
+                    #expect(try await workshop.fingerprint() == before)
+                }
+                try await expectRefused("", "there are no specs")
+                try await expectRefused(Samples.sender, "more than 30 %")
+                let kept = Samples.everything.replacing("\n---\n" + Samples.event, with: "")
+                try await expectRefused(kept, "acme/Campaign/event is protected")
+            }
+        }
+    }
+
+    @Test func anEditByHandIsPutBack() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { folder in
+                let loop = Self.reconciliation(folder, workshop)
+                try Self.write(Samples.everything, folder)
+                _ = await loop.attempt(commit: nil)
+                try await workshop.pool.execute("UPDATE senders SET \"ratePerSecond\" = 1")
+                #expect(Self.word(await loop.attempt(commit: nil)) == "applied 1")
+                #expect(try await workshop.count("SELECT max(\"ratePerSecond\") FROM senders") == 80)
+            }
+        }
+    }
+
+    @Test func anotherReconcileIsWaitedFor() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { folder in
+                try Self.write(Samples.everything, folder)
+                let holder = try await PostgresConnection.connect(workshop.configuration)
+                try await holder.execute("SELECT pg_advisory_lock(\(ReconcileLock.key))")
+                let loop = Self.reconciliation(folder, workshop)
+                #expect(Self.word(await loop.attempt(commit: nil)) == "busy")
+                await holder.close()
+                try await eventually("the lock is free") {
+                    Self.word(await loop.attempt(commit: nil)) == "applied \(Samples.everythingCount)"
+                }
+                #expect(try await AttemptRepository(pool: workshop.pool).list(limit: 10).isEmpty)
+            }
+        }
+    }
+
+    @Test func aCommitThatIsNotTheOneOfTheFilesIsTriedAgain() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { folder in
+                try Self.write(Samples.everything, folder)
+                #expect(Self.word(await Self.reconciliation(folder, workshop).attempt(commit: "c0ffee")) == "busy")
+            }
+        }
+    }
+
+    @Test func aDatabaseThatIsAwayIsAFailureLikeAnyOther() async throws {
+        try await Workshop.with(isMigrated: false) { workshop in
+            try await Self.withFolder { folder in
+                try Self.write(Samples.everything, folder)
+                let outcome = await Self.reconciliation(folder, workshop).attempt(commit: nil)
+                guard case .failed(let reason, _) = outcome else {
+                    Issue.record("an empty database takes no specs")
+                    return
+                }
+                #expect(reason.contains("campaignd migrate"), "\(reason)")
+            }
+        }
+    }
+
+    @Test func theFingerprintTellsWhatChanged() async throws {
+        try await Self.withFolder { folder in
+            try Self.write("a", folder)
+            let first = await folder.fingerprint()
+            #expect(await folder.fingerprint() == first)
+            try Self.write("b", folder)
+            let second = await folder.fingerprint()
+            #expect(second != first)
+            try Self.write("x", folder, "acme/notes.txt")
+            try Self.write("x", folder, "acme/.hidden.yaml")
+            #expect(await folder.fingerprint() == second)
+            try Self.write("c", folder, "acme/more.yml")
+            #expect(await folder.fingerprint() != second)
+        }
+    }
+
+    @Test func aFolderThatIsSwitchedByALinkIsSeen() async throws {
+        try await Self.withFolder { first in
+            try await Self.withFolder { second in
+                try Self.write("a", first)
+                try Self.write("b", second)
+                let link = FileManager.default.temporaryDirectory.appending(path: "link-\(UUID().uuidString)")
+                defer { try? FileManager.default.removeItem(at: link) }  // A leftover harms nobody.
+                try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: first.path)
+                let before = await SpecsFolder(path: link.path).fingerprint()
+                try FileManager.default.removeItem(at: link)
+                try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: second.path)
+                #expect(await SpecsFolder(path: link.path).fingerprint() != before)
+                #expect(await SpecsFolder(path: link.path).contentDigest() == second.contentDigest())
+                #expect(await first.contentDigest() != second.contentDigest())
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import JSONSchema
+import Postgres
+import Spec
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// Plans are what `docs/plan.schema.json` says.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct PlanSchemaTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    private static func definition(_ name: String) throws -> SchemaValidator {
+        let data = try Data(contentsOf: root.appending(path: "docs/plan.schema.json"))
+        var schema = try JSONValue(parsing: data).objectValue ?? [:]
+        schema["allOf"] = [["$ref": .string("#/definitions/\(name)")]]
+        return SchemaValidator(.object(schema))
+    }
+
+    /// Checks a plan, and returns its JSON.
+    @discardableResult
+    private func check(_ plan: Plan) throws -> JSONValue {
+        let json = try JSONValue(parsing: plan.json.canonicalText)
+        #expect(try Self.definition("Plan").failures(of: json).isEmpty)
+        return json
+    }
+
+    @Test func createsUpdatesAndDeletesFit() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.addContacts(20, inWindow: 5)
+            let creates = try check(try await workshop.plan(Samples.everything))
+            let changes = creates["changes"]?.arrayValue ?? []
+            #expect(changes.contains { $0["impact"] != nil } && changes.contains { $0["fireTimes"] != nil })
+            try await workshop.reach(Samples.everything)
+            let changed = Samples.everything.replacing("0 9 * * MON", with: "0 9 * * TUE")
+                .replacing("title: Hello there", with: "title: T")
+                .replacing("\n---\n" + Samples.raw, with: "")
+            try await workshop.pool.execute("UPDATE templates SET header = 'Edited'")
+            let counts = try check(try await workshop.plan(changed))["counts"]
+            #expect(counts?["update"] != 0 && counts?["delete"] == 1)
+            let empty = try check(try await workshop.plan(Samples.everything))
+            #expect(empty["changes"] != nil)
+        }
+    }
+
+    @Test func adoptionsAndRefusalsFit() async throws {
+        try await Workshop.with { workshop in
+            try await workshop.pool.execute(
+                """
+                INSERT INTO campaigns (id, "tenantId", name, type, "messageTemplate")
+                VALUES (\(UUID()), 'acme', 'hello', 'manual', '{}')
+                """
+            )
+            let plan = try await workshop.plan(Samples.all)
+            let json = try check(plan)
+            #expect(json["changes"]?.arrayValue?.contains { $0["isAdoption"] == true } == true)
+            let refusals = SafetyRules().refusals(of: plan)
+            #expect(!refusals.isEmpty)
+            let report = Self.report(plan, refusals)
+            #expect(try Self.definition("Report").failures(of: report).isEmpty)
+        }
+    }
+
+    @Test func aChangedPlanDoesNotFit() async throws {
+        try await Workshop.with { workshop in
+            let json = try await workshop.plan(Samples.all).json
+            let validator = try Self.definition("Plan")
+            #expect(validator.isValid(json))
+            for path in json.paths where path.count == 1 {
+                #expect(!validator.isValid(json.replacing(path, with: nil)), "\(path)")
+            }
+            #expect(!validator.isValid(json.replacing([.key("changes"), .index(0), .key("action")], with: "replace")))
+        }
+    }
+
+    private static func report(_ plan: Plan, _ refusals: [SafetyRefusal]) -> JSONValue {
+        var fields = plan.json.objectValue ?? [:]
+        fields["refusals"] = .array(refusals.map(\.json))
+        fields["isApplied"] = false
+        fields["diagnostics"] = []
+        return .object(fields)
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import JSONSchema
+import YAML
+
+@testable import Spec
+
+/// Schemas, examples and documents for tests.
+enum SchemaFixture {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    static let validator = SchemaValidator(SpecSchema.json(of: nil))
+
+    /// The documents of a text, without their places.
+    static func documents(_ text: String) -> [JSONValue] {
+        YAMLReader().read(Array(text.utf8)).documents.map(JSONValue.init)
+    }
+
+    /// The spec files of the examples.
+    static func examples() throws -> [(path: String, text: String)] {
+        let folder = root.appending(path: "campaigns")
+        let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+        return try files.filter { $0.hasSuffix(".yaml") }.sorted().map { path in
+            (path, try String(contentsOf: folder.appending(path: path), encoding: .utf8))
+        }
+    }
+
+    /// Whether the readers take a document by itself.
+    static func isRead(_ document: JSONValue) -> Bool {
+        guard let kind = document["kind"]?.stringValue.flatMap(SpecKind.init) else { return false }
+        return (try? kind.spec(canonical: document)) != nil
+    }
+
+    /// Specs that have, together, every mapping and every field.
+    static let everything =
+        documents(
+            """
+            { kind: Tenant, name: acme, protect: true, renamedFrom: old, timeZone: Africa/Nairobi,
+              quietHours: { from: "21:00", to: "07:30", action: skip },
+              frequencyCap: { messages: 3, within: 7d, action: wait }, defaults: { sender: main, language: en },
+              policy: { maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h },
+              optOutWords: [acha] }
+            ---
+            { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,
+              quotaGroup: portfolio-1, pairLimit: defer, onQuotaExhausted: wait, unconfirmedPolicy: retry }
+            ---
+            { kind: Sender, name: other, phoneNumberId: "1066", accessToken: "file:/run/token", dailyLimit: unlimited }
+            ---
+            { kind: Template, name: hello, whatsappName: hello, language: pt_BR, category: marketing, header: Hi, body: "{{1}}",
+              footer: Bye, buttons: [ { type: quickReply, text: Yes }, { type: copyCode }, { type: url, text: Go,
+              url: "https://acme.example/{{1}}" }, { type: phone, text: Call, phoneNumber: "+254700100200" } ] }
+            ---
+            { kind: Audience, name: all, logic: OR, conditions: [ { not: { field: tags, operator: contains_any, value: [a] } },
+              { logic: AND, conditions: [ { field: lastSeen, operator: gte, value: "-24h" },
+              { field: yearOfBirth, operator: in, value: [1990, 1991] }, { field: email, operator: is_null },
+              { field: metadata.plan, operator: eq, value: premium } ] } ] }
+            ---
+            { kind: Campaign, name: hello, title: Hello, type: manual, sender: main, template: hello, params: { "1": x },
+              audience: all }
+            ---
+            { kind: Campaign, name: text, type: scheduled, message: { type: text, text: { body: Hi, preview_url: true },
+              messaging_product: whatsapp, recipient_type: individual }, audience: { conditions: [] } }
+            ---
+            { kind: Schedule, name: weekly, campaign: hello, cron: "0 9 * * MON", timeZone: Africa/Nairobi, from: 2026-01-01,
+              until: "2045-01-01T10:00", maxRuns: 3, misfire: runAll, misfireWindow: 6h, overlap: queue,
+              dst: { gap: skip, fold: both }, isActive: false }
+            ---
+            { kind: Schedule, name: once, campaign: hello, at: "2045-01-01T10:00", timeZone: UTC }
+            ---
+            { kind: Trigger, name: paid, campaign: hello, event: my.event, custom: true, match: { plan: a, n: 1, b: true },
+              cooldown: 24h, isActive: true }
+            """
+        ) + messages
+
+    private static let messages = [
+        "image, image: { id: '1', caption: x }",
+        "document, document: { link: 'https://a.example', caption: x, filename: y }",
+        "audio, audio: { id: '1' }",
+        "location, location: { latitude: 1.5, longitude: '{{context.x}}', name: a, address: b }",
+        "template, template: { name: a, language: { code: en, policy: deterministic }, components: [ { type: body } ] }",
+        """
+        interactive, interactive: { type: button, header: { type: image, image: { id: '1' } }, body: { text: a },
+          footer: { text: b }, action: { buttons: [ { type: reply, reply: { id: a, title: b } } ] } }
+        """,
+        """
+        interactive, interactive: { type: list, header: { type: document, document: { id: '1', filename: a } },
+          body: { text: a }, action: { button: a, sections: [ { title: a, rows: [ { id: a, title: b, description: c } ] } ] } }
+        """,
+        """
+        interactive, interactive: { type: cta_url, header: { type: text, text: a }, body: { text: a },
+          action: { name: cta_url, parameters: { display_text: a, url: 'https://a.example' } } }
+        """,
+        "interactive, interactive: { type: location_request_message, body: { text: a }, action: { name: send_location } }",
+        "interactive, interactive: { type: flow, body: { text: a }, action: { name: flow } }",
+        """
+        contacts, contacts: [ { name: { formatted_name: a, first_name: b, last_name: c, middle_name: d, prefix: e, suffix: f },
+          org: { company: a, department: b, title: c }, phones: [ { phone: a, type: b, wa_id: c } ],
+          emails: [ { email: a, type: b } ], urls: [ { url: a, type: b } ], birthday: '1990-01-31',
+          addresses: [ { street: a, city: b, state: c, zip: d, country: e, country_code: f, type: g } ] } ]
+        """,
+    ].flatMap {
+        documents("{ kind: Campaign, name: m, type: manual, message: { type: \($0) }, audience: { conditions: [] } }")
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Spec
+
+/// Evaluates filters by itself, over contacts in memory: an independent opinion of what the SQL has to select.
+///
+/// A missing value selects nobody, whatever it is compared with; `not` selects whom its filter does not.
+struct FilterOracle {
+    /// A contact as a test knows it.
+    struct Person {
+        var contactID: String
+        var name: String?
+        var email: String?
+        var yearOfBirth: Int?
+        var messageCount: Int
+        var lastSeen: Date?
+        var tags: [String]
+        var paymentStatus: String?
+        /// Values as JSON has them; `.null` is there, but says nothing.
+        var metadata: [String: JSONValue]
+    }
+
+    let now: Date
+
+    func selects(_ filter: JSONValue, _ person: Person) throws -> Bool {
+        if let inner = filter["not"] { return try !selects(inner, person) }
+        if let members = filter["conditions"]?.arrayValue {
+            if members.isEmpty { return true }
+            let isOr = filter["logic"] == "OR"
+            for member in members where try selects(member, person) == isOr { return isOr }
+            return !isOr
+        }
+        return try meets(filter, person)
+    }
+
+    private func meets(_ condition: JSONValue, _ person: Person) throws -> Bool {
+        guard let field = condition["field"]?.stringValue, let operation = condition["operator"]?.stringValue else {
+            throw Unreadable(text: condition.canonicalText)
+        }
+        let value = condition["value"]
+        if field == "tags" { return tags(operation, value, person.tags) }
+        if field == "lastSeen" { return try time(operation, value, person.lastSeen) }
+        if field == "yearOfBirth" { return number(operation, value, person.yearOfBirth.map(Double.init)) }
+        if field == "messageCount" { return number(operation, value, Double(person.messageCount)) }
+        if field.hasPrefix("metadata.") {
+            let text = Self.text(person.metadata[String(field.dropFirst("metadata.".count))])
+            return metadata(operation, value, text)
+        }
+        let texts = ["name": person.name, "email": person.email, "contactId": person.contactID]
+        let text = field == "paymentStatus" ? person.paymentStatus : texts[field] ?? nil
+        return self.text(operation, value, text)
+    }
+
+    struct Unreadable: Error {
+        let text: String
+    }
+
+    // MARK: Types
+
+    private func tags(_ operation: String, _ value: JSONValue?, _ tags: [String]) -> Bool {
+        let wanted = value?.arrayValue?.compactMap(\.stringValue) ?? [value?.stringValue ?? ""]
+        return switch operation {
+        case "contains", "contains_any": wanted.contains { tags.contains($0) }
+        case "contains_all": wanted.allSatisfy { tags.contains($0) }
+        case "is_not_null": true
+        default: false
+        }
+    }
+
+    private func text(_ operation: String, _ value: JSONValue?, _ text: String?) -> Bool {
+        func words(_ value: JSONValue?) -> [UInt8] { Array((Self.text(value) ?? "").utf8) }
+        if operation == "contains", let text {
+            // By scalars: to SQL a combining mark is a character of its own.
+            let (whole, part) = (Self.folded(text), Self.folded(value?.stringValue ?? ""))
+            return part.isEmpty || whole.indices.contains { whole[$0...].starts(with: part) }
+        }
+        // UTF-8 sorts as its code points do.
+        return compare(operation, value, text.map { Array($0.utf8) }, words) { $0.lexicographicallyPrecedes($1) }
+    }
+
+    private func number(_ operation: String, _ value: JSONValue?, _ number: Double?) -> Bool {
+        compare(operation, value, number, Self.number) { $0 < $1 }
+    }
+
+    private func time(_ operation: String, _ value: JSONValue?, _ time: Date?) throws -> Bool {
+        func seconds(_ value: JSONValue?) -> Double {
+            let text = value?.stringValue ?? ""
+            let units: [Character: Double] = ["m": 60, "h": 3_600, "d": 86_400, "w": 604_800]
+            if text.hasPrefix("-"), let unit = text.last.flatMap({ units[$0] }) {
+                return now.timeIntervalSince1970 - (Double(text.dropFirst().dropLast()) ?? .nan) * unit
+            }
+            let whole = text.count == 10 ? text + "T00:00:00Z" : text
+            return (try? Date(whole, strategy: .iso8601))?.timeIntervalSince1970 ?? .nan
+        }
+        return compare(operation, value, time?.timeIntervalSince1970, seconds) { $0 < $1 }
+    }
+
+    /// Metadata is text, but a number compared with a number: what does not look like one is missing then.
+    private func metadata(_ operation: String, _ value: JSONValue?, _ text: String?) -> Bool {
+        let values = value?.arrayValue ?? (value.map { [$0] } ?? [])
+        let isNumeric = !values.isEmpty && values.allSatisfy { Self.number($0).isFinite && $0.stringValue == nil }
+        guard isNumeric, operation != "contains" else { return self.text(operation, value, text) }
+        let number = text.flatMap { $0.wholeMatch(of: /-?[0-9]+(\.[0-9]+)?/) == nil ? nil : Double($0) }
+        return self.number(operation, value, number)
+    }
+
+    private func compare<Value: Equatable>(
+        _ operation: String,
+        _ value: JSONValue?,
+        _ own: Value?,
+        _ convert: (JSONValue?) -> Value,
+        _ isLess: (Value, Value) -> Bool
+    ) -> Bool {
+        guard let own else { return operation == "is_null" }
+        let others = (value?.arrayValue ?? [value ?? .null]).map { convert($0) }
+        return switch operation {
+        case "eq", "in": others.contains(own)
+        case "neq", "not_in": !others.contains(own)
+        case "lt": isLess(own, others[0])
+        case "lte": !isLess(others[0], own)
+        case "gt": isLess(others[0], own)
+        case "gte": !isLess(own, others[0])
+        case "is_not_null": true
+        default: false
+        }
+    }
+
+    // MARK: Values
+
+    private static func folded(_ text: String) -> [Unicode.Scalar] {
+        text.unicodeScalars.flatMap { Array(String($0).lowercased().unicodeScalars) }
+    }
+
+    private static func number(_ value: JSONValue?) -> Double {
+        switch value {
+        case .integer(let number): Double(number)
+        case .number(let number): number
+        default: .nan
+        }
+    }
+
+    /// What the operator ->> of Postgres gives; `nil` for null and for a key that is not there.
+    static func text(_ value: JSONValue?) -> String? {
+        switch value {
+        case .string(let text): text
+        case .integer(let number): String(number)
+        case .number(let number): "\(number)"
+        case .bool(let isTrue): isTrue ? "true" : "false"
+        default: nil
+        }
+    }
+}
