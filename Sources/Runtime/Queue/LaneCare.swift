@@ -79,6 +79,7 @@ extension LeaseVerdict {
     fileprivate var leaseEnd: LeaseEnd {
         switch self {
         case .forget: .done
+        case .discard: .void
         case .requeue(let delay): delay > .zero ? .delay(delay) : .release
         }
     }
