@@ -1,13 +1,9 @@
--- What delivery needs to know of quotas, quiet hours and messages that kill their daemon.
+-- What delivery needs to know of quotas and quiet hours.
 
 ALTER TABLE campaign_runs
     -- Set while the run is paused because the 24 h quota is used up: when some of it returns. Only business-initiated
     -- messages wait then, the others go on.
     ADD COLUMN "quotaUntil" timestamptz;
-
-ALTER TABLE campaign_messages
-    -- How often a daemon died while it was preparing the message. Never an attempt.
-    ADD COLUMN crashes smallint NOT NULL DEFAULT 0;
 
 -- When the quiet hours end that an instant lies in; NULL outside of them, and when there are none.
 CREATE FUNCTION quiet_until(hours jsonb, zone text, instant timestamptz) RETURNS timestamptz
