@@ -6,6 +6,7 @@ let package = Package(
     products: [
         .executable(name: "reconcile", targets: ["reconcile"]),
         .executable(name: "campaignd", targets: ["campaignd"]),
+        .executable(name: "faults", targets: ["FaultHarness"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
@@ -62,6 +63,16 @@ let package = Package(
             ]
         ),
 
+        // The judge, which shares only the clients and the receiver with what it judges.
+        .executableTarget(
+            name: "FaultHarness",
+            dependencies: [
+                "Postgres", "Redis", "WhatsAppSimulator", .arguments, .client, .log, .nio,
+                .nioFoundation, .nioHTTP, .nioPosix,
+            ],
+            resources: [.embedInCode("SQL")]
+        ),
+
         // Fuzzing and measurements.
         .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
         .executableTarget(
@@ -96,6 +107,7 @@ let package = Package(
                 "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
+        .testTarget(name: "FaultHarnessTests", dependencies: ["FaultHarness", "WhatsAppSimulator", .nio]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

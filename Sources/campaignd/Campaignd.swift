@@ -15,7 +15,7 @@ struct Campaignd: AsyncParsableCommand {
         version: toolVersion,
         subcommands: [
             RunCommand.self, MigrateCommand.self, SendCommand.self, PauseCommand.self, ResumeCommand.self,
-            ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
+            CancelCommand.self, ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
             LedgerCommand.self,
         ]
     )

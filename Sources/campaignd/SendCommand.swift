@@ -24,15 +24,25 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = Logger.command()
-        let opening = try await database.withPool(logger: logger) { pool in
-            let launcher = RunLauncher(launches: LaunchRepository(pool: pool), logger: logger)
-            return try await launcher.launch(campaign: campaign, tenant: tenant)
+        let (opening, quota) = try await database.withPool(logger: logger) { pool in
+            let launches = LaunchRepository(pool: pool)
+            let opening = try await RunLauncher(launches: launches, logger: logger)
+                .launch(campaign: campaign, tenant: tenant)
+            guard case .opened(let run) = opening else { return (opening, QuotaCheck?.none) }
+            return (opening, try await launches.quota(of: run.id, now: Date()))
         }
         switch opening {
-        case .opened(let run): print(Self.summary(of: run, as: "launched"))
+        case .opened(let run): print(Self.summary(of: run, as: "launched") + (quota.map(Self.lines(of:)) ?? ""))
         case .underWay(let run): print(Self.summary(of: run, as: "is under way already"))
         case .over(let run): print(Self.summary(of: run, as: "was sent already and is \(run.status.rawValue)"))
         }
+    }
+
+    private static func lines(of quota: QuotaCheck) -> String {
+        let status = quota.quotaStatus
+        let limit = status.tierLimit.map { "of \($0) in 24 h, \(status.remaining ?? 0) left" } ?? "in 24 h, unlimited"
+        let lines = "\n  quota       \(status.businessSent24h) \(limit)"
+        return lines + (quota.warning.map { "\n  warning     \($0)" } ?? "")
     }
 
     private static func summary(of run: RunRecord, as state: String) -> String {

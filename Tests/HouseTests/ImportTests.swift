@@ -17,6 +17,7 @@ struct ImportTests {
         "Reconciler": ["Spec", "Store", "Postgres"],
         "Runtime": ["Spec", "Store", "Postgres", "Redis"],
         "WhatsAppSimulator": [],
+        "FaultHarness": ["Postgres", "Redis", "WhatsAppSimulator"],
         "reconcile": ["Reconciler", "Spec", "Store", "Postgres"],
         "campaignd": ["Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator", "Reconciler"],
     ]

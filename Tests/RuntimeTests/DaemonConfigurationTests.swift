@@ -31,7 +31,7 @@ struct DaemonConfigurationTests {
         let configuration = try configuration([
             "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "0", "WHATSAPP_API_URL": "http://localhost:9000/v23.0//",
             "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
-            "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1",
+            "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1", "FLIGHT_LEASE": "60", "CRASH_AT": "begun:3",
         ])
         #expect(configuration.httpHost == "0.0.0.0")
         #expect(configuration.httpPort == 0)
@@ -42,6 +42,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.maximumInFlight == 10_000)
         #expect(configuration.maximumConnections == 2)
         #expect(configuration.unconfirmedTimeout == .seconds(1))
+        #expect(configuration.flightLease == .seconds(60))
     }
 
     @Test func emptyIsTheSameAsUnset() throws {
@@ -57,6 +58,8 @@ struct DaemonConfigurationTests {
         ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),
         ("WHATSAPP_API_URL", "https://", "https://graph.facebook.com/v23.0"), ("LOG_LEVEL", "loud", "warning"),
         ("MAX_IN_FLIGHT", "0", "512"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
+        ("FLIGHT_LEASE", "4", "45"), ("CRASH_AT", "nowhere", "answerRead"), ("CRASH_AT", "begun:0", "answerRead"),
+
         ("UNCONFIRMED_TIMEOUT", "604801", "900"),
     ])
     func mistakesNameTheVariableAndShowAnExample(variable: String, value: String, example: String) throws {

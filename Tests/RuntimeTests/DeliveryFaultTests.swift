@@ -170,4 +170,42 @@ struct DeliveryFaultTests {
             try await fixture.expectDelivered(run, contacts: 100)
         }
     }
+
+    @Test(.timeLimit(.minutes(1)))
+    func withoutAReportALostAnswerIsRepeatedWhereTheSenderSaysSo() async throws {
+        let faults = try Self.faults(#"{"lostAnswers":{"share":0.2,"mode":"garbled"}}"#)
+        try await DeliveryFixture.with(contacts: 40, faults: faults, unconfirmedPolicy: "retry") { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDelivery(unconfirmedTimeout: .milliseconds(100)) { try await fixture.completes(run) }
+            let summary = fixture.simulator.summary()
+            #expect(summary.lost > 0)
+            let rows = try await fixture.pool.query("SELECT max(attempts) FROM campaign_messages")
+            #expect(try rows[0].decode(0, as: Int.self) >= 2)
+            #expect(try rows[0].decode(0, as: Int.self) <= 3)
+            try await fixture.expectCountersEqualRows(run)
+            try await fixture.expectNoResidue()
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aCancelledRunStopsWithinASecondOnAllDaemons() async throws {
+        try await DeliveryFixture.with(contacts: 400, rate: 50) { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDelivery {
+                try await fixture.withDelivery {
+                    try await eventually("some are sent") { try await fixture.run(run).counters.accepted > 20 }
+                    #expect(try await fixture.runs.cancel(run, reason: "enough"))
+                    try await eventually(within: .seconds(5), "the rest is cancelled") {
+                        try await fixture.run(run).counters.open == 0
+                    }
+                    try await fixture.expectCountersEqualRows(run)
+                    try await fixture.expectNoResidue()
+                }
+            }
+            let accepted = try await fixture.run(run).counters.accepted
+            #expect(fixture.simulator.summary().accepted == accepted)
+            #expect(accepted < 200)
+            #expect(try await fixture.statuses()[.cancelled] == 400 - accepted)
+        }
+    }
 }

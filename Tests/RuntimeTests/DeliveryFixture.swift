@@ -38,6 +38,9 @@ struct DeliveryFixture: Sendable {
         text: String = "Hello {{name|you}}",
         pairLimit: String = "pause",
         faults: SimulatorFaults = .init(),
+        dailyLimit: Int? = nil,
+        onQuotaExhausted: String = "pause",
+        unconfirmedPolicy: String = "hold",
         _ body: (DeliveryFixture) async throws -> Void
     ) async throws {
         let template = TestDatabase.Template.filled(version: Migration.all.map(\.checksum).joined()) { pool, logger in
@@ -48,7 +51,8 @@ struct DeliveryFixture: Sendable {
                 let pool = PostgresPool(configuration: postgres, maxConnections: 4, logger: TestDatabase.logger)
                 let result: Result<Void, any Error>
                 do {
-                    let configuration = simulation(faults: faults)
+                    var configuration = simulation(faults: faults)
+                    configuration.limits.dailyLimit = dailyLimit
                     try await Simulator.withRunning(configuration: configuration, logger: TestDatabase.logger) {
                         simulator in
                         let fixture = DeliveryFixture(
@@ -60,6 +64,12 @@ struct DeliveryFixture: Sendable {
                             api: try #require(simulator.baseURL) + "/v23.0"
                         )
                         try await fixture.seed(contacts: contacts, rate: rate, text: text, pairLimit: pairLimit)
+                        try await pool.execute(
+                            """
+                            UPDATE senders SET "dailyLimit" = \(dailyLimit), "onQuotaExhausted" = \(onQuotaExhausted),
+                                "unconfirmedPolicy" = \(unconfirmedPolicy)
+                            """
+                        )
                         try await body(fixture)
                     }
                     result = .success(())
@@ -176,7 +186,8 @@ extension DeliveryFixture {
     func expectNoResidue() async throws {
         // The last lease ends just after the outcome is in Postgres.
         try await eventually("no ids stay in Redis") {
-            let kinds = try await TestRedis.keys(of: group, on: redis).map {
+            let keys = try await TestRedis.keys(of: group, on: redis).filter { !$0.hasPrefix(LaneKeys.quotaQueue) }
+            let kinds = keys.map {
                 $0.split(separator: ":").last.map(String.init)
             }
             return Set(kinds.compactMap { $0 }).subtracting(["epoch", "pace", "ring"]).isEmpty
@@ -222,6 +233,13 @@ extension DeliveryFixture {
         let services: [any Service] = [
             LaneKeeper(services: lanes, wakeup: lanes.changes),
             RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
+            RunSweeper(
+                runs: runs,
+                messages: lanes.messages,
+                unconfirmedTimeout: unconfirmedTimeout,
+                retries: retries,
+                logger: TestDatabase.logger
+            ),
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
             RunWatcher(pool: pool, listeners: [wakeup, lanes.changes]),
         ]

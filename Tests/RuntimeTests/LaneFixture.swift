@@ -55,9 +55,7 @@ struct LaneFixture: Sendable {
     func take(_ count: Int, rate: Int, token: Int64 = LaneFixture.token) async throws -> [UUID] {
         var taken: [UUID] = []
         try await eventually("\(count) ids are granted") {
-            if case .slots(let slots) = try await reserve(min(500, count - taken.count), rate: rate, token: token) {
-                taken += slots.map(\.messageID)
-            }
+            taken += try await reserve(min(500, count - taken.count), rate: rate, token: token).ids
             return taken.count >= count
         }
         return taken
@@ -79,6 +77,6 @@ struct LaneFixture: Sendable {
 }
 
 extension Reservation {
-    var slots: [TimedSlot]? { if case .slots(let slots) = self { slots } else { nil } }
+    var slots: [TimedSlot]? { if case .slots(let slots, _) = self { slots } else { nil } }
     var ids: [UUID] { slots?.map(\.messageID) ?? [] }
 }

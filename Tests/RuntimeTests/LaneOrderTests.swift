@@ -30,8 +30,10 @@ struct LaneOrderTests {
             let triggered = [UUID(), UUID(), UUID()]
             _ = try await fixture.call(
                 LaneScripts.push,
-                [keys.epoch, keys.ready, keys.delayed, keys.held, keys.passes],
-                ["1", .text(UUID().uuidString), "triggered"] + triggered.flatMap { [.text(JobID.text($0)), "0"] }
+                [
+                    keys.epoch, keys.ready, keys.delayed, keys.held, keys.passes, keys.outside, keys.outsideDelayed,
+                ],
+                ["1", .text(UUID().uuidString), "triggered"] + triggered.flatMap { [.text(JobID.text($0)), "0", "in"] }
             )
             try await fixture.warmUp()
             #expect(try await fixture.take(4, rate: 200).prefix(3) == triggered[...])
@@ -101,7 +103,7 @@ struct LaneOrderTests {
         var instants: [Duration] = []
         while ContinuousClock.now < end {
             switch try await fixture.reserve(128, token: token) {
-            case .slots(let slots):
+            case .slots(let slots, _):
                 instants += try await Self.instants(of: slots, in: fixture)
                 try await fixture.settle(slots.map(\.messageID), .done, token: token)
             case .wait(let rest):

@@ -25,8 +25,11 @@ struct LaneReserveTests {
             await #expect(throws: RedisError.self) {
                 _ = try await fixture.call(
                     LaneScripts.reserve,
-                    [keys.epoch, keys.pace, keys.ring, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes],
-                    ["1", "7"] + arguments.map { .text($0) }
+                    [
+                        keys.epoch, keys.pace, keys.ring, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes,
+                        keys.outside, keys.outsideDelayed, keys.quota,
+                    ],
+                    ["1", "7"] + arguments.map { .text($0) } + ["-1"]
                 )
             }
             let depth = try await fixture.lane.depth()
@@ -79,7 +82,7 @@ struct LaneReserveTests {
             // What comes next lies behind the horizon of the first call.
             switch try await fixture.reserve(100) {
             case .wait(let rest): #expect(rest <= .milliseconds(14))
-            case .slots(let next): #expect((next.first?.offset ?? .zero) > .milliseconds(230) || next.count < 18)
+            case .slots(let next, _): #expect((next.first?.offset ?? .zero) > .milliseconds(230) || next.count < 18)
             case let other: Issue.record("\(other)")
             }
         }
@@ -144,7 +147,7 @@ struct LaneReserveTests {
             let late = FedMessage(id: UUID(), delay: .milliseconds(300))
             #expect(try await fixture.lane.push([late], run: fixture.run, epoch: 1))
             try await fixture.warmUp()
-            guard case .empty(let next?) = try await fixture.reserve(1) else {
+            guard case .empty(let next?, _) = try await fixture.reserve(1) else {
                 Issue.record("expected an empty line with a retry to come")
                 return
             }

@@ -91,6 +91,13 @@ public struct Daemon: Service {
                 intake,
                 LaneKeeper(services: lanes, wakeup: lanes.changes),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
+                RunSweeper(
+                    runs: lanes.runs,
+                    messages: lanes.messages,
+                    unconfirmedTimeout: configuration.unconfirmedTimeout,
+                    retries: lanes.retries,
+                    logger: logger
+                ),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), logger: logger),
                 RunWatcher(pool: pool, listeners: [feederWakeup, lanes.changes]),
@@ -113,6 +120,7 @@ public struct Daemon: Service {
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
             retries: RetryPolicy(),
+            leases: LaneLeases(flight: configuration.flightLease),
             workers: LaneDirectory(),
             changes: WakeSignal(),
             logger: logger

@@ -25,6 +25,8 @@ public struct DaemonConfiguration: Sendable {
     public var maximumConnections = 8
     /// How long to wait for a report about a message whose answer was lost.
     public var unconfirmedTimeout = Duration.seconds(15 * 60)
+    /// How long a message that may have been written waits for its daemon before others look into it.
+    public var flightLease = Duration.seconds(45)
 
     public init(postgres: PostgresConfiguration, redis: RedisConfiguration) {
         self.postgres = postgres
@@ -54,5 +56,11 @@ extension DaemonConfiguration {
         unconfirmedTimeout =
             try variables.integer("UNCONFIRMED_TIMEOUT", in: 1...604_800, example: "900").map { .seconds($0) }
             ?? unconfirmedTimeout
+        flightLease =
+            try variables.integer("FLIGHT_LEASE", in: 5...3_600, example: "45").map { .seconds($0) } ?? flightLease
+        guard CrashPoint.isValid(variables["CRASH_AT"]) else {
+            let known = CrashPoint.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .malformed("CRASH_AT", problem: "no crash point of that name; it is one of \(known), and :n")
+        }
     }
 }

@@ -64,6 +64,7 @@ final class LaneCare: Sendable {
             for lost in lanes {
                 let queue = LaneQueue(redis: redis, quotaGroup: lane.quotaGroup, sender: lost.sender, leases: leases)
                 try await queue.rebuild(lost, epoch: epoch)
+                CrashPoint.rebuilding.reach()
             }
         }
         logger.notice(
@@ -78,6 +79,7 @@ extension LeaseVerdict {
     fileprivate var leaseEnd: LeaseEnd {
         switch self {
         case .forget: .done
+        case .discard: .void
         case .requeue(let delay): delay > .zero ? .delay(delay) : .release
         }
     }

@@ -7,6 +7,8 @@ import Store
 struct LaneKeys: Hashable, Sendable {
     /// Queue name of every key, as tools that look into Redis know it.
     static let queue = "campaign:send"
+    /// Where business-initiated messages are counted by the hour, as other tools know it.
+    static let quotaQueue = "wa:biz-conv"
     /// Pub/sub channel on which daemons tell each other that a lane got something to do.
     static let wakeChannel = "campaign:send:wake"
 
@@ -18,6 +20,11 @@ struct LaneKeys: Hashable, Sendable {
     let passes: String
     let pace: String
     let ring: String
+    /// Business-initiated ids that are ready; they stand apart because they stop when the quota is used up.
+    let outside: String
+    let outsideDelayed: String
+    /// What the names of the quota's hourly buckets begin with; shared by the group.
+    let quota: String
 
     init(quotaGroup: String, sender: UUID) {
         let group = "\(Self.queue):{\(quotaGroup)}"
@@ -30,6 +37,9 @@ struct LaneKeys: Hashable, Sendable {
         passes = "\(lane):passes"
         pace = "\(lane):pace"
         ring = "\(lane):ring"
+        outside = "\(lane):outside"
+        outsideDelayed = "\(lane):outside-delayed"
+        quota = "\(Self.quotaQueue):{\(quotaGroup)}:"
     }
 }
 

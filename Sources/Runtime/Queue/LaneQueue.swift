@@ -10,8 +10,8 @@ struct LaneQueue: Sendable {
     static let largestBatch = 500
 
     let keys: LaneKeys
-    private let redis: RedisClient
-    private let leases: LaneLeases
+    let redis: RedisClient
+    let leases: LaneLeases
 
     init(redis: RedisClient, quotaGroup: String, sender: UUID, leases: LaneLeases = LaneLeases()) {
         self.redis = redis
@@ -20,19 +20,36 @@ struct LaneQueue: Sendable {
     }
 
     /// Takes up to `count` ids, each with its slot.
-    func reserve(_ count: Int, pace: Pace, epoch: Int, token: Int64) async throws(RedisError) -> Reservation {
+    ///
+    /// - Parameters:
+    ///   - count: Most ids to take.
+    ///   - pace: How fast slots follow each other.
+    ///   - quota: Business-initiated messages in 24 hours; `nil` for no limit.
+    ///   - epoch: The epoch that the lane must have.
+    ///   - token: Names the reservation.
+    /// - Returns: What the lane allows at this moment.
+    /// - Throws: `RedisError`; what was taken then comes back when its lease runs out.
+    func reserve(
+        _ count: Int,
+        pace: Pace,
+        quota: Int? = nil,
+        epoch: Int,
+        token: Int64
+    ) async throws(RedisError) -> Reservation {
         let reply = try await redis.run(
             LaneScripts.reserve,
             keys: [
                 keys.epoch, keys.pace, keys.ring, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes,
+                keys.outside, keys.outsideDelayed, keys.quota,
             ],
             arguments: [
                 .integer(epoch), .text(String(token)), .integer(min(count, Self.largestBatch)),
                 .text("\(pace.intervalMicroseconds)"), .integer(pace.horizon.microseconds),
                 .integer(pace.lead.microseconds), .integer(leases.reservation.milliseconds),
-                .integer(pace.ringCapacity),
+                .integer(pace.ringCapacity), .integer(quota ?? -1),
             ]
         ).asArray()
+        CrashPoint.slotsReserved.reach()
         return try Self.reservation(reply)
     }
 
@@ -54,18 +71,24 @@ struct LaneQueue: Sendable {
     func settle(_ leases: [LeaseEnding]) async throws(RedisError) {
         for batch in leases.chunked(by: Self.largestBatch) {
             var arguments: [RedisArgument] = []
-            arguments.reserveCapacity(4 * batch.count)
+            arguments.reserveCapacity(5 * batch.count)
             for lease in batch {
                 arguments += [.text(JobID.text(lease.messageID)), .text(String(lease.token))]
+                let line: RedisArgument = lease.isBusinessInitiated.map { $0 ? "out" : "in" } ?? ""
                 switch lease.end {
                 case .done: arguments += ["done", "0"]
+                case .void: arguments += ["void", "0"]
                 case .release: arguments += ["release", "0"]
                 case .delay(let delay): arguments += ["delay", .integer(delay.milliseconds)]
                 }
+                arguments.append(line)
             }
             _ = try await redis.run(
                 LaneScripts.settle,
-                keys: [keys.ready, keys.delayed, keys.leases, keys.held],
+                keys: [
+                    keys.ready, keys.delayed, keys.leases, keys.held, keys.outside, keys.outsideDelayed, keys.pace,
+                    keys.quota,
+                ],
                 arguments: arguments
             )
         }
@@ -80,10 +103,13 @@ struct LaneQueue: Sendable {
             for message in batch {
                 arguments.append(.text(JobID.text(message.id)))
                 arguments.append(.integer(message.delay.milliseconds))
+                arguments.append(message.isBusinessInitiated ? "out" : "in")
             }
             let length = try await redis.run(
                 LaneScripts.push,
-                keys: [keys.epoch, keys.ready, keys.delayed, keys.held, keys.passes],
+                keys: [
+                    keys.epoch, keys.ready, keys.delayed, keys.held, keys.passes, keys.outside, keys.outsideDelayed,
+                ],
                 arguments: arguments
             )
             if try length.asInt() < 0 { return false }
@@ -121,59 +147,34 @@ struct LaneQueue: Sendable {
         return leases
     }
 
-    /// Replaces the contents of the lane after they were lost.
-    func rebuild(_ lane: LaneRebuild, epoch: Int) async throws(RedisError) {
-        _ = try await redis.run(
-            LaneScripts.rebuild,
-            keys: [keys.epoch, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes, keys.pace],
-            arguments: [
-                .integer(epoch), .integer(leases.flight.milliseconds), .integer(lane.pause.milliseconds),
-            ] + lane.sending.flatMap { [.text(JobID.text($0.messageID)), .text($0.holder.map(String.init) ?? "")] }
-        )
-    }
-
-    /// How many ids are in the lane: ready, waiting for a retry, and held by somebody.
-    func depth() async throws(RedisError) -> LaneDepth {
-        let replies = await redis.send(pipeline: [
-            RedisCommand("GET", .text(keys.epoch)), RedisCommand("ZCARD", .text(keys.ready)),
-            RedisCommand("ZCARD", .text(keys.delayed)), RedisCommand("ZCARD", .text(keys.leases)),
-        ])
-        return LaneDepth(
-            epoch: try replies[0].get().asOptionalInt(),
-            ready: try replies[1].get().asInt(),
-            delayed: try replies[2].get().asInt(),
-            held: try replies[3].get().asInt()
-        )
-    }
-
     private static func reservation(_ reply: [RedisReply]) throws(RedisError) -> Reservation {
         switch try reply.first?.asText() {
         case "slots":
             var slots: [TimedSlot] = []
-            slots.reserveCapacity(reply.count / 2)
-            for index in stride(from: 1, to: reply.count - 1, by: 2) {
+            slots.reserveCapacity(reply.count / 3)
+            for index in stride(from: 2, to: reply.count - 2, by: 3) {
                 guard let message = JobID.message(try reply[index].asText()) else { continue }
-                slots.append(TimedSlot(messageID: message, offset: .microseconds(try reply[index + 1].asInt())))
+                slots.append(
+                    TimedSlot(
+                        messageID: message,
+                        offset: .microseconds(try reply[index + 1].asInt()),
+                        isCharged: try reply[index + 2].asInt() == 1
+                    )
+                )
             }
-            return .slots(slots)
+            return .slots(slots, exhausted: try delay(reply[1]))
         case "empty":
-            let delay = try reply[1].asInt()
-            return .empty(nextRetry: delay < 0 ? nil : .milliseconds(delay))
+            return .empty(nextRetry: try delay(reply[1]), exhausted: try delay(reply[2]))
         case "wait": return .wait(.milliseconds(try reply[1].asInt()))
         case "paused": return .paused(.milliseconds(try reply[1].asInt()))
         case "stale": return .stale
         case let word: throw .decoding("reserve answered `\(word ?? "nothing")`")
         }
     }
-}
 
-/// What a lane holds.
-struct LaneDepth: Hashable, Sendable {
-    /// `nil` when Redis has forgotten the lane's group.
-    let epoch: Int?
-    let ready: Int
-    let delayed: Int
-    let held: Int
-
-    var total: Int { ready + delayed + held }
+    /// A number of milliseconds; negative is none.
+    private static func delay(_ reply: RedisReply) throws(RedisError) -> Duration? {
+        let milliseconds = try reply.asInt()
+        return milliseconds < 0 ? nil : .milliseconds(milliseconds)
+    }
 }

@@ -67,6 +67,7 @@ final class ChunkFeeder: Service, Sendable {
     private func feed(_ run: RunRecord, worker: LaneWorker, room: Int) async throws -> Int {
         let size = LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond).chunkSize
         guard let claim = try await chunks.claim(run: run.id, limit: max(1, room / size)) else { return 0 }
+        CrashPoint.chunkClaimed.reach()
         let isPushed: Bool
         do {
             isPushed = try await worker.queue.push(claim.messages, run: run.id, epoch: worker.lane.epoch)
@@ -78,6 +79,7 @@ final class ChunkFeeder: Service, Sendable {
             try await chunks.abandon(claim)
             return 0
         }
+        CrashPoint.idsPushed.reach()
         try await chunks.finish(claim)
         await wakeWorkers(of: run.senderID)
         return claim.messages.count

@@ -3,7 +3,8 @@ import Logging
 import ServiceLifecycle
 import Store
 
-/// Completes runs that have nothing left to send, after counting their rows once more.
+/// Brings runs forward that wait for nobody: completes those that have nothing left to send, after counting their rows
+/// once more, and resumes those for which quota has returned.
 struct RunCompleter: Service {
     private static let interval = Duration.seconds(1)
 
@@ -22,6 +23,9 @@ struct RunCompleter: Service {
     func run() async {
         while !Task.isShuttingDownGracefully && !Task.isCancelled {
             do {
+                for run in try await runs.resumeWhereQuotaReturned() {
+                    logger.notice("Quota has returned, campaign resumed", metadata: ["run": "\(run)"])
+                }
                 for completion in try await runs.completeFinished(unconfirmedTimeout: unconfirmedTimeout) {
                     report(completion)
                 }

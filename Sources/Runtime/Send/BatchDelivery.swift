@@ -36,29 +36,46 @@ struct BatchDelivery: Sendable {
     ///
     /// Each gives its permit back.
     func run() async {
+        CrashPoint.beginning.reach()
         let begun: [BegunMessage]
         do {
-            begun = try await services.messages.begin(batch.slots.map(\.messageID), holder: batch.holder)
+            begun = try await services.messages.begin(
+                batch.slots.map(\.messageID),
+                charged: batch.charged,
+                holder: batch.holder
+            )
         } catch {
             // Whether they were begun is unknown. Nothing was written: the leases run out, and then Postgres tells.
             logger.warning("Messages cannot be begun, their leases run out", metadata: ["error": "\(error)"])
             services.permits.give(back: batch.slots.count)
             return
         }
+        CrashPoint.begun.reach()
         let sendable = begun.filter { $0.status == .sending }
-        await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)))
+        await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)), begun: begun)
         await withDiscardingTaskGroup { outcomes in
             let ready = await render(sendable, outcomes: &outcomes)
             await fire(ready, outcomes: &outcomes)
         }
     }
 
-    /// Ends the leases of messages that are not to be sent; Postgres says so.
-    private func drop(_ ids: Set<UUID>) async {
+    /// Ends the leases of messages that are not to be sent now; Postgres says so.
+    private func drop(_ ids: Set<UUID>, begun: [BegunMessage]) async {
         guard !ids.isEmpty else { return }
         services.permits.give(back: ids.count)
+        let returning = begun.filter { $0.status == .queued }.map { message in
+            LeaseEnding(
+                messageID: message.id,
+                token: batch.holder,
+                end: message.delay > .zero ? .delay(message.delay) : .release,
+                isBusinessInitiated: message.isBusinessInitiated
+            )
+        }
+        let others = ids.subtracting(returning.map(\.messageID)).map {
+            LeaseEnding(messageID: $0, token: batch.holder, end: .void)
+        }
         do {
-            try await queue.settle(ids.map { LeaseEnding(messageID: $0, token: batch.holder, end: .done) })
+            try await queue.settle(returning + others)
         } catch {
             logger.debug("Leases cannot be ended, they run out", metadata: ["error": "\(error)"])
         }
@@ -120,6 +137,7 @@ struct BatchDelivery: Sendable {
             release(timely, outcomes: &outcomes)
             return false
         }
+        CrashPoint.cleared.reach()
         let now = clock.now
         for (ready, isOurs) in zip(timely, answers) {
             if !isOurs {
@@ -150,7 +168,11 @@ struct BatchDelivery: Sendable {
     private func returnToLane(_ ready: Ready) async {
         await end(ready.message, .released(after: .zero))
         do {
-            let message = FedMessage(id: ready.message.id, delay: .zero)
+            let message = FedMessage(
+                id: ready.message.id,
+                delay: .zero,
+                isBusinessInitiated: ready.message.isBusinessInitiated
+            )
             _ = try await queue.push([message], run: ready.message.runID, epoch: batch.lane.epoch)
         } catch {
             logger.debug("A message is not back in its lane, the keeper will see", metadata: ["error": "\(error)"])
@@ -158,8 +180,12 @@ struct BatchDelivery: Sendable {
     }
 
     private func send(_ ready: Ready) async {
+        // On a busy machine this task had to wait for its turn: a slot is for its instant only.
+        if isLate(ready, at: clock.now) { return await end(ready.message, .released(after: .zero)) }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
+        CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let answer = await services.transport.send(request)
+        CrashPoint.answerRead.reach()
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         await end(ready.message, await result(of: decision, for: ready.message))
     }
@@ -209,7 +235,9 @@ struct BatchDelivery: Sendable {
 
     private func end(_ message: BegunMessage, _ result: MessageOutcome.Result) async {
         let holder = batch.holder
-        await writer.write(MessageOutcome(messageID: message.id, holder: holder, result: result))
+        // The contact has written meanwhile: what was taken from the quota is not used.
+        let isFree = batch.charged.contains(message.id) && !message.isBusinessInitiated
+        await writer.write(MessageOutcome(messageID: message.id, holder: holder, result: result), isFree: isFree)
         services.permits.give(back: 1)
     }
 }

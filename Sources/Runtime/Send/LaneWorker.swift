@@ -73,6 +73,11 @@ final class LaneWorker: Sendable {
     /// Reserves slots; waits and returns `nil` when there is nothing to do now.
     private func nextBatch() async -> ReservedBatch? {
         let lane = self.lane
+        guard lane.quietFor == .zero else {
+            // The keeper tells once a second how long it lasts; Postgres is asked again before anything is sent.
+            await idle(upTo: min(lane.quietFor, Self.idle))
+            return nil
+        }
         let token: AccessToken
         do {
             token = try services.tokens.token(for: lane.accessToken)
@@ -84,9 +89,16 @@ final class LaneWorker: Sendable {
         let permits = await services.permits.take(upTo: Self.largestReservation)
         let holder = Int64.random(in: 1...Int64.max)
         do {
-            let reservation = try await queue.reserve(permits, pace: Pace(lane), epoch: lane.epoch, token: holder)
-            if case .slots(let slots) = reservation {
+            let reservation = try await queue.reserve(
+                permits,
+                pace: Pace(lane),
+                quota: lane.dailyLimit,
+                epoch: lane.epoch,
+                token: holder
+            )
+            if case .slots(let slots, let exhausted) = reservation {
                 services.permits.give(back: permits - slots.count)
+                if let exhausted { await waitForQuota(exhausted) }
                 return ReservedBatch(
                     slots: slots,
                     wanted: permits,
@@ -110,10 +122,33 @@ final class LaneWorker: Sendable {
         switch reservation {
         case .slots: break
         case .wait(let duration): await sleep(min(duration, .seconds(1)))
-        case .empty(let nextRetry): await idle(upTo: min(nextRetry ?? Self.idle, Self.idle))
+        case .empty(let nextRetry, let exhausted):
+            if let exhausted { await waitForQuota(exhausted) }
+            await idle(upTo: min(nextRetry ?? Self.idle, Self.idle))
         case .paused(let duration): await idle(upTo: min(duration, .seconds(5)))
         // The keeper of the lanes rebuilds it, and wakes us with the new epoch.
         case .stale: await idle(upTo: .milliseconds(500))
+        }
+    }
+
+    /// Pauses the campaigns whose messages find no quota.
+    ///
+    /// Postgres first: ids that stay in the lane by a crash in between are found again, and change nothing.
+    private func waitForQuota(_ duration: Duration) async {
+        do {
+            var messages: [UUID]
+            repeat {
+                messages = try await queue.waitingForQuota()
+                for run in try await services.runs.waitForQuota(messages, for: duration) {
+                    logger.warning(
+                        "The quota is used up, campaign paused",
+                        metadata: ["run": "\(run)", "seconds": "\(duration.components.seconds)"]
+                    )
+                }
+                try await queue.withdraw(messages)
+            } while messages.count == LaneQueue.largestBatch
+        } catch {
+            logger.warning("Messages without quota cannot be put back, trying again", metadata: ["error": "\(error)"])
         }
     }
 

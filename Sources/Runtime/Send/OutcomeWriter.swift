@@ -12,6 +12,7 @@ import Synchronization
 final class OutcomeWriter: Sendable {
     private struct Entry: Sendable {
         let outcome: MessageOutcome
+        let isFree: Bool
         let written: CheckedContinuation<Void, Never>
     }
 
@@ -33,10 +34,14 @@ final class OutcomeWriter: Sendable {
     }
 
     /// Returns when the outcome is in Postgres; ``run()`` must be running.
-    func write(_ outcome: MessageOutcome) async {
+    ///
+    /// - Parameters:
+    ///   - outcome: What became of the message.
+    ///   - isFree: Gives back what was taken from the quota even if the message was accepted.
+    func write(_ outcome: MessageOutcome, isFree: Bool = false) async {
         await withCheckedContinuation { continuation in
             let isOver = waiting.withLock { waiting in
-                waiting?.append(Entry(outcome: outcome, written: continuation))
+                waiting?.append(Entry(outcome: outcome, isFree: isFree, written: continuation))
                 return waiting == nil
             }
             if isOver { continuation.resume() } else { wake.yield() }
@@ -70,6 +75,7 @@ final class OutcomeWriter: Sendable {
                 return batch
             }
             if batch.isEmpty { return }
+            CrashPoint.outcomesTaken.reach()
             // A lease without an outcome must not end: it is all that is left to find the message by.
             if await record(batch.map(\.outcome)) { await endLeases(of: batch) }
             for entry in batch { entry.written.resume() }
@@ -81,7 +87,9 @@ final class OutcomeWriter: Sendable {
         var delay = Duration.milliseconds(50)
         while true {
             do {
+                CrashPoint.flushing.reach(after: .milliseconds(2))
                 try await messages.record(outcomes)
+                CrashPoint.outcomesCommitted.reach()
                 return true
             } catch {
                 logger.error(
@@ -98,7 +106,11 @@ final class OutcomeWriter: Sendable {
 
     private func endLeases(of batch: [Entry]) async {
         let endings = batch.map { entry in
-            LeaseEnding(messageID: entry.outcome.messageID, token: entry.outcome.holder, end: entry.outcome.leaseEnd)
+            LeaseEnding(
+                messageID: entry.outcome.messageID,
+                token: entry.outcome.holder,
+                end: entry.isFree && entry.outcome.leaseEnd == .done ? .void : entry.outcome.leaseEnd
+            )
         }
         do {
             try await lane.settle(endings)
@@ -112,7 +124,8 @@ final class OutcomeWriter: Sendable {
 extension MessageOutcome {
     var leaseEnd: LeaseEnd {
         switch result {
-        case .sent, .failed, .unconfirmed, .withdrawn: .done
+        case .sent, .unconfirmed: .done
+        case .failed, .withdrawn: .void
         case .retry(let delay, _): .delay(delay)
         case .released(let delay): delay > .zero ? .delay(delay) : .release
         }

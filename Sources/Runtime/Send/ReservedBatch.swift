@@ -12,4 +12,23 @@ struct ReservedBatch: Sendable {
     let reservedAt: ContinuousClock.Instant
     let token: AccessToken
     let lane: LaneRecord
+    /// Messages for which one was taken from the quota.
+    let charged: Set<UUID>
+
+    init(
+        slots: [TimedSlot],
+        wanted: Int,
+        holder: Int64,
+        reservedAt: ContinuousClock.Instant,
+        token: AccessToken,
+        lane: LaneRecord
+    ) {
+        self.slots = slots
+        self.wanted = wanted
+        self.holder = holder
+        self.reservedAt = reservedAt
+        self.token = token
+        self.lane = lane
+        charged = Set(slots.lazy.filter(\.isCharged).map(\.messageID))
+    }
 }

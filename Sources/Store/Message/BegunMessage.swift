@@ -6,7 +6,7 @@ public struct BegunMessage: Sendable {
     public let id: UUID
     public let runID: UUID
     public let revisionID: UUID
-    /// `sending` when it may go out; otherwise the status it was given instead.
+    /// `sending` when it may go out, `queued` when it goes back to the line; otherwise the status it was given instead.
     public let status: MessageStatus
     /// The recipient's phone number as the contact has it.
     public let recipientPhone: String
@@ -15,6 +15,8 @@ public struct BegunMessage: Sendable {
     /// False when the contact wrote within 24 hours.
     public let isBusinessInitiated: Bool
     public let contact: ContactFields
+    /// How long it must wait in the line; zero for most.
+    public let delay: Duration
     /// What the event that triggered it brought along; a JSON object.
     public let context: String?
 
@@ -27,6 +29,7 @@ public struct BegunMessage: Sendable {
         attempts = try row.decode(5)
         isBusinessInitiated = try row.decode(6)
         context = try row.decode(7, as: PostgresJSON?.self)?.text
-        contact = try ContactFields(row: row, from: 8)
+        delay = .seconds(max(0, try row.decode(8, as: Double.self)))
+        contact = try ContactFields(row: row, from: 9)
     }
 }

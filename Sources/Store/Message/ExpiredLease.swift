@@ -19,6 +19,8 @@ public struct ExpiredLease: Hashable, Sendable {
 public enum LeaseVerdict: Hashable, Sendable {
     /// Nothing more to send.
     case forget
+    /// Nothing more to send, and nothing was accepted.
+    case discard
     /// Back into the line, after the delay.
     case requeue(after: Duration)
 }

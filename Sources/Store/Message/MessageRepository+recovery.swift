@@ -14,6 +14,7 @@ extension MessageRepository {
             """
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m.status AS old, m."nextAttemptAt",
+                    m."isBusinessInitiated" AND m.status = 'sending' AND m.holder = l.holder AND l.written AS charged,
                     CASE
                         WHEN m.status <> 'sending' OR m.holder <> l.holder THEN m.status
                         WHEN l.written THEN 'unconfirmed'
@@ -37,13 +38,18 @@ extension MessageRepository {
                         ELSE m."errorMessage"
                     END
                 FROM changed WHERE m.id = changed.id AND changed.old <> changed.new
-            ), \(fragment: RunCounters.counted)
+            ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
             SELECT id, new, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0) FROM changed
             """
         )
         var verdicts = Dictionary(leases.map { ($0.messageID, LeaseVerdict.forget) }) { first, _ in first }
-        for row in rows where try row.decode(1, as: MessageStatus.self) == .queued {
-            verdicts[try row.decode(0)] = .requeue(after: .seconds(max(0, try row.decode(2, as: Double.self))))
+        for row in rows {
+            let id = try row.decode(0, as: UUID.self)
+            switch try row.decode(1, as: MessageStatus.self) {
+            case .queued: verdicts[id] = .requeue(after: .seconds(max(0, try row.decode(2, as: Double.self))))
+            case .pending, .cancelled, .failed: verdicts[id] = .discard
+            case .sending, .sent, .delivered, .read, .unconfirmed: break
+            }
         }
         return verdicts
     }

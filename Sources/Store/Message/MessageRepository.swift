@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import Postgres
 
 /// The rows of `campaign_messages` on their way through the queue.
@@ -10,73 +10,6 @@ public struct MessageRepository: Sendable {
 
     public init(pool: PostgresPool) {
         self.pool = pool
-    }
-
-    /// Moves messages from `queued` to `sending`, as far as they may still be sent.
-    ///
-    /// What Redis says is never enough to send: a message goes out only when its run is running and its contact is
-    /// opted in and active. Others get the status that says why not; those that are not `queued` at all (sent already,
-    /// cancelled, unknown) are left out of the answer.
-    ///
-    /// - Parameters:
-    ///   - ids: The messages of one reservation.
-    ///   - holder: The reservation; only its holder can report on the messages from now on.
-    /// - Returns: The messages that were queued, each with its new status.
-    /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
-    public func begin(_ ids: [UUID], holder: Int64) async throws(PostgresError) -> [BegunMessage] {
-        let rows = try await pool.query(
-            """
-            WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", r."revisionId", m.status AS old, m."recipientPhone", m.attempts, m.context,
-                    m."isBusinessInitiated" OR w.closed AS business, \(fragment: ContactFields.columns),
-                    CASE
-                        WHEN r.status = 'paused' THEN 'pending'
-                        WHEN r.status <> 'running' THEN 'cancelled'
-                        WHEN NOT c."optedIn" OR c."deactivatedAt" IS NOT NULL THEN 'cancelled'
-                        WHEN r."isFreeText" AND w.closed THEN 'failed'
-                        ELSE 'sending'
-                    END::campaign_message_status_enum AS new,
-                    CASE
-                        WHEN r.status <> 'running' THEN NULL
-                        WHEN NOT c."optedIn" THEN 'opted_out'
-                        WHEN c."deactivatedAt" IS NOT NULL THEN 'deactivated'
-                        WHEN r."isFreeText" AND w.closed THEN 'window_closed'
-                    END AS code
-                FROM campaign_messages m
-                JOIN campaign_runs r ON r.id = m."runId"
-                JOIN contacts c ON c.id = m."contactId"
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(c."lastSeen" <= clock_timestamp() - interval '24 hours', true) AS closed
-                ) w
-                WHERE m.id = ANY(\(ids)::uuid[]) AND m.status = 'queued'
-                ORDER BY m.id
-                FOR NO KEY UPDATE OF m
-            ), written AS (
-                UPDATE campaign_messages m SET
-                    status = changed.new,
-                    holder = \(holder),
-                    "isBusinessInitiated" = changed.business,
-                    "nextAttemptAt" = NULL,
-                    "errorCode" = coalesce(changed.code, m."errorCode"),
-                    "errorMessage" = CASE changed.code
-                        WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
-                        WHEN 'deactivated' THEN 'the contact was deactivated before the message was sent'
-                        WHEN 'window_closed' THEN 'the 24 hour window closed before the message was sent; use a template'
-                        ELSE m."errorMessage"
-                    END,
-                    "failedAt" = CASE WHEN changed.new = 'failed' THEN now() ELSE m."failedAt" END
-                FROM changed WHERE m.id = changed.id
-            ), \(fragment: RunCounters.counted)
-            SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
-                "contactId", name, email, pin, "yearOfBirth", "messageCount", "paymentStatus", "firstSeen", "lastSeen",
-                metadata
-            FROM changed
-            """
-        )
-        var messages: [BegunMessage] = []
-        messages.reserveCapacity(rows.count)
-        for row in rows { messages.append(try BegunMessage(row: row)) }
-        return messages
     }
 
     /// Writes what became of messages that were being sent.
@@ -95,7 +28,9 @@ public struct MessageRepository: Sendable {
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.code END AS code,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.message END AS message,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.delay END AS delay,
-                    m.attempts, o."waMessageId", o."httpStatus"
+                    m.attempts, o."waMessageId", o."httpStatus",
+                    m."isBusinessInitiated" AND m.holder = o.holder AND m.status <> 'unconfirmed'
+                        AND o.new IN ('sent', 'unconfirmed') AS charged
                 FROM unnest(
                     \(outcomes.map(\.messageID))::uuid[],
                     \(outcomes.map(\.status))::campaign_message_status_enum[],
@@ -131,7 +66,7 @@ public struct MessageRepository: Sendable {
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "httpStatus", "errorCode", "errorMessage")
                 SELECT "tenantId", id, attempts + 1, "httpStatus", code, coalesce(message, '')
                 FROM changed WHERE attempt > 0 AND code IS NOT NULL
-            ), \(fragment: RunCounters.counted)
+            ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed
             """
         )

@@ -25,6 +25,8 @@ public struct ChunkRepository: Sendable {
 
     /// Claims due chunks of a run and marks their messages as queued.
     ///
+    /// Of a run that waits for the quota only messages to contacts in their window are claimed; they come first.
+    ///
     /// - Returns: `nil` when no chunk is due.
     public func claim(run: UUID, limit: Int) async throws -> Claim? {
         try await pool.transaction { connection in
@@ -33,11 +35,12 @@ public struct ChunkRepository: Sendable {
                 UPDATE campaign_chunks c
                 SET status = 'feeding', "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
                 FROM (
-                    SELECT "startPosition" FROM campaign_chunks
-                    WHERE "runId" = \(run) AND status <> 'fed' AND "notBefore" <= now()
-                        AND (status = 'waiting' OR "leaseUntil" < now())
-                    ORDER BY "notBefore", "startPosition" LIMIT \(limit)
-                    FOR UPDATE SKIP LOCKED
+                    SELECT d."startPosition" FROM campaign_chunks d JOIN campaign_runs r ON r.id = d."runId"
+                    WHERE d."runId" = \(run) AND d.status <> 'fed' AND d."notBefore" <= now()
+                        AND (d.status = 'waiting' OR d."leaseUntil" < now())
+                        AND (r.status <> 'paused' OR d."startPosition" <= r."inWindowCount")
+                    ORDER BY d."notBefore", d."startPosition" LIMIT \(limit)
+                    FOR UPDATE OF d SKIP LOCKED
                 ) due
                 WHERE c."runId" = \(run) AND c."startPosition" = due."startPosition"
                 RETURNING c."startPosition", c."endPosition"
@@ -97,7 +100,8 @@ public struct ChunkRepository: Sendable {
         let rows = try await connection.query(
             """
             WITH changed AS MATERIALIZED (
-                SELECT id, "runId", status AS old, 'queued'::campaign_message_status_enum AS new, "nextAttemptAt"
+                SELECT id, "runId", status AS old, 'queued'::campaign_message_status_enum AS new, "nextAttemptAt",
+                    "isBusinessInitiated"
                 FROM campaign_messages
                 WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
                     AND id < \(MessageID.make(run: run, position: range.upperBound))
@@ -108,13 +112,21 @@ public struct ChunkRepository: Sendable {
                 UPDATE campaign_messages m SET status = 'queued'
                 FROM changed WHERE m.id = changed.id AND changed.old = 'pending'
             ), \(fragment: RunCounters.counted)
-            SELECT id, greatest(0, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0)) FROM changed
+            SELECT id, greatest(0, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0)),
+                "isBusinessInitiated"
+            FROM changed
             """
         )
         var messages: [FedMessage] = []
         messages.reserveCapacity(rows.count)
         for row in rows {
-            messages.append(FedMessage(id: try row.decode(0), delay: .seconds(try row.decode(1, as: Double.self))))
+            messages.append(
+                FedMessage(
+                    id: try row.decode(0),
+                    delay: .seconds(try row.decode(1, as: Double.self)),
+                    isBusinessInitiated: try row.decode(2)
+                )
+            )
         }
         return messages
     }

@@ -20,6 +20,10 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let ratePerSecond: Int
     public let quotaGroup: String
     public let pairLimit: PairLimit
+    /// Business-initiated messages in 24 hours; `nil` for no limit.
+    public let dailyLimit: Int?
+    /// How long the tenant's quiet hours last from now, where messages wait for their end; zero outside of them.
+    public let quietFor: Duration
     /// The epoch that the group's contents of Redis must have.
     public let epoch: Int
     /// Messages of running runs that should be in the lane, or held by somebody.
@@ -34,6 +38,8 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         ratePerSecond = try row.decode("ratePerSecond")
         quotaGroup = try row.decode("quotaGroup")
         pairLimit = try row.decode("pairLimit")
+        dailyLimit = try row.decode("dailyLimit")
+        quietFor = .seconds(max(0, try row.decode("quietFor", as: Double.self)))
         epoch = try row.decode("epoch")
         expected = try row.decode("expected")
     }

@@ -8,22 +8,28 @@ public struct LaneRebuild: Sendable {
     public let sending: [Held]
     /// How long the lane must stay silent.
     public let pause: Duration
+    /// What the group's quota was used for, by the hour; the last one is the current hour.
+    public let quota: [QuotaBucket]
 
     /// A message, and the reservation under which it is being sent.
     public struct Held: Hashable, Sendable {
         public let messageID: UUID
         public let holder: Int64?
+        /// Whether one of the quota is taken for it.
+        public let isBusinessInitiated: Bool
 
-        public init(messageID: UUID, holder: Int64?) {
+        public init(messageID: UUID, holder: Int64?, isBusinessInitiated: Bool = false) {
             self.messageID = messageID
             self.holder = holder
+            self.isBusinessInitiated = isBusinessInitiated
         }
     }
 
-    public init(sender: UUID, sending: [Held], pause: Duration) {
+    public init(sender: UUID, sending: [Held], pause: Duration, quota: [QuotaBucket] = []) {
         self.sender = sender
         self.sending = sending
         self.pause = pause
+        self.quota = quota
     }
 }
 
@@ -63,7 +69,7 @@ extension LaneRepository {
                 """
                 UPDATE campaign_chunks c SET status = 'waiting', "leaseUntil" = NULL
                 FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
-                WHERE s."quotaGroup" = \(group) AND r.status = 'running' AND c."runId" = r.id AND c.status <> 'waiting'
+                WHERE s."quotaGroup" = \(group) AND \(fragment: RunRepository.live) AND c."runId" = r.id AND c.status <> 'waiting'
                 """,
                 deadline: .seconds(120)
             )
@@ -79,29 +85,40 @@ extension LaneRepository {
             FROM senders WHERE "quotaGroup" = \(group)
             """
         )
-        var lanes: [LaneRebuild] = []
+        var held: [UUID: [LaneRebuild.Held]] = [:]
         for row in senders {
             let sender = try row.decode(0, as: UUID.self)
-            lanes.append(
-                LaneRebuild(
-                    sender: sender,
-                    sending: try await sending(of: sender, on: connection),
-                    pause: .seconds(try row.decode(1, as: Double.self))
-                )
+            held[sender] = try await sending(of: sender, on: connection)
+        }
+        // Read after what is being sent: what is recorded in between counts twice rather than not at all.
+        let underWay = held.values.joined().count(where: \.isBusinessInitiated)
+        let quota = try await QuotaRepository().buckets(of: group, plus: underWay, on: connection)
+        return try senders.map { row in
+            let sender = try row.decode(0, as: UUID.self)
+            return LaneRebuild(
+                sender: sender,
+                sending: held[sender] ?? [],
+                pause: .seconds(try row.decode(1, as: Double.self)),
+                quota: quota
             )
         }
-        return lanes
     }
 
     private func sending(of sender: UUID, on connection: PostgresConnection) async throws -> [LaneRebuild.Held] {
         let rows = try await connection.query(
             """
-            SELECT m.id, m.holder FROM campaign_runs r
+            SELECT m.id, m.holder, m."isBusinessInitiated" FROM campaign_runs r
             JOIN campaign_messages m ON m.id >= r.id AND m.id < message_id(r.id, r."nextPosition")
-            WHERE r."senderId" = \(sender) AND r.status = 'running' AND r.sending > 0 AND m.status = 'sending'
+            WHERE r."senderId" = \(sender) AND \(fragment: RunRepository.live) AND r.sending > 0 AND m.status = 'sending'
             """,
             deadline: .seconds(120)
         )
-        return try rows.map { LaneRebuild.Held(messageID: try $0.decode(0), holder: try $0.decode(1)) }
+        return try rows.map { row in
+            LaneRebuild.Held(
+                messageID: try row.decode(0),
+                holder: try row.decode(1),
+                isBusinessInitiated: try row.decode(2)
+            )
+        }
     }
 }

@@ -9,25 +9,29 @@ public struct LaneRepository: Sendable {
         self.pool = pool
     }
 
-    /// The lanes with running runs.
+    /// The lanes with runs that have something to send.
     public func open() async throws -> [LaneRecord] {
         try await pool.execute(
             """
             INSERT INTO queue_epochs ("quotaGroup", epoch)
             SELECT DISTINCT s."quotaGroup", 1 FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
-            WHERE r.status = 'running' AND NOT EXISTS (SELECT FROM queue_epochs e WHERE e."quotaGroup" = s."quotaGroup")
+            WHERE \(fragment: RunRepository.live) AND NOT EXISTS (SELECT FROM queue_epochs e WHERE e."quotaGroup" = s."quotaGroup")
             ON CONFLICT DO NOTHING
             """
         )
         let rows = try await pool.query(
             """
             SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."accessToken", s."ratePerSecond", s."quotaGroup",
-                s."pairLimit", e.epoch, r.expected
+                s."pairLimit", s."dailyLimit", e.epoch, r.expected,
+                coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
+                    THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
             FROM (
-                SELECT "senderId", sum(queued + sending) AS expected FROM campaign_runs WHERE status = 'running' GROUP BY 1
+                SELECT "senderId", sum(r.queued + r.sending) AS expected FROM campaign_runs r
+                WHERE \(fragment: RunRepository.live) GROUP BY 1
             ) r
             JOIN senders s ON s.id = r."senderId"
             JOIN queue_epochs e ON e."quotaGroup" = s."quotaGroup"
+            LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
             """
         )
         return try rows.map(LaneRecord.init(row:))

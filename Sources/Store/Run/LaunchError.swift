@@ -7,6 +7,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case triggered(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
     case emptyAudience(campaign: String)
+    case quotaExhausted(campaign: String, problem: String)
 
     public var description: String {
         switch self {
@@ -27,6 +28,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "the stored audience of campaign `\(campaign)` cannot be read: \(problem)"
         case .emptyAudience(let campaign):
             "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
+        case .quotaExhausted(let campaign, let problem):
+            "campaign `\(campaign)` cannot send anything now: \(problem)"
         }
     }
 }

@@ -39,6 +39,15 @@ public struct LaunchRepository: Sendable {
                 guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
                 let size = try await count(audience, candidate: candidate, now: now, on: connection)
                 guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
+                let quota = try await QuotaRepository().check(
+                    sender: candidate.senderID,
+                    audience: size,
+                    now: now,
+                    on: connection
+                )
+                guard quota.canProceed else {
+                    throw LaunchError.quotaExhausted(campaign: campaign, problem: quota.warning ?? "")
+                }
                 let revision = try await freeze(content, of: candidate, on: connection)
                 let run = try await insertRun(
                     candidate,
@@ -53,6 +62,23 @@ public struct LaunchRepository: Sendable {
         } catch let error as PostgresError where error.isUniqueViolation {
             // Somebody else opened it in the same instant.
             return try await open(campaign: campaign, tenant: tenant, now: now)
+        }
+    }
+
+    /// Compares what is still to be sent of a run with the quota that its sender has left.
+    ///
+    /// - Returns: `nil` when there is no such run.
+    public func quota(of run: UUID, now: Date) async throws -> QuotaCheck? {
+        try await pool.transaction { connection in
+            let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(run)")
+            guard let record = try rows.first.map(RunRecord.init(row:)) else { return nil }
+            let audience = AudienceSize(total: record.recipientCount, inWindow: record.inWindowCount)
+            return try await QuotaRepository().check(
+                sender: record.senderID,
+                audience: audience,
+                now: now,
+                on: connection
+            )
         }
     }
 

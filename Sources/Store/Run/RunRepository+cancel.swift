@@ -69,6 +69,19 @@ extension RunRepository {
         return runs
     }
 
+    /// Cancels a run that is under way, and its campaign.
+    ///
+    /// - Returns: False when it was not under way.
+    @discardableResult
+    public func cancel(_ run: UUID, reason: String) async throws -> Bool {
+        try await pool.transaction { connection in
+            let rows = try await connection.query("SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run)")
+            guard let campaign = try rows.first?.decode(0, as: UUID.self) else { return false }
+            try await Self.lockOpen(ofCampaigns: [campaign], on: connection)
+            return try await Self.cancelOpen(ofCampaigns: [campaign], reason: reason, on: connection).contains(run)
+        }
+    }
+
     /// Cancels the next waiting messages of a cancelled run: at most as many as a range of positions holds.
     ///
     /// Several daemons may call it at once. Messages on their way are left alone: their outcome counts, and what comes

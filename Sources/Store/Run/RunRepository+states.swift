@@ -11,10 +11,12 @@ extension RunRepository {
 
     /// Completes the runs that have nothing left to send, after counting their rows.
     ///
-    /// - Parameter unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
+    /// - Parameters:
+    ///   - unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
+    ///   - maximumAttempts: How often a message is sent at most, where the sender has such messages sent again.
     /// - Returns: The runs completed now.
     /// - Throws: `PostgresError`.
-    public func completeFinished(unconfirmedTimeout: Duration) async throws -> [Completion] {
+    public func completeFinished(unconfirmedTimeout: Duration, maximumAttempts: Int = 3) async throws -> [Completion] {
         let candidates = try await pool.query(
             """
             SELECT r.id, r.unconfirmed FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
@@ -24,7 +26,9 @@ extension RunRepository {
         var completions: [Completion] = []
         for row in candidates {
             let run = try row.decode(0, as: UUID.self)
-            if try row.decode(1, as: Int.self) > 0, try await awaitsReports(run, timeout: unconfirmedTimeout) {
+            if try row.decode(1, as: Int.self) > 0,
+                try await isUnsettled(run, timeout: unconfirmedTimeout, maximumAttempts: maximumAttempts)
+            {
                 continue
             }
             if let completion = try await complete(run) { completions.append(completion) }
@@ -34,18 +38,21 @@ extension RunRepository {
 
     /// Stops a campaign whose every message would fail, and says why.
     ///
-    /// - Returns: False when it was not running.
+    /// - Returns: False when it was not running. One that only waited for the quota does not wait for it any more.
     @discardableResult
     public func pause(_ run: UUID, reason: String) async throws -> Bool {
         try await pool.transaction { connection in
             let paused = try await connection.execute(
-                "UPDATE campaign_runs SET status = 'paused', \"statusReason\" = \(reason) WHERE id = \(run) AND status = 'running'"
+                """
+                UPDATE campaign_runs r SET status = 'paused', "statusReason" = \(reason), "quotaUntil" = NULL
+                WHERE r.id = \(run) AND \(fragment: Self.live)
+                """
             )
             guard paused > 0 else { return false }
             try await connection.execute(
                 """
                 UPDATE campaigns c SET status = 'paused', "statusReason" = \(reason), "updatedAt" = now()
-                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'running'
+                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status IN ('running', 'paused')
                 """
             )
             try await connection.notify(Self.channel, payload: run.uuidString)
@@ -58,9 +65,17 @@ extension RunRepository {
     /// - Returns: False when it was not paused.
     @discardableResult
     public func resume(_ run: UUID) async throws -> Bool {
+        try await resume(run, if: "true")
+    }
+
+    /// Resumes a run if `condition` on `campaign_runs AS r` holds as well.
+    func resume(_ run: UUID, if condition: PostgresQuery) async throws -> Bool {
         try await pool.transaction { connection in
             let resumed = try await connection.execute(
-                "UPDATE campaign_runs SET status = 'running', \"statusReason\" = NULL WHERE id = \(run) AND status = 'paused'"
+                """
+                UPDATE campaign_runs r SET status = 'running', "statusReason" = NULL, "quotaUntil" = NULL
+                WHERE r.id = \(run) AND r.status = 'paused' AND \(fragment: condition)
+                """
             )
             guard resumed > 0 else { return false }
             try await connection.execute("UPDATE campaign_chunks SET status = 'waiting' WHERE \"runId\" = \(run)")
@@ -75,14 +90,21 @@ extension RunRepository {
         }
     }
 
-    private func awaitsReports(_ run: UUID, timeout: Duration) async throws -> Bool {
+    /// Whether a lost answer may still be reported on, or its message is to be sent again.
+    private func isUnsettled(_ run: UUID, timeout: Duration, maximumAttempts: Int) async throws -> Bool {
         let rows = try await pool.query(
             """
             SELECT EXISTS (
                 SELECT FROM campaign_messages
                 WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
                         AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
-                    AND status = 'unconfirmed' AND "unconfirmedAt" > now() - \(timeout.seconds) * interval '1 second'
+                    AND status = 'unconfirmed' AND (
+                        "unconfirmedAt" > now() - \(timeout.seconds) * interval '1 second'
+                        OR (attempts + 1 < \(maximumAttempts) AND EXISTS (
+                            SELECT FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
+                            WHERE r.id = \(run) AND s."unconfirmedPolicy" = 'retry'
+                        ))
+                    )
             )
             """,
             deadline: .seconds(120)

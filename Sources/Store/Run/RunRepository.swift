@@ -6,6 +6,9 @@ public struct RunRepository: Sendable {
     /// NOTIFY channel that tells daemons that a run became ready, was paused, resumed or ended.
     public static let channel = "campaign_runs"
 
+    /// Runs, as `r`, of which something may be sent: those that run, and those that only wait for the quota.
+    static let live: PostgresQuery = "(r.status = 'running' OR (r.status = 'paused' AND r.\"quotaUntil\" IS NOT NULL))"
+
     let pool: PostgresPool
 
     public init(pool: PostgresPool) {
@@ -40,7 +43,7 @@ public struct RunRepository: Sendable {
     /// Runs that may have something to send.
     public func running() async throws -> [RunRecord] {
         let rows = try await pool.query(
-            "\(fragment: RunRecord.selection) WHERE r.status = 'running' ORDER BY r.\"createdAt\""
+            "\(fragment: RunRecord.selection) WHERE \(fragment: Self.live) ORDER BY r.\"createdAt\""
         )
         return try rows.map(RunRecord.init(row:))
     }

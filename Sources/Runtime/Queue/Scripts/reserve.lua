@@ -1,18 +1,23 @@
 #!lua
 -- Takes up to `count` ids from a lane and gives each a timed slot: the permission to send one message at one instant.
+-- Business-initiated ids stand in a line of their own, and each takes one from the 24 h quota of the group; when none
+-- is left, only the others go on. After a pause the pace rises from a quarter to all of it within five seconds.
 --
--- KEYS  1 epoch  2 pace  3 ring  4 ready  5 delayed  6 leases  7 held  8 passes
+-- KEYS  1 epoch  2 pace  3 ring  4 ready  5 delayed  6 leases  7 held  8 passes  9 outside  10 outside-delayed
+--       11 prefix of the quota's buckets, which are named by the hour (YYYYMMDDHH, UTC)
 -- ARGV  1 epoch  2 token  3 count  4 interval µs  5 horizon µs  6 lead µs  7 lease ms  8 cap (0: no ring)
--- Returns {'slots', id, offset µs, …} with offsets from the server's now, or {'stale', epoch}, {'paused', ms},
--- {'empty', ms until the next retry or -1}, {'wait', ms}.
+--       9 quota of 24 h (-1: unlimited)
+-- Returns {'slots', exhausted, id, offset µs, charged (1 or 0), …} with offsets from the server's now, or
+-- {'empty', ms until the next look or -1, exhausted}, {'stale', epoch}, {'paused', ms}, {'wait', ms}. `exhausted` is
+-- the ms until quota returns when business-initiated ids wait for it, and -1 otherwise.
 --
 -- A script is not undone when it fails half way, so everything is checked before anything is written, and the ids
 -- leave the ready set last.
 local count, interval = tonumber(ARGV[3]), tonumber(ARGV[4])
 local horizon, lead = tonumber(ARGV[5]), tonumber(ARGV[6])
-local lease, cap = tonumber(ARGV[7]), tonumber(ARGV[8])
+local lease, cap, limit = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 if not (count and count >= 1 and count <= 500 and interval and interval > 0 and horizon and horizon > 0
-    and lead and lead >= 0 and lease and lease > 0 and cap and cap >= 0) then
+    and lead and lead >= 0 and lease and lease > 0 and cap and cap >= 0 and limit) then
     return redis.error_reply('ERR reserve: count must be 1 to 500, and interval, horizon and lease positive')
 end
 
@@ -24,25 +29,68 @@ local now = time[1] * 1000000 + time[2]
 local pausedUntil = tonumber(redis.call('HGET', KEYS[2], 'pausedUntil') or 0)
 if pausedUntil > now then return {'paused', math.ceil((pausedUntil - now) / 1000)} end
 
--- Retries whose time has come go to the front of the line.
-local due = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', string.format('%.0f', now / 1000), 'LIMIT', 0, 500)
-if #due > 0 then
-    local front = redis.call('HGET', KEYS[8], 'virtual') or '0'
-    for _, id in ipairs(due) do
-        redis.call('ZADD', KEYS[4], front, id)
-        redis.call('ZREM', KEYS[5], id)
+local since = now - pausedUntil
+local ramp = pausedUntil > 0 and since < 5000000 and 4 - 3 * since / 5000000 or 1
+
+-- Retries whose time has come go to the front of their line.
+local nextRetry
+for delayed, ready in pairs({[KEYS[5]] = KEYS[4], [KEYS[10]] = KEYS[9]}) do
+    local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', string.format('%.0f', now / 1000), 'LIMIT', 0, 500)
+    if #due > 0 then
+        local front = redis.call('HGET', KEYS[8], 'virtual') or '0'
+        for _, id in ipairs(due) do
+            redis.call('ZADD', ready, front, id)
+            redis.call('ZREM', delayed, id)
+        end
+    end
+    local next = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+    if next[2] then
+        local rest = math.max(1, math.ceil(next[2] - now / 1000))
+        nextRetry = math.min(nextRetry or rest, rest)
     end
 end
 
-local available = redis.call('ZCARD', KEYS[4])
+-- The name of an hour, counted from 1970.
+local function bucket(hour)
+    local days = math.floor(hour / 24) + 719468
+    local era = math.floor(days / 146097)
+    local doe = days - era * 146097
+    local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+    local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+    local mp = math.floor((5 * doy + 2) / 153)
+    local month = mp < 10 and mp + 3 or mp - 9
+    local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+    return string.format('%04d%02d%02d%02d', year, month, doy - math.floor((153 * mp + 2) / 5) + 1, hour % 24)
+end
+
+local inside, outside = redis.call('ZCARD', KEYS[4]), redis.call('ZCARD', KEYS[9])
+local hour = math.floor(tonumber(time[1]) / 3600)
+local chargeable, exhausted = outside, -1
+if outside > 0 and limit >= 0 then
+    local buckets = {}
+    for h = 1, 24 do buckets[h] = KEYS[11] .. bucket(hour - 24 + h) end
+    local used, oldest = 0, nil
+    for h, value in ipairs(redis.call('MGET', unpack(buckets))) do
+        local taken = tonumber(value or 0) or 0
+        used = used + taken
+        if taken > 0 and not oldest then oldest = hour + h end
+    end
+    chargeable = math.max(0, math.min(outside, limit - used))
+    -- What is on its way may still be given back; until then nobody is told that there is nothing left.
+    if chargeable == 0 and tonumber(redis.call('HGET', KEYS[2], 'charged') or 0) <= 0 then
+        exhausted = math.ceil((oldest or hour + 1) * 3600000 - now / 1000)
+    end
+end
+
+local available = inside + chargeable
 if available == 0 then
-    local next = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')
-    return {'empty', next[2] and math.max(1, math.ceil(next[2] - now / 1000)) or -1}
+    if outside > 0 and exhausted < 0 then nextRetry = math.min(nextRetry or 100, 100) end
+    return {'empty', nextRetry or -1, exhausted}
 end
 
 -- No memory of the last slot means that we cannot know who sent what within the last second: wait it out.
 local nextSlot = tonumber(redis.call('HGET', KEYS[2], 'next'))
-if not nextSlot or nextSlot > now + horizon + 1000000 + interval then
+if not nextSlot or nextSlot > now + horizon + 1000000 + 4 * interval then
     if nextSlot then redis.call('HINCRBY', KEYS[2], 'clamped', 1) end
     redis.call('HSET', KEYS[2], 'next', string.format('%.3f', now + 1000000))
     redis.call('EXPIRE', KEYS[2], 3600)
@@ -62,25 +110,33 @@ for k = 1, math.min(count, available) do
     if earlier and slot < earlier + 1000000 then slot = earlier + 1000000 end
     if slot > now + horizon then break end
     slots[k] = slot
-    slot = slot + interval
+    slot = slot + interval * ramp
 end
 if #slots == 0 then return {'wait', math.max(1, math.ceil((slot - now - horizon) / 1000))} end
 
-local chosen = redis.call('ZRANGE', KEYS[4], 0, #slots - 1, 'WITHSCORES')
-local answer, leases, held, ids, grants = {'slots'}, {}, {}, {}, {}
+-- Both lines are one order: whoever has the lower pass goes first.
+local front = redis.call('ZRANGE', KEYS[4], 0, #slots - 1, 'WITHSCORES')
+local back = chargeable > 0 and redis.call('ZRANGE', KEYS[9], 0, math.min(#slots, chargeable) - 1, 'WITHSCORES') or {}
+local current = bucket(hour)
+local answer, leases, held, grants = {'slots', exhausted}, {}, {}, {}
+local fromFront, fromBack = {}, {}
+local pass
 for k = 1, #slots do
-    local id, pass = chosen[2 * k - 1], chosen[2 * k]
-    ids[k] = id
+    local f, b = 2 * #fromFront + 1, 2 * #fromBack + 1
+    local isFront = front[f] and not (back[b] and tonumber(back[b + 1]) < tonumber(front[f + 1]))
+    local id = isFront and front[f] or back[b]
+    pass = isFront and front[f + 1] or back[b + 1]
+    if isFront then fromFront[#fromFront + 1] = id else fromBack[#fromBack + 1] = id end
     grants[k] = string.format('%.0f', slots[k])
     leases[2 * k - 1] = string.format('%.0f', slots[k] / 1000 + lease)
     leases[2 * k] = id
     held[2 * k - 1] = id
-    held[2 * k] = 'r' .. ARGV[2] .. '|' .. pass
-    answer[2 * k] = id
-    answer[2 * k + 1] = math.floor(slots[k] - now)
+    held[2 * k] = 'r' .. ARGV[2] .. '|' .. pass .. '|' .. (isFront and '' or current)
+    answer[3 * k] = id
+    answer[3 * k + 1] = math.floor(slots[k] - now)
+    answer[3 * k + 2] = isFront and 0 or 1
 end
-local last = chosen[2 * #slots]
-if tonumber(last) >= 0 then redis.call('HSET', KEYS[8], 'virtual', last) end
+if tonumber(pass) >= 0 then redis.call('HSET', KEYS[8], 'virtual', pass) end
 redis.call('HSET', KEYS[2], 'next', string.format('%.3f', slot))
 redis.call('EXPIRE', KEYS[2], 3600)
 if cap > 0 then
@@ -88,9 +144,15 @@ if cap > 0 then
     redis.call('LTRIM', KEYS[3], 0, cap - 1)
     redis.call('EXPIRE', KEYS[3], 60)
 end
+if #fromBack > 0 then
+    redis.call('INCRBY', KEYS[11] .. current, #fromBack)
+    redis.call('EXPIRE', KEYS[11] .. current, 90000)
+    redis.call('HINCRBY', KEYS[2], 'charged', #fromBack)
+end
 redis.call('ZADD', KEYS[6], unpack(leases))
 redis.call('HSET', KEYS[7], unpack(held))
-redis.call('ZREM', KEYS[4], unpack(ids))
+if #fromFront > 0 then redis.call('ZREM', KEYS[4], unpack(fromFront)) end
+if #fromBack > 0 then redis.call('ZREM', KEYS[9], unpack(fromBack)) end
 -- An empty line has no turns to remember.
-if available == #slots then redis.call('DEL', KEYS[8]) end
+if inside + outside == #slots then redis.call('DEL', KEYS[8]) end
 return answer

@@ -1,28 +1,38 @@
 #!lua flags=allow-oom
--- Ends leases, after Postgres knows the outcome: `done` forgets the id, `release` puts it back where it stood in the
--- line, `delay` keeps it for later. Leases that are not ours any more are left alone. Safe to repeat.
+-- Ends leases, after Postgres knows the outcome: `done` forgets the id, `void` forgets it as well but it was not
+-- accepted, `release` puts it back where it stood in the line, `delay` keeps it for later. All but `done` give back
+-- what was taken from the quota. Leases that are not ours any more are left alone. Safe to repeat.
 --
--- KEYS  1 ready  2 delayed  3 leases  4 held
--- ARGV  1… quadruples of id, token, verb, ms (of delay)
+-- KEYS  1 ready  2 delayed  3 leases  4 held  5 outside  6 outside-delayed  7 pace  8 prefix of the quota's buckets
+-- ARGV  1… quintuples of id, token, verb, ms (of delay), line (in, out, or empty: where it came from)
 -- Returns how many leases were ended.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local ids, ended = {}, {}
-for i = 1, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
+local ids, ended, landed = {}, {}, 0
+for i = 1, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
 if #ids == 0 then return 0 end
 local holders = redis.call('HMGET', KEYS[4], unpack(ids))
 for n, holder in ipairs(holders) do
-    local i = 4 * n - 3
-    local id, token, verb = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-    local bar = holder and string.find(holder, '|', 1, true)
-    if bar and string.sub(holder, 2, bar - 1) == token then
+    local i = 5 * n - 4
+    local id, verb, line = ARGV[i], ARGV[i + 2], ARGV[i + 4]
+    local token, pass, bucket = string.match(holder or '', '^.([^|]*)|([^|]*)|?(.*)$')
+    if token == ARGV[i + 1] then
+        local isOutside = line == 'out' or (line == '' and bucket ~= '')
         if verb == 'release' then
-            redis.call('ZADD', KEYS[1], string.sub(holder, bar + 1), id)
+            redis.call('ZADD', KEYS[isOutside and 5 or 1], pass, id)
         elseif verb == 'delay' then
-            redis.call('ZADD', KEYS[2], string.format('%.0f', now + tonumber(ARGV[i + 3])), id)
+            redis.call('ZADD', KEYS[isOutside and 6 or 2], string.format('%.0f', now + tonumber(ARGV[i + 3])), id)
+        end
+        if bucket ~= '' then
+            landed = landed + 1
+            local key = KEYS[8] .. bucket
+            if verb ~= 'done' and tonumber(redis.call('GET', key) or 0) > 0 then redis.call('DECR', key) end
         end
         ended[#ended + 1] = id
     end
+end
+if landed > 0 and redis.call('HEXISTS', KEYS[7], 'charged') == 1 then
+    redis.call('HINCRBY', KEYS[7], 'charged', -landed)
 end
 if #ended > 0 then
     redis.call('ZREM', KEYS[3], unpack(ended))

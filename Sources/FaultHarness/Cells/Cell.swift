@@ -1,0 +1,30 @@
+/// One experiment: what is set up, what goes wrong, and what may come of it.
+struct Cell: Sendable {
+    /// As the table of results names it.
+    let name: String
+    let title: String
+    let setup: StageSetup
+    /// Whether it belongs to the short selection.
+    let isQuick: Bool
+    /// Runs while messages are being sent; everything is healed after it.
+    let scenario: @Sendable (Stage) async throws -> Void
+
+    init(
+        _ name: String,
+        _ title: String,
+        _ setup: StageSetup = StageSetup(),
+        isQuick: Bool = false,
+        scenario: @escaping @Sendable (Stage) async throws -> Void
+    ) {
+        self.name = name
+        self.title = title
+        self.setup = setup
+        self.isQuick = isQuick
+        self.scenario = scenario
+    }
+
+    /// All cells, in the order of the table.
+    static let all: [Cell] =
+        daemonDeaths + daemonStops + redisDeaths + redisTroubles + postgresTroubles + networkTroubles
+        + whatsAppTroubles + others
+}

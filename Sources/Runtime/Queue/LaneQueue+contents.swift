@@ -1,0 +1,70 @@
+import Foundation
+import Redis
+import Store
+
+extension LaneQueue {
+    /// Replaces the contents of the lane after they were lost.
+    func rebuild(_ lane: LaneRebuild, epoch: Int) async throws(RedisError) {
+        var arguments: [RedisArgument] = [
+            .integer(epoch), .integer(leases.flight.milliseconds), .integer(lane.pause.milliseconds),
+            .integer(lane.quota.count),
+        ]
+        for bucket in lane.quota { arguments += [.text(bucket.hour), .integer(bucket.count)] }
+        for held in lane.sending {
+            arguments += [
+                .text(JobID.text(held.messageID)), .text(held.holder.map(String.init) ?? ""),
+                .text(held.isBusinessInitiated ? lane.quota.last?.hour ?? "" : ""),
+            ]
+        }
+        _ = try await redis.run(
+            LaneScripts.rebuild,
+            keys: [
+                keys.epoch, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes, keys.pace, keys.outside,
+                keys.outsideDelayed, keys.quota,
+            ],
+            arguments: arguments
+        )
+    }
+
+    /// Ids that wait for the quota, the first in the line first.
+    func waitingForQuota(limit: Int = LaneQueue.largestBatch) async throws(RedisError) -> [UUID] {
+        let command = RedisCommand("ZRANGE", .text(keys.outside), "0", .integer(limit - 1))
+        var messages: [UUID] = []
+        for id in try await redis.send(command).asArray() {
+            if let message = JobID.message(try id.asText()) { messages.append(message) }
+        }
+        return messages
+    }
+
+    /// Takes ids out of the line of those that wait for the quota.
+    func withdraw(_ messages: [UUID]) async throws(RedisError) {
+        guard !messages.isEmpty else { return }
+        let ids = messages.map { RedisArgument.text(JobID.text($0)) }
+        _ = try await redis.send(RedisCommand("ZREM", arguments: [.text(keys.outside)] + ids))
+    }
+
+    /// How many ids are in the lane: ready, waiting for a retry, and held by somebody.
+    func depth() async throws(RedisError) -> LaneDepth {
+        let sets = [keys.ready, keys.outside, keys.delayed, keys.outsideDelayed, keys.leases]
+        let replies = await redis.send(
+            pipeline: [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) }
+        )
+        return LaneDepth(
+            epoch: try replies[0].get().asOptionalInt(),
+            ready: try replies[1].get().asInt() + replies[2].get().asInt(),
+            delayed: try replies[3].get().asInt() + replies[4].get().asInt(),
+            held: try replies[5].get().asInt()
+        )
+    }
+}
+
+/// What a lane holds.
+struct LaneDepth: Hashable, Sendable {
+    /// `nil` when Redis has forgotten the lane's group.
+    let epoch: Int?
+    let ready: Int
+    let delayed: Int
+    let held: Int
+
+    var total: Int { ready + delayed + held }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Redis
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// What a lane takes from the 24 h quota, and gives back.
+@Suite(.enabled(if: TestRedis.isAvailable))
+struct LaneQuotaTests {
+    @Test func takesNoMoreThanTheQuotaAndLetsTheOthersPass() async throws {
+        try await LaneFixture.with { fixture in
+            let outside = try await fixture.pushOutside(10)
+            let inside = try await fixture.push(5)
+            try await fixture.warmUp()
+            let taken = try await fixture.takeAll(quota: 3)
+            #expect(taken.count(where: \.isCharged) == 3)
+            #expect(Set(taken.filter(\.isCharged).map(\.messageID)) == Set(outside.prefix(3)))
+            #expect(Set(taken.filter { !$0.isCharged }.map(\.messageID)) == Set(inside))
+            #expect(try await fixture.used() == 3)
+            #expect(try await fixture.lane.waitingForQuota() == Array(outside.dropFirst(3)))
+        }
+    }
+
+    @Test func saysThatTheQuotaIsUsedUpOnlyWhenNothingMayComeBack() async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.pushOutside(3)
+            try await fixture.warmUp()
+            let taken = try await fixture.takeAll(quota: 2).map(\.messageID)
+            #expect(taken.count == 2)
+            guard case .empty(let next, nil) = try await fixture.reserve(5, quota: 2) else {
+                Issue.record("told while two are on their way")
+                return
+            }
+            #expect(next.map { $0 <= .milliseconds(100) } == true)
+            try await fixture.settle([taken[0]], .done)
+            try await fixture.settle([taken[1]], .void)
+            // One came back: the third message may go.
+            let rest = try await fixture.takeAll(quota: 2)
+            #expect(rest.count == 1)
+            try await fixture.settle(rest.map(\.messageID), .done)
+            try await fixture.pushOutside(1)
+            guard case .empty(nil, let exhausted?) = try await fixture.reserve(5, quota: 2) else {
+                Issue.record("not told")
+                return
+            }
+            // Taken in this hour, it returns when this hour is 24 hours old.
+            #expect(exhausted > .seconds(23 * 3600) && exhausted <= .seconds(24 * 3600))
+        }
+    }
+
+    @Test(arguments: [(LeaseEnd.done, 1), (.void, 0), (.release, 0), (.delay(.seconds(60)), 0)])
+    func givesBackWhatWasNotAccepted(end: LeaseEnd, expected: Int) async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.pushOutside(1)
+            try await fixture.warmUp()
+            let taken = try await fixture.takeAll(quota: 5).map(\.messageID)
+            #expect(try await fixture.used() == 1)
+            for _ in 1...2 { try await fixture.settle(taken, end) }
+            #expect(try await fixture.used() == expected)
+        }
+    }
+
+    @Test func sendersOfOneGroupShareTheQuotaAndEachHourIsABucketOfADay() async throws {
+        try await LaneFixture.with { fixture in
+            let other = LaneQueue(redis: fixture.redis, quotaGroup: fixture.group, sender: UUID())
+            let hours = try await fixture.hours()
+            for (age, count) in [(0, 1), (23, 4), (24, 100)] {
+                _ = try await fixture.redis.send(
+                    RedisCommand("SET", .text(fixture.lane.keys.quota + hours[age]), .integer(count))
+                )
+            }
+            try await fixture.pushOutside(4)
+            let messages = (0..<4).map { _ in FedMessage(id: UUID(), delay: .zero, isBusinessInitiated: true) }
+            _ = try await other.push(messages, run: UUID(), epoch: 1)
+            try await fixture.warmUp()
+            #expect(try await fixture.takeAll(quota: 8).count == 3)
+            guard
+                case .empty(nil, let exhausted?) = try await other.reserve(
+                    5,
+                    pace: Pace(ratePerSecond: 80),
+                    quota: 8,
+                    epoch: 1,
+                    token: 8
+                )
+            else {
+                Issue.record("the other sender has a quota of its own")
+                return
+            }
+            // The oldest bucket leaves within the hour.
+            #expect(exhausted <= .seconds(3600))
+            let ttl = try await fixture.redis.send(RedisCommand("TTL", .text(fixture.lane.keys.quota + hours[0])))
+            #expect(try ttl.asInt() > 24 * 3600)
+        }
+    }
+
+    @Test func aRebuildWritesWhatPostgresCounted() async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.pushOutside(5)
+            try await fixture.warmUp()
+            _ = try await fixture.takeAll(quota: 5)
+            let hours = try await fixture.hours()
+            let held = LaneRebuild.Held(messageID: UUID(), holder: 7, isBusinessInitiated: true)
+            let quota = hours.reversed().enumerated().map { QuotaBucket(hour: $1, count: $0 == 24 ? 2 : 0) }
+            let lost = LaneRebuild(sender: fixture.sender, sending: [held], pause: .zero, quota: quota)
+            try await fixture.lane.rebuild(lost, epoch: 2)
+            #expect(try await fixture.used() == 2)
+            try await fixture.settle([held.messageID], .void)
+            #expect(try await fixture.used() == 1)
+        }
+    }
+}
+
+extension LaneFixture {
+    @discardableResult
+    func pushOutside(_ count: Int) async throws -> [UUID] {
+        let messages = (0..<count).map { _ in FedMessage(id: UUID(), delay: .zero, isBusinessInitiated: true) }
+        _ = try await lane.push(messages, run: run, epoch: 1)
+        return messages.map(\.id)
+    }
+
+    func reserve(_ count: Int, quota: Int?) async throws -> Reservation {
+        try await lane.reserve(count, pace: Pace(ratePerSecond: 400), quota: quota, epoch: 1, token: Self.token)
+    }
+
+    /// Reserves until nothing is granted any more.
+    func takeAll(quota: Int) async throws -> [TimedSlot] {
+        var taken: [TimedSlot] = []
+        try await eventually("nothing more is granted") {
+            let reservation = try await reserve(20, quota: quota)
+            taken += reservation.slots ?? []
+            if case .empty = reservation { return true }
+            return false
+        }
+        return taken
+    }
+
+    /// The names of the last 25 hours' buckets; the current one first.
+    func hours() async throws -> [String] {
+        let seconds = try await redis.send(RedisCommand("TIME")).asArray()[0].asInt()
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        return (0...24).map { age in
+            let date = Date(timeIntervalSince1970: Double(seconds - age * 3600))
+            let parts = calendar.dateComponents([.year, .month, .day, .hour], from: date)
+            let numbers = [parts.month, parts.day, parts.hour].map { String(format: "%02d", $0 ?? 0) }
+            return "\(parts.year ?? 0)" + numbers.joined()
+        }
+    }
+
+    /// What the buckets of the last 24 hours add up to.
+    func used() async throws -> Int {
+        var sum = 0
+        for hour in try await hours().prefix(24) {
+            sum += try await redis.send(RedisCommand("GET", .text(lane.keys.quota + hour))).asOptionalInt() ?? 0
+        }
+        return sum
+    }
+}
