@@ -15,6 +15,8 @@ struct AllowComment {
     }
 
     private static func read(_ comment: YAMLComment, _ sink: DiagnosticSink) -> AllowComment? {
+        // Nearly every comment is prose, and a look at its first word costs less than the whole pattern.
+        guard comment.text.drop(while: \.isWhitespace).hasPrefix("allow") else { return nil }
         // Prose may begin with the same word; only what looks like a code behind it makes a command of it.
         guard let match = comment.text.wholeMatch(of: /\s*allow\s+([Cc]\d+)(?:(?:\s*:\s*|\s+)(.*?))?\s*/) else {
             return nil
