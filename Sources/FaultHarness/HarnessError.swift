@@ -31,6 +31,7 @@ func wait(
     while true {
         if (try? await condition()) == true { return }
         guard ContinuousClock.now < deadline else { throw HarnessError.notInTime(what) }
+        // Other processes change what is looked at and cannot signal it, so it is polled, with a deadline.
         try await Task.sleep(for: interval)
     }
 }

@@ -10,6 +10,7 @@ enum Progress {
         _ body: () async throws -> Value
     ) async rethrows -> Value {
         let start = ContinuousClock.now
+        // It ends with this call, which cancels it. The sleeps are what it is for: it speaks after so much silence.
         let notice = Task {
             try await Task.sleep(for: silence)
             Terminal.complain("\(what) …\n")

@@ -96,7 +96,7 @@ struct CellRun: Sendable {
             let isEmpty = try await !stage.redis.keys().contains { $0.hasSuffix(":leases") || $0.hasSuffix(":held") }
             return isReported && isEmpty
         }
-        // The ledger is written every 50 ms.
+        // The simulator, another process, writes its ledger every 50 ms and does not say when; four times that is enough.
         try await Task.sleep(for: .milliseconds(200))
     }
 

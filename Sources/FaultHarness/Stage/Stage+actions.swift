@@ -38,6 +38,7 @@ extension Stage {
 
     /// Lets milliseconds pass, as many as the seed says.
     func pause(_ range: ClosedRange<Int>) async throws {
+        // The time itself is the scenario: how long a fault lasts, or how far the sending has come when it strikes.
         try await Task.sleep(for: .milliseconds(pick(range)))
     }
 
