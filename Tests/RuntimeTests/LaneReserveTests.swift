@@ -123,6 +123,22 @@ struct LaneReserveTests {
         }
     }
 
+    @Test func comesBackSlowlyAfterAPause() async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.push(50)
+            try await fixture.warmUp()
+            try await fixture.lane.pause(for: .milliseconds(50))
+            var slots: [TimedSlot] = []
+            try await eventually("two slots are granted after the pause") {
+                slots = try await fixture.reserve(5).slots ?? []
+                return slots.count >= 2
+            }
+            // A quarter of the pace at first, and still less than half of it three seconds later.
+            let usual = Duration.microseconds(Int(Pace(ratePerSecond: 80).intervalMicroseconds))
+            #expect(slots[1].offset - slots[0].offset > usual * 2)
+        }
+    }
+
     @Test func rememberAPauseThatIsLongerThanAnHour() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.lane.pause(for: .seconds(7_200))
