@@ -84,6 +84,8 @@ public struct Daemon: Service {
 
         let lanes = laneServices(pool: pool, redis: redis, client: client)
         let feederWakeup = WakeSignal()
+        let launcherWakeup = WakeSignal()
+        let schedulerWakeup = WakeSignal()
         let intake = StatusIntake(messages: lanes.messages, logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
@@ -99,8 +101,15 @@ public struct Daemon: Service {
                     logger: logger
                 ),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
-                RunLauncher(launches: LaunchRepository(pool: pool), logger: logger),
-                RunWatcher(pool: pool, listeners: [feederWakeup, lanes.changes]),
+                RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
+                Scheduler(schedules: ScheduleRepository(pool: pool), wakeup: schedulerWakeup, logger: logger),
+                RunWatcher(
+                    pool: pool,
+                    listeners: [
+                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes],
+                        ScheduleRepository.channel: [schedulerWakeup],
+                    ]
+                ),
                 server(pool: pool, redis: redis, intake: intake),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
