@@ -17,6 +17,7 @@ enum ManagedCampaigns: ManagedTable {
             EXISTS (
                 SELECT FROM campaign_runs r
                 WHERE r."campaignId" = m.id AND r.status IN ('launching', 'running', 'paused')
+                    AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
             ) AS "hasRunUnderWay"
         FROM campaigns m
         LEFT JOIN senders s ON s.id = m."senderId"
