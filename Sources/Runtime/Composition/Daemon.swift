@@ -128,7 +128,11 @@ public struct Daemon: Service {
     }
 
     private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
-        let router = Router(context: BasicRequestContext.self)
+        let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
+        let api = APIRoutes(pool: pool, authenticator: authenticator)
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
+        api.add(to: router)
         HealthRoutes(
             pool: pool,
             redis: redis,
