@@ -61,7 +61,9 @@ public struct CampaignRepository: Sendable {
                 ) RETURNING id
                 """
             )
-            return try await Self.stored(rows[0].decode(0), tenant: tenant, on: connection)
+            let id = try rows[0].decode(0, as: UUID.self)
+            try await Self.writeTrigger(of: id, tenant: tenant, draft, on: connection)
+            return try await Self.stored(id, tenant: tenant, on: connection)
         }
     }
 

@@ -16,12 +16,16 @@ struct LaunchCandidate: Sendable {
     /// Reads and locks the campaign.
     ///
     /// - Throws: ``LaunchError`` when there is none, or it lacks what a launch needs.
-    static func lock(name: String, tenant: String, on connection: PostgresConnection) async throws -> LaunchCandidate {
+    static func lock(
+        _ key: CampaignKey,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws -> LaunchCandidate {
         let rows = try await connection.query(
             """
-            SELECT c.id, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate", c."audienceFilter"
+            SELECT c.id, c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate", c."audienceFilter"
             FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
-            WHERE c."tenantId" = \(tenant) AND c.name = \(name) AND c."archivedAt" IS NULL
+            WHERE c."tenantId" = \(tenant) AND \(fragment: key.condition) AND c."archivedAt" IS NULL
             ORDER BY c."createdAt" DESC LIMIT 1
             FOR UPDATE OF c
             """
@@ -29,10 +33,11 @@ struct LaunchCandidate: Sendable {
         guard let row = rows.first else {
             throw LaunchError.unknownCampaign(
                 tenant: tenant,
-                name: name,
+                name: key.description,
                 known: try await knownNames(tenant: tenant, on: connection)
             )
         }
+        let name = try row.decode("name", as: String.self)
         guard try row.decode("type", as: String.self) != "event_triggered" else {
             throw LaunchError.triggered(campaign: name)
         }

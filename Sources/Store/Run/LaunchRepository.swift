@@ -29,11 +29,24 @@ public struct LaunchRepository: Sendable {
     /// - Returns: The new run, or the one that exists.
     /// - Throws: ``LaunchError`` when the campaign cannot be launched.
     public func open(campaign: String, tenant: String, now: Date) async throws -> Opening {
+        try await open(.name(campaign), tenant: tenant, now: now).opening
+    }
+
+    /// The same for a campaign by its name or its id, with the quota that the new run was checked against.
+    ///
+    /// - Returns: What became of the wish, and the quota; `nil` when there was a run before.
+    /// - Throws: ``LaunchError`` when the campaign cannot be launched.
+    public func open(
+        _ key: CampaignKey,
+        tenant: String,
+        now: Date
+    ) async throws -> (opening: Opening, quota: QuotaCheck?) {
         do {
-            return try await pool.transaction(deadline: .seconds(120)) { connection in
-                let candidate = try await LaunchCandidate.lock(name: campaign, tenant: tenant, on: connection)
+            return try await pool.transaction(deadline: .seconds(120)) { connection -> (Opening, QuotaCheck?) in
+                let candidate = try await LaunchCandidate.lock(key, tenant: tenant, on: connection)
+                let campaign = candidate.name
                 if let run = try await latestRun(of: candidate.id, on: connection) {
-                    return run.status.isOver ? .over(run) : .underWay(run)
+                    return (run.status.isOver ? .over(run) : .underWay(run), nil)
                 }
                 let content = try candidate.content()
                 guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
@@ -57,11 +70,11 @@ public struct LaunchRepository: Sendable {
                     now: now,
                     on: connection
                 )
-                return .opened(run)
+                return (.opened(run), quota)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
             // Somebody else opened it in the same instant.
-            return try await open(campaign: campaign, tenant: tenant, now: now)
+            return try await open(key, tenant: tenant, now: now)
         }
     }
 

@@ -8,7 +8,7 @@ struct CampaignEndpoints: Sendable {
     let campaigns: CampaignRepository
     let reader: CampaignDraftReader
 
-    var all: [Endpoint] { [list, find, create] }
+    var all: [Endpoint] { [list, find, create, update, delete] }
 
     private var list: Endpoint {
         Endpoint(
@@ -59,7 +59,7 @@ struct CampaignEndpoints: Sendable {
             tag: "campaigns",
             summary: "Get a campaign",
             answers: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
-            handle: { call in .json(try await campaign(call).json) }
+            handle: { call in .json(try await campaigns.required(call).json) }
         )
     }
 
@@ -87,9 +87,54 @@ struct CampaignEndpoints: Sendable {
         )
     }
 
+    private var update: Endpoint {
+        Endpoint(
+            method: .patch,
+            path: "/campaigns/{id}",
+            name: "updateCampaign",
+            tag: "campaigns",
+            summary: "Change a draft",
+            details: "What is left out stays, null takes away. A campaign that a file owns is changed there.",
+            body: .required(.object(CampaignShapes.update), example: ["title": "Spring offer"]),
+            answers: [
+                .json(.ok, "The changed campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
+            ],
+            problems: [.stateConflict, .managedBySpec],
+            handle: { call in
+                while true {
+                    let record = try await campaigns.required(call)
+                    if record.isManagedBySpec { throw CampaignError.managed(file: record.sourceFile) }
+                    guard record.status == .draft else { throw CampaignError.state(record.status, action: "changed") }
+                    let draft = try await reader.changed(CampaignDraft(record), by: call.body, tenant: call.tenant)
+                    // Somebody else may have changed it since: then the change is made to what they left.
+                    if let changed = try await campaigns.replace(record, by: draft) { return .json(changed.json) }
+                }
+            }
+        )
+    }
+
+    private var delete: Endpoint {
+        Endpoint(
+            method: .delete,
+            path: "/campaigns/{id}",
+            name: "deleteCampaign",
+            tag: "campaigns",
+            summary: "Delete a draft",
+            details: "What was launched once stays, with its log; cancel it instead.",
+            answers: [Endpoint.Answer(status: .noContent, description: "It is gone.")],
+            problems: [.stateConflict, .managedBySpec, .protected, .inUse],
+            handle: { call in
+                try await campaigns.delete(try call.id(), tenant: call.tenant)
+                return .noContent
+            }
+        )
+    }
+}
+
+extension CampaignRepository {
     /// The campaign that the path names.
-    private func campaign(_ call: APICall) async throws -> CampaignRecord {
-        guard let record = try await campaigns.find(try call.id(), tenant: call.tenant) else {
+    func required(_ call: APICall) async throws -> CampaignRecord {
+        guard let record = try await find(try call.id(), tenant: call.tenant) else {
             throw Problem.notFound("campaign")
         }
         return record

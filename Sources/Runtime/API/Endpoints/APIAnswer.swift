@@ -9,7 +9,7 @@ struct APIAnswer: Sendable {
         case none
         case json(JSONValue)
         /// A body that is written while it is made.
-        case stream(mediaType: String, write: @Sendable (inout any ResponseBodyWriter) async throws -> Void)
+        case stream(mediaType: String, write: @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
     }
 
     var status = HTTPResponse.Status.ok

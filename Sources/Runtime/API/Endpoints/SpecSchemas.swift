@@ -6,16 +6,18 @@ enum SpecSchemas {
         case filter = "Filter"
         case message = "Message"
         case template = "Template"
+        case templateChange = "TemplateChange"
     }
 
     /// A schema and those that it refers to, in the words of JSON Schema 2020-12.
     static func definitions(for name: Name) -> [String: JSONValue] {
-        let kind: SpecKind = name == .template ? .template : .campaign
+        let kind: SpecKind = [.template, .templateChange].contains(name) ? .template : .campaign
         var found = SpecSchema.json(of: kind)["definitions"]?.objectValue ?? [:]
         switch name {
         case .filter: found = found.filter { $0.key == "Filter" }
         case .message: found = found.filter { ["Message", "MessageHeader"].contains($0.key) }
         case .template: found = ["Template": templateRequest(found["Template"] ?? .null)]
+        case .templateChange: found = ["TemplateChange": change(of: templateRequest(found["Template"] ?? .null))]
         }
         return found.mapValues(\.modernSchema)
     }
@@ -26,6 +28,16 @@ enum SpecSchemas {
         for name in ["kind", "protect", "renamedFrom"] { properties[name] = nil }
         fields["properties"] = .object(properties)
         fields["required"] = .array((fields["required"]?.arrayValue ?? []).filter { $0 != "kind" } + ["language"])
+        return .object(fields)
+    }
+}
+
+extension SpecSchemas {
+    /// The same object where nothing is needed, and null takes away.
+    private static func change(of schema: JSONValue) -> JSONValue {
+        guard var fields = schema.objectValue, let properties = fields["properties"]?.objectValue else { return schema }
+        fields["required"] = nil
+        fields["properties"] = .object(properties.mapValues { ["anyOf": [$0, ["type": "null"]]] })
         return .object(fields)
     }
 }

@@ -40,6 +40,7 @@ struct ProblemMiddleware: RouterMiddleware {
     }
 
     private func problem(of error: any Error, request: Request, logger: Logger) -> Problem {
+        if let refusal = Problem(refusal: error) { return refusal }
         switch error {
         case let problem as Problem: return problem
         case is NIOTooManyBytesError: return Problem(.bodyTooLarge, "the body is larger than allowed")
