@@ -98,7 +98,7 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .client, .crypto, .lifecycle, .log, .nio, .nioHTTP,
+                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
         .testTarget(

@@ -127,7 +127,8 @@ public struct Daemon: Service {
         )
     }
 
-    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
+    /// All routes of the daemon.
+    func router(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> Router<APIContext> {
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
         let api = APIRoutes(pool: pool, authenticator: authenticator)
         let router = Router(context: APIContext.self)
@@ -146,9 +147,13 @@ public struct Daemon: Service {
             verifyToken: configuration.verifyToken,
             logger: logger
         ).add(to: router)
+        return router
+    }
+
+    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
         let onReady = onReady
         return Application(
-            router: router,
+            router: router(pool: pool, redis: redis, intake: intake),
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger
