@@ -10,7 +10,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-crypto.git", "3.0.0"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", "4.0.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
@@ -40,7 +40,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .hummingbird, .lifecycle, .log,
+                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log,
                 .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
@@ -98,7 +98,7 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .client, .crypto, .lifecycle, .log, .nio, .nioHTTP,
+                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
         .testTarget(
@@ -138,6 +138,7 @@ extension Target.Dependency {
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let client = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let log = product(name: "Logging", package: "swift-log")

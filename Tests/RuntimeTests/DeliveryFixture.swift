@@ -262,6 +262,7 @@ extension DeliveryFixture {
         configuration.whatsAppURL = api
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"
+        configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret]))
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)
         let daemon = Daemon(configuration: configuration, environment: ["TOKEN": "token"], logger: TestDatabase.logger)

@@ -5,4 +5,9 @@ extension HTTPField.Name {
     static var hubSignature: HTTPField.Name { HTTPField.Name(validName) ?? .authorization }
 
     private static var validName: String { "X-Hub-Signature-256" }
+
+    /// Names a request, in the request and in the answer.
+    static var requestID: HTTPField.Name { HTTPField.Name(requestIDName) ?? .from }
+
+    private static var requestIDName: String { "X-Request-Id" }
 }

@@ -21,7 +21,7 @@ struct HealthRoutes: Sendable {
     let migrator: Migrator
     let specs: (@Sendable () -> DaemonCompanion.State)?
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<APIContext>) {
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/readyz") { request, context in
             let readiness = await readiness()

@@ -6,7 +6,7 @@ import Hummingbird
 struct MetricsRoutes: Sendable {
     let specs: (@Sendable () -> DaemonCompanion.State)?
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<APIContext>) {
         router.get("/metrics") { _, _ in
             Response(
                 status: .ok,

@@ -16,7 +16,7 @@ struct WebhookRoutes: Sendable {
     let verifyToken: String?
     let logger: Logger
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<APIContext>) {
         router.get("/webhooks/whatsapp") { request, _ in verify(request) }
         router.post("/webhooks/whatsapp") { request, _ in try await receive(request) }
     }

@@ -136,8 +136,13 @@ public struct Daemon: Service {
         )
     }
 
-    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
-        let router = Router(context: BasicRequestContext.self)
+    /// All routes of the daemon.
+    func router(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> Router<APIContext> {
+        let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
+        let api = APIRoutes(pool: pool, authenticator: authenticator)
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
+        api.add(to: router)
         HealthRoutes(
             pool: pool,
             redis: redis,
@@ -151,9 +156,13 @@ public struct Daemon: Service {
             verifyToken: configuration.verifyToken,
             logger: logger
         ).add(to: router)
+        return router
+    }
+
+    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
         let onReady = onReady
         return Application(
-            router: router,
+            router: router(pool: pool, redis: redis, intake: intake),
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger

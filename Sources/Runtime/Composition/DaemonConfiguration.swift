@@ -18,6 +18,8 @@ public struct DaemonConfiguration: Sendable {
     public var appSecret: String?
     /// Answers the verification of the webhook's address; `nil` refuses it.
     public var verifyToken: String?
+    /// What access tokens are checked against; `nil` closes the API.
+    public var tokens: TokenSettings?
     public var logLevel = Logger.Level.info
     /// Requests under way at once, over all lanes.
     public var maximumInFlight = 512
@@ -49,6 +51,7 @@ extension DaemonConfiguration {
         whatsAppURL = try variables.url("WHATSAPP_API_URL", example: Self.defaultAPI) ?? whatsAppURL
         appSecret = variables["WHATSAPP_APP_SECRET"]
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
+        tokens = try TokenSettings.read(variables)
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
         maximumConnections =

@@ -1,10 +1,10 @@
 /// Finds what an author probably meant.
-enum SpellingSuggestion {
+public enum SpellingSuggestion {
     /// The nearest of the known words, best first, at most three.
     ///
     /// A word is near if a third of the letters, but at least one, may differ; case does not count. Words that are
     /// farther than the nearest are left out.
-    static func candidates(for word: String, among known: some Sequence<String>) -> [String] {
+    public static func candidates(for word: String, among known: some Sequence<String>) -> [String] {
         let letters = Array(word.prefix(64).lowercased().unicodeScalars)
         let limit = max(1, letters.count / 3)
         let near =
@@ -20,7 +20,7 @@ enum SpellingSuggestion {
     }
 
     /// A help line with the nearest words, or else with the whole list if it is short.
-    static func help(for word: String, among known: [String], what: String) -> String? {
+    public static func help(for word: String, among known: [String], what: String) -> String? {
         let candidates = candidates(for: word, among: known)
         if !candidates.isEmpty { return "did you mean \(list(candidates, "or"))?" }
         guard !known.isEmpty, known.count <= 12 else { return nil }
@@ -28,7 +28,7 @@ enum SpellingSuggestion {
     }
 
     /// Words in backticks: `a`, `b` or `c`.
-    static func list(_ words: [String], _ last: String) -> String {
+    public static func list(_ words: [String], _ last: String) -> String {
         let quoted = words.map { "`\($0)`" }
         guard quoted.count > 1, let final = quoted.last else { return quoted.first ?? "" }
         return quoted.dropLast().joined(separator: ", ") + " \(last) " + final

@@ -1,0 +1,49 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Postgres
+import Spec
+import Store
+
+/// The REST API: its endpoints over the repositories.
+struct APIRoutes: Sendable {
+    let endpoints: EndpointTable
+    let authenticator: Authenticator
+
+    init(pool: PostgresPool, authenticator: Authenticator, now: @escaping @Sendable () -> Date = { Date() }) {
+        let campaigns = CampaignRepository(pool: pool)
+        let log = MessageLogRepository(pool: pool)
+        let templates = TemplateRepository(pool: pool)
+        let reader = CampaignDraftReader(senders: SenderRepository(pool: pool), templates: templates, now: now)
+        let groups: [[Endpoint]] = [
+            CampaignEndpoints(campaigns: campaigns, reader: reader).all,
+            CampaignActionEndpoints(
+                campaigns: campaigns,
+                runs: RunRepository(pool: pool),
+                launches: LaunchRepository(pool: pool),
+                now: now
+            ).all,
+            AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
+            MessageEndpoints(campaigns: campaigns, log: log).all,
+            AudienceEndpoints(pool: pool, now: now).all,
+            TemplateEndpoints(templates: templates).all,
+            ServiceEndpoints.all,
+        ]
+        endpoints = EndpointTable(endpoints: groups.flatMap { $0 })
+        self.authenticator = authenticator
+    }
+
+    /// Registers all endpoints.
+    func add(to router: Router<APIContext>) {
+        endpoints.add(to: router, authenticator: authenticator)
+        let description = OpenAPIDocument(endpoints: endpoints.endpoints).json.canonicalText
+        router.get("/openapi.json") { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(string: description))
+            )
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Dispatch
+import Foundation
+import Logging
+import Synchronization
+
+/// A file of keys that may change while we run: rotation needs no restart.
+///
+/// It is looked at when it is used, but at most once a second, on a queue of its own. If it is missing or broken at
+/// that moment, the keys that were read last stay good.
+final class KeySetFile: Sendable {
+    private static let interval = Duration.seconds(1)
+
+    /// What tells one state of a file from another.
+    private struct Fingerprint: Equatable {
+        let modified: Date?
+        let size: Int?
+        let number: Int?
+    }
+
+    private struct State {
+        var keys: TokenKeySet
+        var fingerprint: Fingerprint?
+        var lookedAt: ContinuousClock.Instant
+    }
+
+    let path: String
+    private let state: Mutex<State>
+    private let queue = DispatchQueue(label: "campaignd.keys")
+    private let now: @Sendable () -> ContinuousClock.Instant
+
+    /// Reads the file for the first time.
+    ///
+    /// - Throws: ``TokenKeyError`` when it has no usable keys.
+    init(
+        path: String,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock().now }
+    ) throws(TokenKeyError) {
+        self.path = path
+        self.now = now
+        let fingerprint = Self.fingerprint(path)
+        state = Mutex(State(keys: try Self.read(path), fingerprint: fingerprint, lookedAt: now()))
+    }
+
+    /// The key that a token names, from the file as it was at most a second ago.
+    func key(_ id: String?, logger: Logger) async -> TokenKey? {
+        let (keys, isFresh) = state.withLock { state in
+            (state.keys, state.lookedAt.duration(to: now()) < Self.interval)
+        }
+        if isFresh { return keys.key(id) }
+        return await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: self.look(for: id, logger: logger)) }
+        }
+    }
+
+    /// Reads the file again if it has changed, or does not have the key; runs on the queue.
+    private func look(for id: String?, logger: Logger) -> TokenKey? {
+        let known = state.withLock { $0 }
+        guard known.lookedAt.duration(to: now()) >= Self.interval else { return known.keys.key(id) }
+        let fingerprint = Self.fingerprint(path)
+        var keys = known.keys
+        if fingerprint != known.fingerprint || keys.key(id) == nil {
+            do {
+                keys = try Self.read(path)
+            } catch {
+                logger.warning(
+                    "The file of keys cannot be used; the keys read before stay",
+                    metadata: ["file": "\(path)", "problem": "\(error)"]
+                )
+            }
+        }
+        state.withLock { $0 = State(keys: keys, fingerprint: fingerprint, lookedAt: now()) }
+        return keys.key(id)
+    }
+
+    private static func read(_ path: String) throws(TokenKeyError) -> TokenKeySet {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw .unreadable("it cannot be read")
+        }
+        return try TokenKeySet(jwks: data)
+    }
+
+    /// `nil` for a file that is not there; reading it says so.
+    private static func fingerprint(_ path: String) -> Fingerprint? {
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
+        return Fingerprint(
+            modified: attributes[.modificationDate] as? Date,
+            size: (attributes[.size] as? NSNumber)?.intValue,
+            number: (attributes[.systemFileNumber] as? NSNumber)?.intValue
+        )
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Spec
+
+/// All endpoints of the server, and the only way to register one.
+struct EndpointTable: Sendable {
+    let endpoints: [Endpoint]
+
+    /// The methods that an address takes, whoever asks; empty when there is nothing.
+    func methods(at path: String) -> [String] {
+        let parts = path.split(separator: "/")
+        return endpoints.filter { endpoint in
+            let own = endpoint.path.split(separator: "/")
+            return own.count == parts.count && zip(own, parts).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+        }.map(\.method.rawValue).sorted()
+    }
+
+    /// Registers the endpoints that have something to do.
+    func add(to router: Router<APIContext>, authenticator: Authenticator) {
+        for endpoint in endpoints {
+            guard let handle = endpoint.handle else { continue }
+            router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
+                let caller = try await authenticator.caller(of: request, logger: context.logger)
+                return try await handle(Self.call(endpoint, request, context, caller)).response
+            }
+        }
+    }
+
+    private static func call(
+        _ endpoint: Endpoint,
+        _ request: Request,
+        _ context: APIContext,
+        _ caller: Caller
+    ) async throws -> APICall {
+        var path: [String: UUID] = [:]
+        for name in endpoint.pathParameters {
+            guard let id = context.parameters.get(name).flatMap({ UUID(uuidString: String($0)) }) else {
+                // What is no id is the id of nothing.
+                throw Problem.notFound(String(endpoint.tag.dropLast()))
+            }
+            path[name] = id
+        }
+        let query = try endpoint.query.values(QueryString.parse(request.uri.query))
+        return APICall(
+            caller: caller,
+            path: path,
+            query: query,
+            body: try await body(endpoint, request),
+            accept: request.headers[.accept],
+            requestID: context.requestID,
+            logger: context.logger
+        )
+    }
+
+    private static func body(_ endpoint: Endpoint, _ request: Request) async throws -> JSONValue {
+        let shape: Shape
+        let isOptional: Bool
+        switch endpoint.body {
+        case .none: return .null
+        case .required(let required, _): (shape, isOptional) = (required, false)
+        case .optional(let optional, _): (shape, isOptional) = (optional, true)
+        }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Endpoint.largestBody {
+            throw Problem(.bodyTooLarge, "the body has \(length) bytes, more than \(Endpoint.largestBody)")
+        }
+        let buffer = try await request.body.collect(upTo: Endpoint.largestBody)
+        if isOptional, buffer.readableBytes == 0 { return .null }
+        guard isJSON(request.headers[.contentType]) else {
+            throw Problem(.unsupportedMediaType, "send application/json")
+        }
+        let value: JSONValue
+        do {
+            value = try JSONValue(parsing: buffer.readableBytesView)
+        } catch {
+            throw Problem(.malformedJSON, "\(error)")
+        }
+        let problems = shape.problems(of: value) + value.unstorableTexts()
+        guard problems.isEmpty else { throw Problem.invalid(problems) }
+        return value
+    }
+
+    private static func isJSON(_ type: String?) -> Bool {
+        guard let type else { return false }
+        let name = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+        return name == "application/json"
+    }
+}

@@ -1,0 +1,69 @@
+import Spec
+
+/// The schemas of what requests have in common with specs, from where editors get them.
+enum SpecSchemas {
+    enum Name: String, Sendable {
+        case filter = "Filter"
+        case message = "Message"
+        case template = "Template"
+        case templateChange = "TemplateChange"
+    }
+
+    /// A schema and those that it refers to, in the words of JSON Schema 2020-12.
+    static func definitions(for name: Name) -> [String: JSONValue] {
+        let kind: SpecKind = [.template, .templateChange].contains(name) ? .template : .campaign
+        var found = SpecSchema.json(of: kind)["definitions"]?.objectValue ?? [:]
+        switch name {
+        case .filter: found = found.filter { $0.key == "Filter" }
+        case .message: found = found.filter { ["Message", "MessageHeader"].contains($0.key) }
+        case .template: found = ["Template": templateRequest(found["Template"] ?? .null)]
+        case .templateChange: found = ["TemplateChange": change(of: templateRequest(found["Template"] ?? .null))]
+        }
+        return found.mapValues(\.modernSchema)
+    }
+
+    /// A template without what only files say.
+    private static func templateRequest(_ schema: JSONValue) -> JSONValue {
+        guard var fields = schema.objectValue, var properties = fields["properties"]?.objectValue else { return schema }
+        for name in ["kind", "protect", "renamedFrom"] { properties[name] = nil }
+        fields["properties"] = .object(properties)
+        fields["required"] = .array((fields["required"]?.arrayValue ?? []).filter { $0 != "kind" } + ["language"])
+        return .object(fields)
+    }
+}
+
+extension SpecSchemas {
+    /// The same object where nothing is needed, and null takes away.
+    private static func change(of schema: JSONValue) -> JSONValue {
+        guard var fields = schema.objectValue, let properties = fields["properties"]?.objectValue else { return schema }
+        fields["required"] = nil
+        fields["properties"] = .object(properties.mapValues { ["anyOf": [$0, ["type": "null"]]] })
+        return .object(fields)
+    }
+}
+
+extension JSONValue {
+    /// A schema of draft-07 in the words of 2020-12.
+    fileprivate var modernSchema: JSONValue {
+        switch self {
+        case .array(let items): return .array(items.map(\.modernSchema))
+        case .object(let fields):
+            var result: [String: JSONValue] = [:]
+            for (key, value) in fields {
+                switch (key, value) {
+                case ("$ref", .string(let target)):
+                    result[key] = .string(target.replacing("#/definitions/", with: "#/components/schemas/"))
+                case ("dependencies", .object(let dependencies)):
+                    let lists = dependencies.filter { $0.value.arrayValue != nil }
+                    let schemas = dependencies.filter { $0.value.arrayValue == nil }
+                    if !lists.isEmpty { result["dependentRequired"] = .object(lists) }
+                    if !schemas.isEmpty { result["dependentSchemas"] = JSONValue.object(schemas).modernSchema }
+                case ("enumDescriptions", _): continue
+                default: result[key] = value.modernSchema
+                }
+            }
+            return .object(result)
+        default: return self
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Postgres
+import Spec
+import Store
+
+/// Names each request, and turns every error into an answer: the one place that knows both.
+struct ProblemMiddleware: RouterMiddleware {
+    /// The paths that exist with another method.
+    let endpoints: EndpointTable
+
+    @concurrent func handle(
+        _ request: Request,
+        context: APIContext,
+        next: @concurrent (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.requestID = Self.requestID(request.headers[.requestID])
+        context.logger[metadataKey: "requestId"] = "\(context.requestID)"
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            let problem = problem(of: error, request: request, logger: context.logger)
+            response = problem.response(requestID: context.requestID)
+        }
+        response.headers[.requestID] = context.requestID
+        return response
+    }
+
+    /// A caller may name its request, in characters that can do no harm in a log.
+    private static func requestID(_ given: String?) -> String {
+        guard let given, given.wholeMatch(of: /[A-Za-z0-9._:\-]{1,64}/) != nil else {
+            return UUID().uuidString.lowercased()
+        }
+        return given
+    }
+
+    private func problem(of error: any Error, request: Request, logger: Logger) -> Problem {
+        if let refusal = Problem(refusal: error) { return refusal }
+        switch error {
+        case let problem as Problem: return problem
+        case is NIOTooManyBytesError: return Problem(.bodyTooLarge, "the body is larger than allowed")
+        case let error as HTTPError: return problem(of: error, request: request)
+        case let error as PostgresError where error.isTransient:
+            logger.warning("The database cannot be asked", metadata: ["error": "\(error)"])
+            var problem = Problem(.unavailable, "the database is not available at the moment; try again")
+            problem.headers[.retryAfter] = "1"
+            return problem
+        case is CancellationError, PostgresError.cancelled, PostgresError.closed:
+            return Problem(.unavailable, "the server is shutting down; try again")
+        default:
+            logger.error("A request failed", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            return Problem(.internalError, "something went wrong here; the log has it under this request id")
+        }
+    }
+
+    private func problem(of error: HTTPError, request: Request) -> Problem {
+        switch error.status {
+        case .notFound:
+            let allowed = endpoints.methods(at: request.uri.path)
+            guard !allowed.isEmpty else { return Problem(.notFound, "there is no such address") }
+            var problem = Problem(.methodNotAllowed, "this address takes \(allowed.joined(separator: ", "))")
+            problem.headers[.allow] = allowed.joined(separator: ", ")
+            return problem
+        case .contentTooLarge: return Problem(.bodyTooLarge, "the body is larger than allowed")
+        case .unsupportedMediaType: return Problem(.unsupportedMediaType, "send application/json")
+        default: return Problem(.malformedRequest, "the request cannot be understood")
+        }
+    }
+}
+
+extension Problem {
+    func response(requestID: String) -> Response {
+        var headers = headers
+        headers[.contentType] = Self.mediaType
+        headers[.cacheControl] = "no-store"
+        let body = ByteBuffer(string: json(requestID: requestID).canonicalText)
+        return Response(status: code.status, headers: headers, body: .init(byteBuffer: body))
+    }
+}

@@ -1,0 +1,41 @@
+public import Foundation
+public import Spec
+
+/// What a campaign is made of, checked, before it has been sent.
+public struct CampaignDraft: Sendable {
+    public var name: String
+    public var title: String?
+    public var type: CampaignSpec.Trigger
+    public var sourceModule: String?
+    public var sourceReferenceID: String?
+    public var senderID: UUID?
+    /// The WhatsApp payload without recipient.
+    public var message: JSONValue
+    public var templateID: UUID?
+    public var templateParams: JSONValue?
+    public var audienceFilter: JSONValue?
+    public var scheduledAt: Date?
+    public var triggerType: String?
+    public var triggerConfig: JSONValue?
+
+    public init(name: String, type: CampaignSpec.Trigger, message: JSONValue) {
+        self.name = name
+        self.type = type
+        self.message = message
+    }
+
+    /// What a stored campaign is made of.
+    public init(_ record: CampaignRecord) {
+        self.init(name: record.name, type: record.type, message: record.message)
+        title = record.title
+        sourceModule = record.sourceModule
+        sourceReferenceID = record.sourceReferenceID
+        senderID = record.senderID
+        templateID = record.templateID
+        templateParams = record.templateParams
+        audienceFilter = record.audienceFilter
+        scheduledAt = record.scheduledAt
+        triggerType = record.triggerType
+        triggerConfig = record.triggerConfig
+    }
+}

@@ -1,0 +1,78 @@
+public import Foundation
+import Postgres
+public import Spec
+
+/// A campaign as it is stored, whoever made it.
+public struct CampaignRecord: Sendable {
+    public let id: UUID
+    public let tenantID: String
+    public let name: String
+    public let title: String?
+    public let type: CampaignSpec.Trigger
+    public let status: CampaignStatus
+    /// Why it is paused or failed.
+    public let statusReason: String?
+    public let sourceModule: String?
+    public let sourceReferenceID: String?
+    public let senderID: UUID?
+    public let senderName: String?
+    /// The WhatsApp payload without recipient.
+    public let message: JSONValue
+    public let templateID: UUID?
+    public let templateParams: JSONValue?
+    public let audienceFilter: JSONValue?
+    public let recipientCount: Int
+    public let scheduledAt: Date?
+    public let startedAt: Date?
+    public let completedAt: Date?
+    public let estimatedCompletionAt: Date?
+    public let triggerType: String?
+    public let triggerConfig: JSONValue?
+    public let protect: Bool
+    /// The file that it comes from; `nil` for a campaign that no spec owns.
+    public let sourceFile: String?
+    public let isManagedBySpec: Bool
+    public let createdBy: UUID?
+    public let createdAt: Date
+    public let updatedAt: Date
+
+    static let selection: PostgresQuery = """
+        SELECT c.id, c."tenantId", c.name, c.title, c.type::text AS type, c.status, c."statusReason", c."sourceModule",
+            c."sourceReferenceId", c."senderId", s.name AS "senderName", c."messageTemplate", c."templateId",
+            c."templateParams", c."audienceFilter", c."recipientCount", c."scheduledAt", c."startedAt", c."completedAt",
+            c."estimatedCompletionAt", c."triggerType", c."triggerConfig", c.protect, c."sourceFile", c."managedBy",
+            c."createdBy", c."createdAt", c."updatedAt"
+        FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
+        """
+
+    init(row: PostgresRow) throws {
+        id = try row.decode("id")
+        tenantID = try row.decode("tenantId")
+        name = try row.decode("name")
+        title = try row.decode("title")
+        type = CampaignSpec.Trigger(rawValue: try row.decode("type")) ?? .manual
+        status = try row.decode("status")
+        statusReason = try row.decode("statusReason")
+        sourceModule = try row.decode("sourceModule")
+        sourceReferenceID = try row.decode("sourceReferenceId")
+        senderID = try row.decode("senderId")
+        senderName = try row.decode("senderName")
+        message = try row.json("messageTemplate") ?? .null
+        templateID = try row.decode("templateId")
+        templateParams = try row.json("templateParams")
+        audienceFilter = try row.json("audienceFilter")
+        recipientCount = try row.decode("recipientCount")
+        scheduledAt = try row.decode("scheduledAt")
+        startedAt = try row.decode("startedAt")
+        completedAt = try row.decode("completedAt")
+        estimatedCompletionAt = try row.decode("estimatedCompletionAt")
+        triggerType = try row.decode("triggerType")
+        triggerConfig = try row.json("triggerConfig")
+        protect = try row.decode("protect")
+        sourceFile = try row.decode("sourceFile")
+        isManagedBySpec = try row.decode("managedBy", as: String?.self) == "spec"
+        createdBy = try row.decode("createdBy")
+        createdAt = try row.decode("createdAt")
+        updatedAt = try row.decode("updatedAt")
+    }
+}

@@ -1,0 +1,32 @@
+public import Foundation
+import Postgres
+public import Spec
+
+/// A message template as it is stored, whoever made it.
+public struct TemplateRecord: Sendable {
+    public let id: UUID
+    public let tenantID: String
+    /// The form that specs have, from which messages are made.
+    public let spec: TemplateSpec
+    public let sourceFile: String?
+    public let isManagedBySpec: Bool
+    public let createdAt: Date
+    public let updatedAt: Date
+
+    static let selection: PostgresQuery = "SELECT * FROM templates t"
+
+    init(row: PostgresRow) throws {
+        id = try row.decode("id")
+        tenantID = try row.decode("tenantId")
+        var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
+        content["buttons"] = try row.json("buttons")
+        for column in ["name", "whatsappName", "language", "category", "header", "body", "footer"] {
+            content[column] = try row.text(column)
+        }
+        spec = try TemplateSpec(canonical: .object(content))
+        sourceFile = try row.decode("sourceFile")
+        isManagedBySpec = try row.decode("managedBy", as: String?.self) == "spec"
+        createdAt = try row.decode("createdAt")
+        updatedAt = try row.decode("updatedAt")
+    }
+}

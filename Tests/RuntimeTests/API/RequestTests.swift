@@ -1,0 +1,166 @@
+import Foundation
+import Spec
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// What happens to requests before they reach a campaign.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct RequestTests {
+    @Test func withoutATokenNothingIsServed() async throws {
+        try await APIFixture.with { api in
+            for endpoint in api.endpoints.endpoints where endpoint.access == .token {
+                let path = endpoint.path.replacing("{id}", with: UUID().uuidString)
+                let method = endpoint.method.rawValue
+                let none = try await api.send(method, path)
+                #expect(none.status == 401, "\(method) \(path)")
+                #expect(none.headers.first(name: "WWW-Authenticate") == #"Bearer realm="campaigns""#)
+                let bad = try await api.send(method, path, headers: ["Authorization": "Bearer a.b.c"])
+                #expect(bad.status == 401, "\(method) \(path)")
+                #expect(bad.headers.first(name: "WWW-Authenticate")?.contains("invalid_token") == true)
+                #expect(bad.json["detail"] == none.json["detail"], "nothing is said about the token")
+            }
+            let open = try await api.send("GET", "/healthz")
+            #expect(open.status == 200)
+        }
+    }
+
+    @Test func withoutKeysTheAPIIsClosed() async throws {
+        try await APIFixture.with(tokens: [:]) { api in
+            let reply = try await api.call("GET", "/campaigns")
+            #expect(reply.status == 503)
+            #expect(reply.code == "auth_not_configured")
+            #expect(try await api.send("GET", "/healthz").status == 200)
+        }
+    }
+
+    @Test func addressesAndMethodsThatAreNotThereSaySo() async throws {
+        try await APIFixture.with { api in
+            let unknown = try await api.call("GET", "/campaign")
+            #expect((unknown.status, unknown.code) == (404, "not_found"))
+            let method = try await api.call("DELETE", "/campaigns")
+            #expect((method.status, method.code) == (405, "method_not_allowed"))
+            #expect(method.headers.first(name: "Allow") == "GET, POST")
+            let odd = try await api.call("PROPFIND", "/campaigns/\(UUID().uuidString)")
+            #expect((odd.status, odd.headers.first(name: "Allow")) == (405, "DELETE, GET, PATCH"))
+        }
+    }
+
+    @Test func requestsHaveNames() async throws {
+        try await APIFixture.with { api in
+            let named = try await api.call("GET", "/campaigns/x", headers: ["X-Request-Id": "mine-1"])
+            #expect(named.headers.first(name: "X-Request-Id") == "mine-1")
+            #expect(named.json["requestId"] == "mine-1")
+            let forged = try await api.call("GET", "/campaigns/x", headers: ["X-Request-Id": "a b;c"])
+            #expect(forged.json["requestId"] != "a b;c")
+            #expect(forged.json["requestId"]?.stringValue == forged.headers.first(name: "X-Request-Id"))
+        }
+    }
+
+    @Test func bodiesThatAreNoneAreRefused() async throws {
+        try await APIFixture.with { api in
+            let token = ["Authorization": "Bearer \(try APIFixture.token())"]
+            func send(_ text: String?, type: String? = "application/json") async throws -> APIFixture.Reply {
+                try await api.send(
+                    "POST",
+                    "/campaigns",
+                    text,
+                    headers: token.merging(type.map { ["Content-Type": $0] } ?? [:]) { $1 }
+                )
+            }
+            let broken = try await send(#"{"name": "#)
+            #expect((broken.status, broken.code) == (400, "malformed_json"))
+            let place = try await send(#"{"name": nope}"#)
+            #expect(place.json["detail"]?.stringValue?.contains("byte 9") == true, "\(place.text)")
+            #expect(try await send(#"{"name": "a", "name": "b"}"#).code == "malformed_json")
+            #expect(try await send(nil).code == "malformed_json")
+            #expect(try await send("{}", type: "text/plain").status == 415)
+            #expect(try await send("{}", type: nil).status == 415)
+            #expect(try await send("{}", type: "application/json; charset=utf-8").status == 422)
+            let large = try await send(#"{"name": ""# + String(repeating: "a", count: 1 << 20) + #""}"#)
+            #expect((large.status, large.code) == (413, "body_too_large"))
+            #expect(try await send("[]").json["errors"]?.arrayValue?.count == 1)
+            #expect(try await send("\u{FEFF}{}").code == "malformed_json")
+        }
+    }
+
+    @Test func fieldsAreCheckedWithTheirPlaces() async throws {
+        try await APIFixture.with { api in
+            let reply = try await api.call(
+                "POST",
+                "/campaigns",
+                [
+                    "name": .string(String(repeating: "n", count: 256)), "type": "manuel", "titel": "x",
+                    "messageTemplate": "hi", "sourceModule": 7, "templateParams": ["1": 5], "scheduledAt": "tomorrow",
+                    "templateId": "7", "audienceFilter": ["conditions": []],
+                ]
+            )
+            #expect((reply.status, reply.code) == (422, "invalid_fields"))
+            #expect(reply.error("name")?.contains("256") == true)
+            #expect(reply.error("type")?.contains("did you mean `manual`") == true)
+            #expect(reply.error("titel")?.contains("did you mean `title`") == true)
+            #expect(reply.error("messageTemplate")?.contains("expected an object") == true)
+            #expect(reply.error("sourceModule")?.contains("found a number") == true)
+            #expect(reply.error("templateParams.1")?.contains("expected a text") == true)
+            #expect(reply.error("scheduledAt") != nil)
+            #expect(reply.error("templateId") == "is not a UUID")
+        }
+    }
+
+    @Test func filtersAndMessagesAreReadLikeThoseOfSpecs() async throws {
+        try await APIFixture.with { api in
+            let filter: JSONValue = [
+                "logic": "AND",
+                "conditions": [
+                    ["field": "tags", "operator": "contains", "value": "vip"],
+                    ["logic": "OR", "conditions": [["field": "paymentStatu", "operator": "eq", "value": "paid"]]],
+                ],
+            ]
+            let message: JSONValue = ["type": "text", "text": ["body": "Hi {{nam}}", "bold": true]]
+            let reply = try await api.call(
+                "POST",
+                "/campaigns",
+                APIFixture.draft("a", ["audienceFilter": filter, "messageTemplate": message])
+            )
+            #expect(reply.status == 422)
+            let field = reply.error("audienceFilter.conditions[1].conditions[0].field")
+            #expect(field?.contains("paymentStatus") == true, "\(reply.text)")
+            #expect(reply.error("messageTemplate.text.bold") != nil, "\(reply.text)")
+            #expect(reply.error("messageTemplate.text.body")?.contains("name") == true, "\(reply.text)")
+            let preview = try await api.call("POST", "/campaigns/audience/preview", filter)
+            #expect(preview.error("conditions[1].conditions[0].field") != nil, "\(preview.text)")
+        }
+    }
+
+    @Test func textsThatNoRowCanHoldAreRefused() async throws {
+        try await APIFixture.with { api in
+            let name = try await api.call("POST", "/campaigns", APIFixture.draft("a\0b"))
+            #expect(name.error("name") != nil, "\(name.text)")
+            let config = APIFixture.draft("a", ["type": "event_triggered", "triggerConfig": ["k": ["x\0": 1]]])
+            #expect(try await api.call("POST", "/campaigns", config).status == 422)
+            let query = try await api.call("GET", "/campaigns?q=%00")
+            #expect((query.status, query.code) == (400, "invalid_parameter"))
+        }
+    }
+
+    @Test(arguments: [
+        ("page=0", "page"), ("page=x", "page"), ("limit=201", "limit"), ("limit=", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("status=drafty", "status"), ("typ=manual", "typ"), ("q=", "q"), ("page=99999999999999999999", "page"),
+        ("page=01", "page"), ("limit=+5", "limit"),
+    ])
+    func parametersThatMakeNoSenseAreNamed(query: String, name: String) async throws {
+        try await APIFixture.with { api in
+            let reply = try await api.call("GET", "/campaigns?" + query)
+            #expect((reply.status, reply.code) == (400, "invalid_parameter"), "\(reply.text)")
+            #expect(reply.error(name) != nil, "\(reply.text)")
+        }
+    }
+
+    @Test func escapesMustBeUTF8() async throws {
+        try await APIFixture.with { api in
+            #expect(try await api.call("GET", "/campaigns?q=%ff").code == "invalid_parameter")
+        }
+    }
+}

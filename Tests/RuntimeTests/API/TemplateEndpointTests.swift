@@ -1,0 +1,78 @@
+import Foundation
+import Postgres
+import Spec
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// Templates over HTTP.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct TemplateEndpointTests {
+    @Test func aTemplateIsMadeFoundChangedAndDeleted() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.template()
+            let found = try await api.call("GET", "/templates/\(id)").json
+            #expect(found["parameters"] == ["1", "2"])
+            let taken = try await api.call(
+                "POST",
+                "/templates",
+                [
+                    "name": "offer", "whatsappName": "x", "language": "en", "category": "utility", "body": "Hi",
+                ]
+            )
+            #expect((taken.status, taken.code) == (409, "name_taken"))
+            let changed = try await api.call("PATCH", "/templates/\(id)", ["body": "Hi {{1}}.", "footer": "Bye"])
+            #expect(changed.json["parameters"] == ["1"], "\(changed.text)")
+            #expect(try await api.call("PATCH", "/templates/\(id)", ["footer": nil]).json["footer"] == nil)
+            #expect(try await api.call("GET", "/templates").json["total"] == 1)
+            #expect(try await api.call("DELETE", "/templates/\(id)").status == 204)
+            #expect(try await api.call("GET", "/templates/\(id)").status == 404)
+            #expect(try await api.template() != id, "the name is free again")
+        }
+    }
+
+    @Test func templatesThatCampaignsUseStay() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.template()
+            let params: JSONValue = ["1": "a", "2": "b"]
+            let campaign = try await api.campaign("user", ["templateId": .string(id), "templateParams": params])
+            for (method, body) in [("DELETE", nil), ("PATCH", ["footer": "x"] as JSONValue?)] {
+                let reply = try await api.call(method, "/templates/\(id)", body)
+                #expect((reply.status, reply.code) == (409, "in_use"), "\(reply.text)")
+                #expect(reply.json["detail"]?.stringValue?.contains("`user`") == true)
+            }
+            #expect(try await api.call("DELETE", "/campaigns/\(campaign)").status == 204)
+            #expect(try await api.call("DELETE", "/templates/\(id)").status == 204)
+        }
+    }
+
+    @Test func whatWhatsAppWouldNotTakeIsRefused() async throws {
+        try await APIFixture.with { api in
+            let reply = try await api.call(
+                "POST",
+                "/templates",
+                [
+                    "name": "Offer", "whatsappName": "Of fer", "category": "marketin", "body": "Hi {{1}} {{3}}",
+                    "protect": true, "buttons": [["type": "url", "text": "Go"]],
+                ]
+            )
+            #expect(reply.status == 422)
+            for field in ["name", "whatsappName", "category", "body", "protect", "language", "buttons[0].url"] {
+                #expect(reply.error(field) != nil, "\(field) in \(reply.text)")
+            }
+        }
+    }
+
+    @Test func whatAFileOwnsIsChangedThere() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.template()
+            try await api.pool.execute("UPDATE templates SET \"managedBy\" = 'spec', \"sourceFile\" = 'acme/t.yaml'")
+            for (method, body) in [("DELETE", nil), ("PATCH", ["footer": "x"] as JSONValue?)] {
+                let reply = try await api.call(method, "/templates/\(id)", body)
+                #expect((reply.status, reply.code) == (409, "managed_by_spec"), "\(reply.text)")
+                #expect(reply.json["detail"]?.stringValue?.contains("acme/t.yaml") == true)
+            }
+        }
+    }
+}
