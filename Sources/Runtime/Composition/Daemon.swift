@@ -87,10 +87,12 @@ public struct Daemon: Service {
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
         let intake = StatusIntake(messages: lanes.messages, logger: logger)
+        let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
             (specs.map { [$0.service] } ?? []) + [
                 intake,
+                triggers,
                 LaneKeeper(services: lanes, wakeup: lanes.changes),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
                 RunSweeper(
@@ -110,7 +112,7 @@ public struct Daemon: Service {
                         ScheduleRepository.channel: [schedulerWakeup],
                     ]
                 ),
-                server(pool: pool, redis: redis, intake: intake),
+                server(pool: pool, redis: redis, intake: intake, triggers: triggers),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
         // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
@@ -137,12 +139,19 @@ public struct Daemon: Service {
     }
 
     /// All routes of the daemon.
-    func router(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> Router<APIContext> {
+    func router(
+        pool: PostgresPool,
+        redis: RedisClient,
+        intake: StatusIntake,
+        triggers: TriggerService
+    ) -> Router<APIContext> {
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
         let api = APIRoutes(pool: pool, authenticator: authenticator)
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
         api.add(to: router)
+        TriggerRoutes(triggers: triggers, authenticator: authenticator, secrets: configuration.triggerSecrets)
+            .add(to: router)
         HealthRoutes(
             pool: pool,
             redis: redis,
@@ -159,10 +168,15 @@ public struct Daemon: Service {
         return router
     }
 
-    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
+    private func server(
+        pool: PostgresPool,
+        redis: RedisClient,
+        intake: StatusIntake,
+        triggers: TriggerService
+    ) -> some Service {
         let onReady = onReady
         return Application(
-            router: router(pool: pool, redis: redis, intake: intake),
+            router: router(pool: pool, redis: redis, intake: intake, triggers: triggers),
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger

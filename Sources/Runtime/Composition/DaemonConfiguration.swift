@@ -20,6 +20,8 @@ public struct DaemonConfiguration: Sendable {
     public var verifyToken: String?
     /// What access tokens are checked against; `nil` closes the API.
     public var tokens: TokenSettings?
+    /// With which tenants may sign events; nobody by default.
+    public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
     /// Requests under way at once, over all lanes.
     public var maximumInFlight = 512
@@ -52,6 +54,7 @@ extension DaemonConfiguration {
         appSecret = variables["WHATSAPP_APP_SECRET"]
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
         tokens = try TokenSettings.read(variables)
+        triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
         maximumConnections =
