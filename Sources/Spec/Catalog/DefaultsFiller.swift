@@ -8,6 +8,7 @@ struct DefaultsFiller {
 
     /// Fills the defaults in; reports a field that neither the spec nor its tenant gives.
     func fill(_ located: Located<any SpecContent>, _ found: inout [Diagnostic]) -> Located<any SpecContent> {
+        guard located.identity.kind == .campaign || located.identity.kind == .template else { return located }
         let filled: any SpecContent
         switch located.value {
         case let campaign as CampaignSpec where campaign.sender == nil:

@@ -8,10 +8,11 @@ struct MessageChecker {
 
     /// Finds placeholders that nothing can fill, also in campaigns with other errors.
     func checkPlaceholders(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
-        for campaign in specs.compactMap({ $0.map { $0 as? CampaignSpec } }) where !campaign.value.type.hasContext {
+        for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
             for text in ["params", "message"].flatMap(campaign.texts) {
+                guard text.value.utf8.contains(UInt8(ascii: "{")) else { continue }
                 for placeholder in TextTemplate.parse(text.value).placeholders where !placeholder.hasDefault {
                     guard case .context = placeholder.path else { continue }
                     found.append(unfillable(placeholder, text, campaign))

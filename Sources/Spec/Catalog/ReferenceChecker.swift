@@ -11,7 +11,7 @@ struct ReferenceChecker {
         var resolved: [ResolvedCampaign] = []
         for located in sorted {
             if let old = located.value.header.renamedFrom { checkRename(located, from: old, &found) }
-            guard let campaign = located.map({ $0 as? CampaignSpec }) else { continue }
+            guard let campaign = located.as(CampaignSpec.self) else { continue }
             if let result = resolve(campaign, &found) { resolved.append(result) }
         }
         return resolved

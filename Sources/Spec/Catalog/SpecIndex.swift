@@ -5,27 +5,28 @@ struct SpecIndex {
     private let claimed: Set<SpecIdentity>
     /// Tenants and kinds with documents that have errors.
     private let broken: Set<SpecIdentity>
-    /// The names of each tenant and kind, for suggestions.
-    private let names: [SpecIdentity: [String]]
+    private let groups: SpecGroups
 
     init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
         self.specs = specs
         self.claimed = claimed
-        func group(_ identity: SpecIdentity) -> SpecIdentity {
-            SpecIdentity(tenant: identity.tenant, kind: identity.kind, name: "")
-        }
-        broken = Set(claimed.filter { specs[$0] == nil }.map(group))
-        names = Dictionary(grouping: claimed, by: group).mapValues { $0.map(\.name).sorted() }
+        // Every spec has claimed its identity, so where the numbers agree nobody else has.
+        let lost = claimed.count == specs.count ? [] : claimed.filter { specs[$0] == nil }
+        broken = Set(lost.map(SpecGroups.group))
+        groups = SpecGroups(specs: specs, claimed: claimed)
     }
+
+    /// All specs, sorted by identity.
+    var sorted: [Located<any SpecContent>] { groups.sorted }
 
     /// The specs of one kind, sorted by identity.
     func all<Spec: SpecContent>(_ type: Spec.Type) -> [Located<Spec>] {
-        specs.values.compactMap { $0.map { $0 as? Spec } }.sorted { $0.identity < $1.identity }
+        groups.all(type)
     }
 
     /// One spec without errors.
     func spec<Spec: SpecContent>(_ type: Spec.Type, _ name: String, tenant: String) -> Located<Spec>? {
-        specs[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.map { $0 as? Spec }
+        specs[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }
 
     /// Whether a document claims the name, but could not be read without errors.
@@ -51,7 +52,7 @@ struct SpecIndex {
         guard !name.isEmpty else { return nil }
         if let spec = spec(type, name, tenant: tenant) { return spec }
         guard !isBroken(SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)) else { return nil }
-        let known = names[SpecIdentity(tenant: tenant, kind: Spec.kind, name: "")] ?? []
+        let known = groups.names(Spec.kind, tenant: tenant)
         let kind = Spec.kind.rawValue
         let help =
             SpellingSuggestion.help(for: name, among: known, what: "tenant `\(tenant)` has")

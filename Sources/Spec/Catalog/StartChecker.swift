@@ -9,9 +9,9 @@ struct StartChecker {
     /// Checks the schedules and triggers among some specs, in the order given.
     func check(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
         for located in specs {
-            if let schedule = located.map({ $0 as? ScheduleSpec }) {
+            if let schedule = located.as(ScheduleSpec.self) {
                 check(schedule, schedule.value.campaign, .scheduled, .notScheduled, &found)
-            } else if let trigger = located.map({ $0 as? TriggerSpec }) {
+            } else if let trigger = located.as(TriggerSpec.self) {
                 check(trigger, trigger.value.campaign, .eventTriggered, .notEventTriggered, &found)
             }
         }

@@ -37,7 +37,12 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         left.rank < right.rank
     }
 
-    private var rank: Int {
+    /// By the rank: the default would hash the whole word.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(rank)
+    }
+
+    private var rank: UInt8 {
         switch self {
         case .tenant: 0
         case .sender: 1

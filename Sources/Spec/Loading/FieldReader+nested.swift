@@ -37,7 +37,7 @@ extension FieldReader {
             return nil
         }
         let items = nodes.enumerated().compactMap { index, node in item(node, "\(read.field)[\(index)]") }
-        return ReadValue(value: items, node: read.node, field: read.field)
+        return read.with(items)
     }
 
     /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.

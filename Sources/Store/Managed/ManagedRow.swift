@@ -70,11 +70,25 @@ public struct ManagedRow: Hashable, Sendable {
 extension JSONValue {
     /// The same value with integers wherever a number has no fraction: whoever wrote it may have meant either.
     fileprivate var withPlainNumbers: JSONValue {
+        hasNumber ? withoutWholeNumbers : self
+    }
+
+    /// Whether there is a number that is no integer anywhere: few values have one, and the others stay as they are.
+    private var hasNumber: Bool {
+        switch self {
+        case .null, .bool, .integer, .string: false
+        case .number: true
+        case .array(let items): items.contains(where: \.hasNumber)
+        case .object(let fields): fields.values.contains(where: \.hasNumber)
+        }
+    }
+
+    private var withoutWholeNumbers: JSONValue {
         switch self {
         case .null, .bool, .integer, .string: self
         case .number(let value): Int(exactly: value).map(JSONValue.integer) ?? self
-        case .array(let items): .array(items.map(\.withPlainNumbers))
-        case .object(let fields): .object(fields.mapValues(\.withPlainNumbers))
+        case .array(let items): .array(items.map(\.withoutWholeNumbers))
+        case .object(let fields): .object(fields.mapValues(\.withoutWholeNumbers))
         }
     }
 }
