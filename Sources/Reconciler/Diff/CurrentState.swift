@@ -17,20 +17,25 @@ struct CurrentState: Sendable {
         self.base = base
     }
 
-    /// Reads the state within the caller's transaction, with two queries for each kind.
-    static func read(against desired: DesiredState, on connection: PostgresConnection) async throws -> CurrentState {
-        let base = try await HistoryRepository().base(on: connection)
-        var rows: [ManagedRow] = []
-        for kind in SpecKind.allCases {
-            rows += try await ManagedRepository(kind: kind).rows(tenants: desired.tenants, on: connection)
+    /// Reads the state that was fetched, and fetches the rows of others that are in the way of new specs, within the
+    /// same transaction.
+    static func read(
+        _ stored: StoredState,
+        against desired: DesiredState,
+        on connection: PostgresConnection
+    ) async throws -> CurrentState {
+        let items = desired.items
+        let read = await OffPool.run {
+            Result { try stored.rows.flatMap { try $0.read { items[$0]?.content } } }
         }
+        let rows = try read.get()
         let managed = Set(rows.map(\.identity))
-        let fresh = Dictionary(grouping: desired.items.keys.filter { !managed.contains($0) }, by: \.kind)
+        let fresh = Dictionary(grouping: items.keys.filter { !managed.contains($0) }, by: \.kind)
         var unmanaged: [ManagedRow] = []
         for kind in SpecKind.allCases {
             let repository = ManagedRepository(kind: kind)
             unmanaged += try await repository.unmanagedRows(named: fresh[kind] ?? [], on: connection)
         }
-        return CurrentState(rows: rows, unmanaged: unmanaged, base: base)
+        return CurrentState(rows: rows, unmanaged: unmanaged, base: stored.base)
     }
 }

@@ -1,5 +1,4 @@
 import Crypto
-import Dispatch
 import Foundation
 import Glibc
 public import Spec
@@ -39,9 +38,7 @@ public struct SpecsFolder: Sendable {
     }
 
     private func away<Value: Sendable>(_ read: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: read()) }
-        }
+        await OffPool.run(read)
     }
 
     private func digest(_ state: (Self, String) -> String) -> String {

@@ -61,6 +61,22 @@ public struct ManagedRow: Hashable, Sendable {
         self.nextRun = nextRun
     }
 
+    /// What a row says besides its content.
+    struct State {
+        var hasRunUnderWay = false
+        var progress: Progress?
+    }
+
+    /// Makes a row of a content in comparable form.
+    init(id: UUID, identity: SpecIdentity, comparable content: JSONValue, state: State) {
+        self.id = id
+        self.identity = identity
+        self.content = content
+        hasRunUnderWay = state.hasRunUnderWay
+        progress = state.progress
+        nextRun = nil
+    }
+
     /// The content as it is once it was stored and read again.
     public static func comparable(_ content: JSONValue) -> JSONValue {
         content.withPlainNumbers
