@@ -29,6 +29,8 @@ struct SpecLoading: Sendable {
             let catalog = SpecCatalog.load(directory: path)
             return (catalog, Result { try DesiredState(catalog: catalog, root: path, tenants: tenants) })
         }
+        UntilExit.keep(catalog)
+        UntilExit.keep(desired)
         let found = policy.apply(to: catalog.diagnostics)
         let publisher = Publisher(
             format: format,

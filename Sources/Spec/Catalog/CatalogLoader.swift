@@ -32,11 +32,10 @@ struct CatalogLoader {
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
-        let claimed = Set(places.keys)
-        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: claimed))
+        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: places))
         let filled = specs.mapValues { filler.fill($0, &found) }
         let filledDrafts = drafts.map { filler.fill($0, &found) }
-        let index = SpecIndex(specs: filled, claimed: claimed)
+        let index = SpecIndex(specs: filled, claimed: places)
         let resolved = check(index.sorted, drafts: filledDrafts, index, &found)
         let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()

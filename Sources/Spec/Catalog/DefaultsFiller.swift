@@ -43,21 +43,16 @@ struct DefaultsFiller {
 
 extension CampaignSpec {
     fileprivate func with(sender: String?) -> CampaignSpec {
-        CampaignSpec(header: header, title: title, type: type, sender: sender, content: content, audience: audience)
+        var copy = self
+        copy.sender = sender
+        return copy
     }
 }
 
 extension TemplateSpec {
     fileprivate func with(language: String?) -> TemplateSpec {
-        TemplateSpec(
-            header: header,
-            whatsappName: whatsappName,
-            language: language,
-            category: category,
-            headerText: headerText,
-            body: body,
-            footer: footer,
-            buttons: buttons
-        )
+        var copy = self
+        copy.language = language
+        return copy
     }
 }

@@ -12,7 +12,7 @@ struct MessageChecker {
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
             for text in ["params", "message"].flatMap(campaign.texts) {
-                guard text.value.utf8.contains(UInt8(ascii: "{")) else { continue }
+                guard text.value.mentionsContext else { continue }
                 for placeholder in TextTemplate.parse(text.value).placeholders where !placeholder.hasDefault {
                     guard case .context = placeholder.path else { continue }
                     found.append(unfillable(placeholder, text, campaign))
@@ -73,5 +73,19 @@ extension CampaignSpec.Trigger {
         case .manual, .scheduled: false
         case .eventTriggered, .moduleInitiated: true
         }
+    }
+}
+
+extension String {
+    /// Whether `context.` stands anywhere, as it does in every placeholder for a value of an event.
+    fileprivate var mentionsContext: Bool {
+        let word = "context.".utf8
+        var rest = utf8[...]
+        while let start = rest.firstIndex(of: UInt8(ascii: "c")) {
+            rest = rest[start...]
+            if rest.starts(with: word) { return true }
+            rest = rest.dropFirst()
+        }
+        return false
     }
 }

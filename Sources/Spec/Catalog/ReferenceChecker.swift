@@ -51,7 +51,7 @@ struct ReferenceChecker {
     private func resolve(_ campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> ResolvedCampaign? {
         let spec = campaign.value
         let sender = sender(of: campaign, &found)
-        let (template, payload) = message(of: campaign, &found)
+        let (template, isComplete) = message(of: campaign, &found)
         var filter: AudienceFilter?
         switch spec.audience {
         case .named(let name):
@@ -61,14 +61,13 @@ struct ReferenceChecker {
         case .filter(let inline): filter = inline
         case nil: break
         }
-        guard let sender, let payload else { return nil }
+        guard let sender, isComplete else { return nil }
         return ResolvedCampaign(
             identity: campaign.identity,
             place: campaign.place,
             spec: spec,
             sender: sender,
             template: template,
-            messagePayload: payload,
             audienceFilter: filter
         )
     }
@@ -82,19 +81,20 @@ struct ReferenceChecker {
         return index.find(SenderSpec.self, name, field: "sender", of: campaign, &found)?.value
     }
 
+    /// The template, if the message is made of one, and whether the message can be made.
     private func message(
         of campaign: Located<CampaignSpec>,
         _ found: inout [Diagnostic]
-    ) -> (TemplateSpec?, JSONValue?) {
+    ) -> (template: TemplateSpec?, isComplete: Bool) {
         switch campaign.value.content {
-        case .message(let payload): return (nil, payload)
+        case .message: return (nil, true)
         case .template(let name, let params):
             guard let template = index.find(TemplateSpec.self, name, field: "template", of: campaign, &found)
-            else { return (nil, nil) }
+            else { return (nil, false) }
             let mismatches = template.value.mismatches(params: Set(params.keys))
             for mismatch in mismatches { found.append(diagnostic(mismatch, of: campaign, template)) }
-            guard mismatches.isEmpty else { return (nil, nil) }
-            return (template.value, MessagePayload.object(template: template.value, params: params))
+            guard mismatches.isEmpty else { return (nil, false) }
+            return (template.value, true)
         }
     }
 

@@ -1,9 +1,9 @@
 /// The specs of a catalog by kind, and its names by tenant and kind; each group is made when it is first asked for.
 final class SpecGroups {
     private let specs: [SpecIdentity: Located<any SpecContent>]
-    private let claimed: Set<SpecIdentity>
+    private let claimed: [SpecIdentity: SourcePlace]
     private var kinds: [SpecKind: any Sendable] = [:]
-    private lazy var names = Dictionary(grouping: claimed, by: Self.group).mapValues { $0.map(\.name).sorted() }
+    private lazy var names = Dictionary(grouping: claimed.keys, by: Self.group).mapValues { $0.map(\.name).sorted() }
 
     /// All specs, sorted by identity.
     private(set) lazy var sorted: [Located<any SpecContent>] = {
@@ -12,7 +12,7 @@ final class SpecGroups {
         return located.indices.sorted { located[$0].identity < located[$1].identity }.map { located[$0] }
     }()
 
-    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
+    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
         (self.specs, self.claimed) = (specs, claimed)
     }
 

@@ -2,16 +2,16 @@
 struct SpecIndex {
     let specs: [SpecIdentity: Located<any SpecContent>]
     /// Every identity that a document claims, also where the document has errors.
-    private let claimed: Set<SpecIdentity>
+    private let claimed: [SpecIdentity: SourcePlace]
     /// Tenants and kinds with documents that have errors.
     private let broken: Set<SpecIdentity>
     private let groups: SpecGroups
 
-    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
+    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
         self.specs = specs
         self.claimed = claimed
         // Every spec has claimed its identity, so where the numbers agree nobody else has.
-        let lost = claimed.count == specs.count ? [] : claimed.filter { specs[$0] == nil }
+        let lost = claimed.count == specs.count ? [] : claimed.keys.filter { specs[$0] == nil }
         broken = Set(lost.map(SpecGroups.group))
         groups = SpecGroups(specs: specs, claimed: claimed)
     }
@@ -31,7 +31,7 @@ struct SpecIndex {
 
     /// Whether a document claims the name, but could not be read without errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
-        claimed.contains(identity) && specs[identity] == nil
+        specs[identity] == nil && claimed[identity] != nil
     }
 
     /// Whether a tenant has a document of a kind that could not be read without errors.

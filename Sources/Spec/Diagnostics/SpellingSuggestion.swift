@@ -24,7 +24,9 @@ enum SpellingSuggestion {
         if let (letters, count) = letterSet(word), let (others, otherCount) = letterSet(known) {
             let limit = max(1, count / 3)
             // One edit changes the length by one at most, and brings or takes away two different letters at most.
-            guard abs(count - otherCount) <= limit, (letters ^ others).nonzeroBitCount <= 2 * limit else { return false }
+            guard abs(count - otherCount) <= limit, (letters ^ others).nonzeroBitCount <= 2 * limit else {
+                return false
+            }
         }
         return !candidates(for: word, among: [known]).isEmpty
     }

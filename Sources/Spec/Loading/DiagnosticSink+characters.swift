@@ -39,7 +39,8 @@ extension YAMLNode {
         case .invalid: false
         case .sequence(let items): items.contains(where: \.hasNUL)
         case .mapping(let mapping): mapping.pairs.contains { $0.key.utf8.contains(0) || $0.value.hasNUL }
-        case .scalar(let scalar): scalar.text.utf8.contains(0)
+        // Only an escape in double quotes can make one.
+        case .scalar(let scalar): scalar.style == .doubleQuoted && scalar.text.utf8.contains(0)
         }
     }
 }
