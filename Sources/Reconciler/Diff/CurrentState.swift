@@ -11,7 +11,16 @@ struct CurrentState: Sendable {
     let base: (database: String, lastID: Int)
 
     init(rows: [ManagedRow], unmanaged: [ManagedRow] = [], base: (database: String, lastID: Int)) {
-        self.rows = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
+        let rows = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
+        self.init(rows: rows, unmanaged: unmanaged, base: base)
+    }
+
+    private init(
+        rows: [SpecIdentity: ManagedRow],
+        unmanaged: [ManagedRow],
+        base: (database: String, lastID: Int)
+    ) {
+        self.rows = rows
         self.unmanaged = Dictionary(grouping: unmanaged, by: \.identity)
             .mapValues { $0.sorted { $0.id.uuidString < $1.id.uuidString } }
         self.base = base
@@ -29,13 +38,13 @@ struct CurrentState: Sendable {
             Result { try stored.rows.flatMap { try $0.read { items[$0]?.content } } }
         }
         let rows = try read.get()
-        let managed = Set(rows.map(\.identity))
-        let fresh = Dictionary(grouping: items.keys.filter { !managed.contains($0) }, by: \.kind)
+        let managed = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
+        let fresh = Dictionary(grouping: items.keys.filter { managed[$0] == nil }, by: \.kind)
         var unmanaged: [ManagedRow] = []
         for kind in SpecKind.allCases {
             let repository = ManagedRepository(kind: kind)
             unmanaged += try await repository.unmanagedRows(named: fresh[kind] ?? [], on: connection)
         }
-        return CurrentState(rows: rows, unmanaged: unmanaged, base: stored.base)
+        return CurrentState(rows: managed, unmanaged: unmanaged, base: stored.base)
     }
 }

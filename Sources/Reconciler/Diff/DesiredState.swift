@@ -51,11 +51,13 @@ public struct DesiredState: Sendable {
         }
         self.tenants = Self.scope(tenants)
         allTenants = catalog.tenants
-        let campaigns = Dictionary(uniqueKeysWithValues: catalog.resolvedCampaigns.map { ($0.identity, $0) })
+        let campaigns = Dictionary(
+            uniqueKeysWithValues: zip(catalog.resolvedCampaigns.map(\.identity), catalog.resolvedCampaigns.indices)
+        )
         let specs = catalog.specs.filter { tenants.isEmpty || tenants.contains($0.identity.tenant) }
         let made = specs.parallelMap { spec in
-            let campaign = spec.identity.kind == .campaign ? campaigns[spec.identity] : nil
-            return Self.item(spec, campaign, root: root)
+            let index = spec.identity.kind == .campaign ? campaigns[spec.identity] : nil
+            return Self.item(spec, index.map { catalog.resolvedCampaigns[$0] }, root: root)
         }
         items = Dictionary(uniqueKeysWithValues: made.map { ($0.identity, $0) })
         let tenantSpecs = specs.compactMap { $0.identity.kind == .tenant ? $0.value as? TenantSpec : nil }

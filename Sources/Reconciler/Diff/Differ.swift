@@ -9,10 +9,12 @@ enum Differ {
     /// - Throws: ``ReconcileError/conflicts(_:)`` when it cannot be told which row a spec means.
     static func plan(from state: CurrentState, to desired: DesiredState) throws(ReconcileError) -> Plan {
         let renames = RenameResolver(items: desired.items, rows: state.rows)
-        let conflicts = desired.items.values.compactMap { conflict($0, state, renames) }
+        // Without renames, and without rows of others, there is nothing to confuse.
+        let isPlain = renames.isEmpty && state.unmanaged.isEmpty
+        let conflicts = isPlain ? [] : desired.items.values.compactMap { conflict($0, state, renames) }
         guard conflicts.isEmpty else { throw .conflicts(conflicts.sorted { $0.place < $1.place }) }
 
-        let rows = desired.items.compactMapValues { renames.row(of: $0) }
+        let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
         let references = ReferenceFollower(rows: rows)
         var changes: [PlannedChange] = []
         for (identity, item) in desired.items {
@@ -22,14 +24,18 @@ enum Differ {
                 changes.append(change)
             }
         }
-        let taken = Set(rows.values.map(\.identity))
-        for (identity, row) in state.rows where !taken.contains(identity) { changes.append(delete(row)) }
+        let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
+        for (identity, row) in state.rows {
+            let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)
+            if !isTaken { changes.append(delete(row)) }
+        }
         var plan = Plan(
             changes: changes.sorted(by: isBefore),
             base: state.base,
             desired: desired,
             rows: Array(state.rows.keys)
         )
+        guard !renames.isEmpty else { return plan }
         plan.ignoredRenames = desired.items.values.compactMap { item in
             renames.ignored(item).map { Plan.Rename(from: $0, to: item.identity) }
         }

@@ -14,8 +14,12 @@ struct CatalogLoader {
     private var reportedTenants: Set<String> = []
     private let now: Date
 
-    init(now: Date) {
+    /// Makes a loader for about so many files.
+    init(now: Date, files: Int) {
         self.now = now
+        self.files.reserveCapacity(files)
+        specs.reserveCapacity(files)
+        places.reserveCapacity(files)
     }
 
     /// Takes the next file, in the order of the paths: of two documents with one name, the first has it.
@@ -32,11 +36,11 @@ struct CatalogLoader {
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
-        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: places))
+        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: places, grouped: false))
         let filled = specs.mapValues { filler.fill($0, &found) }
         let filledDrafts = drafts.map { filler.fill($0, &found) }
         let index = SpecIndex(specs: filled, claimed: places)
-        let resolved = check(index.sorted, drafts: filledDrafts, index, &found)
+        let resolved = check(index, drafts: filledDrafts, &found)
         let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
@@ -55,22 +59,25 @@ struct CatalogLoader {
 
     /// Checks everything that takes more than one document to see.
     private func check(
-        _ sorted: [Located<any SpecContent>],
-        drafts: [Located<any SpecContent>],
         _ index: SpecIndex,
+        drafts: [Located<any SpecContent>],
         _ found: inout [Diagnostic]
     ) -> [ResolvedCampaign] {
-        let references = ReferenceChecker(index: index)
-        let campaigns = references.resolve(sorted, &found)
-        _ = references.resolve(drafts, &found)
-        for specs in [sorted, drafts] {
+        // Each spec is looked at by itself, so stretches of them are looked at side by side.
+        let checked = [index.sorted.stretches(), drafts.stretches()].joined().map { $0 }.parallelMap(by: 1) { specs in
+            var found: [Diagnostic] = []
+            let campaigns = ReferenceChecker(index: index).resolve(specs, &found)
             TenantChecker(index: index).check(specs, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)
+            return (campaigns: campaigns, found: found)
         }
+        found += checked.flatMap(\.found)
         StartChecker(index: index).checkCampaigns(&found)
         MessageChecker(index: index).checkWindows(&found)
-        return campaigns
+        // What drafts refer to is only checked.
+        let valid = index.sorted.stretches().count
+        return checked.prefix(valid).flatMap(\.campaigns)
     }
 
     private mutating func tenant(of file: SpecCatalog.SourceFile) -> String? {

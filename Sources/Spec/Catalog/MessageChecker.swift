@@ -7,7 +7,7 @@ struct MessageChecker {
     }
 
     /// Finds placeholders that nothing can fill, also in campaigns with other errors.
-    func checkPlaceholders(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
+    func checkPlaceholders(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }

@@ -7,7 +7,7 @@ struct ReferenceChecker {
     }
 
     /// Resolves all campaigns that can be resolved, in the order given.
-    func resolve(_ sorted: [Located<any SpecContent>], _ found: inout [Diagnostic]) -> [ResolvedCampaign] {
+    func resolve(_ sorted: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) -> [ResolvedCampaign] {
         var resolved: [ResolvedCampaign] = []
         for located in sorted {
             if let old = located.value.header.renamedFrom { checkRename(located, from: old, &found) }

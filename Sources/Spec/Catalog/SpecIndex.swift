@@ -1,5 +1,5 @@
 /// Looks specs up by name, and explains names that lead nowhere.
-struct SpecIndex {
+struct SpecIndex: Sendable {
     let specs: [SpecIdentity: Located<any SpecContent>]
     /// Every identity that a document claims, also where the document has errors.
     private let claimed: [SpecIdentity: SourcePlace]
@@ -7,13 +7,14 @@ struct SpecIndex {
     private let broken: Set<SpecIdentity>
     private let groups: SpecGroups
 
-    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
+    /// Takes specs that are looked up by name; `grouped` tells whether they are listed too.
+    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace], grouped: Bool = true) {
         self.specs = specs
         self.claimed = claimed
         // Every spec has claimed its identity, so where the numbers agree nobody else has.
         let lost = claimed.count == specs.count ? [] : claimed.keys.filter { specs[$0] == nil }
         broken = Set(lost.map(SpecGroups.group))
-        groups = SpecGroups(specs: specs, claimed: claimed)
+        groups = SpecGroups(specs: grouped ? specs : [:], claimed: claimed)
     }
 
     /// All specs, sorted by identity.

@@ -7,7 +7,7 @@ struct StartChecker {
     }
 
     /// Checks the schedules and triggers among some specs, in the order given.
-    func check(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
+    func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for located in specs {
             if let schedule = located.as(ScheduleSpec.self) {
                 check(schedule, schedule.value.campaign, .scheduled, .notScheduled, &found)

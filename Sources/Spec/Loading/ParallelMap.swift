@@ -5,18 +5,32 @@ extension Array where Element: Sendable {
     /// Transforms each element on all cores, and blocks until all are done; results stand in the order of the elements.
     ///
     /// Must not be called on a thread of the cooperative pool.
-    package func parallelMap<Result: Sendable>(_ transform: @Sendable (Element) -> Result) -> [Result] {
-        guard count > Self.stretch else { return map(transform) }
-        let stretches = (count + Self.stretch - 1) / Self.stretch
-        let results = Mutex<[[Result]]>(Array<[Result]>(repeating: [], count: stretches))
-        DispatchQueue.concurrentPerform(iterations: stretches) { index in
-            let start = index * Self.stretch
-            let stretch = self[start..<Swift.min(start + Self.stretch, count)].map(transform)
+    ///
+    /// - Parameters:
+    ///   - length: How many elements are handed to a core at once: few enough for the cores to end at nearly the same
+    ///     time, and enough to be worth it.
+    ///   - transform: What is done with each element.
+    package func parallelMap<Result: Sendable>(
+        by length: Int = 64,
+        _ transform: @Sendable (Element) -> Result
+    ) -> [Result] {
+        guard count > length else { return map(transform) }
+        let stretches = stretches(of: length)
+        let results = Mutex<[[Result]]>(Array<[Result]>(repeating: [], count: stretches.count))
+        DispatchQueue.concurrentPerform(iterations: stretches.count) { index in
+            let stretch = stretches[index].map(transform)
             results.withLock { $0[index] = stretch }
         }
-        return results.withLock { Array<Result>($0.joined()) }
+        return results.withLock { stretches in
+            var all: [Result] = []
+            all.reserveCapacity(count)
+            for stretch in stretches { all += stretch }
+            return all
+        }
     }
 
-    /// Short enough for the cores to end at nearly the same time, long enough to be worth handing out.
-    private static var stretch: Int { 64 }
+    /// The elements in stretches of a length, of which the last may be shorter.
+    func stretches(of length: Int = 64) -> [ArraySlice<Element>] {
+        stride(from: 0, to: count, by: length).map { self[$0..<Swift.min($0 + length, count)] }
+    }
 }
