@@ -11,8 +11,7 @@ struct CurrentState: Sendable {
     let base: (database: String, lastID: Int)
 
     init(rows: [ManagedRow], unmanaged: [ManagedRow] = [], base: (database: String, lastID: Int)) {
-        let rows = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
-        self.init(rows: rows, unmanaged: unmanaged, base: base)
+        self.init(rows: Self.byIdentity(rows), unmanaged: unmanaged, base: base)
     }
 
     private init(
@@ -24,6 +23,12 @@ struct CurrentState: Sendable {
         self.unmanaged = Dictionary(grouping: unmanaged, by: \.identity)
             .mapValues { $0.sorted { $0.id.uuidString < $1.id.uuidString } }
         self.base = base
+    }
+
+    private static func byIdentity(_ rows: [ManagedRow]) -> [SpecIdentity: ManagedRow] {
+        var managed = [SpecIdentity: ManagedRow](minimumCapacity: rows.count)
+        managed.merge(rows.lazy.map { ($0.identity, $0) }) { first, _ in first }
+        return managed
     }
 
     /// Reads the state that was fetched, and fetches the rows of others that are in the way of new specs, within the
@@ -38,8 +43,8 @@ struct CurrentState: Sendable {
             Result { try stored.rows.flatMap { try $0.read { items[$0]?.content } } }
         }
         let rows = try read.get()
-        let managed = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
-        let fresh = Dictionary(grouping: items.keys.filter { managed[$0] == nil }, by: \.kind)
+        let managed = byIdentity(rows)
+        let fresh = Dictionary(grouping: items.keys.filter { managed.index(forKey: $0) == nil }, by: \.kind)
         var unmanaged: [ManagedRow] = []
         for kind in SpecKind.allCases {
             let repository = ManagedRepository(kind: kind)

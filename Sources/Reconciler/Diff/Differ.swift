@@ -2,7 +2,7 @@ import Foundation
 import Spec
 import Store
 
-/// Compares what is wanted with what is there; a pure function.
+/// Compares what is wanted with what is there; a pure function, which uses all cores.
 enum Differ {
     /// The plan that leads from one to the other, without counted recipients.
     ///
@@ -16,14 +16,14 @@ enum Differ {
 
         let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
         let references = ReferenceFollower(rows: rows)
-        var changes: [PlannedChange] = []
-        for (identity, item) in desired.items {
-            let row = rows[identity]
-            let adopted = row == nil ? state.unmanaged[identity]?.first : nil
-            if let change = change(item, row ?? adopted, references, isAdoption: adopted != nil) {
-                changes.append(change)
+        var changes = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
+            items.compactMap { item in
+                let row = rows[item.identity]
+                let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
+                return change(item, row ?? adopted, references, isAdoption: adopted != nil)
             }
         }
+        .flatMap { $0 }
         let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
         for (identity, row) in state.rows {
             let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)

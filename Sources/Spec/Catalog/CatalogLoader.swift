@@ -3,7 +3,7 @@ internal import YAML
 
 /// Puts the catalog together from what the files hold.
 struct CatalogLoader {
-    private var specs: [SpecIdentity: Located<any SpecContent>] = [:]
+    private var specs: [Located<any SpecContent>] = []
     /// Specs with errors: their references are checked all the same, so that all mistakes come in one run.
     private var drafts: [Located<any SpecContent>] = []
     /// Every identity that a document claims, also where the document has errors.
@@ -36,10 +36,12 @@ struct CatalogLoader {
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
-        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: places, grouped: false))
-        let filled = specs.mapValues { filler.fill($0, &found) }
+        // Numbers are cheaper to move about than specs.
+        let order = specs.indices.sorted { specs[$0].identity < specs[$1].identity }
+        let bare = SpecIndex(sorted: order.map { specs[$0] }, claimed: places)
+        let filler = DefaultsFiller(index: bare)
         let filledDrafts = drafts.map { filler.fill($0, &found) }
-        let index = SpecIndex(specs: filled, claimed: places)
+        let index = bare.with(fill(bare.sorted, filler, &found))
         let resolved = check(index, drafts: filledDrafts, &found)
         let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()
@@ -55,6 +57,19 @@ struct CatalogLoader {
             diagnostics: all,
             sources: sources
         )
+    }
+
+    private func fill(
+        _ specs: [Located<any SpecContent>],
+        _ filler: DefaultsFiller,
+        _ found: inout [Diagnostic]
+    ) -> [Located<any SpecContent>] {
+        let filled = specs.stretches().parallelMap(by: 1) { specs in
+            var found: [Diagnostic] = []
+            return (specs: specs.map { filler.fill($0, &found) }, found: found)
+        }
+        found += filled.flatMap(\.found)
+        return filled.flatMap(\.specs)
     }
 
     /// Checks everything that takes more than one document to see.
@@ -115,6 +130,6 @@ struct CatalogLoader {
         guard let spec = document.spec else { return }
         let origin = SpecOrigin(place: place, node: document.node)
         let located = Located(identity: identity, value: spec, origin: origin)
-        if document.isDraft { drafts.append(located) } else { specs[identity] = located }
+        if document.isDraft { drafts.append(located) } else { specs.append(located) }
     }
 }

@@ -1,5 +1,5 @@
 /// Gives specs what their tenant says for all of them, so that nobody behind the catalog has to ask.
-struct DefaultsFiller {
+struct DefaultsFiller: Sendable {
     private let index: SpecIndex
 
     init(index: SpecIndex) {

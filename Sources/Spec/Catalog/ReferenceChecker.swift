@@ -19,7 +19,7 @@ struct ReferenceChecker {
 
     private func checkRename(_ spec: Located<any SpecContent>, from old: String, _ found: inout [Diagnostic]) {
         let identity = SpecIdentity(tenant: spec.identity.tenant, kind: spec.identity.kind, name: old)
-        guard let other = index.specs[identity], !isRenamedItself(other, besides: spec.identity) else { return }
+        guard let other = index[identity], !isRenamedItself(other, besides: spec.identity) else { return }
         let message = "`renamedFrom` names `\(old)`, which still exists"
         let related = Diagnostic.Related(place: other.place, label: "defined here")
         let place = spec.place(of: "renamedFrom")
@@ -42,7 +42,7 @@ struct ReferenceChecker {
         while let old = current.value.header.renamedFrom {
             guard seen.insert(current.identity).inserted else { return false }
             let identity = SpecIdentity(tenant: first.tenant, kind: first.kind, name: old)
-            guard let next = index.specs[identity] else { return true }
+            guard let next = index[identity] else { return true }
             current = next
         }
         return false

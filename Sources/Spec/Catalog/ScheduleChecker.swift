@@ -16,7 +16,7 @@ struct ScheduleChecker {
             check(schedule, &found)
             let identity = schedule.identity
             let campaign = SpecIdentity(tenant: identity.tenant, kind: .campaign, name: schedule.value.campaign)
-            guard index.specs[campaign] != nil else { return nil }
+            guard index[campaign] != nil else { return nil }
             return ResolvedSchedule(
                 identity: identity,
                 place: schedule.place,

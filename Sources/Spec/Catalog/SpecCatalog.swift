@@ -29,7 +29,10 @@ public struct SpecCatalog: Sendable {
 
     /// The tenants that have specs, sorted.
     public var tenants: [String] {
-        Set(specs.map(\.identity.tenant)).sorted()
+        // In their order, those of one tenant stand together.
+        var tenants: [String] = []
+        for spec in specs where spec.identity.tenant != tenants.last { tenants.append(spec.identity.tenant) }
+        return tenants
     }
 
     /// What a tenant says about itself, or `nil` if it says nothing.

@@ -1,24 +1,39 @@
 /// Looks specs up by name, and explains names that lead nowhere.
 struct SpecIndex: Sendable {
-    let specs: [SpecIdentity: Located<any SpecContent>]
+    /// All specs, sorted by identity.
+    let sorted: [Located<any SpecContent>]
+    private let positions: [SpecIdentity: Int]
     /// Every identity that a document claims, also where the document has errors.
     private let claimed: [SpecIdentity: SourcePlace]
     /// Tenants and kinds with documents that have errors.
     private let broken: Set<SpecIdentity>
     private let groups: SpecGroups
 
-    /// Takes specs that are looked up by name; `grouped` tells whether they are listed too.
-    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace], grouped: Bool = true) {
-        self.specs = specs
-        self.claimed = claimed
+    /// Takes specs that are sorted by identity, to look them up.
+    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
+        var positions = [SpecIdentity: Int](minimumCapacity: sorted.count)
+        for index in sorted.indices { positions[sorted[index].identity] = index }
         // Every spec has claimed its identity, so where the numbers agree nobody else has.
-        let lost = claimed.count == specs.count ? [] : claimed.keys.filter { specs[$0] == nil }
+        let lost = claimed.count == sorted.count ? [] : claimed.keys.filter { positions[$0] == nil }
+        (self.sorted, self.positions, self.claimed) = (sorted, positions, claimed)
         broken = Set(lost.map(SpecGroups.group))
-        groups = SpecGroups(specs: grouped ? specs : [:], claimed: claimed)
+        groups = SpecGroups(sorted: [], claimed: claimed)
     }
 
-    /// All specs, sorted by identity.
-    var sorted: [Located<any SpecContent>] { groups.sorted }
+    private init(_ other: Self, sorted: [Located<any SpecContent>]) {
+        (self.sorted, positions, claimed, broken) = (sorted, other.positions, other.claimed, other.broken)
+        groups = SpecGroups(sorted: sorted, claimed: other.claimed)
+    }
+
+    /// The same specs in the same order with other values, also by kind.
+    func with(_ values: [Located<any SpecContent>]) -> SpecIndex {
+        SpecIndex(self, sorted: values)
+    }
+
+    /// One spec without errors, of any kind.
+    subscript(identity: SpecIdentity) -> Located<any SpecContent>? {
+        positions[identity].map { sorted[$0] }
+    }
 
     /// The specs of one kind, sorted by identity.
     func all<Spec: SpecContent>(_ type: Spec.Type) -> [Located<Spec>] {
@@ -27,12 +42,12 @@ struct SpecIndex: Sendable {
 
     /// One spec without errors.
     func spec<Spec: SpecContent>(_ type: Spec.Type, _ name: String, tenant: String) -> Located<Spec>? {
-        specs[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
+        self[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }
 
     /// Whether a document claims the name, but could not be read without errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
-        specs[identity] == nil && claimed[identity] != nil
+        positions[identity] == nil && claimed[identity] != nil
     }
 
     /// Whether a tenant has a document of a kind that could not be read without errors.

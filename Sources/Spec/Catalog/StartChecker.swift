@@ -61,7 +61,7 @@ struct StartChecker {
     func resolvedTriggers() -> [ResolvedTrigger] {
         index.all(TriggerSpec.self).compactMap { trigger in
             let campaign = trigger.campaignIdentity(trigger.value.campaign)
-            guard index.specs[campaign] != nil else { return nil }
+            guard index[campaign] != nil else { return nil }
             return ResolvedTrigger(
                 identity: trigger.identity,
                 place: trigger.place,

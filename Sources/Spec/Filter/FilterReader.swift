@@ -41,7 +41,7 @@ struct FilterReader {
             return nil
         }
         let members = items.enumerated().map { index, item in
-            filter(item, path: "\(read.field)[\(index)]", depth: depth + 1)
+            filter(item, path: FieldPath.item(index, of: read.field), depth: depth + 1)
         }
         guard !members.contains(where: { $0 == nil }) else { return nil }
         return .group(logic ?? .and, members.compactMap { $0 })

@@ -32,6 +32,19 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         return spec
     }
 
+    /// What documents of this kind are called in messages.
+    var phrase: String {
+        switch self {
+        case .tenant: "kind `Tenant`"
+        case .sender: "kind `Sender`"
+        case .template: "kind `Template`"
+        case .audience: "kind `Audience`"
+        case .campaign: "kind `Campaign`"
+        case .schedule: "kind `Schedule`"
+        case .trigger: "kind `Trigger`"
+        }
+    }
+
     /// Orders kinds as they are applied.
     public static func < (left: Self, right: Self) -> Bool {
         left.rank < right.rank

@@ -36,7 +36,7 @@ extension FieldReader {
             sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
             return nil
         }
-        let items = nodes.enumerated().compactMap { index, node in item(node, "\(read.field)[\(index)]") }
+        let items = nodes.enumerated().compactMap { index, node in item(node, FieldPath.item(index, of: read.field)) }
         return read.with(items)
     }
 

@@ -30,7 +30,7 @@ extension Array where Element: Sendable {
     }
 
     /// The elements in stretches of a length, of which the last may be shorter.
-    func stretches(of length: Int = 64) -> [ArraySlice<Element>] {
+    package func stretches(of length: Int = 64) -> [ArraySlice<Element>] {
         stride(from: 0, to: count, by: length).map { self[$0..<Swift.min($0 + length, count)] }
     }
 }

@@ -16,7 +16,7 @@ struct ReadValue<Value> {
         self.init(value: value, node: node, key: field)
     }
 
-    var field: String { parent.isEmpty ? key : "\(parent).\(key)" }
+    var field: String { parent.isEmpty ? key : parent + "." + key }
 
     var range: YAMLRange { node.range }
 
