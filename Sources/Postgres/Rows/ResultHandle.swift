@@ -51,7 +51,7 @@ internal import CLibPQ
     }
 
     /// Looks at one cell in place; the bytes live as long as `self`, which outlives the call.
-    func withBytes<Value>(row: Int, column: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+    func withBytes(row: Int, column: Int, _ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
         let start = unsafe PQgetvalue(result, Int32(row), Int32(column))
         let count = Int(unsafe PQgetlength(result, Int32(row), Int32(column)))
         return unsafe body(UnsafeRawBufferPointer(start: start, count: count))

@@ -65,6 +65,7 @@ enum SpecFiles {
         defer { _ = close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }
+        let isFile = status.st_mode & S_IFMT == S_IFREG
         // The size may be wrong, as of what is no file or is being written: the end is where nothing more comes.
         let expected = min(max(Int(status.st_size), 0), limit) + 1
         var bytes: [UInt8] = []
@@ -77,8 +78,9 @@ enum SpecFiles {
             }
             // The caller reports the file as unreadable; the path says more than the error.
             guard count >= 0 else { return nil }
-            if count == 0 { break }
             if bytes.isEmpty { bytes = more } else { bytes += more }
+            // A file ends where less comes than was asked for; a pipe only where nothing comes.
+            if count == 0 || (isFile && count < room) { break }
         }
         return bytes
     }

@@ -29,10 +29,11 @@ struct ContentReader {
         }
         guard !differs else { return }
         let wanted = expected[field]
-        let isSame = try row.withText(of: column) { bytes in
-            wanted?.stringValue.map { $0.utf8.elementsEqual(bytes) } ?? false
+        if let text = wanted?.stringValue {
+            note(try row.holds(text, in: column), wanted)
+        } else {
+            note(try row.checkText(of: column) { _ in false }, wanted)
         }
-        note(isSame, wanted)
     }
 
     /// A JSON column, which may be NULL; whoever wrote another form of the same by hand is understood.
@@ -48,7 +49,7 @@ struct ContentReader {
         }
         guard !differs else { return }
         let wanted = expected[field]
-        note(try row.withText(of: column) { bytes in wanted?.isWritten(as: bytes) ?? false }, wanted)
+        note(try row.checkText(of: column) { bytes in wanted?.isWritten(as: bytes) ?? false }, wanted)
     }
 
     /// A JSON column whose fields are fields of the content.
@@ -61,7 +62,7 @@ struct ContentReader {
         var wanted: [String: JSONValue] = [:]
         for name in names { wanted[name] = expected[name] }
         matched += wanted.count
-        let isSame = try row.withText(of: column) { bytes in JSONValue.object(wanted).isWritten(as: bytes) }
+        let isSame = try row.checkText(of: column) { bytes in JSONValue.object(wanted).isWritten(as: bytes) }
         if isSame != true { differs = true }
     }
 
