@@ -5,7 +5,8 @@ package enum OffPool {
     /// Runs `body` to its end, also when the caller is cancelled meanwhile.
     package static func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: body()) }
+            // A queue of its own gets a thread of its own; those of the global queues would be taken from the pool.
+            DispatchQueue(label: "campaigns.off-pool").async { continuation.resume(returning: body()) }
         }
     }
 }
