@@ -4,8 +4,8 @@ extension PostgresRow {
     /// Compares a text column with a text, byte for byte, without making a string of it.
     ///
     /// - Parameters:
-    ///   - name: The column's name, letter for letter; its type is a text or `json` or `jsonb`.
     ///   - text: What it is compared with.
+    ///   - name: The column's name, letter for letter; its type is a text or `json` or `jsonb`.
     /// - Returns: Whether both are the same, `nil` for NULL.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if there is none of that name or type.
     public func holds(_ text: String, in name: String) throws(PostgresError) -> Bool? {

@@ -100,8 +100,7 @@ public struct Reconciliation: Sendable {
         // checkout changes the files first, and who looks in between sees them with the commit before.
         let state = await folder.contentDigest()
         let subject = "\(state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
-        let fingerprint = SHA256.hash(data: Data(subject.utf8))
-            .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let fingerprint = SHA256.hash(data: Data(subject.utf8)).hexText
         do {
             let isNew = try await AttemptRepository(pool: pool)
                 .add(fingerprint: fingerprint, gitCommit: commit, actor: actor, outcome: outcome, reason: reason)

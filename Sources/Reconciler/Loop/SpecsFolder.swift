@@ -43,7 +43,7 @@ public struct SpecsFolder: Sendable {
 
     private func digest(_ state: (Self, String) -> String) -> String {
         let lines = files(below: "", depth: 0).map { "\($0)\u{0}\(state(self, $0))" }
-        return Self.text(SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)))
+        return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }
 
     /// The paths of all specs below the folder, in a fixed order: hidden entries are none.
@@ -76,10 +76,6 @@ public struct SpecsFolder: Sendable {
 
     private func content(of file: String) -> String {
         // What cannot be read has no content; why, the diagnostics say.
-        Self.text(SHA256.hash(data: FileManager.default.contents(atPath: "\(path)/\(file)") ?? Data()))
-    }
-
-    private static func text(_ digest: SHA256.Digest) -> String {
-        digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        SHA256.hash(data: FileManager.default.contents(atPath: "\(path)/\(file)") ?? Data()).hexText
     }
 }

@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Synchronization
 
 extension Array where Element: Sendable {
-    /// Transforms each element on all cores, and blocks until all are done; results stand in the order of the elements.
+    /// Transforms each element on all cores, and blocks until all are done.
     ///
     /// Must not be called on a thread of the cooperative pool.
     ///
@@ -10,6 +10,7 @@ extension Array where Element: Sendable {
     ///   - length: How many elements are handed to a core at once: few enough for the cores to end at nearly the same
     ///     time, and enough to be worth it.
     ///   - transform: What is done with each element.
+    /// - Returns: What the elements were transformed to, in their order.
     package func parallelMap<Result: Sendable>(
         by length: Int = 64,
         _ transform: @Sendable (Element) -> Result
