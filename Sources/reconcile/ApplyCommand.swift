@@ -73,7 +73,8 @@ struct ApplyCommand: AsyncParsableCommand {
             } else if let state {
                 let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
                 var report = loaded.report
-                report.plan = try Self.snapshot(state).plan(loaded.desired)
+                let snapshot = try Self.snapshot(state)
+                report.plan = try await OffPool.run { Result { try snapshot.plan(loaded.desired) } }.get()
                 try await finish(&report, loaded.publisher) { _, _ in nil }
             } else {
                 try await reconcile(loading)

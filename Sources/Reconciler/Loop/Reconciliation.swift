@@ -63,7 +63,8 @@ public struct Reconciliation: Sendable {
         }
         do {
             guard catalog.isValid else { return await failed(.invalid, reason(catalog), commit) }
-            let desired = try DesiredState(catalog: catalog, root: folder.path)
+            let root = folder.path
+            let desired = try await OffPool.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
             let plan = try await Planner(pool: pool, logger: logger).plan(desired)
             guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
             let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
