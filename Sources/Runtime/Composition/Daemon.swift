@@ -86,7 +86,11 @@ public struct Daemon: Service {
         let feederWakeup = WakeSignal()
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
-        let intake = StatusIntake(messages: lanes.messages, logger: logger)
+        let intake = StatusIntake(
+            messages: lanes.messages,
+            inbound: InboundRepository(pool: pool),
+            logger: logger
+        )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =

@@ -84,7 +84,11 @@ struct APIFixture: Sendable {
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         let daemon = Daemon(configuration: configuration, environment: [:], logger: TestDatabase.logger)
-        let intake = StatusIntake(messages: MessageRepository(pool: pool), logger: TestDatabase.logger)
+        let intake = StatusIntake(
+            messages: MessageRepository(pool: pool),
+            inbound: InboundRepository(pool: pool),
+            logger: TestDatabase.logger
+        )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: TestDatabase.logger)
         let router = daemon.router(pool: pool, redis: redis, intake: intake, triggers: triggers)
         let port = Mutex<Int?>(nil)
