@@ -29,6 +29,9 @@ struct APIFixture: Sendable {
         let text: String
 
         var json: JSONValue { (try? JSONValue(parsing: text)) ?? .null }
+        /// The value of a header; `nil` when it is not there.
+        func header(_ name: String) -> String? { headers.first(name: name) }
+
         var code: String? { json["code"]?.stringValue }
         var id: String { json["id"]?.stringValue ?? "" }
 
@@ -144,7 +147,7 @@ extension APIFixture {
         headers: [String: String] = [:]
     ) async throws -> Reply {
         var headers = headers
-        headers["Authorization"] = headers["Authorization"] ?? "Bearer \(try Self.token(tenant))"
+        if headers["Authorization"] == nil { headers["Authorization"] = "Bearer \(try Self.token(tenant))" }
         if body != nil { headers["Content-Type"] = headers["Content-Type"] ?? "application/json" }
         return try await send(method, path, body?.canonicalText, headers: headers)
     }
@@ -174,20 +177,14 @@ extension APIFixture {
     /// Holds an answer against what its endpoint says of it.
     private func expectDescribed(_ reply: Reply, _ method: String, _ path: String) {
         #expect(reply.status != 500, "\(method) \(path): \(reply.text)")
-        #expect(reply.headers.first(name: "X-Request-Id") != nil)
-        let type = reply.headers.first(name: "Content-Type") ?? ""
+        #expect(reply.header("X-Request-Id") != nil)
+        let type = reply.header("Content-Type") ?? ""
         if type.hasPrefix(Problem.mediaType) {
             let code = reply.code.flatMap(Problem.Code.init)
             #expect(code?.status.code == reply.status, "\(method) \(path): \(reply.text)")
         }
-        let parts = path.prefix { $0 != "?" }.split(separator: "/")
-        let matching = endpoints.endpoints.filter { endpoint in
-            let own = endpoint.path.split(separator: "/")
-            return endpoint.method.rawValue == method && own.count == parts.count
-                && zip(own, parts).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
-        }
-        // An address with a placeholder gives way to one without.
-        guard let endpoint = matching.min(by: { $0.pathParameters.count < $1.pathParameters.count }) else { return }
+        let matching = endpoints.matches(String(path.prefix { $0 != "?" }))
+        guard let endpoint = matching.first(where: { $0.method.rawValue == method }) else { return }
         if let answer = endpoint.answers.first(where: { $0.status.code == reply.status }) {
             guard let form = answer.content.first(where: { type.hasPrefix($0.mediaType) }) else {
                 #expect(answer.content.isEmpty, "\(method) \(path) answers \(type)")

@@ -53,8 +53,10 @@ struct MessageLogTests {
             let read = try await Self.count(api, "status = 'read'")
             let failed = try await Self.count(api, "status = 'failed'")
             #expect(json["total"] == 53)
-            #expect(json["pending"]?.integerValue == (try await Self.count(api, "status = 'pending'")))
-            #expect(json["queued"]?.integerValue == (try await Self.count(api, "status IN ('queued', 'sending')")))
+            let pending = try await Self.count(api, "status = 'pending'")
+            let queued = try await Self.count(api, "status IN ('queued', 'sending')")
+            #expect(json["pending"]?.integerValue == pending)
+            #expect(json["queued"]?.integerValue == queued)
             #expect(json["sent"]?.integerValue == accepted)
             #expect(json["delivered"]?.integerValue == arrived - read)
             #expect(json["read"]?.integerValue == read)
@@ -128,16 +130,16 @@ struct MessageLogTests {
     @Test func theWholeLogComesAsCSV() async throws {
         try await Self.with { api, id in
             let reply = try await api.call("GET", "/campaigns/\(id)/messages", headers: ["Accept": "text/csv"])
-            #expect(reply.headers.first(name: "Content-Type")?.hasPrefix("text/csv") == true)
+            #expect(reply.header("Content-Type")?.hasPrefix("text/csv") == true)
             let lines = reply.text.components(separatedBy: "\r\n")
             #expect(lines.count == 55, "a header, 53 lines, and nothing after the last end")
             #expect(lines[0].hasPrefix("id,runId,position,contactId,recipientPhone,status"))
             #expect(lines[1].contains(",'+2547"), "a number is no formula")
             #expect(reply.text.contains(",'=1+1,\"It said \"\"no\"\", twice\","), "neither is a code")
             let failed = try await api.call("GET", "/campaigns/\(id)/messages?format=csv&status=failed")
+            let failures = try await Self.count(api, "status = 'failed'")
             #expect(
-                failed.text.components(separatedBy: "\r\n").count == (try await Self.count(api, "status = 'failed'"))
-                    + 2
+                failed.text.components(separatedBy: "\r\n").count == failures + 2
             )
         }
     }

@@ -150,7 +150,7 @@ struct CampaignDraftReader: Sendable {
 
     private static func value(_ body: JSONValue, _ key: String, else old: JSONValue?) -> JSONValue? {
         guard let value = body[key] else { return old }
-        return value == .null ? nil : value
+        return value == .null ? Optional.none : value
     }
 
     private static func text(_ body: JSONValue, _ key: String, else old: String?) -> String? {

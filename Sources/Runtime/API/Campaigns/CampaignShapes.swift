@@ -169,7 +169,8 @@ extension CampaignRecord {
             "startedAt": startedAt.map { .string($0.apiText) }, "completedAt": completedAt.map { .string($0.apiText) },
             "estimatedCompletionAt": estimatedCompletionAt.map { .string($0.apiText) },
             "triggerType": triggerType.map(JSONValue.string), "triggerConfig": triggerConfig,
-            "managedBy": isManagedBySpec ? "spec" : nil, "sourceFile": sourceFile.map(JSONValue.string),
+            "managedBy": isManagedBySpec ? JSONValue.string("spec") : Optional.none,
+            "sourceFile": sourceFile.map(JSONValue.string),
             "createdBy": createdBy.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "updatedAt": .string(updatedAt.apiText),
         ])

@@ -22,6 +22,13 @@ enum ScheduleReader {
             ShapeField("misfire", .choice(ScheduleSpec.Misfire.self), "What happens to times that were missed."),
             ShapeField("misfireWindow", .text(upTo: 20), "How late a missed time still counts.", example: "1h"),
             ShapeField("overlap", .choice(ScheduleSpec.Overlap.self), "What happens when the last run still goes on."),
+        ],
+        rules: [
+            [
+                "if": ["required": ["scheduledAt"]],
+                "then": ["maxProperties": 1],
+                "else": ["anyOf": [["maxProperties": 0], ["required": ["cronExpression", "timeZone"]]]],
+            ]
         ]
     )
 

@@ -10,11 +10,18 @@ struct EndpointTable: Sendable {
 
     /// The methods that an address takes, whoever asks; empty when there is nothing.
     func methods(at path: String) -> [String] {
+        matches(path).map(\.method.rawValue).sorted()
+    }
+
+    /// The endpoints at an address; one with a placeholder gives way to one without.
+    func matches(_ path: String) -> [Endpoint] {
         let parts = path.split(separator: "/")
-        return endpoints.filter { endpoint in
+        let found = endpoints.filter { endpoint in
             let own = endpoint.path.split(separator: "/")
             return own.count == parts.count && zip(own, parts).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
-        }.map(\.method.rawValue).sorted()
+        }
+        let fewest = found.map(\.pathParameters.count).min()
+        return found.filter { $0.pathParameters.count == fewest }
     }
 
     /// Registers the endpoints that have something to do.

@@ -16,7 +16,10 @@ struct SchemaWriter {
                 "type": "integer", "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound),
             ]
         case .text(let range):
-            return ["type": "string", "minLength": .integer(range.lowerBound), "maxLength": .integer(range.upperBound)]
+            return [
+                "type": "string", "minLength": .integer(range.lowerBound), "maxLength": .integer(range.upperBound),
+                "pattern": #"^[^\u0000]*$"#,
+            ]
         case .formatted(let format): return ["type": "string", "format": .string(format.rawValue)]
         case .choice(let words): return ["type": "string", "enum": .array(words.map(JSONValue.string))]
         case .list(let item, let count):
@@ -62,6 +65,7 @@ struct SchemaWriter {
         result["description"] = object.description.map(JSONValue.string)
         let required = object.fields.filter(\.isRequired).map { JSONValue.string($0.name) }
         if !required.isEmpty { result["required"] = .array(required) }
+        if !object.rules.isEmpty { result["allOf"] = .array(object.rules) }
         return .object(result)
     }
 }

@@ -46,11 +46,19 @@ struct ObjectShape: Sendable {
     let name: String?
     let fields: [ShapeField]
     let description: String?
+    /// What holds between the fields, as schemas; checked by whoever reads them.
+    let rules: [JSONValue]
 
-    init(_ name: String? = nil, _ description: String? = nil, _ fields: [ShapeField]) {
+    init(
+        _ name: String? = nil,
+        _ description: String? = nil,
+        _ fields: [ShapeField],
+        rules: [JSONValue] = []
+    ) {
         self.name = name
         self.description = description
         self.fields = fields
+        self.rules = rules
     }
 
     /// The same object where nothing is needed, for changes.

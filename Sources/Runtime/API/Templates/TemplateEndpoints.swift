@@ -82,7 +82,9 @@ struct TemplateEndpoints: Sendable {
                 let record = try await template(call)
                 var fields = record.spec.canonical.objectValue ?? [:]
                 fields["protect"] = nil
-                for (key, value) in call.body.objectValue ?? [:] { fields[key] = value == .null ? nil : value }
+                for (key, value) in call.body.objectValue ?? [:] {
+                    fields[key] = value == .null ? Optional.none : value
+                }
                 let changed = try Self.template(.object(fields))
                 return .json(try await templates.replace(record.id, by: changed, tenant: call.tenant).json)
             }

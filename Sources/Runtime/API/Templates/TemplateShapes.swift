@@ -60,7 +60,7 @@ extension TemplateRecord {
         fields["protect"] = nil
         fields["id"] = .string(id.apiText)
         fields["parameters"] = .array(spec.parameters.map { .string($0.key) })
-        fields["managedBy"] = isManagedBySpec ? "spec" : nil
+        fields["managedBy"] = isManagedBySpec ? JSONValue.string("spec") : Optional.none
         fields["sourceFile"] = sourceFile.map(JSONValue.string)
         fields["createdAt"] = .string(createdAt.apiText)
         fields["updatedAt"] = .string(updatedAt.apiText)
