@@ -14,13 +14,14 @@ struct BenchTable {
     }
 
     var text: String {
-        let head = ["specs", "files", "plan", "spread", "CPU", "memory", "libyaml", "ratio", "per 1,000"]
+        let head = ["specs", "files", "plan", "spread", "CPU", "memory", "libyaml", "2 cores", "ratio", "per 1,000"]
         let rows = results.map { result in
             [
                 "\(result.specs)", "\(result.files)", "\(Self.text(result.planSeconds)) s",
                 "\(Self.text(result.planFastest))–\(Self.text(result.planSlowest))",
                 "\(Self.text(result.planCPUSeconds)) s", "\(Int(result.peakMegabytes.rounded())) MB",
-                "\(Self.text(result.floorSeconds)) s", "\(Self.text(result.ratio)) ×",
+                "\(Self.text(result.floorSeconds)) s", "\(Self.text(result.sharedFloorSeconds)) s",
+                "\(Self.text(result.ratio)) ×",
                 "\(Int((result.planSeconds / Double(result.specs) * 1e6).rounded())) ms",
             ]
         }

@@ -12,8 +12,10 @@ struct Measurement {
         let own = CommandLine.arguments[0]
         var plans: [MeasuredProcess] = []
         var floors: [MeasuredProcess] = []
+        var sharedFloors: [MeasuredProcess] = []
         for _ in 0..<rounds {
-            floors.append(try MeasuredProcess.run([own, "floor", folder]).check())
+            floors.append(try MeasuredProcess.run([own, "floor", folder, "1"]).check())
+            sharedFloors.append(try MeasuredProcess.run([own, "floor", folder, "2"]).check())
             // With changes, the command would exit with 2.
             let plan = [reconcile, folder, "--dry-run", "--detailed-exitcode"]
             plans.append(try MeasuredProcess.run(plan).check())
@@ -30,6 +32,7 @@ struct Measurement {
             planCPUSeconds: Self.median(Self.sorted(plans.map(\.cpuSeconds))),
             peakMegabytes: plans.map(\.peakMegabytes).max() ?? 0,
             floorSeconds: Self.median(floor),
+            sharedFloorSeconds: Self.median(Self.sorted(sharedFloors.map(\.seconds))),
             ratio: Self.median(plan) / Self.median(floor)
         )
         return String(decoding: try JSONEncoder().encode(result), as: UTF8.self)
@@ -50,6 +53,9 @@ struct BenchResult: Codable {
     let planSlowest: Double
     let planCPUSeconds: Double
     let peakMegabytes: Double
+    /// libyaml alone, on one core.
     let floorSeconds: Double
+    /// libyaml alone, on two cores.
+    let sharedFloorSeconds: Double
     let ratio: Double
 }

@@ -6,7 +6,7 @@ import Store
 /// Measures a plan of many specs in which nothing changed; `Scripts/bench reconcile` runs it.
 ///
 ///     ReconcileBench generate FOLDER SPECS
-///     ReconcileBench floor FOLDER
+///     ReconcileBench floor FOLDER CORES
 ///     ReconcileBench measure RECONCILE FOLDER SPECS ROUNDS     (needs DATABASE_URL, a database of its own)
 ///     ReconcileBench table FILE                                (lines that `measure` wrote)
 @main
@@ -17,7 +17,7 @@ struct ReconcileBench {
         let rest = Array(arguments.dropFirst())
         switch (verb, rest.count) {
         case ("generate", 2): try SpecGenerator(specs: number(rest[1])).write(into: rest[0])
-        case ("floor", 1): print(try LibYAMLFloor.events(below: rest[0]))
+        case ("floor", 2): print(try LibYAMLFloor.events(below: rest[0], cores: number(rest[1])))
         case ("measure", 4):
             try await prepare(reconcile: rest[0], folder: rest[1])
             let measurement = try Measurement(

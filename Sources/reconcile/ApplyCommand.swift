@@ -64,51 +64,59 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Terminal.reporting {
-            let catalog = await Progress.watching("reading the specs") { await CatalogSource.load(path) }
-            let found = diagnostics.policy.apply(to: catalog.diagnostics)
-            let publisher = Publisher(
-                format: format,
-                isFull: full,
-                jsonFile: jsonInto,
-                markdownFile: markdownInto,
-                maximumErrors: diagnostics.maxErrors,
-                sources: catalog.sources
-            )
-            var report = PlanReport(diagnostics: found)
-            publisher.complain(of: found)
-            let errors = found.count { $0.severity == .error }
-            guard errors == 0 else {
-                try publisher.publish(report)
-                throw ReconcileError.invalidSpecs(errors: errors)
-            }
-            guard !offline else {
-                try publisher.publish(report)
-                if format == .text { Terminal.write("\(catalog.specs.count) specs are valid; nothing was compared.\n") }
-                return
-            }
-            let desired = try DesiredState(catalog: catalog, root: path, tenants: tenants)
-            if let state {
-                report.plan = try Self.snapshot(state).plan(desired)
-                try await finish(&report, publisher) { _, _ in nil }
+            let loading = loading
+            if offline {
+                let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
+                try loaded.publisher.publish(loaded.report)
+                guard format == .text else { return }
+                Terminal.write("\(loaded.specCount) specs are valid; nothing was compared.\n")
+            } else if let state {
+                let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
+                var report = loaded.report
+                let snapshot = try Self.snapshot(state)
+                report.plan = try await OffPool.run { Result { try snapshot.plan(loaded.desired) } }.get()
+                try await finish(&report, loaded.publisher) { _, _ in nil }
             } else {
-                try await database.withPool { pool in try await reconcile(desired, &report, publisher, pool) }
+                try await reconcile(loading)
             }
         }
     }
 
-    private func reconcile(
-        _ desired: DesiredState,
-        _ report: inout PlanReport,
-        _ publisher: Publisher,
-        _ pool: PostgresPool
-    ) async throws {
-        report.plan = try await Progress.watching("comparing with the database") {
-            try await Planner(pool: pool, logger: Terminal.logger).plan(desired)
+    private var loading: SpecLoading {
+        SpecLoading(
+            path: path,
+            tenants: tenants,
+            policy: diagnostics.policy,
+            format: format,
+            isFull: full,
+            jsonFile: jsonInto,
+            markdownFile: markdownInto,
+            maximumErrors: diagnostics.maxErrors
+        )
+    }
+
+    private func reconcile(_ loading: SpecLoading) async throws {
+        do {
+            try database.check()
+        } catch {
+            // What is wrong with the specs comes first.
+            _ = try await loading.load()
+            throw error
         }
-        try await finish(&report, publisher) { plan, rules in
-            let origin = await Origin.current(specs: path)
-            return try await Progress.watching("applying the plan") {
-                try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
+        try await database.withPool { pool in
+            let (plan, loaded) = try await Progress.watching("comparing the specs with the database") {
+                try await Planner(pool: pool, logger: Terminal.logger).plan(tenants: tenants) {
+                    let loaded = try await loading.load()
+                    return (loaded.desired, loaded)
+                }
+            }
+            var report = loaded.report
+            report.plan = plan
+            try await finish(&report, loaded.publisher) { plan, rules in
+                let origin = await Origin.current(specs: path)
+                return try await Progress.watching("applying the plan") {
+                    try await Applier(pool: pool).apply(plan, loaded.desired, rules: rules, origin: origin)
+                }
             }
         }
     }

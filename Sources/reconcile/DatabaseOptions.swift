@@ -6,6 +6,11 @@ struct DatabaseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where the database is; the variable DATABASE_URL by default.", valueName: "url"))
     var databaseUrl: String?
 
+    /// Finds out whether it is said where the database is, and in a way that can be read.
+    func check() throws {
+        _ = try DatabaseSetting.configuration(databaseUrl)
+    }
+
     /// Runs `body` with a pool, which is closed afterwards.
     func withPool<Value>(_ body: (PostgresPool) async throws -> Value) async throws -> Value {
         let pool = PostgresPool(

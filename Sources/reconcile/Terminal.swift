@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Logging
 import Reconciler
 import Spec
@@ -25,15 +26,18 @@ enum Terminal {
     static func write(_ text: String, to path: String) throws {
         let url = URL(fileURLWithPath: path)
         let data = Data(text.utf8)
-        let type = try? FileManager.default.attributesOfItem(atPath: url.resolvingSymlinksInPath().path)[.type]
         // A file appears whole or not at all; a device such as /dev/null or a pipe must not be replaced by a file.
-        switch type as? FileAttributeType {
-        case .typeRegular, nil: try data.write(to: url, options: .atomic)
-        default:
-            let handle = try FileHandle(forWritingTo: url)
-            try handle.write(contentsOf: data)
-            try handle.close()
-        }
+        guard isInPlace(path) else { return try data.write(to: url, options: .atomic) }
+        let handle = try FileHandle(forWritingTo: url)
+        try handle.write(contentsOf: data)
+        try handle.close()
+    }
+
+    /// Whether a path leads to what is there already and is no file of its own, such as /dev/stdout.
+    private static func isInPlace(_ path: String) -> Bool {
+        if path.hasPrefix("/dev/") || path.hasPrefix("/proc/") { return true }
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
     }
 
     /// Shows what is wrong with specs.

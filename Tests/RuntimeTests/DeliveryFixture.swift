@@ -241,7 +241,7 @@ extension DeliveryFixture {
                 logger: TestDatabase.logger
             ),
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
-            RunWatcher(pool: pool, listeners: [wakeup, lanes.changes]),
+            RunWatcher(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]),
         ]
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }

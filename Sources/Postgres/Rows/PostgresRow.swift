@@ -75,7 +75,7 @@ public struct PostgresRow: Sendable {
         !columns.types.indices.contains(column) || result.isNull(row: index, column: column)
     }
 
-    private func column(named name: String) throws(PostgresError) -> Int {
+    func column(named name: String) throws(PostgresError) -> Int {
         guard let column = columns.index(of: name) else {
             let known = columns.names.map { "\"\($0)\"" }.joined(separator: ", ")
             throw .decoding("there is no column \"\(name)\"; the result has \(known)")

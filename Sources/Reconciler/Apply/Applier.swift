@@ -51,7 +51,7 @@ public struct Applier: Sendable {
         origin: Origin
     ) async throws -> Int? {
         guard !plan.isEmpty else { return nil }
-        let stopped = plan.changes.filter { $0.action == .delete && $0.hasRunUnderWay }.compactMap(\.rowID)
+        let stopped = plan.changes.filter { $0.action == .delete && $0.identity.kind == .campaign }.compactMap(\.rowID)
         return try await pool.transaction(isolation: .serializable, retries: 10, deadline: .seconds(120)) {
             connection in
             try await RunRepository.lockOpen(ofCampaigns: stopped, on: connection)

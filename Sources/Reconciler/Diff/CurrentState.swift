@@ -11,26 +11,45 @@ struct CurrentState: Sendable {
     let base: (database: String, lastID: Int)
 
     init(rows: [ManagedRow], unmanaged: [ManagedRow] = [], base: (database: String, lastID: Int)) {
-        self.rows = Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
+        self.init(rows: Self.byIdentity(rows), unmanaged: unmanaged, base: base)
+    }
+
+    private init(
+        rows: [SpecIdentity: ManagedRow],
+        unmanaged: [ManagedRow],
+        base: (database: String, lastID: Int)
+    ) {
+        self.rows = rows
         self.unmanaged = Dictionary(grouping: unmanaged, by: \.identity)
             .mapValues { $0.sorted { $0.id.uuidString < $1.id.uuidString } }
         self.base = base
     }
 
-    /// Reads the state within the caller's transaction, with two queries for each kind.
-    static func read(against desired: DesiredState, on connection: PostgresConnection) async throws -> CurrentState {
-        let base = try await HistoryRepository().base(on: connection)
-        var rows: [ManagedRow] = []
-        for kind in SpecKind.allCases {
-            rows += try await ManagedRepository(kind: kind).rows(tenants: desired.tenants, on: connection)
+    private static func byIdentity(_ rows: [ManagedRow]) -> [SpecIdentity: ManagedRow] {
+        var managed = [SpecIdentity: ManagedRow](minimumCapacity: rows.count)
+        managed.merge(rows.lazy.map { ($0.identity, $0) }) { first, _ in first }
+        return managed
+    }
+
+    /// Reads the state that was fetched, and fetches the rows of others that are in the way of new specs, within the
+    /// same transaction.
+    static func read(
+        _ stored: StoredState,
+        against desired: DesiredState,
+        on connection: PostgresConnection
+    ) async throws -> CurrentState {
+        let items = desired.items
+        let read = await OffPool.run {
+            Result { try stored.rows.flatMap { try $0.read { items[$0]?.content } } }
         }
-        let managed = Set(rows.map(\.identity))
-        let fresh = Dictionary(grouping: desired.items.keys.filter { !managed.contains($0) }, by: \.kind)
+        let rows = try read.get()
+        let managed = byIdentity(rows)
+        let fresh = Dictionary(grouping: items.keys.filter { managed.index(forKey: $0) == nil }, by: \.kind)
         var unmanaged: [ManagedRow] = []
         for kind in SpecKind.allCases {
             let repository = ManagedRepository(kind: kind)
             unmanaged += try await repository.unmanagedRows(named: fresh[kind] ?? [], on: connection)
         }
-        return CurrentState(rows: rows, unmanaged: unmanaged, base: base)
+        return CurrentState(rows: managed, unmanaged: unmanaged, base: stored.base)
     }
 }

@@ -4,7 +4,7 @@ import Store
 /// What the specs want, in the form in which rows are compared.
 public struct DesiredState: Sendable {
     /// One spec.
-    struct Item: Sendable {
+    final class Item: Sendable {
         let identity: SpecIdentity
         /// The name that the row had before, if the spec says so.
         let renamedFrom: SpecIdentity?
@@ -12,6 +12,20 @@ public struct DesiredState: Sendable {
         let spec: Located<any SpecContent>
         /// The campaign with what it refers to; `nil` for other kinds.
         let campaign: ResolvedCampaign?
+
+        init(
+            identity: SpecIdentity,
+            renamedFrom: SpecIdentity?,
+            content: JSONValue,
+            spec: Located<any SpecContent>,
+            campaign: ResolvedCampaign?
+        ) {
+            self.identity = identity
+            self.renamedFrom = renamedFrom
+            self.content = content
+            self.spec = spec
+            self.campaign = campaign
+        }
     }
 
     /// Whose specs; `nil` means all.
@@ -24,7 +38,7 @@ public struct DesiredState: Sendable {
     /// What breaks them, as far as the specs alone can tell.
     let policyBreaches: [PolicyBreach]
 
-    /// Takes the specs of a valid catalog.
+    /// Takes the specs of a valid catalog; uses all cores, so that many are better not taken on the cooperative pool.
     ///
     /// - Parameters:
     ///   - catalog: All specs, without errors.
@@ -35,19 +49,27 @@ public struct DesiredState: Sendable {
         guard catalog.isValid else {
             throw .invalidSpecs(errors: catalog.diagnostics.count { $0.severity == .error })
         }
-        self.tenants = tenants.isEmpty ? nil : Set(tenants).sorted()
+        self.tenants = Self.scope(tenants)
         allTenants = catalog.tenants
-        let campaigns = Dictionary(uniqueKeysWithValues: catalog.resolvedCampaigns.map { ($0.identity, $0) })
-        var items: [SpecIdentity: Item] = [:]
-        for spec in catalog.specs where tenants.isEmpty || tenants.contains(spec.identity.tenant) {
-            items[spec.identity] = Self.item(spec, campaigns[spec.identity], root: root)
+        let campaigns = Dictionary(
+            uniqueKeysWithValues: zip(catalog.resolvedCampaigns.map(\.identity), catalog.resolvedCampaigns.indices)
+        )
+        let specs = catalog.specs.filter { tenants.isEmpty || tenants.contains($0.identity.tenant) }
+        let made = specs.parallelMap { spec in
+            let index = spec.identity.kind == .campaign ? campaigns[spec.identity] : nil
+            return Self.item(spec, index.map { catalog.resolvedCampaigns[$0] }, root: root)
         }
-        self.items = items
-        let tenantSpecs = items.values.compactMap { $0.spec.value as? TenantSpec }
+        items = Dictionary(uniqueKeysWithValues: made.map { ($0.identity, $0) })
+        let tenantSpecs = specs.compactMap { $0.identity.kind == .tenant ? $0.value as? TenantSpec : nil }
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, reason: $0.message) }
+    }
+
+    /// The tenants that are meant, each once; `nil` means all.
+    static func scope(_ tenants: [String]) -> [String]? {
+        tenants.isEmpty ? nil : Set(tenants).sorted()
     }
 
     private static func item(_ spec: Located<any SpecContent>, _ campaign: ResolvedCampaign?, root: String) -> Item {

@@ -2,34 +2,40 @@ import Foundation
 import Spec
 import Store
 
-/// Compares what is wanted with what is there; a pure function.
+/// Compares what is wanted with what is there; a pure function, which uses all cores.
 enum Differ {
     /// The plan that leads from one to the other, without counted recipients.
     ///
     /// - Throws: ``ReconcileError/conflicts(_:)`` when it cannot be told which row a spec means.
     static func plan(from state: CurrentState, to desired: DesiredState) throws(ReconcileError) -> Plan {
         let renames = RenameResolver(items: desired.items, rows: state.rows)
-        let conflicts = desired.items.values.compactMap { conflict($0, state, renames) }
+        // Without renames, and without rows of others, there is nothing to confuse.
+        let isPlain = renames.isEmpty && state.unmanaged.isEmpty
+        let conflicts = isPlain ? [] : desired.items.values.compactMap { conflict($0, state, renames) }
         guard conflicts.isEmpty else { throw .conflicts(conflicts.sorted { $0.place < $1.place }) }
 
-        let rows = desired.items.compactMapValues { renames.row(of: $0) }
+        let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
         let references = ReferenceFollower(rows: rows)
-        var changes: [PlannedChange] = []
-        for (identity, item) in desired.items {
-            let row = rows[identity]
-            let adopted = row == nil ? state.unmanaged[identity]?.first : nil
-            if let change = change(item, row ?? adopted, references, isAdoption: adopted != nil) {
-                changes.append(change)
+        var changes = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
+            items.compactMap { item in
+                let row = rows[item.identity]
+                let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
+                return change(item, row ?? adopted, references, isAdoption: adopted != nil)
             }
         }
-        let taken = Set(rows.values.map(\.identity))
-        for (identity, row) in state.rows where !taken.contains(identity) { changes.append(delete(row)) }
+        .flatMap { $0 }
+        let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
+        for (identity, row) in state.rows {
+            let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)
+            if !isTaken { changes.append(delete(row)) }
+        }
         var plan = Plan(
             changes: changes.sorted(by: isBefore),
             base: state.base,
             desired: desired,
             rows: Array(state.rows.keys)
         )
+        guard !renames.isEmpty else { return plan }
         plan.ignoredRenames = desired.items.values.compactMap { item in
             renames.ignored(item).map { Plan.Rename(from: $0, to: item.identity) }
         }

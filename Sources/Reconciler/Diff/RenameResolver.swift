@@ -22,6 +22,9 @@ struct RenameResolver {
         .mapValues { $0.map(\.identity).sorted() }
     }
 
+    /// Whether no spec says that it was renamed.
+    var isEmpty: Bool { successors.isEmpty }
+
     /// The row that a spec has, under its own name or its old one.
     func row(of item: DesiredState.Item) -> ManagedRow? {
         guard let old = item.renamedFrom, moves(item) else { return rows[item.identity] }

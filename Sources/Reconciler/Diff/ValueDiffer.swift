@@ -3,15 +3,17 @@ import Spec
 /// Finds the fields in which two values differ; none if, and only if, the values are equal.
 enum ValueDiffer {
     static func differences(from before: JSONValue?, to after: JSONValue?, path: String = "") -> [FieldDifference] {
-        switch (before, after) {
+        // What most fields are, and at once clear where both are one value.
+        if before == after { return [] }
+        return switch (before, after) {
         case (.object(let old)?, .object(let new)?):
             Set(old.keys).union(new.keys).sorted().flatMap { key in
                 differences(from: old[key], to: new[key], path: path.isEmpty ? key : "\(path).\(key)")
             }
         case (.array(let old)?, .array(let new)?):
-            old == new ? [] : members(from: old, to: new, path: path)
+            members(from: old, to: new, path: path)
         default:
-            before == after ? [] : [FieldDifference(path: path, before: before, after: after)]
+            [FieldDifference(path: path, before: before, after: after)]
         }
     }
 

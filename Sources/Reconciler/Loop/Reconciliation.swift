@@ -63,7 +63,8 @@ public struct Reconciliation: Sendable {
         }
         do {
             guard catalog.isValid else { return await failed(.invalid, reason(catalog), commit) }
-            let desired = try DesiredState(catalog: catalog, root: folder.path)
+            let root = folder.path
+            let desired = try await OffPool.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
             let plan = try await Planner(pool: pool, logger: logger).plan(desired)
             guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
             let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
@@ -100,8 +101,7 @@ public struct Reconciliation: Sendable {
         // checkout changes the files first, and who looks in between sees them with the commit before.
         let state = await folder.contentDigest()
         let subject = "\(state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
-        let fingerprint = SHA256.hash(data: Data(subject.utf8))
-            .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let fingerprint = SHA256.hash(data: Data(subject.utf8)).hexText
         do {
             let isNew = try await AttemptRepository(pool: pool)
                 .add(fingerprint: fingerprint, gitCommit: commit, actor: actor, outcome: outcome, reason: reason)

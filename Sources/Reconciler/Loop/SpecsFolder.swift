@@ -1,5 +1,4 @@
 import Crypto
-import Dispatch
 import Foundation
 import Glibc
 public import Spec
@@ -39,14 +38,12 @@ public struct SpecsFolder: Sendable {
     }
 
     private func away<Value: Sendable>(_ read: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: read()) }
-        }
+        await OffPool.run(read)
     }
 
     private func digest(_ state: (Self, String) -> String) -> String {
         let lines = files(below: "", depth: 0).map { "\($0)\u{0}\(state(self, $0))" }
-        return Self.text(SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)))
+        return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }
 
     /// The paths of all specs below the folder, in a fixed order: hidden entries are none.
@@ -79,10 +76,6 @@ public struct SpecsFolder: Sendable {
 
     private func content(of file: String) -> String {
         // What cannot be read has no content; why, the diagnostics say.
-        Self.text(SHA256.hash(data: FileManager.default.contents(atPath: "\(path)/\(file)") ?? Data()))
-    }
-
-    private static func text(_ digest: SHA256.Digest) -> String {
-        digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        SHA256.hash(data: FileManager.default.contents(atPath: "\(path)/\(file)") ?? Data()).hexText
     }
 }

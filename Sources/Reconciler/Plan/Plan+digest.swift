@@ -22,7 +22,6 @@ extension Plan {
             "formatVersion": .integer(Self.formatVersion), "database": .string(database),
             "baseHistoryId": .integer(baseHistoryID), "operations": .array(operations),
         ]
-        let hash = SHA256.hash(data: Data(subject.canonicalText.utf8))
-        return "sha256:" + hash.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        return "sha256:" + SHA256.hash(data: Data(subject.canonicalText.utf8)).hexText
     }
 }

@@ -58,9 +58,13 @@ public struct Plan: Sendable {
         specCount = desired.items.count
         isCatalogEmpty = desired.allTenants.isEmpty
         policyBreaches = desired.policyBreaches
-        let specs = Dictionary(grouping: desired.items.keys, by: \.tenant).mapValues(\.count)
-        tenantSizes = Dictionary(grouping: rows, by: \.tenant)
-            .map { TenantSize(tenant: $0.key, rows: $0.value.count, specs: specs[$0.key] ?? 0) }
+        let specs = Self.count(desired.items.keys)
+        tenantSizes = Self.count(rows)
+            .map { TenantSize(tenant: $0.key, rows: $0.value, specs: specs[$0.key] ?? 0) }
             .sorted { $0.tenant < $1.tenant }
+    }
+
+    private static func count(_ identities: some Sequence<SpecIdentity>) -> [String: Int] {
+        identities.reduce(into: [:]) { $0[$1.tenant, default: 0] += 1 }
     }
 }

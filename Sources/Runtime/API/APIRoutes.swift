@@ -35,6 +35,7 @@ struct APIRoutes: Sendable {
             MessageEndpoints(campaigns: campaigns, log: log).all,
             AudienceEndpoints(pool: pool, now: now).all,
             TemplateEndpoints(templates: templates).all,
+            [TriggerShapes.endpoint],
             ServiceEndpoints.all,
         ]
         endpoints = EndpointTable(endpoints: groups.flatMap { $0 })

@@ -10,4 +10,19 @@ extension HTTPField.Name {
     static var requestID: HTTPField.Name { HTTPField.Name(requestIDName) ?? .from }
 
     private static var requestIDName: String { "X-Request-Id" }
+
+    /// Names a request of which repeats are harmless.
+    static var idempotencyKey: HTTPField.Name { HTTPField.Name(idempotencyKeyName) ?? .from }
+
+    private static var idempotencyKeyName: String { "Idempotency-Key" }
+
+    /// Whose event a signed request tells of.
+    static var campaignsTenant: HTTPField.Name { HTTPField.Name(campaignsTenantName) ?? .from }
+
+    private static var campaignsTenantName: String { "X-Campaigns-Tenant" }
+
+    /// Proves who sends an event.
+    static var campaignsSignature: HTTPField.Name { HTTPField.Name(campaignsSignatureName) ?? .authorization }
+
+    private static var campaignsSignatureName: String { "X-Campaigns-Signature" }
 }

@@ -84,11 +84,15 @@ public struct Daemon: Service {
 
         let lanes = laneServices(pool: pool, redis: redis, client: client)
         let feederWakeup = WakeSignal()
+        let launcherWakeup = WakeSignal()
+        let schedulerWakeup = WakeSignal()
         let intake = StatusIntake(messages: lanes.messages, logger: logger)
+        let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
             (specs.map { [$0.service] } ?? []) + [
                 intake,
+                triggers,
                 LaneKeeper(services: lanes, wakeup: lanes.changes),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
                 RunSweeper(
@@ -99,9 +103,16 @@ public struct Daemon: Service {
                     logger: logger
                 ),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
-                RunLauncher(launches: LaunchRepository(pool: pool), logger: logger),
-                RunWatcher(pool: pool, listeners: [feederWakeup, lanes.changes]),
-                server(pool: pool, redis: redis, intake: intake),
+                RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
+                Scheduler(schedules: ScheduleRepository(pool: pool), wakeup: schedulerWakeup, logger: logger),
+                RunWatcher(
+                    pool: pool,
+                    listeners: [
+                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes],
+                        ScheduleRepository.channel: [schedulerWakeup],
+                    ]
+                ),
+                server(pool: pool, redis: redis, intake: intake, triggers: triggers),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
         // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
@@ -128,13 +139,20 @@ public struct Daemon: Service {
     }
 
     /// All routes of the daemon.
-    func router(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> Router<APIContext> {
+    func router(
+        pool: PostgresPool,
+        redis: RedisClient,
+        intake: StatusIntake,
+        triggers: TriggerService
+    ) -> Router<APIContext> {
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
         let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
         let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
         api.add(to: router)
+        TriggerRoutes(triggers: triggers, authenticator: authenticator, secrets: configuration.triggerSecrets)
+            .add(to: router)
         HealthRoutes(
             pool: pool,
             redis: redis,
@@ -151,10 +169,15 @@ public struct Daemon: Service {
         return router
     }
 
-    private func server(pool: PostgresPool, redis: RedisClient, intake: StatusIntake) -> some Service {
+    private func server(
+        pool: PostgresPool,
+        redis: RedisClient,
+        intake: StatusIntake,
+        triggers: TriggerService
+    ) -> some Service {
         let onReady = onReady
         return Application(
-            router: router(pool: pool, redis: redis, intake: intake),
+            router: router(pool: pool, redis: redis, intake: intake, triggers: triggers),
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger

@@ -22,6 +22,8 @@ public struct DaemonConfiguration: Sendable {
     public var tokens: TokenSettings?
     /// Requests to the API that each tenant may make in a second; 0 is any number.
     public var requestsPerSecond = 100
+    /// With which tenants may sign events; nobody by default.
+    public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
     /// Requests under way at once, over all lanes.
     public var maximumInFlight = 512
@@ -56,6 +58,7 @@ extension DaemonConfiguration {
         tokens = try TokenSettings.read(variables)
         requestsPerSecond =
             try variables.integer("API_RATE_LIMIT", in: 0...1_000_000, example: "100") ?? requestsPerSecond
+        triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
         maximumConnections =

@@ -31,7 +31,8 @@ final class LaneKeeper: Service, Sendable {
             group.addTask { await self.forwardWakeups() }
             while !Task.isShuttingDownGracefully && !Task.isCancelled {
                 do {
-                    for record in try await services.lanes.open() {
+                    let open = try await services.lanes.open()
+                    for record in open {
                         if let care = lanes[record.id], care.worker.queue.keys.matches(record) {
                             care.worker.update(record)
                         } else {
@@ -40,6 +41,11 @@ final class LaneKeeper: Service, Sendable {
                             group.addTask { await care.worker.run() }
                             group.addTask { await care.run() }
                         }
+                    }
+                    // What is over is not missed: an empty lane would be rebuilt for it.
+                    for (id, care) in lanes
+                    where care.worker.lane.expected > 0 && !open.contains(where: { $0.id == id }) {
+                        care.worker.update(care.worker.lane.emptied())
                     }
                 } catch {
                     services.logger.warning("Lanes cannot be read, trying again", metadata: ["error": "\(error)"])

@@ -96,10 +96,22 @@ struct LaneQueue: Sendable {
 
     /// Puts due messages of a run into the lane.
     ///
+    /// - Parameters:
+    ///   - messages: The messages.
+    ///   - run: Whose they are; runs go in turn.
+    ///   - isTriggered: Whether they go before all others.
+    ///   - epoch: The epoch that the lane must have.
     /// - Returns: False when the epoch is not in force any more; then nothing more was pushed.
-    func push(_ messages: [FedMessage], run: UUID, epoch: Int) async throws(RedisError) -> Bool {
+    /// - Throws: `RedisError`; repeating the call does no harm.
+    func push(
+        _ messages: [FedMessage],
+        run: UUID,
+        isTriggered: Bool = false,
+        epoch: Int
+    ) async throws(RedisError) -> Bool {
         for batch in messages.chunked(by: Self.largestBatch) {
-            var arguments: [RedisArgument] = [.integer(epoch), .text(run.uuidString.lowercased()), "bulk"]
+            var arguments: [RedisArgument] = [.integer(epoch), .text(run.uuidString.lowercased())]
+            arguments.append(isTriggered ? "triggered" : "bulk")
             for message in batch {
                 arguments.append(.text(JobID.text(message.id)))
                 arguments.append(.integer(message.delay.milliseconds))

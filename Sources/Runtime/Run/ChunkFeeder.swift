@@ -50,10 +50,15 @@ final class ChunkFeeder: Service, Sendable {
             guard let worker = services.workers.worker(of: sender) else { continue }
             let window = Self.window(ratePerSecond: worker.lane.ratePerSecond)
             var room = window - (try await worker.queue.depth().ready)
+            // What events brought goes before all else, so the others' place in the window does not keep it out.
+            for run in runs where run.isTriggered && run.counters[.pending] > 0 {
+                room -= try await feed(run, worker: worker, room: max(room, window / 2))
+            }
             // Room for little is left alone: big portions cost less.
             guard room >= window / 2 else { continue }
-            for (index, run) in runs.enumerated() where run.counters[.pending] + run.counters[.queued] > 0 {
-                room -= try await feed(run, worker: worker, room: room / (runs.count - index))
+            let bulk = runs.filter { !$0.isTriggered || $0.counters[.pending] == 0 }
+            for (index, run) in bulk.enumerated() where run.counters[.pending] + run.counters[.queued] > 0 {
+                room -= try await feed(run, worker: worker, room: room / (bulk.count - index))
             }
         }
         return !runs.isEmpty
@@ -65,12 +70,21 @@ final class ChunkFeeder: Service, Sendable {
     }
 
     private func feed(_ run: RunRecord, worker: LaneWorker, room: Int) async throws -> Int {
-        let size = LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond).chunkSize
-        guard let claim = try await chunks.claim(run: run.id, limit: max(1, room / size)) else { return 0 }
+        // Events bring chunks of all sizes, from one message on.
+        let size =
+            run.isTriggered ? 1 : LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond).chunkSize
+        guard let claim = try await chunks.claim(run: run.id, limit: max(1, room / size), room: max(1, room)) else {
+            return 0
+        }
         CrashPoint.chunkClaimed.reach()
         let isPushed: Bool
         do {
-            isPushed = try await worker.queue.push(claim.messages, run: run.id, epoch: worker.lane.epoch)
+            isPushed = try await worker.queue.push(
+                claim.messages,
+                run: run.id,
+                isTriggered: run.isTriggered,
+                epoch: worker.lane.epoch
+            )
         } catch {
             try await chunks.abandon(claim)
             throw error

@@ -13,23 +13,41 @@ public struct RunLauncher: Service {
     private let launches: LaunchRepository
     private let logger: Logger
     private let now: @Sendable () -> Date
+    /// Notified when a run is opened.
+    private let wakeup: WakeSignal
     private let clock = ContinuousClock()
 
     public init(launches: LaunchRepository, logger: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
+        self.init(launches: launches, wakeup: WakeSignal(), logger: logger, now: now)
+    }
+
+    init(
+        launches: LaunchRepository,
+        wakeup: WakeSignal,
+        logger: Logger,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
         self.launches = launches
+        self.wakeup = wakeup
         self.logger = logger
         self.now = now
     }
 
     public func run() async {
         while !Task.isShuttingDownGracefully && !Task.isCancelled {
+            var isBusy = false
             do {
-                for run in try await launches.unfinished() { _ = try await finish(run) }
+                // A batch of each in turn: a small launch does not stand behind a big one.
+                for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
+                    isBusy = try await launches.writeBatch(of: run).status == .launching || isBusy
+                }
             } catch {
                 logger.warning("Launches cannot go on, trying again", metadata: ["error": "\(error)"])
+                isBusy = false
             }
-            // Ends early by shutdown or cancellation only, which end the loop.
-            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.interval) }
+            if isBusy { continue }
+            // A shutdown ends the wait, and then the loop.
+            await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: Self.interval, clock: self.clock) }
         }
     }
 

@@ -1,9 +1,9 @@
 internal import Foundation
 internal import YAML
 
-/// Reads files one by one and puts the catalog together.
+/// Puts the catalog together from what the files hold.
 struct CatalogLoader {
-    private var specs: [SpecIdentity: Located<any SpecContent>] = [:]
+    private var specs: [Located<any SpecContent>] = []
     /// Specs with errors: their references are checked all the same, so that all mistakes come in one run.
     private var drafts: [Located<any SpecContent>] = []
     /// Every identity that a document claims, also where the document has errors.
@@ -12,41 +12,44 @@ struct CatalogLoader {
     private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
     private var allowances: [AllowComment] = []
     private var reportedTenants: Set<String> = []
-    private let reader = YAMLReader()
     private let now: Date
 
-    init(now: Date) {
+    /// Makes a loader for about so many files.
+    init(now: Date, files: Int) {
         self.now = now
+        self.files.reserveCapacity(files)
+        specs.reserveCapacity(files)
+        places.reserveCapacity(files)
     }
 
-    mutating func add(_ file: SpecCatalog.SourceFile) {
+    /// Takes the next file, in the order of the paths: of two documents with one name, the first has it.
+    mutating func add(_ reading: SpecFileReading) {
+        let file = reading.file
         guard let tenant = tenant(of: file) else { return }
-        let sink = DiagnosticSink(file: file.path)
-        let stream = reader.read(file.bytes)
-        for problem in stream.problems { sink.report(problem) }
-        for document in stream.documents { add(document, tenant, sink) }
-        allowances += AllowComment.read(stream.comments, sink: sink)
+        let sink = DiagnosticSink(file: file.path, after: reading.findings)
+        for document in reading.documents { add(document, tenant, sink) }
+        allowances += reading.allowances
         // The bytes of every file are kept, since errors across files are only found at the end.
-        files[file.path] = (file.bytes, sink.secrets)
+        files[file.path] = (file.bytes, sink.findings.secrets)
         diagnostics += sink.diagnostics
     }
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
-        let claimed = Set(places.keys)
-        let filler = DefaultsFiller(index: SpecIndex(specs: specs, claimed: claimed))
-        let filled = specs.mapValues { filler.fill($0, &found) }
+        // Numbers are cheaper to move about than specs.
+        let order = specs.indices.sorted { specs[$0].identity < specs[$1].identity }
+        let bare = SpecIndex(sorted: order.map { specs[$0] }, claimed: places)
+        let filler = DefaultsFiller(index: bare)
         let filledDrafts = drafts.map { filler.fill($0, &found) }
-        let sorted = filled.values.sorted { $0.identity < $1.identity }
-        let index = SpecIndex(specs: filled, claimed: claimed)
-        let resolved = check(sorted, drafts: filledDrafts, index, &found)
+        let index = bare.with(fill(bare.sorted, filler, &found))
+        let resolved = check(index, drafts: filledDrafts, &found)
         let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
         return SpecCatalog(
-            specs: sorted,
+            specs: index.sorted,
             resolvedCampaigns: resolved,
             resolvedSchedules: schedules,
             resolvedTriggers: StartChecker(index: index).resolvedTriggers(),
@@ -56,24 +59,40 @@ struct CatalogLoader {
         )
     }
 
+    private func fill(
+        _ specs: [Located<any SpecContent>],
+        _ filler: DefaultsFiller,
+        _ found: inout [Diagnostic]
+    ) -> [Located<any SpecContent>] {
+        let filled = specs.stretches().parallelMap(by: 1) { specs in
+            var found: [Diagnostic] = []
+            return (specs: specs.map { filler.fill($0, &found) }, found: found)
+        }
+        found += filled.flatMap(\.found)
+        return filled.flatMap(\.specs)
+    }
+
     /// Checks everything that takes more than one document to see.
     private func check(
-        _ sorted: [Located<any SpecContent>],
-        drafts: [Located<any SpecContent>],
         _ index: SpecIndex,
+        drafts: [Located<any SpecContent>],
         _ found: inout [Diagnostic]
     ) -> [ResolvedCampaign] {
-        let references = ReferenceChecker(index: index)
-        let campaigns = references.resolve(sorted, &found)
-        _ = references.resolve(drafts, &found)
-        for specs in [sorted, drafts] {
+        // Each spec is looked at by itself, so stretches of them are looked at side by side.
+        let checked = [index.sorted.stretches(), drafts.stretches()].joined().map { $0 }.parallelMap(by: 1) { specs in
+            var found: [Diagnostic] = []
+            let campaigns = ReferenceChecker(index: index).resolve(specs, &found)
             TenantChecker(index: index).check(specs, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)
+            return (campaigns: campaigns, found: found)
         }
+        found += checked.flatMap(\.found)
         StartChecker(index: index).checkCampaigns(&found)
         MessageChecker(index: index).checkWindows(&found)
-        return campaigns
+        // What drafts refer to is only checked.
+        let valid = index.sorted.stretches().count
+        return checked.prefix(valid).flatMap(\.campaigns)
     }
 
     private mutating func tenant(of file: SpecCatalog.SourceFile) -> String? {
@@ -96,62 +115,21 @@ struct CatalogLoader {
         return tenant
     }
 
-    private mutating func add(_ document: YAMLNode, _ tenant: String, _ sink: DiagnosticSink) {
-        if let scalar = document.scalar, case .null = scalar.value { return }
-        guard let mapping = document.mapping else {
-            return sink.reportWrongType(of: document, field: "", expected: "a mapping with `kind`")
-        }
-        guard let kind = kind(mapping, document, sink) else { return }
-        guard let claimed = claim(kind, mapping, tenant, sink) else {
-            // Still read it, so that its other mistakes come in the same run.
-            _ = kind.content.read(document, sink: sink)
+    private mutating func add(_ document: SpecFileReading.Document, _ tenant: String, _ sink: DiagnosticSink) {
+        guard let (name, range) = document.name else { return }
+        let identity = SpecIdentity(tenant: tenant, kind: document.kind, name: name)
+        let place = SourcePlace(file: sink.file, range)
+        if let first = places[identity] {
+            let message = "\(identity.kind.rawValue) `\(name)` is defined twice in tenant `\(tenant)`"
+            let related = Diagnostic.Related(place: first, label: "first defined here")
+            let help = "rename or remove one of the two"
+            sink.report(.duplicateSpec, at: range, field: "name", message, help: help, related: related)
             return
         }
-        let (spec, isDraft) = kind.content.read(document, sink: sink)
-        guard let spec, let place = places[claimed] else { return }
-        let located = Located(identity: claimed, value: spec, place: place, node: document)
-        if isDraft { drafts.append(located) } else { specs[claimed] = located }
-    }
-
-    /// Notes the identity of a document; `nil` if it has none or another document has the same.
-    private mutating func claim(
-        _ kind: SpecKind,
-        _ mapping: YAMLMapping,
-        _ tenant: String,
-        _ sink: DiagnosticSink
-    ) -> SpecIdentity? {
-        guard let node = mapping["name"], let scalar = node.scalar, SpecIdentity.isSlug(scalar.text) else { return nil }
-        let identity = SpecIdentity(tenant: tenant, kind: kind, name: scalar.text)
-        guard let first = places[identity] else {
-            places[identity] = SourcePlace(file: sink.file, node.range)
-            return identity
-        }
-        let message = "\(kind.rawValue) `\(identity.name)` is defined twice in tenant `\(tenant)`"
-        let related = Diagnostic.Related(place: first, label: "first defined here")
-        let help = "rename or remove one of the two"
-        sink.report(.duplicateSpec, at: node.range, field: "name", message, help: help, related: related)
-        return nil
-    }
-
-    private func kind(_ mapping: YAMLMapping, _ document: YAMLNode, _ sink: DiagnosticSink) -> SpecKind? {
-        let known = SpecKind.allCases.map(\.rawValue)
-        guard let node = mapping["kind"] else {
-            guard !mapping.isDamaged else { return nil }
-            let start = mapping.pairs.first?.keyRange ?? document.range
-            let near = mapping.pairs.first { !SpellingSuggestion.candidates(for: $0.key, among: ["kind"]).isEmpty }
-            if let near {
-                let message = "unknown field `\(near.key)`"
-                sink.report(.unknownField, at: near.keyRange, field: near.key, message, help: "did you mean `kind`?")
-            } else {
-                let help = "start the document with `kind: Campaign` or another kind"
-                sink.report(.missingField, at: start, field: "kind", "missing field `kind`", help: help)
-            }
-            return nil
-        }
-        guard let read = sink.string(node, field: "kind") else { return nil }
-        if let kind = SpecKind(rawValue: read.value) { return kind }
-        let help = SpellingSuggestion.help(for: read.value, among: known, what: "the kinds are")
-        sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help)
-        return nil
+        places[identity] = place
+        guard let spec = document.spec else { return }
+        let origin = SpecOrigin(place: place, node: document.node)
+        let located = Located(identity: identity, value: spec, origin: origin)
+        if document.isDraft { drafts.append(located) } else { specs.append(located) }
     }
 }

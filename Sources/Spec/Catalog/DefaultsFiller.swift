@@ -1,5 +1,5 @@
 /// Gives specs what their tenant says for all of them, so that nobody behind the catalog has to ask.
-struct DefaultsFiller {
+struct DefaultsFiller: Sendable {
     private let index: SpecIndex
 
     init(index: SpecIndex) {
@@ -8,6 +8,7 @@ struct DefaultsFiller {
 
     /// Fills the defaults in; reports a field that neither the spec nor its tenant gives.
     func fill(_ located: Located<any SpecContent>, _ found: inout [Diagnostic]) -> Located<any SpecContent> {
+        guard located.identity.kind == .campaign || located.identity.kind == .template else { return located }
         let filled: any SpecContent
         switch located.value {
         case let campaign as CampaignSpec where campaign.sender == nil:
@@ -42,21 +43,16 @@ struct DefaultsFiller {
 
 extension CampaignSpec {
     fileprivate func with(sender: String?) -> CampaignSpec {
-        CampaignSpec(header: header, title: title, type: type, sender: sender, content: content, audience: audience)
+        var copy = self
+        copy.sender = sender
+        return copy
     }
 }
 
 extension TemplateSpec {
     fileprivate func with(language: String?) -> TemplateSpec {
-        TemplateSpec(
-            header: header,
-            whatsappName: whatsappName,
-            language: language,
-            category: category,
-            headerText: headerText,
-            body: body,
-            footer: footer,
-            buttons: buttons
-        )
+        var copy = self
+        copy.language = language
+        return copy
     }
 }

@@ -7,11 +7,12 @@ struct MessageChecker {
     }
 
     /// Finds placeholders that nothing can fill, also in campaigns with other errors.
-    func checkPlaceholders(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
-        for campaign in specs.compactMap({ $0.map { $0 as? CampaignSpec } }) where !campaign.value.type.hasContext {
+    func checkPlaceholders(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
+        for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
             for text in ["params", "message"].flatMap(campaign.texts) {
+                guard text.value.mentionsContext else { continue }
                 for placeholder in TextTemplate.parse(text.value).placeholders where !placeholder.hasDefault {
                     guard case .context = placeholder.path else { continue }
                     found.append(unfillable(placeholder, text, campaign))
@@ -72,5 +73,19 @@ extension CampaignSpec.Trigger {
         case .manual, .scheduled: false
         case .eventTriggered, .moduleInitiated: true
         }
+    }
+}
+
+extension String {
+    /// Whether `context.` stands anywhere, as it does in every placeholder for a value of an event.
+    fileprivate var mentionsContext: Bool {
+        let word = "context.".utf8
+        var rest = utf8[...]
+        while let start = rest.firstIndex(of: UInt8(ascii: "c")) {
+            rest = rest[start...]
+            if rest.starts(with: word) { return true }
+            rest = rest.dropFirst()
+        }
+        return false
     }
 }

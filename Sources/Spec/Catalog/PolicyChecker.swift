@@ -6,26 +6,29 @@ internal import Foundation
 struct PolicyChecker {
     private let index: SpecIndex
     private let now: Date
-    /// The campaigns of each tenant.
-    private let campaigns: [String: [Located<CampaignSpec>]]
 
     init(index: SpecIndex, now: Date) {
         self.index = index
         self.now = now
-        campaigns = Dictionary(grouping: index.all(CampaignSpec.self), by: \.identity.tenant)
     }
 
     /// All violations, sorted.
     func violations() -> [PolicyViolation] {
-        let schedules = index.all(ScheduleSpec.self)
-        return index.all(TenantSpec.self)
+        let tenants = index.all(TenantSpec.self)
             .filter { $0.identity.name == $0.identity.tenant && !$0.value.policy.isEmpty }
-            .flatMap { count($0) + categories($0) + IntervalChecker(now: now).violations(schedules, $0) }
-            .sorted()
+        guard !tenants.isEmpty else { return [] }
+        let campaigns = Dictionary(grouping: index.all(CampaignSpec.self), by: \.identity.tenant)
+        let schedules = index.all(ScheduleSpec.self)
+        return tenants.flatMap { tenant -> [PolicyViolation] in
+            let own = campaigns[tenant.identity.tenant] ?? []
+            return count(own, tenant) + categories(own, tenant)
+                + IntervalChecker(now: now).violations(schedules, tenant)
+        }
+        .sorted()
     }
 
-    private func count(_ tenant: Located<TenantSpec>) -> [PolicyViolation] {
-        let count = campaigns[tenant.identity.tenant]?.count ?? 0
+    private func count(_ campaigns: [Located<CampaignSpec>], _ tenant: Located<TenantSpec>) -> [PolicyViolation] {
+        let count = campaigns.count
         guard let limit = tenant.value.policy.maxCampaigns, count > limit else { return [] }
         let message = "tenant `\(tenant.identity.tenant)` has \(count) campaigns, more than \(limit)"
         let place = tenant.place(of: "policy.maxCampaigns")
@@ -40,10 +43,12 @@ struct PolicyChecker {
         ]
     }
 
-    private func categories(_ tenant: Located<TenantSpec>) -> [PolicyViolation] {
+    private func categories(
+        _ campaigns: [Located<CampaignSpec>],
+        _ tenant: Located<TenantSpec>
+    ) -> [PolicyViolation] {
         guard let allowed = tenant.value.policy.allowedCategories else { return [] }
         let words = SpellingSuggestion.list(allowed.map(\.rawValue), "and")
-        let campaigns = campaigns[tenant.identity.tenant] ?? []
         // The first of several languages stands for all: the category belongs to the name.
         let templates = Dictionary(
             index.all(TemplateSpec.self).filter { $0.identity.tenant == tenant.identity.tenant }

@@ -7,11 +7,11 @@ struct ReferenceChecker {
     }
 
     /// Resolves all campaigns that can be resolved, in the order given.
-    func resolve(_ sorted: [Located<any SpecContent>], _ found: inout [Diagnostic]) -> [ResolvedCampaign] {
+    func resolve(_ sorted: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) -> [ResolvedCampaign] {
         var resolved: [ResolvedCampaign] = []
         for located in sorted {
             if let old = located.value.header.renamedFrom { checkRename(located, from: old, &found) }
-            guard let campaign = located.map({ $0 as? CampaignSpec }) else { continue }
+            guard let campaign = located.as(CampaignSpec.self) else { continue }
             if let result = resolve(campaign, &found) { resolved.append(result) }
         }
         return resolved
@@ -19,7 +19,7 @@ struct ReferenceChecker {
 
     private func checkRename(_ spec: Located<any SpecContent>, from old: String, _ found: inout [Diagnostic]) {
         let identity = SpecIdentity(tenant: spec.identity.tenant, kind: spec.identity.kind, name: old)
-        guard let other = index.specs[identity], !isRenamedItself(other, besides: spec.identity) else { return }
+        guard let other = index[identity], !isRenamedItself(other, besides: spec.identity) else { return }
         let message = "`renamedFrom` names `\(old)`, which still exists"
         let related = Diagnostic.Related(place: other.place, label: "defined here")
         let place = spec.place(of: "renamedFrom")
@@ -42,7 +42,7 @@ struct ReferenceChecker {
         while let old = current.value.header.renamedFrom {
             guard seen.insert(current.identity).inserted else { return false }
             let identity = SpecIdentity(tenant: first.tenant, kind: first.kind, name: old)
-            guard let next = index.specs[identity] else { return true }
+            guard let next = index[identity] else { return true }
             current = next
         }
         return false
@@ -51,7 +51,7 @@ struct ReferenceChecker {
     private func resolve(_ campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> ResolvedCampaign? {
         let spec = campaign.value
         let sender = sender(of: campaign, &found)
-        let (template, payload) = message(of: campaign, &found)
+        let (template, isComplete) = message(of: campaign, &found)
         var filter: AudienceFilter?
         switch spec.audience {
         case .named(let name):
@@ -61,14 +61,13 @@ struct ReferenceChecker {
         case .filter(let inline): filter = inline
         case nil: break
         }
-        guard let sender, let payload else { return nil }
+        guard let sender, isComplete else { return nil }
         return ResolvedCampaign(
             identity: campaign.identity,
             place: campaign.place,
             spec: spec,
             sender: sender,
             template: template,
-            messagePayload: payload,
             audienceFilter: filter
         )
     }
@@ -82,19 +81,20 @@ struct ReferenceChecker {
         return index.find(SenderSpec.self, name, field: "sender", of: campaign, &found)?.value
     }
 
+    /// The template, if the message is made of one, and whether the message can be made.
     private func message(
         of campaign: Located<CampaignSpec>,
         _ found: inout [Diagnostic]
-    ) -> (TemplateSpec?, JSONValue?) {
+    ) -> (template: TemplateSpec?, isComplete: Bool) {
         switch campaign.value.content {
-        case .message(let payload): return (nil, payload)
+        case .message: return (nil, true)
         case .template(let name, let params):
             guard let template = index.find(TemplateSpec.self, name, field: "template", of: campaign, &found)
-            else { return (nil, nil) }
+            else { return (nil, false) }
             let mismatches = template.value.mismatches(params: Set(params.keys))
             for mismatch in mismatches { found.append(diagnostic(mismatch, of: campaign, template)) }
-            guard mismatches.isEmpty else { return (nil, nil) }
-            return (template.value, MessagePayload.object(template: template.value, params: params))
+            guard mismatches.isEmpty else { return (nil, false) }
+            return (template.value, true)
         }
     }
 

@@ -7,8 +7,15 @@ public struct ResolvedCampaign: Hashable, Sendable {
     public let sender: SenderSpec
     /// `nil` for a raw message.
     public let template: TemplateSpec?
-    /// The WhatsApp message without recipient; its texts may hold placeholders.
-    public let messagePayload: JSONValue
     /// `nil` if an event or a module names the recipients.
     public let audienceFilter: AudienceFilter?
+
+    /// The WhatsApp message without recipient, made anew each time; its texts may hold placeholders.
+    public var messagePayload: JSONValue {
+        switch spec.content {
+        case .message(let payload): payload
+        // Without its template a campaign is not resolved.
+        case .template(_, let params): template.map { MessagePayload.object(template: $0, params: params) } ?? .null
+        }
+    }
 }

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Checks the times of schedules: whether they come, and whether they come when their author thinks.
-struct ScheduleChecker {
+struct ScheduleChecker: Sendable {
     private let index: SpecIndex
     private let now: Date
 
@@ -12,11 +12,17 @@ struct ScheduleChecker {
 
     /// The schedules whose campaign exists, sorted; reports what is odd about any schedule.
     func resolve(_ found: inout [Diagnostic]) -> [ResolvedSchedule] {
-        index.all(ScheduleSpec.self).compactMap { schedule in
+        let schedules = index.all(ScheduleSpec.self)
+        found += schedules.parallelMap { schedule in
+            var found: [Diagnostic] = []
             check(schedule, &found)
+            return found
+        }
+        .joined()
+        return schedules.compactMap { schedule in
             let identity = schedule.identity
             let campaign = SpecIdentity(tenant: identity.tenant, kind: .campaign, name: schedule.value.campaign)
-            guard index.specs[campaign] != nil else { return nil }
+            guard index[campaign] != nil else { return nil }
             return ResolvedSchedule(
                 identity: identity,
                 place: schedule.place,

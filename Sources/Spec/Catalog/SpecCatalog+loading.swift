@@ -23,24 +23,31 @@ extension SpecCatalog {
     ///   - now: What schedules are compared with: one can be over, or fire at a change of the clock.
     /// - Returns: Everything that could be read, with what is wrong.
     public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
-        var loader = CatalogLoader(now: now)
         var problems: [Diagnostic] = []
-        for file in SpecFiles.find(in: directory, sink: &problems) {
-            guard let bytes = SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes) else {
+        let files = SpecFiles.find(in: directory, sink: &problems)
+        var loader = CatalogLoader(now: now, files: files.count)
+        let readings = files.parallelMap { file -> SpecFileReading? in
+            SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes).map {
+                SpecFileReading(SourceFile(path: file.path, tenant: file.tenant, bytes: $0))
+            }
+        }
+        for (file, reading) in zip(files, readings) {
+            guard let reading else {
                 let message = "cannot read the file"
                 let place = SourcePlace(file: file.path)
                 problems.append(Diagnostic(.unreadableFile, at: place, message, help: "check its permissions"))
                 continue
             }
-            loader.add(SourceFile(path: file.path, tenant: file.tenant, bytes: bytes))
+            loader.add(reading)
         }
         return loader.finish(with: problems)
     }
 
     /// Reads files that are in memory; `now` is what schedules are compared with.
     public static func load(files: [SourceFile], now: Date = Date()) -> SpecCatalog {
-        var loader = CatalogLoader(now: now)
-        for file in files.sorted(by: { $0.path < $1.path }) { loader.add(file) }
+        var loader = CatalogLoader(now: now, files: files.count)
+        let sorted = files.sorted { $0.path < $1.path }
+        for reading in sorted.parallelMap(SpecFileReading.init) { loader.add(reading) }
         return loader.finish(with: [])
     }
 }

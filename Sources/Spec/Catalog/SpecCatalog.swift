@@ -29,7 +29,10 @@ public struct SpecCatalog: Sendable {
 
     /// The tenants that have specs, sorted.
     public var tenants: [String] {
-        Set(specs.map(\.identity.tenant)).sorted()
+        // In their order, those of one tenant stand together.
+        var tenants: [String] = []
+        for spec in specs where spec.identity.tenant != tenants.last { tenants.append(spec.identity.tenant) }
+        return tenants
     }
 
     /// What a tenant says about itself, or `nil` if it says nothing.
@@ -39,7 +42,7 @@ public struct SpecCatalog: Sendable {
 
     /// The specs of one kind, sorted by identity.
     public func all<Spec: SpecContent>(_ kind: Spec.Type) -> [Located<Spec>] {
-        specs.compactMap { located in located.map { $0 as? Spec } }
+        specs.compactMap { $0.as(kind) }
     }
 
     /// One spec, or `nil` if there is none of that name.
@@ -51,6 +54,6 @@ public struct SpecCatalog: Sendable {
             if specs[middle].identity < identity { low = middle + 1 } else { high = middle }
         }
         guard low < specs.count, specs[low].identity == identity else { return nil }
-        return specs[low].map { $0 as? Spec }
+        return specs[low].as(kind)
     }
 }

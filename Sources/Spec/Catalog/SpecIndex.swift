@@ -1,36 +1,53 @@
 /// Looks specs up by name, and explains names that lead nowhere.
-struct SpecIndex {
-    let specs: [SpecIdentity: Located<any SpecContent>]
+struct SpecIndex: Sendable {
+    /// All specs, sorted by identity.
+    let sorted: [Located<any SpecContent>]
+    private let positions: [SpecIdentity: Int]
     /// Every identity that a document claims, also where the document has errors.
-    private let claimed: Set<SpecIdentity>
+    private let claimed: [SpecIdentity: SourcePlace]
     /// Tenants and kinds with documents that have errors.
     private let broken: Set<SpecIdentity>
-    /// The names of each tenant and kind, for suggestions.
-    private let names: [SpecIdentity: [String]]
+    private let groups: SpecGroups
 
-    init(specs: [SpecIdentity: Located<any SpecContent>], claimed: Set<SpecIdentity>) {
-        self.specs = specs
-        self.claimed = claimed
-        func group(_ identity: SpecIdentity) -> SpecIdentity {
-            SpecIdentity(tenant: identity.tenant, kind: identity.kind, name: "")
-        }
-        broken = Set(claimed.filter { specs[$0] == nil }.map(group))
-        names = Dictionary(grouping: claimed, by: group).mapValues { $0.map(\.name).sorted() }
+    /// Takes specs that are sorted by identity, to look them up.
+    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
+        var positions = [SpecIdentity: Int](minimumCapacity: sorted.count)
+        for index in sorted.indices { positions[sorted[index].identity] = index }
+        // Every spec has claimed its identity, so where the numbers agree nobody else has.
+        let lost = claimed.count == sorted.count ? [] : claimed.keys.filter { positions[$0] == nil }
+        (self.sorted, self.positions, self.claimed) = (sorted, positions, claimed)
+        broken = Set(lost.map(SpecGroups.group))
+        groups = SpecGroups(sorted: [], claimed: claimed)
+    }
+
+    private init(_ other: Self, sorted: [Located<any SpecContent>]) {
+        (self.sorted, positions, claimed, broken) = (sorted, other.positions, other.claimed, other.broken)
+        groups = SpecGroups(sorted: sorted, claimed: other.claimed)
+    }
+
+    /// The same specs in the same order with other values, also by kind.
+    func with(_ values: [Located<any SpecContent>]) -> SpecIndex {
+        SpecIndex(self, sorted: values)
+    }
+
+    /// One spec without errors, of any kind.
+    subscript(identity: SpecIdentity) -> Located<any SpecContent>? {
+        positions[identity].map { sorted[$0] }
     }
 
     /// The specs of one kind, sorted by identity.
     func all<Spec: SpecContent>(_ type: Spec.Type) -> [Located<Spec>] {
-        specs.values.compactMap { $0.map { $0 as? Spec } }.sorted { $0.identity < $1.identity }
+        groups.all(type)
     }
 
     /// One spec without errors.
     func spec<Spec: SpecContent>(_ type: Spec.Type, _ name: String, tenant: String) -> Located<Spec>? {
-        specs[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.map { $0 as? Spec }
+        self[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }
 
     /// Whether a document claims the name, but could not be read without errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
-        claimed.contains(identity) && specs[identity] == nil
+        positions[identity] == nil && claimed[identity] != nil
     }
 
     /// Whether a tenant has a document of a kind that could not be read without errors.
@@ -51,7 +68,7 @@ struct SpecIndex {
         guard !name.isEmpty else { return nil }
         if let spec = spec(type, name, tenant: tenant) { return spec }
         guard !isBroken(SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)) else { return nil }
-        let known = names[SpecIdentity(tenant: tenant, kind: Spec.kind, name: "")] ?? []
+        let known = groups.names(Spec.kind, tenant: tenant)
         let kind = Spec.kind.rawValue
         let help =
             SpellingSuggestion.help(for: name, among: known, what: "tenant `\(tenant)` has")

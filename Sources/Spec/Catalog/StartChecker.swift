@@ -7,11 +7,11 @@ struct StartChecker {
     }
 
     /// Checks the schedules and triggers among some specs, in the order given.
-    func check(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
+    func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for located in specs {
-            if let schedule = located.map({ $0 as? ScheduleSpec }) {
+            if let schedule = located.as(ScheduleSpec.self) {
                 check(schedule, schedule.value.campaign, .scheduled, .notScheduled, &found)
-            } else if let trigger = located.map({ $0 as? TriggerSpec }) {
+            } else if let trigger = located.as(TriggerSpec.self) {
                 check(trigger, trigger.value.campaign, .eventTriggered, .notEventTriggered, &found)
             }
         }
@@ -61,7 +61,7 @@ struct StartChecker {
     func resolvedTriggers() -> [ResolvedTrigger] {
         index.all(TriggerSpec.self).compactMap { trigger in
             let campaign = trigger.campaignIdentity(trigger.value.campaign)
-            guard index.specs[campaign] != nil else { return nil }
+            guard index[campaign] != nil else { return nil }
             return ResolvedTrigger(
                 identity: trigger.identity,
                 place: trigger.place,

@@ -7,8 +7,8 @@ struct TenantChecker {
     }
 
     /// Checks the `Tenant` documents among some specs.
-    func check(_ specs: [Located<any SpecContent>], _ found: inout [Diagnostic]) {
-        for tenant in specs.compactMap({ $0.map { $0 as? TenantSpec } }) {
+    func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
+        for tenant in specs.compactMap({ $0.as(TenantSpec.self) }) {
             if tenant.identity.name != tenant.identity.tenant { found.append(misnamed(tenant)) }
             if let sender = tenant.value.defaults.sender {
                 _ = index.find(SenderSpec.self, sender, field: "defaults.sender", of: tenant, &found)

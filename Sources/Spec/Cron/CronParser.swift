@@ -52,6 +52,7 @@ struct CronParser {
     /// The numbers of a field as bits.
     mutating func mask(_ field: CronFields.Field, _ unit: Unit) throws(CronError) -> UInt64 {
         var mask: UInt64 = 0
+        if let bits = Self.simple(field, unit) { return bits }
         for item in items(field) { mask |= try numbers(item, unit) }
         return mask
     }
@@ -61,14 +62,43 @@ struct CronParser {
         var days = CronDays()
         days.hasStarDay = day.startsWithStar
         days.hasStarWeekday = weekday.startsWithStar
+        if let bits = Self.simple(day, .day) {
+            days.plainDays = UInt32(bits)
+        } else {
+            try read(day: day, into: &days)
+        }
+        if let bits = Self.simple(weekday, .weekday) {
+            days.plainWeekdays = UInt8(bits & 0x7F) | UInt8(bits >> 7)
+        } else {
+            try read(weekday: weekday, into: &days)
+        }
+        return days
+    }
+
+    /// The numbers of `*` or of a single one, which is what most fields are; `nil` for everything else.
+    private static func simple(_ field: CronFields.Field, _ unit: Unit) -> UInt64? {
+        let text = field.text.utf8
+        if text.count == 1, text.first == UInt8(ascii: "*") { return bits(unit.range, step: 1) }
+        guard (1...2).contains(text.count) else { return nil }
+        var number = 0
+        for byte in text {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            number = number * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return unit.range.contains(number) ? 1 << UInt64(number) : nil
+    }
+
+    private func read(day: CronFields.Field, into days: inout CronDays) throws(CronError) {
         for item in items(day) where try !special(item, day: &days) {
             days.plainDays |= UInt32(try numbers(item, .day))
         }
+    }
+
+    private func read(weekday: CronFields.Field, into days: inout CronDays) throws(CronError) {
         for item in items(weekday) where try !special(item, weekday: &days) {
             let mask = try numbers(item, .weekday)
             days.plainWeekdays |= UInt8(mask & 0x7F) | UInt8(mask >> 7)
         }
-        return days
     }
 
     private func items(_ field: CronFields.Field) -> [Part] {

@@ -2,18 +2,26 @@ internal import YAML
 
 /// Collects the diagnostics of one file while it is read.
 final class DiagnosticSink {
+    /// What a sink has collected, as a value that may go to another thread.
+    struct Findings: Sendable {
+        fileprivate(set) var diagnostics: [Diagnostic] = []
+        /// Ranges that must not be shown to anyone.
+        fileprivate(set) var secrets: [YAMLRange] = []
+        fileprivate var errors = 0
+        fileprivate var warnings = 0
+        fileprivate var isOverflowing = false
+    }
+
     let file: String
-    private(set) var diagnostics: [Diagnostic] = []
+    private(set) var findings: Findings
     /// How many of each severity are kept: no file makes a report that nobody can read or hold.
     private static let limit = 1_000
-    private var errors = 0
-    private var warnings = 0
-    private var isOverflowing = false
-    /// Ranges that must not be shown to anyone.
-    private(set) var secrets: [YAMLRange] = []
 
-    init(file: String) {
-        self.file = file
+    var diagnostics: [Diagnostic] { findings.diagnostics }
+
+    /// Starts to collect, or goes on where another sink of the same file has stopped.
+    init(file: String, after findings: Findings = Findings()) {
+        (self.file, self.findings) = (file, findings)
     }
 
     func report(
@@ -26,24 +34,24 @@ final class DiagnosticSink {
     ) {
         let place = SourcePlace(file: file, range)
         let isError = code.severity == .error
-        if isError { errors += 1 } else { warnings += 1 }
-        guard (isError ? errors : warnings) <= Self.limit else { return overflow(at: place) }
-        diagnostics.append(Diagnostic(code, at: place, field: field, message, help: help, related: related))
+        if isError { findings.errors += 1 } else { findings.warnings += 1 }
+        guard (isError ? findings.errors : findings.warnings) <= Self.limit else { return overflow(at: place) }
+        findings.diagnostics.append(Diagnostic(code, at: place, field: field, message, help: help, related: related))
     }
 
     private func overflow(at place: SourcePlace) {
-        guard !isOverflowing else { return }
-        isOverflowing = true
+        guard !findings.isOverflowing else { return }
+        findings.isOverflowing = true
         let message = "the file has more findings than are shown"
-        diagnostics.append(Diagnostic(.tooManyFindings, at: place, message, help: "mend the others first"))
+        findings.diagnostics.append(Diagnostic(.tooManyFindings, at: place, message, help: "mend the others first"))
     }
 
     func hide(_ range: YAMLRange) {
-        secrets.append(range)
+        findings.secrets.append(range)
     }
 
     /// Whether there is no error since a count that was taken before.
     func isClean(since count: Int) -> Bool {
-        errors <= Self.limit && !diagnostics[count...].contains { $0.severity == .error }
+        findings.errors <= Self.limit && !findings.diagnostics[count...].contains { $0.severity == .error }
     }
 }

@@ -19,6 +19,31 @@ public enum SpellingSuggestion {
         return near.prefix { $0.distance == near[0].distance }.prefix(3).map(\.word)
     }
 
+    /// Whether a word may be a misspelling of a known one.
+    static func isNear(_ word: String, to known: String) -> Bool {
+        if let (letters, count) = letterSet(word), let (others, otherCount) = letterSet(known) {
+            let limit = max(1, count / 3)
+            // One edit changes the length by one at most, and brings or takes away two different letters at most.
+            guard abs(count - otherCount) <= limit, (letters ^ others).nonzeroBitCount <= 2 * limit else {
+                return false
+            }
+        }
+        return !candidates(for: word, among: [known]).isEmpty
+    }
+
+    /// Which letters a short ASCII word has, whatever their case, and how many; `nil` for other words.
+    private static func letterSet(_ word: String) -> (UInt64, Int)? {
+        var set: UInt64 = 0
+        var count = 0
+        for byte in word.utf8 {
+            guard byte < 0x80, count < 64 else { return nil }
+            let isUpper = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+            set |= 1 << UInt64((isUpper ? byte | 0x20 : byte) & 0x3F)
+            count += 1
+        }
+        return (set, count)
+    }
+
     /// A help line with the nearest words, or else with the whole list if it is short.
     public static func help(for word: String, among known: [String], what: String) -> String? {
         let candidates = candidates(for: word, among: known)

@@ -10,15 +10,18 @@ public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
 
     /// The operators that a type of field allows.
     static func allowed(for field: FilterField) -> [FilterOperator] {
-        let scalars: [FilterOperator] = [.eq, .neq, .gt, .gte, .lt, .lte, .isIn, .isNotIn, .isNull, .isNotNull]
         switch field {
-        case .metadata: return scalars + [.contains]
+        case .metadata: return texts
         case .contact(let field):
             switch field.type {
-            case .text: return scalars + [.contains]
+            case .text: return texts
             case .integer, .timestamp: return scalars
-            case .textList: return [.contains, .containsAny, .containsAll, .isNull, .isNotNull]
+            case .textList: return lists
             }
         }
     }
+
+    private static let scalars: [Self] = [.eq, .neq, .gt, .gte, .lt, .lte, .isIn, .isNotIn, .isNull, .isNotNull]
+    private static let texts = scalars + [.contains]
+    private static let lists: [Self] = [.contains, .containsAny, .containsAll, .isNull, .isNotNull]
 }

@@ -40,7 +40,7 @@ extension FilterReader {
             sink.report(.filterValue, at: read.range, field: read.field, message)
             return nil
         }
-        let items = nodes.enumerated().map { index, node in item(node, "\(read.field)[\(index)]") }
+        let items = nodes.enumerated().map { index, node in item(node, FieldPath.item(index, of: read.field)) }
         return items.contains { $0 == nil } ? nil : items.compactMap { $0 }
     }
 

@@ -41,7 +41,7 @@ struct FilterReader {
             return nil
         }
         let members = items.enumerated().map { index, item in
-            filter(item, path: "\(read.field)[\(index)]", depth: depth + 1)
+            filter(item, path: FieldPath.item(index, of: read.field), depth: depth + 1)
         }
         guard !members.contains(where: { $0 == nil }) else { return nil }
         return .group(logic ?? .and, members.compactMap { $0 })
@@ -83,8 +83,10 @@ struct FilterReader {
     }
 
     private func operation(_ read: ReadValue<String>, for field: FilterField) -> FilterOperator? {
-        let allowed = FilterOperator.allowed(for: field).map(\.rawValue)
-        guard let operation = FilterOperator(rawValue: read.value) else {
+        let operations = FilterOperator.allowed(for: field)
+        if let operation = FilterOperator(rawValue: read.value), operations.contains(operation) { return operation }
+        let allowed = operations.map(\.rawValue)
+        guard FilterOperator(rawValue: read.value) != nil else {
             let near = SpellingSuggestion.candidates(for: read.value, among: allowed)
             let help =
                 near.isEmpty
@@ -99,13 +101,10 @@ struct FilterReader {
             )
             return nil
         }
-        guard allowed.contains(read.value) else {
-            let message = "operator `\(read.value)` does not fit field `\(field)`, which holds \(field.words)"
-            let help = "use \(SpellingSuggestion.list(allowed, "or"))"
-            sink.report(.filterOperator, at: read.range, field: read.field, message, help: help)
-            return nil
-        }
-        return operation
+        let message = "operator `\(read.value)` does not fit field `\(field)`, which holds \(field.words)"
+        let help = "use \(SpellingSuggestion.list(allowed, "or"))"
+        sink.report(.filterOperator, at: read.range, field: read.field, message, help: help)
+        return nil
     }
 }
 

@@ -29,7 +29,7 @@ public struct CampaignSpec: SpecContent {
     public let title: String
     public let type: Trigger
     /// A sender of the same tenant, by its name; `nil` takes the tenant's, and never comes out of a valid catalog.
-    public let sender: String?
+    public internal(set) var sender: String?
     public let content: Content
     /// `nil` if an event or a module names the recipients.
     public let audience: Audience?

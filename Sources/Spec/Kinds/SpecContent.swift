@@ -33,7 +33,7 @@ extension SpecContent {
     ///
     /// - Returns: The spec, if enough of it could be read; a draft when it has errors, good for nothing but finding more.
     static func read(_ node: YAMLNode, sink: DiagnosticSink) -> (spec: (any SpecContent)?, isDraft: Bool) {
-        guard var reader = FieldReader(node, path: "", what: "kind `\(kind.rawValue)`", sink: sink) else {
+        guard var reader = FieldReader(node, path: "", what: kind.phrase, sink: sink) else {
             return (nil, true)
         }
         _ = reader.node("kind")

@@ -32,12 +32,30 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         return spec
     }
 
+    /// What documents of this kind are called in messages.
+    var phrase: String {
+        switch self {
+        case .tenant: "kind `Tenant`"
+        case .sender: "kind `Sender`"
+        case .template: "kind `Template`"
+        case .audience: "kind `Audience`"
+        case .campaign: "kind `Campaign`"
+        case .schedule: "kind `Schedule`"
+        case .trigger: "kind `Trigger`"
+        }
+    }
+
     /// Orders kinds as they are applied.
     public static func < (left: Self, right: Self) -> Bool {
         left.rank < right.rank
     }
 
-    private var rank: Int {
+    /// By the rank: the default would hash the whole word.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(rank)
+    }
+
+    private var rank: UInt8 {
         switch self {
         case .tenant: 0
         case .sender: 1

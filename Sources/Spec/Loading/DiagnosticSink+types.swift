@@ -3,16 +3,23 @@ internal import YAML
 extension DiagnosticSink {
     /// Takes a node as a string, and warns where YAML 1.1 readers would not.
     func string(_ node: YAMLNode, field: String) -> ReadValue<String>? {
+        string(ReadValue(value: node, node: node, field: field))
+    }
+
+    /// Takes the value of a field as a string, and warns where YAML 1.1 readers would not.
+    func string(_ read: ReadValue<YAMLNode>) -> ReadValue<String>? {
+        let node = read.node
         guard let scalar = node.scalar, case .string(let text) = scalar.value else {
+            let field = read.field
             let help = node.scalar.flatMap { $0.text.isEmpty ? nil : "write it as \"\($0.text)\"" }
             reportWrongType(of: node, field: field, expected: "a string", help: help)
             return nil
         }
         if let reading = scalar.yaml11Reading {
             let message = "plain `\(text)` is a string here, but \(reading.words) to YAML 1.1 readers"
-            report(.ambiguousScalar, at: node.range, field: field, message, help: "write it as \"\(text)\"")
+            report(.ambiguousScalar, at: node.range, field: read.field, message, help: "write it as \"\(text)\"")
         }
-        return ReadValue(value: text, node: node, field: field)
+        return read.with(text)
     }
 
     /// Reports a node of another type than expected; says nothing where a problem was reported before.

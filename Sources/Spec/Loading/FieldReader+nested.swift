@@ -36,8 +36,8 @@ extension FieldReader {
             sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
             return nil
         }
-        let items = nodes.enumerated().compactMap { index, node in item(node, "\(read.field)[\(index)]") }
-        return ReadValue(value: items, node: read.node, field: read.field)
+        let items = nodes.enumerated().compactMap { index, node in item(node, FieldPath.item(index, of: read.field)) }
+        return read.with(items)
     }
 
     /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.

@@ -4,7 +4,7 @@ extension FieldReader {
     /// Reads a string; anything else is reported.
     mutating func string(_ key: String) -> ReadValue<String>? {
         guard let read = node(key) else { return nil }
-        return sink.string(read.node, field: read.field)
+        return sink.string(read)
     }
 
     /// Reads a string that is needed, not empty, and not longer than a number of Unicode scalars.
@@ -48,7 +48,7 @@ extension FieldReader {
             sink.report(.invalidValue, at: read.range, field: read.field, message)
             return nil
         }
-        return ReadValue(value: value, node: read.node, field: read.field)
+        return read.with(value)
     }
 
     /// Reads one of the words of an enumeration.

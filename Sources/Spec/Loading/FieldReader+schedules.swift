@@ -4,7 +4,7 @@ extension FieldReader {
     /// Reads the name of a zone in the IANA database.
     mutating func timeZone(_ key: String) -> ReadValue<IANAZone>? {
         guard let read = string(key) else { return nil }
-        if let zone = IANAZone(read.value) { return ReadValue(value: zone, node: read.node, field: read.field) }
+        if let zone = IANAZone(read.value) { return read.with(zone) }
         let near = IANAZone.candidates(for: read.value)
         let help =
             near.isEmpty
@@ -27,14 +27,14 @@ extension FieldReader {
             sink.report(.localTime, at: read.range, field: read.field, message, help: help)
             return nil
         }
-        return ReadValue(value: time, node: read.node, field: read.field)
+        return read.with(time)
     }
 
     /// Reads a cron expression; what is wrong is shown at the field within it.
     mutating func cron(_ key: String) -> ReadValue<CronExpression>? {
         guard let read = string(key) else { return nil }
         do {
-            return ReadValue(value: try CronExpression(read.value), node: read.node, field: read.field)
+            return read.with(try CronExpression(read.value))
         } catch {
             let range = read.part(utf8: error.range)
             sink.report(.cronSyntax, at: range, field: read.field, error.message, help: error.help)

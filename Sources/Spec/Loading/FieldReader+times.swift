@@ -30,6 +30,6 @@ extension FieldReader {
             sink.report(.localTime, at: read.range, field: read.field, message, help: "write it like \"21:00\"")
             return nil
         }
-        return ReadValue(value: time, node: read.node, field: read.field)
+        return read.with(time)
     }
 }

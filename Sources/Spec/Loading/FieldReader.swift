@@ -9,7 +9,10 @@ struct FieldReader {
     let path: String
     let sink: DiagnosticSink
     private let mapping: YAMLMapping
-    private var known: [String] = []
+    /// What was asked for; a key may stand in it twice.
+    private var asked: [String] = []
+    /// Which of the first 64 pairs were asked for, as bits.
+    private var found: UInt64 = 0
     private var missing: [(key: String, help: String?)] = []
     private var secretKeys: Set<String> = []
     /// What the mapping is called in messages, such as ``kind `Sender```.
@@ -22,6 +25,7 @@ struct FieldReader {
             return nil
         }
         (self.node, self.path, self.what, self.sink, self.mapping) = (node, path, what, sink, mapping)
+        asked.reserveCapacity(16)
     }
 
     func field(_ key: String) -> String {
@@ -29,14 +33,16 @@ struct FieldReader {
     }
 
     func has(_ key: String) -> Bool {
-        mapping.pair(key) != nil
+        mapping.index(of: key) != nil
     }
 
     /// The node of a field, or `nil` if it is absent; a present null counts as a value.
     mutating func node(_ key: String) -> ReadValue<YAMLNode>? {
-        if !known.contains(key) { known.append(key) }
-        guard let value = mapping[key] else { return nil }
-        return ReadValue(value: value, node: value, field: field(key))
+        asked.append(key)
+        guard let index = mapping.index(of: key) else { return nil }
+        if index < 64 { found |= 1 << UInt64(index) }
+        let value = mapping.pairs[index].value
+        return ReadValue(value: value, node: value, parent: path, key: key)
     }
 
     /// Where the key of a field stands.
@@ -57,6 +63,11 @@ struct FieldReader {
 
     /// Reports the fields that nobody asked for and the missing ones.
     func finish() {
+        // Nothing is unknown and nothing is missing: so it is with nearly every mapping.
+        if missing.isEmpty, found.nonzeroBitCount == mapping.pairs.count { return }
+        let known = asked.reduce(into: [String]()) { keys, key in
+            if !keys.contains(key) { keys.append(key) }
+        }
         let absent = known.filter { !has($0) }
         var explained: Set<String> = []
         for pair in mapping.pairs where !known.contains(pair.key) {

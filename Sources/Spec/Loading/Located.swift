@@ -4,13 +4,16 @@ internal import YAML
 public struct Located<Value: Sendable>: Sendable {
     public let identity: SpecIdentity
     public let value: Value
-    /// Where the name of the spec stands.
-    public let place: SourcePlace
-    let node: YAMLNode
+    private let origin: SpecOrigin
 
-    init(identity: SpecIdentity, value: Value, place: SourcePlace, node: YAMLNode) {
-        (self.identity, self.value, self.place, self.node) = (identity, value, place, node)
+    init(identity: SpecIdentity, value: Value, origin: SpecOrigin) {
+        (self.identity, self.value, self.origin) = (identity, value, origin)
     }
+
+    /// Where the name of the spec stands.
+    public var place: SourcePlace { origin.place }
+
+    var node: YAMLNode { origin.node }
 
     /// The place of a field such as `audience.conditions[0].value`, or else of the nearest field around it that exists.
     public func place(of field: String) -> SourcePlace {
@@ -47,11 +50,17 @@ public struct Located<Value: Sendable>: Sendable {
     /// Whether a field is absent, and is neither misspelt nor lost in something that was reported already.
     func lacks(_ key: String) -> Bool {
         guard let mapping = node.mapping, !mapping.isDamaged, mapping[key] == nil else { return false }
-        return mapping.pairs.allSatisfy { SpellingSuggestion.candidates(for: $0.key, among: [key]).isEmpty }
+        return !mapping.pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }
+    }
+
+    /// The same spec by its own type; `nil` if it is of another kind.
+    func `as`<Spec: SpecContent>(_ type: Spec.Type) -> Located<Spec>? {
+        // Kinds are quickly compared, and types are not.
+        identity.kind == Spec.kind ? map { $0 as? Spec } : nil
     }
 
     /// The same place with another value.
     func map<Other: Sendable>(_ transform: (Value) -> Other?) -> Located<Other>? {
-        transform(value).map { Located<Other>(identity: identity, value: $0, place: place, node: node) }
+        transform(value).map { Located<Other>(identity: identity, value: $0, origin: origin) }
     }
 }

@@ -1,9 +1,10 @@
 internal import Foundation
+internal import Glibc
 
 /// The YAML files below a directory, in a fixed order.
 enum SpecFiles {
     /// A file and the tenant folder that it lies in.
-    struct File {
+    struct File: Sendable {
         /// The path to show.
         let path: String
         /// `nil` for a file that lies in no tenant folder.
@@ -58,16 +59,29 @@ enum SpecFiles {
 
     /// The bytes of a file, or `nil` if it cannot be read; stops behind a limit, so that no file exhausts memory.
     static func bytes(of path: String, limit: Int) -> [UInt8]? {
-        guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
-        defer {
-            // A descriptor that was only read from has nothing to lose by a failed close.
-            try? handle.close()
-        }
-        do {
-            return Array(try handle.read(upToCount: limit + 1) ?? Data())
-        } catch {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        // A descriptor that was only read from has nothing to lose by a failed close.
+        defer { _ = close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        let isFile = status.st_mode & S_IFMT == S_IFREG
+        // The size may be wrong, as of what is no file or is being written: the end is where nothing more comes.
+        let expected = min(max(Int(status.st_size), 0), limit) + 1
+        var bytes: [UInt8] = []
+        while bytes.count <= limit {
+            let room = bytes.isEmpty ? expected : min(bytes.count, limit + 1 - bytes.count)
+            var count = 0
+            let more = [UInt8](unsafeUninitializedCapacity: room) { buffer, initialized in
+                repeat { count = read(descriptor, buffer.baseAddress, room) } while count < 0 && errno == EINTR
+                initialized = max(0, count)
+            }
             // The caller reports the file as unreadable; the path says more than the error.
-            return nil
+            guard count >= 0 else { return nil }
+            if bytes.isEmpty { bytes = more } else { bytes += more }
+            // A file ends where less comes than was asked for; a pipe only where nothing comes.
+            if count == 0 || (isFile && count < room) { break }
         }
+        return bytes
     }
 }

@@ -35,7 +35,7 @@ extension MessageReader {
             let help = "add one with `name`"
             sink.report(.messageShape, at: read.range, field: read.field, "`contacts` has no contact", help: help)
         }
-        for (index, item) in items.enumerated() { contact(item, "\(read.field)[\(index)]") }
+        for (index, item) in items.enumerated() { contact(item, FieldPath.item(index, of: read.field)) }
     }
 
     private func contact(_ node: YAMLNode, _ field: String) {

@@ -25,6 +25,8 @@ enum ParameterMismatch: Hashable {
 extension TemplateSpec {
     /// What is missing in, and what is too much among, the keys of `params`.
     func mismatches(params: Set<String>) -> [ParameterMismatch] {
+        let isComplete = parameters.allSatisfy { params.contains($0.key) }
+        if isComplete, params.allSatisfy({ key in parameters.contains { $0.key == key } }) { return [] }
         let known = parameters.map(\.key)
         let missing = known.filter { !params.contains($0) }.map { ParameterMismatch.missing($0, template: name) }
         let superfluous = params.subtracting(known).sorted().map { key in

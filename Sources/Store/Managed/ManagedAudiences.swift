@@ -9,21 +9,15 @@ enum ManagedAudiences: ManagedTable {
         "SELECT * FROM audiences m WHERE \(fragment: condition)"
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        let header = SpecHeader(name: try row.decode("name"), protect: try row.decode("protect"))
-        let stored = try row.json("filter") ?? .null
-        var content: [String: JSONValue]
-        if let filter = stored.readableFilter {
-            content = AudienceSpec(header: header, filter: filter).canonical.objectValue ?? [:]
-        } else {
-            content = ["name": .string(header.name), "protect": .bool(header.protect), "filter": stored]
+    static func read(_ reader: inout ContentReader) throws {
+        for column in ["name", "sourceFile"] { try reader.text(column) }
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        try reader.fields(["logic", "conditions"], of: "filter") { stored in
+            guard let filter = stored.readableFilter else { return ["filter": stored] }
+            // The header is in columns of its own.
+            let spec = AudienceSpec(header: SpecHeader(name: ""), filter: filter)
+            return (spec.canonical.objectValue ?? [:]).filter { $0.key != "name" && $0.key != "protect" }
         }
-        content["sourceFile"] = try row.text("sourceFile")
-        return ManagedRow(
-            id: try row.decode("id"),
-            identity: SpecIdentity(tenant: try row.decode("tenantId"), kind: .audience, name: header.name),
-            content: .object(content)
-        )
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {

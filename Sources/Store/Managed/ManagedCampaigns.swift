@@ -17,6 +17,7 @@ enum ManagedCampaigns: ManagedTable {
             EXISTS (
                 SELECT FROM campaign_runs r
                 WHERE r."campaignId" = m.id AND r.status IN ('launching', 'running', 'paused')
+                    AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
             ) AS "hasRunUnderWay"
         FROM campaigns m
         LEFT JOIN senders s ON s.id = m."senderId"
@@ -26,26 +27,18 @@ enum ManagedCampaigns: ManagedTable {
         """
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
-        for column in ["name", "title", "type", "sender", "template", "sourceFile"] {
-            content[column] = try row.text(column)
-        }
-        content["message"] = try row.json("messageTemplate")
-        content["params"] = try row.json("templateParams")
-        let filter = try row.json("audienceFilter").map { $0.readableFilter?.json ?? $0 }
-        if let audience = try row.text("audience") {
-            content["audience"] = audience
-            content["audienceFilter"] = filter
-        } else {
-            content["audience"] = filter
-        }
-        return ManagedRow(
-            id: try row.decode("id"),
-            identity: try row.identity(.campaign),
-            content: .object(content),
-            hasRunUnderWay: try row.decode("hasRunUnderWay")
-        )
+    static func read(_ reader: inout ContentReader) throws {
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        for column in ["name", "title", "type", "sender", "template", "sourceFile"] { try reader.text(column) }
+        try reader.json("messageTemplate", as: "message")
+        try reader.json("templateParams", as: "params")
+        let isNamed = try reader.row.checkText(of: "audience") { _ in true } ?? false
+        if isNamed { try reader.text("audience") }
+        try reader.json("audienceFilter", as: isNamed ? "audienceFilter" : "audience") { $0.readableFilter?.json ?? $0 }
+    }
+
+    static func state(_ row: PostgresRow) throws -> ManagedRow.State {
+        ManagedRow.State(hasRunUnderWay: try row.decode("hasRunUnderWay"))
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {

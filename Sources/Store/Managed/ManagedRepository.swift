@@ -25,7 +25,16 @@ public struct ManagedRepository: Sendable {
     /// - Returns: The rows, in no order.
     /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
     public func rows(tenants: [String]?, on connection: PostgresConnection) async throws -> [ManagedRow] {
-        try await select("m.\"managedBy\" = 'spec' AND \(fragment: Self.isLive(tenants))", on: connection)
+        try read(try await stored(tenants: tenants, on: connection).rows)
+    }
+
+    /// The managed rows that are not archived, to be looked at later.
+    ///
+    /// - Throws: `PostgresError`.
+    public func stored(tenants: [String]?, on connection: PostgresConnection) async throws -> StoredRows {
+        let condition: PostgresQuery = "m.\"managedBy\" = 'spec' AND \(fragment: Self.isLive(tenants))"
+        let rows = try await connection.query(kind.table.selection(condition), deadline: Self.deadline)
+        return StoredRows(kind: kind, rows: rows)
     }
 
     /// The rows that belong to no spec and are not archived, in the same form; their names need not be slugs, and may
@@ -119,8 +128,12 @@ public struct ManagedRepository: Sendable {
     }
 
     private func select(_ condition: PostgresQuery, on connection: PostgresConnection) async throws -> [ManagedRow] {
+        try read(try await connection.query(kind.table.selection(condition), deadline: Self.deadline))
+    }
+
+    private func read(_ rows: PostgresRows) throws -> [ManagedRow] {
         let table = kind.table
-        return try await connection.query(table.selection(condition), deadline: Self.deadline).map(table.row)
+        return try rows.map { try table.row($0, kind: kind) { _ in nil } }
     }
 
     private func change(

@@ -61,6 +61,22 @@ public struct ManagedRow: Hashable, Sendable {
         self.nextRun = nextRun
     }
 
+    /// What a row says besides its content.
+    struct State {
+        var hasRunUnderWay = false
+        var progress: Progress?
+    }
+
+    /// Makes a row of a content in comparable form.
+    init(id: UUID, identity: SpecIdentity, comparable content: JSONValue, state: State) {
+        self.id = id
+        self.identity = identity
+        self.content = content
+        hasRunUnderWay = state.hasRunUnderWay
+        progress = state.progress
+        nextRun = nil
+    }
+
     /// The content as it is once it was stored and read again.
     public static func comparable(_ content: JSONValue) -> JSONValue {
         content.withPlainNumbers
@@ -70,11 +86,25 @@ public struct ManagedRow: Hashable, Sendable {
 extension JSONValue {
     /// The same value with integers wherever a number has no fraction: whoever wrote it may have meant either.
     fileprivate var withPlainNumbers: JSONValue {
+        hasNumber ? withoutWholeNumbers : self
+    }
+
+    /// Whether there is a number that is no integer anywhere: few values have one, and the others stay as they are.
+    private var hasNumber: Bool {
+        switch self {
+        case .null, .bool, .integer, .string: false
+        case .number: true
+        case .array(let items): items.contains(where: \.hasNumber)
+        case .object(let fields): fields.values.contains(where: \.hasNumber)
+        }
+    }
+
+    private var withoutWholeNumbers: JSONValue {
         switch self {
         case .null, .bool, .integer, .string: self
         case .number(let value): Int(exactly: value).map(JSONValue.integer) ?? self
-        case .array(let items): .array(items.map(\.withPlainNumbers))
-        case .object(let fields): .object(fields.mapValues(\.withPlainNumbers))
+        case .array(let items): .array(items.map(\.withoutWholeNumbers))
+        case .object(let fields): .object(fields.mapValues(\.withoutWholeNumbers))
         }
     }
 }

@@ -16,20 +16,21 @@ enum ManagedSchedules: ManagedTable {
         """
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        var content: [String: JSONValue] = [
-            "protect": .bool(try row.decode("protect")), "isActive": .bool(try row.decode("isActive")),
-        ]
-        for column in texts { content[column] = try row.text(column) }
-        content["cron"] = try row.text("cronExpression")
-        content["maxRuns"] = try row.decode("maxRuns", as: Int?.self).map(JSONValue.integer)
-        content["dst"] = try row.json("dst")
-        return ManagedRow(
-            id: try row.decode("id"),
-            identity: try row.identity(.schedule),
-            content: .object(content),
-            progress: ManagedRow.Progress(runCount: try row.decode("runCount"), nextRunAt: try row.decode("nextRunAt"))
+    static func read(_ reader: inout ContentReader) throws {
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        reader.set("isActive", .bool(try reader.row.decode("isActive")))
+        for column in texts { try reader.text(column) }
+        try reader.text("cronExpression", as: "cron")
+        reader.set("maxRuns", try reader.row.decode("maxRuns", as: Int?.self).map(JSONValue.integer))
+        try reader.json("dst")
+    }
+
+    static func state(_ row: PostgresRow) throws -> ManagedRow.State {
+        let progress = ManagedRow.Progress(
+            runCount: try row.decode("runCount"),
+            nextRunAt: try row.decode("nextRunAt")
         )
+        return ManagedRow.State(progress: progress)
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {

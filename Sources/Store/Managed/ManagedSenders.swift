@@ -9,18 +9,12 @@ enum ManagedSenders: ManagedTable {
         "SELECT * FROM senders m WHERE \(fragment: condition)"
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        var content: [String: JSONValue] = [
-            "protect": .bool(try row.decode("protect")),
-            "dailyLimit": try row.decode("dailyLimit", as: Int?.self).map(JSONValue.integer) ?? "unlimited",
-            "ratePerSecond": .integer(try row.decode("ratePerSecond")),
-        ]
-        for column in texts { content[column] = try row.text(column) }
-        return ManagedRow(
-            id: try row.decode("id"),
-            identity: try row.identity(.sender),
-            content: .object(content)
-        )
+    static func read(_ reader: inout ContentReader) throws {
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        let dailyLimit = try reader.row.decode("dailyLimit", as: Int?.self)
+        reader.set("dailyLimit", dailyLimit.map(JSONValue.integer) ?? "unlimited")
+        reader.set("ratePerSecond", .integer(try reader.row.decode("ratePerSecond")))
+        for column in texts { try reader.text(column) }
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {

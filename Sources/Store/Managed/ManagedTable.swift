@@ -12,8 +12,11 @@ protocol ManagedTable: Sendable {
     /// The rows that meet a condition on the table as `m`.
     static func selection(_ condition: PostgresQuery) -> PostgresQuery
 
-    /// The row that a result row of the selection stands for.
-    static func row(_ row: PostgresRow) throws -> ManagedRow
+    /// Reads the fields of the content from a result row of the selection.
+    static func read(_ reader: inout ContentReader) throws
+
+    /// What a result row says besides its content.
+    static func state(_ row: PostgresRow) throws -> ManagedRow.State
 
     /// The object that `insertion` and `replacement` read, apart from `id` and `tenantId`.
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue]
@@ -29,6 +32,30 @@ protocol ManagedTable: Sendable {
 }
 
 extension ManagedTable {
+    static func state(_ row: PostgresRow) throws -> ManagedRow.State { ManagedRow.State() }
+
+    /// The row that a result row of the selection stands for; `expected` is what its spec wants, if there is one.
+    static func row(
+        _ row: PostgresRow,
+        kind: SpecKind,
+        expecting expected: (SpecIdentity) -> JSONValue?
+    ) throws -> ManagedRow {
+        let identity = try row.identity(kind)
+        let id = try row.decode("id", as: UUID.self)
+        if let wanted = expected(identity), let fields = wanted.objectValue {
+            var reader = ContentReader(row, expecting: fields)
+            try read(&reader)
+            // The same value, not an equal one: it is not kept twice, and quickly compared.
+            if reader.agrees {
+                return ManagedRow(id: id, identity: identity, comparable: wanted, state: try state(row))
+            }
+        }
+        var reader = ContentReader(row)
+        try read(&reader)
+        let content = ManagedRow.comparable(.object(reader.content))
+        return ManagedRow(id: id, identity: identity, comparable: content, state: try state(row))
+    }
+
     /// No slug begins with a tilde.
     static func parking(_ ids: [UUID]) -> PostgresQuery {
         """

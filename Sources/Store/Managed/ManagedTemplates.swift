@@ -9,15 +9,10 @@ enum ManagedTemplates: ManagedTable {
         "SELECT * FROM templates m WHERE \(fragment: condition)"
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
-        content["buttons"] = try row.json("buttons")
-        for column in texts { content[column] = try row.text(column) }
-        return ManagedRow(
-            id: try row.decode("id"),
-            identity: try row.identity(.template),
-            content: .object(content)
-        )
+    static func read(_ reader: inout ContentReader) throws {
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        try reader.json("buttons")
+        for column in texts { try reader.text(column) }
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] { content }

@@ -9,13 +9,10 @@ enum ManagedTenants: ManagedTable {
         "SELECT * FROM tenants m WHERE \(fragment: condition)"
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
-        for column in ["name", "timeZone", "sourceFile"] { content[column] = try row.text(column) }
-        for column in ["quietHours", "frequencyCap", "defaults", "policy", "optOutWords"] {
-            content[column] = try row.json(column)
-        }
-        return ManagedRow(id: try row.decode("id"), identity: try row.identity(.tenant), content: .object(content))
+    static func read(_ reader: inout ContentReader) throws {
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        for column in ["name", "timeZone", "sourceFile"] { try reader.text(column) }
+        for column in ["quietHours", "frequencyCap", "defaults", "policy", "optOutWords"] { try reader.json(column) }
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] { content }

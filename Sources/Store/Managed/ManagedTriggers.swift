@@ -22,16 +22,12 @@ enum ManagedTriggers: ManagedTable {
         """
     }
 
-    static func row(_ row: PostgresRow) throws -> ManagedRow {
-        var content: [String: JSONValue] = [
-            "protect": .bool(try row.decode("protect")), "isActive": .bool(try row.decode("isActive")),
-        ]
-        for column in ["name", "campaign", "event", "cooldown", "sourceFile"] {
-            content[column] = try row.text(column)
-        }
-        for column in ["match", "campaignSays"] { content[column] = try row.json(column) }
-        if try row.decode("custom", as: Bool.self) { content["custom"] = true }
-        return ManagedRow(id: try row.decode("id"), identity: try row.identity(.trigger), content: .object(content))
+    static func read(_ reader: inout ContentReader) throws {
+        reader.set("protect", .bool(try reader.row.decode("protect")))
+        reader.set("isActive", .bool(try reader.row.decode("isActive")))
+        for column in ["name", "campaign", "event", "cooldown", "sourceFile"] { try reader.text(column) }
+        for column in ["match", "campaignSays"] { try reader.json(column) }
+        reader.set("custom", try reader.row.decode("custom", as: Bool.self) ? true : nil)
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] { content }

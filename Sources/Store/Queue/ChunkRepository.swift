@@ -25,24 +25,36 @@ public struct ChunkRepository: Sendable {
 
     /// Claims due chunks of a run and marks their messages as queued.
     ///
-    /// Of a run that waits for the quota only messages to contacts in their window are claimed; they come first.
+    /// Of a run that waits for the quota only messages to contacts in their window are claimed; they come first. In the
+    /// run of a trigger they stand anywhere, and are told apart when they begin.
     ///
+    /// - Parameters:
+    ///   - run: Whose chunks.
+    ///   - limit: How many chunks at most.
+    ///   - room: How many messages: no further chunk is claimed once that many are.
     /// - Returns: `nil` when no chunk is due.
-    public func claim(run: UUID, limit: Int) async throws -> Claim? {
+    /// - Throws: `PostgresError`.
+    public func claim(run: UUID, limit: Int, room: Int = .max) async throws -> Claim? {
         try await pool.transaction { connection in
             let claimed = try await connection.query(
                 """
                 UPDATE campaign_chunks c
                 SET status = 'feeding', "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
                 FROM (
-                    SELECT d."startPosition" FROM campaign_chunks d JOIN campaign_runs r ON r.id = d."runId"
+                    SELECT "startPosition",
+                        sum("endPosition" - "startPosition") OVER (ORDER BY "notBefore", "startPosition")
+                            - ("endPosition" - "startPosition") AS ahead
+                    FROM (
+                    SELECT d."startPosition", d."endPosition", d."notBefore"
+                    FROM campaign_chunks d JOIN campaign_runs r ON r.id = d."runId"
                     WHERE d."runId" = \(run) AND d.status <> 'fed' AND d."notBefore" <= now()
                         AND (d.status = 'waiting' OR d."leaseUntil" < now())
-                        AND (r.status <> 'paused' OR d."startPosition" <= r."inWindowCount")
+                        AND (r.status <> 'paused' OR r."isTriggered" OR d."startPosition" <= r."inWindowCount")
                     ORDER BY d."notBefore", d."startPosition" LIMIT \(limit)
                     FOR UPDATE OF d SKIP LOCKED
+                    ) unclaimed
                 ) due
-                WHERE c."runId" = \(run) AND c."startPosition" = due."startPosition"
+                WHERE c."runId" = \(run) AND c."startPosition" = due."startPosition" AND due.ahead < \(room)
                 RETURNING c."startPosition", c."endPosition"
                 """
             )

@@ -27,7 +27,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     /// The epoch that the group's contents of Redis must have.
     public let epoch: Int
     /// Messages of running runs that should be in the lane, or held by somebody.
-    public let expected: Int
+    public private(set) var expected: Int
 
     init(row: PostgresRow) throws(PostgresError) {
         id = try row.decode("id")
@@ -42,5 +42,12 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         quietFor = .seconds(max(0, try row.decode("quietFor", as: Double.self)))
         epoch = try row.decode("epoch")
         expected = try row.decode("expected")
+    }
+
+    /// The lane of a sender whose runs have nothing to send any more.
+    public func emptied() -> LaneRecord {
+        var lane = self
+        lane.expected = 0
+        return lane
     }
 }

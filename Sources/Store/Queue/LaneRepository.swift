@@ -27,7 +27,9 @@ public struct LaneRepository: Sendable {
                     THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
             FROM (
                 SELECT "senderId", sum(r.queued + r.sending) AS expected FROM campaign_runs r
-                WHERE \(fragment: RunRepository.live) GROUP BY 1
+                WHERE \(fragment: RunRepository.live)
+                    AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
+                GROUP BY 1
             ) r
             JOIN senders s ON s.id = r."senderId"
             JOIN queue_epochs e ON e."quotaGroup" = s."quotaGroup"

@@ -10,8 +10,10 @@ struct LaunchCandidate: Sendable {
     let status: String
     let senderID: UUID
     let ratePerSecond: Int
+    /// Whether it waits for events, which bring its recipients.
+    let isTriggered: Bool
     private let message: String
-    private let audience: String
+    private let audience: String?
 
     /// Reads and locks the campaign.
     ///
@@ -23,8 +25,7 @@ struct LaunchCandidate: Sendable {
     ) async throws -> LaunchCandidate {
         let rows = try await connection.query(
             """
-            SELECT c.id, c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate", c."audienceFilter"
-            FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
+            \(fragment: selection)
             WHERE c."tenantId" = \(tenant) AND \(fragment: key.condition) AND c."archivedAt" IS NULL
             ORDER BY c."createdAt" DESC LIMIT 1
             FOR UPDATE OF c
@@ -37,37 +38,76 @@ struct LaunchCandidate: Sendable {
                 known: try await knownNames(tenant: tenant, on: connection)
             )
         }
-        let name = try row.decode("name", as: String.self)
-        guard try row.decode("type", as: String.self) != "event_triggered" else {
-            throw LaunchError.triggered(campaign: name)
+        let isTriggered = try row.decode("type", as: String.self) == "event_triggered"
+        if isTriggered {
+            let name = try row.decode("name", as: String.self)
+            guard try row.decode("managedBy", as: String?.self) == nil else {
+                throw LaunchError.triggered(campaign: name)
+            }
+            guard try row.decode("triggerType", as: String?.self) != nil else {
+                throw LaunchError.noEvent(campaign: name)
+            }
         }
+        return try LaunchCandidate(row: row, needsAudience: !isTriggered)
+    }
+
+    /// Reads and locks the campaign with an id.
+    ///
+    /// - Returns: `nil` when there is none, or it is archived.
+    /// - Throws: ``LaunchError`` when it lacks what a run needs.
+    static func lock(
+        id: UUID,
+        needsAudience: Bool = true,
+        on connection: PostgresConnection
+    ) async throws -> LaunchCandidate? {
+        let rows = try await connection.query(
+            """
+            \(fragment: selection) WHERE c.id = \(id) AND c."archivedAt" IS NULL FOR UPDATE OF c
+            """
+        )
+        return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }
+    }
+
+    private static let selection: PostgresQuery = """
+        SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
+            c."audienceFilter", c."triggerType", c."managedBy"
+        FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
+        """
+
+    private init(row: PostgresRow, needsAudience: Bool) throws {
+        let name = try row.decode("name", as: String.self)
         guard let sender = try row.decode("senderId", as: UUID?.self),
             let rate = try row.decode("ratePerSecond", as: Int?.self)
         else {
             throw LaunchError.noSender(campaign: name)
         }
-        guard let audience = try row.decode("audienceFilter", as: PostgresJSON?.self) else {
-            throw LaunchError.noAudience(campaign: name)
-        }
-        return LaunchCandidate(
-            id: try row.decode("id"),
-            tenantID: tenant,
-            name: name,
-            status: try row.decode("status"),
-            senderID: sender,
-            ratePerSecond: rate,
-            message: try row.decode("messageTemplate", as: PostgresJSON.self).text,
-            audience: audience.text
-        )
+        let audience = try row.decode("audienceFilter", as: PostgresJSON?.self)?.text
+        guard audience != nil || !needsAudience else { throw LaunchError.noAudience(campaign: name) }
+        id = try row.decode("id")
+        tenantID = try row.decode("tenantId")
+        self.name = name
+        status = try row.decode("status")
+        senderID = sender
+        ratePerSecond = rate
+        isTriggered = try row.decode("type", as: String.self) == "event_triggered"
+        message = try row.decode("messageTemplate", as: PostgresJSON.self).text
+        self.audience = audience
     }
 
     /// What a run of the campaign sends, and to whom.
-    func content() throws -> RevisionContent {
-        guard ["draft", "scheduled"].contains(status) else {
+    ///
+    /// - Parameter statuses: Those in which it may be launched.
+    /// - Returns: The content as it is now.
+    /// - Throws: ``LaunchError`` when it is in another, or its audience cannot be read.
+    func content(in statuses: [String] = ["draft", "scheduled"]) throws -> RevisionContent {
+        guard statuses.contains(status) else {
             throw LaunchError.notLaunchable(campaign: name, status: status)
         }
         do {
-            return try RevisionContent(message: JSONValue(parsing: message), audience: JSONValue(parsing: audience))
+            return try RevisionContent(
+                message: JSONValue(parsing: message),
+                audience: audience.map { try JSONValue(parsing: $0) }
+            )
         } catch {
             throw LaunchError.unreadableAudience(campaign: name, problem: "\(error)")
         }

@@ -5,6 +5,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case noSender(campaign: String)
     case notLaunchable(campaign: String, status: String)
     case triggered(campaign: String)
+    case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
     case emptyAudience(campaign: String)
     case quotaExhausted(campaign: String, problem: String)
@@ -24,6 +25,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "campaign `\(campaign)` is \(status) and cannot be launched"
         case .triggered(let campaign):
             "campaign `\(campaign)` is started by its trigger, not by hand"
+        case .noEvent(let campaign):
+            "campaign `\(campaign)` waits for no event; give it a triggerType"
         case .unreadableAudience(let campaign, let problem):
             "the stored audience of campaign `\(campaign)` cannot be read: \(problem)"
         case .emptyAudience(let campaign):

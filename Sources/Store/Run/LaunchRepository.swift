@@ -49,8 +49,20 @@ public struct LaunchRepository: Sendable {
                     return (run.status.isOver ? .over(run) : .underWay(run), nil)
                 }
                 let content = try candidate.content()
+                if candidate.isTriggered {
+                    let nobody = AudienceSize(total: 0, inWindow: 0)
+                    let run = try await Self.insertRun(
+                        of: candidate,
+                        content,
+                        size: nobody,
+                        origin: .trigger,
+                        now: now,
+                        on: connection
+                    )
+                    return (.opened(run), nil)
+                }
                 guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
-                let size = try await count(audience, candidate: candidate, now: now, on: connection)
+                let size = try await Self.count(audience, candidate: candidate, now: now, on: connection)
                 guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
                 let quota = try await QuotaRepository().check(
                     sender: candidate.senderID,
@@ -61,15 +73,7 @@ public struct LaunchRepository: Sendable {
                 guard quota.canProceed else {
                     throw LaunchError.quotaExhausted(campaign: campaign, problem: quota.warning ?? "")
                 }
-                let revision = try await freeze(content, of: candidate, on: connection)
-                let run = try await insertRun(
-                    candidate,
-                    content,
-                    revision: revision,
-                    size: size,
-                    now: now,
-                    on: connection
-                )
+                let run = try await Self.insertRun(of: candidate, content, size: size, now: now, on: connection)
                 return (.opened(run), quota)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
@@ -102,66 +106,5 @@ public struct LaunchRepository: Sendable {
             """
         )
         return try rows.first.map(RunRecord.init(row:))
-    }
-
-    private func count(
-        _ audience: AudienceFilter,
-        candidate: LaunchCandidate,
-        now: Date,
-        on connection: PostgresConnection
-    ) async throws -> AudienceSize {
-        let predicate = AudienceQuery.recipients(tenant: candidate.tenantID, filter: audience, now: now)
-        return try await AudienceQuery.size(of: predicate, now: now, on: connection)
-    }
-
-    private func freeze(
-        _ content: RevisionContent,
-        of candidate: LaunchCandidate,
-        on connection: PostgresConnection
-    ) async throws -> UUID {
-        let rows = try await connection.query(
-            """
-            INSERT INTO campaign_revisions ("campaignId", "tenantId", number, digest, content)
-            SELECT \(candidate.id)::uuid, \(candidate.tenantID)::text,
-                coalesce((SELECT max(number) FROM campaign_revisions WHERE "campaignId" = \(candidate.id)), 0) + 1,
-                \(content.digest)::text, \(PostgresJSON(text: content.json.canonicalText))::jsonb
-            ON CONFLICT ("campaignId", digest) DO UPDATE SET digest = excluded.digest
-            RETURNING id
-            """
-        )
-        return try rows[0].decode(0)
-    }
-
-    private func insertRun(
-        _ candidate: LaunchCandidate,
-        _ content: RevisionContent,
-        revision: UUID,
-        size: AudienceSize,
-        now: Date,
-        on connection: PostgresConnection
-    ) async throws -> RunRecord {
-        var random = SystemRandomNumberGenerator()
-        let id = MessageID.makeRun(at: now, using: &random)
-        let end = LaunchPlan.estimatedCompletion(of: size.total, ratePerSecond: candidate.ratePerSecond, from: now)
-        try await connection.execute(
-            """
-            INSERT INTO campaign_runs (
-                id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
-                "startedAt", "estimatedCompletionAt"
-            ) VALUES (
-                \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
-                \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(end)
-            )
-            """
-        )
-        try await connection.execute(
-            """
-            UPDATE campaigns SET status = 'running', "statusReason" = NULL, "startedAt" = \(now), "completedAt" = NULL,
-                "recipientCount" = \(size.total), "estimatedCompletionAt" = \(end), "updatedAt" = now()
-            WHERE id = \(candidate.id)
-            """
-        )
-        let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
-        return try RunRecord(row: rows[0])
     }
 }

@@ -18,6 +18,8 @@ public struct RunRecord: Sendable {
     public let recipientCount: Int
     public let inWindowCount: Int
     public let counters: RunCounters
+    /// Whether it is the standing run of a trigger, whose messages come one by one.
+    public let isTriggered: Bool
     public let startedAt: Date?
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
@@ -28,7 +30,7 @@ public struct RunRecord: Sendable {
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."startedAt", r."completedAt", r."estimatedCompletionAt", \(fragment: RunCounters.columns)
+            r."isTriggered", r."startedAt", r."completedAt", r."estimatedCompletionAt", \(fragment: RunCounters.columns)
         FROM campaign_runs r
         JOIN campaigns c ON c.id = r."campaignId"
         JOIN senders s ON s.id = r."senderId"
@@ -50,6 +52,7 @@ public struct RunRecord: Sendable {
         startedAt = try row.decode("startedAt")
         completedAt = try row.decode("completedAt")
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
+        isTriggered = try row.decode("isTriggered")
         counters = try RunCounters(row: row)
     }
 }

@@ -37,11 +37,18 @@ extension RunRepository {
     /// From its commit on no further message begins, as that asks for the status of the run. The messages that wait are
     /// marked by ``cancelRest(batch:)``, however many they are.
     ///
+    /// - Parameters:
+    ///   - campaigns: Whose runs.
+    ///   - reason: Why, for people.
+    ///   - keepingCampaigns: Whether the campaigns themselves go on, because another run follows.
+    ///   - connection: Where the transaction is.
     /// - Returns: The runs cancelled now.
+    /// - Throws: `PostgresError`.
     @discardableResult
     public static func cancelOpen(
         ofCampaigns campaigns: [UUID],
         reason: String,
+        keepingCampaigns: Bool = false,
         on connection: PostgresConnection
     ) async throws(PostgresError) -> [UUID] {
         guard !campaigns.isEmpty else { return [] }
@@ -55,7 +62,7 @@ extension RunRepository {
             ), campaign AS (
                 UPDATE campaigns c SET status = 'cancelled', "statusReason" = \(reason), "updatedAt" = now()
                 FROM cancelled, campaign_status_moves v
-                WHERE c.id = cancelled."campaignId" AND v."from" = c.status AND v."to" = 'cancelled'
+                WHERE NOT \(keepingCampaigns)::bool AND c.id = cancelled."campaignId" AND v."from" = c.status AND v."to" = 'cancelled'
             )
             SELECT id FROM cancelled ORDER BY id
             """

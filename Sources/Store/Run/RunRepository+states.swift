@@ -19,8 +19,9 @@ extension RunRepository {
     public func completeFinished(unconfirmedTimeout: Duration, maximumAttempts: Int = 3) async throws -> [Completion] {
         let candidates = try await pool.query(
             """
-            SELECT r.id, r.unconfirmed FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
-            WHERE r.status = 'running' AND r.pending + r.queued + r.sending <= 0 AND c.type <> 'event_triggered'
+            SELECT r.id, r.unconfirmed FROM campaign_runs r
+            WHERE r.status = 'running' AND r.pending + r.queued + r.sending <= 0
+                AND (NOT r."isTriggered" OR r."supersededAt" IS NOT NULL)
             """
         )
         var completions: [Completion] = []
@@ -131,8 +132,12 @@ extension RunRepository {
             )
             try await connection.execute(
                 """
-                UPDATE campaigns c SET status = 'completed', "completedAt" = now(), "updatedAt" = now()
-                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'running'
+                UPDATE campaigns c SET
+                    status = CASE WHEN \(fragment: ScheduleRepository.firesAgain) THEN 'scheduled' ELSE 'completed' END
+                        ::campaign_status_enum,
+                    "completedAt" = now(), "updatedAt" = now()
+                FROM campaign_runs r
+                WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'running' AND r."supersededAt" IS NULL
                 """
             )
             try await connection.notify(Self.channel, payload: run.uuidString)

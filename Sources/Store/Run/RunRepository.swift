@@ -40,10 +40,14 @@ public struct RunRepository: Sendable {
         return try rows.map(RunRecord.init(row:))
     }
 
-    /// Runs that may have something to send.
+    /// Runs that may have something to send; those of triggers only while messages of them are open.
     public func running() async throws -> [RunRecord] {
         let rows = try await pool.query(
-            "\(fragment: RunRecord.selection) WHERE \(fragment: Self.live) ORDER BY r.\"createdAt\""
+            """
+            \(fragment: RunRecord.selection) WHERE \(fragment: Self.live)
+                AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
+            ORDER BY r."createdAt"
+            """
         )
         return try rows.map(RunRecord.init(row:))
     }

@@ -36,6 +36,11 @@ public struct Migration: Sendable {
         Migration(version: 6, name: "specs_of_all_kinds", bytes: PackageResources._006_specs_of_all_kinds_sql),
         Migration(version: 7, name: "reconcile_attempts", bytes: PackageResources._007_reconcile_attempts_sql),
         Migration(version: 8, name: "quota_and_quiet_hours", bytes: PackageResources._008_quota_and_quiet_hours_sql),
+        Migration(
+            version: 9,
+            name: "schedules_and_triggers",
+            bytes: PackageResources._009_schedules_and_triggers_sql
+        ),
         Migration(version: 10, name: "api", bytes: PackageResources._010_api_sql),
     ]
 }

@@ -16,6 +16,8 @@ extension YAMLScalar {
     /// What a YAML 1.1 reader takes this scalar for, or `nil` if it agrees with ``value``.
     public var yaml11Reading: YAML11Reading? {
         guard style == .plain, tag == nil, let first = text.utf8.first else { return nil }
+        // Most texts begin like neither a boolean nor a number.
+        guard Self.isDigit(first) || Self.firstLetters.utf8.contains(first) else { return nil }
         switch text {
         case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON": return .bool(true)
         case "n", "N", "no", "No", "NO", "off", "Off", "OFF": return .bool(false)
@@ -38,6 +40,8 @@ extension YAMLScalar {
         let isGrouped = digits.contains(UInt8(ascii: "_"))
         return isGrouped && digits.allSatisfy { Self.isDigit($0) || $0 == UInt8(ascii: "_") } ? .number : nil
     }
+
+    private static let firstLetters = "yYnNoO+-"
 
     private static func isDigit(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)

@@ -24,9 +24,15 @@ public struct YAMLMapping: Sendable {
         self.isDamaged = isDamaged
     }
 
-    /// The pair with a key, found by walking: mappings of specs are short.
+    /// The position of a key, found by walking: mappings of specs are short.
+    public func index(of key: String) -> Int? {
+        for index in pairs.indices where pairs[index].key == key { return index }
+        return nil
+    }
+
+    /// The pair with a key.
     public func pair(_ key: String) -> Pair? {
-        pairs.first { $0.key == key }
+        index(of: key).map { pairs[$0] }
     }
 
     /// The value of a key.

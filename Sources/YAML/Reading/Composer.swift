@@ -122,7 +122,7 @@ struct Composer {
             if tag == nil { report(.unknownTag(written, at: range)) }
         }
         let scalar = YAMLScalar(text: value, style: style, tag: tag)
-        if !scalar.fitsTag, let tag { report(.misfit(value, tag, at: range)) }
+        if let tag, !scalar.fitsTag { report(.misfit(value, tag, at: range)) }
         deliver(YAMLNode(content: .scalar(scalar), range: range), properties.anchor, nodes: 1, height: 0)
     }
 

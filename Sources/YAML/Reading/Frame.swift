@@ -58,6 +58,7 @@ struct Frame {
         if let first = position(of: scalar.text) {
             return problem ?? .duplicateKey(scalar.text, at: key.range, first: pairs[first].keyRange)
         }
+        if pairs.isEmpty { pairs.reserveCapacity(4) }
         if pairs.count >= 8 { index[scalar.text] = pairs.count }
         pairs.append(YAMLMapping.Pair(key: scalar.text, keyRange: key.range, value: value))
         return problem

@@ -22,6 +22,8 @@ import Testing
 struct APIFixture: Sendable {
     static let secret = "a secret of the tests, 32 bytes or more"
 
+    static let triggerSecret = "a secret of acme for its events and nothing else"
+
     /// What came back.
     struct Reply: Sendable {
         let status: Int
@@ -61,6 +63,7 @@ struct APIFixture: Sendable {
             var configuration = DaemonConfiguration(postgres: postgres, redis: try TestRedis.configuration())
             configuration.tokens = try TokenSettings.read(Variables(tokens))
             configuration.requestsPerSecond = requestsPerSecond
+            configuration.triggerSecrets = try TriggerSecrets("acme:\(triggerSecret)")
             let redis = RedisClient(configuration: configuration.redis, logger: TestDatabase.logger)
             let result: Result<Void, any Error>
             do {
@@ -84,7 +87,8 @@ struct APIFixture: Sendable {
     ) async throws {
         let daemon = Daemon(configuration: configuration, environment: [:], logger: TestDatabase.logger)
         let intake = StatusIntake(messages: MessageRepository(pool: pool), logger: TestDatabase.logger)
-        let router = daemon.router(pool: pool, redis: redis, intake: intake)
+        let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: TestDatabase.logger)
+        let router = daemon.router(pool: pool, redis: redis, intake: intake, triggers: triggers)
         let port = Mutex<Int?>(nil)
         let application = Application(
             router: router,
@@ -93,7 +97,10 @@ struct APIFixture: Sendable {
             logger: TestDatabase.logger
         )
         let group = ServiceGroup(
-            configuration: .init(services: [.init(service: application)], logger: TestDatabase.logger)
+            configuration: .init(
+                services: [.init(service: triggers), .init(service: application)],
+                logger: TestDatabase.logger
+            )
         )
         let routes = router.routes.map { (method: $0.method.rawValue, path: $0.path.description) }
         try await withThrowingTaskGroup { tasks in

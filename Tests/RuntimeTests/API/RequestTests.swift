@@ -13,6 +13,7 @@ struct RequestTests {
         try await APIFixture.with { api in
             for endpoint in api.endpoints.endpoints where endpoint.access == .token {
                 let path = endpoint.path.replacing("{id}", with: UUID().uuidString)
+                    .replacing("{event}", with: "payment.received")
                 let method = endpoint.method.rawValue
                 let none = try await api.send(method, path)
                 #expect(none.status == 401, "\(method) \(path)")

@@ -42,7 +42,7 @@ struct Endpoint: Sendable {
     }
 
     let method: HTTPRequest.Method
-    /// `/campaigns/{id}`; every placeholder is a UUID unless `pathShape` says otherwise.
+    /// `/campaigns/{id}`; every placeholder is a UUID unless `pathShapes` says otherwise.
     let path: String
     /// The name of the operation, for generators of clients.
     let name: String
@@ -50,6 +50,7 @@ struct Endpoint: Sendable {
     let summary: String
     var details: String?
     var access = Access.token
+    var pathShapes: [String: Shape] = [:]
     var query: [QueryParameter] = []
     var body = Body.none
     let answers: [Answer]

@@ -70,17 +70,25 @@ struct EndpointTable: Sendable {
         case .required(let required, _): (shape, isOptional) = (required, false)
         case .optional(let optional, _): (shape, isOptional) = (optional, true)
         }
+        let buffer = try await collect(request)
+        if isOptional, buffer.readableBytes == 0 { return .null }
+        return try value(of: buffer, shape, type: request.headers[.contentType])
+    }
+
+    /// The bytes of a body that is not too large.
+    static func collect(_ request: Request) async throws -> ByteBuffer {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Endpoint.largestBody {
             throw Problem(.bodyTooLarge, "the body has \(length) bytes, more than \(Endpoint.largestBody)")
         }
-        let buffer = try await request.body.collect(upTo: Endpoint.largestBody)
-        if isOptional, buffer.readableBytes == 0 { return .null }
-        guard isJSON(request.headers[.contentType]) else {
-            throw Problem(.unsupportedMediaType, "send application/json")
-        }
+        return try await request.body.collect(upTo: Endpoint.largestBody)
+    }
+
+    /// The value of a body, checked against its shape.
+    static func value(of body: ByteBuffer, _ shape: Shape, type: String?) throws(Problem) -> JSONValue {
+        guard isJSON(type) else { throw Problem(.unsupportedMediaType, "send application/json") }
         let value: JSONValue
         do {
-            value = try JSONValue(parsing: buffer.readableBytesView)
+            value = try JSONValue(parsing: body.readableBytesView)
         } catch {
             throw Problem(.malformedJSON, "\(error)")
         }

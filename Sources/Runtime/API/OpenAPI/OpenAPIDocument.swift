@@ -89,16 +89,19 @@ struct OpenAPIDocument {
             "security": endpoint.access == .token ? [["token": []]] : [],
         ]
         operation["description"] = endpoint.details.map(JSONValue.string)
-        let parameters = endpoint.pathParameters.map(pathParameter) + endpoint.query.map { query($0, &writer) }
+        let parameters =
+            endpoint.pathParameters.map { pathParameter($0, endpoint, &writer) }
+            + endpoint.query.map { query($0, &writer) }
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         operation["requestBody"] = body(endpoint.body, &writer)
         return .object(operation)
     }
 
-    private func pathParameter(_ name: String) -> JSONValue {
-        [
-            "name": .string(name), "in": "path", "required": true, "description": "An id.",
-            "schema": ["type": "string", "format": "uuid"],
+    private func pathParameter(_ name: String, _ endpoint: Endpoint, _ writer: inout SchemaWriter) -> JSONValue {
+        let shape = endpoint.pathShapes[name]
+        return [
+            "name": .string(name), "in": "path", "required": true,
+            "description": .string(shape == nil ? "An id." : "A name."), "schema": writer.schema(shape ?? .uuid),
         ]
     }
 

@@ -46,6 +46,7 @@ extension Problem {
         switch error {
         case .unknownCampaign: .notFound("campaign")
         case .notLaunchable(_, let status): .conflict(status: status, "a campaign that is \(status) cannot be launched")
+        case .noEvent: .conflict(.notReady, "the campaign waits for no event; give it a triggerType")
         case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
         case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`: nobody would get it")
         case .noSender: .conflict(.notReady, "the campaign has no sender")

@@ -16,7 +16,7 @@ extension TemplateSpec {
             sink.report(.templateLimit, at: items[10].range, field: read.field, message)
         }
         return items.enumerated().compactMap { index, item in
-            let field = "\(read.field)[\(index)]"
+            let field = FieldPath.item(index, of: read.field)
             guard let button = TemplateButton(item, path: field, sink: sink) else { return nil }
             counts[button.kind, default: 0] += 1
             if let limit = limits[button.kind], counts[button.kind] == limit + 1 {

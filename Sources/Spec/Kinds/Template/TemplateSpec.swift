@@ -11,7 +11,7 @@ public struct TemplateSpec: SpecContent {
     /// The name in WhatsApp Manager.
     public let whatsappName: String
     /// A code such as `en` or `pt_BR`; `nil` takes the tenant's, and never comes out of a valid catalog.
-    public let language: String?
+    public internal(set) var language: String?
     public let category: Category
     /// The text above the body, with at most one variable.
     public let headerText: String?

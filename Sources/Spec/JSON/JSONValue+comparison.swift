@@ -1,0 +1,140 @@
+extension JSONValue {
+    /// Whether a JSON text says exactly this value, found without making a value of the text.
+    ///
+    /// `true` is certain. `false` may also mean that the text is written in a way that is not looked into here, such as
+    /// numbers with a fraction or `\u` escapes: then read it, and compare the values.
+    package func isWritten(as text: UnsafeRawBufferPointer) -> Bool {
+        var comparison = JSONComparison(text: text)
+        return comparison.matches(self) && comparison.isAtEnd
+    }
+}
+
+/// Walks through a JSON text and a value side by side.
+private struct JSONComparison {
+    let text: UnsafeRawBufferPointer
+    private var offset = 0
+
+    init(text: UnsafeRawBufferPointer) {
+        self.text = text
+    }
+
+    var isAtEnd: Bool {
+        mutating get {
+            skipSpace()
+            return offset == text.count
+        }
+    }
+
+    mutating func matches(_ value: JSONValue) -> Bool {
+        skipSpace()
+        switch value {
+        case .null: return skip("null")
+        case .bool(let flag): return flag ? skip("true") : skip("false")
+        case .integer(let number): return matches(number)
+        case .number: return false
+        case .string(let string): return matches(string)
+        case .array(let items): return matches(items)
+        case .object(let fields): return matches(fields)
+        }
+    }
+
+    private mutating func matches(_ number: Int) -> Bool {
+        let start = offset
+        while offset < text.count, text[offset] == UInt8(ascii: "-") || isDigit(text[offset]) { offset += 1 }
+        if offset < text.count, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(text[offset]) {
+            return false
+        }
+        return String(number).utf8.elementsEqual(text[start..<offset])
+    }
+
+    private mutating func matches(_ string: String) -> Bool {
+        guard skip(UInt8(ascii: "\"")) else { return false }
+        for byte in string.utf8 {
+            guard let next = nextByte(), next == byte else { return false }
+        }
+        return skip(UInt8(ascii: "\""))
+    }
+
+    /// The next byte of a string; `nil` at its end, and for an escape that stands for more than one byte.
+    private mutating func nextByte() -> UInt8? {
+        guard offset < text.count else { return nil }
+        let byte = text[offset]
+        offset += 1
+        guard byte == UInt8(ascii: "\\") else { return byte == UInt8(ascii: "\"") ? nil : byte }
+        guard offset < text.count else { return nil }
+        let escaped = text[offset]
+        offset += 1
+        switch escaped {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return escaped
+        case UInt8(ascii: "n"): return 0x0A
+        case UInt8(ascii: "r"): return 0x0D
+        case UInt8(ascii: "t"): return 0x09
+        default: return nil
+        }
+    }
+
+    private mutating func matches(_ items: [JSONValue]) -> Bool {
+        guard skip(UInt8(ascii: "[")) else { return false }
+        for (index, item) in items.enumerated() {
+            skipSpace()
+            guard index == 0 || skip(UInt8(ascii: ",")), matches(item) else { return false }
+        }
+        skipSpace()
+        return skip(UInt8(ascii: "]"))
+    }
+
+    /// Keys come in any order; as many as there are fields, each of which is one, are all of them if none comes twice.
+    private mutating func matches(_ fields: [String: JSONValue]) -> Bool {
+        guard skip(UInt8(ascii: "{")) else { return false }
+        var seen: [String] = []
+        seen.reserveCapacity(fields.count)
+        for index in 0..<fields.count {
+            skipSpace()
+            guard index == 0 || skip(UInt8(ascii: ",")) else { return false }
+            skipSpace()
+            guard let key = key(), let value = fields[key], !seen.contains(key) else { return false }
+            seen.append(key)
+            skipSpace()
+            guard skip(UInt8(ascii: ":")), matches(value) else { return false }
+        }
+        skipSpace()
+        return skip(UInt8(ascii: "}"))
+    }
+
+    /// A key without escapes.
+    private mutating func key() -> String? {
+        guard skip(UInt8(ascii: "\"")) else { return nil }
+        let start = offset
+        while offset < text.count, text[offset] != UInt8(ascii: "\"") {
+            guard text[offset] != UInt8(ascii: "\\") else { return nil }
+            offset += 1
+        }
+        let key = String(decoding: UnsafeRawBufferPointer(rebasing: text[start..<offset]), as: UTF8.self)
+        return skip(UInt8(ascii: "\"")) ? key : nil
+    }
+
+    private func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private mutating func skip(_ byte: UInt8) -> Bool {
+        guard offset < text.count, text[offset] == byte else { return false }
+        offset += 1
+        return true
+    }
+
+    private mutating func skip(_ word: StaticString) -> Bool {
+        for index in 0..<word.utf8CodeUnitCount {
+            guard skip(word.utf8Start[index]) else { return false }
+        }
+        return true
+    }
+
+    private mutating func skipSpace() {
+        while offset < text.count {
+            let byte = text[offset]
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
+            offset += 1
+        }
+    }
+}

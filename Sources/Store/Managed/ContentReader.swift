@@ -1,0 +1,86 @@
+import Postgres
+import Spec
+
+/// Puts the content of a row together from its columns, or only finds out whether it is what a spec wants.
+///
+/// Both ways go through the same calls, so that no column is read and not compared. To compare makes nothing that lives
+/// longer than the call, and most rows of a plan are as their specs want them.
+struct ContentReader {
+    /// What is compared with; `nil` when the content is put together.
+    private let expected: [String: JSONValue]?
+    let row: PostgresRow
+    private(set) var content: [String: JSONValue] = [:]
+    private var matched = 0
+    private var differs = false
+
+    init(_ row: PostgresRow, expecting expected: [String: JSONValue]? = nil) {
+        (self.row, self.expected) = (row, expected)
+    }
+
+    /// Whether all fields of what is expected were seen, and no others.
+    var agrees: Bool { expected.map { !differs && matched == $0.count } ?? false }
+
+    /// A text column, which may be NULL.
+    mutating func text(_ column: String, as field: String? = nil) throws {
+        let field = field ?? column
+        guard let expected else {
+            content[field] = try row.text(column)
+            return
+        }
+        guard !differs else { return }
+        let wanted = expected[field]
+        if let text = wanted?.stringValue {
+            note(try row.holds(text, in: column), wanted)
+        } else {
+            note(try row.checkText(of: column) { _ in false }, wanted)
+        }
+    }
+
+    /// A JSON column, which may be NULL; whoever wrote another form of the same by hand is understood.
+    mutating func json(
+        _ column: String,
+        as field: String? = nil,
+        _ canonical: (JSONValue) -> JSONValue = { $0 }
+    ) throws {
+        let field = field ?? column
+        guard let expected else {
+            content[field] = try row.json(column).map(canonical)
+            return
+        }
+        guard !differs else { return }
+        let wanted = expected[field]
+        note(try row.checkText(of: column) { bytes in wanted?.isWritten(as: bytes) ?? false }, wanted)
+    }
+
+    /// A JSON column whose fields are fields of the content.
+    mutating func fields(_ names: [String], of column: String, _ canonical: (JSONValue) -> [String: JSONValue]) throws {
+        guard let expected else {
+            content.merge(canonical(try row.json(column) ?? .null)) { _, new in new }
+            return
+        }
+        guard !differs else { return }
+        var wanted: [String: JSONValue] = [:]
+        for name in names { wanted[name] = expected[name] }
+        matched += wanted.count
+        let isSame = try row.checkText(of: column) { bytes in JSONValue.object(wanted).isWritten(as: bytes) }
+        if isSame != true { differs = true }
+    }
+
+    /// A value that was read already; `nil` if the field is absent.
+    mutating func set(_ field: String, _ value: JSONValue?) {
+        guard let expected else {
+            content[field] = value
+            return
+        }
+        note(value.map { $0 == expected[field] }, expected[field])
+    }
+
+    /// Takes down what a comparison gave; `nil` if there is nothing in the row.
+    private mutating func note(_ isSame: Bool?, _ wanted: JSONValue?) {
+        switch isSame {
+        case true: matched += 1
+        case nil: differs = differs || wanted != nil
+        default: differs = true
+        }
+    }
+}

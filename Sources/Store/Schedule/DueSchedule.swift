@@ -1,0 +1,124 @@
+import Foundation
+import Postgres
+import Spec
+
+/// A schedule whose time has come, with its row locked.
+struct DueSchedule: Sendable {
+    let id: UUID
+    let tenantID: String
+    let campaignID: UUID
+    /// The time that has come.
+    let due: Date
+    let now: Date
+    let runCount: Int
+    /// Its times and rules, or what is wrong with its row.
+    let spec: Result<ScheduleSpec, any Error>
+
+    /// Locks the schedule that has waited longest and that nobody else is looking at.
+    ///
+    /// Schedules that wait for a run to end are left out: the end of the run brings them back.
+    ///
+    /// - Parameters:
+    ///   - now: The present; `nil` takes Postgres's clock, which all daemons share.
+    ///   - connection: Where the transaction is.
+    /// - Returns: `nil` when none is due.
+    /// - Throws: `PostgresError`.
+    static func lock(now: Date?, on connection: PostgresConnection) async throws -> DueSchedule? {
+        let rows = try await connection.query(
+            """
+            SELECT s.*, coalesce(\(now)::timestamptz, clock_timestamp()) AS instant
+            FROM campaign_schedules s
+            WHERE s."isActive" AND s."archivedAt" IS NULL
+                AND s."nextRunAt" <= coalesce(\(now)::timestamptz, clock_timestamp())
+                AND NOT (
+                    (s.overlap = 'queue' OR (s.overlap = 'skip' AND s.misfire = 'runAll'
+                        AND s."nextRunAt" < coalesce(\(now)::timestamptz, clock_timestamp())
+                            - \(DueRule.tolerance) * interval '1 second'))
+                    AND EXISTS (\(fragment: openRun))
+                )
+            ORDER BY s."nextRunAt", s.id LIMIT 1
+            FOR UPDATE OF s SKIP LOCKED
+            """
+        )
+        return try rows.first.map(DueSchedule.init(row:))
+    }
+
+    /// A run that is under way of the campaign of `campaign_schedules AS s`.
+    private static let openRun: PostgresQuery = """
+        SELECT FROM campaign_runs r WHERE r."campaignId" = s."campaignId"
+            AND r.status IN ('launching', 'running', 'paused') AND r."supersededAt" IS NULL
+        """
+
+    private init(row: PostgresRow) throws {
+        id = try row.decode("id")
+        tenantID = try row.decode("tenantId")
+        campaignID = try row.decode("campaignId")
+        due = try row.decode("nextRunAt")
+        now = try row.decode("instant")
+        runCount = try row.decode("runCount")
+        spec = Result { try ScheduleSpec(row: row) }
+    }
+
+    /// What it does, once the campaign is locked.
+    func rule(_ spec: ScheduleSpec, on connection: PostgresConnection) async throws -> DueRule {
+        let rows = try await connection.query(
+            """
+            SELECT coalesce(bool_or(status IN ('launching', 'running', 'paused') AND "supersededAt" IS NULL), false),
+                max("completedAt")
+            FROM campaign_runs WHERE "campaignId" = \(campaignID)
+            """
+        )
+        return DueRule(
+            schedule: spec,
+            due: due,
+            now: now,
+            runCount: runCount,
+            isBusy: try rows[0].decode(0),
+            freeSince: try rows[0].decode(1)
+        )
+    }
+}
+
+extension ScheduleSpec {
+    /// Reads a row of `campaign_schedules`, whoever wrote it.
+    ///
+    /// - Throws: ``ScheduleError`` naming the column that cannot be read.
+    init(row: PostgresRow) throws {
+        let id = try row.decode("id", as: UUID.self)
+        func unreadable(_ column: String, _ problem: String) -> ScheduleError {
+            .unreadable(schedule: id, column: column, problem: problem)
+        }
+        func local(_ column: String) throws -> LocalDateTime? {
+            guard let text = try row.decode(column, as: String?.self) else { return nil }
+            guard let time = LocalDateTime(text) else { throw unreadable(column, "`\(text)` is no local time") }
+            return time
+        }
+        let zoneName = try row.decode("timeZone", as: String.self)
+        guard let zone = IANAZone(zoneName) else { throw unreadable("timeZone", "`\(zoneName)` is no time zone") }
+        let timing: Timing
+        if let text = try row.decode("cronExpression", as: String?.self) {
+            do { timing = .cron(try CronExpression(text)) } catch { throw unreadable("cronExpression", "\(error)") }
+        } else if let at = try local("at") {
+            timing = .at(at)
+        } else {
+            throw unreadable("cronExpression", "it has no time")
+        }
+        let dst = try row.json("dst")
+        self.init(
+            header: SpecHeader(name: try row.decode("name", as: String?.self) ?? id.uuidString.lowercased()),
+            campaign: "",
+            timing: timing,
+            zone: zone,
+            from: try local("from"),
+            until: try local("until"),
+            maxRuns: try row.decode("maxRuns"),
+            misfire: Misfire(rawValue: try row.decode("misfire")) ?? .runOnce,
+            misfireWindow: SpecDuration(try row.decode("misfireWindow", as: String.self)) ?? Self.defaultMisfireWindow,
+            overlap: Overlap(rawValue: try row.decode("overlap")) ?? .skip,
+            dst: DSTPolicy(
+                gap: dst?["gap"]?.stringValue.flatMap(DSTPolicy.Gap.init(rawValue:)),
+                fold: dst?["fold"]?.stringValue.flatMap(DSTPolicy.Fold.init(rawValue:))
+            )
+        )
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Spec
+
+/// Events of one kind on their way to their answers; decides, and touches nothing.
+struct TriggerBatch: Sendable {
+    /// A message to be written.
+    struct Message: Sendable {
+        let contact: UUID
+        let phone: String
+        let isBusinessInitiated: Bool
+        let event: UUID
+        let context: String?
+    }
+
+    let requests: [TriggerRequest]
+    /// The ids under which the events are noted.
+    let ids: [UUID]
+    private(set) var answers: [TriggerAnswer]
+    /// The indices of the events that have not been seen before.
+    private(set) var open: [Int]
+    /// For events that came twice in one batch: the index of the first one.
+    private var firsts: [Int: Int] = [:]
+
+    init(_ requests: [TriggerRequest]) {
+        self.requests = requests
+        ids = requests.map { _ in UUID() }
+        answers = requests.map { TriggerAnswer(contactId: $0.contactID, eventId: $0.eventID) }
+        open = []
+        var byName: [String: Int] = [:]
+        for (index, request) in requests.enumerated() {
+            guard let name = request.eventID else {
+                open.append(index)
+                continue
+            }
+            if let first = byName[name] {
+                firsts[index] = first
+                if !requests[first].isSame(as: request) { refuseReuse(index) }
+            } else {
+                byName[name] = index
+                open.append(index)
+            }
+        }
+    }
+
+    /// Gives an event its former answer.
+    mutating func recall(_ former: TriggerRequest, answer: TriggerAnswer) {
+        for index in requests.indices where requests[index].eventID == former.eventID {
+            if requests[index].isSame(as: former) { answers[index] = answer } else { refuseReuse(index) }
+        }
+        open.removeAll { requests[$0].eventID == former.eventID }
+    }
+
+    private mutating func refuseReuse(_ index: Int) {
+        answers[index].refused = [TriggerAnswer.Refusal(reason: .eventIDReused)]
+    }
+
+    /// The events that a campaign waits for.
+    func matching(_ campaign: TriggeredCampaign) -> [Int] {
+        open.filter { TriggerMatch.holds(campaign.match, in: requests[$0].context ?? .object([:])) }
+    }
+
+    /// Refuses events for a campaign that takes none.
+    mutating func refuse(_ indices: [Int], by campaign: TriggeredCampaign) {
+        guard case .refused(let reason) = campaign.state else { return }
+        for index in indices { refuse(index, by: campaign, reason) }
+    }
+
+    /// Decides about each event, in order.
+    ///
+    /// - Returns: The messages of the events that are not refused; the first stands at `position`.
+    mutating func decide(
+        _ indices: [Int],
+        campaign: TriggeredCampaign,
+        run: UUID,
+        from position: Int,
+        contacts: [String: TriggerContact]
+    ) -> [Message] {
+        var messages: [Message] = []
+        var reached: Set<UUID> = []
+        for index in indices {
+            let request = requests[index]
+            guard let contact = contacts[request.contactID] else {
+                refuse(index, by: nil, .noContact)
+                continue
+            }
+            if let reason = contact.refusal(by: campaign) {
+                refuse(index, by: campaign, reason)
+                continue
+            }
+            // The messages of this batch count for the cooldown, too.
+            if campaign.cooldown != nil, !reached.insert(contact.id).inserted {
+                refuse(index, by: campaign, .cooldown)
+                continue
+            }
+            answers[index].matched.append(
+                TriggerAnswer.Match(
+                    campaignId: campaign.id,
+                    campaign: campaign.name,
+                    messageId: MessageID.make(run: run, position: position + messages.count)
+                )
+            )
+            messages.append(
+                Message(
+                    contact: contact.id,
+                    phone: contact.contactID,
+                    isBusinessInitiated: !contact.isInWindow,
+                    event: ids[index],
+                    context: request.context?.canonicalText
+                )
+            )
+        }
+        return messages
+    }
+
+    private mutating func refuse(_ index: Int, by campaign: TriggeredCampaign?, _ reason: TriggerRefusal) {
+        let refusal = TriggerAnswer.Refusal(campaignId: campaign?.id, campaign: campaign?.name, reason: reason)
+        if !answers[index].refused.contains(refusal) { answers[index].refused.append(refusal) }
+    }
+
+    /// The answers, with those of repetitions within the batch.
+    func completed() -> [TriggerAnswer] {
+        answers.indices.map { index in
+            guard let first = firsts[index], answers[index].refused.first?.reason != .eventIDReused else {
+                return answers[index]
+            }
+            return answers[first]
+        }
+    }
+}
+
+extension TriggerRequest {
+    /// Whether a repetition says the same.
+    func isSame(as other: TriggerRequest) -> Bool {
+        contactID == other.contactID && TriggerMatch.holds(context, in: other.context)
+            && TriggerMatch.holds(other.context, in: context)
+    }
+}

@@ -1,0 +1,153 @@
+public import Foundation
+public import Postgres
+import Spec
+
+/// Turns events into messages of the campaigns that wait for them.
+///
+/// Events of one kind come in batches, and a batch is one transaction: the messages, their place in the line and the
+/// answers are there together, or nothing is and the sender asks again.
+public struct TriggerRepository: Sendable {
+    let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Takes events in.
+    ///
+    /// - Parameters:
+    ///   - requests: The events, in the order in which they came.
+    ///   - event: The name of the event.
+    ///   - tenant: Whose contacts they are about.
+    ///   - now: The present, against which the 24 hour window is measured.
+    /// - Returns: The answers, in the same order; an event that was seen before gets its former one.
+    /// - Throws: `PostgresError`; nothing has happened then, unless the connection broke at its end: asking again with
+    ///   the same `eventID` tells.
+    public func fire(
+        _ requests: [TriggerRequest],
+        event: String,
+        tenant: String,
+        now: Date
+    ) async throws -> [TriggerAnswer] {
+        do {
+            return try await pool.transaction { connection in
+                try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
+            }
+        } catch let error as PostgresError where error.isUniqueViolation {
+            // Somebody else brought the same event in the same instant, and it is there now.
+            return try await pool.transaction { connection in
+                try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
+            }
+        }
+    }
+
+    private func fire(
+        _ requests: [TriggerRequest],
+        event: String,
+        tenant: String,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> [TriggerAnswer] {
+        var batch = TriggerBatch(requests)
+        let known = requests.compactMap(\.eventID)
+        if !known.isEmpty {
+            let rows = try await connection.query(
+                """
+                SELECT "eventId", "contactId", context, answer FROM trigger_events
+                WHERE "tenantId" = \(tenant) AND event = \(event) AND "eventId" = ANY(\(known)::text[])
+                """
+            )
+            for row in rows {
+                let answer = try row.decode(3, as: PostgresJSON.self).text
+                batch.recall(
+                    TriggerRequest(
+                        contactID: try row.decode(1),
+                        context: try row.json("context"),
+                        eventID: try row.decode(0)
+                    ),
+                    answer: try JSONDecoder().decode(TriggerAnswer.self, from: Data(answer.utf8))
+                )
+            }
+        }
+        guard !batch.open.isEmpty else { return batch.completed() }
+        for campaign in try await TriggeredCampaign.lock(tenant: tenant, event: event, now: now, on: connection) {
+            let matching = batch.matching(campaign)
+            guard !matching.isEmpty else { continue }
+            guard case .open(let run, let nextPosition) = campaign.state else {
+                batch.refuse(matching, by: campaign)
+                continue
+            }
+            let contacts = try await TriggerContact.find(
+                matching.map { batch.requests[$0].contactID },
+                tenant: tenant,
+                campaign: campaign,
+                now: now,
+                on: connection
+            )
+            let messages = batch.decide(matching, campaign: campaign, run: run, from: nextPosition, contacts: contacts)
+            try await write(messages, of: campaign.id, run: run, from: nextPosition, tenant: tenant, on: connection)
+        }
+        try await note(batch, event: event, tenant: tenant, on: connection)
+        return batch.completed()
+    }
+
+    /// Writes messages, the chunk that puts them into the line, and the counters.
+    private func write(
+        _ messages: [TriggerBatch.Message],
+        of campaign: UUID,
+        run: UUID,
+        from position: Int,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws {
+        guard !messages.isEmpty else { return }
+        try await connection.execute(
+            """
+            WITH written AS (
+                INSERT INTO campaign_messages (
+                    id, "runId", position, "campaignId", "tenantId", "contactId", "recipientPhone",
+                    "isBusinessInitiated", "triggerEventId", context
+                )
+                SELECT message_id(\(run), position), \(run), position, \(campaign), \(tenant), contact, phone, business,
+                    event, context
+                FROM unnest(
+                    \(messages.map(\.contact))::uuid[], \(messages.map(\.phone))::text[],
+                    \(messages.map(\.isBusinessInitiated))::bool[], \(messages.map(\.event))::uuid[],
+                    \(messages.map { $0.context.map(PostgresJSON.init(text:)) })::jsonb[]
+                ) WITH ORDINALITY AS m(contact, phone, business, event, context, number)
+                CROSS JOIN LATERAL (SELECT (\(position) - 1 + number)::integer AS position) p
+            ), line AS (
+                INSERT INTO campaign_chunks ("runId", "startPosition", "endPosition", "tenantId", "notBefore")
+                VALUES (\(run), \(position), \(position + messages.count), \(tenant), now())
+            )
+            UPDATE campaign_runs SET "nextPosition" = \(position + messages.count), pending = pending + \(messages.count),
+                "recipientCount" = "recipientCount" + \(messages.count),
+                "inWindowCount" = "inWindowCount" + \(messages.count { !$0.isBusinessInitiated })
+            WHERE id = \(run)
+            """
+        )
+        try await connection.notify(RunRepository.channel, payload: run.uuidString)
+    }
+
+    private func note(
+        _ batch: TriggerBatch,
+        event: String,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws {
+        let encoder = JSONEncoder()
+        let answers = try batch.open.map { String(decoding: try encoder.encode(batch.answers[$0]), as: UTF8.self) }
+        try await connection.execute(
+            """
+            INSERT INTO trigger_events (id, "tenantId", event, "eventId", "contactId", context, answer)
+            SELECT id, \(tenant), \(event), name, contact, context, answer
+            FROM unnest(
+                \(batch.open.map { batch.ids[$0] })::uuid[], \(batch.open.map { batch.requests[$0].eventID })::text[],
+                \(batch.open.map { batch.requests[$0].contactID })::text[],
+                \(batch.open.map { batch.requests[$0].context.map { PostgresJSON(text: $0.canonicalText) } })::jsonb[],
+                \(answers.map(PostgresJSON.init(text:)))::jsonb[]
+            ) AS e(id, name, contact, context, answer)
+            """
+        )
+    }
+}

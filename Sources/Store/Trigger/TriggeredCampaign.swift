@@ -1,0 +1,150 @@
+import Foundation
+import Postgres
+import Spec
+
+/// A campaign that waits for an event, with its standing run locked.
+struct TriggeredCampaign: Sendable {
+    /// Why it takes no messages.
+    enum State: Sendable {
+        /// The standing run, and the position of its next message.
+        case open(run: UUID, nextPosition: Int)
+        case refused(TriggerRefusal)
+    }
+
+    let id: UUID
+    let name: String
+    let match: JSONValue?
+    /// The shortest time between two messages to one contact, in seconds.
+    let cooldown: Int?
+    let audience: AudienceFilter?
+    let isFreeText: Bool
+    let state: State
+
+    /// Finds the campaigns of a tenant that wait for an event, and locks their standing runs in the order of their ids.
+    ///
+    /// A campaign that waits for the first time gets its standing run now, and one whose content has changed a new one:
+    /// the former ends when its messages have. Everybody who adds messages holds the run, so what is decided about a
+    /// contact is decided once.
+    static func lock(
+        tenant: String,
+        event: String,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> [TriggeredCampaign] {
+        let rows = try await connection.query(
+            """
+            SELECT c.id, t.cooldown
+            FROM campaigns c
+            LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
+            WHERE c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
+                AND c.type = 'event_triggered'
+                AND (c.status IN ('running', 'paused') OR (c.status = 'draft' AND t.id IS NOT NULL))
+            ORDER BY c.id
+            """
+        )
+        var campaigns: [TriggeredCampaign] = []
+        for row in rows {
+            let cooldown = try row.decode(1, as: String?.self).flatMap(SpecDuration.init(_:))?.seconds
+            if let campaign = try await lock(try row.decode(0), cooldown: cooldown, now: now, on: connection) {
+                campaigns.append(campaign)
+            }
+        }
+        return campaigns
+    }
+
+    private static func lock(
+        _ id: UUID,
+        cooldown: Int?,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> TriggeredCampaign? {
+        if let campaign = try await current(id, cooldown: cooldown, on: connection) { return campaign }
+        let rows = try await connection.query(
+            "SELECT name, status::text, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
+        )
+        guard let row = rows.first else { return nil }
+        // Somebody else may have opened the run while we waited for the lock.
+        if let campaign = try await current(id, cooldown: cooldown, on: connection) { return campaign }
+        let name = try row.decode(0, as: String.self)
+        let match = try row.json("triggerConfig")
+        func campaign(_ content: RevisionContent?, _ state: State) -> TriggeredCampaign {
+            TriggeredCampaign(
+                id: id,
+                name: name,
+                match: match,
+                cooldown: cooldown,
+                audience: content?.audience,
+                isFreeText: content?.isFreeText ?? false,
+                state: state
+            )
+        }
+        let status = try row.decode(1, as: String.self)
+        if status == "paused" { return campaign(nil, .refused(.campaignPaused)) }
+        guard ["draft", "running"].contains(status) else { return nil }
+        do {
+            guard let candidate = try await LaunchCandidate.lock(id: id, needsAudience: false, on: connection) else {
+                return nil
+            }
+            let content = try candidate.content(in: ["draft", "running"])
+            try await connection.execute(
+                """
+                UPDATE campaign_runs SET "supersededAt" = now()
+                WHERE "campaignId" = \(id) AND "isTriggered" AND "supersededAt" IS NULL
+                    AND status IN ('launching', 'running', 'paused')
+                """
+            )
+            let run = try await LaunchRepository.insertRun(
+                of: candidate,
+                content,
+                size: AudienceSize(total: 0, inWindow: 0),
+                origin: .trigger,
+                now: now,
+                on: connection
+            )
+            return campaign(content, .open(run: run.id, nextPosition: 1))
+        } catch is LaunchError {
+            return campaign(nil, .refused(.campaignIncomplete))
+        }
+    }
+
+    /// The campaign with its standing run; `nil` when there is none, or the campaign's content has changed since.
+    private static func current(
+        _ id: UUID,
+        cooldown: Int?,
+        on connection: PostgresConnection
+    ) async throws -> TriggeredCampaign? {
+        let rows = try await connection.query(
+            """
+            SELECT c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", r.id AS run, r."nextPosition",
+                v.digest, r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
+                r.status = 'paused' AND r."quotaUntil" IS NULL AS "isPaused"
+            FROM campaigns c
+            JOIN campaign_runs r ON r."campaignId" = c.id AND r."isTriggered" AND r."supersededAt" IS NULL
+                AND r.status IN ('running', 'paused')
+            JOIN campaign_revisions v ON v.id = r."revisionId"
+            WHERE c.id = \(id)
+            FOR NO KEY UPDATE OF r
+            """
+        )
+        guard let row = rows.first else { return nil }
+        let content = try RevisionContent(
+            message: JSONValue(parsing: row.decode("messageTemplate", as: PostgresJSON.self).text),
+            audience: try row.json("audienceFilter")
+        )
+        let isPaused = try row.decode("isPaused", as: Bool.self)
+        let isUpToDate =
+            try row.decode("digest", as: String.self) == content.digest && row.decode("hasSameSender", as: Bool.self)
+        guard isPaused || isUpToDate else { return nil }
+        return TriggeredCampaign(
+            id: id,
+            name: try row.decode("name"),
+            match: try row.json("triggerConfig"),
+            cooldown: cooldown,
+            audience: content.audience,
+            isFreeText: content.isFreeText,
+            state: isPaused
+                ? .refused(.campaignPaused)
+                : .open(run: try row.decode("run"), nextPosition: try row.decode("nextPosition"))
+        )
+    }
+}

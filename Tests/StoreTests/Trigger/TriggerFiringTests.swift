@@ -1,0 +1,288 @@
+import Foundation
+import Postgres
+import Spec
+import TestSupport
+import Testing
+
+@testable import Store
+
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct TriggerFiringTests {
+    private static let everybody = #"{"logic":"AND","conditions":[]}"#
+
+    /// A campaign that waits for `payment.overdue`, as a spec makes it.
+    @discardableResult
+    private static func add(
+        _ fixture: Fixture,
+        _ name: String = "overdue",
+        match: String? = nil,
+        cooldown: String? = nil,
+        message: String = #"{"type":"template"}"#,
+        filter: String = everybody
+    ) async throws -> UUID {
+        let campaign = try await fixture.addCampaign(name, type: "event_triggered", message: message, filter: filter)
+        try await fixture.pool.execute(
+            """
+            UPDATE campaigns SET "triggerType" = 'payment.overdue', "triggerConfig" = \(match.map(PostgresJSON.init(text:)))
+            WHERE id = \(campaign)
+            """
+        )
+        try await fixture.pool.execute(
+            """
+            INSERT INTO campaign_triggers ("tenantId", "campaignId", event, match, cooldown)
+            VALUES ('acme', \(campaign), 'payment.overdue', \(match.map(PostgresJSON.init(text:))), \(cooldown))
+            """
+        )
+        return campaign
+    }
+
+    private static func phone(_ number: Int) -> String { String(254_700_000_000 + number) }
+
+    private static func fire(
+        _ fixture: Fixture,
+        _ requests: [TriggerRequest],
+        event: String = "payment.overdue"
+    ) async throws -> [TriggerAnswer] {
+        try await TriggerRepository(pool: fixture.pool).fire(requests, event: event, tenant: "acme", now: Date())
+    }
+
+    private static func refusals(_ answers: [TriggerAnswer]) -> [TriggerRefusal?] {
+        answers.map { $0.refused.first?.reason }
+    }
+
+    private static func expectConsistent(_ fixture: Fixture, messages: Int) async throws {
+        let runs: [UUID] = try await fixture.column("SELECT id FROM campaign_runs")
+        var total = 0
+        for run in runs {
+            let counters = try await fixture.counters(of: run)
+            #expect(counters.counted == counters.rows)
+            total += counters.rows.total
+        }
+        #expect(total == messages)
+        let uncovered: Int = try await fixture.value(
+            """
+            SELECT count(*) FROM campaign_messages m WHERE NOT EXISTS (
+                SELECT FROM campaign_chunks c WHERE c."runId" = m."runId"
+                    AND m.position >= c."startPosition" AND m.position < c."endPosition"
+            )
+            """
+        )
+        #expect(uncovered == 0)
+    }
+
+    @Test func anEventBecomesAMessageOfTheStandingRun() async throws {
+        try await Fixture.with { fixture in
+            let campaign = try await Self.add(fixture)
+            try await fixture.addContacts(3, inWindow: 1, at: Date())
+            let first = try await Self.fire(
+                fixture,
+                [TriggerRequest(contactID: Self.phone(1), context: ["amount": 12])]
+            )
+            let second = try await Self.fire(fixture, [TriggerRequest(contactID: Self.phone(2))])
+            #expect(first[0].matched.map(\.campaignId) == [campaign])
+            #expect(second[0].matched.count == 1 && second[0].refused.isEmpty)
+            let rows = try await fixture.pool.query(
+                """
+                SELECT m.id, m."recipientPhone", m."isBusinessInitiated", m.context ->> 'amount', r.status::text, c.status::text
+                FROM campaign_messages m JOIN campaign_runs r ON r.id = m."runId" JOIN campaigns c ON c.id = r."campaignId"
+                ORDER BY m.position
+                """
+            )
+            #expect(rows.count == 2)
+            #expect(try rows[0].decode(0, as: UUID.self) == first[0].matched[0].messageId)
+            #expect(try rows[0].decode(1, as: String.self) == Self.phone(1))
+            #expect(try rows[0].decode(2, as: Bool.self) == false)
+            #expect(try rows[1].decode(2, as: Bool.self) == true)
+            #expect(try rows[0].decode(3, as: String?.self) == "12")
+            #expect(try rows[0].decode(4, as: String.self) == "running")
+            #expect(try rows[0].decode(5, as: String.self) == "running")
+            try await Self.expectConsistent(fixture, messages: 2)
+        }
+    }
+
+    @Test func itsChunkIsClaimed() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture)
+            try await fixture.addContacts(3, at: Date())
+            let answers = try await Self.fire(fixture, (1...3).map { TriggerRequest(contactID: Self.phone($0)) })
+            let message = try #require(answers[0].matched.first?.messageId)
+            let run = MessageID.run(of: message)
+            let claim = try #require(
+                try await ChunkRepository(pool: fixture.pool).claim(run: run, limit: 100, room: 100)
+            )
+            #expect(claim.messages.map(\.id) == answers.flatMap(\.matched).map(\.messageId))
+            // Nothing is completed: the run stands.
+            #expect(
+                try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .seconds(1)).isEmpty
+            )
+        }
+    }
+
+    @Test func claimsStopWhenTheRoomIsFull() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture)
+            try await fixture.addContacts(9, at: Date())
+            var run: UUID?
+            for start in [1, 4, 7] {
+                let answers = try await Self.fire(
+                    fixture,
+                    (start..<start + 3).map { TriggerRequest(contactID: Self.phone($0)) }
+                )
+                run = answers[0].matched.first.map { MessageID.run(of: $0.messageId) }
+            }
+            let chunks = ChunkRepository(pool: fixture.pool)
+            let standing = try #require(run)
+            #expect(try await chunks.claim(run: standing, limit: 100, room: 4)?.messages.count == 6)
+            #expect(try await chunks.claim(run: standing, limit: 100, room: 4)?.messages.count == 3)
+        }
+    }
+
+    @Test func repeatingAnEventRepeatsItsAnswer() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture)
+            try await fixture.addContacts(2, at: Date())
+            let request = TriggerRequest(
+                contactID: Self.phone(1),
+                context: ["n": .number(1.5), "k": ["a": 1]],
+                eventID: "order-1"
+            )
+            let first = try await Self.fire(fixture, [request, request])
+            #expect(first[0] == first[1] && first[0].matched.count == 1)
+            #expect(try await Self.fire(fixture, [request]) == [first[0]])
+            let reused = try await Self.fire(
+                fixture,
+                [TriggerRequest(contactID: Self.phone(2), context: request.context, eventID: "order-1")]
+            )
+            #expect(Self.refusals(reused) == [.eventIDReused])
+            try await Self.expectConsistent(fixture, messages: 1)
+        }
+    }
+
+    @Test func theSameEventAtTheSameTimeIsOneMessage() async throws {
+        try await Fixture.with(connections: 8) { fixture in
+            try await Self.add(fixture, cooldown: "1h")
+            try await fixture.addContacts(20, at: Date())
+            let requests = (1...20).map { TriggerRequest(contactID: Self.phone($0), eventID: "event-\($0)") }
+            let answers = try await withThrowingTaskGroup(of: [TriggerAnswer].self) { group in
+                for _ in 0..<6 { group.addTask { try await Self.fire(fixture, requests) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(answers).count == 1)
+            try await Self.expectConsistent(fixture, messages: 20)
+        }
+    }
+
+    @Test func saysWhyThereIsNoMessage() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(
+                fixture,
+                filter: #"{"logic":"AND","conditions":[{"field":"name","operator":"neq","value":"Contact 3"}]}"#
+            )
+            try await fixture.addContacts(4, at: Date())
+            try await fixture.pool.execute("UPDATE contacts SET \"optedIn\" = false WHERE name = 'Contact 1'")
+            try await fixture.pool.execute("UPDATE contacts SET \"deactivatedAt\" = now() WHERE name = 'Contact 2'")
+            let requests = (1...4).map { TriggerRequest(contactID: Self.phone($0)) } + [TriggerRequest(contactID: "1")]
+            let answers = try await Self.fire(fixture, requests)
+            #expect(Self.refusals(answers) == [.notOptedIn, .deactivated, .notInAudience, nil, .noContact])
+            try await fixture.addContacts(1, tenant: "other", at: Date())
+            try await Self.expectConsistent(fixture, messages: 1)
+        }
+    }
+
+    @Test func freeTextNeedsAnOpenWindow() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture, message: #"{"type":"text","text":{"body":"hi"}}"#)
+            try await fixture.addContacts(2, inWindow: 1, at: Date())
+            let answers = try await Self.fire(fixture, (1...2).map { TriggerRequest(contactID: Self.phone($0)) })
+            #expect(Self.refusals(answers) == [nil, .windowClosed])
+        }
+    }
+
+    @Test func theCooldownHoldsForEachContact() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture, cooldown: "1h")
+            try await fixture.addContacts(2, at: Date())
+            let one = TriggerRequest(contactID: Self.phone(1))
+            #expect(Self.refusals(try await Self.fire(fixture, [one, one])) == [nil, .cooldown])
+            #expect(
+                Self.refusals(try await Self.fire(fixture, [one, TriggerRequest(contactID: Self.phone(2))]))
+                    == [.cooldown, nil]
+            )
+            try await fixture.pool.execute("UPDATE campaign_messages SET \"createdAt\" = now() - interval '61 minutes'")
+            #expect(Self.refusals(try await Self.fire(fixture, [one])) == [nil])
+            try await fixture.pool.execute("UPDATE campaign_messages SET status = 'failed'")
+            #expect(Self.refusals(try await Self.fire(fixture, [one])) == [nil])
+        }
+    }
+
+    @Test func onlyMatchingEventsCount() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture, "premium", match: #"{"plan":"premium","level":2}"#)
+            try await Self.add(fixture, "all")
+            try await fixture.addContacts(1, at: Date())
+            func campaigns(_ context: JSONValue?, event: String = "payment.overdue") async throws -> [String] {
+                let request = TriggerRequest(contactID: Self.phone(1), context: context)
+                return try await Self.fire(fixture, [request], event: event)[0].matched.map(\.campaign).sorted()
+            }
+            #expect(try await campaigns(["plan": "premium", "level": .number(2), "more": true]) == ["all", "premium"])
+            #expect(try await campaigns(["plan": "premium"]) == ["all"])
+            #expect(try await campaigns(["plan": "basic", "level": 2]) == ["all"])
+            #expect(try await campaigns(nil) == ["all"])
+            #expect(try await campaigns(nil, event: "payment.received").isEmpty)
+        }
+    }
+
+    @Test func pausedCampaignsSayNo() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture)
+            try await fixture.addContacts(1, at: Date())
+            let request = TriggerRequest(contactID: Self.phone(1))
+            let message = try #require(try await Self.fire(fixture, [request])[0].matched.first?.messageId)
+            let runs = RunRepository(pool: fixture.pool)
+            try await runs.pause(MessageID.run(of: message), reason: "by hand")
+            #expect(Self.refusals(try await Self.fire(fixture, [request])) == [.campaignPaused])
+            try await runs.resume(MessageID.run(of: message))
+            #expect(Self.refusals(try await Self.fire(fixture, [request])) == [nil])
+        }
+    }
+
+    @Test func changedContentGetsARunOfItsOwn() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture)
+            try await fixture.addContacts(1, at: Date())
+            let request = TriggerRequest(contactID: Self.phone(1))
+            let before = try #require(try await Self.fire(fixture, [request])[0].matched.first?.messageId)
+            try await fixture.pool.execute(
+                "UPDATE campaigns SET \"messageTemplate\" = '{\"type\":\"template\",\"n\":2}'"
+            )
+            let after = try #require(try await Self.fire(fixture, [request])[0].matched.first?.messageId)
+            #expect(MessageID.run(of: before) != MessageID.run(of: after))
+            let revisions: [Int] = try await fixture.column(
+                """
+                SELECT v.number FROM campaign_messages m JOIN campaign_runs r ON r.id = m."runId"
+                JOIN campaign_revisions v ON v.id = r."revisionId" ORDER BY m.id
+                """
+            )
+            #expect(revisions == [1, 2])
+            // The former run ends with its messages, and the campaign goes on.
+            try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sent' WHERE id = \(before)")
+            try await fixture.pool.execute(
+                "UPDATE campaign_runs SET pending = 0, sent = 1 WHERE id = \(MessageID.run(of: before))"
+            )
+            let runs = RunRepository(pool: fixture.pool)
+            #expect(try await runs.completeFinished(unconfirmedTimeout: .seconds(1)).count == 1)
+            #expect(try await fixture.value("SELECT status::text FROM campaigns") == "running")
+            try await Self.expectConsistent(fixture, messages: 2)
+        }
+    }
+
+    @Test func aCampaignWithoutASenderIsIncomplete() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture)
+            try await fixture.addContacts(1, at: Date())
+            try await fixture.pool.execute("UPDATE campaigns SET \"senderId\" = NULL")
+            let answers = try await Self.fire(fixture, [TriggerRequest(contactID: Self.phone(1))])
+            #expect(Self.refusals(answers) == [.campaignIncomplete])
+        }
+    }
+}
