@@ -263,6 +263,7 @@ extension DeliveryFixture {
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"
         configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret]))
+        configuration.requestsPerSecond = 0
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)
         let daemon = Daemon(configuration: configuration, environment: ["TOKEN": "token"], logger: TestDatabase.logger)

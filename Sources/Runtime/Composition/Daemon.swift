@@ -150,7 +150,8 @@ public struct Daemon: Service {
         triggers: TriggerService
     ) -> Router<APIContext> {
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
-        let api = APIRoutes(pool: pool, authenticator: authenticator)
+        let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
+        let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
         api.add(to: router)

@@ -20,6 +20,8 @@ public struct DaemonConfiguration: Sendable {
     public var verifyToken: String?
     /// What access tokens are checked against; `nil` closes the API.
     public var tokens: TokenSettings?
+    /// Requests to the API that each tenant may make in a second; 0 is any number.
+    public var requestsPerSecond = 100
     /// With which tenants may sign events; nobody by default.
     public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
@@ -54,6 +56,8 @@ extension DaemonConfiguration {
         appSecret = variables["WHATSAPP_APP_SECRET"]
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
         tokens = try TokenSettings.read(variables)
+        requestsPerSecond =
+            try variables.integer("API_RATE_LIMIT", in: 0...1_000_000, example: "100") ?? requestsPerSecond
         triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
