@@ -83,7 +83,8 @@ struct InboundWebhookTests {
                 // A clock that goes wrong does not keep the window open.
                 let future = Self.messages(Self.message("9", from: 3, text: "hi", at: now + 9_999_999))
                 #expect(try await Self.post(future, to: port) == 200)
-                #expect(try #require(try await Self.contact(fixture, 3).lastSeen) <= now + 60)
+                let lastSeen = try await Self.contact(fixture, 3).lastSeen
+                #expect(try #require(lastSeen) <= now + 60)
                 // Somebody we do not know.
                 let stranger = #"{"from":"999","id":"wamid.s","timestamp":"\#(now)","type":"image","image":{}}"#
                 #expect(try await Self.post(Self.messages(stranger), to: port) == 200)
@@ -137,7 +138,8 @@ struct InboundWebhookTests {
             try await fixture.withDaemon { port in
                 let webhook = Self.messages(Self.message("1", text: "stop", at: Int(Date().timeIntervalSince1970)))
                 let forged = "sha256=" + String(repeating: "0", count: 64)
-                #expect(try await Self.post(webhook, to: port, signature: forged) == 401)
+                let status = try await Self.post(webhook, to: port, signature: forged)
+                #expect(status == 401)
                 #expect(try await Self.contact(fixture).optedIn == true)
             }
         }
