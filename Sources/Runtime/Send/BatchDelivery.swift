@@ -116,6 +116,10 @@ struct BatchDelivery: Sendable {
             rest = rest.dropFirst(due.count)
             let (late, timely) = due.split { isLate($0, at: now) }
             release(late, outcomes: &outcomes)
+            if services.gate.isShut && batch.probe == nil {
+                release(timely, outcomes: &outcomes)
+                break
+            }
             if !timely.isEmpty, !(await clear(timely, outcomes: &outcomes)) { break }
         }
         release(Array(rest), outcomes: &outcomes)
@@ -181,11 +185,16 @@ struct BatchDelivery: Sendable {
 
     private func send(_ ready: Ready) async {
         // On a busy machine this task had to wait for its turn: a slot is for its instant only.
-        if isLate(ready, at: clock.now) { return await end(ready.message, .released(after: .zero)) }
+        guard !isLate(ready, at: clock.now), services.gate.begin(probe: batch.probe) else {
+            return await end(ready.message, .released(after: .zero))
+        }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let answer = await services.transport.send(request)
         CrashPoint.answerRead.reach()
+        let isDown = services.gate.end(answer, probe: batch.probe)
+        // The outage is the reason, not the message: what never was written is no attempt then.
+        if isDown, case .notWritten = answer { return await end(ready.message, .released(after: .zero)) }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         await end(ready.message, await result(of: decision, for: ready.message))
     }

@@ -13,6 +13,7 @@ struct LaneServices: Sendable {
     let transport: any MessageTransport
     let tokens: TokenResolver
     let permits: SendPermits
+    let gate: SendGate
     let retries: RetryPolicy
     var leases = LaneLeases()
     let workers: LaneDirectory
