@@ -53,6 +53,16 @@ struct LaneQueue: Sendable {
         return try Self.reservation(reply)
     }
 
+    /// Notes whether messages are being prepared, which a daemon may die of, or only wait for their slots.
+    func mark(_ messages: [UUID], isBeingPrepared: Bool, token: Int64) async throws(RedisError) {
+        guard !messages.isEmpty else { return }
+        _ = try await redis.run(
+            LaneScripts.mark,
+            keys: [keys.held],
+            arguments: [.text(String(token)), isBeingPrepared ? "r" : "p"] + messages.map { .text(JobID.text($0)) }
+        )
+    }
+
     /// Asks whether messages may go out at this moment, and marks those that may as possibly written.
     func fire(_ messages: [UUID], epoch: Int, token: Int64) async throws(RedisError) -> Clearance {
         let reply = try await redis.run(
@@ -140,7 +150,8 @@ struct LaneQueue: Sendable {
                 ExpiredLease(
                     messageID: message,
                     holder: Int64(try reply[index + 2].asText()),
-                    mayBeWritten: try reply[index + 1].asText() != "r"
+                    mayBeWritten: !["r", "p"].contains(try reply[index + 1].asText()),
+                    wasBeingPrepared: try reply[index + 1].asText() == "r"
                 )
             )
         }

@@ -16,6 +16,8 @@ struct LaneServices: Sendable {
     let gate: SendGate
     let retries: RetryPolicy
     var leases = LaneLeases()
+    /// Held by whoever prepares a message of which a daemon may have died.
+    let suspects = SendPermits(count: 1)
     let workers: LaneDirectory
     /// Notified when lanes should be read again.
     let changes: WakeSignal

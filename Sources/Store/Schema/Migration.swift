@@ -36,5 +36,6 @@ public struct Migration: Sendable {
         Migration(version: 6, name: "specs_of_all_kinds", bytes: PackageResources._006_specs_of_all_kinds_sql),
         Migration(version: 7, name: "reconcile_attempts", bytes: PackageResources._007_reconcile_attempts_sql),
         Migration(version: 8, name: "quota_and_quiet_hours", bytes: PackageResources._008_quota_and_quiet_hours_sql),
+        Migration(version: 12, name: "delivery_guards", bytes: PackageResources._012_delivery_guards_sql),
     ]
 }
