@@ -190,7 +190,7 @@ extension DeliveryFixture {
             let kinds = keys.map {
                 $0.split(separator: ":").last.map(String.init)
             }
-            return Set(kinds.compactMap { $0 }).subtracting(["epoch", "pace", "ring"]).isEmpty
+            return Set(kinds.compactMap { $0 }).subtracting(["epoch", "pace", "ring", "counts"]).isEmpty
         }
     }
 }

@@ -40,7 +40,7 @@ struct LaneQueue: Sendable {
             LaneScripts.reserve,
             keys: [
                 keys.epoch, keys.pace, keys.ring, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes,
-                keys.outside, keys.outsideDelayed, keys.quota,
+                keys.outside, keys.outsideDelayed, keys.quota, keys.counts,
             ],
             arguments: [
                 .integer(epoch), .text(String(token)), .integer(min(count, Self.largestBatch)),
@@ -97,7 +97,7 @@ struct LaneQueue: Sendable {
                 LaneScripts.settle,
                 keys: [
                     keys.ready, keys.delayed, keys.leases, keys.held, keys.outside, keys.outsideDelayed, keys.pace,
-                    keys.quota,
+                    keys.quota, keys.counts,
                 ],
                 arguments: arguments
             )
