@@ -208,11 +208,15 @@ extension DeliveryFixture {
         address: Address? = nil,
         transport: (any MessageTransport)? = nil,
         listens: Bool = true,
+        redis configuration: RedisConfiguration? = nil,
         ending: Ending = .gracefully,
         _ body: () async throws -> Value
     ) async throws -> Value {
         let pool = PostgresPool(configuration: postgres, maxConnections: 6, logger: TestDatabase.logger)
-        let redis = RedisClient(configuration: try TestRedis.configuration(), logger: TestDatabase.logger)
+        let redis = RedisClient(
+            configuration: try configuration ?? TestRedis.configuration(),
+            logger: TestDatabase.logger
+        )
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton,
             configuration: WhatsAppClient.configuration(connections: 64, timeout: requestTimeout)
