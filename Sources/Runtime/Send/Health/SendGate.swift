@@ -50,9 +50,6 @@ final class SendGate: Sendable {
     /// Whether the API is believed to be down.
     var isShut: Bool { state.withLock { !$0.breaker.isClosed } }
 
-    /// Requests under way, and how many there may be.
-    var window: (inFlight: Int, size: Int) { state.withLock { ($0.window.inFlight, $0.window.size) } }
-
     /// Asks whether messages may be taken from a lane.
     func admit() -> Admission {
         state.withLock { state in
