@@ -6,7 +6,7 @@ struct StageSetup: Sendable {
     var ratePerSecond = 80
     /// Whether both campaigns go through one sender.
     var sharesSender = false
-    /// Business-initiated messages of each sender in 24 hours; `nil` for no limit that matters. All messages are such.
+    /// Business-initiated messages of each sender in 24 hours, and all are such; `nil` for no limit that matters.
     var quota: Int?
     /// More lines of each sender's spec.
     var senderLines = ""
