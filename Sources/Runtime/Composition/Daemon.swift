@@ -126,7 +126,7 @@ public struct Daemon: Service {
             ),
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
-            gate: SendGate(limit: configuration.maximumInFlight),
+            gate: SendGate(limit: configuration.maximumInFlight, logger: logger),
             retries: RetryPolicy(),
             leases: LaneLeases(flight: configuration.flightLease),
             workers: LaneDirectory(),

@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 
 /// The one door of a daemon to the API: shut while the API is down, and narrow until it has answered.
@@ -26,6 +27,7 @@ final class SendGate: Sendable {
     private static let longestWait = Duration.milliseconds(250)
 
     private let state: Mutex<State>
+    private let logger: Logger?
     private let now: @Sendable () -> ContinuousClock.Instant
     private let random: @Sendable () -> Double
 
@@ -34,15 +36,18 @@ final class SendGate: Sendable {
     /// - Parameters:
     ///   - limit: Most requests under way at once.
     ///   - policy: When the breaker opens, and for how long.
+    ///   - logger: Hears when the API goes away and comes back.
     ///   - now: The time.
     ///   - random: Numbers from 0 to 1, for the jitter.
     init(
         limit: Int,
         policy: CircuitBreaker.Policy = .init(),
+        logger: Logger? = nil,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         random: @escaping @Sendable () -> Double = { .random(in: 0...1) }
     ) {
         state = Mutex(State(breaker: CircuitBreaker(policy: policy), window: SendWindow(largest: limit)))
+        self.logger = logger
         self.now = now
         self.random = random
     }
@@ -74,13 +79,20 @@ final class SendGate: Sendable {
     ///
     /// - Returns: Whether the API is believed to be down.
     func end(_ answer: SendAnswer, probe: Int?) -> Bool {
-        state.withLock { state in
-            let wasClosed = state.breaker.isClosed
+        let (wasShut, isShut) = state.withLock { state in
+            let wasShut = !state.breaker.isClosed
             state.window.end(isAnswered: answer.isAnswer, at: now())
             state.breaker.record(isUp: answer.showsThatAPIIsUp, probe: probe, at: now(), random: random())
-            if wasClosed && !state.breaker.isClosed { state.window.reset() }
-            return !state.breaker.isClosed
+            let isShut = !state.breaker.isClosed
+            if isShut && !wasShut { state.window.reset() }
+            return (wasShut, isShut)
         }
+        if isShut && !wasShut {
+            logger?.error("WhatsApp is down, only probes are sent", metadata: ["reason": "\(answer)"])
+        } else if wasShut && !isShut {
+            logger?.notice("WhatsApp is back")
+        }
+        return isShut
     }
 
     /// Says that a probe was not sent after all; changes nothing when it was.
