@@ -120,6 +120,17 @@ struct LaneQuotaTests {
         }
     }
 
+    @Test func aLineThatWasTakenOutForTheQuotaLeavesNothingBehind() async throws {
+        try await LaneFixture.with { fixture in
+            let waiting = try await fixture.pushOutside(3)
+            try await fixture.warmUp()
+            #expect(try await fixture.kinds().contains("passes"))
+            try await fixture.lane.withdraw(waiting)
+            #expect(try await fixture.reserve(5, quota: 100) == .empty(nextRetry: nil))
+            #expect(try await fixture.kinds() == ["epoch", "pace"])
+        }
+    }
+
     @Test func rememberedCountsAreForgottenWithTheirHour() async throws {
         try await LaneFixture.with { fixture in
             let hours = try await fixture.hours()

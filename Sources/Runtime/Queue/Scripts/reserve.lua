@@ -93,6 +93,8 @@ end
 
 local available = inside + chargeable
 if available == 0 then
+    -- Whoever waited for the quota may have been taken out of the line: an empty one has no turns to remember.
+    if inside + outside == 0 then redis.call('DEL', KEYS[8]) end
     if outside > 0 and exhausted < 0 then nextRetry = math.min(nextRetry or 100, 100) end
     return {'empty', nextRetry or -1, exhausted}
 end
