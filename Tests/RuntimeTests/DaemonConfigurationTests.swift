@@ -48,6 +48,16 @@ struct DaemonConfigurationTests {
         #expect(configuration.flightLease == .seconds(60))
     }
 
+    @Test func aLeaseOutlivesTheRequestWhateverItsTimeout() throws {
+        #expect(try configuration(["FLIGHT_LEASE": "35"]).flightLease == .seconds(35))
+        #expect(try configuration(["REQUEST_TIMEOUT": "7", "FLIGHT_LEASE": "12"]).flightLease == .seconds(12))
+        #expect(try configuration(["REQUEST_TIMEOUT": "7"]).flightLease == .seconds(45))
+        #expect(try configuration(["REQUEST_TIMEOUT": "60"]).flightLease == .seconds(65))
+        #expect(throws: ConfigurationError.self) {
+            try configuration(["REQUEST_TIMEOUT": "60", "FLIGHT_LEASE": "64"])
+        }
+    }
+
     @Test func emptyIsTheSameAsUnset() throws {
         let configuration = try configuration(["HTTP_PORT": "", "LOG_LEVEL": "", "WHATSAPP_APP_SECRET": ""])
         #expect(configuration.httpPort == 8080)
@@ -61,7 +71,9 @@ struct DaemonConfigurationTests {
         ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),
         ("WHATSAPP_API_URL", "https://", "https://graph.facebook.com/v23.0"), ("LOG_LEVEL", "loud", "warning"),
         ("MAX_IN_FLIGHT", "0", "512"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
-        ("FLIGHT_LEASE", "4", "45"), ("CRASH_AT", "nowhere", "answerRead"), ("CRASH_AT", "begun:0", "answerRead"),
+        ("FLIGHT_LEASE", "0", "45"), ("REQUEST_TIMEOUT", "0", "30"),
+        ("FLIGHT_LEASE", "34", "at least 35"), ("CRASH_AT", "nowhere", "answerRead"),
+        ("CRASH_AT", "begun:0", "answerRead"),
 
         ("UNCONFIRMED_TIMEOUT", "604801", "900"),
     ])

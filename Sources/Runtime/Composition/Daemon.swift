@@ -59,7 +59,10 @@ public struct Daemon: Service {
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton,
-            configuration: WhatsAppClient.configuration(connections: configuration.maximumInFlight)
+            configuration: WhatsAppClient.configuration(
+                connections: configuration.maximumInFlight,
+                timeout: configuration.requestTimeout
+            )
         )
         let result: Result<Void, any Error>
         do {
@@ -131,9 +134,14 @@ public struct Daemon: Service {
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),
-            transport: WhatsAppClient(client: client, baseURL: configuration.whatsAppURL),
+            transport: WhatsAppClient(
+                client: client,
+                baseURL: configuration.whatsAppURL,
+                timeout: configuration.requestTimeout
+            ),
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
+            gate: SendGate(limit: configuration.maximumInFlight, logger: logger),
             retries: RetryPolicy(),
             leases: LaneLeases(flight: configuration.flightLease),
             workers: LaneDirectory(),
