@@ -111,6 +111,7 @@ public struct Daemon: Service {
                 ),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
+                Housekeeper(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
                 Scheduler(schedules: ScheduleRepository(pool: pool), wakeup: schedulerWakeup, logger: logger),
                 RunWatcher(
                     pool: pool,
