@@ -6,7 +6,7 @@ import Store
 
 /// Contacts for events, messages for webhooks, and a campaign of ten million for analytics.
 struct Preparation {
-    static let contacts = 100_000
+    static let contacts = 200_000
     static let messages = 200_000
 
     let folder: URL
@@ -86,7 +86,7 @@ struct Preparation {
                 now()
             FROM campaign_runs r JOIN campaigns p ON p.id = r."campaignId" AND p.name = 'sent'
             CROSS JOIN generate_series(1, \(Self.messages)) n
-            JOIN contacts c ON c."contactId" = (254700000000 + (n - 1) / 2 + 1)::text
+            JOIN contacts c ON c."contactId" = (254700000000 + n)::text
             ON CONFLICT DO NOTHING
             """,
             deadline: .seconds(300)

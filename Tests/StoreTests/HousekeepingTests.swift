@@ -37,7 +37,7 @@ struct HousekeepingTests {
             try await fixture.pool.execute(
                 """
                 INSERT INTO \(identifier: leftover.rawValue) (\(fragment: columns), "createdAt")
-                SELECT \(fragment: values), now() - CASE WHEN n <= 7 THEN \(old) ELSE 1 END * interval '1 day'
+                SELECT \(fragment: values), now() - CASE WHEN n <= 7 THEN \(old)::float8 ELSE 1 END * interval '1 day'
                 FROM generate_series(1, 10) n
                 """
             )

@@ -50,9 +50,9 @@ final class ChunkFeeder: Service, Sendable {
             guard let worker = services.workers.worker(of: sender) else { continue }
             let window = Self.window(ratePerSecond: worker.lane.ratePerSecond)
             var room = window - (try await worker.queue.depth().ready)
-            // What events brought goes before all else, so the others' place in the window does not keep it out.
-            for run in runs where run.isTriggered && run.counters[.pending] > 0 {
-                room -= try await feed(run, worker: worker, room: max(room, window / 2))
+            // What events brought goes before all else: it has as much room again when others have filled the window.
+            for run in runs where run.isTriggered && run.counters[.pending] > 0 && room > -window {
+                room -= try await feed(run, worker: worker, room: max(room, min(window / 2, window + room)))
             }
             // Room for little is left alone: big portions cost less.
             guard room >= window / 2 else { continue }

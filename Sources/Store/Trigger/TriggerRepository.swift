@@ -124,9 +124,9 @@ public struct TriggerRepository: Sendable {
                 "recipientCount" = "recipientCount" + \(messages.count),
                 "inWindowCount" = "inWindowCount" + \(messages.count { !$0.isBusinessInitiated })
             WHERE id = \(run)
+            RETURNING pg_notify(\(RunRepository.channel), id::text)
             """
         )
-        try await connection.notify(RunRepository.channel, payload: run.uuidString)
     }
 
     private func note(

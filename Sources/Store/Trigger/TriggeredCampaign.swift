@@ -33,9 +33,15 @@ struct TriggeredCampaign: Sendable {
     ) async throws -> [TriggeredCampaign] {
         let rows = try await connection.query(
             """
-            SELECT c.id, t.cooldown
+            WITH standing AS MATERIALIZED (
+                \(fragment: standing)
+                WHERE c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
+                ORDER BY c.id FOR NO KEY UPDATE OF r
+            )
+            SELECT c.id, t.cooldown, c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", s.*
             FROM campaigns c
             LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
+            LEFT JOIN standing s ON s.campaign = c.id
             WHERE c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
                 AND (c.status IN ('running', 'paused') OR (c.status = 'draft' AND t.id IS NOT NULL))
             ORDER BY c.id
@@ -43,27 +49,48 @@ struct TriggeredCampaign: Sendable {
         )
         var campaigns: [TriggeredCampaign] = []
         for row in rows {
-            let cooldown = try row.decode(1, as: String?.self).flatMap(SpecDuration.init(_:))?.seconds
-            if let campaign = try await lock(try row.decode(0), cooldown: cooldown, now: now, on: connection) {
+            let cooldown = try row.decode("cooldown", as: String?.self).flatMap(SpecDuration.init(_:))?.seconds
+            let id = try row.decode("id", as: UUID.self)
+            if let campaign = try current(row, id, cooldown: cooldown) {
+                campaigns.append(campaign)
+            } else if let campaign = try await reopen(id, cooldown: cooldown, now: now, on: connection) {
                 campaigns.append(campaign)
             }
         }
         return campaigns
     }
 
-    private static func lock(
+    /// Standing runs, to be locked; a CTE, as only there they may be missing.
+    private static let standing: PostgresQuery = """
+        SELECT c.id AS campaign, r.id AS run, r."nextPosition", v.digest,
+            r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
+            r.status = 'paused' AND r."quotaUntil" IS NULL AS "isPaused"
+        FROM campaigns c
+        JOIN campaign_runs r ON r."campaignId" = c.id AND r."isTriggered" AND r."supersededAt" IS NULL
+            AND r.status IN ('running', 'paused')
+        JOIN campaign_revisions v ON v.id = r."revisionId"
+        """
+
+    /// Opens a standing run, in place of a former one, unless somebody else has just done it.
+    private static func reopen(
         _ id: UUID,
         cooldown: Int?,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> TriggeredCampaign? {
-        if let campaign = try await current(id, cooldown: cooldown, on: connection) { return campaign }
         let rows = try await connection.query(
             "SELECT name, status::text, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
         )
         guard let row = rows.first else { return nil }
         // Somebody else may have opened the run while we waited for the lock.
-        if let campaign = try await current(id, cooldown: cooldown, on: connection) { return campaign }
+        let again = try await connection.query(
+            """
+            WITH standing AS MATERIALIZED (\(fragment: standing) WHERE c.id = \(id) FOR NO KEY UPDATE OF r)
+            SELECT c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", s.*
+            FROM campaigns c JOIN standing s ON s.campaign = c.id
+            """
+        )
+        if let found = again.first, let campaign = try current(found, id, cooldown: cooldown) { return campaign }
         let name = try row.decode(0, as: String.self)
         let match = try row.json("triggerConfig")
         func campaign(_ content: RevisionContent?, _ state: State) -> TriggeredCampaign {
@@ -107,25 +134,8 @@ struct TriggeredCampaign: Sendable {
     }
 
     /// The campaign with its standing run; `nil` when there is none, or the campaign's content has changed since.
-    private static func current(
-        _ id: UUID,
-        cooldown: Int?,
-        on connection: PostgresConnection
-    ) async throws -> TriggeredCampaign? {
-        let rows = try await connection.query(
-            """
-            SELECT c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", r.id AS run, r."nextPosition",
-                v.digest, r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
-                r.status = 'paused' AND r."quotaUntil" IS NULL AS "isPaused"
-            FROM campaigns c
-            JOIN campaign_runs r ON r."campaignId" = c.id AND r."isTriggered" AND r."supersededAt" IS NULL
-                AND r.status IN ('running', 'paused')
-            JOIN campaign_revisions v ON v.id = r."revisionId"
-            WHERE c.id = \(id)
-            FOR NO KEY UPDATE OF r
-            """
-        )
-        guard let row = rows.first else { return nil }
+    private static func current(_ row: PostgresRow, _ id: UUID, cooldown: Int?) throws -> TriggeredCampaign? {
+        guard let run = try row.decode("run", as: UUID?.self) else { return nil }
         let content = try RevisionContent(
             message: JSONValue(parsing: row.decode("messageTemplate", as: PostgresJSON.self).text),
             audience: try row.json("audienceFilter")
@@ -142,8 +152,7 @@ struct TriggeredCampaign: Sendable {
             audience: content.audience,
             isFreeText: content.isFreeText,
             state: isPaused
-                ? .refused(.campaignPaused)
-                : .open(run: try row.decode("run"), nextPosition: try row.decode("nextPosition"))
+                ? .refused(.campaignPaused) : .open(run: run, nextPosition: try row.decode("nextPosition"))
         )
     }
 }
