@@ -64,6 +64,8 @@ extension RunRepository {
     /// Lets a paused run go on: what was withdrawn is queued again.
     ///
     /// - Returns: False when it was not paused.
+    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` when its messages are not paid for; it
+    ///   stays paused then.
     @discardableResult
     public func resume(_ run: UUID) async throws -> Bool {
         try await resume(run, if: "true")
@@ -79,6 +81,16 @@ extension RunRepository {
                 """
             )
             guard resumed > 0 else { return false }
+            if let shortage = try await WalletHold.settle(run, on: connection) {
+                let names = try await connection.query(
+                    "SELECT c.name FROM campaign_runs r JOIN campaigns c ON c.id = r.\"campaignId\" WHERE r.id = \(run)"
+                )
+                throw LaunchError.insufficientBalance(
+                    campaign: try names[0].decode(0),
+                    needed: shortage.needed,
+                    available: shortage.available
+                )
+            }
             try await connection.execute("UPDATE campaign_chunks SET status = 'waiting' WHERE \"runId\" = \(run)")
             try await connection.execute(
                 """

@@ -42,5 +42,6 @@ public struct Migration: Sendable {
             bytes: PackageResources._009_schedules_and_triggers_sql
         ),
         Migration(version: 10, name: "api", bytes: PackageResources._010_api_sql),
+        Migration(version: 11, name: "billing", bytes: PackageResources._011_billing_sql),
     ]
 }
