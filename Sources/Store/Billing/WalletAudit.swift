@@ -55,13 +55,13 @@ extension WalletRepository {
         let rows = try await pool.query(
             """
             WITH run AS MATERIALIZED (
-                SELECT h."runId", h.price, h.amount, h.used, h."closedAt" IS NULL AS "isOpen", r.status, m.accepted, m.left,
+                SELECT h."runId", h.price, h.amount, h.used, h."closedAt" IS NULL AS "isOpen", r.status, m.accepted, m.rest,
                     e.spent, e.held
                 FROM wallet_holds h
                 JOIN campaign_runs r ON r.id = h."runId"
                 CROSS JOIN LATERAL (
                     SELECT count(*) FILTER (WHERE m.status IN ('sent', 'delivered', 'read')) AS accepted,
-                        count(*) FILTER (WHERE m.status IN ('pending', 'queued', 'sending', 'unconfirmed')) AS left
+                        count(*) FILTER (WHERE m.status IN ('pending', 'queued', 'sending', 'unconfirmed')) AS rest
                     FROM campaign_messages m
                     WHERE m.id BETWEEN message_id(h."runId", 0) AND message_id(h."runId", \(MessageID.maximumPosition))
                 ) m
@@ -85,7 +85,7 @@ extension WalletRepository {
                     count(*) FILTER (WHERE used <> spent OR used <> accepted * price
                         OR held <> CASE WHEN "isOpen" THEN amount - used ELSE 0 END) AS "wrongRuns",
                     count(*) FILTER (
-                        WHERE "isOpen" AND status = 'running' AND amount - used < left * price
+                        WHERE "isOpen" AND status = 'running' AND amount - used < rest * price
                     ) AS "uncoveredRuns"
                 FROM run
             ) s

@@ -1,7 +1,7 @@
 public import Foundation
 public import Postgres
 
-/// One line of the ledger of a wallet. The ledger only grows.
+/// One line of the ledger of a wallet, which only grows.
 public struct WalletEntry: Hashable, Sendable {
     public enum Kind: String, PostgresScalar, CaseIterable, Sendable {
         /// Tokens came in.
@@ -19,9 +19,13 @@ public struct WalletEntry: Hashable, Sendable {
     /// Its place in the ledger.
     public let id: Int
     public let kind: Kind
-    /// How the balance changed. The sum over all entries is the balance.
+    /// How the balance changed.
+    ///
+    /// The sum over all entries is the balance.
     public let amount: Int
-    /// How much more is held, or less. The sum over all entries is what is held.
+    /// How much more is held, or less.
+    ///
+    /// The sum over all entries is what is held.
     public let held: Int
     public let runID: UUID?
     /// The payer's own name for a top-up.

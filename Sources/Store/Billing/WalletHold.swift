@@ -80,7 +80,9 @@ enum WalletHold {
         return nil
     }
 
-    /// How many messages more the wallet of a standing run can pay; the wallet stays locked. `nil` when nobody pays.
+    /// How many messages more the wallet of a standing run can pay; `nil` when nobody pays.
+    ///
+    /// The wallet stays locked, so what it says holds until the end of the transaction.
     static func affordable(run: UUID, on connection: PostgresConnection) async throws -> Int? {
         let rows = try await connection.query(
             """

@@ -4,12 +4,15 @@ import Postgres
 /// The prepaid tokens of a tenant, in whole tokens.
 public struct WalletRecord: Hashable, Sendable {
     public let tenantID: String
-    /// Tokens that no run holds; what a launch may take. Negative only when a message was settled after its run had
-    /// given its tokens back.
+    /// Tokens that no run holds; what a launch may take.
+    ///
+    /// Negative only when a message was settled after its run had given its tokens back.
     public let available: Int
     /// Tokens that open runs hold and have not spent.
     public let held: Int
-    /// Tokens for one successful send; from 1 to 1,000,000. A run keeps the price that it began with.
+    /// Tokens for one successful send; from 1 to 1,000,000.
+    ///
+    /// A run keeps the price that it began with.
     public let pricePerMessage: Int
     public let createdAt: Date
 

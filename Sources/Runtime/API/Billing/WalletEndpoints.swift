@@ -3,7 +3,9 @@ import HTTPTypes
 import Spec
 import Store
 
-/// What a tenant has paid for, and what became of it. Tokens come in on the command line only.
+/// What a tenant has paid for, and what became of it.
+///
+/// Tokens come in on the command line only.
 struct WalletEndpoints: Sendable {
     let wallets: WalletRepository
 
