@@ -80,6 +80,12 @@ let package = Package(
             dependencies: ["CLibYAML", "Postgres", "Store", .log],
             path: "Benchmarks/ReconcileBench"
         ),
+        .executableTarget(
+            name: "HTTPBench",
+            dependencies: ["Postgres", "Store", .crypto, .log],
+            path: "Benchmarks/HTTPBench",
+            exclude: ["requests.lua"]
+        ),
 
         // Tests.
         .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),

@@ -6,6 +6,7 @@ enum Statement {
     static let counters = text(PackageResources.counters_sql)
     static let wallet = text(PackageResources.wallet_sql)
     static let progress = text(PackageResources.progress_sql)
+    static let pausedRuns = text(PackageResources.paused_runs_sql)
     static let oneBackend = text(PackageResources.one_backend_sql)
     static let terminate = text(PackageResources.terminate_sql)
     static let holdCampaigns = text(PackageResources.hold_campaigns_sql)

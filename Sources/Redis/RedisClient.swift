@@ -1,6 +1,10 @@
 public import Logging
 
-/// A Redis connection that any number of tasks share.
+/// A Redis server, or a Redis Cluster, that any number of tasks share.
+///
+/// With one address there is one connection. Several are the seeds of a cluster, each server of which gets a connection:
+/// commands go to the server that has the slot of their key, and follow it when it moves (`MOVED`, `ASK`, `TRYAGAIN`,
+/// `CLUSTERDOWN`) until their deadline. Seeds that are no cluster are addresses of one server, tried in turn.
 ///
 /// Commands that wait are written together and answered in order, so many tasks cost few round trips. The connection is
 /// made with the first command and replaced whenever it breaks; a client never has to be made anew. Commands that had
@@ -14,18 +18,23 @@ public import Logging
 ///     let count = try await client.send(RedisCommand("INCR", "visits")).asInt()
 public final class RedisClient: Sendable {
     public let configuration: RedisConfiguration
-    private let mailbox: RedisMailbox
-    private let driver: RedisDriver
+    private let seed: RedisNode
+    /// `nil` with one address.
+    private let cluster: RedisCluster?
 
     /// Makes a client; nothing is connected before the first command.
     public init(configuration: RedisConfiguration, logger: Logger) {
         self.configuration = configuration
-        self.mailbox = RedisMailbox(limit: configuration.maximumQueuedCommands)
-        self.driver = RedisDriver(configuration: configuration, mailbox: mailbox, logger: logger)
+        self.seed = RedisNode(configuration: configuration, logger: logger)
+        self.cluster =
+            configuration.endpoints.count > 1
+            ? RedisCluster(configuration: configuration, seed: seed, logger: logger) : nil
     }
 
     /// What the client has done so far, and what it is doing now.
-    public var statistics: RedisStatistics { mailbox.statistics }
+    public var statistics: RedisStatistics {
+        (cluster?.nodes ?? []).reduce(into: seed.statistics) { $0.add($1.statistics) }
+    }
 
     /// Sends one command.
     ///
@@ -48,7 +57,8 @@ public final class RedisClient: Sendable {
     ///
     /// Nothing of other tasks comes between them, so `MULTI` … `EXEC` is safe. When the connection breaks in the middle the
     /// rest is not continued on another one. A script whose digest Redis has forgotten is repeated with its source after
-    /// the others; where the order matters against that too, put everything into one script.
+    /// the others; where the order matters against that too, put everything into one script. In a cluster this holds for
+    /// the commands of one slot.
     ///
     /// - Parameters:
     ///   - pipeline: What to send; none gives no results.
@@ -59,14 +69,8 @@ public final class RedisClient: Sendable {
         deadline: ContinuousClock.Instant? = nil
     ) async -> [Result<RedisReply, RedisError>] {
         let deadline = deadline ?? .now + configuration.commandTimeout
-        var outcomes = await exchange(pipeline, deadline: deadline)
-        let unknown = outcomes.indices.filter { pipeline[$0].script != nil && outcomes[$0].isUnknownScript }
-        guard !unknown.isEmpty else { return outcomes }
-        let repeats = await exchange(unknown.map { pipeline[$0].sendingSource() }, deadline: deadline)
-        for (index, outcome) in zip(unknown, repeats) {
-            outcomes[index] = outcome
-        }
-        return outcomes
+        guard let cluster else { return await seed.send(pipeline: pipeline, deadline: deadline) }
+        return await cluster.send(pipeline: pipeline, deadline: deadline)
     }
 
     /// Runs a script, by its digest wherever Redis knows it.
@@ -89,38 +93,7 @@ public final class RedisClient: Sendable {
 
     /// Refuses further commands, waits for those under way (each bounded by its deadline) and hangs up.
     public func shutdown() async {
-        await withCheckedContinuation { continuation in
-            if mailbox.close(continuation) { driver.start() }
-        }
-    }
-
-    private func exchange(_ commands: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisBatch.Outcome] {
-        if commands.isEmpty { return [] }
-        let batch = RedisBatch(commands, deadline: deadline)
-        return await withTaskCancellationHandler {
-            if Task.isCancelled {
-                batch.finishAll(.cancelled)
-            } else {
-                submit(batch)
-            }
-            return await withCheckedContinuation { batch.resumeWhenFinished($0) }
-        } onCancel: {
-            if batch.finishAll(.cancelled) { mailbox.noteCancellation(of: commands.count) }
-        }
-    }
-
-    private func submit(_ batch: RedisBatch) {
-        switch mailbox.submit(batch) {
-        case .accepted: break
-        case .mustStart: driver.start()
-        case .refused(let error): batch.finishAll(error)
-        }
-    }
-}
-
-extension Result<RedisReply, RedisError> {
-    fileprivate var isUnknownScript: Bool {
-        guard case .failure(.server(let error)) = self else { return false }
-        return error.kind == .noScript
+        await cluster?.shutdown()
+        await seed.shutdown()
     }
 }

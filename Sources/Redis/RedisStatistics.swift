@@ -19,3 +19,20 @@ public struct RedisStatistics: Sendable, Hashable {
     /// Why the last connection broke or could not be made; `nil` when that never happened.
     public internal(set) var lastConnectionError: String?
 }
+
+extension RedisStatistics {
+    /// Adds what another connection has done.
+    mutating func add(_ other: RedisStatistics) {
+        commandsSent += other.commandsSent
+        repliesReceived += other.repliesReceived
+        writes += other.writes
+        connectionsOpened += other.connectionsOpened
+        connectionsLost += other.connectionsLost
+        timeouts += other.timeouts
+        cancellations += other.cancellations
+        waiting += other.waiting
+        inFlight += other.inFlight
+        isConnected = isConnected || other.isConnected
+        lastConnectionError = lastConnectionError ?? other.lastConnectionError
+    }
+}

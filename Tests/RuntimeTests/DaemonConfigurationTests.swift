@@ -22,6 +22,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.httpPort == 8080)
         #expect(configuration.whatsAppURL == "https://graph.facebook.com/v23.0")
         #expect(configuration.appSecret == nil && configuration.verifyToken == nil)
+        #expect(configuration.tokens == nil && configuration.requestsPerSecond == 100)
         #expect(configuration.maximumInFlight == 512)
         #expect(configuration.unconfirmedTimeout == .seconds(900))
         #expect(configuration.logLevel == .info)
@@ -32,7 +33,9 @@ struct DaemonConfigurationTests {
             "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "0", "WHATSAPP_API_URL": "http://localhost:9000/v23.0//",
             "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
             "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1", "FLIGHT_LEASE": "60", "CRASH_AT": "begun:3",
+            "JWT_SECRET": APIFixture.secret, "API_RATE_LIMIT": "0",
         ])
+        #expect(configuration.tokens != nil && configuration.requestsPerSecond == 0)
         #expect(configuration.httpHost == "0.0.0.0")
         #expect(configuration.httpPort == 0)
         #expect(configuration.whatsAppURL == "http://localhost:9000/v23.0")
@@ -43,6 +46,16 @@ struct DaemonConfigurationTests {
         #expect(configuration.maximumConnections == 2)
         #expect(configuration.unconfirmedTimeout == .seconds(1))
         #expect(configuration.flightLease == .seconds(60))
+    }
+
+    @Test func aLeaseOutlivesTheRequestWhateverItsTimeout() throws {
+        #expect(try configuration(["FLIGHT_LEASE": "35"]).flightLease == .seconds(35))
+        #expect(try configuration(["REQUEST_TIMEOUT": "7", "FLIGHT_LEASE": "12"]).flightLease == .seconds(12))
+        #expect(try configuration(["REQUEST_TIMEOUT": "7"]).flightLease == .seconds(45))
+        #expect(try configuration(["REQUEST_TIMEOUT": "60"]).flightLease == .seconds(65))
+        #expect(throws: ConfigurationError.self) {
+            try configuration(["REQUEST_TIMEOUT": "60", "FLIGHT_LEASE": "64"])
+        }
     }
 
     @Test func emptyIsTheSameAsUnset() throws {
@@ -58,7 +71,9 @@ struct DaemonConfigurationTests {
         ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),
         ("WHATSAPP_API_URL", "https://", "https://graph.facebook.com/v23.0"), ("LOG_LEVEL", "loud", "warning"),
         ("MAX_IN_FLIGHT", "0", "512"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
-        ("FLIGHT_LEASE", "4", "45"), ("CRASH_AT", "nowhere", "answerRead"), ("CRASH_AT", "begun:0", "answerRead"),
+        ("FLIGHT_LEASE", "0", "45"), ("REQUEST_TIMEOUT", "0", "30"),
+        ("FLIGHT_LEASE", "34", "at least 35"), ("CRASH_AT", "nowhere", "answerRead"),
+        ("CRASH_AT", "begun:0", "answerRead"),
 
         ("UNCONFIRMED_TIMEOUT", "604801", "900"),
     ])

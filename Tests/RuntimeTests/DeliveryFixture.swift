@@ -190,7 +190,7 @@ extension DeliveryFixture {
             let kinds = keys.map {
                 $0.split(separator: ":").last.map(String.init)
             }
-            return Set(kinds.compactMap { $0 }).subtracting(["epoch", "pace", "ring"]).isEmpty
+            return Set(kinds.compactMap { $0 }).subtracting(["epoch", "pace", "ring", "counts"]).isEmpty
         }
     }
 }
@@ -204,15 +204,24 @@ extension DeliveryFixture {
         leases: LaneLeases = LaneLeases(),
         unconfirmedTimeout: Duration = .seconds(60),
         maximumInFlight: Int = 512,
+        requestTimeout: Duration = WhatsAppClient.defaultTimeout,
+        address: Address? = nil,
+        transport: (any MessageTransport)? = nil,
+        listens: Bool = true,
+        redis configuration: RedisConfiguration? = nil,
         ending: Ending = .gracefully,
         _ body: () async throws -> Value
     ) async throws -> Value {
         let pool = PostgresPool(configuration: postgres, maxConnections: 6, logger: TestDatabase.logger)
-        let redis = RedisClient(configuration: try TestRedis.configuration(), logger: TestDatabase.logger)
+        let redis = RedisClient(
+            configuration: try configuration ?? TestRedis.configuration(),
+            logger: TestDatabase.logger
+        )
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton,
-            configuration: WhatsAppClient.configuration(connections: 64)
+            configuration: WhatsAppClient.configuration(connections: 64, timeout: requestTimeout)
         )
+        let address = address ?? Address(api)
         let runs = RunRepository(pool: pool)
         let lanes = LaneServices(
             redis: redis,
@@ -220,9 +229,10 @@ extension DeliveryFixture {
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),
-            transport: WhatsAppClient(client: client, baseURL: api),
+            transport: transport ?? MovingClient(client: client, address: address, timeout: requestTimeout),
             tokens: TokenResolver(environment: ["TOKEN": "token"]),
             permits: SendPermits(count: maximumInFlight),
+            gate: SendGate(limit: maximumInFlight),
             retries: retries,
             leases: leases,
             workers: LaneDirectory(),
@@ -230,7 +240,7 @@ extension DeliveryFixture {
             logger: TestDatabase.logger
         )
         let wakeup = WakeSignal()
-        let services: [any Service] = [
+        var services: [any Service] = [
             LaneKeeper(services: lanes, wakeup: lanes.changes),
             RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
             RunSweeper(
@@ -241,8 +251,10 @@ extension DeliveryFixture {
                 logger: TestDatabase.logger
             ),
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
-            RunWatcher(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]),
         ]
+        if listens {
+            services.append(RunWatcher(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]))
+        }
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }
         try await client.shutdown()
@@ -263,6 +275,7 @@ extension DeliveryFixture {
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"
         configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret]))
+        configuration.requestsPerSecond = 0
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)
         let daemon = Daemon(configuration: configuration, environment: ["TOKEN": "token"], logger: TestDatabase.logger)

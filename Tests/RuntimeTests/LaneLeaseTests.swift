@@ -83,7 +83,9 @@ struct LaneLeaseTests {
                 return expired.count == 3
             }
             let byID = Dictionary(uniqueKeysWithValues: expired.map { ($0.messageID, $0) })
-            #expect(byID[ids[0]] == ExpiredLease(messageID: ids[0], holder: 7, mayBeWritten: false))
+            #expect(
+                byID[ids[0]] == ExpiredLease(messageID: ids[0], holder: 7, mayBeWritten: false, wasBeingPrepared: true)
+            )
             #expect(byID[ids[1]] == ExpiredLease(messageID: ids[1], holder: 7, mayBeWritten: true))
             #expect(byID[ids[2]] == ExpiredLease(messageID: ids[2], holder: nil, mayBeWritten: true))
             // The heir's leases are long: nobody else gets them, and the first holder has lost its say.

@@ -252,7 +252,7 @@ struct LaunchTests {
             await #expect(throws: LaunchError.emptyAudience(campaign: "a")) { _ = try await Self.open(fixture, "a") }
             try await fixture.addContacts(1)
             try await fixture.addCampaign("hook", type: "event_triggered")
-            await #expect(throws: LaunchError.triggered(campaign: "hook")) { _ = try await Self.open(fixture, "hook") }
+            await #expect(throws: LaunchError.noEvent(campaign: "hook")) { _ = try await Self.open(fixture, "hook") }
             try await fixture.pool.execute("UPDATE campaigns SET \"senderId\" = NULL WHERE name = 'a'")
             await #expect(throws: LaunchError.noSender(campaign: "a")) { _ = try await Self.open(fixture, "a") }
             try await fixture.pool.execute("UPDATE campaigns SET status = 'cancelled' WHERE name = 'b'")

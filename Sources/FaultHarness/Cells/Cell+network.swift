@@ -35,7 +35,9 @@ extension Cell {
         _ title: String,
         _ link: @escaping @Sendable (Links) -> FaultProxy
     ) -> Cell {
-        Cell(name, title, StageSetup(drain: .seconds(240)), isQuick: name == "D2a") { stage in
+        // A dead link may cost what was under way and a few probes, never all that a daemon could send at once.
+        let setup = StageSetup(doubts: 128, drain: .seconds(240))
+        return Cell(name, title, setup, isQuick: name == "D2a") { stage in
             try await stage.untilAccepted(0.1)
             try await stage.impair([link(stage.links[0])], .blackhole, for: 14_000...16_000)
         }

@@ -26,5 +26,5 @@ struct Cell: Sendable {
     /// All cells, in the order of the table.
     static let all: [Cell] =
         daemonDeaths + daemonStops + redisDeaths + redisTroubles + postgresTroubles + networkTroubles
-        + whatsAppTroubles + others
+        + whatsAppTroubles + quotaTroubles + others
 }

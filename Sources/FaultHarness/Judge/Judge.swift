@@ -22,6 +22,7 @@ struct Judge: Sendable {
         checkLoss(accepted, &result)
         checkDuplicates(accepted, &result)
         checkPace(&result)
+        checkQuota(accepted, &result)
         checkSilence(&result)
         checkAttempts(&result)
         if !evidence.wrongCounters.isEmpty {
@@ -93,6 +94,24 @@ struct Judge: Sendable {
                 result.notes.append("\(text); the machine was busy (CPU pressure \(Int(pressure * 100)) %)")
             } else {
                 result.violations.append(text)
+            }
+        }
+    }
+
+    /// The 24 h count never passes the limit, nor is much of it given away.
+    private func checkQuota(_ accepted: [String: [LedgerEntry]], _ result: inout CellResult) {
+        if let allowed = setup.doubts, result.unconfirmed > allowed {
+            result.violations.append("1 doubt: \(result.unconfirmed) messages are unconfirmed, \(allowed) allowed")
+        }
+        guard let quota = setup.quota else { return }
+        for (phone, entries) in Dictionary(grouping: accepted.values.joined(), by: \.phoneNumberId) {
+            if entries.count > quota {
+                result.violations.append(
+                    "5 quota: \(entries.count) messages of \(phone) within 24 hours, \(quota) allowed"
+                )
+            }
+            if entries.count + result.unconfirmed < quota * 9 / 10 {
+                result.violations.append("5 quota: only \(entries.count) of \(phone)'s \(quota) were used")
             }
         }
     }

@@ -7,7 +7,7 @@ enum SpecText {
             name: \(name)
             phoneNumberId: "\(Stage.phones[index])"
             accessToken: env:WHATSAPP_TOKEN_TEST
-            tier: 4
+            \(setup.quota.map { "dailyLimit: \($0)" } ?? "tier: 4")
             ratePerSecond: \(setup.ratePerSecond)
             \(setup.senderLines)
             ---

@@ -111,6 +111,11 @@ extension Stage {
         for proxy in links.map(\.postgres) + [direct] { proxy.redirect(to: [standby.port]) }
     }
 
+    /// How many runs are paused because their quota is used up.
+    func runsOutOfQuota() async throws -> Int {
+        try await pool.query(PostgresQuery(sql: Statement.pausedRuns))[0].decode(0)
+    }
+
     /// What is left to do.
     func progress() async throws -> (underWay: Int, doubtful: Int, openRuns: Int) {
         let rows = try await pool.query(PostgresQuery(sql: Statement.progress))

@@ -70,7 +70,7 @@ final class Stage: Sendable {
     /// Leases as short as they may be, so that a cell does not last longer than it has to.
     private static let settings = [
         "WHATSAPP_APP_SECRET": "secret", "WHATSAPP_TOKEN_TEST": "token", "WHATSAPP_VERIFY_TOKEN": "verify",
-        "UNCONFIRMED_TIMEOUT": "20", "FLIGHT_LEASE": "12", "LOG_LEVEL": "notice",
+        "UNCONFIRMED_TIMEOUT": "20", "REQUEST_TIMEOUT": "7", "FLIGHT_LEASE": "12", "LOG_LEVEL": "notice",
     ]
 
     static let silent: Logger = {

@@ -6,6 +6,8 @@ struct StageSetup: Sendable {
     var ratePerSecond = 80
     /// Whether both campaigns go through one sender.
     var sharesSender = false
+    /// Business-initiated messages of each sender in 24 hours, and all are such; `nil` for no limit that matters.
+    var quota: Int?
     /// More lines of each sender's spec.
     var senderLines = ""
     var persistence = RedisServer.Persistence.everySecond
@@ -19,6 +21,8 @@ struct StageSetup: Sendable {
     var jitter = 0.0
     /// How many messages may end as failed; `nil` for any number.
     var failures: Int? = 0
+    /// How many messages may stay in doubt; `nil` for any number.
+    var doubts: Int?
     /// Whether reports get lost, so that doubts may stay.
     var losesReports = false
     /// From healing to the end of all runs.

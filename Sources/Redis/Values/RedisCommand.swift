@@ -12,6 +12,9 @@ public struct RedisCommand: Sendable {
     let script: RedisScript?
     /// Whether the whole script must be sent even where its digest seems to be known.
     private(set) var sendsSource = false
+    /// The key that decides which server of a cluster gets the command; `nil` when it has none.
+    private(set) var key: String?
+    private var keyPosition: Int?
     private var arguments: [UInt8] = []
     private var argumentCount = 0
 
@@ -24,6 +27,7 @@ public struct RedisCommand: Sendable {
     public init(_ name: String, arguments: [RedisArgument]) {
         self.name = name
         self.script = nil
+        keyPosition = Self.keyPosition(of: name)
         append(.text(name))
         for argument in arguments {
             append(argument)
@@ -37,6 +41,7 @@ public struct RedisCommand: Sendable {
     public init(_ script: RedisScript, keys: [String], arguments: [RedisArgument] = []) {
         self.name = script.name
         self.script = script
+        key = keys.first
         append(.integer(keys.count))
         for key in keys {
             append(.text(key))
@@ -48,6 +53,7 @@ public struct RedisCommand: Sendable {
 
     /// Adds one argument at the end.
     public mutating func append(_ argument: RedisArgument) {
+        if argumentCount == keyPosition { key = argument.routingText }
         arguments.appendBulk(argument)
         argumentCount += 1
     }

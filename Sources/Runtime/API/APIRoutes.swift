@@ -10,8 +10,15 @@ import Store
 struct APIRoutes: Sendable {
     let endpoints: EndpointTable
     let authenticator: Authenticator
+    /// `nil` lets tenants ask as often as they like.
+    let limiter: RequestLimiter?
 
-    init(pool: PostgresPool, authenticator: Authenticator, now: @escaping @Sendable () -> Date = { Date() }) {
+    init(
+        pool: PostgresPool,
+        authenticator: Authenticator,
+        limiter: RequestLimiter? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
         let campaigns = CampaignRepository(pool: pool)
         let log = MessageLogRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
@@ -34,11 +41,12 @@ struct APIRoutes: Sendable {
         ]
         endpoints = EndpointTable(endpoints: groups.flatMap { $0 })
         self.authenticator = authenticator
+        self.limiter = limiter
     }
 
     /// Registers all endpoints.
     func add(to router: Router<APIContext>) {
-        endpoints.add(to: router, authenticator: authenticator)
+        endpoints.add(to: router, authenticator: authenticator, limiter: limiter)
         let description = OpenAPIDocument(endpoints: endpoints.endpoints).json.canonicalText
         router.get("/openapi.json") { _, _ in
             Response(

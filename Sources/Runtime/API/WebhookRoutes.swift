@@ -5,7 +5,7 @@ import Logging
 import NIOFoundationCompat
 import NIOFoundationEssentialsCompat
 
-/// Where WhatsApp reports: `GET` proves that the address is ours, `POST` brings statuses.
+/// Where WhatsApp reports: `GET` proves that the address is ours, `POST` brings statuses and messages.
 struct WebhookRoutes: Sendable {
     /// WhatsApp sends up to 3 MB.
     private static let largestBody = 3 * 1024 * 1024
@@ -52,7 +52,8 @@ struct WebhookRoutes: Sendable {
             return Response(status: .badRequest)
         }
         do {
-            try await intake.take(payload.deliveryStatuses(receivedAt: Date()))
+            let now = Date()
+            try await intake.take(payload.deliveryStatuses(receivedAt: now), payload.inboundReport(receivedAt: now))
         } catch {
             // Anything but 200 makes WhatsApp send it again; the intake has logged why.
             return Response(status: .serviceUnavailable)

@@ -59,7 +59,10 @@ public struct Daemon: Service {
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton,
-            configuration: WhatsAppClient.configuration(connections: configuration.maximumInFlight)
+            configuration: WhatsAppClient.configuration(
+                connections: configuration.maximumInFlight,
+                timeout: configuration.requestTimeout
+            )
         )
         let result: Result<Void, any Error>
         do {
@@ -86,7 +89,11 @@ public struct Daemon: Service {
         let feederWakeup = WakeSignal()
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
-        let intake = StatusIntake(messages: lanes.messages, logger: logger)
+        let intake = StatusIntake(
+            messages: lanes.messages,
+            inbound: InboundRepository(pool: pool),
+            logger: logger
+        )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
@@ -104,6 +111,7 @@ public struct Daemon: Service {
                 ),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
+                Housekeeper(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
                 Scheduler(schedules: ScheduleRepository(pool: pool), wakeup: schedulerWakeup, logger: logger),
                 RunWatcher(
                     pool: pool,
@@ -127,9 +135,14 @@ public struct Daemon: Service {
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),
-            transport: WhatsAppClient(client: client, baseURL: configuration.whatsAppURL),
+            transport: WhatsAppClient(
+                client: client,
+                baseURL: configuration.whatsAppURL,
+                timeout: configuration.requestTimeout
+            ),
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
+            gate: SendGate(limit: configuration.maximumInFlight, logger: logger),
             retries: RetryPolicy(),
             leases: LaneLeases(flight: configuration.flightLease),
             workers: LaneDirectory(),
@@ -146,7 +159,8 @@ public struct Daemon: Service {
         triggers: TriggerService
     ) -> Router<APIContext> {
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
-        let api = APIRoutes(pool: pool, authenticator: authenticator)
+        let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
+        let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
         api.add(to: router)

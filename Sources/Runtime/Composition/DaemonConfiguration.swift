@@ -20,6 +20,8 @@ public struct DaemonConfiguration: Sendable {
     public var verifyToken: String?
     /// What access tokens are checked against; `nil` closes the API.
     public var tokens: TokenSettings?
+    /// Requests to the API that each tenant may make in a second; 0 is any number.
+    public var requestsPerSecond = 100
     /// With which tenants may sign events; nobody by default.
     public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
@@ -29,8 +31,11 @@ public struct DaemonConfiguration: Sendable {
     public var maximumConnections = 8
     /// How long to wait for a report about a message whose answer was lost.
     public var unconfirmedTimeout = Duration.seconds(15 * 60)
-    /// How long a message that may have been written waits for its daemon before others look into it.
-    public var flightLease = Duration.seconds(45)
+    /// How long WhatsApp may take for an answer; what has none by then may have been accepted.
+    public var requestTimeout = WhatsAppClient.defaultTimeout
+    /// How long a message that may have been written waits for its daemon before others look into it; longer than
+    /// ``requestTimeout``.
+    public var flightLease = LaneLeases().flight
 
     public init(postgres: PostgresConfiguration, redis: RedisConfiguration) {
         self.postgres = postgres
@@ -54,6 +59,8 @@ extension DaemonConfiguration {
         appSecret = variables["WHATSAPP_APP_SECRET"]
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
         tokens = try TokenSettings.read(variables)
+        requestsPerSecond =
+            try variables.integer("API_RATE_LIMIT", in: 0...1_000_000, example: "100") ?? requestsPerSecond
         triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
@@ -62,11 +69,34 @@ extension DaemonConfiguration {
         unconfirmedTimeout =
             try variables.integer("UNCONFIRMED_TIMEOUT", in: 1...604_800, example: "900").map { .seconds($0) }
             ?? unconfirmedTimeout
-        flightLease =
-            try variables.integer("FLIGHT_LEASE", in: 5...3_600, example: "45").map { .seconds($0) } ?? flightLease
+        requestTimeout =
+            try variables.integer("REQUEST_TIMEOUT", in: 1...300, example: "30").map { .seconds($0) } ?? requestTimeout
+        flightLease = try Self.flightLease(variables, requestTimeout: requestTimeout)
         guard CrashPoint.isValid(variables["CRASH_AT"]) else {
             let known = CrashPoint.allCases.map(\.rawValue).joined(separator: ", ")
             throw .malformed("CRASH_AT", problem: "no crash point of that name; it is one of \(known), and :n")
         }
+    }
+
+    private static func flightLease(
+        _ variables: Variables,
+        requestTimeout: Duration
+    ) throws(ConfigurationError) -> Duration {
+        let shortest = LaneLeases.shortestFlight(requestTimeout: requestTimeout)
+        let seconds = Int(shortest.components.seconds)
+        guard let lease = try variables.integer("FLIGHT_LEASE", in: 1...3_600, example: "45") else {
+            return max(LaneLeases().flight, shortest)
+        }
+        guard lease >= seconds else {
+            throw .malformed(
+                "FLIGHT_LEASE",
+                problem: """
+                    \(lease) s is too short: a request may take \(requestTimeout.components.seconds) s \
+                    (REQUEST_TIMEOUT) and its outcome must be written before the lease ends, or messages that are \
+                    still being sent look lost; use at least \(seconds); example: 45
+                    """
+            )
+        }
+        return .seconds(lease)
     }
 }

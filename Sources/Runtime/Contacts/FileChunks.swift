@@ -19,13 +19,21 @@ final class FileChunks: Sendable {
         self.file = file
         descriptor = open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.error(file) }
-        var status = stat()
-        let isKnown = fstat(descriptor, &status) == 0
-        if isKnown, status.st_mode & S_IFMT == S_IFDIR {
+        guard !Self.isFolder(file) else {
             close(descriptor)
             throw .unreadable(file: file, reason: "it is a folder")
         }
-        size = isKnown && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
+        // What has an end has a size; pipes have none, and devices say 0.
+        let end = lseek(descriptor, 0, SEEK_END)
+        size = end > 0 ? Int(end) : nil
+        if end > 0 { lseek(descriptor, 0, SEEK_SET) }
+    }
+
+    /// Asked of `open`, since the fields of `stat` belong to another module once SwiftNIO is in sight.
+    private static func isFolder(_ file: String) -> Bool {
+        let folder = open(file, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
+        if folder >= 0 { close(folder) }
+        return folder >= 0
     }
 
     deinit { close(descriptor) }

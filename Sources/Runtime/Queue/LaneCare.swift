@@ -54,6 +54,11 @@ final class LaneCare: Sendable {
             LeaseEnding(messageID: lease.messageID, token: holder, end: (verdicts[lease.messageID] ?? .forget).leaseEnd)
         }
         try await worker.queue.settle(endings)
+        let parked = try await services.messages.poisoned(among: expired.filter(\.wasBeingPrepared).map(\.messageID))
+        if !parked.isEmpty {
+            let ids = parked.map(\.uuidString).joined(separator: ", ").lowercased()
+            logger.error("Parked messages of which daemons died again and again", metadata: ["messages": "\(ids)"])
+        }
         logger.warning("Took over leases that ran out", metadata: ["count": "\(expired.count)"])
         worker.wake()
     }

@@ -25,11 +25,14 @@ struct LaneKeys: Hashable, Sendable {
     let outsideDelayed: String
     /// What the names of the quota's hourly buckets begin with; shared by the group.
     let quota: String
+    /// What the lanes have written into the quota's buckets, to notice when one of them is lost; shared by the group.
+    let counts: String
 
     init(quotaGroup: String, sender: UUID) {
         let group = "\(Self.queue):{\(quotaGroup)}"
         let lane = "\(group):\(sender.uuidString.lowercased())"
         epoch = "\(group):epoch"
+        counts = "\(group):counts"
         ready = "\(lane):ready"
         delayed = "\(lane):delayed"
         leases = "\(lane):leases"

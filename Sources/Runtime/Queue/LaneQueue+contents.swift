@@ -20,7 +20,7 @@ extension LaneQueue {
             LaneScripts.rebuild,
             keys: [
                 keys.epoch, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes, keys.pace, keys.outside,
-                keys.outsideDelayed, keys.quota,
+                keys.outsideDelayed, keys.quota, keys.counts,
             ],
             arguments: arguments
         )

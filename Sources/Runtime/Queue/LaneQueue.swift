@@ -40,7 +40,7 @@ struct LaneQueue: Sendable {
             LaneScripts.reserve,
             keys: [
                 keys.epoch, keys.pace, keys.ring, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes,
-                keys.outside, keys.outsideDelayed, keys.quota,
+                keys.outside, keys.outsideDelayed, keys.quota, keys.counts,
             ],
             arguments: [
                 .integer(epoch), .text(String(token)), .integer(min(count, Self.largestBatch)),
@@ -51,6 +51,16 @@ struct LaneQueue: Sendable {
         ).asArray()
         CrashPoint.slotsReserved.reach()
         return try Self.reservation(reply)
+    }
+
+    /// Notes whether messages are being prepared, which a daemon may die of, or only wait for their slots.
+    func mark(_ messages: [UUID], isBeingPrepared: Bool, token: Int64) async throws(RedisError) {
+        guard !messages.isEmpty else { return }
+        _ = try await redis.run(
+            LaneScripts.mark,
+            keys: [keys.held],
+            arguments: [.text(String(token)), isBeingPrepared ? "r" : "p"] + messages.map { .text(JobID.text($0)) }
+        )
     }
 
     /// Asks whether messages may go out at this moment, and marks those that may as possibly written.
@@ -87,7 +97,7 @@ struct LaneQueue: Sendable {
                 LaneScripts.settle,
                 keys: [
                     keys.ready, keys.delayed, keys.leases, keys.held, keys.outside, keys.outsideDelayed, keys.pace,
-                    keys.quota,
+                    keys.quota, keys.counts,
                 ],
                 arguments: arguments
             )
@@ -152,7 +162,8 @@ struct LaneQueue: Sendable {
                 ExpiredLease(
                     messageID: message,
                     holder: Int64(try reply[index + 2].asText()),
-                    mayBeWritten: try reply[index + 1].asText() != "r"
+                    mayBeWritten: !["r", "p"].contains(try reply[index + 1].asText()),
+                    wasBeingPrepared: try reply[index + 1].asText() == "r"
                 )
             )
         }

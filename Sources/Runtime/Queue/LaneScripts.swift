@@ -6,6 +6,7 @@ import Redis
 enum LaneScripts {
     static let reserve = script("reserve", PackageResources.reserve_lua)
     static let fire = script("fire", PackageResources.fire_lua)
+    static let mark = script("mark", PackageResources.mark_lua)
     static let settle = script("settle", PackageResources.settle_lua)
     static let push = script("push", PackageResources.push_lua)
     static let pause = script("pause", PackageResources.pause_lua)

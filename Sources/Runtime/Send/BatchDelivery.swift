@@ -47,6 +47,7 @@ struct BatchDelivery: Sendable {
         } catch {
             // Whether they were begun is unknown. Nothing was written: the leases run out, and then Postgres tells.
             logger.warning("Messages cannot be begun, their leases run out", metadata: ["error": "\(error)"])
+            await mark(batch.slots.map(\.messageID), isBeingPrepared: false)
             services.permits.give(back: batch.slots.count)
             return
         }
@@ -54,8 +55,7 @@ struct BatchDelivery: Sendable {
         let sendable = begun.filter { $0.status == .sending }
         await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)), begun: begun)
         await withDiscardingTaskGroup { outcomes in
-            let ready = await render(sendable, outcomes: &outcomes)
-            await fire(ready, outcomes: &outcomes)
+            await fire(await prepare(sendable, outcomes: &outcomes), outcomes: &outcomes)
         }
     }
 
@@ -78,6 +78,39 @@ struct BatchDelivery: Sendable {
             try await queue.settle(returning + others)
         } catch {
             logger.debug("Leases cannot be ended, they run out", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Renders messages, and has the lane know which of them would be to blame if this daemon died.
+    ///
+    /// Those of which one may have died already are rendered alone, while everything else is out of danger: whatever
+    /// happens then, no other message is counted with them.
+    private func prepare(_ messages: [BegunMessage], outcomes: inout DiscardingTaskGroup) async -> [Ready] {
+        let (suspects, others) = messages.split { $0.crashes > 0 }
+        var ready = await render(others, outcomes: &outcomes)
+        if suspects.isEmpty {
+            // Those that are due are marked by their clearance.
+            let soon = clock.now + .milliseconds(5)
+            await mark(ready.filter { $0.slot > soon }.map(\.message.id), isBeingPrepared: false)
+            return ready
+        }
+        await mark(messages.map(\.id), isBeingPrepared: false)
+        _ = await services.suspects.take(upTo: 1)
+        for suspect in suspects {
+            await mark([suspect.id], isBeingPrepared: true)
+            ready += await render([suspect], outcomes: &outcomes)
+            await mark([suspect.id], isBeingPrepared: false)
+        }
+        services.suspects.give(back: 1)
+        return ready.sorted { $0.slot < $1.slot }
+    }
+
+    private func mark(_ messages: [UUID], isBeingPrepared: Bool) async {
+        do {
+            try await queue.mark(messages, isBeingPrepared: isBeingPrepared, token: batch.holder)
+        } catch {
+            // A death now would count against the wrong messages, or none: it takes three to matter.
+            logger.debug("Messages cannot be marked", metadata: ["error": "\(error)"])
         }
     }
 
@@ -116,6 +149,10 @@ struct BatchDelivery: Sendable {
             rest = rest.dropFirst(due.count)
             let (late, timely) = due.split { isLate($0, at: now) }
             release(late, outcomes: &outcomes)
+            if services.gate.isShut && batch.probe == nil {
+                release(timely, outcomes: &outcomes)
+                break
+            }
             if !timely.isEmpty, !(await clear(timely, outcomes: &outcomes)) { break }
         }
         release(Array(rest), outcomes: &outcomes)
@@ -181,11 +218,16 @@ struct BatchDelivery: Sendable {
 
     private func send(_ ready: Ready) async {
         // On a busy machine this task had to wait for its turn: a slot is for its instant only.
-        if isLate(ready, at: clock.now) { return await end(ready.message, .released(after: .zero)) }
+        guard !isLate(ready, at: clock.now), services.gate.begin(probe: batch.probe) else {
+            return await end(ready.message, .released(after: .zero))
+        }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let answer = await services.transport.send(request)
         CrashPoint.answerRead.reach()
+        let isDown = services.gate.end(answer, probe: batch.probe)
+        // The outage is the reason, not the message: what never was written is no attempt then.
+        if isDown, case .notWritten = answer { return await end(ready.message, .released(after: .zero)) }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         await end(ready.message, await result(of: decision, for: ready.message))
     }

@@ -13,8 +13,11 @@ struct LaneServices: Sendable {
     let transport: any MessageTransport
     let tokens: TokenResolver
     let permits: SendPermits
+    let gate: SendGate
     let retries: RetryPolicy
     var leases = LaneLeases()
+    /// Held by whoever prepares a message of which a daemon may have died.
+    let suspects = SendPermits(count: 1)
     let workers: LaneDirectory
     /// Notified when lanes should be read again.
     let changes: WakeSignal

@@ -86,7 +86,20 @@ final class LaneWorker: Sendable {
             await sleep(.seconds(15))
             return nil
         }
-        let permits = await services.permits.take(upTo: Self.largestReservation)
+        let probe: Int?
+        let wanted: Int
+        switch services.gate.admit() {
+        case .open(let room): (probe, wanted) = (nil, min(room, Self.largestReservation))
+        case .probe(let number): (probe, wanted) = (number, 1)
+        case .wait(let duration):
+            await sleep(duration)
+            return nil
+        }
+        return await reserve(wanted, probe: probe, token: token, lane: lane)
+    }
+
+    private func reserve(_ wanted: Int, probe: Int?, token: AccessToken, lane: LaneRecord) async -> ReservedBatch? {
+        let permits = await services.permits.take(upTo: wanted)
         let holder = Int64.random(in: 1...Int64.max)
         do {
             let reservation = try await queue.reserve(
@@ -105,13 +118,17 @@ final class LaneWorker: Sendable {
                     holder: holder,
                     reservedAt: clock.now,
                     token: token,
-                    lane: lane
+                    lane: lane,
+                    probe: probe
                 )
             }
             services.permits.give(back: permits)
+            // A lane without anything to send leaves the probe to another one.
+            services.gate.abandon(probe: probe)
             await wait(for: reservation)
         } catch {
             services.permits.give(back: permits)
+            services.gate.abandon(probe: probe)
             logger.warning("Redis gives no slots, trying again", metadata: ["error": "\(error)"])
             await sleep(.milliseconds(500))
         }
@@ -165,6 +182,7 @@ final class LaneWorker: Sendable {
     private func deliver(_ batch: ReservedBatch, writer: OutcomeWriter) async {
         let delivery = BatchDelivery(batch: batch, queue: queue, services: services, writer: writer, logger: logger)
         await delivery.run()
+        services.gate.abandon(probe: batch.probe)
     }
 }
 

@@ -12,6 +12,8 @@ struct ReservedBatch: Sendable {
     let reservedAt: ContinuousClock.Instant
     let token: AccessToken
     let lane: LaneRecord
+    /// Its one message shows whether the API is back, as the probe of this number; `nil` for all other batches.
+    let probe: Int?
     /// Messages for which one was taken from the quota.
     let charged: Set<UUID>
 
@@ -21,7 +23,8 @@ struct ReservedBatch: Sendable {
         holder: Int64,
         reservedAt: ContinuousClock.Instant,
         token: AccessToken,
-        lane: LaneRecord
+        lane: LaneRecord,
+        probe: Int? = nil
     ) {
         self.slots = slots
         self.wanted = wanted
@@ -29,6 +32,7 @@ struct ReservedBatch: Sendable {
         self.reservedAt = reservedAt
         self.token = token
         self.lane = lane
+        self.probe = probe
         charged = Set(slots.lazy.filter(\.isCharged).map(\.messageID))
     }
 }

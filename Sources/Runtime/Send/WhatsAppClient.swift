@@ -11,33 +11,39 @@ import NIOSSL
 /// It never repeats a request by itself: the API has no idempotency key, so whether to send again is for the caller to
 /// decide, by what is known about the first time.
 struct WhatsAppClient: MessageTransport {
-    /// How long an answer may take.
+    /// How long an answer may take, unless somebody says otherwise.
     ///
     /// A request without one by then may have been accepted.
-    static let timeout = TimeAmount.seconds(30)
+    static let defaultTimeout = Duration.seconds(30)
     private static let largestAnswer = 64 * 1024
     /// Seconds; an answer that asks for more is not believed.
     private static let longestRetryAfter = 24 * 3600
 
     private let client: HTTPClient
     private let baseURL: String
+    private let timeout: TimeAmount
 
     /// Makes a client.
     ///
     /// - Parameters:
-    ///   - client: Should not retry connections, see ``configuration(connections:)``.
+    ///   - client: Should not retry connections, see ``configuration(connections:timeout:)``.
     ///   - baseURL: The API with its version, without a slash at the end: `https://graph.facebook.com/v23.0`.
-    init(client: HTTPClient, baseURL: String) {
+    ///   - timeout: How long an answer may take.
+    init(client: HTTPClient, baseURL: String, timeout: Duration = defaultTimeout) {
         self.client = client
         self.baseURL = baseURL
+        self.timeout = TimeAmount(timeout)
     }
 
     /// Settings of an HTTP client that tells at once when it cannot connect, and drops idle connections before common
     /// servers do (5 s), so that it hardly ever writes to one that the other side is closing.
-    static func configuration(connections: Int) -> HTTPClient.Configuration {
+    static func configuration(
+        connections: Int,
+        timeout: Duration = defaultTimeout
+    ) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(5), read: timeout)
+            timeout: .init(connect: min(.seconds(5), TimeAmount(timeout)), read: TimeAmount(timeout))
         )
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -53,7 +59,7 @@ struct WhatsAppClient: MessageTransport {
         http.headers.add(name: "Content-Type", value: "application/json")
         http.body = .bytes(ByteBuffer(bytes: request.body))
         do {
-            let response = try await client.execute(http, timeout: Self.timeout)
+            let response = try await client.execute(http, timeout: timeout)
             let body = try await response.body.collect(upTo: Self.largestAnswer)
             return Self.answer(status: Int(response.status.code), headers: response.headers, body: body)
         } catch {

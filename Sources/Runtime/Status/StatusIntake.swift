@@ -5,7 +5,7 @@ import ServiceLifecycle
 import Store
 import Synchronization
 
-/// Writes the reports of WhatsApp into messages, those of many webhooks at a time.
+/// Writes the reports of WhatsApp into messages and contacts, those of many webhooks at a time.
 ///
 /// Webhooks that come in while a batch is being written form the next one. Each learns whether its reports are
 /// committed, so that only then WhatsApp is told that they arrived. A graceful shutdown ends after everything handed in
@@ -13,6 +13,7 @@ import Synchronization
 final class StatusIntake: Service, Sendable {
     private struct Delivery: Sendable {
         let statuses: [DeliveryStatus]
+        let inbound: InboundReport
         let written: CheckedContinuation<Void, any Error>
     }
 
@@ -20,6 +21,7 @@ final class StatusIntake: Service, Sendable {
     private static let parkedInterval = Duration.seconds(5)
 
     private let messages: MessageRepository
+    private let inbound: InboundRepository
     private let logger: Logger
     private let clock = ContinuousClock()
     /// What waits to be written; `nil` once nobody writes any more.
@@ -27,8 +29,9 @@ final class StatusIntake: Service, Sendable {
     private let wakeups: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    init(messages: MessageRepository, logger: Logger) {
+    init(messages: MessageRepository, inbound: InboundRepository, logger: Logger) {
         self.messages = messages
+        self.inbound = inbound
         self.logger = logger
         (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -37,11 +40,11 @@ final class StatusIntake: Service, Sendable {
     ///
     /// - Throws: `PostgresError` when they are not, `CancellationError` when the intake has ended; WhatsApp repeats
     ///   them when it is told so.
-    func take(_ statuses: [DeliveryStatus]) async throws {
-        guard !statuses.isEmpty else { return }
+    func take(_ statuses: [DeliveryStatus], _ inbound: InboundReport = InboundReport()) async throws {
+        guard !statuses.isEmpty || !inbound.isEmpty else { return }
         try await withCheckedThrowingContinuation { continuation in
             let isOver = waiting.withLock { waiting in
-                waiting?.append(Delivery(statuses: statuses, written: continuation))
+                waiting?.append(Delivery(statuses: statuses, inbound: inbound, written: continuation))
                 return waiting == nil
             }
             if isOver { continuation.resume(throwing: CancellationError()) } else { wake.yield() }
@@ -75,7 +78,7 @@ final class StatusIntake: Service, Sendable {
                 var size = 0
                 let batch = Array(
                     (waiting ?? []).prefix { delivery in
-                        defer { size += delivery.statuses.count }
+                        defer { size += delivery.statuses.count + delivery.inbound.messages.count }
                         return size < Self.largestBatch
                     }
                 )
@@ -86,6 +89,9 @@ final class StatusIntake: Service, Sendable {
             do {
                 let unknown = try await messages.apply(batch.flatMap(\.statuses).foldedByMessage())
                 try await messages.park(unknown)
+                for run in try await inbound.apply(batch.reduce(into: InboundReport()) { $0.append($1.inbound) }) {
+                    logger.error("WhatsApp has stopped something; the campaign is paused", metadata: ["run": "\(run)"])
+                }
                 for delivery in batch { delivery.written.resume() }
             } catch {
                 logger.error("Statuses cannot be written; WhatsApp will repeat them", metadata: ["error": "\(error)"])

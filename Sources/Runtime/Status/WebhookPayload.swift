@@ -1,21 +1,32 @@
 import Foundation
 import Store
 
-/// A webhook of WhatsApp, as far as we read it: the statuses of our messages.
+/// A webhook of WhatsApp, as far as we read it.
 ///
-/// Everything else is ignored, so that new
-/// fields and events never make us refuse one.
+/// Everything else is ignored, so that new fields and events never make us refuse one.
 struct WebhookPayload: Decodable {
     struct Entry: Decodable {
+        /// The WhatsApp Business Account.
+        let id: Lossy<String>?
         let changes: [Lossy<Change>]?
     }
 
     struct Change: Decodable {
+        let field: Lossy<String>?
         let value: Lossy<Value>?
     }
 
     struct Value: Decodable {
+        let metadata: Lossy<Metadata>?
         let statuses: [Lossy<Status>]?
+        let messages: [Lossy<Message>]?
+        let user_preferences: [Lossy<Preference>]?
+        // What templates and numbers have become.
+        let event: Lossy<String>?
+        let reason: Lossy<String>?
+        let message_template_name: Lossy<String>?
+        let message_template_language: Lossy<String>?
+        let display_phone_number: Lossy<String>?
     }
 
     struct Status: Decodable {

@@ -36,6 +36,11 @@ public struct CampaignRecord: Sendable {
     public let createdAt: Date
     public let updatedAt: Date
 
+    /// Whether an event starts it, contact by contact: a campaign of a module may be one of these too.
+    public var waitsForEvent: Bool {
+        type == .eventTriggered || (type == .moduleInitiated && triggerType != nil && audienceFilter == nil)
+    }
+
     static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.title, c.type::text AS type, c.status, c."statusReason", c."sourceModule",
             c."sourceReferenceId", c."senderId", s.name AS "senderName", c."messageTemplate", c."templateId",

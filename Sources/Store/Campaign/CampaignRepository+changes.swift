@@ -57,7 +57,7 @@ extension CampaignRepository {
             let current = try await Self.editable(id, tenant: tenant, to: "launched", on: connection)
             guard current.status == .draft else { throw CampaignError.state(current.status, action: "launched") }
             guard current.triggerType != nil else {
-                throw CampaignError.incomplete("a campaign of type `event_triggered` needs a `triggerType`")
+                throw CampaignError.incomplete("a campaign that is started by an event needs a `triggerType`")
             }
             guard current.senderID != nil else { throw CampaignError.incomplete("the campaign has no sender") }
             try await connection.execute(

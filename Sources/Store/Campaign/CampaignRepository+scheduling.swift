@@ -79,7 +79,7 @@ extension CampaignRepository {
         }
         if record.type == .eventTriggered {
             throw CampaignError.incomplete(
-                "a campaign of type `event_triggered` is started by its event, not by a time"
+                "the campaign is started by its event, not by a time"
             )
         }
         guard record.audienceFilter != nil else {

@@ -1,6 +1,5 @@
 public import Foundation
 import Postgres
-import Spec
 
 extension CampaignRepository {
     /// Cancels a campaign that is scheduled, running or paused, with its run if it has one.
@@ -62,7 +61,7 @@ extension CampaignRepository {
             guard let record = try await Self.find(id, tenant: tenant, isLocked: true, on: connection) else {
                 throw CampaignError.unknown
             }
-            guard record.status == from, record.type == .eventTriggered, try await !Self.hasOpenRun(id, on: connection)
+            guard record.status == from, record.waitsForEvent, try await !Self.hasOpenRun(id, on: connection)
             else { throw CampaignError.state(record.status, action: action) }
             try await Self.move(id, to: to, reason: reason, on: connection)
             return try await Self.stored(id, tenant: tenant, on: connection)

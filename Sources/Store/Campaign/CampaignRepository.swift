@@ -40,10 +40,20 @@ public struct CampaignRepository: Sendable {
     /// - Parameters:
     ///   - draft: What it is made of.
     ///   - tenant: Whose it is.
-    ///   - createdBy: Who made it, if that is somebody with an id.
+    ///   - createdBy: Who made it, if that is somebody with an id; left out where there is a table of users that does
+    ///     not have them, because a program may call too.
     /// - Returns: The stored campaign.
     /// - Throws: `PostgresError`; nothing has happened then.
     public func create(_ draft: CampaignDraft, tenant: String, createdBy: UUID?) async throws -> CampaignRecord {
+        do {
+            return try await insert(draft, tenant: tenant, createdBy: createdBy)
+        } catch let error as PostgresError where error.isForeignKeyViolation && createdBy != nil {
+            guard error.serverError?.constraint?.contains("createdBy") == true else { throw error }
+            return try await insert(draft, tenant: tenant, createdBy: nil)
+        }
+    }
+
+    private func insert(_ draft: CampaignDraft, tenant: String, createdBy: UUID?) async throws -> CampaignRecord {
         try await pool.transaction { connection in
             let rows = try await connection.query(
                 """

@@ -17,6 +17,8 @@ public struct BegunMessage: Sendable {
     public let contact: ContactFields
     /// How long it must wait in the line; zero for most.
     public let delay: Duration
+    /// How many daemons died while they prepared it.
+    public let crashes: Int
     /// What the event that triggered it brought along; a JSON object.
     public let context: String?
 
@@ -30,6 +32,7 @@ public struct BegunMessage: Sendable {
         isBusinessInitiated = try row.decode(6)
         context = try row.decode(7, as: PostgresJSON?.self)?.text
         delay = .seconds(max(0, try row.decode(8, as: Double.self)))
-        contact = try ContactFields(row: row, from: 9)
+        crashes = try row.decode(9)
+        contact = try ContactFields(row: row, from: 10)
     }
 }

@@ -7,11 +7,14 @@ public struct ExpiredLease: Hashable, Sendable {
     public let holder: Int64?
     /// False when it is certain that no request was written for it.
     public let mayBeWritten: Bool
+    /// Whether its holder was preparing the request when it was heard of last: if it died, then perhaps of this message.
+    public let wasBeingPrepared: Bool
 
-    public init(messageID: UUID, holder: Int64?, mayBeWritten: Bool) {
+    public init(messageID: UUID, holder: Int64?, mayBeWritten: Bool, wasBeingPrepared: Bool = false) {
         self.messageID = messageID
         self.holder = holder
         self.mayBeWritten = mayBeWritten
+        self.wasBeingPrepared = wasBeingPrepared
     }
 }
 

@@ -25,7 +25,7 @@ extension MessageRepository {
         let rows = try await pool.query(
             """
             WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", r."revisionId", m.status AS old, m."recipientPhone", m.attempts, m.context,
+                SELECT m.id, m."runId", r."revisionId", m.status AS old, m."recipientPhone", m.attempts, m.crashes, m.context,
                     w.closed AS business, \(fragment: ContactFields.columns), d.new, d.code,
                     CASE WHEN d.new = 'queued' THEN greatest(w."quietUntil", w."cappedUntil") END AS "waitUntil"
                 FROM unnest(\(ids)::uuid[], \(isCharged)::bool[]) AS a(id, charged)
@@ -60,7 +60,7 @@ extension MessageRepository {
                 FROM changed WHERE m.id = changed.id
             ), \(fragment: RunCounters.counted)
             SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
-                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0),
+                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0), crashes,
                 "contactId", name, email, pin, "yearOfBirth", "messageCount", "paymentStatus", "firstSeen", "lastSeen",
                 metadata
             FROM changed

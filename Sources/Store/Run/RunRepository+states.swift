@@ -37,6 +37,11 @@ extension RunRepository {
         return completions
     }
 
+    /// The runs of one campaign, as `r`: beside a standing run there may be former ones whose messages still go out.
+    private static func together(with run: UUID) -> PostgresQuery {
+        "r.\"campaignId\" = (SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run))"
+    }
+
     /// Stops a campaign whose every message would fail, and says why.
     ///
     /// - Returns: False when it was not running. One that only waited for the quota does not wait for it any more.
@@ -46,7 +51,7 @@ extension RunRepository {
             let paused = try await connection.execute(
                 """
                 UPDATE campaign_runs r SET status = 'paused', "statusReason" = \(reason), "quotaUntil" = NULL
-                WHERE r.id = \(run) AND \(fragment: Self.live)
+                WHERE \(fragment: Self.together(with: run)) AND \(fragment: Self.live)
                 """
             )
             guard paused > 0 else { return false }
@@ -77,7 +82,7 @@ extension RunRepository {
             let resumed = try await connection.execute(
                 """
                 UPDATE campaign_runs r SET status = 'running', "statusReason" = NULL, "quotaUntil" = NULL
-                WHERE r.id = \(run) AND r.status = 'paused' AND \(fragment: condition)
+                WHERE \(fragment: Self.together(with: run)) AND r.status = 'paused' AND \(fragment: condition)
                 """
             )
             guard resumed > 0 else { return false }
@@ -91,7 +96,12 @@ extension RunRepository {
                     available: shortage.available
                 )
             }
-            try await connection.execute("UPDATE campaign_chunks SET status = 'waiting' WHERE \"runId\" = \(run)")
+            try await connection.execute(
+                """
+                UPDATE campaign_chunks SET status = 'waiting' FROM campaign_runs r
+                WHERE campaign_chunks."runId" = r.id AND \(fragment: Self.together(with: run)) AND r.status = 'running'
+                """
+            )
             try await connection.execute(
                 """
                 UPDATE campaigns c SET status = 'running', "statusReason" = NULL, "updatedAt" = now()

@@ -37,7 +37,6 @@ struct TriggeredCampaign: Sendable {
             FROM campaigns c
             LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
             WHERE c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
-                AND c.type = 'event_triggered'
                 AND (c.status IN ('running', 'paused') OR (c.status = 'draft' AND t.id IS NOT NULL))
             ORDER BY c.id
             """

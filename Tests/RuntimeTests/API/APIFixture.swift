@@ -52,6 +52,7 @@ struct APIFixture: Sendable {
     static func with(
         contacts: Int = 0,
         tokens: [String: String] = ["JWT_SECRET": secret],
+        requestsPerSecond: Int = 0,
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         let template = TestDatabase.Template.filled(version: Migration.all.map(\.checksum).joined()) { pool, logger in
@@ -61,6 +62,7 @@ struct APIFixture: Sendable {
             let pool = PostgresPool(configuration: postgres, maxConnections: 4, logger: TestDatabase.logger)
             var configuration = DaemonConfiguration(postgres: postgres, redis: try TestRedis.configuration())
             configuration.tokens = try TokenSettings.read(Variables(tokens))
+            configuration.requestsPerSecond = requestsPerSecond
             configuration.triggerSecrets = try TriggerSecrets("acme:\(triggerSecret)")
             let redis = RedisClient(configuration: configuration.redis, logger: TestDatabase.logger)
             let result: Result<Void, any Error>
@@ -84,7 +86,11 @@ struct APIFixture: Sendable {
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         let daemon = Daemon(configuration: configuration, environment: [:], logger: TestDatabase.logger)
-        let intake = StatusIntake(messages: MessageRepository(pool: pool), logger: TestDatabase.logger)
+        let intake = StatusIntake(
+            messages: MessageRepository(pool: pool),
+            inbound: InboundRepository(pool: pool),
+            logger: TestDatabase.logger
+        )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: TestDatabase.logger)
         let router = daemon.router(pool: pool, redis: redis, intake: intake, triggers: triggers)
         let port = Mutex<Int?>(nil)

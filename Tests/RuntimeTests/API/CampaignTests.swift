@@ -201,4 +201,40 @@ struct CampaignTests {
             #expect(try await isActive() == [false])
         }
     }
+
+    @Test func campaignsOfModulesMayWaitForAnEventToo() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.campaign(
+                "m",
+                [
+                    "type": "module_initiated", "triggerType": "event.checkin", "audienceFilter": nil,
+                    "sourceModule": "events",
+                ]
+            )
+            let sent = try await api.call("POST", "/campaigns/\(id)/send")
+            #expect(sent.json["campaign"]?["status"] == "running" && sent.json["run"] == nil, "\(sent.text)")
+        }
+    }
+
+    @Test func whoeverMadeItIsNotedIfKnown() async throws {
+        try await APIFixture.with { api in
+            let user = UUID()
+            try await api.pool.execute("CREATE TABLE users (id uuid PRIMARY KEY)")
+            try await api.pool.execute("INSERT INTO users VALUES (\(user))")
+            try await api.pool.execute(
+                """
+                ALTER TABLE campaigns ADD CONSTRAINT "campaigns_createdBy_fkey" FOREIGN KEY ("createdBy") REFERENCES users (id)
+                """
+            )
+            func creator(_ subject: String) async throws -> String? {
+                let headers = ["Authorization": "Bearer \(try APIFixture.token(subject: subject))"]
+                let made = try await api.call("POST", "/campaigns", APIFixture.draft(), headers: headers)
+                #expect(made.status == 201, "\(made.text)")
+                return made.json["createdBy"]?.stringValue
+            }
+            #expect(try await creator(user.uuidString) == user.apiText)
+            #expect(try await creator(UUID().uuidString) == nil)
+            #expect(try await creator("a program") == nil)
+        }
+    }
 }

@@ -13,6 +13,7 @@ struct RequestTests {
         try await APIFixture.with { api in
             for endpoint in api.endpoints.endpoints where endpoint.access == .token {
                 let path = endpoint.path.replacing("{id}", with: UUID().uuidString)
+                    .replacing("{event}", with: "payment.received")
                 let method = endpoint.method.rawValue
                 let none = try await api.send(method, path)
                 #expect(none.status == 401, "\(method) \(path)")
@@ -157,6 +158,31 @@ struct RequestTests {
             #expect((reply.status, reply.code) == (400, "invalid_parameter"), "\(reply.text)")
             #expect(reply.error(name) != nil, "\(reply.text)")
         }
+    }
+
+    @Test func aTenantThatAsksTooOftenWaits() async throws {
+        try await APIFixture.with(requestsPerSecond: 1) { api in
+            let first = try await api.call("GET", "/campaigns")
+            let second = try await api.call("GET", "/campaigns")
+            #expect((first.status, second.status, second.code) == (200, 429, "too_many_requests"))
+            #expect(second.header("Retry-After") == "1" || second.header("Retry-After") == "2")
+            #expect(try await api.call("GET", "/campaigns", tenant: "other").status == 200, "others do not wait")
+        }
+    }
+
+    @Test func aTenantHasItsRateAndNoMore() {
+        let clock = TestInstant()
+        guard let limiter = RequestLimiter(rate: 10, now: { clock.now }) else {
+            Issue.record("a rate of 10 is a limit")
+            return
+        }
+        func passing(_ count: Int) -> Int { (1...count).count { _ in limiter.take(tenant: "acme") == nil } }
+        #expect(passing(30) == 10, "a second's worth at once")
+        clock.advance(by: .milliseconds(500))
+        #expect(passing(30) == 5)
+        clock.advance(by: .seconds(60))
+        #expect(passing(30) == 10, "silence saves nothing up")
+        #expect(RequestLimiter(rate: 0) == nil)
     }
 
     @Test func escapesMustBeUTF8() async throws {

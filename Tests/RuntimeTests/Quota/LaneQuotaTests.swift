@@ -95,6 +95,56 @@ struct LaneQuotaTests {
         }
     }
 
+    @Test func aBucketThatIsLostAloneIsNoticedBeforeAnythingElseIsTaken() async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.pushOutside(10)
+            try await fixture.warmUp()
+            let taken = try await fixture.takeUntil(4, quota: 100)
+            try await fixture.settle([taken[0]], .void)
+            #expect(try await fixture.used() == 3)
+            // Given back is not lost, and what others add to the buckets is theirs.
+            let current = fixture.lane.keys.quota + (try await fixture.hours()[0])
+            _ = try await fixture.redis.send(RedisCommand("INCRBY", .text(current), "2"))
+            #expect(try await fixture.takeUntil(1, quota: 100).count == 1)
+
+            _ = try await fixture.redis.send(RedisCommand("DEL", .text(current)))
+            #expect(try await fixture.reserve(5, quota: 100) == .stale)
+            // The keeper sees a group without an epoch, and rebuilds it.
+            #expect(try await fixture.lane.depth().epoch == nil)
+            let quota = [QuotaBucket(hour: try await fixture.hours()[0], count: 4)]
+            let lost = LaneRebuild(sender: fixture.sender, sending: [], pause: .zero, quota: quota)
+            try await fixture.lane.rebuild(lost, epoch: 1)
+            try await fixture.pushOutside(3)
+            #expect(try await fixture.takeUntil(1, quota: 100).count == 1)
+            #expect(try await fixture.used() == 5)
+        }
+    }
+
+    @Test func aLineThatWasTakenOutForTheQuotaLeavesNothingBehind() async throws {
+        try await LaneFixture.with { fixture in
+            let waiting = try await fixture.pushOutside(3)
+            try await fixture.warmUp()
+            #expect(try await fixture.kinds().contains("passes"))
+            try await fixture.lane.withdraw(waiting)
+            #expect(try await fixture.reserve(5, quota: 100) == .empty(nextRetry: nil))
+            #expect(try await fixture.kinds() == ["epoch", "pace"])
+        }
+    }
+
+    @Test func rememberedCountsAreForgottenWithTheirHour() async throws {
+        try await LaneFixture.with { fixture in
+            let hours = try await fixture.hours()
+            _ = try await fixture.redis.send(
+                RedisCommand("HSET", .text(fixture.lane.keys.counts), .text(hours[24]), "7", "2001010100", "3")
+            )
+            try await fixture.pushOutside(2)
+            try await fixture.warmUp()
+            #expect(try await fixture.takeUntil(2, quota: 100).count == 2)
+            let fields = try await fixture.redis.send(RedisCommand("HKEYS", .text(fixture.lane.keys.counts))).asArray()
+            #expect(fields.compactMap(\.text) == [hours[0]])
+        }
+    }
+
     @Test func aRebuildWritesWhatPostgresCounted() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.pushOutside(5)
@@ -132,6 +182,16 @@ extension LaneFixture {
             taken += reservation.slots ?? []
             if case .empty = reservation { return true }
             return false
+        }
+        return taken
+    }
+
+    /// Reserves until `count` ids were granted.
+    func takeUntil(_ count: Int, quota: Int) async throws -> [UUID] {
+        var taken: [UUID] = []
+        try await eventually("\(count) ids are granted") {
+            taken += try await reserve(count - taken.count, quota: quota).ids
+            return taken.count >= count
         }
         return taken
     }

@@ -264,6 +264,13 @@ struct TriggerFiringTests {
                 """
             )
             #expect(revisions == [1, 2])
+            // Both stop and go on together.
+            let both = RunRepository(pool: fixture.pool)
+            let statuses: PostgresQuery = "SELECT DISTINCT status::text FROM campaign_runs"
+            try await both.pause(MessageID.run(of: after), reason: "by hand")
+            #expect(try await fixture.column(statuses) == ["paused"])
+            try await both.resume(MessageID.run(of: after))
+            #expect(try await fixture.column(statuses) == ["running"])
             // The former run ends with its messages, and the campaign goes on.
             try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sent' WHERE id = \(before)")
             try await fixture.pool.execute(

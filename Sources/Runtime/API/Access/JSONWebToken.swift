@@ -52,7 +52,8 @@ struct JSONWebToken {
         do {
             if let object = try JSONValue(parsing: bytes).objectValue { return object }
         } catch {
-            throw .malformed("its \(name) is no JSON: \(error)")
+            // What it quotes comes from the token, and would stand in the log.
+            throw .malformed("its \(name) is no JSON")
         }
         throw .malformed("its \(name) is no JSON object")
     }

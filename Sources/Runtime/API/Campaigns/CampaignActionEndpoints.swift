@@ -40,7 +40,7 @@ struct CampaignActionEndpoints: Sendable {
 
     private func send(_ call: APICall) async throws -> APIAnswer {
         let record = try await campaigns.required(call)
-        if record.type == .eventTriggered {
+        if record.waitsForEvent {
             let campaign = try await campaigns.activate(record.id, tenant: call.tenant)
             return .json(["campaign": campaign.json, "isNew": true], status: .accepted)
         }

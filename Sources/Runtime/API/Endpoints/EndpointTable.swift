@@ -25,11 +25,12 @@ struct EndpointTable: Sendable {
     }
 
     /// Registers the endpoints that have something to do.
-    func add(to router: Router<APIContext>, authenticator: Authenticator) {
+    func add(to router: Router<APIContext>, authenticator: Authenticator, limiter: RequestLimiter?) {
         for endpoint in endpoints {
             guard let handle = endpoint.handle else { continue }
             router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
                 let caller = try await authenticator.caller(of: request, logger: context.logger)
+                if let wait = limiter?.take(tenant: caller.tenantID) { throw Problem.tooManyRequests(wait) }
                 return try await handle(Self.call(endpoint, request, context, caller)).response
             }
         }

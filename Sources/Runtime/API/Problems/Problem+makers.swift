@@ -20,6 +20,12 @@ extension Problem {
         Problem(.notFound, "there is no such \(what)")
     }
 
+    static func tooManyRequests(_ wait: Duration) -> Problem {
+        var problem = Problem(.tooManyRequests, "the tenant makes more requests than are allowed; wait a moment")
+        problem.headers[.retryAfter] = String(max(1, wait.components.seconds + 1))
+        return problem
+    }
+
     static func invalid(_ errors: [FieldProblem]) -> Problem {
         let texts = errors.map { $0.field.isEmpty ? $0.message : "\($0.field): \($0.message)" }
         let first = texts.first ?? "a field is wrong"

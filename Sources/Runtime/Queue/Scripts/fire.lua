@@ -14,11 +14,11 @@ if pausedUntil > now then return {'paused', math.ceil((pausedUntil - now) / 1000
 
 if #ARGV < 4 then return {} end
 local expiry = string.format('%.0f', now / 1000 + tonumber(ARGV[3]))
-local mine = 'r' .. ARGV[2] .. '|'
+local mine = '[rp]' .. ARGV[2] .. '|'
 local holders = redis.call('HMGET', KEYS[4], unpack(ARGV, 4))
 local answer, held, leases = {}, {}, {}
 for i, holder in ipairs(holders) do
-    if holder and string.sub(holder, 1, #mine) == mine then
+    if holder and string.find(holder, mine) == 1 then
         held[#held + 1] = ARGV[i + 3]
         held[#held + 1] = 'f' .. string.sub(holder, 2)
         leases[#leases + 1] = expiry

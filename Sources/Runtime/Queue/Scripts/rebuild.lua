@@ -4,17 +4,19 @@
 -- looked into. The buckets of the quota become what Postgres counted.
 --
 -- KEYS  1 epoch  2 ready  3 delayed  4 leases  5 held  6 passes  7 pace  8 outside  9 outside-delayed
---       10 prefix of the quota's buckets
+--       10 prefix of the quota's buckets  11 counts
 -- ARGV  1 epoch  2 lease ms  3 paused ms  4 number of buckets  5… pairs of hour (YYYYMMDDHH) and count, then triples of
 --       id being sent, token of its holder, and the hour whose bucket it was taken from (empty: none)
 -- Returns how many leases were made.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[8], KEYS[9])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[8], KEYS[9], KEYS[11])
 local first = 5 + 2 * tonumber(ARGV[4])
 for i = 5, first - 1, 2 do
     if tonumber(ARGV[i + 1]) > 0 then
         redis.call('SET', KEYS[10] .. ARGV[i], ARGV[i + 1], 'EX', 90000)
+        redis.call('HSET', KEYS[11], ARGV[i], ARGV[i + 1])
+        redis.call('EXPIRE', KEYS[11], 90000)
     else
         redis.call('DEL', KEYS[10] .. ARGV[i])
     end

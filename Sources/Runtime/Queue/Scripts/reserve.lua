@@ -4,7 +4,7 @@
 -- is left, only the others go on. After a pause the pace rises from a quarter to all of it within five seconds.
 --
 -- KEYS  1 epoch  2 pace  3 ring  4 ready  5 delayed  6 leases  7 held  8 passes  9 outside  10 outside-delayed
---       11 prefix of the quota's buckets, which are named by the hour (YYYYMMDDHH, UTC)
+--       11 prefix of the quota's buckets, which are named by the hour (YYYYMMDDHH, UTC)  12 counts
 -- ARGV  1 epoch  2 token  3 count  4 interval µs  5 horizon µs  6 lead µs  7 lease ms  8 cap (0: no ring)
 --       9 quota of 24 h (-1: unlimited)
 -- Returns {'slots', exhausted, id, offset µs, charged (1 or 0), …} with offsets from the server's now, or
@@ -67,11 +67,20 @@ local inside, outside = redis.call('ZCARD', KEYS[4]), redis.call('ZCARD', KEYS[9
 local hour = math.floor(tonumber(time[1]) / 3600)
 local chargeable, exhausted = outside, -1
 if outside > 0 and limit >= 0 then
-    local buckets = {}
-    for h = 1, 24 do buckets[h] = KEYS[11] .. bucket(hour - 24 + h) end
+    local hours, buckets = {}, {}
+    for h = 1, 24 do
+        hours[h] = bucket(hour - 24 + h)
+        buckets[h] = KEYS[11] .. hours[h]
+    end
+    local counts = redis.call('HMGET', KEYS[12], unpack(hours))
     local used, oldest = 0, nil
     for h, value in ipairs(redis.call('MGET', unpack(buckets))) do
         local taken = tonumber(value or 0) or 0
+        -- A bucket was lost: what is left of the quota is not known. Without an epoch the group is rebuilt.
+        if taken < (tonumber(counts[h] or 0) or 0) then
+            redis.call('DEL', KEYS[1])
+            return {'stale', ''}
+        end
         used = used + taken
         if taken > 0 and not oldest then oldest = hour + h end
     end
@@ -84,6 +93,8 @@ end
 
 local available = inside + chargeable
 if available == 0 then
+    -- Whoever waited for the quota may have been taken out of the line: an empty one has no turns to remember.
+    if inside + outside == 0 then redis.call('DEL', KEYS[8]) end
     if outside > 0 and exhausted < 0 then nextRetry = math.min(nextRetry or 100, 100) end
     return {'empty', nextRetry or -1, exhausted}
 end
@@ -147,6 +158,13 @@ end
 if #fromBack > 0 then
     redis.call('INCRBY', KEYS[11] .. current, #fromBack)
     redis.call('EXPIRE', KEYS[11] .. current, 90000)
+    if redis.call('HINCRBY', KEYS[12], current, #fromBack) == #fromBack then
+        -- A new hour: those that left the quota go. Their names sort like their times.
+        for _, name in ipairs(redis.call('HKEYS', KEYS[12])) do
+            if name < bucket(hour - 23) then redis.call('HDEL', KEYS[12], name) end
+        end
+    end
+    redis.call('EXPIRE', KEYS[12], 90000)
     redis.call('HINCRBY', KEYS[2], 'charged', #fromBack)
 end
 redis.call('ZADD', KEYS[6], unpack(leases))

@@ -4,6 +4,7 @@
 -- what was taken from the quota. Leases that are not ours any more are left alone. Safe to repeat.
 --
 -- KEYS  1 ready  2 delayed  3 leases  4 held  5 outside  6 outside-delayed  7 pace  8 prefix of the quota's buckets
+--       9 counts
 -- ARGV  1… quintuples of id, token, verb, ms (of delay), line (in, out, or empty: where it came from)
 -- Returns how many leases were ended.
 local time = redis.call('TIME')
@@ -26,7 +27,12 @@ for n, holder in ipairs(holders) do
         if bucket ~= '' then
             landed = landed + 1
             local key = KEYS[8] .. bucket
-            if verb ~= 'done' and tonumber(redis.call('GET', key) or 0) > 0 then redis.call('DECR', key) end
+            if verb ~= 'done' and tonumber(redis.call('GET', key) or 0) > 0 then
+                redis.call('DECR', key)
+                if tonumber(redis.call('HGET', KEYS[9], bucket) or 0) > 0 then
+                    redis.call('HINCRBY', KEYS[9], bucket, -1)
+                end
+            end
         end
         ended[#ended + 1] = id
     end

@@ -1,0 +1,52 @@
+-- For wrk: what to send, and one line of JSON with what came back.
+--
+--   BENCH_NAME=hook BENCH_TARGET='≥ 5,000/s' wrk -s requests.lua …
+--
+-- BENCH_NAME is hello, hook, webhook or analytics. Failed are answers other than 2xx, and broken connections.
+local name = os.getenv('BENCH_NAME')
+local token = 'Bearer ' .. (os.getenv('BENCH_JWT') or '')
+local number = 0
+
+function setup(thread)
+    number = number + 1
+    thread:set('id', number)
+end
+
+local webhooks = {}
+local at = 0
+
+function init()
+    math.randomseed(os.time() + id)
+    if name == 'webhook' then
+        local threads, line = tonumber(os.getenv('BENCH_THREADS')), 0
+        for text in io.lines(os.getenv('BENCH_WEBHOOKS')) do
+            line = line + 1
+            if line % threads == id % threads then webhooks[#webhooks + 1] = text end
+        end
+    end
+end
+
+function request()
+    if name == 'hook' then
+        local body = '{"contactId":"' .. (254700000000 + math.random(1, 100000)) .. '","context":{"amount":"12.50"}}'
+        return wrk.format('POST', '/triggers/bench.event',
+            { ['Authorization'] = token, ['Content-Type'] = 'application/json' }, body)
+    elseif name == 'webhook' then
+        at = at % #webhooks + 1
+        local line = webhooks[at]
+        return wrk.format('POST', '/webhooks/whatsapp',
+            { ['X-Hub-Signature-256'] = 'sha256=' .. line:sub(1, 64), ['Content-Type'] = 'application/json' }, line:sub(66))
+    elseif name == 'analytics' then
+        return wrk.format('GET', '/campaigns/' .. os.getenv('BENCH_CAMPAIGN') .. '/analytics', { ['Authorization'] = token })
+    end
+    return wrk.format('GET', '/healthz')
+end
+
+function done(summary, latency)
+    local e = summary.errors
+    io.write(string.format(
+        'RESULT {"name":"%s","perSecond":%.1f,"p50":%.3f,"p99":%.3f,"failed":%d,"requests":%d,"target":"%s"',
+        name, summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+        e.status + e.connect + e.read + e.write + e.timeout, summary.requests, os.getenv('BENCH_TARGET') or ''))
+    io.write('\n')
+end

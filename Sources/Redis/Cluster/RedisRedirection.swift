@@ -1,0 +1,62 @@
+/// What a cluster's answer asks the client to do next.
+enum RedisRedirection: Hashable, Sendable {
+    /// The answer is final.
+    case none
+    /// The slot lives elsewhere for good.
+    case moved(slot: UInt16, to: RedisConfiguration.Endpoint)
+    /// This once, ask the server that the slot is moving to.
+    case ask(RedisConfiguration.Endpoint)
+    /// The same again, a little later: the slot is half moved, or nobody has it at this moment.
+    case later
+    /// The server was not reached, and the command was not executed.
+    case unreachable
+
+    /// Reads an outcome.
+    ///
+    /// - Parameters:
+    ///   - outcome: What the server answered.
+    ///   - host: The server's own host, which an address without one means.
+    init(_ outcome: Result<RedisReply, RedisError>, host: String) {
+        guard case .failure(let error) = outcome else {
+            self = .none
+            return
+        }
+        switch error {
+        case .server(let answer): self.init(answer, host: host)
+        case .connection, .connectionLost(mayHaveExecuted: false): self = .unreachable
+        case .connectionLost, .timeout, .cancelled, .closed, .configuration, .decoding, .queueFull: self = .none
+        }
+    }
+
+    private init(_ answer: RedisServerError, host: String) {
+        switch answer.kind {
+        case .moved(let slot, let address):
+            self =
+                RedisConfiguration.Endpoint(clusterAddress: address, host: host).map { .moved(slot: slot, to: $0) }
+                ?? .later
+        case .ask(_, let address):
+            self = RedisConfiguration.Endpoint(clusterAddress: address, host: host).map { .ask($0) } ?? .later
+        // Scripts answer this before they begin: their keys are looked at first.
+        case .tryAgain, .clusterDown: self = .later
+        default: self = .none
+        }
+    }
+}
+
+extension RedisConfiguration.Endpoint {
+    /// Reads `host:port` as a cluster writes it: IPv6 without brackets, and no host where it does not know its own.
+    init?(clusterAddress: String, host: String) {
+        guard let colon = clusterAddress.lastIndex(of: ":"),
+            let port = Int(clusterAddress[clusterAddress.index(after: colon)...]), (1...65_535).contains(port)
+        else { return nil }
+        let name = String(clusterAddress[..<colon])
+        self = .tcp(host: name.isEmpty || name == "?" ? host : name, port: port)
+    }
+
+    var host: String {
+        switch self {
+        case .tcp(let host, _): host
+        case .unixSocket: "127.0.0.1"
+        }
+    }
+}

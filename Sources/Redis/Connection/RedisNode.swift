@@ -1,0 +1,66 @@
+internal import Logging
+
+/// One server, and the one connection to it that any number of tasks share.
+final class RedisNode: Sendable {
+    let configuration: RedisConfiguration
+    private let mailbox: RedisMailbox
+    private let driver: RedisDriver
+
+    /// Makes a node; nothing is connected before the first command.
+    init(configuration: RedisConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.mailbox = RedisMailbox(limit: configuration.maximumQueuedCommands)
+        self.driver = RedisDriver(configuration: configuration, mailbox: mailbox, logger: logger)
+    }
+
+    var statistics: RedisStatistics { mailbox.statistics }
+
+    /// Sends commands right after one another; scripts whose digest is forgotten are repeated with their source.
+    func send(pipeline: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisBatch.Outcome] {
+        var outcomes = await exchange(pipeline, deadline: deadline)
+        let unknown = outcomes.indices.filter { pipeline[$0].script != nil && outcomes[$0].isUnknownScript }
+        guard !unknown.isEmpty else { return outcomes }
+        let repeats = await exchange(unknown.map { pipeline[$0].sendingSource() }, deadline: deadline)
+        for (index, outcome) in zip(unknown, repeats) {
+            outcomes[index] = outcome
+        }
+        return outcomes
+    }
+
+    /// Refuses further commands, waits for those under way (each bounded by its deadline) and hangs up.
+    func shutdown() async {
+        await withCheckedContinuation { continuation in
+            if mailbox.close(continuation) { driver.start() }
+        }
+    }
+
+    private func exchange(_ commands: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisBatch.Outcome] {
+        if commands.isEmpty { return [] }
+        let batch = RedisBatch(commands, deadline: deadline)
+        return await withTaskCancellationHandler {
+            if Task.isCancelled {
+                batch.finishAll(.cancelled)
+            } else {
+                submit(batch)
+            }
+            return await withCheckedContinuation { batch.resumeWhenFinished($0) }
+        } onCancel: {
+            if batch.finishAll(.cancelled) { mailbox.noteCancellation(of: commands.count) }
+        }
+    }
+
+    private func submit(_ batch: RedisBatch) {
+        switch mailbox.submit(batch) {
+        case .accepted: break
+        case .mustStart: driver.start()
+        case .refused(let error): batch.finishAll(error)
+        }
+    }
+}
+
+extension Result<RedisReply, RedisError> {
+    fileprivate var isUnknownScript: Bool {
+        guard case .failure(.server(let error)) = self else { return false }
+        return error.kind == .noScript
+    }
+}

@@ -1,0 +1,43 @@
+import Foundation
+
+/// Which messages mean that a contact wants no more messages, or wants them again.
+///
+/// Only a message that says nothing else counts: "stop" does, "don't stop" does not. Case, accents and marks around the
+/// word make no difference.
+enum ConsentWords {
+    /// What people write in the languages that WhatsApp is most used in, beside what a tenant adds.
+    private static let optOut: Set<String> = [
+        "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "opt out", "optout", "remove me",
+        "parar", "pare", "sair", "cancelar", "descadastrar", "baja", "alto", "detener",
+        "arret", "arreter", "desabonner", "desinscrire", "abmelden", "stopp", "annulla", "disiscrivi",
+        "acha", "sitisha", "simama", "berhenti", "hentikan", "dur", "iptal", "стоп", "отписаться",
+        "إيقاف", "توقف", "الغاء", "रोकें", "बंद करो", "退订", "停止",
+    ].mapped(folded)
+
+    private static let optIn: Set<String> = [
+        "start", "unstop", "subscribe", "opt in", "optin", "comecar", "voltar", "alta", "iniciar", "anza", "старт",
+    ].mapped(folded)
+
+    /// Whether a message gives or takes consent; `nil` when it says something else.
+    ///
+    /// - Parameters:
+    ///   - text: What the contact wrote.
+    ///   - own: The tenant's own words for opting out.
+    /// - Returns: The consent from now on.
+    static func consent(in text: String, own: [String]) -> Bool? {
+        let word = folded(text)
+        guard !word.isEmpty, word.utf8.count <= 200 else { return nil }
+        if optOut.contains(word) || own.contains(where: { folded($0) == word }) { return false }
+        return optIn.contains(word) ? true : nil
+    }
+
+    private static func folded(_ text: String) -> String {
+        let plain = text.folding(options: [.caseInsensitive, .diacriticInsensitive, .widthInsensitive], locale: nil)
+        let words = plain.split { $0.isWhitespace }.joined(separator: " ")
+        return words.trimmingCharacters(in: .whitespacesAndNewlines.union(.punctuationCharacters).union(.symbols))
+    }
+}
+
+extension Array<String> {
+    fileprivate func mapped(_ transform: (String) -> String) -> Set<String> { Set(map(transform)) }
+}

@@ -1,0 +1,83 @@
+public import Foundation
+
+/// What a webhook brings besides statuses.
+public struct InboundReport: Hashable, Sendable {
+    /// A number of ours, by the names that WhatsApp has for it.
+    public struct Number: Hashable, Sendable {
+        public let phoneNumberID: String
+        public let displayPhoneNumber: String?
+        /// The WhatsApp Business Account that it belongs to.
+        public let businessAccountID: String?
+
+        public init(phoneNumberID: String, displayPhoneNumber: String?, businessAccountID: String?) {
+            self.phoneNumberID = phoneNumberID
+            self.displayPhoneNumber = displayPhoneNumber
+            self.businessAccountID = businessAccountID
+        }
+    }
+
+    /// A message of a contact, of whatever type: each opens the 24 hour window.
+    public struct Message: Hashable, Sendable {
+        public let id: String
+        /// The number of ours that it was sent to.
+        public let phoneNumberID: String
+        /// The contact's number, without a plus sign.
+        public let from: String
+        public let at: Date
+        /// What was written, or the text of the button that was pressed.
+        public let text: String?
+
+        public init(id: String, phoneNumberID: String, from: String, at: Date, text: String?) {
+            (self.id, self.phoneNumberID, self.from, self.at, self.text) = (id, phoneNumberID, from, at, text)
+        }
+    }
+
+    /// What a contact chose in WhatsApp's own settings.
+    public struct Preference: Hashable, Sendable {
+        public let phoneNumberID: String
+        public let from: String
+        public let isOptedIn: Bool
+        public let at: Date
+
+        public init(phoneNumberID: String, from: String, isOptedIn: Bool, at: Date) {
+            (self.phoneNumberID, self.from, self.isOptedIn, self.at) = (phoneNumberID, from, isOptedIn, at)
+        }
+    }
+
+    /// WhatsApp has stopped something: nothing that needs it can be sent.
+    public struct Stop: Hashable, Sendable {
+        public enum Subject: Hashable, Sendable {
+            case template(name: String, language: String)
+            /// A number, by how people write it.
+            case number(display: String)
+            /// The whole account.
+            case account
+        }
+
+        public let businessAccountID: String
+        public let subject: Subject
+        /// For people.
+        public let reason: String
+
+        public init(businessAccountID: String, subject: Subject, reason: String) {
+            (self.businessAccountID, self.subject, self.reason) = (businessAccountID, subject, reason)
+        }
+    }
+
+    public var numbers: Set<Number> = []
+    public var messages: [Message] = []
+    public var preferences: [Preference] = []
+    public var stops: [Stop] = []
+
+    public init() {}
+
+    public var isEmpty: Bool { numbers.isEmpty && messages.isEmpty && preferences.isEmpty && stops.isEmpty }
+
+    /// Takes another report in, which came later.
+    public mutating func append(_ other: InboundReport) {
+        numbers.formUnion(other.numbers)
+        messages += other.messages
+        preferences += other.preferences
+        stops += other.stops
+    }
+}

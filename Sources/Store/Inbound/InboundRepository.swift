@@ -1,0 +1,203 @@
+public import Foundation
+public import Postgres
+import Spec
+
+/// Writes down what contacts wrote and what WhatsApp stopped.
+///
+/// Everything may come twice and in any order: messages are counted once, times only move forward, and of two
+/// statements about consent the later one holds.
+public struct InboundRepository: Sendable {
+    private struct Sender {
+        let tenantID: String
+        let optOutWords: [String]
+    }
+
+    private struct Consent {
+        let tenantID: String
+        let from: String
+        let isOptedIn: Bool
+        let at: Date
+    }
+
+    let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Applies a report.
+    ///
+    /// - Returns: The runs paused now, with the reason.
+    /// - Throws: `PostgresError`; applying the report again then makes good for what is missing.
+    @discardableResult
+    public func apply(_ report: InboundReport) async throws -> [UUID] {
+        guard !report.isEmpty else { return [] }
+        try await learn(report.numbers)
+        if !report.messages.isEmpty || !report.preferences.isEmpty {
+            try await pool.transaction { connection in
+                let senders = try await senders(of: report, on: connection)
+                try await count(report.messages, on: connection)
+                try await write(Self.consents(in: report, senders: senders), on: connection)
+            }
+        }
+        return report.stops.isEmpty ? [] : try await pause(report.stops)
+    }
+
+    /// The tenants by the number that was written to.
+    private func senders(
+        of report: InboundReport,
+        on connection: PostgresConnection
+    ) async throws -> [String: [Sender]] {
+        let numbers = Set(report.messages.map(\.phoneNumberID) + report.preferences.map(\.phoneNumberID))
+        let rows = try await connection.query(
+            """
+            SELECT DISTINCT s."phoneNumberId", s."tenantId", t."optOutWords"
+            FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
+            WHERE s."phoneNumberId" = ANY(\(Array(numbers))::text[]) AND s."archivedAt" IS NULL
+            """
+        )
+        var senders: [String: [Sender]] = [:]
+        for row in rows {
+            let words = try row.json("optOutWords")?.arrayValue?.compactMap(\.stringValue) ?? []
+            senders[try row.decode(0), default: []].append(Sender(tenantID: try row.decode(1), optOutWords: words))
+        }
+        return senders
+    }
+
+    private static func consents(in report: InboundReport, senders: [String: [Sender]]) -> [Consent] {
+        let written = report.messages.flatMap { message -> [Consent] in
+            guard let text = message.text else { return [] }
+            return (senders[message.phoneNumberID] ?? []).compactMap { sender in
+                guard let isOptedIn = ConsentWords.consent(in: text, own: sender.optOutWords) else { return nil }
+                return Consent(tenantID: sender.tenantID, from: message.from, isOptedIn: isOptedIn, at: message.at)
+            }
+        }
+        let chosen = report.preferences.flatMap { preference in
+            (senders[preference.phoneNumberID] ?? []).map { sender in
+                Consent(
+                    tenantID: sender.tenantID,
+                    from: preference.from,
+                    isOptedIn: preference.isOptedIn,
+                    at: preference.at
+                )
+            }
+        }
+        return written + chosen
+    }
+
+    /// Opens windows and counts messages.
+    private func count(_ messages: [InboundReport.Message], on connection: PostgresConnection) async throws {
+        guard !messages.isEmpty else { return }
+        try await connection.execute(
+            """
+            WITH incoming AS MATERIALIZED (
+                SELECT DISTINCT ON (id) id, number, sender, at FROM unnest(
+                    \(messages.map(\.id))::text[], \(messages.map(\.phoneNumberID))::text[],
+                    \(messages.map(\.from))::text[], \(messages.map(\.at))::timestamptz[]
+                ) AS i(id, number, sender, at) ORDER BY id
+            ), fresh AS (
+                INSERT INTO inbound_messages ("waMessageId") SELECT id FROM incoming
+                ON CONFLICT DO NOTHING RETURNING "waMessageId"
+            ), known AS MATERIALIZED (
+                SELECT c.id, count(DISTINCT i.id) AS messages, min(i.at) AS first, max(i.at) AS last
+                FROM incoming i
+                JOIN fresh f ON f."waMessageId" = i.id
+                JOIN senders s ON s."phoneNumberId" = i.number AND s."archivedAt" IS NULL
+                JOIN contacts c ON c."tenantId" = s."tenantId" AND c."contactId" IN (i.sender, '+' || i.sender)
+                GROUP BY c.id
+            ), locked AS MATERIALIZED (
+                SELECT c.id FROM contacts c JOIN known k ON k.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+            )
+            UPDATE contacts c SET
+                "lastSeen" = greatest(c."lastSeen", k.last), "firstSeen" = coalesce(c."firstSeen", k.first),
+                "messageCount" = c."messageCount" + k.messages, "updatedAt" = now()
+            FROM locked l JOIN known k ON k.id = l.id WHERE c.id = l.id
+            """
+        )
+    }
+
+    private func write(_ consents: [Consent], on connection: PostgresConnection) async throws {
+        guard !consents.isEmpty else { return }
+        try await connection.execute(
+            """
+            WITH said AS MATERIALIZED (
+                SELECT DISTINCT ON (c.id) c.id, i."optedIn", i.at FROM unnest(
+                    \(consents.map(\.tenantID))::text[], \(consents.map(\.from))::text[],
+                    \(consents.map(\.isOptedIn))::bool[], \(consents.map(\.at))::timestamptz[]
+                ) AS i(tenant, sender, "optedIn", at)
+                JOIN contacts c ON c."tenantId" = i.tenant AND c."contactId" IN (i.sender, '+' || i.sender)
+                -- Of two in the same second, no is the safe one.
+                ORDER BY c.id, i.at DESC, i."optedIn"
+            ), locked AS MATERIALIZED (
+                SELECT c.id FROM contacts c JOIN said ON said.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+            )
+            UPDATE contacts c SET
+                "optedIn" = s."optedIn",
+                "optedInAt" = CASE WHEN s."optedIn" THEN s.at ELSE c."optedInAt" END,
+                "optedOutAt" = CASE WHEN s."optedIn" THEN c."optedOutAt" ELSE s.at END,
+                "updatedAt" = now()
+            FROM locked l JOIN said s ON s.id = l.id
+            WHERE c.id = l.id AND s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+            """
+        )
+    }
+
+    /// Remembers by what names WhatsApp speaks of our numbers.
+    private func learn(_ numbers: Set<InboundReport.Number>) async throws {
+        let numbers = Array(numbers)
+        guard !numbers.isEmpty else { return }
+        try await pool.execute(
+            """
+            UPDATE senders s SET
+                "displayPhoneNumber" = coalesce(n.display, s."displayPhoneNumber"),
+                "businessAccountId" = coalesce(n.account, s."businessAccountId")
+            FROM unnest(
+                \(numbers.map(\.phoneNumberID))::text[], \(numbers.map(\.displayPhoneNumber))::text[],
+                \(numbers.map(\.businessAccountID))::text[]
+            ) AS n(id, display, account)
+            WHERE s."phoneNumberId" = n.id AND s."archivedAt" IS NULL AND (s."displayPhoneNumber", s."businessAccountId")
+                IS DISTINCT FROM (coalesce(n.display, s."displayPhoneNumber"), coalesce(n.account, s."businessAccountId"))
+            """
+        )
+    }
+
+    private func pause(_ stops: [InboundReport.Stop]) async throws -> [UUID] {
+        let runs = RunRepository(pool: pool)
+        var paused: [UUID] = []
+        for stop in stops {
+            let rows = try await pool.query(
+                """
+                SELECT r.id FROM campaign_runs r
+                JOIN senders s ON s.id = r."senderId"
+                JOIN campaign_revisions v ON v.id = r."revisionId"
+                WHERE \(fragment: RunRepository.live)
+                    AND coalesce(s."businessAccountId", \(stop.businessAccountID)) = \(stop.businessAccountID)
+                    AND \(fragment: stop.subject.condition)
+                """
+            )
+            for row in rows {
+                let run = try row.decode(0, as: UUID.self)
+                if try await runs.pause(run, reason: stop.reason) { paused.append(run) }
+            }
+        }
+        return paused
+    }
+}
+
+extension InboundReport.Stop.Subject {
+    /// The runs that need it: `campaign_runs AS r`, `senders AS s`, `campaign_revisions AS v`.
+    fileprivate var condition: PostgresQuery {
+        switch self {
+        case .account: "true"
+        case .number(let display):
+            """
+            regexp_replace(s."displayPhoneNumber", '[^0-9]', '', 'g') = regexp_replace(\(display)::text, '[^0-9]', '', 'g')
+            """
+        case .template(let name, let language):
+            """
+            v.content #>> '{message,template,name}' = \(name)
+                AND v.content #>> '{message,template,language,code}' = \(language)
+            """
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import AsyncHTTPClient
+import Crypto
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Postgres
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// What contacts write and what WhatsApp stops, posted to a whole daemon.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct InboundWebhookTests {
+    private static let account = "WABA-1"
+
+    /// Posts one change, signed as WhatsApp does.
+    private static func post(
+        _ value: String,
+        field: String = "messages",
+        to port: Int,
+        signature: String? = nil
+    ) async throws -> Int {
+        let body =
+            #"{"object":"whatsapp_business_account","entry":[{"id":"\#(account)","changes":[{"field":"\#(field)","value":"#
+            + value + "}]}]}"
+        let key = SymmetricKey(data: Data(DeliveryFixture.appSecret.utf8))
+        let code = HMAC<SHA256>.authenticationCode(for: Data(body.utf8), using: key)
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/webhooks/whatsapp")
+        request.method = .POST
+        let hex = code.map { String(format: "%02x", $0) }.joined()
+        request.headers.add(name: "X-Hub-Signature-256", value: signature ?? "sha256=\(hex)")
+        request.body = .bytes(ByteBuffer(string: body))
+        return Int(try await HTTPClient.shared.execute(request, timeout: .seconds(20)).status.code)
+    }
+
+    private static func messages(_ messages: String...) -> String {
+        #"{"messaging_product":"whatsapp","metadata":{"display_phone_number":"55 11 3000-0000","phone_number_id":"1001"},"#
+            + #""messages":["# + messages.joined(separator: ",") + "]}"
+    }
+
+    private static func message(_ id: String, from number: Int = 1, text: String, at time: Int) -> String {
+        let phone = DeliveryFixture.phone(number).dropFirst()
+        return
+            #"{"from":"\#(phone)","id":"wamid.\#(id)","timestamp":"\#(time)","type":"text","text":{"body":"\#(text)"}}"#
+    }
+
+    private struct Contact: Equatable {
+        let lastSeen: Int?
+        let messageCount: Int
+        let optedIn: Bool
+    }
+
+    private static func contact(_ fixture: DeliveryFixture, _ number: Int = 1) async throws -> Contact {
+        let row = try await fixture.pool.query(
+            """
+            SELECT extract(epoch FROM "lastSeen")::int8, "messageCount", "optedIn" FROM contacts
+            WHERE "contactId" = \(DeliveryFixture.phone(number))
+            """
+        )[0]
+        return Contact(lastSeen: try row.decode(0), messageCount: try row.decode(1), optedIn: try row.decode(2))
+    }
+
+    @Test func aMessageOpensTheWindowAndCountsOnce() async throws {
+        try await DeliveryFixture.with(contacts: 3) { fixture in
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                let webhook = Self.messages(
+                    Self.message("1", text: "hi", at: now - 10),
+                    Self.message("2", text: "there", at: now - 20)
+                )
+                #expect(try await Self.post(webhook, to: port) == 200)
+                #expect(try await Self.post(webhook, to: port) == 200)
+                #expect(
+                    try await Self.contact(fixture) == Contact(lastSeen: now - 10, messageCount: 2, optedIn: true)
+                )
+                // An older one that comes late closes nothing.
+                #expect(
+                    try await Self.post(Self.messages(Self.message("0", text: "hi", at: now - 90)), to: port) == 200
+                )
+                #expect(try await Self.contact(fixture).lastSeen == now - 10)
+                // A clock that goes wrong does not keep the window open.
+                let future = Self.messages(Self.message("9", from: 3, text: "hi", at: now + 9_999_999))
+                #expect(try await Self.post(future, to: port) == 200)
+                let lastSeen = try await Self.contact(fixture, 3).lastSeen
+                #expect(try #require(lastSeen) <= now + 60)
+                // Somebody we do not know.
+                let stranger = #"{"from":"999","id":"wamid.s","timestamp":"\#(now)","type":"image","image":{}}"#
+                #expect(try await Self.post(Self.messages(stranger), to: port) == 200)
+            }
+        }
+    }
+
+    @Test func wordsAndPreferencesGiveAndTakeConsent() async throws {
+        try await DeliveryFixture.with(contacts: 4) { fixture in
+            try await fixture.pool.execute(
+                """
+                INSERT INTO tenants ("tenantId", name, "optOutWords") VALUES (\(DeliveryFixture.tenant), 'acme', '["No mas"]')
+                """
+            )
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                func say(_ id: String, _ number: Int, _ text: String, at time: Int) async throws {
+                    let webhook = Self.messages(Self.message(id, from: number, text: text, at: time))
+                    #expect(try await Self.post(webhook, to: port) == 200)
+                }
+                try await say("a", 1, " Stop! ", at: now - 100)
+                try await say("b", 2, "please don't stop", at: now - 100)
+                try await say("c", 3, "NO MÁS", at: now - 100)
+                #expect(try await Self.contact(fixture, 1).optedIn == false)
+                #expect(try await Self.contact(fixture, 2).optedIn == true)
+                #expect(try await Self.contact(fixture, 3).optedIn == false)
+                try await say("d", 1, "start", at: now - 50)
+                #expect(try await Self.contact(fixture, 1).optedIn == true)
+                // The first word again, and another from before: the later one holds.
+                try await say("a", 1, "stop", at: now - 100)
+                try await say("e", 1, "stop", at: now - 60)
+                #expect(try await Self.contact(fixture, 1).optedIn == true)
+
+                let phone = DeliveryFixture.phone(4).dropFirst()
+                func prefer(_ value: String, at time: Int) async throws {
+                    let webhook =
+                        #"{"metadata":{"phone_number_id":"1001"},"user_preferences":[{"wa_id":"\#(phone)","#
+                        + #""category":"marketing_messages","value":"\#(value)","timestamp":\#(time)}]}"#
+                    #expect(try await Self.post(webhook, field: "user_preferences", to: port) == 200)
+                }
+                try await prefer("stop", at: now - 40)
+                #expect(try await Self.contact(fixture, 4).optedIn == false)
+                try await prefer("resume", at: now - 30)
+                #expect(try await Self.contact(fixture, 4).optedIn == true)
+            }
+        }
+    }
+
+    @Test func forgedMessagesChangeNothing() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon { port in
+                let webhook = Self.messages(Self.message("1", text: "stop", at: Int(Date().timeIntervalSince1970)))
+                let forged = "sha256=" + String(repeating: "0", count: 64)
+                let status = try await Self.post(webhook, to: port, signature: forged)
+                #expect(status == 401)
+                #expect(try await Self.contact(fixture).optedIn == true)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "message_template_status_update",
+            #"{"event":"PAUSED","message_template_id":7,"message_template_name":"hello","message_template_language":"en","reason":"NONE"}"#,
+            true
+        ),
+        (
+            "message_template_status_update",
+            #"{"event":"PAUSED","message_template_id":7,"message_template_name":"hello","message_template_language":"pt_BR"}"#,
+            false
+        ),
+        (
+            "message_template_status_update",
+            #"{"event":"APPROVED","message_template_id":7,"message_template_name":"hello","message_template_language":"en"}"#,
+            false
+        ),
+        ("phone_number_quality_update", #"{"event":"FLAGGED","display_phone_number":"551130000000"}"#, true),
+        ("phone_number_quality_update", #"{"event":"UPGRADE","display_phone_number":"551130000000"}"#, false),
+        ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{}}"#, true),
+        ("some_new_field", #"{"event":"PAUSED","anything":[1,2]}"#, false),
+    ])
+    func whatWhatsAppStopsIsPaused(field: String, value: String, pauses: Bool) async throws {
+        try await DeliveryFixture.with(contacts: 500, rate: 20) { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDaemon { port in
+                // From here on the number is known by all its names.
+                #expect(try await Self.post(Self.messages(), to: port) == 200)
+                #expect(try await Self.post(value, field: field, to: port) == 200)
+                let record = try await fixture.run(run)
+                #expect(record.status == (pauses ? .paused : .running))
+                #expect((record.statusReason?.contains("WhatsApp") ?? false) == pauses)
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import Postgres
+import Redis
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// Messages of which daemons die.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct PoisonTests {
+    private static let leases = LaneLeases(reservation: .milliseconds(300), flight: .seconds(4))
+
+    @Test(.timeLimit(.minutes(1)))
+    func theMessageOfWhichThreeDaemonsDiedIsParkedAndAllOthersAreSent() async throws {
+        try await DeliveryFixture.with(contacts: 20, rate: 400) { fixture in
+            let run = try await fixture.launch()
+            let lane = try await lane(of: run, in: fixture)
+            let poison = try await fed(run, into: lane, of: fixture)[7]
+            // A daemon that dies while it renders the one message; the others of its reservation are out of danger
+            // from the second time on, because they are suspects as well by then and are rendered one by one.
+            for death in 1...3 {
+                let (ids, token) = try await reserveAll(20, from: lane)
+                let begun = try await fixture.messages.begin(ids, holder: token)
+                #expect(begun.allSatisfy { $0.crashes == ($0.id == poison ? death - 1 : min(death - 1, 1)) })
+                if death > 1 {
+                    try await lane.mark(ids, isBeingPrepared: false, token: token)
+                    try await lane.mark([poison], isBeingPrepared: true, token: token)
+                }
+                try await settleWhenExpired(20, of: lane, in: fixture)
+            }
+            let rows = try await fixture.pool.query(
+                """
+                SELECT status, "errorCode", "errorMessage" <> '', attempts, "failedAt" IS NOT NULL
+                FROM campaign_messages WHERE id = \(poison)
+                """
+            )
+            #expect(try rows[0].decode(0, as: MessageStatus.self) == .failed)
+            #expect(try rows[0].decode(1, as: String.self) == "poison")
+            #expect(try rows[0].decode(2, as: Bool.self) && rows[0].decode(4, as: Bool.self))
+            // A crash is never an attempt.
+            #expect(try rows[0].decode(3, as: Int.self) == 0)
+
+            try await fixture.withDelivery { try await fixture.completes(run) }
+            try await fixture.expectDelivered(run, contacts: 20, failed: 1)
+            #expect(try await fixture.runs.failures(of: run).map(\.code) == ["poison"])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func whoDiesWhileMessagesWaitForTheirSlotsSaysNothingAboutThem() async throws {
+        try await DeliveryFixture.with(contacts: 5, rate: 400) { fixture in
+            let run = try await fixture.launch()
+            let lane = try await lane(of: run, in: fixture)
+            _ = try await fed(run, into: lane, of: fixture)
+            for _ in 1...4 {
+                let (ids, token) = try await reserveAll(5, from: lane)
+                let begun = try await fixture.messages.begin(ids, holder: token)
+                #expect(begun.count == 5 && begun.allSatisfy { $0.crashes == 0 })
+                try await lane.mark(ids, isBeingPrepared: false, token: token)
+                try await settleWhenExpired(5, of: lane, in: fixture)
+            }
+            // Nor does one that had not begun anything.
+            for _ in 1...4 {
+                _ = try await reserveAll(5, from: lane)
+                try await settleWhenExpired(5, of: lane, in: fixture)
+            }
+            try await fixture.withDelivery { try await fixture.completes(run) }
+            try await fixture.expectDelivered(run, contacts: 5)
+        }
+    }
+
+    @Test func aMarkTouchesOnlyItsOwnMessagesAndNoneThatMayBeWritten() async throws {
+        try await LaneFixture.with(leases: LaneLeases(reservation: .milliseconds(1), flight: .milliseconds(1))) {
+            fixture in
+            try await fixture.warmUp()
+            let ids = try await fixture.push(3)
+            let taken = try await fixture.take(3, rate: 1_000)
+            #expect(taken == ids)
+            try await fixture.lane.mark([ids[0]], isBeingPrepared: false, token: 8)
+            try await fixture.lane.mark([ids[1], ids[2]], isBeingPrepared: false, token: LaneFixture.token)
+            #expect(
+                try await fixture.lane.fire([ids[2]], epoch: 1, token: LaneFixture.token) == .answers([true])
+            )
+            try await fixture.lane.mark([ids[2]], isBeingPrepared: true, token: LaneFixture.token)
+            var expired: [UUID: ExpiredLease] = [:]
+            try await eventually("the leases run out") {
+                for lease in try await fixture.heir.recover(limit: 10, token: 9) { expired[lease.messageID] = lease }
+                return expired.count == 3
+            }
+            #expect(expired[ids[0]]?.wasBeingPrepared == true && expired[ids[0]]?.mayBeWritten == false)
+            #expect(expired[ids[1]]?.wasBeingPrepared == false && expired[ids[1]]?.mayBeWritten == false)
+            #expect(expired[ids[2]]?.wasBeingPrepared == false && expired[ids[2]]?.mayBeWritten == true)
+        }
+    }
+
+    private func lane(of run: UUID, in fixture: DeliveryFixture) async throws -> LaneQueue {
+        let sender = try await fixture.run(run).senderID
+        let lane = LaneQueue(redis: fixture.redis, quotaGroup: fixture.group, sender: sender, leases: Self.leases)
+        _ = try await LaneRepository(pool: fixture.pool).open()
+        _ = try await fixture.redis.send(RedisCommand("SET", .text(lane.keys.epoch), "1"))
+        return lane
+    }
+
+    private func fed(_ run: UUID, into lane: LaneQueue, of fixture: DeliveryFixture) async throws -> [UUID] {
+        let chunks = ChunkRepository(pool: fixture.pool)
+        var messages: [FedMessage] = []
+        while let claim = try await chunks.claim(run: run, limit: 10) {
+            #expect(try await lane.push(claim.messages, run: run, epoch: 1))
+            try await chunks.finish(claim)
+            messages += claim.messages
+        }
+        return messages.map(\.id)
+    }
+
+    private func reserveAll(_ count: Int, from lane: LaneQueue) async throws -> (ids: [UUID], token: Int64) {
+        let token = Int64.random(in: 1...Int64.max)
+        var ids: [UUID] = []
+        try await eventually("everything is reserved") {
+            ids += try await lane.reserve(count - ids.count, pace: Pace(ratePerSecond: 5_000), epoch: 1, token: token)
+                .ids
+            return ids.count == count
+        }
+        return (ids, token)
+    }
+
+    /// Does what the keeper of the lane does with leases that ran out.
+    private func settleWhenExpired(_ count: Int, of lane: LaneQueue, in fixture: DeliveryFixture) async throws {
+        var settled = 0
+        try await eventually("all leases ran out") {
+            let expired = try await lane.recover(limit: 100, token: 9)
+            let verdicts = try await fixture.messages.settle(expired)
+            try await lane.settle(
+                expired.map { lease in
+                    let end: LeaseEnd = if case .requeue = verdicts[lease.messageID] { .release } else { .void }
+                    return LeaseEnding(messageID: lease.messageID, token: 9, end: end)
+                }
+            )
+            settled += expired.count
+            return settled >= count
+        }
+    }
+}
