@@ -86,12 +86,16 @@ extension RunRepository {
                 """
             )
             guard resumed > 0 else { return false }
-            if let shortage = try await WalletHold.settle(run, on: connection) {
-                let names = try await connection.query(
-                    "SELECT c.name FROM campaign_runs r JOIN campaigns c ON c.id = r.\"campaignId\" WHERE r.id = \(run)"
-                )
+            let together = try await connection.query(
+                """
+                SELECT r.id, c.name FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
+                WHERE \(fragment: Self.together(with: run)) AND r.status = 'running' ORDER BY r.id
+                """
+            )
+            for row in together {
+                guard let shortage = try await WalletHold.settle(try row.decode(0), on: connection) else { continue }
                 throw LaunchError.insufficientBalance(
-                    campaign: try names[0].decode(0),
+                    campaign: try row.decode(1),
                     needed: shortage.needed,
                     available: shortage.available
                 )
