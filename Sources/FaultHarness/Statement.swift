@@ -4,6 +4,7 @@
 enum Statement {
     static let messages = text(PackageResources.messages_sql)
     static let counters = text(PackageResources.counters_sql)
+    static let wallet = text(PackageResources.wallet_sql)
     static let progress = text(PackageResources.progress_sql)
     static let pausedRuns = text(PackageResources.paused_runs_sql)
     static let oneBackend = text(PackageResources.one_backend_sql)

@@ -17,7 +17,7 @@ struct Campaignd: AsyncParsableCommand {
             RunCommand.self, MigrateCommand.self, SendCommand.self, PauseCommand.self, ResumeCommand.self,
             CancelCommand.self, ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
 
-            LedgerCommand.self, TokenCommand.self,
+            LedgerCommand.self, TokenCommand.self, WalletCommand.self,
         ]
     )
 }

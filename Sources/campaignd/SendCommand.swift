@@ -51,6 +51,6 @@ struct SendCommand: AsyncParsableCommand {
           recipients  \(run.recipientCount) (\(run.inWindowCount) in their 24 h window, \(run.outOfWindowCount) outside)
           sender      \(run.senderName) at \(run.ratePerSecond)/s
           done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
-        """
+        """ + (run.status == .paused ? "\n  paused      \(run.statusReason ?? "")" : "")
     }
 }

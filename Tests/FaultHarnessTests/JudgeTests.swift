@@ -40,10 +40,17 @@ struct JudgeTests {
         messages: [Evidence.Message] = clean.messages,
         ledger: [LedgerEntry] = clean.ledger,
         wrongCounters: [String] = [],
+        wrongWallets: [String] = [],
         keys: [String] = [],
         pressure: Double = 0
     ) -> CellResult {
-        let evidence = Evidence(messages: messages, wrongCounters: wrongCounters, keys: keys, ledger: ledger)
+        let evidence = Evidence(
+            messages: messages,
+            wrongCounters: wrongCounters,
+            wrongWallets: wrongWallets,
+            keys: keys,
+            ledger: ledger
+        )
         let setup = StageSetup(recipients: (5, 5), ratePerSecond: 11)
         var result = CellResult(cell: "T", title: "test", seed: 1)
         Judge(evidence: evidence, setup: setup, stalls: [], pressure: pressure).judge(&result)
@@ -55,6 +62,11 @@ struct JudgeTests {
         #expect(result.violations.isEmpty)
         #expect(result.messages == 10)
         #expect(result.peak == 10)
+    }
+
+    @Test func walletThatDoesNotAddUpIsAViolation() {
+        let result = judge(wrongWallets: ["test: available 1"])
+        #expect(result.violations == ["6 wallet: test: available 1"])
     }
 
     @Test func messageWithoutAnEndIsLost() {

@@ -17,6 +17,8 @@ struct Evidence: Sendable {
     let messages: [Message]
     /// Runs whose counters do not equal their rows.
     let wrongCounters: [String]
+    /// Wallets whose ledger, holds and messages do not say the same, in words.
+    var wrongWallets: [String] = []
     /// All keys of Redis.
     let keys: [String]
     /// Every request, as the receiver wrote it down.
@@ -37,9 +39,11 @@ struct Evidence: Sendable {
             )
         }
         let counters = try await stage.pool.query(PostgresQuery(sql: Statement.counters))
+        let wallets = try await stage.pool.query(PostgresQuery(sql: Statement.wallet))
         return Evidence(
             messages: messages,
             wrongCounters: try counters.map { try $0.decode(0, as: String.self) },
+            wrongWallets: try wallets.map { try $0.decode(0, as: String.self) },
             keys: try await stage.redis.keys(),
             ledger: try LedgerReader(path: stage.ledger.path).entries()
         )

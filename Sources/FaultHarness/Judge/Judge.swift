@@ -28,6 +28,7 @@ struct Judge: Sendable {
         if !evidence.wrongCounters.isEmpty {
             result.violations.append("6 counters: \(evidence.wrongCounters.count) runs do not equal their rows")
         }
+        result.violations += evidence.wrongWallets.map { "6 wallet: \($0)" }
         let residue = evidence.keys.filter { key in
             ["ready", "delayed", "leases", "held", "passes"].contains { key.hasSuffix(":\($0)") }
         }

@@ -87,6 +87,7 @@ final class Stage: Sendable {
         try SpecText.contacts(setup).write(to: contacts, atomically: true, encoding: .utf8)
         try await run("campaignd", "migrate")
         try await run("campaignd", "contacts", "import", "--tenant", Self.tenant, contacts.path)
+        try await run("campaignd", "wallet", "top-up", "1000000", "--tenant", Self.tenant, "--reference", "stage")
         try await run("reconcile", folder.appending(path: "campaigns").path)
         try await startSimulator()
         for daemon in daemons { try await daemon.start() }

@@ -35,6 +35,7 @@ struct APIRoutes: Sendable {
             MessageEndpoints(campaigns: campaigns, log: log).all,
             AudienceEndpoints(pool: pool, now: now).all,
             TemplateEndpoints(templates: templates).all,
+            WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
             [TriggerShapes.endpoint],
             ServiceEndpoints.all,
         ]

@@ -9,6 +9,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case unreadableAudience(campaign: String, problem: String)
     case emptyAudience(campaign: String)
     case quotaExhausted(campaign: String, problem: String)
+    /// In whole tokens: what the run would hold more, and what the tenant's wallet has.
+    case insufficientBalance(campaign: String, needed: Int, available: Int)
 
     public var description: String {
         switch self {
@@ -33,6 +35,9 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
         case .quotaExhausted(let campaign, let problem):
             "campaign `\(campaign)` cannot send anything now: \(problem)"
+        case .insufficientBalance(let campaign, let needed, let available):
+            "campaign `\(campaign)` cannot be paid: it needs \(needed) tokens, and the wallet has \(available) available; "
+                + "top it up with: campaignd wallet top-up"
         }
     }
 }

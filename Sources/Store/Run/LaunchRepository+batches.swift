@@ -58,8 +58,32 @@ extension LaunchRepository {
                 FROM campaign_runs r WHERE r.id = \(launch.runID) AND c.id = r."campaignId"
                 """
             )
+            if let shortage = try await WalletHold.settle(launch.runID, on: connection) {
+                try await pause(launch, for: shortage, on: connection)
+            }
             try await connection.notify(RunRepository.channel, payload: launch.runID.uuidString)
         }
+    }
+
+    /// The audience has grown since the wallet was asked, and nothing is sent that is not paid for: resuming asks again.
+    private func pause(
+        _ launch: LaunchProgress,
+        for shortage: WalletHold.Shortage,
+        on connection: PostgresConnection
+    ) async throws {
+        let reason = """
+            the audience has grown, and the wallet lacks tokens for it: \(shortage.needed) more are needed, \
+            \(shortage.available) are available
+            """
+        try await connection.execute(
+            """
+            WITH run AS (
+                UPDATE campaign_runs SET status = 'paused', "statusReason" = \(reason) WHERE id = \(launch.runID)
+            )
+            UPDATE campaigns SET status = 'paused', "statusReason" = \(reason), "updatedAt" = now()
+            WHERE id = \(launch.campaignID) AND status = 'running'
+            """
+        )
     }
 
     private func insertion(_ launch: LaunchProgress, size: Int) -> PostgresQuery {

@@ -24,6 +24,8 @@ extension LaunchRepository {
     }
 
     /// Freezes the content and creates the run, in the caller's transaction, which holds the campaign's row.
+    ///
+    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)``; nothing was written then.
     static func insertRun(
         of candidate: LaunchCandidate,
         _ content: RevisionContent,
@@ -32,6 +34,8 @@ extension LaunchRepository {
         now: Date,
         on connection: PostgresConnection
     ) async throws -> RunRecord {
+        // First of all: whoever catches the refusal goes on with the transaction, and nothing may be left in it.
+        let grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
         var random = SystemRandomNumberGenerator()
         let id = MessageID.makeRun(at: now, using: &random)
@@ -50,6 +54,7 @@ extension LaunchRepository {
             )
             """
         )
+        if let grant { try await WalletHold.open(grant, run: id, on: connection) }
         try await connection.execute(
             """
             UPDATE campaigns SET status = 'running', "statusReason" = NULL, "startedAt" = \(now), "completedAt" = NULL,

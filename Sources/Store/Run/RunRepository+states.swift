@@ -69,6 +69,8 @@ extension RunRepository {
     /// Lets a paused run go on: what was withdrawn is queued again.
     ///
     /// - Returns: False when it was not paused.
+    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` when its messages are not paid for; it
+    ///   stays paused then.
     @discardableResult
     public func resume(_ run: UUID) async throws -> Bool {
         try await resume(run, if: "true")
@@ -84,6 +86,20 @@ extension RunRepository {
                 """
             )
             guard resumed > 0 else { return false }
+            let together = try await connection.query(
+                """
+                SELECT r.id, c.name FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
+                WHERE \(fragment: Self.together(with: run)) AND r.status = 'running' ORDER BY r.id
+                """
+            )
+            for row in together {
+                guard let shortage = try await WalletHold.settle(try row.decode(0), on: connection) else { continue }
+                throw LaunchError.insufficientBalance(
+                    campaign: try row.decode(1),
+                    needed: shortage.needed,
+                    available: shortage.available
+                )
+            }
             try await connection.execute(
                 """
                 UPDATE campaign_chunks SET status = 'waiting' FROM campaign_runs r

@@ -42,6 +42,7 @@ public struct Migration: Sendable {
             bytes: PackageResources._009_schedules_and_triggers_sql
         ),
         Migration(version: 10, name: "api", bytes: PackageResources._010_api_sql),
+        Migration(version: 11, name: "billing", bytes: PackageResources._011_billing_sql),
         Migration(version: 12, name: "delivery_guards", bytes: PackageResources._012_delivery_guards_sql),
         Migration(version: 13, name: "inbound", bytes: PackageResources._013_inbound_sql),
     ]

@@ -50,6 +50,8 @@ public enum TriggerRefusal: String, Hashable, Sendable, Codable, CaseIterable {
     case campaignPaused = "campaign_paused"
     /// The campaign lacks what a message needs, such as a sender.
     case campaignIncomplete = "campaign_incomplete"
+    /// The tenant's wallet does not pay for another message.
+    case insufficientBalance = "insufficient_balance"
     /// The sender's name for the event was used for another contact or context.
     case eventIDReused = "event_id_reused"
 }

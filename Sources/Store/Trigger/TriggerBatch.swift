@@ -67,13 +67,21 @@ struct TriggerBatch: Sendable {
 
     /// Decides about each event, in order.
     ///
+    /// - Parameters:
+    ///   - indices: The events that the campaign waits for.
+    ///   - campaign: The campaign.
+    ///   - run: Its standing run.
+    ///   - position: The position of the next message.
+    ///   - contacts: The contacts that were found.
+    ///   - affordable: How many messages the tenant's wallet pays for; `nil` when nobody pays.
     /// - Returns: The messages of the events that are not refused; the first stands at `position`.
     mutating func decide(
         _ indices: [Int],
         campaign: TriggeredCampaign,
         run: UUID,
         from position: Int,
-        contacts: [String: TriggerContact]
+        contacts: [String: TriggerContact],
+        affordable: Int?
     ) -> [Message] {
         var messages: [Message] = []
         var reached: Set<UUID> = []
@@ -85,6 +93,10 @@ struct TriggerBatch: Sendable {
             }
             if let reason = contact.refusal(by: campaign) {
                 refuse(index, by: campaign, reason)
+                continue
+            }
+            if let affordable, messages.count >= affordable {
+                refuse(index, by: campaign, .insufficientBalance)
                 continue
             }
             // The messages of this batch count for the cooldown, too.

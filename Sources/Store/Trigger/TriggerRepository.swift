@@ -84,7 +84,16 @@ public struct TriggerRepository: Sendable {
                 now: now,
                 on: connection
             )
-            let messages = batch.decide(matching, campaign: campaign, run: run, from: nextPosition, contacts: contacts)
+            let affordable = try await WalletHold.affordable(run: run, on: connection)
+            let messages = batch.decide(
+                matching,
+                campaign: campaign,
+                run: run,
+                from: nextPosition,
+                contacts: contacts,
+                affordable: affordable
+            )
+            if affordable != nil { try await WalletHold.extend(run, by: messages.count, on: connection) }
             try await write(messages, of: campaign.id, run: run, from: nextPosition, tenant: tenant, on: connection)
         }
         try await note(batch, event: event, tenant: tenant, on: connection)

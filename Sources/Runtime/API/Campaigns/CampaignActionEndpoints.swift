@@ -33,7 +33,7 @@ struct CampaignActionEndpoints: Sendable {
             answers: [
                 .json(.accepted, "It is on its way.", .object(RunShapes.launch), example: RunShapes.launchExample)
             ],
-            problems: [.stateConflict, .managedBySpec, .notReady, .quotaExhausted],
+            problems: [.stateConflict, .managedBySpec, .notReady, .quotaExhausted, .insufficientBalance],
             handle: { call in try await send(call) }
         )
     }
@@ -149,7 +149,7 @@ struct CampaignActionEndpoints: Sendable {
             answers: [
                 .json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
-            problems: [.stateConflict, .notReady],
+            problems: [.stateConflict, .notReady] + (verb == "resume" ? [.insufficientBalance] : []),
             handle: { call in
                 let reason = call.body["reason"]?.stringValue ?? "by request"
                 return .json(try await act(call, reason).json)

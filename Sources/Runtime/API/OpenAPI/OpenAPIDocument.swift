@@ -47,7 +47,8 @@ struct OpenAPIDocument {
         ("campaigns", "Messages to many."), ("runs", "Sending them, and stopping."),
         ("messages", "What became of each message."), ("analytics", "What became of all."),
         ("audiences", "Who would get a message, and whether the quota allows it."),
-        ("templates", "Messages that WhatsApp approved."), ("triggers", "Events that start campaigns."),
+        ("templates", "Messages that WhatsApp approved."), ("wallets", "Prepaid tokens, and what became of them."),
+        ("triggers", "Events that start campaigns."),
         ("service", "The daemon itself."),
     ]
 

@@ -53,6 +53,8 @@ extension Problem {
         case .emptyAudience:
             .conflict(.notReady, "no contact matches the audience: opted in, active, and within its filter")
         case .quotaExhausted(_, let problem): .conflict(.quotaExhausted, problem)
+        case .insufficientBalance(_, let needed, let available):
+            .conflict(.insufficientBalance, "\(needed) tokens are needed, and the wallet has \(available) available")
         case .unreadableAudience: .conflict(.notReady, "the stored `audienceFilter` cannot be read")
         }
     }

@@ -21,6 +21,7 @@ struct Problem: Error, Hashable, Sendable {
         case nameTaken = "name_taken"
         case notReady = "not_ready"
         case quotaExhausted = "quota_exhausted"
+        case insufficientBalance = "insufficient_balance"
         case bodyTooLarge = "body_too_large"
         case unsupportedMediaType = "unsupported_media_type"
         case invalidFields = "invalid_fields"
@@ -35,7 +36,9 @@ struct Problem: Error, Hashable, Sendable {
             case .unauthorized: .unauthorized
             case .notFound: .notFound
             case .methodNotAllowed: .methodNotAllowed
-            case .stateConflict, .managedBySpec, .protected, .inUse, .nameTaken, .notReady, .quotaExhausted: .conflict
+            case .stateConflict, .managedBySpec, .protected, .inUse, .nameTaken, .notReady, .quotaExhausted,
+                .insufficientBalance:
+                .conflict
             case .bodyTooLarge: .contentTooLarge
             case .unsupportedMediaType: .unsupportedMediaType
             case .invalidFields: .unprocessableContent

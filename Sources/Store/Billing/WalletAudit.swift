@@ -1,0 +1,99 @@
+import Postgres
+
+/// What a recount of a wallet shows: each number, as it is kept and as it is counted anew.
+public struct WalletAudit: Hashable, Sendable {
+    /// What is kept, and what the entries add up to.
+    public let balance: Int
+    public let entryBalance: Int
+    public let held: Int
+    public let entryHeld: Int
+    /// What runs have spent, by their holds; by the entries; and by their messages that count as sent.
+    public let used: Int
+    public let entryUsed: Int
+    public let messageUsed: Int
+    /// Runs whose hold does not equal their entries, or their messages.
+    public let wrongRuns: Int
+    /// Open runs, under way, with messages still to be sent that nobody pays for.
+    public let uncoveredRuns: Int
+
+    /// What does not agree; empty when all is well.
+    public var findings: [String] {
+        var findings: [String] = []
+        if balance != entryBalance {
+            findings.append("the balance is \(balance), and the entries add up to \(entryBalance)")
+        }
+        if held != entryHeld { findings.append("\(held) tokens are held, and the entries add up to \(entryHeld)") }
+        if used != entryUsed { findings.append("\(used) tokens are spent, and the entries add up to \(entryUsed)") }
+        if used != messageUsed { findings.append("\(used) tokens are spent, and the messages cost \(messageUsed)") }
+        if wrongRuns > 0 { findings.append("\(wrongRuns) runs do not equal their entries or their messages") }
+        if uncoveredRuns > 0 { findings.append("\(uncoveredRuns) runs have messages that nobody pays for") }
+        return findings
+    }
+
+    init(row: PostgresRow) throws(PostgresError) {
+        balance = try row.decode("balance")
+        entryBalance = try row.decode("entryBalance")
+        held = try row.decode("held")
+        entryHeld = try row.decode("entryHeld")
+        used = try row.decode("used")
+        entryUsed = try row.decode("entryUsed")
+        messageUsed = try row.decode("messageUsed")
+        wrongRuns = try row.decode("wrongRuns")
+        uncoveredRuns = try row.decode("uncoveredRuns")
+    }
+}
+
+extension WalletRepository {
+    /// Counts a wallet anew, from its entries and from the messages of its runs, in one snapshot.
+    ///
+    /// It reads every message of every run that was paid for, so it is nothing for each minute.
+    ///
+    /// - Parameter tenant: Whose wallet.
+    /// - Returns: What it shows; `nil` when the tenant has no wallet.
+    /// - Throws: `PostgresError`.
+    public func audit(tenant: String) async throws -> WalletAudit? {
+        let rows = try await pool.query(
+            """
+            WITH run AS MATERIALIZED (
+                SELECT h."runId", h.price, h.amount, h.used, h."closedAt" IS NULL AS "isOpen", r.status, m.accepted, m.rest,
+                    e.spent, e.held
+                FROM wallet_holds h
+                JOIN campaign_runs r ON r.id = h."runId"
+                CROSS JOIN LATERAL (
+                    SELECT count(*) FILTER (WHERE m.status IN ('sent', 'delivered', 'read')) AS accepted,
+                        count(*) FILTER (WHERE m.status IN ('pending', 'queued', 'sending', 'unconfirmed')) AS rest
+                    FROM campaign_messages m
+                    WHERE m.id BETWEEN message_id(h."runId", 0) AND message_id(h."runId", \(MessageID.maximumPosition))
+                ) m
+                CROSS JOIN LATERAL (
+                    SELECT -coalesce(sum(e.amount), 0)::bigint AS spent, coalesce(sum(e.held), 0)::bigint AS held
+                    FROM wallet_entries e WHERE e."runId" = h."runId"
+                ) e
+                WHERE h."tenantId" = \(tenant)
+            )
+            SELECT w.available + s.held AS balance, e.balance AS "entryBalance", s.held, e.held AS "entryHeld",
+                s.used, e.used AS "entryUsed", s."messageUsed", s."wrongRuns", s."uncoveredRuns"
+            FROM wallets w
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount), 0)::bigint AS balance, coalesce(sum(held), 0)::bigint AS held,
+                    -coalesce(sum(amount) FILTER (WHERE kind <> 'topUp'), 0)::bigint AS used
+                FROM wallet_entries WHERE "tenantId" = w."tenantId"
+            ) e
+            CROSS JOIN (
+                SELECT coalesce(sum(amount - used) FILTER (WHERE "isOpen"), 0)::bigint AS held,
+                    coalesce(sum(used), 0)::bigint AS used, coalesce(sum(accepted * price), 0)::bigint AS "messageUsed",
+                    count(*) FILTER (WHERE used <> spent OR used <> accepted * price
+                        OR held <> CASE WHEN "isOpen" THEN amount - used ELSE 0 END) AS "wrongRuns",
+                    count(*) FILTER (
+                        WHERE "isOpen" AND status = 'running' AND amount - used < rest * price
+                    ) AS "uncoveredRuns"
+                FROM run
+            ) s
+            WHERE w."tenantId" = \(tenant)
+            """,
+            deadline: .seconds(600)
+        )
+        guard let row = rows.first else { return nil }
+        return try WalletAudit(row: row)
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Postgres
+
+/// What a run sets aside of its tenant's wallet, within the transaction of whoever changes the run.
+///
+/// Locks are taken in one order everywhere: messages, runs, holds, the wallet.
+enum WalletHold {
+    /// A wallet that is locked, with enough in it.
+    struct Grant: Sendable {
+        let tenant: String
+        let price: Int
+        let amount: Int
+    }
+
+    /// What a run lacks.
+    struct Shortage: Sendable {
+        let needed: Int
+        let available: Int
+    }
+
+    /// Makes sure that a run can be paid, before anything of it is written.
+    ///
+    /// - Parameters:
+    ///   - messages: How many messages are expected.
+    ///   - campaign: Whose run it will be.
+    ///   - connection: Where the transaction is; the wallet stays locked until its end.
+    /// - Returns: What ``open(_:run:on:)`` takes; `nil` when the tenant has no wallet.
+    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)``.
+    static func ask(
+        for messages: Int,
+        campaign: LaunchCandidate,
+        on connection: PostgresConnection
+    ) async throws -> Grant? {
+        let rows = try await connection.query(
+            """
+            SELECT available, "pricePerMessage" FROM wallets WHERE "tenantId" = \(campaign.tenantID) FOR NO KEY UPDATE
+            """
+        )
+        guard let row = rows.first else { return nil }
+        let available = try row.decode(0, as: Int.self)
+        let price = try row.decode(1, as: Int.self)
+        let needed = messages * price
+        guard needed <= max(0, available) else {
+            throw LaunchError.insufficientBalance(campaign: campaign.name, needed: needed, available: available)
+        }
+        return Grant(tenant: campaign.tenantID, price: price, amount: needed)
+    }
+
+    /// Sets tokens aside for a run that was just written.
+    static func open(_ grant: Grant, run: UUID, on connection: PostgresConnection) async throws {
+        try await connection.execute(
+            """
+            INSERT INTO wallet_holds ("runId", "tenantId", price, amount)
+            VALUES (\(run), \(grant.tenant), \(grant.price), 0)
+            """
+        )
+        try await change(run, by: grant.amount, on: connection)
+    }
+
+    /// Holds exactly what the messages of a run cost, once all of them are written.
+    ///
+    /// - Returns: What is missing; the hold stays as it was then. `nil` when all is covered, or nobody pays.
+    /// - Throws: `PostgresError`.
+    static func settle(_ run: UUID, on connection: PostgresConnection) async throws -> Shortage? {
+        let rows = try await connection.query(
+            """
+            SELECT r."recipientCount" * h.price, h.amount, w.available
+            FROM wallet_holds h
+            JOIN campaign_runs r ON r.id = h."runId"
+            JOIN wallets w ON w."tenantId" = h."tenantId"
+            WHERE h."runId" = \(run) AND h."closedAt" IS NULL AND NOT r."isTriggered"
+            FOR NO KEY UPDATE OF h, w
+            """
+        )
+        guard let row = rows.first else { return nil }
+        let difference = try row.decode(0, as: Int.self) - row.decode(1, as: Int.self)
+        let available = try row.decode(2, as: Int.self)
+        guard difference <= max(0, available) else { return Shortage(needed: difference, available: available) }
+        try await change(run, by: difference, on: connection)
+        return nil
+    }
+
+    /// How many messages more the wallet of a standing run can pay; `nil` when nobody pays.
+    ///
+    /// The wallet stays locked, so what it says holds until the end of the transaction.
+    static func affordable(run: UUID, on connection: PostgresConnection) async throws -> Int? {
+        let rows = try await connection.query(
+            """
+            SELECT greatest(w.available, 0) / h.price
+            FROM wallet_holds h JOIN wallets w ON w."tenantId" = h."tenantId"
+            WHERE h."runId" = \(run) AND h."closedAt" IS NULL
+            FOR NO KEY UPDATE OF h, w
+            """
+        )
+        return try rows.first?.decode(0)
+    }
+
+    /// Holds what messages cost that are added to a standing run.
+    static func extend(_ run: UUID, by messages: Int, on connection: PostgresConnection) async throws {
+        let rows = try await connection.query("SELECT price FROM wallet_holds WHERE \"runId\" = \(run)")
+        guard let price = try rows.first?.decode(0, as: Int.self) else { return }
+        try await change(run, by: messages * price, on: connection)
+    }
+
+    private static func change(_ run: UUID, by tokens: Int, on connection: PostgresConnection) async throws {
+        guard tokens != 0 else { return }
+        try await connection.execute(
+            """
+            WITH hold AS (
+                UPDATE wallet_holds SET amount = amount + \(tokens) WHERE "runId" = \(run) RETURNING "tenantId"
+            ), wallet AS (
+                UPDATE wallets w SET available = available - \(tokens), "updatedAt" = now()
+                FROM hold WHERE w."tenantId" = hold."tenantId"
+            )
+            INSERT INTO wallet_entries ("tenantId", kind, amount, held, "runId")
+            SELECT "tenantId", \(tokens > 0 ? "hold" : "release"), 0, \(tokens), \(run) FROM hold
+            """
+        )
+    }
+}

@@ -1,0 +1,157 @@
+import Foundation
+public import Postgres
+
+/// The wallets of tenants, and their ledgers.
+///
+/// A tenant is billed from the moment on that it has a wallet; runs that are under way then are not, only later ones.
+/// The standing runs of its triggers give way to new ones with the next event.
+///
+/// A token is available, held by a run, or spent. `wallets.available` has the first, and `wallet_holds` the second as
+/// `amount - used` of the open holds; the balance is both together. Launches, ends of runs and top-ups change the
+/// wallet's row. A send does not: it raises `used` of its run's hold, in the statement that counts the message as sent
+/// (the trigger `campaign_run_billed`), so lanes never wait for each other because of the wallet.
+///
+/// Each change writes an entry: the sum of their `amount` is the balance, and the sum of their `held` what is held,
+/// exactly, in every snapshot. ``audit(tenant:)`` checks it, and holds both against the messages themselves.
+public struct WalletRepository: Sendable {
+    /// The most tokens that one top-up may bring.
+    public static let largestTopUp = 1_000_000_000_000
+    /// What a message may cost.
+    public static let prices = 1...1_000_000
+
+    let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// The wallet of a tenant; `nil` when it is not billed.
+    public func find(tenant: String) async throws(PostgresError) -> WalletRecord? {
+        let rows = try await pool.query("\(fragment: WalletRecord.selection) WHERE w.\"tenantId\" = \(tenant)")
+        guard let row = rows.first else { return nil }
+        return try WalletRecord(row: row)
+    }
+
+    /// Adds tokens, and makes the wallet if the tenant has none.
+    ///
+    /// Safe to repeat: tokens come in once for each reference.
+    ///
+    /// - Parameters:
+    ///   - tokens: How many; from 1 to ``largestTopUp``.
+    ///   - tenant: Whose wallet.
+    ///   - reference: The payer's own name for it, such as the number of an invoice; up to 255 characters.
+    /// - Returns: The wallet, and whether the tokens came in now.
+    /// - Throws: ``WalletError/referenceReused(reference:tokens:)`` when the reference stands for another amount.
+    public func topUp(
+        _ tokens: Int,
+        tenant: String,
+        reference: String
+    ) async throws -> (wallet: WalletRecord, isNew: Bool) {
+        try await pool.transaction { connection in
+            let known = try await connection.query("SELECT 1 FROM wallets WHERE \"tenantId\" = \(tenant)")
+            if known.isEmpty {
+                try await Self.supersedeStandingRuns(of: tenant, ifCostingOtherThan: 1, on: connection)
+            }
+            try await Self.make(tenant, on: connection)
+            let former = try await connection.query(
+                "SELECT amount FROM wallet_entries WHERE \"tenantId\" = \(tenant) AND reference = \(reference)"
+            )
+            if let amount = try former.first?.decode(0, as: Int.self), amount != tokens {
+                throw WalletError.referenceReused(reference: reference, tokens: amount)
+            }
+            if former.isEmpty {
+                try await connection.execute(
+                    """
+                    INSERT INTO wallet_entries ("tenantId", kind, amount, held, reference)
+                    VALUES (\(tenant), 'topUp', \(tokens), 0, \(reference))
+                    """
+                )
+                try await connection.execute(
+                    """
+                    UPDATE wallets SET available = available + \(tokens), "updatedAt" = now()
+                    WHERE "tenantId" = \(tenant)
+                    """
+                )
+            }
+            return (try await Self.locked(tenant, on: connection), former.isEmpty)
+        }
+    }
+
+    /// Sets what a successful send costs from the next run on, and makes the wallet if the tenant has none.
+    ///
+    /// A run keeps the price that it began with. The standing runs of triggers never end by themselves, so new ones take
+    /// their place with the next event.
+    ///
+    /// - Parameters:
+    ///   - price: Tokens for a message, within ``prices``.
+    ///   - tenant: Whose wallet.
+    /// - Returns: The wallet.
+    /// - Throws: `PostgresError`.
+    public func setPrice(_ price: Int, tenant: String) async throws -> WalletRecord {
+        try await pool.transaction { connection in
+            // Runs are locked before wallets, everywhere.
+            try await Self.supersedeStandingRuns(of: tenant, ifCostingOtherThan: price, on: connection)
+            try await Self.make(tenant, on: connection)
+            try await connection.execute(
+                """
+                UPDATE wallets SET "pricePerMessage" = \(price), "updatedAt" = now() WHERE "tenantId" = \(tenant)
+                """
+            )
+            return try await Self.locked(tenant, on: connection)
+        }
+    }
+
+    /// A page of the ledger, newest entry first, and how many entries there are in all.
+    public func entries(
+        tenant: String,
+        page: Int,
+        limit: Int
+    ) async throws -> (entries: [WalletEntry], total: Int) {
+        try await pool.withConnection { connection in
+            let total = try await connection.query(
+                "SELECT count(*) FROM wallet_entries WHERE \"tenantId\" = \(tenant)",
+                deadline: .seconds(60)
+            )
+            let rows = try await connection.query(
+                """
+                SELECT \(fragment: WalletEntry.columns) FROM wallet_entries e WHERE e."tenantId" = \(tenant)
+                ORDER BY e.id DESC LIMIT \(limit) OFFSET \((page - 1) * limit)
+                """,
+                deadline: .seconds(60)
+            )
+            return (try rows.map(WalletEntry.init(row:)), try total[0].decode(0))
+        }
+    }
+
+    /// Makes sure that the tenant has a wallet, and locks it.
+    private static func make(_ tenant: String, on connection: PostgresConnection) async throws {
+        let made = try await connection.execute(
+            "INSERT INTO wallets (\"tenantId\") VALUES (\(tenant)) ON CONFLICT DO NOTHING"
+        )
+        if made > 0 { return }
+        try await connection.execute("SELECT 1 FROM wallets WHERE \"tenantId\" = \(tenant) FOR NO KEY UPDATE")
+    }
+
+    private static func locked(_ tenant: String, on connection: PostgresConnection) async throws -> WalletRecord {
+        let rows = try await connection.query("\(fragment: WalletRecord.selection) WHERE w.\"tenantId\" = \(tenant)")
+        return try WalletRecord(row: rows[0])
+    }
+
+    /// Has the next event open another run, for a campaign whose standing run costs something else.
+    private static func supersedeStandingRuns(
+        of tenant: String,
+        ifCostingOtherThan price: Int,
+        on connection: PostgresConnection
+    ) async throws {
+        try await connection.execute(
+            """
+            UPDATE campaign_runs SET "supersededAt" = now() WHERE id IN (
+                SELECT r.id FROM campaign_runs r LEFT JOIN wallet_holds h ON h."runId" = r.id
+                WHERE r."tenantId" = \(tenant) AND r."isTriggered" AND r."supersededAt" IS NULL
+                    AND r.status IN ('running', 'paused') AND h.price IS DISTINCT FROM \(price)
+                ORDER BY r.id FOR NO KEY UPDATE OF r
+            )
+            """
+        )
+    }
+}
