@@ -7,6 +7,7 @@ enum PrometheusText {
     /// - Parameters:
     ///   - samples: The readings, in any order.
     ///   - families: The metrics to show, in this order; families of samples that are not among them follow.
+    /// - Returns: The text, with a line end after each line.
     static func render(_ samples: [MetricSample], families: [MetricFamily] = MetricFamily.all) -> String {
         let byFamily = Dictionary(grouping: samples, by: \.family)
         let others = Set(byFamily.keys).subtracting(families).sorted { $0.name < $1.name }

@@ -33,9 +33,9 @@ struct SendMetrics: Sendable {
 
     /// Counts outcomes that are in Postgres, those of a whole batch at a time.
     func count(_ written: [MessageOutcome]) {
-        for (outcome, messages) in Dictionary(grouping: written, by: { Outcome($0.result) }) {
-            outcomes[outcome]?.increment(by: messages.count)
-        }
+        var counts: [Outcome: Int] = [:]
+        for message in written { counts[Outcome(message.result), default: 0] += 1 }
+        for (outcome, count) in counts { outcomes[outcome]?.increment(by: count) }
     }
 
     func count(_ answer: SendAnswer, after time: Duration) {

@@ -22,7 +22,9 @@ public struct BacklogRepository: Sendable {
 
     /// The tenants that have open runs or unconfirmed messages, from the counters of the runs.
     ///
-    /// - Parameter deadline: The longest time that the query may take.
+    /// - Parameter deadline: The longest time that the query may take, not counting the wait for a connection.
+    /// - Returns: One element per tenant, in no order.
+    /// - Throws: `PostgresError`.
     public func tenants(deadline: Duration) async throws(PostgresError) -> [Backlog] {
         let rows = try await pool.query(
             """
@@ -53,8 +55,9 @@ public struct BacklogRepository: Sendable {
     ///
     /// - Parameters:
     ///   - messages: A few ids.
-    ///   - deadline: The longest time that the query may take.
+    ///   - deadline: The longest time that the query may take, not counting the wait for a connection.
     /// - Returns: The times of those that still wait.
+    /// - Throws: `PostgresError`.
     public func dueFor(_ messages: [UUID], deadline: Duration) async throws(PostgresError) -> [UUID: Duration] {
         let rows = try await pool.query(
             """
