@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", "4.0.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.0.0"),
@@ -41,7 +42,7 @@ let package = Package(
             name: "Runtime",
             dependencies: [
                 "Spec", "Store", "Postgres", "Redis", .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log,
-                .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
+                .metrics, .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
         ),
@@ -104,7 +105,7 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP,
             ]
         ),
         .testTarget(
@@ -148,6 +149,7 @@ extension Target.Dependency {
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let log = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")

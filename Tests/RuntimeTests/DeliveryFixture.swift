@@ -266,10 +266,16 @@ extension DeliveryFixture {
     /// Runs a whole daemon, and has the simulator report to it.
     func withDaemon<Value: Sendable>(
         unconfirmedTimeout: Duration = .seconds(60),
+        redis: RedisConfiguration? = nil,
+        specs: DaemonCompanion? = nil,
+        logger: Logger = TestDatabase.logger,
         ending: Ending = .gracefully,
         _ body: (_ port: Int) async throws -> Value
     ) async throws -> Value {
-        var configuration = DaemonConfiguration(postgres: postgres, redis: try TestRedis.configuration())
+        var configuration = DaemonConfiguration(
+            postgres: postgres,
+            redis: try redis ?? TestRedis.configuration()
+        )
         configuration.httpPort = 0
         configuration.whatsAppURL = api
         configuration.appSecret = Self.appSecret
@@ -278,10 +284,13 @@ extension DeliveryFixture {
         configuration.requestsPerSecond = 0
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)
-        let daemon = Daemon(configuration: configuration, environment: ["TOKEN": "token"], logger: TestDatabase.logger)
-        {
-            bound in port.withLock { $0 = bound }
-        }
+        let daemon = Daemon(
+            configuration: configuration,
+            environment: ["TOKEN": "token"],
+            logger: logger,
+            specs: specs,
+            onReady: { bound in port.withLock { $0 = bound } }
+        )
         return try await run([daemon], ending: ending) {
             try await eventually(within: .seconds(20), "the daemon serves") { port.withLock { $0 } != nil }
             let bound = try #require(port.withLock { $0 })

@@ -92,9 +92,14 @@ public struct Daemon: Service {
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
-            logger: logger
+            logger: logger,
+            metrics: lanes.metrics.webhooks
         )
-        let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: logger)
+        let triggers = TriggerService(
+            triggers: TriggerRepository(pool: pool),
+            logger: logger,
+            metrics: lanes.metrics.triggers
+        )
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
             (specs.map { [$0.service] } ?? []) + [
@@ -112,7 +117,12 @@ public struct Daemon: Service {
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
                 Housekeeper(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
-                Scheduler(schedules: ScheduleRepository(pool: pool), wakeup: schedulerWakeup, logger: logger),
+                Scheduler(
+                    schedules: ScheduleRepository(pool: pool),
+                    wakeup: schedulerWakeup,
+                    logger: logger,
+                    metrics: lanes.metrics.schedules
+                ),
                 RunWatcher(
                     pool: pool,
                     listeners: [
@@ -120,7 +130,7 @@ public struct Daemon: Service {
                         ScheduleRepository.channel: [schedulerWakeup],
                     ]
                 ),
-                server(pool: pool, redis: redis, intake: intake, triggers: triggers),
+                server(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
         // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
@@ -156,12 +166,15 @@ public struct Daemon: Service {
         pool: PostgresPool,
         redis: RedisClient,
         intake: StatusIntake,
-        triggers: TriggerService
+        triggers: TriggerService,
+        lanes: LaneServices? = nil
     ) -> Router<APIContext> {
+        let metrics = lanes?.metrics ?? DaemonMetrics()
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
         let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
         let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
         let router = Router(context: APIContext.self)
+        router.add(middleware: MetricsMiddleware(metrics: metrics.http))
         router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
         api.add(to: router)
         TriggerRoutes(triggers: triggers, authenticator: authenticator, secrets: configuration.triggerSecrets)
@@ -172,7 +185,9 @@ public struct Daemon: Service {
             migrator: Migrator(pool: pool, logger: logger),
             specs: specs?.state
         ).add(to: router)
-        MetricsRoutes(specs: specs?.state).add(to: router)
+        MetricsRoutes(
+            scrape: MetricsScrape(registry: metrics.registry, pool: pool, lanes: lanes, specs: specs?.state)
+        ).add(to: router)
         WebhookRoutes(
             intake: intake,
             appSecret: configuration.appSecret,
@@ -186,11 +201,12 @@ public struct Daemon: Service {
         pool: PostgresPool,
         redis: RedisClient,
         intake: StatusIntake,
-        triggers: TriggerService
+        triggers: TriggerService,
+        lanes: LaneServices
     ) -> some Service {
         let onReady = onReady
         return Application(
-            router: router(pool: pool, redis: redis, intake: intake, triggers: triggers),
+            router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger

@@ -10,6 +10,9 @@ final class LaneDirectory: Sendable {
         self.workers.withLock { $0 = workers }
     }
 
+    /// All of them.
+    var all: [LaneWorker] { workers.withLock { Array($0.values) } }
+
     /// Wakes the worker of a sender, if this daemon has one.
     func wake(_ sender: UUID?) {
         let worker = workers.withLock { workers in sender.flatMap { workers[$0] } }

@@ -43,11 +43,24 @@ extension LaneQueue {
         _ = try await redis.send(RedisCommand("ZREM", arguments: [.text(keys.outside)] + ids))
     }
 
+    /// The ids at the front of both lines: the next to go.
+    func front(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> [UUID] {
+        let lines = [keys.ready, keys.outside].map { RedisCommand("ZRANGE", .text($0), "0", "0") }
+        var messages: [UUID] = []
+        for reply in await redis.send(pipeline: lines, deadline: deadline) {
+            for id in try reply.get().asArray() {
+                if let message = JobID.message(try id.asText()) { messages.append(message) }
+            }
+        }
+        return messages
+    }
+
     /// How many ids are in the lane: ready, waiting for a retry, and held by somebody.
-    func depth() async throws(RedisError) -> LaneDepth {
+    func depth(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> LaneDepth {
         let sets = [keys.ready, keys.outside, keys.delayed, keys.outsideDelayed, keys.leases]
         let replies = await redis.send(
-            pipeline: [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) }
+            pipeline: [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) },
+            deadline: deadline
         )
         return LaneDepth(
             epoch: try replies[0].get().asOptionalInt(),

@@ -24,10 +24,11 @@ struct RunCompleter: Service {
         while !Task.isShuttingDownGracefully && !Task.isCancelled {
             do {
                 for run in try await runs.resumeWhereQuotaReturned() {
-                    logger.notice("Quota has returned, campaign resumed", metadata: ["run": "\(run)"])
+                    let metadata = await runs.metadata(of: run)
+                    logger.notice("Quota has returned, campaign resumed", metadata: metadata)
                 }
                 for completion in try await runs.completeFinished(unconfirmedTimeout: unconfirmedTimeout) {
-                    report(completion)
+                    await report(completion)
                 }
             } catch {
                 logger.warning("Runs cannot be completed, trying again", metadata: ["error": "\(error)"])
@@ -37,15 +38,16 @@ struct RunCompleter: Service {
         }
     }
 
-    private func report(_ completion: RunRepository.Completion) {
+    private func report(_ completion: RunRepository.Completion) async {
+        let metadata = await runs.metadata(of: completion.run)
         if let corrected = completion.corrected {
             logger.error(
                 "Counters did not equal the rows, and do now",
-                metadata: [
-                    "run": "\(completion.run)", "counted": "\(corrected.counted)", "rows": "\(corrected.rows)",
-                ]
+                metadata: metadata.merging(
+                    ["counted": "\(corrected.counted)", "rows": "\(corrected.rows)"]
+                ) { _, new in new }
             )
         }
-        logger.info("Run completed", metadata: ["run": "\(completion.run)"])
+        logger.info("Run completed", metadata: metadata)
     }
 }

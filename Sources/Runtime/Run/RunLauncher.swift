@@ -39,7 +39,9 @@ public struct RunLauncher: Service {
             do {
                 // A batch of each in turn: a small launch does not stand behind a big one.
                 for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
-                    isBusy = try await launches.writeBatch(of: run).status == .launching || isBusy
+                    let record = try await launches.writeBatch(of: run)
+                    isBusy = record.status == .launching || isBusy
+                    if record.status == .running { report(record) }
                 }
             } catch {
                 logger.warning("Launches cannot go on, trying again", metadata: ["error": "\(error)"])
@@ -49,6 +51,16 @@ public struct RunLauncher: Service {
             // A shutdown ends the wait, and then the loop.
             await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: Self.interval, clock: self.clock) }
         }
+    }
+
+    private func report(_ run: RunRecord) {
+        logger.info(
+            "Campaign launched",
+            metadata: [
+                "tenant": "\(run.tenantID)", "campaign": "\(run.campaignName)",
+                "run": "\(run.id.uuidString.lowercased())", "recipients": "\(run.recipientCount)",
+            ]
+        )
     }
 
     /// Launches a campaign, or says what became of it when it was launched before.

@@ -37,7 +37,9 @@ struct RunSweeper: Service {
             do {
                 try await retryUnconfirmed()
                 while !Task.isShuttingDownGracefully, let step = try await runs.cancelRest() {
-                    if step.isComplete { logger.info("Run cancelled to its end", metadata: ["run": "\(step.run)"]) }
+                    guard step.isComplete else { continue }
+                    let metadata = await runs.metadata(of: step.run)
+                    logger.info("Run cancelled to its end", metadata: metadata)
                 }
             } catch {
                 logger.warning("Leftovers cannot be swept, trying again", metadata: ["error": "\(error)"])
@@ -53,10 +55,8 @@ struct RunSweeper: Service {
             maximumAttempts: retries.maximumAttempts
         )
         for (run, count) in retried {
-            logger.notice(
-                "Messages without an answer are sent again",
-                metadata: ["run": "\(run)", "count": "\(count)"]
-            )
+            let metadata = await runs.metadata(of: run, ["count": "\(count)"])
+            logger.notice("Messages without an answer are sent again", metadata: metadata)
         }
     }
 }

@@ -20,12 +20,14 @@ struct Scheduler: Service {
     /// Notified when schedules change; this service is its only waiter.
     let wakeup: WakeSignal
     let logger: Logger
+    private let metrics: ScheduleMetrics?
     private let clock = ContinuousClock()
 
-    init(schedules: ScheduleRepository, wakeup: WakeSignal, logger: Logger) {
+    init(schedules: ScheduleRepository, wakeup: WakeSignal, logger: Logger, metrics: ScheduleMetrics? = nil) {
         self.schedules = schedules
         self.wakeup = wakeup
         self.logger = logger
+        self.metrics = metrics
     }
 
     func run() async {
@@ -62,6 +64,7 @@ struct Scheduler: Service {
     }
 
     private func report(_ firing: Firing) {
+        metrics?.count(firing)
         var metadata: Logger.Metadata = [
             "tenant": "\(firing.tenantID)", "campaign": "\(firing.campaignID)",
             "scheduledFor": "\(firing.scheduledFor.formatted(.iso8601))",

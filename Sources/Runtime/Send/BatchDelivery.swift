@@ -223,7 +223,9 @@ struct BatchDelivery: Sendable {
         }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
+        let start = clock.now
         let answer = await services.transport.send(request)
+        services.metrics.send.count(answer, after: clock.now - start)
         CrashPoint.answerRead.reach()
         let isDown = services.gate.end(answer, probe: batch.probe)
         // The outage is the reason, not the message: what never was written is no attempt then.
@@ -252,6 +254,7 @@ struct BatchDelivery: Sendable {
     }
 
     private func pauseLane(for duration: Duration, reason: String) async {
+        services.metrics.send.countRateLimit(tenant: batch.lane.tenantID, sender: batch.lane.name)
         logger.warning(
             "WhatsApp asks for silence",
             metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"]
@@ -268,7 +271,9 @@ struct BatchDelivery: Sendable {
     private func pauseCampaign(of message: BegunMessage, reason: String) async {
         do {
             if try await services.runs.pause(message.runID, reason: reason) {
-                logger.error("Campaign paused", metadata: ["run": "\(message.runID)", "reason": "\(reason)"])
+                let ids: Logger.Metadata = ["message": "\(message.id.uuidString.lowercased())", "reason": "\(reason)"]
+                let metadata = await services.runs.metadata(of: message.runID, ids)
+                logger.error("Campaign paused", metadata: metadata)
             }
         } catch {
             logger.error("The campaign cannot be paused", metadata: ["run": "\(message.runID)", "error": "\(error)"])

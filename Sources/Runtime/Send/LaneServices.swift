@@ -16,6 +16,7 @@ struct LaneServices: Sendable {
     let gate: SendGate
     let retries: RetryPolicy
     var leases = LaneLeases()
+    var metrics = DaemonMetrics()
     /// Held by whoever prepares a message of which a daemon may have died.
     let suspects = SendPermits(count: 1)
     let workers: LaneDirectory

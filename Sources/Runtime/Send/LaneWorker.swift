@@ -54,7 +54,13 @@ final class LaneWorker: Sendable {
     }
 
     func run() async {
-        let writer = OutcomeWriter(messages: services.messages, lane: queue, logger: logger, clock: clock)
+        let writer = OutcomeWriter(
+            messages: services.messages,
+            lane: queue,
+            logger: logger,
+            clock: clock,
+            metrics: services.metrics.send
+        )
         await withDiscardingTaskGroup { group in
             group.addTask { await writer.run() }
             await withDiscardingTaskGroup { batches in
@@ -157,10 +163,9 @@ final class LaneWorker: Sendable {
             repeat {
                 messages = try await queue.waitingForQuota()
                 for run in try await services.runs.waitForQuota(messages, for: duration) {
-                    logger.warning(
-                        "The quota is used up, campaign paused",
-                        metadata: ["run": "\(run)", "seconds": "\(duration.components.seconds)"]
-                    )
+                    let wait: Logger.Metadata = ["seconds": "\(duration.components.seconds)"]
+                    let metadata = await services.runs.metadata(of: run, wait)
+                    logger.warning("The quota is used up, campaign paused", metadata: metadata)
                 }
                 try await queue.withdraw(messages)
             } while messages.count == LaneQueue.largestBatch

@@ -20,16 +20,24 @@ final class OutcomeWriter: Sendable {
     private let lane: LaneQueue
     private let logger: Logger
     private let clock: any Clock<Duration>
+    private let metrics: SendMetrics?
     /// What waits to be written; `nil` once nobody writes any more.
     private let waiting = Mutex<[Entry]?>([])
     private let wakeups: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    init(messages: MessageRepository, lane: LaneQueue, logger: Logger, clock: any Clock<Duration>) {
+    init(
+        messages: MessageRepository,
+        lane: LaneQueue,
+        logger: Logger,
+        clock: any Clock<Duration>,
+        metrics: SendMetrics? = nil
+    ) {
         self.messages = messages
         self.lane = lane
         self.logger = logger
         self.clock = clock
+        self.metrics = metrics
         (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -90,6 +98,7 @@ final class OutcomeWriter: Sendable {
                 CrashPoint.flushing.reach(after: .milliseconds(2))
                 try await messages.record(outcomes)
                 CrashPoint.outcomesCommitted.reach()
+                metrics?.count(outcomes)
                 return true
             } catch {
                 logger.error(

@@ -14,7 +14,10 @@ final class StatusIntake: Service, Sendable {
     private struct Delivery: Sendable {
         let statuses: [DeliveryStatus]
         let inbound: InboundReport
+        let since: ContinuousClock.Instant
         let written: CheckedContinuation<Void, any Error>
+
+        var size: Int { statuses.count + inbound.messages.count }
     }
 
     private static let largestBatch = 1_000
@@ -23,13 +26,20 @@ final class StatusIntake: Service, Sendable {
     private let messages: MessageRepository
     private let inbound: InboundRepository
     private let logger: Logger
+    private let metrics: WebhookMetrics?
     private let clock = ContinuousClock()
     /// What waits to be written; `nil` once nobody writes any more.
     private let waiting = Mutex<[Delivery]?>([])
     private let wakeups: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    init(messages: MessageRepository, inbound: InboundRepository, logger: Logger) {
+    init(
+        messages: MessageRepository,
+        inbound: InboundRepository,
+        logger: Logger,
+        metrics: WebhookMetrics? = nil
+    ) {
+        self.metrics = metrics
         self.messages = messages
         self.inbound = inbound
         self.logger = logger
@@ -44,7 +54,9 @@ final class StatusIntake: Service, Sendable {
         guard !statuses.isEmpty || !inbound.isEmpty else { return }
         try await withCheckedThrowingContinuation { continuation in
             let isOver = waiting.withLock { waiting in
-                waiting?.append(Delivery(statuses: statuses, inbound: inbound, written: continuation))
+                waiting?.append(
+                    Delivery(statuses: statuses, inbound: inbound, since: clock.now, written: continuation)
+                )
                 return waiting == nil
             }
             if isOver { continuation.resume(throwing: CancellationError()) } else { wake.yield() }
@@ -78,7 +90,7 @@ final class StatusIntake: Service, Sendable {
                 var size = 0
                 let batch = Array(
                     (waiting ?? []).prefix { delivery in
-                        defer { size += delivery.statuses.count + delivery.inbound.messages.count }
+                        defer { size += delivery.size }
                         return size < Self.largestBatch
                     }
                 )
@@ -92,12 +104,22 @@ final class StatusIntake: Service, Sendable {
                 for run in try await inbound.apply(batch.reduce(into: InboundReport()) { $0.append($1.inbound) }) {
                     logger.error("WhatsApp has stopped something; the campaign is paused", metadata: ["run": "\(run)"])
                 }
+                note(batch)
                 for delivery in batch { delivery.written.resume() }
             } catch {
                 logger.error("Statuses cannot be written; WhatsApp will repeat them", metadata: ["error": "\(error)"])
+                metrics?.countFailed(batch.reduce(0) { $0 + $1.size })
                 for delivery in batch { delivery.written.resume(throwing: error) }
             }
         }
+    }
+
+    private func note(_ batch: [Delivery]) {
+        guard let metrics else { return }
+        let oldest = batch.lazy.flatMap(\.statuses).compactMap(\.earliest).min()
+        metrics.countWritten(batch.reduce(0) { $0 + $1.size }, oldest: oldest)
+        let now = clock.now
+        for delivery in batch { metrics.note(now - delivery.since) }
     }
 
     /// Looks whether the messages of parked reports have become known.
@@ -112,4 +134,9 @@ final class StatusIntake: Service, Sendable {
             try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.parkedInterval) }
         }
     }
+}
+
+extension DeliveryStatus {
+    /// When the first thing that it reports happened.
+    fileprivate var earliest: Date? { [sentAt, deliveredAt, readAt, failedAt].compactMap(\.self).min() }
 }

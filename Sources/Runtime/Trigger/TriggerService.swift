@@ -48,6 +48,7 @@ public final class TriggerService: Service, Sendable {
     private let triggers: TriggerRepository
     private let logger: Logger
     private let now: @Sendable () -> Date
+    private let metrics: TriggerMetrics?
     /// What waits to be written, by kind and in the order of the kinds; `nil` once nobody writes any more.
     private let waiting = Mutex<[Call]?>([])
     private let wakeups: AsyncStream<Void>
@@ -59,7 +60,22 @@ public final class TriggerService: Service, Sendable {
     ///   - triggers: Where events become messages.
     ///   - logger: Where it says what it does.
     ///   - now: The present.
-    public init(triggers: TriggerRepository, logger: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
+    public convenience init(
+        triggers: TriggerRepository,
+        logger: Logger,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.init(triggers: triggers, logger: logger, now: now, metrics: nil)
+    }
+
+    /// Makes a service that counts its events.
+    init(
+        triggers: TriggerRepository,
+        logger: Logger,
+        now: @escaping @Sendable () -> Date = { Date() },
+        metrics: TriggerMetrics?
+    ) {
+        self.metrics = metrics
         self.triggers = triggers
         self.logger = logger
         self.now = now
@@ -155,6 +171,7 @@ public final class TriggerService: Service, Sendable {
                 tenant: kind.tenant,
                 now: now()
             )[...]
+            metrics?.count(Array(answers))
             for call in batch {
                 call.answered.resume(returning: Array(answers.prefix(call.requests.count)))
                 answers = answers.dropFirst(call.requests.count)
@@ -164,6 +181,7 @@ public final class TriggerService: Service, Sendable {
                 "Events cannot be written; their senders are told to repeat them",
                 metadata: ["tenant": "\(kind.tenant)", "event": "\(kind.event)", "error": "\(error)"]
             )
+            metrics?.countFailed(batch.reduce(0) { $0 + $1.requests.count })
             for call in batch { call.answered.resume(throwing: error) }
         }
     }

@@ -55,6 +55,9 @@ final class SendGate: Sendable {
     /// Whether the API is believed to be down.
     var isShut: Bool { state.withLock { !$0.breaker.isClosed } }
 
+    /// Requests that are under way.
+    var inFlight: Int { state.withLock { $0.window.inFlight } }
+
     /// Asks whether messages may be taken from a lane.
     func admit() -> Admission {
         state.withLock { state in

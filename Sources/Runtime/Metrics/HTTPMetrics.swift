@@ -1,0 +1,56 @@
+import CoreMetrics
+import Synchronization
+
+/// Counts requests to this daemon, by route and status.
+///
+/// What nobody has registered is one route of one method, whatever was asked for: callers cannot make series.
+final class HTTPMetrics: Sendable {
+    private struct Key: Hashable {
+        let method: String
+        let route: String
+        let status: Int
+    }
+
+    private struct Series {
+        let requests: Counter
+        let duration: CoreMetrics.Timer
+    }
+
+    private static let other = "other"
+
+    private let factory: any MetricsFactory
+    private let series = Mutex<[Key: Series]>([:])
+
+    init(factory: any MetricsFactory) {
+        self.factory = factory
+    }
+
+    /// Counts a request that is answered.
+    ///
+    /// - Parameters:
+    ///   - method: Its method.
+    ///   - route: The template of its route, such as `/campaigns/{id}`; `nil` when there is none.
+    ///   - status: The status of the answer.
+    ///   - time: From the request to the head of the answer.
+    func count(method: String, route: String?, status: Int, after time: Duration) {
+        let key = Key(method: route == nil ? Self.other : method, route: route ?? Self.other, status: status)
+        let series = series.withLock { series in
+            if let known = series[key] { return known }
+            let new = make(key)
+            series[key] = new
+            return new
+        }
+        series.requests.increment()
+        series.duration.record(time)
+    }
+
+    private func make(_ key: Key) -> Series {
+        Series(
+            requests: MetricFamily.httpRequests.counter(
+                [key.method, key.route, String(key.status)],
+                factory: factory
+            ),
+            duration: MetricFamily.httpDuration.timer([key.method, key.route], factory: factory)
+        )
+    }
+}

@@ -1,0 +1,76 @@
+import CoreMetrics
+import Store
+
+/// Counts what goes out to WhatsApp and what becomes of it.
+struct SendMetrics: Sendable {
+    enum Outcome: String, CaseIterable {
+        case sent, retry, failed, unconfirmed, released, withdrawn
+    }
+
+    /// What a request came back with.
+    enum Answer: String, CaseIterable {
+        case success = "2xx"
+        case clientError = "4xx"
+        case serverError = "5xx"
+        case other
+        /// There was no connection to write it to.
+        case notWritten = "not_written"
+        /// No usable answer came.
+        case lost
+    }
+
+    private let factory: any MetricsFactory
+    private let outcomes: [Outcome: Counter]
+    private let answers: [Answer: Counter]
+    private let duration: CoreMetrics.Timer
+
+    init(factory: any MetricsFactory) {
+        self.factory = factory
+        outcomes = MetricFamily.messages.counters(of: Outcome.self, factory: factory)
+        answers = MetricFamily.requests.counters(of: Answer.self, factory: factory)
+        duration = MetricFamily.requestDuration.timer(factory: factory)
+    }
+
+    /// Counts outcomes that are in Postgres, those of a whole batch at a time.
+    func count(_ written: [MessageOutcome]) {
+        var counts: [Outcome: Int] = [:]
+        for message in written { counts[Outcome(message.result), default: 0] += 1 }
+        for (outcome, count) in counts { outcomes[outcome]?.increment(by: count) }
+    }
+
+    func count(_ answer: SendAnswer, after time: Duration) {
+        answers[Answer(answer)]?.increment()
+        duration.record(time)
+    }
+
+    /// Counts a request of WhatsApp to be silent.
+    func countRateLimit(tenant: String, sender: String) {
+        MetricFamily.rateLimits.counter([tenant, sender], factory: factory).increment()
+    }
+}
+
+extension SendMetrics.Outcome {
+    init(_ result: MessageOutcome.Result) {
+        switch result {
+        case .sent: self = .sent
+        case .retry: self = .retry
+        case .failed: self = .failed
+        case .unconfirmed: self = .unconfirmed
+        case .released: self = .released
+        case .withdrawn: self = .withdrawn
+        }
+    }
+}
+
+extension SendMetrics.Answer {
+    init(_ answer: SendAnswer) {
+        switch answer {
+        case .accepted: self = .success
+        case .refused(400..<500, _, _, _): self = .clientError
+        case .refused(500..<600, _, _, _): self = .serverError
+        case .refused: self = .other
+        case .notWritten: self = .notWritten
+        case .lost: self = .lost
+        }
+    }
+}
