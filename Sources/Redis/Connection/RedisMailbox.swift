@@ -80,10 +80,10 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Ends the thread's work if nothing has arrived; `true` means that it must return.
+    /// Ends the thread's work if nothing has arrived and nobody waits for its end; `true` means that it must return.
     func goIdle() -> Bool {
         state.withLock { state in
-            guard state.arrived.isEmpty else { return false }
+            guard state.arrived.isEmpty, state.shutdowns.isEmpty else { return false }
             state.isRunning = false
             return true
         }

@@ -1,0 +1,27 @@
+import Testing
+
+@testable import Redis
+
+struct RedisMailboxTests {
+    @Test func aShutdownThatComesJustBeforeIdlingIsNotForgotten() async throws {
+        let mailbox = RedisMailbox(limit: 10)
+        let batch = RedisBatch([RedisCommand("PING")], deadline: .now + .seconds(60))
+        guard case .mustStart = mailbox.submit(batch) else {
+            Issue.record("nobody works yet")
+            return
+        }
+        _ = mailbox.collect()
+        #expect(mailbox.takeShutdowns().isEmpty)
+        // The thread has looked for shutdowns, and now one comes; who asks for it relies on the thread that still works.
+        await withCheckedContinuation { continuation in
+            #expect(mailbox.close(continuation) == false)
+            #expect(mailbox.goIdle() == false)
+            let shutdowns = mailbox.takeShutdowns()
+            #expect(shutdowns.count == 1)
+            for shutdown in shutdowns { shutdown.resume() }
+            // Whatever went wrong above, the test ends.
+            if shutdowns.isEmpty { continuation.resume() }
+        }
+        #expect(mailbox.goIdle())
+    }
+}
