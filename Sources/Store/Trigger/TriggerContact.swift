@@ -15,6 +15,9 @@ struct TriggerContact: Sendable {
     let isCooling: Bool
 
     /// Looks contacts up for one campaign, whose standing run the caller holds.
+    ///
+    /// A number is found with and without its plus sign, whichever way the caller and the contact have it; of two contacts
+    /// the one that has it as the caller.
     static func find(
         _ contactIDs: [String],
         tenant: String,
@@ -40,7 +43,7 @@ struct TriggerContact: Sendable {
                 coalesce(c."lastSeen" > \(now.addingTimeInterval(-AudienceQuery.windowLength)), false),
                 coalesce((\(fragment: meant)), false), \(fragment: last)
             FROM contacts c
-            WHERE c."tenantId" = \(tenant) AND c."contactId" = ANY(\(contactIDs)::text[])
+            WHERE c."tenantId" = \(tenant) AND c."contactId" = ANY(\(contactIDs.flatMap { [$0, respelled($0)] })::text[])
             """
         )
         var contacts: [String: TriggerContact] = [:]
@@ -56,7 +59,14 @@ struct TriggerContact: Sendable {
             )
             contacts[contact.contactID] = contact
         }
+        for contactID in contactIDs where contacts[contactID] == nil {
+            contacts[contactID] = contacts[respelled(contactID)]
+        }
         return contacts
+    }
+
+    private static func respelled(_ contactID: String) -> String {
+        contactID.hasPrefix("+") ? String(contactID.dropFirst()) : "+" + contactID
     }
 
     /// Why the campaign sends it nothing; `nil` when it does.

@@ -137,6 +137,19 @@ struct TriggerFiringTests {
         }
     }
 
+    @Test func aNumberIsFoundWithAndWithoutItsPlus() async throws {
+        try await Fixture.with { fixture in
+            try await Self.add(fixture, cooldown: "1h")
+            try await fixture.addContacts(2, at: Date())
+            try await fixture.pool.execute(
+                "UPDATE contacts SET \"contactId\" = '+' || \"contactId\" WHERE name = 'Contact 2'"
+            )
+            let spellings = ["+" + Self.phone(1), Self.phone(1), Self.phone(2), "+" + Self.phone(2)]
+            let answers = try await Self.fire(fixture, spellings.map { TriggerRequest(contactID: $0) })
+            #expect(Self.refusals(answers) == [nil, .cooldown, nil, .cooldown])
+        }
+    }
+
     @Test func repeatingAnEventRepeatsItsAnswer() async throws {
         try await Fixture.with { fixture in
             try await Self.add(fixture)

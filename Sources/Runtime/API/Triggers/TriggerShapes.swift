@@ -107,10 +107,10 @@ enum TriggerShapes {
     )
 
     /// An answer as callers see it.
-    static func json(_ answer: TriggerAnswer) -> JSONValue {
+    static func json(_ answer: TriggerAnswer, isNamed: Bool) -> JSONValue {
         .fields([
             "contactId": .string(answer.contactId),
-            "eventId": answer.eventId.map(JSONValue.string),
+            "eventId": isNamed ? answer.eventId.map(JSONValue.string) : nil,
             "matched": .array(
                 answer.matched.map { match in
                     [
