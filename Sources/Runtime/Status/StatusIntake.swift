@@ -98,19 +98,26 @@ final class StatusIntake: Service, Sendable {
                 return batch
             }
             if batch.isEmpty { return }
-            do {
-                let unknown = try await messages.apply(batch.flatMap(\.statuses).foldedByMessage())
-                try await messages.park(unknown)
-                for run in try await inbound.apply(batch.reduce(into: InboundReport()) { $0.append($1.inbound) }) {
-                    logger.error("WhatsApp has stopped something; the campaign is paused", metadata: ["run": "\(run)"])
-                }
-                note(batch)
-                for delivery in batch { delivery.written.resume() }
-            } catch {
-                logger.error("Statuses cannot be written; WhatsApp will repeat them", metadata: ["error": "\(error)"])
-                metrics?.countFailed(batch.reduce(0) { $0 + $1.size })
-                for delivery in batch { delivery.written.resume(throwing: error) }
+            await write(batch)
+        }
+    }
+
+    /// Writes webhooks together; when one of them cannot be written, the others still are.
+    private func write(_ batch: [Delivery]) async {
+        do {
+            let unknown = try await messages.apply(batch.flatMap(\.statuses).foldedByMessage())
+            try await messages.park(unknown)
+            for run in try await inbound.apply(batch.reduce(into: InboundReport()) { $0.append($1.inbound) }) {
+                logger.error("WhatsApp has stopped something; the campaign is paused", metadata: ["run": "\(run)"])
             }
+            note(batch)
+            for delivery in batch { delivery.written.resume() }
+        } catch let error as PostgresError where batch.count > 1 && !error.isTransient {
+            for delivery in batch { await write([delivery]) }
+        } catch {
+            logger.error("Statuses cannot be written; WhatsApp will repeat them", metadata: ["error": "\(error)"])
+            metrics?.countFailed(batch.reduce(0) { $0 + $1.size })
+            for delivery in batch { delivery.written.resume(throwing: error) }
         }
     }
 

@@ -1,5 +1,6 @@
 public import Foundation
 public import Logging
+import Postgres
 public import ServiceLifecycle
 public import Store
 import Synchronization
@@ -162,6 +163,7 @@ public final class TriggerService: Service, Sendable {
         return batches
     }
 
+    /// Writes calls of one kind; when one of them cannot be written, the others still are.
     private func write(_ batch: [Call]) async {
         let kind = batch[0].kind
         do {
@@ -176,6 +178,8 @@ public final class TriggerService: Service, Sendable {
                 call.answered.resume(returning: Array(answers.prefix(call.requests.count)))
                 answers = answers.dropFirst(call.requests.count)
             }
+        } catch let error as PostgresError where batch.count > 1 && !error.isTransient {
+            for call in batch { await write([call]) }
         } catch {
             logger.error(
                 "Events cannot be written; their senders are told to repeat them",

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Postgres
+import ServiceLifecycle
 import Spec
 import Store
 import TestSupport
@@ -96,6 +97,7 @@ struct TriggerHookTests {
             let keyed = try await api.call("POST", Self.path, list, headers: ["Idempotency-Key": "k1"])
             let again = try await api.call("POST", Self.path, list, headers: ["Idempotency-Key": "k1"])
             #expect(keyed.text == again.text)
+            #expect(keyed.json[0]?["eventId"] == nil, "the caller gave it no name")
             #expect(try await Self.messages(api) == 3)
             let reused = try await api.call("POST", Self.path, Self.event(3, ["eventId": "invoice-1"]))
             #expect(Self.reasons(reused.json) == ["event_id_reused"])
@@ -158,6 +160,35 @@ struct TriggerHookTests {
                 .code == "invalid_parameter"
             )
             #expect(try await api.send("POST", Self.path, "{}", headers: [:]).status == 401)
+        }
+    }
+
+    @Test func anEventThatCannotBeStoredSpoilsNoOther() async throws {
+        try await APIFixture.with(contacts: 3) { api in
+            _ = try await Self.activate(api)
+            let triggers = TriggerService(triggers: TriggerRepository(pool: api.pool), logger: TestDatabase.logger)
+            let group = ServiceGroup(
+                configuration: .init(services: [.init(service: triggers)], logger: TestDatabase.logger)
+            )
+            try await withThrowingTaskGroup { tasks in
+                tasks.addTask { try await group.run() }
+                let stored = await withTaskGroup(of: (isGood: Bool, isStored: Bool).self) { events in
+                    for number in 0..<60 {
+                        events.addTask {
+                            let isGood = number % 3 > 0
+                            let context: JSONValue = ["text": .string(isGood ? "fine" : "\0")]
+                            let request = TriggerRequest(contactID: Self.phone(1), context: context)
+                            let answer = try? await triggers.fire("payment.overdue", request, tenant: "acme")
+                            return (isGood, answer != nil)
+                        }
+                    }
+                    return await events.reduce(into: []) { $0.append($1) }
+                }
+                #expect(stored.allSatisfy { $0.isGood == $0.isStored })
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+            }
+            #expect(try await Self.messages(api) == 40)
         }
     }
 
