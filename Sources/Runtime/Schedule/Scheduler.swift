@@ -66,14 +66,14 @@ struct Scheduler: Service {
     private func report(_ firing: Firing) {
         metrics?.count(firing)
         var metadata: Logger.Metadata = [
-            "tenant": "\(firing.tenantID)", "campaign": "\(firing.campaignID)",
+            "tenant": "\(firing.tenantID)", "campaignId": "\(firing.campaignID.uuidString.lowercased())",
             "scheduledFor": "\(firing.scheduledFor.formatted(.iso8601))",
             "lag": "\(firing.lag.formatted(.number.precision(.fractionLength(3))))",
         ]
-        if let schedule = firing.schedule { metadata["schedule"] = "\(schedule)" }
+        if let schedule = firing.schedule { metadata["schedule"] = "\(schedule.uuidString.lowercased())" }
         switch firing.outcome {
         case .started(let run):
-            metadata["run"] = "\(run)"
+            metadata["run"] = "\(run.uuidString.lowercased())"
             logger.info("Campaign started on schedule", metadata: metadata)
         case .skipped(let reason):
             metadata["reason"] = "\(reason)"

@@ -21,19 +21,25 @@ CREATE INDEX "campaigns_scheduledAt_index" ON campaigns ("scheduledAt") WHERE st
 -- when the last one is gone it is a draft again.
 CREATE FUNCTION follow_campaign_schedule() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW."isActive" AND NEW."nextRunAt" IS NOT NULL AND NEW."archivedAt" IS NULL THEN
-        UPDATE campaigns SET status = 'scheduled', "updatedAt" = now()
-        WHERE id = NEW."campaignId" AND status IN ('draft', 'completed');
-    ELSIF NOT EXISTS (
-        SELECT FROM campaign_schedules s
-        WHERE s."campaignId" = NEW."campaignId" AND s."isActive" AND s."nextRunAt" IS NOT NULL AND s."archivedAt" IS NULL
-    ) THEN
-        UPDATE campaigns c
-        SET status = CASE WHEN EXISTS (SELECT FROM campaign_runs r WHERE r."campaignId" = c.id)
-                THEN 'completed' ELSE 'draft' END::campaign_status_enum,
-            "updatedAt" = now()
-        WHERE c.id = NEW."campaignId" AND c.status = 'scheduled' AND c."scheduledAt" IS NULL;
-    END IF;
+    -- Of both campaigns, when the schedule went from one to another.
+    UPDATE campaigns c
+    SET status = CASE
+            WHEN f.fires THEN 'scheduled'
+            WHEN EXISTS (SELECT FROM campaign_runs r WHERE r."campaignId" = c.id) THEN 'completed'
+            ELSE 'draft'
+        END::campaign_status_enum,
+        "updatedAt" = now()
+    FROM (
+        SELECT w.id, EXISTS (
+            SELECT FROM campaign_schedules s WHERE s."campaignId" = w.id
+                AND s."isActive" AND s."nextRunAt" IS NOT NULL AND s."archivedAt" IS NULL
+        ) AS fires
+        FROM (SELECT NEW."campaignId" UNION SELECT CASE WHEN TG_OP = 'UPDATE' THEN OLD."campaignId" END) AS w(id)
+    ) f
+    WHERE c.id = f.id AND (
+        (f.fires AND c.status IN ('draft', 'completed'))
+        OR (NOT f.fires AND c.status = 'scheduled' AND c."scheduledAt" IS NULL)
+    );
     RETURN NULL;
 END
 $$;

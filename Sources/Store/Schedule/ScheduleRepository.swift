@@ -59,7 +59,7 @@ public struct ScheduleRepository: Sendable {
         } catch let error as ScheduleError {
             return try await note(schedule, .failed(reason: "\(error)"), next: nil, on: connection)
         } catch let error as LaunchError {
-            let next = try? schedule.spec.get().next(after: schedule.due)
+            let next = try? schedule.spec.get().next(after: max(schedule.due, schedule.now))
             return try await note(schedule, .failed(reason: "\(error)"), next: next, on: connection)
         }
         guard let candidate, !["cancelled", "failed"].contains(candidate.status) else {
@@ -86,6 +86,8 @@ public struct ScheduleRepository: Sendable {
         for time: Date,
         on connection: PostgresConnection
     ) async throws -> Firing.Outcome {
+        // A start that fails must not have cancelled anything, while its time is noted all the same.
+        try await connection.execute("SAVEPOINT start")
         // Without effect unless the schedule says `cancelRunning`: nothing is under way then.
         try await RunRepository.cancelOpen(
             ofCampaigns: [candidate.id],
@@ -104,6 +106,7 @@ public struct ScheduleRepository: Sendable {
             )
             return .started(run: run.id)
         } catch let error as LaunchError {
+            try await connection.execute("ROLLBACK TO SAVEPOINT start")
             return .failed(reason: "\(error)")
         }
     }

@@ -211,6 +211,51 @@ struct FiringTests {
         }
     }
 
+    @Test func aStartThatCannotBePaidCancelsNothing() async throws {
+        try await Fixture.with { fixture in
+            let campaign = try await fixture.addCampaign(type: "scheduled")
+            try await fixture.addContacts(3, at: Self.nine)
+            try await fixture.fund(5)
+            _ = try await Self.add(to: campaign, fixture, overlap: "cancelRunning")
+            let schedules = ScheduleRepository(pool: fixture.pool)
+            let run = try Self.started(try await schedules.fireNext(now: Self.nine))
+            // What the first run gives back is not enough for the second.
+            _ = try await fixture.wallets.setPrice(2, tenant: "acme")
+            let firing = try #require(try await schedules.fireNext(now: Self.nine + 86_400))
+            guard case .failed(let reason) = firing.outcome else {
+                Issue.record("\(firing.outcome)")
+                return
+            }
+            #expect(reason.contains("tokens"))
+            #expect(try await fixture.value("SELECT status::text FROM campaign_runs WHERE id = \(run)") == "launching")
+            #expect(try await fixture.value("SELECT count(*) FROM schedule_occurrences", as: Int.self) == 2)
+        }
+    }
+
+    @Test func aCampaignThatCannotStartIsTriedAgainAtTheNextTime() async throws {
+        try await Fixture.with { fixture in
+            let campaign = try await fixture.addCampaign(type: "scheduled")
+            _ = try await Self.add(to: campaign, fixture, cron: "* * * * *")
+            try await fixture.pool.execute("UPDATE campaigns SET \"senderId\" = NULL")
+            let schedules = ScheduleRepository(pool: fixture.pool)
+            // A week of minutes has passed; one failure says it all.
+            let firing = try #require(try await schedules.fireNext(now: Self.nine + 7 * 86_400))
+            #expect(firing.outcome == .failed(reason: "\(LaunchError.noSender(campaign: "promo"))"))
+            #expect(try await schedules.fireNext(now: Self.nine + 7 * 86_400) == nil)
+        }
+    }
+
+    @Test func aScheduleThatMovesTakesTheStatusAlong() async throws {
+        try await Fixture.with { fixture in
+            let one = try await fixture.addCampaign("one", type: "scheduled")
+            let two = try await fixture.addCampaign("two", type: "scheduled")
+            _ = try await Self.add(to: one, fixture)
+            try await fixture.pool.execute("UPDATE campaign_schedules SET \"campaignId\" = \(two)")
+            let statuses: [String] = try await fixture.column("SELECT status::text FROM campaigns ORDER BY name")
+            #expect(statuses == ["draft", "scheduled"])
+        }
+    }
+
     @Test func deletingTheLastScheduleMakesADraftAgain() async throws {
         try await Fixture.with { fixture in
             let campaign = try await fixture.addCampaign(type: "scheduled")
