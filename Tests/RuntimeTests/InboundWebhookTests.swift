@@ -108,6 +108,8 @@ struct InboundWebhookTests {
                 try await say("a", 1, " Stop! ", at: now - 100)
                 try await say("b", 2, "please don't stop", at: now - 100)
                 try await say("c", 3, "NO MÁS", at: now - 100)
+                // What a button said, about an appointment perhaps.
+                try await say("g", 2, "Cancel", at: now - 99)
                 #expect(try await Self.contact(fixture, 1).optedIn == false)
                 #expect(try await Self.contact(fixture, 2).optedIn == true)
                 #expect(try await Self.contact(fixture, 3).optedIn == false)

@@ -42,18 +42,23 @@ extension WebhookPayload {
         let timestamp: Lossy<Timestamp>?
     }
 
+    /// A name that a column can hold: one that cannot be stored must not keep everything else from being stored.
+    private static func name(_ text: String) -> String? {
+        text.utf8.count <= 50 && !text.utf8.contains(0) ? text : nil
+    }
+
     /// Everything in it besides statuses.
     func inboundReport(receivedAt now: Date) -> InboundReport {
         var report = InboundReport()
         for entry in (entry ?? []).compactMap(\.value) {
             for change in (entry.changes ?? []).compactMap(\.value) {
                 guard let value = change.value?.value else { continue }
-                let account = entry.id?.value
-                if let metadata = value.metadata?.value {
+                let account = entry.id?.value.flatMap(Self.name)
+                if let metadata = value.metadata?.value, Self.name(metadata.phone_number_id) != nil {
                     report.numbers.insert(
                         InboundReport.Number(
                             phoneNumberID: metadata.phone_number_id,
-                            displayPhoneNumber: metadata.display_phone_number?.value,
+                            displayPhoneNumber: metadata.display_phone_number?.value.flatMap(Self.name),
                             businessAccountID: account
                         )
                     )
@@ -72,7 +77,9 @@ extension WebhookPayload {
 extension WebhookPayload.Value {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
         (messages ?? []).compactMap(\.value).compactMap { message in
-            guard let from = message.from, !message.id.isEmpty, message.id.utf8.count <= 512 else { return nil }
+            guard let from = message.from, !from.utf8.contains(0), !message.id.isEmpty, message.id.utf8.count <= 512,
+                !message.id.utf8.contains(0)
+            else { return nil }
             return InboundReport.Message(
                 id: message.id,
                 phoneNumberID: number,

@@ -6,16 +6,18 @@ import Foundation
 /// word make no difference.
 enum ConsentWords {
     /// What people write in the languages that WhatsApp is most used in, beside what a tenant adds.
+    ///
+    /// Words that are an answer to something else as often are not among them: "cancel" may be about an appointment, and
+    /// stands on buttons.
     private static let optOut: Set<String> = [
-        "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "opt out", "optout", "remove me",
-        "parar", "pare", "sair", "cancelar", "descadastrar", "baja", "alto", "detener",
-        "arret", "arreter", "desabonner", "desinscrire", "abmelden", "stopp", "annulla", "disiscrivi",
-        "acha", "sitisha", "simama", "berhenti", "hentikan", "dur", "iptal", "стоп", "отписаться",
-        "إيقاف", "توقف", "الغاء", "रोकें", "बंद करो", "退订", "停止",
+        "stop", "stopall", "stop all", "unsubscribe", "opt out", "optout", "remove me",
+        "parar", "pare", "sair", "descadastrar", "baja", "detener", "arret", "arreter", "desabonner", "desinscrire",
+        "abmelden", "stopp", "disiscrivi", "acha", "sitisha", "berhenti", "hentikan", "стоп", "отписаться",
+        "إيقاف", "توقف", "रोकें", "बंद करो", "退订", "停止",
     ].mapped(folded)
 
     private static let optIn: Set<String> = [
-        "start", "unstop", "subscribe", "opt in", "optin", "comecar", "voltar", "alta", "iniciar", "anza", "старт",
+        "start", "unstop", "subscribe", "opt in", "optin", "старт",
     ].mapped(folded)
 
     /// Whether a message gives or takes consent; `nil` when it says something else.
