@@ -10,6 +10,8 @@ struct LaunchCandidate: Sendable {
     let status: String
     let senderID: UUID
     let ratePerSecond: Int
+    /// Whether a reviewed spec made it.
+    let isManaged: Bool
     /// Whether it waits for events, which bring its recipients.
     let isTriggered: Bool
     private let message: String
@@ -89,6 +91,7 @@ struct LaunchCandidate: Sendable {
         status = try row.decode("status")
         senderID = sender
         ratePerSecond = rate
+        isManaged = try row.decode("managedBy", as: String?.self) != nil
         isTriggered = try row.decode("type", as: String.self) == "event_triggered"
         message = try row.decode("messageTemplate", as: PostgresJSON.self).text
         self.audience = audience

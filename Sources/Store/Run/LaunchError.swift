@@ -8,6 +8,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
     case emptyAudience(campaign: String)
+    /// More recipients than the tenant's policy allows.
+    case tooManyRecipients(campaign: String, recipients: Int, allowed: Int)
     case quotaExhausted(campaign: String, problem: String)
     /// In whole tokens: what the run would hold more, and what the tenant's wallet has.
     case insufficientBalance(campaign: String, needed: Int, available: Int)
@@ -33,6 +35,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "the stored audience of campaign `\(campaign)` cannot be read: \(problem)"
         case .emptyAudience(let campaign):
             "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
+        case .tooManyRecipients(let campaign, let recipients, let allowed):
+            "campaign `\(campaign)` has \(recipients) recipients, and the policy of its tenant allows \(allowed)"
         case .quotaExhausted(let campaign, let problem):
             "campaign `\(campaign)` cannot send anything now: \(problem)"
         case .insufficientBalance(let campaign, let needed, let available):

@@ -25,7 +25,7 @@ extension LaunchRepository {
 
     /// Freezes the content and creates the run, in the caller's transaction, which holds the campaign's row.
     ///
-    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)``; nothing was written then.
+    /// - Throws: ``LaunchError``, when the tenant's policy or its wallet stands against it; nothing was written then.
     static func insertRun(
         of candidate: LaunchCandidate,
         _ content: RevisionContent,
@@ -34,6 +34,7 @@ extension LaunchRepository {
         now: Date,
         on connection: PostgresConnection
     ) async throws -> RunRecord {
+        try await checkPolicy(candidate, size: size, on: connection)
         // First of all: whoever catches the refusal goes on with the transaction, and nothing may be left in it.
         let grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
@@ -66,6 +67,25 @@ extension LaunchRepository {
         try await connection.notify(RunRepository.channel, payload: id.uuidString)
         let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
         return try RunRecord(row: rows[0])
+    }
+
+    /// Holds a campaign against the policy of its tenant.
+    ///
+    /// One that a spec made was held against it in its plan, where a reviewer may have allowed more.
+    private static func checkPolicy(
+        _ candidate: LaunchCandidate,
+        size: AudienceSize,
+        on connection: PostgresConnection
+    ) async throws {
+        guard !candidate.isManaged else { return }
+        let rows = try await connection.query(
+            """
+            SELECT (policy ->> 'maxRecipients')::bigint FROM tenants
+            WHERE "tenantId" = \(candidate.tenantID) AND "archivedAt" IS NULL
+            """
+        )
+        guard let allowed = try rows.first?.decode(0, as: Int?.self), size.total > allowed else { return }
+        throw LaunchError.tooManyRecipients(campaign: candidate.name, recipients: size.total, allowed: allowed)
     }
 
     private static func freeze(

@@ -33,7 +33,9 @@ struct CampaignActionEndpoints: Sendable {
             answers: [
                 .json(.accepted, "It is on its way.", .object(RunShapes.launch), example: RunShapes.launchExample)
             ],
-            problems: [.stateConflict, .managedBySpec, .notReady, .quotaExhausted, .insufficientBalance],
+            problems: [
+                .stateConflict, .managedBySpec, .notReady, .quotaExhausted, .insufficientBalance, .policyViolated,
+            ],
             handle: { call in try await send(call) }
         )
     }

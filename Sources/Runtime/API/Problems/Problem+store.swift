@@ -52,6 +52,11 @@ extension Problem {
         case .noSender: .conflict(.notReady, "the campaign has no sender")
         case .emptyAudience:
             .conflict(.notReady, "no contact matches the audience: opted in, active, and within its filter")
+        case .tooManyRecipients(_, let recipients, let allowed):
+            .conflict(
+                .policyViolated,
+                "the campaign has \(recipients) recipients, and the policy of the tenant allows \(allowed)"
+            )
         case .quotaExhausted(_, let problem): .conflict(.quotaExhausted, problem)
         case .insufficientBalance(_, let needed, let available):
             .conflict(.insufficientBalance, "\(needed) tokens are needed, and the wallet has \(available) available")

@@ -22,6 +22,7 @@ struct Problem: Error, Hashable, Sendable {
         case notReady = "not_ready"
         case quotaExhausted = "quota_exhausted"
         case insufficientBalance = "insufficient_balance"
+        case policyViolated = "policy_violated"
         case bodyTooLarge = "body_too_large"
         case unsupportedMediaType = "unsupported_media_type"
         case invalidFields = "invalid_fields"
@@ -37,7 +38,7 @@ struct Problem: Error, Hashable, Sendable {
             case .notFound: .notFound
             case .methodNotAllowed: .methodNotAllowed
             case .stateConflict, .managedBySpec, .protected, .inUse, .nameTaken, .notReady, .quotaExhausted,
-                .insufficientBalance:
+                .insufficientBalance, .policyViolated:
                 .conflict
             case .bodyTooLarge: .contentTooLarge
             case .unsupportedMediaType: .unsupportedMediaType
