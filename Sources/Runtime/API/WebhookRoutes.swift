@@ -63,7 +63,7 @@ struct WebhookRoutes: Sendable {
 
     /// Checks `sha256=<hex>` against the raw bytes, in constant time.
     static func isSigned(_ body: ByteBuffer, by secret: String, signature: String?) -> Bool {
-        guard let signature, signature.hasPrefix("sha256="), let code = bytes(hex: signature.dropFirst(7)) else {
+        guard let signature, signature.hasPrefix("sha256="), let code = Self.code(hex: signature.dropFirst(7)) else {
             return false
         }
         return HMAC<SHA256>.isValidAuthenticationCode(
@@ -73,7 +73,8 @@ struct WebhookRoutes: Sendable {
         )
     }
 
-    private static func bytes(hex: Substring) -> [UInt8]? {
+    /// The bytes of an HMAC-SHA-256 in hexadecimal digits; `nil` if it is none.
+    static func code(hex: Substring) -> [UInt8]? {
         let digits = hex.compactMap(\.hexDigitValue)
         guard digits.count == hex.count, digits.count == 64 else { return nil }
         return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

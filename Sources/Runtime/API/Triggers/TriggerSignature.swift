@@ -3,6 +3,7 @@ import Foundation
 import HTTPTypes
 import NIOCore
 import NIOFoundationCompat
+import Spec
 
 /// Signed requests, for callers that cannot mint access tokens.
 ///
@@ -24,7 +25,8 @@ struct TriggerSignature: Sendable {
             guard let equals = part.firstIndex(of: "=") else { return nil }
             parts[part[..<equals]] = part[part.index(after: equals)...]
         }
-        guard let time = parts["t"].flatMap({ Int($0) }), let code = parts["v1"].flatMap(Self.bytes(hex:)) else {
+        guard let time = parts["t"].flatMap({ Int($0) }), let code = parts["v1"].flatMap(WebhookRoutes.code(hex:))
+        else {
             return nil
         }
         (self.tenant, self.time, self.code) = (tenant, time, code)
@@ -41,16 +43,5 @@ struct TriggerSignature: Sendable {
     }
 
     /// The signature as the caller wrote it: a recording has the same one.
-    var text: String {
-        code.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
-    }
-
-    private static func bytes(hex: Substring) -> [UInt8]? {
-        let digits = hex.compactMap(\.hexDigitValue)
-        guard digits.count == hex.utf8.count, digits.count == 64 else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-    }
+    var text: String { code.hexText }
 }
