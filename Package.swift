@@ -76,16 +76,14 @@ let package = Package(
 
         // Fuzzing and measurements.
         .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
+        .target(name: "BenchKit", path: "Benchmarks/BenchKit"),
         .executableTarget(
-            name: "ReconcileBench",
-            dependencies: ["CLibYAML", "Postgres", "Store", .log],
-            path: "Benchmarks/ReconcileBench"
-        ),
-        .executableTarget(
-            name: "HTTPBench",
-            dependencies: ["Postgres", "Store", .crypto, .log],
-            path: "Benchmarks/HTTPBench",
-            exclude: ["requests.lua"]
+            name: "Bench",
+            dependencies: [
+                "BenchKit", "CLibYAML", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log, .nio,
+                .nioHTTP, .nioPosix,
+            ],
+            path: "Benchmarks/Bench"
         ),
 
         // Tests.
@@ -114,6 +112,7 @@ let package = Package(
                 "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
+        .testTarget(name: "BenchKitTests", dependencies: ["BenchKit"]),
         .testTarget(name: "FaultHarnessTests", dependencies: ["FaultHarness", "WhatsAppSimulator", .nio]),
         .testTarget(
             name: "EndToEndTests",

@@ -1,7 +1,8 @@
+import BenchKit
 import Foundation
 
 /// A command that ran to its end, with what the kernel says it took.
-struct MeasuredProcess {
+struct MeasuredProcess: Sendable {
     let command: String
     let exitCode: Int32
     let seconds: Double
@@ -10,36 +11,41 @@ struct MeasuredProcess {
     let peakMegabytes: Double
 
     /// Runs a command; its standard output goes nowhere.
-    static func run(_ arguments: [String]) throws -> MeasuredProcess {
+    ///
+    /// - Parameters:
+    ///   - arguments: Its path first.
+    ///   - environment: Added to our own.
+    /// - Returns: What it took.
+    /// - Throws: ``BenchError`` when it cannot be started.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> MeasuredProcess {
         var words = arguments.map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
+        let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        var variables = all.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for word in words + variables { free(word) } }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
         var pid = pid_t()
-        let clock = ContinuousClock()
-        let start = clock.now
-        guard posix_spawn(&pid, arguments[0], &actions, nil, &words, environ) == 0 else {
-            throw ReconcileBench.Problem.cannotStart(command: arguments[0])
+        let start = ContinuousClock.now
+        guard posix_spawn(&pid, arguments[0], &actions, nil, &words, &variables) == 0 else {
+            throw BenchError.missing(arguments[0], remedy: "build it")
         }
         var status: Int32 = 0
         var usage = rusage()
         while wait4(pid, &status, 0, &usage) == -1, errno == EINTR {}
-        let elapsed = (clock.now - start).components
         return MeasuredProcess(
             command: arguments.joined(separator: " "),
             exitCode: status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F,
-            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18,
+            seconds: (ContinuousClock.now - start).inSeconds,
             cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
             peakMegabytes: Double(usage.ru_maxrss) / 1_024
         )
     }
 
     /// Fails unless the command succeeded.
-    @discardableResult
     func check() throws -> MeasuredProcess {
-        guard exitCode == 0 else { throw ReconcileBench.Problem.failed(command: command, code: exitCode) }
+        guard exitCode == 0 else { throw BenchError.command(command, output: "exit code \(exitCode)") }
         return self
     }
 

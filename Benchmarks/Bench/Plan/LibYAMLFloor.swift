@@ -1,3 +1,4 @@
+import BenchKit
 import CLibYAML
 import Dispatch
 import Foundation
@@ -25,7 +26,7 @@ enum LibYAMLFloor {
 
     private static func events(in path: String) throws -> Int {
         guard let data = FileManager.default.contents(atPath: path), let count = events(of: data) else {
-            throw ReconcileBench.Problem.unreadable(file: path)
+            throw BenchError.file(path: path, problem: "cannot be read as YAML")
         }
         return count
     }

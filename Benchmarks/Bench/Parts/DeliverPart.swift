@@ -1,0 +1,98 @@
+import BenchKit
+import Foundation
+import Postgres
+
+/// A campaign without pacing, beside the daemon's HTTP client alone.
+struct DeliverPart: Sendable {
+    let plan: BenchPlan
+
+    func measure() async throws -> PartResults {
+        let count = plan.size ?? plan.pick(quick: 40_000, full: 200_000)
+        return try await Stage.with("deliver", on: plan.servers) { stage in
+            plan.say("deliver: adding \(count) contacts")
+            try await stage.addContacts(count)
+            try await stage.addContacts(1_000, tenant: "warm")
+            try await stage.addSender()
+            try await stage.addSender(tenant: "warm", phone: "100200300500")
+            try await stage.addCampaign("warm", tenant: "warm")
+            let receiver = try await ReceiverProcess.start(on: plan.servers)
+            let daemon = try await DaemonProcess.start(on: stage, receiver: receiver)
+            let delivery = Delivery(stage: stage, receiver: receiver, daemons: [daemon])
+            // Connections and caches are there when it begins, as in a daemon that has run for a while.
+            _ = try await delivery.send("warm", tenant: "warm", count: 1_000)
+            var (outcomes, floors): ([Delivery.Outcome], [PostingLoop.Result]) = ([], [])
+            var updates: (hot: Int, all: Int) = (0, 0)
+            for round in 1...plan.pick(quick: 1, full: 3) {
+                try await stage.addCampaign("deliver-\(round)")
+                let outcome = try await delivery.send("deliver-\(round)", count: count)
+                updates = try await Self.updates(stage)
+                let floor = try await self.floor(receiver, connections: outcome.connections, count: count)
+                outcomes.append(outcome)
+                floors.append(floor)
+                plan.say("deliver: \(Int(outcome.perSecond))/s, floor \(Int(Double(floor.count) / floor.seconds))/s")
+            }
+            let fewer = try await floor(receiver, connections: 64, count: count)
+            try await daemon.stop()
+            try await receiver.stop()
+            return PartResults([try row(outcomes, floors, fewer: fewer, updates: updates)])
+        }
+    }
+
+    private func row(
+        _ outcomes: [Delivery.Outcome],
+        _ floors: [PostingLoop.Result],
+        fewer: PostingLoop.Result,
+        updates: (hot: Int, all: Int)
+    ) throws -> ReportRow {
+        let last = outcomes[outcomes.count - 1]
+        let floor = floors[floors.count - 1]
+        let floorCPU = floor.cpuSeconds / Double(floor.count) * 10_000
+        return ReportRow(
+            part: "deliver",
+            what: "delivery, no pacing, committed",
+            unit: .perSecond,
+            ours: try Samples(outcomes.map(\.perSecond)),
+            floor: .init(
+                "the daemon's HTTP client posting the same body over \(last.connections) connections, no database",
+                try Samples(floors.map { Double($0.count) / $0.seconds })
+            ),
+            targets: [.value(.atLeast, 7_500), .ratio(.atLeast, 0.5)],
+            details: [
+                ("messages", "\(last.count) in each round, \(last.connections) connections"),
+                ("durability", "fsync and synchronous_commit on; the end is the commit of the last outcome"),
+            ] + last.effort.details(per: last.count, of: "messages") + [
+                ("CPU of the floor's client", "\(Effort.text(floorCPU)) s per 10,000 messages"),
+                ("floor with 64 connections", ReportUnit.perSecond.text(Double(fewer.count) / fewer.seconds)),
+                (
+                    "HOT updates of messages",
+                    ReportUnit.percent.text(100 * Double(updates.hot) / Double(max(1, updates.all)))
+                ),
+            ],
+            costs: last.effort.costs(per: last.count)
+        )
+    }
+
+    private func floor(_ receiver: ReceiverProcess, connections: Int, count: Int) async throws -> PostingLoop.Result {
+        let body = plan.servers.folder.appending(path: "body.json")
+        try await receiver.lastBody().write(to: body)
+        try await receiver.reset()
+        let output = try await Child.run(
+            plan.servers.path(of: "Bench"),
+            [
+                "post", "--url", "http://127.0.0.1:\(receiver.port)/v23.0/100200300400/messages", "--body", body.path,
+                "--connections", "\(connections)", "--count", "\(count)",
+            ],
+            log: plan.servers.folder.appending(path: "post.log")
+        )
+        return try JSONDecoder().decode(PostingLoop.Result.self, from: Data(output.utf8))
+    }
+
+    private static func updates(_ stage: Stage) async throws -> (hot: Int, all: Int) {
+        let row = try await stage.pool.query(
+            """
+            SELECT n_tup_hot_upd, n_tup_upd FROM pg_stat_user_tables WHERE relname = 'campaign_messages'
+            """
+        )[0]
+        return (try row.decode(0), try row.decode(1))
+    }
+}

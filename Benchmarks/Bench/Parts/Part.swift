@@ -1,0 +1,40 @@
+import BenchKit
+import Foundation
+
+/// What `Scripts/bench` can measure.
+enum Part: String, CaseIterable, Sendable {
+    case launch, deliver, pace, reconcile, http, webhook, memory
+    case growth, senders, scale
+
+    /// Those that fill the table of targets.
+    static let all: [Part] = [.launch, .deliver, .pace, .reconcile, .http, .webhook, .memory]
+
+    func measure(_ plan: BenchPlan) async throws -> PartResults {
+        switch self {
+        case .launch: try await LaunchPart(plan: plan).measure()
+        case .deliver: try await DeliverPart(plan: plan).measure()
+        case .pace: try await PacePart(plan: plan).measure()
+        case .reconcile: try await ReconcilePart(plan: plan).measure()
+        case .http: try await HTTPPart(plan: plan).measure()
+        case .webhook: try await WebhookPart(plan: plan).measure()
+        case .memory: try await MemoryPart(plan: plan).measure()
+        case .growth: try await GrowthPart(plan: plan).measure()
+        case .senders: try await SendersPart(plan: plan).measure()
+        case .scale: try await ScalePart(plan: plan).measure()
+        }
+    }
+}
+
+/// How thoroughly to measure, and where.
+struct BenchPlan: Sendable {
+    let servers: Servers
+    let isQuick: Bool
+    /// Overrides the number of recipients of the biggest campaign; `nil` is what the part thinks right.
+    let size: Int?
+
+    /// One round of small sizes, or several.
+    func pick<Value>(quick: Value, full: Value) -> Value { isQuick ? quick : full }
+
+    /// Says on standard error what is going on.
+    func say(_ text: String) { FileHandle.standardError.write(Data("  \(text)\n".utf8)) }
+}

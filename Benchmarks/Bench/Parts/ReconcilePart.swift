@@ -1,0 +1,70 @@
+import BenchKit
+import Foundation
+
+/// A plan in which nothing changed, beside libyaml alone reading the same files.
+struct ReconcilePart: Sendable {
+    let plan: BenchPlan
+
+    /// What one size took.
+    struct Outcome: Sendable {
+        let specs: Int
+        let plans: [MeasuredProcess]
+        /// libyaml alone, on one core and on all.
+        let floors: [MeasuredProcess]
+        let sharedFloors: [MeasuredProcess]
+    }
+
+    func measure() async throws -> PartResults {
+        let outcome = try await measure(specs: 10_000, rounds: plan.pick(quick: 1, full: 5))
+        let cpu = try Samples(outcome.plans.map(\.cpuSeconds)).median
+        let shared = try Samples(outcome.sharedFloors.map(\.seconds)).median
+        return PartResults([
+            ReportRow(
+                part: "reconcile",
+                what: "plan of 10,000 specs, nothing changed",
+                unit: .seconds,
+                ours: try Samples(outcome.plans.map(\.seconds)),
+                floor: .init("libyaml parsing the same files, on one core", try Samples(outcome.floors.map(\.seconds))),
+                targets: [.value(.atMost, 2)],
+                details: [
+                    ("CPU of reconcile", ReportUnit.seconds.text(cpu)),
+                    ("libyaml on 2 cores", ReportUnit.seconds.text(shared)),
+                ]
+            ),
+            ReportRow(
+                part: "reconcile",
+                what: "memory of that plan",
+                unit: .megabytes,
+                ours: try Samples(outcome.plans.map(\.peakMegabytes)),
+                targets: [.value(.atMost, 300)]
+            ),
+        ])
+    }
+
+    /// Applies generated specs once, and then plans them again and again.
+    func measure(specs: Int, rounds: Int) async throws -> Outcome {
+        let folder = plan.servers.folder.appending(path: "specs-\(specs)")
+        try SpecGenerator(specs: specs).write(into: folder.path)
+        return try await Stage.with("reconcile", on: plan.servers) { stage in
+            try await stage.command("reconcile", folder.path, "--format", "json", "--json-into", "/dev/null")
+            let own = plan.servers.path(of: "Bench")
+            let reconcile = plan.servers.path(of: "reconcile")
+            var (plans, floors, sharedFloors): ([MeasuredProcess], [MeasuredProcess], [MeasuredProcess]) = ([], [], [])
+            for _ in 0..<rounds {
+                floors.append(try await run([own, "libyaml", folder.path, "1"]))
+                sharedFloors.append(try await run([own, "libyaml", folder.path, "2"]))
+                // With changes, the command would exit with 2.
+                let command = [reconcile, folder.path, "--dry-run", "--detailed-exitcode"]
+                plans.append(try await run(command, environment: ["DATABASE_URL": stage.databaseURL]))
+            }
+            plan.say("reconcile: \(specs) specs in \(Effort.text(try Samples(plans.map(\.seconds)).median)) s")
+            return Outcome(specs: specs, plans: plans, floors: floors, sharedFloors: sharedFloors)
+        }
+    }
+
+    private func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> MeasuredProcess {
+        try await SpawningThread.shared.run {
+            try MeasuredProcess.run(arguments, environment: environment).check()
+        }
+    }
+}

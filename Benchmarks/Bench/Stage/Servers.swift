@@ -1,0 +1,97 @@
+import BenchKit
+import Foundation
+import Logging
+import Postgres
+import Redis
+
+/// The private servers that `Scripts/bench` has started, and the programs that are measured.
+struct Servers: Sendable {
+    let postgresURL: String
+    let redisURL: String
+    /// Where campaignd and reconcile are, and this program.
+    let binaries: URL
+    /// Where logs and generated files go.
+    let folder: URL
+    let postgres: Int32
+    let redis: Int32
+    /// Name, version and durability, for the report.
+    let descriptions: [String]
+
+    static let silent: Logger = {
+        var logger = Logger(label: "bench")
+        logger.logLevel = .error
+        return logger
+    }()
+
+    /// Looks at the servers of `DATABASE_URL` and `REDIS_URL`.
+    ///
+    /// - Throws: ``BenchError``, also when Postgres does not keep what it has committed: such numbers say nothing.
+    static func find() async throws -> Servers {
+        let environment = ProcessInfo.processInfo.environment
+        guard let postgresURL = environment["DATABASE_URL"], let redisURL = environment["REDIS_URL"] else {
+            throw BenchError.missing("DATABASE_URL or REDIS_URL", remedy: "start with Scripts/bench")
+        }
+        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        let folder = FileManager.default.temporaryDirectory.appending(path: "bench-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let pool = try pool(postgresURL)
+        let redis = RedisClient(configuration: try RedisConfiguration(url: redisURL), logger: silent)
+        let facts: Result<(Int32, Int32, [String]), any Error>
+        do { facts = .success(try await look(at: pool, redis)) } catch { facts = .failure(error) }
+        await pool.shutdown()
+        await redis.shutdown()
+        let (postgresID, redisID, descriptions) = try facts.get()
+        return Servers(
+            postgresURL: postgresURL,
+            redisURL: redisURL,
+            binaries: own,
+            folder: folder,
+            postgres: postgresID,
+            redis: redisID,
+            descriptions: descriptions
+        )
+    }
+
+    private static func look(at pool: PostgresPool, _ redis: RedisClient) async throws -> (Int32, Int32, [String]) {
+        let row = try await pool.query(
+            """
+            SELECT current_setting('data_directory'), split_part(current_setting('server_version'), ' ', 1),
+                current_setting('fsync'), current_setting('synchronous_commit'), current_setting('shared_buffers')
+            """
+        )[0]
+        let directory = try row.decode(0, as: String.self)
+        let (fsync, commit) = (try row.decode(2, as: String.self), try row.decode(3, as: String.self))
+        guard fsync == "on", commit == "on" else {
+            throw BenchError.wrong("Postgres has fsync \(fsync) and synchronous_commit \(commit); both must be on")
+        }
+        guard let file = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8),
+            let postmaster = file.split(separator: "\n").first.flatMap({ Int32($0) })
+        else {
+            throw BenchError.missing("readable \(directory)/postmaster.pid", remedy: "run as the owner of the servers")
+        }
+        let info = try await redis.send(RedisCommand("INFO", "server")).asText()
+        let append = try await redis.send(RedisCommand("CONFIG", "GET", "appendfsync")).asArray().last?.text ?? "off"
+        func field(_ name: String) -> String {
+            info.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + ":") }
+                .map { String($0.dropFirst(name.count + 1)) } ?? ""
+        }
+        return (
+            postmaster, Int32(field("process_id")) ?? 0,
+            [
+                "Postgres \(try row.decode(1, as: String.self)) with fsync \(fsync), synchronous_commit \(commit), "
+                    + "shared_buffers \(try row.decode(4, as: String.self))",
+                "Redis \(field("redis_version")) with appendfsync \(append)",
+            ]
+        )
+    }
+
+    static func pool(_ url: String, connections: Int = 4) throws -> PostgresPool {
+        PostgresPool(
+            configuration: try PostgresConfiguration(url, applicationName: "bench"),
+            maxConnections: connections,
+            logger: silent
+        )
+    }
+
+    func path(of program: String) -> String { binaries.appending(path: program).path }
+}
