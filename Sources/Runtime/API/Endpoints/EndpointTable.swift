@@ -92,7 +92,7 @@ struct EndpointTable: Sendable {
         } catch {
             throw Problem(.malformedJSON, "\(error)")
         }
-        let problems = shape.problems(of: value) + value.unstorableTexts()
+        let problems = shape.problems(of: value) + (value.isStorable ? [] : value.unstorableTexts())
         guard problems.isEmpty else { throw Problem.invalid(problems) }
         return value
     }
