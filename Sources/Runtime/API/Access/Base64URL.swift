@@ -10,8 +10,7 @@ enum Base64URL {
     }()
 
     /// The bytes of a text; `nil` for any text that ``text(_:)`` would not have written.
-    static func bytes(_ text: some StringProtocol) -> [UInt8]? {
-        let characters = text.utf8
+    static func bytes(_ characters: some Collection<UInt8>) -> [UInt8]? {
         let values = values
         guard characters.count % 4 != 1 else { return nil }
         var bytes: [UInt8] = []

@@ -98,7 +98,7 @@ struct EndpointTable: Sendable {
     }
 
     private static func isJSON(_ type: String?) -> Bool {
-        guard let type else { return false }
+        guard let type, type != "application/json" else { return type != nil }
         let name = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
         return name == "application/json"
     }
