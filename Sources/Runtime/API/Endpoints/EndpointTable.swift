@@ -92,13 +92,13 @@ struct EndpointTable: Sendable {
         } catch {
             throw Problem(.malformedJSON, "\(error)")
         }
-        let problems = shape.problems(of: value) + value.unstorableTexts()
+        let problems = shape.problems(of: value) + (value.isStorable ? [] : value.unstorableTexts())
         guard problems.isEmpty else { throw Problem.invalid(problems) }
         return value
     }
 
     private static func isJSON(_ type: String?) -> Bool {
-        guard let type else { return false }
+        guard let type, type != "application/json" else { return type != nil }
         let name = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
         return name == "application/json"
     }

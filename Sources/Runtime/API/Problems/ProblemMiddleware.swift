@@ -19,7 +19,6 @@ struct ProblemMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.requestID = Self.requestID(request.headers[.requestID])
-        context.logger[metadataKey: "requestId"] = "\(context.requestID)"
         var response: Response
         do {
             response = try await next(request, context)

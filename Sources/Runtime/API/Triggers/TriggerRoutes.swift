@@ -48,7 +48,6 @@ struct TriggerRoutes: Sendable {
         }
         let value = try EndpointTable.value(of: body, TriggerShapes.body, type: request.headers[.contentType])
         let answers = try await triggers.fire(event, Self.requests(value, key: key), tenant: tenant)
-        // A name that we made up is nothing to the caller.
         let isNamed = (value.arrayValue ?? [value]).map { $0["eventId"] != nil }
         let shown = zip(answers, isNamed).map { TriggerShapes.json($0, isNamed: $1) }
         return APIAnswer.json(value.arrayValue == nil ? shown[0] : .array(shown), status: .accepted).response

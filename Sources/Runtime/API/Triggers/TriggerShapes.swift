@@ -106,28 +106,10 @@ enum TriggerShapes {
         problems: [.malformedRequest, .internalError, .unavailable, .invalidParameter]
     )
 
-    /// An answer as callers see it.
+    /// An answer as callers see it: a name that we made up is nothing to them.
     static func json(_ answer: TriggerAnswer, isNamed: Bool) -> JSONValue {
-        .fields([
-            "contactId": .string(answer.contactId),
-            "eventId": isNamed ? answer.eventId.map(JSONValue.string) : nil,
-            "matched": .array(
-                answer.matched.map { match in
-                    [
-                        "campaignId": .string(match.campaignId.apiText), "campaign": .string(match.campaign),
-                        "messageId": .string(match.messageId.apiText),
-                    ]
-                }
-            ),
-            "refused": .array(
-                answer.refused.map { refusal in
-                    .fields([
-                        "reason": .string(refusal.reason.rawValue),
-                        "campaignId": refusal.campaignId.map { .string($0.apiText) },
-                        "campaign": refusal.campaign.map(JSONValue.string),
-                    ])
-                }
-            ),
-        ])
+        guard !isNamed, case .object(var fields) = answer.json else { return answer.json }
+        fields["eventId"] = nil
+        return .object(fields)
     }
 }
