@@ -83,6 +83,9 @@ enum TriggerShapes {
 
             With an `eventId`, or the header `Idempotency-Key` (at most 200 characters; for events without an `eventId`, \
             with an access token), repeats are harmless: they get the same answer. It is remembered for 30 days.
+
+            A tenant may send TRIGGER_RATE_LIMIT events in a second, in as many requests as it likes. A list passes as a \
+            whole as long as anything may pass; what was too much is waited for afterwards (429 with `Retry-After`).
             """,
         pathShapes: ["event": .text(upTo: 50)],
         body: .required(body, example: ["contactId": "254712345678", "context": ["amount": "12.50"]]),
