@@ -1,3 +1,5 @@
+internal import YAML
+
 /// Checks whether the messages of campaigns can reach those whom they are meant for.
 struct MessageChecker {
     private let index: SpecIndex
@@ -9,9 +11,11 @@ struct MessageChecker {
     /// Finds placeholders that nothing can fill, also in campaigns with other errors.
     func checkPlaceholders(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
+            let fields = ["params", "message"].filter { campaign.node.mapping?[$0]?.mentionsContext == true }
+            guard !fields.isEmpty else { continue }
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
-            for text in ["params", "message"].flatMap(campaign.texts) {
+            for text in fields.flatMap(campaign.texts) {
                 guard text.value.mentionsContext else { continue }
                 for placeholder in TextTemplate.parse(text.value).placeholders where !placeholder.hasDefault {
                     guard case .context = placeholder.path else { continue }
@@ -72,6 +76,18 @@ extension CampaignSpec.Trigger {
         switch self {
         case .manual, .scheduled: false
         case .eventTriggered, .moduleInitiated: true
+        }
+    }
+}
+
+extension YAMLNode {
+    /// Whether any text in it may have a placeholder for a value of an event.
+    fileprivate var mentionsContext: Bool {
+        switch content {
+        case .invalid: false
+        case .sequence(let items): items.contains(where: \.mentionsContext)
+        case .mapping(let mapping): mapping.pairs.contains { $0.value.mentionsContext }
+        case .scalar(let scalar): scalar.text.mentionsContext
         }
     }
 }

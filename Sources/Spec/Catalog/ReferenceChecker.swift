@@ -62,14 +62,7 @@ struct ReferenceChecker {
         case nil: break
         }
         guard let sender, isComplete else { return nil }
-        return ResolvedCampaign(
-            identity: campaign.identity,
-            place: campaign.place,
-            spec: spec,
-            sender: sender,
-            template: template,
-            audienceFilter: filter
-        )
+        return ResolvedCampaign(campaign, sender: sender, template: template, audienceFilter: filter)
     }
 
     /// The sender; a default that leads nowhere is reported where the tenant gives it, not at every campaign.

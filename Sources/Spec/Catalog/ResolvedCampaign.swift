@@ -1,5 +1,5 @@
-/// A campaign with everything that it refers to.
-public struct ResolvedCampaign: Hashable, Sendable {
+/// A campaign with everything that it refers to; large, so that it is passed around and not copied.
+public final class ResolvedCampaign: Sendable {
     public let identity: SpecIdentity
     /// Where the name of the campaign stands.
     public let place: SourcePlace
@@ -9,6 +9,16 @@ public struct ResolvedCampaign: Hashable, Sendable {
     public let template: TemplateSpec?
     /// `nil` if an event or a module names the recipients.
     public let audienceFilter: AudienceFilter?
+
+    init(
+        _ campaign: Located<CampaignSpec>,
+        sender: SenderSpec,
+        template: TemplateSpec?,
+        audienceFilter: AudienceFilter?
+    ) {
+        (identity, place, spec) = (campaign.identity, campaign.place, campaign.value)
+        (self.sender, self.template, self.audienceFilter) = (sender, template, audienceFilter)
+    }
 
     /// The WhatsApp message without recipient, made anew each time; its texts may hold placeholders.
     public var messagePayload: JSONValue {

@@ -1,15 +1,12 @@
 internal import YAML
 
 /// What one file holds, as far as it can be told without looking at any other file.
-struct SpecFileReading: Sendable {
-    /// One document that says of which kind it is.
+final class SpecFileReading: Sendable {
+    /// One document that says of which kind it is, and how it is called.
     struct Document: Sendable {
-        let kind: SpecKind
-        let node: YAMLNode
-        /// `nil` if it is missing or no slug.
-        let name: (text: String, range: YAMLRange)?
+        let origin: SpecOrigin
         /// `nil` if not even a draft could be read.
-        let spec: (any SpecContent)?
+        let spec: Located<any SpecContent>?
         let isDraft: Bool
     }
 
@@ -23,12 +20,19 @@ struct SpecFileReading: Sendable {
         let stream = YAMLReader().read(file.bytes)
         for problem in stream.problems { sink.report(problem) }
         self.file = file
-        documents = stream.documents.compactMap { Self.document($0, sink) }
+        // Of a file outside of all folders nothing is taken but what is wrong with it.
+        let tenant = file.tenant ?? ""
+        documents = stream.documents.compactMap { Self.document($0, tenant, mayHaveNUL: stream.hasNUL, sink) }
         allowances = AllowComment.read(stream.comments, sink: sink)
         findings = sink.findings
     }
 
-    private static func document(_ node: YAMLNode, _ sink: DiagnosticSink) -> Document? {
+    private static func document(
+        _ node: YAMLNode,
+        _ tenant: String,
+        mayHaveNUL: Bool,
+        _ sink: DiagnosticSink
+    ) -> Document? {
         if let scalar = node.scalar, case .null = scalar.value { return nil }
         guard let mapping = node.mapping else {
             sink.reportWrongType(of: node, field: "", expected: "a mapping with `kind`")
@@ -36,8 +40,11 @@ struct SpecFileReading: Sendable {
         }
         guard let kind = kind(mapping, node, sink) else { return nil }
         // Also without a name, or with one that is taken, so that its other mistakes come in the same run.
-        let (spec, isDraft) = kind.content.read(node, sink: sink)
-        return Document(kind: kind, node: node, name: name(mapping), spec: spec, isDraft: isDraft)
+        let (spec, isDraft) = kind.content.read(node, mayHaveNUL: mayHaveNUL, sink: sink)
+        guard let (name, range) = name(mapping) else { return nil }
+        let identity = SpecIdentity(tenant: tenant, kind: kind, name: name)
+        let origin = SpecOrigin(identity: identity, place: SourcePlace(file: sink.file, range), node: node)
+        return Document(origin: origin, spec: spec.map { Located($0, from: origin) }, isDraft: isDraft)
     }
 
     private static func name(_ mapping: YAMLMapping) -> (text: String, range: YAMLRange)? {

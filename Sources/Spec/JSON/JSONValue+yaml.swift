@@ -7,7 +7,8 @@ extension JSONValue {
         case .invalid: self = .null
         case .sequence(let items): self = .array(items.map(JSONValue.init))
         case .mapping(let mapping):
-            self = .object(Dictionary(mapping.pairs.map { ($0.key, JSONValue($0.value)) }) { first, _ in first })
+            // The reader of YAML has left repeated keys out.
+            self = .object(JSONObject(unique: mapping.pairs.map { (key: $0.key, value: JSONValue($0.value)) }))
         case .scalar(let scalar):
             switch scalar.value {
             case .null: self = .null
@@ -37,7 +38,7 @@ extension JSONValue {
             case .object(let fields):
                 .mapping(
                     YAMLMapping(
-                        pairs: fields.sorted { $0.key < $1.key }.map {
+                        pairs: fields.map {
                             YAMLMapping.Pair(key: $0.key, keyRange: range, value: $0.value.node)
                         }
                     )

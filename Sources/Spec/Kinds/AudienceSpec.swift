@@ -15,7 +15,7 @@ public struct AudienceSpec: SpecContent {
         var fields = header.canonicalFields
         // A spec has the conditions of one group at its top.
         let group: AudienceFilter = if case .group = filter { filter } else { .group(.and, [filter]) }
-        for (key, value) in group.json.objectValue ?? [:] { fields[key] = value }
+        for (key, value) in group.json.fields ?? [:] { fields[key] = value }
         return .object(fields)
     }
 }

@@ -3,11 +3,11 @@ internal import YAML
 extension DiagnosticSink {
     /// Takes a node as a string, and warns where YAML 1.1 readers would not.
     func string(_ node: YAMLNode, field: String) -> ReadValue<String>? {
-        string(ReadValue(value: node, node: node, field: field))
+        string(ReadNode(node, field: field))
     }
 
     /// Takes the value of a field as a string, and warns where YAML 1.1 readers would not.
-    func string(_ read: ReadValue<YAMLNode>) -> ReadValue<String>? {
+    func string(_ read: ReadNode) -> ReadValue<String>? {
         let node = read.node
         guard let scalar = node.scalar, case .string(let text) = scalar.value else {
             let field = read.field

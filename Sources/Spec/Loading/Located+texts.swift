@@ -18,7 +18,7 @@ extension Located {
             for pair in mapping.pairs { collect(pair.value, "\(field).\(pair.key)", into: &texts) }
         case .scalar(let scalar):
             guard case .string(let text) = scalar.value else { return }
-            texts.append(ReadValue(value: text, node: node, field: field))
+            texts.append(ReadValue(text, from: ReadNode(node, field: field)))
         }
     }
 }

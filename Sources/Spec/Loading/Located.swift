@@ -2,13 +2,14 @@ internal import YAML
 
 /// A value that stands in a file.
 public struct Located<Value: Sendable>: Sendable {
-    public let identity: SpecIdentity
     public let value: Value
     private let origin: SpecOrigin
 
-    init(identity: SpecIdentity, value: Value, origin: SpecOrigin) {
-        (self.identity, self.value, self.origin) = (identity, value, origin)
+    init(_ value: Value, from origin: SpecOrigin) {
+        (self.value, self.origin) = (value, origin)
     }
+
+    public var identity: SpecIdentity { origin.identity }
 
     /// Where the name of the spec stands.
     public var place: SourcePlace { origin.place }
@@ -61,6 +62,6 @@ public struct Located<Value: Sendable>: Sendable {
 
     /// The same place with another value.
     func map<Other: Sendable>(_ transform: (Value) -> Other?) -> Located<Other>? {
-        transform(value).map { Located<Other>(identity: identity, value: $0, origin: origin) }
+        transform(value).map { Located<Other>($0, from: origin) }
     }
 }

@@ -11,6 +11,8 @@ struct Composer {
     private let limits: YAMLLimits
     private var documents: [YAMLNode] = []
     private(set) var problems: [YAMLProblem] = []
+    /// Whether any scalar has a NUL character.
+    private var hasNUL = false
     /// Where scalars stand, kept only where a tab or a `#` must be told from one inside a scalar.
     private var scalarBytes: [Range<Int>] = []
     /// What libyaml did not get through.
@@ -52,9 +54,9 @@ struct Composer {
         beginDocument()
         do {
             while true {
-                let event = try source.next()
-                if case .streamEnd = event.kind { return nil }
-                handle(event)
+                let kind = try source.next()
+                if case .streamEnd = kind { return nil }
+                handle(kind, source)
                 guard !isTooLarge, problems.count < limits.problems else { return stop(before: nil) }
             }
         } catch {
@@ -80,7 +82,7 @@ struct Composer {
             comments = scanned.comments
         }
         problems.sort { $0.range.start < $1.range.start }
-        return YAMLStream(documents: documents, problems: problems, comments: comments)
+        return YAMLStream(documents: documents, problems: problems, comments: comments, hasNUL: hasNUL)
     }
 
     private mutating func beginDocument() {
@@ -89,41 +91,38 @@ struct Composer {
         (root, nodes) = (nil, 0)
     }
 
-    private mutating func handle(_ event: EventSource.Event) {
+    private mutating func handle(_ kind: EventSource.Kind, _ event: borrowing EventSource) {
         let range = YAMLRange(start: mark(event.start), end: mark(event.end))
-        switch event.kind {
+        switch kind {
         case .streamStart, .streamEnd: break
         case .documentStart: beginDocument()
         case .documentEnd:
             if let root { documents.append(root) }
             readTo = range.end.offset
-        case .alias(let name): add(alias: name, at: range)
-        case .scalar(let value, let style, let properties):
+        case .alias: add(alias: event.anchor ?? "", at: range)
+        case .scalar(let style):
             if text.hasTab || text.hasHash { scalarBytes.append(contentBytes(of: range, style)) }
-            add(scalar: value, style, properties, at: range)
-        case .mappingStart(let properties): open(.init(isMapping: true, properties, at: range, nodes: nodes))
-        case .sequenceStart(let properties): open(.init(isMapping: false, properties, at: range, nodes: nodes))
+            add(scalar: event, style, at: range)
+        case .mappingStart: open(Frame(isMapping: true, event, at: range, nodes: nodes))
+        case .sequenceStart: open(Frame(isMapping: false, event, at: range, nodes: nodes))
         case .mappingEnd, .sequenceEnd: close(at: range)
         }
     }
 
     // MARK: Nodes
 
-    private mutating func add(
-        scalar value: String,
-        _ style: YAMLScalar.Style,
-        _ properties: EventSource.Properties,
-        at range: YAMLRange
-    ) {
+    private mutating func add(scalar event: borrowing EventSource, _ style: YAMLScalar.Style, at range: YAMLRange) {
         count(1, at: range)
         var tag: YAMLScalar.CoreTag?
-        if let written = properties.tag {
+        if let written = event.tag {
             tag = written == "!" ? .str : YAMLScalar.CoreTag(core: written)
             if tag == nil { report(.unknownTag(written, at: range)) }
         }
-        let scalar = YAMLScalar(text: value, style: style, tag: tag)
-        if let tag, !scalar.fitsTag { report(.misfit(value, tag, at: range)) }
-        deliver(YAMLNode(content: .scalar(scalar), range: range), properties.anchor, nodes: 1, height: 0)
+        let scalar = YAMLScalar(text: event.text, style: style, tag: tag)
+        // Only an escape can make one.
+        if style == .doubleQuoted, !hasNUL { hasNUL = scalar.text.utf8.contains(0) }
+        if let tag, !scalar.fitsTag { report(.misfit(scalar.text, tag, at: range)) }
+        deliver(YAMLNode(content: .scalar(scalar), range: range), event.anchor, nodes: 1, height: 0)
     }
 
     private mutating func add(alias name: String, at range: YAMLRange) {

@@ -18,10 +18,10 @@ struct Frame {
     private var index: [String: Int] = [:]
     private var lastEnd: YAMLMark?
 
-    init(isMapping: Bool, _ properties: EventSource.Properties, at range: YAMLRange, nodes: Int) {
+    init(isMapping: Bool, _ event: borrowing EventSource, at range: YAMLRange, nodes: Int) {
         self.isMapping = isMapping
-        anchor = properties.anchor
-        tag = properties.tag
+        anchor = event.anchor
+        tag = event.tag
         self.range = range
         nodesBefore = nodes
     }
@@ -58,7 +58,8 @@ struct Frame {
         if let first = position(of: scalar.text) {
             return problem ?? .duplicateKey(scalar.text, at: key.range, first: pairs[first].keyRange)
         }
-        if pairs.isEmpty { pairs.reserveCapacity(4) }
+        // A document has more fields than what is nested in it.
+        if pairs.isEmpty { pairs.reserveCapacity(nodesBefore == 0 ? 10 : 3) }
         if pairs.count >= 8 { index[scalar.text] = pairs.count }
         pairs.append(YAMLMapping.Pair(key: scalar.text, keyRange: key.range, value: value))
         return problem
