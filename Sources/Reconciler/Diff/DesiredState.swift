@@ -54,17 +54,18 @@ public struct DesiredState: Sendable {
         self.tenants = Self.scope(tenants)
         allTenants = catalog.tenants
         let specs = tenants.isEmpty ? catalog.specs : catalog.specs.filter { tenants.contains($0.identity.tenant) }
-        let campaigns = Self.pair(specs, with: catalog.resolvedCampaigns)
         var folder = root
         while folder.hasSuffix("/") { folder.removeLast() }
+        let campaigns = Self.campaigns(of: specs, among: catalog.resolvedCampaigns)
         let made = Array(specs.indices).parallelMap { [folder = folder + "/"] index in
             Self.item(specs[index], campaigns[index], below: folder)
         }
         var items = [SpecIdentity: Item](minimumCapacity: made.count)
         for item in made { items[item.identity] = item }
         self.items = items
-        specCounts = specs.reduce(into: [:]) { $0[$1.identity.tenant, default: 0] += 1 }
-        let tenantSpecs = specs.compactMap { $0.identity.kind == .tenant ? $0.value as? TenantSpec : nil }
+        specCounts = specs.indices.reduce(into: [:]) { $0[specs[$1].identity.tenant, default: 0] += 1 }
+        let tenantSpecs = specs.indices.filter { specs[$0].identity.kind == .tenant }
+            .compactMap { specs[$0].value as? TenantSpec }
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
@@ -77,15 +78,16 @@ public struct DesiredState: Sendable {
     }
 
     /// The resolved campaign of each spec that is one; both come sorted.
-    private static func pair(
-        _ specs: [Located<any SpecContent>],
-        with campaigns: [ResolvedCampaign]
+    private static func campaigns(
+        of specs: [Located<any SpecContent>],
+        among resolved: [ResolvedCampaign]
     ) -> [ResolvedCampaign?] {
-        var rest = campaigns[...]
-        return specs.map { spec in
-            guard spec.identity.kind == .campaign else { return nil }
-            while let first = rest.first, first.identity < spec.identity { rest.removeFirst() }
-            return rest.first?.identity == spec.identity ? rest.popFirst() : nil
+        var next = 0
+        return specs.indices.map { index in
+            let identity = specs[index].identity
+            guard identity.kind == .campaign else { return nil }
+            while next < resolved.count, resolved[next].identity < identity { next += 1 }
+            return next < resolved.count && resolved[next].identity == identity ? resolved[next] : nil
         }
     }
 
@@ -94,7 +96,7 @@ public struct DesiredState: Sendable {
         var content = spec.value.canonical.fields ?? [:]
         if let campaign {
             content["message"] = campaign.messagePayload
-            if case .named = campaign.spec.audience { content["audienceFilter"] = campaign.audienceFilter?.json }
+            content["audienceFilter"] = campaign.namedFilter
         }
         let file = spec.place.file
         content["sourceFile"] = .string(file.hasPrefix(folder) ? path(of: file, below: folder) : file)

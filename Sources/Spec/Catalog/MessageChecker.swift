@@ -1,5 +1,3 @@
-internal import YAML
-
 /// Checks whether the messages of campaigns can reach those whom they are meant for.
 struct MessageChecker {
     private let index: SpecIndex
@@ -11,11 +9,10 @@ struct MessageChecker {
     /// Finds placeholders that nothing can fill, also in campaigns with other errors.
     func checkPlaceholders(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
-            let fields = ["params", "message"].filter { campaign.node.mapping?[$0]?.mentionsContext == true }
-            guard !fields.isEmpty else { continue }
+            guard campaign.value.content.mayMentionContext else { continue }
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
-            for text in fields.flatMap(campaign.texts) {
+            for text in ["params", "message"].flatMap(campaign.texts) {
                 guard text.value.mentionsContext else { continue }
                 for placeholder in TextTemplate.parse(text.value).placeholders where !placeholder.hasDefault {
                     guard case .context = placeholder.path else { continue }
@@ -80,14 +77,24 @@ extension CampaignSpec.Trigger {
     }
 }
 
-extension YAMLNode {
-    /// Whether any text in it may have a placeholder for a value of an event.
+extension CampaignSpec.Content {
+    /// Whether any text may have a placeholder for a value of an event; also if the texts of a draft are lost.
+    fileprivate var mayMentionContext: Bool {
+        switch self {
+        case .template(_, let params): params.values.contains(where: \.mentionsContext)
+        case .message(.null): true
+        case .message(let payload): payload.mentionsContext
+        }
+    }
+}
+
+extension JSONValue {
     fileprivate var mentionsContext: Bool {
-        switch content {
-        case .invalid: false
-        case .sequence(let items): items.contains(where: \.mentionsContext)
-        case .mapping(let mapping): mapping.pairs.contains { $0.value.mentionsContext }
-        case .scalar(let scalar): scalar.text.mentionsContext
+        switch self {
+        case .null, .bool, .integer, .number: false
+        case .string(let text): text.mentionsContext
+        case .array(let items): items.contains(where: \.mentionsContext)
+        case .object(let fields): fields.contains { $0.value.mentionsContext }
         }
     }
 }

@@ -9,15 +9,19 @@ public final class ResolvedCampaign: Sendable {
     public let template: TemplateSpec?
     /// `nil` if an event or a module names the recipients.
     public let audienceFilter: AudienceFilter?
+    /// What a named audience stands for, as rows have it; `nil` without one.
+    public let namedFilter: JSONValue?
 
     init(
         _ campaign: Located<CampaignSpec>,
         sender: SenderSpec,
         template: TemplateSpec?,
-        audienceFilter: AudienceFilter?
+        audienceFilter: AudienceFilter?,
+        namedFilter: JSONValue?
     ) {
         (identity, place, spec) = (campaign.identity, campaign.place, campaign.value)
-        (self.sender, self.template, self.audienceFilter) = (sender, template, audienceFilter)
+        (self.sender, self.template) = (sender, template)
+        (self.audienceFilter, self.namedFilter) = (audienceFilter, namedFilter)
     }
 
     /// The WhatsApp message without recipient, made anew each time; its texts may hold placeholders.

@@ -27,7 +27,9 @@ public struct SpecCatalog: Sendable {
     public var tenants: [String] {
         // In their order, those of one tenant stand together.
         var tenants: [String] = []
-        for spec in specs where spec.identity.tenant != tenants.last { tenants.append(spec.identity.tenant) }
+        for index in specs.indices where specs[index].identity.tenant != tenants.last {
+            tenants.append(specs[index].identity.tenant)
+        }
         return tenants
     }
 

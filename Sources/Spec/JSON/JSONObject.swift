@@ -45,6 +45,7 @@ public struct JSONObject: Hashable, Sendable {
             let isPresent = position < fields.count && fields[position].key == key
             switch (newValue, isPresent) {
             case (let value?, true): fields[position].value = value
+            case (let value?, false) where position == fields.count: fields.append(Field(key: key, value: value))
             case (let value?, false): fields.insert(Field(key: key, value: value), at: position)
             case (nil, true): fields.remove(at: position)
             case (nil, false): break

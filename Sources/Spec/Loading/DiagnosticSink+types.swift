@@ -39,7 +39,7 @@ extension DiagnosticSink {
             }
         }
         let name = field.isEmpty ? "" : " for `\(field)`"
-        let isLong = node.range.end.line > node.range.start.line && node.scalar == nil
+        let isLong = node.range.end.line > node.range.start.line && !node.isScalar
         let range = isLong ? YAMLRange(start: node.range.start, end: node.range.start) : node.range
         report(.wrongType, at: range, field: field, "expected \(expected)\(name), found \(found)", help: help)
     }

@@ -41,8 +41,7 @@ struct FieldReader {
         asked.append(key)
         guard let index = mapping.index(of: key) else { return nil }
         if index < 64 { found |= 1 << UInt64(index) }
-        let value = mapping.pairs[index].value
-        return ReadNode(value, key: key, in: path)
+        return ReadNode(mapping.value(at: index), key: key, in: path)
     }
 
     /// Where the key of a field stands.

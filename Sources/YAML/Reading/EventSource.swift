@@ -79,11 +79,10 @@ internal import CLibYAML
         }
     }
 
-    /// The text of a scalar; empty for all other events.
-    var text: String {
-        guard unsafe event.type == YAML_SCALAR_EVENT else { return "" }
-        let scalar = unsafe event.data.scalar
-        return unsafe String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+    /// The text of a scalar, good until the next event; empty for all other events.
+    var bytes: UnsafeBufferPointer<UInt8> {
+        guard unsafe event.type == YAML_SCALAR_EVENT else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
+        return unsafe UnsafeBufferPointer(start: event.data.scalar.value, count: event.data.scalar.length)
     }
 
     /// The anchor that the event defines or, if it is an alias, refers to.
