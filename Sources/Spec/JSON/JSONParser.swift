@@ -57,9 +57,11 @@ struct JSONParser {
     }
 
     private mutating func object() throws(JSONError) -> JSONValue {
-        var fields: [String: JSONValue] = [:]
+        var fields: [(key: String, value: JSONValue)] = []
+        /// The keys, once there are too many for a walk.
+        var keys: Set<String> = []
         skipSpace()
-        if try skip(UInt8(ascii: "}")) { return .object(fields) }
+        if try skip(UInt8(ascii: "}")) { return .object(JSONObject()) }
         repeat {
             skipSpace()
             let start = offset
@@ -70,11 +72,14 @@ struct JSONParser {
             skipSpace()
             guard try skip(UInt8(ascii: ":")) else { throw .unexpected("expected `:`", offset: offset) }
             let value = try value()
-            guard fields.updateValue(value, forKey: key) == nil else { throw .duplicateKey(key, offset: start) }
+            if fields.count == 16 { keys = Set(fields.map(\.key)) }
+            let isNew = fields.count < 16 ? !fields.contains { $0.key == key } : keys.insert(key).inserted
+            guard isNew else { throw .duplicateKey(key, offset: start) }
+            fields.append((key, value))
             skipSpace()
         } while try skip(UInt8(ascii: ","))
         guard try skip(UInt8(ascii: "}")) else { throw .unexpected("expected `,` or `}`", offset: offset) }
-        return .object(fields)
+        return .object(JSONObject(unique: fields))
     }
 
     private mutating func array() throws(JSONError) -> JSONValue {
