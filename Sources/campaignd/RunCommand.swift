@@ -14,7 +14,7 @@ struct RunCommand: AsyncParsableCommand {
             the rest. Any number of daemons may share one Postgres and one Redis.
 
             Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
-            HTTP_PORT, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, \
+            HTTP_PORT, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, \
             TRIGGER_SECRETS, LOG_LEVEL, MAX_IN_FLIGHT, DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, \
             FLIGHT_LEASE, and the variables that senders name as their access token.
             """

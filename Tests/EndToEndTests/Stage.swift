@@ -21,9 +21,15 @@ struct Stage: Sendable {
     /// - Parameters:
     ///   - contacts: How many recipients.
     ///   - rate: Messages per second of the sender.
+    ///   - variables: What daemons find in their environment beside the servers.
     ///   - body: The test.
     /// - Throws: What fails.
-    static func with(contacts: Int, rate: Int, _ body: (Stage) async throws -> Void) async throws {
+    static func with(
+        contacts: Int,
+        rate: Int,
+        variables: [String: String] = [:],
+        _ body: (Stage) async throws -> Void
+    ) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
@@ -37,15 +43,27 @@ struct Stage: Sendable {
             settings.webhooks.failedShare = 0
             settings.webhooks.readDelay = .milliseconds(10) ... .milliseconds(50)
             try await Simulator.withRunning(configuration: settings, logger: TestDatabase.logger) { simulator in
-                let stage = try Stage(database: database, pool: pool, simulator: simulator, folder: folder)
+                let stage = try Stage(
+                    database: database,
+                    pool: pool,
+                    simulator: simulator,
+                    folder: folder,
+                    variables: variables
+                )
                 try await stage.prepare(contacts: contacts, rate: rate)
                 try await body(stage)
             }
         }
     }
 
-    private init(database: String, pool: PostgresPool, simulator: Simulator, folder: URL) throws {
-        var environment = ProcessInfo.processInfo.environment
+    private init(
+        database: String,
+        pool: PostgresPool,
+        simulator: Simulator,
+        folder: URL,
+        variables: [String: String]
+    ) throws {
+        var environment = ProcessInfo.processInfo.environment.merging(variables) { _, new in new }
         var url = try #require(URLComponents(string: environment["DATABASE_URL"] ?? ""))
         url.path = "/\(database)"
         environment["DATABASE_URL"] = url.string

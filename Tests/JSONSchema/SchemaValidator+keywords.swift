@@ -78,7 +78,7 @@ extension SchemaValidator.Visit {
         _ word: JSONValue,
         _ value: JSONValue,
         _ path: [SchemaValidator.Step],
-        in keywords: [String: JSONValue]
+        in keywords: JSONObject
     ) -> Bool {
         guard ["properties", "required", "additionalProperties", "dependencies"].contains(keyword) else { return false }
         guard let fields = value.objectValue else { return true }
@@ -105,7 +105,7 @@ extension SchemaValidator.Visit {
         _ word: JSONValue,
         _ value: JSONValue,
         _ path: [SchemaValidator.Step],
-        in keywords: [String: JSONValue]
+        in keywords: JSONObject
     ) -> Bool {
         let schemas = word.arrayValue ?? []
         switch keyword {

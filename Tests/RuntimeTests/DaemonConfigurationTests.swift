@@ -23,6 +23,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.whatsAppURL == "https://graph.facebook.com/v23.0")
         #expect(configuration.appSecret == nil && configuration.verifyToken == nil)
         #expect(configuration.tokens == nil && configuration.requestsPerSecond == 100)
+        #expect(configuration.eventsPerSecond == 10_000)
         #expect(configuration.maximumInFlight == 512)
         #expect(configuration.unconfirmedTimeout == .seconds(900))
         #expect(configuration.logLevel == .info)
@@ -33,9 +34,10 @@ struct DaemonConfigurationTests {
             "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "0", "WHATSAPP_API_URL": "http://localhost:9000/v23.0//",
             "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
             "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1", "FLIGHT_LEASE": "60", "CRASH_AT": "begun:3",
-            "JWT_SECRET": APIFixture.secret, "API_RATE_LIMIT": "0",
+            "JWT_SECRET": APIFixture.secret, "API_RATE_LIMIT": "0", "TRIGGER_RATE_LIMIT": "0",
         ])
         #expect(configuration.tokens != nil && configuration.requestsPerSecond == 0)
+        #expect(configuration.eventsPerSecond == 0)
         #expect(configuration.httpHost == "0.0.0.0")
         #expect(configuration.httpPort == 0)
         #expect(configuration.whatsAppURL == "http://localhost:9000/v23.0")

@@ -120,9 +120,16 @@ struct DecisionTests {
         #expect(Pace(ratePerSecond: 2_000).ringCapacity == 2_000)
         #expect(Pace(ratePerSecond: 2_001).ringCapacity == 0)
         #expect(pace.lead < pace.horizon && pace.useBy < pace.horizon)
-        // Slots that are late by all that is allowed still fit into a second.
+    }
+
+    @Test(arguments: [1, 80, 1_000, 2_000, 2_001, 5_000, 10_000, 20_000, 20_001, 1_000_000])
+    func slotsThatAreLateByAllThatIsAllowedStillFitIntoASecond(rate: Int) {
+        let pace = Pace(ratePerSecond: rate)
         let crowded = (1_000_000 + Double(pace.useBy.microseconds)) / pace.intervalMicroseconds
-        #expect(crowded <= 80)
+        #expect(crowded <= Double(rate) && crowded >= Double(rate) * 0.97)
+        #expect(pace.useBy >= .milliseconds(20) && pace.useBy < pace.horizon)
+        #expect(pace.useBy == .milliseconds(20) || rate > 2_000)
+        #expect(Double(pace.mostAtOnce) * pace.intervalMicroseconds > Double(pace.horizon.microseconds))
     }
 
     private func decide(_ answer: SendAnswer, pairLimit: LaneRecord.PairLimit = .pause) -> SendDecision {

@@ -12,7 +12,7 @@ struct WebhookPayloadTests {
     private static let id = UUID()
 
     private func read(_ json: String) throws -> [DeliveryStatus] {
-        try JSONDecoder().decode(WebhookPayload.self, from: Data(json.utf8)).deliveryStatuses(receivedAt: Self.now)
+        try WebhookPayload(parsing: json.utf8).deliveryStatuses(receivedAt: Self.now)
     }
 
     private func webhook(_ statuses: String) -> String {
@@ -96,6 +96,12 @@ struct WebhookPayloadTests {
         #expect(statuses.first?.sentAt == Date(timeIntervalSince1970: 1_750_030_073))
         #expect(statuses.last?.readAt == Self.now)
         #expect(statuses.last?.messageID == nil)
+    }
+
+    @Test(arguments: ["nan", "inf", "-1", "1e300", "9999999999999"])
+    func aTimeThatNoClockShowsIsTheTimeOfArrival(timestamp: String) throws {
+        let statuses = try read(webhook(#"{"id":"a","status":"sent","timestamp":"\#(timestamp)"}"#))
+        #expect(statuses.map(\.sentAt) == [Self.now])
     }
 
     @Test func onlyTheRightSignatureOverTheExactBytesCounts() {

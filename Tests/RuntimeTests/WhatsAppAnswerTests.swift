@@ -22,7 +22,22 @@ struct WhatsAppAnswerTests {
         #expect(answer(status, body) == .accepted(waMessageID: "wamid.1"))
     }
 
-    @Test(arguments: ["", "{}", "<html>", #"{"messages":[]}"#, #"{"messages":[{}]}"#, #"{"messages":[{"id":"wam"#])
+    @Test(arguments: [
+        #"{"messages":[{"id":"wamid.1"}]}"#,
+        #" { "contacts" : [ { "wa_id" : null , "n" : [ 1 , true ] } ] , "messages" : [ { "a" : {"b":"c"} , "id" : "wamid.1" } ] } "#,
+        #"{"messages":[{"id":"wamid.1"},{"id":"wamid.2"}]}"#,
+        #"{"messages":[{"id":"wamid\u002e1"}]}"#,
+        #"{"other":"a \"quoted\" word, and -1.5e3","number":-1.5e3,"empty":[],"none":{},"messages":[{"id":"wamid.1"}]}"#,
+    ])
+    func anAcceptedMessageHasAnIDHoweverItIsWritten(body: String) {
+        #expect(answer(200, body) == .accepted(waMessageID: "wamid.1"))
+    }
+
+    @Test(arguments: [
+        "", "{}", "<html>", #"{"messages":[]}"#, #"{"messages":[{}]}"#, #"{"messages":[{"id":"wam"#,
+        #"{"messages":[{"id":"wamid.1"}]"#, #"{"messages":[{"id":"wamid.1"}]}}"#, #"{"id":"wamid.1","messages":[]}"#,
+        #"{"messages":[{"id":1}]}"#, #"{"a":{"messages":[{"id":"wamid.1"}]}}"#,
+    ])
     func aSuccessThatCannotBeReadIsNoRefusal(body: String) {
         #expect(answer(200, body) == .lost("HTTP 200 without a message id"))
     }

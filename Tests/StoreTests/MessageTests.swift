@@ -227,6 +227,38 @@ struct MessageTests {
         }
     }
 
+    @Test func acceptedMessagesAreWrittenWhateverElseIsInTheirBatch() async throws {
+        try await Fixture.with { fixture in
+            let run = try await fixture.queuedRun(contacts: 6)
+            let messages = MessageRepository(pool: fixture.pool)
+            let ids = try await fixture.ids(of: run)
+            _ = try await messages.begin(Array(ids.prefix(5)), holder: 7)
+            let accepted = ids.enumerated().map { index, id in
+                MessageOutcome(messageID: id, holder: 7, result: .sent(waMessageID: "wamid.\(index)"))
+            }
+            // The second was reported on before it was answered, the third is held by somebody else by now.
+            _ = try await messages.apply([Self.report(ids[1], .delivered, wamid: "wamid.1")])
+            try await fixture.pool.execute("UPDATE campaign_messages SET holder = 8 WHERE id = \(ids[2])")
+            let failed = MessageOutcome(messageID: ids[3], holder: 7, result: .failed(Self.failure))
+            // The last was never begun.
+            let batch = [accepted[0], failed, accepted[2], accepted[1], accepted[4], accepted[5]]
+            for _ in 1...2 {
+                try await messages.record(batch)
+                let statuses: [MessageStatus] = [.sent, .delivered, .sent, .failed, .sent, .queued]
+                for (id, status) in zip(ids, statuses) { #expect(try await fixture.status(of: id) == status) }
+                let attempts: [Int] = try await fixture.column(
+                    "SELECT attempts::int FROM campaign_messages ORDER BY position"
+                )
+                #expect(attempts == [1, 1, 0, 1, 1, 0])
+                let names: [String?] = try await fixture.pool.query(
+                    "SELECT \"waMessageId\" FROM campaign_messages ORDER BY position"
+                ).map { try $0.decode(0) }
+                #expect(names == ["wamid.0", "wamid.1", "wamid.2", nil, "wamid.4", nil])
+                try await Self.expectCountersEqualRows(run, fixture)
+            }
+        }
+    }
+
     @Test(arguments: [("paused", MessageStatus.pending), ("cancelled", .cancelled), ("failed", .cancelled)])
     func aRunThatDoesNotRunSendsNothing(status: String, expected: MessageStatus) async throws {
         try await Fixture.with { fixture in

@@ -139,4 +139,35 @@ struct ReaderTests {
             ]
         )
     }
+
+    /// Short mappings are walked through, and long ones have an index of their keys; both must find the same.
+    @Test(arguments: [0, 7, 8, 9, 30])
+    func findsKeysThatComeTwiceHoweverFarApart(between: Int) throws {
+        let others = (0..<between).map { "type\($0): 1\n" }.joined()
+        let stream = YAMLReader().read(Array("type: 1\n\(others)type: 2\nlast: 3\n".utf8))
+        #expect(stream.problems.map(\.kind) == [.duplicateKey])
+        #expect(stream.problems.first?.range.start.line == between + 2)
+        #expect(stream.problems.first?.related?.range.start.line == 1)
+        let mapping = try #require(stream.documents.first?.mapping)
+        #expect(mapping.pairs.count == between + 2)
+        #expect(mapping["type"]?.scalar?.text == "1")
+        #expect(mapping["last"]?.scalar?.text == "3")
+        #expect(mapping["typ"] == nil)
+    }
+
+    /// One key with an accented letter, and one with a letter and an accent, are equal to everybody but a computer.
+    @Test(arguments: [0, 8])
+    func findsKeysThatAreWrittenInTwoWays(between: Int) {
+        let others = (0..<between).map { "k\($0): 1\n" }.joined()
+        for (first, second) in [("caf\u{E9}", "cafe\u{301}"), ("cafe\u{301}", "caf\u{E9}")] {
+            let stream = YAMLReader().read(Array("\(first): 1\n\(others)\(second): 2\n".utf8))
+            #expect(stream.problems.map(\.kind) == [.duplicateKey])
+        }
+    }
+
+    @Test func saysWhetherThereIsANULCharacter() {
+        #expect(!YAMLReader().read(Array("a: 'x'\nb: \"\\u0001\"\n".utf8)).hasNUL)
+        #expect(YAMLReader().read(Array("a: [1, {\"k\\0\": 2}]\n".utf8)).hasNUL)
+        #expect(YAMLReader().read(Array("---\na: 1\n---\n- \"\\u0000\"\n".utf8)).hasNUL)
+    }
 }

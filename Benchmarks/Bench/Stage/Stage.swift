@@ -70,7 +70,8 @@ final class Stage: Sendable {
     var environment: [String: String] {
         [
             "DATABASE_URL": databaseURL, "REDIS_URL": servers.redisURL, "JWT_SECRET": Self.secret, Self.token: "token",
-            "WHATSAPP_APP_SECRET": "bench-secret", "API_RATE_LIMIT": "0", "LOG_LEVEL": "warning",
+            "WHATSAPP_APP_SECRET": "bench-secret", "API_RATE_LIMIT": "0",
+            "TRIGGER_RATE_LIMIT": "1000000", "LOG_LEVEL": "warning",
         ]
     }
 

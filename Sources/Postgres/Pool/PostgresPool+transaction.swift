@@ -8,7 +8,7 @@ extension PostgresPool {
     ///   - isolation: How far the transaction is shielded from others.
     ///   - readOnly: Whether the server refuses all writes.
     ///   - retries: How often it is repeated at most, each time after a short random pause.
-    ///   - deadline: The longest time that BEGIN and COMMIT may take each.
+    ///   - deadline: The longest time that COMMIT may take, with what travels along.
     ///   - body: The statements of the transaction, all on the connection that it is given.
     /// - Returns: What `body` returned, once it is committed.
     /// - Throws: What `body` throws in the end, or ``PostgresError``.

@@ -2,16 +2,17 @@
 final class ResultColumns: Sendable {
     let names: [String]
     let types: [PostgresType]
-    private let indices: [String: Int]
 
     init(of result: ResultHandle) {
         names = (0..<result.columnCount).map(result.columnName)
         types = (0..<result.columnCount).map(result.columnType)
-        // Of two columns with one name the first counts.
-        indices = Dictionary(zip(names, names.indices), uniquingKeysWith: { first, _ in first })
     }
 
+    /// The place of a column; of two with one name the first counts.
     func index(of name: String) -> Int? {
-        indices[name]
+        // A result has few columns: this is sooner done than to hash the name.
+        let length = name.utf8.count
+        for index in names.indices where names[index].utf8.count == length && names[index] == name { return index }
+        return nil
     }
 }

@@ -14,6 +14,8 @@ final class Interrupt: Sendable {
     private struct Tickets {
         var last: UInt64 = 0
         var current: UInt64 = 0
+        /// Whether a byte was written for a call that has ended since.
+        var isSignalled = false
     }
 
     init() {
@@ -46,8 +48,10 @@ final class Interrupt: Sendable {
     func begin(_ ticket: UInt64) {
         tickets.withLock { tickets in
             tickets.current = ticket
+            guard tickets.isSignalled else { return }
+            tickets.isSignalled = false
             var byte: UInt8 = 0
-            // Empties what an earlier call left: at most one byte, and normally none.
+            // Empties what an earlier call left: at most one byte.
             _ = unsafe Glibc.read(descriptor, &byte, 1)
         }
     }
@@ -62,6 +66,7 @@ final class Interrupt: Sendable {
         tickets.withLock { tickets in
             guard tickets.current == ticket else { return }
             tickets.current = 0
+            tickets.isSignalled = true
             var byte: UInt8 = 1
             // Cannot fail: the pipe holds at most the one byte of the current call.
             _ = unsafe Glibc.write(writeEnd, &byte, 1)

@@ -47,6 +47,9 @@ struct StatementCache {
         entries[sql]?.columns = columns
     }
 
+    /// The columns that a statement gives, if they are known.
+    func columns(of sql: String) -> ResultColumns? { entries[sql]?.columns }
+
     /// Forgets a statement and leaves its name to be deallocated.
     mutating func discard(_ sql: String) {
         if let entry = entries.removeValue(forKey: sql) { discarded.append(entry.name) }

@@ -4,6 +4,7 @@ internal import Glibc
 extension Wire {
     /// Starts `COPY … FROM STDIN`.
     func beginCopy(_ sql: String, within limit: Limit) throws(PostgresError) {
+        if !queue.isEmpty { try flush(within: limit) }
         let handle = try unsafe handle()
         guard unsafe PQsendQuery(handle, sql) == 1 else {
             throw .misuse(Self.oneLine(unsafe String(cString: PQerrorMessage(handle))))

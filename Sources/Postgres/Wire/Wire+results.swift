@@ -36,11 +36,16 @@ extension Wire {
             switch waited {
             case .ready:
                 guard let result = unsafe PQgetResult(handle) else {
+                    // In a pipeline it ends one statement only.
+                    if unsafe PQpipelineStatus(handle) != PQ_PIPELINE_OFF { continue }
                     return try unsafe finish(handle, outcome)
                 }
-                if try unsafe note(ResultHandle(result), handle, &outcome) == .copyStarted {
-                    guard let last = outcome.last else { continue }
-                    return last
+                switch try unsafe note(ResultHandle(result), handle, &outcome) {
+                case .result: continue
+                case .copyStarted: if let last = outcome.last { return last }
+                case .pipelineEnd:
+                    guard unsafe PQexitPipelineMode(handle) == 1 else { throw unsafe lose(handle) }
+                    return try unsafe finish(handle, outcome)
                 }
             case .broken:
                 throw unsafe lose(handle, outcome.failure?.serverError?.message)
@@ -64,7 +69,7 @@ extension Wire {
     }
 
     private enum Noted {
-        case result, copyStarted
+        case result, copyStarted, pipelineEnd
     }
 
     private func note(
@@ -78,6 +83,9 @@ extension Wire {
         case PGRES_COPY_IN:
             outcome.last = result
             return .copyStarted
+        case PGRES_PIPELINE_SYNC: return .pipelineEnd
+        // Skipped, because of an error that has been noted.
+        case PGRES_PIPELINE_ABORTED: break
         case PGRES_COPY_OUT, PGRES_COPY_BOTH:
             abandon(.misuse("COPY TO is not supported"))
             throw lost
@@ -111,7 +119,8 @@ extension Wire {
     }
 
     private func noteTransaction(_ handle: OpaquePointer, _ failure: PostgresError?) {
-        let isInTransaction = unsafe PQtransactionStatus(handle) != PQTRANS_IDLE
+        // BEGIN may still wait to be sent.
+        let isInTransaction = unsafe PQtransactionStatus(handle) != PQTRANS_IDLE || !queue.isEmpty
         status.update {
             $0.isInTransaction = isInTransaction
             if let error = failure?.serverError { $0.failure = error }

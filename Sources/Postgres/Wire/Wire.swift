@@ -10,6 +10,8 @@ internal import Glibc
     /// Why `connection` is gone; said to whoever uses it still.
     var lost: PostgresError = .closed
     var statements = StatementCache()
+    /// What goes ahead of the next statement: BEGIN, until something is done, and what was handed in for later.
+    var queue: [QueuedStatement] = []
     let interrupt: Interrupt
     let status: ConnectionStatus
 
@@ -36,6 +38,7 @@ internal import Glibc
         guard let open = unsafe connection else { return }
         unsafe connection = nil
         lost = reason
+        queue = []
         status.update {
             $0.isOpen = false
             $0.isInTransaction = false

@@ -81,6 +81,8 @@ public struct Planner: Sendable {
         var known: DesiredState?
         return try await pool.transaction(isolation: .repeatableRead, readOnly: true) { connection in
             let stored = try await StoredState.fetch(tenants: tenants, on: connection)
+            // Now, while the specs are still being read.
+            let unmanaged = try await ManagedRepository.unmanagedCounts(tenants: tenants, on: connection)
             // The transaction may be repeated, the loading not.
             let desired = if let known { known } else { try await desired() }
             known = desired
@@ -88,7 +90,7 @@ public struct Planner: Sendable {
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
             FireTimeFinder.find(&plan, now: now)
-            plan.unmanagedCounts = try await ManagedRepository.unmanagedCounts(tenants: desired.tenants, on: connection)
+            plan.unmanagedCounts = unmanaged
             return plan
         }
     }

@@ -33,6 +33,8 @@ public struct DesiredState: Sendable {
     /// The tenants that have specs, also those that are not looked at.
     let allTenants: [String]
     let items: [SpecIdentity: Item]
+    /// How many items each tenant has.
+    let specCounts: [String: Int]
     /// The policies of tenants that have one.
     let policies: [String: TenantPolicy]
     /// What breaks them, as far as the specs alone can tell.
@@ -51,16 +53,19 @@ public struct DesiredState: Sendable {
         }
         self.tenants = Self.scope(tenants)
         allTenants = catalog.tenants
-        let campaigns = Dictionary(
-            uniqueKeysWithValues: zip(catalog.resolvedCampaigns.map(\.identity), catalog.resolvedCampaigns.indices)
-        )
-        let specs = catalog.specs.filter { tenants.isEmpty || tenants.contains($0.identity.tenant) }
-        let made = specs.parallelMap { spec in
-            let index = spec.identity.kind == .campaign ? campaigns[spec.identity] : nil
-            return Self.item(spec, index.map { catalog.resolvedCampaigns[$0] }, root: root)
+        let specs = tenants.isEmpty ? catalog.specs : catalog.specs.filter { tenants.contains($0.identity.tenant) }
+        var folder = root
+        while folder.hasSuffix("/") { folder.removeLast() }
+        let campaigns = Self.campaigns(of: specs, among: catalog.resolvedCampaigns)
+        let made = Array(specs.indices).parallelMap { [folder = folder + "/"] index in
+            Self.item(specs[index], campaigns[index], below: folder)
         }
-        items = Dictionary(uniqueKeysWithValues: made.map { ($0.identity, $0) })
-        let tenantSpecs = specs.compactMap { $0.identity.kind == .tenant ? $0.value as? TenantSpec : nil }
+        var items = [SpecIdentity: Item](minimumCapacity: made.count)
+        for item in made { items[item.identity] = item }
+        self.items = items
+        specCounts = specs.indices.reduce(into: [:]) { $0[specs[$1].identity.tenant, default: 0] += 1 }
+        let tenantSpecs = specs.indices.filter { specs[$0].identity.kind == .tenant }
+            .compactMap { specs[$0].value as? TenantSpec }
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
@@ -72,14 +77,29 @@ public struct DesiredState: Sendable {
         tenants.isEmpty ? nil : Set(tenants).sorted()
     }
 
-    private static func item(_ spec: Located<any SpecContent>, _ campaign: ResolvedCampaign?, root: String) -> Item {
+    /// The resolved campaign of each spec that is one; both come sorted.
+    private static func campaigns(
+        of specs: [Located<any SpecContent>],
+        among resolved: [ResolvedCampaign]
+    ) -> [ResolvedCampaign?] {
+        var next = 0
+        return specs.indices.map { index in
+            let identity = specs[index].identity
+            guard identity.kind == .campaign else { return nil }
+            while next < resolved.count, resolved[next].identity < identity { next += 1 }
+            return next < resolved.count && resolved[next].identity == identity ? resolved[next] : nil
+        }
+    }
+
+    private static func item(_ spec: Located<any SpecContent>, _ campaign: ResolvedCampaign?, below folder: String) -> Item {
         let identity = spec.identity
-        var content = spec.value.canonical.objectValue ?? [:]
+        var content = spec.value.canonical.fields ?? [:]
         if let campaign {
             content["message"] = campaign.messagePayload
-            if case .named = campaign.spec.audience { content["audienceFilter"] = campaign.audienceFilter?.json }
+            content["audienceFilter"] = campaign.namedFilter
         }
-        content["sourceFile"] = .string(path(of: spec.place.file, below: root))
+        let file = spec.place.file
+        content["sourceFile"] = .string(file.hasPrefix(folder) ? path(of: file, below: folder) : file)
         return Item(
             identity: identity,
             renamedFrom: spec.value.header.renamedFrom.map {
@@ -91,10 +111,7 @@ public struct DesiredState: Sendable {
         )
     }
 
-    private static func path(of file: String, below root: String) -> String {
-        var prefix = root
-        while prefix.hasSuffix("/") { prefix.removeLast() }
-        guard file.hasPrefix(prefix + "/") else { return file }
-        return String(file.dropFirst(prefix.utf8.count + 1).drop { $0 == "/" })
+    private static func path(of file: String, below folder: String) -> String {
+        String(Substring(file.utf8.dropFirst(folder.utf8.count).drop { $0 == UInt8(ascii: "/") }))
     }
 }

@@ -15,19 +15,28 @@ enum Differ {
         guard conflicts.isEmpty else { throw .conflicts(conflicts.sorted { $0.place < $1.place }) }
 
         let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
-        let references = ReferenceFollower(rows: rows)
-        var changes = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
-            items.compactMap { item in
+        // Without renames, references lead where they led.
+        let references = ReferenceFollower(rows: renames.isEmpty ? [:] : rows)
+        let compared = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
+            var (changes, taken): ([PlannedChange], Int) = ([], 0)
+            for item in items {
                 let row = rows[item.identity]
+                if row != nil { taken += 1 }
                 let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
-                return change(item, row ?? adopted, references, isAdoption: adopted != nil)
+                if let change = change(item, row ?? adopted, references, isAdoption: adopted != nil) {
+                    changes.append(change)
+                }
             }
+            return (changes: changes, taken: taken)
         }
-        .flatMap { $0 }
-        let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
-        for (identity, row) in state.rows {
-            let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)
-            if !isTaken { changes.append(delete(row)) }
+        var changes = compared.flatMap(\.changes)
+        // Under its own name each spec takes another row, so that where as many are taken as there are none is left.
+        if !renames.isEmpty || compared.reduce(0, { $0 + $1.taken }) < state.rows.count {
+            let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
+            for (identity, row) in state.rows {
+                let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)
+                if !isTaken { changes.append(delete(row)) }
+            }
         }
         var plan = Plan(
             changes: changes.sorted(by: isBefore),

@@ -58,8 +58,8 @@ enum YAMLText {
         switch value {
         case .array(let items): isPlainList(items)
         case .object(let fields):
-            fields.values.allSatisfy { value in
-                switch value {
+            fields.allSatisfy { field in
+                switch field.value {
                 case .object: false
                 case .array(let items): isPlainList(items)
                 default: true
@@ -86,9 +86,9 @@ enum YAMLText {
     }
 
     /// What reads as a sentence stands first, then the rest by name.
-    private static func sorted(_ fields: [String: JSONValue]) -> [(key: String, value: JSONValue)] {
+    private static func sorted(_ fields: JSONObject) -> [(key: String, value: JSONValue)] {
         let first = ["type", "logic", "field", "operator", "value", "conditions", "from", "to"]
-        return fields.map { (key: $0.key, value: $0.value) }.sorted { left, right in
+        return fields.sorted { left, right in
             let ranks = (first.firstIndex(of: left.key) ?? first.count, first.firstIndex(of: right.key) ?? first.count)
             return ranks.0 == ranks.1 ? left.key < right.key : ranks.0 < ranks.1
         }

@@ -58,7 +58,7 @@ public struct Plan: Sendable {
         specCount = desired.items.count
         isCatalogEmpty = desired.allTenants.isEmpty
         policyBreaches = desired.policyBreaches
-        let specs = Self.count(desired.items.keys)
+        let specs = desired.specCounts
         tenantSizes = Self.count(rows)
             .map { TenantSize(tenant: $0.key, rows: $0.value, specs: specs[$0.key] ?? 0) }
             .sorted { $0.tenant < $1.tenant }

@@ -4,8 +4,7 @@ import Logging
 /// What a request carries through the server: the framework's part, and who calls.
 struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// Says the request's id with every line.
-    var logger: Logger
+    private var unnamedLogger: Logger
     /// Names the request in logs and answers.
     var requestID = ""
     /// Who calls; `nil` on routes that are open to everybody.
@@ -13,6 +12,17 @@ struct APIContext: RequestContext {
 
     init(source: Source) {
         coreContext = .init(source: source)
-        logger = source.logger
+        unnamedLogger = source.logger
+    }
+
+    /// Says the request's id with every line; made when there is something to say, as metadata is costly.
+    var logger: Logger {
+        get {
+            guard !requestID.isEmpty else { return unnamedLogger }
+            var logger = unnamedLogger
+            logger[metadataKey: "requestId"] = "\(requestID)"
+            return logger
+        }
+        set { unnamedLogger = newValue }
     }
 }

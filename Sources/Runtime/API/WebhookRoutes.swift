@@ -46,7 +46,7 @@ struct WebhookRoutes: Sendable {
         }
         let payload: WebhookPayload
         do {
-            payload = try JSONDecoder().decode(WebhookPayload.self, from: body)
+            payload = try WebhookPayload(parsing: body.readableBytesView)
         } catch {
             logger.warning("A signed webhook cannot be read", metadata: ["error": "\(error)"])
             return Response(status: .badRequest)
@@ -75,9 +75,25 @@ struct WebhookRoutes: Sendable {
 
     /// The bytes of an HMAC-SHA-256 in hexadecimal digits; `nil` if it is none.
     static func code(hex: Substring) -> [UInt8]? {
-        let digits = hex.compactMap(\.hexDigitValue)
-        guard digits.count == hex.count, digits.count == 64 else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+        guard hex.utf8.count == 64 else { return nil }
+        var code: [UInt8] = []
+        code.reserveCapacity(32)
+        var high: UInt8?
+        for character in hex.utf8 {
+            guard let digit = Self.digit(character) else { return nil }
+            if let first = high { code.append(first << 4 | digit) }
+            high = high == nil ? digit : nil
+        }
+        return code
+    }
+
+    private static func digit(_ character: UInt8) -> UInt8? {
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 
     /// Compares by digest, so that the time taken says nothing about the token.

@@ -177,8 +177,12 @@ public struct Daemon: Service {
         router.add(middleware: MetricsMiddleware(metrics: metrics.http))
         router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
         api.add(to: router)
-        TriggerRoutes(triggers: triggers, authenticator: authenticator, secrets: configuration.triggerSecrets)
-            .add(to: router)
+        TriggerRoutes(
+            triggers: triggers,
+            authenticator: authenticator,
+            secrets: configuration.triggerSecrets,
+            limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")
+        ).add(to: router)
         HealthRoutes(
             pool: pool,
             redis: redis,
@@ -205,8 +209,9 @@ public struct Daemon: Service {
         lanes: LaneServices
     ) -> some Service {
         let onReady = onReady
+        let router = router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes)
         return Application(
-            router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
+            responder: HeadResponder(inner: router.buildResponder()),
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger

@@ -22,6 +22,8 @@ public struct DaemonConfiguration: Sendable {
     public var tokens: TokenSettings?
     /// Requests to the API that each tenant may make in a second; 0 is any number.
     public var requestsPerSecond = 100
+    /// Events that each tenant may send to the trigger hook in a second, whatever requests they come in; 0 is any number.
+    public var eventsPerSecond = 10_000
     /// With which tenants may sign events; nobody by default.
     public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
@@ -61,6 +63,8 @@ extension DaemonConfiguration {
         tokens = try TokenSettings.read(variables)
         requestsPerSecond =
             try variables.integer("API_RATE_LIMIT", in: 0...1_000_000, example: "100") ?? requestsPerSecond
+        eventsPerSecond =
+            try variables.integer("TRIGGER_RATE_LIMIT", in: 0...1_000_000, example: "10000") ?? eventsPerSecond
         triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight

@@ -1,10 +1,13 @@
 import Foundation
+import Redis
 
 /// The name of a message in a lane: `cm-<messageId>`.
 enum JobID {
     private static let prefix = "cm-"
 
     static func text(_ message: UUID) -> String { prefix + message.uuidString.lowercased() }
+
+    static func argument(_ message: UUID) -> RedisArgument { .text(text(message)) }
 
     /// The message that an id names; `nil` for anything that we did not put there.
     static func message(_ text: String) -> UUID? {

@@ -12,7 +12,7 @@ extension LaneQueue {
         for bucket in lane.quota { arguments += [.text(bucket.hour), .integer(bucket.count)] }
         for held in lane.sending {
             arguments += [
-                .text(JobID.text(held.messageID)), .text(held.holder.map(String.init) ?? ""),
+                JobID.argument(held.messageID), .text(held.holder.map(String.init) ?? ""),
                 .text(held.isBusinessInitiated ? lane.quota.last?.hour ?? "" : ""),
             ]
         }
@@ -39,7 +39,7 @@ extension LaneQueue {
     /// Takes ids out of the line of those that wait for the quota.
     func withdraw(_ messages: [UUID]) async throws(RedisError) {
         guard !messages.isEmpty else { return }
-        let ids = messages.map { RedisArgument.text(JobID.text($0)) }
+        let ids = messages.map { JobID.argument($0) }
         _ = try await redis.send(RedisCommand("ZREM", arguments: [.text(keys.outside)] + ids))
     }
 
@@ -80,4 +80,18 @@ struct LaneDepth: Hashable, Sendable {
     let held: Int
 
     var total: Int { ready + delayed + held }
+}
+
+extension LeaseEnding.Group {
+    /// What stands before the ids of a group: token, verb, delay in milliseconds, and line.
+    var arguments: [RedisArgument] {
+        let line: RedisArgument = isBusinessInitiated.map { $0 ? "out" : "in" } ?? ""
+        let token = RedisArgument.text(String(token))
+        return switch end {
+        case .done: [token, "done", "0", line]
+        case .void: [token, "void", "0", line]
+        case .release: [token, "release", "0", line]
+        case .delay(let delay): [token, "delay", .integer(delay.milliseconds), line]
+        }
+    }
 }

@@ -59,7 +59,7 @@ struct LaneQueue: Sendable {
         _ = try await redis.run(
             LaneScripts.mark,
             keys: [keys.held],
-            arguments: [.text(String(token)), isBeingPrepared ? "r" : "p"] + messages.map { .text(JobID.text($0)) }
+            arguments: [.text(String(token)), isBeingPrepared ? "r" : "p"] + messages.map { JobID.argument($0) }
         )
     }
 
@@ -69,7 +69,7 @@ struct LaneQueue: Sendable {
             LaneScripts.fire,
             keys: [keys.epoch, keys.pace, keys.leases, keys.held],
             arguments: [.integer(epoch), .text(String(token)), .integer(leases.flight.milliseconds)]
-                + messages.map { .text(JobID.text($0)) }
+                + messages.map { JobID.argument($0) }
         ).asArray()
         if let word = reply.first?.text {
             return word == "paused" ? .paused(.milliseconds(try reply[1].asInt())) : .stale
@@ -80,18 +80,14 @@ struct LaneQueue: Sendable {
     /// Ends leases, after Postgres knows the outcome.
     func settle(_ leases: [LeaseEnding]) async throws(RedisError) {
         for batch in leases.chunked(by: Self.largestBatch) {
+            var groups: [LeaseEnding.Group: [UUID]] = [:]
+            for lease in batch { groups[lease.group, default: []].append(lease.messageID) }
             var arguments: [RedisArgument] = []
-            arguments.reserveCapacity(5 * batch.count)
-            for lease in batch {
-                arguments += [.text(JobID.text(lease.messageID)), .text(String(lease.token))]
-                let line: RedisArgument = lease.isBusinessInitiated.map { $0 ? "out" : "in" } ?? ""
-                switch lease.end {
-                case .done: arguments += ["done", "0"]
-                case .void: arguments += ["void", "0"]
-                case .release: arguments += ["release", "0"]
-                case .delay(let delay): arguments += ["delay", .integer(delay.milliseconds)]
-                }
-                arguments.append(line)
+            arguments.reserveCapacity(batch.count + 5 * groups.count)
+            for (group, messages) in groups {
+                arguments += group.arguments
+                arguments.append(.integer(messages.count))
+                for message in messages { arguments.append(JobID.argument(message)) }
             }
             _ = try await redis.run(
                 LaneScripts.settle,
@@ -123,7 +119,7 @@ struct LaneQueue: Sendable {
             var arguments: [RedisArgument] = [.integer(epoch), .text(run.uuidString.lowercased())]
             arguments.append(isTriggered ? "triggered" : "bulk")
             for message in batch {
-                arguments.append(.text(JobID.text(message.id)))
+                arguments.append(JobID.argument(message.id))
                 arguments.append(.integer(message.delay.milliseconds))
                 arguments.append(message.isBusinessInitiated ? "out" : "in")
             }

@@ -9,11 +9,16 @@ struct Pace: Hashable, Sendable {
     static let share = 0.96
     /// Above this rate the ring of past slots would outgrow its use: even spacing alone holds the pace.
     static let largestRing = 2_000
+    /// For how much slots may be used late at rates that only the machine limits.
+    private static let longestUseBy = 0.2
+    private static let shortestUseBy = 0.02
 
     let ratePerSecond: Int
 
     /// From one slot to the next.
-    var intervalMicroseconds: Double { 1_000_000 / (Double(ratePerSecond) * Self.share) }
+    var intervalMicroseconds: Double {
+        1_000_000 / (Double(ratePerSecond) * Self.share * (1 + Self.shortestUseBy) / (1 + useBySeconds))
+    }
 
     /// How far ahead slots are granted: long enough for a batch, short enough to lose little when a daemon dies.
     var horizon: Duration { .milliseconds(250) }
@@ -22,8 +27,19 @@ struct Pace: Hashable, Sendable {
     var lead: Duration { .milliseconds(20) }
 
     /// A slot is void this long after its instant.
-    var useBy: Duration { .milliseconds(20) }
+    ///
+    /// The faster the lane, the longer: a machine that sends as fast as it can is late all the time, and would spend
+    /// more on slots that it gives back than on messages. What is granted shrinks in return.
+    var useBy: Duration { .milliseconds(Int(useBySeconds * 1_000)) }
+
+    private var useBySeconds: Double {
+        let share = Double(ratePerSecond) / Double(Self.largestRing)
+        return min(max(Self.shortestUseBy, Self.shortestUseBy * share), Self.longestUseBy)
+    }
 
     /// Past slots to remember; 0 for none.
     var ringCapacity: Int { ratePerSecond <= Self.largestRing ? ratePerSecond : 0 }
+
+    /// More slots than there are within the horizon: whoever asks for so many gets all that can be had.
+    var mostAtOnce: Int { Int(Double(horizon.microseconds) / intervalMicroseconds) + 2 }
 }

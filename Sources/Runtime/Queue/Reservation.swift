@@ -52,3 +52,14 @@ enum LeaseEnd: Hashable, Sendable {
     /// Ready again after the delay.
     case delay(Duration)
 }
+
+extension LeaseEnding {
+    /// What leases that end alike have in common.
+    struct Group: Hashable, Sendable {
+        let token: Int64
+        let end: LeaseEnd
+        let isBusinessInitiated: Bool?
+    }
+
+    var group: Group { Group(token: token, end: end, isBusinessInitiated: isBusinessInitiated) }
+}

@@ -95,7 +95,7 @@ final class LaneWorker: Sendable {
         let probe: Int?
         let wanted: Int
         switch services.gate.admit() {
-        case .open(let room): (probe, wanted) = (nil, min(room, Self.largestReservation))
+        case .open(let room): (probe, wanted) = (nil, min(room, Self.largestReservation, Pace(lane).mostAtOnce))
         case .probe(let number): (probe, wanted) = (number, 1)
         case .wait(let duration):
             await sleep(duration)

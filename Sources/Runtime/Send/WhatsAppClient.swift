@@ -68,10 +68,13 @@ struct WhatsAppClient: MessageTransport {
     }
 
     static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer) -> SendAnswer {
-        let decoder = JSONDecoder()
         if (200..<300).contains(status) {
+            if let id = body.withUnsafeReadableBytes(AcceptedAnswer.messageID(in:)) {
+                return .accepted(waMessageID: id)
+            }
             // An answer that cannot be read does not say that the message was refused.
-            guard let accepted = try? decoder.decode(Accepted.self, from: body), let id = accepted.messages.first?.id
+            guard let accepted = try? JSONDecoder().decode(Accepted.self, from: body),
+                let id = accepted.messages.first?.id
             else {
                 return .lost("HTTP \(status) without a message id")
             }
@@ -81,7 +84,7 @@ struct WhatsAppClient: MessageTransport {
             Duration.seconds(min(max($0, 0), longestRetryAfter))
         }
         // Gateways answer without the API's error object; then the status has to do.
-        let error = try? decoder.decode(Refused.self, from: body).error
+        let error = try? JSONDecoder().decode(Refused.self, from: body).error
         return .refused(
             httpStatus: status,
             code: error?.code,

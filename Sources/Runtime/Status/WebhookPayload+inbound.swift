@@ -1,118 +1,84 @@
 import Foundation
+import Spec
 import Store
 
 extension WebhookPayload {
-    struct Metadata: Decodable {
-        let phone_number_id: String
-        let display_phone_number: Lossy<String>?
-    }
-
-    struct Message: Decodable {
-        struct Text: Decodable {
-            let body: String?
-        }
-        struct Button: Decodable {
-            let text: String?
-        }
-        struct Interactive: Decodable {
-            struct Reply: Decodable {
-                let title: String?
+    /// Everything in it besides statuses.
+    func inboundReport(receivedAt now: Date) -> InboundReport {
+        var report = InboundReport()
+        for change in changes {
+            let account = change.account.flatMap(Self.name)
+            let metadata = change.value["metadata"]
+            if let number = metadata?["phone_number_id"]?.stringValue.flatMap(Self.name) {
+                report.numbers.insert(
+                    InboundReport.Number(
+                        phoneNumberID: number,
+                        displayPhoneNumber: metadata?["display_phone_number"]?.stringValue.flatMap(Self.name),
+                        businessAccountID: account
+                    )
+                )
+                report.messages += change.inboundMessages(to: number, receivedAt: now)
+                report.preferences += change.preferences(of: number, receivedAt: now)
             }
-            let button_reply: Lossy<Reply>?
-            let list_reply: Lossy<Reply>?
+            if let account, let stop = change.stop(account: account) { report.stops.append(stop) }
         }
-        let id: String
-        /// Missing for people whose number is hidden.
-        let from: String?
-        let timestamp: Lossy<Timestamp>?
-        let text: Lossy<Text>?
-        let button: Lossy<Button>?
-        let interactive: Lossy<Interactive>?
-
-        /// What was written, or what stands on the button that was pressed.
-        var words: String? {
-            text?.value?.body ?? button?.value?.text ?? interactive?.value?.button_reply?.value?.title
-                ?? interactive?.value?.list_reply?.value?.title
-        }
-    }
-
-    struct Preference: Decodable {
-        let wa_id: String?
-        let value: String?
-        let timestamp: Lossy<Timestamp>?
+        return report
     }
 
     /// A name that a column can hold: one that cannot be stored must not keep everything else from being stored.
     private static func name(_ text: String) -> String? {
         text.utf8.count <= 50 && !text.utf8.contains(0) ? text : nil
     }
-
-    /// Everything in it besides statuses.
-    func inboundReport(receivedAt now: Date) -> InboundReport {
-        var report = InboundReport()
-        for entry in (entry ?? []).compactMap(\.value) {
-            for change in (entry.changes ?? []).compactMap(\.value) {
-                guard let value = change.value?.value else { continue }
-                let account = entry.id?.value.flatMap(Self.name)
-                if let metadata = value.metadata?.value, Self.name(metadata.phone_number_id) != nil {
-                    report.numbers.insert(
-                        InboundReport.Number(
-                            phoneNumberID: metadata.phone_number_id,
-                            displayPhoneNumber: metadata.display_phone_number?.value.flatMap(Self.name),
-                            businessAccountID: account
-                        )
-                    )
-                    report.messages += value.inboundMessages(to: metadata.phone_number_id, receivedAt: now)
-                    report.preferences += value.preferences(of: metadata.phone_number_id, receivedAt: now)
-                }
-                if let account, let stop = value.stop(field: change.field?.value, account: account) {
-                    report.stops.append(stop)
-                }
-            }
-        }
-        return report
-    }
 }
 
-extension WebhookPayload.Value {
+extension WebhookPayload.Change {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
-        (messages ?? []).compactMap(\.value).compactMap { message in
-            guard let from = message.from, !from.utf8.contains(0), !message.id.isEmpty, message.id.utf8.count <= 512,
-                !message.id.utf8.contains(0)
+        (value["messages"]?.arrayValue ?? []).compactMap { message in
+            // There is no sender for people whose number is hidden.
+            guard let from = message["from"]?.stringValue, !from.utf8.contains(0), let id = message["id"]?.stringValue,
+                !id.isEmpty, id.utf8.count <= 512, !id.utf8.contains(0)
             else { return nil }
             return InboundReport.Message(
-                id: message.id,
+                id: id,
                 phoneNumberID: number,
                 from: from,
                 // Nobody writes from the future: a window must not stay open for it.
-                at: min(message.timestamp?.value?.date ?? now, now),
-                text: message.words
+                at: min(WebhookPayload.time(message["timestamp"]) ?? now, now),
+                text: Self.words(of: message)
             )
         }
     }
 
+    /// What was written, or what stands on the button that was pressed.
+    private static func words(of message: JSONValue) -> String? {
+        message["text"]?["body"]?.stringValue ?? message["button"]?["text"]?.stringValue
+            ?? message["interactive"]?["button_reply"]?["title"]?.stringValue
+            ?? message["interactive"]?["list_reply"]?["title"]?.stringValue
+    }
+
     fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
-        (user_preferences ?? []).compactMap(\.value).compactMap { preference in
-            guard let from = preference.wa_id, let value = preference.value, ["stop", "resume"].contains(value) else {
-                return nil
-            }
+        (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
+            guard let from = preference["wa_id"]?.stringValue, let choice = preference["value"]?.stringValue,
+                ["stop", "resume"].contains(choice)
+            else { return nil }
             return InboundReport.Preference(
                 phoneNumberID: number,
                 from: from,
-                isOptedIn: value == "resume",
-                at: min(preference.timestamp?.value?.date ?? now, now)
+                isOptedIn: choice == "resume",
+                at: min(WebhookPayload.time(preference["timestamp"]) ?? now, now)
             )
         }
     }
 
     /// What WhatsApp stopped; `nil` when it only tells us something.
-    fileprivate func stop(field: String?, account: String) -> InboundReport.Stop? {
-        guard let event = event?.value else { return nil }
-        let reason = reason?.value.flatMap { $0 == "NONE" ? nil : ", \($0)" } ?? ""
+    fileprivate func stop(account: String) -> InboundReport.Stop? {
+        guard let event = value["event"]?.stringValue else { return nil }
+        let reason = value["reason"]?.stringValue.flatMap { $0 == "NONE" ? nil : ", \($0)" } ?? ""
         switch field {
         case "message_template_status_update":
             guard ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION", "DELETED"].contains(event),
-                let name = message_template_name?.value, let language = message_template_language?.value
+                let name = value["message_template_name"]?.stringValue,
+                let language = value["message_template_language"]?.stringValue
             else { return nil }
             return InboundReport.Stop(
                 businessAccountID: account,
@@ -120,7 +86,7 @@ extension WebhookPayload.Value {
                 reason: "WhatsApp says of template `\(name)` (\(language)): \(event)\(reason)"
             )
         case "phone_number_quality_update":
-            guard event == "FLAGGED", let number = display_phone_number?.value else { return nil }
+            guard event == "FLAGGED", let number = value["display_phone_number"]?.stringValue else { return nil }
             return InboundReport.Stop(
                 businessAccountID: account,
                 subject: .number(display: number),

@@ -1,103 +1,73 @@
 import Foundation
+import Spec
 import Store
 
 /// A webhook of WhatsApp, as far as we read it.
 ///
-/// Everything else is ignored, so that new fields and events never make us refuse one.
-struct WebhookPayload: Decodable {
-    struct Entry: Decodable {
+/// Everything else is ignored, so that new fields and events never make us refuse one; and what stands in a place where
+/// we cannot read it hides nothing that stands beside it.
+struct WebhookPayload {
+    /// One thing that happened.
+    struct Change {
         /// The WhatsApp Business Account.
-        let id: Lossy<String>?
-        let changes: [Lossy<Change>]?
+        let account: String?
+        let field: String?
+        let value: JSONValue
     }
 
-    struct Change: Decodable {
-        let field: Lossy<String>?
-        let value: Lossy<Value>?
-    }
+    let changes: [Change]
 
-    struct Value: Decodable {
-        let metadata: Lossy<Metadata>?
-        let statuses: [Lossy<Status>]?
-        let messages: [Lossy<Message>]?
-        let user_preferences: [Lossy<Preference>]?
-        // What templates and numbers have become.
-        let event: Lossy<String>?
-        let reason: Lossy<String>?
-        let message_template_name: Lossy<String>?
-        let message_template_language: Lossy<String>?
-        let display_phone_number: Lossy<String>?
-    }
-
-    struct Status: Decodable {
-        struct Problem: Decodable {
-            struct Details: Decodable {
-                let details: String?
+    /// Reads a body.
+    ///
+    /// - Throws: `JSONError` when it is no JSON.
+    init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
+        let json = try JSONValue(parsing: bytes)
+        changes = (json["entry"]?.arrayValue ?? []).flatMap { entry in
+            let account = entry["id"]?.stringValue
+            return (entry["changes"]?.arrayValue ?? []).compactMap { change in
+                change["value"].map { Change(account: account, field: change["field"]?.stringValue, value: $0) }
             }
-            let code: Int?
-            let title: String?
-            let message: String?
-            let error_data: Details?
         }
-        let id: String?
-        let status: String?
-        /// Seconds since 1970, as text; other webhooks of WhatsApp have them as a number.
-        let timestamp: Lossy<Timestamp>?
-        let biz_opaque_callback_data: Lossy<String>?
-        let errors: Lossy<[Problem]>?
     }
 
-    struct Timestamp: Decodable {
-        let date: Date
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            let seconds =
-                if let text = try? container.decode(String.self) { Double(text) } else {
-                    try container.decode(Double.self)
-                }
-            guard let seconds else {
-                throw DecodingError.dataCorruptedError(in: container, debugDescription: "no time")
+    /// A time in seconds since 1970, which some webhooks have as text and others as a number; `nil` if it is none, or
+    /// beyond what a clock may show.
+    static func time(_ value: JSONValue?) -> Date? {
+        let seconds: Double? =
+            switch value {
+            case .string(let text): Double(text)
+            case .integer(let number): Double(number)
+            case .number(let number): number
+            default: nil
             }
-            date = Date(timeIntervalSince1970: seconds)
-        }
+        guard let seconds, (0..<7_258_118_400).contains(seconds) else { return nil }
+        return Date(timeIntervalSince1970: seconds)
     }
-
-    /// A value, or nothing where there stands something that we cannot read: it must not hide what stands beside it.
-    struct Lossy<Value: Decodable>: Decodable {
-        let value: Value?
-
-        init(from decoder: any Decoder) {
-            value = try? Value(from: decoder)
-        }
-    }
-
-    let entry: [Lossy<Entry>]?
 
     /// The reports about delivery in it, in the order in which they stand there.
     func deliveryStatuses(receivedAt now: Date) -> [DeliveryStatus] {
-        let values = (entry ?? []).flatMap { $0.value?.changes ?? [] }.compactMap { $0.value?.value?.value }
-        return values.flatMap { $0.statuses ?? [] }.compactMap { lossy in
-            guard let status = lossy.value, let id = status.id,
-                let rank = status.status.flatMap(DeliveryStatus.Rank.init(name:))
+        changes.flatMap { $0.value["statuses"]?.arrayValue ?? [] }.compactMap { status in
+            guard let id = status["id"]?.stringValue, !id.utf8.contains(0), id.utf8.count <= 512,
+                let rank = status["status"]?.stringValue.flatMap(DeliveryStatus.Rank.init(name:))
             else { return nil }
             return DeliveryStatus(
                 waMessageID: id,
-                messageID: status.biz_opaque_callback_data?.value.flatMap(UUID.init(uuidString:)),
+                messageID: status["biz_opaque_callback_data"]?.stringValue.flatMap(UUID.init(uuidString:)),
                 rank: rank,
-                at: status.timestamp?.value?.date ?? now,
-                failure: status.failure
+                at: Self.time(status["timestamp"]) ?? now,
+                failure: status["errors"]?[0].map(Self.failure)
             )
         }
     }
-}
 
-extension WebhookPayload.Status {
-    fileprivate var failure: MessageOutcome.Failure? {
-        guard let problem = errors?.value?.first else { return nil }
+    private static func failure(_ problem: JSONValue) -> MessageOutcome.Failure {
+        let text =
+            problem["error_data"]?["details"]?.stringValue ?? problem["message"]?.stringValue
+            ?? problem["title"]?.stringValue ?? ""
         return MessageOutcome.Failure(
-            code: problem.code.map(String.init) ?? "unknown",
-            message: problem.error_data?.details ?? problem.message ?? problem.title ?? ""
+            code: problem["code"]?.integerValue.map(String.init) ?? "unknown",
+            // What no column can hold must not keep the report from being stored.
+            message: text.replacing("\0", with: "")
         )
     }
 }

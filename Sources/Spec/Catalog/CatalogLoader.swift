@@ -7,7 +7,7 @@ struct CatalogLoader {
     /// Specs with errors: their references are checked all the same, so that all mistakes come in one run.
     private var drafts: [Located<any SpecContent>] = []
     /// Every identity that a document claims, also where the document has errors.
-    private var places: [SpecIdentity: SourcePlace] = [:]
+    private var claims: [SpecIdentity: SpecOrigin] = [:]
     private var diagnostics: [Diagnostic] = []
     private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
     private var allowances: [AllowComment] = []
@@ -18,16 +18,17 @@ struct CatalogLoader {
     init(now: Date, files: Int) {
         self.now = now
         self.files.reserveCapacity(files)
-        specs.reserveCapacity(files)
-        places.reserveCapacity(files)
+        // Files tend to hold several specs.
+        specs.reserveCapacity(4 * files)
+        claims.reserveCapacity(4 * files)
     }
 
     /// Takes the next file, in the order of the paths: of two documents with one name, the first has it.
     mutating func add(_ reading: SpecFileReading) {
         let file = reading.file
-        guard let tenant = tenant(of: file) else { return }
+        guard hasTenant(file) else { return }
         let sink = DiagnosticSink(file: file.path, after: reading.findings)
-        for document in reading.documents { add(document, tenant, sink) }
+        for document in reading.documents { add(document, sink) }
         allowances += reading.allowances
         // The bytes of every file are kept, since errors across files are only found at the end.
         files[file.path] = (file.bytes, sink.findings.secrets)
@@ -36,14 +37,12 @@ struct CatalogLoader {
 
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
-        // Numbers are cheaper to move about than specs.
-        let order = specs.indices.sorted { specs[$0].identity < specs[$1].identity }
-        let bare = SpecIndex(sorted: order.map { specs[$0] }, claimed: places)
+        let bare = SpecIndex(sorted: specs.sortedByIdentity(), claimed: claims)
         let filler = DefaultsFiller(index: bare)
         let filledDrafts = drafts.map { filler.fill($0, &found) }
         let index = bare.with(fill(bare.sorted, filler, &found))
         let resolved = check(index, drafts: filledDrafts, &found)
-        let schedules = ScheduleChecker(index: index, now: now).resolve(&found)
+        ScheduleChecker(index: index, now: now).check(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
@@ -51,8 +50,6 @@ struct CatalogLoader {
         return SpecCatalog(
             specs: index.sorted,
             resolvedCampaigns: resolved,
-            resolvedSchedules: schedules,
-            resolvedTriggers: StartChecker(index: index).resolvedTriggers(),
             policyViolations: PolicyChecker(index: index, now: now).violations(),
             diagnostics: all,
             sources: sources
@@ -95,14 +92,15 @@ struct CatalogLoader {
         return checked.prefix(valid).flatMap(\.campaigns)
     }
 
-    private mutating func tenant(of file: SpecCatalog.SourceFile) -> String? {
+    /// Whether a file lies in the folder of a tenant; reports it if not.
+    private mutating func hasTenant(_ file: SpecCatalog.SourceFile) -> Bool {
         let place = SourcePlace(file: file.path)
         guard let tenant = file.tenant else {
             let help = "move it into a folder that is named after the tenant"
             diagnostics.append(
                 Diagnostic(.misplacedFile, at: place, "spec file outside of a tenant folder", help: help)
             )
-            return nil
+            return false
         }
         guard SpecIdentity.isSlug(tenant) else {
             if reportedTenants.insert(tenant).inserted {
@@ -110,26 +108,24 @@ struct CatalogLoader {
                 let message = "folder `\(tenant)` is not a tenant name"
                 diagnostics.append(Diagnostic(.misplacedFile, at: place, message, help: help))
             }
-            return nil
+            return false
         }
-        return tenant
+        return true
     }
 
-    private mutating func add(_ document: SpecFileReading.Document, _ tenant: String, _ sink: DiagnosticSink) {
-        guard let (name, range) = document.name else { return }
-        let identity = SpecIdentity(tenant: tenant, kind: document.kind, name: name)
-        let place = SourcePlace(file: sink.file, range)
-        if let first = places[identity] {
-            let message = "\(identity.kind.rawValue) `\(name)` is defined twice in tenant `\(tenant)`"
-            let related = Diagnostic.Related(place: first, label: "first defined here")
+    private mutating func add(_ document: SpecFileReading.Document, _ sink: DiagnosticSink) {
+        let identity = document.origin.identity
+        if let first = claims[identity] {
+            let message =
+                "\(identity.kind.rawValue) `\(identity.name)` is defined twice in tenant `\(identity.tenant)`"
+            let related = Diagnostic.Related(place: first.place, label: "first defined here")
             let help = "rename or remove one of the two"
+            let range = document.origin.nameRange
             sink.report(.duplicateSpec, at: range, field: "name", message, help: help, related: related)
             return
         }
-        places[identity] = place
+        claims[identity] = document.origin
         guard let spec = document.spec else { return }
-        let origin = SpecOrigin(place: place, node: document.node)
-        let located = Located(identity: identity, value: spec, origin: origin)
-        if document.isDraft { drafts.append(located) } else { specs.append(located) }
+        if document.isDraft { drafts.append(spec) } else { specs.append(spec) }
     }
 }

@@ -28,7 +28,7 @@ struct DefaultsFiller: Sendable {
     ) -> String? {
         let tenant = located.identity.tenant
         // What is there and wrong was reported.
-        guard located.lacks(field) else { return nil }
+        guard located.usesDefault else { return nil }
         if let value = index.spec(TenantSpec.self, tenant, tenant: tenant)?.value.defaults[keyPath: path] {
             return value
         }

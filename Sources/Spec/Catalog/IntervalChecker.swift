@@ -3,8 +3,6 @@ internal import Foundation
 /// Finds campaigns that their schedules start too soon after one another.
 struct IntervalChecker {
     private let now: Date
-    /// How many times of each schedule are looked at.
-    private static let depth = 500
 
     init(now: Date) {
         self.now = now
@@ -42,7 +40,7 @@ struct IntervalChecker {
 
     private func shortestInterval(_ schedules: [Located<ScheduleSpec>]) -> Interval? {
         let times = schedules.flatMap { schedule in
-            schedule.value.fireTimes(after: now, count: Self.depth).map { (time: $0, schedule: schedule) }
+            schedule.value.upcomingStarts(after: now).map { (time: $0, schedule: schedule) }
         }
         .sorted { ($0.time, $0.schedule.identity) < ($1.time, $1.schedule.identity) }
         let intervals = zip(times, times.dropFirst()).map { first, second in

@@ -9,6 +9,7 @@ struct MessageChecker {
     /// Finds placeholders that nothing can fill, also in campaigns with other errors.
     func checkPlaceholders(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
+            guard campaign.value.content.mayMentionContext else { continue }
             // A draft has another type where its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
             for text in ["params", "message"].flatMap(campaign.texts) {
@@ -72,6 +73,28 @@ extension CampaignSpec.Trigger {
         switch self {
         case .manual, .scheduled: false
         case .eventTriggered, .moduleInitiated: true
+        }
+    }
+}
+
+extension CampaignSpec.Content {
+    /// Whether any text may have a placeholder for a value of an event; also if the texts of a draft are lost.
+    fileprivate var mayMentionContext: Bool {
+        switch self {
+        case .template(_, let params): params.values.contains(where: \.mentionsContext)
+        case .message(.null): true
+        case .message(let payload): payload.mentionsContext
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate var mentionsContext: Bool {
+        switch self {
+        case .null, .bool, .integer, .number: false
+        case .string(let text): text.mentionsContext
+        case .array(let items): items.contains(where: \.mentionsContext)
+        case .object(let fields): fields.contains { $0.value.mentionsContext }
         }
     }
 }

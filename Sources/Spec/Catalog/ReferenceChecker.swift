@@ -52,30 +52,29 @@ struct ReferenceChecker {
         let spec = campaign.value
         let sender = sender(of: campaign, &found)
         let (template, isComplete) = message(of: campaign, &found)
-        var filter: AudienceFilter?
+        var (filter, namedFilter): (AudienceFilter?, JSONValue?)
         switch spec.audience {
         case .named(let name):
             guard let audience = index.find(AudienceSpec.self, name, field: "audience", of: campaign, &found)
             else { return nil }
-            filter = audience.value.filter
+            (filter, namedFilter) = (audience.value.filter, audience.value.filterJSON)
         case .filter(let inline): filter = inline
         case nil: break
         }
         guard let sender, isComplete else { return nil }
         return ResolvedCampaign(
-            identity: campaign.identity,
-            place: campaign.place,
-            spec: spec,
+            campaign,
             sender: sender,
             template: template,
-            audienceFilter: filter
+            audienceFilter: filter,
+            namedFilter: namedFilter
         )
     }
 
     /// The sender; a default that leads nowhere is reported where the tenant gives it, not at every campaign.
     private func sender(of campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> SenderSpec? {
         guard let name = campaign.value.sender else { return nil }
-        if campaign.lacks("sender") {
+        if campaign.usesDefault {
             return index.spec(SenderSpec.self, name, tenant: campaign.identity.tenant)?.value
         }
         return index.find(SenderSpec.self, name, field: "sender", of: campaign, &found)?.value

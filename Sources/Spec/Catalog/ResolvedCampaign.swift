@@ -1,5 +1,5 @@
-/// A campaign with everything that it refers to.
-public struct ResolvedCampaign: Hashable, Sendable {
+/// A campaign with everything that it refers to; large, so that it is passed around and not copied.
+public final class ResolvedCampaign: Sendable {
     public let identity: SpecIdentity
     /// Where the name of the campaign stands.
     public let place: SourcePlace
@@ -9,6 +9,20 @@ public struct ResolvedCampaign: Hashable, Sendable {
     public let template: TemplateSpec?
     /// `nil` if an event or a module names the recipients.
     public let audienceFilter: AudienceFilter?
+    /// What a named audience stands for, as rows have it; `nil` without one.
+    public let namedFilter: JSONValue?
+
+    init(
+        _ campaign: Located<CampaignSpec>,
+        sender: SenderSpec,
+        template: TemplateSpec?,
+        audienceFilter: AudienceFilter?,
+        namedFilter: JSONValue?
+    ) {
+        (identity, place, spec) = (campaign.identity, campaign.place, campaign.value)
+        (self.sender, self.template) = (sender, template)
+        (self.audienceFilter, self.namedFilter) = (audienceFilter, namedFilter)
+    }
 
     /// The WhatsApp message without recipient, made anew each time; its texts may hold placeholders.
     public var messagePayload: JSONValue {

@@ -10,26 +10,14 @@ struct ScheduleChecker: Sendable {
         self.now = now
     }
 
-    /// The schedules whose campaign exists, sorted; reports what is odd about any schedule.
-    func resolve(_ found: inout [Diagnostic]) -> [ResolvedSchedule] {
-        let schedules = index.all(ScheduleSpec.self)
-        found += schedules.parallelMap { schedule in
+    /// Reports what is odd about any schedule.
+    func check(_ found: inout [Diagnostic]) {
+        let checked = index.all(ScheduleSpec.self).parallelMap { schedule in
             var found: [Diagnostic] = []
             check(schedule, &found)
             return found
         }
-        .joined()
-        return schedules.compactMap { schedule in
-            let identity = schedule.identity
-            let campaign = SpecIdentity(tenant: identity.tenant, kind: .campaign, name: schedule.value.campaign)
-            guard index[campaign] != nil else { return nil }
-            return ResolvedSchedule(
-                identity: identity,
-                place: schedule.place,
-                spec: schedule.value,
-                campaign: campaign
-            )
-        }
+        found += checked.joined()
     }
 
     private func check(_ schedule: Located<ScheduleSpec>, _ found: inout [Diagnostic]) {

@@ -11,10 +11,6 @@ public struct SpecCatalog: Sendable {
     public let specs: [Located<any SpecContent>]
     /// The campaigns whose references were all found, sorted by identity.
     public let resolvedCampaigns: [ResolvedCampaign]
-    /// The schedules whose campaign was found, sorted by identity.
-    public let resolvedSchedules: [ResolvedSchedule]
-    /// The triggers whose campaign was found, sorted by identity.
-    public let resolvedTriggers: [ResolvedTrigger]
     /// What goes beyond the policies of the tenants, sorted by identity; no error by itself.
     public let policyViolations: [PolicyViolation]
     /// Errors and warnings of all files, sorted by file, line and column.
@@ -31,8 +27,40 @@ public struct SpecCatalog: Sendable {
     public var tenants: [String] {
         // In their order, those of one tenant stand together.
         var tenants: [String] = []
-        for spec in specs where spec.identity.tenant != tenants.last { tenants.append(spec.identity.tenant) }
+        for index in specs.indices where specs[index].identity.tenant != tenants.last {
+            tenants.append(specs[index].identity.tenant)
+        }
         return tenants
+    }
+
+    /// The schedules whose campaign was found, sorted by identity.
+    public var resolvedSchedules: [ResolvedSchedule] {
+        all(ScheduleSpec.self).compactMap { schedule in
+            guard let campaign = campaign(schedule.value.campaign, of: schedule.identity.tenant) else { return nil }
+            return ResolvedSchedule(
+                identity: schedule.identity,
+                place: schedule.place,
+                spec: schedule.value,
+                campaign: campaign
+            )
+        }
+    }
+
+    /// The triggers whose campaign was found, sorted by identity.
+    public var resolvedTriggers: [ResolvedTrigger] {
+        all(TriggerSpec.self).compactMap { trigger in
+            guard let campaign = campaign(trigger.value.campaign, of: trigger.identity.tenant) else { return nil }
+            return ResolvedTrigger(
+                identity: trigger.identity,
+                place: trigger.place,
+                spec: trigger.value,
+                campaign: campaign
+            )
+        }
+    }
+
+    private func campaign(_ name: String, of tenant: String) -> SpecIdentity? {
+        spec(CampaignSpec.self, tenant: tenant, name: name)?.identity
     }
 
     /// What a tenant says about itself, or `nil` if it says nothing.

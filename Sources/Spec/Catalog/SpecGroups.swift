@@ -3,11 +3,11 @@ internal import Synchronization
 /// The specs of a catalog by kind, and its names by tenant and kind.
 final class SpecGroups: Sendable {
     private let kinds: [SpecKind: any Sendable]
-    private let claimed: [SpecIdentity: SourcePlace]
+    private let claimed: [SpecIdentity: SpecOrigin]
     /// Made when the first name leads nowhere.
     private let names = Mutex<[SpecIdentity: [String]]?>(nil)
 
-    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
+    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SpecOrigin]) {
         self.claimed = claimed
         let groups = SpecKind.allCases.parallelMap(by: 1) { kind in Self.group(kind.content, sorted) }
         kinds = Dictionary(uniqueKeysWithValues: zip(SpecKind.allCases, groups))

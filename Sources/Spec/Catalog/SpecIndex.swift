@@ -4,13 +4,13 @@ struct SpecIndex: Sendable {
     let sorted: [Located<any SpecContent>]
     private let positions: [SpecIdentity: Int]
     /// Every identity that a document claims, also where the document has errors.
-    private let claimed: [SpecIdentity: SourcePlace]
+    private let claimed: [SpecIdentity: SpecOrigin]
     /// Tenants and kinds with documents that have errors.
     private let broken: Set<SpecIdentity>
     private let groups: SpecGroups
 
     /// Takes specs that are sorted by identity, to look them up.
-    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SourcePlace]) {
+    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SpecOrigin]) {
         var positions = [SpecIdentity: Int](minimumCapacity: sorted.count)
         for index in sorted.indices { positions[sorted[index].identity] = index }
         // Every spec has claimed its identity, so where the numbers agree nobody else has.

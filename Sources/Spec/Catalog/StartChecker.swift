@@ -57,20 +57,6 @@ struct StartChecker {
         }
     }
 
-    /// The triggers whose campaign exists.
-    func resolvedTriggers() -> [ResolvedTrigger] {
-        index.all(TriggerSpec.self).compactMap { trigger in
-            let campaign = trigger.campaignIdentity(trigger.value.campaign)
-            guard index[campaign] != nil else { return nil }
-            return ResolvedTrigger(
-                identity: trigger.identity,
-                place: trigger.place,
-                spec: trigger.value,
-                campaign: campaign
-            )
-        }
-    }
-
     private func secondTrigger(_ second: Located<TriggerSpec>, after first: Located<TriggerSpec>) -> Diagnostic {
         let message = "campaign `\(second.value.campaign)` has a trigger already"
         let related = Diagnostic.Related(

@@ -47,7 +47,7 @@ struct CronFields {
         }
         (minute, hour, day, month, weekday) = (parts[0], parts[1], parts[2], parts[3], parts[4])
         macro = nil
-        canonical = parts.map { $0.text.uppercased() }.joined(separator: " ")
+        canonical = parts.map(\.text).joined(separator: " ").uppercased()
     }
 
     private init(fields: [Field], macro: Field) {

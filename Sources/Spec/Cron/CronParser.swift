@@ -20,10 +20,20 @@ struct CronParser {
 
         var names: [String] {
             switch self {
-            case .month: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-            case .weekday: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+            case .month: Self.months
+            case .weekday: Self.weekdays
             case .minute, .hour, .day: []
             }
+        }
+
+        private static let months = [
+            "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+        ]
+        private static let weekdays = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+
+        /// The number that a name stands for.
+        func number(named name: String) -> Int? {
+            names.firstIndex(of: name).map { $0 + (self == .month ? 1 : 0) }
         }
     }
 
@@ -75,11 +85,11 @@ struct CronParser {
         return days
     }
 
-    /// The numbers of `*` or of a single one, which is what most fields are; `nil` for everything else.
+    /// The numbers of `*`, of a name or of a single number, which is what most fields are; `nil` for everything else.
     private static func simple(_ field: CronFields.Field, _ unit: Unit) -> UInt64? {
         let text = field.text.utf8
         if text.count == 1, text.first == UInt8(ascii: "*") { return bits(unit.range, step: 1) }
-        guard (1...2).contains(text.count) else { return nil }
+        guard (1...2).contains(text.count) else { return unit.number(named: field.text).map { 1 << UInt64($0) } }
         var number = 0
         for byte in text {
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
@@ -176,7 +186,7 @@ struct CronParser {
         isOrdinal: Bool = false
     ) throws(CronError) -> Int {
         let text = part.text.uppercased()
-        if !isOrdinal, let index = unit.names.firstIndex(of: text) { return index + (unit == .month ? 1 : 0) }
+        if !isOrdinal, let number = unit.number(named: text) { return number }
         let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard isNumber, text.utf8.count <= 9, let number = Int(text) else {
             guard !text.isEmpty else {

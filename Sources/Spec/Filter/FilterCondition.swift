@@ -46,7 +46,9 @@ public struct FilterCondition: Hashable, Sendable {
             case .hasAnyTag(let tags): (.containsAny, .array(tags.map(JSONValue.string)))
             case .hasAllTags(let tags): (.containsAll, .array(tags.map(JSONValue.string)))
             }
-        var fields: [String: JSONValue] = ["field": .string(field.description), "operator": .string(name.rawValue)]
+        var fields = JSONObject(minimumCapacity: 3)
+        fields["field"] = .string(field.description)
+        fields["operator"] = .string(name.rawValue)
         fields["value"] = value
         return .object(fields)
     }

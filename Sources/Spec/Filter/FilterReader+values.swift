@@ -5,7 +5,7 @@ extension FilterReader {
     func check(
         _ operation: FilterOperator,
         _ field: FilterField,
-        _ read: ReadValue<YAMLNode>
+        _ read: ReadNode
     ) -> FilterCondition.Check? {
         switch operation {
         case .eq, .neq, .gt, .gte, .lt, .lte:
@@ -24,7 +24,7 @@ extension FilterReader {
     }
 
     private func list<Item>(
-        _ read: ReadValue<YAMLNode>,
+        _ read: ReadNode,
         _ operation: FilterOperator,
         _ item: (YAMLNode, String) -> Item?
     ) -> [Item]? {
@@ -40,8 +40,9 @@ extension FilterReader {
             sink.report(.filterValue, at: read.range, field: read.field, message)
             return nil
         }
-        let items = nodes.enumerated().map { index, node in item(node, FieldPath.item(index, of: read.field)) }
-        return items.contains { $0 == nil } ? nil : items.compactMap { $0 }
+        let list = read.field
+        let items = nodes.indices.compactMap { item(nodes[$0], FieldPath.item($0, of: list)) }
+        return items.count == nodes.count ? items : nil
     }
 
     /// Reads one value of the type that a field is compared with.

@@ -40,11 +40,11 @@ struct FilterReader {
             sink.reportWrongType(of: read.node, field: read.field, expected: "a list", help: help)
             return nil
         }
-        let members = items.enumerated().map { index, item in
-            filter(item, path: FieldPath.item(index, of: read.field), depth: depth + 1)
+        let list = read.field
+        let members = items.indices.compactMap { index in
+            filter(items[index], path: FieldPath.item(index, of: list), depth: depth + 1)
         }
-        guard !members.contains(where: { $0 == nil }) else { return nil }
-        return .group(logic ?? .and, members.compactMap { $0 })
+        return members.count == items.count ? .group(logic ?? .and, members) : nil
     }
 
     private func condition(_ reader: inout FieldReader) -> FilterCondition? {

@@ -57,9 +57,11 @@ struct JSONParser {
     }
 
     private mutating func object() throws(JSONError) -> JSONValue {
-        var fields: [String: JSONValue] = [:]
+        var fields: [(key: String, value: JSONValue)] = []
+        /// The keys, once there are too many for a walk.
+        var keys: Set<String> = []
         skipSpace()
-        if try skip(UInt8(ascii: "}")) { return .object(fields) }
+        if try skip(UInt8(ascii: "}")) { return .object(JSONObject()) }
         repeat {
             skipSpace()
             let start = offset
@@ -70,11 +72,14 @@ struct JSONParser {
             skipSpace()
             guard try skip(UInt8(ascii: ":")) else { throw .unexpected("expected `:`", offset: offset) }
             let value = try value()
-            guard fields.updateValue(value, forKey: key) == nil else { throw .duplicateKey(key, offset: start) }
+            if fields.count == 16 { keys = Set(fields.map(\.key)) }
+            let isNew = fields.count < 16 ? !fields.contains { $0.key == key } : keys.insert(key).inserted
+            guard isNew else { throw .duplicateKey(key, offset: start) }
+            fields.append((key, value))
             skipSpace()
         } while try skip(UInt8(ascii: ","))
         guard try skip(UInt8(ascii: "}")) else { throw .unexpected("expected `,` or `}`", offset: offset) }
-        return .object(fields)
+        return .object(JSONObject(unique: fields))
     }
 
     private mutating func array() throws(JSONError) -> JSONValue {
@@ -125,7 +130,26 @@ struct JSONParser {
 
     private mutating func string() throws(JSONError) -> String {
         offset += 1
-        var text: [UInt8] = []
+        let start = offset
+        while offset < bytes.count, Self.isPlain(bytes[offset]) { offset += 1 }
+        // Most strings have no escapes, and are read where they stand.
+        if offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") {
+            guard let string = String(validating: bytes[start..<offset], as: UTF8.self) else {
+                throw .unexpected("string that is not UTF-8", offset: offset)
+            }
+            offset += 1
+            return string
+        }
+        return try string(after: Array(bytes[start..<offset]))
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    /// The rest of a string whose first bytes have been read.
+    private mutating func string(after first: [UInt8]) throws(JSONError) -> String {
+        var text = first
         while true {
             let byte = try peek()
             offset += 1
@@ -204,6 +228,10 @@ struct JSONParser {
     }
 
     private mutating func skipSpace() {
-        while offset < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count {
+            let byte = bytes[offset]
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
+            offset += 1
+        }
     }
 }

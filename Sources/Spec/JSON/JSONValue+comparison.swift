@@ -50,22 +50,22 @@ private struct JSONComparison {
     private mutating func matches(_ string: String) -> Bool {
         guard skip(UInt8(ascii: "\"")) else { return false }
         for byte in string.utf8 {
-            guard let next = nextByte(), next == byte else { return false }
+            guard offset < text.count else { return false }
+            let written = text[offset]
+            if written != byte || written == UInt8(ascii: "\\") || written == UInt8(ascii: "\"") {
+                guard written == UInt8(ascii: "\\"), escape(at: offset + 1) == byte else { return false }
+                offset += 1
+            }
+            offset += 1
         }
         return skip(UInt8(ascii: "\""))
     }
 
-    /// The next byte of a string; `nil` at its end, and for an escape that stands for more than one byte.
-    private mutating func nextByte() -> UInt8? {
+    /// What an escape stands for; `nil` for one that stands for more than one byte.
+    private func escape(at offset: Int) -> UInt8? {
         guard offset < text.count else { return nil }
-        let byte = text[offset]
-        offset += 1
-        guard byte == UInt8(ascii: "\\") else { return byte == UInt8(ascii: "\"") ? nil : byte }
-        guard offset < text.count else { return nil }
-        let escaped = text[offset]
-        offset += 1
-        switch escaped {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return escaped
+        switch text[offset] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return text[offset]
         case UInt8(ascii: "n"): return 0x0A
         case UInt8(ascii: "r"): return 0x0D
         case UInt8(ascii: "t"): return 0x09
@@ -84,18 +84,18 @@ private struct JSONComparison {
     }
 
     /// Keys come in any order; as many as there are fields, each of which is one, are all of them if none comes twice.
-    private mutating func matches(_ fields: [String: JSONValue]) -> Bool {
-        guard skip(UInt8(ascii: "{")) else { return false }
-        var seen: [String] = []
-        seen.reserveCapacity(fields.count)
+    private mutating func matches(_ fields: JSONObject) -> Bool {
+        guard skip(UInt8(ascii: "{")), fields.count <= UInt64.bitWidth else { return false }
+        var seen: UInt64 = 0
         for index in 0..<fields.count {
             skipSpace()
             guard index == 0 || skip(UInt8(ascii: ",")) else { return false }
             skipSpace()
-            guard let key = key(), let value = fields[key], !seen.contains(key) else { return false }
-            seen.append(key)
+            guard let key = key(), let position = fields.position(of: key) else { return false }
+            guard seen & 1 << UInt64(position) == 0 else { return false }
+            seen |= 1 << UInt64(position)
             skipSpace()
-            guard skip(UInt8(ascii: ":")), matches(value) else { return false }
+            guard skip(UInt8(ascii: ":")), matches(fields[position].value) else { return false }
         }
         skipSpace()
         return skip(UInt8(ascii: "}"))

@@ -12,7 +12,7 @@ extension JSONValue {
         switch self {
         case .object(let fields) where !fields.isEmpty:
             text += "{\n"
-            for (index, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
+            for (index, field) in fields.enumerated() {
                 if index > 0 { text += ",\n" }
                 text += inner + JSONValue.string(field.key).canonicalText + ": "
                 field.value.append(to: &text, depth: depth + 1)

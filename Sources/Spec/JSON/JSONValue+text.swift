@@ -26,7 +26,7 @@ extension JSONValue: CustomStringConvertible {
             bytes.append(UInt8(ascii: "]"))
         case .object(let fields):
             bytes.append(UInt8(ascii: "{"))
-            for (index, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
+            for (index, field) in fields.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 Self.append(field.key, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))

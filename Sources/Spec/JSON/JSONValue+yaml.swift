@@ -7,7 +7,8 @@ extension JSONValue {
         case .invalid: self = .null
         case .sequence(let items): self = .array(items.map(JSONValue.init))
         case .mapping(let mapping):
-            self = .object(Dictionary(mapping.pairs.map { ($0.key, JSONValue($0.value)) }) { first, _ in first })
+            // The reader of YAML has left repeated keys out.
+            self = .object(JSONObject(unique: mapping.pairs.map { (key: $0.key, value: JSONValue($0.value)) }))
         case .scalar(let scalar):
             switch scalar.value {
             case .null: self = .null
@@ -21,28 +22,29 @@ extension JSONValue {
 
     /// A node without a place, so that rows and requests pass the same readers as files.
     var node: YAMLNode {
+        var builder = NodeBuilder()
+        let root = add(to: &builder)
+        return builder.node(root)
+    }
+
+    private func add(to builder: inout NodeBuilder) -> NodeBuilder.Part {
         let mark = YAMLMark(line: 1, column: 1, offset: 0)
         let range = YAMLRange(start: mark, end: mark)
-        func scalar(_ text: String, _ tag: YAMLScalar.CoreTag?) -> YAMLNode.Content {
-            .scalar(YAMLScalar(text: text, style: .doubleQuoted, tag: tag))
+        func scalar(_ text: String, _ tag: YAMLScalar.CoreTag?) -> NodeBuilder.Part {
+            builder.scalar(text, style: .doubleQuoted, tag: tag, at: range)
         }
-        let content: YAMLNode.Content =
-            switch self {
-            case .null: scalar("", .null)
-            case .bool(let value): scalar(value ? "true" : "false", .bool)
-            case .integer(let value): scalar(String(value), .int)
-            case .number(let value): scalar("\(value)", .float)
-            case .string(let text): scalar(text, nil)
-            case .array(let items): .sequence(items.map(\.node))
-            case .object(let fields):
-                .mapping(
-                    YAMLMapping(
-                        pairs: fields.sorted { $0.key < $1.key }.map {
-                            YAMLMapping.Pair(key: $0.key, keyRange: range, value: $0.value.node)
-                        }
-                    )
-                )
-            }
-        return YAMLNode(content: content, range: range)
+        switch self {
+        case .null: return scalar("", .null)
+        case .bool(let value): return scalar(value ? "true" : "false", .bool)
+        case .integer(let value): return scalar(String(value), .int)
+        case .number(let value): return scalar("\(value)", .float)
+        case .string(let text): return scalar(text, nil)
+        case .array(let items):
+            let parts = items.map { $0.add(to: &builder) }
+            return builder.sequence(parts, at: range)
+        case .object(let fields):
+            let parts = fields.flatMap { [scalar($0.key, nil), $0.value.add(to: &builder)] }
+            return builder.mapping(parts, at: range)
+        }
     }
 }

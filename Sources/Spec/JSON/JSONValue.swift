@@ -6,7 +6,7 @@ public enum JSONValue: Hashable, Sendable {
     case number(Double)
     case string(String)
     case array([JSONValue])
-    case object([String: JSONValue])
+    case object(JSONObject)
 
     /// The value of a key, or `nil` if this is no object or lacks the key.
     public subscript(key: String) -> JSONValue? {
@@ -38,10 +38,20 @@ public enum JSONValue: Hashable, Sendable {
         return value
     }
 
-    /// The fields of an object.
-    public var objectValue: [String: JSONValue]? {
+    /// The fields of an object, sorted by their keys.
+    public var fields: JSONObject? {
         guard case .object(let fields) = self else { return nil }
         return fields
+    }
+
+    /// The fields of an object as a dictionary.
+    public var objectValue: [String: JSONValue]? {
+        fields.map { Dictionary(uniqueKeysWithValues: $0.map { ($0.key, $0.value) }) }
+    }
+
+    /// Makes an object of a dictionary.
+    public static func object(_ fields: [String: JSONValue]) -> JSONValue {
+        .object(JSONObject(unique: fields))
     }
 
     /// The items of an array.
@@ -68,7 +78,9 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 
     /// Makes an object; of a repeated key, the last value counts.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
-        self = .object(Dictionary(elements) { _, last in last })
+        var fields = JSONObject(minimumCapacity: elements.count)
+        for (key, value) in elements { fields[key] = value }
+        self = .object(fields)
     }
 
     /// Makes null.

@@ -4,18 +4,21 @@ public struct AudienceSpec: SpecContent {
 
     public let header: SpecHeader
     public let filter: AudienceFilter
+    /// The filter as rows have it; made once, for all campaigns that share it.
+    let filterJSON: JSONValue
 
     /// Makes an audience.
     public init(header: SpecHeader, filter: AudienceFilter) {
-        (self.header, self.filter) = (header, filter)
+        (self.header, self.filter, filterJSON) = (header, filter, filter.json)
     }
 
     /// The header, with the filter's group beside it.
     public var canonical: JSONValue {
         var fields = header.canonicalFields
         // A spec has the conditions of one group at its top.
-        let group: AudienceFilter = if case .group = filter { filter } else { .group(.and, [filter]) }
-        for (key, value) in group.json.objectValue ?? [:] { fields[key] = value }
+        let group: JSONValue
+        if case .group = filter { group = filterJSON } else { group = AudienceFilter.group(.and, [filter]).json }
+        for (key, value) in group.fields ?? [:] { fields[key] = value }
         return .object(fields)
     }
 }

@@ -75,7 +75,7 @@ extension CampaignSpec: ReadableSpec {
 
     private static func audience(_ reader: inout FieldReader) -> Audience? {
         guard let read = reader.node("audience") else { return nil }
-        if read.node.scalar != nil { return reader.slug("audience").map { .named($0.value) } }
+        if read.node.isScalar { return reader.slug("audience").map { .named($0.value) } }
         guard read.node.mapping != nil else {
             let expected = "a name or a filter"
             reader.sink.reportWrongType(of: read.node, field: read.field, expected: expected)

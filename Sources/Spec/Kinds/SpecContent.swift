@@ -31,14 +31,22 @@ extension SpecContent {
 extension SpecContent {
     /// Reads a document of this kind; `kind` is known already, and ignored.
     ///
+    /// - Parameters:
+    ///   - node: The document.
+    ///   - mayHaveNUL: Whether to look for NUL characters; `false` if it is known that there are none.
+    ///   - sink: Where mistakes are reported.
     /// - Returns: The spec, if enough of it could be read; a draft when it has errors, good for nothing but finding more.
-    static func read(_ node: YAMLNode, sink: DiagnosticSink) -> (spec: (any SpecContent)?, isDraft: Bool) {
+    static func read(
+        _ node: YAMLNode,
+        mayHaveNUL: Bool = true,
+        sink: DiagnosticSink
+    ) -> (spec: (any SpecContent)?, isDraft: Bool) {
         guard var reader = FieldReader(node, path: "", what: kind.phrase, sink: sink) else {
             return (nil, true)
         }
         _ = reader.node("kind")
         let before = sink.diagnostics.count
-        sink.checkCharacters(node)
+        if mayHaveNUL { sink.checkCharacters(node) }
         let spec = (kind.content as? any ReadableSpec.Type)?.make(&reader)
         reader.finish()
         return (spec, !sink.isClean(since: before))

@@ -23,9 +23,9 @@ public struct SpecHeader: Hashable, Sendable {
     }
 
     /// The part of the header that rows hold; a rename is an instruction, not a state.
-    var canonicalFields: [String: JSONValue] {
+    var canonicalFields: JSONObject {
         // Room for the fields of every kind, so that it need not grow with each of them.
-        var fields = [String: JSONValue](minimumCapacity: 12)
+        var fields = JSONObject(minimumCapacity: 12)
         fields["name"] = .string(name)
         fields["protect"] = .bool(protect)
         return fields

@@ -3,11 +3,11 @@ internal import YAML
 extension DiagnosticSink {
     /// Takes a node as a string, and warns where YAML 1.1 readers would not.
     func string(_ node: YAMLNode, field: String) -> ReadValue<String>? {
-        string(ReadValue(value: node, node: node, field: field))
+        string(ReadNode(node, field: field))
     }
 
     /// Takes the value of a field as a string, and warns where YAML 1.1 readers would not.
-    func string(_ read: ReadValue<YAMLNode>) -> ReadValue<String>? {
+    func string(_ read: ReadNode) -> ReadValue<String>? {
         let node = read.node
         guard let scalar = node.scalar, case .string(let text) = scalar.value else {
             let field = read.field
@@ -39,7 +39,7 @@ extension DiagnosticSink {
             }
         }
         let name = field.isEmpty ? "" : " for `\(field)`"
-        let isLong = node.range.end.line > node.range.start.line && node.scalar == nil
+        let isLong = node.range.end.line > node.range.start.line && !node.isScalar
         let range = isLong ? YAMLRange(start: node.range.start, end: node.range.start) : node.range
         report(.wrongType, at: range, field: field, "expected \(expected)\(name), found \(found)", help: help)
     }

@@ -17,7 +17,8 @@ extension FieldReader {
 
     /// Reports the missing fields, but leaves the others alone: somebody else knows them.
     mutating func finishOpen() {
-        for pair in node.mapping?.pairs ?? [] { _ = node(pair.key) }
+        guard let mapping = node.mapping else { return }
+        for pair in mapping.pairs { _ = node(pair.key) }
         finish()
     }
 

@@ -37,12 +37,11 @@ struct FieldReader {
     }
 
     /// The node of a field, or `nil` if it is absent; a present null counts as a value.
-    mutating func node(_ key: String) -> ReadValue<YAMLNode>? {
+    mutating func node(_ key: String) -> ReadNode? {
         asked.append(key)
         guard let index = mapping.index(of: key) else { return nil }
         if index < 64 { found |= 1 << UInt64(index) }
-        let value = mapping.pairs[index].value
-        return ReadValue(value: value, node: value, parent: path, key: key)
+        return ReadNode(mapping.value(at: index), key: key, in: path)
     }
 
     /// Where the key of a field stands.

@@ -3,7 +3,7 @@ internal import YAML
 extension Located {
     /// The texts in a field and below it, wherever they are nested, in the order of the file.
     func texts(in field: String) -> [ReadValue<String>] {
-        guard let value = node.mapping?[field] else { return [] }
+        guard let value = document.mapping?[field] else { return [] }
         var texts: [ReadValue<String>] = []
         Self.collect(value, field, into: &texts)
         return texts
@@ -18,7 +18,7 @@ extension Located {
             for pair in mapping.pairs { collect(pair.value, "\(field).\(pair.key)", into: &texts) }
         case .scalar(let scalar):
             guard case .string(let text) = scalar.value else { return }
-            texts.append(ReadValue(value: text, node: node, field: field))
+            texts.append(ReadValue(text, from: ReadNode(node, field: field)))
         }
     }
 }

@@ -2,22 +2,25 @@ internal import YAML
 
 /// A value that stands in a file.
 public struct Located<Value: Sendable>: Sendable {
-    public let identity: SpecIdentity
     public let value: Value
     private let origin: SpecOrigin
 
-    init(identity: SpecIdentity, value: Value, origin: SpecOrigin) {
-        (self.identity, self.value, self.origin) = (identity, value, origin)
+    init(_ value: Value, from origin: SpecOrigin) {
+        (self.value, self.origin) = (value, origin)
     }
+
+    public var identity: SpecIdentity { origin.identity }
 
     /// Where the name of the spec stands.
     public var place: SourcePlace { origin.place }
 
-    var node: YAMLNode { origin.node }
+    /// The whole document, which may have to be read once more.
+    var document: YAMLNode { origin.document }
 
     /// The place of a field such as `audience.conditions[0].value`, or else of the nearest field around it that exists.
     public func place(of field: String) -> SourcePlace {
-        var current = node
+        let document = document
+        var current = document
         for step in field.split(whereSeparator: { ".[]".contains($0) }) {
             if let next = current.mapping?[String(step)] {
                 current = next
@@ -27,13 +30,13 @@ public struct Located<Value: Sendable>: Sendable {
                 break
             }
         }
-        let isWhole = current.range == node.range
+        let isWhole = current.range == document.range
         return isWhole ? place : SourcePlace(file: place.file, current.range)
     }
 
     /// The place of the key of a field, or else of its mapping.
     func keyPlace(of field: String, in path: String) -> SourcePlace {
-        var current = node
+        var current = document
         for step in path.split(separator: ".") {
             guard let next = current.mapping?[String(step)] else { return place(of: path) }
             current = next
@@ -44,14 +47,12 @@ public struct Located<Value: Sendable>: Sendable {
 
     /// The first key of the document: where to say that a field is missing.
     var headPlace: SourcePlace {
-        node.mapping?.pairs.first.map { SourcePlace(file: place.file, $0.keyRange) } ?? place
+        document.mapping?.pairs.first.map { SourcePlace(file: place.file, $0.keyRange) } ?? place
     }
 
-    /// Whether a field is absent, and is neither misspelt nor lost in something that was reported already.
-    func lacks(_ key: String) -> Bool {
-        guard let mapping = node.mapping, !mapping.isDamaged, mapping[key] == nil else { return false }
-        return !mapping.pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }
-    }
+    /// Whether the field that the tenant may give is absent, and neither misspelt nor lost in something that was
+    /// reported already.
+    var usesDefault: Bool { origin.usesDefault }
 
     /// The same spec by its own type; `nil` if it is of another kind.
     func `as`<Spec: SpecContent>(_ type: Spec.Type) -> Located<Spec>? {
@@ -61,6 +62,6 @@ public struct Located<Value: Sendable>: Sendable {
 
     /// The same place with another value.
     func map<Other: Sendable>(_ transform: (Value) -> Other?) -> Located<Other>? {
-        transform(value).map { Located<Other>(identity: identity, value: $0, origin: origin) }
+        transform(value).map { Located<Other>($0, from: origin) }
     }
 }

@@ -3,25 +3,20 @@ internal import YAML
 /// A value that was read, with the node and the field that it came from.
 struct ReadValue<Value> {
     let value: Value
-    let node: YAMLNode
-    /// The path of the field is put together only when somebody asks for it: few fields are ever reported.
-    private let parent: String
-    private let key: String
+    private let read: ReadNode
 
-    init(value: Value, node: YAMLNode, parent: String = "", key: String) {
-        (self.value, self.node, self.parent, self.key) = (value, node, parent, key)
+    init(_ value: Value, from read: ReadNode) {
+        (self.value, self.read) = (value, read)
     }
 
-    init(value: Value, node: YAMLNode, field: String) {
-        self.init(value: value, node: node, key: field)
-    }
+    var node: YAMLNode { read.node }
 
-    var field: String { parent.isEmpty ? key : parent + "." + key }
+    var field: String { read.field }
 
-    var range: YAMLRange { node.range }
+    var range: YAMLRange { read.range }
 
     /// Another value of the same field.
     func with<Other>(_ value: Other) -> ReadValue<Other> {
-        ReadValue<Other>(value: value, node: node, parent: parent, key: key)
+        ReadValue<Other>(value, from: read)
     }
 }

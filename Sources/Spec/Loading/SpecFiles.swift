@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Glibc
 
 /// The YAML files below a directory, in a fixed order.
@@ -28,33 +27,51 @@ enum SpecFiles {
         into files: inout [File],
         sink: inout [Diagnostic]
     ) {
-        let manager = FileManager.default
-        let names: [String]
-        do {
-            names = try manager.contentsOfDirectory(atPath: directory)
-        } catch {
+        guard let entries = entries(of: directory) else {
             let message = "cannot read folder `\(directory)`"
             let help = "check that it exists and is readable"
             sink.append(Diagnostic(.unreadableFile, at: SourcePlace(file: directory), message, help: help))
             return
         }
-        for name in names.sorted() where !name.hasPrefix(".") {
+        for (name, type) in entries.sorted(by: { $0.name < $1.name }) {
             let path = "\(directory)/\(name)"
-            var isDirectory: ObjCBool = false
-            guard manager.fileExists(atPath: path, isDirectory: &isDirectory) else { continue }
-            if !isDirectory.boolValue {
+            // Of most entries the folder itself says what they are.
+            let isKnown = Int(type) == DT_REG || Int(type) == DT_DIR
+            guard let isDirectory = isKnown ? Int(type) == DT_DIR : isDirectory(path) else { continue }
+            if !isDirectory {
                 let isYAML = name.hasSuffix(".yaml") || name.hasSuffix(".yml")
                 if isYAML { files.append(File(path: path, tenant: tenant)) }
-            } else if depth < maximumDepth, !isLink(path) {
+            } else if depth < maximumDepth, isKnown || !isLink(path) {
                 walk(path, tenant: tenant ?? name, depth: depth + 1, into: &files, sink: &sink)
             }
         }
     }
 
+    /// The entries of a folder that are not hidden, with what the folder says they are; `nil` if it cannot be read.
+    private static func entries(of directory: String) -> [(name: String, type: UInt8)]? {
+        guard let stream = opendir(directory) else { return nil }
+        defer { closedir(stream) }
+        var entries: [(name: String, type: UInt8)] = []
+        errno = 0
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
+            }
+            if !name.hasPrefix(".") { entries.append((name, entry.pointee.d_type)) }
+        }
+        return errno == 0 ? entries : nil
+    }
+
+    /// Whether a path leads to a folder, links followed; `nil` if it leads nowhere.
+    private static func isDirectory(_ path: String) -> Bool? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return status.st_mode & S_IFMT == S_IFDIR
+    }
+
     private static func isLink(_ path: String) -> Bool {
-        // Without attributes it is no link that could lead in a circle.
-        let type = (try? FileManager.default.attributesOfItem(atPath: path))?[.type] as? FileAttributeType
-        return type == .typeSymbolicLink
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
     /// The bytes of a file, or `nil` if it cannot be read; stops behind a limit, so that no file exhausts memory.

@@ -16,7 +16,7 @@ public enum MessagePayload {
 
     /// Builds the message of a template whose parameters were checked.
     static func object(template: TemplateSpec, params: [String: String]) -> JSONValue {
-        var content: [String: JSONValue] = ["name": .string(template.whatsappName)]
+        var content: JSONObject = ["name": .string(template.whatsappName)]
         content["language"] = template.language.map { ["code": .string($0)] }
         let components = components(template, params)
         if !components.isEmpty { content["components"] = .array(components) }
@@ -39,7 +39,7 @@ public enum MessagePayload {
         var components: [JSONValue] = []
         for (part, type) in [(TemplateParameter.Part.header, "header"), (.body, "body")] {
             let parameters = template.parameters.filter { $0.part == part }.map { parameter -> JSONValue in
-                var object: [String: JSONValue] = ["type": "text", "text": .string(params[parameter.key] ?? "")]
+                var object: JSONObject = ["type": "text", "text": .string(params[parameter.key] ?? "")]
                 if let name = parameter.name { object["parameter_name"] = .string(name) }
                 return .object(object)
             }

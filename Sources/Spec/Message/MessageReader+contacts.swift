@@ -27,7 +27,7 @@ extension MessageReader {
         }
     }
 
-    func contacts(_ read: ReadValue<YAMLNode>) {
+    func contacts(_ read: ReadNode) {
         guard let items = read.node.sequence else {
             return sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
         }

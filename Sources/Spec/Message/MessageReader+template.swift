@@ -35,7 +35,7 @@ extension MessageReader {
     }
 
     /// The API takes the position of a button as a number or as a text.
-    private func checkIndex(_ read: ReadValue<YAMLNode>) {
+    private func checkIndex(_ read: ReadNode) {
         let number: Int? =
             switch read.node.scalar?.value {
             case .int(let value): value

@@ -35,7 +35,7 @@ struct MessageReader {
         return .object(["type": .string(kind.rawValue), kind.rawValue: JSONValue(content)])
     }
 
-    private func check(_ kind: Kind, _ content: ReadValue<YAMLNode>) {
+    private func check(_ kind: Kind, _ content: ReadNode) {
         if kind == .contacts { return contacts(content) }
         let what = "`\(kind.rawValue)`"
         guard var reader = FieldReader(content.node, path: content.field, what: what, sink: sink) else { return }
@@ -78,7 +78,7 @@ struct MessageReader {
             for pair in mapping.pairs { checkTexts(pair.value, path.isEmpty ? pair.key : "\(path).\(pair.key)") }
         case .scalar(let scalar):
             guard case .string(let text) = scalar.value else { return }
-            sink.checkPlaceholders(ReadValue(value: text, node: node, field: path))
+            sink.checkPlaceholders(ReadValue(text, from: ReadNode(node, field: path)))
         }
     }
 }

@@ -34,65 +34,51 @@ extension TextTemplate {
 
     /// Reads a text and finds all problems; a broken placeholder stays as literal text.
     static func parse(_ text: String) -> Parsed {
-        let scalars = Array(text.unicodeScalars)
+        let source = PlaceholderText(text)
         var segments: [Segment] = []
         var parsed = Parsed()
-        var literal = String.UnicodeScalarView()
-        var index = 0
-        while index < scalars.count {
-            guard scalars[index] == "{", index + 1 < scalars.count, scalars[index + 1] == "{" else {
-                literal.append(scalars[index])
-                index += 1
-                continue
-            }
-            guard let end = close(scalars, from: index + 2) else {
-                let range = index..<(index + 2)
+        /// Stretches of literal text behind the last placeholder; what is broken lies between them.
+        var literal = ""
+        var start = 0
+        while let open = source.pair(PlaceholderText.open, from: start) {
+            literal += source.text(start..<open)
+            start = open
+            guard let close = source.close(from: open + 2) else {
+                let range = source.scalars(open..<(open + 2))
                 let message = "this placeholder is never closed"
                 parsed.problems.append(Problem(range: range, message: message, help: "add `}}`"))
-                literal.append(contentsOf: scalars[index...])
                 break
             }
-            switch placeholder(scalars, (index + 2)..<end) {
+            switch placeholder(source, (open + 2)..<close) {
             case .success(let (segment, placeholder)):
-                if !literal.isEmpty { segments.append(.literal(String(literal))) }
-                literal = String.UnicodeScalarView()
+                if !literal.isEmpty { segments.append(.literal(literal)) }
+                literal = ""
                 segments.append(segment)
                 parsed.placeholders.append(placeholder)
             case .failure(let problem): parsed.problems.append(problem)
             }
-            index = end + 2
+            start = close + 2
         }
-        if !literal.isEmpty { segments.append(.literal(String(literal))) }
+        literal += source.text(start..<source.count)
+        if !literal.isEmpty { segments.append(.literal(literal)) }
         parsed.template = TextTemplate(segments: segments)
         return parsed
     }
 
-    /// The index of the next `}}`, if no other `{{` comes before.
-    private static func close(_ scalars: [Unicode.Scalar], from start: Int) -> Int? {
-        var index = start
-        while index + 1 < scalars.count {
-            if scalars[index] == "}", scalars[index + 1] == "}" { return index }
-            if scalars[index] == "{", scalars[index + 1] == "{" { return nil }
-            index += 1
-        }
-        return nil
-    }
-
     private static func placeholder(
-        _ scalars: [Unicode.Scalar],
+        _ source: PlaceholderText,
         _ range: Range<Int>
     ) -> Result<(Segment, Parsed.Placeholder), Problem> {
-        let bar = scalars[range].firstIndex(of: "|")
-        let name = trimmed(scalars, range.lowerBound..<(bar ?? range.upperBound))
-        let path = String(String.UnicodeScalarView(scalars[name]))
-        let fallback = bar.map {
-            String(String.UnicodeScalarView(scalars[trimmed(scalars, ($0 + 1)..<range.upperBound)]))
-        }
+        let bar = source.first(UInt8(ascii: "|"), in: range)
+        let name = source.trimmed(range.lowerBound..<(bar ?? range.upperBound))
+        let path = source.text(name)
+        let fallback = bar.map { source.text(source.trimmed(($0 + 1)..<range.upperBound)) }
         if let path = Path(path) {
-            let placeholder = Parsed.Placeholder(path: path, hasDefault: fallback != nil, range: name)
+            let range = source.scalars(name)
+            let placeholder = Parsed.Placeholder(path: path, hasDefault: fallback != nil, range: range)
             return .success((.placeholder(path, default: fallback), placeholder))
         }
-        let shown = name.isEmpty ? (range.lowerBound - 2)..<(range.upperBound + 2) : name
+        let shown = source.scalars(name.isEmpty ? (range.lowerBound - 2)..<(range.upperBound + 2) : name)
         if path.isEmpty {
             return .failure(Problem(range: shown, message: "empty placeholder", help: "name a field: {{name}}"))
         }
@@ -111,13 +97,6 @@ extension TextTemplate {
             }
         }
         return "use \(SpellingSuggestion.list(fields + ["metadata.<key>", "context.<key>"], "or"))"
-    }
-
-    private static func trimmed(_ scalars: [Unicode.Scalar], _ range: Range<Int>) -> Range<Int> {
-        var (start, end) = (range.lowerBound, range.upperBound)
-        while start < end, scalars[start] == " " { start += 1 }
-        while end > start, scalars[end - 1] == " " { end -= 1 }
-        return start..<end
     }
 }
 

@@ -55,7 +55,7 @@ extension WalletRepository {
         let rows = try await pool.query(
             """
             WITH run AS MATERIALIZED (
-                SELECT h."runId", h.price, h.amount, h.used, h."closedAt" IS NULL AS "isOpen", r.status, m.accepted, m.rest,
+                SELECT h."runId", h.price, h.amount, h.used, h.entries, e.lines, h."closedAt" IS NULL AS "isOpen", r.status, m.accepted, m.rest,
                     e.spent, e.held
                 FROM wallet_holds h
                 JOIN campaign_runs r ON r.id = h."runId"
@@ -66,7 +66,8 @@ extension WalletRepository {
                     WHERE m.id BETWEEN message_id(h."runId", 0) AND message_id(h."runId", \(MessageID.maximumPosition))
                 ) m
                 CROSS JOIN LATERAL (
-                    SELECT -coalesce(sum(e.amount), 0)::bigint AS spent, coalesce(sum(e.held), 0)::bigint AS held
+                    SELECT -coalesce(sum(e.amount), 0)::bigint AS spent, coalesce(sum(e.held), 0)::bigint AS held,
+                        count(*) AS lines
                     FROM wallet_entries e WHERE e."runId" = h."runId"
                 ) e
                 WHERE h."tenantId" = \(tenant)
@@ -82,7 +83,7 @@ extension WalletRepository {
             CROSS JOIN (
                 SELECT coalesce(sum(amount - used) FILTER (WHERE "isOpen"), 0)::bigint AS held,
                     coalesce(sum(used), 0)::bigint AS used, coalesce(sum(accepted * price), 0)::bigint AS "messageUsed",
-                    count(*) FILTER (WHERE used <> spent OR used <> accepted * price
+                    count(*) FILTER (WHERE used <> spent OR used <> accepted * price OR entries <> lines
                         OR held <> CASE WHEN "isOpen" THEN amount - used ELSE 0 END) AS "wrongRuns",
                     count(*) FILTER (
                         WHERE "isOpen" AND status = 'running' AND amount - used < rest * price

@@ -12,6 +12,16 @@ enum WalletHold {
         let amount: Int
     }
 
+    /// What a tenant can still spend on a standing run.
+    struct Budget: Sendable {
+        let available: Int
+        /// What a message costs; at least 1.
+        let price: Int
+
+        /// How many messages more it pays for.
+        var messages: Int { max(available, 0) / price }
+    }
+
     /// What a run lacks.
     struct Shortage: Sendable {
         let needed: Int
@@ -80,41 +90,42 @@ enum WalletHold {
         return nil
     }
 
-    /// How many messages more the wallet of a standing run can pay; `nil` when nobody pays.
+    /// What the wallet of a standing run can pay; `nil` when nobody pays.
     ///
     /// The wallet stays locked, so what it says holds until the end of the transaction.
-    static func affordable(run: UUID, on connection: PostgresConnection) async throws -> Int? {
+    static func budget(of run: UUID, on connection: PostgresConnection) async throws -> Budget? {
         let rows = try await connection.query(
             """
-            SELECT greatest(w.available, 0) / h.price
+            SELECT w.available, h.price
             FROM wallet_holds h JOIN wallets w ON w."tenantId" = h."tenantId"
             WHERE h."runId" = \(run) AND h."closedAt" IS NULL
             FOR NO KEY UPDATE OF h, w
             """
         )
-        return try rows.first?.decode(0)
+        return try rows.first.map { Budget(available: try $0.decode(0), price: try $0.decode(1)) }
     }
 
     /// Holds what messages cost that are added to a standing run.
-    static func extend(_ run: UUID, by messages: Int, on connection: PostgresConnection) async throws {
-        let rows = try await connection.query("SELECT price FROM wallet_holds WHERE \"runId\" = \(run)")
-        guard let price = try rows.first?.decode(0, as: Int.self) else { return }
-        try await change(run, by: messages * price, on: connection)
+    static func extend(_ run: UUID, by tokens: Int, on connection: isolated PostgresConnection) async throws {
+        guard tokens != 0 else { return }
+        try await connection.enqueue(changing(run, by: tokens))
     }
 
     private static func change(_ run: UUID, by tokens: Int, on connection: PostgresConnection) async throws {
         guard tokens != 0 else { return }
-        try await connection.execute(
-            """
-            WITH hold AS (
-                UPDATE wallet_holds SET amount = amount + \(tokens) WHERE "runId" = \(run) RETURNING "tenantId"
-            ), wallet AS (
-                UPDATE wallets w SET available = available - \(tokens), "updatedAt" = now()
-                FROM hold WHERE w."tenantId" = hold."tenantId"
-            )
-            INSERT INTO wallet_entries ("tenantId", kind, amount, held, "runId")
-            SELECT "tenantId", \(tokens > 0 ? "hold" : "release"), 0, \(tokens), \(run) FROM hold
-            """
+        try await connection.execute(changing(run, by: tokens))
+    }
+
+    private static func changing(_ run: UUID, by tokens: Int) -> PostgresQuery {
+        """
+        WITH hold AS (
+            UPDATE wallet_holds SET amount = amount + \(tokens) WHERE "runId" = \(run) RETURNING "tenantId"
+        ), wallet AS (
+            UPDATE wallets w SET available = available - \(tokens), "updatedAt" = now()
+            FROM hold WHERE w."tenantId" = hold."tenantId"
         )
+        INSERT INTO wallet_entries ("tenantId", kind, amount, held, "runId")
+        SELECT "tenantId", \(tokens > 0 ? "hold" : "release"), 0, \(tokens), \(run) FROM hold
+        """
     }
 }

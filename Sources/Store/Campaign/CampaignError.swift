@@ -11,6 +11,8 @@ public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
     case hasRuns
     /// It lacks what is needed.
     case incomplete(String)
+    /// The policy of its tenant forbids it.
+    case policy(String)
 
     public var description: String {
         switch self {
@@ -20,7 +22,7 @@ public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
         case .protected: "the campaign is protected"
         case .state(let status, let action): "a campaign that is \(status.rawValue) cannot be \(action)"
         case .hasRuns: "the campaign has been launched before"
-        case .incomplete(let what): what
+        case .incomplete(let what), .policy(let what): what
         }
     }
 }

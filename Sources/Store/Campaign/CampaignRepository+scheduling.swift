@@ -23,7 +23,8 @@ extension CampaignRepository {
     ///   - schedule: The times, checked; its name and its campaign's name do not matter.
     ///   - next: The first of the times.
     /// - Returns: The campaign.
-    /// - Throws: ``CampaignError`` when it is neither a draft nor scheduled, or a file owns it.
+    /// - Throws: ``CampaignError`` when it is neither a draft nor scheduled, a file owns it, or the tenant's policy wants
+    ///   more time between two starts.
     public func schedule(
         _ id: UUID,
         tenant: String,
@@ -36,6 +37,7 @@ extension CampaignRepository {
         let rules = schedule.canonical["dst"]
         return try await pool.transaction { connection in
             try await Self.schedulable(id, tenant: tenant, on: connection)
+            try await Self.checkPolicy(schedule, before: next, tenant: tenant, on: connection)
             try await Self.stopSchedules(of: id, on: connection)
             try await connection.execute(
                 """
@@ -66,6 +68,26 @@ extension CampaignRepository {
             """
         )
         return try rows.map(CampaignScheduleRecord.init(row:))
+    }
+
+    /// Holds a schedule against the policy of its tenant, as plans do with those of specs.
+    private static func checkPolicy(
+        _ schedule: ScheduleSpec,
+        before next: Date,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws {
+        let rows = try await connection.query(
+            """
+            SELECT policy ->> 'minScheduleInterval' FROM tenants WHERE "tenantId" = \(tenant) AND "archivedAt" IS NULL
+            """
+        )
+        guard let limit = try rows.first?.decode(0, as: String?.self).flatMap(SpecDuration.init(_:)),
+            let shortest = schedule.shortestInterval(after: next.addingTimeInterval(-1)), shortest < limit
+        else { return }
+        throw CampaignError.policy(
+            "the campaign would start again after \(shortest), and the policy of the tenant wants \(limit) between two starts"
+        )
     }
 
     private static func schedulable(

@@ -7,13 +7,13 @@ import Spec
 /// longer than the call, and most rows of a plan are as their specs want them.
 struct ContentReader {
     /// What is compared with; `nil` when the content is put together.
-    private let expected: [String: JSONValue]?
+    private let expected: JSONObject?
     let row: PostgresRow
-    private(set) var content: [String: JSONValue] = [:]
+    private(set) var content: JSONObject = [:]
     private var matched = 0
     private var differs = false
 
-    init(_ row: PostgresRow, expecting expected: [String: JSONValue]? = nil) {
+    init(_ row: PostgresRow, expecting expected: JSONObject? = nil) {
         (self.row, self.expected) = (row, expected)
     }
 
@@ -53,13 +53,13 @@ struct ContentReader {
     }
 
     /// A JSON column whose fields are fields of the content.
-    mutating func fields(_ names: [String], of column: String, _ canonical: (JSONValue) -> [String: JSONValue]) throws {
+    mutating func fields(_ names: [String], of column: String, _ canonical: (JSONValue) -> JSONObject) throws {
         guard let expected else {
-            content.merge(canonical(try row.json(column) ?? .null)) { _, new in new }
+            for (field, value) in canonical(try row.json(column) ?? .null) { content[field] = value }
             return
         }
         guard !differs else { return }
-        var wanted: [String: JSONValue] = [:]
+        var wanted: JSONObject = [:]
         for name in names { wanted[name] = expected[name] }
         matched += wanted.count
         let isSame = try row.checkText(of: column) { bytes in JSONValue.object(wanted).isWritten(as: bytes) }

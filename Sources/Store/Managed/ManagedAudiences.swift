@@ -16,7 +16,9 @@ enum ManagedAudiences: ManagedTable {
             guard let filter = stored.readableFilter else { return ["filter": stored] }
             // The header is in columns of its own.
             let spec = AudienceSpec(header: SpecHeader(name: ""), filter: filter)
-            return (spec.canonical.objectValue ?? [:]).filter { $0.key != "name" && $0.key != "protect" }
+            var fields = spec.canonical.fields ?? [:]
+            for key in ["name", "protect"] { fields[key] = nil }
+            return fields
         }
     }
 

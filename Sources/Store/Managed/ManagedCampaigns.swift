@@ -6,7 +6,8 @@ import Spec
 enum ManagedCampaigns: ManagedTable {
     static let name = "campaigns"
 
-    /// A row of others without a title is one whose title is its name, as in specs.
+    /// A row of others without a title is one whose title is its name, as in specs. The open runs, of which there are
+    /// few, are read once, not looked up for each campaign.
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
         """
         SELECT m.id, m."tenantId", m.name,
@@ -14,9 +15,9 @@ enum ManagedCampaigns: ManagedTable {
             m.type::text AS type, m.protect, m."sourceFile", m."messageTemplate", m."templateParams", m."audienceFilter",
             \(fragment: reference("s")) AS sender, \(fragment: reference("t")) AS template,
             \(fragment: reference("a")) AS audience,
-            EXISTS (
-                SELECT FROM campaign_runs r
-                WHERE r."campaignId" = m.id AND r.status IN ('launching', 'running', 'paused')
+            m.id IN (
+                SELECT r."campaignId" FROM campaign_runs r
+                WHERE r.status IN ('launching', 'running', 'paused')
                     AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
             ) AS "hasRunUnderWay"
         FROM campaigns m

@@ -42,7 +42,7 @@ extension ManagedTable {
     ) throws -> ManagedRow {
         let identity = try row.identity(kind)
         let id = try row.decode("id", as: UUID.self)
-        if let wanted = expected(identity), let fields = wanted.objectValue {
+        if let wanted = expected(identity), let fields = wanted.fields {
             var reader = ContentReader(row, expecting: fields)
             try read(&reader)
             // The same value, not an equal one: it is not kept twice, and quickly compared.

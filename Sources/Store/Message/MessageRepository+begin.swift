@@ -24,31 +24,14 @@ extension MessageRepository {
         let isCharged = ids.map { charged?.contains($0) ?? true }
         let rows = try await pool.query(
             """
-            WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", r."revisionId", m.status AS old, m."recipientPhone", m.attempts, m.crashes, m.context,
-                    w.closed AS business, \(fragment: ContactFields.columns), d.new, d.code,
-                    CASE WHEN d.new = 'queued' THEN greatest(w."quietUntil", w."cappedUntil") END AS "waitUntil"
-                FROM unnest(\(ids)::uuid[], \(isCharged)::bool[]) AS a(id, charged)
-                JOIN campaign_messages m ON m.id = a.id AND m.status = 'queued'
-                JOIN campaign_runs r ON r.id = m."runId"
-                JOIN contacts c ON c.id = m."contactId"
-                LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(c."lastSeen" <= clock_timestamp() - interval '24 hours', true) AS closed,
-                        quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
-                        (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
-                ) w
-                CROSS JOIN LATERAL (\(fragment: Self.decision)) d
-                ORDER BY m.id
-                FOR NO KEY UPDATE OF m
-            ), written AS (
+            WITH changed AS (
                 UPDATE campaign_messages m SET
-                    status = changed.new,
+                    status = d.new,
                     holder = \(holder),
-                    "isBusinessInitiated" = changed.business,
-                    "nextAttemptAt" = changed."waitUntil",
-                    "errorCode" = coalesce(changed.code, m."errorCode"),
-                    "errorMessage" = CASE changed.code
+                    "isBusinessInitiated" = w.closed,
+                    "nextAttemptAt" = CASE WHEN d.new = 'queued' THEN greatest(w."quietUntil", w."cappedUntil") END,
+                    "errorCode" = coalesce(d.code, m."errorCode"),
+                    "errorMessage" = CASE d.code
                         WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
                         WHEN 'deactivated' THEN 'the contact was deactivated before the message was sent'
                         WHEN 'window_closed' THEN 'the 24 hour window closed before the message was sent; use a template'
@@ -56,8 +39,21 @@ extension MessageRepository {
                         WHEN 'frequency_cap' THEN 'the contact has had as many messages as the tenant allows'
                         ELSE m."errorMessage"
                     END,
-                    "failedAt" = CASE WHEN changed.new = 'failed' THEN now() ELSE m."failedAt" END
-                FROM changed WHERE m.id = changed.id
+                    "failedAt" = CASE WHEN d.new = 'failed' THEN now() ELSE m."failedAt" END
+                FROM (SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[]) AS a(id, charged) ORDER BY id) a
+                CROSS JOIN campaign_runs r
+                CROSS JOIN contacts c
+                LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(c."lastSeen" <= clock_timestamp() - interval '24 hours', true) AS closed,
+                        quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
+                        (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
+                ) w
+                CROSS JOIN LATERAL (\(fragment: Self.decision)) d
+                WHERE m.id = a.id AND m.status = 'queued' AND r.id = m."runId" AND c.id = m."contactId"
+                RETURNING m.id, m."runId", r."revisionId", 'queued'::campaign_message_status_enum AS old, m.status AS new,
+                    m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
+                    m."nextAttemptAt" AS "waitUntil", \(fragment: ContactFields.columns)
             ), \(fragment: RunCounters.counted)
             SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
                 coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0), crashes,
@@ -79,9 +75,9 @@ extension MessageRepository {
         """
         SELECT coalesce(p."sentAt", p."unconfirmedAt", now()) + (t."frequencyCap" ->> 'within')::interval
         FROM campaign_messages p
-        WHERE t."frequencyCap" IS NOT NULL AND p."contactId" = m."contactId" AND p.id <> m.id
+        WHERE t."frequencyCap" IS NOT NULL AND p."contactId" = c.id AND p.id <> a.id
             AND (
-                p.status = 'sending' OR (p.status = 'queued' AND p.id < m.id AND p.id = ANY(\(ids)::uuid[]))
+                p.status = 'sending' OR (p.status = 'queued' AND p.id < a.id AND p.id = ANY(\(ids)::uuid[]))
                 OR coalesce(p."sentAt", p."unconfirmedAt") > now() - (t."frequencyCap" ->> 'within')::interval
             )
         ORDER BY coalesce(p."sentAt", p."unconfirmedAt", now()) DESC

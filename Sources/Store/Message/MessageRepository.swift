@@ -3,8 +3,9 @@ public import Postgres
 
 /// The rows of `campaign_messages` on their way through the queue.
 ///
-/// Each step is one statement for a whole batch: it locks the rows in the order of their ids, moves only those that
-/// are still where the caller believes them, and moves the counters of their runs along.
+/// Each step is one statement for a whole batch: it takes the rows in the order of their ids, moves only those that
+/// are still where the caller believes them, and moves the counters of their runs along. Where the status that a row
+/// comes from is known, the row is written at once; locking it first would be a second write.
 public struct MessageRepository: Sendable {
     let pool: PostgresPool
 
@@ -18,6 +19,49 @@ public struct MessageRepository: Sendable {
     /// call, keeps its status and only learns the id that WhatsApp gave it. What somebody else holds by now is left
     /// alone, unless WhatsApp has accepted it: that is true whoever says so.
     public func record(_ outcomes: [MessageOutcome]) async throws(PostgresError) {
+        let accepted = outcomes.filter { $0.waMessageID != nil }
+        let others = outcomes.filter { $0.waMessageID == nil }
+        // Whoever was overtaken is found by the count, and looked at again with the others.
+        let isAsExpected = try await recordAccepted(accepted) == accepted.count
+        try await recordAny(isAsExpected ? others : outcomes)
+    }
+
+    /// Writes that messages were accepted which are being sent, by the holder that says so; leaves all others alone.
+    ///
+    /// - Returns: How many were written.
+    private func recordAccepted(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> Int {
+        guard !outcomes.isEmpty else { return 0 }
+        let rows = try await pool.query(
+            """
+            WITH changed AS (
+                UPDATE campaign_messages m SET
+                    status = 'sent',
+                    attempts = m.attempts + 1,
+                    holder = NULL,
+                    "waMessageId" = o."waMessageId",
+                    "sentAt" = coalesce(m."sentAt", now()),
+                    "unconfirmedAt" = NULL,
+                    "nextAttemptAt" = NULL,
+                    "errorCode" = NULL,
+                    "errorMessage" = NULL
+                FROM (
+                    SELECT * FROM unnest(
+                        \(outcomes.map(\.messageID))::uuid[],
+                        \(outcomes.map { $0.waMessageID ?? "" })::text[],
+                        \(outcomes.map(\.holder))::bigint[]
+                    ) AS o(id, "waMessageId", holder) ORDER BY id
+                ) o
+                WHERE m.id = o.id AND m.status = 'sending' AND m.holder = o.holder
+                RETURNING m."runId", 'sending'::campaign_message_status_enum AS old, m.status AS new,
+                    m."isBusinessInitiated" AS charged
+            ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
+            SELECT count(*)::int FROM changed
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    private func recordAny(_ outcomes: [MessageOutcome]) async throws(PostgresError) {
         guard !outcomes.isEmpty else { return }
         try await pool.execute(
             """

@@ -111,22 +111,24 @@ public struct ChunkRepository: Sendable {
     ) async throws(PostgresError) -> [FedMessage] {
         let rows = try await connection.query(
             """
-            WITH changed AS MATERIALIZED (
-                SELECT id, "runId", status AS old, 'queued'::campaign_message_status_enum AS new, "nextAttemptAt",
-                    "isBusinessInitiated"
-                FROM campaign_messages
+            WITH changed AS (
+                UPDATE campaign_messages SET status = 'queued'
                 WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
-                    AND id < \(MessageID.make(run: run, position: range.upperBound))
-                    AND status IN ('pending', 'queued')
-                ORDER BY id
-                FOR NO KEY UPDATE
-            ), written AS (
-                UPDATE campaign_messages m SET status = 'queued'
-                FROM changed WHERE m.id = changed.id AND changed.old = 'pending'
+                    AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = 'pending'
+                RETURNING id, "runId", 'pending'::campaign_message_status_enum AS old, status AS new, "nextAttemptAt",
+                    "isBusinessInitiated"
             ), \(fragment: RunCounters.counted)
             SELECT id, greatest(0, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0)),
                 "isBusinessInitiated"
-            FROM changed
+            FROM (
+                SELECT id, "nextAttemptAt", "isBusinessInitiated" FROM changed
+                UNION ALL
+                -- Queued by a daemon that did not say so: perhaps their ids never came into the lane.
+                SELECT id, "nextAttemptAt", "isBusinessInitiated" FROM campaign_messages
+                WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
+                    AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = 'queued'
+            ) m
+            ORDER BY id
             """
         )
         var messages: [FedMessage] = []

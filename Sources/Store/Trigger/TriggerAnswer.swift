@@ -1,4 +1,5 @@
 public import Foundation
+public import Spec
 
 /// What an event led to; kept with the event, and repeated to whoever repeats it.
 public struct TriggerAnswer: Hashable, Sendable, Codable {
@@ -32,6 +33,31 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
 
     public init(contactId: String, eventId: String?, matched: [Match] = [], refused: [Refusal] = []) {
         (self.contactId, self.eventId, self.matched, self.refused) = (contactId, eventId, matched, refused)
+    }
+
+    /// The answer as it is kept, and as its sender sees it.
+    public var json: JSONValue {
+        var fields: [String: JSONValue] = [
+            "contactId": .string(contactId),
+            "matched": .array(
+                matched.map { match in
+                    [
+                        "campaignId": .string(match.campaignId.apiText), "campaign": .string(match.campaign),
+                        "messageId": .string(match.messageId.apiText),
+                    ]
+                }
+            ),
+            "refused": .array(
+                refused.map { refusal in
+                    var fields: [String: JSONValue] = ["reason": .string(refusal.reason.rawValue)]
+                    fields["campaignId"] = refusal.campaignId.map { .string($0.apiText) }
+                    fields["campaign"] = refusal.campaign.map(JSONValue.string)
+                    return .object(fields)
+                }
+            ),
+        ]
+        fields["eventId"] = eventId.map(JSONValue.string)
+        return .object(fields)
     }
 }
 

@@ -23,7 +23,7 @@ struct TriggerContact: Sendable {
         tenant: String,
         campaign: TriggeredCampaign,
         now: Date,
-        on connection: PostgresConnection
+        on connection: isolated PostgresConnection
     ) async throws -> [String: TriggerContact] {
         let meant = campaign.audience?.condition(now: now) ?? "true"
         let last: PostgresQuery =

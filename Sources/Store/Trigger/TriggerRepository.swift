@@ -5,7 +5,8 @@ import Spec
 /// Turns events into messages of the campaigns that wait for them.
 ///
 /// Events of one kind come in batches, and a batch is one transaction: the messages, their place in the line and the
-/// answers are there together, or nothing is and the sender asks again.
+/// answers are there together, or nothing is and the sender asks again. A batch for one campaign takes three round trips:
+/// the campaigns, the contacts, and all that is written, with COMMIT.
 public struct TriggerRepository: Sendable {
     let pool: PostgresPool
 
@@ -46,7 +47,7 @@ public struct TriggerRepository: Sendable {
         event: String,
         tenant: String,
         now: Date,
-        on connection: PostgresConnection
+        on connection: isolated PostgresConnection
     ) async throws -> [TriggerAnswer] {
         var batch = TriggerBatch(requests)
         let known = requests.compactMap(\.eventID)
@@ -73,7 +74,7 @@ public struct TriggerRepository: Sendable {
         for campaign in try await TriggeredCampaign.lock(tenant: tenant, event: event, now: now, on: connection) {
             let matching = batch.matching(campaign)
             guard !matching.isEmpty else { continue }
-            guard case .open(let run, let nextPosition) = campaign.state else {
+            guard case .open(let run, let nextPosition, let isPaid) = campaign.state else {
                 batch.refuse(matching, by: campaign)
                 continue
             }
@@ -84,16 +85,18 @@ public struct TriggerRepository: Sendable {
                 now: now,
                 on: connection
             )
-            let affordable = try await WalletHold.affordable(run: run, on: connection)
+            let budget = isPaid ? try await WalletHold.budget(of: run, on: connection) : nil
             let messages = batch.decide(
                 matching,
                 campaign: campaign,
                 run: run,
                 from: nextPosition,
                 contacts: contacts,
-                affordable: affordable
+                affordable: budget?.messages
             )
-            if affordable != nil { try await WalletHold.extend(run, by: messages.count, on: connection) }
+            if let budget {
+                try await WalletHold.extend(run, by: messages.count * budget.price, on: connection)
+            }
             try await write(messages, of: campaign.id, run: run, from: nextPosition, tenant: tenant, on: connection)
         }
         try await note(batch, event: event, tenant: tenant, on: connection)
@@ -107,10 +110,10 @@ public struct TriggerRepository: Sendable {
         run: UUID,
         from position: Int,
         tenant: String,
-        on connection: PostgresConnection
+        on connection: isolated PostgresConnection
     ) async throws {
         guard !messages.isEmpty else { return }
-        try await connection.execute(
+        try await connection.enqueue(
             """
             WITH written AS (
                 INSERT INTO campaign_messages (
@@ -142,11 +145,10 @@ public struct TriggerRepository: Sendable {
         _ batch: TriggerBatch,
         event: String,
         tenant: String,
-        on connection: PostgresConnection
+        on connection: isolated PostgresConnection
     ) async throws {
-        let encoder = JSONEncoder()
-        let answers = try batch.open.map { String(decoding: try encoder.encode(batch.answers[$0]), as: UTF8.self) }
-        try await connection.execute(
+        let answers = batch.open.map { batch.answers[$0].json.canonicalText }
+        try await connection.enqueue(
             """
             INSERT INTO trigger_events (id, "tenantId", event, "eventId", "contactId", context, answer)
             SELECT id, \(tenant), \(event), name, contact, context, answer

@@ -6,8 +6,8 @@ import Spec
 struct TriggeredCampaign: Sendable {
     /// Why it takes no messages.
     enum State: Sendable {
-        /// The standing run, and the position of its next message.
-        case open(run: UUID, nextPosition: Int)
+        /// The standing run, the position of its next message, and whether somebody pays for it.
+        case open(run: UUID, nextPosition: Int, isPaid: Bool)
         case refused(TriggerRefusal)
     }
 
@@ -29,7 +29,7 @@ struct TriggeredCampaign: Sendable {
         tenant: String,
         event: String,
         now: Date,
-        on connection: PostgresConnection
+        on connection: isolated PostgresConnection
     ) async throws -> [TriggeredCampaign] {
         let rows = try await connection.query(
             """
@@ -64,7 +64,8 @@ struct TriggeredCampaign: Sendable {
     private static let standing: PostgresQuery = """
         SELECT c.id AS campaign, r.id AS run, r."nextPosition", v.digest,
             r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
-            r.status = 'paused' AND r."quotaUntil" IS NULL AS "isPaused"
+            r.status = 'paused' AND r."quotaUntil" IS NULL AS "isPaused",
+            EXISTS (SELECT FROM wallet_holds h WHERE h."runId" = r.id AND h."closedAt" IS NULL) AS "isPaid"
         FROM campaigns c
         JOIN campaign_runs r ON r."campaignId" = c.id AND r."isTriggered" AND r."supersededAt" IS NULL
             AND r.status IN ('running', 'paused')
@@ -76,7 +77,7 @@ struct TriggeredCampaign: Sendable {
         _ id: UUID,
         cooldown: Int?,
         now: Date,
-        on connection: PostgresConnection
+        on connection: isolated PostgresConnection
     ) async throws -> TriggeredCampaign? {
         let rows = try await connection.query(
             "SELECT name, status::text, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
@@ -127,7 +128,7 @@ struct TriggeredCampaign: Sendable {
                 now: now,
                 on: connection
             )
-            return campaign(content, .open(run: run.id, nextPosition: 1))
+            return campaign(content, .open(run: run.id, nextPosition: 1, isPaid: true))
         } catch is LaunchError {
             return campaign(nil, .refused(.campaignIncomplete))
         }
@@ -152,7 +153,12 @@ struct TriggeredCampaign: Sendable {
             audience: content.audience,
             isFreeText: content.isFreeText,
             state: isPaused
-                ? .refused(.campaignPaused) : .open(run: run, nextPosition: try row.decode("nextPosition"))
+                ? .refused(.campaignPaused)
+                : .open(
+                    run: run,
+                    nextPosition: try row.decode("nextPosition"),
+                    isPaid: try row.decode("isPaid")
+                )
         )
     }
 }

@@ -58,7 +58,7 @@ extension SimulatorResponder {
         }
         let parsed: MessageRequest
         do {
-            parsed = try Self.decoder.decode(MessageRequest.self, from: Data(body.readableBytesView))
+            parsed = try Self.parse(body)
         } catch {
             return .failure(Refusal(error: .wrongParameter(DecodingReason.text(of: error))))
         }
@@ -72,6 +72,13 @@ extension SimulatorResponder {
                 Refusal(error: error, recipient: parsed.to ?? "", callbackData: parsed.biz_opaque_callback_data)
             )
         }
+    }
+
+    private static func parse(_ body: ByteBuffer) throws -> MessageRequest {
+        if let request = body.withUnsafeReadableBytes({ JSONTree($0).flatMap(MessageRequest.init(_:)) }) {
+            return request
+        }
+        return try decoder.decode(MessageRequest.self, from: Data(body.readableBytesView))
     }
 
     /// Slows the caller down instead of holding ever more statuses or lines in memory.

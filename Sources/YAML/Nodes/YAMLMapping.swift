@@ -2,32 +2,54 @@
 public struct YAMLMapping: Sendable {
     /// A key with its place, and its value.
     public struct Pair: Sendable {
-        public let key: String
-        public let keyRange: YAMLRange
+        fileprivate let table: NodeTable
+        fileprivate let record: NodeRecord
         public let value: YAMLNode
 
-        /// Makes a pair.
-        public init(key: String, keyRange: YAMLRange, value: YAMLNode) {
-            self.key = key
-            self.keyRange = keyRange
-            self.value = value
+        /// The text of the key, made anew each time.
+        public var key: String { table.text(of: record) }
+
+        /// Where the key stands.
+        public var keyRange: YAMLRange { record.range }
+    }
+
+    /// The pairs of a mapping.
+    public struct Pairs: RandomAccessCollection, Sendable {
+        fileprivate let table: NodeTable
+        fileprivate let record: NodeRecord
+
+        public var startIndex: Int { 0 }
+
+        public var endIndex: Int { Int(record.count) }
+
+        public subscript(position: Int) -> Pair {
+            precondition(indices.contains(position), "pair \(position) of \(count)")
+            return Pair(
+                table: table,
+                record: table[record.child(2 * position)],
+                value: YAMLNode(table[record.child(2 * position + 1)], in: table)
+            )
         }
     }
 
-    public let pairs: [Pair]
-    /// Whether pairs were left out because of a reported problem, so that a missing key means nothing.
-    public let isDamaged: Bool
+    public let pairs: Pairs
 
-    /// Makes a mapping.
-    public init(pairs: [Pair], isDamaged: Bool = false) {
-        self.pairs = pairs
-        self.isDamaged = isDamaged
+    init(_ record: NodeRecord, in table: NodeTable) {
+        pairs = Pairs(table: table, record: record)
     }
 
-    /// The position of a key, found by walking: mappings of specs are short.
+    /// Whether pairs were left out because of a reported problem, so that a missing key means nothing.
+    public var isDamaged: Bool { pairs.record.isDamaged }
+
+    /// The position of a key.
     public func index(of key: String) -> Int? {
-        for index in pairs.indices where pairs[index].key == key { return index }
-        return nil
+        pairs.table.position(of: key, in: pairs.record)
+    }
+
+    /// The value of the pair at a position.
+    public func value(at position: Int) -> YAMLNode {
+        precondition(pairs.indices.contains(position), "pair \(position) of \(pairs.count)")
+        return YAMLNode(pairs.table[pairs.record.child(2 * position + 1)], in: pairs.table)
     }
 
     /// The pair with a key.
@@ -37,6 +59,6 @@ public struct YAMLMapping: Sendable {
 
     /// The value of a key.
     public subscript(key: String) -> YAMLNode? {
-        pair(key)?.value
+        index(of: key).map(value)
     }
 }

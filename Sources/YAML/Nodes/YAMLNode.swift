@@ -3,21 +3,34 @@ public struct YAMLNode: Sendable {
     /// What a node holds.
     public enum Content: Sendable {
         case scalar(YAMLScalar)
-        case sequence([YAMLNode])
+        case sequence(YAMLSequence)
         case mapping(YAMLMapping)
         /// Something that a problem was already reported for: say nothing more about it.
         case invalid
     }
 
-    public let content: Content
-    /// Where the value stands; for an alias, where the alias stands.
-    public let range: YAMLRange
+    private let table: NodeTable
+    private let record: NodeRecord
 
-    /// Makes a node, for tests and for nodes derived from others.
-    public init(content: Content, range: YAMLRange) {
-        self.content = content
-        self.range = range
+    init(_ record: NodeRecord, in table: NodeTable) {
+        (self.record, self.table) = (record, table)
     }
+
+    /// What the node holds; the text of a scalar is made anew each time.
+    public var content: Content {
+        switch record.kind {
+        case .scalar: .scalar(YAMLScalar(text: table.text(of: record), style: record.style, tag: record.tag))
+        case .sequence: .sequence(YAMLSequence(record, in: table))
+        case .mapping: .mapping(YAMLMapping(record, in: table))
+        case .invalid: .invalid
+        }
+    }
+
+    /// Where the value stands; for an alias, where the alias stands.
+    public var range: YAMLRange { record.range }
+
+    /// Whether the node holds a scalar.
+    public var isScalar: Bool { record.kind == .scalar }
 
     /// The scalar, or `nil` for everything else.
     public var scalar: YAMLScalar? {
@@ -26,14 +39,12 @@ public struct YAMLNode: Sendable {
     }
 
     /// The items of a sequence, or `nil` for everything else.
-    public var sequence: [YAMLNode]? {
-        guard case .sequence(let items) = content else { return nil }
-        return items
+    public var sequence: YAMLSequence? {
+        record.kind == .sequence ? YAMLSequence(record, in: table) : nil
     }
 
     /// The mapping, or `nil` for everything else.
     public var mapping: YAMLMapping? {
-        guard case .mapping(let mapping) = content else { return nil }
-        return mapping
+        record.kind == .mapping ? YAMLMapping(record, in: table) : nil
     }
 }

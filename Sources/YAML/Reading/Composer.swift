@@ -2,15 +2,18 @@
 struct Composer {
     /// A node with what aliases to it cost.
     private struct Anchored {
-        let node: YAMLNode
+        let part: NodeBuilder.Part
         let nodes: Int
         let height: Int
     }
 
     private let text: SourceText
     private let limits: YAMLLimits
-    private var documents: [YAMLNode] = []
+    private(set) var builder: NodeBuilder
+    private var documents: [NodeBuilder.Part] = []
     private(set) var problems: [YAMLProblem] = []
+    /// Whether any scalar has a NUL character.
+    private var hasNUL = false
     /// Where scalars stand, kept only where a tab or a `#` must be told from one inside a scalar.
     private var scalarBytes: [Range<Int>] = []
     /// What libyaml did not get through.
@@ -23,9 +26,11 @@ struct Composer {
     private var firstScalar = 0
 
     // The state of the document that is being read.
-    private var frames: [Frame] = []
+    var frames: [Frame] = []
     private var anchors: [String: Anchored] = [:]
-    private var root: YAMLNode?
+    private var root: NodeBuilder.Part?
+    /// What the open collections hold so far, that of the innermost last.
+    var pending: [NodeBuilder.Part] = []
     private var nodes = 0
     private var aliasedNodes = 0
     private var isTooLarge = false
@@ -33,6 +38,7 @@ struct Composer {
     init(text: SourceText, limits: YAMLLimits) {
         self.text = text
         self.limits = limits
+        builder = NodeBuilder(bytes: text.bytes.count)
     }
 
     /// Reads from an offset at the start of a line to the end, or to the first syntax error.
@@ -52,9 +58,9 @@ struct Composer {
         beginDocument()
         do {
             while true {
-                let event = try source.next()
-                if case .streamEnd = event.kind { return nil }
-                handle(event)
+                let kind = try source.next()
+                if case .streamEnd = kind { return nil }
+                handle(kind, source)
                 guard !isTooLarge, problems.count < limits.problems else { return stop(before: nil) }
             }
         } catch {
@@ -80,50 +86,55 @@ struct Composer {
             comments = scanned.comments
         }
         problems.sort { $0.range.start < $1.range.start }
-        return YAMLStream(documents: documents, problems: problems, comments: comments)
+        return YAMLStream(documents: builder.nodes(documents), problems: problems, comments: comments, hasNUL: hasNUL)
     }
 
     private mutating func beginDocument() {
         frames.removeAll(keepingCapacity: true)
+        pending.removeAll(keepingCapacity: true)
         anchors.removeAll(keepingCapacity: true)
         (root, nodes) = (nil, 0)
     }
 
-    private mutating func handle(_ event: EventSource.Event) {
+    private mutating func handle(_ kind: EventSource.Kind, _ event: borrowing EventSource) {
         let range = YAMLRange(start: mark(event.start), end: mark(event.end))
-        switch event.kind {
+        switch kind {
         case .streamStart, .streamEnd: break
         case .documentStart: beginDocument()
         case .documentEnd:
             if let root { documents.append(root) }
             readTo = range.end.offset
-        case .alias(let name): add(alias: name, at: range)
-        case .scalar(let value, let style, let properties):
+        case .alias: add(alias: event.anchor ?? "", at: range)
+        case .scalar(let style):
             if text.hasTab || text.hasHash { scalarBytes.append(contentBytes(of: range, style)) }
-            add(scalar: value, style, properties, at: range)
-        case .mappingStart(let properties): open(.init(isMapping: true, properties, at: range, nodes: nodes))
-        case .sequenceStart(let properties): open(.init(isMapping: false, properties, at: range, nodes: nodes))
+            add(scalar: event, style, at: range)
+        case .mappingStart: open(Frame(isMapping: true, event, at: range, nodes: nodes, start: pending.count))
+        case .sequenceStart: open(Frame(isMapping: false, event, at: range, nodes: nodes, start: pending.count))
         case .mappingEnd, .sequenceEnd: close(at: range)
         }
     }
 
     // MARK: Nodes
 
-    private mutating func add(
-        scalar value: String,
-        _ style: YAMLScalar.Style,
-        _ properties: EventSource.Properties,
-        at range: YAMLRange
-    ) {
+    private mutating func add(scalar event: borrowing EventSource, _ style: YAMLScalar.Style, at range: YAMLRange) {
         count(1, at: range)
-        var tag: YAMLScalar.CoreTag?
-        if let written = properties.tag {
-            tag = written == "!" ? .str : YAMLScalar.CoreTag(core: written)
-            if tag == nil { report(.unknownTag(written, at: range)) }
+        var part = unsafe builder.scalar(event.bytes, style: style, at: range)
+        // Only an escape can make one.
+        if style == .doubleQuoted, !hasNUL { hasNUL = unsafe event.bytes.contains(0) }
+        if let written = event.tag { part = tagged(part, written, at: range) }
+        deliver(part, event.anchor, nodes: 1, height: 0)
+    }
+
+    private mutating func tagged(_ scalar: NodeBuilder.Part, _ written: String, at range: YAMLRange) -> NodeBuilder.Part {
+        guard let tag = written == "!" ? .str : YAMLScalar.CoreTag(core: written) else {
+            report(.unknownTag(written, at: range))
+            return scalar
         }
-        let scalar = YAMLScalar(text: value, style: style, tag: tag)
-        if let tag, !scalar.fitsTag { report(.misfit(value, tag, at: range)) }
-        deliver(YAMLNode(content: .scalar(scalar), range: range), properties.anchor, nodes: 1, height: 0)
+        let text = NodeTable.text(of: scalar.record, in: builder.texts)
+        if !YAMLScalar(text: text, style: scalar.record.style, tag: tag).fitsTag {
+            report(.misfit(text, tag, at: range))
+        }
+        return scalar.with(tag)
     }
 
     private mutating func add(alias name: String, at range: YAMLRange) {
@@ -131,14 +142,13 @@ struct Composer {
             let isOpen = frames.contains { $0.anchor == name }
             report(.unknownAnchor(name, isOpen: isOpen, known: anchors.keys.sorted(), at: range))
             count(1, at: range)
-            return deliver(YAMLNode(content: .invalid, range: range), nil, nodes: 1, height: 0)
+            return deliver(.invalid(at: range), nil, nodes: 1, height: 0)
         }
         aliasedNodes += anchored.nodes
         count(anchored.nodes, at: range)
         if aliasedNodes > limits.aliasedNodes, !isTooLarge { refuse(.tooManyAliases(limits.aliasedNodes, at: range)) }
         if frames.count + anchored.height > limits.depth, !isTooLarge { refuse(.tooDeep(limits.depth, at: range)) }
-        let node = YAMLNode(content: anchored.node.content, range: range)
-        deliver(node, nil, nodes: anchored.nodes, height: anchored.height)
+        deliver(anchored.part.at(range), nil, nodes: anchored.nodes, height: anchored.height)
     }
 
     private mutating func open(_ frame: Frame) {
@@ -152,18 +162,34 @@ struct Composer {
 
     private mutating func close(at range: YAMLRange) {
         guard let frame = frames.popLast() else { return }
-        let node = frame.node(endEvent: range)
-        deliver(node, frame.anchor, nodes: nodes - frame.nodesBefore, height: frame.height + 1)
+        let whole = frame.range(endEvent: range)
+        let part: NodeBuilder.Part
+        if !frame.isMapping {
+            part = builder.sequence(pending[frame.start...], at: whole)
+        } else if frame.isInvalid {
+            part = .invalid(at: whole)
+        } else {
+            part = builder.mapping(pending[frame.start...], isDamaged: frame.isDamaged, at: whole)
+        }
+        pending.removeLast(pending.count - frame.start)
+        deliver(part, frame.anchor, nodes: nodes - frame.nodesBefore, height: frame.height + 1)
     }
 
-    private mutating func deliver(_ node: YAMLNode, _ anchor: String?, nodes: Int, height: Int) {
-        if let anchor { anchors[anchor] = Anchored(node: node, nodes: nodes, height: height) }
+    private mutating func deliver(_ part: NodeBuilder.Part, _ anchor: String?, nodes: Int, height: Int) {
+        if let anchor { anchors[anchor] = Anchored(part: part, nodes: nodes, height: height) }
         guard let last = frames.indices.last else {
-            root = node
+            root = part
             return
         }
         frames[last].height = max(frames[last].height, height)
-        if let problem = frames[last].add(node) { report(problem) }
+        frames[last].lastEnd = part.record.range.end
+        guard frames[last].isMapping else { return pending.append(part) }
+        guard let key = frames[last].key else {
+            frames[last].key = part
+            return
+        }
+        frames[last].key = nil
+        if let problem = add(key, value: part, to: last) { report(problem) }
     }
 
     private mutating func count(_ added: Int, at range: YAMLRange) {

@@ -15,25 +15,10 @@ internal import CLibYAML
         }
     }
 
-    struct Properties {
-        let anchor: String?
-        let tag: String?
-    }
-
     enum Kind {
         case streamStart, streamEnd, documentStart, documentEnd
-        case alias(String)
-        case scalar(String, YAMLScalar.Style, Properties)
-        case sequenceStart(Properties)
-        case sequenceEnd
-        case mappingStart(Properties)
-        case mappingEnd
-    }
-
-    struct Event {
-        let kind: Kind
-        let start: RawMark
-        let end: RawMark
+        case alias, scalar(YAMLScalar.Style)
+        case sequenceStart, sequenceEnd, mappingStart, mappingEnd
     }
 
     /// What libyaml says about text that it cannot read.
@@ -45,6 +30,8 @@ internal import CLibYAML
     }
 
     private let parser: UnsafeMutablePointer<yaml_parser_t>
+    /// The event that was read last; it owns its texts, which are copied only when somebody asks for them.
+    private var event = unsafe yaml_event_t()
 
     /// Starts reading memory that must stay alive and unchanged as long as this value.
     init(_ input: UnsafeBufferPointer<UInt8>) {
@@ -57,46 +44,66 @@ internal import CLibYAML
     }
 
     deinit {
+        // A copy, as nothing may be changed here; an event that was deleted already is empty.
+        var event = unsafe event
+        unsafe yaml_event_delete(&event)
         unsafe yaml_parser_delete(parser)
         unsafe parser.deallocate()
     }
 
-    /// Reads one event.
-    mutating func next() throws(Failure) -> Event {
-        var event = unsafe yaml_event_t()
+    /// Reads one event, in place of the one before.
+    mutating func next() throws(Failure) -> Kind {
+        unsafe yaml_event_delete(&event)
         guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw failure() }
-        defer { unsafe yaml_event_delete(&event) }
-        let start = RawMark(unsafe event.start_mark)
-        let end = RawMark(unsafe event.end_mark)
-        return Event(kind: unsafe Self.kind(of: event), start: start, end: end)
+        return kind
     }
 
-    private static func kind(of event: yaml_event_t) -> Kind {
+    /// Where the event starts.
+    var start: RawMark { RawMark(unsafe event.start_mark) }
+
+    /// Where the event ends.
+    var end: RawMark { RawMark(unsafe event.end_mark) }
+
+    private var kind: Kind {
         switch unsafe event.type {
-        case YAML_SCALAR_EVENT:
-            let scalar = unsafe event.data.scalar
-            let value = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
-            let properties = unsafe properties(scalar.anchor, scalar.tag)
-            return unsafe .scalar(String(decoding: value, as: UTF8.self), style(scalar.style), properties)
-        case YAML_MAPPING_START_EVENT:
-            return unsafe .mappingStart(properties(event.data.mapping_start.anchor, event.data.mapping_start.tag))
-        case YAML_SEQUENCE_START_EVENT:
-            return unsafe .sequenceStart(properties(event.data.sequence_start.anchor, event.data.sequence_start.tag))
-        case YAML_MAPPING_END_EVENT: return .mappingEnd
-        case YAML_SEQUENCE_END_EVENT: return .sequenceEnd
-        case YAML_ALIAS_EVENT: return .alias(unsafe text(event.data.alias.anchor) ?? "")
-        case YAML_DOCUMENT_START_EVENT: return .documentStart
-        case YAML_DOCUMENT_END_EVENT: return .documentEnd
-        case YAML_STREAM_START_EVENT: return .streamStart
-        default: return .streamEnd
+        case YAML_SCALAR_EVENT: .scalar(Self.style(unsafe event.data.scalar.style))
+        case YAML_MAPPING_START_EVENT: .mappingStart
+        case YAML_SEQUENCE_START_EVENT: .sequenceStart
+        case YAML_MAPPING_END_EVENT: .mappingEnd
+        case YAML_SEQUENCE_END_EVENT: .sequenceEnd
+        case YAML_ALIAS_EVENT: .alias
+        case YAML_DOCUMENT_START_EVENT: .documentStart
+        case YAML_DOCUMENT_END_EVENT: .documentEnd
+        case YAML_STREAM_START_EVENT: .streamStart
+        default: .streamEnd
         }
     }
 
-    private static func properties(
-        _ anchor: UnsafeMutablePointer<yaml_char_t>?,
-        _ tag: UnsafeMutablePointer<yaml_char_t>?
-    ) -> Properties {
-        unsafe Properties(anchor: text(anchor), tag: text(tag))
+    /// The text of a scalar, good until the next event; empty for all other events.
+    var bytes: UnsafeBufferPointer<UInt8> {
+        guard unsafe event.type == YAML_SCALAR_EVENT else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
+        return unsafe UnsafeBufferPointer(start: event.data.scalar.value, count: event.data.scalar.length)
+    }
+
+    /// The anchor that the event defines or, if it is an alias, refers to.
+    var anchor: String? {
+        switch unsafe event.type {
+        case YAML_SCALAR_EVENT: unsafe Self.text(event.data.scalar.anchor)
+        case YAML_MAPPING_START_EVENT: unsafe Self.text(event.data.mapping_start.anchor)
+        case YAML_SEQUENCE_START_EVENT: unsafe Self.text(event.data.sequence_start.anchor)
+        case YAML_ALIAS_EVENT: unsafe Self.text(event.data.alias.anchor)
+        default: nil
+        }
+    }
+
+    /// The tag that the author wrote, in its long form.
+    var tag: String? {
+        switch unsafe event.type {
+        case YAML_SCALAR_EVENT: unsafe Self.text(event.data.scalar.tag)
+        case YAML_MAPPING_START_EVENT: unsafe Self.text(event.data.mapping_start.tag)
+        case YAML_SEQUENCE_START_EVENT: unsafe Self.text(event.data.sequence_start.tag)
+        default: nil
+        }
     }
 
     private static func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? {

@@ -6,86 +6,36 @@ struct Frame {
     let range: YAMLRange
     /// Nodes of the document before this one.
     let nodesBefore: Int
+    /// Where the parts of this collection start among those that wait.
+    let start: Int
     /// The deepest nesting below.
     var height = 0
+    /// The key that waits for its value.
+    var key: NodeBuilder.Part?
+    /// Whether pairs were left out.
+    var isDamaged = false
+    /// Whether a key is none.
+    var isInvalid = false
+    /// The keys and their places, once there are too many for a walk.
+    var index: [String: Int] = [:]
+    /// Where the last child ends.
+    var lastEnd: YAMLMark?
 
-    private var items: [YAMLNode] = []
-    private var pairs: [YAMLMapping.Pair] = []
-    private var key: YAMLNode?
-    private var isDamaged = false
-    private var isInvalid = false
-    /// The keys, once there are too many for a walk.
-    private var index: [String: Int] = [:]
-    private var lastEnd: YAMLMark?
-
-    init(isMapping: Bool, _ properties: EventSource.Properties, at range: YAMLRange, nodes: Int) {
+    init(isMapping: Bool, _ event: borrowing EventSource, at range: YAMLRange, nodes: Int, start: Int) {
         self.isMapping = isMapping
-        anchor = properties.anchor
-        tag = properties.tag
+        anchor = event.anchor
+        tag = event.tag
         self.range = range
         nodesBefore = nodes
+        self.start = start
     }
 
-    /// Takes the next item, key or value.
-    mutating func add(_ node: YAMLNode) -> YAMLProblem? {
-        lastEnd = node.range.end
-        guard isMapping else {
-            items.append(node)
-            return nil
-        }
-        guard let key else {
-            self.key = node
-            return nil
-        }
-        self.key = nil
-        return add(key: key, value: node)
-    }
-
-    private mutating func add(key: YAMLNode, value: YAMLNode) -> YAMLProblem? {
-        guard let scalar = key.scalar else {
-            isInvalid = true
-            if case .invalid = key.content { return nil }
-            return .collectionKey(at: key.range)
-        }
-        if scalar.text == "<<", scalar.style == .plain {
-            isDamaged = true
-            return .mergeKey(at: key.range)
-        }
-        var problem: YAMLProblem?
-        if scalar.style == .plain, !scalar.isString {
-            problem = .nonStringKey(scalar.text, scalar.value, at: key.range)
-        }
-        if let first = position(of: scalar.text) {
-            return problem ?? .duplicateKey(scalar.text, at: key.range, first: pairs[first].keyRange)
-        }
-        if pairs.isEmpty { pairs.reserveCapacity(4) }
-        if pairs.count >= 8 { index[scalar.text] = pairs.count }
-        pairs.append(YAMLMapping.Pair(key: scalar.text, keyRange: key.range, value: value))
-        return problem
-    }
-
-    private func position(of key: String) -> Int? {
-        if let known = index[key] { return known }
-        return pairs.prefix(8).firstIndex { $0.key == key }
-    }
-
-    /// The finished node.
-    func node(endEvent: YAMLRange) -> YAMLNode {
+    /// Where the whole collection stands.
+    func range(endEvent: YAMLRange) -> YAMLRange {
         // A flow collection ends behind its bracket; a block ends where its last child does, since libyaml only
         // notices its end at whatever comes next.
         let isFlow = endEvent.end.offset > endEvent.start.offset
         let end = isFlow ? endEvent.end : lastEnd ?? range.end
-        let whole = YAMLRange(start: range.start, end: max(end, range.start))
-        guard isMapping else { return YAMLNode(content: .sequence(items), range: whole) }
-        guard !isInvalid else { return YAMLNode(content: .invalid, range: whole) }
-        return YAMLNode(content: .mapping(YAMLMapping(pairs: pairs, isDamaged: isDamaged)), range: whole)
-    }
-}
-
-extension YAMLScalar {
-    /// Whether the value is a string, without making one.
-    fileprivate var isString: Bool {
-        if case .string = value { return true }
-        return false
+        return YAMLRange(start: range.start, end: max(end, range.start))
     }
 }

@@ -21,29 +21,59 @@ struct ScannedText {
     }
 
     private mutating func scan(limit: Int) {
-        let bytes = text.bytes
         var (scalar, hole) = (0, 0)
         var offset = text.contentStart
-        while offset < bytes.count {
+        while offset < text.bytes.count {
             while scalar < scalars.count, scalars[scalar].upperBound <= offset { scalar += 1 }
             while hole < unread.count, unread[hole].upperBound <= offset { hole += 1 }
-            let isHole = hole < unread.count && unread[hole].contains(offset)
-            let isScalar = scalar < scalars.count && scalars[scalar].contains(offset)
-            let byte = bytes[offset]
-            if text.isBreak(at: offset) {
+            let value = scalar < scalars.count ? scalars[scalar] : text.bytes.count..<Int.max
+            let unknown = hole < unread.count ? unread[hole] : text.bytes.count..<Int.max
+            if value.contains(offset) || unknown.contains(offset) {
+                let end = value.contains(offset) ? value.upperBound : unknown.upperBound
+                pass(offset..<min(end, text.bytes.count))
+                offset = end
+            } else {
+                offset = look(through: offset..<min(value.lowerBound, unknown.lowerBound), limit: limit)
+            }
+        }
+    }
+
+    /// Goes over bytes that belong to values, or to nobody knows what.
+    private mutating func pass(_ range: Range<Int>) {
+        for offset in range {
+            if Self.mayEndLine(text.bytes[offset]), text.isBreak(at: offset) {
                 endLine(at: offset)
-            } else if isHole || isScalar {
+            } else if !hasContent {
                 settle()
+            }
+        }
+    }
+
+    /// Takes down what stands between values.
+    ///
+    /// - Returns: The end of the range, or of the comment that leads beyond it.
+    private mutating func look(through range: Range<Int>, limit: Int) -> Int {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let byte = text.bytes[offset]
+            if Self.mayEndLine(byte), text.isBreak(at: offset) {
+                endLine(at: offset)
             } else if byte == UInt8(ascii: "#"), isComment(at: offset) {
                 offset = comment(from: offset)
                 continue
             } else if byte == 0x09 {
                 if tabs.count < limit { tabs.append(tab(at: offset)) }
-            } else if byte != 0x20, byte != 0x0D {
+            } else if byte != 0x20, byte != 0x0D, !hasContent {
                 settle()
             }
             offset += 1
         }
+        return offset
+    }
+
+    /// Whether a byte can be the last of a line break, which most bytes cannot.
+    private static func mayEndLine(_ byte: UInt8) -> Bool {
+        byte == 0x0A || byte == 0x0D || byte >= 0x80
     }
 
     private mutating func endLine(at offset: Int) {
@@ -54,7 +84,6 @@ struct ScannedText {
 
     /// Notes that the line has content, which comments above speak of.
     private mutating func settle() {
-        guard !hasContent else { return }
         hasContent = true
         for index in comments.indices.suffix(waiting) {
             let old = comments[index]

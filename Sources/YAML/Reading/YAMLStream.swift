@@ -7,10 +7,19 @@ public struct YAMLStream: Sendable {
     /// The comments of everything that could be read, in the order of the text.
     public let comments: [YAMLComment]
 
+    /// Whether any key or text has a NUL character.
+    public let hasNUL: Bool
+
     /// Makes a stream.
-    public init(documents: [YAMLNode], problems: [YAMLProblem], comments: [YAMLComment] = []) {
+    public init(
+        documents: [YAMLNode],
+        problems: [YAMLProblem],
+        comments: [YAMLComment] = [],
+        hasNUL: Bool = false
+    ) {
         self.documents = documents
         self.problems = problems
         self.comments = comments
+        self.hasNUL = hasNUL
     }
 }

@@ -143,6 +143,37 @@ struct CampaignStateTests {
         }
     }
 
+    @Test func schedulesKeepThePolicyOfTheTenant() async throws {
+        try await APIFixture.with(contacts: 1) { api in
+            try await api.pool.execute(
+                """
+                INSERT INTO tenants ("tenantId", name, policy, "managedBy") VALUES
+                    ('acme', 'acme', '{"minScheduleInterval": "12h"}', 'spec')
+                """
+            )
+            let id = try await api.campaign()
+            func schedule(_ cron: String, _ fields: [String: JSONValue] = [:]) async throws -> APIFixture.Reply {
+                let body: [String: JSONValue] = ["cronExpression": .string(cron), "timeZone": "Europe/Berlin"]
+                return try await api.call(
+                    "POST",
+                    "/campaigns/\(id)/schedule",
+                    .object(body.merging(fields) { _, new in new })
+                )
+            }
+            #expect(try await schedule("0 9 * * *").status == 200)
+            for cron in ["* * * * *", "0 9,20 1 * *", "0 0,6 * * MON"] {
+                let refused = try await schedule(cron)
+                #expect((refused.status, refused.code) == (409, "policy_violated"), "\(cron): \(refused.text)")
+                #expect(refused.json["detail"]?.stringValue?.contains("12h") == true)
+            }
+            let kept = try await api.pool.query("SELECT \"cronExpression\" FROM campaign_schedules WHERE \"isActive\"")
+            #expect(try kept.map { try $0.decode(0, as: String.self) } == ["0 9 * * *"], "what was there goes on")
+            #expect(try await schedule("* * * * *", ["maxRuns": 1]).status == 200, "one start has no interval")
+            try await api.pool.execute("UPDATE tenants SET policy = NULL")
+            #expect(try await schedule("* * * * *").status == 200)
+        }
+    }
+
     @Test func launchesAtTheSameTimeAreOneRun() async throws {
         try await APIFixture.with(contacts: 5) { api in
             let id = try await api.campaign()

@@ -43,9 +43,60 @@ struct RequestTests {
             #expect((unknown.status, unknown.code) == (404, "not_found"))
             let method = try await api.call("DELETE", "/campaigns")
             #expect((method.status, method.code) == (405, "method_not_allowed"))
-            #expect(method.header("Allow") == "GET, POST")
+            #expect(method.header("Allow") == "GET, HEAD, OPTIONS, POST")
             let odd = try await api.call("PROPFIND", "/campaigns/\(UUID().uuidString)")
-            #expect((odd.status, odd.header("Allow")) == (405, "DELETE, GET, PATCH"))
+            #expect((odd.status, odd.header("Allow")) == (405, "DELETE, GET, HEAD, OPTIONS, PATCH"))
+        }
+    }
+
+    @Test func headIsGetWithoutABody() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.campaign()
+            let paths = [
+                "/campaigns?limit=1", "/campaigns/\(id)", "/campaigns/\(UUID().uuidString)", "/campaigns?page=0",
+                "/healthz",
+                "/openapi.json", "/campaign", "/campaigns/audience/preview",
+            ]
+            for path in paths {
+                let (get, head) = (try await api.call("GET", path), try await api.call("HEAD", path))
+                #expect((head.status, head.text) == (get.status, ""), "\(path)")
+                for name in ["Content-Type", "Content-Length", "Allow"] {
+                    #expect(head.header(name) == get.header(name), "\(name) of \(path)")
+                }
+            }
+            let log = try await api.call("HEAD", "/campaigns/\(id)/messages?format=csv")
+            #expect((log.status, log.text, log.header("Content-Length")) == (200, "", nil))
+            #expect(log.header("Content-Type")?.hasPrefix("text/csv") == true)
+            #expect(try await api.send("HEAD", "/campaigns").status == 401)
+        }
+    }
+
+    /// As `docs/operations.md` says of the proxy that TLS ends at.
+    @Test func whatAProxyAddsChangesNothing() async throws {
+        try await APIFixture.with(requestsPerSecond: 2) { api in
+            let forwarded = [
+                "X-Forwarded-For": "10.9.8.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example",
+                "Forwarded": "for=10.9.8.7;host=evil.example;proto=https", "X-Forwarded-Prefix": "/api",
+            ]
+            let made = try await api.call("POST", "/campaigns", APIFixture.draft(), headers: forwarded)
+            #expect((made.status, made.header("Location")) == (201, "/campaigns/\(made.id)"))
+            _ = try await api.call("GET", "/campaigns", headers: forwarded)
+            let other = forwarded.merging(["X-Forwarded-For": "10.9.8.8"]) { _, new in new }
+            #expect(try await api.call("GET", "/campaigns", headers: other).status == 429, "one tenant, two addresses")
+        }
+    }
+
+    @Test func optionsSayWhatAnAddressTakes() async throws {
+        try await APIFixture.with { api in
+            for (path, allowed) in [
+                ("/campaigns", "GET, HEAD, OPTIONS, POST"), ("/triggers/payment.overdue", "OPTIONS, POST"),
+                ("/webhooks/whatsapp", "GET, HEAD, OPTIONS, POST"), ("/healthz", "GET, HEAD, OPTIONS"),
+            ] {
+                let reply = try await api.send("OPTIONS", path)
+                #expect((reply.status, reply.header("Allow"), reply.text) == (204, allowed, ""))
+            }
+            let unknown = try await api.send("OPTIONS", "/campaign")
+            #expect((unknown.status, unknown.code, unknown.header("Allow")) == (404, "not_found", nil))
         }
     }
 
@@ -183,6 +234,26 @@ struct RequestTests {
         clock.advance(by: .seconds(60))
         #expect(passing(30) == 10, "silence saves nothing up")
         #expect(RequestLimiter(rate: 0) == nil)
+    }
+
+    @Test func whatComesTogetherPassesTogetherAndIsPaidForLater() {
+        let clock = TestInstant()
+        guard let limiter = RequestLimiter(rate: 10, now: { clock.now }) else {
+            Issue.record("a rate of 10 is a limit")
+            return
+        }
+        #expect(limiter.take(tenant: "acme") == nil)
+        limiter.charge(tenant: "acme", 29)
+        #expect(
+            limiter.take(tenant: "acme") == .milliseconds(2_100),
+            "30 are three seconds' worth, and one is there at once"
+        )
+        #expect(limiter.take(tenant: "other") == nil)
+        clock.advance(by: .milliseconds(2_099))
+        #expect(limiter.take(tenant: "acme") != nil)
+        clock.advance(by: .milliseconds(1))
+        #expect(limiter.take(tenant: "acme") == nil)
+        #expect(limiter.take(tenant: "acme") != nil)
     }
 
     @Test func escapesMustBeUTF8() async throws {

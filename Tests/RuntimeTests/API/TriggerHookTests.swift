@@ -87,6 +87,24 @@ struct TriggerHookTests {
         }
     }
 
+    @Test func aTenantThatSendsTooManyEventsWaits() async throws {
+        try await APIFixture.with(contacts: 3, requestsPerSecond: 1, eventsPerSecond: 2) { api in
+            // A list counts as its events and passes as a whole, whatever the limit of the rest of the API.
+            let batch = try await api.call("POST", Self.path, .array((1...20).map { Self.event($0) }))
+            #expect((batch.status, batch.json.arrayValue?.count) == (202, 20), "\(batch.text)")
+            let refused = try await api.call("POST", Self.path, Self.event())
+            #expect((refused.status, refused.code) == (429, "too_many_requests"), "\(refused.text)")
+            #expect(refused.header("Retry-After").flatMap { Int($0) }.map { (5...10).contains($0) } == true)
+            let body = Self.event().canonicalText
+            let signed = try await api.send("POST", Self.path, body, headers: Self.sign(body))
+            #expect(signed.status == 429, "a signature is no way around")
+            #expect(try await api.call("GET", "/campaigns").status == 200)
+            #expect(try await api.call("POST", Self.path, Self.event(), tenant: "other").status == 202)
+            let events = try await api.pool.query("SELECT count(*) FROM trigger_events WHERE \"tenantId\" = 'acme'")
+            #expect(try events[0].decode(0, as: Int.self) == 20)
+        }
+    }
+
     @Test func repeatsAreHarmless() async throws {
         try await APIFixture.with(contacts: 3) { api in
             _ = try await Self.activate(api)

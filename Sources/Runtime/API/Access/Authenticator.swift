@@ -12,15 +12,15 @@ struct Authenticator: Sendable {
     /// The caller that the request's access token names.
     ///
     /// - Throws: ``Problem``: 401 without a good token, 503 without keys to check it against.
-    func caller(of request: Request, logger: Logger) async throws(Problem) -> Caller {
+    func caller(of request: Request, logger: @autoclosure () -> Logger) async throws(Problem) -> Caller {
         guard let verifier else { throw .authenticationNotConfigured }
         guard let token = Self.bearerToken(request.headers[.authorization]) else {
             throw .unauthorized(isTokenGiven: false)
         }
         do {
-            return try await verifier.caller(of: token, logger: logger)
+            return try await verifier.caller(of: token, logger: logger())
         } catch {
-            logger.info("An access token is refused", metadata: ["reason": "\(error)"])
+            logger().info("An access token is refused", metadata: ["reason": "\(error)"])
             throw .unauthorized(isTokenGiven: true)
         }
     }

@@ -1,20 +1,50 @@
-import Foundation
-
 /// The alphabet of tokens and keys (RFC 4648 §5), without padding.
 enum Base64URL {
-    /// The bytes of a text; `nil` for any text that the encoder would not have written.
-    static func bytes(_ text: some StringProtocol) -> [UInt8]? {
-        guard !text.utf8.contains(where: { [UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "=")].contains($0) })
-        else { return nil }
-        let standard = String(text).replacing("-", with: "+").replacing("_", with: "/")
-        let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
-        guard let data = Data(base64Encoded: standard + padding) else { return nil }
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    private static let none: UInt8 = 0xFF
+    /// The value of each character; ``none`` for those outside of the alphabet.
+    private static let values: [UInt8] = {
+        var values = [UInt8](repeating: none, count: 256)
+        for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
+        return values
+    }()
+
+    /// The bytes of a text; `nil` for any text that ``text(_:)`` would not have written.
+    static func bytes(_ characters: some Collection<UInt8>) -> [UInt8]? {
+        let values = values
+        guard characters.count % 4 != 1 else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(characters.count * 3 / 4)
+        var buffer: UInt32 = 0
+        var bits = 0
+        for character in characters {
+            let value = values[Int(character)]
+            guard value != none else { return nil }
+            buffer = buffer << 6 | UInt32(value)
+            bits += 6
+            if bits >= 8 {
+                bits -= 8
+                bytes.append(UInt8(truncatingIfNeeded: buffer >> bits))
+            }
+        }
         // Several texts stand for the same bytes if the last bits are ignored: one token has one text.
-        return Self.text(data) == String(text) ? Array(data) : nil
+        return buffer & (1 << bits - 1) == 0 ? bytes : nil
     }
 
-    static func text(_ bytes: some DataProtocol) -> String {
-        Data(bytes).base64EncodedString()
-            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    /// The text of bytes.
+    static func text(_ bytes: some Sequence<UInt8>) -> String {
+        var text: [UInt8] = []
+        var buffer: UInt32 = 0
+        var bits = 0
+        for byte in bytes {
+            buffer = buffer << 8 | UInt32(byte)
+            bits += 8
+            while bits >= 6 {
+                bits -= 6
+                text.append(alphabet[Int(buffer >> bits & 0x3F)])
+            }
+        }
+        if bits > 0 { text.append(alphabet[Int(buffer << (6 - bits) & 0x3F)]) }
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -15,7 +15,7 @@ struct JSONWebToken {
 
     init(_ text: String) throws(JSONWebTokenError) {
         guard text.utf8.count <= Self.maximumLength else { throw .malformed("it is too long") }
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3 else { throw .malformed("it has not three parts") }
         let header = try Self.object(parts[0], "header")
         // What a critical extension demands is unknown here, so nobody can say that the token is good.
@@ -25,7 +25,7 @@ struct JSONWebToken {
         self.algorithm = algorithm
         keyID = header["kid"]?.stringValue
         claims = try Self.object(parts[1], "claims")
-        signedBytes = Array(parts[0].utf8) + [UInt8(ascii: ".")] + Array(parts[1].utf8)
+        signedBytes = Array(text.utf8[..<parts[1].endIndex])
         self.signature = signature
     }
 
@@ -47,7 +47,9 @@ struct JSONWebToken {
         }
     }
 
-    private static func object(_ part: Substring, _ name: String) throws(JSONWebTokenError) -> [String: JSONValue] {
+    private static func object(_ part: Substring.UTF8View, _ name: String) throws(JSONWebTokenError) -> [String:
+        JSONValue]
+    {
         guard let bytes = Base64URL.bytes(part) else { throw .malformed("its \(name) is not base64url") }
         do {
             if let object = try JSONValue(parsing: bytes).objectValue { return object }

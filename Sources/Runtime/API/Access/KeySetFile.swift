@@ -42,11 +42,12 @@ final class KeySetFile: Sendable {
     }
 
     /// The key that a token names, from the file as it was at most a second ago.
-    func key(_ id: String?, logger: Logger) async -> TokenKey? {
+    func key(_ id: String?, logger: @autoclosure () -> Logger) async -> TokenKey? {
         let (keys, isFresh) = state.withLock { state in
             (state.keys, state.lookedAt.duration(to: now()) < Self.interval)
         }
         if isFresh { return keys.key(id) }
+        let logger = logger()
         return await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: self.look(for: id, logger: logger)) }
         }

@@ -1,29 +1,44 @@
 import Foundation
 import Synchronization
 
-/// How many requests a tenant may make, so that none takes the daemon from the others.
+/// How many requests or events a tenant may send, so that none takes the daemon from the others.
 ///
-/// A tenant may make a second's worth at once, and from then on as many as its rate. Every daemon counts for itself.
+/// A tenant may send a second's worth at once, and from then on as many as its rate. What comes together passes together
+/// as soon as anything may pass, and the tenant waits for longer afterwards. Every daemon counts for itself.
 final class RequestLimiter: Sendable {
     /// Tenants that are remembered; a tenant that has been silent is as good as unknown.
     private static let maximumTenants = 10_000
 
-    /// Requests per second.
+    /// How many in a second.
     private let rate: Int
+    /// What is counted, for refusals.
+    private let what: String
     private let now: @Sendable () -> ContinuousClock.Instant
     /// The time until which a tenant has used its rate up.
     private let used = Mutex<[String: ContinuousClock.Instant]>([:])
 
     /// Makes a limiter; `nil` for a rate of 0, which is no limit.
-    init?(rate: Int, now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock().now }) {
+    init?(
+        rate: Int,
+        counting what: String = "requests",
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock().now }
+    ) {
         guard rate > 0 else { return nil }
         self.rate = rate
+        self.what = what
         self.now = now
     }
 
-    /// Takes a request of the tenant's share.
+    /// Lets the first of what a tenant sends together pass.
     ///
-    /// - Returns: How long to wait until there is something left; `nil` when the request may pass.
+    /// - Throws: ``Problem`` with the time to wait, when the tenant has used its share up.
+    func admit(tenant: String) throws(Problem) {
+        if let wait = take(tenant: tenant) { throw .tooMany(what, wait) }
+    }
+
+    /// Takes one of the tenant's share.
+    ///
+    /// - Returns: How long to wait until there is something left; `nil` when it may pass.
     func take(tenant: String) -> Duration? {
         let now = now()
         let step = Duration.seconds(1) / rate
@@ -37,5 +52,13 @@ final class RequestLimiter: Sendable {
             used[tenant] = start + step
             return nil
         }
+    }
+
+    /// Takes more for a tenant whose first has passed; what is beyond its share is taken from the time that follows.
+    func charge(tenant: String, _ count: Int) {
+        guard count > 0 else { return }
+        let now = now()
+        let length = Duration.seconds(1) / rate * count
+        used.withLock { $0[tenant] = max($0[tenant] ?? now, now) + length }
     }
 }

@@ -80,7 +80,7 @@ struct TokenKeySet: Sendable {
     }
 
     private static func bytes(_ item: JSONValue, _ name: String) -> [UInt8]? {
-        item[name]?.stringValue.flatMap { Base64URL.bytes($0) }
+        item[name]?.stringValue.flatMap { Base64URL.bytes($0.utf8) }
     }
 }
 

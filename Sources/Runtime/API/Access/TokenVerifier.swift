@@ -15,12 +15,12 @@ struct TokenVerifier: Sendable {
     }
 
     /// Checks signature, times and claims, in this order: nothing of an unsigned token is looked at.
-    func caller(of text: String, logger: Logger) async throws(JSONWebTokenError) -> Caller {
+    func caller(of text: String, logger: @autoclosure () -> Logger) async throws(JSONWebTokenError) -> Caller {
         let token = try JSONWebToken(text)
         let key: TokenKey? =
             switch settings.keys {
             case .fixed(let keys): keys.key(token.keyID)
-            case .file(let file): await file.key(token.keyID, logger: logger)
+            case .file(let file): await file.key(token.keyID, logger: logger())
             }
         guard let key else { throw .unknownKey }
         guard token.algorithm == key.algorithm else { throw .algorithm }

@@ -81,7 +81,7 @@ struct CampaignActionEndpoints: Sendable {
                     example: ScheduleShapes.example
                 )
             ],
-            problems: [.stateConflict, .managedBySpec, .notReady],
+            problems: [.stateConflict, .managedBySpec, .notReady, .policyViolated],
             handle: { call in
                 let record = try await campaigns.required(call)
                 let timing = try ScheduleReader.timing(call.body, stored: record.scheduledAt, now: now())

@@ -9,8 +9,10 @@ struct EndpointTable: Sendable {
     let endpoints: [Endpoint]
 
     /// The methods that an address takes, whoever asks; empty when there is nothing.
-    func methods(at path: String) -> [String] {
-        matches(path).map(\.method.rawValue).sorted()
+    func methods(at path: String) -> [HTTPRequest.Method] {
+        let own = matches(path).map(\.method)
+        guard !own.isEmpty else { return [] }
+        return (own + (own.contains(.get) ? [.head] : []) + [.options]).sorted { $0.rawValue < $1.rawValue }
     }
 
     /// The endpoints at an address; one with a placeholder gives way to one without.
@@ -30,7 +32,7 @@ struct EndpointTable: Sendable {
             guard let handle = endpoint.handle else { continue }
             router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
                 let caller = try await authenticator.caller(of: request, logger: context.logger)
-                if let wait = limiter?.take(tenant: caller.tenantID) { throw Problem.tooManyRequests(wait) }
+                try limiter?.admit(tenant: caller.tenantID)
                 return try await handle(Self.call(endpoint, request, context, caller)).response
             }
         }
@@ -92,13 +94,13 @@ struct EndpointTable: Sendable {
         } catch {
             throw Problem(.malformedJSON, "\(error)")
         }
-        let problems = shape.problems(of: value) + value.unstorableTexts()
+        let problems = shape.problems(of: value) + (value.isStorable ? [] : value.unstorableTexts())
         guard problems.isEmpty else { throw Problem.invalid(problems) }
         return value
     }
 
     private static func isJSON(_ type: String?) -> Bool {
-        guard let type else { return false }
+        guard let type, type != "application/json" else { return type != nil }
         let name = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
         return name == "application/json"
     }

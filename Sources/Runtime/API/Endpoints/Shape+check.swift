@@ -164,6 +164,16 @@ extension JSONValue {
         }
     }
 
+    /// Whether a row can hold it: Postgres has no texts with NUL.
+    var isStorable: Bool {
+        switch self {
+        case .string(let text): !text.utf8.contains(0)
+        case .array(let items): items.allSatisfy(\.isStorable)
+        case .object(let fields): fields.allSatisfy { !$0.key.utf8.contains(0) && $0.value.isStorable }
+        default: true
+        }
+    }
+
     /// The paths of all texts and keys with characters that no row can hold.
     func unstorableTexts(at path: String = "") -> [FieldProblem] {
         switch self {

@@ -20,6 +20,7 @@ struct OpenAPIDocument {
             "info": [
                 "title": "Campaigns", "version": "1",
                 "summary": "WhatsApp campaigns: make, launch, schedule, watch.",
+                "description": .string(Self.conventions),
                 "license": ["name": "Apache 2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/"]],
@@ -31,7 +32,11 @@ struct OpenAPIDocument {
                     "RequestId": [
                         "description": "Names the request, also in the log; a request may bring its own.",
                         "schema": ["type": "string"],
-                    ]
+                    ],
+                    "RetryAfter": [
+                        "description": "Seconds to wait before it is worth trying again.",
+                        "schema": ["type": "integer", "minimum": 1],
+                    ],
                 ],
                 "securitySchemes": [
                     "token": [
@@ -42,6 +47,13 @@ struct OpenAPIDocument {
             ],
         ]
     }
+
+    /// What holds on every address, said once.
+    private static let conventions = """
+        `HEAD` is answered like `GET`, without a body. `OPTIONS` is answered with 204 and the methods of the address in \
+        `Allow`; any other method with 405, `method_not_allowed`, and the same header. An address that there is not is \
+        answered with 404, `not_found`.
+        """
 
     private static let tags = [
         ("campaigns", "Messages to many."), ("runs", "Sending them, and stopping."),
@@ -162,9 +174,13 @@ struct OpenAPIDocument {
     private func problemResponse(_ status: Int, _ codes: [Problem.Code]) -> JSONValue {
         let words = codes.map { "`\($0.rawValue)`" }.joined(separator: ", ")
         let example = codes.first.map { Problem($0, "what went wrong, in words") }
+        var headers: [String: JSONValue] = ["X-Request-Id": ["$ref": "#/components/headers/RequestId"]]
+        if codes.contains(.tooManyRequests) || codes.contains(.unavailable) {
+            headers["Retry-After"] = ["$ref": "#/components/headers/RetryAfter"]
+        }
         return [
             "description": .string(words),
-            "headers": ["X-Request-Id": ["$ref": "#/components/headers/RequestId"]],
+            "headers": .object(headers),
             "content": [
                 "application/problem+json": [
                     "schema": ["$ref": "#/components/schemas/Problem"],

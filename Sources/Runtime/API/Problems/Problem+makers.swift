@@ -20,8 +20,9 @@ extension Problem {
         Problem(.notFound, "there is no such \(what)")
     }
 
-    static func tooManyRequests(_ wait: Duration) -> Problem {
-        var problem = Problem(.tooManyRequests, "the tenant makes more requests than are allowed; wait a moment")
+    /// There were too many requests, or whatever else is counted.
+    static func tooMany(_ what: String, _ wait: Duration) -> Problem {
+        var problem = Problem(.tooManyRequests, "the tenant sends more \(what) than are allowed; wait a moment")
         problem.headers[.retryAfter] = String(max(1, wait.components.seconds + 1))
         return problem
     }

@@ -24,6 +24,7 @@ extension Problem {
         case .state(let status, _): .conflict(status: status.rawValue, error.description)
         case .hasRuns: .conflict(.inUse, error.description)
         case .incomplete: .conflict(.notReady, error.description)
+        case .policy: .conflict(.policyViolated, error.description)
         }
     }
 

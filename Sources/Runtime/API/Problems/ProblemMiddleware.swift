@@ -8,6 +8,8 @@ import Spec
 import Store
 
 /// Names each request, and turns every error into an answer: the one place that knows both.
+///
+/// A method that an address does not take is an error like others, except `OPTIONS`, which asks what it takes.
 struct ProblemMiddleware: RouterMiddleware {
     /// The paths that exist with another method.
     let endpoints: EndpointTable
@@ -19,16 +21,27 @@ struct ProblemMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.requestID = Self.requestID(request.headers[.requestID])
-        context.logger[metadataKey: "requestId"] = "\(context.requestID)"
         var response: Response
         do {
             response = try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound && request.method == .options {
+            response = options(request, requestID: context.requestID)
         } catch {
             let problem = problem(of: error, request: request, logger: context.logger)
             response = problem.response(requestID: context.requestID)
         }
         response.headers[.requestID] = context.requestID
         return response
+    }
+
+    private func options(_ request: Request, requestID: String) -> Response {
+        let methods = endpoints.methods(at: request.uri.path)
+        guard !methods.isEmpty else { return Problem.noAddress.response(requestID: requestID) }
+        return Response(status: .noContent, headers: [.allow: Self.list(methods)])
+    }
+
+    private static func list(_ methods: [HTTPRequest.Method]) -> String {
+        methods.map(\.rawValue).joined(separator: ", ")
     }
 
     /// A caller may name its request, in characters that can do no harm in a log.
@@ -62,9 +75,9 @@ struct ProblemMiddleware: RouterMiddleware {
         switch error.status {
         case .notFound:
             let allowed = endpoints.methods(at: request.uri.path)
-            guard !allowed.isEmpty else { return Problem(.notFound, "there is no such address") }
-            var problem = Problem(.methodNotAllowed, "this address takes \(allowed.joined(separator: ", "))")
-            problem.headers[.allow] = allowed.joined(separator: ", ")
+            guard !allowed.isEmpty else { return .noAddress }
+            var problem = Problem(.methodNotAllowed, "this address takes \(Self.list(allowed))")
+            problem.headers[.allow] = Self.list(allowed)
             return problem
         case .contentTooLarge: return Problem(.bodyTooLarge, "the body is larger than allowed")
         case .unsupportedMediaType: return Problem(.unsupportedMediaType, "send application/json")
@@ -74,6 +87,8 @@ struct ProblemMiddleware: RouterMiddleware {
 }
 
 extension Problem {
+    fileprivate static let noAddress = Problem(.notFound, "there is no such address")
+
     func response(requestID: String) -> Response {
         var headers = headers
         headers[.contentType] = Self.mediaType

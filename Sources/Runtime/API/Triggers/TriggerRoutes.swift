@@ -10,15 +10,19 @@ struct TriggerRoutes: Sendable {
     let triggers: TriggerService
     let authenticator: Authenticator
     let secrets: TriggerSecrets?
+    /// Counts events, whatever requests they come in; `nil` takes as many as come.
+    let limiter: RequestLimiter?
     let now: @Sendable () -> Date
 
     init(
         triggers: TriggerService,
         authenticator: Authenticator,
         secrets: TriggerSecrets?,
+        limiter: RequestLimiter?,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        (self.triggers, self.authenticator, self.secrets, self.now) = (triggers, authenticator, secrets, now)
+        (self.triggers, self.authenticator, self.secrets) = (triggers, authenticator, secrets)
+        (self.limiter, self.now) = (limiter, now)
     }
 
     func add(to router: Router<APIContext>) {
@@ -34,6 +38,7 @@ struct TriggerRoutes: Sendable {
         let isSigned = request.headers[.campaignsSignature] != nil
         // Nobody's body is read who has no token.
         let caller = isSigned ? nil : try await authenticator.caller(of: request, logger: context.logger)
+        if let caller { try limiter?.admit(tenant: caller.tenantID) }
         let body = try await EndpointTable.collect(request)
         let tenant: String
         let key: String?
@@ -43,12 +48,13 @@ struct TriggerRoutes: Sendable {
         } else {
             let signature = try signature(of: request, body: body, event: event)
             tenant = signature.tenant
+            try limiter?.admit(tenant: tenant)
             // A header is not signed, so it cannot tell a recording from a new event.
             key = "signature:" + signature.text
         }
         let value = try EndpointTable.value(of: body, TriggerShapes.body, type: request.headers[.contentType])
+        limiter?.charge(tenant: tenant, (value.arrayValue?.count ?? 1) - 1)
         let answers = try await triggers.fire(event, Self.requests(value, key: key), tenant: tenant)
-        // A name that we made up is nothing to the caller.
         let isNamed = (value.arrayValue ?? [value]).map { $0["eventId"] != nil }
         let shown = zip(answers, isNamed).map { TriggerShapes.json($0, isNamed: $1) }
         return APIAnswer.json(value.arrayValue == nil ? shown[0] : .array(shown), status: .accepted).response

@@ -83,6 +83,9 @@ enum TriggerShapes {
 
             With an `eventId`, or the header `Idempotency-Key` (at most 200 characters; for events without an `eventId`, \
             with an access token), repeats are harmless: they get the same answer. It is remembered for 30 days.
+
+            A tenant may send TRIGGER_RATE_LIMIT events in a second, in as many requests as it likes. A list passes as a \
+            whole as long as anything may pass; what was too much is waited for afterwards (429 with `Retry-After`).
             """,
         pathShapes: ["event": .text(upTo: 50)],
         body: .required(body, example: ["contactId": "254712345678", "context": ["amount": "12.50"]]),
@@ -106,28 +109,10 @@ enum TriggerShapes {
         problems: [.malformedRequest, .internalError, .unavailable, .invalidParameter]
     )
 
-    /// An answer as callers see it.
+    /// An answer as callers see it: a name that we made up is nothing to them.
     static func json(_ answer: TriggerAnswer, isNamed: Bool) -> JSONValue {
-        .fields([
-            "contactId": .string(answer.contactId),
-            "eventId": isNamed ? answer.eventId.map(JSONValue.string) : nil,
-            "matched": .array(
-                answer.matched.map { match in
-                    [
-                        "campaignId": .string(match.campaignId.apiText), "campaign": .string(match.campaign),
-                        "messageId": .string(match.messageId.apiText),
-                    ]
-                }
-            ),
-            "refused": .array(
-                answer.refused.map { refusal in
-                    .fields([
-                        "reason": .string(refusal.reason.rawValue),
-                        "campaignId": refusal.campaignId.map { .string($0.apiText) },
-                        "campaign": refusal.campaign.map(JSONValue.string),
-                    ])
-                }
-            ),
-        ])
+        guard !isNamed, case .object(var fields) = answer.json else { return answer.json }
+        fields["eventId"] = nil
+        return .object(fields)
     }
 }

@@ -13,21 +13,47 @@ local triggered = ARGV[3] == 'triggered'
 local turn = triggered and 'triggered' or ARGV[2]
 local pass = tonumber(redis.call('HGET', KEYS[5], turn) or 0)
 if not triggered then pass = math.max(pass, tonumber(redis.call('HGET', KEYS[5], 'virtual') or 0)) end
-local added = 0
-for i = 4, #ARGV, 3 do
-    local id, delay, isOutside = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2] == 'out'
-    local isKnown = redis.call('HEXISTS', KEYS[4], id) == 1
-    for _, key in ipairs({KEYS[3], KEYS[7], KEYS[isOutside and 2 or 6]}) do
-        isKnown = isKnown or redis.call('ZSCORE', key, id)
+
+-- One command for all ids instead of several for each: those are what a script of this size spends its time on.
+local ids, isKnown = {}, {}
+for i = 4, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
+if #ids == 0 then return redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) end
+for n, holder in ipairs(redis.call('HMGET', KEYS[4], unpack(ids))) do isKnown[n] = holder end
+-- A line that is not the id's own; `line` nil is for all ids.
+local function lookUp(key, line)
+    if redis.call('ZCARD', key) == 0 then return end
+    for n, score in ipairs(redis.call('ZMSCORE', key, unpack(ids))) do
+        isKnown[n] = isKnown[n] or score and (not line or ARGV[3 * n + 3] == line)
     end
-    if not isKnown then
+end
+lookUp(KEYS[3])
+lookUp(KEYS[7])
+lookUp(KEYS[2], 'out')
+lookUp(KEYS[6], 'in')
+
+local lines = {}
+for n, id in ipairs(ids) do
+    if not isKnown[n] then
+        local delay, isOutside = tonumber(ARGV[3 * n + 2]), ARGV[3 * n + 3] == 'out'
+        local key, place
         if delay > 0 then
-            redis.call('ZADD', KEYS[isOutside and 7 or 3], string.format('%.0f', now + delay), id)
+            key, place = KEYS[isOutside and 7 or 3], now + delay
         else
             pass = pass + 1
-            local place = string.format('%.0f', triggered and pass - 1e15 or pass)
-            added = added + redis.call('ZADD', KEYS[isOutside and 6 or 2], 'NX', place, id)
+            key, place = KEYS[isOutside and 6 or 2], triggered and pass - 1e15 or pass
         end
+        local line = lines[key] or {}
+        lines[key] = line
+        line[#line + 1] = string.format('%.0f', place)
+        line[#line + 1] = id
+    end
+end
+local added = 0
+for n = 1, 4 do
+    local key = KEYS[({2, 3, 6, 7})[n]]
+    if lines[key] then
+        local new = redis.call('ZADD', key, 'NX', unpack(lines[key]))
+        if n % 2 == 1 then added = added + new end
     end
 end
 -- Turns are remembered for as long as somebody stands in the line.

@@ -131,6 +131,7 @@ local back = chargeable > 0 and redis.call('ZRANGE', KEYS[9], 0, math.min(#slots
 local current = bucket(hour)
 local answer, leases, held, grants = {'slots', exhausted}, {}, {}, {}
 local fromFront, fromBack = {}, {}
+local mine = 'r' .. ARGV[2] .. '|'
 local pass
 for k = 1, #slots do
     local f, b = 2 * #fromFront + 1, 2 * #fromBack + 1
@@ -138,11 +139,11 @@ for k = 1, #slots do
     local id = isFront and front[f] or back[b]
     pass = isFront and front[f + 1] or back[b + 1]
     if isFront then fromFront[#fromFront + 1] = id else fromBack[#fromBack + 1] = id end
-    grants[k] = string.format('%.0f', slots[k])
+    if cap > 0 then grants[k] = string.format('%.0f', slots[k]) end
     leases[2 * k - 1] = string.format('%.0f', slots[k] / 1000 + lease)
     leases[2 * k] = id
     held[2 * k - 1] = id
-    held[2 * k] = 'r' .. ARGV[2] .. '|' .. pass .. '|' .. (isFront and '' or current)
+    held[2 * k] = mine .. pass .. '|' .. (isFront and '' or current)
     answer[3 * k] = id
     answer[3 * k + 1] = math.floor(slots[k] - now)
     answer[3 * k + 2] = isFront and 0 or 1

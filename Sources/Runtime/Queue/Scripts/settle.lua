@@ -5,24 +5,32 @@
 --
 -- KEYS  1 ready  2 delayed  3 leases  4 held  5 outside  6 outside-delayed  7 pace  8 prefix of the quota's buckets
 --       9 counts
--- ARGV  1… quintuples of id, token, verb, ms (of delay), line (in, out, or empty: where it came from)
+-- ARGV  1… groups of token, verb, ms (of delay), line (in, out, or empty: where it came from), number of ids, ids
 -- Returns how many leases were ended.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local ids, ended, landed = {}, {}, 0
-for i = 1, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
+local ids, groups, ended, landed = {}, {}, {}, 0
+local first = 1
+while ARGV[first] do
+    local last = first + 4 + tonumber(ARGV[first + 4])
+    for i = first + 5, last do
+        ids[#ids + 1] = ARGV[i]
+        groups[#ids] = first
+    end
+    first = last + 1
+end
 if #ids == 0 then return 0 end
 local holders = redis.call('HMGET', KEYS[4], unpack(ids))
 for n, holder in ipairs(holders) do
-    local i = 5 * n - 4
-    local id, verb, line = ARGV[i], ARGV[i + 2], ARGV[i + 4]
+    local i, id = groups[n], ids[n]
+    local verb, line = ARGV[i + 1], ARGV[i + 3]
     local token, pass, bucket = string.match(holder or '', '^.([^|]*)|([^|]*)|?(.*)$')
-    if token == ARGV[i + 1] then
+    if token == ARGV[i] then
         local isOutside = line == 'out' or (line == '' and bucket ~= '')
         if verb == 'release' then
             redis.call('ZADD', KEYS[isOutside and 5 or 1], pass, id)
         elseif verb == 'delay' then
-            redis.call('ZADD', KEYS[isOutside and 6 or 2], string.format('%.0f', now + tonumber(ARGV[i + 3])), id)
+            redis.call('ZADD', KEYS[isOutside and 6 or 2], string.format('%.0f', now + tonumber(ARGV[i + 2])), id)
         end
         if bucket ~= '' then
             landed = landed + 1

@@ -27,6 +27,20 @@ extension ScheduleSpec {
         }
     }
 
+    /// The times that a policy is held against: as many as show its rhythm, and no more than it may start.
+    func upcomingStarts(after date: Date) -> [Date] {
+        fireTimes(after: date, count: min(maxRuns ?? .max, 500))
+    }
+
+    /// The shortest time between two starts that follow one another, as far as can be foreseen.
+    ///
+    /// - Parameter date: Only starts after it count.
+    /// - Returns: `nil` when it starts no more than once.
+    public func shortestInterval(after date: Date) -> SpecDuration? {
+        let times = upcomingStarts(after: date)
+        return zip(times, times.dropFirst()).map { SpecDuration(seconds: Int($1.timeIntervalSince($0))) }.min()
+    }
+
     /// The next times within the window after an instant, at most so many.
     public func fireTimes(after date: Date, count: Int) -> [Date] {
         var times: [Date] = []

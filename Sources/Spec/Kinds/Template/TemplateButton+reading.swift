@@ -9,8 +9,7 @@ extension TemplateSpec {
             return []
         }
         let sink = reader.sink
-        var counts: [TemplateButton.Kind: Int] = [:]
-        let limits: [TemplateButton.Kind: Int] = [.url: 2, .phone: 1, .copyCode: 1]
+        var kinds: [TemplateButton.Kind] = []
         if items.count > 10 {
             let message = "a template has at most 10 buttons, not \(items.count)"
             sink.report(.templateLimit, at: items[10].range, field: read.field, message)
@@ -18,8 +17,8 @@ extension TemplateSpec {
         return items.enumerated().compactMap { index, item in
             let field = FieldPath.item(index, of: read.field)
             guard let button = TemplateButton(item, path: field, sink: sink) else { return nil }
-            counts[button.kind, default: 0] += 1
-            if let limit = limits[button.kind], counts[button.kind] == limit + 1 {
+            kinds.append(button.kind)
+            if let limit = button.kind.limit, kinds.count(where: { $0 == button.kind }) == limit + 1 {
                 let message =
                     "a template has at most \(limit) `\(button.kind.rawValue)` \(limit == 1 ? "button" : "buttons")"
                 sink.report(.templateLimit, at: item.range, field: field, message)
@@ -67,12 +66,23 @@ extension TemplateButton {
             )
             return nil
         }
-        let fixed = read.value.hasSuffix("{{1}}") ? read.value.dropLast(5) : Substring(read.value)
-        guard !fixed.contains("{{") else {
+        let fixed = read.value.hasSuffix("{{1}}") ? String(read.value.dropLast(5)) : read.value
+        guard PlaceholderText(fixed).pair(PlaceholderText.open) == nil else {
             let message = "a web address has at most one variable, at its end"
             reader.sink.report(.templateLimit, at: read.range, field: read.field, message, help: "end it with {{1}}")
             return nil
         }
         return read.value
+    }
+}
+
+extension TemplateButton.Kind {
+    /// How many buttons of the kind a template may have; `nil` means as many as of all kinds.
+    fileprivate var limit: Int? {
+        switch self {
+        case .url: 2
+        case .phone, .copyCode: 1
+        case .quickReply: nil
+        }
     }
 }

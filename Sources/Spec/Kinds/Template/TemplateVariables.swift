@@ -27,14 +27,14 @@ struct TemplateVariables {
     /// Finds the variables of a text.
     init(_ text: String) throws(Problem) {
         var names: [String] = []
-        var rest = Substring(text).utf8
-        while let open = Self.pair(UInt8(ascii: "{"), in: rest) {
-            let inside = rest[open...].dropFirst(2)
-            guard let close = Self.pair(UInt8(ascii: "}"), in: inside) else { throw .unclosed }
-            let name = String(Substring(inside[..<close]))
+        let source = PlaceholderText(text)
+        var start = 0
+        while let open = source.pair(PlaceholderText.open, from: start) {
+            guard let close = source.pair(PlaceholderText.close, from: open + 2) else { throw .unclosed }
+            let name = source.text((open + 2)..<close)
             guard Self.isNumber(name) || Self.isName(name) else { throw .badName(name) }
             if !names.contains(name) { names.append(name) }
-            rest = rest[close...].dropFirst(2)
+            start = close + 2
         }
         let positions = names.filter(Self.isNumber)
         isPositional = names.isEmpty || !positions.isEmpty
@@ -43,16 +43,6 @@ struct TemplateVariables {
         if let missing = self.names.first(where: { !names.contains($0) }), let number = Int(missing) {
             throw .gap(missing: number)
         }
-    }
-
-    /// Where a byte first stands twice; braces are ASCII, and part of no longer character.
-    private static func pair(_ byte: UInt8, in bytes: Substring.UTF8View) -> String.Index? {
-        var rest = bytes
-        while let first = rest.firstIndex(of: byte) {
-            rest = rest[first...].dropFirst()
-            if rest.first == byte { return first }
-        }
-        return nil
     }
 
     private static func isNumber(_ name: String) -> Bool {

@@ -1,0 +1,6 @@
+package import Foundation
+
+extension UUID {
+    /// The id as answers have it: in small letters.
+    package var apiText: String { uuidString.lowercased() }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Postgres
+import ServiceLifecycle
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// Webhooks that are written together.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct StatusIntakeTests {
+    /// What one webhook brings; no row can hold a NUL.
+    private static func webhook(_ number: Int) -> (isGood: Bool, DeliveryStatus, InboundReport) {
+        let isGood = number % 3 > 0
+        let status = DeliveryStatus(
+            waMessageID: "wamid.\(number)" + (number % 6 == 0 ? "\0" : ""),
+            messageID: nil,
+            rank: .delivered,
+            at: Date(),
+            failure: nil
+        )
+        var report = InboundReport()
+        report.messages = [
+            InboundReport.Message(
+                id: "wamid.in.\(number)" + (number % 6 == 3 ? "\0" : ""),
+                phoneNumberID: "1001",
+                from: "254711000001",
+                at: Date(),
+                text: "hello"
+            )
+        ]
+        return (isGood, status, report)
+    }
+
+    @Test func aWebhookThatCannotBeStoredSpoilsNoOther() async throws {
+        try await APIFixture.with(contacts: 1) { api in
+            let intake = StatusIntake(
+                messages: MessageRepository(pool: api.pool),
+                inbound: InboundRepository(pool: api.pool),
+                logger: TestDatabase.logger
+            )
+            let group = ServiceGroup(
+                configuration: .init(services: [.init(service: intake)], logger: TestDatabase.logger)
+            )
+            try await withThrowingTaskGroup { tasks in
+                tasks.addTask { try await group.run() }
+                let stored = await withTaskGroup(of: (isGood: Bool, isStored: Bool).self) { webhooks in
+                    for number in 0..<60 {
+                        webhooks.addTask {
+                            let (isGood, status, report) = Self.webhook(number)
+                            do {
+                                try await intake.take([status], report)
+                                return (isGood, true)
+                            } catch {
+                                return (isGood, false)
+                            }
+                        }
+                    }
+                    return await webhooks.reduce(into: [(isGood: Bool, isStored: Bool)]()) { $0.append($1) }
+                }
+                #expect(stored.count == 60 && stored.allSatisfy { $0.isGood == $0.isStored })
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+            }
+            let row = try await api.pool.query(
+                """
+                SELECT (SELECT count(*) FROM webhook_inbox WHERE "waMessageId" IN
+                        (SELECT 'wamid.' || n FROM generate_series(0, 59) n WHERE n % 3 > 0)),
+                    (SELECT "messageCount" FROM contacts), (SELECT count(*) FROM inbound_messages)
+                """
+            )[0]
+            #expect(try row.decode(0, as: Int.self) == 40)
+            #expect(try row.decode(1, as: Int.self) == 40)
+            #expect(try row.decode(2, as: Int.self) == 40)
+        }
+    }
+}
