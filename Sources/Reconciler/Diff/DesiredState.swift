@@ -91,7 +91,11 @@ public struct DesiredState: Sendable {
         }
     }
 
-    private static func item(_ spec: Located<any SpecContent>, _ campaign: ResolvedCampaign?, below folder: String) -> Item {
+    private static func item(
+        _ spec: Located<any SpecContent>,
+        _ campaign: ResolvedCampaign?,
+        below folder: String
+    ) -> Item {
         let identity = spec.identity
         var content = spec.value.canonical.fields ?? [:]
         if let campaign {

@@ -26,7 +26,8 @@ extension SpecCatalog {
         var problems: [Diagnostic] = []
         let files = SpecFiles.find(in: directory, sink: &problems)
         var loader = CatalogLoader(now: now, files: files.count)
-        let readings = files.parallelMap { file -> SpecFileReading? in
+        // A file is much work, so that few of them keep the cores from ending at nearly the same time.
+        let readings = files.parallelMap(by: 8) { file -> SpecFileReading? in
             SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes).map {
                 SpecFileReading(SourceFile(path: file.path, tenant: file.tenant, bytes: $0))
             }

@@ -6,8 +6,9 @@ import Spec
 enum ManagedCampaigns: ManagedTable {
     static let name = "campaigns"
 
-    /// A row of others without a title is one whose title is its name, as in specs. The open runs, of which there are
-    /// few, are read once, not looked up for each campaign.
+    /// A row of others without a title is one whose title is its name, as in specs.
+    ///
+    /// The open runs, of which there are few, are read once, not looked up for each campaign.
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
         """
         SELECT m.id, m."tenantId", m.name,

@@ -79,6 +79,7 @@ public struct NodeBuilder {
     ///   - fields: A key, its value, the next key, and so on; keys are scalars, each with another text.
     ///   - isDamaged: Whether pairs were left out that were reported.
     ///   - range: Where the mapping stands.
+    /// - Returns: The mapping.
     public mutating func mapping(_ fields: some Sequence<Part>, isDamaged: Bool = false, at range: YAMLRange) -> Part {
         let first = records.count
         for field in fields { records.append(field.record) }

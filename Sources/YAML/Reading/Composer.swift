@@ -125,7 +125,11 @@ struct Composer {
         deliver(part, event.anchor, nodes: 1, height: 0)
     }
 
-    private mutating func tagged(_ scalar: NodeBuilder.Part, _ written: String, at range: YAMLRange) -> NodeBuilder.Part {
+    private mutating func tagged(
+        _ scalar: NodeBuilder.Part,
+        _ written: String,
+        at range: YAMLRange
+    ) -> NodeBuilder.Part {
         guard let tag = written == "!" ? .str : YAMLScalar.CoreTag(core: written) else {
             report(.unknownTag(written, at: range))
             return scalar
