@@ -64,7 +64,7 @@ extension Stage {
                 'wamid.' || n, now()
             FROM campaign_runs r
             CROSS JOIN generate_series(1, \(count)) n
-            JOIN contacts c ON c."tenantId" = r."tenantId" AND c."contactId" = (\(Self.firstPhone) + n)::text
+            JOIN contacts c ON c."tenantId" = r."tenantId" AND c."contactId" = (\(Self.firstPhone)::bigint + n)::text
             WHERE r."campaignId" = \(campaign)
             """
         )

@@ -14,7 +14,7 @@ extension Stage {
             INSERT INTO contacts (
                 "tenantId", "contactId", name, email, tags, "paymentStatus", "lastSeen", "messageCount", metadata
             )
-            SELECT \(tenant), (\(Self.firstPhone) + n)::text, 'Contact ' || n, 'contact' || n || '@example.com',
+            SELECT \(tenant), (\(Self.firstPhone)::bigint + n)::text, 'Contact ' || n, 'contact' || n || '@example.com',
                 ARRAY['newsletter'], CASE WHEN n % 3 = 0 THEN 'unpaid' ELSE 'paid' END,
                 now() - CASE WHEN n % 5 < 2 THEN n % 20 ELSE 48 + n % 2000 END * interval '1 hour', n % 40,
                 '{"company": "Acme"}'
