@@ -23,7 +23,7 @@ extension Stage {
             INSERT INTO campaigns ("tenantId", name, type, status, "senderId", "messageTemplate", "audienceFilter", "triggerType")
             SELECT \(Self.tenant), 'other-' || n, 'event_triggered', 'running', s.id,
                 \(PostgresJSON(text: Self.message))::jsonb, '{"logic": "AND", "conditions": []}', 'other.' || n
-            FROM senders s CROSS JOIN generate_series(\(events.lowerBound), \(events.upperBound - 1)) n
+            FROM senders s CROSS JOIN generate_series(\(events.lowerBound)::integer, \(events.upperBound - 1)::integer) n
             WHERE s."tenantId" = \(Self.tenant)
             """
         )
@@ -81,7 +81,7 @@ extension Stage {
                 INSERT INTO campaigns ("tenantId", name, type, status, "senderId", "messageTemplate", "audienceFilter")
                 SELECT \(Self.tenant), 'scheduled-' || n, 'scheduled', 'draft', s.id,
                     \(PostgresJSON(text: Self.message))::jsonb, '{"logic": "AND", "conditions": []}'
-                FROM senders s CROSS JOIN generate_series(\(numbers.lowerBound), \(numbers.upperBound - 1)) n
+                FROM senders s CROSS JOIN generate_series(\(numbers.lowerBound)::integer, \(numbers.upperBound - 1)::integer) n
                 WHERE s."tenantId" = \(Self.tenant) RETURNING id, "tenantId"
             )
             INSERT INTO campaign_schedules ("campaignId", "tenantId", "cronExpression", "timeZone", "nextRunAt")
