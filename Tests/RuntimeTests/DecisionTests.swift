@@ -119,7 +119,7 @@ struct DecisionTests {
         #expect(pace.ringCapacity == 80)
         #expect(Pace(ratePerSecond: 2_000).ringCapacity == 2_000)
         #expect(Pace(ratePerSecond: 2_001).ringCapacity == 0)
-        #expect(pace.lead < pace.horizon && pace.useBy < pace.horizon)
+        #expect(LeadTime.shortest < pace.horizon && pace.useBy < pace.horizon)
     }
 
     @Test(arguments: [1, 80, 1_000, 2_000, 2_001, 5_000, 10_000, 20_000, 20_001, 1_000_000])

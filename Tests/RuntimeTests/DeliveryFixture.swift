@@ -226,6 +226,7 @@ extension DeliveryFixture {
         let lanes = LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
+            statements: LaneStatements(messages: MessageRepository(pool: pool)),
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),
@@ -241,7 +242,7 @@ extension DeliveryFixture {
         )
         let wakeup = WakeSignal()
         var services: [any Service] = [
-            LaneKeeper(services: lanes, wakeup: lanes.changes),
+            LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: wakeup),
             RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
             RunSweeper(
                 runs: runs,

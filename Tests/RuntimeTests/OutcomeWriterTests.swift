@@ -31,8 +31,9 @@ struct OutcomeWriterTests {
     }
 
     private func writer(_ pool: PostgresPool, _ lane: LaneQueue) -> OutcomeWriter {
-        OutcomeWriter(
-            messages: MessageRepository(pool: pool),
+        let messages = MessageRepository(pool: pool)
+        return OutcomeWriter(
+            record: { outcomes throws(PostgresError) in try await messages.record(outcomes) },
             lane: lane,
             logger: TestDatabase.logger,
             clock: ContinuousClock()

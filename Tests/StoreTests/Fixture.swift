@@ -116,3 +116,10 @@ struct Fixture {
         return (record.counters, rows)
     }
 }
+
+extension MessageRepository {
+    /// Begins the messages of one reservation.
+    func begin(_ ids: [UUID], charged: Set<UUID>? = nil, holder: Int64) async throws(PostgresError) -> [BegunMessage] {
+        try await begin([Beginning(ids, charged: charged, holder: holder)])
+    }
+}

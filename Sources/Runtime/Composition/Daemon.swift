@@ -105,7 +105,7 @@ public struct Daemon: Service {
             (specs.map { [$0.service] } ?? []) + [
                 intake,
                 triggers,
-                LaneKeeper(services: lanes, wakeup: lanes.changes),
+                LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
                 RunSweeper(
                     runs: lanes.runs,
@@ -142,6 +142,7 @@ public struct Daemon: Service {
         return LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
+            statements: LaneStatements(messages: MessageRepository(pool: pool)),
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),

@@ -6,8 +6,14 @@ import Synchronization
 final class LaneDirectory: Sendable {
     private let workers = Mutex<[UUID: LaneWorker]>([:])
 
-    func replace(with workers: [UUID: LaneWorker]) {
-        self.workers.withLock { $0 = workers }
+    /// Takes over the workers there are now.
+    ///
+    /// - Returns: Whether one is among them that was not there before.
+    func replace(with workers: [UUID: LaneWorker]) -> Bool {
+        self.workers.withLock { former in
+            defer { former = workers }
+            return workers.contains { former[$0.key] !== $0.value }
+        }
     }
 
     /// All of them.

@@ -4,7 +4,7 @@ import Redis
 import ServiceLifecycle
 import Store
 
-/// Keeps one worker per lane that has something to send, and each lane in order.
+/// Keeps one worker per lane that has something to send, and each lane in order; a lane without anything costs nothing.
 ///
 /// It looks for lanes every second and whenever a run changes; takes over leases that ran out; rebuilds lanes from
 /// Postgres when Redis has lost or mixed them up. A graceful shutdown ends after the workers have ended.
@@ -13,6 +13,7 @@ final class LaneKeeper: Service, Sendable {
 
     private let services: LaneServices
     private let wakeup: WakeSignal
+    private let feeder: WakeSignal?
     private let clock = ContinuousClock()
 
     /// Makes a keeper.
@@ -20,38 +21,43 @@ final class LaneKeeper: Service, Sendable {
     /// - Parameters:
     ///   - services: What all lanes share.
     ///   - wakeup: Notified when runs change; this service is its only waiter.
-    init(services: LaneServices, wakeup: WakeSignal) {
+    ///   - feeder: Gets notified when there are more lanes to feed.
+    init(services: LaneServices, wakeup: WakeSignal, feeder: WakeSignal? = nil) {
         self.services = services
         self.wakeup = wakeup
+        self.feeder = feeder
     }
 
     func run() async {
+        await withDiscardingTaskGroup { statements in
+            statements.addTask { await self.services.statements.run() }
+            // The workers end first: their last messages still need statements.
+            await keepLanes()
+            services.statements.finish()
+        }
+    }
+
+    private func keepLanes() async {
         await withDiscardingTaskGroup { group in
             var lanes: [UUID: LaneCare] = [:]
             group.addTask { await self.forwardWakeups() }
             while !Task.isShuttingDownGracefully && !Task.isCancelled {
                 do {
                     let open = try await services.lanes.open()
-                    for record in open {
-                        if let care = lanes[record.id], care.worker.queue.keys.matches(record) {
-                            care.worker.update(record)
-                        } else {
-                            let care = LaneCare(lane: record, services: services)
-                            lanes[record.id] = care
-                            group.addTask { await care.worker.run() }
-                            group.addTask { await care.run() }
-                        }
+                    lanes = lanes.filter { !$0.value.isOver }
+                    for record in open where !(lanes[record.id]?.update(record) ?? false) {
+                        // What it was looked after as, in another quota group, ends by itself.
+                        lanes[record.id]?.close()
+                        let care = LaneCare(lane: record, services: services)
+                        lanes[record.id] = care
+                        group.addTask { await care.worker.run() }
+                        group.addTask { await care.run() }
                     }
-                    // What is over is not missed: an empty lane would be rebuilt for it.
-                    for (id, care) in lanes
-                    where care.worker.lane.expected > 0 && !open.contains(where: { $0.id == id }) {
-                        care.worker.update(care.worker.lane.emptied())
-                    }
+                    for id in Set(lanes.keys).subtracting(open.map(\.id)) { lanes[id]?.close() }
                 } catch {
                     services.logger.warning("Lanes cannot be read, trying again", metadata: ["error": "\(error)"])
                 }
-                let directory = lanes.mapValues(\.worker)
-                services.workers.replace(with: directory)
+                if services.workers.replace(with: lanes.mapValues(\.worker)) { feeder?.notify() }
                 // A shutdown ends the wait, and then the loop.
                 await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: Self.interval, clock: self.clock) }
             }

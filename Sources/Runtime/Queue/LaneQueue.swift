@@ -24,6 +24,7 @@ struct LaneQueue: Sendable {
     /// - Parameters:
     ///   - count: Most ids to take.
     ///   - pace: How fast slots follow each other.
+    ///   - lead: The time from now to the first slot, in which messages are prepared.
     ///   - quota: Business-initiated messages in 24 hours; `nil` for no limit.
     ///   - epoch: The epoch that the lane must have.
     ///   - token: Names the reservation.
@@ -32,6 +33,7 @@ struct LaneQueue: Sendable {
     func reserve(
         _ count: Int,
         pace: Pace,
+        lead: Duration = LeadTime.shortest,
         quota: Int? = nil,
         epoch: Int,
         token: Int64
@@ -44,9 +46,9 @@ struct LaneQueue: Sendable {
             ],
             arguments: [
                 .integer(epoch), .text(String(token)), .integer(min(count, Self.largestBatch)),
-                .text("\(pace.intervalMicroseconds)"), .integer(pace.horizon.microseconds),
-                .integer(pace.lead.microseconds), .integer(leases.reservation.milliseconds),
-                .integer(pace.ringCapacity), .integer(quota ?? -1),
+                .text("\(pace.intervalMicroseconds)"),
+                .integer((pace.horizon + lead - LeadTime.shortest).microseconds), .integer(lead.microseconds),
+                .integer(leases.reservation.milliseconds), .integer(pace.ringCapacity), .integer(quota ?? -1),
             ]
         ).asArray()
         CrashPoint.slotsReserved.reach()

@@ -21,10 +21,9 @@ struct Pace: Hashable, Sendable {
     }
 
     /// How far ahead slots are granted: long enough for a batch, short enough to lose little when a daemon dies.
+    ///
+    /// It counts from the shortest lead: whoever needs longer to prepare is granted slots that are further away.
     var horizon: Duration { .milliseconds(250) }
-
-    /// The time from reservation to the first slot, in which Postgres is asked whether the messages may go.
-    var lead: Duration { .milliseconds(20) }
 
     /// A slot is void this long after its instant.
     ///

@@ -39,10 +39,9 @@ struct BatchDelivery: Sendable {
         CrashPoint.beginning.reach()
         let begun: [BegunMessage]
         do {
-            begun = try await services.messages.begin(
-                batch.slots.map(\.messageID),
-                charged: batch.charged,
-                holder: batch.holder
+            begun = try await services.statements.begin(
+                Beginning(batch.slots.map(\.messageID), charged: batch.charged, holder: batch.holder),
+                of: batch.lane.id
             )
         } catch {
             // Whether they were begun is unknown. Nothing was written: the leases run out, and then Postgres tells.
@@ -55,7 +54,10 @@ struct BatchDelivery: Sendable {
         let sendable = begun.filter { $0.status == .sending }
         await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)), begun: begun)
         await withDiscardingTaskGroup { outcomes in
-            await fire(await prepare(sendable, outcomes: &outcomes), outcomes: &outcomes)
+            let ready = await prepare(sendable, outcomes: &outcomes)
+            let preparedAt = clock.now
+            services.preparation.note(preparedAt - batch.reservedAt)
+            await fire(ready, preparedAt: preparedAt, outcomes: &outcomes)
         }
     }
 
@@ -138,7 +140,11 @@ struct BatchDelivery: Sendable {
         return ready.sorted { $0.slot < $1.slot }
     }
 
-    private func fire(_ ready: [Ready], outcomes: inout DiscardingTaskGroup) async {
+    private func fire(
+        _ ready: [Ready],
+        preparedAt: ContinuousClock.Instant,
+        outcomes: inout DiscardingTaskGroup
+    ) async {
         var rest = ready[...]
         while let first = rest.first {
             // Ends early by shutdown or cancellation, which is asked for next.
@@ -149,6 +155,10 @@ struct BatchDelivery: Sendable {
             rest = rest.dropFirst(due.count)
             let (late, timely) = due.split { isLate($0, at: now) }
             release(late, outcomes: &outcomes)
+            // Whoever was not ready needs a longer lead, and will have it.
+            if late.contains(where: { $0.slot > preparedAt }) || services.preparation.current.isExceeded {
+                services.permits.miss(at: now)
+            }
             if services.gate.isShut && batch.probe == nil {
                 release(timely, outcomes: &outcomes)
                 break
@@ -176,15 +186,19 @@ struct BatchDelivery: Sendable {
         }
         CrashPoint.cleared.reach()
         let now = clock.now
+        var met = 0
         for (ready, isOurs) in zip(timely, answers) {
             if !isOurs {
                 outcomes.addTask { await self.returnToLane(ready) }
             } else if isLate(ready, at: now) {
                 release([ready], outcomes: &outcomes)
+                services.permits.miss(at: now)
             } else {
+                met += 1
                 outcomes.addTask { await self.send(ready) }
             }
         }
+        services.permits.meet(met)
         return true
     }
 
@@ -218,7 +232,9 @@ struct BatchDelivery: Sendable {
 
     private func send(_ ready: Ready) async {
         // On a busy machine this task had to wait for its turn: a slot is for its instant only.
-        guard !isLate(ready, at: clock.now), services.gate.begin(probe: batch.probe) else {
+        let now = clock.now
+        if isLate(ready, at: now) { services.permits.miss(at: now) }
+        guard !isLate(ready, at: now), services.gate.begin(probe: batch.probe) else {
             return await end(ready.message, .released(after: .zero))
         }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)

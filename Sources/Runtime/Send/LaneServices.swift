@@ -7,6 +7,7 @@ import Store
 struct LaneServices: Sendable {
     let redis: RedisClient
     let messages: MessageRepository
+    let statements: LaneStatements
     let runs: RunRepository
     let lanes: LaneRepository
     let payloads: PayloadCache
@@ -17,6 +18,7 @@ struct LaneServices: Sendable {
     let retries: RetryPolicy
     var leases = LaneLeases()
     var metrics = DaemonMetrics()
+    let preparation = PreparationTime()
     /// Held by whoever prepares a message of which a daemon may have died.
     let suspects = SendPermits(count: 1)
     let workers: LaneDirectory

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Postgres
 import Redis
 import ServiceLifecycle
 import Store
@@ -14,12 +15,15 @@ import Synchronization
 final class LaneWorker: Sendable {
     /// Most messages of one reservation: small enough to be fired well within their use-by.
     static let largestReservation = 128
+    /// What is worth a reservation when many lanes want permits; a line may be shorter all the same.
+    private static let smallestReservation = PermitLimit.smallest
     /// An idle lane looks again after this time, should a wake-up get lost.
     private static let idle = Duration.seconds(1)
 
     let queue: LaneQueue
     private let services: LaneServices
     private let record: Mutex<LaneRecord>
+    private let isRetired = Mutex(false)
     private let wakeup = WakeSignal()
     private let clock = ContinuousClock()
     private let logger: Logger
@@ -48,14 +52,21 @@ final class LaneWorker: Sendable {
         wakeup.notify()
     }
 
+    /// Has it end after what it has in hand.
+    func retire() {
+        isRetired.withLock { $0 = true }
+        wakeup.notify()
+    }
+
     /// Looks for work at once.
     func wake() {
         wakeup.notify()
     }
 
     func run() async {
+        let (statements, sender) = (services.statements, lane.id)
         let writer = OutcomeWriter(
-            messages: services.messages,
+            record: { outcomes throws(PostgresError) in try await statements.record(outcomes, of: sender) },
             lane: queue,
             logger: logger,
             clock: clock,
@@ -64,7 +75,7 @@ final class LaneWorker: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await writer.run() }
             await withDiscardingTaskGroup { batches in
-                while !Task.isShuttingDownGracefully && !Task.isCancelled {
+                while !Task.isShuttingDownGracefully && !Task.isCancelled && !isRetired.withLock({ $0 }) {
                     guard let batch = await nextBatch() else { continue }
                     batches.addTask { await self.deliver(batch, writer: writer) }
                     // Less than asked for: the pace is the bound, or the line is short. Come back when half of the
@@ -105,12 +116,13 @@ final class LaneWorker: Sendable {
     }
 
     private func reserve(_ wanted: Int, probe: Int?, token: AccessToken, lane: LaneRecord) async -> ReservedBatch? {
-        let permits = await services.permits.take(upTo: wanted)
+        let permits = await services.permits.take(upTo: wanted, minimum: Self.smallestReservation)
         let holder = Int64.random(in: 1...Int64.max)
         do {
             let reservation = try await queue.reserve(
                 permits,
                 pace: Pace(lane),
+                lead: services.preparation.current.duration,
                 quota: lane.dailyLimit,
                 epoch: lane.epoch,
                 token: holder

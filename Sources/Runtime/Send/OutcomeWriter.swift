@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Postgres
 import Redis
 import Store
 import Synchronization
@@ -16,7 +17,7 @@ final class OutcomeWriter: Sendable {
         let written: CheckedContinuation<Void, Never>
     }
 
-    private let messages: MessageRepository
+    private let write: @Sendable ([MessageOutcome]) async throws(PostgresError) -> Void
     private let lane: LaneQueue
     private let logger: Logger
     private let clock: any Clock<Duration>
@@ -26,14 +27,22 @@ final class OutcomeWriter: Sendable {
     private let wakeups: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
+    /// Makes a writer; ``run()`` must be running for anything to be written.
+    ///
+    /// - Parameters:
+    ///   - record: Puts outcomes into Postgres, all or nothing; may be repeated.
+    ///   - lane: Where the leases of the messages are.
+    ///   - logger: Hears of what cannot be written.
+    ///   - clock: For the pauses between attempts.
+    ///   - metrics: Count what was written.
     init(
-        messages: MessageRepository,
+        record: @escaping @Sendable ([MessageOutcome]) async throws(PostgresError) -> Void,
         lane: LaneQueue,
         logger: Logger,
         clock: any Clock<Duration>,
         metrics: SendMetrics? = nil
     ) {
-        self.messages = messages
+        write = record
         self.lane = lane
         self.logger = logger
         self.clock = clock
@@ -96,7 +105,7 @@ final class OutcomeWriter: Sendable {
         while true {
             do {
                 CrashPoint.flushing.reach(after: .milliseconds(2))
-                try await messages.record(outcomes)
+                try await write(outcomes)
                 CrashPoint.outcomesCommitted.reach()
                 metrics?.count(outcomes)
                 return true

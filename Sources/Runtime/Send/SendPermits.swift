@@ -1,18 +1,23 @@
 import Synchronization
 
-/// How many requests this daemon may have under way at once, over all its lanes.
+/// How many messages this daemon may have in hand at once, over all its lanes.
 ///
-/// Permits are taken before anything is reserved, so that no slot is granted which nobody can use.
+/// Permits are taken before anything is reserved, so that no slot is granted which nobody can use. Their number follows
+/// what the machine can do; see ``PermitLimit``.
 final class SendPermits: Sendable {
     private struct State {
-        var free: Int
+        var limit: PermitLimit
+        var taken = 0
         var waiters: [(minimum: Int, maximum: Int, continuation: CheckedContinuation<Int, Never>)] = []
+
+        /// Negative while more are out than there are by now.
+        var free: Int { limit.count - taken }
     }
 
     private let state: Mutex<State>
 
     init(count: Int) {
-        state = Mutex(State(free: count))
+        state = Mutex(State(limit: PermitLimit(largest: count)))
     }
 
     /// Takes between one and `maximum` permits, waiting for `minimum` to be free.
@@ -31,19 +36,36 @@ final class SendPermits: Sendable {
     func give(back count: Int) {
         guard count > 0 else { return }
         state.withLock { state in
-            state.free += count
+            state.taken -= count
             Self.serve(&state)
         }
+    }
+
+    /// Takes note of messages that went out at their slots.
+    func meet(_ messages: Int) {
+        state.withLock { state in
+            state.limit.meet(messages)
+            Self.serve(&state)
+        }
+    }
+
+    /// Takes note that messages were ready, and yet missed their slots.
+    func miss(at now: ContinuousClock.Instant) {
+        state.withLock { $0.limit.miss(at: now) }
     }
 
     /// How many wait for permits.
     var waiting: Int { state.withLock { $0.waiters.count } }
 
+    /// How many there are at the moment.
+    var count: Int { state.withLock { $0.limit.count } }
+
     private static func serve(_ state: inout State) {
-        while let first = state.waiters.first, state.free >= first.minimum {
+        // When there are fewer than somebody waits for, all of them are enough.
+        while let first = state.waiters.first, state.free >= min(first.minimum, state.limit.count) {
             state.waiters.removeFirst()
             let granted = min(first.maximum, state.free)
-            state.free -= granted
+            state.taken += granted
             first.continuation.resume(returning: granted)
         }
     }

@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import Postgres
 
 extension MessageRepository {
@@ -10,24 +10,21 @@ extension MessageRepository {
     /// closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
     /// cancelled, unknown) are left out of the answer.
     ///
-    /// - Parameters:
-    ///   - ids: The messages of one reservation.
-    ///   - charged: Those for which one of the 24 h quota is taken; `nil` when nobody counts.
-    ///   - holder: The reservation; only its holder can report on the messages from now on.
-    /// - Returns: The messages that were queued, each with its new status.
+    /// - Parameter beginnings: Reservations, of any senders.
+    /// - Returns: The messages that were queued, each with its new status, and the holder that has it now.
     /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
-    public func begin(
-        _ ids: [UUID],
-        charged: Set<UUID>? = nil,
-        holder: Int64
-    ) async throws(PostgresError) -> [BegunMessage] {
-        let isCharged = ids.map { charged?.contains($0) ?? true }
+    public func begin(_ beginnings: [Beginning]) async throws(PostgresError) -> [BegunMessage] {
+        let ids = beginnings.flatMap(\.ids)
+        let isCharged = beginnings.flatMap { beginning in
+            beginning.ids.map { beginning.charged?.contains($0) ?? true }
+        }
+        let holders = beginnings.flatMap { repeatElement($0.holder, count: $0.ids.count) }
         let rows = try await pool.query(
             """
             WITH changed AS (
                 UPDATE campaign_messages m SET
                     status = d.new,
-                    holder = \(holder),
+                    holder = a.holder,
                     "isBusinessInitiated" = w.closed,
                     "nextAttemptAt" = CASE WHEN d.new = 'queued' THEN greatest(w."quietUntil", w."cappedUntil") END,
                     "errorCode" = coalesce(d.code, m."errorCode"),
@@ -40,7 +37,11 @@ extension MessageRepository {
                         ELSE m."errorMessage"
                     END,
                     "failedAt" = CASE WHEN d.new = 'failed' THEN now() ELSE m."failedAt" END
-                FROM (SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[]) AS a(id, charged) ORDER BY id) a
+                FROM (
+                    SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[], \(holders)::bigint[])
+                        AS a(id, charged, holder)
+                    ORDER BY id
+                ) a
                 CROSS JOIN campaign_runs r
                 CROSS JOIN contacts c
                 LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
@@ -53,10 +54,10 @@ extension MessageRepository {
                 WHERE m.id = a.id AND m.status = 'queued' AND r.id = m."runId" AND c.id = m."contactId"
                 RETURNING m.id, m."runId", r."revisionId", 'queued'::campaign_message_status_enum AS old, m.status AS new,
                     m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
-                    m."nextAttemptAt" AS "waitUntil", \(fragment: ContactFields.columns)
+                    m."nextAttemptAt" AS "waitUntil", m.holder, \(fragment: ContactFields.columns)
             ), \(fragment: RunCounters.counted)
             SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
-                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0), crashes,
+                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0), crashes, holder,
                 "contactId", name, email, pin, "yearOfBirth", "messageCount", "paymentStatus", "firstSeen", "lastSeen",
                 metadata
             FROM changed

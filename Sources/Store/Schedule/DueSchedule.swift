@@ -24,16 +24,18 @@ struct DueSchedule: Sendable {
     /// - Returns: `nil` when none is due.
     /// - Throws: `PostgresError`.
     static func lock(now: Date?, on connection: PostgresConnection) async throws -> DueSchedule? {
+        // The clock is read once, before the rows: compared with each, it could not be looked up in the index, and those
+        // that are not due yet would all be read.
         let rows = try await connection.query(
             """
-            SELECT s.*, coalesce(\(now)::timestamptz, clock_timestamp()) AS instant
+            WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant)
+            SELECT s.*, (SELECT instant FROM present) AS instant
             FROM campaign_schedules s
             WHERE s."isActive" AND s."archivedAt" IS NULL
-                AND s."nextRunAt" <= coalesce(\(now)::timestamptz, clock_timestamp())
+                AND s."nextRunAt" <= (SELECT instant FROM present)
                 AND NOT (
                     (s.overlap = 'queue' OR (s.overlap = 'skip' AND s.misfire = 'runAll'
-                        AND s."nextRunAt" < coalesce(\(now)::timestamptz, clock_timestamp())
-                            - \(DueRule.tolerance) * interval '1 second'))
+                        AND s."nextRunAt" < (SELECT instant FROM present) - \(DueRule.tolerance) * interval '1 second'))
                     AND EXISTS (\(fragment: openRun))
                 )
             ORDER BY s."nextRunAt", s.id LIMIT 1

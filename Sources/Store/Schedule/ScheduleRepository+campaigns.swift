@@ -15,10 +15,11 @@ extension ScheduleRepository {
         try await pool.transaction(deadline: .seconds(120)) { connection in
             let rows = try await connection.query(
                 """
-                SELECT c.id, c."tenantId", c."scheduledAt", coalesce(\(now)::timestamptz, clock_timestamp())
+                WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant)
+                SELECT c.id, c."tenantId", c."scheduledAt", (SELECT instant FROM present)
                 FROM campaigns c
                 WHERE c.status = 'scheduled' AND c."archivedAt" IS NULL
-                    AND c."scheduledAt" <= coalesce(\(now)::timestamptz, clock_timestamp())
+                    AND c."scheduledAt" <= (SELECT instant FROM present)
                 ORDER BY c."scheduledAt", c.id LIMIT 1
                 FOR UPDATE OF c SKIP LOCKED
                 """

@@ -41,6 +41,52 @@ struct FiringTests {
         return run
     }
 
+    /// With many schedules, looking for the one that is due must not read those that are not.
+    @Test func schedulesAndCampaignsThatAreNotDueAreNotRead() async throws {
+        try await Fixture.with(connections: 1) { fixture in
+            let campaign = try await fixture.addCampaign(type: "scheduled")
+            try await fixture.addContacts(3, at: Self.nine)
+            let due = try await Self.add(to: campaign, fixture, next: Date() - 60)
+            try await fixture.pool.execute(
+                """
+                INSERT INTO campaign_schedules ("campaignId", "tenantId", "cronExpression", "nextRunAt")
+                SELECT \(campaign)::uuid, 'acme', '0 9 * * *', now() + n * interval '1 minute'
+                FROM generate_series(1, 3000) n
+                """
+            )
+            try await fixture.pool.execute(
+                """
+                INSERT INTO campaigns ("tenantId", name, type, status, "senderId", "messageTemplate", "audienceFilter", "scheduledAt")
+                SELECT "tenantId", 'later-' || n, 'scheduled', 'scheduled', "senderId", "messageTemplate", "audienceFilter",
+                    now() + n * interval '1 minute'
+                FROM campaigns, generate_series(1, 3000) n WHERE id = \(campaign)
+                """
+            )
+            for table in ["campaign_schedules", "campaigns"] {
+                try await fixture.pool.execute("VACUUM ANALYZE \(fragment: PostgresQuery(sql: table))")
+            }
+            let schedules = ScheduleRepository(pool: fixture.pool)
+            let before = try await Self.rowsRead(fixture)
+            #expect(try await schedules.fireNext()?.schedule == due)
+            #expect(try await schedules.fireNext() == nil)
+            #expect(try await schedules.startNext() == nil)
+            let read = try await Self.rowsRead(fixture) - before
+            #expect(read < 100, "\(read) rows of schedules and campaigns were read")
+        }
+    }
+
+    /// Rows of schedules and campaigns that were read since the database was made, as Postgres counts them.
+    private static func rowsRead(_ fixture: Fixture) async throws -> Int {
+        // The pool has one connection, and its own counts are flushed by it.
+        _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
+        return try await fixture.value(
+            """
+            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
+            WHERE relname IN ('campaign_schedules', 'campaigns')
+            """
+        )
+    }
+
     @Test func eachTimeIsOneRun() async throws {
         try await Fixture.with { fixture in
             let campaign = try await fixture.addCampaign(type: "scheduled")
