@@ -32,6 +32,8 @@ struct SendersPart: Sendable {
             try await wait(for: "the end of all runs", within: .seconds(120), every: .milliseconds(500)) {
                 try await stage.number("SELECT count(*) FROM campaign_runs WHERE status <> 'completed'") == 0
             }
+            // Lanes are looked after for a few seconds longer, in case a daemon has died with something in hand.
+            try await Task.sleep(for: .seconds(15))
             let after = try await idle(stage, sending)
             try await sending.stop()
             try await receiver.stop()
