@@ -135,6 +135,36 @@ struct InboundWebhookTests {
         }
     }
 
+    /// A report that is refused comes again for a week, with all that stands beside it.
+    @Test func reportsThatMakeNoSenseAreTakenAndHideNoOther() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon { port in
+                let odd = [
+                    ("wamid.future", "99999999999999999", ""), ("wamid.past", "-99999999999999999", ""),
+                    (#"wamid.nul\u0000"#, "1", ""), ("wamid." + String(repeating: "y", count: 600), "1", ""),
+                    ("wamid.text", "1", #","errors":[{"code":131049,"error_data":{"details":"a\u0000b"}}]"#),
+                    ("", "1", ""),
+                ]
+                for (id, time, more) in odd {
+                    let kind = more.isEmpty ? "delivered" : "failed"
+                    let status = #"{"id":"\#(id)","status":"\#(kind)","timestamp":"\#(time)"\#(more)}"#
+                    let beside = #"{"id":"wamid.good","status":"read","timestamp":"1750030073"}"#
+                    let value = #"{"metadata":{"phone_number_id":"1001"},"statuses":[\#(status),\#(beside)]}"#
+                    #expect(try await Self.post(value, to: port) == 200, "\(id.prefix(20))")
+                }
+                let rows = try await fixture.pool.query(
+                    """
+                    SELECT "waMessageId", "errorMessage", "occurredAt" > now() FROM webhook_inbox ORDER BY 1
+                    """
+                )
+                let ids = try rows.map { try $0.decode(0, as: String.self) }
+                #expect(ids == ["wamid.future", "wamid.good", "wamid.past", "wamid.text"])
+                #expect(try rows.compactMap { try $0.decode(1, as: String?.self) } == ["ab"])
+                #expect(try rows.allSatisfy { try !$0.decode(2, as: Bool.self) })
+            }
+        }
+    }
+
     @Test func forgedMessagesChangeNothing() async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in
             try await fixture.withDaemon { port in

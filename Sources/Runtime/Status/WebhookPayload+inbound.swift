@@ -35,8 +35,8 @@ extension WebhookPayload.Change {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
         (value["messages"]?.arrayValue ?? []).compactMap { message in
             // There is no sender for people whose number is hidden.
-            guard let from = message["from"]?.stringValue, !from.utf8.contains(0), let id = message["id"]?.stringValue,
-                !id.isEmpty, id.utf8.count <= 512, !id.utf8.contains(0)
+            guard let from = message["from"]?.stringValue, !from.utf8.contains(0),
+                let id = message["id"]?.stringValue.flatMap(WebhookPayload.id)
             else { return nil }
             return InboundReport.Message(
                 id: id,

@@ -44,17 +44,23 @@ struct WebhookPayload {
         return Date(timeIntervalSince1970: seconds)
     }
 
+    /// The id of a message; `nil` for what is none of WhatsApp's, and fits into no row.
+    static func id(_ text: String) -> String? {
+        (1...512).contains(text.utf8.count) && !text.utf8.contains(0) ? text : nil
+    }
+
     /// The reports about delivery in it, in the order in which they stand there.
     func deliveryStatuses(receivedAt now: Date) -> [DeliveryStatus] {
         changes.flatMap { $0.value["statuses"]?.arrayValue ?? [] }.compactMap { status in
-            guard let id = status["id"]?.stringValue, !id.utf8.contains(0), id.utf8.count <= 512,
+            guard let id = status["id"]?.stringValue.flatMap(Self.id),
                 let rank = status["status"]?.stringValue.flatMap(DeliveryStatus.Rank.init(name:))
             else { return nil }
             return DeliveryStatus(
                 waMessageID: id,
                 messageID: status["biz_opaque_callback_data"]?.stringValue.flatMap(UUID.init(uuidString:)),
                 rank: rank,
-                at: Self.time(status["timestamp"]) ?? now,
+                // Nothing is reported before it happens, whatever the report says.
+                at: min(Self.time(status["timestamp"]) ?? now, now),
                 failure: status["errors"]?[0].map(Self.failure)
             )
         }

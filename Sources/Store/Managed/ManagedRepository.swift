@@ -82,7 +82,14 @@ public struct ManagedRepository: Sendable {
     ///
     /// - Throws: ``ManagedError`` when a row refers to something that does not exist.
     public func insert(_ rows: [ManagedRow], on connection: PostgresConnection) async throws {
-        try await write(rows, as: "created", with: kind.table.insertion, on: connection)
+        var known = Self.batchSize / 2
+        try await write(rows, as: "created", with: kind.table.insertion, on: connection) { written in
+            // Postgres believes that a new table stays small, and would read all of it for each row that refers to it,
+            // in statements as in triggers.
+            guard written >= 2 * known else { return }
+            known = written
+            try await connection.execute("ANALYZE \(identifier: kind.table.name)", deadline: Self.deadline)
+        }
     }
 
     /// Replaces the content of rows, found by their ids; names may change.
@@ -153,7 +160,8 @@ public struct ManagedRepository: Sendable {
         _ rows: [ManagedRow],
         as action: String,
         with statement: (PostgresJSON) -> PostgresQuery,
-        on connection: PostgresConnection
+        on connection: PostgresConnection,
+        afterEach: (_ written: Int) async throws -> Void = { _ in }
     ) async throws {
         var written = 0
         for start in stride(from: 0, to: rows.count, by: Self.batchSize) {
@@ -163,6 +171,7 @@ public struct ManagedRepository: Sendable {
                 statement(PostgresJSON(text: json.canonicalText)),
                 deadline: Self.deadline
             )
+            try await afterEach(written)
         }
         guard written == rows.count else {
             throw ManagedError.incomplete(kind: kind, action: action, expected: rows.count, written: written)

@@ -42,6 +42,20 @@ struct DescriptionTests {
         }
     }
 
+    @Test func aSchemaIsTheSameWhoeverRefersToIt() async throws {
+        try await APIFixture.with { api in
+            func schemas(_ endpoints: [Endpoint]) -> [String: JSONValue] {
+                OpenAPIDocument(endpoints: endpoints).json["components"]?["schemas"]?.objectValue ?? [:]
+            }
+            let all = schemas(api.endpoints.endpoints)
+            for endpoint in api.endpoints.endpoints {
+                for (name, schema) in schemas([endpoint]) {
+                    #expect(all[name] == schema, "\(name) of \(endpoint.name) is another one elsewhere")
+                }
+            }
+        }
+    }
+
     @Test func referencesLeadSomewhere() async throws {
         try await APIFixture.with { api in
             let document = try await api.send("GET", "/openapi.json").json

@@ -4,7 +4,7 @@ import Store
 /// What messages look like in answers.
 enum MessageShapes {
     static let message = ObjectShape(
-        "Message",
+        "MessageRecord",
         "One recipient of one run. Fields without a value are left out.",
         [
             ShapeField("id", .uuid, isRequired: true, "Its id."),
