@@ -9,7 +9,9 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure, and compare with a floor that is taken in the same run.",
-        subcommands: [MeasureCommand.self, ReceiverCommand.self, PostCommand.self, LibYAMLCommand.self],
+        subcommands: [
+            MeasureCommand.self, ReceiverCommand.self, PostCommand.self, LibYAMLCommand.self, CommandCommand.self,
+        ],
         defaultSubcommand: MeasureCommand.self
     )
 }
@@ -61,4 +63,19 @@ struct LibYAMLCommand: ParsableCommand {
     @Argument var cores: Int
 
     func run() throws { print(try LibYAMLFloor.events(below: folder, cores: cores)) }
+}
+
+/// Another command, measured by a process that has no memory of its own to speak of.
+struct CommandCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "command",
+        abstract: "Run a command, and print what it took.",
+        shouldDisplay: false
+    )
+
+    @Argument(parsing: .captureForPassthrough) var words: [String]
+
+    func run() throws {
+        print(String(decoding: try JSONEncoder().encode(try MeasuredProcess.run(words)), as: UTF8.self))
+    }
 }

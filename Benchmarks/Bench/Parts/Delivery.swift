@@ -38,7 +38,8 @@ struct Delivery: Sendable {
             try await receiver.summary().count > 0
         }
         let mark = try await mark()
-        let limit = Duration.seconds(60 + count / 500)
+        // Even at the rate of a single sender.
+        let limit = Duration.seconds(60 + count / 60)
         try await wait(for: "\(count) requests", within: limit, every: .milliseconds(50)) {
             try await receiver.summary().count >= count
         }

@@ -63,8 +63,12 @@ struct ReconcilePart: Sendable {
     }
 
     private func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> MeasuredProcess {
-        try await SpawningThread.shared.run {
-            try MeasuredProcess.run(arguments, environment: environment).check()
-        }
+        let text = try await Child.run(
+            plan.servers.path(of: "Bench"),
+            ["command"] + arguments,
+            environment: environment,
+            log: plan.servers.folder.appending(path: "measured.log")
+        )
+        return try JSONDecoder().decode(MeasuredProcess.self, from: Data(text.utf8)).check()
     }
 }

@@ -2,7 +2,9 @@ import BenchKit
 import Foundation
 
 /// A command that ran to its end, with what the kernel says it took.
-struct MeasuredProcess: Sendable {
+///
+/// The kernel counts as the child's memory what its parent had when it was made, so small processes must make it.
+struct MeasuredProcess: Codable, Sendable {
     let command: String
     let exitCode: Int32
     let seconds: Double
