@@ -3,7 +3,7 @@ import BenchKit
 import Foundation
 import NIOCore
 
-/// Measures what `DESIGN.md` promises; `Scripts/bench` builds, starts servers and calls it.
+/// Measures the numbers to reach; `Scripts/bench` builds, starts servers and calls it.
 @main
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
