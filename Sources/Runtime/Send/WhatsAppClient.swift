@@ -49,6 +49,8 @@ struct WhatsAppClient: MessageTransport {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.idleTimeout = .seconds(3)
         configuration.httpVersion = .http1Only
+        // Nobody collects spans, and their attributes cost as much as writing the request.
+        configuration.tracing.tracer = nil
         return configuration
     }
 

@@ -57,7 +57,7 @@ struct WebhookPayload {
             else { return nil }
             return DeliveryStatus(
                 waMessageID: id,
-                messageID: status["biz_opaque_callback_data"]?.stringValue.flatMap(UUID.init(uuidString:)),
+                messageID: status["biz_opaque_callback_data"]?.stringValue.flatMap(UUID.init(apiText:)),
                 rank: rank,
                 // Nothing is reported before it happens, whatever the report says.
                 at: min(Self.time(status["timestamp"]) ?? now, now),

@@ -169,7 +169,12 @@ if #fromBack > 0 then
     redis.call('HINCRBY', KEYS[2], 'charged', #fromBack)
 end
 redis.call('ZADD', KEYS[6], unpack(leases))
+-- Redis keeps a hash of up to 512 short values as a list, and reads half of it for each look at an id. One long value
+-- makes a table of it, for as long as it is not empty.
+local isLarge = redis.call('HLEN', KEYS[7]) + #slots > 32
+if isLarge then redis.call('HSET', KEYS[7], '', string.rep('-', 65)) end
 redis.call('HSET', KEYS[7], unpack(held))
+if isLarge then redis.call('HDEL', KEYS[7], '') end
 if #fromFront > 0 then redis.call('ZREM', KEYS[4], unpack(fromFront)) end
 if #fromBack > 0 then redis.call('ZREM', KEYS[9], unpack(fromBack)) end
 -- An empty line has no turns to remember.

@@ -42,7 +42,7 @@ struct PayloadTemplate: Sendable {
         bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","to":"#.utf8
         Self.appendString(Self.internationalNumber(recipient), to: &bytes)
         bytes += #","biz_opaque_callback_data":"#.utf8
-        Self.appendString(messageID.uuidString.lowercased(), to: &bytes)
+        Self.appendString(messageID.apiText, to: &bytes)
         for piece in pieces {
             switch piece {
             case .bytes(let same): bytes += same
