@@ -48,6 +48,7 @@ struct PostingLoop: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.idleTimeout = .seconds(3)
         configuration.httpVersion = .http1Only
+        configuration.tracing.tracer = nil
         return configuration
     }
 

@@ -15,8 +15,10 @@ import Synchronization
 final class LaneWorker: Sendable {
     /// Most messages of one reservation: small enough to be fired well within their use-by.
     static let largestReservation = 128
-    /// What is worth a reservation when many lanes want permits; a line may be shorter all the same.
-    private static let smallestReservation = PermitLimit.smallest
+    /// What is worth a reservation when permits are scarce; a line may be shorter all the same.
+    ///
+    /// Each costs some thirty commands of Redis and a part of two statements, however few messages it is for.
+    private static let smallestReservation = 64
     /// An idle lane looks again after this time, should a wake-up get lost.
     private static let idle = Duration.seconds(1)
 
