@@ -10,13 +10,15 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", "4.0.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.0.0"),
-        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.20.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.30.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
     ],
     targets: [
@@ -41,8 +43,9 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log,
-                .metrics, .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
+                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .cryptoExtras, .hummingbird, .hummingbirdCore,
+                .hummingbirdTLS, .lifecycle, .log, .metrics, .nio, .nioCertificates, .nioFoundation, .nioHTTP,
+                .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
         ),
@@ -103,7 +106,9 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP,
+                .certificates, .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
+                .nioHTTP,
+                .nioSSL,
             ]
         ),
         .testTarget(
@@ -142,15 +147,19 @@ for target in package.targets where target.type != .system {
 
 extension Target.Dependency {
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let certificates = product(name: "X509", package: "swift-certificates")
     static let client = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let log = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let nio = product(name: "NIOCore", package: "swift-nio")
+    static let nioCertificates = product(name: "NIOCertificateReloading", package: "swift-nio-extras")
     static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")

@@ -14,8 +14,8 @@ struct RunCommand: AsyncParsableCommand {
             the rest. Any number of daemons may share one Postgres and one Redis.
 
             Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
-            HTTP_PORT, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, \
-            TRIGGER_SECRETS, LOG_LEVEL, MAX_IN_FLIGHT, DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, \
+            HTTP_PORT, TLS_CERTIFICATE_FILE with TLS_PRIVATE_KEY_FILE, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, \
+            JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, TRIGGER_SECRETS, LOG_LEVEL, MAX_IN_FLIGHT, DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, \
             FLIGHT_LEASE, and the variables that senders name as their access token.
             """
     )
@@ -82,7 +82,8 @@ struct RunCommand: AsyncParsableCommand {
             logger: logger,
             specs: loop.map { loop in DaemonCompanion(service: loop, state: { loop.status.state }) }
         ) { port in
-            logger.notice("Serving", metadata: ["url": "http://\(configuration.httpHost):\(port)"])
+            let scheme = configuration.certificate == nil ? "http" : "https"
+            logger.notice("Serving", metadata: ["url": "\(scheme)://\(configuration.httpHost):\(port)"])
         }
         var group = ServiceGroupConfiguration(
             services: [.init(service: daemon)],

@@ -269,6 +269,7 @@ extension DeliveryFixture {
         unconfirmedTimeout: Duration = .seconds(60),
         redis: RedisConfiguration? = nil,
         specs: DaemonCompanion? = nil,
+        certificate: ServerCertificate? = nil,
         logger: Logger = TestDatabase.logger,
         ending: Ending = .gracefully,
         _ body: (_ port: Int) async throws -> Value
@@ -278,6 +279,7 @@ extension DeliveryFixture {
             redis: try redis ?? TestRedis.configuration()
         )
         configuration.httpPort = 0
+        configuration.certificate = certificate
         configuration.whatsAppURL = api
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"

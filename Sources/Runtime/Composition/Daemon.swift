@@ -1,6 +1,9 @@
 import AsyncHTTPClient
 import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 public import Logging
+import NIOCertificateReloading
 import NIOCore
 import Postgres
 import Redis
@@ -46,6 +49,10 @@ public struct Daemon: Service {
     /// batch with all contacts, and sending stood still until autovacuum came by. Nested loops over keys are right
     /// whatever the statistics say, and compiling such statements costs more than running them.
     private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+
+    /// Seconds that a connection may stand without a request, or a caller may hesitate amid one: longer than the 60 s
+    /// for which proxies keep theirs, so that they close first.
+    private static let idleTimeout: Int64 = 75
 
     /// Runs until a graceful shutdown.
     ///
@@ -100,9 +107,10 @@ public struct Daemon: Service {
             logger: logger,
             metrics: lanes.metrics.triggers
         )
+        let certificate = try configuration.certificate?.reloader(logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
-            (specs.map { [$0.service] } ?? []) + [
+            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
                 intake,
                 triggers,
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
@@ -130,7 +138,10 @@ public struct Daemon: Service {
                         ScheduleRepository.channel: [schedulerWakeup],
                     ]
                 ),
-                server(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
+                try server(
+                    router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
+                    certificate: certificate
+                ),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
         // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
@@ -203,16 +214,14 @@ public struct Daemon: Service {
     }
 
     private func server(
-        pool: PostgresPool,
-        redis: RedisClient,
-        intake: StatusIntake,
-        triggers: TriggerService,
-        lanes: LaneServices
-    ) -> some Service {
+        router: Router<APIContext>,
+        certificate: TimedCertificateReloader?
+    ) throws -> some Service {
         let onReady = onReady
-        let router = router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes)
+        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Self.idleTimeout)))
         return Application(
             responder: HeadResponder(inner: router.buildResponder()),
+            server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
             logger: logger

@@ -12,6 +12,8 @@ public struct DaemonConfiguration: Sendable {
     public var httpHost = "127.0.0.1"
     /// 0 takes any free port.
     public var httpPort = 8080
+    /// Makes the port speak HTTPS; `nil` leaves that to a proxy.
+    public var certificate: ServerCertificate?
     /// The API with its version, without a slash at the end.
     public var whatsAppURL = DaemonConfiguration.defaultAPI
     /// Signs webhooks; `nil` refuses them all.
@@ -57,6 +59,7 @@ extension DaemonConfiguration {
         )
         httpHost = variables["HTTP_HOST"] ?? httpHost
         httpPort = try variables.integer("HTTP_PORT", in: 0...65_535, example: "8080") ?? httpPort
+        certificate = try ServerCertificate.read(variables)
         whatsAppURL = try variables.url("WHATSAPP_API_URL", example: Self.defaultAPI) ?? whatsAppURL
         appSecret = variables["WHATSAPP_APP_SECRET"]
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]

@@ -1,0 +1,38 @@
+import Crypto
+import Foundation
+import SwiftASN1
+import X509
+
+/// A certificate for `localhost` that signs itself, with its key, as PEM.
+struct TestCertificate {
+    let chain: String
+    let key: String
+
+    init() throws {
+        let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        let name = try DistinguishedName { CommonName("localhost") }
+        let certificate = try Certificate(
+            version: .v3,
+            serialNumber: .init(),
+            publicKey: key.publicKey,
+            notValidBefore: Date(timeIntervalSinceNow: -3_600),
+            notValidAfter: Date(timeIntervalSinceNow: 86_400),
+            issuer: name,
+            subject: name,
+            signatureAlgorithm: .ecdsaWithSHA256,
+            extensions: try .init {
+                Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
+                SubjectAlternativeNames([.dnsName("localhost")])
+            },
+            issuerPrivateKey: key
+        )
+        chain = try certificate.serializeAsPEM().pemString
+        self.key = try key.serializeAsPEM().pemString
+    }
+
+    /// Puts both files into a folder, each at once.
+    func write(to folder: URL) throws {
+        try Data(chain.utf8).write(to: folder.appending(path: "chain.pem"), options: .atomic)
+        try Data(key.utf8).write(to: folder.appending(path: "key.pem"), options: .atomic)
+    }
+}
