@@ -12,14 +12,23 @@ enum WalletHold {
         let amount: Int
     }
 
-    /// What a tenant can still spend on a standing run.
+    /// What a tenant can still spend on its standing runs.
     struct Budget: Sendable {
-        let available: Int
-        /// What a message costs; at least 1.
-        let price: Int
+        private(set) var available: Int
+        /// What a message of each run costs, at least 1; a run that is not here costs nothing.
+        let prices: [UUID: Int]
 
-        /// How many messages more it pays for.
-        var messages: Int { max(available, 0) / price }
+        /// How many messages more it pays for; `nil` when nobody pays.
+        func messages(of run: UUID) -> Int? { prices[run].map { max(available, 0) / $0 } }
+
+        /// Takes what messages cost out of it.
+        ///
+        /// - Returns: What that is.
+        mutating func spend(_ messages: Int, on run: UUID) -> Int {
+            let tokens = messages * (prices[run] ?? 0)
+            available -= tokens
+            return tokens
+        }
     }
 
     /// What a run lacks.
@@ -90,19 +99,21 @@ enum WalletHold {
         return nil
     }
 
-    /// What the wallet of a standing run can pay; `nil` when nobody pays.
+    /// What a tenant's wallet can pay for standing runs.
     ///
     /// The wallet stays locked, so what it says holds until the end of the transaction.
-    static func budget(of run: UUID, on connection: PostgresConnection) async throws -> Budget? {
+    static func budget(of runs: [UUID], on connection: isolated PostgresConnection) async throws -> Budget {
         let rows = try await connection.query(
             """
-            SELECT w.available, h.price
+            SELECT w.available, h."runId", h.price
             FROM wallet_holds h JOIN wallets w ON w."tenantId" = h."tenantId"
-            WHERE h."runId" = \(run) AND h."closedAt" IS NULL
-            FOR NO KEY UPDATE OF h, w
+            WHERE h."runId" = ANY(\(runs)::uuid[]) AND h."closedAt" IS NULL
+            ORDER BY h."runId" FOR NO KEY UPDATE OF h, w
             """
         )
-        return try rows.first.map { Budget(available: try $0.decode(0), price: try $0.decode(1)) }
+        var prices: [UUID: Int] = [:]
+        for row in rows { prices[try row.decode(1)] = try row.decode(2, as: Int.self) }
+        return Budget(available: try rows.first?.decode(0) ?? 0, prices: prices)
     }
 
     /// Holds what messages cost that are added to a standing run.

@@ -18,7 +18,7 @@ extension ScheduleRepository {
                 WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant)
                 SELECT c.id, c."tenantId", c."scheduledAt", (SELECT instant FROM present)
                 FROM campaigns c
-                WHERE c.status = 'scheduled' AND c."archivedAt" IS NULL
+                WHERE c.status = 'scheduled' AND c."archivedAt" IS NULL AND c."scheduledAt" IS NOT NULL
                     AND c."scheduledAt" <= (SELECT instant FROM present)
                 ORDER BY c."scheduledAt", c.id LIMIT 1
                 FOR UPDATE OF c SKIP LOCKED

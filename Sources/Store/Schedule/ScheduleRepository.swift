@@ -31,7 +31,10 @@ public struct ScheduleRepository: Sendable {
             """
             SELECT extract(epoch FROM least(
                 (SELECT min("nextRunAt") FROM campaign_schedules WHERE "isActive" AND "archivedAt" IS NULL),
-                (SELECT min("scheduledAt") FROM campaigns WHERE status = 'scheduled' AND "archivedAt" IS NULL)
+                (
+                    SELECT min("scheduledAt") FROM campaigns
+                    WHERE status = 'scheduled' AND "scheduledAt" IS NOT NULL AND "archivedAt" IS NULL
+                )
             ) - clock_timestamp())::float8
             """
         )

@@ -13,6 +13,8 @@ struct TriggerBatch: Sendable {
     }
 
     let requests: [TriggerRequest]
+    /// What the events say, as JSON; `nil` where they say nothing.
+    let contexts: [String?]
     /// The ids under which the events are noted.
     let ids: [UUID]
     private(set) var answers: [TriggerAnswer]
@@ -23,6 +25,7 @@ struct TriggerBatch: Sendable {
 
     init(_ requests: [TriggerRequest]) {
         self.requests = requests
+        contexts = requests.map { $0.context?.canonicalText }
         ids = requests.map { _ in UUID() }
         answers = requests.map { TriggerAnswer(contactId: $0.contactID, eventId: $0.eventID) }
         open = []
@@ -54,21 +57,19 @@ struct TriggerBatch: Sendable {
         answers[index].refused = [TriggerAnswer.Refusal(reason: .eventIDReused)]
     }
 
-    /// The events that a campaign waits for.
-    func matching(_ campaign: TriggeredCampaign) -> [Int] {
-        open.filter { TriggerMatch.holds(campaign.match, in: requests[$0].context ?? .object([:])) }
+    /// The events that a campaign with such a `triggerConfig` waits for.
+    func matching(_ wanted: JSONValue?) -> [Int] {
+        open.filter { TriggerMatch.holds(wanted, in: requests[$0].context ?? .object([:])) }
     }
 
-    /// Refuses events for a campaign that takes none.
-    mutating func refuse(_ indices: [Int], by campaign: TriggeredCampaign) {
-        guard case .refused(let reason) = campaign.state else { return }
-        for index in indices { refuse(index, by: campaign, reason) }
+    /// Refuses the events that a campaign waits for, as it takes none.
+    mutating func refuse(by campaign: TriggeredCampaign, _ reason: TriggerRefusal) {
+        for index in campaign.events { refuse(index, by: campaign, reason) }
     }
 
-    /// Decides about each event, in order.
+    /// Decides about each event that a campaign waits for, in order.
     ///
     /// - Parameters:
-    ///   - indices: The events that the campaign waits for.
     ///   - campaign: The campaign.
     ///   - run: Its standing run.
     ///   - position: The position of the next message.
@@ -76,8 +77,7 @@ struct TriggerBatch: Sendable {
     ///   - affordable: How many messages the tenant's wallet pays for; `nil` when nobody pays.
     /// - Returns: The messages of the events that are not refused; the first stands at `position`.
     mutating func decide(
-        _ indices: [Int],
-        campaign: TriggeredCampaign,
+        for campaign: TriggeredCampaign,
         run: UUID,
         from position: Int,
         contacts: [String: TriggerContact],
@@ -85,7 +85,7 @@ struct TriggerBatch: Sendable {
     ) -> [Message] {
         var messages: [Message] = []
         var reached: Set<UUID> = []
-        for index in indices {
+        for index in campaign.events {
             let request = requests[index]
             guard let contact = contacts[request.contactID] else {
                 refuse(index, by: nil, .noContact)
@@ -117,7 +117,7 @@ struct TriggerBatch: Sendable {
                     phone: contact.contactID,
                     isBusinessInitiated: !contact.isInWindow,
                     event: ids[index],
-                    context: request.context?.canonicalText
+                    context: contexts[index]
                 )
             )
         }

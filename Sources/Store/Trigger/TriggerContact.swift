@@ -14,19 +14,60 @@ struct TriggerContact: Sendable {
     /// Whether it had a message of the campaign within its cooldown.
     let isCooling: Bool
 
-    /// Looks contacts up for one campaign, whose standing run the caller holds.
+    /// How many campaigns one query asks for.
+    private static let campaignsOfAQuery = 50
+
+    /// Looks up the contacts of the events that campaigns wait for, whose standing runs the caller holds.
     ///
     /// A number is found with and without its plus sign, whichever way the caller and the contact have it; of two contacts
     /// the one that has it as the caller.
+    ///
+    /// - Returns: For each campaign, by its id, the contacts by what the events call them.
     static func find(
-        _ contactIDs: [String],
+        _ campaigns: [TriggeredCampaign],
+        in batch: TriggerBatch,
         tenant: String,
-        campaign: TriggeredCampaign,
         now: Date,
         on connection: isolated PostgresConnection
-    ) async throws -> [String: TriggerContact] {
-        let meant = campaign.audience?.condition(now: now) ?? "true"
-        let last: PostgresQuery =
+    ) async throws -> [UUID: [String: TriggerContact]] {
+        var contacts: [UUID: [String: TriggerContact]] = [:]
+        for start in stride(from: 0, to: campaigns.count, by: campaignsOfAQuery) {
+            var query: PostgresQuery = ""
+            for (index, campaign) in campaigns[start...].prefix(campaignsOfAQuery).enumerated() {
+                if index > 0 { query.append(" UNION ALL ") }
+                query.append(select(for: campaign, in: batch, tenant: tenant, now: now))
+            }
+            for row in try await connection.query(query) {
+                let contact = TriggerContact(
+                    id: try row.decode(1),
+                    contactID: try row.decode(2),
+                    isOptedIn: try row.decode(3),
+                    isActive: try row.decode(4),
+                    isInWindow: try row.decode(5),
+                    isMeant: try row.decode(6),
+                    isCooling: try row.decode(7)
+                )
+                contacts[try row.decode(0), default: [:]][contact.contactID] = contact
+            }
+        }
+        for campaign in campaigns {
+            guard var found = contacts[campaign.id] else { continue }
+            for name in campaign.events.map({ batch.requests[$0].contactID }) where found[name] == nil {
+                found[name] = found[respelled(name)]
+            }
+            contacts[campaign.id] = found
+        }
+        return contacts
+    }
+
+    private static func select(
+        for campaign: TriggeredCampaign,
+        in batch: TriggerBatch,
+        tenant: String,
+        now: Date
+    ) -> PostgresQuery {
+        let names = campaign.events.map { batch.requests[$0].contactID }.flatMap { [$0, respelled($0)] }
+        let isCooling: PostgresQuery =
             campaign.cooldown.map { cooldown in
                 """
                 EXISTS (
@@ -37,32 +78,13 @@ struct TriggerContact: Sendable {
                 )
                 """
             } ?? "false"
-        let rows = try await connection.query(
-            """
-            SELECT c.id, c."contactId", c."optedIn", c."deactivatedAt" IS NULL,
+        return """
+            SELECT \(campaign.id)::uuid, c.id, c."contactId", c."optedIn", c."deactivatedAt" IS NULL,
                 coalesce(c."lastSeen" > \(now.addingTimeInterval(-AudienceQuery.windowLength)), false),
-                coalesce((\(fragment: meant)), false), \(fragment: last)
+                coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
             FROM contacts c
-            WHERE c."tenantId" = \(tenant) AND c."contactId" = ANY(\(contactIDs.flatMap { [$0, respelled($0)] })::text[])
+            WHERE c."tenantId" = \(tenant) AND c."contactId" = ANY(\(names)::text[])
             """
-        )
-        var contacts: [String: TriggerContact] = [:]
-        for row in rows {
-            let contact = TriggerContact(
-                id: try row.decode(0),
-                contactID: try row.decode(1),
-                isOptedIn: try row.decode(2),
-                isActive: try row.decode(3),
-                isInWindow: try row.decode(4),
-                isMeant: try row.decode(5),
-                isCooling: try row.decode(6)
-            )
-            contacts[contact.contactID] = contact
-        }
-        for contactID in contactIDs where contacts[contactID] == nil {
-            contacts[contactID] = contacts[respelled(contactID)]
-        }
-        return contacts
     }
 
     private static func respelled(_ contactID: String) -> String {

@@ -5,8 +5,9 @@ import Spec
 /// Turns events into messages of the campaigns that wait for them.
 ///
 /// Events of one kind come in batches, and a batch is one transaction: the messages, their place in the line and the
-/// answers are there together, or nothing is and the sender asks again. A batch for one campaign takes three round trips:
-/// the campaigns, the contacts, and all that is written, with COMMIT.
+/// answers are there together, or nothing is and the sender asks again. However many campaigns wait, a batch takes three
+/// round trips: the campaigns, the contacts, and all that is written, with COMMIT. Ids of events that may have been seen, and
+/// a wallet that pays, are one more each; a campaign that waits for the first time, or has changed, is a few.
 public struct TriggerRepository: Sendable {
     let pool: PostgresPool
 
@@ -71,33 +72,39 @@ public struct TriggerRepository: Sendable {
             }
         }
         guard !batch.open.isEmpty else { return batch.completed() }
-        for campaign in try await TriggeredCampaign.lock(tenant: tenant, event: event, now: now, on: connection) {
-            let matching = batch.matching(campaign)
-            guard !matching.isEmpty else { continue }
-            guard case .open(let run, let nextPosition, let isPaid) = campaign.state else {
-                batch.refuse(matching, by: campaign)
-                continue
+        let campaigns = try await TriggeredCampaign.lock(
+            for: batch,
+            tenant: tenant,
+            event: event,
+            now: now,
+            on: connection
+        )
+        let contacts = try await TriggerContact.find(
+            campaigns.filter { $0.standingRun != nil },
+            in: batch,
+            tenant: tenant,
+            now: now,
+            on: connection
+        )
+        let paidRuns = campaigns.filter(\.isPaid).compactMap(\.standingRun)
+        var budget = paidRuns.isEmpty ? nil : try await WalletHold.budget(of: paidRuns, on: connection)
+        for campaign in campaigns {
+            switch campaign.state {
+            case .refused(let reason):
+                batch.refuse(by: campaign, reason)
+            case .open(let run, let nextPosition, _):
+                let messages = batch.decide(
+                    for: campaign,
+                    run: run,
+                    from: nextPosition,
+                    contacts: contacts[campaign.id] ?? [:],
+                    affordable: budget?.messages(of: run)
+                )
+                if let tokens = budget?.spend(messages.count, on: run) {
+                    try await WalletHold.extend(run, by: tokens, on: connection)
+                }
+                try await write(messages, of: campaign.id, run: run, from: nextPosition, tenant: tenant, on: connection)
             }
-            let contacts = try await TriggerContact.find(
-                matching.map { batch.requests[$0].contactID },
-                tenant: tenant,
-                campaign: campaign,
-                now: now,
-                on: connection
-            )
-            let budget = isPaid ? try await WalletHold.budget(of: run, on: connection) : nil
-            let messages = batch.decide(
-                matching,
-                campaign: campaign,
-                run: run,
-                from: nextPosition,
-                contacts: contacts,
-                affordable: budget?.messages
-            )
-            if let budget {
-                try await WalletHold.extend(run, by: messages.count * budget.price, on: connection)
-            }
-            try await write(messages, of: campaign.id, run: run, from: nextPosition, tenant: tenant, on: connection)
         }
         try await note(batch, event: event, tenant: tenant, on: connection)
         return batch.completed()
@@ -155,7 +162,7 @@ public struct TriggerRepository: Sendable {
             FROM unnest(
                 \(batch.open.map { batch.ids[$0] })::uuid[], \(batch.open.map { batch.requests[$0].eventID })::text[],
                 \(batch.open.map { batch.requests[$0].contactID })::text[],
-                \(batch.open.map { batch.requests[$0].context.map { PostgresJSON(text: $0.canonicalText) } })::jsonb[],
+                \(batch.open.map { batch.contexts[$0].map(PostgresJSON.init(text:)) })::jsonb[],
                 \(answers.map(PostgresJSON.init(text:)))::jsonb[]
             ) AS e(id, name, contact, context, answer)
             """

@@ -2,7 +2,7 @@ import Foundation
 import Postgres
 import Spec
 
-/// A campaign that waits for an event, with its standing run locked.
+/// A campaign that waits for events of a batch, with its standing run locked.
 struct TriggeredCampaign: Sendable {
     /// Why it takes no messages.
     enum State: Sendable {
@@ -13,47 +13,73 @@ struct TriggeredCampaign: Sendable {
 
     let id: UUID
     let name: String
-    let match: JSONValue?
+    /// The events that it waits for, as their indices in the batch; at least one.
+    let events: [Int]
     /// The shortest time between two messages to one contact, in seconds.
     let cooldown: Int?
     let audience: AudienceFilter?
     let isFreeText: Bool
     let state: State
 
-    /// Finds the campaigns of a tenant that wait for an event, and locks their standing runs in the order of their ids.
+    /// The run that takes its messages; `nil` when it takes none.
+    var standingRun: UUID? {
+        guard case .open(let run, _, _) = state else { return nil }
+        return run
+    }
+
+    /// Whether somebody pays for its messages.
+    var isPaid: Bool {
+        guard case .open(_, _, let isPaid) = state else { return false }
+        return isPaid
+    }
+
+    /// Finds the campaigns of a tenant that wait for one of these events, and locks their standing runs in the order of
+    /// their ids.
     ///
+    /// Of many campaigns for one kind of event, each with its own `triggerConfig`, an index finds those that may wait for
+    /// these; what it finds is compared in full.
     /// A campaign that waits for the first time gets its standing run now, and one whose content has changed a new one:
     /// the former ends when its messages have. Everybody who adds messages holds the run, so what is decided about a
     /// contact is decided once.
     static func lock(
+        for batch: TriggerBatch,
         tenant: String,
         event: String,
         now: Date,
         on connection: isolated PostgresConnection
     ) async throws -> [TriggeredCampaign] {
+        let contexts = Set(batch.open.compactMap { batch.contexts[$0] })
+        let waiting: PostgresQuery = """
+            c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
+                AND trigger_key(c."triggerConfig") = ANY ((SELECT keys FROM wanted)::bigint[])
+            """
         let rows = try await connection.query(
             """
-            WITH standing AS MATERIALIZED (
+            WITH wanted AS MATERIALIZED (
+                SELECT trigger_keys(\(contexts.map(PostgresJSON.init(text:)))::jsonb[]) AS keys
+            ), standing AS MATERIALIZED (
                 \(fragment: standing)
-                WHERE c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
+                WHERE \(fragment: waiting)
                 ORDER BY c.id FOR NO KEY UPDATE OF r
             )
             SELECT c.id, t.cooldown, c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", s.*
             FROM campaigns c
             LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
             LEFT JOIN standing s ON s.campaign = c.id
-            WHERE c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
+            WHERE \(fragment: waiting)
                 AND (c.status IN ('running', 'paused') OR (c.status = 'draft' AND t.id IS NOT NULL))
             ORDER BY c.id
             """
         )
         var campaigns: [TriggeredCampaign] = []
         for row in rows {
+            let events = batch.matching(try row.json("triggerConfig"))
+            guard !events.isEmpty else { continue }
             let cooldown = try row.decode("cooldown", as: String?.self).flatMap(SpecDuration.init(_:))?.seconds
             let id = try row.decode("id", as: UUID.self)
-            if let campaign = try current(row, id, cooldown: cooldown) {
+            if let campaign = try current(row, id, events, cooldown: cooldown) {
                 campaigns.append(campaign)
-            } else if let campaign = try await reopen(id, cooldown: cooldown, now: now, on: connection) {
+            } else if let campaign = try await reopen(id, for: batch, cooldown: cooldown, now: now, on: connection) {
                 campaigns.append(campaign)
             }
         }
@@ -75,6 +101,7 @@ struct TriggeredCampaign: Sendable {
     /// Opens a standing run, in place of a former one, unless somebody else has just done it.
     private static func reopen(
         _ id: UUID,
+        for batch: TriggerBatch,
         cooldown: Int?,
         now: Date,
         on connection: isolated PostgresConnection
@@ -83,22 +110,26 @@ struct TriggeredCampaign: Sendable {
             "SELECT name, status::text, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
         )
         guard let row = rows.first else { return nil }
-        // Somebody else may have opened the run while we waited for the lock.
+        // What it waits for may have changed while we waited for the lock.
+        let events = batch.matching(try row.json("triggerConfig"))
+        guard !events.isEmpty else { return nil }
+        // Somebody else may have opened the run.
         let again = try await connection.query(
             """
             WITH standing AS MATERIALIZED (\(fragment: standing) WHERE c.id = \(id) FOR NO KEY UPDATE OF r)
-            SELECT c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", s.*
+            SELECT c.name, c."messageTemplate", c."audienceFilter", s.*
             FROM campaigns c JOIN standing s ON s.campaign = c.id
             """
         )
-        if let found = again.first, let campaign = try current(found, id, cooldown: cooldown) { return campaign }
+        if let found = again.first, let campaign = try current(found, id, events, cooldown: cooldown) {
+            return campaign
+        }
         let name = try row.decode(0, as: String.self)
-        let match = try row.json("triggerConfig")
         func campaign(_ content: RevisionContent?, _ state: State) -> TriggeredCampaign {
             TriggeredCampaign(
                 id: id,
                 name: name,
-                match: match,
+                events: events,
                 cooldown: cooldown,
                 audience: content?.audience,
                 isFreeText: content?.isFreeText ?? false,
@@ -135,7 +166,12 @@ struct TriggeredCampaign: Sendable {
     }
 
     /// The campaign with its standing run; `nil` when there is none, or the campaign's content has changed since.
-    private static func current(_ row: PostgresRow, _ id: UUID, cooldown: Int?) throws -> TriggeredCampaign? {
+    private static func current(
+        _ row: PostgresRow,
+        _ id: UUID,
+        _ events: [Int],
+        cooldown: Int?
+    ) throws -> TriggeredCampaign? {
         guard let run = try row.decode("run", as: UUID?.self) else { return nil }
         let content = try RevisionContent(
             message: JSONValue(parsing: row.decode("messageTemplate", as: PostgresJSON.self).text),
@@ -148,7 +184,7 @@ struct TriggeredCampaign: Sendable {
         return TriggeredCampaign(
             id: id,
             name: try row.decode("name"),
-            match: try row.json("triggerConfig"),
+            events: events,
             cooldown: cooldown,
             audience: content.audience,
             isFreeText: content.isFreeText,

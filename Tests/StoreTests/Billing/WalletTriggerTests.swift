@@ -8,33 +8,17 @@ import Testing
 /// The standing run of a trigger holds for each message that an event brings.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalletTriggerTests {
-    private static func add(_ fixture: Fixture) async throws {
-        let campaign = try await fixture.addCampaign("overdue", type: "event_triggered")
-        try await fixture.pool.execute(
-            "UPDATE campaigns SET \"triggerType\" = 'payment.overdue' WHERE id = \(campaign)"
-        )
-        try await fixture.pool.execute(
-            """
-            INSERT INTO campaign_triggers ("tenantId", "campaignId", event)
-            VALUES ('acme', \(campaign), 'payment.overdue')
-            """
-        )
-    }
-
     private static func fire(_ fixture: Fixture, _ contacts: ClosedRange<Int>, id: String? = nil) async throws
         -> [TriggerAnswer]
     {
-        try await TriggerRepository(pool: fixture.pool).fire(
+        try await fixture.fire(
             contacts.map { number in
                 TriggerRequest(
-                    contactID: String(254_700_000_000 + number),
+                    contactID: Fixture.phone(number),
                     context: nil,
                     eventID: id.map { "\($0)-\(number)" }
                 )
-            },
-            event: "payment.overdue",
-            tenant: "acme",
-            now: Date()
+            }
         )
     }
 
@@ -42,9 +26,31 @@ struct WalletTriggerTests {
         answers.map { $0.refused.first?.reason }
     }
 
+    @Test func campaignsForOneEventShareTheBalance() async throws {
+        try await Fixture.with { fixture in
+            let campaigns = [try await fixture.addTriggered("first"), try await fixture.addTriggered("second")]
+            try await fixture.addContacts(5)
+            try await fixture.fund(15, price: 2)
+            // Five for the campaign that comes first by its id, and what is left for the other.
+            let answers = try await Self.fire(fixture, 1...5)
+            let ordered = campaigns.sorted { $0.uuidString < $1.uuidString }
+            #expect(
+                answers.map { $0.matched.map(\.campaignId) } == [ordered, ordered] + [
+                    [ordered[0]], [ordered[0]], [ordered[0]],
+                ]
+            )
+            #expect(
+                Self.refusals(answers) == [nil, nil] + [
+                    .insufficientBalance, .insufficientBalance, .insufficientBalance,
+                ]
+            )
+            try await fixture.expectWallet(available: 1, held: 14)
+        }
+    }
+
     @Test func eventsBeyondTheBalanceAreRefused() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(10)
             try await fixture.fund(7, price: 2)
             for time in 1...2 {
@@ -85,7 +91,7 @@ struct WalletTriggerTests {
 
     @Test func aNewPriceIsForTheNextEvent() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(10)
             #expect(Self.refusals(try await Self.fire(fixture, 1...1)) == [nil])
             // From here on the tenant is billed: the run that nobody pays for gives way.
@@ -104,7 +110,7 @@ struct WalletTriggerTests {
 
     @Test func manyBatchesAtOnceTakeNoMoreThanThereIs() async throws {
         try await Fixture.with(connections: 8) { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(80)
             try await fixture.fund(35)
             let matched = try await withThrowingTaskGroup(of: Int.self) { group in

@@ -8,44 +8,6 @@ import Testing
 
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct TriggerFiringTests {
-    private static let everybody = #"{"logic":"AND","conditions":[]}"#
-
-    /// A campaign that waits for `payment.overdue`, as a spec makes it.
-    @discardableResult
-    private static func add(
-        _ fixture: Fixture,
-        _ name: String = "overdue",
-        match: String? = nil,
-        cooldown: String? = nil,
-        message: String = #"{"type":"template"}"#,
-        filter: String = everybody
-    ) async throws -> UUID {
-        let campaign = try await fixture.addCampaign(name, type: "event_triggered", message: message, filter: filter)
-        try await fixture.pool.execute(
-            """
-            UPDATE campaigns SET "triggerType" = 'payment.overdue', "triggerConfig" = \(match.map(PostgresJSON.init(text:)))
-            WHERE id = \(campaign)
-            """
-        )
-        try await fixture.pool.execute(
-            """
-            INSERT INTO campaign_triggers ("tenantId", "campaignId", event, match, cooldown)
-            VALUES ('acme', \(campaign), 'payment.overdue', \(match.map(PostgresJSON.init(text:))), \(cooldown))
-            """
-        )
-        return campaign
-    }
-
-    private static func phone(_ number: Int) -> String { String(254_700_000_000 + number) }
-
-    private static func fire(
-        _ fixture: Fixture,
-        _ requests: [TriggerRequest],
-        event: String = "payment.overdue"
-    ) async throws -> [TriggerAnswer] {
-        try await TriggerRepository(pool: fixture.pool).fire(requests, event: event, tenant: "acme", now: Date())
-    }
-
     private static func refusals(_ answers: [TriggerAnswer]) -> [TriggerRefusal?] {
         answers.map { $0.refused.first?.reason }
     }
@@ -72,13 +34,12 @@ struct TriggerFiringTests {
 
     @Test func anEventBecomesAMessageOfTheStandingRun() async throws {
         try await Fixture.with { fixture in
-            let campaign = try await Self.add(fixture)
+            let campaign = try await fixture.addTriggered()
             try await fixture.addContacts(3, inWindow: 1, at: Date())
-            let first = try await Self.fire(
-                fixture,
-                [TriggerRequest(contactID: Self.phone(1), context: ["amount": 12])]
+            let first = try await fixture.fire(
+                [TriggerRequest(contactID: Fixture.phone(1), context: ["amount": 12])]
             )
-            let second = try await Self.fire(fixture, [TriggerRequest(contactID: Self.phone(2))])
+            let second = try await fixture.fire([TriggerRequest(contactID: Fixture.phone(2))])
             #expect(first[0].matched.map(\.campaignId) == [campaign])
             #expect(second[0].matched.count == 1 && second[0].refused.isEmpty)
             let rows = try await fixture.pool.query(
@@ -90,7 +51,7 @@ struct TriggerFiringTests {
             )
             #expect(rows.count == 2)
             #expect(try rows[0].decode(0, as: UUID.self) == first[0].matched[0].messageId)
-            #expect(try rows[0].decode(1, as: String.self) == Self.phone(1))
+            #expect(try rows[0].decode(1, as: String.self) == Fixture.phone(1))
             #expect(try rows[0].decode(2, as: Bool.self) == false)
             #expect(try rows[1].decode(2, as: Bool.self) == true)
             #expect(try rows[0].decode(3, as: String?.self) == "12")
@@ -102,9 +63,9 @@ struct TriggerFiringTests {
 
     @Test func itsChunkIsClaimed() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(3, at: Date())
-            let answers = try await Self.fire(fixture, (1...3).map { TriggerRequest(contactID: Self.phone($0)) })
+            let answers = try await fixture.fire((1...3).map { TriggerRequest(contactID: Fixture.phone($0)) })
             let message = try #require(answers[0].matched.first?.messageId)
             let run = MessageID.run(of: message)
             let claim = try #require(
@@ -120,13 +81,12 @@ struct TriggerFiringTests {
 
     @Test func claimsStopWhenTheRoomIsFull() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(9, at: Date())
             var run: UUID?
             for start in [1, 4, 7] {
-                let answers = try await Self.fire(
-                    fixture,
-                    (start..<start + 3).map { TriggerRequest(contactID: Self.phone($0)) }
+                let answers = try await fixture.fire(
+                    (start..<start + 3).map { TriggerRequest(contactID: Fixture.phone($0)) }
                 )
                 run = answers[0].matched.first.map { MessageID.run(of: $0.messageId) }
             }
@@ -139,32 +99,31 @@ struct TriggerFiringTests {
 
     @Test func aNumberIsFoundWithAndWithoutItsPlus() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture, cooldown: "1h")
+            try await fixture.addTriggered(cooldown: "1h")
             try await fixture.addContacts(2, at: Date())
             try await fixture.pool.execute(
                 "UPDATE contacts SET \"contactId\" = '+' || \"contactId\" WHERE name = 'Contact 2'"
             )
-            let spellings = ["+" + Self.phone(1), Self.phone(1), Self.phone(2), "+" + Self.phone(2)]
-            let answers = try await Self.fire(fixture, spellings.map { TriggerRequest(contactID: $0) })
+            let spellings = ["+" + Fixture.phone(1), Fixture.phone(1), Fixture.phone(2), "+" + Fixture.phone(2)]
+            let answers = try await fixture.fire(spellings.map { TriggerRequest(contactID: $0) })
             #expect(Self.refusals(answers) == [nil, .cooldown, nil, .cooldown])
         }
     }
 
     @Test func repeatingAnEventRepeatsItsAnswer() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(2, at: Date())
             let request = TriggerRequest(
-                contactID: Self.phone(1),
+                contactID: Fixture.phone(1),
                 context: ["n": .number(1.5), "k": ["a": 1]],
                 eventID: "order-1"
             )
-            let first = try await Self.fire(fixture, [request, request])
+            let first = try await fixture.fire([request, request])
             #expect(first[0] == first[1] && first[0].matched.count == 1)
-            #expect(try await Self.fire(fixture, [request]) == [first[0]])
-            let reused = try await Self.fire(
-                fixture,
-                [TriggerRequest(contactID: Self.phone(2), context: request.context, eventID: "order-1")]
+            #expect(try await fixture.fire([request]) == [first[0]])
+            let reused = try await fixture.fire(
+                [TriggerRequest(contactID: Fixture.phone(2), context: request.context, eventID: "order-1")]
             )
             #expect(Self.refusals(reused) == [.eventIDReused])
             try await Self.expectConsistent(fixture, messages: 1)
@@ -173,11 +132,11 @@ struct TriggerFiringTests {
 
     @Test func theSameEventAtTheSameTimeIsOneMessage() async throws {
         try await Fixture.with(connections: 8) { fixture in
-            try await Self.add(fixture, cooldown: "1h")
+            try await fixture.addTriggered(cooldown: "1h")
             try await fixture.addContacts(20, at: Date())
-            let requests = (1...20).map { TriggerRequest(contactID: Self.phone($0), eventID: "event-\($0)") }
+            let requests = (1...20).map { TriggerRequest(contactID: Fixture.phone($0), eventID: "event-\($0)") }
             let answers = try await withThrowingTaskGroup(of: [TriggerAnswer].self) { group in
-                for _ in 0..<6 { group.addTask { try await Self.fire(fixture, requests) } }
+                for _ in 0..<6 { group.addTask { try await fixture.fire(requests) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(Set(answers).count == 1)
@@ -187,15 +146,15 @@ struct TriggerFiringTests {
 
     @Test func saysWhyThereIsNoMessage() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(
-                fixture,
+            try await fixture.addTriggered(
                 filter: #"{"logic":"AND","conditions":[{"field":"name","operator":"neq","value":"Contact 3"}]}"#
             )
             try await fixture.addContacts(4, at: Date())
             try await fixture.pool.execute("UPDATE contacts SET \"optedIn\" = false WHERE name = 'Contact 1'")
             try await fixture.pool.execute("UPDATE contacts SET \"deactivatedAt\" = now() WHERE name = 'Contact 2'")
-            let requests = (1...4).map { TriggerRequest(contactID: Self.phone($0)) } + [TriggerRequest(contactID: "1")]
-            let answers = try await Self.fire(fixture, requests)
+            let requests =
+                (1...4).map { TriggerRequest(contactID: Fixture.phone($0)) } + [TriggerRequest(contactID: "1")]
+            let answers = try await fixture.fire(requests)
             #expect(Self.refusals(answers) == [.notOptedIn, .deactivated, .notInAudience, nil, .noContact])
             try await fixture.addContacts(1, tenant: "other", at: Date())
             try await Self.expectConsistent(fixture, messages: 1)
@@ -204,71 +163,71 @@ struct TriggerFiringTests {
 
     @Test func freeTextNeedsAnOpenWindow() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture, message: #"{"type":"text","text":{"body":"hi"}}"#)
+            try await fixture.addTriggered(message: #"{"type":"text","text":{"body":"hi"}}"#)
             try await fixture.addContacts(2, inWindow: 1, at: Date())
-            let answers = try await Self.fire(fixture, (1...2).map { TriggerRequest(contactID: Self.phone($0)) })
+            let answers = try await fixture.fire((1...2).map { TriggerRequest(contactID: Fixture.phone($0)) })
             #expect(Self.refusals(answers) == [nil, .windowClosed])
         }
     }
 
     @Test func theCooldownHoldsForEachContact() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture, cooldown: "1h")
+            try await fixture.addTriggered(cooldown: "1h")
             try await fixture.addContacts(2, at: Date())
-            let one = TriggerRequest(contactID: Self.phone(1))
-            #expect(Self.refusals(try await Self.fire(fixture, [one, one])) == [nil, .cooldown])
+            let one = TriggerRequest(contactID: Fixture.phone(1))
+            #expect(Self.refusals(try await fixture.fire([one, one])) == [nil, .cooldown])
             #expect(
-                Self.refusals(try await Self.fire(fixture, [one, TriggerRequest(contactID: Self.phone(2))]))
+                Self.refusals(try await fixture.fire([one, TriggerRequest(contactID: Fixture.phone(2))]))
                     == [.cooldown, nil]
             )
             try await fixture.pool.execute("UPDATE campaign_messages SET \"createdAt\" = now() - interval '61 minutes'")
-            #expect(Self.refusals(try await Self.fire(fixture, [one])) == [nil])
+            #expect(Self.refusals(try await fixture.fire([one])) == [nil])
             try await fixture.pool.execute("UPDATE campaign_messages SET status = 'failed'")
-            #expect(Self.refusals(try await Self.fire(fixture, [one])) == [nil])
+            #expect(Self.refusals(try await fixture.fire([one])) == [nil])
         }
     }
 
     @Test func onlyMatchingEventsCount() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture, "premium", match: #"{"plan":"premium","level":2}"#)
-            try await Self.add(fixture, "all")
+            try await fixture.addTriggered("premium", match: #"{"plan":"premium","level":2}"#)
+            try await fixture.addTriggered("all")
             try await fixture.addContacts(1, at: Date())
-            func campaigns(_ context: JSONValue?, event: String = "payment.overdue") async throws -> [String] {
-                let request = TriggerRequest(contactID: Self.phone(1), context: context)
-                return try await Self.fire(fixture, [request], event: event)[0].matched.map(\.campaign).sorted()
-            }
-            #expect(try await campaigns(["plan": "premium", "level": .number(2), "more": true]) == ["all", "premium"])
-            #expect(try await campaigns(["plan": "premium"]) == ["all"])
-            #expect(try await campaigns(["plan": "basic", "level": 2]) == ["all"])
-            #expect(try await campaigns(nil) == ["all"])
-            #expect(try await campaigns(nil, event: "payment.received").isEmpty)
+            #expect(
+                try await fixture.campaigns(taking: ["plan": "premium", "level": .number(2), "more": true]) == [
+                    "all", "premium",
+                ]
+            )
+            #expect(try await fixture.campaigns(taking: ["plan": "premium"]) == ["all"])
+            #expect(try await fixture.campaigns(taking: ["plan": "basic", "level": 2]) == ["all"])
+            #expect(try await fixture.campaigns(taking: nil) == ["all"])
+            #expect(try await fixture.campaigns(taking: nil, event: "payment.received").isEmpty)
         }
     }
 
     @Test func pausedCampaignsSayNo() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(1, at: Date())
-            let request = TriggerRequest(contactID: Self.phone(1))
-            let message = try #require(try await Self.fire(fixture, [request])[0].matched.first?.messageId)
+            let request = TriggerRequest(contactID: Fixture.phone(1))
+            let message = try #require(try await fixture.fire([request])[0].matched.first?.messageId)
             let runs = RunRepository(pool: fixture.pool)
             try await runs.pause(MessageID.run(of: message), reason: "by hand")
-            #expect(Self.refusals(try await Self.fire(fixture, [request])) == [.campaignPaused])
+            #expect(Self.refusals(try await fixture.fire([request])) == [.campaignPaused])
             try await runs.resume(MessageID.run(of: message))
-            #expect(Self.refusals(try await Self.fire(fixture, [request])) == [nil])
+            #expect(Self.refusals(try await fixture.fire([request])) == [nil])
         }
     }
 
     @Test func changedContentGetsARunOfItsOwn() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(1, at: Date())
-            let request = TriggerRequest(contactID: Self.phone(1))
-            let before = try #require(try await Self.fire(fixture, [request])[0].matched.first?.messageId)
+            let request = TriggerRequest(contactID: Fixture.phone(1))
+            let before = try #require(try await fixture.fire([request])[0].matched.first?.messageId)
             try await fixture.pool.execute(
                 "UPDATE campaigns SET \"messageTemplate\" = '{\"type\":\"template\",\"n\":2}'"
             )
-            let after = try #require(try await Self.fire(fixture, [request])[0].matched.first?.messageId)
+            let after = try #require(try await fixture.fire([request])[0].matched.first?.messageId)
             #expect(MessageID.run(of: before) != MessageID.run(of: after))
             let revisions: [Int] = try await fixture.column(
                 """
@@ -298,10 +257,10 @@ struct TriggerFiringTests {
 
     @Test func aCampaignWithoutASenderIsIncomplete() async throws {
         try await Fixture.with { fixture in
-            try await Self.add(fixture)
+            try await fixture.addTriggered()
             try await fixture.addContacts(1, at: Date())
             try await fixture.pool.execute("UPDATE campaigns SET \"senderId\" = NULL")
-            let answers = try await Self.fire(fixture, [TriggerRequest(contactID: Self.phone(1))])
+            let answers = try await fixture.fire([TriggerRequest(contactID: Fixture.phone(1))])
             #expect(Self.refusals(answers) == [.campaignIncomplete])
         }
     }
