@@ -2,6 +2,10 @@ import Foundation
 import Logging
 
 /// Tells from an access token who calls, or why it is worth nothing.
+///
+/// Signatures are swift-crypto's; what surrounds them is ours, as JWTKit 5 takes what we must refuse: a `kid` that it
+/// does not know falls back to a default key, the header's algorithm is not bound to the key, and `crit` and claims that
+/// come twice are not noticed.
 struct TokenVerifier: Sendable {
     /// How far clocks may be apart.
     private static let leeway = 60.0
