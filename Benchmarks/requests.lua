@@ -24,7 +24,8 @@ end
 
 function request()
     if name == 'hook' then
-        local body = '{"contactId":"' .. (254700000000 + math.random(1, contacts)) .. '","context":{"amount":"12.50"}}'
+        local body = '{"contactId":"' .. (254700000000 + math.random(1, contacts))
+            .. '","context":{"amount":"12.50","orderId":"order-' .. math.random(1, 1000000) .. '"}}'
         return wrk.format('POST', '/triggers/bench.event',
             { ['Authorization'] = token, ['Content-Type'] = 'application/json' }, body)
     elseif name == 'webhook' then

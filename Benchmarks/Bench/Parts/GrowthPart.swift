@@ -80,7 +80,8 @@ struct GrowthPart: Sendable {
         return Curve(part: "growth", what: "plan, each spec", unit: .microseconds, points: points)
     }
 
-    /// The hook of one campaign, among more and more campaigns of the same tenant that wait for other events.
+    /// The hook of one campaign, among more and more campaigns of the same tenant that wait for other events, and for the
+    /// same event about something else.
     private func hooks() async throws -> [Curve] {
         try await Stage.with("growth", on: plan.servers) { stage in
             try await stage.addContacts(HTTPPart.contacts)
@@ -92,7 +93,7 @@ struct GrowthPart: Sendable {
             var (latencies, times): ([Curve.Point], [Curve.Point]) = ([], [])
             var waiting = 1
             for campaigns in [1, 100, 10_000] {
-                if campaigns > waiting { try await stage.addTriggered(events: waiting..<campaigns) }
+                if campaigns > waiting { try await stage.addTriggered(waiting..<campaigns, beside: "bench.event") }
                 waiting = campaigns
                 try await stage.execute("ANALYZE campaigns")
                 let seconds = plan.pick(quick: 2, full: 5)

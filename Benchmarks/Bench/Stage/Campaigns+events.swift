@@ -16,14 +16,18 @@ extension Stage {
         )
     }
 
-    /// Adds many running campaigns, each of which waits for an event of its own.
-    func addTriggered(events: Range<Int>) async throws {
+    /// Adds many running campaigns: every second waits for an event of its own, the others for this one about something else.
+    func addTriggered(_ numbers: Range<Int>, beside event: String) async throws {
         try await execute(
             """
-            INSERT INTO campaigns ("tenantId", name, type, status, "senderId", "messageTemplate", "audienceFilter", "triggerType")
+            INSERT INTO campaigns (
+                "tenantId", name, type, status, "senderId", "messageTemplate", "audienceFilter", "triggerType", "triggerConfig"
+            )
             SELECT \(Self.tenant), 'other-' || n, 'event_triggered', 'running', s.id,
-                \(PostgresJSON(text: Self.message))::jsonb, '{"logic": "AND", "conditions": []}', 'other.' || n
-            FROM senders s CROSS JOIN generate_series(\(events.lowerBound)::integer, \(events.upperBound - 1)::integer) n
+                \(PostgresJSON(text: Self.message))::jsonb, '{"logic": "AND", "conditions": []}',
+                CASE n % 2 WHEN 0 THEN \(event) ELSE 'other.' || n END,
+                CASE n % 2 WHEN 0 THEN jsonb_build_object('orderId', 'o-' || n) END
+            FROM senders s CROSS JOIN generate_series(\(numbers.lowerBound)::integer, \(numbers.upperBound - 1)::integer) n
             WHERE s."tenantId" = \(Self.tenant)
             """
         )

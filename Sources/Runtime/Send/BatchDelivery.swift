@@ -32,9 +32,9 @@ struct BatchDelivery: Sendable {
         self.logger = logger
     }
 
-    /// Returns when every message has its outcome in Postgres, or is not ours any more.
+    /// Returns when every message has its outcome, which the writer takes to Postgres, or is not ours any more.
     ///
-    /// Each gives its permit back.
+    /// Each gives its permit back, by the writer or here.
     func run() async {
         CrashPoint.beginning.reach()
         let begun: [BegunMessage]
@@ -53,11 +53,11 @@ struct BatchDelivery: Sendable {
         CrashPoint.begun.reach()
         let sendable = begun.filter { $0.status == .sending }
         await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)), begun: begun)
-        await withDiscardingTaskGroup { outcomes in
-            let ready = await prepare(sendable, outcomes: &outcomes)
-            let preparedAt = clock.now
-            services.preparation.note(preparedAt - batch.reservedAt)
-            await fire(ready, preparedAt: preparedAt, outcomes: &outcomes)
+        let ready = await prepare(sendable)
+        let preparedAt = clock.now
+        services.preparation.note(preparedAt - batch.reservedAt)
+        await withDiscardingTaskGroup { requests in
+            await fire(ready, preparedAt: preparedAt, requests: &requests)
         }
     }
 
@@ -87,9 +87,9 @@ struct BatchDelivery: Sendable {
     ///
     /// Those of which one may have died already are rendered alone, while everything else is out of danger: whatever
     /// happens then, no other message is counted with them.
-    private func prepare(_ messages: [BegunMessage], outcomes: inout DiscardingTaskGroup) async -> [Ready] {
+    private func prepare(_ messages: [BegunMessage]) async -> [Ready] {
         let (suspects, others) = messages.split { $0.crashes > 0 }
-        var ready = await render(others, outcomes: &outcomes)
+        var ready = await render(others)
         if suspects.isEmpty {
             // Those that are due are marked by their clearance.
             let soon = clock.now + .milliseconds(5)
@@ -100,7 +100,7 @@ struct BatchDelivery: Sendable {
         _ = await services.suspects.take(upTo: 1)
         for suspect in suspects {
             await mark([suspect.id], isBeingPrepared: true)
-            ready += await render([suspect], outcomes: &outcomes)
+            ready += await render([suspect])
             await mark([suspect.id], isBeingPrepared: false)
         }
         services.suspects.give(back: 1)
@@ -116,7 +116,7 @@ struct BatchDelivery: Sendable {
         }
     }
 
-    private func render(_ messages: [BegunMessage], outcomes: inout DiscardingTaskGroup) async -> [Ready] {
+    private func render(_ messages: [BegunMessage]) async -> [Ready] {
         let offsets = Dictionary(batch.slots.map { ($0.messageID, $0.offset) }) { first, _ in first }
         var ready: [Ready] = []
         ready.reserveCapacity(messages.count)
@@ -129,12 +129,12 @@ struct BatchDelivery: Sendable {
                 ready.append(Ready(message: message, body: body, slot: slot))
             } catch let error as TextTemplate.MissingValue {
                 let failure = MessageOutcome.Failure(code: "missing_value", message: error.description)
-                outcomes.addTask { await self.end(message, .failed(failure)) }
+                end(message, .failed(failure))
             } catch let error as PayloadError {
                 let failure = MessageOutcome.Failure(code: "unusable_message", message: error.description)
-                outcomes.addTask { await self.end(message, .failed(failure)) }
+                end(message, .failed(failure))
             } catch {
-                outcomes.addTask { await self.end(message, .released(after: .seconds(1))) }
+                end(message, .released(after: .seconds(1)))
             }
         }
         return ready.sorted { $0.slot < $1.slot }
@@ -143,7 +143,7 @@ struct BatchDelivery: Sendable {
     private func fire(
         _ ready: [Ready],
         preparedAt: ContinuousClock.Instant,
-        outcomes: inout DiscardingTaskGroup
+        requests: inout DiscardingTaskGroup
     ) async {
         var rest = ready[...]
         while let first = rest.first {
@@ -154,34 +154,34 @@ struct BatchDelivery: Sendable {
             let due = rest.prefix { $0.slot <= now + Self.together }
             rest = rest.dropFirst(due.count)
             let (late, timely) = due.split { isLate($0, at: now) }
-            release(late, outcomes: &outcomes)
+            release(late)
             // Whoever was not ready needs a longer lead, and will have it.
             if late.contains(where: { $0.slot > preparedAt }) || services.preparation.current.isExceeded {
                 services.permits.miss(at: now)
             }
             if services.gate.isShut && batch.probe == nil {
-                release(timely, outcomes: &outcomes)
+                release(timely)
                 break
             }
-            if !timely.isEmpty, !(await clear(timely, outcomes: &outcomes)) { break }
+            if !timely.isEmpty, !(await clear(timely, requests: &requests)) { break }
         }
-        release(Array(rest), outcomes: &outcomes)
+        release(Array(rest))
     }
 
     /// Sends those that Redis clears.
     ///
     /// - Returns: False when the rest of the batch must not go out now either.
-    private func clear(_ timely: [Ready], outcomes: inout DiscardingTaskGroup) async -> Bool {
+    private func clear(_ timely: [Ready], requests: inout DiscardingTaskGroup) async -> Bool {
         let clearance: Clearance
         do {
             clearance = try await queue.fire(timely.map(\.message.id), epoch: batch.lane.epoch, token: batch.holder)
         } catch {
             logger.warning("Redis gives no clearance", metadata: ["error": "\(error)"])
-            release(timely, outcomes: &outcomes)
+            release(timely)
             return false
         }
         guard case .answers(let answers) = clearance else {
-            release(timely, outcomes: &outcomes)
+            release(timely)
             return false
         }
         CrashPoint.cleared.reach()
@@ -189,13 +189,13 @@ struct BatchDelivery: Sendable {
         var met = 0
         for (ready, isOurs) in zip(timely, answers) {
             if !isOurs {
-                outcomes.addTask { await self.returnToLane(ready) }
+                requests.addTask { await self.returnToLane(ready) }
             } else if isLate(ready, at: now) {
-                release([ready], outcomes: &outcomes)
+                release([ready])
                 services.permits.miss(at: now)
             } else {
                 met += 1
-                outcomes.addTask { await self.send(ready) }
+                requests.addTask { await self.send(ready) }
             }
         }
         services.permits.meet(met)
@@ -206,10 +206,8 @@ struct BatchDelivery: Sendable {
         now > ready.slot + Pace(batch.lane).useBy
     }
 
-    private func release(_ messages: [Ready], outcomes: inout DiscardingTaskGroup) {
-        for ready in messages {
-            outcomes.addTask { await self.end(ready.message, .released(after: .zero)) }
-        }
+    private func release(_ messages: [Ready]) {
+        for ready in messages { end(ready.message, .released(after: .zero)) }
     }
 
     /// Undoes `begin` for a message whose lease was taken from us.
@@ -217,7 +215,7 @@ struct BatchDelivery: Sendable {
     /// If it is still ours in Postgres, then whoever took
     /// the lease has found it being sent, and forgotten it: it has to come back into the lane.
     private func returnToLane(_ ready: Ready) async {
-        await end(ready.message, .released(after: .zero))
+        await writer.write(outcome(ready.message, .released(after: .zero)))
         do {
             let message = FedMessage(
                 id: ready.message.id,
@@ -235,7 +233,7 @@ struct BatchDelivery: Sendable {
         let now = clock.now
         if isLate(ready, at: now) { services.permits.miss(at: now) }
         guard !isLate(ready, at: now), services.gate.begin(probe: batch.probe) else {
-            return await end(ready.message, .released(after: .zero))
+            return end(ready.message, .released(after: .zero))
         }
         let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
@@ -245,17 +243,19 @@ struct BatchDelivery: Sendable {
         CrashPoint.answerRead.reach()
         let isDown = services.gate.end(answer, probe: batch.probe)
         // The outage is the reason, not the message: what never was written is no attempt then.
-        if isDown, case .notWritten = answer { return await end(ready.message, .released(after: .zero)) }
+        if isDown, case .notWritten = answer { return end(ready.message, .released(after: .zero)) }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
-        await end(ready.message, await result(of: decision, for: ready.message))
+        end(ready.message, await result(of: decision, for: ready.message))
     }
 
-    private func end(_ message: BegunMessage, _ result: MessageOutcome.Result) async {
-        let holder = batch.holder
+    private func end(_ message: BegunMessage, _ result: MessageOutcome.Result) {
         // The contact has written meanwhile: what was taken from the quota is not used.
         let isFree = batch.charged.contains(message.id) && !message.isBusinessInitiated
-        await writer.write(MessageOutcome(messageID: message.id, holder: holder, result: result), isFree: isFree)
-        services.permits.give(back: 1)
+        writer.add(outcome(message, result), isFree: isFree)
+    }
+
+    private func outcome(_ message: BegunMessage, _ result: MessageOutcome.Result) -> MessageOutcome {
+        MessageOutcome(messageID: message.id, holder: batch.holder, result: result)
     }
 }
 

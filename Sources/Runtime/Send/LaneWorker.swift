@@ -66,13 +66,14 @@ final class LaneWorker: Sendable {
     }
 
     func run() async {
-        let (statements, sender) = (services.statements, lane.id)
+        let (statements, permits, sender) = (services.statements, services.permits, lane.id)
         let writer = OutcomeWriter(
             record: { outcomes throws(PostgresError) in try await statements.record(outcomes, of: sender) },
             lane: queue,
             logger: logger,
             clock: clock,
-            metrics: services.metrics.send
+            metrics: services.metrics.send,
+            ended: { permits.give(back: $0) }
         )
         await withDiscardingTaskGroup { group in
             group.addTask { await writer.run() }

@@ -8,13 +8,14 @@ import Synchronization
 /// Writes what became of messages, many at a time: Postgres first, then the lane.
 ///
 /// Outcomes that come in while a batch is being written form the next one, so batches grow with the load. An outcome
-/// is never dropped: while Postgres is away it waits, and with it the permission to send more. Only cancellation gives
+/// is never dropped: while Postgres is away it waits, and with it the permit to take another message in hand. Only cancellation gives
 /// up; then the leases stay and run out, and whoever takes them over finds in Postgres that the outcome is missing.
 final class OutcomeWriter: Sendable {
     private struct Entry: Sendable {
         let outcome: MessageOutcome
         let isFree: Bool
-        let written: CheckedContinuation<Void, Never>
+        /// Who waits for it; `nil` when nobody does.
+        let written: CheckedContinuation<Void, Never>?
     }
 
     private let write: @Sendable ([MessageOutcome]) async throws(PostgresError) -> Void
@@ -22,6 +23,7 @@ final class OutcomeWriter: Sendable {
     private let logger: Logger
     private let clock: any Clock<Duration>
     private let metrics: SendMetrics?
+    private let ended: @Sendable (_ count: Int) -> Void
     /// What waits to be written; `nil` once nobody writes any more.
     private let waiting = Mutex<[Entry]?>([])
     private let wakeups: AsyncStream<Void>
@@ -35,34 +37,51 @@ final class OutcomeWriter: Sendable {
     ///   - logger: Hears of what cannot be written.
     ///   - clock: For the pauses between attempts.
     ///   - metrics: Count what was written.
+    ///   - ended: Called with how many outcomes were written just now, or given up.
     init(
         record: @escaping @Sendable ([MessageOutcome]) async throws(PostgresError) -> Void,
         lane: LaneQueue,
         logger: Logger,
         clock: any Clock<Duration>,
-        metrics: SendMetrics? = nil
+        metrics: SendMetrics? = nil,
+        ended: @escaping @Sendable (_ count: Int) -> Void = { _ in }
     ) {
         write = record
         self.lane = lane
         self.logger = logger
         self.clock = clock
         self.metrics = metrics
+        self.ended = ended
         (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Returns when the outcome is in Postgres; ``run()`` must be running.
+    /// Takes an outcome in; ``run()`` writes it.
     ///
     /// - Parameters:
     ///   - outcome: What became of the message.
     ///   - isFree: Gives back what was taken from the quota even if the message was accepted.
+    func add(_ outcome: MessageOutcome, isFree: Bool = false) {
+        add(Entry(outcome: outcome, isFree: isFree, written: nil))
+    }
+
+    /// The same, and returns when the outcome is in Postgres, or was given up.
     func write(_ outcome: MessageOutcome, isFree: Bool = false) async {
-        await withCheckedContinuation { continuation in
-            let isOver = waiting.withLock { waiting in
-                waiting?.append(Entry(outcome: outcome, isFree: isFree, written: continuation))
-                return waiting == nil
-            }
-            if isOver { continuation.resume() } else { wake.yield() }
+        await withCheckedContinuation { add(Entry(outcome: outcome, isFree: isFree, written: $0)) }
+    }
+
+    private func add(_ entry: Entry) {
+        let (isOver, isFirst) = waiting.withLock { waiting in
+            let isFirst = waiting?.isEmpty ?? false
+            waiting?.append(entry)
+            return (waiting == nil, isFirst)
         }
+        // Whoever was first has woken it, and it writes until nothing is left.
+        if isOver { end([entry]) } else if isFirst { wake.yield() }
+    }
+
+    private func end(_ entries: [Entry]) {
+        for entry in entries { entry.written?.resume() }
+        ended(entries.count)
     }
 
     /// Writes until ``finish()`` was called and nothing is waiting, or until it is cancelled.
@@ -73,7 +92,7 @@ final class OutcomeWriter: Sendable {
             defer { waiting = nil }
             return waiting ?? []
         }
-        for entry in rest { entry.written.resume() }
+        end(rest)
     }
 
     /// How many outcomes wait, apart from those being written.
@@ -95,7 +114,7 @@ final class OutcomeWriter: Sendable {
             CrashPoint.outcomesTaken.reach()
             // A lease without an outcome must not end: it is all that is left to find the message by.
             if await record(batch.map(\.outcome)) { await endLeases(of: batch) }
-            for entry in batch { entry.written.resume() }
+            end(batch)
         }
     }
 
