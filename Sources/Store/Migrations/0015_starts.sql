@@ -7,8 +7,8 @@ CREATE INDEX "campaigns_scheduledAt_index" ON campaigns ("scheduledAt")
 
 -- A number for a field with a simple value: the same for values that an event and a campaign may have in common.
 -- Numbers go by their value, so that 1 is 1.0, and texts by what they look like, however their accents are written.
-CREATE FUNCTION trigger_field_key(field text, value jsonb) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+-- Not STRICT, so that it becomes a part of the statements that call it.
+CREATE FUNCTION trigger_field_key(field text, value jsonb) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hashtextextended(normalize(field), CASE jsonb_typeof(value)
     WHEN 'string' THEN hashtextextended(normalize(value #>> '{}'), 0)
     WHEN 'number' THEN
@@ -28,15 +28,7 @@ RETURN coalesce((
     ORDER BY f.key ~* 'id$' DESC, f.value::text ~ '[0-9]' DESC, length(f.value::text) DESC, f.key COLLATE "C" LIMIT 1
 ), 0);
 
--- The keys that campaigns may have which take one of these events.
-CREATE FUNCTION trigger_keys(contexts jsonb[]) RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT array_agg(DISTINCT trigger_field_key(f.key, f.value)) || 0::bigint
-    FROM unnest(contexts) c (context)
-    CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(c.context) WHEN 'object' THEN c.context END) f
-    WHERE jsonb_typeof(f.value) IN ('string', 'number', 'boolean')
-);
-
+ALTER TABLE campaigns ADD COLUMN "triggerKey" bigint GENERATED ALWAYS AS (trigger_key("triggerConfig")) STORED;
 DROP INDEX "campaigns_tenantId_triggerType_index";
-CREATE INDEX "campaigns_trigger_index" ON campaigns ("tenantId", "triggerType", trigger_key("triggerConfig"))
+CREATE INDEX "campaigns_triggerKey_index" ON campaigns ("tenantId", "triggerType", "triggerKey")
     WHERE "triggerType" IS NOT NULL AND "archivedAt" IS NULL;

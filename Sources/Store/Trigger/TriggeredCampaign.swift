@@ -38,6 +38,7 @@ struct TriggeredCampaign: Sendable {
     ///
     /// Of many campaigns for one kind of event, each with its own `triggerConfig`, an index finds those that may wait for
     /// these; what it finds is compared in full.
+    ///
     /// A campaign that waits for the first time gets its standing run now, and one whose content has changed a new one:
     /// the former ends when its messages have. Everybody who adds messages holds the run, so what is decided about a
     /// contact is decided once.
@@ -51,12 +52,15 @@ struct TriggeredCampaign: Sendable {
         let contexts = Set(batch.open.compactMap { batch.contexts[$0] })
         let waiting: PostgresQuery = """
             c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
-                AND trigger_key(c."triggerConfig") = ANY ((SELECT keys FROM wanted)::bigint[])
+                AND c."triggerKey" = ANY ((SELECT keys FROM wanted)::bigint[])
             """
         let rows = try await connection.query(
             """
             WITH wanted AS MATERIALIZED (
-                SELECT trigger_keys(\(contexts.map(PostgresJSON.init(text:)))::jsonb[]) AS keys
+                SELECT array_agg(DISTINCT trigger_field_key(f.key, f.value)) || 0::bigint AS keys
+                FROM unnest(\(contexts.map(PostgresJSON.init(text:)))::jsonb[]) c (context)
+                CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(c.context) WHEN 'object' THEN c.context END) f
+                WHERE jsonb_typeof(f.value) IN ('string', 'number', 'boolean')
             ), standing AS MATERIALIZED (
                 \(fragment: standing)
                 WHERE \(fragment: waiting)
