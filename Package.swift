@@ -78,7 +78,8 @@ let package = Package(
         ),
 
         // Fuzzing and measurements.
-        .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
+        .target(name: "SpecSamples"),
+        .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"]),
         .target(name: "BenchKit", path: "Benchmarks/BenchKit"),
         .executableTarget(
             name: "Bench",
@@ -96,7 +97,11 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
         .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
-        .testTarget(name: "SpecTests", dependencies: ["JSONSchema", "Spec", "YAML"], exclude: ["Corpus"]),
+        .testTarget(
+            name: "SpecTests",
+            dependencies: ["JSONSchema", "Spec", "SpecSamples", "YAML"],
+            exclude: ["Corpus"]
+        ),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
         .testTarget(
             name: "ReconcilerTests",
