@@ -25,6 +25,7 @@ let package = Package(
         // C libraries. hiredis goes without pkg-config: its flags make SwiftPM warn on every build.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Their Swift faces.
@@ -57,7 +58,7 @@ let package = Package(
         // The commands.
         .executableTarget(
             name: "reconcile",
-            dependencies: ["Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
+            dependencies: ["CMalloc", "Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
         ),
         .executableTarget(
             name: "campaignd",

@@ -18,10 +18,10 @@ struct ImportTests {
         "Runtime": ["Spec", "Store", "Postgres", "Redis"],
         "WhatsAppSimulator": [],
         "FaultHarness": ["Postgres", "Redis", "WhatsAppSimulator"],
-        "reconcile": ["Reconciler", "Spec", "Store", "Postgres"],
+        "reconcile": ["CMalloc", "Reconciler", "Spec", "Store", "Postgres"],
         "campaignd": ["Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator", "Reconciler"],
     ]
-    private static let modules = Set(allowed.keys).union(["CLibYAML", "CLibPQ", "CHiredis", "SpecSamples"])
+    private static let modules = Set(allowed.keys).union(["CLibYAML", "CLibPQ", "CHiredis", "CMalloc", "SpecSamples"])
     /// Where HTTP may be spoken.
     private static let httpFolders = ["Sources/Runtime/API/", "Sources/Runtime/Send/", "Sources/Runtime/Composition/"]
 
