@@ -40,6 +40,19 @@ struct RobustnessTests {
         #expect(rendered == DiagnosticRenderer(sources: unix.sources).text(unix.diagnostics))
     }
 
+    @Test func tellsWhatIsBehindAnAnchorOnce() {
+        let text = """
+            kind: Audience
+            name: a
+            conditions:
+              - &x { field: tag, operator: eq, value: vip }
+              - *x
+              - { field: tag, operator: eq, value: vip }
+            """
+        let unknown = "C030 unknown filter field `tag` (did you mean `tags`?)"
+        #expect(Fixture.catalog(text).diagnostics.map(Fixture.line) == ["4:17 \(unknown)", "6:14 \(unknown)"])
+    }
+
     @Test func readsFoldersInAFixedOrderAndSkipsOtherFiles() throws {
         let root = FileManager.default.temporaryDirectory.appending(path: "spec-\(UUID().uuidString)")
         defer {
