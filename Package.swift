@@ -25,6 +25,7 @@ let package = Package(
         // C libraries. hiredis goes without pkg-config: its flags make SwiftPM warn on every build.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Their Swift faces.
@@ -57,7 +58,7 @@ let package = Package(
         // The commands.
         .executableTarget(
             name: "reconcile",
-            dependencies: ["Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
+            dependencies: ["CMalloc", "Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
         ),
         .executableTarget(
             name: "campaignd",
@@ -78,7 +79,8 @@ let package = Package(
         ),
 
         // Fuzzing and measurements.
-        .executableTarget(name: "SpecFuzz", dependencies: ["Spec"]),
+        .target(name: "SpecSamples"),
+        .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"]),
         .target(name: "BenchKit", path: "Benchmarks/BenchKit"),
         .executableTarget(
             name: "Bench",
@@ -96,7 +98,11 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
         .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
-        .testTarget(name: "SpecTests", dependencies: ["JSONSchema", "Spec", "YAML"], exclude: ["Corpus"]),
+        .testTarget(
+            name: "SpecTests",
+            dependencies: ["JSONSchema", "Spec", "SpecSamples", "YAML"],
+            exclude: ["Corpus"]
+        ),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
         .testTarget(
             name: "ReconcilerTests",

@@ -61,9 +61,10 @@ struct HistoryCommand: AsyncParsableCommand {
 
     private func text(_ failure: AttemptRepository.Record) -> String {
         let times = failure.count == 1 ? "" : ", \(failure.count) times since \(instant(failure.firstAt))"
+        let healed = failure.healedAt.map { ", in order again \(instant($0))" } ?? ""
         let reason = failure.reason.split(separator: "\n").map { "    \(Terminal.harmless(String($0)))\n" }.joined()
         return "-  \(instant(failure.lastAt))  nothing changed: \(failure.outcome)  "
-            + "by \(Terminal.harmless(failure.actor)), \(commit(failure.gitCommit))\(times)\n\(reason)"
+            + "by \(Terminal.harmless(failure.actor)), \(commit(failure.gitCommit))\(times)\(healed)\n\(reason)"
     }
 
     private func commit(_ commit: String?) -> String {
@@ -107,6 +108,7 @@ extension AttemptRepository.Record {
             "lastAttemptedAt": .string(lastAt.formatted(Date.ISO8601FormatStyle())),
         ]
         fields["gitCommit"] = gitCommit.map(JSONValue.string)
+        fields["healedAt"] = healedAt.map { .string($0.formatted(Date.ISO8601FormatStyle())) }
         return .object(fields)
     }
 }

@@ -18,6 +18,11 @@ struct ReconcileCommand: AsyncParsableCommand {
         ],
         defaultSubcommand: ApplyCommand.self
     )
+
+    static func main() async {
+        Memory.growInLargeSteps()
+        await main(nil)
+    }
 }
 
 extension ExitCode {

@@ -12,16 +12,16 @@ struct ImportTests {
         "Postgres": ["CLibPQ"],
         "Redis": ["CHiredis"],
         "Spec": ["YAML"],
-        "SpecFuzz": ["Spec"],
+        "SpecFuzz": ["Spec", "SpecSamples"],
         "Store": ["Spec", "Postgres"],
         "Reconciler": ["Spec", "Store", "Postgres"],
         "Runtime": ["Spec", "Store", "Postgres", "Redis"],
         "WhatsAppSimulator": [],
         "FaultHarness": ["Postgres", "Redis", "WhatsAppSimulator"],
-        "reconcile": ["Reconciler", "Spec", "Store", "Postgres"],
+        "reconcile": ["CMalloc", "Reconciler", "Spec", "Store", "Postgres"],
         "campaignd": ["Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator", "Reconciler"],
     ]
-    private static let modules = Set(allowed.keys).union(["CLibYAML", "CLibPQ", "CHiredis"])
+    private static let modules = Set(allowed.keys).union(["CLibYAML", "CLibPQ", "CHiredis", "CMalloc", "SpecSamples"])
     /// Where HTTP may be spoken.
     private static let httpFolders = ["Sources/Runtime/API/", "Sources/Runtime/Send/", "Sources/Runtime/Composition/"]
 

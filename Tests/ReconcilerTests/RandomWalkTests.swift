@@ -15,7 +15,9 @@ struct RandomWalkTests {
         try await Workshop.with { workshop in
             var specs = RandomSpecs(seed: seed)
             var rows: [Int: String] = [:]
+            var dice = SplitMix64(state: seed &+ 100)
             for step in 1...15 {
+                for mark in try await Self.meddle(workshop, specs, rows, &dice) { rows[mark] = nil }
                 let desired = try Workshop.desired(specs.text)
                 let plan = try await workshop.plan(desired)
                 try await workshop.apply(plan, desired, rules: Self.everything(in: plan))
@@ -28,10 +30,54 @@ struct RandomWalkTests {
         }
     }
 
+    /// Does by hand what people do to rows that specs own: edits them, archives them, or makes them nobody's.
+    ///
+    /// - Returns: The marks of those whose rows are lost.
+    private static func meddle(
+        _ workshop: Workshop,
+        _ specs: RandomSpecs,
+        _ rows: [Int: String],
+        _ dice: inout SplitMix64
+    ) async throws -> [Int] {
+        // A row whose spec still says where it was renamed from is left alone: with it gone, that could mean another.
+        let renamed = Set(specs.parts.values.joined().filter { $0.renamedFrom != nil }.map(\.mark))
+        let known = specs.marks.filter { rows[$0.value] != nil && !renamed.contains($0.value) }
+            .sorted { $0.value < $1.value }
+        var lost: [Int] = []
+        for _ in 0..<Int.random(in: 0...3, using: &dice) {
+            guard let (path, mark) = known.randomElement(using: &dice), let id = rows[mark] else { continue }
+            let parts = path.split(separator: "/").map(String.init)
+            guard let kind = SpecKind(rawValue: parts[0]), let table = tables[kind] else { continue }
+            let isMine: PostgresQuery = "id = \(id)::uuid AND name = \(parts[1]) AND \"archivedAt\" IS NULL"
+            // A campaign that ended by hand waits for no event.
+            let end: PostgresQuery = kind == .campaign ? ", \"triggerType\" = NULL, \"triggerConfig\" = NULL" : ""
+            let change: PostgresQuery =
+                switch Int.random(in: 0...2, using: &dice) {
+                case 0: "protect = NOT protect"
+                case 1: "\"managedBy\" = NULL"
+                default: "\"archivedAt\" = now()\(fragment: end)"
+                }
+            try await workshop.pool.execute(
+                "UPDATE \(identifier: table) SET \(fragment: change) WHERE \(fragment: isMine)"
+            )
+            let live = try await workshop.count(
+                "SELECT count(*) FROM \(identifier: table) WHERE id = \(id)::uuid AND \"archivedAt\" IS NULL"
+            )
+            if live == 0 { lost.append(mark) }
+        }
+        return lost
+    }
+
+    private static let tables: [SpecKind: String] = [
+        .sender: "senders", .template: "templates", .audience: "audiences", .campaign: "campaigns",
+        .schedule: "campaign_schedules", .trigger: "campaign_triggers",
+    ]
+
     /// Lets everything pass, and names each delete.
     private static func everything(in plan: Plan) -> SafetyRules {
         var rules = Workshop.lax(for: plan)
         rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
+        rules.adoptsAll = true
         return rules
     }
 

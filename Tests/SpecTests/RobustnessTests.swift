@@ -1,75 +1,9 @@
 import Foundation
 import Spec
+import SpecSamples
 import Testing
 
 struct RobustnessTests {
-    private static let seeds = [
-        Fixture.sender,
-        """
-        kind: Template
-        name: hello
-        whatsappName: hello
-        language: en
-        category: utility
-        header: "On {{1}}"
-        body: "Hi {{1}} ü {{2}}"
-        buttons: [{ type: url, text: Go, url: "https://x/{{1}}" }]
-        """,
-        """
-        kind: Campaign
-        name: c
-        type: manual
-        sender: main
-        template: hello
-        params: { "1": "{{name|there}}", header: x, "2": "{{metadata.é}}", button.0: why }
-        audience:
-          logic: OR
-          conditions:
-            - { field: tags, operator: contains_any, value: [vip] }
-            - not: { field: lastSeen, operator: lt, value: -7d }
-            - { field: metadata.age, operator: in, value: [1, 2.5] }
-        """,
-        """
-        kind: Tenant
-        name: acme
-        timeZone: Africa/Nairobi
-        quietHours: { from: "21:00", to: "07:00" }
-        policy: { maxCampaigns: 1, allowedCategories: [marketing], minScheduleInterval: 1h }
-        defaults: { sender: main, language: en }
-        """,
-        """
-        kind: Campaign
-        name: d
-        type: scheduled
-        message:
-          type: interactive
-          interactive:
-            type: button
-            body: { text: "{{name}}" }
-            action: { buttons: [{ type: reply, reply: { id: a, title: A } }] }
-        audience:
-          conditions:
-            - { field: lastSeen, operator: is_not_null }
-            - not: { field: lastSeen, operator: lt, value: -1h }
-        """,
-        """
-        kind: Schedule
-        name: s
-        campaign: d
-        cron: "0 9 * * FRI"
-        timeZone: Europe/Berlin
-        from: 2026-01-01
-        until: 2027-01-01T12:00
-        """,
-        """
-        kind: Trigger
-        name: t
-        campaign: c
-        event: payment.overdue
-        match: { a: 1 }
-        """,
-    ]
-
     @Test func neverFailsOnMutatedSpecs() {
         var state: UInt64 = 7
         func random(_ limit: Int) -> Int {
@@ -77,7 +11,7 @@ struct RobustnessTests {
             return Int((state >> 33) % UInt64(limit))
         }
         for _ in 0..<1_000 {
-            var bytes = Array(Self.seeds.joined(separator: "\n---\n").utf8)
+            var bytes = Array(SpecSamples.specs.joined(separator: "\n---\n").utf8)
             for _ in 0...random(8) {
                 let from = random(bytes.count)
                 let length = min(random(12), bytes.count - from)
@@ -97,13 +31,26 @@ struct RobustnessTests {
     }
 
     @Test func readsTheSameBytesTheSameWayWithWindowsLineEnds() {
-        let text = Self.seeds.joined(separator: "\n---\n").replacing("tags,", with: "tag,")
+        let text = SpecSamples.specs.joined(separator: "\n---\n").replacing("tags,", with: "tag,")
         let unix = Fixture.catalog(text)
         let windows = Fixture.catalog(text.replacing("\n", with: "\r\n"))
         #expect(unix.diagnostics.map(Fixture.line) == windows.diagnostics.map(Fixture.line))
-        #expect(unix.diagnostics.map(Fixture.line) == ["24:16 C030 unknown filter field `tag` (did you mean `tags`?)"])
+        #expect(unix.diagnostics.map(Fixture.line) == ["26:16 C030 unknown filter field `tag` (did you mean `tags`?)"])
         let rendered = DiagnosticRenderer(sources: windows.sources).text(windows.diagnostics)
         #expect(rendered == DiagnosticRenderer(sources: unix.sources).text(unix.diagnostics))
+    }
+
+    @Test func tellsWhatIsBehindAnAnchorOnce() {
+        let text = """
+            kind: Audience
+            name: a
+            conditions:
+              - &x { field: tag, operator: eq, value: vip }
+              - *x
+              - { field: tag, operator: eq, value: vip }
+            """
+        let unknown = "C030 unknown filter field `tag` (did you mean `tags`?)"
+        #expect(Fixture.catalog(text).diagnostics.map(Fixture.line) == ["4:17 \(unknown)", "6:14 \(unknown)"])
     }
 
     @Test func readsFoldersInAFixedOrderAndSkipsOtherFiles() throws {

@@ -4,6 +4,7 @@ public import Logging
 public import Postgres
 import Spec
 import Store
+import Synchronization
 
 /// Brings the database to what a folder says, as often as it is asked to, and notes what stands in the way.
 public struct Reconciliation: Sendable {
@@ -12,7 +13,7 @@ public struct Reconciliation: Sendable {
         /// There was nothing to do.
         case upToDate(digest: String)
         case applied(Plan, historyID: Int)
-        /// Nothing was changed; `isNew` tells whether anybody has met this before.
+        /// Nothing was changed; `isNew` is false for what was met before, by anybody, and did not heal since.
         case failed(reason: String, isNew: Bool)
         /// Another application is under way, or the files are being changed: to be tried again.
         case busy
@@ -24,6 +25,7 @@ public struct Reconciliation: Sendable {
     private let actor: String
     private let toolVersion: String
     private let logger: Logger
+    private let lastFailure = LastFailure()
 
     /// Makes a reconciliation.
     ///
@@ -63,13 +65,9 @@ public struct Reconciliation: Sendable {
         }
         do {
             guard catalog.isValid else { return await failed(.invalid, reason(catalog), commit) }
-            let root = folder.path
-            let desired = try await OffPool.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
-            let plan = try await Planner(pool: pool, logger: logger).plan(desired)
-            guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
-            let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
-            let id = try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
-            return id.map { .applied(plan, historyID: $0) } ?? .upToDate(digest: plan.digest)
+            let outcome = try await apply(catalog, commit)
+            await healed()
+            return outcome
         } catch let error as ReconcileError {
             switch error {
             case .lockBusy, .staleDigest: return .busy
@@ -79,6 +77,26 @@ public struct Reconciliation: Sendable {
             }
         } catch {
             return await failed(.failed, "\(error)", commit)
+        }
+    }
+
+    private func apply(_ catalog: SpecCatalog, _ commit: String?) async throws -> Outcome {
+        let root = folder.path
+        let desired = try await OffPool.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
+        let plan = try await Planner(pool: pool, logger: logger).plan(desired)
+        guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
+        let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
+        let id = try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
+        return id.map { .applied(plan, historyID: $0) } ?? .upToDate(digest: plan.digest)
+    }
+
+    private func healed() async {
+        lastFailure.replace(with: nil)
+        do {
+            try await AttemptRepository(pool: pool).heal()
+        } catch {
+            // Like every good attempt, the next one heals.
+            logger.warning("It could not be noted that the specs are in order", metadata: ["error": "\(error)"])
         }
     }
 
@@ -102,13 +120,28 @@ public struct Reconciliation: Sendable {
         let state = await folder.contentDigest()
         let subject = "\(state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
         let fingerprint = SHA256.hash(data: Data(subject.utf8)).hexText
+        // Where others have the next commit already, it heals for them, and here it is still the same failure.
+        let isRepeated = lastFailure.replace(with: fingerprint) == fingerprint
         do {
             let isNew = try await AttemptRepository(pool: pool)
                 .add(fingerprint: fingerprint, gitCommit: commit, actor: actor, outcome: outcome, reason: reason)
-            return .failed(reason: reason, isNew: isNew)
+            return .failed(reason: reason, isNew: isNew && !isRepeated)
         } catch {
             logger.warning("A failed reconcile could not be noted", metadata: ["error": "\(error)"])
-            return .failed(reason: reason, isNew: true)
+            return .failed(reason: reason, isNew: !isRepeated)
+        }
+    }
+}
+
+/// What the attempt before failed of, by its fingerprint; `nil` if it did not.
+private final class LastFailure: Sendable {
+    private let fingerprint = Mutex<String?>(nil)
+
+    @discardableResult
+    func replace(with new: String?) -> String? {
+        fingerprint.withLock { current in
+            defer { current = new }
+            return current
         }
     }
 }

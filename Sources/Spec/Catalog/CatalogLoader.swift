@@ -43,7 +43,7 @@ struct CatalogLoader {
         let index = bare.with(fill(bare.sorted, filler, &found))
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
-        let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sorted()
+        let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sortedOnce()
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }

@@ -1,4 +1,5 @@
 public import Foundation
+internal import Synchronization
 internal import YAML
 
 extension SpecCatalog {
@@ -25,30 +26,30 @@ extension SpecCatalog {
     public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
         var problems: [Diagnostic] = []
         let files = SpecFiles.find(in: directory, sink: &problems)
-        var loader = CatalogLoader(now: now, files: files.count)
+        let loader = Mutex((catalog: CatalogLoader(now: now, files: files.count), problems: problems))
         // A file is much work, so that few of them keep the cores from ending at nearly the same time.
-        let readings = files.parallelMap(by: 8) { file -> SpecFileReading? in
+        files.parallelMap(by: 8) { file -> SpecFileReading? in
             SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes).map {
                 SpecFileReading(SourceFile(path: file.path, tenant: file.tenant, bytes: $0))
             }
-        }
-        for (file, reading) in zip(files, readings) {
-            guard let reading else {
+        } inOrder: { file, reading in
+            loader.withLock { loader in
+                if let reading { return loader.catalog.add(reading) }
                 let message = "cannot read the file"
                 let place = SourcePlace(file: file.path)
-                problems.append(Diagnostic(.unreadableFile, at: place, message, help: "check its permissions"))
-                continue
+                loader.problems.append(
+                    Diagnostic(.unreadableFile, at: place, message, help: "check its permissions")
+                )
             }
-            loader.add(reading)
         }
-        return loader.finish(with: problems)
+        return loader.withLock { $0.catalog.finish(with: $0.problems) }
     }
 
     /// Reads files that are in memory; `now` is what schedules are compared with.
     public static func load(files: [SourceFile], now: Date = Date()) -> SpecCatalog {
-        var loader = CatalogLoader(now: now, files: files.count)
+        let loader = Mutex(CatalogLoader(now: now, files: files.count))
         let sorted = files.sorted { $0.path < $1.path }
-        for reading in sorted.parallelMap(SpecFileReading.init) { loader.add(reading) }
-        return loader.finish(with: [])
+        sorted.parallelMap(by: 8, SpecFileReading.init) { _, reading in loader.withLock { $0.add(reading) } }
+        return loader.withLock { $0.finish(with: []) }
     }
 }

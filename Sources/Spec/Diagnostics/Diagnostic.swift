@@ -70,3 +70,15 @@ extension Diagnostic: Comparable {
         (left.place, left.code.rawValue, left.message) < (right.place, right.code.rawValue, right.message)
     }
 }
+
+extension [Diagnostic] {
+    /// Sorted, and each told once: through an alias, what is wrong behind its anchor is found again, as another field at
+    /// the same place.
+    func sortedOnce() -> [Diagnostic] {
+        sorted().reduce(into: []) { told, next in
+            guard let last = told.last, last.place == next.place, last.code == next.code, last.message == next.message,
+                last.help == next.help, last.related == next.related
+            else { return told.append(next) }
+        }
+    }
+}

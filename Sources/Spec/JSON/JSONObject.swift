@@ -72,6 +72,16 @@ public struct JSONObject: Hashable, Sendable {
         return low
     }
 
+    /// Whether any value meets a condition; looks at the values in place.
+    package func hasValue(where condition: (JSONValue) -> Bool) -> Bool {
+        fields.contains { condition($0.value) }
+    }
+
+    /// The place of a key of which only the bytes are known.
+    func position(ofBytes key: UnsafeRawBufferPointer) -> Int? {
+        fields.firstIndex { $0.key.isWritten(as: key) }
+    }
+
     /// The keys, sorted.
     public var keys: [String] { fields.map(\.key) }
 

@@ -1,3 +1,5 @@
+internal import Glibc
+
 extension JSONValue {
     /// Whether a JSON text says exactly this value, found without making a value of the text.
     ///
@@ -6,6 +8,18 @@ extension JSONValue {
     package func isWritten(as text: UnsafeRawBufferPointer) -> Bool {
         var comparison = JSONComparison(text: text)
         return comparison.matches(self) && comparison.isAtEnd
+    }
+}
+
+extension String {
+    /// Whether these are the bytes of the text.
+    func isWritten(as bytes: UnsafeRawBufferPointer) -> Bool {
+        let isSame = utf8.withContiguousStorageIfAvailable { own in
+            guard own.count == bytes.count else { return false }
+            guard let left = own.baseAddress, let right = bytes.baseAddress else { return true }
+            return memcmp(left, right, bytes.count) == 0
+        }
+        return isSame ?? utf8.elementsEqual(bytes)
     }
 }
 
@@ -49,6 +63,21 @@ private struct JSONComparison {
 
     private mutating func matches(_ string: String) -> Bool {
         guard skip(UInt8(ascii: "\"")) else { return false }
+        return skipPlain(string) || skipEscaped(string)
+    }
+
+    /// Skips a text that is written without escapes, as most are; stays where it is if it cannot.
+    private mutating func skipPlain(_ string: String) -> Bool {
+        let end = offset + string.utf8.count
+        guard end < text.count, text[end] == UInt8(ascii: "\"") else { return false }
+        let written = UnsafeRawBufferPointer(rebasing: text[offset..<end])
+        // A quote in there would have ended the text sooner, and a backslash begins an escape.
+        guard string.isWritten(as: written), !written.has("\""), !written.has("\\") else { return false }
+        offset = end + 1
+        return true
+    }
+
+    private mutating func skipEscaped(_ string: String) -> Bool {
         for byte in string.utf8 {
             guard offset < text.count else { return false }
             let written = text[offset]
@@ -91,7 +120,7 @@ private struct JSONComparison {
             skipSpace()
             guard index == 0 || skip(UInt8(ascii: ",")) else { return false }
             skipSpace()
-            guard let key = key(), let position = fields.position(of: key) else { return false }
+            guard let key = key(), let position = fields.position(ofBytes: key) else { return false }
             guard seen & 1 << UInt64(position) == 0 else { return false }
             seen |= 1 << UInt64(position)
             skipSpace()
@@ -102,14 +131,14 @@ private struct JSONComparison {
     }
 
     /// A key without escapes.
-    private mutating func key() -> String? {
+    private mutating func key() -> UnsafeRawBufferPointer? {
         guard skip(UInt8(ascii: "\"")) else { return nil }
         let start = offset
         while offset < text.count, text[offset] != UInt8(ascii: "\"") {
             guard text[offset] != UInt8(ascii: "\\") else { return nil }
             offset += 1
         }
-        let key = String(decoding: UnsafeRawBufferPointer(rebasing: text[start..<offset]), as: UTF8.self)
+        let key = UnsafeRawBufferPointer(rebasing: text[start..<offset])
         return skip(UInt8(ascii: "\"")) ? key : nil
     }
 
@@ -136,5 +165,12 @@ private struct JSONComparison {
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
             offset += 1
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func has(_ byte: Unicode.Scalar) -> Bool {
+        guard let start = baseAddress else { return false }
+        return memchr(start, Int32(byte.value), count) != nil
     }
 }

@@ -20,10 +20,13 @@ public struct AttemptRepository: Sendable {
         public let actor: String
         public let outcome: String
         public let reason: String
-        /// How often it was tried.
+        /// How often it was tried since ``firstAt``.
         public let count: Int
+        /// When it was first tried, or first again after it was healed.
         public let firstAt: Date
         public let lastAt: Date
+        /// When the specs were next in order; `nil` if they have not been since.
+        public let healedAt: Date?
     }
 
     /// Longer reasons are cut: a thousand errors are in the log.
@@ -43,7 +46,7 @@ public struct AttemptRepository: Sendable {
     ///   - actor: Who tried.
     ///   - outcome: How it ended.
     ///   - reason: Why, for people.
-    /// - Returns: Whether nobody has noted it before.
+    /// - Returns: Whether nobody has noted it before, or since it was healed.
     /// - Throws: `PostgresError`.
     public func add(
         fingerprint: String,
@@ -58,12 +61,21 @@ public struct AttemptRepository: Sendable {
             VALUES (
                 \(fingerprint), \(gitCommit), \(actor), \(outcome.rawValue), \(String(reason.prefix(Self.reasonLength)))
             )
-            ON CONFLICT (fingerprint) DO UPDATE
-                SET count = reconcile_attempts.count + 1, "lastAt" = now(), "gitCommit" = EXCLUDED."gitCommit"
+            ON CONFLICT (fingerprint) DO UPDATE SET
+                count = CASE WHEN reconcile_attempts."healedAt" IS NULL THEN reconcile_attempts.count + 1 ELSE 1 END,
+                "firstAt" = CASE WHEN reconcile_attempts."healedAt" IS NULL THEN reconcile_attempts."firstAt" ELSE now() END,
+                "lastAt" = now(), "healedAt" = NULL, "gitCommit" = EXCLUDED."gitCommit", actor = EXCLUDED.actor
             RETURNING count = 1
             """
         )
         return try rows[0].decode(0)
+    }
+
+    /// Notes that the specs are in order, so that whatever stood in their way is news when it comes again.
+    ///
+    /// - Throws: `PostgresError`.
+    public func heal() async throws {
+        try await pool.execute("UPDATE reconcile_attempts SET \"healedAt\" = now() WHERE \"healedAt\" IS NULL")
     }
 
     /// The latest ones first.
@@ -72,7 +84,7 @@ public struct AttemptRepository: Sendable {
     public func list(limit: Int) async throws -> [Record] {
         let rows = try await pool.query(
             """
-            SELECT "gitCommit", actor, outcome, reason, count, "firstAt", "lastAt"
+            SELECT "gitCommit", actor, outcome, reason, count, "firstAt", "lastAt", "healedAt"
             FROM reconcile_attempts ORDER BY "lastAt" DESC LIMIT \(limit)
             """
         )
@@ -84,7 +96,8 @@ public struct AttemptRepository: Sendable {
                 reason: try row.decode(3),
                 count: try row.decode(4),
                 firstAt: try row.decode(5),
-                lastAt: try row.decode(6)
+                lastAt: try row.decode(6),
+                healedAt: try row.decode(7)
             )
         }
     }

@@ -95,7 +95,7 @@ extension JSONValue {
         case .null, .bool, .integer, .string: false
         case .number: true
         case .array(let items): items.contains(where: \.hasNumber)
-        case .object(let fields): fields.contains { $0.value.hasNumber }
+        case .object(let fields): fields.hasValue(where: \.hasNumber)
         }
     }
 

@@ -9,7 +9,7 @@ import Store
 /// Applies a folder of specs whenever it changes, and at an interval, so that edits by hand are put back.
 ///
 /// What it may do without being asked is what `reconcile` may do without flags. A commit that cannot be applied changes
-/// nothing, and is reported once, however many daemons meet it.
+/// nothing, and is reported once, however many daemons meet it, and again when it comes back after good ones.
 struct SpecsLoop: Service {
     /// How often the files are looked at; it reads only their times and sizes.
     private static let glance = Duration.seconds(2)

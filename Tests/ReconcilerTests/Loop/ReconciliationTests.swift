@@ -64,6 +64,51 @@ struct ReconciliationTests {
         }
     }
 
+    /// Good specs may be new ones, or those that were applied before, as after a `git revert`.
+    @Test(arguments: [("title: T", "applied 1"), ("title: Hello there", "upToDate")])
+    func theSameBreakageIsReportedAgainAfterItWasHealed(title: String, healing: String) async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { folder in
+                let loop = Self.reconciliation(folder, workshop)
+                func attempt(_ text: String) async throws -> String {
+                    try Self.write(text, folder)
+                    return Self.word(await loop.attempt(commit: nil))
+                }
+                let good = Samples.everything
+                let broken = good.replacing("type: manual", with: "type: manuel")
+                _ = try await attempt(good)
+                #expect(try await attempt(broken) == "failed new")
+                #expect(try await attempt(broken) == "failed again")
+                #expect(try await attempt(good.replacing("title: Hello there", with: title)) == healing)
+                let healed = try await AttemptRepository(pool: workshop.pool).list(limit: 10)
+                #expect(healed.map { $0.healedAt != nil } == [true])
+                #expect(try await attempt(broken) == "failed new")
+                // Also for a daemon that has just started.
+                #expect(Self.word(await Self.reconciliation(folder, workshop).attempt(commit: nil)) == "failed again")
+                let attempts = try await AttemptRepository(pool: workshop.pool).list(limit: 10)
+                #expect(attempts.map(\.count) == [2] && attempts.map(\.healedAt) == [nil])
+            }
+        }
+    }
+
+    @Test func aDaemonThatStillHasTheBrokenCommitDoesNotRepeatItself() async throws {
+        try await Workshop.with { workshop in
+            try await Self.withFolder { behind in
+                try await Self.withFolder { ahead in
+                    try Self.write("kind: Sendr\n", behind)
+                    try Self.write(Samples.everything, ahead)
+                    let late = Self.reconciliation(behind, workshop)
+                    #expect(Self.word(await late.attempt(commit: nil)) == "failed new")
+                    for expected in ["applied \(Samples.everythingCount)", "upToDate"] {
+                        let early = await Self.reconciliation(ahead, workshop).attempt(commit: nil)
+                        #expect(Self.word(early) == expected)
+                        #expect(Self.word(await late.attempt(commit: nil)) == "failed again")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func twoDaemonsWithCopiesOfTheirOwnReportOnce() async throws {
         try await Workshop.with { workshop in
             try await Self.withFolder { first in
