@@ -69,6 +69,8 @@ struct ReconcilePart: Sendable {
             environment: environment,
             log: plan.servers.folder.appending(path: "measured.log")
         )
-        return try JSONDecoder().decode(MeasuredProcess.self, from: Data(text.utf8)).check()
+        // A command that takes longer than a second says what it does, before that.
+        let last = text.split(separator: "\n").last ?? ""
+        return try JSONDecoder().decode(MeasuredProcess.self, from: Data(last.utf8)).check()
     }
 }
