@@ -76,9 +76,10 @@ struct TriggerSelectionTests {
                 INSERT INTO campaigns (
                     "tenantId", name, type, status, "senderId", "messageTemplate", "audienceFilter", "triggerType", "triggerConfig"
                 )
-                SELECT "tenantId", 'other-' || n, type, 'running', "senderId", "messageTemplate", "audienceFilter", "triggerType",
+                SELECT "tenantId", 'other-' || n, type, 'running', "senderId", "messageTemplate", "audienceFilter",
+                    CASE n % 2 WHEN 0 THEN "triggerType" ELSE 'other.' || n END,
                     jsonb_build_object('product', 'p-' || n + 1000, 'kind', 'same for all')
-                FROM campaigns, generate_series(1, 3000) n WHERE id = \(campaign)
+                FROM campaigns, generate_series(1, 6000) n WHERE id = \(campaign)
                 """
             )
             try await fixture.addContacts(1, at: Date())
@@ -87,8 +88,11 @@ struct TriggerSelectionTests {
                 contactID: Fixture.phone(1),
                 context: ["product": "p-77", "kind": "same for all", "amount": 5]
             )
-            // The first event makes the standing run.
-            #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])
+            // The first event makes the standing run. After five, Postgres plans for any event, knowing only that most have
+            // one campaign each.
+            for _ in 1...8 {
+                #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])
+            }
             let before = try await Self.rowsRead(fixture)
             #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])
             let read = try await Self.rowsRead(fixture) - before
