@@ -43,10 +43,6 @@ public final class TriggerService: Service, Sendable {
 
     /// Events in one transaction; a single call may bring more.
     private static let largestBatch = 1_000
-    /// How long more events are waited for while they come faster than they are written.
-    ///
-    /// A transaction costs Postgres and this process as much as ten events; on its own, an event waits for nobody.
-    private static let gathering = Duration.milliseconds(2)
     /// Kinds of events that are written at the same time.
     private static let width = 3
 
@@ -145,8 +141,6 @@ public final class TriggerService: Service, Sendable {
                     }
                 }
             }
-            // Ends early by cancellation only, which the next transaction finds out about.
-            if calls.count > 1 { try? await Task.sleep(for: Self.gathering, tolerance: .zero) }
         }
     }
 
