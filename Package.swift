@@ -113,8 +113,7 @@ let package = Package(
             dependencies: [
                 "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
                 .certificates, .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
-                .nioHTTP,
-                .nioSSL,
+                .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
         .testTarget(

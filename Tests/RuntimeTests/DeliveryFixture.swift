@@ -270,6 +270,7 @@ extension DeliveryFixture {
         redis: RedisConfiguration? = nil,
         specs: DaemonCompanion? = nil,
         certificate: ServerCertificate? = nil,
+        idleTimeout: Duration? = nil,
         logger: Logger = TestDatabase.logger,
         ending: Ending = .gracefully,
         _ body: (_ port: Int) async throws -> Value
@@ -280,6 +281,7 @@ extension DeliveryFixture {
         )
         configuration.httpPort = 0
         configuration.certificate = certificate
+        configuration.idleTimeout = idleTimeout ?? configuration.idleTimeout
         configuration.whatsAppURL = api
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"

@@ -103,6 +103,19 @@ struct Fixture {
         try await pool.query(query).map { try $0.decode(0, as: Value.self) }
     }
 
+    /// How many rows of tables were read since the database was made, as Postgres counts them.
+    ///
+    /// The pool must have one connection, as each flushes its own counts.
+    func rowsRead(of tables: [String]) async throws -> Int {
+        _ = try await pool.query("SELECT pg_stat_force_next_flush()")
+        return try await value(
+            """
+            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
+            WHERE relname = ANY(\(tables)::text[])
+            """
+        )
+    }
+
     /// The counters of a run, and what counting its rows gives.
     func counters(of run: UUID) async throws -> (counted: RunCounters, rows: RunCounters) {
         guard let record = try await RunRepository(pool: pool).find(run) else {

@@ -50,10 +50,6 @@ public struct Daemon: Service {
     /// whatever the statistics say, and compiling such statements costs more than running them.
     private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 
-    /// Seconds that a connection may stand without a request, or a caller may hesitate amid one: longer than the 60 s
-    /// for which proxies keep theirs, so that they close first.
-    private static let idleTimeout: Int64 = 75
-
     /// Runs until a graceful shutdown.
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start.
@@ -218,7 +214,7 @@ public struct Daemon: Service {
         certificate: TimedCertificateReloader?
     ) throws -> some Service {
         let onReady = onReady
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Self.idleTimeout)))
+        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: TimeAmount(configuration.idleTimeout)))
         return Application(
             responder: HeadResponder(inner: router.buildResponder()),
             server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,

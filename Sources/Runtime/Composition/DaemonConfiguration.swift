@@ -14,6 +14,9 @@ public struct DaemonConfiguration: Sendable {
     public var httpPort = 8080
     /// Makes the port speak HTTPS; `nil` leaves that to a proxy.
     public var certificate: ServerCertificate?
+    /// How long a connection may stand without a request, or a caller may hesitate amid one: longer than the 60 s for which
+    /// proxies keep theirs, so that they close first.
+    var idleTimeout = Duration.seconds(75)
     /// The API with its version, without a slash at the end.
     public var whatsAppURL = DaemonConfiguration.defaultAPI
     /// Signs webhooks; `nil` refuses them all.

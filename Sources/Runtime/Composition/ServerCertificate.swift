@@ -10,7 +10,8 @@ public struct ServerCertificate: Sendable {
     let keyPath: String
     /// How often the files are read.
     ///
-    /// A renewal writes two of them: until they fit together, the former pair stays.
+    /// A renewal writes two of them: until they fit together, the former pair stays. The library reads them on the
+    /// cooperative pool, so not more often than it takes.
     var refreshInterval = Duration.seconds(60)
 
     /// Reads `TLS_CERTIFICATE_FILE` and `TLS_PRIVATE_KEY_FILE`, both PEM.

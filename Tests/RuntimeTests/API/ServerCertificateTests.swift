@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 import TestSupport
 import Testing
@@ -81,6 +82,38 @@ struct ServerCertificateTests {
                     }
                     await #expect(throws: (any Error).self) { try await Self.status(address, trusting: first) }
                     #expect(log.text.contains("The certificate was renewed"))
+                }
+            }
+        }
+    }
+
+    /// Before a request, amid its head and amid its body; with TLS, before the handshake.
+    @Test(
+        .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable),
+        .timeLimit(.minutes(1)),
+        arguments: [false, true]
+    )
+    func callersThatSayNothingAreLetGo(isTLS: Bool) async throws {
+        try await Self.withFolder { folder in
+            try TestCertificate().write(to: folder)
+            let certificate = ServerCertificate(
+                chainPath: folder.appending(path: "chain.pem").path,
+                keyPath: folder.appending(path: "key.pem").path
+            )
+            try await DeliveryFixture.with(contacts: 1) { fixture in
+                try await fixture.withDaemon(
+                    certificate: isTLS ? certificate : nil,
+                    idleTimeout: .milliseconds(200)
+                ) { port in
+                    let head = "POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\n"
+                    let beginnings = isTLS ? [""] : ["", head, head + "Content-Length: 9\r\n\r\n{"]
+                    for beginning in beginnings {
+                        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                            .connect(host: "127.0.0.1", port: port).get()
+                        try await channel.writeAndFlush(ByteBuffer(string: beginning)).get()
+                        // By the daemon: the test's own limit is all that would end it here.
+                        try await channel.closeFuture.get()
+                    }
                 }
             }
         }

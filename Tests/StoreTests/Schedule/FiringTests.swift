@@ -66,25 +66,13 @@ struct FiringTests {
                 try await fixture.pool.execute("VACUUM ANALYZE \(fragment: PostgresQuery(sql: table))")
             }
             let schedules = ScheduleRepository(pool: fixture.pool)
-            let before = try await Self.rowsRead(fixture)
+            let before = try await fixture.rowsRead(of: ["campaign_schedules", "campaigns"])
             #expect(try await schedules.fireNext()?.schedule == due)
             #expect(try await schedules.fireNext() == nil)
             #expect(try await schedules.startNext() == nil)
-            let read = try await Self.rowsRead(fixture) - before
+            let read = try await fixture.rowsRead(of: ["campaign_schedules", "campaigns"]) - before
             #expect(read < 100, "\(read) rows of schedules and campaigns were read")
         }
-    }
-
-    /// Rows of schedules and campaigns that were read since the database was made, as Postgres counts them.
-    private static func rowsRead(_ fixture: Fixture) async throws -> Int {
-        // The pool has one connection, and its own counts are flushed by it.
-        _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
-        return try await fixture.value(
-            """
-            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
-            WHERE relname IN ('campaign_schedules', 'campaigns')
-            """
-        )
     }
 
     @Test func eachTimeIsOneRun() async throws {

@@ -93,23 +93,11 @@ struct TriggerSelectionTests {
             for _ in 1...8 {
                 #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])
             }
-            let before = try await Self.rowsRead(fixture)
+            let before = try await fixture.rowsRead(of: ["campaigns", "campaign_runs"])
             #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])
-            let read = try await Self.rowsRead(fixture) - before
+            let read = try await fixture.rowsRead(of: ["campaigns", "campaign_runs"]) - before
             #expect(read < 20, "\(read) campaigns and runs were read")
         }
-    }
-
-    /// Rows of campaigns and runs that were read since the database was made, as Postgres counts them.
-    private static func rowsRead(_ fixture: Fixture) async throws -> Int {
-        // The pool has one connection, and its own counts are flushed by it.
-        _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
-        return try await fixture.value(
-            """
-            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
-            WHERE relname IN ('campaigns', 'campaign_runs')
-            """
-        )
     }
 
     @Test func sixtyCampaignsForOneEventAllTakeIt() async throws {
