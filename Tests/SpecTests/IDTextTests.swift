@@ -24,4 +24,15 @@ struct IDTextTests {
     func refusesAllElse(text: String) {
         #expect(UUID(apiText: text) == nil)
     }
+
+    @Test func newIDsStandInTheOrderOfTheirTime() throws {
+        let start = Date(timeIntervalSince1970: 1_800_000_000)
+        let ids = (0..<100).map { UUID.timeOrdered(at: start + Double($0) / 1_000) }
+        #expect(ids.map(\.apiText) == ids.map(\.apiText).sorted())
+        // 1,800,000,000,000 ms, version 7, variant 10.
+        #expect(ids[0].apiText.hasPrefix("01a3185c-5000-7"))
+        #expect(ids.allSatisfy { "89ab".contains($0.apiText.dropFirst(19).prefix(1)) })
+        let sameTime = (0..<1_000).map { _ in UUID.timeOrdered(at: start) }
+        #expect(Set(sameTime).count == 1_000)
+    }
 }

@@ -220,7 +220,7 @@ public struct Daemon: Service {
             server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
-            logger: logger
+            logger: Logger(label: logger.label) { _ in ServerLogHandler(logger.handler) }
         )
     }
 }

@@ -26,7 +26,7 @@ struct TriggerBatch: Sendable {
     init(_ requests: [TriggerRequest]) {
         self.requests = requests
         contexts = requests.map { $0.context?.canonicalText }
-        ids = requests.map { _ in UUID() }
+        ids = requests.map { _ in UUID.timeOrdered() }
         answers = requests.map { TriggerAnswer(contactId: $0.contactID, eventId: $0.eventID) }
         open = []
         var byName: [String: Int] = [:]

@@ -3,6 +3,7 @@ import CryptoExtras
 import Foundation
 import Logging
 import Spec
+import Synchronization
 import TestSupport
 import Testing
 
@@ -100,6 +101,55 @@ struct AccessTests {
         #expect(await Self.refusal(Self.token(["nbf": .integer(now + 59)]), by: verifier) == nil)
     }
 
+    @Test func aKnownTokenIsTakenOnlyWhileItLasts() async throws {
+        let (clock, known) = (Mutex(Self.now), VerifiedTokens())
+        let settings = try #require(try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret])))
+        let verifier = TokenVerifier(settings: settings, verified: known, now: { clock.withLock { $0 } })
+        let token = Self.token(["nbf": .integer(Int(Self.now.timeIntervalSince1970))])
+        for _ in 1...2 {
+            let caller = try await verifier.caller(of: token, logger: TestDatabase.logger)
+            #expect(caller == Caller(tenantID: "acme", subject: "somebody"))
+        }
+        #expect(known.count == 1)
+        // The text is what is known: not its signature, nor its claims.
+        #expect(await Self.refusal(token + "A", by: verifier) != nil)
+        clock.withLock { $0 += 60 }
+        #expect(await Self.refusal(token, by: verifier) == .expired)
+        // A clock that was set back.
+        clock.withLock { $0 -= 200 }
+        #expect(await Self.refusal(token, by: verifier) == .notYetValid)
+    }
+
+    @Test func refusedTokensAreNotRemembered() async throws {
+        let known = VerifiedTokens()
+        let settings = try #require(try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret])))
+        let verifier = TokenVerifier(settings: settings, verified: known, now: { Self.now })
+        let refused = [
+            Self.token { Self.hs256($0, secret: Data(repeating: 1, count: 32)) }, Self.token(["tenantId": nil]),
+            Self.token(["exp": .integer(1)]), "nonsense",
+        ]
+        for token in refused { #expect(await Self.refusal(token, by: verifier) != nil) }
+        #expect(known.count == 0)
+    }
+
+    @Test func knownTokensStayFew() throws {
+        let known = VerifiedTokens(capacity: 8)
+        let entry = VerifiedTokens.Entry(
+            caller: Caller(tenantID: "acme", subject: "somebody"),
+            lifetime: try TokenLifetime(JSONWebToken(Self.token())),
+            keyID: nil,
+            keys: TokenKeySet(.hmac(SymmetricKey(size: .bits256)))
+        )
+        for number in 1...100 {
+            known["token \(number)"] = entry
+            #expect(known["token 1"] != nil, "what is used stays")
+        }
+        #expect(known.count <= 8)
+        #expect(known["token 50"] == nil)
+        known["token 1"] = nil
+        #expect(known["token 1"] == nil)
+    }
+
     @Test func duplicateClaimsAreRefused() async throws {
         let verifier = try Self.verifier(["JWT_SECRET": APIFixture.secret])
         let header = Base64URL.text(Data(#"{"alg":"HS256"}"#.utf8))
@@ -163,15 +213,19 @@ struct AccessTests {
             let file = try KeySetFile(path: path, now: { clock.now })
             let settings = TokenSettings(keys: .file(file), issuer: nil, audience: nil)
             let verifier = TokenVerifier(settings: settings, now: { Self.now })
-            #expect(await Self.refusal(try signed(old, "old"), by: verifier) == nil)
+            // The same token is sent again and again, and known from the first time on.
+            let known = try signed(old, "old")
+            #expect(await Self.refusal(known, by: verifier) == nil)
             try Data(Self.keySet([("old", old), ("new", new)]).utf8).write(to: URL(filePath: path))
             #expect(await Self.refusal(try signed(new, "new"), by: verifier) == .unknownKey, "looked at once a second")
             clock.advance(by: .seconds(1))
             #expect(await Self.refusal(try signed(new, "new"), by: verifier) == nil)
             #expect(await Self.refusal(try signed(old, "new"), by: verifier) == .badSignature)
+            #expect(await Self.refusal(known, by: verifier) == nil)
             // A key that was taken out is worth nothing a second later.
             try Data(Self.keySet([("new", new)]).utf8).write(to: URL(filePath: path))
             clock.advance(by: .seconds(1))
+            #expect(await Self.refusal(known, by: verifier) == .unknownKey)
             #expect(await Self.refusal(try signed(old, "old"), by: verifier) == .unknownKey)
             // A broken file changes nothing.
             try Data("{".utf8).write(to: URL(filePath: path))

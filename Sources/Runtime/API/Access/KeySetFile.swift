@@ -41,12 +41,16 @@ final class KeySetFile: Sendable {
         state = Mutex(State(keys: try Self.read(path), fingerprint: fingerprint, lookedAt: now()))
     }
 
-    /// The key that a token names, from the file as it was at most a second ago.
-    func key(_ id: String?, logger: @autoclosure () -> Logger) async -> TokenKey? {
+    /// The keys of the file as it was at most a second ago.
+    ///
+    /// - Parameters:
+    ///   - id: The key that is looked for: without it the file is read again even if it seems unchanged.
+    ///   - logger: Hears of a file that cannot be used.
+    func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
         let (keys, isFresh) = state.withLock { state in
             (state.keys, state.lookedAt.duration(to: now()) < Self.interval)
         }
-        if isFresh { return keys.key(id) }
+        if isFresh { return keys }
         let logger = logger()
         return await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: self.look(for: id, logger: logger)) }
@@ -54,9 +58,9 @@ final class KeySetFile: Sendable {
     }
 
     /// Reads the file again if it has changed, or does not have the key; runs on the queue.
-    private func look(for id: String?, logger: Logger) -> TokenKey? {
+    private func look(for id: String?, logger: Logger) -> TokenKeySet {
         let known = state.withLock { $0 }
-        guard known.lookedAt.duration(to: now()) >= Self.interval else { return known.keys.key(id) }
+        guard known.lookedAt.duration(to: now()) >= Self.interval else { return known.keys }
         let fingerprint = Self.fingerprint(path)
         var keys = known.keys
         if fingerprint != known.fingerprint || keys.key(id) == nil {
@@ -70,7 +74,7 @@ final class KeySetFile: Sendable {
             }
         }
         state.withLock { $0 = State(keys: keys, fingerprint: fingerprint, lookedAt: now()) }
-        return keys.key(id)
+        return keys
     }
 
     private static func read(_ path: String) throws(TokenKeyError) -> TokenKeySet {

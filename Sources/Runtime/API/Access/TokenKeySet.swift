@@ -4,7 +4,9 @@ import Foundation
 import Spec
 
 /// Keys by their `kid` (RFC 7517).
-struct TokenKeySet: Sendable {
+///
+/// Two of them are the same keys only if they are the same object.
+final class TokenKeySet: Sendable {
     private let keys: [String: TokenKey]
     /// The key of tokens without a `kid`, where there is only one.
     private let only: TokenKey?

@@ -7,43 +7,50 @@ import Logging
 /// does not know falls back to a default key, the header's algorithm is not bound to the key, and `crit` and claims that
 /// come twice are not noticed.
 struct TokenVerifier: Sendable {
-    /// How far clocks may be apart.
-    private static let leeway = 60.0
-
     let settings: TokenSettings
     let now: @Sendable () -> Date
+    private let verified: VerifiedTokens
 
-    init(settings: TokenSettings, now: @escaping @Sendable () -> Date = { Date() }) {
+    init(
+        settings: TokenSettings,
+        verified: VerifiedTokens = VerifiedTokens(),
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
         self.settings = settings
+        self.verified = verified
         self.now = now
     }
 
     /// Checks signature, times and claims, in this order: nothing of an unsigned token is looked at.
+    ///
+    /// Of a token that was good before, with the keys that are in use now, only the times are looked at.
     func caller(of text: String, logger: @autoclosure () -> Logger) async throws(JSONWebTokenError) -> Caller {
+        if let known = verified[text], await keys(for: known.keyID, logger: logger()) === known.keys {
+            try known.lifetime.check(at: now())
+            return known.caller
+        }
         let token = try JSONWebToken(text)
-        let key: TokenKey? =
-            switch settings.keys {
-            case .fixed(let keys): keys.key(token.keyID)
-            case .file(let file): await file.key(token.keyID, logger: logger())
-            }
-        guard let key else { throw .unknownKey }
+        let keys = await keys(for: token.keyID, logger: logger())
+        guard let key = keys.key(token.keyID) else { throw .unknownKey }
         guard token.algorithm == key.algorithm else { throw .algorithm }
         guard key.isValid(token.signature, of: token.signedBytes) else { throw .badSignature }
-        try checkTimes(of: token)
+        let lifetime = try TokenLifetime(token)
+        try lifetime.check(at: now())
         if let issuer = settings.issuer, token.text("iss") != issuer { throw .wrongClaim("iss") }
         if let audience = settings.audience, !token.texts("aud").contains(audience) { throw .wrongClaim("aud") }
-        return Caller(
+        let caller = Caller(
             tenantID: try name("tenantId", of: token, upTo: 50),
             subject: try name("sub", of: token, upTo: 255)
         )
+        verified[text] = .init(caller: caller, lifetime: lifetime, keyID: token.keyID, keys: keys)
+        return caller
     }
 
-    private func checkTimes(of token: JSONWebToken) throws(JSONWebTokenError) {
-        let now = now().timeIntervalSince1970
-        guard let expiry = try token.time("exp") else { throw .missingClaim("exp") }
-        guard now < expiry else { throw .expired }
-        for claim in ["nbf", "iat"] {
-            if let start = try token.time(claim), start > now + Self.leeway { throw .notYetValid }
+    /// The keys as they are now; `id` is the one that will be asked for.
+    private func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
+        switch settings.keys {
+        case .fixed(let keys): keys
+        case .file(let file): await file.keys(for: id, logger: logger())
         }
     }
 

@@ -46,7 +46,7 @@ struct EndpointTable: Sendable {
     ) async throws -> APICall {
         var path: [String: UUID] = [:]
         for name in endpoint.pathParameters {
-            guard let id = context.parameters.get(name).flatMap({ UUID(uuidString: String($0)) }) else {
+            guard let id = context.parameters.get(name).flatMap({ UUID(apiText: $0) }) else {
                 // What is no id is the id of nothing.
                 throw Problem.notFound(String(endpoint.tag.dropLast()))
             }

@@ -47,7 +47,7 @@ struct ProblemMiddleware: RouterMiddleware {
     /// A caller may name its request, in characters that can do no harm in a log.
     private static func requestID(_ given: String?) -> String {
         guard let given, given.wholeMatch(of: /[A-Za-z0-9._:\-]{1,64}/) != nil else {
-            return UUID().uuidString.lowercased()
+            return UUID.timeOrdered().apiText
         }
         return given
     }
