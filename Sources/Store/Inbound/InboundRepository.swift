@@ -137,7 +137,10 @@ public struct InboundRepository: Sendable {
                 "optedOutAt" = CASE WHEN s."optedIn" THEN c."optedOutAt" ELSE s.at END,
                 "updatedAt" = now()
             FROM locked l JOIN said s ON s.id = l.id
-            WHERE c.id = l.id AND s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+            WHERE c.id = l.id AND (
+                s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+                OR NOT s."optedIn" AND s.at = greatest(c."optedInAt", c."optedOutAt")
+            )
             """
         )
     }
