@@ -59,8 +59,8 @@ extension WebhookPayload.Change {
 
     fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
         (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
-            guard let from = preference["wa_id"]?.stringValue, !from.utf8.contains(0), let choice = preference["value"]?.stringValue,
-                ["stop", "resume"].contains(choice)
+            guard let from = preference["wa_id"]?.stringValue, !from.utf8.contains(0),
+                let choice = preference["value"]?.stringValue, ["stop", "resume"].contains(choice)
             else { return nil }
             return InboundReport.Preference(
                 phoneNumberID: number,
