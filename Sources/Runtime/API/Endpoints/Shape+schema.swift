@@ -44,7 +44,7 @@ struct SchemaWriter {
     }
 
     /// Texts without NUL, which no row can hold.
-    private static let text: JSONValue = #"^[^\u0000]*$"#
+    static let text: JSONValue = #"^[^\u0000]*$"#
 
     /// Any value that a row can hold.
     private mutating func storable() -> JSONValue {

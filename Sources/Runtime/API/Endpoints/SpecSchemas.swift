@@ -70,6 +70,10 @@ extension JSONValue {
                 default: result[key] = value.modernSchema
                 }
             }
+            let isText = self["type"] == "string" || self["type"]?.arrayValue?.contains("string") ?? false
+            if isText, self["enum"] == nil, self["const"] == nil, self["pattern"] == nil {
+                result["pattern"] = SchemaWriter.text
+            }
             return .object(result)
         default: return self
         }

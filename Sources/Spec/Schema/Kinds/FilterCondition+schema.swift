@@ -89,7 +89,7 @@ extension FilterCondition {
         ]
     }
 
-    private static let metadataPattern = "^metadata\\..{1,100}$"
+    private static let metadataPattern = "^metadata\\.[^\\u0000]{1,100}$"
 
     private static let timePattern =
         "^(-[0-9]{1,9}[smhdw]|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
