@@ -30,7 +30,10 @@ final class LaneDirectory: Sendable {
     /// - Throws: `RedisError` when Redis cannot be asked.
     func outdated() async throws -> Int {
         var count = 0
-        for worker in all where try await worker.queue.depth().epoch != worker.lane.epoch { count += 1 }
+        for worker in all {
+            let (found, lane) = (try await worker.queue.depth().epoch, worker.lane)
+            if found != lane.epoch, !(found == nil && lane.isNew) { count += 1 }
+        }
         return count
     }
 
