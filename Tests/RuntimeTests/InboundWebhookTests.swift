@@ -205,6 +205,23 @@ struct InboundWebhookTests {
         }
     }
 
+    @Test func whatAnotherAccountIsToldPausesNothing() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            let run = try await fixture.launch()
+            let inbound = InboundRepository(pool: fixture.pool)
+            var closed = InboundReport()
+            closed.stops = [.init(businessAccountID: Self.account, subject: .account, reason: "closed")]
+            // Nobody knows yet to which account the number belongs.
+            #expect(try await inbound.apply(closed) == [])
+            for account in ["WABA-2", Self.account] {
+                closed.numbers = [
+                    .init(phoneNumberID: "1001", displayPhoneNumber: nil, businessAccountID: account)
+                ]
+                #expect(try await inbound.apply(closed) == (account == Self.account ? [run] : []))
+            }
+        }
+    }
+
     @Test(arguments: [
         (
             "message_template_status_update",
