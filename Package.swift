@@ -10,6 +10,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", "4.0.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
@@ -112,7 +113,7 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .certificates, .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
+                .asn1, .certificates, .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
                 .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
@@ -152,6 +153,7 @@ for target in package.targets where target.type != .system {
 
 extension Target.Dependency {
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let certificates = product(name: "X509", package: "swift-certificates")
     static let client = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")

@@ -85,6 +85,13 @@ struct InboundWebhookTests {
                 #expect(try await Self.post(future, to: port) == 200)
                 let lastSeen = try await Self.contact(fixture, 3).lastSeen
                 #expect(try #require(lastSeen) <= now + 60)
+                // What WhatsApp tells of somebody is not written by them.
+                let phone = DeliveryFixture.phone(2).dropFirst()
+                let moved =
+                    #"{"from":"\#(phone)","id":"wamid.m","timestamp":"\#(now)","type":"system","#
+                    + #""system":{"body":"Ana has another number","wa_id":"998","type":"user_changed_number"}}"#
+                #expect(try await Self.post(Self.messages(moved), to: port) == 200)
+                #expect(try await Self.contact(fixture, 2).messageCount == 0)
                 // Somebody we do not know.
                 let stranger = #"{"from":"999","id":"wamid.s","timestamp":"\#(now)","type":"image","image":{}}"#
                 #expect(try await Self.post(Self.messages(stranger), to: port) == 200)
@@ -131,6 +138,10 @@ struct InboundWebhookTests {
                 #expect(try await Self.contact(fixture, 4).optedIn == false)
                 try await prefer("resume", at: now - 30)
                 #expect(try await Self.contact(fixture, 4).optedIn == true)
+                // Of two in the same second, no is the safe one, in whatever order they come.
+                try await prefer("stop", at: now - 30)
+                try await prefer("resume", at: now - 30)
+                #expect(try await Self.contact(fixture, 4).optedIn == false)
             }
         }
     }
@@ -165,6 +176,23 @@ struct InboundWebhookTests {
         }
     }
 
+    @Test(arguments: [
+        #"{"metadata":{"phone_number_id":"1001"},"contacts":[{"profile":{"name":"Ana \ud83d"}}],"statuses":[@]}"#,
+        #"{"metadata":{"phone_number_id":"1001"},"statuses":[@],"user_preferences":[{"wa_id":"1\u0000","value":"stop"}]}"#,
+        #"{"event":"PAUSED","message_template_name":"a\u0000","message_template_language":"en","statuses":[@]}"#,
+    ])
+    func textsThatCannotBeKeptDoNotKeepOthersAway(value: String) async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon { port in
+                let status = #"{"id":"wamid.1","status":"read","timestamp":"1750030073"}"#
+                let webhook = value.replacing("@", with: status)
+                let code = try await Self.post(webhook, field: "message_template_status_update", to: port)
+                #expect(code == 200)
+                #expect(try await fixture.pool.query("SELECT FROM webhook_inbox").count == 1)
+            }
+        }
+    }
+
     @Test func forgedMessagesChangeNothing() async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in
             try await fixture.withDaemon { port in
@@ -173,6 +201,23 @@ struct InboundWebhookTests {
                 let status = try await Self.post(webhook, to: port, signature: forged)
                 #expect(status == 401)
                 #expect(try await Self.contact(fixture).optedIn == true)
+            }
+        }
+    }
+
+    @Test func whatAnotherAccountIsToldPausesNothing() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            let run = try await fixture.launch()
+            let inbound = InboundRepository(pool: fixture.pool)
+            var closed = InboundReport()
+            closed.stops = [.init(businessAccountID: Self.account, subject: .account, reason: "closed")]
+            // Nobody knows yet to which account the number belongs.
+            #expect(try await inbound.apply(closed) == [])
+            for account in ["WABA-2", Self.account] {
+                closed.numbers = [
+                    .init(phoneNumberID: "1001", displayPhoneNumber: nil, businessAccountID: account)
+                ]
+                #expect(try await inbound.apply(closed) == (account == Self.account ? [run] : []))
             }
         }
     }
@@ -196,6 +241,9 @@ struct InboundWebhookTests {
         ("phone_number_quality_update", #"{"event":"FLAGGED","display_phone_number":"551130000000"}"#, true),
         ("phone_number_quality_update", #"{"event":"UPGRADE","display_phone_number":"551130000000"}"#, false),
         ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{}}"#, true),
+        ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["DISABLE"]}}"#, true),
+        ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}"#, false),
+        ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#, false),
         ("some_new_field", #"{"event":"PAUSED","anything":[1,2]}"#, false),
     ])
     func whatWhatsAppStopsIsPaused(field: String, value: String, pauses: Bool) async throws {

@@ -97,6 +97,13 @@ struct FilterTests {
         #expect(time.flatMap { FilterTime($0.description) } == time)
     }
 
+    /// Like all lengths, whatever the letters take.
+    @Test func keysOfMetadataHaveUpTo100Characters() {
+        #expect(FilterField("metadata." + String(repeating: "é", count: 100)) != nil)
+        #expect(FilterField("metadata." + String(repeating: "é", count: 101)) == nil)
+        #expect(FilterField("metadata.") == nil)
+    }
+
     @Test func makesListsOfOneType() throws {
         let json: JSONValue = ["field": "metadata.x", "operator": "in", "value": [1, "a", .number(2.5)]]
         let filter = try AudienceFilter(json: json)

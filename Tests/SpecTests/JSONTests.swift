@@ -33,6 +33,22 @@ struct JSONTests {
         #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xFF, 0x22]) }
     }
 
+    @Test(arguments: [
+        (#""a\ud83d""#, "a\u{FFFD}"), (#""\ud83dA\ude00b""#, "\u{FFFD}A\u{FFFD}b"),
+        (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ud83d\u0041""#, "\u{FFFD}A"), (#""\ud83d\n""#, "\u{FFFD}\n"),
+    ])
+    func repairsHalfCharactersIfAsked(text: String, repaired: String) throws {
+        #expect(try JSONValue(parsing: text.utf8, repairsTexts: true) == .string(repaired))
+        #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    }
+
+    @Test func repairsInvalidUTF8IfAsked() throws {
+        let plain = try JSONValue(parsing: [0x22, 0xFF, 0x61, 0x22], repairsTexts: true)
+        let escaped = try JSONValue(parsing: [0x22, 0xFF, 0x5C, 0x6E, 0x22], repairsTexts: true)
+        #expect(plain == "\u{FFFD}a")
+        #expect(escaped == "\u{FFFD}\n")
+    }
+
     @Test func sortsKeys() {
         let value: JSONValue = ["b": 1, "é": 2, "Z": 3, "a": ["y": 1, "x": 2], "a1": 4]
         #expect(value.canonicalText == "{\"Z\":3,\"a\":{\"x\":2,\"y\":1},\"a1\":4,\"b\":1,\"é\":2}")

@@ -10,15 +10,18 @@ struct HealthRoutes: Sendable {
         let postgres: String
         let redis: String
         let schema: String
+        /// Whether the lanes of Redis are those of Postgres, so that they may be sent from.
+        let epoch: String
         /// How applying the specs fares; a broken commit is no reason not to send what was applied before.
         let specs: DaemonCompanion.State?
 
-        var isReady: Bool { [postgres, redis, schema].allSatisfy { $0 == "ok" } }
+        var isReady: Bool { [postgres, redis, schema, epoch].allSatisfy { $0 == "ok" } }
     }
 
     let pool: PostgresPool
     let redis: RedisClient
     let migrator: Migrator
+    let workers: LaneDirectory?
     let specs: (@Sendable () -> DaemonCompanion.State)?
 
     func add(to router: Router<APIContext>) {
@@ -38,7 +41,11 @@ struct HealthRoutes: Sendable {
             let missing = try await migrator.pending()
             if !missing.isEmpty { throw SchemaError.outdated(missing: missing.count) }
         }
-        return await Readiness(postgres: postgres, redis: redis, schema: schema, specs: specs?())
+        async let epoch = state {
+            let count = try await workers?.outdated() ?? 0
+            if count > 0 { throw LaneError.outdated(count) }
+        }
+        return await Readiness(postgres: postgres, redis: redis, schema: schema, epoch: epoch, specs: specs?())
     }
 
     private func state(_ check: @Sendable () async throws -> Void) async -> String {
@@ -47,6 +54,17 @@ struct HealthRoutes: Sendable {
             return "ok"
         } catch {
             return "\(error)"
+        }
+    }
+}
+
+/// Why nothing can be sent from lanes.
+private enum LaneError: Error, CustomStringConvertible {
+    case outdated(Int)
+
+    var description: String {
+        switch self {
+        case .outdated(let count): "\(count) \(count == 1 ? "lane is" : "lanes are") being rebuilt from Postgres"
         }
     }
 }

@@ -195,6 +195,7 @@ public struct Daemon: Service {
             pool: pool,
             redis: redis,
             migrator: Migrator(pool: pool, logger: logger),
+            workers: lanes?.workers,
             specs: specs?.state
         ).add(to: router)
         MetricsRoutes(

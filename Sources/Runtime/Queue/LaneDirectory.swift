@@ -25,7 +25,19 @@ final class LaneDirectory: Sendable {
         worker?.wake()
     }
 
-    /// The epoch of a sender's lane as this daemon knows it.
+    /// How many lanes have another epoch in Redis than in Postgres: until they are rebuilt, nothing is sent from them.
+    ///
+    /// - Throws: `RedisError` when Redis cannot be asked.
+    func outdated() async throws -> Int {
+        var count = 0
+        for worker in all {
+            let (found, lane) = (try await worker.queue.depth().epoch, worker.lane)
+            if found != lane.epoch, !(found == nil && lane.isNew) { count += 1 }
+        }
+        return count
+    }
+
+    /// The worker of a sender, if this daemon has one.
     func worker(of sender: UUID) -> LaneWorker? {
         workers.withLock { $0[sender] }
     }

@@ -34,9 +34,10 @@ extension WebhookPayload {
 extension WebhookPayload.Change {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
         (value["messages"]?.arrayValue ?? []).compactMap { message in
-            // There is no sender for people whose number is hidden.
+            // There is no sender for people whose number is hidden. And that somebody has another number now is told by
+            // WhatsApp, not by them: it opens no window.
             guard let from = message["from"]?.stringValue, !from.utf8.contains(0),
-                let id = message["id"]?.stringValue.flatMap(WebhookPayload.id)
+                let id = message["id"]?.stringValue.flatMap(WebhookPayload.id), message["type"] != "system"
             else { return nil }
             return InboundReport.Message(
                 id: id,
@@ -58,8 +59,8 @@ extension WebhookPayload.Change {
 
     fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
         (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
-            guard let from = preference["wa_id"]?.stringValue, let choice = preference["value"]?.stringValue,
-                ["stop", "resume"].contains(choice)
+            guard let from = preference["wa_id"]?.stringValue, !from.utf8.contains(0),
+                let choice = preference["value"]?.stringValue, ["stop", "resume"].contains(choice)
             else { return nil }
             return InboundReport.Preference(
                 phoneNumberID: number,
@@ -72,13 +73,12 @@ extension WebhookPayload.Change {
 
     /// What WhatsApp stopped; `nil` when it only tells us something.
     fileprivate func stop(account: String) -> InboundReport.Stop? {
-        guard let event = value["event"]?.stringValue else { return nil }
-        let reason = value["reason"]?.stringValue.flatMap { $0 == "NONE" ? nil : ", \($0)" } ?? ""
+        guard let event = text("event") else { return nil }
+        let reason = text("reason").flatMap { $0 == "NONE" ? nil : ", \($0)" } ?? ""
         switch field {
         case "message_template_status_update":
             guard ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION", "DELETED"].contains(event),
-                let name = value["message_template_name"]?.stringValue,
-                let language = value["message_template_language"]?.stringValue
+                let name = text("message_template_name"), let language = text("message_template_language")
             else { return nil }
             return InboundReport.Stop(
                 businessAccountID: account,
@@ -86,14 +86,16 @@ extension WebhookPayload.Change {
                 reason: "WhatsApp says of template `\(name)` (\(language)): \(event)\(reason)"
             )
         case "phone_number_quality_update":
-            guard event == "FLAGGED", let number = value["display_phone_number"]?.stringValue else { return nil }
+            guard event == "FLAGGED", let number = text("display_phone_number") else { return nil }
             return InboundReport.Stop(
                 businessAccountID: account,
                 subject: .number(display: number),
                 reason: "WhatsApp has flagged the number for its quality: sending on would get it restricted"
             )
         case "account_update":
-            guard ["DISABLED_UPDATE", "ACCOUNT_RESTRICTION", "ACCOUNT_DELETED"].contains(event) else { return nil }
+            guard ["DISABLED_UPDATE", "ACCOUNT_RESTRICTION", "ACCOUNT_DELETED"].contains(event), !isReinstated else {
+                return nil
+            }
             return InboundReport.Stop(
                 businessAccountID: account,
                 subject: .account,
@@ -101,5 +103,16 @@ extension WebhookPayload.Change {
             )
         default: return nil
         }
+    }
+
+    /// Whether a `DISABLED_UPDATE` says that the account is back.
+    private var isReinstated: Bool {
+        let state = value["ban_info"]?["waba_ban_state"]
+        return (state?.arrayValue ?? [state ?? .null]).contains("REINSTATE")
+    }
+
+    /// A text of the change that a row can hold.
+    private func text(_ name: String) -> String? {
+        value[name]?.stringValue?.replacing("\0", with: "")
     }
 }

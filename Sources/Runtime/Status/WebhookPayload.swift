@@ -19,9 +19,12 @@ struct WebhookPayload {
 
     /// Reads a body.
     ///
+    /// People write half characters, and phones cut names in the middle of one: a text that is no Unicode must not keep
+    /// the reports beside it away.
+    ///
     /// - Throws: `JSONError` when it is no JSON.
     init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
-        let json = try JSONValue(parsing: bytes)
+        let json = try JSONValue(parsing: bytes, repairsTexts: true)
         changes = (json["entry"]?.arrayValue ?? []).flatMap { entry in
             let account = entry["id"]?.stringValue
             return (entry["changes"]?.arrayValue ?? []).compactMap { change in

@@ -8,7 +8,7 @@ public enum FilterField: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         if text.hasPrefix("metadata.") {
             let key = text.dropFirst("metadata.".count)
-            guard !key.isEmpty, key.utf8.count <= 100 else { return nil }
+            guard !key.isEmpty, key.unicodeScalars.count <= 100 else { return nil }
             self = .metadata(String(key))
         } else if let field = ContactField(rawValue: text) {
             self = .contact(field)

@@ -1,9 +1,13 @@
 extension JSONValue {
     /// Reads one JSON text (RFC 8259) in UTF-8; whole numbers that fit become integers.
     ///
+    /// - Parameters:
+    ///   - bytes: The text.
+    ///   - repairsTexts: Whether half of a surrogate pair, or a byte that is not UTF-8, becomes a replacement character
+    ///     where it stands in a string, instead of an error. For texts of others that cannot be sent back to them.
     /// - Throws: ``JSONError`` with the byte where the text stops being JSON; also for duplicate keys.
-    public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
-        var parser = JSONParser(Array(bytes))
+    public init(parsing bytes: some Collection<UInt8>, repairsTexts: Bool = false) throws(JSONError) {
+        var parser = JSONParser(Array(bytes), repairsTexts: repairsTexts)
         self = try parser.parse()
     }
 
@@ -18,11 +22,13 @@ extension JSONValue {
 /// A reader of JSON that goes by bytes.
 struct JSONParser {
     private let bytes: [UInt8]
+    private let repairsTexts: Bool
     private var offset = 0
     private var depth = 0
 
-    init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8], repairsTexts: Bool) {
         self.bytes = bytes
+        self.repairsTexts = repairsTexts
     }
 
     mutating func parse() throws(JSONError) -> JSONValue {
@@ -134,13 +140,18 @@ struct JSONParser {
         while offset < bytes.count, Self.isPlain(bytes[offset]) { offset += 1 }
         // Most strings have no escapes, and are read where they stand.
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") {
-            guard let string = String(validating: bytes[start..<offset], as: UTF8.self) else {
-                throw .unexpected("string that is not UTF-8", offset: offset)
-            }
+            let string = try text(bytes[start..<offset])
             offset += 1
             return string
         }
         return try string(after: Array(bytes[start..<offset]))
+    }
+
+    /// The string of bytes that end where we are.
+    private func text(_ bytes: some Collection<UInt8>) throws(JSONError) -> String {
+        if let string = String(validating: bytes, as: UTF8.self) { return string }
+        guard repairsTexts else { throw .unexpected("string that is not UTF-8", offset: offset) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
@@ -152,13 +163,13 @@ struct JSONParser {
         var text = first
         while true {
             let byte = try peek()
+            if byte == UInt8(ascii: "\"") {
+                let string = try self.text(text)
+                offset += 1
+                return string
+            }
             offset += 1
             switch byte {
-            case UInt8(ascii: "\""):
-                guard let string = String(validating: text, as: UTF8.self) else {
-                    throw .unexpected("string that is not UTF-8", offset: offset - 1)
-                }
-                return string
             case UInt8(ascii: "\\"): try escape(into: &text)
             case ..<0x20: throw .unexpected("control character in a string", offset: offset - 1)
             default: text.append(byte)
@@ -185,15 +196,22 @@ struct JSONParser {
         let start = offset
         let high = try hex()
         if let scalar = Unicode.Scalar(high) { return scalar }
-        guard high < 0xDC00, offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
+        let end = offset
+        if high < 0xDC00, offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
             bytes[offset + 1] == UInt8(ascii: "u")
-        else { throw .unexpected("half of a surrogate pair", offset: start) }
-        offset += 2
-        let low = try hex()
-        guard (0xDC00...0xDFFF).contains(low),
-            let scalar = Unicode.Scalar(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
-        else { throw .unexpected("half of a surrogate pair", offset: start) }
-        return scalar
+        {
+            offset += 2
+            let low = try hex()
+            if (0xDC00...0xDFFF).contains(low),
+                let scalar = Unicode.Scalar(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+            {
+                return scalar
+            }
+        }
+        guard repairsTexts else { throw .unexpected("half of a surrogate pair", offset: start) }
+        // What follows is a character of its own.
+        offset = end
+        return "\u{FFFD}"
     }
 
     private mutating func hex() throws(JSONError) -> UInt32 {

@@ -19,7 +19,7 @@ struct SchemaValue {
 
     /// A date alone is its midnight.
     static let localTime = text(
-        pattern: "^[0-9]{4}-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?)?$"
+        pattern: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$"
     )
 
     /// A string that is not empty; lengths count Unicode scalars, as those of the readers do.

@@ -16,7 +16,7 @@ public struct InboundReport: Hashable, Sendable {
         }
     }
 
-    /// A message of a contact, of whatever type: each opens the 24 hour window.
+    /// Something that a contact sent: it opens the 24 hour window, whatever it is.
     public struct Message: Hashable, Sendable {
         public let id: String
         /// The number of ours that it was sent to.

@@ -137,7 +137,10 @@ public struct InboundRepository: Sendable {
                 "optedOutAt" = CASE WHEN s."optedIn" THEN c."optedOutAt" ELSE s.at END,
                 "updatedAt" = now()
             FROM locked l JOIN said s ON s.id = l.id
-            WHERE c.id = l.id AND s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+            WHERE c.id = l.id AND (
+                s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+                OR NOT s."optedIn" AND s.at = greatest(c."optedInAt", c."optedOutAt")
+            )
             """
         )
     }
@@ -161,6 +164,10 @@ public struct InboundRepository: Sendable {
         )
     }
 
+    /// Pauses the runs that need what was stopped.
+    ///
+    /// Of a sender whose account is not known yet, nothing is paused: several accounts may report to one address, and
+    /// whatever is really stopped is told by WhatsApp's next answer too.
     private func pause(_ stops: [InboundReport.Stop]) async throws -> [UUID] {
         let runs = RunRepository(pool: pool)
         var paused: [UUID] = []
@@ -171,7 +178,7 @@ public struct InboundRepository: Sendable {
                 JOIN senders s ON s.id = r."senderId"
                 JOIN campaign_revisions v ON v.id = r."revisionId"
                 WHERE \(fragment: RunRepository.live)
-                    AND coalesce(s."businessAccountId", \(stop.businessAccountID)) = \(stop.businessAccountID)
+                    AND s."businessAccountId" = \(stop.businessAccountID)
                     AND \(fragment: stop.subject.condition)
                 """
             )

@@ -14,7 +14,7 @@ public struct LaneRepository: Sendable {
         try await pool.execute(
             """
             INSERT INTO queue_epochs ("quotaGroup", epoch)
-            SELECT DISTINCT s."quotaGroup", 1 FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
+            SELECT DISTINCT s."quotaGroup", \(LaneRecord.firstEpoch)::int8 FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
             WHERE \(fragment: RunRepository.live) AND NOT EXISTS (SELECT FROM queue_epochs e WHERE e."quotaGroup" = s."quotaGroup")
             ON CONFLICT DO NOTHING
             """

@@ -42,6 +42,25 @@ struct DescriptionTests {
         }
     }
 
+    @Test(arguments: ["payment.received", "7", "-x", ".x", "a b", "", "é", String(repeating: "a", count: 51)])
+    func eventsAreDescribedAsTheyAreChecked(name: String) throws {
+        let pattern = try Regex(try #require(Shape.Format.eventName.pattern))
+        let isDescribed = try pattern.wholeMatch(in: name) != nil
+        #expect(Shape.formatted(.eventName).problems(of: .string(name)).isEmpty == isDescribed)
+    }
+
+    /// Null takes away what may be missing, and nothing else.
+    @Test func changesSayWhatMayBeTakenAway() throws {
+        let template = SpecSchemas.definitions(for: .template)["Template"]
+        let required = template?["required"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        #expect(required.contains("body"))
+        let change = SpecSchemas.definitions(for: .templateChange)["TemplateChange"]
+        for (name, schema) in change?["properties"]?.objectValue ?? [:] {
+            let takesNull = schema["anyOf"]?.arrayValue?.contains(["type": "null"]) ?? false
+            #expect(takesNull == !required.contains(name), "\(name)")
+        }
+    }
+
     @Test func aSchemaIsTheSameWhoeverRefersToIt() async throws {
         try await APIFixture.with { api in
             func schemas(_ endpoints: [Endpoint]) -> [String: JSONValue] {

@@ -186,6 +186,19 @@ struct RequestTests {
         }
     }
 
+    /// What a request calls its fields is told back, as far as an answer may hold it.
+    @Test func namesThatNoAnswerMayHoldAreShownAsFarAsTheyCan() async throws {
+        try await APIFixture.with { api in
+            for key in ["a\0b", String(repeating: "k", count: 20_000)] {
+                let draft = APIFixture.draft("a", ["templateParams": .object([key: ""])])
+                let answer = try await api.call("POST", "/campaigns", draft)
+                #expect(answer.status == 422)
+                #expect(OpenAPIDocument.problemShape.problems(of: answer.json) == [])
+                #expect(answer.json.isStorable)
+            }
+        }
+    }
+
     @Test func textsThatNoRowCanHoldAreRefused() async throws {
         try await APIFixture.with { api in
             let name = try await api.call("POST", "/campaigns", APIFixture.draft("a\0b"))

@@ -165,7 +165,10 @@ struct TriggerHookTests {
             let unknown = try await api.call("POST", Self.path, Self.event(1, ["contextt": [:]]))
             #expect(unknown.status == 422)
             #expect(unknown.error("contextt")?.contains("`context`") == true, "\(unknown.text)")
-            #expect(try await api.call("POST", Self.path, []).status == 422)
+            #expect(try await api.call("POST", Self.path, []).error("") == "has 0 items, not 1 to 1000")
+            #expect(try await api.call("POST", Self.path, [["contactId": 7]]).error("[0].contactId") != nil)
+            let text = try await api.call("POST", Self.path, "x")
+            #expect(text.error("") == "expected a list or an object, found a text")
             #expect(try await api.call("POST", Self.path, ["contactId": 7]).error("contactId") != nil)
             #expect(try await api.call("POST", "/triggers/no%20event", Self.event()).code == "invalid_parameter")
             #expect(

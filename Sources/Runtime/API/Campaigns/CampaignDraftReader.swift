@@ -47,15 +47,12 @@ struct CampaignDraftReader: Sendable {
     }
 
     private func triggerProblems(_ draft: CampaignDraft) -> [FieldProblem] {
-        guard let event = draft.triggerType else {
+        guard draft.triggerType != nil else {
             return draft.triggerConfig == nil ? [] : [FieldProblem("triggerConfig", "needs `triggerType`")]
         }
         guard draft.type == .eventTriggered || draft.type == .moduleInitiated else {
             let message = "a campaign of type `\(draft.type.rawValue)` is not started by an event"
             return [FieldProblem("triggerType", message)]
-        }
-        guard TriggerEvent.isName(event) else {
-            return [FieldProblem("triggerType", "is no event: use 1 to 50 letters, digits, `.`, `_` and `-`")]
         }
         return []
     }

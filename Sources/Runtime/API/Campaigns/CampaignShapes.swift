@@ -42,8 +42,7 @@ enum CampaignShapes {
         ShapeField(
             "templateParams",
             .nullable(.map(.text(upTo: 1024), keys: 0...50)),
-            "A text for each variable of the template; may hold placeholders.",
-            example: ["1": "{{name|there}}"]
+            "A text for each variable of the template, such as `{{name|there}}` for `1`. Needs `templateId`."
         ),
         ShapeField(
             "scheduledAt",
@@ -53,15 +52,13 @@ enum CampaignShapes {
         ),
         ShapeField(
             "triggerType",
-            .nullable(.text(upTo: 50)),
-            "The event that starts it.",
-            example: "payment.received"
+            .nullable(.formatted(.eventName)),
+            "The event that starts it, such as `payment.received`; for the types `event_triggered` and `module_initiated`."
         ),
         ShapeField(
             "triggerConfig",
             .nullable(.map(.any, keys: 0...50)),
-            "What the event's context must say.",
-            example: ["plan": "premium"]
+            "What the event's context must say, such as `premium` for `plan`. Needs `triggerType`."
         ),
     ]
 
@@ -85,8 +82,26 @@ enum CampaignShapes {
                 example: ["type": "text", "text": ["body": "Hi {{name|there}}"]]
             ),
             audienceField,
-        ] + linkFields
+        ] + linkFields,
+        rules: [
+            ["anyOf": [["required": ["messageTemplate"]], text("templateId")]],
+            ["if": object("templateParams"), "then": text("templateId")],
+            ["if": object("triggerConfig"), "then": text("triggerType")],
+            [
+                "if": text("triggerType"),
+                "then": ["properties": ["type": ["enum": ["event_triggered", "module_initiated"]]]],
+            ],
+        ]
     )
+
+    private static func text(_ field: String) -> JSONValue { holds(field, "string") }
+
+    private static func object(_ field: String) -> JSONValue { holds(field, "object") }
+
+    /// That a field is there, and not null.
+    private static func holds(_ field: String, _ type: String) -> JSONValue {
+        ["required": [.string(field)], "properties": .object([field: ["type": .string(type)]])]
+    }
 
     /// What is left out stays; null takes away.
     static let update = create.allOptional(

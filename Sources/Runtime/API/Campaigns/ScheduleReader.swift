@@ -16,11 +16,26 @@ enum ScheduleReader {
             ShapeField("scheduledAt", .dateTime, "The one time.", example: "2027-01-01T09:00:00Z"),
             ShapeField("cronExpression", .text(upTo: 100), "The times.", example: "0 9 * * MON"),
             ShapeField("timeZone", .text(upTo: 64), "Whose clocks the times are on.", example: "Africa/Nairobi"),
-            ShapeField("from", .text(upTo: 19), "No start before this, on these clocks.", example: "2027-01-01T00:00"),
-            ShapeField("until", .text(upTo: 19), "No start after this, on these clocks.", example: "2027-12-31T00:00"),
+            ShapeField(
+                "from",
+                .formatted(.localTime),
+                "No start before this, on these clocks.",
+                example: "2027-01-01T00:00"
+            ),
+            ShapeField(
+                "until",
+                .formatted(.localTime),
+                "No start after this, on these clocks.",
+                example: "2027-12-31T00:00"
+            ),
             ShapeField("maxRuns", .integer(1...1_000_000_000), "How often at most.", example: 12),
             ShapeField("misfire", .choice(ScheduleSpec.Misfire.self), "What happens to times that were missed."),
-            ShapeField("misfireWindow", .text(upTo: 20), "How late a missed time still counts.", example: "1h"),
+            ShapeField(
+                "misfireWindow",
+                .formatted(.duration),
+                "How late a missed time still counts, at most 7 days.",
+                example: "1h"
+            ),
             ShapeField("overlap", .choice(ScheduleSpec.Overlap.self), "What happens when the last run still goes on."),
         ],
         rules: [

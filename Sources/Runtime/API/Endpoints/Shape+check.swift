@@ -33,6 +33,9 @@ extension Shape {
         case .text, .choice: "a text"
         case .formatted(.uuid): "a UUID"
         case .formatted(.dateTime): "a time such as 2026-12-01T09:00:00Z"
+        case .formatted(.eventName): "an event: 1 to 50 letters, digits, `.`, `_` and `-`, not first a sign"
+        case .formatted(.localTime): "a time such as 2026-12-01T09:00"
+        case .formatted(.duration): "a duration such as 6h"
         case .list: "a list"
         case .object, .map, .spec: "an object"
         case .nullable(let shape): "\(shape.words) or null"
@@ -75,6 +78,9 @@ extension Shape {
             switch format {
             case .uuid: UUID(uuidString: text) != nil
             case .dateTime: Date(apiText: text) != nil
+            case .eventName: TriggerEvent.isName(text)
+            // Their reader says more precisely what is wrong.
+            case .localTime, .duration: true
             }
         return isGood ? [] : [FieldProblem(path, "is not \(words)")]
     }
@@ -119,7 +125,22 @@ extension Shape {
     private func anyProblems(_ value: JSONValue, _ shapes: [Shape], _ path: String) -> [FieldProblem] {
         let found = shapes.map { $0.problems(of: value, at: path) }
         if found.contains(where: \.isEmpty) { return [] }
-        return found.last ?? []
+        // Whoever sent a list wants to know what is wrong with the list.
+        let fitting = zip(shapes, found).first { shape, _ in shape.isType(of: value) }
+        return fitting?.1 ?? wrongType(value, path)
+    }
+
+    /// Whether it describes values of this type, whatever stands in them.
+    private func isType(of value: JSONValue) -> Bool {
+        switch (self, value) {
+        case (.any, _), (.null, .null), (.bool, .bool), (.list, .array), (.object, .object), (.map, .object),
+            (.spec, .object), (.number, .integer), (.number, .number), (.integer, .integer), (.integer, .number),
+            (.text, .string), (.formatted, .string), (.choice, .string):
+            true
+        case (.nullable(let shape), _): value == .null || shape.isType(of: value)
+        case (.anyOf(let shapes), _): shapes.contains { $0.isType(of: value) }
+        default: false
+        }
     }
 }
 

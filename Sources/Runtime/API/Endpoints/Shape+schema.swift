@@ -7,7 +7,7 @@ struct SchemaWriter {
     /// The JSON Schema (2020-12) of a shape.
     mutating func schema(_ shape: Shape) -> JSONValue {
         switch shape {
-        case .any: return [:]
+        case .any: return storable()
         case .null: return ["type": "null"]
         case .bool: return ["type": "boolean"]
         case .number: return ["type": "number"]
@@ -18,9 +18,11 @@ struct SchemaWriter {
         case .text(let range):
             return [
                 "type": "string", "minLength": .integer(range.lowerBound), "maxLength": .integer(range.upperBound),
-                "pattern": #"^[^\u0000]*$"#,
+                "pattern": Self.text,
             ]
-        case .formatted(let format): return ["type": "string", "format": .string(format.rawValue)]
+        case .formatted(let format):
+            let form: JSONValue = .string(format.pattern ?? format.rawValue)
+            return format.pattern == nil ? ["type": "string", "format": form] : ["type": "string", "pattern": form]
         case .choice(let words): return ["type": "string", "enum": .array(words.map(JSONValue.string))]
         case .list(let item, let count):
             return [
@@ -30,6 +32,7 @@ struct SchemaWriter {
         case .map(let item, let keys):
             return [
                 "type": "object", "additionalProperties": schema(item), "maxProperties": .integer(keys.upperBound),
+                "propertyNames": ["pattern": Self.text],
             ]
         case .object(let object): return reference(to: object)
         case .spec(let name):
@@ -38,6 +41,23 @@ struct SchemaWriter {
         case .nullable(let shape): return ["anyOf": [schema(shape), ["type": "null"]]]
         case .anyOf(let shapes): return ["anyOf": .array(shapes.map { schema($0) })]
         }
+    }
+
+    /// Texts without NUL, which no row can hold.
+    static let text: JSONValue = #"^[^\u0000]*$"#
+
+    /// Any value that a row can hold.
+    private mutating func storable() -> JSONValue {
+        let own: JSONValue = ["$ref": "#/components/schemas/Value"]
+        components["Value"] = [
+            "description": "Any value; its texts and names have no NUL character.",
+            "anyOf": [
+                ["type": ["null", "boolean", "number"]], ["type": "string", "pattern": Self.text],
+                ["type": "array", "items": own],
+                ["type": "object", "additionalProperties": own, "propertyNames": ["pattern": Self.text]],
+            ],
+        ]
+        return own
     }
 
     private mutating func reference(to object: ObjectShape) -> JSONValue {

@@ -6,6 +6,23 @@ indirect enum Shape: Sendable {
     enum Format: String, Sendable {
         case uuid
         case dateTime = "date-time"
+        /// The name of an event, as in ``TriggerEvent``.
+        case eventName
+        /// A time as a clock of some zone shows it; read by the reader of schedules.
+        case localTime
+        /// A span of time such as `6h`; read by the reader of schedules.
+        case duration
+
+        /// How it is written, where JSON Schema has no name for it.
+        var pattern: String? {
+            switch self {
+            case .uuid, .dateTime: nil
+            case .eventName: "^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
+            case .localTime:
+                "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$"
+            case .duration: "^(?=.*[1-9])[0-9]{1,9}[smhd]$"
+            }
+        }
     }
 
     case any

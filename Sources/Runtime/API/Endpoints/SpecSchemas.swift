@@ -26,6 +26,10 @@ enum SpecSchemas {
     private static func templateRequest(_ schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, var properties = fields["properties"]?.objectValue else { return schema }
         for name in ["kind", "protect", "renamedFrom"] { properties[name] = nil }
+        if var buttons = properties["buttons"]?.objectValue {
+            buttons["allOf"] = .array(TemplateSpec.buttonLimits)
+            properties["buttons"] = .object(buttons)
+        }
         fields["properties"] = .object(properties)
         fields["required"] = .array((fields["required"]?.arrayValue ?? []).filter { $0 != "kind" } + ["language"])
         return .object(fields)
@@ -33,11 +37,15 @@ enum SpecSchemas {
 }
 
 extension SpecSchemas {
-    /// The same object where nothing is needed, and null takes away.
+    /// The same object where nothing is needed, and null takes away what may be missing.
     private static func change(of schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, let properties = fields["properties"]?.objectValue else { return schema }
+        let required = fields["required"]?.arrayValue ?? []
         fields["required"] = nil
-        fields["properties"] = .object(properties.mapValues { ["anyOf": [$0, ["type": "null"]]] })
+        let changed = properties.map { name, value -> (key: String, value: JSONValue) in
+            (name, required.contains(.string(name)) ? value : ["anyOf": [value, ["type": "null"]]])
+        }
+        fields["properties"] = .object(JSONObject(unique: changed))
         return .object(fields)
     }
 }
@@ -61,6 +69,10 @@ extension JSONValue {
                 case ("enumDescriptions", _): continue
                 default: result[key] = value.modernSchema
                 }
+            }
+            let isText = self["type"] == "string" || self["type"]?.arrayValue?.contains("string") ?? false
+            if isText, self["enum"] == nil, self["const"] == nil, self["pattern"] == nil {
+                result["pattern"] = SchemaWriter.text
             }
             return .object(result)
         default: return self

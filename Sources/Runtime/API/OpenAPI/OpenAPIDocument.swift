@@ -14,7 +14,7 @@ struct OpenAPIDocument {
             paths[endpoint.path] = .object(item)
         }
         // Every answer refers to it by its name.
-        _ = writer.schema(.object(Self.problem))
+        _ = writer.schema(Self.problemShape)
         return [
             "openapi": "3.1.0",
             "info": [
@@ -63,6 +63,9 @@ struct OpenAPIDocument {
         ("triggers", "Events that start campaigns."),
         ("service", "The daemon itself."),
     ]
+
+    /// What every answer looks like that is an error.
+    static let problemShape = Shape.object(problem)
 
     private static let problem = ObjectShape(
         "Problem",

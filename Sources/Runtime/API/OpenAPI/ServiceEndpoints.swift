@@ -10,11 +10,12 @@ enum ServiceEndpoints {
             ShapeField("postgres", .text(0...10_000), isRequired: true, "`ok`, or what is wrong.", example: "ok"),
             ShapeField("redis", .text(0...10_000), isRequired: true, "`ok`, or what is wrong.", example: "ok"),
             ShapeField("schema", .text(0...10_000), isRequired: true, "`ok`, or what is wrong.", example: "ok"),
+            ShapeField("epoch", .text(0...10_000), isRequired: true, "`ok`, or what is wrong.", example: "ok"),
             ShapeField("specs", .map(.any, keys: 0...20), "How applying the specs fares."),
         ]
     )
 
-    private static let ready: JSONValue = ["postgres": "ok", "redis": "ok", "schema": "ok"]
+    private static let ready: JSONValue = ["postgres": "ok", "redis": "ok", "schema": "ok", "epoch": "ok"]
 
     static let all: [Endpoint] = [
         plain("/healthz", "isAlive", "Tell whether the process lives", "It lives.", example: "ok\n"),

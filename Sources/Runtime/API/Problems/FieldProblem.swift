@@ -19,7 +19,7 @@ struct FieldProblem: Hashable, Sendable {
         return FieldProblem(field.hasPrefix("[") ? path + field : "\(path).\(field)", message)
     }
 
-    var json: JSONValue { ["field": .string(field), "message": .string(message)] }
+    var json: JSONValue { ["field": .string(field.shown), "message": .string(message.shown)] }
 }
 
 extension FieldProblem {

@@ -68,11 +68,20 @@ struct Problem: Error, Hashable, Sendable {
     func json(requestID: String) -> JSONValue {
         var fields: [String: JSONValue] = [
             "type": "about:blank", "title": .string(code.status.reasonPhrase),
-            "status": .integer(code.status.code), "code": .string(code.rawValue), "detail": .string(detail),
+            "status": .integer(code.status.code), "code": .string(code.rawValue), "detail": .string(detail.shown),
             "requestId": .string(requestID),
         ]
         if !errors.isEmpty { fields["errors"] = .array(errors.map(\.json)) }
         fields["currentStatus"] = currentStatus.map(JSONValue.string)
         return .object(fields)
+    }
+}
+
+extension String {
+    /// What an answer shows of it: requests call their fields what they like, and at any length.
+    var shown: String {
+        let isShort = utf8.count <= 10_000 || unicodeScalars.count <= 10_000
+        let text = isShort ? self : String(String.UnicodeScalarView(unicodeScalars.prefix(9_999))) + "…"
+        return text.replacing("\0", with: "\u{FFFD}")
     }
 }

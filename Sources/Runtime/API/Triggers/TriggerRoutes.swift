@@ -32,7 +32,10 @@ struct TriggerRoutes: Sendable {
     private func fire(_ request: Request, _ context: APIContext) async throws -> Response {
         let event = try context.parameters.require("event")
         guard TriggerEvent.isName(event) else {
-            throw Problem.parameter("event", "1 to 50 letters, digits, `.`, `_` and `-`, such as payment.overdue")
+            throw Problem.parameter(
+                "event",
+                "1 to 50 letters, digits, `.`, `_` and `-`, not first a sign, such as payment.overdue"
+            )
         }
         guard request.uri.query == nil else { throw Problem.parameter("?", "this address takes no parameters") }
         let isSigned = request.headers[.campaignsSignature] != nil

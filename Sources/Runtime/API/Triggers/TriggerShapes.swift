@@ -87,7 +87,7 @@ enum TriggerShapes {
             A tenant may send TRIGGER_RATE_LIMIT events in a second, in as many requests as it likes. A list passes as a \
             whole as long as anything may pass; what was too much is waited for afterwards (429 with `Retry-After`).
             """,
-        pathShapes: ["event": .text(upTo: 50)],
+        pathShapes: ["event": .formatted(.eventName)],
         body: .required(body, example: ["contactId": "254712345678", "context": ["amount": "12.50"]]),
         answers: [
             .json(

@@ -78,7 +78,7 @@ extension TemplateButton {
 
 extension TemplateButton.Kind {
     /// How many buttons of the kind a template may have; `nil` means as many as of all kinds.
-    fileprivate var limit: Int? {
+    var limit: Int? {
         switch self {
         case .url: 2
         case .phone, .copyCode: 1

@@ -1,7 +1,7 @@
 extension FilterCondition {
     static var schema: JSONValue {
         var value = SchemaObject(fields).value
-        value.keywords["allOf"] = .array(shapeRules + fieldRules)
+        value.keywords["allOf"] = .array(shapeRules + fieldRules + [metadataRule])
         return value.json
     }
 
@@ -11,7 +11,7 @@ extension FilterCondition {
                 "field",
                 .anyOf(
                     .choice(ContactField.self) { "Holds \(FilterField.contact($0).words)." },
-                    .text(pattern: "^metadata\\..{1,100}$")
+                    .text(pattern: metadataPattern)
                 ),
                 isRequired: true,
                 "A column of the contact, or `metadata.<key>`.",
@@ -80,9 +80,20 @@ extension FilterCondition {
         }
     }
 
+    /// The operators that values without a type allow.
+    private static var metadataRule: JSONValue {
+        let allowed = FilterOperator.allowed(for: .metadata("key"))
+        return [
+            "if": ["required": ["field"], "properties": ["field": ["pattern": .string(metadataPattern)]]],
+            "then": ["properties": ["operator": ["enum": .array(allowed.map { .string($0.rawValue) })]]],
+        ]
+    }
+
+    private static let metadataPattern = "^metadata\\.[^\\u0000]{1,100}$"
+
     private static let timePattern =
-        "^(-[0-9]{1,9}[smhdw]|[0-9]{4}-[01][0-9]-[0-3][0-9]"
-        + "([Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-][0-2][0-9]:[0-5][0-9]))?)$"
+        "^(-[0-9]{1,9}[smhdw]|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        + "([Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?)$"
 
     private static func when(
         _ operators: [FilterOperator],

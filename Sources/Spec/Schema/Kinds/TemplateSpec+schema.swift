@@ -126,3 +126,19 @@ extension TemplateButton.Kind {
         }
     }
 }
+
+extension TemplateSpec {
+    /// How many buttons of each kind there may be.
+    ///
+    /// Only JSON Schema 2020-12 can say it, which editors do not read.
+    package static var buttonLimits: [JSONValue] {
+        TemplateButton.Kind.allCases.compactMap { kind in
+            kind.limit.map { limit in
+                [
+                    "contains": SchemaRule.has("type", .string(kind.rawValue)), "minContains": 0,
+                    "maxContains": .integer(limit),
+                ]
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Redis
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// Whether a daemon says that it has all it needs.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct ReadinessTests {
+    private struct Answer {
+        let status: Int
+        let body: JSONValue
+    }
+
+    private static func ask(_ port: Int) async throws -> Answer {
+        let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/readyz")
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let body = try await response.body.collect(upTo: 10_000)
+        return Answer(status: Int(response.status.code), body: try JSONValue(parsing: body.readableBytesView))
+    }
+
+    @Test func aLaneOfAnotherEpochIsToldUntilItIsRebuilt() async throws {
+        try await DeliveryFixture.with(contacts: 500, rate: 20) { fixture in
+            let run = try await fixture.launch()
+            let sender = try await fixture.run(run).senderID
+            let epoch = LaneKeys(quotaGroup: fixture.group, sender: sender).epoch
+            try await fixture.withDaemon { port in
+                // A lane that is made for the first time is no reason to wait.
+                try await eventually("the lane is filled") {
+                    let ready = try await Self.ask(port)
+                    #expect(ready.status == 200)
+                    #expect(ready.body == ["epoch": "ok", "postgres": "ok", "redis": "ok", "schema": "ok"])
+                    return try await fixture.run(run).counters.accepted > 0
+                }
+                // Again and again, as the daemon mends it meanwhile.
+                try await eventually("the epoch is missed") {
+                    _ = try await fixture.redis.send(RedisCommand("SET", .text(epoch), "999"))
+                    let answer = try await Self.ask(port)
+                    return answer.status == 503 && answer.body["epoch"] == "1 lane is being rebuilt from Postgres"
+                }
+                try await eventually("the lane is rebuilt") { try await Self.ask(port).status == 200 }
+            }
+        }
+    }
+}
