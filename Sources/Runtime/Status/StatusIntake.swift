@@ -53,13 +53,15 @@ final class StatusIntake: Service, Sendable {
     func take(_ statuses: [DeliveryStatus], _ inbound: InboundReport = InboundReport()) async throws {
         guard !statuses.isEmpty || !inbound.isEmpty else { return }
         try await withCheckedThrowingContinuation { continuation in
-            let isOver = waiting.withLock { waiting in
+            let (isOver, isFirst) = waiting.withLock { waiting in
+                let isFirst = waiting?.isEmpty ?? false
                 waiting?.append(
                     Delivery(statuses: statuses, inbound: inbound, since: clock.now, written: continuation)
                 )
-                return waiting == nil
+                return (waiting == nil, isFirst)
             }
-            if isOver { continuation.resume(throwing: CancellationError()) } else { wake.yield() }
+            // Whoever was first has woken it, and it writes until nothing is left.
+            if isOver { continuation.resume(throwing: CancellationError()) } else if isFirst { wake.yield() }
         }
     }
 

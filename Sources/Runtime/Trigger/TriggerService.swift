@@ -102,11 +102,13 @@ public final class TriggerService: Service, Sendable {
         guard !requests.isEmpty else { return [] }
         return try await withCheckedThrowingContinuation { continuation in
             let call = Call(kind: Kind(tenant: tenant, event: event), requests: requests, answered: continuation)
-            let isOver = waiting.withLock { waiting in
+            let (isOver, isFirst) = waiting.withLock { waiting in
+                let isFirst = waiting?.isEmpty ?? false
                 waiting?.append(call)
-                return waiting == nil
+                return (waiting == nil, isFirst)
             }
-            if isOver { continuation.resume(throwing: CancellationError()) } else { wake.yield() }
+            // Whoever was first has woken it, and it writes until nothing is left.
+            if isOver { continuation.resume(throwing: CancellationError()) } else if isFirst { wake.yield() }
         }
     }
 

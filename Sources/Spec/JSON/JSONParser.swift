@@ -137,10 +137,15 @@ struct JSONParser {
     private mutating func string() throws(JSONError) -> String {
         offset += 1
         let start = offset
-        while offset < bytes.count, Self.isPlain(bytes[offset]) { offset += 1 }
-        // Most strings have no escapes, and are read where they stand.
+        var seen: UInt8 = 0
+        while offset < bytes.count, Self.isPlain(bytes[offset]) {
+            seen |= bytes[offset]
+            offset += 1
+        }
+        // Most strings have no escapes, and are read where they stand; in ASCII there is nothing to validate.
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") {
-            let string = try text(bytes[start..<offset])
+            let plain = bytes[start..<offset]
+            let string = seen < 0x80 ? String(decoding: plain, as: UTF8.self) : try text(plain)
             offset += 1
             return string
         }

@@ -7,6 +7,7 @@ extension UUID {
     /// `/dev/urandom` for each id, which takes as long as the rest of a small request's bookkeeping.
     ///
     /// - Parameter date: From 1970 to the year 10889.
+    /// - Returns: An id that nobody can guess from others.
     package static func timeOrdered(at date: Date = Date()) -> UUID {
         let milliseconds = UInt64(max(0, date.timeIntervalSince1970 * 1_000))
         var generator = SystemRandomNumberGenerator()

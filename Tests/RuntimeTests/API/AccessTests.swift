@@ -102,7 +102,8 @@ struct AccessTests {
     }
 
     @Test func aKnownTokenIsTakenOnlyWhileItLasts() async throws {
-        let (clock, known) = (Mutex(Self.now), VerifiedTokens())
+        let clock = Mutex(Self.now)
+        let known = VerifiedTokens()
         let settings = try #require(try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret])))
         let verifier = TokenVerifier(settings: settings, verified: known, now: { clock.withLock { $0 } })
         let token = Self.token(["nbf": .integer(Int(Self.now.timeIntervalSince1970))])

@@ -46,6 +46,7 @@ final class KeySetFile: Sendable {
     /// - Parameters:
     ///   - id: The key that is looked for: without it the file is read again even if it seems unchanged.
     ///   - logger: Hears of a file that cannot be used.
+    /// - Returns: The same object as long as they are the same keys.
     func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
         let (keys, isFresh) = state.withLock { state in
             (state.keys, state.lookedAt.duration(to: now()) < Self.interval)
