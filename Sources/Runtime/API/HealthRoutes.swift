@@ -18,6 +18,9 @@ struct HealthRoutes: Sendable {
         var isReady: Bool { [postgres, redis, schema, epoch].allSatisfy { $0 == "ok" } }
     }
 
+    /// How long each of them may take: the probes of Kubernetes wait for a second, unless they are told otherwise.
+    private static let limit = Duration.milliseconds(900)
+
     let pool: PostgresPool
     let redis: RedisClient
     let migrator: Migrator
@@ -35,25 +38,37 @@ struct HealthRoutes: Sendable {
     }
 
     private func readiness() async -> Readiness {
-        async let postgres = state { _ = try await pool.query("SELECT 1", deadline: .seconds(2)) }
-        async let redis = state { _ = try await self.redis.send(RedisCommand("PING")) }
+        let deadline = ContinuousClock.now + Self.limit
+        async let postgres = state { _ = try await pool.query("SELECT 1", deadline: Self.limit) }
+        async let redis = state { _ = try await self.redis.send(RedisCommand("PING"), deadline: deadline) }
         async let schema = state {
             let missing = try await migrator.pending()
             if !missing.isEmpty { throw SchemaError.outdated(missing: missing.count) }
         }
         async let epoch = state {
-            let count = try await workers?.outdated() ?? 0
+            let count = try await workers?.outdated(on: self.redis, deadline: deadline) ?? 0
             if count > 0 { throw LaneError.outdated(count) }
         }
         return await Readiness(postgres: postgres, redis: redis, schema: schema, epoch: epoch, specs: specs?())
     }
 
-    private func state(_ check: @Sendable () async throws -> Void) async -> String {
-        do {
-            try await check()
-            return "ok"
-        } catch {
-            return "\(error)"
+    private func state(_ check: @escaping @Sendable () async throws -> Void) async -> String {
+        await withTaskGroup(of: String.self) { group in
+            group.addTask {
+                do {
+                    try await check()
+                    return "ok"
+                } catch {
+                    return "\(error)"
+                }
+            }
+            group.addTask {
+                // Ends early by cancellation only, when the check was faster.
+                try? await ContinuousClock().sleep(for: Self.limit)
+                return "no answer within \(Self.limit.milliseconds) ms"
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? ""
         }
     }
 }

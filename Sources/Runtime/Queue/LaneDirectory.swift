@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import Store
 import Synchronization
 
@@ -27,12 +28,22 @@ final class LaneDirectory: Sendable {
 
     /// How many lanes have another epoch in Redis than in Postgres: until they are rebuilt, nothing is sent from them.
     ///
+    /// One round trip, however many lanes there are.
+    ///
+    /// - Parameters:
+    ///   - redis: Where the lanes are.
+    ///   - deadline: When to give up.
+    /// - Returns: None of them new: those are filled for the first time.
     /// - Throws: `RedisError` when Redis cannot be asked.
-    func outdated() async throws -> Int {
+    func outdated(on redis: RedisClient, deadline: ContinuousClock.Instant) async throws(RedisError) -> Int {
+        let workers = all
+        let commands = workers.map { RedisCommand("GET", .text($0.queue.keys.epoch)) }
+        guard !commands.isEmpty else { return 0 }
         var count = 0
-        for worker in all {
-            let (found, lane) = (try await worker.queue.depth().epoch, worker.lane)
-            if found != lane.epoch, !(found == nil && lane.isNew) { count += 1 }
+        for (worker, reply) in zip(workers, await redis.send(pipeline: commands, deadline: deadline)) {
+            let (found, lane) = (try reply.get().asOptionalInt(), worker.lane)
+            // A new lane is filled for the first time, and its worker may hear of its epoch later than we do.
+            if found != lane.epoch, !lane.isNew { count += 1 }
         }
         return count
     }

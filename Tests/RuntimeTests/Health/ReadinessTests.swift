@@ -18,9 +18,9 @@ struct ReadinessTests {
         let body: JSONValue
     }
 
-    private static func ask(_ port: Int) async throws -> Answer {
+    private static func ask(_ port: Int, within limit: TimeAmount = .seconds(20)) async throws -> Answer {
         let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/readyz")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let response = try await HTTPClient.shared.execute(request, timeout: limit)
         let body = try await response.body.collect(upTo: 10_000)
         return Answer(status: Int(response.status.code), body: try JSONValue(parsing: body.readableBytesView))
     }
@@ -45,6 +45,21 @@ struct ReadinessTests {
                     return answer.status == 503 && answer.body["epoch"] == "1 lane is being rebuilt from Postgres"
                 }
                 try await eventually("the lane is rebuilt") { try await Self.ask(port).status == 200 }
+            }
+        }
+    }
+
+    @Test func aProbeGetsItsAnswerWhileAServerIsSilent() async throws {
+        let server = try SilentServer()
+        defer { server.stop() }
+        try await DeliveryFixture.with(contacts: 1, rate: 20) { fixture in
+            let redis = try RedisConfiguration(url: "redis://127.0.0.1:\(server.port)/0")
+            try await fixture.withDaemon(redis: redis) { port in
+                // A command may take five seconds, and nobody waits for a probe that long.
+                let answer = try await Self.ask(port, within: .seconds(3))
+                #expect(answer.status == 503)
+                #expect(answer.body["postgres"] == "ok")
+                #expect(answer.body["redis"] != "ok")
             }
         }
     }
