@@ -13,14 +13,12 @@ struct SchemaValue {
     /// The name of a spec, or a reference to one.
     static let slug = text(pattern: "^[a-z0-9][a-z0-9-]{0,62}$")
 
-    static let duration = text(pattern: "^(?=.*[1-9])[0-9]{1,9}[smhd]$")
+    static let duration = text(pattern: TextPattern.duration)
 
     static let timeOfDay = text(pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$")
 
     /// A date alone is its midnight.
-    static let localTime = text(
-        pattern: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$"
-    )
+    static let localTime = text(pattern: TextPattern.localTime)
 
     /// A string that is not empty; lengths count Unicode scalars, as those of the readers do.
     static func text(upTo limit: Int? = nil, pattern: String? = nil) -> Self {

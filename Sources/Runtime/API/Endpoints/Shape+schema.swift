@@ -21,8 +21,8 @@ struct SchemaWriter {
                 "pattern": Self.text,
             ]
         case .formatted(let format):
-            let form: JSONValue = .string(format.pattern ?? format.rawValue)
-            return format.pattern == nil ? ["type": "string", "format": form] : ["type": "string", "pattern": form]
+            if let pattern = format.pattern { return ["type": "string", "pattern": .string(pattern)] }
+            return ["type": "string", "format": .string(format.rawValue)]
         case .choice(let words): return ["type": "string", "enum": .array(words.map(JSONValue.string))]
         case .list(let item, let count):
             return [

@@ -18,9 +18,8 @@ indirect enum Shape: Sendable {
             switch self {
             case .uuid, .dateTime: nil
             case .eventName: "^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
-            case .localTime:
-                "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$"
-            case .duration: "^(?=.*[1-9])[0-9]{1,9}[smhd]$"
+            case .localTime: TextPattern.localTime
+            case .duration: TextPattern.duration
             }
         }
     }

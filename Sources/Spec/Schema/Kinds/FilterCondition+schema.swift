@@ -92,8 +92,8 @@ extension FilterCondition {
     private static let metadataPattern = "^metadata\\.[^\\u0000]{1,100}$"
 
     private static let timePattern =
-        "^(-[0-9]{1,9}[smhdw]|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-        + "([Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?)$"
+        "^(-[0-9]{1,9}[smhdw]|\(TextPattern.date)"
+        + "([Tt]\(TextPattern.hour):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-]\(TextPattern.hour):[0-5][0-9]))?)$"
 
     private static func when(
         _ operators: [FilterOperator],
