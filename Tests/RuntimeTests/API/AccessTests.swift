@@ -142,13 +142,25 @@ struct AccessTests {
             keys: TokenKeySet(.hmac(SymmetricKey(size: .bits256)))
         )
         for number in 1...100 {
-            known["token \(number)"] = entry
-            #expect(known["token 1"] != nil, "what is used stays")
+            known.note("token \(number)", entry)
+            #expect(known.entry(of: "token 1") != nil, "what is used stays")
         }
         #expect(known.count <= 8)
-        #expect(known["token 50"] == nil)
-        known["token 1"] = nil
-        #expect(known["token 1"] == nil)
+        #expect(known.entry(of: "token 50") == nil)
+    }
+
+    /// Seen by what no check would say: the entry names somebody else than the token.
+    @Test func aKnownTokenIsNotCheckedAgain() async throws {
+        let (keys, token) = (TokenKeySet(.hmac(SymmetricKey(data: Self.secret))), Self.token())
+        let lifetime = try TokenLifetime(JSONWebToken(token))
+        for (entryKeys, tenant) in [(keys, "noted"), (TokenKeySet(.hmac(SymmetricKey(data: Self.secret))), "acme")] {
+            let known = VerifiedTokens()
+            let noted = Caller(tenantID: "noted", subject: "somebody")
+            known.note(token, .init(caller: noted, lifetime: lifetime, keyID: nil, keys: entryKeys))
+            let settings = TokenSettings(keys: .fixed(keys), issuer: nil, audience: nil)
+            let verifier = TokenVerifier(settings: settings, verified: known, now: { Self.now })
+            #expect(try await verifier.caller(of: token, logger: TestDatabase.logger).tenantID == tenant)
+        }
     }
 
     @Test func duplicateClaimsAreRefused() async throws {

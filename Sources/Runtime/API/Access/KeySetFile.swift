@@ -44,9 +44,9 @@ final class KeySetFile: Sendable {
     /// The keys of the file as it was at most a second ago.
     ///
     /// - Parameters:
-    ///   - id: The key that is looked for: without it the file is read again even if it seems unchanged.
+    ///   - id: The key that is looked for: if it is missing, a file that seems unchanged is read again all the same.
     ///   - logger: Hears of a file that cannot be used.
-    /// - Returns: The same object as long as they are the same keys.
+    /// - Returns: Another object after each reading of the file, the same one in between.
     func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
         let (keys, isFresh) = state.withLock { state in
             (state.keys, state.lookedAt.duration(to: now()) < Self.interval)

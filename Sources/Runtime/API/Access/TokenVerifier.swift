@@ -25,7 +25,7 @@ struct TokenVerifier: Sendable {
     ///
     /// Of a token that was good before, with the keys that are in use now, only the times are looked at.
     func caller(of text: String, logger: @autoclosure () -> Logger) async throws(JSONWebTokenError) -> Caller {
-        if let known = verified[text], await keys(for: known.keyID, logger: logger()) === known.keys {
+        if let known = verified.entry(of: text), await keys(for: known.keyID, logger: logger()) === known.keys {
             try known.lifetime.check(at: now())
             return known.caller
         }
@@ -42,7 +42,7 @@ struct TokenVerifier: Sendable {
             tenantID: try name("tenantId", of: token, upTo: 50),
             subject: try name("sub", of: token, upTo: 255)
         )
-        verified[text] = .init(caller: caller, lifetime: lifetime, keyID: token.keyID, keys: keys)
+        verified.note(text, .init(caller: caller, lifetime: lifetime, keyID: token.keyID, keys: keys))
         return caller
     }
 

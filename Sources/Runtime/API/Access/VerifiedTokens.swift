@@ -36,26 +36,23 @@ final class VerifiedTokens: Sendable {
 
     var count: Int { state.withLock { $0.young.count + $0.old.count } }
 
-    subscript(token: String) -> Entry? {
-        get {
-            let digest = Self.digest(token)
-            return state.withLock { state in
-                if let entry = state.young[digest] { return entry }
-                guard let entry = state.old.removeValue(forKey: digest) else { return nil }
-                insert(entry, for: digest, in: &state)
-                return entry
-            }
+    /// What is known of a token; `nil` when it was never found good, or long ago.
+    func entry(of token: String) -> Entry? {
+        let digest = Self.digest(token)
+        return state.withLock { state in
+            if let entry = state.young[digest] { return entry }
+            guard let entry = state.old.removeValue(forKey: digest) else { return nil }
+            insert(entry, for: digest, in: &state)
+            return entry
         }
-        set {
-            let digest = Self.digest(token)
-            state.withLock { state in
-                state.old[digest] = nil
-                if let newValue {
-                    insert(newValue, for: digest, in: &state)
-                } else {
-                    state.young[digest] = nil
-                }
-            }
+    }
+
+    /// Takes note of a token that was found good.
+    func note(_ token: String, _ entry: Entry) {
+        let digest = Self.digest(token)
+        state.withLock { state in
+            state.old[digest] = nil
+            insert(entry, for: digest, in: &state)
         }
     }
 
