@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// A socket whose kernel takes connections that no program ever answers.
 public struct SilentServer: Sendable {
@@ -7,7 +7,7 @@ public struct SilentServer: Sendable {
 
     /// Listens on a free port of this machine.
     ///
-    /// - Throws: ``NotInTime`` when it cannot.
+    /// - Throws: `POSIXError` when it cannot.
     public init() throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -20,7 +20,7 @@ public struct SilentServer: Sendable {
                 bind(fd, pointer, size) == 0 && listen(fd, 8) == 0 && getsockname(fd, pointer, &length) == 0
             }
         }
-        guard isBound else { throw NotInTime(description: "no socket to listen on, errno \(errno)") }
+        guard isBound else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         port = UInt16(bigEndian: address.sin_port)
     }
 

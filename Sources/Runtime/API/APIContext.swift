@@ -7,6 +7,8 @@ struct APIContext: RequestContext {
     private var unnamedLogger: Logger
     /// Names the request in logs and answers.
     var requestID = ""
+    /// The same: the framework's own number, which it would look for, is left out by ``ServerLogHandler``.
+    var id: String { requestID }
     /// Who calls; `nil` on routes that are open to everybody.
     var caller: Caller?
 
