@@ -20,12 +20,12 @@ public struct PostgresRow: Sendable {
         _ column: Int,
         as type: Value.Type = Value.self
     ) throws(PostgresError) -> Value {
-        guard let value = try read(column, as: type) else {
+        guard try holdsValue(column) else {
             throw .decoding(
                 "column \"\(columns.names[column])\" is NULL, cannot be read as \(type); read it as \(type)?"
             )
         }
-        return value
+        return try value(column)
     }
 
     /// Reads a column that may be NULL.
@@ -39,7 +39,7 @@ public struct PostgresRow: Sendable {
         _ column: Int,
         as type: Value?.Type = Value?.self
     ) throws(PostgresError) -> Value? {
-        try read(column, as: Value.self)
+        try holdsValue(column) ? try value(column) : nil
     }
 
     /// Reads a column that is never NULL, by its exact name.
@@ -67,7 +67,7 @@ public struct PostgresRow: Sendable {
         _ name: String,
         as type: Value?.Type = Value?.self
     ) throws(PostgresError) -> Value? {
-        try read(try column(named: name), as: Value.self)
+        try decode(try column(named: name), as: type)
     }
 
     /// Whether a column holds NULL; a column that does not exist does.
@@ -83,11 +83,16 @@ public struct PostgresRow: Sendable {
         return column
     }
 
-    private func read<Value: PostgresDecodable>(_ column: Int, as: Value.Type) throws(PostgresError) -> Value? {
+    /// Whether there is something to decode; a value and not an optional is what is decoded then, whose type would have
+    /// to be looked up each time.
+    private func holdsValue(_ column: Int) throws(PostgresError) -> Bool {
         guard columns.types.indices.contains(column) else {
             throw .decoding("there is no column \(column); the result has \(columns.types.count)")
         }
-        guard !result.isNull(row: index, column: column) else { return nil }
+        return !result.isNull(row: index, column: column)
+    }
+
+    private func value<Value: PostgresDecodable>(_ column: Int) throws(PostgresError) -> Value {
         let type = columns.types[column]
         do throws(PostgresDecodingFailure) {
             return try result.decode(row: index, column: column, type: type)

@@ -27,7 +27,14 @@ struct DocumentReader {
         let (spec, isDraft) = kind.content.read(node, mayHaveNUL: mayHaveNUL, sink: sink)
         guard let (name, range) = name(mapping) else { return nil }
         let identity = SpecIdentity(tenant: tenant, kind: kind, name: name)
-        let origin = SpecOrigin(identity: identity, name: range, document: node, at: position, of: source)
+        let origin = SpecOrigin(
+            identity: identity,
+            name: range,
+            document: node,
+            isDraft: isDraft,
+            at: position,
+            of: source
+        )
         return SpecFileReading.Document(origin: origin, spec: spec.map { Located($0, from: origin) }, isDraft: isDraft)
     }
 

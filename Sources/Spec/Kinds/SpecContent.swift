@@ -28,7 +28,12 @@ extension SpecContent {
     }
 }
 
-extension SpecContent {
+/// The reading half of a kind, kept apart because its types are not public.
+protocol ReadableSpec: SpecContent {
+    init?(_ reader: inout FieldReader)
+}
+
+extension ReadableSpec {
     /// Reads a document of this kind; `kind` is known already, and ignored.
     ///
     /// - Parameters:
@@ -47,19 +52,8 @@ extension SpecContent {
         _ = reader.node("kind")
         let before = sink.diagnostics.count
         if mayHaveNUL { sink.checkCharacters(node) }
-        let spec = (kind.content as? any ReadableSpec.Type)?.make(&reader)
+        let spec = Self(&reader)
         reader.finish()
         return (spec, !sink.isClean(since: before))
-    }
-}
-
-/// The reading half of a kind, kept apart because its types are not public.
-protocol ReadableSpec: SpecContent {
-    init?(_ reader: inout FieldReader)
-}
-
-extension ReadableSpec {
-    fileprivate static func make(_ reader: inout FieldReader) -> (any SpecContent)? {
-        Self(&reader)
     }
 }

@@ -9,7 +9,7 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case trigger = "Trigger"
 
     /// The type that holds specs of this kind.
-    var content: any SpecContent.Type {
+    var content: any ReadableSpec.Type {
         switch self {
         case .tenant: TenantSpec.self
         case .sender: SenderSpec.self

@@ -12,11 +12,19 @@ final class SpecOrigin: Sendable {
     /// The place of the document among those of its file.
     private let position: Int
 
-    /// Takes a document of a file that was just read.
-    init(identity: SpecIdentity, name: YAMLRange, document: YAMLNode, at position: Int, of source: SpecSource) {
+    /// Takes a document of a file that was just read; in one without errors no field is misspelt.
+    init(
+        identity: SpecIdentity,
+        name: YAMLRange,
+        document: YAMLNode,
+        isDraft: Bool,
+        at position: Int,
+        of source: SpecSource
+    ) {
         self.identity = identity
         place = SourcePlace(file: source.path, name)
-        usesDefault = identity.kind.defaultedField.map { document.mapping?.lacks($0) ?? false } ?? false
+        usesDefault =
+            identity.kind.defaultedField.map { document.mapping?.lacks($0, isDraft: isDraft) ?? false } ?? false
         (self.source, self.position) = (source, position)
     }
 
@@ -43,8 +51,8 @@ extension SpecKind {
 
 extension YAMLMapping {
     /// Whether a field is absent, and is neither misspelt nor lost in something that was reported already.
-    fileprivate func lacks(_ key: String) -> Bool {
+    fileprivate func lacks(_ key: String, isDraft: Bool) -> Bool {
         guard !isDamaged, index(of: key) == nil else { return false }
-        return !pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }
+        return !isDraft || !pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }
     }
 }
