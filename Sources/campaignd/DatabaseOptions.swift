@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Postgres
 import Runtime
+import Store
 
 /// How to reach Postgres.
 struct DatabaseOptions: ParsableArguments {
@@ -28,7 +29,7 @@ struct DatabaseOptions: ParsableArguments {
         do {
             result = .success(try await body(pool))
         } catch {
-            result = .failure(error)
+            result = .failure(await Migrator(pool: pool, logger: logger).explanation(of: error))
         }
         await pool.shutdown()
         return try result.get()

@@ -69,7 +69,8 @@ struct ApplyCommand: AsyncParsableCommand {
                 let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
                 try loaded.publisher.publish(loaded.report)
                 guard format == .text else { return }
-                Terminal.write("\(loaded.specCount) specs are valid; nothing was compared.\n")
+                let specs = loaded.specCount == 1 ? "1 spec is" : "\(loaded.specCount) specs are"
+                Terminal.write("\(specs) valid; nothing was compared.\n")
             } else if let state {
                 let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
                 var report = loaded.report

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Postgres
+import Store
 
 /// Where the database is.
 struct DatabaseOptions: ParsableArguments {
@@ -23,8 +24,9 @@ struct DatabaseOptions: ParsableArguments {
             await pool.shutdown()
             return value
         } catch {
+            let reason = await Migrator(pool: pool, logger: Terminal.logger).explanation(of: error)
             await pool.shutdown()
-            throw error
+            throw reason
         }
     }
 }

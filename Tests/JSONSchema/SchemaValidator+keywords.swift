@@ -62,11 +62,15 @@ extension SchemaValidator.Visit {
         _ value: JSONValue,
         _ path: [SchemaValidator.Step]
     ) -> Bool {
-        guard ["items", "minItems", "maxItems", "contains"].contains(keyword) else { return false }
+        guard ["items", "minItems", "maxItems", "uniqueItems", "contains"].contains(keyword) else { return false }
         guard let items = value.arrayValue else { return true }
         switch keyword {
         case "minItems": if items.count < word.integerValue ?? 0 { fail(path, "has too few items") }
         case "maxItems": if items.count > word.integerValue ?? 0 { fail(path, "has too many items") }
+        case "uniqueItems":
+            if word == true, items.indices.contains(where: { items[..<$0].contains(items[$0]) }) {
+                fail(path, "has an item twice")
+            }
         case "contains": if !items.contains(where: { isValid($0, word, path) }) { fail(path, "has no such item") }
         default: for (index, item) in items.enumerated() { check(item, word, path + [.index(index)]) }
         }

@@ -66,7 +66,7 @@ struct MistakeTests {
         ),
         (
             "kind: Sender\nname: [\n",
-            ["3:1 C001 expected a value here (put the value in quotes if it contains `,`, `]` or `}`)"]
+            ["2:8 C001 expected a value here (put the value in quotes if it contains `,`, `]` or `}`)"]
         ),
         (
             "kind: Sender\nname: a\nphoneNumberId: \"1\"\naccessToken: env:T\ntier: 1\ndailyLimit: 5\n",
@@ -143,13 +143,21 @@ struct MistakeTests {
         ),
         ("body: \"Hi {{1\"", "C043 a variable is never closed (add `}}`)"),
         ("body: \"\(String(repeating: "x", count: 1025))\"", "C043 `body` has 1025 characters, more than 1024"),
-        ("buttons: [{type: url, text: Go, url: ftp}]", "C015 `ftp` is not a web address (start it with `https://`)"),
+        (
+            "buttons: [{type: url, text: Go, url: ftp}]",
+            "C015 `ftp` is not a web address (start it with `https://` and a host, and leave out blanks)"
+        ),
+        (
+            "buttons: [{type: url, text: Go, url: \"https://a b\"}]",
+            "C015 `https://a b` is not a web address (start it with `https://` and a host, and leave out blanks)"
+        ),
         (
             "buttons: [{type: quickreply, text: Go}]",
             "C015 `quickreply` is not a value of `type` (did you mean `quickReply`?)"
         ),
         (
-            "buttons: [{type: phone, text: A, phoneNumber: \"1\"}, {type: phone, text: B, phoneNumber: \"2\"}]",
+            "buttons: [{type: phone, text: A, phoneNumber: \"+1 (555) 0100-200\"}, "
+                + "{type: phone, text: B, phoneNumber: \"254700100200\"}]",
             "C043 a template has at most 1 `phone` button"
         ),
     ])
@@ -159,5 +167,23 @@ struct MistakeTests {
         let fields = defaults.filter { !$0.hasPrefix(key + ":") } + [field]
         let text = "kind: Template\nname: t\n" + fields.joined(separator: "\n")
         #expect(Fixture.lines(text).map { String($0.drop { $0 != " " }.dropFirst()) } == [expected])
+    }
+
+    @Test(arguments: [
+        "call us", "0700 100 200", "+0700100200", "112", "+123456", "1234567890123456", "+1 555 0100x", "++15550100200",
+        "1-800-FLOWERS", "+1 (555) 0100-", "(555) 0100-2000", "15550100200\u{A0}", "٢٥٤٧٠٠١٠٠٢٠٠", "+1.555.010.0200",
+    ])
+    func takesNoOtherTextForAPhoneNumber(number: String) {
+        let text = """
+            kind: Template
+            name: t
+            whatsappName: hello
+            language: en
+            category: utility
+            body: Hello
+            buttons: [{ type: phone, text: Call, phoneNumber: "\(number)" }]
+            """
+        let help = "write it with its country code, such as \"+254700100200\""
+        #expect(Fixture.lines(text) == ["7:51 C015 `\(number)` is not a phone number (\(help))"])
     }
 }

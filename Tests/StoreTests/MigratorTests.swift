@@ -57,6 +57,23 @@ struct MigratorTests {
         }
     }
 
+    @Test func aMissingTableIsExplainedByTheSchema() async throws {
+        try await TestDatabase.with { pool in
+            let steps = [Self.step(1, "CREATE TABLE one ()"), Self.step(2, "CREATE TABLE two ()")]
+            let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT missing FROM two") }
+            let missing = try #require(error)
+            let old = await Self.migrator(pool, steps).explanation(of: missing)
+            #expect(old as? SchemaError == .outdated(missing: 2))
+            try await Self.migrator(pool, steps).migrate()
+            let same = await Self.migrator(pool, steps).explanation(of: missing)
+            #expect(same as? PostgresError == missing)
+            let new = await Self.migrator(pool, [steps[0]]).explanation(of: missing)
+            #expect(new as? SchemaError == .newer(version: 2))
+            let other = await Self.migrator(pool, [steps[0]]).explanation(of: PostgresError.closed)
+            #expect(other as? PostgresError == .closed)
+        }
+    }
+
     @Test func aFailingStepLeavesNothingAndKeepsTheStepsBefore() async throws {
         try await TestDatabase.with { pool in
             let steps = [Self.step(1, "CREATE TABLE one ()"), Self.step(2, "CREATE TABLE two (); SELECT 1 / 0")]

@@ -95,6 +95,17 @@ struct ReaderTests {
             "1:5-1:6 syntax: a `:` is not possible here (put the value in quotes if the colon belongs to it)"
         ),
         ("a: @b\n", "1:4-1:5 syntax: a plain value cannot start with `@` (put the value in quotes)"),
+        ("a: [1, 2", "1:4-1:5 syntax: this `[` is never closed (add the closing `]`)"),
+        ("a: {b: 2\n\n\n", "1:4-1:5 syntax: this `{` is never closed (add the closing `}`)"),
+        (
+            "a: 1\nbé c \nd: 2",
+            "2:1-2:5 syntax: expected `:` after this key "
+                + "(check the indentation, and whether it belongs to the line above)"
+        ),
+        (
+            "a: [&",
+            "1:6-1:7 syntax: expected the name of an anchor (put the value in quotes if it starts with `&` or `*`)"
+        ),
         (
             "a: [1, 2\nb: 3\n",
             "2:2-2:3 syntax: expected `,` or `]` (close it with `]`, or put the value in quotes) [1:4-1:5 opened here]"
@@ -108,10 +119,6 @@ struct ReaderTests {
             "3:2-3:3 syntax: this does not fit the mapping around it (check its indentation, and the line above)"
         ),
         (
-            "a: \"\\q\"\n",
-            "1:5-1:6 syntax: unknown escape in double quotes (use single quotes, or write the backslash twice)"
-        ),
-        (
             "a: b\u{0}c\n",
             "1:5-1:6 encoding: control character 0x00 in the text (remove it, or write it as an escape in double quotes)"
         ),
@@ -120,6 +127,60 @@ struct ReaderTests {
         let stream = YAMLReader().read(Array(source.utf8))
         #expect(stream.problems.map(Outline.of) == [problem])
         #expect(stream.documents.isEmpty)
+    }
+
+    @Test(arguments: [
+        (
+            #"\q"#,
+            "1:5-1:7 syntax: unknown escape `\\q` in double quotes (write the backslash twice, or put the text in single quotes)"
+        ),
+        (
+            #"é\ü"#,
+            "1:6-1:8 syntax: unknown escape `\\ü` in double quotes (write the backslash twice, or put the text in single quotes)"
+        ),
+        (
+            #"\x4"#,
+            #"1:5-1:8 syntax: `\x` needs 2 hexadecimal digits behind it (write it like `\x41`, or write the backslash twice)"#
+        ),
+        (
+            #"\users"#,
+            #"1:5-1:7 syntax: `\u` needs 4 hexadecimal digits behind it (write it like `\u0041`, or write the backslash twice)"#
+        ),
+        (#"\U00110000"#, #"1:5-1:15 syntax: no character has the code `\U00110000` (the last one is `\U0010FFFF`)"#),
+        (
+            #"\ud83d\ude00"#,
+            #"1:5-1:11 syntax: `\ud83d` is only half of a character (YAML has no surrogates as JSON does: "#
+                + #"write the character itself or as `\U0001F600`)"#
+        ),
+        (
+            #"\ude00"#,
+            #"1:5-1:11 syntax: `\ude00` is only half of a character (YAML has no surrogates as JSON does: "#
+                + #"write the character itself, or with `\U` and its 8 digits)"#
+        ),
+    ])
+    func explainsWrongEscapes(text: String, problem: String) {
+        #expect(YAMLReader().read(Array("a: \"\(text)\"\n".utf8)).problems.map(Outline.of) == [problem])
+    }
+
+    @Test(arguments: ["\u{85}", "\u{2028}", "\u{2029}"])
+    func refusesWhatEndsALineForSomeOnly(_ separator: String) {
+        let code = String(separator.unicodeScalars.first?.value ?? 0, radix: 16, uppercase: true)
+        let padded = String(repeating: "0", count: 4 - code.count) + code
+        let stream = YAMLReader().read(Array("a: 1\nb: x\(separator)y\n".utf8))
+        #expect(
+            stream.problems.map(Outline.of) == [
+                "2:5-2:6 encoding: character U+\(padded) ends a line for some programs only "
+                    + "(remove it, or write it as an escape in double quotes)"
+            ]
+        )
+    }
+
+    @Test func endsInTheLastLine() {
+        let stream = YAMLReader().read(Array("a: 1\r\nü: x".utf8))
+        #expect(stream.documents.map { Outline.of($0.range) } == ["1:1-2:5"])
+        #expect(
+            YAMLReader().read(Array("a: 1\n---".utf8)).documents.map { Outline.of($0.range) } == ["1:1-1:5", "2:4-2:4"]
+        )
     }
 
     @Test func goesOnAtTheNextDocument() {

@@ -90,7 +90,7 @@ public struct Planner: Sendable {
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
             FireTimeFinder.find(&plan, now: now)
-            plan.unmanagedCounts = unmanaged
+            plan.leaveAlone(unmanaged)
             return plan
         }
     }

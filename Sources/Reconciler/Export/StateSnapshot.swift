@@ -55,7 +55,7 @@ public struct StateSnapshot: Sendable {
         var plan = try Differ.plan(from: state, to: desired)
         FireTimeFinder.find(&plan, now: now)
         let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
-        plan.unmanagedCounts = Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count)
+        plan.leaveAlone(Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count))
         return plan
     }
 }

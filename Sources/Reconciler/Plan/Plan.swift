@@ -36,8 +36,8 @@ public struct Plan: Sendable {
     public internal(set) var ignoredRenames: [Rename] = []
     /// What the policies of tenants forbid, whether it changes or not.
     public internal(set) var policyBreaches: [PolicyBreach]
-    /// Rows by kind that belong to no spec; they are never touched.
-    public internal(set) var unmanagedCounts: [SpecKind: Int] = [:]
+    /// Rows by kind that belong to no spec, and that the plan does not adopt either; they are never touched.
+    public private(set) var unmanagedCounts: [SpecKind: Int] = [:]
     /// Campaigns whose recipients were not counted, because there were too many.
     public internal(set) var uncountedCampaigns = 0
 
@@ -62,6 +62,12 @@ public struct Plan: Sendable {
         tenantSizes = Self.count(rows)
             .map { TenantSize(tenant: $0.key, rows: $0.value, specs: specs[$0.key] ?? 0) }
             .sorted { $0.tenant < $1.tenant }
+    }
+
+    /// Takes note of the rows that belong to no spec now: those that the plan adopts are not left alone.
+    mutating func leaveAlone(_ unmanaged: [SpecKind: Int]) {
+        let adopted = changes.filter(\.isAdoption).reduce(into: [:]) { $0[$1.identity.kind, default: 0] += 1 }
+        unmanagedCounts = unmanaged.merging(adopted, uniquingKeysWith: -).filter { $0.value > 0 }
     }
 
     private static func count(_ identities: some Sequence<SpecIdentity>) -> [String: Int] {

@@ -90,8 +90,9 @@ extension Plan {
     var remarks: [String] {
         var remarks: [String] = []
         if uncountedCampaigns > 0 {
+            let campaigns = uncountedCampaigns == 1 ? "campaign" : "campaigns"
             remarks.append(
-                "the recipients of \(NumberText.grouped(uncountedCampaigns)) more campaigns were not counted"
+                "the recipients of \(NumberText.grouped(uncountedCampaigns)) more \(campaigns) were not counted"
             )
         }
         let others = unmanagedCounts.sorted { $0.key < $1.key }.map {

@@ -37,6 +37,27 @@ struct CronParser {
         }
     }
 
+    /// What a number in a field says.
+    private enum Meaning {
+        /// What the field counts.
+        case unit
+        /// `*/5`: every so many.
+        case step
+        /// `MON#2`: the so many-th of a month.
+        case nth
+        /// `L-3`: so many days before the last.
+        case beforeLast
+
+        func name(_ unit: Unit) -> String {
+            switch self {
+            case .unit: unit == .hour ? "an hour" : "a \(unit.rawValue)"
+            case .step: "a step"
+            case .nth: "a week of the month"
+            case .beforeLast: "a number of days before the last"
+            }
+        }
+    }
+
     /// A part of a field, with its place.
     private struct Part {
         let text: Substring
@@ -123,7 +144,7 @@ struct CronParser {
         } else if text == "L" {
             days.beforeLast |= 1
         } else if text.hasPrefix("L-") {
-            days.beforeLast |= 1 << UInt32(try number(item.dropping(first: 2), .day, in: 1...30))
+            days.beforeLast |= 1 << UInt32(try number(item.dropping(first: 2), .day, in: 1...30, .beforeLast))
         } else if text.hasSuffix("W") {
             days.nearestWeekdays |= 1 << UInt32(try number(item.dropping(last: 1), .day, in: 1...31))
         } else {
@@ -137,7 +158,7 @@ struct CronParser {
         if item.text.contains("#") {
             let parts = item.split("#", maxSplits: 1)
             let weekday = try number(parts[0], .weekday, in: 0...7) % 7
-            let nth = try number(parts[1], .weekday, in: 1...5, isOrdinal: true)
+            let nth = try number(parts[1], .weekday, in: 1...5, .nth)
             days.nthOfMonth |= 1 << UInt64(8 * nth + weekday)
             return true
         }
@@ -155,7 +176,7 @@ struct CronParser {
         let parts = item.split("/", maxSplits: 1)
         let range = try self.range(parts[0], unit, hasStep: parts.count > 1)
         guard parts.count > 1 else { return Self.bits(range, step: 1) }
-        let step = try number(parts[1], unit, in: 1...max(unit.range.upperBound, 1), isOrdinal: true)
+        let step = try number(parts[1], unit, in: 1...unit.range.upperBound, .step)
         return Self.bits(range, step: step)
     }
 
@@ -183,30 +204,29 @@ struct CronParser {
         _ part: Part,
         _ unit: Unit,
         in range: ClosedRange<Int>,
-        isOrdinal: Bool = false
+        _ meaning: Meaning = .unit
     ) throws(CronError) -> Int {
         let text = part.text.uppercased()
-        if !isOrdinal, let number = unit.number(named: text) { return number }
+        if meaning == .unit, let number = unit.number(named: text) { return number }
         let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard isNumber, text.utf8.count <= 9, let number = Int(text) else {
             guard !text.isEmpty else {
-                throw CronError("a number is missing", help: help(unit, range, isOrdinal), at: part.range)
+                throw CronError("a number is missing", help: help(unit, range, meaning), at: part.range)
             }
-            let near = isOrdinal ? [] : SpellingSuggestion.candidates(for: text, among: unit.names)
+            let near = meaning == .unit ? SpellingSuggestion.candidates(for: text, among: unit.names) : []
             let help =
-                near.isEmpty ? help(unit, range, isOrdinal) : "did you mean \(SpellingSuggestion.list(near, "or"))?"
-            throw CronError("`\(part.text)` is not a \(unit.rawValue)", help: help, at: part.range)
+                near.isEmpty ? help(unit, range, meaning) : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+            throw CronError("`\(part.text)` is not \(meaning.name(unit))", help: help, at: part.range)
         }
         guard range.contains(number) else {
-            let what = isOrdinal ? "a number here" : "a \(unit.rawValue)"
-            throw CronError("\(number) is not \(what)", help: help(unit, range, isOrdinal), at: part.range)
+            throw CronError("\(number) is not \(meaning.name(unit))", help: help(unit, range, meaning), at: part.range)
         }
         return number
     }
 
-    private func help(_ unit: Unit, _ range: ClosedRange<Int>, _ isOrdinal: Bool) -> String {
+    private func help(_ unit: Unit, _ range: ClosedRange<Int>, _ meaning: Meaning) -> String {
         let names =
-            isOrdinal || unit.names.isEmpty ? "" : ", or \(unit.names[0]) to \(unit.names[unit.names.count - 1])"
+            meaning != .unit || unit.names.isEmpty ? "" : ", or \(unit.names[0]) to \(unit.names[unit.names.count - 1])"
         return "use \(range.lowerBound) to \(range.upperBound)\(names)"
     }
 

@@ -18,13 +18,23 @@ extension MessageReader {
         case .int(let value): degrees = Double(value)
         case .float(let value): degrees = value
         case .string(let text) where text.contains("{{"): return
-        case .string(let text): degrees = Double(text)
+        case .string(let text): degrees = Self.decimal(text)
         default: degrees = nil
         }
         guard let degrees, abs(degrees) <= limit else {
             let message = "`\(key)` is not a number of degrees from -\(Int(limit)) to \(Int(limit))"
             return sink.report(.messageShape, at: read.range, field: read.field, message)
         }
+    }
+
+    /// The number that a text of digits stands for, with a sign and a fraction if need be; Swift takes more than that.
+    private static func decimal(_ text: String) -> Double? {
+        let number = text.first == "-" || text.first == "+" ? text.dropFirst() : Substring(text)
+        let parts = number.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let isDecimal = parts.allSatisfy { part in
+            !part.isEmpty && part.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        }
+        return isDecimal ? Double(text) : nil
     }
 
     func contacts(_ read: ReadNode) {

@@ -35,12 +35,13 @@ struct SchemaValue {
         ])
     }
 
-    static func list(of item: SchemaValue, _ count: ClosedRange<Int>? = nil) -> Self {
+    static func list(of item: SchemaValue, _ count: ClosedRange<Int>? = nil, isSet: Bool = false) -> Self {
         var keywords: [String: JSONValue] = ["type": "array", "items": item.json]
         if let count {
             keywords["minItems"] = .integer(count.lowerBound)
             if count.upperBound < .max { keywords["maxItems"] = .integer(count.upperBound) }
         }
+        if isSet { keywords["uniqueItems"] = true }
         return SchemaValue(keywords)
     }
 

@@ -6,6 +6,7 @@ struct SyntaxExplanation {
     let context: YAMLMark
 
     var problem: YAMLProblem {
+        if let problem = escapeProblem { return problem }
         let line = text.line(around: mark.offset)
         let byte = mark.offset < text.bytes.count ? text.bytes[mark.offset] : 0x0A
         if byte == 0x09 || failure.problem.contains("tab character") {
@@ -18,13 +19,30 @@ struct SyntaxExplanation {
             return YAMLProblem(.syntax, at: after(context), "this quote is never closed", help: "add the closing quote")
         }
         if failure.context.contains("flow"), failure.problem.contains("did not find expected ','") {
-            let closing = failure.context.contains("sequence") ? "]" : "}"
+            let (opening, closing) = failure.context.contains("sequence") ? ("[", "]") : ("{", "}")
+            if isAtEndOfDocument {
+                let message = "this `\(opening)` is never closed"
+                return YAMLProblem(.syntax, at: after(context), message, help: "add the closing `\(closing)`")
+            }
             let related = YAMLProblem.Related(range: after(context), label: "opened here")
             let help = "close it with `\(closing)`, or put the value in quotes"
             return YAMLProblem(.syntax, at: after(mark), "expected `,` or `\(closing)`", help: help, related: related)
         }
+        if failure.problem == "could not find expected ':'" {
+            let help = "check the indentation, and whether it belongs to the line above"
+            return YAMLProblem(.syntax, at: restOfLine(context), "expected `:` after this key", help: help)
+        }
         let (message, help) = plainWords(byte)
-        return YAMLProblem(.syntax, at: after(mark), message, help: help)
+        let isWhole = failure.context.hasSuffix(" a tag") || failure.context.hasSuffix(" a directive")
+        let place = isWhole ? context : mark.offset < text.bytes.count ? mark : text.endOfContent
+        return YAMLProblem(.syntax, at: after(place), message, help: help)
+    }
+
+    /// Whether nothing of the document is left where reading stopped.
+    private var isAtEndOfDocument: Bool {
+        let rest = text.bytes[min(mark.offset, text.bytes.count)...]
+        return rest.isEmpty
+            || mark.column == 1 && (rest.starts(with: Array("---".utf8)) || rest.starts(with: Array("...".utf8)))
     }
 
     private var isUnfinished: Bool {
@@ -43,27 +61,30 @@ struct SyntaxExplanation {
             return ("this does not fit the mapping around it", help)
         case "did not find expected '-' indicator":
             return ("this does not fit the list around it", "check its indentation, and start each item with `- `")
-        case "could not find expected ':'":
-            return ("expected `:` after a key", "check the line above, and the indentation")
         case "did not find expected <document start>":
             return ("a second document needs a `---` line before it", "check the indentation, or add `---`")
-        case "found unknown escape character":
-            return ("unknown escape in double quotes", "use single quotes, or write the backslash twice")
         case "did not find expected node content":
             return ("expected a value here", "put the value in quotes if it contains `,`, `]` or `}`")
         case "found unexpected ':'":
             return ("a `:` is not possible here", "put the value in quotes")
+        case "mapping keys are not allowed in this context":
+            return ("a `?` is not possible here", "put the value in quotes")
+        case "block sequence entries are not allowed in this context":
+            return ("a list cannot start here", "start it on a line of its own, or put the value in quotes")
+        case "did not find expected alphabetic or numeric character":
+            return ("expected the name of an anchor", "put the value in quotes if it starts with `&` or `*`")
+        case _ where failure.context.hasSuffix(" a tag"):
+            return ("`!` starts a tag, and this is none", "put the value in quotes")
+        case _ where failure.context.hasSuffix(" a directive"):
+            return ("`%` starts a directive here, and this is none", "put the value in quotes, or indent it")
         default:
             return ([failure.problem, failure.context].filter { !$0.isEmpty }.joined(separator: " "), nil)
         }
     }
 
     private func placeholderProblem(at offset: Int) -> YAMLProblem {
-        let lineStart = text.line(around: offset).startIndex
-        let column = text.count(from: lineStart, to: offset).scalars + 1
-        let line = text.count(from: text.contentStart, to: lineStart).lines + 1
-        let start = YAMLMark(line: line, column: column, offset: offset)
-        let end = YAMLMark(line: line, column: column + 2, offset: offset + 2)
+        let start = text.mark(at: offset)
+        let end = YAMLMark(line: start.line, column: start.column + 2, offset: offset + 2)
         let help = "put the whole value in quotes: \"{{name}}\""
         let message = "`{{` starts a mapping in YAML, not a placeholder"
         return YAMLProblem(.syntax, at: YAMLRange(start: start, end: end), message, help: help)
@@ -91,5 +112,13 @@ struct SyntaxExplanation {
     private func after(_ mark: YAMLMark) -> YAMLRange {
         let end = YAMLMark(line: mark.line, column: mark.column + 1, offset: min(mark.offset + 1, text.bytes.count))
         return YAMLRange(start: mark, end: end)
+    }
+
+    /// From a place to the last character of its line.
+    private func restOfLine(_ start: YAMLMark) -> YAMLRange {
+        let rest = text.line(around: start.offset)[start.offset...]
+        let end = (rest.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? start.offset) + 1
+        let length = text.count(from: start.offset, to: end).scalars
+        return YAMLRange(start: start, end: YAMLMark(line: start.line, column: start.column + length, offset: end))
     }
 }

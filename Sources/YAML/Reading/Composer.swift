@@ -227,6 +227,8 @@ struct Composer {
 
     private func mark(_ raw: EventSource.RawMark) -> YAMLMark {
         let offset = text.offset(ofScalar: firstScalar + raw.index)
+        // libyaml ends the last line even where no line break does.
+        if raw.column == 0, offset == text.bytes.count, text.endsInLine { return text.mark(at: offset) }
         return YAMLMark(line: firstLine + raw.line + 1, column: raw.column + 1, offset: offset)
     }
 

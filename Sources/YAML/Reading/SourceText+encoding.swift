@@ -16,7 +16,9 @@ extension SourceText {
             let code = String(scalar.value, radix: 16, uppercase: true)
             let padded = String(repeating: "0", count: max(0, 4 - code.count)) + code
             let help = "remove it, or write it as an escape in double quotes"
-            return YAMLProblem(.encoding, at: range, "character U+\(padded) is not allowed in YAML", help: help)
+            let endsLine = [0x85, 0x2028, 0x2029].contains(scalar.value)
+            let why = endsLine ? "ends a line for some programs only" : "is not allowed in YAML"
+            return YAMLProblem(.encoding, at: range, "character U+\(padded) \(why)", help: help)
         }
         let help = "save the file as UTF-8"
         return YAMLProblem(.encoding, at: range, "byte \(hex(byte)) is not valid UTF-8 text here", help: help)

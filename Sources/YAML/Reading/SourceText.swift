@@ -75,11 +75,16 @@ struct SourceText {
             scalar = scalar << 6 | UInt32(byte & 0x3F)
         }
         switch (length, scalar) {
-        case (2, 0x85), (2, 0xA0...), (3, 0x800...0xD7FF), (4, 0x10000...0x10FFFF): return length
+        // NEL, LS and PS end a line for libyaml, but for no editor.
+        case (3, 0x2028...0x2029): return nil
+        case (2, 0xA0...), (3, 0x800...0xD7FF), (4, 0x10000...0x10FFFF): return length
         case (3, 0xE000...0xFFFD): return scalar == 0xFEFF ? nil : length
         default: return nil
         }
     }
+
+    /// Whether the text has no line break at its end.
+    var endsInLine: Bool { bytes.count > contentStart && !isBreak(at: bytes.count - 1) }
 
     /// The byte offset of a scalar, both counted from the start of the content.
     func offset(ofScalar index: Int) -> Int {
@@ -96,7 +101,7 @@ struct SourceText {
         return offset
     }
 
-    /// Scalars and line breaks between two offsets, with libyaml's notion of a line break.
+    /// Scalars and line breaks between two offsets.
     func count(from start: Int, to end: Int) -> (scalars: Int, lines: Int) {
         var scalars = 0
         var lines = 0
@@ -108,7 +113,7 @@ struct SourceText {
         return (scalars, lines)
     }
 
-    /// Whether the byte is the last one of a line break, as libyaml sees them: LF, CR, CR LF, NEL, LS or PS.
+    /// Whether the byte is the last one of a line break: LF, CR or CR LF.
     func isBreak(at offset: Int) -> Bool {
         Self.isBreak(bytes, at: offset)
     }
@@ -117,10 +122,22 @@ struct SourceText {
         switch bytes[offset] {
         case 0x0A: true
         case 0x0D: offset + 1 >= bytes.count || bytes[offset + 1] != 0x0A
-        case 0x85: offset > 0 && bytes[offset - 1] == 0xC2
-        case 0xA8, 0xA9: offset > 1 && bytes[offset - 1] == 0x80 && bytes[offset - 2] == 0xE2
         default: false
         }
+    }
+
+    /// Behind the last character that is no blank: libyaml ends the last line even where no line break does, and what
+    /// is wrong with the end of a text is best seen there.
+    var endOfContent: YAMLMark {
+        let last = bytes.lastIndex { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D } ?? contentStart - 1
+        return mark(at: max(last + 1, contentStart))
+    }
+
+    /// The place of a byte.
+    func mark(at offset: Int) -> YAMLMark {
+        let lineStart = bytes[..<offset].lastIndex { $0 == 0x0A || $0 == 0x0D }.map { $0 + 1 } ?? contentStart
+        let line = count(from: contentStart, to: lineStart).lines + 1
+        return YAMLMark(line: line, column: count(from: lineStart, to: offset).scalars + 1, offset: offset)
     }
 
     /// The start of the next line after an offset that begins with `---`.

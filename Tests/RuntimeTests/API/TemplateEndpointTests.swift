@@ -54,11 +54,16 @@ struct TemplateEndpointTests {
                 "/templates",
                 [
                     "name": "Offer", "whatsappName": "Of fer", "category": "marketin", "body": "Hi {{1}} {{3}}",
-                    "protect": true, "buttons": [["type": "url", "text": "Go"]],
+                    "protect": true,
+                    "buttons": [
+                        ["type": "url", "text": "Go"],
+                        ["type": "phone", "text": "Call", "phoneNumber": "0700 100 200"],
+                    ],
                 ]
             )
             #expect(reply.status == 422)
-            for field in ["name", "whatsappName", "category", "body", "protect", "language", "buttons[0].url"] {
+            let fields = ["name", "whatsappName", "category", "body", "protect", "language"]
+            for field in fields + ["buttons[0].url", "buttons[1].phoneNumber"] {
                 #expect(reply.error(field) != nil, "\(field) in \(reply.text)")
             }
         }

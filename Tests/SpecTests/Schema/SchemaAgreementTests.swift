@@ -12,7 +12,10 @@ struct SchemaAgreementTests {
 
     private static let values: [JSONValue] = [
         nil, true, 0, -1, 1_000_000_000_000, .number(1.5), "", "x", "A B", "7d", "-7d", "09:30", "2045-01-01",
-        "unlimited",
+        "unlimited", "+1 (555) 0100-200", "254700100200", "0700 100 200", "+254700100200-", "1234567", "+1  5550100200",
+        "1234567890123456", "-90", "90.01", "0180.0", "179.9", "180.1", "0x1p3", "1e1", "5.", ".5", "+007.5",
+        "{{name}}\n",
+        "http://", "https://a b", "https://a\nb", "a\nb", ["marketing", "marketing"],
         [], ["x"], [1], [[:]], [:], ["x": "y"], .string(String(repeating: "x", count: 5000)),
     ]
 

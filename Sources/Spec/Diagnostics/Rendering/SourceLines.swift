@@ -1,4 +1,4 @@
-/// A source text cut into lines where the YAML reader sees line breaks: LF, CR, CR LF, NEL, LS and PS.
+/// A source text cut into lines where editors see line breaks: LF, CR and CR LF.
 struct SourceLines: Sendable {
     private let lines: [Substring]
 
@@ -33,8 +33,6 @@ struct SourceLines: Sendable {
         return switch bytes[index] {
         case 0x0A: 1
         case 0x0D: follows([0x0A]) ? 2 : 1
-        case 0xC2: follows([0x85]) ? 2 : 0
-        case 0xE2: follows([0x80, 0xA8]) || follows([0x80, 0xA9]) ? 3 : 0
         default: 0
         }
     }

@@ -48,21 +48,44 @@ extension TemplateButton {
             guard let url = Self.url(&reader), let text else { return nil }
             self = .url(text: text, url: url)
         case .phone:
-            guard let number = reader.text("phoneNumber", upTo: 20)?.value, let text else { return nil }
+            guard let number = Self.phoneNumber(&reader), let text else { return nil }
             self = .phone(text: text, phoneNumber: number)
         }
     }
 
+    private static func phoneNumber(_ reader: inout FieldReader) -> String? {
+        guard let read = reader.text("phoneNumber", upTo: 20) else { return nil }
+        guard isPhoneNumber(read.value) else {
+            let message = "`\(read.value)` is not a phone number"
+            let help = "write it with its country code, such as \"+254700100200\""
+            reader.sink.report(.invalidValue, at: read.range, field: read.field, message, help: help)
+            return nil
+        }
+        return read.value
+    }
+
+    /// Whether a text is a number that can be called from anywhere: up to 15 digits that begin with the country code,
+    /// a plus sign before them if need be, and between them what makes them easier to read.
+    private static func isPhoneNumber(_ text: String) -> Bool {
+        let number = text.hasPrefix("+") ? text.dropFirst() : Substring(text)
+        let digits = number.utf8.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard (7...15).contains(digits.count), digits.first != UInt8(ascii: "0") else { return false }
+        let isOpen = number.utf8.first == digits.first && number.utf8.last == digits.last
+        return isOpen && number.utf8.allSatisfy { digits.contains($0) || " ()-".utf8.contains($0) }
+    }
+
     private static func url(_ reader: inout FieldReader) -> String? {
         guard let read = reader.text("url", upTo: 2000) else { return nil }
-        guard read.value.hasPrefix("https://") || read.value.hasPrefix("http://") else {
+        let scheme = ["https://", "http://"].first(where: read.value.hasPrefix)
+        let hasBlank = read.value.unicodeScalars.contains(where: \.properties.isWhitespace)
+        guard let scheme, !hasBlank, !["", "{{1}}"].contains(read.value.dropFirst(scheme.count)) else {
             let message = "`\(read.value)` is not a web address"
             reader.sink.report(
                 .invalidValue,
                 at: read.range,
                 field: read.field,
                 message,
-                help: "start it with `https://`"
+                help: "start it with `https://` and a host, and leave out blanks"
             )
             return nil
         }

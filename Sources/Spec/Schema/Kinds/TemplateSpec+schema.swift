@@ -108,7 +108,7 @@ extension TemplateButton.Kind {
         case .url:
             let url = SchemaField(
                 "url",
-                .text(upTo: 2000, pattern: "^https?://((?!\\{\\{).)*(\\{\\{1\\}\\})?$"),
+                .text(upTo: 2000, pattern: "^https?://((?!\\{\\{)\\S)+(\\{\\{1\\}\\})?$"),
                 isRequired: true,
                 "The address; `{{1}}` at its end is a variable, which campaigns name `button.0`.",
                 examples: "https://shop.acme.example/pay/{{1}}"
@@ -117,9 +117,9 @@ extension TemplateButton.Kind {
         case .phone:
             let number = SchemaField(
                 "phoneNumber",
-                .text(upTo: 20),
+                .text(upTo: 20, pattern: TextPattern.phoneNumber),
                 isRequired: true,
-                "The number with its country code.",
+                "The number to call, with its country code; at most 20 characters.",
                 examples: "+254700100200"
             )
             return [text, number]

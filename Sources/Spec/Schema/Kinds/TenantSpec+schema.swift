@@ -35,13 +35,17 @@ extension TenantSpec {
                 ),
                 SchemaField(
                     "optOutWords",
-                    .list(of: .text(upTo: 100, pattern: "^\\S(.*\\S)?$")),
+                    .list(of: optOutWord, isSet: true),
                     "Words that opt a contact out, beside the built-in ones such as STOP.",
                     examples: ["no thanks"]
                 ),
             ],
             rules: .needs("quietHours", "timeZone")
         )
+    }
+
+    private static var optOutWord: SchemaValue {
+        SchemaValue(["type": "string", "minLength": 1, "maxLength": 100, "not": ["pattern": "^\\s|\\s$"]])
     }
 
     private static var quietHours: SchemaObject {

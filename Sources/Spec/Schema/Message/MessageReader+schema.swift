@@ -81,9 +81,10 @@ extension MessageReader {
 
     private static var location: SchemaObject {
         func degrees(_ limit: Int) -> SchemaValue {
-            .anyOf(
+            let whole = limit == 90 ? "[0-8]?[0-9]" : "(1[0-7]|[0-9])?[0-9]"
+            return .anyOf(
                 SchemaValue(["type": "number", "minimum": .integer(-limit), "maximum": .integer(limit)]),
-                .text(pattern: "\\{\\{|^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$")
+                .text(pattern: "\\{\\{|^[+-]?0*(\(limit)(\\.0+)?|\(whole)(\\.[0-9]+)?)$")
             )
         }
         return SchemaObject([
