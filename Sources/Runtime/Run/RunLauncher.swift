@@ -39,9 +39,9 @@ public struct RunLauncher: Service {
             do {
                 // A batch of each in turn: a small launch does not stand behind a big one.
                 for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
-                    let record = try await launches.writeBatch(of: run)
+                    let (record, isCompleting) = try await launches.writeBatch(of: run)
                     isBusy = record.status == .launching || isBusy
-                    if record.status == .running { report(record) }
+                    if isCompleting, record.status == .running { report(record) }
                 }
             } catch {
                 logger.warning("Launches cannot go on, trying again", metadata: ["error": "\(error)"])
@@ -85,7 +85,7 @@ public struct RunLauncher: Service {
 
     private func finish(_ id: UUID, progress: @Sendable (RunRecord) -> Void = { _ in }) async throws -> RunRecord {
         while true {
-            let run = try await launches.writeBatch(of: id)
+            let run = try await launches.writeBatch(of: id).run
             progress(run)
             if run.status != .launching || Task.isShuttingDownGracefully || Task.isCancelled { return run }
         }
