@@ -144,6 +144,12 @@ struct MessageLogTests {
         }
     }
 
+    @Test(arguments: ["=1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠a"])
+    func whatASpreadsheetWouldReckonIsText(cell: String) {
+        let quoted = cell.contains(/[\r\n]/) ? "\"'\(cell)\"" : "'\(cell)"
+        #expect(CSVText.line(["a", cell, ""]) == "a,\(quoted),\r\n")
+    }
+
     @Test func failuresAreGroupedByReason() async throws {
         try await Self.with { api, id in
             let errors = try await api.call("GET", "/campaigns/\(id)/errors").json.arrayValue ?? []
