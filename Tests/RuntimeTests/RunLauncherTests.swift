@@ -15,8 +15,7 @@ struct RunLauncherTests {
             guard
                 case .opened(let run) = try await launches.open(
                     campaign: DeliveryFixture.campaign,
-                    tenant: DeliveryFixture.tenant,
-                    now: Date()
+                    tenant: DeliveryFixture.tenant
                 )
             else { throw TestError.notOpened }
             // The first batch takes those in their window, the second all others: the last one is still to come.

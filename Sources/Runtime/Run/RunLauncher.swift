@@ -12,25 +12,18 @@ public struct RunLauncher: Service {
 
     private let launches: LaunchRepository
     private let logger: Logger
-    private let now: @Sendable () -> Date
     /// Notified when a run is opened.
     private let wakeup: WakeSignal
     private let clock = ContinuousClock()
 
-    public init(launches: LaunchRepository, logger: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
-        self.init(launches: launches, wakeup: WakeSignal(), logger: logger, now: now)
+    public init(launches: LaunchRepository, logger: Logger) {
+        self.init(launches: launches, wakeup: WakeSignal(), logger: logger)
     }
 
-    init(
-        launches: LaunchRepository,
-        wakeup: WakeSignal,
-        logger: Logger,
-        now: @escaping @Sendable () -> Date = { Date() }
-    ) {
+    init(launches: LaunchRepository, wakeup: WakeSignal, logger: Logger) {
         self.launches = launches
         self.wakeup = wakeup
         self.logger = logger
-        self.now = now
     }
 
     public func run() async {
@@ -76,7 +69,7 @@ public struct RunLauncher: Service {
         tenant: String,
         progress: @Sendable (RunRecord) -> Void = { _ in }
     ) async throws -> LaunchRepository.Opening {
-        switch try await launches.open(campaign: campaign, tenant: tenant, now: now()) {
+        switch try await launches.open(campaign: campaign, tenant: tenant) {
         case .over(let run): .over(run)
         case .underWay(let run): .underWay(try await finish(run.id, progress: progress))
         case .opened(let run): .opened(try await finish(run.id, progress: progress))
