@@ -215,7 +215,7 @@ public struct Daemon: Service {
         certificate: TimedCertificateReloader?
     ) throws -> some Service {
         let onReady = onReady
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: TimeAmount(configuration.idleTimeout)))
+        let plain = HTTPServerBuilder.daemon(idleTimeout: configuration.idleTimeout)
         return Application(
             responder: HeadResponder(inner: router.buildResponder()),
             server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,
