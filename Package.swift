@@ -47,7 +47,7 @@ let package = Package(
             dependencies: [
                 "Spec", "Store", "Postgres", "Redis", .client, .crypto, .cryptoExtras, .hummingbird, .hummingbirdCore,
                 .hummingbirdTLS, .lifecycle, .log, .metrics, .nio, .nioCertificates, .nioFoundation, .nioHTTP,
-                .nioPosix, .nioSSL,
+                .nioHTTPTypes, .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
         ),
@@ -187,6 +187,7 @@ extension Target.Dependency {
     static let nioCertificates = product(name: "NIOCertificateReloading", package: "swift-nio-extras")
     static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
 }

@@ -120,7 +120,7 @@ struct GuardTests {
             guard
                 case .opened(let run) = try await launches.open(campaign: "hello", tenant: "acme", now: Workshop.now)
             else { return }
-            while try await launches.writeBatch(of: run.id, size: 10).status == .launching {}
+            while try await launches.writeBatch(of: run.id, size: 10).run.status == .launching {}
             let desired = try Workshop.desired(
                 Samples.parts.filter { $0 != Samples.campaign }.joined(separator: "\n---\n")
             )

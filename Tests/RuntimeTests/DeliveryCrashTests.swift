@@ -85,6 +85,35 @@ struct DeliveryCrashTests {
         }
     }
 
+    /// Nothing runs any more that would keep the lane open, and yet somebody has to look for what the dead held.
+    @Test(.timeLimit(.minutes(2)), arguments: ["cancel", "pause", "cancel and lose Redis"])
+    func whatWasBeingSentIsSettledThoughItsRunWasStopped(stop: String) async throws {
+        let faults = try SimulatorFaults(
+            json: Data(#"{"latency":{"minimumMilliseconds":500,"maximumMilliseconds":900}}"#.utf8)
+        )
+        try await DeliveryFixture.with(contacts: 400, rate: 200, faults: faults) { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDelivery(leases: Self.leases, ending: .killed) { try await sent(100, of: fixture) }
+            #expect(try await fixture.statuses()[.sending] ?? 0 > 0)
+            if stop == "pause" {
+                try await fixture.runs.pause(run, reason: "a test")
+            } else {
+                try await fixture.runs.cancel(run, reason: "a test")
+            }
+            if stop == "cancel and lose Redis" {
+                try await TestRedis.deleteKeys(of: fixture.group, on: fixture.redis)
+            }
+            try await fixture.withDelivery(leases: Self.leases) {
+                try await eventually(within: .seconds(40), "nothing is being sent any more") {
+                    try await fixture.statuses()[.sending] == nil
+                }
+                if stop != "pause" { try await fixture.expectNoResidue() }
+            }
+            try await fixture.expectCountersEqualRows(run)
+            #expect(fixture.simulator.summary().recipientsAcceptedMoreThanOnce == 0)
+        }
+    }
+
     private func sent(_ count: Int, of fixture: DeliveryFixture) async throws {
         try await eventually(within: .seconds(30), "\(count) are sent") {
             fixture.simulator.summary().accepted >= count

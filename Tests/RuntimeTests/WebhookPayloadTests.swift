@@ -98,6 +98,18 @@ struct WebhookPayloadTests {
         #expect(statuses.last?.messageID == nil)
     }
 
+    @Test(arguments: [
+        #""odd":1e999"#, #""odd":-1e999"#, #""odd":{"a":[1],"a":2}"#, #""odd":1,"odd":2"#, #""timestamp":1e999"#,
+        #""odd":\#(String(repeating: "[", count: 130))\#(String(repeating: "]", count: 130))"#,
+    ])
+    func whatNoReaderNeedsKeepsNoReportAway(field: String) throws {
+        let statuses = try read(
+            webhook(#"{\#(field),"id":"a","status":"sent"},{"id":"b","status":"read","timestamp":"1750030073"}"#)
+        )
+        #expect(statuses.map(\.waMessageID) == ["a", "b"])
+        #expect(statuses.first?.sentAt == Self.now)
+    }
+
     @Test(arguments: ["nan", "inf", "-1", "1e300", "9999999999999"])
     func aTimeThatNoClockShowsIsTheTimeOfArrival(timestamp: String) throws {
         let statuses = try read(webhook(#"{"id":"a","status":"sent","timestamp":"\#(timestamp)"}"#))

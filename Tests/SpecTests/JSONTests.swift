@@ -38,15 +38,37 @@ struct JSONTests {
         (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ud83d\u0041""#, "\u{FFFD}A"), (#""\ud83d\n""#, "\u{FFFD}\n"),
     ])
     func repairsHalfCharactersIfAsked(text: String, repaired: String) throws {
-        #expect(try JSONValue(parsing: text.utf8, repairsTexts: true) == .string(repaired))
+        #expect(try JSONValue(parsing: text.utf8, isLenient: true) == .string(repaired))
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
 
     @Test func repairsInvalidUTF8IfAsked() throws {
-        let plain = try JSONValue(parsing: [0x22, 0xFF, 0x61, 0x22], repairsTexts: true)
-        let escaped = try JSONValue(parsing: [0x22, 0xFF, 0x5C, 0x6E, 0x22], repairsTexts: true)
+        let plain = try JSONValue(parsing: [0x22, 0xFF, 0x61, 0x22], isLenient: true)
+        let escaped = try JSONValue(parsing: [0x22, 0xFF, 0x5C, 0x6E, 0x22], isLenient: true)
         #expect(plain == "\u{FFFD}a")
         #expect(escaped == "\u{FFFD}\n")
+    }
+
+    @Test(arguments: [
+        ("1e999", "null"), ("[-1e999,1]", "[null,1]"), (#"{"a":1,"b":2,"a":{"c":3,"c":4}}"#, #"{"a":{"c":4},"b":2}"#),
+        (#"{"a":1,"\u0061":2}"#, #"{"a":2}"#),
+        (
+            "{\((1...40).map { "\"k\($0 % 20 + 10)\":\($0)" }.joined(separator: ","))}",
+            "{\((10...29).map { "\"k\($0)\":\($0 > 10 ? $0 + 10 : 40)" }.joined(separator: ","))}"
+        ),
+        (
+            String(repeating: "[", count: 129) + #"{"a":"]}\"]"},7"# + String(repeating: "]", count: 129),
+            String(repeating: "[", count: 128) + "null" + String(repeating: "]", count: 128)
+        ),
+    ])
+    func readsWhatNobodyWouldWriteIfAsked(text: String, read: String) throws {
+        #expect(try JSONValue(parsing: text.utf8, isLenient: true).canonicalText == read)
+        #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    }
+
+    @Test(arguments: ["{", "[1,]", "1e", "tru", "{\"a\":1 \"a\":2}", String(repeating: "[", count: 100_000), "[\"]"])
+    func refusesWhatIsNotJSONWhateverIsAsked(text: String) {
+        #expect(throws: JSONError.self) { try JSONValue(parsing: text.utf8, isLenient: true) }
     }
 
     @Test func sortsKeys() {

@@ -70,7 +70,7 @@ struct CancelTests {
             else { return }
             for _ in 1...2 { _ = try await launches.writeBatch(of: run.id, size: 100) }
             _ = try await Self.cancel(fixture)
-            let record = try await launches.writeBatch(of: run.id, size: 100)
+            let record = try await launches.writeBatch(of: run.id, size: 100).run
             #expect(record.status == .cancelled)
             #expect(try await launches.unfinished() == [])
             _ = try await Self.cancelRest(fixture, batch: 30)

@@ -70,7 +70,7 @@ struct Fixture {
         guard case .opened(var run) = try await launches.open(campaign: name, tenant: tenant, now: now) else {
             throw NotInTime(description: "the campaign was launched before")
         }
-        while run.status == .launching { run = try await launches.writeBatch(of: run.id, size: 1000) }
+        while run.status == .launching { run = try await launches.writeBatch(of: run.id, size: 1000).run }
         return run.id
     }
 

@@ -139,7 +139,7 @@ struct LaunchTests {
                 // Each batch from a process of its own, which knows nothing but what is committed.
                 let launches = LaunchRepository(pool: fixture.pool)
                 #expect(try await launches.unfinished() == [run.id])
-                run = try await launches.writeBatch(of: run.id, size: 100)
+                run = try await launches.writeBatch(of: run.id, size: 100).run
                 batches += 1
                 try #require(batches < 30)
             }
@@ -164,7 +164,7 @@ struct LaunchTests {
             }
             try await fixture.pool.execute("ALTER TABLE campaign_chunks DROP CONSTRAINT broken")
             var record = run
-            while record.status == .launching { record = try await launches.writeBatch(of: run.id, size: 100) }
+            while record.status == .launching { record = try await launches.writeBatch(of: run.id, size: 100).run }
             try await Self.expectComplete(run.id, recipients: 250, inWindow: 0, fixture)
         }
     }
@@ -198,7 +198,7 @@ struct LaunchTests {
                 for _ in 1...2 {
                     group.addTask {
                         let launches = LaunchRepository(pool: fixture.pool)
-                        while try await launches.writeBatch(of: run.id, size: 100).status == .launching {}
+                        while try await launches.writeBatch(of: run.id, size: 100).run.status == .launching {}
                     }
                 }
                 try await group.waitForAll()
@@ -217,7 +217,7 @@ struct LaunchTests {
             let launches = LaunchRepository(pool: fixture.pool)
             var written = 0
             while run.status == .launching {
-                run = try await launches.writeBatch(of: run.id, size: 50)
+                run = try await launches.writeBatch(of: run.id, size: 50).run
                 written += 1
                 // In the middle of either phase, some of all kinds write.
                 if written == 2 || written == 6 {

@@ -155,7 +155,7 @@ struct QueryPlanTests {
         guard case .opened(var run) = try await launches.open(campaign: "everybody", tenant: "acme", now: now) else {
             throw NotInTime(description: "the campaign was launched before")
         }
-        while run.status == .launching { run = try await launches.writeBatch(of: run.id) }
+        while run.status == .launching { run = try await launches.writeBatch(of: run.id).run }
         #expect(run.counters.total == 100_000)
         try await fixture.pool.execute("VACUUM ANALYZE contacts", deadline: .seconds(60))
         try await fixture.pool.execute("VACUUM ANALYZE campaign_messages", deadline: .seconds(60))

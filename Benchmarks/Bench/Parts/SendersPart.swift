@@ -92,7 +92,7 @@ struct SendersPart: Sendable {
         for lane in 1...lanes {
             let opening = try await launches.open(campaign: "lane-\(lane)", tenant: Stage.tenant, now: Date())
             guard case .opened(let run) = opening else { throw BenchError.wrong("lane \(lane) was not launched") }
-            while try await launches.writeBatch(of: run.id).status == .launching {}
+            while try await launches.writeBatch(of: run.id).run.status == .launching {}
         }
     }
 

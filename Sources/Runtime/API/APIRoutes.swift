@@ -28,8 +28,7 @@ struct APIRoutes: Sendable {
             CampaignActionEndpoints(
                 campaigns: campaigns,
                 runs: RunRepository(pool: pool),
-                launches: LaunchRepository(pool: pool),
-                now: now
+                launches: LaunchRepository(pool: pool)
             ).all,
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
             MessageEndpoints(campaigns: campaigns, log: log).all,

@@ -8,7 +8,7 @@ import NIOFoundationEssentialsCompat
 /// Where WhatsApp reports: `GET` proves that the address is ours, `POST` brings statuses and messages.
 struct WebhookRoutes: Sendable {
     /// WhatsApp sends up to 3 MB.
-    private static let largestBody = 3 * 1024 * 1024
+    static let largestBody = 3 * 1024 * 1024
 
     let intake: StatusIntake
     /// `nil` refuses all webhooks: without it nobody can tell who sent them.

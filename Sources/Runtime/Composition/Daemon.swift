@@ -103,7 +103,7 @@ public struct Daemon: Service {
             logger: logger,
             metrics: lanes.metrics.triggers
         )
-        let certificate = try configuration.certificate?.reloader(logger: logger)
+        let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
         let services: [any Service] =
             (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
@@ -136,7 +136,7 @@ public struct Daemon: Service {
                 ),
                 try server(
                     router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
-                    certificate: certificate
+                    certificate: certificate?.reloader
                 ),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
@@ -215,7 +215,7 @@ public struct Daemon: Service {
         certificate: TimedCertificateReloader?
     ) throws -> some Service {
         let onReady = onReady
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: TimeAmount(configuration.idleTimeout)))
+        let plain = HTTPServerBuilder.daemon(idleTimeout: configuration.idleTimeout)
         return Application(
             responder: HeadResponder(inner: router.buildResponder()),
             server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,

@@ -10,8 +10,7 @@ public struct ServerCertificate: Sendable {
     let keyPath: String
     /// How often the files are read.
     ///
-    /// A renewal writes two of them: until they fit together, the former pair stays. The library reads them on the
-    /// cooperative pool, so not more often than it takes.
+    /// A renewal writes two of them: until they fit together, the former pair stays.
     var refreshInterval = Duration.seconds(60)
 
     /// Reads `TLS_CERTIFICATE_FILE` and `TLS_PRIVATE_KEY_FILE`, both PEM.
@@ -31,7 +30,7 @@ public struct ServerCertificate: Sendable {
             try checkReadable(keyPath, named: key)
             let certificate = ServerCertificate(chainPath: chainPath, keyPath: keyPath)
             do {
-                _ = try certificate.reloader(logger: nil)
+                _ = try certificate.renewal(logger: nil)
             } catch {
                 throw .malformed(
                     chain,
@@ -51,12 +50,12 @@ public struct ServerCertificate: Sendable {
         }
     }
 
-    /// What keeps the pair fresh, with the files read a first time; it is a service to run.
+    /// What keeps the pair fresh, with the files read a first time.
     ///
     /// - Throws: `TimedCertificateReloader.Error`, and errors of the parsers.
-    func reloader(logger: Logger?) throws -> TimedCertificateReloader {
+    func renewal(logger: Logger?) throws -> CertificateRenewal {
         let (chainPath, keyPath) = (chainPath, keyPath)
-        return try .makeReloaderValidatingSources(
+        let reloader = try TimedCertificateReloader.makeReloaderValidatingSources(
             configuration: .init(
                 refreshInterval: refreshInterval,
                 certificateSource: .init(location: .file(path: chainPath), format: .pem),
@@ -76,6 +75,7 @@ public struct ServerCertificate: Sendable {
                 }
             }
         )
+        return CertificateRenewal(reloader: reloader, interval: refreshInterval)
     }
 }
 

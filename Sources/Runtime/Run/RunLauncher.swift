@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import Logging
 public import ServiceLifecycle
 public import Store
@@ -12,25 +12,18 @@ public struct RunLauncher: Service {
 
     private let launches: LaunchRepository
     private let logger: Logger
-    private let now: @Sendable () -> Date
     /// Notified when a run is opened.
     private let wakeup: WakeSignal
     private let clock = ContinuousClock()
 
-    public init(launches: LaunchRepository, logger: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
-        self.init(launches: launches, wakeup: WakeSignal(), logger: logger, now: now)
+    public init(launches: LaunchRepository, logger: Logger) {
+        self.init(launches: launches, wakeup: WakeSignal(), logger: logger)
     }
 
-    init(
-        launches: LaunchRepository,
-        wakeup: WakeSignal,
-        logger: Logger,
-        now: @escaping @Sendable () -> Date = { Date() }
-    ) {
+    init(launches: LaunchRepository, wakeup: WakeSignal, logger: Logger) {
         self.launches = launches
         self.wakeup = wakeup
         self.logger = logger
-        self.now = now
     }
 
     public func run() async {
@@ -39,9 +32,9 @@ public struct RunLauncher: Service {
             do {
                 // A batch of each in turn: a small launch does not stand behind a big one.
                 for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
-                    let record = try await launches.writeBatch(of: run)
+                    let (record, isCompleting) = try await launches.writeBatch(of: run)
                     isBusy = record.status == .launching || isBusy
-                    if record.status == .running { report(record) }
+                    if isCompleting, record.status == .running { report(record) }
                 }
             } catch {
                 logger.warning("Launches cannot go on, trying again", metadata: ["error": "\(error)"])
@@ -76,7 +69,7 @@ public struct RunLauncher: Service {
         tenant: String,
         progress: @Sendable (RunRecord) -> Void = { _ in }
     ) async throws -> LaunchRepository.Opening {
-        switch try await launches.open(campaign: campaign, tenant: tenant, now: now()) {
+        switch try await launches.open(campaign: campaign, tenant: tenant) {
         case .over(let run): .over(run)
         case .underWay(let run): .underWay(try await finish(run.id, progress: progress))
         case .opened(let run): .opened(try await finish(run.id, progress: progress))
@@ -85,7 +78,7 @@ public struct RunLauncher: Service {
 
     private func finish(_ id: UUID, progress: @Sendable (RunRecord) -> Void = { _ in }) async throws -> RunRecord {
         while true {
-            let run = try await launches.writeBatch(of: id)
+            let run = try await launches.writeBatch(of: id).run
             progress(run)
             if run.status != .launching || Task.isShuttingDownGracefully || Task.isCancelled { return run }
         }

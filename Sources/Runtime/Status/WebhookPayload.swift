@@ -20,11 +20,12 @@ struct WebhookPayload {
     /// Reads a body.
     ///
     /// People write half characters, and phones cut names in the middle of one: a text that is no Unicode must not keep
-    /// the reports beside it away.
+    /// the reports beside it away, and neither must a number out of range or a key that stands there twice. WhatsApp
+    /// would send it again until it stops sending anything.
     ///
     /// - Throws: `JSONError` when it is no JSON.
     init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
-        let json = try JSONValue(parsing: bytes, repairsTexts: true)
+        let json = try JSONValue(parsing: bytes, isLenient: true)
         changes = (json["entry"]?.arrayValue ?? []).flatMap { entry in
             let account = entry["id"]?.stringValue
             return (entry["changes"]?.arrayValue ?? []).compactMap { change in

@@ -3,11 +3,13 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - bytes: The text.
-    ///   - repairsTexts: Whether half of a surrogate pair, or a byte that is not UTF-8, becomes a replacement character
-    ///     where it stands in a string, instead of an error. For texts of others that cannot be sent back to them.
-    /// - Throws: ``JSONError`` with the byte where the text stops being JSON; also for duplicate keys.
-    public init(parsing bytes: some Collection<UInt8>, repairsTexts: Bool = false) throws(JSONError) {
-        var parser = JSONParser(Array(bytes), repairsTexts: repairsTexts)
+    ///   - isLenient: Whether to read what is JSON, but no value of ours: half of a surrogate pair, or a byte that is not
+    ///     UTF-8, becomes a replacement character where it stands in a string; of a repeated key the last value counts; a
+    ///     number out of range, and what is nested more than 128 deep, become null. For texts of others that cannot be
+    ///     sent back to them.
+    /// - Throws: ``JSONError`` with the byte where the text stops being JSON.
+    public init(parsing bytes: some Collection<UInt8>, isLenient: Bool = false) throws(JSONError) {
+        var parser = JSONParser(Array(bytes), isLenient: isLenient)
         self = try parser.parse()
     }
 
@@ -22,13 +24,13 @@ extension JSONValue {
 /// A reader of JSON that goes by bytes.
 struct JSONParser {
     private let bytes: [UInt8]
-    private let repairsTexts: Bool
+    private let isLenient: Bool
     private var offset = 0
     private var depth = 0
 
-    init(_ bytes: [UInt8], repairsTexts: Bool) {
+    init(_ bytes: [UInt8], isLenient: Bool) {
         self.bytes = bytes
-        self.repairsTexts = repairsTexts
+        self.isLenient = isLenient
     }
 
     mutating func parse() throws(JSONError) -> JSONValue {
@@ -54,8 +56,12 @@ struct JSONParser {
     private mutating func nested(
         _ body: (inout Self) throws(JSONError) -> JSONValue
     ) throws(JSONError) -> JSONValue {
+        guard depth < 128 else {
+            guard isLenient else { throw .tooDeep(offset: offset) }
+            try skipNested()
+            return .null
+        }
         depth += 1
-        guard depth <= 128 else { throw .tooDeep(offset: offset) }
         offset += 1
         let value = try body(&self)
         depth -= 1
@@ -66,6 +72,7 @@ struct JSONParser {
         var fields: [(key: String, value: JSONValue)] = []
         /// The keys, once there are too many for a walk.
         var keys: Set<String> = []
+        var isRepeating = false
         skipSpace()
         if try skip(UInt8(ascii: "}")) { return .object(JSONObject()) }
         repeat {
@@ -80,12 +87,30 @@ struct JSONParser {
             let value = try value()
             if fields.count == 16 { keys = Set(fields.map(\.key)) }
             let isNew = fields.count < 16 ? !fields.contains { $0.key == key } : keys.insert(key).inserted
-            guard isNew else { throw .duplicateKey(key, offset: start) }
+            guard isNew || isLenient else { throw .duplicateKey(key, offset: start) }
+            isRepeating = isRepeating || !isNew
             fields.append((key, value))
             skipSpace()
         } while try skip(UInt8(ascii: ","))
         guard try skip(UInt8(ascii: "}")) else { throw .unexpected("expected `,` or `}`", offset: offset) }
-        return .object(JSONObject(unique: fields))
+        guard isRepeating else { return .object(JSONObject(unique: fields)) }
+        return .object(Dictionary(fields.map { ($0.key, $0.value) }) { _, last in last })
+    }
+
+    /// Goes past an array or object whose depth nobody follows, and which so is not looked into.
+    private mutating func skipNested() throws(JSONError) {
+        var open = 0
+        repeat {
+            switch try peek() {
+            case UInt8(ascii: "["), UInt8(ascii: "{"): open += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): open -= 1
+            case UInt8(ascii: "\""):
+                _ = try string()
+                continue
+            default: break
+            }
+            offset += 1
+        } while open > 0
     }
 
     private mutating func array() throws(JSONError) -> JSONValue {
@@ -122,10 +147,9 @@ struct JSONParser {
         }
         let text = String(decoding: bytes[start..<offset], as: UTF8.self)
         if isWhole, let integer = Int(text) { return .integer(integer) }
-        guard let number = Double(text), number.isFinite else {
-            throw .unexpected("number out of range", offset: start)
-        }
-        return .number(number)
+        if let number = Double(text), number.isFinite { return .number(number) }
+        guard isLenient else { throw .unexpected("number out of range", offset: start) }
+        return .null
     }
 
     private mutating func skipDigits() -> Int {
@@ -155,7 +179,7 @@ struct JSONParser {
     /// The string of bytes that end where we are.
     private func text(_ bytes: some Collection<UInt8>) throws(JSONError) -> String {
         if let string = String(validating: bytes, as: UTF8.self) { return string }
-        guard repairsTexts else { throw .unexpected("string that is not UTF-8", offset: offset) }
+        guard isLenient else { throw .unexpected("string that is not UTF-8", offset: offset) }
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -213,7 +237,7 @@ struct JSONParser {
                 return scalar
             }
         }
-        guard repairsTexts else { throw .unexpected("half of a surrogate pair", offset: start) }
+        guard isLenient else { throw .unexpected("half of a surrogate pair", offset: start) }
         // What follows is a character of its own.
         offset = end
         return "\u{FFFD}"

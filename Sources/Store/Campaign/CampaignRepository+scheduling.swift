@@ -1,8 +1,13 @@
 public import Foundation
-import Postgres
+public import Postgres
 public import Spec
 
 extension CampaignRepository {
+    /// The present by Postgres's clock, which starts what is scheduled, and which all daemons share.
+    public func present() async throws(PostgresError) -> Date {
+        try await pool.query("SELECT clock_timestamp()")[0].decode(0)
+    }
+
     /// Has a campaign sent once, at an instant; whatever was scheduled before is off.
     ///
     /// - Throws: ``CampaignError`` when it is neither a draft nor scheduled, or a file owns it.

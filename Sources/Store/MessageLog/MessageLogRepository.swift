@@ -104,12 +104,15 @@ public struct MessageLogRepository: Sendable {
             """
     }
 
+    /// A number is found with and without its plus sign, which in an address is a space.
     private func contacts(_ contact: String, _ tenant: String) -> PostgresQuery {
         let id = UUID(uuidString: contact)
+        let number = contact.trimmingCharacters(in: .whitespaces)
+        let names = [contact, number, TriggerContact.respelled(number)]
         return """
             ARRAY(
                 SELECT c.id FROM contacts c
-                WHERE c."tenantId" = \(tenant) AND (c."contactId" = \(contact) OR c.id = \(id))
+                WHERE c."tenantId" = \(tenant) AND (c."contactId" = ANY(\(names)::text[]) OR c.id = \(id))
             )
             """
     }

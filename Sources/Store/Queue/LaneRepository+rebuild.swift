@@ -109,7 +109,8 @@ extension LaneRepository {
             """
             SELECT m.id, m.holder, m."isBusinessInitiated" FROM campaign_runs r
             JOIN campaign_messages m ON m.id >= r.id AND m.id < message_id(r.id, r."nextPosition")
-            WHERE r."senderId" = \(sender) AND \(fragment: RunRepository.live) AND r.sending > 0 AND m.status = 'sending'
+            WHERE r."senderId" = \(sender) AND r.sending > 0 AND m.status = 'sending'
+                AND (\(fragment: RunRepository.live) OR \(fragment: RunRepository.stopped))
             """,
             deadline: .seconds(120)
         )

@@ -9,7 +9,8 @@ public struct LaneRepository: Sendable {
         self.pool = pool
     }
 
-    /// The lanes with runs that have something to send.
+    /// The lanes with runs that have something to send, or that were stopped while messages were being sent: if who
+    /// sent them has died, somebody has to settle them.
     public func open() async throws -> [LaneRecord] {
         try await pool.execute(
             """
@@ -26,9 +27,13 @@ public struct LaneRepository: Sendable {
                 coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
                     THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
             FROM (
-                SELECT "senderId", sum(r.queued + r.sending) AS expected FROM campaign_runs r
-                WHERE \(fragment: RunRepository.live)
-                    AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
+                SELECT "senderId", sum(expected) AS expected FROM (
+                    SELECT r."senderId", r.queued + r.sending AS expected FROM campaign_runs r
+                    WHERE \(fragment: RunRepository.live)
+                        AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
+                    UNION ALL
+                    SELECT r."senderId", r.sending FROM campaign_runs r WHERE \(fragment: RunRepository.stopped)
+                ) open
                 GROUP BY 1
             ) r
             JOIN senders s ON s.id = r."senderId"

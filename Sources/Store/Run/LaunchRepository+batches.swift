@@ -19,14 +19,15 @@ extension LaunchRepository {
     /// those in their window, then all others. The row of the run is locked meanwhile and remembers how far it came, so several processes may call
     /// this for the same run, and after a crash the next call goes on after the last committed batch.
     ///
-    /// - Returns: The run after the batch; no longer `launching` when the launch is complete.
-    public func writeBatch(of run: UUID, size: Int = 20_000) async throws -> RunRecord {
+    /// - Returns: The run after the batch, no longer `launching` when the launch is complete; and whether this call has
+    ///   completed it, rather than another one.
+    public func writeBatch(of run: UUID, size: Int = 20_000) async throws -> (run: RunRecord, isCompleting: Bool) {
         try await pool.transaction(deadline: .seconds(120)) { connection in
-            if let launch = try await LaunchProgress.lock(run: run, on: connection) {
-                try await write(launch, size: size, on: connection)
-            }
+            let launch = try await LaunchProgress.lock(run: run, on: connection)
+            if let launch { try await write(launch, size: size, on: connection) }
             let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(run)")
-            return try RunRecord(row: rows[0])
+            let record = try RunRecord(row: rows[0])
+            return (record, launch != nil && record.status != .launching)
         }
     }
 

@@ -25,10 +25,11 @@ public struct LaunchRepository: Sendable {
     /// - Parameters:
     ///   - campaign: The name of the campaign.
     ///   - tenant: Whose campaign it is.
-    ///   - now: The instant against which the 24 hour window is measured for the whole launch.
+    ///   - now: The instant against which the 24 hour window is measured for the whole launch, and from which its
+    ///     messages may be sent; `nil` takes Postgres's clock, which all daemons share.
     /// - Returns: The new run, or the one that exists.
     /// - Throws: ``LaunchError`` when the campaign cannot be launched.
-    public func open(campaign: String, tenant: String, now: Date) async throws -> Opening {
+    public func open(campaign: String, tenant: String, now: Date? = nil) async throws -> Opening {
         try await open(.name(campaign), tenant: tenant, now: now).opening
     }
 
@@ -39,10 +40,12 @@ public struct LaunchRepository: Sendable {
     public func open(
         _ key: CampaignKey,
         tenant: String,
-        now: Date
+        now given: Date? = nil
     ) async throws -> (opening: Opening, quota: QuotaCheck?) {
         do {
             return try await pool.transaction(deadline: .seconds(120)) { connection -> (Opening, QuotaCheck?) in
+                let present = try await connection.query("SELECT coalesce(\(given)::timestamptz, clock_timestamp())")
+                let now = try present[0].decode(0, as: Date.self)
                 let candidate = try await LaunchCandidate.lock(key, tenant: tenant, on: connection)
                 let campaign = candidate.name
                 if let run = try await latestRun(of: candidate.id, on: connection) {
@@ -78,7 +81,7 @@ public struct LaunchRepository: Sendable {
             }
         } catch let error as PostgresError where error.isUniqueViolation {
             // Somebody else opened it in the same instant.
-            return try await open(key, tenant: tenant, now: now)
+            return try await open(key, tenant: tenant, now: given)
         }
     }
 

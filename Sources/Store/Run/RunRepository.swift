@@ -9,6 +9,11 @@ public struct RunRepository: Sendable {
     /// Runs, as `r`, of which something may be sent: those that run, and those that only wait for the quota.
     static let live: PostgresQuery = "(r.status = 'running' OR (r.status = 'paused' AND r.\"quotaUntil\" IS NOT NULL))"
 
+    /// Runs, as `r`, that were stopped while messages of theirs were on their way.
+    static let stopped: PostgresQuery = """
+        (r.sending > 0 AND (r.status = 'cancelled' OR (r.status = 'paused' AND r."quotaUntil" IS NULL)))
+        """
+
     let pool: PostgresPool
 
     public init(pool: PostgresPool) {

@@ -87,7 +87,8 @@ struct TriggerContact: Sendable {
             """
     }
 
-    private static func respelled(_ contactID: String) -> String {
+    /// The same number with its plus sign, or without.
+    static func respelled(_ contactID: String) -> String {
         contactID.hasPrefix("+") ? String(contactID.dropFirst()) : "+" + contactID
     }
 

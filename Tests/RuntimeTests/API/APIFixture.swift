@@ -251,7 +251,7 @@ extension APIFixture {
     func finishLaunches() async throws {
         let launches = LaunchRepository(pool: pool)
         for run in try await launches.unfinished() {
-            while try await launches.writeBatch(of: run).status == .launching {}
+            while try await launches.writeBatch(of: run).run.status == .launching {}
         }
     }
 

@@ -135,6 +135,10 @@ struct RequestTests {
             #expect((large.status, large.code) == (413, "body_too_large"))
             #expect(try await send("[]").json["errors"]?.arrayValue?.count == 1)
             #expect(try await send("\u{FEFF}{}").code == "malformed_json")
+            for (encoding, status) in [("gzip", 415), ("identity", 422)] {
+                let headers = token.merging(["Content-Type": "application/json", "Content-Encoding": encoding]) { $1 }
+                #expect(try await api.send("POST", "/campaigns", "{}", headers: headers).status == status)
+            }
         }
     }
 

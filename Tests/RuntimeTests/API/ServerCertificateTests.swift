@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -84,6 +85,43 @@ struct ServerCertificateTests {
                     #expect(log.text.contains("The certificate was renewed"))
                 }
             }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func theFilesAreReadOnNoThreadThatTasksNeed() async throws {
+        try await Self.withFolder { folder in
+            try TestCertificate().write(to: folder)
+            let certificate = ServerCertificate(
+                chainPath: folder.appending(path: "chain.pem").path,
+                keyPath: folder.appending(path: "key.pem").path,
+                refreshInterval: .milliseconds(5)
+            )
+            let (readings, isTask) = AsyncStream<Bool>.makeStream()
+            let logger = Logger(label: "test") { _ in TaskWitness(isTask: isTask) }
+            let renewal = try certificate.renewal(logger: logger)
+            // A file that is not there is told from where it was missed.
+            try FileManager.default.removeItem(at: folder.appending(path: "key.pem"))
+            await withDiscardingTaskGroup { group in
+                group.addTask { await renewal.run() }
+                #expect(await readings.first { _ in true } == false)
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// Tells of each line whether a task wrote it.
+    private struct TaskWitness: LogHandler {
+        let isTask: AsyncStream<Bool>.Continuation
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            isTask.yield(withUnsafeCurrentTask { $0 != nil })
         }
     }
 

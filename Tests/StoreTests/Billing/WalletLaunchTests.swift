@@ -19,7 +19,7 @@ struct WalletLaunchTests {
     private static func write(_ run: UUID, _ fixture: Fixture) async throws -> RunRecord {
         let launches = LaunchRepository(pool: fixture.pool)
         while true {
-            let record = try await launches.writeBatch(of: run, size: 7)
+            let record = try await launches.writeBatch(of: run, size: 7).run
             if record.status != .launching { return record }
         }
     }

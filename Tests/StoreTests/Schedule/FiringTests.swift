@@ -28,7 +28,7 @@ struct FiringTests {
 
     private static func finish(_ run: UUID, _ fixture: Fixture) async throws {
         let launches = LaunchRepository(pool: fixture.pool)
-        while try await launches.writeBatch(of: run).status == .launching {}
+        while try await launches.writeBatch(of: run).run.status == .launching {}
         try await fixture.pool.execute("DELETE FROM campaign_messages WHERE \"runId\" = \(run)")
         try await fixture.pool.execute("UPDATE campaign_runs SET pending = 0 WHERE id = \(run)")
         _ = try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .seconds(1))

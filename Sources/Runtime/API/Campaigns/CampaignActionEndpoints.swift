@@ -8,7 +8,6 @@ struct CampaignActionEndpoints: Sendable {
     let campaigns: CampaignRepository
     let runs: RunRepository
     let launches: LaunchRepository
-    let now: @Sendable () -> Date
 
     var all: [Endpoint] { [send, schedule, pause, resume, cancel, list] }
 
@@ -46,7 +45,7 @@ struct CampaignActionEndpoints: Sendable {
             let campaign = try await campaigns.activate(record.id, tenant: call.tenant)
             return .json(["campaign": campaign.json, "isNew": true], status: .accepted)
         }
-        let (opening, quota) = try await launches.open(.id(record.id), tenant: call.tenant, now: now())
+        let (opening, quota) = try await launches.open(.id(record.id), tenant: call.tenant)
         let id: UUID
         let isNew: Bool
         switch opening {
@@ -84,7 +83,9 @@ struct CampaignActionEndpoints: Sendable {
             problems: [.stateConflict, .managedBySpec, .notReady, .policyViolated],
             handle: { call in
                 let record = try await campaigns.required(call)
-                let timing = try ScheduleReader.timing(call.body, stored: record.scheduledAt, now: now())
+                // The clock that will start it: by another one, times would be lost or long past.
+                let now = try await campaigns.present()
+                let timing = try ScheduleReader.timing(call.body, stored: record.scheduledAt, now: now)
                 let scheduled: CampaignRecord
                 switch timing {
                 case .once(let date):

@@ -74,7 +74,7 @@ struct EndpointTable: Sendable {
         }
         let buffer = try await collect(request)
         if isOptional, buffer.readableBytes == 0 { return .null }
-        return try value(of: buffer, shape, type: request.headers[.contentType])
+        return try value(of: buffer, shape, headers: request.headers)
     }
 
     /// The bytes of a body that is not too large.
@@ -86,8 +86,13 @@ struct EndpointTable: Sendable {
     }
 
     /// The value of a body, checked against its shape.
-    static func value(of body: ByteBuffer, _ shape: Shape, type: String?) throws(Problem) -> JSONValue {
-        guard isJSON(type) else { throw Problem(.unsupportedMediaType, "send application/json") }
+    static func value(of body: ByteBuffer, _ shape: Shape, headers: HTTPFields) throws(Problem) -> JSONValue {
+        guard isJSON(headers[.contentType]) else { throw Problem(.unsupportedMediaType, "send application/json") }
+        if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
+            var problem = Problem(.unsupportedMediaType, "send it as it is, without Content-Encoding")
+            problem.headers[.acceptEncoding] = "identity"
+            throw problem
+        }
         let value: JSONValue
         do {
             value = try JSONValue(parsing: body.readableBytesView)

@@ -5,9 +5,12 @@ enum CSVText {
         cells.map(cell).joined(separator: ",") + "\r\n"
     }
 
+    /// What formulas begin with; spreadsheets of Asia take the wide forms too.
+    private static let beginnings = "=+-@\t\r\n＝＋－＠".unicodeScalars
+
     /// A cell that begins like a formula gets an apostrophe in front, which spreadsheets take for "this is text".
     private static func cell(_ text: String) -> String {
-        let isFormula = text.unicodeScalars.first.map { "=+-@\t\r".unicodeScalars.contains($0) } ?? false
+        let isFormula = text.unicodeScalars.first.map(beginnings.contains) ?? false
         let safe = isFormula ? "'" + text : text
         guard safe.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return safe }
         return "\"" + safe.replacing("\"", with: "\"\"") + "\""

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOHTTP1
 import Postgres
 import Spec
 import Store
@@ -58,6 +59,11 @@ struct ProblemMiddleware: RouterMiddleware {
         case let problem as Problem: return problem
         case is NIOTooManyBytesError: return Problem(.bodyTooLarge, "the body is larger than allowed")
         case let error as HTTPError: return problem(of: error, request: request)
+        case is HTTPParserError:
+            // Also the end of a caller who hung up amid the body, and never sees this. Nothing more can be read.
+            var problem = Problem(.malformedRequest, "the request's body cannot be read to its end")
+            problem.headers[.connection] = "close"
+            return problem
         case let error as PostgresError where error.isTransient:
             logger.warning("The database cannot be asked", metadata: ["error": "\(error)"])
             var problem = Problem(.unavailable, "the database is not available at the moment; try again")

@@ -55,7 +55,7 @@ struct TriggerRoutes: Sendable {
             // A header is not signed, so it cannot tell a recording from a new event.
             key = "signature:" + signature.text
         }
-        let value = try EndpointTable.value(of: body, TriggerShapes.body, type: request.headers[.contentType])
+        let value = try EndpointTable.value(of: body, TriggerShapes.body, headers: request.headers)
         limiter?.charge(tenant: tenant, (value.arrayValue?.count ?? 1) - 1)
         let answers = try await triggers.fire(event, Self.requests(value, key: key), tenant: tenant)
         let isNamed = (value.arrayValue ?? [value]).map { $0["eventId"] != nil }

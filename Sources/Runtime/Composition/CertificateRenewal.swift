@@ -1,0 +1,33 @@
+import Dispatch
+import NIOCertificateReloading
+import ServiceLifecycle
+
+/// Reads the certificate again and again while the daemon runs.
+///
+/// The reloader's own loop would read and parse on the cooperative pool, where a slow disk holds everything up; this one
+/// does it on a queue. A graceful shutdown ends after the reading at hand.
+struct CertificateRenewal: Service {
+    let reloader: TimedCertificateReloader
+    let interval: Duration
+    private let queue = DispatchQueue(label: "campaignd.certificate")
+    private let clock = ContinuousClock()
+
+    init(reloader: TimedCertificateReloader, interval: Duration) {
+        self.reloader = reloader
+        self.interval = interval
+    }
+
+    func run() async {
+        while !Task.isShuttingDownGracefully && !Task.isCancelled {
+            // Ends early by shutdown or cancellation only, which end the loop.
+            try? await cancelWhenGracefulShutdown { try await clock.sleep(for: interval) }
+            await withCheckedContinuation { continuation in
+                queue.async {
+                    // Whoever made the reloader has been told already, and the former pair stays.
+                    try? reloader.reload()
+                    continuation.resume()
+                }
+            }
+        }
+    }
+}
