@@ -28,11 +28,13 @@ struct LaneFixture: Sendable {
         }
     }
 
-    /// Makes the lane look as if it had sent a moment ago, so that nothing waits for the cold start.
-    func warmUp() async throws {
+    /// Makes the lane look as if it had sent a moment ago, so that nothing waits for the cold start; or as long ago as
+    /// is said.
+    func warmUp(silent silence: Duration = .zero) async throws {
         let time = try await redis.send(RedisCommand("TIME")).asArray()
         let now = try time[0].asInt() * 1_000_000 + (try time[1].asInt())
-        _ = try await redis.send(RedisCommand("HSET", .text(lane.keys.pace), "next", .integer(now)))
+        let last = now - silence.microseconds
+        _ = try await redis.send(RedisCommand("HSET", .text(lane.keys.pace), "next", .integer(last)))
     }
 
     @discardableResult

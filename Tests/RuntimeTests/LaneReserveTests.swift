@@ -88,6 +88,27 @@ struct LaneReserveTests {
         }
     }
 
+    /// Connections are opened at first, which delays the requests that open them.
+    @Test func grantsATenthLessInTheSecondAfterSilence() async throws {
+        try await LaneFixture.with { fixture in
+            try await fixture.push(300)
+            try await fixture.warmUp(silent: .seconds(4))
+            let started = ContinuousClock.now
+            var slots: [Int] = []
+            try await eventually("slots of more than two seconds are granted") {
+                let asked = ContinuousClock.now
+                slots += try await fixture.reserve(100).slots?.map { (asked - started + $0.offset).microseconds } ?? []
+                return slots.last.map { $0 > 2_200_000 } ?? false
+            }
+            let first = try #require(slots.first)
+            let usual = 1_000_000 / Pace(ratePerSecond: 80).intervalMicroseconds
+            let cold = slots.count { $0 < first + 1_000_000 }
+            let warm = slots.count { (1_100_000..<2_100_000).contains($0 - first) }
+            #expect(abs(Double(cold) - usual / 1.1) <= 2)
+            #expect(abs(Double(warm) - usual) <= 2)
+        }
+    }
+
     @Test func neverGrantsMoreThanTheRingAllowsWhenTheRateIsLowered() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.push(300)
