@@ -57,7 +57,7 @@ public struct DesiredState: Sendable {
         var folder = root
         while folder.hasSuffix("/") { folder.removeLast() }
         let campaigns = Self.campaigns(of: specs, among: catalog.resolvedCampaigns)
-        let made = Array(specs.indices).parallelMap { [folder = folder + "/"] index in
+        let made = specs.indices.parallelMap { [folder = folder + "/"] index in
             Self.item(specs[index], campaigns[index], below: folder)
         }
         var items = [SpecIdentity: Item](minimumCapacity: made.count)

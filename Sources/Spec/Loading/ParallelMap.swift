@@ -1,7 +1,7 @@
 internal import Dispatch
 internal import Synchronization
 
-extension Array where Element: Sendable {
+extension RandomAccessCollection where Self: Sendable, Index == Int {
     /// Transforms each element on all cores, and blocks until all are done.
     ///
     /// Must not be called on a thread of the cooperative pool.
@@ -15,21 +15,22 @@ extension Array where Element: Sendable {
         by length: Int = 64,
         _ transform: @Sendable (Element) -> Result
     ) -> [Result] {
+        let (start, count) = (startIndex, count)
         guard count > length else { return map(transform) }
-        let stretches = stretches(of: length)
-        let results = Mutex<[[Result]]>(Array<[Result]>(repeating: [], count: stretches.count))
-        DispatchQueue.concurrentPerform(iterations: stretches.count) { index in
-            let stretch = stretches[index].map(transform)
-            results.withLock { $0[index] = stretch }
-        }
-        return results.withLock { stretches in
-            var all: [Result] = []
-            all.reserveCapacity(count)
-            for stretch in stretches { all += stretch }
-            return all
+        return [Result](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+            // Each place is written once, by whoever has its stretch, and read when all are done.
+            nonisolated(unsafe) let places = buffer
+            DispatchQueue.concurrentPerform(iterations: (count + length - 1) / length) { stretch in
+                for place in stretch * length..<Swift.min((stretch + 1) * length, count) {
+                    places.initializeElement(at: place, to: transform(self[start + place]))
+                }
+            }
+            initializedCount = count
         }
     }
+}
 
+extension Array where Element: Sendable {
     /// Transforms each element on all cores, and hands the results on in their order as soon as they are there; blocks
     /// until all are.
     ///

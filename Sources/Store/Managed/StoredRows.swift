@@ -14,7 +14,7 @@ public struct StoredRows: Sendable {
     /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
     public func read(expecting expected: @Sendable (SpecIdentity) -> JSONValue?) throws -> [ManagedRow] {
         let table = kind.table
-        let results = Array(rows).parallelMap { row in
+        let results = rows.parallelMap { row in
             Result { try table.row(row, kind: kind, expecting: expected) }
         }
         return try results.map { try $0.get() }
