@@ -1,7 +1,7 @@
 internal import Dispatch
 internal import Synchronization
 
-extension RandomAccessCollection where Self: Sendable, Index == Int {
+extension RandomAccessCollection where Self: Sendable {
     /// Transforms each element on all cores, and blocks until all are done.
     ///
     /// Must not be called on a thread of the cooperative pool.
@@ -15,14 +15,16 @@ extension RandomAccessCollection where Self: Sendable, Index == Int {
         by length: Int = 64,
         _ transform: @Sendable (Element) -> Result
     ) -> [Result] {
-        let (start, count) = (startIndex, count)
+        let count = count
         guard count > length else { return map(transform) }
         return [Result](unsafeUninitializedCapacity: count) { buffer, initializedCount in
-            // Each place is written once, by whoever has its stretch, and read when all are done.
+            // Unsafe because the compiler cannot see what makes it sound: stretches do not overlap, so each place is
+            // written once by one thread, and `concurrentPerform` returns, with all writes done, before anybody reads.
+            // Behind a lock, results would be gathered and copied: 6 % of the CPU of a plan of 10,000 specs.
             nonisolated(unsafe) let places = buffer
             DispatchQueue.concurrentPerform(iterations: (count + length - 1) / length) { stretch in
                 for place in stretch * length..<Swift.min((stretch + 1) * length, count) {
-                    places.initializeElement(at: place, to: transform(self[start + place]))
+                    places.initializeElement(at: place, to: transform(self[index(startIndex, offsetBy: place)]))
                 }
             }
             initializedCount = count
