@@ -5,7 +5,7 @@ import ServiceLifecycle
 /// Reads the certificate again and again while the daemon runs.
 ///
 /// The reloader's own loop would read and parse on the cooperative pool, where a slow disk holds everything up; this one
-/// does it on a queue. A graceful shutdown ends after the reading at hand.
+/// does it on a queue. The first reading is behind it; a graceful shutdown ends after the one at hand.
 struct CertificateRenewal: Service {
     let reloader: TimedCertificateReloader
     let interval: Duration
@@ -18,9 +18,10 @@ struct CertificateRenewal: Service {
     }
 
     func run() async {
-        while !Task.isShuttingDownGracefully && !Task.isCancelled {
-            // Ends early by shutdown or cancellation only, which end the loop.
+        while true {
+            // Ends early by shutdown or cancellation only.
             try? await cancelWhenGracefulShutdown { try await clock.sleep(for: interval) }
+            if Task.isShuttingDownGracefully || Task.isCancelled { return }
             await withCheckedContinuation { continuation in
                 queue.async {
                     // Whoever made the reloader has been told already, and the former pair stays.
