@@ -34,6 +34,9 @@ let package = Package(
         .target(name: "Redis", dependencies: ["CHiredis", .log]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
 
+        // What carries messages out.
+        .target(name: "HTTPPosting", dependencies: [.nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
+
         // The house, in the order data walks through it.
         .target(name: "Spec", dependencies: ["YAML", .crypto]),
         .target(
@@ -45,9 +48,9 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Spec", "Store", "Postgres", "Redis", .client, .crypto, .cryptoExtras, .hummingbird, .hummingbirdCore,
-                .hummingbirdTLS, .lifecycle, .log, .metrics, .nio, .nioCertificates, .nioFoundation, .nioHTTP,
-                .nioHTTPTypes, .nioPosix, .nioSSL,
+                "HTTPPosting", "Spec", "Store", "Postgres", "Redis", .crypto, .cryptoExtras, .hummingbird,
+                .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .metrics, .nio, .nioCertificates, .nioFoundation,
+                .nioHTTP, .nioHTTPTypes, .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
         ),
@@ -93,9 +96,17 @@ let package = Package(
         ),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Postgres", "Redis", "Store", .log], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log],
+            path: "Tests/TestSupport"
+        ),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(
+            name: "HTTPPostingTests",
+            dependencies: ["HTTPPosting", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]
+        ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
         .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
@@ -112,8 +123,8 @@ let package = Package(
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .asn1, .certificates, .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
+                "HTTPPosting", "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
+                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
                 .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
@@ -179,4 +190,5 @@ extension Target.Dependency {
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
 }

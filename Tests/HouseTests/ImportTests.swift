@@ -11,11 +11,12 @@ struct ImportTests {
         "YAML": ["CLibYAML"],
         "Postgres": ["CLibPQ"],
         "Redis": ["CHiredis"],
+        "HTTPPosting": [],
         "Spec": ["YAML"],
         "SpecFuzz": ["Spec", "SpecSamples"],
         "Store": ["Spec", "Postgres"],
         "Reconciler": ["Spec", "Store", "Postgres"],
-        "Runtime": ["Spec", "Store", "Postgres", "Redis"],
+        "Runtime": ["HTTPPosting", "Spec", "Store", "Postgres", "Redis"],
         "WhatsAppSimulator": [],
         "FaultHarness": ["Postgres", "Redis", "WhatsAppSimulator"],
         "reconcile": ["CMalloc", "Reconciler", "Spec", "Store", "Postgres"],
@@ -49,7 +50,9 @@ struct ImportTests {
 
     @Test func onlyTheRuntimesEdgesSpeakHTTP() throws {
         for source in try Self.sources() where source.target == "Runtime" {
-            guard source.imports.contains(where: ["AsyncHTTPClient", "Hummingbird"].contains) else { continue }
+            guard source.imports.contains(where: ["AsyncHTTPClient", "HTTPPosting", "Hummingbird"].contains) else {
+                continue
+            }
             #expect(Self.httpFolders.contains { source.path.hasPrefix($0) }, "\(source.path) speaks HTTP")
         }
     }

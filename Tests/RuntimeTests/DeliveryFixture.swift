@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Foundation
 import Logging
 import Postgres
@@ -217,11 +216,7 @@ extension DeliveryFixture {
             configuration: try configuration ?? TestRedis.configuration(),
             logger: TestDatabase.logger
         )
-        let client = HTTPClient(
-            eventLoopGroupProvider: .singleton,
-            configuration: WhatsAppClient.configuration(connections: 64, timeout: requestTimeout)
-        )
-        let address = address ?? Address(api)
+        let client = MovingClient(address: address ?? Address(api), timeout: requestTimeout)
         let runs = RunRepository(pool: pool)
         let lanes = LaneServices(
             redis: redis,
@@ -230,7 +225,7 @@ extension DeliveryFixture {
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),
-            transport: transport ?? MovingClient(client: client, address: address, timeout: requestTimeout),
+            transport: transport ?? client,
             tokens: TokenResolver(environment: ["TOKEN": "token"]),
             permits: SendPermits(count: maximumInFlight),
             gate: SendGate(limit: maximumInFlight),
@@ -258,7 +253,7 @@ extension DeliveryFixture {
         }
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }
-        try await client.shutdown()
+        await client.shutdown()
         await redis.shutdown()
         await pool.shutdown()
         return try result.get()

@@ -1,16 +1,45 @@
-import AsyncHTTPClient
+import HTTPPosting
 import Synchronization
 
 @testable import Runtime
 
 /// A client of an API that moves to another address in the middle of a test.
-struct MovingClient: MessageTransport {
-    let client: HTTPClient
-    let address: DeliveryFixture.Address
-    let timeout: Duration
+final class MovingClient: MessageTransport {
+    private let address: DeliveryFixture.Address
+    private let timeout: Duration
+    private let posters = Mutex<[HTTPOrigin: HTTPPoster]>([:])
+
+    init(address: DeliveryFixture.Address, timeout: Duration) {
+        self.address = address
+        self.timeout = timeout
+    }
 
     func send(_ request: OutboundRequest) async -> SendAnswer {
-        await WhatsAppClient(client: client, baseURL: address.next(), timeout: timeout).send(request)
+        do {
+            let api = try WhatsAppAPI(url: address.next())
+            return await WhatsAppClient(poster: try await poster(for: api.origin), api: api).send(request)
+        } catch {
+            return .notWritten("\(error)")
+        }
+    }
+
+    func shutdown() async {
+        for poster in posters.withLock({ $0 }).values { await poster.shutdown() }
+    }
+
+    private func poster(for origin: HTTPOrigin) async throws -> HTTPPoster {
+        if let poster = posters.withLock({ $0[origin] }) { return poster }
+        let made = try await HTTPPoster.make(
+            for: origin,
+            configuration: WhatsAppClient.configuration(connections: 64, timeout: timeout)
+        )
+        let kept = posters.withLock { posters in
+            let kept = posters[origin] ?? made
+            posters[origin] = kept
+            return kept
+        }
+        if kept !== made { await made.shutdown() }
+        return kept
     }
 }
 

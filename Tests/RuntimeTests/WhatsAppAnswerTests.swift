@@ -1,5 +1,5 @@
-import AsyncHTTPClient
 import Foundation
+import HTTPPosting
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -73,7 +73,7 @@ struct WhatsAppAnswerTests {
     }
 
     @Test func nobodyListeningMeansNothingWasWritten() async throws {
-        let answer = await send(to: "http://127.0.0.1:1/v23.0")
+        let answer = try await send(to: "http://127.0.0.1:1/v23.0")
         guard case .notWritten(let problem) = answer else {
             Issue.record("\(answer)")
             return
@@ -86,7 +86,7 @@ struct WhatsAppAnswerTests {
         configuration.faults = try SimulatorFaults(json: Data(#"{"lostAnswers":{"share":1,"mode":"close"}}"#.utf8))
         try await Simulator.withRunning(configuration: configuration, logger: TestDatabase.logger) { simulator in
             let url = try #require(simulator.baseURL) + "/v23.0"
-            guard case .lost = await send(to: url) else {
+            guard case .lost = try await send(to: url) else {
                 Issue.record("the connection was closed after the request")
                 return
             }
@@ -97,7 +97,7 @@ struct WhatsAppAnswerTests {
     @Test func aRealRequestIsAccepted() async throws {
         try await Simulator.withRunning(logger: TestDatabase.logger) { simulator in
             let url = try #require(simulator.baseURL) + "/v23.0"
-            guard case .accepted(let id) = await send(to: url) else {
+            guard case .accepted(let id) = try await send(to: url) else {
                 Issue.record("not accepted")
                 return
             }
@@ -109,15 +109,16 @@ struct WhatsAppAnswerTests {
         #expect("\(AccessToken(value: "secret"))" == "<token>")
     }
 
-    private func send(to url: String) async -> SendAnswer {
-        let client = HTTPClient(
-            eventLoopGroupProvider: .singleton,
+    private func send(to url: String) async throws -> SendAnswer {
+        let api = try WhatsAppAPI(url: url)
+        let poster = try await HTTPPoster.make(
+            for: api.origin,
             configuration: WhatsAppClient.configuration(connections: 1)
         )
         let body = #"{"messaging_product":"whatsapp","to":"+5511999990000","type":"text","text":{"body":"hi"}}"#
         let request = OutboundRequest(phoneNumberID: "1001", token: AccessToken(value: "t"), body: Array(body.utf8))
-        let answer = await WhatsAppClient(client: client, baseURL: url).send(request)
-        do { try await client.shutdown() } catch { Issue.record(error) }
+        let answer = await WhatsAppClient(poster: poster, api: api).send(request)
+        await poster.shutdown()
         return answer
     }
 }

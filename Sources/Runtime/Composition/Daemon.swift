@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+import HTTPPosting
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -54,41 +54,38 @@ public struct Daemon: Service {
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start.
     public func run() async throws {
+        let api = try WhatsAppAPI(url: configuration.whatsAppURL)
+        let poster = try await HTTPPoster.make(
+            for: api.origin,
+            configuration: WhatsAppClient.configuration(
+                connections: configuration.maximumInFlight,
+                timeout: configuration.requestTimeout
+            )
+        )
         let pool = PostgresPool(
             configuration: configuration.postgres.defaulting("options", to: Self.plannerOptions),
             maxConnections: configuration.maximumConnections,
             logger: logger
         )
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
-        let client = HTTPClient(
-            eventLoopGroupProvider: .singleton,
-            configuration: WhatsAppClient.configuration(
-                connections: configuration.maximumInFlight,
-                timeout: configuration.requestTimeout
-            )
-        )
         let result: Result<Void, any Error>
         do {
-            try await serve(pool: pool, redis: redis, client: client)
+            try await serve(pool: pool, redis: redis, poster: poster, api: api)
             result = .success(())
         } catch {
             result = .failure(error)
         }
         await pool.shutdown()
         await redis.shutdown()
-        do {
-            try await client.shutdown()
-        } catch {
-            logger.debug("The HTTP client did not shut down in order", metadata: ["error": "\(error)"])
-        }
+        await poster.shutdown()
         try result.get()
     }
 
-    private func serve(pool: PostgresPool, redis: RedisClient, client: HTTPClient) async throws {
+    private func serve(pool: PostgresPool, redis: RedisClient, poster: HTTPPoster, api: WhatsAppAPI) async throws {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
 
-        let lanes = laneServices(pool: pool, redis: redis, client: client)
+        let lanes = laneServices(pool: pool, redis: redis, transport: WhatsAppClient(poster: poster, api: api))
         let feederWakeup = WakeSignal()
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
@@ -144,7 +141,7 @@ public struct Daemon: Service {
         try await group.run()
     }
 
-    private func laneServices(pool: PostgresPool, redis: RedisClient, client: HTTPClient) -> LaneServices {
+    private func laneServices(pool: PostgresPool, redis: RedisClient, transport: WhatsAppClient) -> LaneServices {
         let runs = RunRepository(pool: pool)
         return LaneServices(
             redis: redis,
@@ -153,11 +150,7 @@ public struct Daemon: Service {
             runs: runs,
             lanes: LaneRepository(pool: pool),
             payloads: PayloadCache(runs: runs),
-            transport: WhatsAppClient(
-                client: client,
-                baseURL: configuration.whatsAppURL,
-                timeout: configuration.requestTimeout
-            ),
+            transport: transport,
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
             gate: SendGate(limit: configuration.maximumInFlight, logger: logger),

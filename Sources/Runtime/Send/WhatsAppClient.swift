@@ -1,10 +1,8 @@
-import AsyncHTTPClient
 import Foundation
+import HTTPPosting
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
-import NIOPosix
-import NIOSSL
 
 /// Speaks to the WhatsApp Cloud API.
 ///
@@ -19,53 +17,43 @@ struct WhatsAppClient: MessageTransport {
     /// Seconds; an answer that asks for more is not believed.
     private static let longestRetryAfter = 24 * 3600
 
-    private let client: HTTPClient
-    private let baseURL: String
-    private let timeout: TimeAmount
+    private let poster: HTTPPoster
+    private let basePath: String
 
     /// Makes a client.
     ///
     /// - Parameters:
-    ///   - client: Should not retry connections, see ``configuration(connections:timeout:)``.
-    ///   - baseURL: The API with its version, without a slash at the end: `https://graph.facebook.com/v23.0`.
-    ///   - timeout: How long an answer may take.
-    init(client: HTTPClient, baseURL: String, timeout: Duration = defaultTimeout) {
-        self.client = client
-        self.baseURL = baseURL
-        self.timeout = TimeAmount(timeout)
+    ///   - poster: Set up as ``configuration(connections:timeout:)`` says.
+    ///   - api: The API that the poster posts to.
+    init(poster: HTTPPoster, api: WhatsAppAPI) {
+        self.poster = poster
+        basePath = api.basePath
     }
 
-    /// Settings of an HTTP client that tells at once when it cannot connect, and drops idle connections before common
-    /// servers do (5 s), so that it hardly ever writes to one that the other side is closing.
-    static func configuration(
-        connections: Int,
-        timeout: Duration = defaultTimeout
-    ) -> HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: min(.seconds(5), TimeAmount(timeout)), read: TimeAmount(timeout))
+    /// Limits of the connections to the API.
+    static func configuration(connections: Int, timeout: Duration = defaultTimeout) -> HTTPPosterConfiguration {
+        HTTPPosterConfiguration(
+            connectTimeout: min(.seconds(5), timeout),
+            requestTimeout: timeout,
+            connections: connections,
+            largestAnswer: largestAnswer
         )
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.idleTimeout = .seconds(3)
-        configuration.httpVersion = .http1Only
-        // Nobody collects spans, and their attributes cost as much as writing the request.
-        configuration.tracing.tracer = nil
-        return configuration
     }
 
     func send(_ request: OutboundRequest) async -> SendAnswer {
-        var http = HTTPClientRequest(url: "\(baseURL)/\(request.phoneNumberID)/messages")
-        http.method = .POST
-        http.headers.add(name: "Authorization", value: "Bearer \(request.token.value)")
-        http.headers.add(name: "Content-Type", value: "application/json")
-        http.body = .bytes(ByteBuffer(bytes: request.body))
-        do {
-            let response = try await client.execute(http, timeout: timeout)
-            let body = try await response.body.collect(upTo: Self.largestAnswer)
-            return Self.answer(status: Int(response.status.code), headers: response.headers, body: body)
-        } catch {
-            return Self.answer(to: error)
+        let outcome = await poster.post(
+            PostRequest(
+                path: "\(basePath)/\(request.phoneNumberID)/messages",
+                headers: [
+                    "Authorization": "Bearer \(request.token.value)", "Content-Type": "application/json",
+                ],
+                body: ByteBuffer(bytes: request.body)
+            )
+        )
+        return switch outcome {
+        case .answered(let answer): Self.answer(status: answer.status, headers: answer.headers, body: answer.body)
+        case .notWritten(let reason): .notWritten(reason)
+        case .lost(let reason): .lost(reason)
         }
     }
 
@@ -93,22 +81,6 @@ struct WhatsAppClient: MessageTransport {
             message: error?.text ?? "HTTP \(status)",
             retryAfter: retryAfter
         )
-    }
-
-    static func answer(to error: any Error) -> SendAnswer {
-        switch error {
-        case let error as HTTPClientError
-        where [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout].contains(error):
-            .notWritten("no connection: \(error.shortDescription)")
-        case let error as NIOConnectionError:
-            .notWritten("cannot connect to \(error.host):\(error.port)")
-        case let error as NIOSSLError:
-            .notWritten("TLS: \(error)")
-        case let error as IOError where error.errnoCode == ECONNREFUSED:
-            .notWritten("connection refused")
-        default:
-            .lost("no answer: \(error)")
-        }
     }
 
     private struct Accepted: Decodable {

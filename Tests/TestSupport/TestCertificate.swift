@@ -1,14 +1,14 @@
 import Crypto
-import Foundation
+public import Foundation
 import SwiftASN1
 import X509
 
 /// A certificate for `localhost` that signs itself, with its key, as PEM.
-struct TestCertificate {
-    let chain: String
-    let key: String
+public struct TestCertificate: Sendable {
+    public let chain: String
+    public let key: String
 
-    init() throws {
+    public init() throws {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let name = try DistinguishedName { CommonName("localhost") }
         let certificate = try Certificate(
@@ -31,7 +31,7 @@ struct TestCertificate {
     }
 
     /// Puts both files into a folder, each at once.
-    func write(to folder: URL) throws {
+    public func write(to folder: URL) throws {
         try Data(chain.utf8).write(to: folder.appending(path: "chain.pem"), options: .atomic)
         try Data(key.utf8).write(to: folder.appending(path: "key.pem"), options: .atomic)
     }

@@ -1,0 +1,140 @@
+import NIOCore
+
+/// The connections of one event loop, and the requests that wait for one.
+///
+/// A request takes the connection that was used last, or else stands in line while one is opened for it; whichever is
+/// free first takes the first of the line. All of it happens on the event loop.
+final class ConnectionPool {
+    let connector: Connector
+    private let limit: Int
+    /// Those that are connected, by identity.
+    private var connections: [ObjectIdentifier: PostConnection] = [:]
+    /// Those that nobody needs, the one that was used last at the end.
+    private var idle: [PostConnection] = []
+    /// How many there are, those being opened included, and how many are being opened, handshakes included.
+    private var count = 0
+    private var opening = 0
+    private var line = CircularBuffer<PostJob>()
+    private var isSweeping = false
+    private var isShutDown = false
+
+    init(connector: Connector, limit: Int) {
+        self.connector = connector
+        self.limit = limit
+    }
+
+    // MARK: What callers ask
+
+    /// Sends a request as soon as there is a connection for it.
+    func start(_ job: PostJob) {
+        guard !job.ticket.isCancelled else { return job.end(.notWritten(reason: "cancelled")) }
+        guard !isShutDown else { return job.end(.notWritten(reason: "the client is shut down")) }
+        if let connection = idle.popLast() { return connection.send(job) }
+        line.append(job)
+        openMore()
+        sweepLater()
+    }
+
+    /// Gives a request up, wherever it is.
+    func cancel(_ ticket: PostTicket) {
+        if let index = line.firstIndex(where: { $0.ticket === ticket }) {
+            line.remove(at: index).end(.notWritten(reason: "cancelled"))
+        } else {
+            connections.values.first { $0.job?.ticket === ticket }?.close(because: "cancelled")
+        }
+    }
+
+    /// Closes all connections, and takes no more requests.
+    func shutdown() -> EventLoopFuture<Void> {
+        isShutDown = true
+        while let job = line.popFirst() { job.end(.notWritten(reason: "the client is shut down")) }
+        let open = Array(connections.values)
+        for connection in open { connection.close(because: "the client is shut down") }
+        return .andAllComplete(open.map(\.channel.closeFuture), on: connector.loop)
+    }
+
+    // MARK: What connections tell
+
+    /// A connection is open, TLS included.
+    func opened(_ connection: PostConnection) {
+        opening -= 1
+        isFree(connection)
+    }
+
+    /// A connection can take a request, as it is new or has brought its answer.
+    func isFree(_ connection: PostConnection) {
+        if let job = line.popFirst() { return connection.send(job) }
+        connection.idleSince = .now()
+        idle.append(connection)
+    }
+
+    /// A connection is closed, after it was open or before.
+    func closed(_ connection: PostConnection, wasOpen: Bool, error: (any Error)?) {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        guard wasOpen else { return failedToOpen(error ?? ChannelError.eof) }
+        count -= 1
+        idle.removeAll { $0 === connection }
+        openMore()
+    }
+
+    // MARK: Opening
+
+    /// Has a connection opened for everyone in line, as far as there may be more.
+    private func openMore() {
+        while opening < line.count && count < limit { open() }
+    }
+
+    private func open() {
+        opening += 1
+        count += 1
+        connector.connect(for: self).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let connection): self.connected(connection)
+            case .failure(let error): self.failedToOpen(error)
+            }
+        }
+    }
+
+    private func connected(_ connection: PostConnection) {
+        guard !isShutDown else {
+            failedToOpen(ChannelError.ioOnClosedChannel)
+            return connection.close(because: "the client is shut down")
+        }
+        connections[ObjectIdentifier(connection)] = connection
+        connection.connected(by: .now() + TimeAmount(connector.configuration.connectTimeout))
+        sweepLater()
+    }
+
+    private func failedToOpen(_ error: any Error) {
+        opening -= 1
+        count -= 1
+        // A connection was being opened for each in line, unless there may not be more: one of them has to go.
+        if line.count > opening, let job = line.popFirst() { job.end(.notWritten(reason: connector.explain(error))) }
+        openMore()
+    }
+
+    // MARK: Time
+
+    /// Looks at deadlines from time to time, as long as there is anything to look at.
+    ///
+    /// A timer for each request would cost more than writing it.
+    private func sweepLater() {
+        guard !isSweeping, !(connections.isEmpty && line.isEmpty) else { return }
+        isSweeping = true
+        connector.loop.assumeIsolated().scheduleTask(in: TimeAmount(connector.configuration.sweepInterval)) {
+            self.isSweeping = false
+            self.sweep(at: .now())
+            self.sweepLater()
+        }
+    }
+
+    private func sweep(at now: NIODeadline) {
+        while let job = line.first, job.deadline <= now {
+            line.removeFirst()
+            job.end(.notWritten(reason: "no connection was free within \(connector.configuration.requestTimeout)"))
+        }
+        for connection in Array(connections.values) { connection.sweep(at: now) }
+        let limit = now - TimeAmount(connector.configuration.idleTimeout)
+        for connection in idle.prefix(while: { $0.idleSince <= limit }) { connection.close(because: "not needed") }
+    }
+}

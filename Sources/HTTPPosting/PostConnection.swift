@@ -1,0 +1,134 @@
+import NIOCore
+import NIOHTTP1
+import NIOTLS
+
+/// One connection, which carries one request at a time.
+final class PostConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private enum State {
+        /// TCP or TLS is at work; once TCP is through, until when TLS may be.
+        case opening(until: NIODeadline?)
+        case open
+        case closed
+    }
+
+    let channel: any Channel
+    /// Since when nobody needs it.
+    var idleSince = NIODeadline.now()
+    /// The request that was written and has no answer yet.
+    private(set) var job: PostJob?
+    private let pool: ConnectionPool
+    private var state = State.opening(until: nil)
+    private var isHandshaken: Bool
+    private var closingError: (any Error)?
+    private var head: HTTPResponseHead?
+    private var body = ByteBuffer()
+
+    init(channel: any Channel, pool: ConnectionPool) {
+        self.channel = channel
+        self.pool = pool
+        isHandshaken = pool.connector.security == nil
+    }
+
+    // MARK: What the pool asks
+
+    /// TCP is connected.
+    ///
+    /// - Parameter deadline: When it is given up, should TLS take longer.
+    func connected(by deadline: NIODeadline) {
+        guard case .opening = state else { return pool.closed(self, wasOpen: false, error: closingError) }
+        state = .opening(until: deadline)
+        openIfReady()
+    }
+
+    /// Writes a request; the connection must be free.
+    func send(_ job: PostJob) {
+        self.job = job
+        let head = job.request.head(for: pool.connector.origin.authority)
+        let pipeline = channel.pipeline.syncOperations
+        pipeline.write(NIOAny(HTTPClientRequestPart.head(head)), promise: nil)
+        pipeline.write(NIOAny(HTTPClientRequestPart.body(.byteBuffer(job.request.body))), promise: nil)
+        pipeline.writeAndFlush(NIOAny(HTTPClientRequestPart.end(nil)), promise: nil)
+    }
+
+    /// Closes it; a request that waits for its answer is lost.
+    func close(because reason: String) { close(.lost(reason: reason)) }
+
+    /// Gives up what has taken too long.
+    func sweep(at now: NIODeadline) {
+        if case .opening(let deadline?) = state, deadline <= now {
+            close(.lost(reason: "not open yet"), error: ChannelError.connectTimeout(.zero))
+        } else if let job, job.deadline <= now {
+            close(because: "no answer within \(pool.connector.configuration.requestTimeout)")
+        }
+    }
+
+    // MARK: What the channel tells
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent {
+            isHandshaken = true
+            openIfReady()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        case .body(var part): take(&part)
+        case .end: answered(isWhole: true)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close(.lost(reason: "no answer: \(error)"), error: error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        close(because: "no answer: the connection was closed")
+    }
+
+    // MARK: -
+
+    private func openIfReady() {
+        guard case .opening(_?) = state, isHandshaken else { return }
+        state = .open
+        pool.opened(self)
+    }
+
+    private func take(_ part: inout ByteBuffer) {
+        let room = pool.connector.configuration.largestAnswer - body.readableBytes
+        if part.readableBytes <= room {
+            // Most answers come in one piece, which then needs no copy.
+            if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+        } else {
+            body.writeBytes(part.readableBytesView.prefix(room))
+            answered(isWhole: false)
+        }
+    }
+
+    private func answered(isWhole: Bool) {
+        guard let job, let head else { return }
+        self.job = nil
+        self.head = nil
+        let answer = PostAnswer(status: Int(head.status.code), headers: head.headers, body: body)
+        body = ByteBuffer()
+        job.end(.answered(answer))
+        if isWhole && head.isKeepAlive { pool.isFree(self) } else { close(because: "not to be used again") }
+    }
+
+    private func close(_ outcome: PostOutcome, error: (any Error)? = nil) {
+        if case .closed = state { return }
+        var wasOpen = false
+        if case .open = state { wasOpen = true }
+        state = .closed
+        closingError = error
+        job?.end(outcome)
+        job = nil
+        channel.close(promise: nil)
+        pool.closed(self, wasOpen: wasOpen, error: error)
+    }
+}

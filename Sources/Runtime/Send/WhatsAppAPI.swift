@@ -1,0 +1,24 @@
+import HTTPPosting
+
+/// Where the WhatsApp Cloud API is.
+struct WhatsAppAPI: Hashable, Sendable {
+    let origin: HTTPOrigin
+    /// What its paths begin with, the version: `/v23.0`; empty for none.
+    let basePath: String
+
+    /// Takes an address apart.
+    ///
+    /// - Parameter url: With the version, and without a slash at the end: `https://graph.facebook.com/v23.0`.
+    /// - Throws: ``ConfigurationError`` when it is no address of a server.
+    init(url: String) throws(ConfigurationError) {
+        guard let origin = HTTPOrigin(url: url) else {
+            throw .malformed(
+                "WHATSAPP_API_URL",
+                problem: "`\(url)` is no http or https address; example: \(DaemonConfiguration.defaultAPI)"
+            )
+        }
+        self.origin = origin
+        let afterScheme = url.split(separator: "://", maxSplits: 1).last ?? ""
+        basePath = afterScheme.firstIndex(of: "/").map { String(afterScheme[$0...]) } ?? ""
+    }
+}
