@@ -96,9 +96,10 @@ public struct Daemon: Service {
             metrics: lanes.metrics.webhooks
         )
         let triggers = TriggerService(
-            triggers: TriggerRepository(pool: pool),
+            triggers: TriggerRepository(pool: pool, announces: false),
             logger: logger,
-            metrics: lanes.metrics.triggers
+            metrics: lanes.metrics.triggers,
+            committed: { feederWakeup.notify() }
         )
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.

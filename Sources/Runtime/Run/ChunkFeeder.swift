@@ -11,6 +11,8 @@ import Store
 final class ChunkFeeder: Service, Sendable {
     private static let interval = Duration.milliseconds(250)
     private static let idleInterval = Duration.seconds(1)
+    /// Whatever happens, it looks no more often than this: a thousand events a second are fed in some portions.
+    private static let shortestInterval = Duration.milliseconds(20)
 
     private let chunks: ChunkRepository
     private let services: LaneServices
@@ -32,6 +34,7 @@ final class ChunkFeeder: Service, Sendable {
     func run() async {
         while !Task.isShuttingDownGracefully && !Task.isCancelled {
             var isBusy = false
+            let start = clock.now
             do {
                 isBusy = try await feedAll()
             } catch {
@@ -39,7 +42,10 @@ final class ChunkFeeder: Service, Sendable {
             }
             let pause = isBusy ? Self.interval : Self.idleInterval
             // A shutdown ends the wait, and then the loop.
-            await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: pause, clock: self.clock) }
+            await cancelWhenGracefulShutdown {
+                await self.wakeup.wait(upTo: pause, clock: self.clock)
+                try? await self.clock.sleep(until: start + Self.shortestInterval, tolerance: .zero)
+            }
         }
     }
 
@@ -47,7 +53,11 @@ final class ChunkFeeder: Service, Sendable {
     private func feedAll() async throws -> Bool {
         let runs = try await services.runs.running()
         for (sender, runs) in Dictionary(grouping: runs, by: \.senderID) {
-            guard let worker = services.workers.worker(of: sender) else { continue }
+            guard let worker = services.workers.worker(of: sender) else {
+                // Its keeper does not hear of events; it will wake us.
+                services.changes.notify()
+                continue
+            }
             let window = Self.window(ratePerSecond: worker.lane.ratePerSecond)
             var room = window - (try await worker.queue.depth().ready)
             // What events brought goes before all else: it has as much room again when others have filled the window.

@@ -50,6 +50,7 @@ public final class TriggerService: Service, Sendable {
     private let logger: Logger
     private let now: @Sendable () -> Date
     private let metrics: TriggerMetrics?
+    private let committed: @Sendable () -> Void
     /// What waits to be written, by kind and in the order of the kinds; `nil` once nobody writes any more.
     private let waiting = Mutex<[Call]?>([])
     private let wakeups: AsyncStream<Void>
@@ -69,14 +70,16 @@ public final class TriggerService: Service, Sendable {
         self.init(triggers: triggers, logger: logger, now: now, metrics: nil)
     }
 
-    /// Makes a service that counts its events.
+    /// Makes a service that counts its events, and tells when there are messages.
     init(
         triggers: TriggerRepository,
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() },
-        metrics: TriggerMetrics?
+        metrics: TriggerMetrics?,
+        committed: @escaping @Sendable () -> Void = {}
     ) {
         self.metrics = metrics
+        self.committed = committed
         self.triggers = triggers
         self.logger = logger
         self.now = now
@@ -175,6 +178,7 @@ public final class TriggerService: Service, Sendable {
                 tenant: kind.tenant,
                 now: now()
             )[...]
+            committed()
             metrics?.count(Array(answers))
             for call in batch {
                 call.answered.resume(returning: Array(answers.prefix(call.requests.count)))

@@ -10,9 +10,17 @@ import Spec
 /// a wallet that pays, are one more each; a campaign that waits for the first time, or has changed, is a few.
 public struct TriggerRepository: Sendable {
     let pool: PostgresPool
+    private let announces: Bool
 
-    public init(pool: PostgresPool) {
+    /// Makes a repository.
+    ///
+    /// - Parameters:
+    ///   - pool: Where the tables are.
+    ///   - announces: Whether daemons are told of new messages, each of which then looks for them: a daemon that takes
+    ///     events in itself does not need it, and a thousand events a second would be a thousand looks of each.
+    public init(pool: PostgresPool, announces: Bool = true) {
         self.pool = pool
+        self.announces = announces
     }
 
     /// Takes events in.
@@ -143,9 +151,9 @@ public struct TriggerRepository: Sendable {
                 "recipientCount" = "recipientCount" + \(messages.count),
                 "inWindowCount" = "inWindowCount" + \(messages.count { !$0.isBusinessInitiated })
             WHERE id = \(run)
-            RETURNING pg_notify(\(RunRepository.channel), id::text)
             """
         )
+        if announces { try await connection.enqueue("SELECT pg_notify(\(RunRepository.channel), \(run)::text)") }
     }
 
     private func note(
