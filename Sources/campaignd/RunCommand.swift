@@ -68,6 +68,13 @@ struct RunCommand: AsyncParsableCommand {
         environment.override("LOG_LEVEL", logLevel)
         let configuration = try DaemonConfiguration(environment: environment)
         let logger = Logger.command(level: configuration.logLevel)
+        let (files, needed) = (OpenFiles.raiseLimit(), configuration.openFiles)
+        if files < needed {
+            logger.warning(
+                "Few files may be open: connections will fail; raise `ulimit -n`, or lower MAX_IN_FLIGHT",
+                metadata: ["files": "\(files)", "needed": "\(needed)"]
+            )
+        }
         let loop = specs.map { folder in
             SpecsLoop(
                 folder: folder,

@@ -75,6 +75,10 @@ struct PostgresValueTests {
         try await roundTrip([[], ["", "NULL", "null", "a,b", "{x}", "q\"\\'", " blank ", "ü"]], as: "text[]")
         try await roundTrip([[nil, "a", nil, "NULL"]], as: "text[]")
         try await roundTrip([[UUID(), UUID()]], as: "uuid[]")
+        try await roundTrip([[nil, UUID(), nil]], as: "uuid[]")
+        try await roundTrip([[UUID?.none], []], as: "uuid[]")
+        try await roundTrip([[PostgresJSON(text: "null"), nil, PostgresJSON(text: #""ü\"""#)]], as: "jsonb[]")
+        try await roundTrip([[String(repeating: "ü", count: 100_000), "a"]], as: "text[]")
         try await roundTrip([[Int32.min, 0, Int32.max]], as: "int4[]")
         try await roundTrip([[1, nil, Int.max]], as: "int8[]")
         try await roundTrip([[true, false]], as: "bool[]")
@@ -164,6 +168,10 @@ struct PostgresValueTests {
                 try await connection.query("SELECT \(1)::int, \("a\0b")::text")
             }
             #expect(error?.description == "parameter $2: the text contains U+0000, which Postgres cannot store")
+            let inArray = await #expect(throws: PostgresError.self) {
+                try await connection.query("SELECT \(["a", nil, "b\0"])::text[], \([PostgresJSON(text: "\0")])::jsonb[]")
+            }
+            #expect(inArray?.description == "parameter $1: the text contains U+0000, which Postgres cannot store")
             try await expectUsable(connection)
         }
     }

@@ -10,11 +10,18 @@ public protocol PostgresArrayElement: Sendable {
 
 extension Optional: PostgresArrayElement where Wrapped: PostgresScalar {
     public static func bind(array: [Wrapped?]) -> PostgresBind {
-        .text(
-            .array(array) { element, text in
-                if let element { element.writeArrayElement(to: &text) } else { text.append("NULL") }
-            }
-        )
+        guard let type = Wrapped.binaryElement else {
+            return .text(
+                .array(array) { element, text in
+                    if let element { element.writeArrayElement(to: &text) } else { text.append("NULL") }
+                }
+            )
+        }
+        var binary = BinaryArray(of: type, count: array.count, size: 24)
+        for element in array {
+            if let element { binary.append(element) } else { binary.appendNull() }
+        }
+        return binary.bind
     }
 
     public static func decode(array bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> [Wrapped?] {

@@ -18,6 +18,16 @@ public struct PostgresJSON: PostgresScalar, Hashable {
         output.appendQuoted(text)
     }
 
+    public static var binaryElement: PostgresType? { .jsonb }
+
+    public func writeBinary(to bytes: inout [UInt8]) {
+        // The version of the format.
+        bytes.append(1)
+        bytes += text.utf8
+    }
+
+    public var binaryFault: String? { text.binaryFault }
+
     public static func decode(_ bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> PostgresJSON {
         switch type {
         case .json:

@@ -11,6 +11,12 @@ extension UUID: PostgresScalar {
         }
     }
 
+    public static var binaryElement: PostgresType? { .uuid }
+
+    public func writeBinary(to bytes: inout [UInt8]) {
+        unsafe withUnsafeBytes(of: uuid) { unsafe bytes.append(contentsOf: $0) }
+    }
+
     public static func decode(_ bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> UUID {
         guard type == .uuid, bytes.byteCount == 16 else { throw .wrongType }
         // Exactly 16 bytes, and every bit pattern is a UUID.

@@ -11,9 +11,22 @@ public protocol PostgresScalar: PostgresEncodable, PostgresDecodable, PostgresAr
     /// Adds the value as an element of `{…}`; needed only when the text form may contain quotes, commas, braces,
     /// backslashes or surrounding blanks, or may be empty or `NULL`.
     func writeArrayElement(to text: inout PostgresText)
+    /// The type of the elements when arrays travel in binary form, which the place they are used in must then have;
+    /// `nil` sends them as text, whose type the server infers.
+    static var binaryElement: PostgresType? { get }
+    /// Adds the value in the binary form of ``binaryElement``.
+    func writeBinary(to bytes: inout [UInt8])
+    /// Why Postgres could not store what ``writeBinary(to:)`` adds; `nil` when it can.
+    var binaryFault: String? { get }
 }
 
 extension PostgresScalar {
+    public static var binaryElement: PostgresType? { nil }
+
+    public func writeBinary(to bytes: inout [UInt8]) {}
+
+    public var binaryFault: String? { nil }
+
     public var postgresBind: PostgresBind {
         var text = PostgresText()
         write(to: &text)
@@ -25,7 +38,12 @@ extension PostgresScalar {
     }
 
     public static func bind(array: [Self]) -> PostgresBind {
-        .text(.array(array) { element, text in element.writeArrayElement(to: &text) })
+        guard let type = binaryElement else {
+            return .text(.array(array) { element, text in element.writeArrayElement(to: &text) })
+        }
+        var binary = BinaryArray(of: type, count: array.count, size: 24)
+        for element in array { binary.append(element) }
+        return binary.bind
     }
 
     public static func decode(array bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> [Self] {

@@ -7,6 +7,7 @@ public struct PostgresType: Sendable, Hashable {
     static let int8 = Self(oid: 20)
     static let int2 = Self(oid: 21)
     static let int4 = Self(oid: 23)
+    static let text = Self(oid: 25)
     static let oidType = Self(oid: 26)
     static let json = Self(oid: 114)
     static let float4 = Self(oid: 700)

@@ -12,9 +12,16 @@ struct WebhookRoutes: Sendable {
 
     let intake: StatusIntake
     /// `nil` refuses all webhooks: without it nobody can tell who sent them.
-    let appSecret: String?
+    let signature: WebhookSignature?
     let verifyToken: String?
     let logger: Logger
+
+    init(intake: StatusIntake, appSecret: String?, verifyToken: String?, logger: Logger) {
+        self.intake = intake
+        signature = appSecret.map(WebhookSignature.init(appSecret:))
+        self.verifyToken = verifyToken
+        self.logger = logger
+    }
 
     func add(to router: Router<APIContext>) {
         router.get("/webhooks/whatsapp") { request, _ in verify(request) }
@@ -37,11 +44,11 @@ struct WebhookRoutes: Sendable {
 
     private func receive(_ request: Request) async throws -> Response {
         let body = try await request.body.collect(upTo: Self.largestBody)
-        guard let appSecret else {
+        guard let signature else {
             logger.warning("A webhook is refused: WHATSAPP_APP_SECRET is not set")
             return Response(status: .serviceUnavailable)
         }
-        guard Self.isSigned(body, by: appSecret, signature: request.headers[.hubSignature]) else {
+        guard signature.isValid(request.headers[.hubSignature], for: body) else {
             return Response(status: .unauthorized)
         }
         let payload: WebhookPayload
@@ -59,41 +66,6 @@ struct WebhookRoutes: Sendable {
             return Response(status: .serviceUnavailable)
         }
         return Response(status: .ok)
-    }
-
-    /// Checks `sha256=<hex>` against the raw bytes, in constant time.
-    static func isSigned(_ body: ByteBuffer, by secret: String, signature: String?) -> Bool {
-        guard let signature, signature.hasPrefix("sha256="), let code = Self.code(hex: signature.dropFirst(7)) else {
-            return false
-        }
-        return HMAC<SHA256>.isValidAuthenticationCode(
-            code,
-            authenticating: body.readableBytesView,
-            using: SymmetricKey(data: Data(secret.utf8))
-        )
-    }
-
-    /// The bytes of an HMAC-SHA-256 in hexadecimal digits; `nil` if it is none.
-    static func code(hex: Substring) -> [UInt8]? {
-        guard hex.utf8.count == 64 else { return nil }
-        var code: [UInt8] = []
-        code.reserveCapacity(32)
-        var high: UInt8?
-        for character in hex.utf8 {
-            guard let digit = Self.digit(character) else { return nil }
-            if let first = high { code.append(first << 4 | digit) }
-            high = high == nil ? digit : nil
-        }
-        return code
-    }
-
-    private static func digit(_ character: UInt8) -> UInt8? {
-        switch character {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     /// Compares by digest, so that the time taken says nothing about the token.

@@ -32,8 +32,8 @@ public struct DaemonConfiguration: Sendable {
     /// With which tenants may sign events; nobody by default.
     public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
-    /// Requests under way at once, over all lanes.
-    public var maximumInFlight = 512
+    /// Messages in hand at once, over all lanes; a part of them are requests under way.
+    public var maximumInFlight = 1_024
     /// Connections to Postgres.
     public var maximumConnections = 8
     /// How long to wait for a report about a message whose answer was lost.
@@ -48,6 +48,10 @@ public struct DaemonConfiguration: Sendable {
         self.postgres = postgres
         self.redis = redis
     }
+
+    /// How many files must be allowed to be open at once: a socket for each request under way, connections to Postgres,
+    /// and some room for callers and everything else.
+    public var openFiles: Int { maximumInFlight + maximumConnections + 256 }
 }
 
 extension DaemonConfiguration {
@@ -73,7 +77,7 @@ extension DaemonConfiguration {
             try variables.integer("TRIGGER_RATE_LIMIT", in: 0...1_000_000, example: "10000") ?? eventsPerSecond
         triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
-        maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "512") ?? maximumInFlight
+        maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "1024") ?? maximumInFlight
         maximumConnections =
             try variables.integer("DATABASE_CONNECTIONS", in: 2...1_000, example: "8") ?? maximumConnections
         unconfirmedTimeout =

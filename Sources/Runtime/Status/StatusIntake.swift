@@ -28,6 +28,7 @@ final class StatusIntake: Service, Sendable {
     private let logger: Logger
     private let metrics: WebhookMetrics?
     private let clock = ContinuousClock()
+    private let numbers = KnownNumbers()
     /// What waits to be written; `nil` once nobody writes any more.
     private let waiting = Mutex<[Delivery]?>([])
     private let wakeups: AsyncStream<Void>
@@ -109,9 +110,12 @@ final class StatusIntake: Service, Sendable {
         do {
             let unknown = try await messages.apply(batch.flatMap(\.statuses).foldedByMessage())
             try await messages.park(unknown)
-            for run in try await inbound.apply(batch.reduce(into: InboundReport()) { $0.append($1.inbound) }) {
+            var report = batch.reduce(into: InboundReport()) { $0.append($1.inbound) }
+            report.numbers = numbers.unknown(among: report.numbers, at: clock.now)
+            for run in try await inbound.apply(report) {
                 logger.error("WhatsApp has stopped something; the campaign is paused", metadata: ["run": "\(run)"])
             }
+            numbers.note(report.numbers, at: clock.now)
             note(batch)
             for delivery in batch { delivery.written.resume() }
         } catch let error as PostgresError where batch.count > 1 && !error.isTransient {

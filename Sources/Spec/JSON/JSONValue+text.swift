@@ -16,7 +16,7 @@ extension JSONValue: CustomStringConvertible {
         case .integer(let value): bytes += String(value).utf8
         // JSON has no word for infinity.
         case .number(let value): bytes += value.isFinite ? Array("\(value)".utf8) : Array("null".utf8)
-        case .string(let text): Self.append(text, to: &bytes)
+        case .string(let text): JSONText.append(text, to: &bytes)
         case .array(let items):
             bytes.append(UInt8(ascii: "["))
             for (index, item) in items.enumerated() {
@@ -28,28 +28,11 @@ extension JSONValue: CustomStringConvertible {
             bytes.append(UInt8(ascii: "{"))
             for (index, field) in fields.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                Self.append(field.key, to: &bytes)
+                JSONText.append(field.key, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))
                 field.value.append(to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
         }
-    }
-
-    private static func append(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0x08: bytes += "\\b".utf8
-            case 0x09: bytes += "\\t".utf8
-            case 0x0A: bytes += "\\n".utf8
-            case 0x0C: bytes += "\\f".utf8
-            case 0x0D: bytes += "\\r".utf8
-            case ..<0x20: bytes += ("\\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16)).utf8
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

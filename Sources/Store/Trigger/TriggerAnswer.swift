@@ -1,5 +1,5 @@
 public import Foundation
-public import Spec
+import Spec
 
 /// What an event led to; kept with the event, and repeated to whoever repeats it.
 public struct TriggerAnswer: Hashable, Sendable, Codable {
@@ -35,29 +35,54 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
         (self.contactId, self.eventId, self.matched, self.refused) = (contactId, eventId, matched, refused)
     }
 
-    /// The answer as it is kept, and as its sender sees it.
-    public var json: JSONValue {
-        var fields: [String: JSONValue] = [
-            "contactId": .string(contactId),
-            "matched": .array(
-                matched.map { match in
-                    [
-                        "campaignId": .string(match.campaignId.apiText), "campaign": .string(match.campaign),
-                        "messageId": .string(match.messageId.apiText),
-                    ]
-                }
-            ),
-            "refused": .array(
-                refused.map { refusal in
-                    var fields: [String: JSONValue] = ["reason": .string(refusal.reason.rawValue)]
-                    fields["campaignId"] = refusal.campaignId.map { .string($0.apiText) }
-                    fields["campaign"] = refusal.campaign.map(JSONValue.string)
-                    return .object(fields)
-                }
-            ),
-        ]
-        fields["eventId"] = eventId.map(JSONValue.string)
-        return .object(fields)
+    /// Adds the answer as JSON, with sorted keys: as it is kept, and as its sender sees it.
+    ///
+    /// - Parameters:
+    ///   - bytes: Where to.
+    ///   - isNamed: Without it the event's name is left out: one that we made up is nothing to its sender.
+    package func append(to bytes: inout [UInt8], isNamed: Bool = true) {
+        bytes += #"{"contactId":"#.utf8
+        JSONText.append(contactId, to: &bytes)
+        if isNamed, let eventId {
+            bytes += #","eventId":"#.utf8
+            JSONText.append(eventId, to: &bytes)
+        }
+        bytes += #","matched":["#.utf8
+        for (index, match) in matched.enumerated() {
+            bytes += (index == 0 ? #"{"campaign":"# : #",{"campaign":"#).utf8
+            JSONText.append(match.campaign, to: &bytes)
+            bytes += #","campaignId":""#.utf8
+            bytes += match.campaignId.apiText.utf8
+            bytes += #"","messageId":""#.utf8
+            bytes += match.messageId.apiText.utf8
+            bytes += #""}"#.utf8
+        }
+        bytes += #"],"refused":["#.utf8
+        for (index, refusal) in refused.enumerated() {
+            bytes += (index == 0 ? "{" : ",{").utf8
+            if let campaign = refusal.campaign {
+                bytes += #""campaign":"#.utf8
+                JSONText.append(campaign, to: &bytes)
+                bytes.append(UInt8(ascii: ","))
+            }
+            if let campaignId = refusal.campaignId {
+                bytes += #""campaignId":""#.utf8
+                bytes += campaignId.apiText.utf8
+                bytes += #"","#.utf8
+            }
+            bytes += #""reason":""#.utf8
+            bytes += refusal.reason.rawValue.utf8
+            bytes += #""}"#.utf8
+        }
+        bytes += "]}".utf8
+    }
+
+    /// The answer as it is kept.
+    var text: String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

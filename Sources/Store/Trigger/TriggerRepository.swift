@@ -162,7 +162,7 @@ public struct TriggerRepository: Sendable {
         tenant: String,
         on connection: isolated PostgresConnection
     ) async throws {
-        let answers = batch.open.map { batch.answers[$0].json.canonicalText }
+        let answers = batch.open.map { batch.answers[$0].text }
         try await connection.enqueue(
             """
             INSERT INTO trigger_events (id, "tenantId", event, "eventId", "contactId", context, answer)

@@ -8,6 +8,8 @@ struct APIAnswer: Sendable {
     enum Content: Sendable {
         case none
         case json(JSONValue)
+        /// JSON that is written already.
+        case text([UInt8])
         /// A body that is written while it is made.
         case stream(mediaType: String, write: @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
     }
@@ -39,6 +41,9 @@ struct APIAnswer: Sendable {
                 headers: headers,
                 body: .init(byteBuffer: ByteBuffer(string: value.canonicalText))
             )
+        case .text(let bytes):
+            headers[.contentType] = "application/json"
+            return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
         case .stream(let mediaType, let write):
             headers[.contentType] = mediaType
             return Response(

@@ -58,9 +58,24 @@ struct TriggerRoutes: Sendable {
         let value = try EndpointTable.value(of: body, TriggerShapes.body, headers: request.headers)
         limiter?.charge(tenant: tenant, (value.arrayValue?.count ?? 1) - 1)
         let answers = try await triggers.fire(event, Self.requests(value, key: key), tenant: tenant)
-        let isNamed = (value.arrayValue ?? [value]).map { $0["eventId"] != nil }
-        let shown = zip(answers, isNamed).map { TriggerShapes.json($0, isNamed: $1) }
-        return APIAnswer.json(value.arrayValue == nil ? shown[0] : .array(shown), status: .accepted).response
+        return APIAnswer(status: .accepted, content: .text(Self.text(of: answers, to: value))).response
+    }
+
+    /// The answers as their sender sees them: a list for a list.
+    private static func text(of answers: [TriggerAnswer], to value: JSONValue) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(answers.count * 256)
+        guard let items = value.arrayValue else {
+            answers[0].append(to: &text, isNamed: value["eventId"] != nil)
+            return text
+        }
+        text.append(UInt8(ascii: "["))
+        for (index, answer) in answers.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            answer.append(to: &text, isNamed: items[index]["eventId"] != nil)
+        }
+        text.append(UInt8(ascii: "]"))
+        return text
     }
 
     private func signature(of request: Request, body: ByteBuffer, event: String) throws(Problem) -> TriggerSignature {

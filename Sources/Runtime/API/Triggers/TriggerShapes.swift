@@ -108,11 +108,4 @@ enum TriggerShapes {
         ],
         problems: [.malformedRequest, .internalError, .unavailable, .invalidParameter]
     )
-
-    /// An answer as callers see it: a name that we made up is nothing to them.
-    static func json(_ answer: TriggerAnswer, isNamed: Bool) -> JSONValue {
-        guard !isNamed, case .object(var fields) = answer.json else { return answer.json }
-        fields["eventId"] = nil
-        return .object(fields)
-    }
 }

@@ -25,7 +25,7 @@ struct TriggerSignature: Sendable {
             guard let equals = part.firstIndex(of: "=") else { return nil }
             parts[part[..<equals]] = part[part.index(after: equals)...]
         }
-        guard let time = parts["t"].flatMap({ Int($0) }), let code = parts["v1"].flatMap(WebhookRoutes.code(hex:))
+        guard let time = parts["t"].flatMap({ Int($0) }), let code = parts["v1"].flatMap(WebhookSignature.code(hex:))
         else {
             return nil
         }

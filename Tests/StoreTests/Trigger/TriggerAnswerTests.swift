@@ -1,0 +1,45 @@
+import Foundation
+import Spec
+import Testing
+
+@testable import Store
+
+/// An answer is written by hand, and read as JSON.
+struct TriggerAnswerTests {
+    private static let id = UUID(uuidString: "2F9D0A3E-6A44-4A57-9D3C-0C6A3A1A2B4C") ?? UUID()
+
+    private static let answers = [
+        TriggerAnswer(contactId: "254712345678", eventId: nil),
+        TriggerAnswer(
+            contactId: "+254\"7\\1\n",
+            eventId: "order \u{1}/ü",
+            matched: [
+                .init(campaignId: id, campaign: "one", messageId: UUID()),
+                .init(campaignId: UUID(), campaign: "t\"wo", messageId: id),
+            ],
+            refused: [.init(reason: .noContact)]
+        ),
+        TriggerAnswer(
+            contactId: "",
+            eventId: "",
+            refused: [
+                .init(campaignId: id, campaign: "a", reason: .cooldown), .init(campaignId: id, reason: .windowClosed),
+                .init(campaign: "b", reason: .notOptedIn),
+            ]
+        ),
+    ]
+
+    @Test(arguments: answers) func isReadAsItWasWritten(answer: TriggerAnswer) throws {
+        #expect(try JSONDecoder().decode(TriggerAnswer.self, from: Data(answer.text.utf8)) == answer)
+        #expect(try JSONValue(parsing: answer.text).canonicalText == answer.text)
+    }
+
+    @Test(arguments: answers) func aNameThatIsNotTheSendersIsLeftOut(answer: TriggerAnswer) throws {
+        var bytes: [UInt8] = []
+        answer.append(to: &bytes, isNamed: false)
+        let json = try JSONValue(parsing: bytes)
+        #expect(json["eventId"] == nil)
+        #expect(json["contactId"] == .string(answer.contactId))
+        #expect(json["refused"]?.arrayValue?.count == answer.refused.count)
+    }
+}
