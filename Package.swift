@@ -89,7 +89,8 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "BenchKit", "CLibYAML", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log, .nio,
+                "BenchKit", "CLibYAML", "HTTPPosting", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log,
+                .nio,
                 .nioHTTP, .nioPosix,
             ],
             path: "Benchmarks/Bench"

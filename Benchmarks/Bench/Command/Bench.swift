@@ -37,6 +37,7 @@ struct PostCommand: AsyncParsableCommand {
         shouldDisplay: false
     )
 
+    @Option var client = PostingLoop.Client.general
     @Option var url: String
     @Option var body: String
     @Option var connections: Int
@@ -46,10 +47,13 @@ struct PostCommand: AsyncParsableCommand {
         guard let data = FileManager.default.contents(atPath: body) else {
             throw BenchError.file(path: body, problem: "cannot be read")
         }
-        let loop = PostingLoop(url: url, body: .init(bytes: data), connections: connections, count: count)
+        let body = ByteBuffer(bytes: data)
+        let loop = PostingLoop(client: client, url: url, body: body, connections: connections, count: count)
         print(String(decoding: try JSONEncoder().encode(try await loop.run()), as: UTF8.self))
     }
 }
+
+extension PostingLoop.Client: ExpressibleByArgument {}
 
 /// The floor of a plan as a process of its own.
 struct LibYAMLCommand: ParsableCommand {

@@ -2,7 +2,7 @@ import BenchKit
 import Foundation
 import Postgres
 
-/// A campaign without pacing, beside the daemon's HTTP client alone.
+/// A campaign without pacing, beside an HTTP client alone.
 struct DeliverPart: Sendable {
     let plan: BenchPlan
 
@@ -29,12 +29,14 @@ struct DeliverPart: Sendable {
                 let floor = try await self.floor(receiver, connections: outcome.connections, count: count)
                 outcomes.append(outcome)
                 floors.append(floor)
-                plan.say("deliver: \(Int(outcome.perSecond))/s, floor \(Int(Double(floor.count) / floor.seconds))/s")
+                plan.say("deliver: \(Int(outcome.perSecond))/s, floor \(Int(floor.perSecond))/s")
             }
+            let connections = outcomes[outcomes.count - 1].connections
             let fewer = try await floor(receiver, connections: 64, count: count)
+            let own = try await floor(receiver, client: .own, connections: connections, count: count)
             try await daemon.stop()
             try await receiver.stop()
-            return PartResults([try row(outcomes, floors, fewer: fewer, updates: updates)])
+            return PartResults([try row(outcomes, floors, fewer: fewer, own: own, updates: updates)])
         }
     }
 
@@ -42,27 +44,31 @@ struct DeliverPart: Sendable {
         _ outcomes: [Delivery.Outcome],
         _ floors: [PostingLoop.Result],
         fewer: PostingLoop.Result,
+        own: PostingLoop.Result,
         updates: (hot: Int, all: Int)
     ) throws -> ReportRow {
         let last = outcomes[outcomes.count - 1]
         let floor = floors[floors.count - 1]
-        let floorCPU = floor.cpuSeconds / Double(floor.count) * 10_000
+        func cpu(_ result: PostingLoop.Result) -> String {
+            "\(Effort.text(result.cpuSeconds / Double(result.count) * 10_000)) s per 10,000 messages"
+        }
         return ReportRow(
             part: "deliver",
             what: "delivery, no pacing, committed",
             unit: .perSecond,
             ours: try Samples(outcomes.map(\.perSecond)),
             floor: .init(
-                "the daemon's HTTP client posting the same body over \(last.connections) connections, no database",
-                try Samples(floors.map { Double($0.count) / $0.seconds })
+                "AsyncHTTPClient posting the same body over \(last.connections) connections, no database",
+                try Samples(floors.map(\.perSecond))
             ),
             targets: [.value(.atLeast, 7_500), .ratio(.atLeast, 0.5)],
             details: [
                 ("messages", "\(last.count) in each round, \(last.connections) connections"),
                 ("durability", "fsync and synchronous_commit on; the end is the commit of the last outcome"),
             ] + last.effort.details(per: last.count, of: "messages") + [
-                ("CPU of the floor's client", "\(Effort.text(floorCPU)) s per 10,000 messages"),
-                ("floor with 64 connections", ReportUnit.perSecond.text(Double(fewer.count) / fewer.seconds)),
+                ("CPU of the floor's client", cpu(floor)),
+                ("floor with 64 connections", ReportUnit.perSecond.text(fewer.perSecond)),
+                ("the daemon's own client alone", "\(ReportUnit.perSecond.text(own.perSecond)), CPU \(cpu(own))"),
                 (
                     "HOT updates of messages",
                     ReportUnit.percent.text(100 * Double(updates.hot) / Double(max(1, updates.all)))
@@ -72,14 +78,20 @@ struct DeliverPart: Sendable {
         )
     }
 
-    private func floor(_ receiver: ReceiverProcess, connections: Int, count: Int) async throws -> PostingLoop.Result {
+    private func floor(
+        _ receiver: ReceiverProcess,
+        client: PostingLoop.Client = .general,
+        connections: Int,
+        count: Int
+    ) async throws -> PostingLoop.Result {
         let body = plan.servers.folder.appending(path: "body.json")
         try await receiver.lastBody().write(to: body)
         try await receiver.reset()
         let output = try await Child.run(
             plan.servers.path(of: "Bench"),
             [
-                "post", "--url", "http://127.0.0.1:\(receiver.port)/v23.0/100200300400/messages", "--body", body.path,
+                "post", "--client", client.rawValue, "--url",
+                "http://127.0.0.1:\(receiver.port)/v23.0/100200300400/messages", "--body", body.path,
                 "--connections", "\(connections)", "--count", "\(count)",
             ],
             log: plan.servers.folder.appending(path: "post.log")

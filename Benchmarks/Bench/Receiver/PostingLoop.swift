@@ -1,19 +1,31 @@
 import AsyncHTTPClient
 import BenchKit
 import Foundation
+import HTTPPosting
 import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// The floor of delivery: the daemon's HTTP client, posting the same body over as many connections, and nothing else.
+/// The floor of delivery: an HTTP client that posts the same body over as many connections, and nothing else.
 struct PostingLoop: Sendable {
+    /// What posts.
+    enum Client: String, Codable, Sendable, CaseIterable {
+        /// AsyncHTTPClient, which servers in Swift use.
+        case general
+        /// The daemon's.
+        case own
+    }
+
     /// What it took.
     struct Result: Codable, Sendable {
         let count: Int
         let seconds: Double
         let cpuSeconds: Double
+
+        var perSecond: Double { Double(count) / seconds }
     }
 
+    let client: Client
     let url: String
     let body: ByteBuffer
     let connections: Int
@@ -21,24 +33,37 @@ struct PostingLoop: Sendable {
 
     /// Opens all connections, and then measures.
     func run() async throws -> Result {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.configuration(connections))
-        let outcome: Swift.Result<Result, any Error>
-        do {
-            try await post(connections * 4, by: client)
-            let cpu = ProcessStatistics(of: getpid())?.cpuSeconds ?? 0
-            let start = ContinuousClock.now
-            try await post(count, by: client)
-            let seconds = (ContinuousClock.now - start).inSeconds
-            let after = ProcessStatistics(of: getpid())?.cpuSeconds ?? 0
-            outcome = .success(Result(count: count, seconds: seconds, cpuSeconds: after - cpu))
-        } catch {
-            outcome = .failure(error)
+        switch client {
+        case .general:
+            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.configuration(connections))
+            let outcome = await measure { try await postOne(by: client) }
+            try await client.shutdown()
+            return try outcome.get()
+        case .own:
+            guard let origin = HTTPOrigin(url: url) else { throw BenchError.wrong("\(url) is no address") }
+            let poster = try await HTTPPoster.make(for: origin, configuration: .init(connections: connections))
+            let path = URL(string: url)?.path ?? "/"
+            let outcome = await measure { try await postOne(by: poster, path: path) }
+            await poster.shutdown()
+            return try outcome.get()
         }
-        try await client.shutdown()
-        return try outcome.get()
     }
 
-    /// As the daemon sets it up.
+    private func measure(_ post: @escaping @Sendable () async throws -> Void) async -> Swift.Result<Result, any Error> {
+        do {
+            try await repeating(connections * 4, post)
+            let cpu = ProcessStatistics(of: getpid())?.cpuSeconds ?? 0
+            let start = ContinuousClock.now
+            try await repeating(count, post)
+            let seconds = (ContinuousClock.now - start).inSeconds
+            let after = ProcessStatistics(of: getpid())?.cpuSeconds ?? 0
+            return .success(Result(count: count, seconds: seconds, cpuSeconds: after - cpu))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Set up as the daemon's client: no second try, no redirects, connections that are dropped before servers do.
     private static func configuration(_ connections: Int) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
@@ -52,14 +77,22 @@ struct PostingLoop: Sendable {
         return configuration
     }
 
-    private func post(_ count: Int, by client: HTTPClient) async throws {
+    private func repeating(_ count: Int, _ post: @escaping @Sendable () async throws -> Void) async throws {
         let tickets = Tickets()
         try await withThrowingDiscardingTaskGroup { group in
             for _ in 0..<connections {
                 group.addTask {
-                    while tickets.take() < count { try await postOne(by: client) }
+                    while tickets.take() < count { try await post() }
                 }
             }
+        }
+    }
+
+    private func postOne(by poster: HTTPPoster, path: String) async throws {
+        let headers: HTTPHeaders = ["Authorization": "Bearer token", "Content-Type": "application/json"]
+        let outcome = await poster.post(PostRequest(path: path, headers: headers, body: body))
+        guard case .answered(let answer) = outcome, answer.status == 200 else {
+            throw BenchError.wrong("the receiver answered \(outcome)")
         }
     }
 
