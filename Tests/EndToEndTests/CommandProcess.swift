@@ -18,7 +18,7 @@ final class CommandProcess: Sendable {
 
     /// Starts a command from the folder that the tests were built into.
     convenience init(_ command: String, _ arguments: [String], environment: [String: String]) throws {
-        try self.init(path: Self.products.appending(path: command).path, arguments, environment: environment)
+        try self.init(path: Self.path(of: command), arguments, environment: environment)
     }
 
     /// Starts any command.
@@ -85,10 +85,10 @@ final class CommandProcess: Sendable {
         }
     }
 
-    /// The folder of the built products: that of the test bundle.
-    private static var products: URL {
+    /// Where a command is, in the folder of the test bundle.
+    static func path(of command: String) -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        return root.appending(path: ".build/debug")
+        return root.appending(path: ".build/debug/\(command)").path
     }
 }

@@ -25,6 +25,23 @@ struct DeliveryTests {
         }
     }
 
+    @Test func aDaemonTakesTheFilesThatItMayHaveAndSaysWhenTheyAreFew() async throws {
+        func files(_ daemon: CommandProcess) throws -> String? {
+            let limits = try String(contentsOfFile: "/proc/\(daemon.processID)/limits", encoding: .utf8)
+            return limits.firstMatch(of: /Max open files +(\d+)/).map { String($0.1) }
+        }
+        try await Stage.with(contacts: 1, rate: 80) { stage in
+            let some = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 2000")
+            #expect(try files(some) == "2000")
+            some.send(SIGTERM)
+            #expect(try await !some.outcome().errors.contains("Few files may be open"))
+            let few = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 1000")
+            #expect(try files(few) == "1000")
+            few.send(SIGTERM)
+            #expect(try await few.outcome().errors.contains("files=1000 needed=1288"))
+        }
+    }
+
     @Test func launchingTwiceIsOneRun() async throws {
         try await Stage.with(contacts: 20, rate: 80) { stage in
             let first = try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")

@@ -107,8 +107,16 @@ struct Stage: Sendable {
     }
 
     /// Starts a daemon and waits until it serves; WhatsApp reports to the latest one.
-    func startDaemon() async throws -> CommandProcess {
-        let daemon = try CommandProcess("campaignd", ["run"], environment: environment)
+    ///
+    /// - Parameter shell: Commands of the shell that it is started from.
+    /// - Returns: The daemon.
+    /// - Throws: When it does not serve in time.
+    func startDaemon(after shell: String = ":") async throws -> CommandProcess {
+        let daemon = try CommandProcess(
+            path: "/bin/sh",
+            ["-c", "\(shell) && exec \"$0\" run", CommandProcess.path(of: "campaignd")],
+            environment: environment
+        )
         try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains("url=http://") }
         let port = try #require(daemon.errors.firstMatch(of: /url=http:\/\/127\.0\.0\.1:(\d+)/)).1
         try simulator.setWebhookURL("http://127.0.0.1:\(port)/webhooks/whatsapp")

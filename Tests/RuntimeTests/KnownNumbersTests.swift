@@ -1,0 +1,32 @@
+import Store
+import Testing
+
+@testable import Runtime
+
+/// What WhatsApp calls our numbers is written down when it is new, or was not for a minute.
+struct KnownNumbersTests {
+    private static let one = InboundReport.Number(phoneNumberID: "1", displayPhoneNumber: "+1", businessAccountID: "A")
+    private static let renamed = InboundReport.Number(
+        phoneNumberID: "1",
+        displayPhoneNumber: "+2",
+        businessAccountID: "A"
+    )
+
+    @Test func onlyWhatIsNewHasToBeWritten() {
+        let (known, now) = (KnownNumbers(), ContinuousClock.now)
+        #expect(known.unknown(among: [Self.one], at: now) == [Self.one])
+        #expect(known.unknown(among: [Self.one], at: now) == [Self.one], "nobody has written it down yet")
+        known.note([Self.one], at: now)
+        #expect(known.unknown(among: [Self.one, Self.renamed], at: now) == [Self.renamed])
+        #expect(known.unknown(among: [], at: now) == [])
+    }
+
+    @Test func itIsWrittenAgainAfterAMinute() {
+        let (known, now) = (KnownNumbers(), ContinuousClock.now)
+        known.note([Self.one], at: now)
+        #expect(known.unknown(among: [Self.one], at: now + .seconds(59)) == [])
+        #expect(known.unknown(among: [Self.one], at: now + .seconds(60)) == [Self.one])
+        known.note([Self.renamed], at: now + .seconds(61))
+        #expect(known.unknown(among: [Self.one], at: now + .seconds(61)) == [Self.one], "what is old is forgotten")
+    }
+}
