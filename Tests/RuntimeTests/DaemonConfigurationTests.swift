@@ -90,20 +90,27 @@ struct DaemonConfigurationTests {
 
     @Test func tokensComeFromTheEnvironmentOrAFile() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "token-\(UUID().uuidString)")
-        try Data(" of the file \n".utf8).write(to: file)
+        try Data(" of-the-file \n".utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }  // Temporary; the system removes it otherwise.
-        let resolver = TokenResolver(environment: ["TOKEN": "of the environment", "EMPTY": ""])
-        #expect(try resolver.token(for: "env:TOKEN").value == "of the environment")
-        #expect(try resolver.token(for: "file:\(file.path)").value == "of the file")
+        let resolver = TokenResolver(environment: ["TOKEN": "of-the-environment", "LINE": "EAAG+/=\n"])
+        #expect(try resolver.token(for: "env:TOKEN").value == "of-the-environment")
+        #expect(try resolver.token(for: "env:LINE").value == "EAAG+/=")
+        #expect(try resolver.token(for: "file:\(file.path)").value == "of-the-file")
     }
 
     @Test(arguments: [
         ("env:MISSING", "MISSING"), ("env:EMPTY", "EMPTY"), ("file:/nowhere/token", "/nowhere/token"),
         ("file:/dev/null", "/dev/null"), ("plain", "use env: or file:"), ("vault:secret", "use env: or file:"),
-        ("", "env:"),
+        ("", "env:"), ("env:TWO", "TWO holds a blank, a line break"), ("env:BREAK", "BREAK holds"),
+        ("env:LETTER", "LETTER holds"), ("env:BLANKS", "BLANKS is empty"),
     ])
     func aTokenThatCannotBeHadIsNamedByItsReference(reference: String, expected: String) {
-        let resolver = TokenResolver(environment: ["EMPTY": "", "OTHER": "value"])
+        let resolver = TokenResolver(
+            environment: [
+                "EMPTY": "", "OTHER": "value", "TWO": "a value", "BREAK": "a\r\nX-Value: value", "LETTER": "välue",
+                "BLANKS": " \n",
+            ]
+        )
         let error = #expect(throws: TokenError.self) { try resolver.token(for: reference) }
         #expect(error?.description.contains(expected) == true)
         #expect(error?.description.contains("value") == false)

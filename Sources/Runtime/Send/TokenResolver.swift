@@ -22,7 +22,7 @@ struct TokenResolver: Sendable {
             guard let value = environment[parts[1]], !value.isEmpty else {
                 throw TokenError(problem: "the environment variable \(parts[1]) is not set; start the daemon with it")
             }
-            return AccessToken(value: value)
+            return try Self.token(value, from: "the environment variable \(parts[1])")
         case "file":
             let text: String
             do {
@@ -30,12 +30,20 @@ struct TokenResolver: Sendable {
             } catch {
                 throw TokenError(problem: "the file \(parts[1]) cannot be read: \(error.localizedDescription)")
             }
-            let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
-            guard !value.isEmpty else { throw TokenError(problem: "the file \(parts[1]) is empty") }
-            return AccessToken(value: value)
+            return try Self.token(text, from: "the file \(parts[1])")
         default:
             throw TokenError(problem: "`\(reference)` is no reference: use env: or file:")
         }
+    }
+
+    /// What can stand in a header; a line break at the end is what editors and secret stores add.
+    private static func token(_ text: String, from place: String) throws(TokenError) -> AccessToken {
+        let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !value.isEmpty else { throw TokenError(problem: "\(place) is empty") }
+        guard value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw TokenError(problem: "\(place) holds a blank, a line break or another character that no token has")
+        }
+        return AccessToken(value: value)
     }
 }
 
