@@ -126,6 +126,19 @@ struct HTTPPosterTests {
         }
     }
 
+    @Test func nobodyWaitsForAnAnswerToAnotherRequest() async throws {
+        try await ScriptedServer.withServer(react: { $0.body == "slow" ? .nothing : .say(Self.fine) }) { server, port in
+            try await withPoster(port: port, loops: .one) { poster in
+                async let slow = poster.post(PostRequest(path: "/", body: ByteBuffer(string: "slow")))
+                try await eventually("the first is under way") { server.requests.count == 1 }
+                #expect(await poster.post(.small).answer?.status == 200)
+                #expect(server.accepted == 2)
+                server.hangUp()
+                #expect(await slow.lostReason != nil)
+            }
+        }
+    }
+
     @Test func connectionsThatNobodyNeedsAreClosed() async throws {
         try await ScriptedServer.withServer(react: { _ in .say(Self.fine) }) { server, port in
             try await withPoster(port: port, idleTimeout: .milliseconds(100)) { poster in

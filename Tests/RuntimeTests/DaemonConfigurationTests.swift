@@ -24,7 +24,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.appSecret == nil && configuration.verifyToken == nil)
         #expect(configuration.tokens == nil && configuration.requestsPerSecond == 100)
         #expect(configuration.eventsPerSecond == 10_000)
-        #expect(configuration.maximumInFlight == 512)
+        #expect(configuration.maximumInFlight == 1_024)
         #expect(configuration.unconfirmedTimeout == .seconds(900))
         #expect(configuration.logLevel == .info)
     }
@@ -72,7 +72,7 @@ struct DaemonConfigurationTests {
         ("HTTP_PORT", "65536", "8080"), ("HTTP_PORT", "-1", "8080"), ("HTTP_PORT", "eighty", "8080"),
         ("HTTP_PORT", "8080 ", "8080"), ("WHATSAPP_API_URL", "graph.facebook.com", "https://graph.facebook.com/v23.0"),
         ("WHATSAPP_API_URL", "https://", "https://graph.facebook.com/v23.0"), ("LOG_LEVEL", "loud", "warning"),
-        ("MAX_IN_FLIGHT", "0", "512"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
+        ("MAX_IN_FLIGHT", "0", "1024"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
         ("FLIGHT_LEASE", "0", "45"), ("REQUEST_TIMEOUT", "0", "30"),
         ("FLIGHT_LEASE", "34", "at least 35"), ("CRASH_AT", "nowhere", "answerRead"),
         ("CRASH_AT", "begun:0", "answerRead"),
