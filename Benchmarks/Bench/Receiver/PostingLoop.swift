@@ -9,7 +9,7 @@ import Synchronization
 /// The floor of delivery: an HTTP client that posts the same body over as many connections, and nothing else.
 struct PostingLoop: Sendable {
     /// What posts.
-    enum Client: String, Codable, Sendable, CaseIterable {
+    enum Client: String, Sendable, CaseIterable {
         /// AsyncHTTPClient, which servers in Swift use.
         case general
         /// The daemon's.

@@ -14,10 +14,6 @@ public struct PostgresJSON: PostgresScalar, Hashable {
         output.append(text)
     }
 
-    public func writeArrayElement(to output: inout PostgresText) {
-        output.appendQuoted(text)
-    }
-
     public static var binaryElement: PostgresType? { .jsonb }
 
     public func writeBinary(to bytes: inout [UInt8]) {

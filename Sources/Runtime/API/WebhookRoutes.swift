@@ -2,8 +2,6 @@ import Crypto
 import Foundation
 import Hummingbird
 import Logging
-import NIOFoundationCompat
-import NIOFoundationEssentialsCompat
 
 /// Where WhatsApp reports: `GET` proves that the address is ours, `POST` brings statuses and messages.
 struct WebhookRoutes: Sendable {

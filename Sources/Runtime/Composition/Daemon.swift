@@ -52,7 +52,8 @@ public struct Daemon: Service {
 
     /// Runs until a graceful shutdown.
     ///
-    /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start.
+    /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start;
+    ///   ``ConfigurationError`` when the API's address is none, and NIOSSL's errors when no certificates can be trusted.
     public func run() async throws {
         let api = try WhatsAppAPI(url: configuration.whatsAppURL)
         let poster = try await HTTPPoster.make(

@@ -41,7 +41,7 @@ final class ChunkFeeder: Service, Sendable {
                 services.logger.warning("Chunks cannot be fed, trying again", metadata: ["error": "\(error)"])
             }
             let pause = isBusy ? Self.interval : Self.idleInterval
-            // A shutdown ends the wait, and then the loop.
+            // A shutdown ends both waits early, and then the loop.
             await cancelWhenGracefulShutdown {
                 await self.wakeup.wait(upTo: pause, clock: self.clock)
                 try? await self.clock.sleep(until: start + Self.shortestInterval, tolerance: .zero)

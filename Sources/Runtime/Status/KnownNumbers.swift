@@ -6,7 +6,8 @@ final class KnownNumbers: Sendable {
     /// How long nobody looks again: a sender that is added meanwhile learns its names this much later.
     private static let lifetime = Duration.seconds(60)
 
-    private let noted = Mutex<[InboundReport.Number: ContinuousClock.Instant]>([:])
+    /// The names that were written last, by the number's id.
+    private let noted = Mutex<[String: (number: InboundReport.Number, at: ContinuousClock.Instant)]>([:])
 
     /// Those that have to be written down, and then to be handed to ``note(_:at:)``.
     func unknown(
@@ -14,7 +15,10 @@ final class KnownNumbers: Sendable {
         at now: ContinuousClock.Instant
     ) -> Set<InboundReport.Number> {
         noted.withLock { noted in
-            numbers.filter { number in noted[number].map { now - $0 >= Self.lifetime } ?? true }
+            numbers.filter { number in
+                guard let last = noted[number.phoneNumberID] else { return true }
+                return last.number != number || now - last.at >= Self.lifetime
+            }
         }
     }
 
@@ -23,8 +27,8 @@ final class KnownNumbers: Sendable {
         guard !numbers.isEmpty else { return }
         noted.withLock { noted in
             // Whoever signs webhooks may name any number: what is old is forgotten.
-            noted = noted.filter { now - $0.value < Self.lifetime }
-            for number in numbers { noted[number] = now }
+            noted = noted.filter { now - $0.value.at < Self.lifetime }
+            for number in numbers { noted[number.phoneNumberID] = (number, now) }
         }
     }
 }
