@@ -14,21 +14,28 @@ final class ConnectionPool {
 
     let connector: Connector
     private let limit: Int
+    private let gauge: PoolGauge
     /// Those that are connected, by identity.
     private var connections: [ObjectIdentifier: PostConnection] = [:]
     /// Those that nobody needs, the one that was used last at the end.
-    private var idle: [PostConnection] = []
+    private var idle: [PostConnection] = [] {
+        didSet { gauge.note(idle: idle.count) }
+    }
     /// How many there are, those being opened included, and how many are being opened, handshakes included.
     private var count = 0
     private var opening = 0
     private var line = CircularBuffer<PostJob>()
+    /// Why the last connection did not open; `nil` after one that did.
+    private var lastFailure: (any Error)?
     private var isPatient = false
+    private var isExpiring = false
     private var isSweeping = false
     private var isShutDown = false
 
-    init(connector: Connector, limit: Int) {
+    init(connector: Connector, limit: Int, gauge: PoolGauge) {
         self.connector = connector
         self.limit = limit
+        self.gauge = gauge
     }
 
     // MARK: What callers ask
@@ -37,10 +44,18 @@ final class ConnectionPool {
     func start(_ job: PostJob) {
         guard !job.ticket.isCancelled else { return job.end(.notWritten(reason: "cancelled")) }
         guard !isShutDown else { return job.end(.notWritten(reason: "the client is shut down")) }
+        if job.isExpired(at: .now()) { return expire(job) }
         if let connection = idle.popLast() { return connection.send(job) }
         line.append(job)
         if count == opening { openMore() } else { openLater() }
+        expireLater()
         sweepLater()
+    }
+
+    /// Has as many connections free, or about to be, as requests are about to come.
+    func prepare(for requests: Int) {
+        guard !isShutDown else { return }
+        while idle.count + opening < requests + line.count && count < limit { open() }
     }
 
     /// Gives a request up, wherever it is.
@@ -66,13 +81,19 @@ final class ConnectionPool {
     /// A connection is open, TLS included.
     func opened(_ connection: PostConnection) {
         opening -= 1
+        lastFailure = nil
+        gauge.note(opening: .now() - connection.beganOpening)
         isFree(connection)
     }
 
     /// A connection can take a request, as it is new or has brought its answer.
     func isFree(_ connection: PostConnection) {
-        if let job = line.popFirst() { return connection.send(job) }
-        connection.idleSince = .now()
+        let now = NIODeadline.now()
+        while let job = line.popFirst() {
+            if !job.isExpired(at: now) { return connection.send(job) }
+            expire(job)
+        }
+        connection.idleSince = now
         idle.append(connection)
     }
 
@@ -105,9 +126,12 @@ final class ConnectionPool {
     private func open() {
         opening += 1
         count += 1
+        let start = NIODeadline.now()
         connector.connect(for: self).assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let connection): self.connected(connection)
+            case .success(let connection):
+                connection.beganOpening = start
+                self.connected(connection)
             case .failure(let error): self.failedToOpen(error)
             }
         }
@@ -126,12 +150,37 @@ final class ConnectionPool {
     private func failedToOpen(_ error: any Error) {
         opening -= 1
         count -= 1
+        lastFailure = error
         // A connection was being opened for each in line, unless there may not be more: one of them has to go.
         if line.count > opening, let job = line.popFirst() { job.end(.notWritten(reason: connector.explain(error))) }
         openMore()
     }
 
     // MARK: Time
+
+    /// Ends a request that may not be written any more.
+    ///
+    /// Where connections do not open, that is the reason, and not that they take their time.
+    private func expire(_ job: PostJob) {
+        job.end(lastFailure.map { .notWritten(reason: connector.explain($0)) } ?? .expired)
+    }
+
+    /// Looks after requests in line when the first of them may not be written any more.
+    private func expireLater() {
+        guard !isExpiring, let next = line.lazy.compactMap(\.writeBy).min() else { return }
+        isExpiring = true
+        // Not expired before the instant has passed.
+        connector.loop.assumeIsolated().scheduleTask(deadline: next + .microseconds(1)) {
+            self.isExpiring = false
+            let now = NIODeadline.now()
+            let (expired, rest) = (
+                self.line.filter { $0.isExpired(at: now) }, self.line.filter { !$0.isExpired(at: now) }
+            )
+            self.line = CircularBuffer(rest)
+            for job in expired { self.expire(job) }
+            self.expireLater()
+        }
+    }
 
     /// Looks at deadlines from time to time, as long as there is anything to look at.
     ///

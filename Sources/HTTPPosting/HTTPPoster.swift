@@ -1,7 +1,6 @@
 public import NIOCore
 public import NIOPosix
 import NIOSSL
-import Synchronization
 
 /// Posts requests to one server, over HTTP/1.1 connections that it keeps.
 ///
@@ -58,16 +57,27 @@ public final class HTTPPoster: Sendable {
     /// Sends a request and waits for its answer, for as long as the configuration says.
     ///
     /// Cancellation ends the wait at once; what was written stays written, and is lost.
-    public func post(_ request: PostRequest) async -> PostOutcome {
+    ///
+    /// - Parameters:
+    ///   - request: What is posted.
+    ///   - patience: How long it may wait for a connection; `nil` for as long as its answer may take.
+    /// - Returns: What became of it.
+    public func post(_ request: PostRequest, waitingFor patience: Duration? = nil) async -> PostOutcome {
         if let problem = request.problem { return .notWritten(reason: problem) }
-        let pool = leastBusy
-        pool.underWay.add(1, ordering: .relaxed)
-        defer { pool.underWay.subtract(1, ordering: .relaxed) }
+        let pool = nextPool
+        pool.gauge.began()
+        defer { pool.gauge.ended() }
         let ticket = PostTicket()
-        let deadline = NIODeadline.now() + timeout
+        let now = NIODeadline.now()
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                let job = PostJob(request: request, deadline: deadline, ticket: ticket, waiter: waiter)
+                let job = PostJob(
+                    request: request,
+                    deadline: now + timeout,
+                    writeBy: patience.map { now + TimeAmount($0) },
+                    ticket: ticket,
+                    waiter: waiter
+                )
                 pool.loop.execute { pool.pool.value.start(job) }
             }
         } onCancel: {
@@ -85,24 +95,49 @@ public final class HTTPPoster: Sendable {
         }
     }
 
-    private var leastBusy: LoopPool {
-        var (least, fewest) = (pools[0], Int.max)
-        for pool in pools {
-            let count = pool.underWay.load(ordering: .relaxed)
-            if count < fewest { (least, fewest) = (pool, count) }
-        }
-        return least
+    /// How long a request that came now might wait for a connection; zero when one is free, or opens at once.
+    public var expectedWait: Duration {
+        if pools.contains(where: { $0.gauge.idle > 0 }) { return .zero }
+        return pools.map(\.gauge.expectedOpening).min().map { .nanoseconds($0.nanoseconds) } ?? .zero
     }
+
+    /// Says that requests are about to come: where connections take long to open, they are opened now.
+    ///
+    /// - Parameter requests: How many at once, at most.
+    public func prepare(for requests: Int) {
+        let share = (requests + pools.count - 1) / pools.count
+        for pool in pools where pool.gauge.idle < share && pool.gauge.expectedOpening > .zero {
+            pool.loop.execute { pool.pool.value.prepare(for: share) }
+        }
+    }
+
+    /// Where the fewest are under way, first among those that have a connection free.
+    private var nextPool: LoopPool {
+        var (next, fewest) = (pools[0], Int.max)
+        for pool in pools {
+            let count = pool.gauge.underWay + (pool.gauge.idle > 0 ? 0 : Self.many)
+            if count < fewest { (next, fewest) = (pool, count) }
+        }
+        return next
+    }
+
+    /// More than can be under way.
+    private static let many = 1 << 32
 }
 
 /// The connections of one event loop, as others see them.
 private final class LoopPool: Sendable {
     let loop: any EventLoop
     let pool: NIOLoopBoundBox<ConnectionPool>
-    let underWay = Atomic(0)
+    let gauge: PoolGauge
 
     init(_ connector: Connector, limit: Int) {
+        let gauge = PoolGauge()
+        self.gauge = gauge
         loop = connector.loop
-        pool = .makeBoxSendingValue(ConnectionPool(connector: connector, limit: limit), eventLoop: connector.loop)
+        pool = .makeBoxSendingValue(
+            ConnectionPool(connector: connector, limit: limit, gauge: gauge),
+            eventLoop: connector.loop
+        )
     }
 }

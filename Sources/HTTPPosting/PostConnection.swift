@@ -15,6 +15,8 @@ final class PostConnection: ChannelInboundHandler {
     }
 
     let channel: any Channel
+    /// When somebody asked for it.
+    var beganOpening = NIODeadline.now()
     /// Since when nobody needs it.
     var idleSince = NIODeadline.now()
     /// The request that was written and has no answer yet.

@@ -9,20 +9,26 @@ struct PostJob: Sendable {
     let request: PostRequest
     /// When it is given up.
     let deadline: NIODeadline
+    /// The last instant at which it may be written; `nil` when only its answer has a deadline.
+    let writeBy: NIODeadline?
     let ticket: PostTicket
     private let waiter: CheckedContinuation<PostOutcome, Never>
 
     init(
         request: PostRequest,
         deadline: NIODeadline,
+        writeBy: NIODeadline?,
         ticket: PostTicket,
         waiter: CheckedContinuation<PostOutcome, Never>
     ) {
         self.request = request
         self.deadline = deadline
+        self.writeBy = writeBy
         self.ticket = ticket
         self.waiter = waiter
     }
+
+    func isExpired(at now: NIODeadline) -> Bool { writeBy.map { $0 < now } ?? false }
 
     func end(_ outcome: PostOutcome) { waiter.resume(returning: outcome) }
 }

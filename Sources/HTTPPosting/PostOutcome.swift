@@ -6,6 +6,8 @@ public enum PostOutcome: Sendable {
     case answered(PostAnswer)
     /// Not a byte of it has left: whoever was asked does not know of it.
     case notWritten(reason: String)
+    /// No connection was free for as long as it was to wait for one; not a byte of it has left.
+    case expired
     /// It was written, at least in part, and no whole answer came: it may have been carried out.
     case lost(reason: String)
 }

@@ -16,7 +16,11 @@ struct FairnessTests {
 
     /// Accepts everything at once.
     private struct InstantTransport: MessageTransport {
-        func send(_ request: OutboundRequest) async -> SendAnswer {
+        var expectedWait: Duration { .zero }
+
+        func prepare(for requests: Int) {}
+
+        func send(_ request: OutboundRequest) async -> SendAnswer? {
             .accepted(waMessageID: "wamid." + UUID().uuidString)
         }
     }

@@ -14,7 +14,12 @@ final class MovingClient: MessageTransport {
         self.timeout = timeout
     }
 
-    func send(_ request: OutboundRequest) async -> SendAnswer {
+    /// Servers on this machine only.
+    var expectedWait: Duration { .zero }
+
+    func prepare(for requests: Int) {}
+
+    func send(_ request: OutboundRequest) async -> SendAnswer? {
         do {
             let api = try WhatsAppAPI(url: address.next())
             return await WhatsAppClient(poster: try await poster(for: api.origin), api: api).send(request)

@@ -116,9 +116,14 @@ struct WhatsAppAnswerTests {
             configuration: WhatsAppClient.configuration(connections: 1)
         )
         let body = #"{"messaging_product":"whatsapp","to":"+5511999990000","type":"text","text":{"body":"hi"}}"#
-        let request = OutboundRequest(phoneNumberID: "1001", token: AccessToken(value: "t"), body: Array(body.utf8))
+        let request = OutboundRequest(
+            phoneNumberID: "1001",
+            token: AccessToken(value: "t"),
+            body: Array(body.utf8),
+            writeBy: .now + .seconds(5)
+        )
         let answer = await WhatsAppClient(poster: poster, api: api).send(request)
         await poster.shutdown()
-        return answer
+        return try #require(answer)
     }
 }

@@ -202,9 +202,10 @@ struct BatchDelivery: Sendable {
         return true
     }
 
-    private func isLate(_ ready: Ready, at now: ContinuousClock.Instant) -> Bool {
-        now > ready.slot + Pace(batch.lane).useBy
-    }
+    private func isLate(_ ready: Ready, at now: ContinuousClock.Instant) -> Bool { now > lastInstant(of: ready) }
+
+    /// Until when a slot can be used.
+    private func lastInstant(of ready: Ready) -> ContinuousClock.Instant { ready.slot + Pace(batch.lane).useBy }
 
     private func release(_ messages: [Ready]) {
         for ready in messages { end(ready.message, .released(after: .zero)) }
@@ -235,10 +236,19 @@ struct BatchDelivery: Sendable {
         guard !isLate(ready, at: now), services.gate.begin(probe: batch.probe) else {
             return end(ready.message, .released(after: .zero))
         }
-        let request = OutboundRequest(phoneNumberID: batch.lane.phoneNumberID, token: batch.token, body: ready.body)
+        let request = OutboundRequest(
+            phoneNumberID: batch.lane.phoneNumberID,
+            token: batch.token,
+            body: ready.body,
+            writeBy: lastInstant(of: ready)
+        )
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let start = clock.now
-        let answer = await services.transport.send(request)
+        guard let answer = await services.transport.send(request) else {
+            // Connections are being opened; the next slot finds one.
+            services.gate.withdraw(probe: batch.probe)
+            return end(ready.message, .released(after: .zero))
+        }
         services.metrics.send.count(answer, after: clock.now - start)
         CrashPoint.answerRead.reach()
         let isDown = services.gate.end(answer, probe: batch.probe)

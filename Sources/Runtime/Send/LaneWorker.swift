@@ -75,6 +75,8 @@ final class LaneWorker: Sendable {
             metrics: services.metrics.send,
             ended: { permits.give(back: $0) }
         )
+        // The first shows how long connections take to open.
+        services.transport.prepare(for: 1)
         await withDiscardingTaskGroup { group in
             group.addTask { await writer.run() }
             await withDiscardingTaskGroup { batches in
@@ -125,12 +127,13 @@ final class LaneWorker: Sendable {
             let reservation = try await queue.reserve(
                 permits,
                 pace: Pace(lane),
-                lead: services.preparation.current.duration,
+                lead: lead,
                 quota: lane.dailyLimit,
                 epoch: lane.epoch,
                 token: holder
             )
             if case .slots(let slots, let exhausted) = reservation {
+                services.transport.prepare(for: slots.count)
                 services.permits.give(back: permits - slots.count)
                 if let exhausted { await waitForQuota(exhausted) }
                 return ReservedBatch(
@@ -154,6 +157,11 @@ final class LaneWorker: Sendable {
             await sleep(.milliseconds(500))
         }
         return nil
+    }
+
+    /// How long before its slot a message is reserved: until then it is prepared, and has a connection.
+    private var lead: Duration {
+        max(services.preparation.current.duration, min(services.transport.expectedWait, LeadTime.longest))
     }
 
     private func wait(for reservation: Reservation) async {

@@ -40,7 +40,11 @@ struct WhatsAppClient: MessageTransport {
         )
     }
 
-    func send(_ request: OutboundRequest) async -> SendAnswer {
+    var expectedWait: Duration { poster.expectedWait }
+
+    func prepare(for requests: Int) { poster.prepare(for: requests) }
+
+    func send(_ request: OutboundRequest) async -> SendAnswer? {
         let outcome = await poster.post(
             PostRequest(
                 path: "\(basePath)/\(request.phoneNumberID)/messages",
@@ -48,11 +52,13 @@ struct WhatsAppClient: MessageTransport {
                     "Authorization": "Bearer \(request.token.value)", "Content-Type": "application/json",
                 ],
                 body: ByteBuffer(bytes: request.body)
-            )
+            ),
+            waitingFor: request.writeBy - .now
         )
         return switch outcome {
         case .answered(let answer): Self.answer(status: answer.status, headers: answer.headers, body: answer.body)
         case .notWritten(let reason): .notWritten(reason)
+        case .expired: nil
         case .lost(let reason): .lost(reason)
         }
     }

@@ -98,6 +98,12 @@ final class SendGate: Sendable {
         return isShut
     }
 
+    /// Uncounts a request that was not written after all, as its time was over.
+    func withdraw(probe: Int?) {
+        state.withLock { $0.window.withdraw() }
+        abandon(probe: probe)
+    }
+
     /// Says that a probe was not sent after all; changes nothing when it was.
     func abandon(probe: Int?) {
         guard let probe else { return }

@@ -50,6 +50,11 @@ struct SendWindow: Sendable {
         }
     }
 
+    /// Uncounts a request that was not written: it says nothing about the link.
+    mutating func withdraw() {
+        inFlight -= 1
+    }
+
     /// Begins anew, after an outage; what is under way stays counted.
     mutating func reset() {
         size = min(Self.smallest, largest)

@@ -1,0 +1,153 @@
+import HTTPPosting
+import NIOCore
+import NIOPosix
+import NIOSSL
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// A way to a server to which connections take long to open, as over an ocean: TLS begins after a delay, and what comes
+/// later passes at once.
+enum DistantRelay {
+    /// Has a client behind such a way to a port of this machine, for as long as the body takes.
+    ///
+    /// Both ends have threads of their own, as the handshakes of one daemon hold up nobody else's requests.
+    static func withClient(
+        of target: Int,
+        opening delay: Duration,
+        _ body: (WhatsAppClient) async throws -> Void
+    ) async throws {
+        let certificate = try TestCertificate()
+        let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.chain.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(certificate.key.utf8), format: .pem)
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) },
+                privateKey: .privateKey(key)
+            )
+        )
+        let (there, here) = (
+            MultiThreadedEventLoopGroup(numberOfThreads: 1), MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        )
+        let channel = try await ServerBootstrap(group: there)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(Delay(TimeAmount(delay)))
+                    try pipeline.addHandler(NIOSSLServerHandler(context: context))
+                    try pipeline.addHandler(Relay(to: target))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let result: Result<Void, any Error>
+        do {
+            let port = try #require(channel.localAddress?.port)
+            result = .success(try await withClient(at: port, trusting: chain, group: here, body))
+        } catch {
+            result = .failure(error)
+        }
+        try await channel.close()
+        try await here.shutdownGracefully()
+        try await there.shutdownGracefully()
+        try result.get()
+    }
+
+    private static func withClient(
+        at port: Int,
+        trusting chain: [NIOSSLCertificate],
+        group: any EventLoopGroup,
+        _ body: (WhatsAppClient) async throws -> Void
+    ) async throws {
+        let api = try WhatsAppAPI(url: "https://localhost:\(port)/v23.0")
+        var configuration = WhatsAppClient.configuration(connections: 256)
+        configuration.tls.trustRoots = .certificates(chain)
+        let poster = try await HTTPPoster.make(for: api.origin, configuration: configuration, group: group)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(WhatsAppClient(poster: poster, api: api)))
+        } catch {
+            result = .failure(error)
+        }
+        await poster.shutdown()
+        try result.get()
+    }
+}
+
+/// Holds back what comes first.
+private final class Delay: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let delay: TimeAmount
+    private var held: ByteBuffer? = ByteBuffer()
+    private var isWaiting = false
+
+    init(_ delay: TimeAmount) { self.delay = delay }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard held != nil else { return context.fireChannelRead(data) }
+        var part = unwrapInboundIn(data)
+        held?.writeBuffer(&part)
+        guard !isWaiting else { return }
+        isWaiting = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+            guard let held = self.held else { return }
+            self.held = nil
+            context.fireChannelRead(self.wrapInboundOut(held))
+            context.fireChannelReadComplete()
+        }
+    }
+}
+
+/// Passes on what comes, to another connection and back.
+private final class Relay: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let target: Int
+    private var other: (any Channel)?
+    private var held = ByteBuffer()
+
+    init(to target: Int) { self.target = target }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        ClientBootstrap(group: context.eventLoop)
+            .channelInitializer { other in
+                other.eventLoop.makeCompletedFuture {
+                    try other.pipeline.syncOperations.addHandler(Answer(to: channel))
+                }
+            }
+            .connect(host: "127.0.0.1", port: target)
+            .assumeIsolated()
+            .whenComplete { result in
+                guard case .success(let other) = result else { return channel.close(promise: nil) }
+                self.other = other
+                if self.held.readableBytes > 0 { other.writeAndFlush(self.held, promise: nil) }
+            }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var part = unwrapInboundIn(data)
+        if let other { other.writeAndFlush(part, promise: nil) } else { held.writeBuffer(&part) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { other?.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
+
+/// Passes answers back.
+private final class Answer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let channel: any Channel
+
+    init(to channel: any Channel) { self.channel = channel }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        channel.writeAndFlush(unwrapInboundIn(data), promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { channel.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
