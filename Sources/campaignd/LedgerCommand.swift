@@ -10,7 +10,8 @@ struct LedgerCommand: AsyncParsableCommand {
         abstract: "Check what the simulator received.",
         discussion: """
             Reads a ledger and says how many requests were accepted, whether anybody got more than one, and how many came \
-            within one second at most. Exits with 1 when a check fails.
+            within one second at most. With a campaign, accepted is what was sent of its latest run; the pace is always that \
+            of everything. Exits with 1 when a check fails.
             """
     )
 
@@ -20,7 +21,7 @@ struct LedgerCommand: AsyncParsableCommand {
     @Option(help: "The most requests that one second may hold, per sender.")
     var rate: Int?
 
-    @Option(help: "Compare with the latest run of this campaign.")
+    @Option(help: "Count the latest run of this campaign only, and compare with it.")
     var campaign: String?
 
     @Option(help: "Tenant whose campaign it is.")
@@ -29,20 +30,22 @@ struct LedgerCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let summary = try await LedgerReader(path: file).summary()
+        let everything = try await LedgerReader(path: file).summary()
+        let run = try await latestRun()
+        let summary = if let run { try await summary(of: run) } else { everything }
         print("accepted by the receiver  \(summary.accepted), to \(summary.recipients) recipients")
         var problems: [String] = []
         if !summary.repeatedRecipients.isEmpty {
             problems.append("\(summary.repeatedRecipients.count) recipients got more than one message")
         }
-        for (sender, most) in summary.mostRequestsInOneSecond.sorted(by: { $0.key < $1.key }) {
+        for (sender, most) in everything.mostRequestsInOneSecond.sorted(by: { $0.key < $1.key }) {
             print("most in any second        \(most), from \(sender)")
             if let rate, most > rate {
                 problems.append("sender \(sender) made \(most) requests within a second, over \(rate)")
             }
         }
-        if let campaign, let tenant {
-            problems += try await comparison(of: summary, campaign: campaign, tenant: tenant)
+        if let run, run.recipientCount != summary.recipients {
+            problems.append("the run has \(run.recipientCount) recipients, the receiver saw \(summary.recipients)")
         }
         guard problems.isEmpty else {
             for problem in problems { FileHandle.standardError.write(Data("error: \(problem)\n".utf8)) }
@@ -51,11 +54,19 @@ struct LedgerCommand: AsyncParsableCommand {
         print("nobody twice, nothing too fast")
     }
 
-    private func comparison(of summary: LedgerSummary, campaign: String, tenant: String) async throws -> [String] {
-        let run = try await database.withPool(logger: .command()) { pool in
+    /// The latest run of the campaign; `nil` when none was named.
+    private func latestRun() async throws -> RunRecord? {
+        guard let campaign, let tenant else { return nil }
+        return try await database.withPool(logger: .command()) { pool in
             try await RunRepository(pool: pool).current(of: campaign, tenant: tenant)
         }
-        guard run.recipientCount != summary.recipients else { return [] }
-        return ["the run has \(run.recipientCount) recipients, the receiver saw \(summary.recipients)"]
+    }
+
+    /// What the receiver saw of a run: messages carry their ids along.
+    private func summary(of run: RunRecord) async throws -> LedgerSummary {
+        let id = run.id
+        return try await LedgerReader(path: file).summary { entry in
+            entry.callbackData.flatMap(UUID.init(uuidString:)).map { MessageID.run(of: $0) == id } ?? false
+        }
     }
 }

@@ -52,6 +52,43 @@ struct DeliveryTests {
         }
     }
 
+    @Test func theLedgerOfACampaignIsItsOwn() async throws {
+        try await Stage.with(contacts: 20, rate: 80) { stage in
+            try stage.addCampaign("again")
+            try await stage.succeed("reconcile", stage.campaigns)
+            let daemon = try await stage.startDaemon()
+            for (number, campaign) in ["hello", "again"].enumerated() {
+                try await stage.succeed("campaignd", "send", campaign, "--tenant", "test")
+                try await eventually(within: .seconds(30), "its ledger is written") {
+                    try await LedgerReader(path: stage.ledger.path).summary().accepted == 20 * (number + 1)
+                }
+            }
+            daemon.send(SIGTERM)
+            #expect(try await daemon.outcome().exitCode == 0)
+            let all = try await CommandProcess.run(
+                "campaignd",
+                "ledger",
+                stage.ledger.path,
+                environment: stage.environment
+            )
+            #expect(all.errors.contains("20 recipients got more than one message"))
+            for campaign in ["hello", "again"] {
+                let one = try await stage.succeed(
+                    "campaignd",
+                    "ledger",
+                    stage.ledger.path,
+                    "--tenant",
+                    "test",
+                    "--campaign",
+                    campaign,
+                    "--rate",
+                    "80"
+                )
+                #expect(one.contains("accepted by the receiver  20, to 20 recipients"))
+            }
+        }
+    }
+
     @Test func killedDaemonLosesNobodyAndSendsNobodyTwice() async throws {
         try await Stage.with(contacts: 400, rate: 80) { stage in
             var daemon = try await stage.startDaemon()

@@ -92,6 +92,12 @@ struct Stage: Sendable {
         try await succeed("reconcile", campaigns)
     }
 
+    /// Puts a second campaign for the same contacts beside the first.
+    func addCampaign(_ name: String) throws {
+        let file = folder.appending(path: "campaigns/test/\(name).yaml")
+        try Self.campaign(named: name).write(to: file, atomically: true, encoding: .utf8)
+    }
+
     /// The folder of the specs.
     var campaigns: String { folder.appending(path: "campaigns").path }
 
@@ -164,8 +170,14 @@ struct Stage: Sendable {
         category: marketing
         body: "Hello {{1}}"
         ---
+        \(campaign(named: "hello"))
+        """
+    }
+
+    private static func campaign(named name: String) -> String {
+        """
         kind: Campaign
-        name: hello
+        name: \(name)
         type: manual
         sender: main
         template: hello

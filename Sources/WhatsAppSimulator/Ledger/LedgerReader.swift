@@ -53,14 +53,18 @@ public struct LedgerReader: Sendable {
 
     /// What the file amounts to; reads it on a thread of its own, holding one entry at a time.
     ///
+    /// - Parameter isMeant: Which entries count.
+    /// - Returns: Their summary.
     /// - Throws: ``SimulatorError`` for a file or line that cannot be read.
-    public func summary() async throws -> LedgerSummary {
+    public func summary(
+        where isMeant: @escaping @Sendable (LedgerEntry) -> Bool = { _ in true }
+    ) async throws -> LedgerSummary {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
                 continuation.resume(
                     with: Result {
                         var summary = LedgerSummary()
-                        try forEach { summary.add($0) }
+                        try forEach { if isMeant($0) { summary.add($0) } }
                         return summary
                     }
                 )
