@@ -50,7 +50,7 @@ let package = Package(
             dependencies: [
                 "HTTPPosting", "Spec", "Store", "Postgres", "Redis", .crypto, .cryptoExtras, .hummingbird,
                 .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .metrics, .nio, .nioCertificates, .nioFoundation,
-                .nioHTTP, .nioHTTPTypes, .nioPosix, .nioSSL,
+                .nioHTTP, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix, .nioSSL,
             ],
             resources: [.embedInCode("Queue/Scripts")]
         ),
@@ -189,6 +189,7 @@ extension Target.Dependency {
     static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")

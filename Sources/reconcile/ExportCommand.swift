@@ -54,7 +54,7 @@ struct ExportCommand: AsyncParsableCommand {
                 let export = try await database.withPool { pool in
                     try await Exporter(pool: pool, logger: Terminal.logger).export(tenant: tenant)
                 }
-                for line in export.skipped { Terminal.complain("warning: \(line)\n") }
+                for line in export.skipped + export.outdated { Terminal.complain("warning: \(line)\n") }
                 guard !export.files.isEmpty else { throw ExportProblem.nothing(tenant: tenant) }
                 try write(export.files)
             }

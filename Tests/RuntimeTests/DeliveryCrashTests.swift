@@ -114,6 +114,43 @@ struct DeliveryCrashTests {
         }
     }
 
+    /// Nothing was being sent, so that Postgres has no reason to look at the lane.
+    @Test(.timeLimit(.minutes(1)))
+    func whatNobodyWantsAnyMoreIsTakenOutByTheNextDaemon() async throws {
+        try await DeliveryFixture.with(contacts: 300, rate: 100) { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDelivery { try await sent(20, of: fixture) }
+            let lane = LaneQueue(
+                redis: fixture.redis,
+                quotaGroup: fixture.group,
+                sender: try await fixture.run(run).senderID
+            )
+            let accepted = fixture.simulator.summary().accepted
+            try await fixture.runs.cancel(run, reason: "a test")
+            let left = try await lane.depth()
+            #expect(left.total > 0 && left.held == 0)
+            try await fixture.withDelivery { try await fixture.expectNoResidue() }
+            #expect(fixture.simulator.summary().accepted == accepted)
+            try await fixture.expectCountersEqualRows(run)
+        }
+    }
+
+    /// What the next daemon takes out of the lane is put back into it when the run goes on.
+    @Test(.timeLimit(.minutes(1)))
+    func aRunThatWasPausedMeanwhileGoesOnWhole() async throws {
+        try await DeliveryFixture.with(contacts: 300, rate: 200) { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDelivery { try await sent(20, of: fixture) }
+            try await fixture.runs.pause(run, reason: "a test")
+            try await fixture.withDelivery {
+                try await fixture.expectNoResidue()
+                try await fixture.runs.resume(run)
+                try await fixture.completes(run)
+            }
+            try await fixture.expectDelivered(run, contacts: 300)
+        }
+    }
+
     private func sent(_ count: Int, of fixture: DeliveryFixture) async throws {
         try await eventually(within: .seconds(30), "\(count) are sent") {
             fixture.simulator.summary().accepted >= count

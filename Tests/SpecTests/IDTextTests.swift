@@ -25,6 +25,13 @@ struct IDTextTests {
         #expect(UUID(apiText: text) == nil)
     }
 
+    @Test func knowsTheDigitsOfBothSizes() {
+        for byte in UInt8.min...UInt8.max {
+            let digit = byte < 0x80 ? Character(Unicode.Scalar(byte)).hexDigitValue : nil
+            #expect(UInt8(hexDigit: byte).map(Int.init) == digit, "\(byte)")
+        }
+    }
+
     @Test func newIDsStandInTheOrderOfTheirTime() throws {
         let start = Date(timeIntervalSince1970: 1_800_000_000)
         let ids = (0..<100).map { UUID.timeOrdered(at: start + Double($0)) }

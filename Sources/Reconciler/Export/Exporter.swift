@@ -19,6 +19,8 @@ public struct Exporter: Sendable {
         public let files: [File]
         /// Rows that no spec can stand for, in words.
         public let skipped: [String]
+        /// Rows that were written as they are, and that the rules of today would not take in, in words.
+        public let outdated: [String]
     }
 
     /// Where rows go that no spec manages yet.
@@ -53,7 +55,7 @@ public struct Exporter: Sendable {
 
     static func files(of rows: [ManagedRow]) -> Export {
         var documents: [String: [String]] = [:]
-        var skipped: [String] = []
+        var (skipped, outdated): ([String], [String]) = ([], [])
         for row in rows {
             let file = row.content["sourceFile"]?.stringValue ?? "\(row.identity.tenant)/\(unmanagedFile)"
             guard SpecIdentity.isSlug(row.identity.name) else {
@@ -62,14 +64,28 @@ public struct Exporter: Sendable {
                 continue
             }
             do {
-                let document = try SpecWriter.document(row.identity.kind, canonical: canonical(row))
+                let content = canonical(row)
+                let document = try SpecWriter.document(row.identity.kind, stored: content)
                 documents[file, default: []].append(document)
+                if let objection = objection(to: content, row.identity.kind) {
+                    outdated.append("\(row.identity) is no valid spec any more: \(objection)")
+                }
             } catch {
                 skipped.append("\(row.identity) cannot be a spec: \(error)")
             }
         }
         let files = documents.map { File(path: $0.key, text: $0.value.joined(separator: "---\n")) }
-        return Export(files: files.sorted { $0.path < $1.path }, skipped: skipped)
+        return Export(files: files.sorted { $0.path < $1.path }, skipped: skipped, outdated: outdated)
+    }
+
+    /// What is wrong with a spec by the rules of today; `nil` if nothing is.
+    private static func objection(to content: JSONValue, _ kind: SpecKind) -> SpecError? {
+        do {
+            _ = try kind.spec(canonical: content)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// What an author would have written: without the fields that follow from others.

@@ -1,6 +1,6 @@
 public import Spec
 
-/// Writes specs as YAML: what is read back is the same spec.
+/// Writes specs as YAML: what is read back is the same spec, unless the rules for specs have become stricter.
 public enum SpecWriter {
     /// The order in which authors expect the fields; the rest follows by name.
     private static let order = [
@@ -14,11 +14,11 @@ public enum SpecWriter {
     ///
     /// - Parameters:
     ///   - kind: The kind of the spec.
-    ///   - canonical: Its canonical form.
+    ///   - stored: Its canonical form, as a row has it.
     /// - Returns: The text of the document.
-    /// - Throws: `SpecError` if the value is not a canonical form.
-    public static func document(_ kind: SpecKind, canonical: JSONValue) throws(SpecError) -> String {
-        let full = try kind.spec(canonical: canonical).canonical
+    /// - Throws: `SpecError` if the value is no such spec.
+    public static func document(_ kind: SpecKind, stored: JSONValue) throws(SpecError) -> String {
+        let full = try kind.spec(stored: stored).canonical
         var fields = full.objectValue ?? [:]
         for key in fields.keys.sorted() where key != "name" {
             var fewer = fields
@@ -31,7 +31,7 @@ public enum SpecWriter {
 
     private static func isSame(_ kind: SpecKind, _ fields: [String: JSONValue], _ full: JSONValue) -> Bool {
         do {
-            return try kind.spec(canonical: .object(fields)).canonical == full
+            return try kind.spec(stored: .object(fields)).canonical == full
         } catch {
             // Without the field it is no spec at all, so the field is needed.
             return false

@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import NIOCore
 import NIOFoundationEssentialsCompat
+import Spec
 
 /// How webhooks show that they come from WhatsApp: `X-Hub-Signature-256`, an HMAC over the raw bytes.
 struct WebhookSignature: Sendable {
@@ -31,19 +32,10 @@ struct WebhookSignature: Sendable {
         code.reserveCapacity(32)
         var high: UInt8?
         for character in hex.utf8 {
-            guard let digit = Self.digit(character) else { return nil }
+            guard let digit = UInt8(hexDigit: character) else { return nil }
             if let first = high { code.append(first << 4 | digit) }
             high = high == nil ? digit : nil
         }
         return code
-    }
-
-    private static func digit(_ character: UInt8) -> UInt8? {
-        switch character {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }

@@ -114,14 +114,7 @@ final class LaneCare: Sendable {
     }
 
     private func rebuild(_ lane: LaneRecord, found depth: LaneDepth) async throws {
-        let (redis, leases) = (services.redis, services.leases)
-        let epoch = try await services.lanes.rebuild(group: lane.quotaGroup, from: lane.epoch) { epoch, lanes in
-            for lost in lanes {
-                let queue = LaneQueue(redis: redis, quotaGroup: lane.quotaGroup, sender: lost.sender, leases: leases)
-                try await queue.rebuild(lost, epoch: epoch)
-                CrashPoint.rebuilding.reach()
-            }
-        }
+        let epoch = try await services.rebuildLanes(of: lane.quotaGroup, from: lane.epoch)
         logger.notice(
             "Rebuilt the lane",
             metadata: ["found": "\(depth.epoch.map(String.init) ?? "nothing")", "epoch": "\(epoch)"]

@@ -7,7 +7,8 @@ import Store
 /// Keeps one worker per lane that has something to send, and each lane in order; a lane without anything costs nothing.
 ///
 /// It looks for lanes every second and whenever a run changes; takes over leases that ran out; rebuilds lanes from
-/// Postgres when Redis has lost or mixed them up. A graceful shutdown ends after the workers have ended.
+/// Postgres when Redis has lost or mixed them up; empties at its start what was left of runs that are over. A graceful
+/// shutdown ends after the workers have ended.
 final class LaneKeeper: Service, Sendable {
     private static let interval = Duration.seconds(1)
 
@@ -41,6 +42,7 @@ final class LaneKeeper: Service, Sendable {
         await withDiscardingTaskGroup { group in
             var lanes: [UUID: LaneCare] = [:]
             group.addTask { await self.forwardWakeups() }
+            group.addTask { await LeftLanes(services: self.services).run() }
             while !Task.isShuttingDownGracefully && !Task.isCancelled {
                 do {
                     let open = try await services.lanes.open()

@@ -57,17 +57,20 @@ extension LaneQueue {
 
     /// How many ids are in the lane: ready, waiting for a retry, and held by somebody.
     func depth(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> LaneDepth {
+        try LaneDepth(replies: await redis.send(pipeline: depthCommands, deadline: deadline)[...])
+    }
+
+    /// How many ids are in each of some lanes, in one round trip.
+    static func depths(of lanes: [LaneQueue], on redis: RedisClient) async throws(RedisError) -> [LaneDepth] {
+        let replies = await redis.send(pipeline: lanes.flatMap(\.depthCommands))
+        var depths: [LaneDepth] = []
+        for replies in replies.chunked(by: LaneDepth.commandCount) { depths.append(try LaneDepth(replies: replies)) }
+        return depths
+    }
+
+    private var depthCommands: [RedisCommand] {
         let sets = [keys.ready, keys.outside, keys.delayed, keys.outsideDelayed, keys.leases]
-        let replies = await redis.send(
-            pipeline: [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) },
-            deadline: deadline
-        )
-        return LaneDepth(
-            epoch: try replies[0].get().asOptionalInt(),
-            ready: try replies[1].get().asInt() + replies[2].get().asInt(),
-            delayed: try replies[3].get().asInt() + replies[4].get().asInt(),
-            held: try replies[5].get().asInt()
-        )
+        return [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) }
     }
 }
 
@@ -80,6 +83,21 @@ struct LaneDepth: Hashable, Sendable {
     let held: Int
 
     var total: Int { ready + delayed + held }
+}
+
+extension LaneDepth {
+    /// How many commands ask for one.
+    fileprivate static let commandCount = 6
+
+    fileprivate init(replies: ArraySlice<Result<RedisReply, RedisError>>) throws(RedisError) {
+        func count(_ index: Int) throws(RedisError) -> Int { try replies[replies.startIndex + index].get().asInt() }
+        self.init(
+            epoch: try replies[replies.startIndex].get().asOptionalInt(),
+            ready: try count(1) + count(2),
+            delayed: try count(3) + count(4),
+            held: try count(5)
+        )
+    }
 }
 
 extension LeaseEnding.Group {

@@ -48,6 +48,6 @@ struct RunCompleter: Service {
                 ) { _, new in new }
             )
         }
-        logger.info("Run completed", metadata: metadata)
+        if completion.isCompleted { logger.info("Run completed", metadata: metadata) }
     }
 }

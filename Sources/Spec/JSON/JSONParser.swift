@@ -247,7 +247,7 @@ struct JSONParser {
         guard offset + 4 <= bytes.count else { throw .endOfText }
         var value: UInt32 = 0
         for byte in bytes[offset..<(offset + 4)] {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
+            guard let digit = UInt8(hexDigit: byte) else {
                 throw .unexpected("expected four hexadecimal digits", offset: offset)
             }
             value = value << 4 | UInt32(digit)

@@ -31,9 +31,9 @@ extension UUID {
         let isWhole = unsafe withUnsafeMutableBytes(of: &id) { bytes in
             for index in 0..<bytes.count {
                 if Self.followsHyphen(index), digits.next() != UInt8(ascii: "-") { return false }
-                guard let high = digits.next().flatMap(Self.value), let low = digits.next().flatMap(Self.value) else {
-                    return false
-                }
+                guard let high = digits.next().flatMap(UInt8.init(hexDigit:)),
+                    let low = digits.next().flatMap(UInt8.init(hexDigit:))
+                else { return false }
                 unsafe bytes[index] = high << 4 | low
             }
             return digits.next() == nil
@@ -50,14 +50,5 @@ extension UUID {
 
     private static func digit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
-    }
-
-    private static func value(of digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }

@@ -32,6 +32,13 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         return spec
     }
 
+    /// Reads a spec of this kind back from a row: a template by whatever rules it was taken in, others by those of today.
+    ///
+    /// - Throws: ``SpecError`` that names the fields, if the value is no such spec.
+    public func spec(stored: JSONValue) throws(SpecError) -> any SpecContent {
+        self == .template ? try TemplateSpec(stored: stored) : try spec(canonical: stored)
+    }
+
     /// What documents of this kind are called in messages.
     var phrase: String {
         switch self {

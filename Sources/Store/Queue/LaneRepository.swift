@@ -44,6 +44,29 @@ public struct LaneRepository: Sendable {
         return try rows.map(LaneRecord.init(row:))
     }
 
+    /// The lanes that Redis may know though nothing is to be sent in them, nor in others of their quota group.
+    public func idle() async throws -> [IdleLane] {
+        let rows = try await pool.query(
+            """
+            SELECT s.id, s."quotaGroup", e.epoch FROM senders s JOIN queue_epochs e ON e."quotaGroup" = s."quotaGroup"
+            WHERE s."quotaGroup" NOT IN (
+                SELECT o."quotaGroup" FROM (
+                    SELECT r."senderId" FROM campaign_runs r
+                    WHERE \(fragment: RunRepository.live)
+                        AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
+                    UNION ALL
+                    SELECT r."senderId" FROM campaign_runs r WHERE \(fragment: RunRepository.stopped)
+                ) open
+                JOIN senders o ON o.id = open."senderId"
+            )
+            ORDER BY s."quotaGroup", s.id
+            """
+        )
+        return try rows.map { row in
+            IdleLane(sender: try row.decode(0), quotaGroup: try row.decode(1), epoch: try row.decode(2))
+        }
+    }
+
     /// Remembers a pause that WhatsApp asked for, in case Redis forgets it.
     ///
     /// A pause is only ever made longer.

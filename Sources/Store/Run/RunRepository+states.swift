@@ -5,6 +5,8 @@ extension RunRepository {
     /// What a recount of a finished run showed.
     public struct Completion: Sendable {
         public let run: UUID
+        /// False when its rows showed that messages are open still: it goes on.
+        public let isCompleted: Bool
         /// The counters before and after, when they did not equal the rows.
         public let corrected: (counted: RunCounters, rows: RunCounters)?
     }
@@ -14,7 +16,7 @@ extension RunRepository {
     /// - Parameters:
     ///   - unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
     ///   - maximumAttempts: How often a message is sent at most, where the sender has such messages sent again.
-    /// - Returns: The runs completed now.
+    /// - Returns: The runs completed now, and those whose counters only made believe that they were finished.
     /// - Throws: `PostgresError`.
     public func completeFinished(unconfirmedTimeout: Duration, maximumAttempts: Int = 3) async throws -> [Completion] {
         let candidates = try await pool.query(
@@ -152,7 +154,7 @@ extension RunRepository {
             let rows = try await recount(run, on: connection)
             if rows != counted { try await correct(run, to: rows, on: connection) }
             let corrected = rows == counted ? nil : (counted: counted, rows: rows)
-            guard rows.open == 0 else { return Completion(run: run, corrected: corrected) }
+            guard rows.open == 0 else { return Completion(run: run, isCompleted: false, corrected: corrected) }
             try await connection.execute(
                 "UPDATE campaign_runs SET status = 'completed', \"completedAt\" = now() WHERE id = \(run)"
             )
@@ -167,7 +169,7 @@ extension RunRepository {
                 """
             )
             try await connection.notify(Self.channel, payload: run.uuidString)
-            return Completion(run: run, corrected: corrected)
+            return Completion(run: run, isCompleted: true, corrected: corrected)
         }
     }
 

@@ -23,7 +23,7 @@ public struct TemplateRecord: Sendable {
         for column in ["name", "whatsappName", "language", "category", "header", "body", "footer"] {
             content[column] = try row.text(column)
         }
-        spec = try TemplateSpec(canonical: .object(content))
+        spec = try TemplateSpec(stored: .object(content))
         sourceFile = try row.decode("sourceFile")
         isManagedBySpec = try row.decode("managedBy", as: String?.self) == "spec"
         createdAt = try row.decode("createdAt")

@@ -80,4 +80,71 @@ struct TemplateEndpointTests {
             }
         }
     }
+
+    /// Of an earlier version, which took any words for a phone number and any address.
+    @Test func whatWasTakenInByOtherRulesIsStillServed() async throws {
+        try await APIFixture.with(contacts: 2) { api in
+            let buttons: JSONValue = [
+                ["type": "phone", "text": "Call", "phoneNumber": "the shop"],
+                ["type": "url", "text": "Look", "url": "https://acme.example/a b/{{1}}"],
+            ]
+            let rows = try await api.pool.query(
+                """
+                INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body, buttons)
+                VALUES ('acme', 'Old One', 'old', 'en', 'utility', 'Hi {{1}}',
+                    \(PostgresJSON(text: buttons.canonicalText))::jsonb)
+                RETURNING id
+                """
+            )
+            let id = try rows[0].decode(0, as: UUID.self).uuidString
+            let list = try await api.call("GET", "/templates")
+            #expect(list.json["items"]?.arrayValue?.first?["buttons"] == buttons, "\(list.text)")
+            let found = try await api.call("GET", "/templates/\(id)")
+            #expect(found.json["buttons"] == buttons, "\(found.text)")
+            #expect(found.json["parameters"] == ["1", "button.1"])
+            let campaign = try await api.campaign(
+                "user",
+                ["templateId": .string(id), "templateParams": ["1": "you", "button.1": "7"]]
+            )
+            #expect(try await api.call("POST", "/campaigns/\(campaign)/send").status == 202)
+            try await api.finishLaunches()
+            #expect(try await api.status(campaign) == "running")
+        }
+    }
+
+    @Test func whatIsChangedGoesByTheRulesOfToday() async throws {
+        try await APIFixture.with { api in
+            let old = PostgresJSON(text: #"[{"type": "phone", "text": "Call", "phoneNumber": "the shop"}]"#)
+            let id = try await api.template()
+            try await api.pool.execute("UPDATE templates SET buttons = \(old)::jsonb")
+            let kept = try await api.call("PATCH", "/templates/\(id)", ["footer": "Bye"])
+            #expect(kept.status == 422 && kept.error("buttons[0].phoneNumber") != nil, "\(kept.text)")
+            let mended: JSONValue = [["type": "phone", "text": "Call", "phoneNumber": "+254700100200"]]
+            let changed = try await api.call("PATCH", "/templates/\(id)", ["footer": "Bye", "buttons": mended])
+            #expect(changed.json["buttons"] == mended, "\(changed.text)")
+            try await api.pool.execute("UPDATE templates SET buttons = \(old)::jsonb")
+            #expect(try await api.call("DELETE", "/templates/\(id)").status == 204)
+        }
+    }
+
+    @Test func fieldsThatAreNotThereAreToldInTheWordsOfTheAPI() async throws {
+        try await APIFixture.with { api in
+            let fields: JSONValue = [
+                "name": "offer", "whatsappName": "offer", "language": "en", "category": "utility", "colour": "red",
+                "protected": true, "bodi": "Hi",
+            ]
+            let reply = try await api.call("POST", "/templates", fields)
+            #expect(reply.status == 422)
+            let names = "`body`, `buttons`, `category`, `footer`, `header`, `language`, `name` and `whatsappName`"
+            #expect(reply.error("colour") == "unknown field; known are: \(names)", "\(reply.text)")
+            #expect(reply.error("protected") == "unknown field; known are: \(names)")
+            #expect(reply.error("bodi") == "unknown field; did you mean `body`?")
+            #expect(reply.error("body") == "is missing")
+            #expect(!reply.text.contains("Template`") && !reply.text.contains("renamedFrom"), "\(reply.text)")
+            let id = try await api.template()
+            let changed = try await api.call("PATCH", "/templates/\(id)", ["colour": "red", "body": nil])
+            #expect(changed.error("colour") == "unknown field; known are: \(names)", "\(changed.text)")
+            #expect(changed.error("body") == "is missing")
+        }
+    }
 }

@@ -9,6 +9,18 @@ enum SpecSchemas {
         case templateChange = "TemplateChange"
     }
 
+    /// What templates have in files only.
+    static let fieldsOfSpecsOnly = ["kind", "protect", "renamedFrom"]
+
+    /// The fields of a template in a request, whatever they hold.
+    static let templateFields: ObjectShape = {
+        let schema = definitions(for: .template)["Template"]
+        let required = schema?["required"]?.arrayValue ?? []
+        let names = schema?["properties"]?.objectValue?.keys.sorted() ?? []
+        let fields = names.map { ShapeField($0, .any, isRequired: required.contains(.string($0)), "") }
+        return ObjectShape(nil, nil, fields)
+    }()
+
     /// A schema and those that it refers to, in the words of JSON Schema 2020-12.
     static func definitions(for name: Name) -> [String: JSONValue] {
         let kind: SpecKind = [.template, .templateChange].contains(name) ? .template : .campaign
@@ -25,7 +37,7 @@ enum SpecSchemas {
     /// A template without what only files say.
     private static func templateRequest(_ schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, var properties = fields["properties"]?.objectValue else { return schema }
-        for name in ["kind", "protect", "renamedFrom"] { properties[name] = nil }
+        for name in fieldsOfSpecsOnly { properties[name] = nil }
         if var buttons = properties["buttons"]?.objectValue {
             buttons["allOf"] = .array(TemplateSpec.buttonLimits)
             properties["buttons"] = .object(buttons)

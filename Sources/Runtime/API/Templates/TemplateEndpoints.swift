@@ -71,8 +71,9 @@ struct TemplateEndpoints: Sendable {
             tag: "templates",
             summary: "Change a template that no campaign uses",
             details:
-                "What is left out stays, null takes away. Campaigns hold what they were made from, so make another "
-                + "template instead of changing one that they use.",
+                "What is left out stays, null takes away; what comes of it must be a template that could be made anew. "
+                + "Campaigns hold what they were made from, so make another template instead of changing one that "
+                + "they use.",
             body: .required(.spec(.templateChange), example: ["footer": "Reply STOP to leave"]),
             answers: [
                 .json(.ok, "The changed template.", .object(TemplateShapes.template), example: TemplateShapes.example)
@@ -114,19 +115,22 @@ struct TemplateEndpoints: Sendable {
         return record
     }
 
-    /// Reads a template with the reader of specs.
+    /// Reads a template with the reader of specs; which fields there are is for the API to say, which has others.
     private static func template(_ body: JSONValue) throws(Problem) -> TemplateSpec {
-        var errors = ["kind", "protect", "renamedFrom"].filter { body[$0] != nil }.map {
-            FieldProblem($0, "only specs have this field")
+        var fields = body.objectValue ?? [:]
+        var errors: [FieldProblem] = []
+        for name in SpecSchemas.fieldsOfSpecsOnly where fields.removeValue(forKey: name) != nil {
+            errors.append(FieldProblem(name, "only specs have this field"))
         }
-        if body["language"] == nil { errors.append(FieldProblem("language", "is missing")) }
-        let spec: TemplateSpec
+        errors += SpecSchemas.templateFields.problems(of: .object(fields), at: "")
+        let known = SpecSchemas.templateFields.fields.map(\.name)
+        let places = Set(errors.map(\.field))
         do {
-            spec = try TemplateSpec(canonical: body)
+            let spec = try TemplateSpec(canonical: .object(fields.filter { known.contains($0.key) }))
+            if errors.isEmpty { return spec }
         } catch {
-            throw .invalid(errors + FieldProblem.all(of: error, below: ""))
+            errors += FieldProblem.all(of: error, below: "").filter { !places.contains($0.field) }
         }
-        guard errors.isEmpty else { throw .invalid(errors) }
-        return spec
+        throw .invalid(errors)
     }
 }

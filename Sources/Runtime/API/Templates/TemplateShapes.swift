@@ -2,6 +2,8 @@ import Spec
 import Store
 
 /// What templates look like in answers; requests have the form of specs.
+///
+/// Answers may hold what was stored when the rules for requests were others, so they promise less: a type and a length.
 enum TemplateShapes {
     private static let button = ObjectShape(
         "TemplateButton",
@@ -9,8 +11,8 @@ enum TemplateShapes {
         [
             ShapeField("type", .choice(["quickReply", "url", "phone", "copyCode"]), isRequired: true, "What it does."),
             ShapeField("text", .text(0...25), "What stands on it."),
-            ShapeField("url", .text(0...2_000), "The address it opens."),
-            ShapeField("phoneNumber", .text(0...20), "The number it calls."),
+            ShapeField("url", .text(0...2_000), "The address it opens; an old template may say something else."),
+            ShapeField("phoneNumber", .text(0...20), "The number it calls; an old template may say something else."),
         ]
     )
 

@@ -1,0 +1,64 @@
+import Foundation
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// Templates that were taken in by rules which are stricter by now.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct OldTemplateTests {
+    private static let mended = """
+        kind: Template
+        name: offer
+        whatsappName: offer
+        language: en
+        category: marketing
+        body: Hi
+        buttons: [{ type: phone, text: Call, phoneNumber: "+254700100200" }]
+        """
+
+    /// The row as an earlier version wrote it from the same file with other words.
+    private static func age(_ workshop: Workshop) async throws {
+        try await workshop.reach(mended)
+        try await workshop.pool.execute(
+            """
+            UPDATE templates SET buttons = '[{"type": "phone", "text": "Call", "phoneNumber": "the shop"}]'
+            """
+        )
+    }
+
+    @Test func aSpecMendsTheRow() async throws {
+        try await Workshop.with { workshop in
+            try await Self.age(workshop)
+            let snapshot = try await StateSnapshot.take(pool: workshop.pool, logger: TestDatabase.logger)
+            let desired = try Workshop.desired(Self.mended)
+            let read = try StateSnapshot(json: snapshot.json).plan(desired)
+            #expect(Workshop.lines(read) == ["~ Template/offer buttons[phone Call].phoneNumber"])
+            #expect(Workshop.lines(try await workshop.reach(Self.mended)) == Workshop.lines(read))
+        }
+    }
+
+    @Test func aSpecMayNotSayIt() throws {
+        #expect(throws: ReconcileError.self) {
+            try Workshop.desired(Self.mended.replacing("+254700100200", with: "the shop"))
+        }
+    }
+
+    /// Left out, it would be missing to campaigns, and deleted by whoever applied what was exported.
+    @Test func itIsExportedAsItIs() async throws {
+        try await Workshop.with { workshop in
+            try await Self.age(workshop)
+            let export = try await Exporter(pool: workshop.pool, logger: TestDatabase.logger).export(tenant: "acme")
+            #expect(export.files.map(\.path) == ["acme/specs.yaml"], "\(export)")
+            let text = try #require(export.files.first?.text)
+            #expect(text.contains("phoneNumber: the shop"), "\(text)")
+            #expect(export.skipped == [])
+            #expect(export.outdated.count == 1, "\(export.outdated)")
+            #expect(export.outdated.first?.contains("acme/Template/offer") == true, "\(export.outdated)")
+            #expect(export.outdated.first?.contains("`the shop` is not a phone number") == true, "\(export.outdated)")
+        }
+    }
+}

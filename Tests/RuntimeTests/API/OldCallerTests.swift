@@ -1,0 +1,103 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// Callers whose HTTP is older than ours, or none.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
+struct OldCallerTests {
+    /// All that the daemon says until it closes, or says nothing for a while.
+    private static func talk(_ text: String, port: Int) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            var answer = ""
+            for try await part in inbound { answer += String(buffer: part) }
+            return answer
+        }
+    }
+
+    private static func answers(in text: String) -> Int { text.components(separatedBy: "HTTP/1.").count - 1 }
+
+    @Test(arguments: [
+        (head: "GET /healthz HTTP/1.1", status: 400), ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\nhost: a", 400), ("GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b", 400),
+        ("GET /healthz HTTP/1.0", 200), ("GET /healthz HTTP/1.1\r\nHost: a", 200),
+        ("GET /healthz HTTP/1.1\r\nHost:", 200), ("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close", 200),
+    ])
+    func everyRequestSaysForWhomItIsOnce(request: (head: String, status: Int)) async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon(idleTimeout: .milliseconds(300)) { port in
+                let answer = try await Self.talk(request.head + "\r\n\r\n", port: port)
+                #expect(answer.hasPrefix("HTTP/1."), "\(answer)")
+                #expect(answer.dropFirst(9).prefix(4) == "\(request.status) ", "\(answer)")
+                #expect(Self.answers(in: answer) == 1, "\(answer)")
+            }
+        }
+    }
+
+    @Test func afterARequestThatIsNoneNothingIsAnswered() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon(idleTimeout: .milliseconds(300)) { port in
+                let good = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+                let answer = try await Self.talk(good + "GET /healthz HTTP/1.1\r\n\r\n" + good, port: port)
+                #expect(Self.answers(in: answer) == 2, "\(answer)")
+                #expect(answer.contains("HTTP/1.1 200 ") && answer.contains("HTTP/1.1 400 "), "\(answer)")
+            }
+        }
+    }
+
+    /// Also one that would like to keep the connection: it has to be ready for a server that does not.
+    @Test(arguments: ["", "Connection: keep-alive\r\n"])
+    func anOldCallerGetsOneAnswerThatEndsWithTheConnection(field: String) async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon(idleTimeout: .milliseconds(300)) { port in
+                let answer = try await Self.talk(
+                    String(repeating: "GET /healthz HTTP/1.0\r\n\(field)\r\n", count: 2),
+                    port: port
+                )
+                #expect(answer.hasPrefix("HTTP/1.0 200 "), "\(answer)")
+                #expect(answer.lowercased().contains("connection: close\r\n"), "\(answer)")
+                #expect(Self.answers(in: answer) == 1, "\(answer)")
+            }
+        }
+    }
+
+    /// Whose length nobody knows when it begins: to others it comes in chunks.
+    @Test func anOldCallerGetsALongAnswerInOnePiece() async throws {
+        try await DeliveryFixture.with(contacts: 3) { fixture in
+            let run = try await fixture.launch()
+            let campaign = try await fixture.run(run).campaignID.uuidString
+            try await fixture.withDaemon(idleTimeout: .seconds(1)) { port in
+                let request = "GET /campaigns/\(campaign)/messages?format=csv"
+                let fields = "Host: a\r\nAuthorization: Bearer \(try APIFixture.token())\r\nConnection: close\r\n\r\n"
+                let new = try await Self.talk("\(request) HTTP/1.1\r\n\(fields)", port: port)
+                #expect(new.contains("200 OK") && new.contains("transfer-encoding: chunked"), "\(new)")
+                let old = try await Self.talk("\(request) HTTP/1.0\r\n\(fields)", port: port)
+                #expect(old.hasPrefix("HTTP/1.0 200 OK") && !old.contains("transfer-encoding"), "\(old)")
+                let body = try #require(old.components(separatedBy: "\r\n\r\n").last)
+                #expect(body.split(separator: "\r\n").count == 4 && !body.hasPrefix("\r\n"), "\(old)")
+            }
+        }
+    }
+
+    @Test(arguments: ["close", "Close", "TE, close"])
+    func whoWantsNoMoreGetsNoMore(option: String) async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon(idleTimeout: .milliseconds(300)) { port in
+                let request = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: \(option)\r\n\r\n"
+                let answer = try await Self.talk(request + request, port: port)
+                #expect(Self.answers(in: answer) == 1, "\(answer)")
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import Postgres
+import ServiceLifecycle
+import Store
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+/// What is said of runs that are counted again.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct RunCompleterTests {
+    @Test func onlyWhatIsCompleteIsCalledSo() async throws {
+        try await DeliveryFixture.with(contacts: 4) { fixture in
+            let run = try await fixture.launch()
+            // Counters that say that nothing is open, over rows of which all are.
+            try await fixture.pool.execute("UPDATE campaign_runs SET pending = 0, queued = 0, sent = 4")
+            let log = LogCollector()
+            try await withThrowingDiscardingTaskGroup { group in
+                group.addTask {
+                    await RunCompleter(runs: fixture.runs, unconfirmedTimeout: .zero, logger: log.logger).run()
+                }
+                try await eventually("the counters are put right") {
+                    log.text.contains("Counters did not equal the rows")
+                }
+                #expect(try await fixture.run(run).status == .running)
+                try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sent'")
+                try await fixture.pool.execute("UPDATE campaign_runs SET pending = 0, queued = 0, sent = 4")
+                try await eventually("it is told of as complete") { log.text.contains("Run completed") }
+                group.cancelAll()
+            }
+            #expect(try await fixture.run(run).status == .completed)
+            let lines = log.text.split(separator: "\n")
+            #expect(lines.count { $0.contains("Counters did not equal the rows") } == 1, "\(log.text)")
+            #expect(lines.count { $0.contains("Run completed") } == 1, "\(log.text)")
+        }
+    }
+}
