@@ -25,10 +25,11 @@ final class ConnectionPool {
     private var count = 0
     private var opening = 0
     private var line = CircularBuffer<PostJob>()
-    /// Why the last connection did not open; `nil` after one that did.
+    /// Why the last connection did not open; `nil` once one has opened, or has brought an answer.
     private var lastFailure: (any Error)?
     private var isPatient = false
-    private var isExpiring = false
+    /// When requests in line are looked after; `nil` when none of them may not be written late.
+    private var nextExpiry: NIODeadline?
     private var isSweeping = false
     private var isShutDown = false
 
@@ -48,7 +49,7 @@ final class ConnectionPool {
         if let connection = idle.popLast() { return connection.send(job) }
         line.append(job)
         if count == opening { openMore() } else { openLater() }
-        expireLater()
+        if let writeBy = job.writeBy { expireLater(at: writeBy) }
         sweepLater()
     }
 
@@ -81,7 +82,6 @@ final class ConnectionPool {
     /// A connection is open, TLS included.
     func opened(_ connection: PostConnection) {
         opening -= 1
-        lastFailure = nil
         gauge.note(opening: .now() - connection.beganOpening)
         isFree(connection)
     }
@@ -89,6 +89,7 @@ final class ConnectionPool {
     /// A connection can take a request, as it is new or has brought its answer.
     func isFree(_ connection: PostConnection) {
         let now = NIODeadline.now()
+        lastFailure = nil
         while let job = line.popFirst() {
             if !job.isExpired(at: now) { return connection.send(job) }
             expire(job)
@@ -165,20 +166,20 @@ final class ConnectionPool {
         job.end(lastFailure.map { .notWritten(reason: connector.explain($0)) } ?? .expired)
     }
 
-    /// Looks after requests in line when the first of them may not be written any more.
-    private func expireLater() {
-        guard !isExpiring, let next = line.lazy.compactMap(\.writeBy).min() else { return }
-        isExpiring = true
+    /// Looks after requests in line as soon as one of them may not be written any more.
+    private func expireLater(at instant: NIODeadline) {
+        guard nextExpiry.map({ instant < $0 }) ?? true else { return }
+        nextExpiry = instant
         // Not expired before the instant has passed.
-        connector.loop.assumeIsolated().scheduleTask(deadline: next + .microseconds(1)) {
-            self.isExpiring = false
+        connector.loop.assumeIsolated().scheduleTask(deadline: instant + .microseconds(1)) {
+            // A later one has been put off by an earlier one.
+            guard self.nextExpiry == instant else { return }
+            self.nextExpiry = nil
             let now = NIODeadline.now()
-            let (expired, rest) = (
-                self.line.filter { $0.isExpired(at: now) }, self.line.filter { !$0.isExpired(at: now) }
-            )
-            self.line = CircularBuffer(rest)
+            let expired = self.line.filter { $0.isExpired(at: now) }
+            self.line.removeAll { $0.isExpired(at: now) }
             for job in expired { self.expire(job) }
-            self.expireLater()
+            if let next = self.line.lazy.compactMap(\.writeBy).min() { self.expireLater(at: next) }
         }
     }
 

@@ -11,6 +11,15 @@ struct Connector: Sendable {
     let loop: any EventLoop
     let configuration: HTTPPosterConfiguration
 
+    /// Has the runtime make the type of the decoder, once and for all.
+    ///
+    /// Swift 6.3.1 crashes now and then when two threads need a generic type over a generic class for the first time at
+    /// once (`swift_checkMetadataState` of a superclass that is not there yet), as event loops do.
+    static let hasTypes: Bool = {
+        _ = ByteToMessageHandler(HTTPResponseDecoder())
+        return true
+    }()
+
     /// Connects for a pool of the loop; with TLS, the handshake is still to come.
     func connect(for pool: ConnectionPool) -> EventLoopFuture<PostConnection> {
         let pool = NIOLoopBound(pool, eventLoop: loop)

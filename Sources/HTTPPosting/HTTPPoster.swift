@@ -33,6 +33,7 @@ public final class HTTPPoster: Sendable {
         configuration: HTTPPosterConfiguration = HTTPPosterConfiguration(),
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> HTTPPoster {
+        precondition(Connector.hasTypes)
         var security: NIOSSLContext?
         if origin.isSecure {
             var tls = configuration.tls

@@ -1,13 +1,23 @@
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
+import NIOHTTP1
 
 extension HTTPServerBuilder {
+    /// Has the runtime make the type of the decoder before event loops need it.
+    ///
+    /// Two of them making it at once for the first time may crash Swift 6.3.1.
+    private static let hasTypes: Bool = {
+        _ = ByteToMessageHandler(HTTPRequestDecoder())
+        return true
+    }()
+
     /// HTTP/1.1 as the daemon speaks it, and HTTP/1.0 to callers who do.
     ///
     /// - Parameter idleTimeout: How long a caller may say nothing, and how long the body of a request may take.
     /// - Returns: The server, without TLS.
     static func daemon(idleTimeout: Duration) -> HTTPServerBuilder {
+        precondition(hasTypes)
         let limit = TimeAmount(idleTimeout)
         return HTTPServerBuilder { responder in
             DaemonChannel(
