@@ -29,6 +29,12 @@ struct LedgerCommand: AsyncParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
 
+    func validate() throws {
+        guard (campaign == nil) == (tenant == nil) else {
+            throw ValidationError("--campaign and --tenant name a campaign together; give both, or neither.")
+        }
+    }
+
     func run() async throws {
         let everything = try await LedgerReader(path: file).summary()
         let run = try await latestRun()
