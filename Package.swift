@@ -99,7 +99,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log],
+            dependencies: ["Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log, .nioSSL],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "HouseTests"),

@@ -64,20 +64,13 @@ struct PostOutcomeTests {
 
     @Test func onlyAServerThatIsTrustedIsWrittenTo() async throws {
         let certificate = try TestCertificate()
-        let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.chain.utf8))
-        let key = try NIOSSLPrivateKey(bytes: Array(certificate.key.utf8), format: .pem)
-        let context = try NIOSSLContext(
-            configuration: .makeServerConfiguration(
-                certificateChain: chain.map { .certificate($0) },
-                privateKey: .privateKey(key)
-            )
-        )
+        let context = try certificate.serverContext()
         try await ScriptedServer.withServer(tls: context, react: { _ in .say(Self.fine) }) { server, port in
             var tls = TLSConfiguration.makeClientConfiguration()
             try await withPoster(host: "localhost", port: port, scheme: "https", tls: tls) { poster in
                 expectNotWritten(await poster.post(.small), "TLS")
             }
-            tls.trustRoots = .certificates(chain)
+            tls.trustRoots = .certificates(try certificate.roots)
             try await withPoster(port: port, scheme: "https", tls: tls) { poster in
                 expectNotWritten(await poster.post(.small), "TLS")
             }

@@ -19,14 +19,7 @@ enum DistantRelay {
         _ body: (WhatsAppClient) async throws -> Void
     ) async throws {
         let certificate = try TestCertificate()
-        let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.chain.utf8))
-        let key = try NIOSSLPrivateKey(bytes: Array(certificate.key.utf8), format: .pem)
-        let context = try NIOSSLContext(
-            configuration: .makeServerConfiguration(
-                certificateChain: chain.map { .certificate($0) },
-                privateKey: .privateKey(key)
-            )
-        )
+        let context = try certificate.serverContext()
         let (there, here) = (
             MultiThreadedEventLoopGroup(numberOfThreads: 1), MultiThreadedEventLoopGroup(numberOfThreads: 1)
         )
@@ -43,7 +36,7 @@ enum DistantRelay {
         let result: Result<Void, any Error>
         do {
             let port = try #require(channel.localAddress?.port)
-            result = .success(try await withClient(at: port, trusting: chain, group: here, body))
+            result = .success(try await withClient(at: port, trusting: certificate.roots, group: here, body))
         } catch {
             result = .failure(error)
         }
@@ -55,13 +48,13 @@ enum DistantRelay {
 
     private static func withClient(
         at port: Int,
-        trusting chain: [NIOSSLCertificate],
+        trusting roots: [NIOSSLCertificate],
         group: any EventLoopGroup,
         _ body: (WhatsAppClient) async throws -> Void
     ) async throws {
         let api = try WhatsAppAPI(url: "https://localhost:\(port)/v23.0")
         var configuration = WhatsAppClient.configuration(connections: 256)
-        configuration.tls.trustRoots = .certificates(chain)
+        configuration.tls.trustRoots = .certificates(roots)
         let poster = try await HTTPPoster.make(for: api.origin, configuration: configuration, group: group)
         let result: Result<Void, any Error>
         do {

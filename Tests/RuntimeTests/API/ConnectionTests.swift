@@ -23,13 +23,7 @@ struct ConnectionTests {
 
     /// What the daemon answers to a beginning, and to what follows once it has said something.
     private static func answer(to beginning: String, then rest: String? = nil, port: Int) async throws -> [String] {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        return try await channel.executeThenClose { inbound, outbound in
+        try await rawConnection(to: port).executeThenClose { inbound, outbound in
             try await outbound.write(ByteBuffer(string: beginning))
             var answers: [String] = []
             for try await part in inbound {

@@ -1,6 +1,5 @@
 import Foundation
 import NIOCore
-import NIOPosix
 import Store
 import TestSupport
 import Testing
@@ -12,13 +11,7 @@ import Testing
 struct OldCallerTests {
     /// All that the daemon says until it closes, or says nothing for a while.
     private static func talk(_ text: String, port: Int) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        return try await channel.executeThenClose { inbound, outbound in
+        try await rawConnection(to: port).executeThenClose { inbound, outbound in
             try await outbound.write(ByteBuffer(string: text))
             var answer = ""
             for try await part in inbound { answer += String(buffer: part) }

@@ -31,6 +31,18 @@ struct SendWindowTests {
         return sent
     }
 
+    @Test func whatWasNotWrittenLeavesNoTrace() {
+        let now = ContinuousClock.now
+        var window = SendWindow(largest: 512)
+        for _ in 0..<100 {
+            let isBegun = window.begin(at: now)
+            #expect(isBegun)
+            window.withdraw()
+        }
+        #expect(window.inFlight == 0)
+        #expect(window.size == SendWindow.smallest)
+    }
+
     @Test func aDeadLinkCostsSomeTens() {
         let start = ContinuousClock.now
         var window = SendWindow(largest: 512)
