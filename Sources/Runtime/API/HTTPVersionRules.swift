@@ -21,7 +21,8 @@ final class HTTPVersionRules: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isOver else { return }
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        let hosts = head.headers["Host"].count
+        // Counted without a list of their values.
+        let hosts = head.headers.lazy.filter { $0.name.utf8.count == 4 && $0.name.lowercased() == "host" }.count
         guard hosts == 1 || (hosts == 0 && head.version != .http1_1) else {
             isOver = true
             // The library answers 400 and closes.
@@ -29,9 +30,11 @@ final class HTTPVersionRules: ChannelDuplexHandler, RemovableChannelHandler {
         }
         unanswered.append(head.version)
         let isOld = head.version != .http1_1
+        // Nearly all requests pass as they are.
+        guard isOld || !head.isKeepAlive else { return context.fireChannelRead(data) }
         if isOld { head.headers.remove(name: "Expect") }
         // The library looks for just this word.
-        if isOld || !head.isKeepAlive { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
