@@ -79,13 +79,14 @@ let package = Package(
                 "Postgres", "Redis", "WhatsAppSimulator", .arguments, .client, .log, .nio,
                 .nioFoundation, .nioHTTP, .nioPosix,
             ],
+            path: "Tools/FaultHarness",
             resources: [.embedInCode("SQL")]
         ),
 
         // Fuzzing and measurements.
-        .target(name: "SpecSamples"),
-        .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"]),
-        .target(name: "BenchKit", path: "Benchmarks/BenchKit"),
+        .target(name: "SpecSamples", path: "Tools/SpecSamples"),
+        .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"], path: "Tools/SpecFuzz"),
+        .target(name: "BenchKit", path: "Tools/BenchKit"),
         .executableTarget(
             name: "Bench",
             dependencies: [
@@ -93,7 +94,7 @@ let package = Package(
                 .nio,
                 .nioHTTP, .nioPosix,
             ],
-            path: "Benchmarks/Bench"
+            path: "Tools/Bench"
         ),
 
         // Tests.
