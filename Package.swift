@@ -34,41 +34,70 @@ let package = Package(
         .target(name: "Redis", dependencies: ["CHiredis", .log]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
 
-        // What carries messages out.
-        .target(name: "HTTPPosting", dependencies: [.nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
+        // What the house stands on: no database, no network of its own.
+        .target(name: "JSON"),
+        .target(name: "Spelling"),
+        .target(name: "Calendar", dependencies: ["Spelling"]),
+        .target(name: "Settings", dependencies: [.log]),
+        .target(name: "Prometheus", dependencies: [.metrics]),
+        .target(name: "OneShotHTTP", dependencies: [.nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
+        .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras]),
 
         // The house, in the order data walks through it.
-        .target(name: "Spec", dependencies: ["YAML", .crypto]),
+        .target(name: "Spec", dependencies: ["Calendar", "JSON", "Spelling", "YAML", .crypto]),
         .target(
             name: "Store",
-            dependencies: ["Spec", "Postgres", .crypto, .log],
+            dependencies: ["Calendar", "JSON", "Spec", "Postgres", .crypto, .log],
             resources: [.embedInCode("Migrations")]
         ),
-        .target(name: "Reconciler", dependencies: ["Spec", "Store", "Postgres", .crypto, .log]),
+        .target(
+            name: "Reconciler",
+            dependencies: ["Calendar", "JSON", "Spec", "Store", "Postgres", .crypto, .log]
+        ),
         .target(
             name: "Runtime",
             dependencies: [
-                "HTTPPosting", "Spec", "Store", "Postgres", "Redis", .crypto, .cryptoExtras, .hummingbird,
-                .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .metrics, .nio, .nioCertificates, .nioFoundation,
-                .nioHTTP, .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioPosix, .nioSSL,
+                "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
+                .lifecycle,
+                .log, .metrics, .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
             ],
-            resources: [.embedInCode("Queue/Scripts")]
+            resources: [.embedInCode("Lanes/Scripts")]
+        ),
+        .target(name: "Contacts", dependencies: ["JSON", "Postgres", "Spec", "Spelling", "Store", .log]),
+        .target(
+            name: "API",
+            dependencies: [
+                "AccessTokens", "Calendar", "Contacts", "JSON", "Postgres", "Prometheus", "Runtime", "Spec", "Store",
+                .crypto, .hummingbird, .hummingbirdCore, .lifecycle, .log, .metrics, .nio, .nioFoundation, .nioHTTP,
+                .nioHTTPTypes, .nioHTTPTypesHTTP1,
+            ]
+        ),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "AccessTokens", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Spec",
+                "Store",
+                .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioSSL,
+            ]
         ),
         .target(
             name: "WhatsAppSimulator",
-            dependencies: [.client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP]
+            dependencies: ["JSON", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP]
         ),
 
         // The commands.
         .executableTarget(
             name: "reconcile",
-            dependencies: ["CMalloc", "Reconciler", "Spec", "Store", "Postgres", .arguments, .log]
+            dependencies: [
+                "CMalloc", "Calendar", "JSON", "Reconciler", "Spec", "Spelling", "Store", "Postgres", .arguments, .log,
+            ]
         ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "Reconciler", "Runtime", "Spec", "Store", "Postgres", "Redis", "WhatsAppSimulator",
-                .arguments, .lifecycle, .log, .signals,
+                "AccessTokens", "API", "Calendar", "Contacts", "Daemon", "JSON", "Reconciler", "Runtime", "Settings",
+                "Spec",
+                "Store", "Postgres", "Redis", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
             ]
         ),
 
@@ -90,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "BenchKit", "CLibYAML", "HTTPPosting", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log,
+                "BenchKit", "CLibYAML", "OneShotHTTP", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log,
                 .nio,
                 .nioHTTP, .nioPosix,
             ],
@@ -106,27 +135,33 @@ let package = Package(
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
         .testTarget(
-            name: "HTTPPostingTests",
-            dependencies: ["HTTPPosting", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]
+            name: "OneShotHTTPTests",
+            dependencies: ["OneShotHTTP", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]
         ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
         .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
-        .target(name: "JSONSchema", dependencies: ["Spec"], path: "Tests/JSONSchema"),
+        .target(name: "JSONSchema", dependencies: ["JSON", "Spec"], path: "Tests/JSONSchema"),
         .testTarget(
             name: "SpecTests",
-            dependencies: ["JSONSchema", "Spec", "SpecSamples", "YAML"],
+            dependencies: ["Calendar", "JSON", "JSONSchema", "Spec", "SpecSamples", "Spelling", "YAML"],
             exclude: ["Corpus"]
         ),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Spec", "Postgres", "TestSupport", .log]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: ["Calendar", "JSON", "Store", "Spec", "Postgres", "TestSupport", .log]
+        ),
         .testTarget(
             name: "ReconcilerTests",
-            dependencies: ["JSONSchema", "Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log]
+            dependencies: [
+                "Calendar", "JSON", "JSONSchema", "Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log,
+            ]
         ),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "HTTPPosting", "Runtime", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator",
-                .client, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
+                "AccessTokens", "API", "Calendar", "Contacts", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
+                "Settings", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator", .client, .crypto,
+                .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
                 .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
@@ -141,7 +176,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "JSONSchema", "Postgres", "Redis", "Spec", "Store", "TestSupport", "WhatsAppSimulator",
+                "JSON", "JSONSchema", "Postgres", "Redis", "Spec", "Store", "TestSupport", "WhatsAppSimulator",
                 "campaignd", "reconcile", .log,
             ]
         ),

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Logging
 import Postgres
 import Runtime
+import Settings
 import Store
 
 /// How to reach Postgres.

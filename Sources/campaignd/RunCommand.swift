@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Logging
 import Runtime
@@ -32,7 +33,7 @@ struct RunCommand: AsyncParsableCommand {
     var port: Int?
 
     @Option(
-        help: "WhatsApp Cloud API with its version. (default: $WHATSAPP_API_URL or \(DaemonConfiguration.defaultAPI))"
+        help: "WhatsApp Cloud API with its version. (default: $WHATSAPP_API_URL or \(WhatsAppAPI.defaultURL))"
     )
     var whatsAppURL: String?
 
@@ -87,7 +88,7 @@ struct RunCommand: AsyncParsableCommand {
             configuration: configuration,
             environment: environment,
             logger: logger,
-            specs: loop.map { loop in DaemonCompanion(service: loop, state: { loop.status.state }) }
+            specs: loop.map { loop in SpecsService(service: loop, state: { loop.status.state }) }
         ) { port in
             let scheme = configuration.certificate == nil ? "http" : "https"
             logger.notice("Serving", metadata: ["url": "\(scheme)://\(configuration.httpHost):\(port)"])

@@ -1,6 +1,8 @@
+import AccessTokens
 import ArgumentParser
 import Foundation
 import Runtime
+import Settings
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

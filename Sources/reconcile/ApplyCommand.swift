@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import JSON
 import Postgres
 import Reconciler
 import Spec
@@ -75,7 +76,7 @@ struct ApplyCommand: AsyncParsableCommand {
                 let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
                 var report = loaded.report
                 let snapshot = try Self.snapshot(state)
-                report.plan = try await OffPool.run { Result { try snapshot.plan(loaded.desired) } }.get()
+                report.plan = try await BlockingWork.run { Result { try snapshot.plan(loaded.desired) } }.get()
                 try await finish(&report, loaded.publisher) { _, _ in nil }
             } else {
                 try await reconcile(loading)

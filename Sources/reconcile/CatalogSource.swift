@@ -5,7 +5,7 @@ import Spec
 enum CatalogSource {
     /// Loads a folder; reading blocks, so it happens on a thread of its own.
     static func load(_ directory: String) async -> SpecCatalog {
-        let catalog = await OffPool.run { SpecCatalog.load(directory: directory) }
+        let catalog = await BlockingWork.run { SpecCatalog.load(directory: directory) }
         UntilExit.keep(catalog)
         return catalog
     }

@@ -1,6 +1,8 @@
 public import ArgumentParser
+import Calendar
 import Foundation
-public import Spec
+import JSON
+import Spec
 
 struct NextCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

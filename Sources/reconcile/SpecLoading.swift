@@ -25,7 +25,7 @@ struct SpecLoading: Sendable {
     ///
     /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` when there are errors, once they are published.
     func load() async throws -> Loaded {
-        let (catalog, desired) = await OffPool.run { [path, tenants] in
+        let (catalog, desired) = await BlockingWork.run { [path, tenants] in
             let catalog = SpecCatalog.load(directory: path)
             return (catalog, Result { try DesiredState(catalog: catalog, root: path, tenants: tenants) })
         }

@@ -1,4 +1,5 @@
-public import Spec
+public import JSON
+import Spec
 
 extension JSONValue {
     /// The value at a path, or `nil` if there is none.

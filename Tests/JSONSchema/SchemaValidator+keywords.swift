@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Spec
 
 /// Each function checks the keywords that it knows, and says whether it knew the one it was given.

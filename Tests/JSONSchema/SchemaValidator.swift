@@ -1,5 +1,6 @@
 import Foundation
-public import Spec
+public import JSON
+import Spec
 
 /// Checks values against a JSON Schema (draft-07), with the keywords that our schemas use and no others.
 ///

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Contacts
 @testable import Runtime
 
 struct ContactsCSVTests {

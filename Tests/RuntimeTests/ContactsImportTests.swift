@@ -5,6 +5,7 @@ import Store
 import TestSupport
 import Testing
 
+@testable import Contacts
 @testable import Runtime
 
 @Suite(.enabled(if: TestEnvironment.hasPostgres))

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Contacts
 @testable import Runtime
 
 struct ContactsSampleTests {

@@ -3,7 +3,9 @@ import Logging
 import Redis
 import Testing
 
+@testable import Daemon
 @testable import Runtime
+@testable import Settings
 
 /// What the environment says, and what is said about its mistakes.
 struct DaemonConfigurationTests {

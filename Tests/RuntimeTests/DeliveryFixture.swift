@@ -9,7 +9,10 @@ import TestSupport
 import Testing
 import WhatsAppSimulator
 
+@testable import AccessTokens
+@testable import Daemon
 @testable import Runtime
+@testable import Settings
 
 /// A tenant with contacts and a campaign on a database of its own, a lane of its own, and a simulated WhatsApp.
 struct DeliveryFixture: Sendable {
@@ -228,7 +231,7 @@ extension DeliveryFixture {
             transport: transport ?? client,
             tokens: TokenResolver(environment: ["TOKEN": "token"]),
             permits: SendPermits(count: maximumInFlight),
-            gate: SendGate(limit: maximumInFlight),
+            gate: APIGate(limit: maximumInFlight),
             retries: retries,
             leases: leases,
             workers: LaneDirectory(),
@@ -263,7 +266,7 @@ extension DeliveryFixture {
     func withDaemon<Value: Sendable>(
         unconfirmedTimeout: Duration = .seconds(60),
         redis: RedisConfiguration? = nil,
-        specs: DaemonCompanion? = nil,
+        specs: SpecsService? = nil,
         certificate: ServerCertificate? = nil,
         idleTimeout: Duration? = nil,
         logger: Logger = TestDatabase.logger,

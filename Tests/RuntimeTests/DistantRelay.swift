@@ -1,7 +1,7 @@
-import HTTPPosting
 import NIOCore
 import NIOPosix
 import NIOSSL
+import OneShotHTTP
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Daemon
 @testable import Runtime
 
 /// Nobody writes a line of the log but us.

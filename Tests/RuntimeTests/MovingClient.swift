@@ -1,4 +1,4 @@
-import HTTPPosting
+import OneShotHTTP
 import Synchronization
 
 @testable import Runtime

@@ -22,7 +22,7 @@ struct PoisonTests {
             // from the second time on, because they are suspects as well by then and are rendered one by one.
             for death in 1...3 {
                 let (ids, token) = try await reserveAll(20, from: lane)
-                let begun = try await fixture.messages.begin([Beginning(ids, holder: token)])
+                let begun = try await fixture.messages.begin([SendClaim(ids, holder: token)])
                 #expect(begun.allSatisfy { $0.crashes == ($0.id == poison ? death - 1 : min(death - 1, 1)) })
                 if death > 1 {
                     try await lane.mark(ids, isBeingPrepared: false, token: token)
@@ -56,7 +56,7 @@ struct PoisonTests {
             _ = try await fed(run, into: lane, of: fixture)
             for _ in 1...4 {
                 let (ids, token) = try await reserveAll(5, from: lane)
-                let begun = try await fixture.messages.begin([Beginning(ids, holder: token)])
+                let begun = try await fixture.messages.begin([SendClaim(ids, holder: token)])
                 #expect(begun.count == 5 && begun.allSatisfy { $0.crashes == 0 })
                 try await lane.mark(ids, isBeingPrepared: false, token: token)
                 try await settleWhenExpired(5, of: lane, in: fixture)

@@ -1,8 +1,10 @@
 import Foundation
+import JSON
 import Spec
 import Store
 import Testing
 
+@testable import API
 @testable import Runtime
 
 /// From a stored payload and a contact to the bytes of a request.

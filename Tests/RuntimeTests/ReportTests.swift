@@ -1,3 +1,4 @@
+import campaignd
 import Foundation
 import Postgres
 import Store

@@ -4,6 +4,7 @@ import NIOCore
 import Store
 import Testing
 
+@testable import API
 @testable import Runtime
 
 /// What WhatsApp posts, and how we know that it was WhatsApp.

@@ -1,8 +1,8 @@
 import Foundation
-import HTTPPosting
 import Logging
 import NIOCore
 import NIOHTTP1
+import OneShotHTTP
 import TestSupport
 import Testing
 import WhatsAppSimulator

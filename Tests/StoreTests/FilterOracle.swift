@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Spec
 
 /// Evaluates filters by itself, over contacts in memory: an independent opinion of what the SQL has to select.

@@ -132,7 +132,8 @@ struct Fixture {
 
 extension MessageRepository {
     /// Begins the messages of one reservation.
-    func begin(_ ids: [UUID], charged: Set<UUID>? = nil, holder: Int64) async throws(PostgresError) -> [BegunMessage] {
-        try await begin([Beginning(ids, charged: charged, holder: holder)])
+    func begin(_ ids: [UUID], charged: Set<UUID>? = nil, holder: Int64) async throws(PostgresError) -> [ClaimedMessage]
+    {
+        try await begin([SendClaim(ids, charged: charged, holder: holder)])
     }
 }

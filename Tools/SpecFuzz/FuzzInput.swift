@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Spec
 
 /// One input, made from a seed and a number: the same again on every machine.

@@ -73,6 +73,14 @@ public final class PostgresPool: Sendable {
         }
     }
 
+    /// Checks that Postgres answers.
+    ///
+    /// - Parameter deadline: Time limit of the answer.
+    /// - Throws: `PostgresError` if there is no connection or no answer in time.
+    public func ping(deadline: Duration) async throws(PostgresError) {
+        _ = try await query("SELECT 1", deadline: deadline)
+    }
+
     /// Runs one statement on any connection and gives its rows.
     ///
     /// - Parameters:

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Spec
 
 /// Tells when the schedules of a plan fire next, before and after; a pure function.

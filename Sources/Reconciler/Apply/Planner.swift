@@ -108,7 +108,7 @@ public struct Planner: Sendable {
     ) async throws -> Plan {
         let state = try await CurrentState.read(stored, against: desired, on: connection)
         try desired.checkTenants(against: state)
-        return try await OffPool.run { Result { try Differ.plan(from: state, to: desired) } }.get()
+        return try await BlockingWork.run { Result { try Differ.plan(from: state, to: desired) } }.get()
     }
 }
 

@@ -39,7 +39,7 @@ struct CurrentState: Sendable {
         on connection: PostgresConnection
     ) async throws -> CurrentState {
         let items = desired.items
-        let read = await OffPool.run {
+        let read = await BlockingWork.run {
             Result { try stored.rows.flatMap { try $0.read { items[$0]?.content } } }
         }
         let rows = try read.get()

@@ -16,7 +16,7 @@ enum Differ {
 
         let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
         // Without renames, references lead where they led.
-        let references = ReferenceFollower(rows: renames.isEmpty ? [:] : rows)
+        let references = ReferenceComparison(rows: renames.isEmpty ? [:] : rows)
         let compared = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
             var (changes, taken): ([PlannedChange], Int) = ([], 0)
             for item in items {
@@ -87,7 +87,7 @@ enum Differ {
     private static func change(
         _ item: DesiredState.Item,
         _ row: ManagedRow?,
-        _ references: ReferenceFollower,
+        _ references: ReferenceComparison,
         isAdoption: Bool
     ) -> PlannedChange? {
         var differences = row.map { references.differences(from: $0, to: item) } ?? []

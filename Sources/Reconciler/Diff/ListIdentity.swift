@@ -1,3 +1,4 @@
+import JSON
 import Spec
 
 /// Names the members of a list by what they are.

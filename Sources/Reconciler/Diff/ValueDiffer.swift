@@ -1,3 +1,4 @@
+import JSON
 import Spec
 
 /// Finds the fields in which two values differ; none if, and only if, the values are equal.

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 public import Logging
 public import Postgres
 import Spec

@@ -1,3 +1,4 @@
+public import JSON
 public import Spec
 
 /// Writes specs as YAML: what is read back is the same spec, unless the rules for specs have become stricter.

@@ -1,7 +1,8 @@
 public import Foundation
+public import JSON
 public import Logging
 public import Postgres
-public import Spec
+import Spec
 import Store
 
 /// What the database held of specs at one instant, to plan against where there is no database.

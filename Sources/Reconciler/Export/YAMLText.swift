@@ -1,3 +1,4 @@
+import JSON
 import Spec
 
 /// Writes values as YAML that reads back as the same values, in YAML 1.1 and 1.2 alike.

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import JSON
 public import Logging
 public import Postgres
 import Spec
@@ -82,7 +83,7 @@ public struct Reconciliation: Sendable {
 
     private func apply(_ catalog: SpecCatalog, _ commit: String?) async throws -> Outcome {
         let root = folder.path
-        let desired = try await OffPool.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
+        let desired = try await BlockingWork.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
         let plan = try await Planner(pool: pool, logger: logger).plan(desired)
         guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
         let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Glibc
+import JSON
 public import Spec
 
 /// A folder of specs on disk, read away from the threads that must not block.
@@ -38,7 +39,7 @@ public struct SpecsFolder: Sendable {
     }
 
     private func away<Value: Sendable>(_ read: @escaping @Sendable () -> Value) async -> Value {
-        await OffPool.run(read)
+        await BlockingWork.run(read)
     }
 
     private func digest(_ state: (Self, String) -> String) -> String {

@@ -1,4 +1,5 @@
-public import Spec
+public import JSON
+import Spec
 
 /// One field that a change sets to another value.
 public struct FieldDifference: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Foundation
-public import Spec
+public import JSON
+import Spec
 
 extension Plan {
     /// The plan as data, which the history keeps.

@@ -1,3 +1,4 @@
+import JSON
 import Spec
 
 /// Writes plans for people: one line for each change, and below it what differs.

@@ -1,3 +1,4 @@
+import JSON
 import Spec
 
 /// Finds pairs of a delete and a create that look like one spec under a new name; a pure function.

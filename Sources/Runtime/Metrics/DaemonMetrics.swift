@@ -1,13 +1,15 @@
-/// What a daemon counts while it works; the rest is read when Prometheus asks, by ``MetricsScrape``.
-struct DaemonMetrics: Sendable {
-    let registry: PrometheusRegistry
-    let send: SendMetrics
-    let schedules: ScheduleMetrics
-    let triggers: TriggerMetrics
-    let webhooks: WebhookMetrics
-    let http: HTTPMetrics
+package import Prometheus
 
-    init(registry: PrometheusRegistry = PrometheusRegistry()) {
+/// What a daemon counts while it works; the rest is read when Prometheus asks, by ``MetricsScrape``.
+package struct DaemonMetrics: Sendable {
+    package let registry: PrometheusRegistry
+    let send: SendMetrics
+    package let schedules: ScheduleMetrics
+    package let triggers: TriggerMetrics
+    package let webhooks: WebhookMetrics
+    package let http: HTTPMetrics
+
+    package init(registry: PrometheusRegistry = PrometheusRegistry()) {
         self.registry = registry
         send = SendMetrics(factory: registry)
         schedules = ScheduleMetrics(factory: registry)

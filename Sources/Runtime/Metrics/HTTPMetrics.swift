@@ -1,10 +1,11 @@
 import CoreMetrics
+import Prometheus
 import Synchronization
 
 /// Counts requests to this daemon, by route and status.
 ///
 /// What nobody has registered is one route of one method, whatever was asked for: callers cannot make series.
-final class HTTPMetrics: Sendable {
+package final class HTTPMetrics: Sendable {
     private struct Key: Hashable {
         let method: String
         let route: String
@@ -32,7 +33,7 @@ final class HTTPMetrics: Sendable {
     ///   - route: The template of its route, such as `/campaigns/{id}`; `nil` when there is none.
     ///   - status: The status of the answer.
     ///   - time: From the request to the head of the answer.
-    func count(method: String, route: String?, status: Int, after time: Duration) {
+    package func count(method: String, route: String?, status: Int, after time: Duration) {
         let key = Key(method: route == nil ? Self.other : method, route: route ?? Self.other, status: status)
         let series = series.withLock { series in
             if let known = series[key] { return known }

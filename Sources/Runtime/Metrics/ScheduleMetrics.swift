@@ -1,8 +1,9 @@
 import CoreMetrics
+import Prometheus
 import Store
 
 /// Counts the times of schedules, and how late they were looked at.
-struct ScheduleMetrics: Sendable {
+package struct ScheduleMetrics: Sendable {
     enum Outcome: String, CaseIterable {
         case started, skipped, failed, ended
     }

@@ -1,4 +1,5 @@
 import CoreMetrics
+import Prometheus
 import Store
 
 /// Counts what goes out to WhatsApp and what becomes of it.

@@ -1,8 +1,9 @@
 import CoreMetrics
+import Prometheus
 import Store
 
 /// Counts events by what they led to.
-struct TriggerMetrics: Sendable {
+package struct TriggerMetrics: Sendable {
     enum Outcome: String, CaseIterable {
         /// At least one message.
         case matched

@@ -1,9 +1,10 @@
 import CoreMetrics
 import Foundation
+import Prometheus
 import Store
 
 /// Counts what WhatsApp reports, and how long it takes to be committed.
-struct WebhookMetrics: Sendable {
+package struct WebhookMetrics: Sendable {
     enum Outcome: String, CaseIterable {
         case written, failed
     }

@@ -1,14 +1,14 @@
 import Foundation
-import Logging
+package import Logging
 import ServiceLifecycle
-import Store
+package import Store
 
 /// Starts campaigns whose time has come.
 ///
 /// It sleeps until the next time that Postgres knows of, wakes up when there is an earlier one, and looks at least every
 /// 30 seconds whatever it was told. Any number of daemons may run one: each time is fired by one of them. A graceful
 /// shutdown ends after the time at hand.
-struct Scheduler: Service {
+package struct Scheduler: Service {
     /// The longest sleep; a clock that was set, or a message that was lost, delays a start by at most this.
     private static let longestSleep = Duration.seconds(30)
     /// After an error.
@@ -23,7 +23,7 @@ struct Scheduler: Service {
     private let metrics: ScheduleMetrics?
     private let clock = ContinuousClock()
 
-    init(schedules: ScheduleRepository, wakeup: WakeSignal, logger: Logger, metrics: ScheduleMetrics? = nil) {
+    package init(schedules: ScheduleRepository, wakeup: WakeSignal, logger: Logger, metrics: ScheduleMetrics? = nil) {
         self.schedules = schedules
         self.wakeup = wakeup
         self.logger = logger

@@ -71,7 +71,7 @@ public final class TriggerService: Service, Sendable {
     }
 
     /// Makes a service that counts its events, and tells when there are messages.
-    init(
+    package init(
         triggers: TriggerRepository,
         logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() },

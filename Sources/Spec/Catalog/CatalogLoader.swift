@@ -38,7 +38,7 @@ struct CatalogLoader {
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
         let bare = SpecIndex(sorted: specs.sortedByIdentity(), claimed: claims)
-        let filler = DefaultsFiller(index: bare)
+        let filler = TenantDefaults(index: bare)
         let filledDrafts = drafts.map { filler.fill($0, &found) }
         let index = bare.with(fill(bare.sorted, filler, &found))
         let resolved = check(index, drafts: filledDrafts, &found)
@@ -58,7 +58,7 @@ struct CatalogLoader {
 
     private func fill(
         _ specs: [Located<any SpecContent>],
-        _ filler: DefaultsFiller,
+        _ filler: TenantDefaults,
         _ found: inout [Diagnostic]
     ) -> [Located<any SpecContent>] {
         let filled = specs.stretches().parallelMap(by: 1) { specs in

@@ -1,3 +1,4 @@
+import Calendar
 internal import Foundation
 
 /// Finds the times of a schedule that the clock leaves out or shows twice within a year.

@@ -1,3 +1,4 @@
+import Spelling
 internal import YAML
 
 /// Reads the documents of one file.

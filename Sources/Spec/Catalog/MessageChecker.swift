@@ -1,3 +1,5 @@
+import JSON
+
 /// Checks whether the messages of campaigns can reach those whom they are meant for.
 struct MessageChecker {
     private let index: SpecIndex
@@ -67,7 +69,7 @@ struct MessageChecker {
     }
 }
 
-extension CampaignSpec.Trigger {
+extension CampaignType {
     /// Whether an event or a module starts the campaign, and sends values along.
     fileprivate var hasContext: Bool {
         switch self {

@@ -1,4 +1,6 @@
 internal import Foundation
+import JSON
+import Spelling
 
 /// Finds what goes beyond the policies of the tenants, as far as the specs alone can tell.
 ///

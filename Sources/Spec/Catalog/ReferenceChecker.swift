@@ -1,3 +1,5 @@
+import JSON
+
 /// Finds what specs refer to, and reports what does not exist or does not fit.
 struct ReferenceChecker {
     private let index: SpecIndex

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A campaign with everything that it refers to; large, so that it is passed around and not copied.
 public final class ResolvedCampaign: Sendable {
     public let identity: SpecIdentity

@@ -1,3 +1,4 @@
+import Calendar
 internal import Foundation
 
 /// Checks the times of schedules: whether they come, and whether they come when their author thinks.

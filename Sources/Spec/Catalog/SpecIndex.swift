@@ -1,3 +1,5 @@
+import Spelling
+
 /// Looks specs up by name, and explains names that lead nowhere.
 struct SpecIndex: Sendable {
     /// All specs, sorted by identity.

@@ -20,7 +20,7 @@ struct StartChecker {
     private func check(
         _ start: Located<some SpecContent>,
         _ name: String,
-        _ type: CampaignSpec.Trigger,
+        _ type: CampaignType,
         _ code: DiagnosticCode,
         _ found: inout [Diagnostic]
     ) {
@@ -77,7 +77,7 @@ struct StartChecker {
     }
 }
 
-extension CampaignSpec.Trigger {
+extension CampaignType {
     /// The kind of spec that starts campaigns of this type; `nil` if a person or a module does.
     fileprivate var start: SpecKind? {
         switch self {

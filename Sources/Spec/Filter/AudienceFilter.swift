@@ -1,3 +1,5 @@
+public import JSON
+
 /// Which contacts of a tenant an audience holds.
 ///
 /// Opted-out and deactivated contacts are never part of it, whatever the filter says; whoever translates the filter

@@ -1,3 +1,5 @@
+public import JSON
+
 /// One check of one field; field and check always fit each other.
 public struct FilterCondition: Hashable, Sendable {
     /// How a value is compared.

@@ -1,3 +1,4 @@
+import Spelling
 internal import YAML
 
 /// Reads filters from nodes, whether they come from a file, a request or a row.

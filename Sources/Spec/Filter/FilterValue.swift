@@ -1,3 +1,5 @@
+public import JSON
+
 /// A value that a field is compared with; its case always fits the field.
 public enum FilterValue: Hashable, Sendable {
     case text(String)

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A named filter that campaigns share.
 public struct AudienceSpec: SpecContent {
     public static let kind = SpecKind.audience

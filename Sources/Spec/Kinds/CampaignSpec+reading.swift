@@ -1,3 +1,4 @@
+import JSON
 internal import YAML
 
 extension CampaignSpec: ReadableSpec {
@@ -5,7 +6,7 @@ extension CampaignSpec: ReadableSpec {
         let header = SpecHeader(&reader)
         let title = reader.text("title", required: false, upTo: 255)
         reader.require("type")
-        let type = reader.choice("type", of: Trigger.self)
+        let type = reader.choice("type", of: CampaignType.self)
         let sender = reader.slug("sender")
         let content = Self.content(&reader)
         if let type, type == .manual || type == .scheduled { reader.require("audience") }

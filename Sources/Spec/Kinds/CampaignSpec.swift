@@ -1,12 +1,14 @@
+public import JSON
+
+/// The way a campaign is started.
+public enum CampaignType: String, Hashable, Sendable, CaseIterable {
+    case manual, scheduled
+    case eventTriggered = "event_triggered"
+    case moduleInitiated = "module_initiated"
+}
+
 /// A message to an audience, and what starts it.
 public struct CampaignSpec: SpecContent {
-    /// What starts a campaign.
-    public enum Trigger: String, Hashable, Sendable, CaseIterable {
-        case manual, scheduled
-        case eventTriggered = "event_triggered"
-        case moduleInitiated = "module_initiated"
-    }
-
     /// Where the message comes from.
     public enum Content: Hashable, Sendable {
         /// A template of the same tenant, by its name, and a text for each of its variables.
@@ -27,7 +29,7 @@ public struct CampaignSpec: SpecContent {
     public let header: SpecHeader
     /// The name that people see; the slug by default.
     public let title: String
-    public let type: Trigger
+    public let type: CampaignType
     /// A sender of the same tenant, by its name; `nil` takes the tenant's, and never comes out of a valid catalog.
     public internal(set) var sender: String?
     public let content: Content
@@ -38,7 +40,7 @@ public struct CampaignSpec: SpecContent {
     public init(
         header: SpecHeader,
         title: String? = nil,
-        type: Trigger,
+        type: CampaignType,
         sender: String?,
         content: Content,
         audience: Audience?

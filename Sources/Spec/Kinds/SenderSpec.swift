@@ -1,3 +1,5 @@
+public import JSON
+
 /// A phone number that messages are sent from.
 public struct SenderSpec: SpecContent {
     /// What happens when one recipient got too many messages in a short time (code 131056).

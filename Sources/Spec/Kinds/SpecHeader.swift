@@ -1,3 +1,5 @@
+import JSON
+
 /// What every kind of spec has in common.
 public struct SpecHeader: Hashable, Sendable {
     /// A slug, unique within tenant and kind.

@@ -1,3 +1,5 @@
+public import JSON
+
 /// The kinds of specs, in the order in which they are applied: what is referred to comes first.
 public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case tenant = "Tenant"

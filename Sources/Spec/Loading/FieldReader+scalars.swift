@@ -1,3 +1,4 @@
+import Spelling
 internal import YAML
 
 extension FieldReader {

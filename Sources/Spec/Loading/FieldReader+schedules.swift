@@ -1,3 +1,5 @@
+import Calendar
+import Spelling
 internal import YAML
 
 extension FieldReader {

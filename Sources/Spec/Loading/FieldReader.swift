@@ -1,3 +1,4 @@
+import Spelling
 internal import YAML
 
 /// Reads the fields of one mapping and reports what does not fit.

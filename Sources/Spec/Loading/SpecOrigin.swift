@@ -1,3 +1,4 @@
+import Spelling
 internal import YAML
 
 /// Where a spec comes from; shared by all values made of it, so that passing them around copies nothing of it.

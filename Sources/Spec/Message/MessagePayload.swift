@@ -1,3 +1,5 @@
+public import JSON
+
 /// Makes and checks WhatsApp message objects without a recipient.
 public enum MessagePayload {
     /// Builds the message of a template, with texts that may still hold placeholders such as `{{name|there}}`.

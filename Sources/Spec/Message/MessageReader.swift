@@ -1,3 +1,4 @@
+import JSON
 internal import YAML
 
 /// Reads raw messages and checks the shape that the WhatsApp API takes.

@@ -1,3 +1,5 @@
+import Spelling
+
 /// A difference between the variables of a template and the parameters of a campaign.
 enum ParameterMismatch: Hashable {
     case missing(String, template: String)

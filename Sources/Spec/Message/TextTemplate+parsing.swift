@@ -1,3 +1,5 @@
+import Spelling
+
 extension TextTemplate {
     /// Something wrong with a placeholder, at a range of Unicode scalars of the text.
     public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,3 +1,5 @@
+import JSON
+
 /// One field of a spec, described once: for editors, for completion, and for the test that holds it against the readers.
 struct SchemaField {
     let name: String

@@ -1,3 +1,5 @@
+import JSON
+
 /// A mapping that takes these fields and no others.
 struct SchemaObject {
     var fields: [SchemaField]

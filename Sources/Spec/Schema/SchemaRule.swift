@@ -1,3 +1,5 @@
+import JSON
+
 /// Something that holds between the fields of one mapping.
 struct SchemaRule {
     let json: JSONValue

@@ -1,3 +1,5 @@
+import JSON
+
 /// What a field takes, in the words of JSON Schema draft-07.
 struct SchemaValue {
     var keywords: [String: JSONValue]

@@ -1,3 +1,5 @@
+public import JSON
+
 /// The JSON Schema (draft-07) of specs, for editors.
 ///
 /// It knows what one document says about itself; what takes a look at other documents, `reconcile validate` finds.

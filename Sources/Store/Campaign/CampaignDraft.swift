@@ -1,11 +1,12 @@
 public import Foundation
+public import JSON
 public import Spec
 
 /// What a campaign is made of, checked, before it has been sent.
 public struct CampaignDraft: Sendable {
     public var name: String
     public var title: String?
-    public var type: CampaignSpec.Trigger
+    public var type: CampaignType
     public var sourceModule: String?
     public var sourceReferenceID: String?
     public var senderID: UUID?
@@ -18,7 +19,7 @@ public struct CampaignDraft: Sendable {
     public var triggerType: String?
     public var triggerConfig: JSONValue?
 
-    public init(name: String, type: CampaignSpec.Trigger, message: JSONValue) {
+    public init(name: String, type: CampaignType, message: JSONValue) {
         self.name = name
         self.type = type
         self.message = message

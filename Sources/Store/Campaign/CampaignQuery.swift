@@ -4,7 +4,7 @@ public import Spec
 /// Which campaigns a list shows; what is `nil` does not matter.
 public struct CampaignQuery: Sendable {
     public var status: CampaignStatus?
-    public var type: CampaignSpec.Trigger?
+    public var type: CampaignType?
     public var sourceModule: String?
     public var sourceReferenceID: String?
     /// A part of the name or the title, in any case.

@@ -1,4 +1,5 @@
 public import Foundation
+public import JSON
 import Postgres
 public import Spec
 
@@ -8,7 +9,7 @@ public struct CampaignRecord: Sendable {
     public let tenantID: String
     public let name: String
     public let title: String?
-    public let type: CampaignSpec.Trigger
+    public let type: CampaignType
     public let status: CampaignStatus
     /// Why it is paused or failed.
     public let statusReason: String?
@@ -55,7 +56,7 @@ public struct CampaignRecord: Sendable {
         tenantID = try row.decode("tenantId")
         name = try row.decode("name")
         title = try row.decode("title")
-        type = CampaignSpec.Trigger(rawValue: try row.decode("type")) ?? .manual
+        type = CampaignType(rawValue: try row.decode("type")) ?? .manual
         status = try row.decode("status")
         statusReason = try row.decode("statusReason")
         sourceModule = try row.decode("sourceModule")

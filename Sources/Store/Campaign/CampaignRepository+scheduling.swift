@@ -1,4 +1,6 @@
+import Calendar
 public import Foundation
+import JSON
 public import Postgres
 public import Spec
 

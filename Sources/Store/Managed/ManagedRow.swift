@@ -1,4 +1,5 @@
 public import Foundation
+public import JSON
 public import Spec
 
 /// A row that specs own, in the form in which specs and rows are compared.

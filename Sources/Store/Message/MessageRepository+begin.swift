@@ -13,7 +13,7 @@ extension MessageRepository {
     /// - Parameter beginnings: Reservations, of any senders.
     /// - Returns: The messages that were queued, each with its new status, and the holder that has it now.
     /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
-    public func begin(_ beginnings: [Beginning]) async throws(PostgresError) -> [BegunMessage] {
+    public func begin(_ beginnings: [SendClaim]) async throws(PostgresError) -> [ClaimedMessage] {
         let ids = beginnings.flatMap(\.ids)
         let isCharged = beginnings.flatMap { beginning in
             beginning.ids.map { beginning.charged?.contains($0) ?? true }
@@ -63,9 +63,9 @@ extension MessageRepository {
             FROM changed
             """
         )
-        var messages: [BegunMessage] = []
+        var messages: [ClaimedMessage] = []
         messages.reserveCapacity(rows.count)
-        for row in rows { messages.append(try BegunMessage(row: row)) }
+        for row in rows { messages.append(try ClaimedMessage(row: row)) }
         return messages
     }
 

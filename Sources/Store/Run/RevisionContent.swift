@@ -1,3 +1,4 @@
+public import JSON
 public import Spec
 
 /// The frozen content of a campaign: what every message of a run is made from.

@@ -1,4 +1,5 @@
 public import Foundation
+import JSON
 import Spec
 
 /// What an event led to; kept with the event, and repeated to whoever repeats it.

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Spec
 
 /// Events of one kind on their way to their answers; decides, and touches nothing.

@@ -1,3 +1,4 @@
+import JSON
 import Spec
 
 /// Whether an event is one that a campaign waits for; a pure function.

@@ -1,4 +1,5 @@
-public import Spec
+public import JSON
+import Spec
 
 /// One event about one contact.
 public struct TriggerRequest: Hashable, Sendable {

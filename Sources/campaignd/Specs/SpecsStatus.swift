@@ -1,12 +1,13 @@
+import API
 import Foundation
 import Runtime
 import Synchronization
 
 /// How applying the specs fares, for those who ask.
 final class SpecsStatus: Sendable {
-    private let current = Mutex(DaemonCompanion.State())
+    private let current = Mutex(SpecsState())
 
-    var state: DaemonCompanion.State { current.withLock { $0 } }
+    var state: SpecsState { current.withLock { $0 } }
 
     func applied(commit: String?, at date: Date) {
         current.withLock { state in

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import HTTPTypes
 import Hummingbird
+import JSON
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -14,7 +15,11 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import API
+@testable import AccessTokens
+@testable import Daemon
 @testable import Runtime
+@testable import Settings
 
 /// All routes of the daemon over HTTP on a free port, with a database of their own and two tenants.
 ///
@@ -97,7 +102,7 @@ struct APIFixture: Sendable {
         let router = daemon.router(pool: pool, redis: redis, intake: intake, triggers: triggers)
         let port = Mutex<Int?>(nil)
         let application = Application(
-            responder: HeadResponder(inner: router.buildResponder()),
+            responder: HeadRequestResponder(inner: router.buildResponder()),
             configuration: .init(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { channel in port.withLock { $0 = channel.localAddress?.port } },
             logger: TestDatabase.logger

@@ -1,13 +1,16 @@
 import Crypto
 import CryptoExtras
 import Foundation
+import JSON
 import Logging
 import Spec
 import Synchronization
 import TestSupport
 import Testing
 
+@testable import AccessTokens
 @testable import Runtime
+@testable import Settings
 
 /// Who is let in, and above all who is not.
 struct AccessTests {

@@ -1,8 +1,10 @@
 import Foundation
+import JSON
 import Spec
 import TestSupport
 import Testing
 
+@testable import API
 @testable import Runtime
 
 /// The description of the API says what the API does.

@@ -1,3 +1,4 @@
+import JSON
 import Foundation
 import Postgres
 import Spec
@@ -5,6 +6,7 @@ import Store
 import TestSupport
 import Testing
 
+@testable import API
 @testable import Runtime
 
 /// The log of a campaign and the numbers made of it.

@@ -1,9 +1,11 @@
 import Foundation
 import HTTPTypes
+import JSON
 import Spec
 import TestSupport
 import Testing
 
+@testable import API
 @testable import Runtime
 
 /// What happens to requests before they reach a campaign.

@@ -8,7 +8,9 @@ import NIOSSL
 import TestSupport
 import Testing
 
+@testable import Daemon
 @testable import Runtime
+@testable import Settings
 
 /// HTTPS on the daemon's own port.
 struct ServerCertificateTests {

@@ -1,10 +1,12 @@
 import Foundation
 import HTTPTypes
+import JSON
 import Postgres
 import Spec
 import TestSupport
 import Testing
 
+@testable import API
 @testable import Runtime
 
 /// What belongs to one tenant is not there for another.

@@ -101,7 +101,7 @@ struct SendWindowTests {
 
     @Test func aShutGateLetsOnlyTheProbeThrough() {
         let time = Mutex(ContinuousClock.now)
-        let gate = SendGate(
+        let gate = APIGate(
             limit: 100,
             policy: .init(threshold: 2),
             now: { time.withLock { $0 } },

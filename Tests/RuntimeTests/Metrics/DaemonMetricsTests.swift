@@ -10,6 +10,9 @@ import TestSupport
 import Testing
 import WhatsAppSimulator
 
+@testable import API
+@testable import Daemon
+@testable import Prometheus
 @testable import Runtime
 
 /// What a whole daemon shows at `/metrics`, and says in its log.
@@ -49,7 +52,7 @@ struct DaemonMetricsTests {
     @Test(.timeLimit(.minutes(1)))
     func aDeliveryMovesTheCountersAndTheListIsDocumented() async throws {
         let log = LogCollector()
-        let specs = DaemonCompanion(service: Idle(), state: { DaemonCompanion.State() })
+        let specs = SpecsService(service: Idle(), state: { SpecsState() })
         try await DeliveryFixture.with(contacts: 60) { fixture in
             let run = try await fixture.launch()
             try await fixture.withDaemon(specs: specs, logger: log.logger) { port in

@@ -1,6 +1,7 @@
 import CoreMetrics
 import Testing
 
+@testable import Prometheus
 @testable import Runtime
 
 /// Counting through the metrics API, and the text that Prometheus reads.

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Calendar
 @testable import Spec
 
 /// What is known of clocks that change, checked against other implementations of the same rules.

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Calendar
 @testable import Spec
 
 /// Every minute of days on which clocks change is looked at one by one, and must fire exactly when the rules say.

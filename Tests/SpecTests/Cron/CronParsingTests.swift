@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Calendar
 @testable import Spec
 
 struct CronParsingTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Spec
+@testable import Spelling
 
 struct SpellingTests {
     private static let words = [

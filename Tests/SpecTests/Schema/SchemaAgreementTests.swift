@@ -1,6 +1,7 @@
-import JSONSchema
 import Testing
 
+@testable import JSON
+@testable import JSONSchema
 @testable import Spec
 
 /// Readers and schema judge changed documents alike.

@@ -1,7 +1,8 @@
 import Foundation
-import JSONSchema
 import YAML
 
+@testable import JSON
+@testable import JSONSchema
 @testable import Spec
 
 /// Schemas, examples and documents for tests.

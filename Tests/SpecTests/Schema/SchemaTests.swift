@@ -1,7 +1,8 @@
 import Foundation
-import JSONSchema
 import Testing
 
+@testable import JSON
+@testable import JSONSchema
 @testable import Spec
 
 /// The schema of specs says what the readers do.

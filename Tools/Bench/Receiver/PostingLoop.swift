@@ -1,9 +1,9 @@
 import AsyncHTTPClient
 import BenchKit
 import Foundation
-import HTTPPosting
 import NIOCore
 import NIOHTTP1
+import OneShotHTTP
 import Synchronization
 
 /// The floor of delivery: an HTTP client that posts the same body over as many connections, and nothing else.

@@ -1,3 +1,5 @@
+public import JSON
+
 extension DiagnosticRenderer {
     /// Diagnostics as data: counts, and for each its code, severity, range, message and help.
     ///

@@ -1,3 +1,5 @@
+public import JSON
+
 extension DiagnosticRenderer {
     /// Writes diagnostics as SARIF 2.1.0, which code scanning reads.
     ///

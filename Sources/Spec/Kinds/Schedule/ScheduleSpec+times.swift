@@ -1,3 +1,4 @@
+public import Calendar
 public import Foundation
 
 extension ScheduleSpec {

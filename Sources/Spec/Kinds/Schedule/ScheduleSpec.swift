@@ -1,3 +1,6 @@
+public import Calendar
+public import JSON
+
 /// When a campaign starts: once, or again and again.
 public struct ScheduleSpec: SpecContent {
     /// The times of the starts.

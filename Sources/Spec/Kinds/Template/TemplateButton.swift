@@ -1,3 +1,5 @@
+public import JSON
+
 /// A button below a template message.
 public enum TemplateButton: Hashable, Sendable {
     case quickReply(text: String)

@@ -1,3 +1,4 @@
+public import JSON
 internal import YAML
 
 extension TemplateSpec {

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A message template that is approved by WhatsApp.
 public struct TemplateSpec: SpecContent {
     /// What WhatsApp approved the template for.

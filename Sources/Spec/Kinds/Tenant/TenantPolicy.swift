@@ -1,3 +1,5 @@
+import JSON
+
 /// What the specs of a tenant may do; what is `nil` is not limited.
 public struct TenantPolicy: Hashable, Sendable {
     /// The rules, by the words that specs and refusals use.

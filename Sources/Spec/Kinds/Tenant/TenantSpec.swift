@@ -1,3 +1,5 @@
+public import JSON
+
 /// The defaults and guard rails of one tenant.
 ///
 /// A tenant needs none; whoever reads an absent one takes ``init(header:timeZone:quietHours:frequencyCap:defaults:policy:optOutWords:)``

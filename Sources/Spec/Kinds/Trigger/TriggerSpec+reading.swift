@@ -1,3 +1,5 @@
+import JSON
+import Spelling
 internal import YAML
 
 extension TriggerSpec: ReadableSpec {

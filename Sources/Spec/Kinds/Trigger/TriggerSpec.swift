@@ -1,3 +1,5 @@
+public import JSON
+
 /// What event sends a campaign to the contact that the event is about.
 public struct TriggerSpec: SpecContent {
     public static let kind = SpecKind.trigger

@@ -1,3 +1,5 @@
+import JSON
+
 extension AudienceSpec {
     static var schema: SchemaObject { SchemaObject(AudienceFilter.groupFields) }
 }

@@ -1,3 +1,5 @@
+import JSON
+
 extension CampaignSpec {
     static var schema: SchemaObject {
         SchemaObject(
@@ -58,8 +60,8 @@ extension CampaignSpec {
     }
 
     private static var typeValue: SchemaValue {
-        .choice(Trigger.self) { trigger in
-            switch trigger {
+        .choice(CampaignType.self) { type in
+            switch type {
             case .manual: "Somebody launches it."
             case .scheduled: "A Schedule starts it."
             case .eventTriggered: "A Trigger sends it to the contact that an event is about."

@@ -1,3 +1,5 @@
+import JSON
+
 extension FilterCondition {
     static var schema: JSONValue {
         var value = SchemaObject(fields).value

@@ -1,3 +1,6 @@
+import Calendar
+import JSON
+
 extension ScheduleSpec {
     static var schema: SchemaObject {
         SchemaObject(

@@ -1,3 +1,5 @@
+import JSON
+
 extension SenderSpec {
     static var schema: SchemaObject {
         SchemaObject(identityFields + limitFields + policyFields, rules: .excludes("dailyLimit", ["tier"]))

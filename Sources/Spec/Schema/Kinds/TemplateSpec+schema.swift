@@ -1,3 +1,5 @@
+package import JSON
+
 extension TemplateSpec {
     static var schema: SchemaObject {
         SchemaObject(nameFields + textFields)

@@ -1,3 +1,5 @@
+import JSON
+
 extension TenantSpec {
     static var schema: SchemaObject {
         SchemaObject(

@@ -1,3 +1,5 @@
+import JSON
+
 extension TriggerSpec {
     static var schema: SchemaObject {
         let known = TriggerEvent.allCases.map { JSONValue.string($0.rawValue) }

@@ -1,3 +1,5 @@
+import JSON
+
 extension MessageReader {
     /// An address card.
     static var contact: SchemaObject {

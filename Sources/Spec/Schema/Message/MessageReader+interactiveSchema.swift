@@ -1,3 +1,5 @@
+import JSON
+
 extension MessageReader {
     /// Messages with buttons, lists and the like; actions that name things of the business are left to the API.
     static var interactive: SchemaValue {

@@ -1,3 +1,5 @@
+import JSON
+
 extension MessageReader {
     /// A message of the WhatsApp API, as far as ``MessageReader`` knows it.
     static var schema: SchemaValue {

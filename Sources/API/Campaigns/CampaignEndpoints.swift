@@ -1,0 +1,144 @@
+import AccessTokens
+import Foundation
+import HTTPTypes
+import JSON
+import Spec
+import Store
+
+/// Making, finding and changing campaigns.
+struct CampaignEndpoints: Sendable {
+    let campaigns: CampaignRepository
+    let reader: CampaignDraftReader
+
+    var all: [Endpoint] { [list, find, create, update, delete] }
+
+    private var list: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/campaigns",
+            name: "listCampaigns",
+            tag: "campaigns",
+            summary: "List campaigns, newest first",
+            query: [
+                .page, .limit,
+                QueryParameter("status", .choice(CampaignStatus.self), "Only campaigns in this state."),
+                QueryParameter("type", .choice(CampaignType.self), "Only campaigns of this type."),
+                QueryParameter("sourceModule", .text(upTo: 50), "Only campaigns that this module made."),
+                QueryParameter("sourceReferenceId", .text(upTo: 100), "Only campaigns for this thing of the module."),
+                QueryParameter("q", .text(upTo: 100), "Only campaigns with this text in their name or title."),
+            ],
+            answers: [
+                .json(
+                    .ok,
+                    "A page of campaigns.",
+                    .object(CampaignShapes.list),
+                    example: ["items": [CampaignShapes.example], "page": 1, "limit": 20, "total": 1]
+                )
+            ],
+            handle: { call in
+                var query = CampaignQuery()
+                query.status = call.text("status").flatMap(CampaignStatus.init)
+                query.type = call.text("type").flatMap(CampaignType.init)
+                query.sourceModule = call.text("sourceModule")
+                query.sourceReferenceID = call.text("sourceReferenceId")
+                query.text = call.text("q")
+                let (found, total) = try await campaigns.list(
+                    tenant: call.tenant,
+                    query,
+                    page: call.page,
+                    limit: call.limit
+                )
+                return call.page(found.map(\.json), total: total)
+            }
+        )
+    }
+
+    private var find: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/campaigns/{id}",
+            name: "getCampaign",
+            tag: "campaigns",
+            summary: "Get a campaign",
+            answers: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
+            handle: { call in .json(try await campaigns.required(call).json) }
+        )
+    }
+
+    private var create: Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/campaigns",
+            name: "createCampaign",
+            tag: "campaigns",
+            summary: "Make a campaign",
+            details: "It is a draft until it is launched or scheduled.",
+            body: .required(.object(CampaignShapes.create), example: CampaignShapes.createExample),
+            answers: [
+                .json(.created, "The new campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
+            ],
+            handle: { call in
+                let draft = try await reader.draft(call.body, tenant: call.tenant)
+                let record = try await campaigns.create(
+                    draft,
+                    tenant: call.tenant,
+                    createdBy: UUID(uuidString: call.caller.subject)
+                )
+                return .created(record.json, at: "/campaigns/\(record.id.apiText)")
+            }
+        )
+    }
+
+    private var update: Endpoint {
+        Endpoint(
+            method: .patch,
+            path: "/campaigns/{id}",
+            name: "updateCampaign",
+            tag: "campaigns",
+            summary: "Change a draft",
+            details: "What is left out stays, null takes away. A campaign that a file owns is changed there.",
+            body: .required(.object(CampaignShapes.update), example: ["title": "Spring offer"]),
+            answers: [
+                .json(.ok, "The changed campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
+            ],
+            problems: [.stateConflict, .managedBySpec],
+            handle: { call in
+                while true {
+                    let record = try await campaigns.required(call)
+                    if record.isManagedBySpec { throw CampaignError.managed(file: record.sourceFile) }
+                    guard record.status == .draft else { throw CampaignError.state(record.status, action: "changed") }
+                    let draft = try await reader.changed(CampaignDraft(record), by: call.body, tenant: call.tenant)
+                    // Somebody else may have changed it since: then the change is made to what they left.
+                    if let changed = try await campaigns.replace(record, by: draft) { return .json(changed.json) }
+                }
+            }
+        )
+    }
+
+    private var delete: Endpoint {
+        Endpoint(
+            method: .delete,
+            path: "/campaigns/{id}",
+            name: "deleteCampaign",
+            tag: "campaigns",
+            summary: "Delete a draft",
+            details: "What was launched once stays, with its log; cancel it instead.",
+            answers: [Endpoint.Answer(status: .noContent, description: "It is gone.")],
+            problems: [.stateConflict, .managedBySpec, .protected, .inUse],
+            handle: { call in
+                try await campaigns.delete(try call.id(), tenant: call.tenant)
+                return .noContent
+            }
+        )
+    }
+}
+
+extension CampaignRepository {
+    /// The campaign that the path names.
+    func required(_ call: APICall) async throws -> CampaignRecord {
+        guard let record = try await find(try call.id(), tenant: call.tenant) else {
+            throw Problem.notFound("campaign")
+        }
+        return record
+    }
+}

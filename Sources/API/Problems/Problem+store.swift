@@ -1,0 +1,78 @@
+import Postgres
+import Spec
+import Spelling
+import Store
+
+extension Problem {
+    /// The answer to what the store refuses; `nil` for errors that are no answer to anybody.
+    init?(refusal error: any Error) {
+        switch error {
+        case let error as CampaignError: self = Self.refusal(error)
+        case let error as TemplateError: self = Self.refusal(error)
+        case let error as LaunchError: self = Self.refusal(error)
+        case let error as PostgresError:
+            guard error.serverError?.constraint == "campaign_status_moves" else { return nil }
+            self = Self.statusMove(error)
+        default: return nil
+        }
+    }
+
+    private static func refusal(_ error: CampaignError) -> Problem {
+        switch error {
+        case .unknown: .notFound("campaign")
+        case .managed: .conflict(.managedBySpec, error.description)
+        case .protected: .conflict(.protected, error.description)
+        case .state(let status, _): .conflict(status: status.rawValue, error.description)
+        case .hasRuns: .conflict(.inUse, error.description)
+        case .incomplete: .conflict(.notReady, error.description)
+        case .policy: .conflict(.policyViolated, error.description)
+        }
+    }
+
+    private static func refusal(_ error: TemplateError) -> Problem {
+        switch error {
+        case .unknown: .notFound("template")
+        case .managed(let file):
+            .conflict(
+                .managedBySpec,
+                "the template is owned by \(file.map { "the file \($0)" } ?? "a spec"): change it there"
+            )
+        case .protected: .conflict(.protected, "the template is protected")
+        case .inUse(let names):
+            .conflict(.inUse, "campaigns use the template: \(SpellingSuggestion.list(names, "and"))")
+        case .nameTaken(let name): .conflict(.nameTaken, "the tenant has a template `\(name)` already")
+        }
+    }
+
+    private static func refusal(_ error: LaunchError) -> Problem {
+        switch error {
+        case .unknownCampaign: .notFound("campaign")
+        case .notLaunchable(_, let status): .conflict(status: status, "a campaign that is \(status) cannot be launched")
+        case .noEvent: .conflict(.notReady, "the campaign waits for no event; give it a triggerType")
+        case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
+        case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`: nobody would get it")
+        case .noSender: .conflict(.notReady, "the campaign has no sender")
+        case .emptyAudience:
+            .conflict(.notReady, "no contact matches the audience: opted in, active, and within its filter")
+        case .tooManyRecipients(_, let recipients, let allowed):
+            .conflict(
+                .policyViolated,
+                "the campaign has \(recipients) recipients, and the policy of the tenant allows \(allowed)"
+            )
+        case .quotaExhausted(_, let problem): .conflict(.quotaExhausted, problem)
+        case .insufficientBalance(_, let needed, let available):
+            .conflict(.insufficientBalance, "\(needed) tokens are needed, and the wallet has \(available) available")
+        case .unreadableAudience: .conflict(.notReady, "the stored `audienceFilter` cannot be read")
+        }
+    }
+
+    /// The table of allowed moves refused one: somebody else was faster.
+    private static func statusMove(_ error: PostgresError) -> Problem {
+        let words = (error.serverError?.message ?? "").split(separator: " ").map(String.init)
+        let status = words.firstIndex(of: "from").flatMap { words.indices.contains($0 + 1) ? words[$0 + 1] : nil }
+        return .conflict(
+            status: status.flatMap(CampaignStatus.init)?.rawValue,
+            "the campaign is in a state that does not allow this"
+        )
+    }
+}

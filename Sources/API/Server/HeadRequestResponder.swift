@@ -1,0 +1,32 @@
+import HTTPTypes
+package import Hummingbird
+
+/// Answers `HEAD` like `GET`, without a body (RFC 9110, 9.3.2), on every address.
+///
+/// It stands before the router, which knows nothing of `HEAD`; metrics count such a request as a `GET`.
+package struct HeadRequestResponder<Inner: HTTPResponder>: HTTPResponder {
+    let inner: Inner
+
+    package init(inner: Inner) {
+        self.inner = inner
+    }
+
+    @concurrent package func respond(to request: Request, context: Inner.Context) async throws -> Response {
+        guard request.method == .head else { return try await inner.respond(to: request, context: context) }
+        var head = request.head
+        head.method = .get
+        return try await inner.respond(to: Request(head: head, body: request.body), context: context).withoutBody
+    }
+}
+
+extension Response {
+    /// The same head, with the length that the body would have had.
+    fileprivate var withoutBody: Response {
+        guard body.contentLength == nil else { return Response(status: status, headers: headers) }
+        // A length of 0 would be a lie. Without one the server frames a body of no chunks, whose end a client of HEAD
+        // does not read: it must not take it for the next answer.
+        var headers = headers
+        headers[.connection] = "close"
+        return Response(status: status, headers: headers, body: .init { try await $0.finish(nil) })
+    }
+}

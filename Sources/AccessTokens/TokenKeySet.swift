@@ -1,0 +1,98 @@
+import Crypto
+import CryptoExtras
+import Foundation
+import JSON
+
+/// Keys by their `kid` (RFC 7517).
+///
+/// Two of them are the same keys only if they are the same object.
+final class TokenKeySet: Sendable {
+    private let keys: [String: TokenKey]
+    /// The key of tokens without a `kid`, where there is only one.
+    private let only: TokenKey?
+
+    init(_ key: TokenKey) {
+        keys = [:]
+        only = key
+    }
+
+    /// Reads a JSON Web Key Set; keys for other purposes, and of kinds that are not used here, are left out.
+    ///
+    /// - Throws: ``TokenKeyError`` when nothing is left, or a key cannot be told from another.
+    init(jwks bytes: some Collection<UInt8>) throws(TokenKeyError) {
+        let set: JSONValue
+        do {
+            set = try JSONValue(parsing: bytes)
+        } catch {
+            throw .unreadable("\(error)")
+        }
+        guard let items = set["keys"]?.arrayValue else { throw .unreadable("it has no list `keys`") }
+        var keys: [String: TokenKey] = [:]
+        var all: [TokenKey] = []
+        for (index, item) in items.enumerated() {
+            guard let key = try Self.key(item, index: index) else { continue }
+            all.append(key)
+            guard let id = item["kid"]?.stringValue else { continue }
+            guard keys.updateValue(key, forKey: id) == nil else { throw .unreadable("two keys have the same `kid`") }
+        }
+        guard !all.isEmpty else { throw .unreadable("it has no key for HS256, RS256 or ES256 signatures") }
+        guard all.count == 1 || keys.count == all.count else {
+            throw .unreadable("of several keys, each needs a `kid`")
+        }
+        self.keys = keys
+        only = all.count == 1 ? all[0] : nil
+    }
+
+    /// The key that a token names; `nil` when there is none.
+    func key(_ id: String?) -> TokenKey? {
+        guard let id else { return only }
+        // A key without a name is the only one, and serves every token.
+        return keys[id] ?? (keys.isEmpty ? only : nil)
+    }
+
+    private static func key(_ item: JSONValue, index: Int) throws(TokenKeyError) -> TokenKey? {
+        if let use = item["use"]?.stringValue, use != "sig" { return nil }
+        let key: TokenKey?
+        switch (item["kty"]?.stringValue, item["crv"]?.stringValue) {
+        case ("oct", _): key = secret(item)
+        case ("RSA", _): key = rsa(item)
+        case ("EC", "P-256"): key = ecdsa(item)
+        default: return nil
+        }
+        guard let key else { throw .unreadable("key \(index + 1) is malformed or too short") }
+        if let algorithm = item["alg"]?.stringValue, algorithm != key.algorithm { return nil }
+        return key
+    }
+
+    private static func secret(_ item: JSONValue) -> TokenKey? {
+        guard let bytes = bytes(item, "k"), bytes.count >= TokenSettings.shortestSecret else { return nil }
+        return .hmac(SymmetricKey(data: bytes))
+    }
+
+    private static func rsa(_ item: JSONValue) -> TokenKey? {
+        guard let modulus = bytes(item, "n"), modulus.count >= 256, let exponent = bytes(item, "e") else { return nil }
+        // Numbers that make no key are a malformed key.
+        return (try? _RSA.Signing.PublicKey(n: modulus, e: exponent)).map(TokenKey.rsa)
+    }
+
+    private static func ecdsa(_ item: JSONValue) -> TokenKey? {
+        guard let x = bytes(item, "x"), let y = bytes(item, "y"), x.count == 32, y.count == 32 else { return nil }
+        // A point that is not on the curve is a malformed key.
+        return (try? P256.Signing.PublicKey(x963Representation: [4] + x + y)).map(TokenKey.ecdsa)
+    }
+
+    private static func bytes(_ item: JSONValue, _ name: String) -> [UInt8]? {
+        item[name]?.stringValue.flatMap { Base64URL.bytes($0.utf8) }
+    }
+}
+
+/// Why keys cannot be used.
+enum TokenKeyError: Error, Hashable, CustomStringConvertible {
+    case unreadable(String)
+
+    var description: String {
+        switch self {
+        case .unreadable(let problem): problem
+        }
+    }
+}

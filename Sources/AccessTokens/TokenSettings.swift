@@ -1,0 +1,75 @@
+import Crypto
+import Foundation
+package import Settings
+
+/// What access tokens are checked against.
+public struct TokenSettings: Sendable {
+    /// A key shorter than the hash would be its weakest part (RFC 7518 §3.2).
+    static let shortestSecret = 32
+
+    enum Keys: Sendable {
+        case fixed(TokenKeySet)
+        case file(KeySetFile)
+    }
+
+    let keys: Keys
+    /// The `iss` that tokens must have; `nil` takes any.
+    let issuer: String?
+    /// What must be among the `aud` of tokens; `nil` takes any.
+    let audience: String?
+
+    /// Reads `JWT_SECRET`, `JWT_PUBLIC_KEY_FILE` or `JWKS_FILE`, with `JWT_ISSUER` and `JWT_AUDIENCE`.
+    ///
+    /// - Returns: `nil` when none of the three is set.
+    /// - Throws: ``ConfigurationError`` when there is more than one of them, or the keys cannot be used.
+    package static func read(_ variables: Variables) throws(ConfigurationError) -> TokenSettings? {
+        let names = ["JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "JWKS_FILE"]
+        let given = names.filter { variables[$0] != nil }
+        guard given.count <= 1 else {
+            throw .malformed(given[1], problem: "\(given[0]) is set too; keep one of them")
+        }
+        guard let name = given.first, let value = variables[name] else { return nil }
+        let keys: Keys =
+            switch name {
+            case "JWT_SECRET": .fixed(try secret(value))
+            case "JWT_PUBLIC_KEY_FILE": .fixed(try publicKey(value))
+            default: .file(try keySetFile(value))
+            }
+        return TokenSettings(keys: keys, issuer: variables["JWT_ISSUER"], audience: variables["JWT_AUDIENCE"])
+    }
+
+    private static func secret(_ text: String) throws(ConfigurationError) -> TokenKeySet {
+        guard text.utf8.count >= shortestSecret else {
+            throw .malformed(
+                "JWT_SECRET",
+                problem: "it has \(text.utf8.count) bytes, and needs \(shortestSecret); "
+                    + "make one with: openssl rand -hex 32"
+            )
+        }
+        return TokenKeySet(.hmac(SymmetricKey(data: Data(text.utf8))))
+    }
+
+    private static func publicKey(_ path: String) throws(ConfigurationError) -> TokenKeySet {
+        let pem: String
+        do {
+            pem = try String(contentsOf: URL(filePath: path), encoding: .utf8)
+        } catch {
+            throw .malformed("JWT_PUBLIC_KEY_FILE", problem: "`\(path)` cannot be read")
+        }
+        guard let key = TokenKey(pem: pem) else {
+            throw .malformed(
+                "JWT_PUBLIC_KEY_FILE",
+                problem: "`\(path)` holds no public key in PEM, either RSA of 2048 bits or more, or P-256"
+            )
+        }
+        return TokenKeySet(key)
+    }
+
+    private static func keySetFile(_ path: String) throws(ConfigurationError) -> KeySetFile {
+        do {
+            return try KeySetFile(path: path)
+        } catch {
+            throw .malformed("JWKS_FILE", problem: "`\(path)`: \(error)")
+        }
+    }
+}

@@ -1,0 +1,120 @@
+/// Five fields that name minutes: minute, hour, day of the month, month, day of the week.
+///
+/// The rules are those of Debian's cron: lists, ranges, steps and names; Sunday is 0 and 7; when neither day field starts
+/// with `*`, a day matches if either does. Besides: `L`, `L-n`, `nW`, `LW` as days of the month, `nL` and `n#k` as days of
+/// the week, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
+public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
+    /// The Gregorian calendar repeats itself after so many days.
+    private static let calendarCycle = 146_097
+
+    /// The expression with single spaces and names in upper case; it reads back as the same.
+    public let description: String
+    /// Bit n is minute n.
+    let minutes: UInt64
+    /// Bit n is hour n.
+    let hours: UInt32
+    /// Bit n is month n, from 1.
+    let months: UInt16
+    let days: CronDays
+    /// Whether neither minute nor hour starts with `*`.
+    public let isFixedTime: Bool
+
+    /// Whether a day matches if one of both day fields does: the most common surprise of cron.
+    public var usesEitherDay: Bool { days.usesEither }
+
+    /// Reads an expression.
+    ///
+    /// - Throws: ``CronError`` with the place within the text, also when no day of any year matches.
+    public init(_ text: String) throws(CronError) {
+        let fields = try CronFields(text)
+        var parser = CronParser()
+        minutes = try parser.mask(fields.minute, .minute)
+        hours = UInt32(try parser.mask(fields.hour, .hour))
+        days = try parser.days(fields.day, fields.weekday)
+        months = UInt16(try parser.mask(fields.month, .month))
+        isFixedTime = !fields.minute.startsWithStar && !fields.hour.startsWithStar
+        description = fields.canonical
+        guard matchesSomeDay else {
+            let range = fields.macro ?? fields.day.range.lowerBound..<fields.weekday.range.upperBound
+            throw CronError("no day of any year matches", help: "look at the day and the month together", at: range)
+        }
+    }
+
+    func matches(_ date: CivilDate, days number: Int) -> Bool {
+        months >> UInt16(date.month) & 1 == 1
+            && days.matches(day: date.day, weekday: CivilDate.weekday(ofDays: number), length: date.monthLength)
+    }
+
+    private var matchesSomeDay: Bool {
+        if days.isEveryDay { return true }
+        let start = CivilDate(year: 2000, month: 1, day: 1).days
+        return firstDay(from: start, through: start + Self.calendarCycle) != nil
+    }
+
+    /// The first day of a range that matches, in days since 1970-01-01.
+    package func firstDay(from start: Int, through end: Int) -> Int? {
+        var number = start
+        while number <= end {
+            let date = CivilDate(days: number)
+            if months >> UInt16(date.month) & 1 == 0 {
+                number += date.monthLength - date.day + 1
+                continue
+            }
+            let length = date.monthLength
+            for day in date.day...length {
+                let current = number + day - date.day
+                guard current <= end else { return nil }
+                if days.matches(day: day, weekday: CivilDate.weekday(ofDays: current), length: length) {
+                    return current
+                }
+            }
+            number += length - date.day + 1
+        }
+        return nil
+    }
+
+    /// The last day of a range that matches.
+    func lastDay(from start: Int, through end: Int) -> Int? {
+        var number = end
+        while number >= start {
+            let date = CivilDate(days: number)
+            if months >> UInt16(date.month) & 1 == 1 {
+                let length = date.monthLength
+                for day in stride(from: date.day, through: 1, by: -1) {
+                    let current = number - date.day + day
+                    guard current >= start else { return nil }
+                    if days.matches(day: day, weekday: CivilDate.weekday(ofDays: current), length: length) {
+                        return current
+                    }
+                }
+            }
+            number -= date.day
+        }
+        return nil
+    }
+
+    /// The first minute of a day that matches, from one on; in minutes since midnight.
+    package func firstMinute(from start: Int) -> Int? {
+        guard start < 1_440 else { return nil }
+        var hour = start / 60
+        if hours >> UInt32(hour) & 1 == 1 {
+            let rest = minutes >> UInt64(start % 60)
+            if rest != 0 { return start + rest.trailingZeroBitCount }
+        }
+        hour += 1
+        let later = hour > 23 ? 0 : hours >> UInt32(hour)
+        return later == 0 ? nil : (hour + later.trailingZeroBitCount) * 60 + minutes.trailingZeroBitCount
+    }
+
+    /// The last minute of a day that matches, up to one.
+    func lastMinute(through end: Int) -> Int? {
+        guard end >= 0 else { return nil }
+        let hour = min(end, 1_439) / 60
+        if hours >> UInt32(hour) & 1 == 1 {
+            let kept = minutes & (.max >> UInt64(63 - min(end, 1_439) % 60))
+            if kept != 0 { return hour * 60 + 63 - kept.leadingZeroBitCount }
+        }
+        let earlier = hours & ((1 << UInt32(hour)) - 1)
+        return earlier == 0 ? nil : (31 - earlier.leadingZeroBitCount) * 60 + 63 - minutes.leadingZeroBitCount
+    }
+}

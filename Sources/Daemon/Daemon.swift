@@ -1,0 +1,243 @@
+import API
+import AccessTokens
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+public import Logging
+import NIOCertificateReloading
+import NIOCore
+import OneShotHTTP
+import Postgres
+import Redis
+import Runtime
+public import ServiceLifecycle
+import Settings
+import Store
+
+/// The daemon: launches, feeds, sends and listens, until it is asked to stop.
+///
+/// Any number of daemons may share one Postgres and one Redis. A graceful shutdown takes nothing new, finishes and
+/// records what is under way, and gives back the rest; it takes as long as a request may, and a little more.
+public struct Daemon: Service {
+    private let configuration: DaemonConfiguration
+    private let environment: [String: String]
+    private let logger: Logger
+    private let specs: SpecsService?
+    private let onReady: @Sendable (_ port: Int) -> Void
+
+    /// Makes a daemon.
+    ///
+    /// - Parameters:
+    ///   - configuration: What it is told from outside.
+    ///   - environment: Where access tokens are looked up.
+    ///   - logger: Where it says what it does.
+    ///   - specs: The loop that applies specs; `nil` when something else does.
+    ///   - onReady: Called with the HTTP port when it serves.
+    public init(
+        configuration: DaemonConfiguration,
+        environment: [String: String],
+        logger: Logger,
+        specs: SpecsService? = nil,
+        onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.environment = environment
+        self.logger = logger
+        self.specs = specs
+        self.onReady = onReady
+    }
+
+    /// Settings of the planner for statements that all touch a batch of rows by their keys.
+    ///
+    /// A launch writes a million rows before Postgres has looked at them; believing the table small, it joined each
+    /// batch with all contacts, and sending stood still until autovacuum came by. Nested loops over keys are right
+    /// whatever the statistics say, and compiling such statements costs more than running them.
+    private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+
+    /// Runs until a graceful shutdown.
+    ///
+    /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start;
+    ///   ``ConfigurationError`` when the API's address is none, and NIOSSL's errors when no certificates can be trusted.
+    public func run() async throws {
+        let api = try WhatsAppAPI(url: configuration.whatsAppURL)
+        let poster = try await HTTPPoster.make(
+            for: api.origin,
+            configuration: WhatsAppClient.configuration(
+                connections: configuration.maximumInFlight,
+                timeout: configuration.requestTimeout
+            )
+        )
+        let pool = PostgresPool(
+            configuration: configuration.postgres.defaulting("options", to: Self.plannerOptions),
+            maxConnections: configuration.maximumConnections,
+            logger: logger
+        )
+        let redis = RedisClient(configuration: configuration.redis, logger: logger)
+        let result: Result<Void, any Error>
+        do {
+            try await serve(pool: pool, redis: redis, poster: poster, api: api)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await pool.shutdown()
+        await redis.shutdown()
+        await poster.shutdown()
+        try result.get()
+    }
+
+    private func serve(pool: PostgresPool, redis: RedisClient, poster: HTTPPoster, api: WhatsAppAPI) async throws {
+        let missing = try await Migrator(pool: pool, logger: logger).pending()
+        guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
+
+        let lanes = laneServices(pool: pool, redis: redis, transport: WhatsAppClient(poster: poster, api: api))
+        let feederWakeup = WakeSignal()
+        let launcherWakeup = WakeSignal()
+        let schedulerWakeup = WakeSignal()
+        let intake = StatusIntake(
+            messages: lanes.messages,
+            inbound: InboundRepository(pool: pool),
+            logger: logger,
+            metrics: lanes.metrics.webhooks
+        )
+        let triggers = TriggerService(
+            triggers: TriggerRepository(pool: pool, announces: false),
+            logger: logger,
+            metrics: lanes.metrics.triggers,
+            committed: { feederWakeup.notify() }
+        )
+        let certificate = try configuration.certificate?.renewal(logger: logger)
+        // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
+        let services: [any Service] =
+            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
+                intake,
+                triggers,
+                LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
+                RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
+                RunSweeper(
+                    runs: lanes.runs,
+                    messages: lanes.messages,
+                    unconfirmedTimeout: configuration.unconfirmedTimeout,
+                    retries: lanes.retries,
+                    logger: logger
+                ),
+                ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
+                RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
+                Housekeeper(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
+                Scheduler(
+                    schedules: ScheduleRepository(pool: pool),
+                    wakeup: schedulerWakeup,
+                    logger: logger,
+                    metrics: lanes.metrics.schedules
+                ),
+                RunWatcher(
+                    pool: pool,
+                    listeners: [
+                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes],
+                        ScheduleRepository.channel: [schedulerWakeup],
+                    ]
+                ),
+                try server(
+                    router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
+                    certificate: certificate?.reloader
+                ),
+            ] as [any Service]
+        let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
+        // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
+        try await group.run()
+    }
+
+    private func laneServices(pool: PostgresPool, redis: RedisClient, transport: WhatsAppClient) -> LaneServices {
+        let runs = RunRepository(pool: pool)
+        return LaneServices(
+            redis: redis,
+            messages: MessageRepository(pool: pool),
+            statements: LaneStatements(messages: MessageRepository(pool: pool)),
+            runs: runs,
+            lanes: LaneRepository(pool: pool),
+            payloads: PayloadCache(runs: runs),
+            transport: transport,
+            tokens: TokenResolver(environment: environment),
+            permits: SendPermits(count: configuration.maximumInFlight),
+            gate: APIGate(limit: configuration.maximumInFlight, logger: logger),
+            retries: RetryPolicy(),
+            leases: LaneLeases(flight: configuration.flightLease),
+            workers: LaneDirectory(),
+            changes: WakeSignal(),
+            logger: logger
+        )
+    }
+
+    /// All routes of the daemon.
+    func router(
+        pool: PostgresPool,
+        redis: RedisClient,
+        intake: StatusIntake,
+        triggers: TriggerService,
+        lanes: LaneServices? = nil
+    ) -> Router<APIContext> {
+        let metrics = lanes?.metrics ?? DaemonMetrics()
+        let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
+        let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
+        let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
+        let router = Router(context: APIContext.self)
+        router.add(middleware: RequestMetricsMiddleware(metrics: metrics.http))
+        router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
+        api.add(to: router)
+        TriggerRoutes(
+            triggers: triggers,
+            authenticator: authenticator,
+            secrets: configuration.triggerSecrets,
+            limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")
+        ).add(to: router)
+        health(pool: pool, redis: redis, lanes: lanes).add(to: router)
+        let scrape = MetricsScrape(registry: metrics.registry, pool: pool, lanes: lanes, specs: specs?.state)
+        MetricsRoutes(text: { await scrape.text() }).add(to: router)
+        WebhookRoutes(
+            intake: intake,
+            appSecret: configuration.appSecret,
+            verifyToken: configuration.verifyToken,
+            logger: logger
+        ).add(to: router)
+        return router
+    }
+
+    private func health(pool: PostgresPool, redis: RedisClient, lanes: LaneServices?) -> HealthRoutes {
+        let migrator = Migrator(pool: pool, logger: logger)
+        return HealthRoutes(
+            postgres: { try await pool.ping(deadline: ContinuousClock.now.duration(to: $0)) },
+            redis: { _ = try await redis.send(RedisCommand("PING"), deadline: $0) },
+            schema: { _ in
+                let missing = try await migrator.pending()
+                if !missing.isEmpty { throw SchemaError.outdated(missing: missing.count) }
+            },
+            epoch: { deadline in
+                let count = try await lanes?.workers.outdated(on: redis, deadline: deadline) ?? 0
+                if count > 0 { throw LaneEpochError(count: count) }
+            },
+            specs: specs?.state
+        )
+    }
+
+    private func server(
+        router: Router<APIContext>,
+        certificate: TimedCertificateReloader?
+    ) throws -> some Service {
+        let onReady = onReady
+        let plain = HTTPServerBuilder.daemon(idleTimeout: configuration.idleTimeout)
+        return Application(
+            responder: HeadRequestResponder(inner: router.buildResponder()),
+            server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,
+            configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
+            onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
+            logger: Logger(label: logger.label) { _ in ServerLogHandler(logger.handler) }
+        )
+    }
+}
+
+/// Some lanes of Redis are older than Postgres, so the daemon cannot send from them yet.
+private struct LaneEpochError: Error, CustomStringConvertible {
+    let count: Int
+
+    var description: String { "\(count) \(count == 1 ? "lane is" : "lanes are") being rebuilt from Postgres" }
+}

@@ -1,0 +1,117 @@
+public import API
+public import AccessTokens
+public import Logging
+public import Postgres
+public import Redis
+import Runtime
+public import Settings
+
+/// Everything a daemon is told from outside, checked.
+public struct DaemonConfiguration: Sendable {
+    public var postgres: PostgresConfiguration
+    public var redis: RedisConfiguration
+    public var httpHost = "127.0.0.1"
+    /// 0 takes any free port.
+    public var httpPort = 8080
+    /// Makes the port speak HTTPS; `nil` leaves that to a proxy.
+    public var certificate: ServerCertificate?
+    /// How long a connection may stand without a request, or a caller may hesitate amid one: longer than the 60 s for which
+    /// proxies keep theirs, so that they close first.
+    var idleTimeout = Duration.seconds(75)
+    /// The API with its version, without a slash at the end.
+    public var whatsAppURL = WhatsAppAPI.defaultURL
+    /// Signs webhooks; `nil` refuses them all.
+    public var appSecret: String?
+    /// Answers the verification of the webhook's address; `nil` refuses it.
+    public var verifyToken: String?
+    /// What access tokens are checked against; `nil` closes the API.
+    public var tokens: TokenSettings?
+    /// Requests to the API that each tenant may make in a second; 0 is any number.
+    public var requestsPerSecond = 100
+    /// Events that each tenant may send to the trigger hook in a second, whatever requests they come in; 0 is any number.
+    public var eventsPerSecond = 10_000
+    /// With which tenants may sign events; nobody by default.
+    public var triggerSecrets: TriggerSecrets?
+    public var logLevel = Logger.Level.info
+    /// Messages in hand at once, over all lanes; a part of them are requests under way.
+    public var maximumInFlight = 1_024
+    /// Connections to Postgres.
+    public var maximumConnections = 8
+    /// How long to wait for a report about a message whose answer was lost.
+    public var unconfirmedTimeout = Duration.seconds(15 * 60)
+    /// How long WhatsApp may take for an answer; what has none by then may have been accepted.
+    public var requestTimeout = WhatsAppClient.defaultTimeout
+    /// How long a message that may have been written waits for its daemon before others look into it; longer than
+    /// ``requestTimeout``.
+    public var flightLease = LaneLeases().flight
+
+    public init(postgres: PostgresConfiguration, redis: RedisConfiguration) {
+        self.postgres = postgres
+        self.redis = redis
+    }
+
+    /// How many files must be allowed to be open at once: a socket for each request under way, connections to Postgres,
+    /// and some room for callers and everything else.
+    public var openFiles: Int { maximumInFlight + maximumConnections + 256 }
+}
+
+extension DaemonConfiguration {
+    /// Reads the configuration from environment variables; unset and empty are the same.
+    ///
+    /// - Throws: ``ConfigurationError``, which names the variable and shows an example.
+    public init(environment: [String: String]) throws(ConfigurationError) {
+        let variables = Variables(environment)
+        self.init(
+            postgres: try variables.postgres(applicationName: "campaignd"),
+            redis: try variables.redis()
+        )
+        httpHost = variables["HTTP_HOST"] ?? httpHost
+        httpPort = try variables.integer("HTTP_PORT", in: 0...65_535, example: "8080") ?? httpPort
+        certificate = try ServerCertificate.read(variables)
+        whatsAppURL = try variables.url("WHATSAPP_API_URL", example: WhatsAppAPI.defaultURL) ?? whatsAppURL
+        appSecret = variables["WHATSAPP_APP_SECRET"]
+        verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
+        tokens = try TokenSettings.read(variables)
+        requestsPerSecond =
+            try variables.integer("API_RATE_LIMIT", in: 0...1_000_000, example: "100") ?? requestsPerSecond
+        eventsPerSecond =
+            try variables.integer("TRIGGER_RATE_LIMIT", in: 0...1_000_000, example: "10000") ?? eventsPerSecond
+        triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
+        logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
+        maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "1024") ?? maximumInFlight
+        maximumConnections =
+            try variables.integer("DATABASE_CONNECTIONS", in: 2...1_000, example: "8") ?? maximumConnections
+        unconfirmedTimeout =
+            try variables.integer("UNCONFIRMED_TIMEOUT", in: 1...604_800, example: "900").map { .seconds($0) }
+            ?? unconfirmedTimeout
+        requestTimeout =
+            try variables.integer("REQUEST_TIMEOUT", in: 1...300, example: "30").map { .seconds($0) } ?? requestTimeout
+        flightLease = try Self.flightLease(variables, requestTimeout: requestTimeout)
+        guard CrashPoint.isValid(variables["CRASH_AT"]) else {
+            let known = CrashPoint.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .malformed("CRASH_AT", problem: "no crash point of that name; it is one of \(known), and :n")
+        }
+    }
+
+    private static func flightLease(
+        _ variables: Variables,
+        requestTimeout: Duration
+    ) throws(ConfigurationError) -> Duration {
+        let shortest = LaneLeases.shortestFlight(requestTimeout: requestTimeout)
+        let seconds = Int(shortest.components.seconds)
+        guard let lease = try variables.integer("FLIGHT_LEASE", in: 1...3_600, example: "45") else {
+            return max(LaneLeases().flight, shortest)
+        }
+        guard lease >= seconds else {
+            throw .malformed(
+                "FLIGHT_LEASE",
+                problem: """
+                    \(lease) s is too short: a request may take \(requestTimeout.components.seconds) s \
+                    (REQUEST_TIMEOUT) and its outcome must be written before the lease ends, or messages that are \
+                    still being sent look lost; use at least \(seconds); example: 45
+                    """
+            )
+        }
+        return .seconds(lease)
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import JSON
+import Spec
+
+/// A WhatsApp payload made ready for many recipients: the bytes that are the same for all, and the texts that are not.
+///
+/// What a contact's data contains is always text: it is escaped for JSON and never read as a placeholder again.
+struct PayloadTemplate: Sendable {
+    private enum Piece: Sendable {
+        case bytes([UInt8])
+        case text(TextTemplate)
+    }
+
+    private var pieces: [Piece] = []
+
+    /// Prepares a payload as campaigns store it: an object without a recipient.
+    ///
+    /// - Throws: `TextTemplate.Problem` when a text has a broken placeholder.
+    init(message: JSONValue) throws(TextTemplate.Problem) {
+        guard case .object(let fields) = message else { return }
+        for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
+            append(bytes: ",")
+            append(key: key)
+            try append(value)
+        }
+    }
+
+    /// The body of one request.
+    ///
+    /// - Parameters:
+    ///   - recipient: The phone number as the contact has it.
+    ///   - messageID: Comes back in status webhooks, and finds the message without WhatsApp's id.
+    ///   - value: What a placeholder stands for.
+    /// - Returns: JSON.
+    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default.
+    func body(
+        recipient: String,
+        messageID: UUID,
+        value: (TextTemplate.Path) -> String?
+    ) throws(TextTemplate.MissingValue) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(512)
+        bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","to":"#.utf8
+        Self.appendString(Self.internationalNumber(recipient), to: &bytes)
+        bytes += #","biz_opaque_callback_data":"#.utf8
+        Self.appendString(messageID.apiText, to: &bytes)
+        for piece in pieces {
+            switch piece {
+            case .bytes(let same): bytes += same
+            case .text(let template): Self.appendString(try template.render(value), to: &bytes)
+            }
+        }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// The number with a plus sign: without one, WhatsApp would put the sender's own country code before it.
+    static func internationalNumber(_ phone: String) -> String {
+        phone.hasPrefix("+") ? phone : "+" + phone
+    }
+
+    private mutating func append(_ value: JSONValue) throws(TextTemplate.Problem) {
+        switch value {
+        case .string(let text):
+            let template = try TextTemplate(text)
+            if template.isLiteral {
+                append(bytes: value.canonicalText)
+            } else {
+                pieces.append(.text(template))
+            }
+        case .array(let items):
+            append(bytes: "[")
+            for (index, item) in items.enumerated() {
+                if index > 0 { append(bytes: ",") }
+                try append(item)
+            }
+            append(bytes: "]")
+        case .object(let fields):
+            append(bytes: "{")
+            for (index, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
+                if index > 0 { append(bytes: ",") }
+                append(key: field.key)
+                try append(field.value)
+            }
+            append(bytes: "}")
+        case .null, .bool, .integer, .number:
+            append(bytes: value.canonicalText)
+        }
+    }
+
+    private mutating func append(key: String) {
+        append(bytes: JSONValue.string(key).canonicalText + ":")
+    }
+
+    private mutating func append(bytes text: String) {
+        if case .bytes(let earlier) = pieces.last {
+            pieces[pieces.count - 1] = .bytes(earlier + text.utf8)
+        } else {
+            pieces.append(.bytes(Array(text.utf8)))
+        }
+    }
+
+    private static func appendString(_ text: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0..<0x20:
+                bytes += "\\u00".utf8
+                bytes.append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
+                bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
+            default:
+                bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import JSON
+import Spec
+import Store
+
+/// Looks up what the placeholders of one message stand for.
+///
+/// JSON is read only when a placeholder asks for it.
+struct PlaceholderValues {
+    private let contact: ContactFields
+    private let context: String?
+    private let parsedMetadata: ParsedOnce
+    private let parsedContext: ParsedOnce
+
+    init(contact: ContactFields, context: String?) {
+        self.contact = contact
+        self.context = context
+        parsedMetadata = ParsedOnce(contact.metadata)
+        parsedContext = ParsedOnce(context ?? "{}")
+    }
+
+    subscript(path: TextTemplate.Path) -> String? {
+        switch path {
+        case .contact(let field): value(of: field)
+        case .metadata(let key): parsedMetadata.value[key]?.placeholderText
+        case .context(let key):
+            parsedContext.value[key]?.placeholderText
+                ?? key.split(separator: ".").reduce(parsedContext.value as JSONValue?) { $0?[String($1)] }?
+                .placeholderText
+        }
+    }
+
+    private func value(of field: ContactField) -> String? {
+        switch field {
+        case .name: contact.name
+        case .email: contact.email
+        case .contactId: contact.contactId
+        case .pin: contact.pin
+        case .yearOfBirth: contact.yearOfBirth.map(String.init)
+        case .messageCount: String(contact.messageCount)
+        case .paymentStatus: contact.paymentStatus
+        case .firstSeen: contact.firstSeen.map(Self.day)
+        case .lastSeen: contact.lastSeen.map(Self.day)
+        case .tags: nil
+        }
+    }
+
+    /// A date as `2026-03-28`, in UTC.
+    private static func day(_ date: Date) -> String {
+        let instant = FilterTime.instant(seconds: Int(date.timeIntervalSince1970.rounded(.down)), microseconds: 0)
+        return String(instant.description.prefix(10))
+    }
+}
+
+/// JSON text that is parsed at its first use.
+private final class ParsedOnce {
+    private let text: String
+    /// Postgres only stores valid JSON, so there is nothing to report.
+    private(set) lazy var value: JSONValue = (try? JSONValue(parsing: text)) ?? .null
+
+    init(_ text: String) { self.text = text }
+}
+
+extension JSONValue {
+    /// The value as it stands in a message; nothing for null.
+    fileprivate var placeholderText: String? {
+        switch self {
+        case .null: nil
+        case .string(let text): text
+        case .bool, .integer, .number, .array, .object: canonicalText
+        }
+    }
+}
