@@ -7,7 +7,7 @@ import TestSupport
 
 /// A lane in a quota group of its own, whose epoch is 1.
 struct LaneFixture: Sendable {
-    static let token: Int64 = 7
+    static let lease: Int64 = 7
 
     let redis: RedisClient
     let group: String
@@ -48,23 +48,23 @@ struct LaneFixture: Sendable {
         _ count: Int,
         rate: Int = 80,
         epoch: Int = 1,
-        token: Int64 = LaneFixture.token
+        lease: Int64 = LaneFixture.lease
     ) async throws -> Reservation {
-        try await lane.reserve(count, pace: Pace(ratePerSecond: rate), epoch: epoch, token: token)
+        try await lane.reserve(count, pace: Pace(ratePerSecond: rate), epoch: epoch, lease: lease)
     }
 
     /// Reserves until `count` ids were granted, in the order in which they were.
-    func take(_ count: Int, rate: Int, token: Int64 = LaneFixture.token) async throws -> [UUID] {
+    func take(_ count: Int, rate: Int, lease: Int64 = LaneFixture.lease) async throws -> [UUID] {
         var taken: [UUID] = []
         try await eventually("\(count) ids are granted") {
-            taken += try await reserve(min(500, count - taken.count), rate: rate, token: token).ids
+            taken += try await reserve(min(500, count - taken.count), rate: rate, lease: lease).ids
             return taken.count >= count
         }
         return taken
     }
 
-    func settle(_ ids: [UUID], _ end: LeaseEnd, token: Int64 = LaneFixture.token) async throws {
-        try await lane.settle(ids.map { LeaseEnding(messageID: $0, token: token, end: end) })
+    func settle(_ ids: [UUID], _ end: LeaseEnd, lease: Int64 = LaneFixture.lease) async throws {
+        try await lane.settle(ids.map { LeaseEnding(messageID: $0, lease: lease, end: end) })
     }
 
     /// What the lane's keys end with, sorted.

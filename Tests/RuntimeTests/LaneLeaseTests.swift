@@ -16,10 +16,10 @@ struct LaneLeaseTests {
             let ids = try await fixture.push(3)
             try await fixture.warmUp()
             _ = try await fixture.take(2, rate: 80)
-            #expect(try await fixture.lane.fire(ids, epoch: 1, token: 8) == .answers([false, false, false]))
-            #expect(try await fixture.lane.fire(ids, epoch: 1, token: 7) == .answers([true, true, false]))
+            #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 8) == .answers([false, false, false]))
+            #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 7) == .answers([true, true, false]))
             // The question is answered once: whoever asks again may have sent it already.
-            #expect(try await fixture.lane.fire(ids, epoch: 1, token: 7) == .answers([false, false, false]))
+            #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 7) == .answers([false, false, false]))
         }
     }
 
@@ -28,14 +28,14 @@ struct LaneLeaseTests {
             let ids = try await fixture.push(1)
             try await fixture.warmUp()
             _ = try await fixture.take(1, rate: 80)
-            #expect(try await fixture.lane.fire(ids, epoch: 2, token: 7) == .stale)
+            #expect(try await fixture.lane.fire(ids, epoch: 2, lease: 7) == .stale)
             try await fixture.lane.pause(for: .seconds(30))
-            guard case .paused = try await fixture.lane.fire(ids, epoch: 1, token: 7) else {
+            guard case .paused = try await fixture.lane.fire(ids, epoch: 1, lease: 7) else {
                 Issue.record("fired during a pause")
                 return
             }
             _ = try await fixture.redis.send(RedisCommand("DEL", .text(fixture.lane.keys.epoch)))
-            #expect(try await fixture.lane.fire(ids, epoch: 1, token: 7) == .stale)
+            #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 7) == .stale)
         }
     }
 
@@ -58,7 +58,7 @@ struct LaneLeaseTests {
             let ids = try await fixture.push(1)
             try await fixture.warmUp()
             _ = try await fixture.take(1, rate: 80)
-            for end in [LeaseEnd.done, .release, .delay(.seconds(1))] { try await fixture.settle(ids, end, token: 70) }
+            for end in [LeaseEnd.done, .release, .delay(.seconds(1))] { try await fixture.settle(ids, end, lease: 70) }
             #expect(try await fixture.lane.depth() == LaneDepth(epoch: 1, ready: 0, delayed: 0, held: 1))
             try await fixture.settle(ids, .done)
             // Ended already: repeating it changes nothing.
@@ -72,28 +72,28 @@ struct LaneLeaseTests {
             let ids = try await fixture.push(3)
             try await fixture.warmUp()
             _ = try await fixture.take(3, rate: 80)
-            _ = try await fixture.lane.fire([ids[1]], epoch: 1, token: 7)
+            _ = try await fixture.lane.fire([ids[1]], epoch: 1, lease: 7)
             _ = try await fixture.redis.send(
                 RedisCommand("HDEL", .text(fixture.lane.keys.held), .text(JobID.text(ids[2])))
             )
             let heir = fixture.heir
             var expired: [ExpiredLease] = []
             try await eventually("three leases run out") {
-                expired += try await heir.recover(limit: 10, token: 9)
+                expired += try await heir.recover(limit: 10, lease: 9)
                 return expired.count == 3
             }
             let byID = Dictionary(uniqueKeysWithValues: expired.map { ($0.messageID, $0) })
             #expect(
-                byID[ids[0]] == ExpiredLease(messageID: ids[0], holder: 7, mayBeWritten: false, wasBeingPrepared: true)
+                byID[ids[0]] == ExpiredLease(messageID: ids[0], lease: 7, mayBeWritten: false, wasBeingPrepared: true)
             )
-            #expect(byID[ids[1]] == ExpiredLease(messageID: ids[1], holder: 7, mayBeWritten: true))
-            #expect(byID[ids[2]] == ExpiredLease(messageID: ids[2], holder: nil, mayBeWritten: true))
-            // The heir's leases are long: nobody else gets them, and the first holder has lost its say.
-            #expect(try await heir.recover(limit: 10, token: 10).isEmpty)
-            #expect(try await fixture.lane.fire([ids[0]], epoch: 1, token: 7) == .answers([false]))
+            #expect(byID[ids[1]] == ExpiredLease(messageID: ids[1], lease: 7, mayBeWritten: true))
+            #expect(byID[ids[2]] == ExpiredLease(messageID: ids[2], lease: nil, mayBeWritten: true))
+            // The heir's leases are long: nobody else gets them, and the first lease has lost its say.
+            #expect(try await heir.recover(limit: 10, lease: 10).isEmpty)
+            #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: 7) == .answers([false]))
             try await fixture.settle(ids, .done)
             #expect(try await fixture.lane.depth().held == 3)
-            try await fixture.settle(ids, .done, token: 9)
+            try await fixture.settle(ids, .done, lease: 9)
             #expect(try await fixture.kinds() == ["epoch", "pace", "ring"])
         }
     }
@@ -106,7 +106,7 @@ struct LaneLeaseTests {
             let heir = fixture.heir
             var portions: [Int] = []
             try await eventually("all leases run out") {
-                let count = try await heir.recover(limit: 2, token: 9).count
+                let count = try await heir.recover(limit: 2, lease: 9).count
                 if count > 0 { portions.append(count) }
                 return portions.reduce(0, +) == 5
             }
@@ -121,7 +121,7 @@ struct LaneLeaseTests {
             _ = try await fixture.take(3, rate: 80)
             try await fixture.settle([ids[2]], .delay(.seconds(60)))
             let sending = [
-                LaneRebuild.Held(messageID: ids[0], holder: 7), LaneRebuild.Held(messageID: ids[1], holder: nil),
+                LaneRebuild.Held(messageID: ids[0], lease: 7), LaneRebuild.Held(messageID: ids[1], lease: nil),
             ]
             let lost = LaneRebuild(sender: UUID(), sending: sending, pause: .seconds(30))
             try await fixture.lane.rebuild(lost, epoch: 2)
@@ -131,8 +131,8 @@ struct LaneLeaseTests {
                 return
             }
             #expect(rest > .seconds(25))
-            // The holder of a message reports under its old token; nobody fires it again.
-            #expect(try await fixture.lane.fire([ids[0]], epoch: 1, token: 7) == .stale)
+            // The lease of a message reports under its old lease; nobody fires it again.
+            #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: 7) == .stale)
             try await fixture.settle([ids[0]], .done)
             try await fixture.settle([ids[1]], .done)
             #expect(try await fixture.lane.depth().held == 1)

@@ -79,7 +79,7 @@ struct LaneOrderTests {
             let ending = started + .seconds(3)
             let instants = try await withThrowingTaskGroup(of: [Duration].self) { group in
                 for daemon in 1...3 {
-                    group.addTask { try await Self.reserveLoop(fixture, token: Int64(daemon), until: ending) }
+                    group.addTask { try await Self.reserveLoop(fixture, lease: Int64(daemon), until: ending) }
                 }
                 return try await group.reduce(into: []) { $0 += $1 }.sorted()
             }
@@ -97,15 +97,15 @@ struct LaneOrderTests {
     /// The instants of the slots one daemon got, on the server's clock.
     private static func reserveLoop(
         _ fixture: LaneFixture,
-        token: Int64,
+        lease: Int64,
         until end: ContinuousClock.Instant
     ) async throws -> [Duration] {
         var instants: [Duration] = []
         while ContinuousClock.now < end {
-            switch try await fixture.reserve(128, token: token) {
+            switch try await fixture.reserve(128, lease: lease) {
             case .slots(let slots, _):
                 instants += try await Self.instants(of: slots, in: fixture)
-                try await fixture.settle(slots.map(\.messageID), .done, token: token)
+                try await fixture.settle(slots.map(\.messageID), .done, lease: lease)
             case .wait(let rest):
                 try await Task.sleep(for: min(rest, .milliseconds(50)))
             case .empty, .paused, .stale:

@@ -11,7 +11,7 @@ import Testing
 /// Outcomes on their way into Postgres.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct OutcomeWriterTests {
-    private static let holder: Int64 = 5
+    private static let lease: Int64 = 5
 
     /// A run whose messages are all being sent by us, and held by us in its lane.
     private func withSending(_ count: Int, _ body: (DeliveryFixture, LaneQueue, [UUID]) async throws -> Void)
@@ -22,9 +22,9 @@ struct OutcomeWriterTests {
             let record = try await fixture.run(run)
             let lane = LaneQueue(redis: fixture.redis, quotaGroup: fixture.group, sender: record.senderID)
             let ids = (1...count).map { MessageID.make(run: run, position: $0) }
-            let held = ids.map { LaneRebuild.Held(messageID: $0, holder: Self.holder) }
+            let held = ids.map { LaneRebuild.Held(messageID: $0, lease: Self.lease) }
             try await lane.rebuild(LaneRebuild(sender: record.senderID, sending: held, pause: .zero), epoch: 1)
-            try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sending', holder = \(Self.holder)")
+            try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sending', holder = \(Self.lease)")
             try await fixture.pool.execute("UPDATE campaign_runs SET sending = pending, pending = 0")
             try await body(fixture, lane, ids)
         }
@@ -41,7 +41,7 @@ struct OutcomeWriterTests {
     }
 
     private func outcome(_ id: UUID) -> MessageOutcome {
-        MessageOutcome(messageID: id, holder: Self.holder, result: .sent(waMessageID: "wamid.\(id)"))
+        MessageOutcome(messageID: id, lease: Self.lease, result: .sent(waMessageID: "wamid.\(id)"))
     }
 
     @Test func writesAllOfManyAndEndsTheirLeases() async throws {

@@ -22,11 +22,11 @@ struct PoisonTests {
             // from the second time on, because they are suspects as well by then and are rendered one by one.
             for death in 1...3 {
                 let (ids, token) = try await reserveAll(20, from: lane)
-                let begun = try await fixture.messages.begin([SendClaim(ids, holder: token)])
+                let begun = try await fixture.messages.begin([SendClaim(ids, lease: token)])
                 #expect(begun.allSatisfy { $0.crashes == ($0.id == poison ? death - 1 : min(death - 1, 1)) })
                 if death > 1 {
-                    try await lane.mark(ids, isBeingPrepared: false, token: token)
-                    try await lane.mark([poison], isBeingPrepared: true, token: token)
+                    try await lane.mark(ids, isBeingPrepared: false, lease: token)
+                    try await lane.mark([poison], isBeingPrepared: true, lease: token)
                 }
                 try await settleWhenExpired(20, of: lane, in: fixture)
             }
@@ -56,9 +56,9 @@ struct PoisonTests {
             _ = try await fed(run, into: lane, of: fixture)
             for _ in 1...4 {
                 let (ids, token) = try await reserveAll(5, from: lane)
-                let begun = try await fixture.messages.begin([SendClaim(ids, holder: token)])
+                let begun = try await fixture.messages.begin([SendClaim(ids, lease: token)])
                 #expect(begun.count == 5 && begun.allSatisfy { $0.crashes == 0 })
-                try await lane.mark(ids, isBeingPrepared: false, token: token)
+                try await lane.mark(ids, isBeingPrepared: false, lease: token)
                 try await settleWhenExpired(5, of: lane, in: fixture)
             }
             // Nor does one that had not begun anything.
@@ -78,15 +78,15 @@ struct PoisonTests {
             let ids = try await fixture.push(3)
             let taken = try await fixture.take(3, rate: 1_000)
             #expect(taken == ids)
-            try await fixture.lane.mark([ids[0]], isBeingPrepared: false, token: 8)
-            try await fixture.lane.mark([ids[1], ids[2]], isBeingPrepared: false, token: LaneFixture.token)
+            try await fixture.lane.mark([ids[0]], isBeingPrepared: false, lease: 8)
+            try await fixture.lane.mark([ids[1], ids[2]], isBeingPrepared: false, lease: LaneFixture.lease)
             #expect(
-                try await fixture.lane.fire([ids[2]], epoch: 1, token: LaneFixture.token) == .answers([true])
+                try await fixture.lane.fire([ids[2]], epoch: 1, lease: LaneFixture.lease) == .answers([true])
             )
-            try await fixture.lane.mark([ids[2]], isBeingPrepared: true, token: LaneFixture.token)
+            try await fixture.lane.mark([ids[2]], isBeingPrepared: true, lease: LaneFixture.lease)
             var expired: [UUID: ExpiredLease] = [:]
             try await eventually("the leases run out") {
-                for lease in try await fixture.heir.recover(limit: 10, token: 9) { expired[lease.messageID] = lease }
+                for lease in try await fixture.heir.recover(limit: 10, lease: 9) { expired[lease.messageID] = lease }
                 return expired.count == 3
             }
             #expect(expired[ids[0]]?.wasBeingPrepared == true && expired[ids[0]]?.mayBeWritten == false)
@@ -118,7 +118,7 @@ struct PoisonTests {
         let token = Int64.random(in: 1...Int64.max)
         var ids: [UUID] = []
         try await eventually("everything is reserved") {
-            ids += try await lane.reserve(count - ids.count, pace: Pace(ratePerSecond: 5_000), epoch: 1, token: token)
+            ids += try await lane.reserve(count - ids.count, pace: Pace(ratePerSecond: 5_000), epoch: 1, lease: token)
                 .ids
             return ids.count == count
         }
@@ -129,12 +129,12 @@ struct PoisonTests {
     private func settleWhenExpired(_ count: Int, of lane: LaneQueue, in fixture: DeliveryFixture) async throws {
         var settled = 0
         try await eventually("all leases ran out") {
-            let expired = try await lane.recover(limit: 100, token: 9)
+            let expired = try await lane.recover(limit: 100, lease: 9)
             let verdicts = try await fixture.messages.settle(expired)
             try await lane.settle(
                 expired.map { lease in
                     let end: LeaseEnd = if case .requeue = verdicts[lease.messageID] { .release } else { .void }
-                    return LeaseEnding(messageID: lease.messageID, token: 9, end: end)
+                    return LeaseEnding(messageID: lease.messageID, lease: 9, end: end)
                 }
             )
             settled += expired.count

@@ -1,9 +1,9 @@
-import campaignd
 import Foundation
 import Postgres
 import Store
 import TestSupport
 import Testing
+import campaignd
 
 @testable import Runtime
 

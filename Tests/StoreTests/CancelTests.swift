@@ -36,11 +36,11 @@ struct CancelTests {
             let run = try await fixture.queuedRun(contacts: 250)
             let ids = try await fixture.ids(of: run)
             let messages = MessageRepository(pool: fixture.pool)
-            let begun = try await messages.begin(Array(ids[..<20]), holder: 1)
+            let begun = try await messages.begin(Array(ids[..<20]), lease: 1)
             #expect(begun.count { $0.status == .sending } == 20)
             #expect(try await Self.cancel(fixture) == [run])
 
-            let late = try await messages.begin(Array(ids[20..<30]), holder: 2)
+            let late = try await messages.begin(Array(ids[20..<30]), lease: 2)
             #expect(late.allSatisfy { $0.status == .cancelled })
             #expect(try await Self.cancelRest(fixture, batch: 100) == [70, 100, 50])
             let counters = try await Self.expectEqual(run, fixture)
@@ -48,9 +48,9 @@ struct CancelTests {
 
             // What is on its way counts, and what comes back is cancelled by another round.
             try await messages.record([
-                MessageOutcome(messageID: ids[0], holder: 1, result: .sent(waMessageID: "wamid.1"))
+                MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "wamid.1"))
             ])
-            _ = try await messages.settle([ExpiredLease(messageID: ids[1], holder: 1, mayBeWritten: false)])
+            _ = try await messages.settle([ExpiredLease(messageID: ids[1], lease: 1, mayBeWritten: false)])
             #expect(try await Self.cancelRest(fixture, batch: 100) == [1])
             let after = try await Self.expectEqual(run, fixture)
             #expect(after[.cancelled] == 231 && after[.sent] == 1 && after[.queued] == 0)
@@ -91,7 +91,7 @@ struct CancelTests {
                 group.addTask {
                     for start in stride(from: 0, to: 1_000, by: 50) {
                         let batch = Array(ids[start..<start + 50])
-                        _ = try await MessageRepository(pool: fixture.pool).begin(batch, holder: 9)
+                        _ = try await MessageRepository(pool: fixture.pool).begin(batch, lease: 9)
                     }
                 }
                 try await group.waitForAll()

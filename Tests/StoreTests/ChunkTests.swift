@@ -69,7 +69,7 @@ struct ChunkTests {
         try await Self.withRun { fixture, run, chunks in
             let first = try #require(try await chunks.claim(run: run, limit: 10))
             let messages = MessageRepository(pool: fixture.pool)
-            _ = try await messages.begin([first.messages[0].id], holder: 1)
+            _ = try await messages.begin([first.messages[0].id], lease: 1)
             try await fixture.pool.execute("UPDATE campaign_chunks SET \"leaseUntil\" = now() - interval '1 second'")
             let second = try #require(try await chunks.claim(run: run, limit: 10))
             // What is being sent already does not go into the line again.
@@ -85,9 +85,9 @@ struct ChunkTests {
             let claim = try #require(try await chunks.claim(run: run, limit: 10))
             let id = claim.messages[0].id
             let messages = MessageRepository(pool: fixture.pool)
-            _ = try await messages.begin([id], holder: 1)
+            _ = try await messages.begin([id], lease: 1)
             let failure = MessageOutcome.Failure(code: "500", message: "later", httpStatus: 500)
-            let outcome = MessageOutcome(messageID: id, holder: 1, result: .retry(after: .seconds(90), failure))
+            let outcome = MessageOutcome(messageID: id, lease: 1, result: .retry(after: .seconds(90), failure))
             try await messages.record([outcome])
             try await chunks.abandon(claim)
             let again = try #require(try await chunks.claim(run: run, limit: 10)?.messages.first { $0.id == id })
@@ -106,7 +106,7 @@ struct ChunkTests {
             let claim = try #require(try await chunks.claim(run: run, limit: 10))
             try await chunks.finish(claim)
             let held = Array(claim.messages.prefix(3).map(\.id))
-            _ = try await MessageRepository(pool: fixture.pool).begin(held, holder: 5)
+            _ = try await MessageRepository(pool: fixture.pool).begin(held, lease: 5)
             let lanes = LaneRepository(pool: fixture.pool)
             let lane = try #require(try await lanes.open().first)
             #expect((lane.epoch, lane.expected) == (1, 200))
@@ -135,7 +135,7 @@ struct ChunkTests {
             let rebuild = try #require(calls.first?.lanes.first)
             #expect(rebuild.sender == lane.id)
             #expect(Set(rebuild.sending.map(\.messageID)) == Set(held))
-            #expect(rebuild.sending.allSatisfy { $0.holder == 5 })
+            #expect(rebuild.sending.allSatisfy { $0.lease == 5 })
             #expect(rebuild.pause > .seconds(50))
             // All due chunks are fed again, without what is being sent.
             #expect(try await chunks.claim(run: run, limit: 10)?.messages.count == 197)

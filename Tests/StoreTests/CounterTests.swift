@@ -46,18 +46,18 @@ private struct RandomWalk {
     let fixture: Fixture
     let ids: [UUID]
     var random: Dice
-    var holder: Int64 = 0
+    var lease: Int64 = 0
 
     mutating func step() async throws -> String {
         let messages = MessageRepository(pool: fixture.pool)
         let chosen = Array(ids.shuffled(using: &random).prefix(Int.random(in: 1...8, using: &random)))
         switch Int.random(in: 0..<9, using: &random) {
         case 0, 1, 2:
-            holder += 1
-            _ = try await messages.begin(chosen, holder: holder)
+            lease += 1
+            _ = try await messages.begin(chosen, lease: lease)
             return "begin"
         case 3, 4:
-            let outcomes = chosen.map { MessageOutcome(messageID: $0, holder: anyHolder(), result: result()) }
+            let outcomes = chosen.map { MessageOutcome(messageID: $0, lease: anyHolder(), result: result()) }
             try await messages.record(outcomes)
             return "record \(outcomes.map(\.result))"
         case 5, 6:
@@ -74,7 +74,7 @@ private struct RandomWalk {
         case 7:
             _ = try await messages.settle(
                 chosen.map {
-                    ExpiredLease(messageID: $0, holder: anyHolder(), mayBeWritten: Bool.random(using: &random))
+                    ExpiredLease(messageID: $0, lease: anyHolder(), mayBeWritten: Bool.random(using: &random))
                 }
             )
             return "settle"
@@ -83,7 +83,7 @@ private struct RandomWalk {
         }
     }
 
-    private mutating func anyHolder() -> Int64 { max(1, holder - Int64.random(in: 0...3, using: &random)) }
+    private mutating func anyHolder() -> Int64 { max(1, lease - Int64.random(in: 0...3, using: &random)) }
 
     private mutating func result() -> MessageOutcome.Result {
         let failure = MessageOutcome.Failure(code: "1", message: "no", httpStatus: 500)

@@ -132,8 +132,7 @@ struct Fixture {
 
 extension MessageRepository {
     /// Begins the messages of one reservation.
-    func begin(_ ids: [UUID], charged: Set<UUID>? = nil, holder: Int64) async throws(PostgresError) -> [ClaimedMessage]
-    {
-        try await begin([SendClaim(ids, charged: charged, holder: holder)])
+    func begin(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64) async throws(PostgresError) -> [ClaimedMessage] {
+        try await begin([SendClaim(ids, charged: charged, lease: lease)])
     }
 }

@@ -40,13 +40,13 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 5, inWindow: 3)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            let begun = try await messages.begin(Array(ids.prefix(4)) + [UUID()], holder: 7)
+            let begun = try await messages.begin(Array(ids.prefix(4)) + [UUID()], lease: 7)
             #expect(Set(begun.map(\.id)) == Set(ids.prefix(4)))
             #expect(begun.allSatisfy { $0.status == .sending && $0.runID == run && $0.attempts == 0 })
             #expect(begun.allSatisfy { $0.recipientPhone == $0.contact.contactId && $0.contact.name != nil })
             #expect(begun.count { $0.isBusinessInitiated } == 1)
-            #expect(try await messages.begin(ids, holder: 8).map(\.id) == [ids[4]])
-            #expect(try await messages.begin([], holder: 8).isEmpty)
+            #expect(try await messages.begin(ids, lease: 8).map(\.id) == [ids[4]])
+            #expect(try await messages.begin([], lease: 8).isEmpty)
             try await Self.expectCountersEqualRows(run, fixture)
         }
     }
@@ -56,17 +56,17 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 3)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 2)
+            _ = try await messages.begin(ids, lease: 2)
             let results: [MessageOutcome.Result] = [
                 .failed(Self.failure), .retry(after: .seconds(30), Self.failure), .released(after: .zero), .withdrawn,
                 .unconfirmed(Self.lost),
             ]
             for result in results {
-                try await messages.record(ids.map { MessageOutcome(messageID: $0, holder: 1, result: result) })
+                try await messages.record(ids.map { MessageOutcome(messageID: $0, lease: 1, result: result) })
             }
             for id in ids { #expect(try await fixture.status(of: id) == .sending) }
             // Whoever was overtaken cannot undo that WhatsApp has accepted it.
-            try await messages.record([MessageOutcome(messageID: ids[0], holder: 1, result: .sent(waMessageID: "w"))])
+            try await messages.record([MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "w"))])
             #expect(try await fixture.status(of: ids[0]) == .sent)
             try await Self.expectCountersEqualRows(run, fixture)
         }
@@ -86,11 +86,11 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 1)
             let messages = MessageRepository(pool: fixture.pool)
             let id = try await fixture.ids(of: run)[0]
-            _ = try await messages.begin([id], holder: 1)
+            _ = try await messages.begin([id], lease: 1)
             let row: PostgresQuery = "SELECT (to_jsonb(m) - 'nextAttemptAt')::text FROM campaign_messages m"
-            try await messages.record([MessageOutcome(messageID: id, holder: 1, result: result)])
+            try await messages.record([MessageOutcome(messageID: id, lease: 1, result: result)])
             let once = try await fixture.value(row, as: String.self)
-            try await messages.record([MessageOutcome(messageID: id, holder: 1, result: result)])
+            try await messages.record([MessageOutcome(messageID: id, lease: 1, result: result)])
             #expect(try await fixture.value(row, as: String.self) == once)
             #expect(try await fixture.status(of: id) == status)
             #expect(try await fixture.value("SELECT attempts FROM campaign_messages", as: Int.self) == attempts)
@@ -108,9 +108,9 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: orders.count)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             try await messages.record(
-                ids.enumerated().map { MessageOutcome(messageID: $1, holder: 1, result: .sent(waMessageID: "w\($0)")) }
+                ids.enumerated().map { MessageOutcome(messageID: $1, lease: 1, result: .sent(waMessageID: "w\($0)")) }
             )
             for step in ranks.indices {
                 let batch = orders.enumerated().map {
@@ -139,14 +139,14 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 4)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             let reports = ids.enumerated().map { Self.report($1, .delivered, wamid: "w\($0)") }
             #expect(try await messages.apply(reports).isEmpty)
             try await messages.record([
-                MessageOutcome(messageID: ids[0], holder: 1, result: .sent(waMessageID: "w0")),
-                MessageOutcome(messageID: ids[1], holder: 1, result: .unconfirmed(Self.lost)),
-                MessageOutcome(messageID: ids[2], holder: 1, result: .failed(Self.failure)),
-                MessageOutcome(messageID: ids[3], holder: 1, result: .retry(after: .seconds(30), Self.failure)),
+                MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "w0")),
+                MessageOutcome(messageID: ids[1], lease: 1, result: .unconfirmed(Self.lost)),
+                MessageOutcome(messageID: ids[2], lease: 1, result: .failed(Self.failure)),
+                MessageOutcome(messageID: ids[3], lease: 1, result: .retry(after: .seconds(30), Self.failure)),
             ])
             let state: PostgresQuery = """
                 SELECT count(*) FROM campaign_messages
@@ -165,8 +165,8 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 1)
             let messages = MessageRepository(pool: fixture.pool)
             let id = try await fixture.ids(of: run)[0]
-            _ = try await messages.begin([id], holder: 1)
-            try await messages.record([MessageOutcome(messageID: id, holder: 1, result: .sent(waMessageID: "w"))])
+            _ = try await messages.begin([id], lease: 1)
+            try await messages.record([MessageOutcome(messageID: id, lease: 1, result: .sent(waMessageID: "w"))])
             let byID = Self.report(id, .delivered, wamid: "w")
             let byName = DeliveryStatus(waMessageID: "w", messageID: nil, rank: .read, at: Fixture.now)
             let rest = try await messages.apply([byName, byID])
@@ -191,8 +191,8 @@ struct MessageTests {
                 try await messages.park(unknown)
             }
             #expect(try await messages.applyParked() == 0)
-            _ = try await messages.begin([id], holder: 1)
-            try await messages.record([MessageOutcome(messageID: id, holder: 1, result: .sent(waMessageID: "w9"))])
+            _ = try await messages.begin([id], lease: 1)
+            try await messages.record([MessageOutcome(messageID: id, lease: 1, result: .sent(waMessageID: "w9"))])
             #expect(try await messages.applyParked() == 2)
             #expect(try await messages.applyParked() == 0)
             #expect(try await fixture.status(of: id) == .read)
@@ -215,7 +215,7 @@ struct MessageTests {
                     """
                 )
             }
-            let begun = try await messages.begin(ids, holder: 1)
+            let begun = try await messages.begin(ids, lease: 1)
             let statuses = Dictionary(uniqueKeysWithValues: begun.map { ($0.id, $0.status) })
             #expect(ids.map { statuses[$0] } == [.cancelled, .cancelled, .failed, .sending])
             let codes = try await fixture.column(
@@ -232,14 +232,14 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 6)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(Array(ids.prefix(5)), holder: 7)
+            _ = try await messages.begin(Array(ids.prefix(5)), lease: 7)
             let accepted = ids.enumerated().map { index, id in
-                MessageOutcome(messageID: id, holder: 7, result: .sent(waMessageID: "wamid.\(index)"))
+                MessageOutcome(messageID: id, lease: 7, result: .sent(waMessageID: "wamid.\(index)"))
             }
             // The second was reported on before it was answered, the third is held by somebody else by now.
             _ = try await messages.apply([Self.report(ids[1], .delivered, wamid: "wamid.1")])
             try await fixture.pool.execute("UPDATE campaign_messages SET holder = 8 WHERE id = \(ids[2])")
-            let failed = MessageOutcome(messageID: ids[3], holder: 7, result: .failed(Self.failure))
+            let failed = MessageOutcome(messageID: ids[3], lease: 7, result: .failed(Self.failure))
             // The last was never begun.
             let batch = [accepted[0], failed, accepted[2], accepted[1], accepted[4], accepted[5]]
             for _ in 1...2 {
@@ -264,7 +264,7 @@ struct MessageTests {
         try await Fixture.with { fixture in
             let run = try await fixture.queuedRun(contacts: 3)
             try await fixture.pool.execute("UPDATE campaign_runs SET status = \(status)")
-            let begun = try await MessageRepository(pool: fixture.pool).begin(try await fixture.ids(of: run), holder: 1)
+            let begun = try await MessageRepository(pool: fixture.pool).begin(try await fixture.ids(of: run), lease: 1)
             #expect(begun.map(\.status) == [expected, expected, expected])
             try await Self.expectCountersEqualRows(run, fixture)
         }
@@ -275,14 +275,14 @@ struct MessageTests {
             let run = try await fixture.queuedRun(contacts: 5)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(Array(ids[0..<4]), holder: 1)
-            try await messages.record([MessageOutcome(messageID: ids[3], holder: 1, result: .sent(waMessageID: "w"))])
+            _ = try await messages.begin(Array(ids[0..<4]), lease: 1)
+            try await messages.record([MessageOutcome(messageID: ids[3], lease: 1, result: .sent(waMessageID: "w"))])
             let leases = [
-                ExpiredLease(messageID: ids[0], holder: 1, mayBeWritten: true),
-                ExpiredLease(messageID: ids[1], holder: 1, mayBeWritten: false),
-                ExpiredLease(messageID: ids[2], holder: 9, mayBeWritten: true),
-                ExpiredLease(messageID: ids[3], holder: 1, mayBeWritten: true),
-                ExpiredLease(messageID: ids[4], holder: nil, mayBeWritten: false),
+                ExpiredLease(messageID: ids[0], lease: 1, mayBeWritten: true),
+                ExpiredLease(messageID: ids[1], lease: 1, mayBeWritten: false),
+                ExpiredLease(messageID: ids[2], lease: 9, mayBeWritten: true),
+                ExpiredLease(messageID: ids[3], lease: 1, mayBeWritten: true),
+                ExpiredLease(messageID: ids[4], lease: nil, mayBeWritten: false),
             ]
             for _ in 1...2 {
                 let verdicts = try await messages.settle(leases)

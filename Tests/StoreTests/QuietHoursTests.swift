@@ -44,7 +44,7 @@ struct QuietHoursTests {
                 """
             )
             let ids = try await fixture.ids(of: run)
-            let begun = try await MessageRepository(pool: fixture.pool).begin(ids, holder: 1)
+            let begun = try await MessageRepository(pool: fixture.pool).begin(ids, lease: 1)
             #expect(begun.map(\.status) == [expected, expected])
             for message in begun where expected == .queued {
                 #expect(message.delay > .seconds(58 * 60) && message.delay <= .seconds(60 * 60))
@@ -77,7 +77,7 @@ struct QuietHoursTests {
                     """
                 )
             }
-            let begun = try await messages.begin(ids, holder: 1)
+            let begun = try await messages.begin(ids, lease: 1)
             let statuses = Dictionary(uniqueKeysWithValues: begun.map { ($0.id, $0.status) })
             #expect(ids.map { statuses[$0] } == [expected, .sending, .sending])
             let delay = begun.first { $0.id == ids[0] }?.delay ?? .zero

@@ -96,12 +96,12 @@ final class LaneMaintenance: Sendable {
     }
 
     private func settleExpired() async throws {
-        let holder = Int64.random(in: 1...Int64.max)
-        let expired = try await worker.queue.recover(limit: LaneQueue.largestBatch, token: holder)
+        let ours = Int64.random(in: 1...Int64.max)
+        let expired = try await worker.queue.recover(limit: LaneQueue.largestBatch, lease: ours)
         guard !expired.isEmpty else { return }
         let verdicts = try await services.messages.settle(expired)
         let endings = expired.map { lease in
-            LeaseEnding(messageID: lease.messageID, token: holder, end: (verdicts[lease.messageID] ?? .forget).leaseEnd)
+            LeaseEnding(messageID: lease.messageID, lease: ours, end: (verdicts[lease.messageID] ?? .forget).leaseEnd)
         }
         try await worker.queue.settle(endings)
         let parked = try await services.messages.poisoned(among: expired.filter(\.wasBeingPrepared).map(\.messageID))

@@ -12,7 +12,7 @@ extension LaneQueue {
         for bucket in lane.quota { arguments += [.text(bucket.hour), .integer(bucket.count)] }
         for held in lane.sending {
             arguments += [
-                JobID.argument(held.messageID), .text(held.holder.map(String.init) ?? ""),
+                JobID.argument(held.messageID), .text(held.lease.map(String.init) ?? ""),
                 .text(held.isBusinessInitiated ? lane.quota.last?.hour ?? "" : ""),
             ]
         }
@@ -101,15 +101,15 @@ extension LaneDepth {
 }
 
 extension LeaseEnding.Group {
-    /// What stands before the ids of a group: token, verb, delay in milliseconds, and line.
+    /// What stands before the ids of a group: lease, verb, delay in milliseconds, and line.
     var arguments: [RedisArgument] {
         let line: RedisArgument = isBusinessInitiated.map { $0 ? "out" : "in" } ?? ""
-        let token = RedisArgument.text(String(token))
+        let lease = RedisArgument.text(String(lease))
         return switch end {
-        case .done: [token, "done", "0", line]
-        case .void: [token, "void", "0", line]
-        case .release: [token, "release", "0", line]
-        case .delay(let delay): [token, "delay", .integer(delay.milliseconds), line]
+        case .done: [lease, "done", "0", line]
+        case .void: [lease, "void", "0", line]
+        case .release: [lease, "release", "0", line]
+        case .delay(let delay): [lease, "delay", .integer(delay.milliseconds), line]
         }
     }
 }

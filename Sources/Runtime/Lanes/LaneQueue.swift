@@ -27,7 +27,7 @@ package struct LaneQueue: Sendable {
     ///   - lead: The time from now to the first slot, in which messages are prepared.
     ///   - quota: Business-initiated messages in 24 hours; `nil` for no limit.
     ///   - epoch: The epoch that the lane must have.
-    ///   - token: Names the reservation.
+    ///   - lease: Names the reservation.
     /// - Returns: What the lane allows at this moment.
     /// - Throws: `RedisError`; what was taken then comes back when its lease runs out.
     func reserve(
@@ -36,7 +36,7 @@ package struct LaneQueue: Sendable {
         lead: Duration = LeadTime.shortest,
         quota: Int? = nil,
         epoch: Int,
-        token: Int64
+        lease: Int64
     ) async throws(RedisError) -> Reservation {
         let reply = try await redis.run(
             LaneScripts.reserve,
@@ -45,7 +45,7 @@ package struct LaneQueue: Sendable {
                 keys.outside, keys.outsideDelayed, keys.quota, keys.counts,
             ],
             arguments: [
-                .integer(epoch), .text(String(token)), .integer(min(count, Self.largestBatch)),
+                .integer(epoch), .text(String(lease)), .integer(min(count, Self.largestBatch)),
                 .text("\(pace.intervalMicroseconds)"),
                 .integer((pace.horizon + lead - LeadTime.shortest).microseconds), .integer(lead.microseconds),
                 .integer(leases.reservation.milliseconds), .integer(pace.ringCapacity), .integer(quota ?? -1),
@@ -56,21 +56,21 @@ package struct LaneQueue: Sendable {
     }
 
     /// Notes whether messages are being prepared, which a daemon may die of, or only wait for their slots.
-    func mark(_ messages: [UUID], isBeingPrepared: Bool, token: Int64) async throws(RedisError) {
+    func mark(_ messages: [UUID], isBeingPrepared: Bool, lease: Int64) async throws(RedisError) {
         guard !messages.isEmpty else { return }
         _ = try await redis.run(
             LaneScripts.mark,
             keys: [keys.held],
-            arguments: [.text(String(token)), isBeingPrepared ? "r" : "p"] + messages.map { JobID.argument($0) }
+            arguments: [.text(String(lease)), isBeingPrepared ? "r" : "p"] + messages.map { JobID.argument($0) }
         )
     }
 
     /// Asks whether messages may go out at this moment, and marks those that may as possibly written.
-    func fire(_ messages: [UUID], epoch: Int, token: Int64) async throws(RedisError) -> Clearance {
+    func fire(_ messages: [UUID], epoch: Int, lease: Int64) async throws(RedisError) -> Clearance {
         let reply = try await redis.run(
             LaneScripts.fire,
             keys: [keys.epoch, keys.pace, keys.leases, keys.held],
-            arguments: [.integer(epoch), .text(String(token)), .integer(leases.flight.milliseconds)]
+            arguments: [.integer(epoch), .text(String(lease)), .integer(leases.flight.milliseconds)]
                 + messages.map { JobID.argument($0) }
         ).asArray()
         if let word = reply.first?.text {
@@ -147,11 +147,11 @@ package struct LaneQueue: Sendable {
     }
 
     /// Takes over leases that ran out.
-    func recover(limit: Int, token: Int64) async throws(RedisError) -> [ExpiredLease] {
+    func recover(limit: Int, lease: Int64) async throws(RedisError) -> [ExpiredLease] {
         let reply = try await redis.run(
             LaneScripts.recover,
             keys: [keys.leases, keys.held],
-            arguments: [.text(String(token)), .integer(leases.reservation.milliseconds), .integer(limit)]
+            arguments: [.text(String(lease)), .integer(leases.reservation.milliseconds), .integer(limit)]
         ).asArray()
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
@@ -159,7 +159,7 @@ package struct LaneQueue: Sendable {
             leases.append(
                 ExpiredLease(
                     messageID: message,
-                    holder: Int64(try reply[index + 2].asText()),
+                    lease: Int64(try reply[index + 2].asText()),
                     mayBeWritten: !["r", "p"].contains(try reply[index + 1].asText()),
                     wasBeingPrepared: try reply[index + 1].asText() == "r"
                 )

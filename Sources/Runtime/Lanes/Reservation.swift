@@ -34,8 +34,8 @@ enum Clearance: Hashable, Sendable {
 /// The end of a lease, by whoever holds it.
 struct LeaseEnding: Hashable, Sendable {
     let messageID: UUID
-    /// The token under which the message was reserved.
-    let token: Int64
+    /// The lease under which the message was reserved.
+    let lease: Int64
     let end: LeaseEnd
     /// Which line it goes back to; `nil` is the one it came from.
     var isBusinessInitiated: Bool?
@@ -56,10 +56,10 @@ enum LeaseEnd: Hashable, Sendable {
 extension LeaseEnding {
     /// What leases that end alike have in common.
     struct Group: Hashable, Sendable {
-        let token: Int64
+        let lease: Int64
         let end: LeaseEnd
         let isBusinessInitiated: Bool?
     }
 
-    var group: Group { Group(token: token, end: end, isBusinessInitiated: isBusinessInitiated) }
+    var group: Group { Group(lease: lease, end: end, isBusinessInitiated: isBusinessInitiated) }
 }

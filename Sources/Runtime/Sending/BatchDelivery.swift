@@ -40,7 +40,7 @@ struct BatchDelivery: Sendable {
         let begun: [ClaimedMessage]
         do {
             begun = try await services.statements.begin(
-                SendClaim(batch.slots.map(\.messageID), charged: batch.charged, holder: batch.holder),
+                SendClaim(batch.slots.map(\.messageID), charged: batch.charged, lease: batch.lease),
                 of: batch.lane.id
             )
         } catch {
@@ -68,13 +68,13 @@ struct BatchDelivery: Sendable {
         let returning = begun.filter { $0.status == .queued }.map { message in
             LeaseEnding(
                 messageID: message.id,
-                token: batch.holder,
+                lease: batch.lease,
                 end: message.delay > .zero ? .delay(message.delay) : .release,
                 isBusinessInitiated: message.isBusinessInitiated
             )
         }
         let others = ids.subtracting(returning.map(\.messageID)).map {
-            LeaseEnding(messageID: $0, token: batch.holder, end: .void)
+            LeaseEnding(messageID: $0, lease: batch.lease, end: .void)
         }
         do {
             try await queue.settle(returning + others)
@@ -109,7 +109,7 @@ struct BatchDelivery: Sendable {
 
     private func mark(_ messages: [UUID], isBeingPrepared: Bool) async {
         do {
-            try await queue.mark(messages, isBeingPrepared: isBeingPrepared, token: batch.holder)
+            try await queue.mark(messages, isBeingPrepared: isBeingPrepared, lease: batch.lease)
         } catch {
             // A death now would count against the wrong messages, or none: it takes three to matter.
             logger.debug("Messages cannot be marked", metadata: ["error": "\(error)"])
@@ -174,7 +174,7 @@ struct BatchDelivery: Sendable {
     private func clear(_ timely: [Ready], requests: inout DiscardingTaskGroup) async -> Bool {
         let clearance: Clearance
         do {
-            clearance = try await queue.fire(timely.map(\.message.id), epoch: batch.lane.epoch, token: batch.holder)
+            clearance = try await queue.fire(timely.map(\.message.id), epoch: batch.lane.epoch, lease: batch.lease)
         } catch {
             logger.warning("Redis gives no clearance", metadata: ["error": "\(error)"])
             release(timely)
@@ -265,7 +265,7 @@ struct BatchDelivery: Sendable {
     }
 
     private func outcome(_ message: ClaimedMessage, _ result: MessageOutcome.Result) -> MessageOutcome {
-        MessageOutcome(messageID: message.id, holder: batch.holder, result: result)
+        MessageOutcome(messageID: message.id, lease: batch.lease, result: result)
     }
 }
 

@@ -17,8 +17,8 @@ package final class LaneStatements: Sendable {
 
     package init(messages: MessageRepository) {
         beginnings = StatementCombiner(width: Self.width, largest: Self.largest) { parts throws(PostgresError) in
-            var begun = Dictionary(grouping: try await messages.begin(parts), by: \.holder)
-            return parts.map { begun.removeValue(forKey: $0.holder) ?? [] }
+            var begun = Dictionary(grouping: try await messages.begin(parts), by: \.lease)
+            return parts.map { begun.removeValue(forKey: $0.lease) ?? [] }
         }
         outcomes = StatementCombiner(width: Self.width, largest: Self.largest) { parts throws(PostgresError) in
             try await messages.record(Array(parts.joined()))

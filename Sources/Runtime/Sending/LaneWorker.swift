@@ -122,7 +122,7 @@ package final class LaneWorker: Sendable {
 
     private func reserve(_ wanted: Int, probe: Int?, token: AccessToken, lane: LaneRecord) async -> ReservedBatch? {
         let permits = await services.permits.take(upTo: wanted, minimum: Self.smallestReservation)
-        let holder = Int64.random(in: 1...Int64.max)
+        let lease = Int64.random(in: 1...Int64.max)
         do {
             let reservation = try await queue.reserve(
                 permits,
@@ -130,7 +130,7 @@ package final class LaneWorker: Sendable {
                 lead: lead,
                 quota: lane.dailyLimit,
                 epoch: lane.epoch,
-                token: holder
+                lease: lease
             )
             if case .slots(let slots, let exhausted) = reservation {
                 services.transport.prepare(for: slots.count)
@@ -139,7 +139,7 @@ package final class LaneWorker: Sendable {
                 return ReservedBatch(
                     slots: slots,
                     wanted: permits,
-                    holder: holder,
+                    lease: lease,
                     reservedAt: clock.now,
                     token: token,
                     lane: lane,

@@ -145,7 +145,7 @@ final class OutcomeWriter: Sendable {
         let endings = batch.map { entry in
             LeaseEnding(
                 messageID: entry.outcome.messageID,
-                token: entry.outcome.holder,
+                lease: entry.outcome.lease,
                 end: entry.isFree && entry.outcome.leaseEnd == .done ? .void : entry.outcome.leaseEnd
             )
         }

@@ -7,7 +7,7 @@ struct ReservedBatch: Sendable {
     /// How many slots were asked for.
     let wanted: Int
     /// Names the reservation, in Redis and in Postgres.
-    let holder: Int64
+    let lease: Int64
     /// The instant from which the slots count.
     let reservedAt: ContinuousClock.Instant
     let token: AccessToken
@@ -20,7 +20,7 @@ struct ReservedBatch: Sendable {
     init(
         slots: [TimedSlot],
         wanted: Int,
-        holder: Int64,
+        lease: Int64,
         reservedAt: ContinuousClock.Instant,
         token: AccessToken,
         lane: LaneRecord,
@@ -28,7 +28,7 @@ struct ReservedBatch: Sendable {
     ) {
         self.slots = slots
         self.wanted = wanted
-        self.holder = holder
+        self.lease = lease
         self.reservedAt = reservedAt
         self.token = token
         self.lane = lane

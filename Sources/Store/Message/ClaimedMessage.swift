@@ -20,7 +20,7 @@ public struct ClaimedMessage: Sendable {
     /// How many daemons died while they prepared it.
     public let crashes: Int
     /// The reservation that has it.
-    public let holder: Int64
+    public let lease: Int64
     /// What the event that triggered it brought along; a JSON object.
     public let context: String?
 
@@ -35,7 +35,7 @@ public struct ClaimedMessage: Sendable {
         context = try row.decode(7, as: PostgresJSON?.self)?.text
         delay = .seconds(max(0, try row.decode(8, as: Double.self)))
         crashes = try row.decode(9)
-        holder = try row.decode(10)
+        lease = try row.decode(10)
         contact = try ContactFields(row: row, from: 11)
     }
 }

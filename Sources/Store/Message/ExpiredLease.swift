@@ -4,15 +4,15 @@ public import Foundation
 public struct ExpiredLease: Hashable, Sendable {
     public let messageID: UUID
     /// The reservation that ran out; `nil` when Redis has forgotten it.
-    public let holder: Int64?
+    public let lease: Int64?
     /// False when it is certain that no request was written for it.
     public let mayBeWritten: Bool
-    /// Whether its holder was preparing the request when it was heard of last: if it died, then perhaps of this message.
+    /// Whether its lease was preparing the request when it was heard of last: if it died, then perhaps of this message.
     public let wasBeingPrepared: Bool
 
-    public init(messageID: UUID, holder: Int64?, mayBeWritten: Bool, wasBeingPrepared: Bool = false) {
+    public init(messageID: UUID, lease: Int64?, mayBeWritten: Bool, wasBeingPrepared: Bool = false) {
         self.messageID = messageID
-        self.holder = holder
+        self.lease = lease
         self.mayBeWritten = mayBeWritten
         self.wasBeingPrepared = wasBeingPrepared
     }

@@ -34,12 +34,12 @@ public struct MessageOutcome: Hashable, Sendable {
 
     public let messageID: UUID
     /// The reservation under which it was sent.
-    public let holder: Int64
+    public let lease: Int64
     public let result: Result
 
-    public init(messageID: UUID, holder: Int64, result: Result) {
+    public init(messageID: UUID, lease: Int64, result: Result) {
         self.messageID = messageID
-        self.holder = holder
+        self.lease = lease
         self.result = result
     }
 }

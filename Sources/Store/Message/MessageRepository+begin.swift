@@ -11,20 +11,20 @@ extension MessageRepository {
     /// cancelled, unknown) are left out of the answer.
     ///
     /// - Parameter beginnings: Reservations, of any senders.
-    /// - Returns: The messages that were queued, each with its new status, and the holder that has it now.
+    /// - Returns: The messages that were queued, each with its new status, and the lease that has it now.
     /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
     public func begin(_ beginnings: [SendClaim]) async throws(PostgresError) -> [ClaimedMessage] {
         let ids = beginnings.flatMap(\.ids)
         let isCharged = beginnings.flatMap { beginning in
             beginning.ids.map { beginning.charged?.contains($0) ?? true }
         }
-        let holders = beginnings.flatMap { repeatElement($0.holder, count: $0.ids.count) }
+        let leases = beginnings.flatMap { repeatElement($0.lease, count: $0.ids.count) }
         let rows = try await pool.query(
             """
             WITH changed AS (
                 UPDATE campaign_messages m SET
                     status = d.new,
-                    holder = a.holder,
+                    holder = a.lease,
                     "isBusinessInitiated" = w.closed,
                     "nextAttemptAt" = CASE WHEN d.new = 'queued' THEN greatest(w."quietUntil", w."cappedUntil") END,
                     "errorCode" = coalesce(d.code, m."errorCode"),
@@ -38,8 +38,8 @@ extension MessageRepository {
                     END,
                     "failedAt" = CASE WHEN d.new = 'failed' THEN now() ELSE m."failedAt" END
                 FROM (
-                    SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[], \(holders)::bigint[])
-                        AS a(id, charged, holder)
+                    SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[], \(leases)::bigint[])
+                        AS a(id, charged, lease)
                     ORDER BY id
                 ) a
                 CROSS JOIN campaign_runs r
@@ -54,10 +54,10 @@ extension MessageRepository {
                 WHERE m.id = a.id AND m.status = 'queued' AND r.id = m."runId" AND c.id = m."contactId"
                 RETURNING m.id, m."runId", r."revisionId", 'queued'::campaign_message_status_enum AS old, m.status AS new,
                     m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
-                    m."nextAttemptAt" AS "waitUntil", m.holder, \(fragment: ContactFields.columns)
+                    m."nextAttemptAt" AS "waitUntil", m.holder AS lease, \(fragment: ContactFields.columns)
             ), \(fragment: RunCounters.counted)
             SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
-                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0), crashes, holder,
+                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0), crashes, lease,
                 "contactId", name, email, pin, "yearOfBirth", "messageCount", "paymentStatus", "firstSeen", "lastSeen",
                 metadata
             FROM changed

@@ -5,7 +5,7 @@ extension MessageRepository {
     /// So many daemons may die of one message before it is parked.
     public static let deadliest = 3
 
-    /// Decides about messages whose holder did not come back.
+    /// Decides about messages whose lease did not come back.
     ///
     /// A message whose request may have been written becomes `unconfirmed`: sending it again could be the second time.
     /// One that was only reserved goes back to the line. A crash is never an attempt; but a message of whose preparation
@@ -18,10 +18,10 @@ extension MessageRepository {
             """
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m.status AS old, m."nextAttemptAt",
-                    m."isBusinessInitiated" AND m.status = 'sending' AND m.holder = l.holder AND l.written AS charged,
-                    m.status = 'sending' AND m.holder = l.holder AND NOT l.written AND l.preparing AS died,
+                    m."isBusinessInitiated" AND m.status = 'sending' AND m.holder = l.lease AND l.written AS charged,
+                    m.status = 'sending' AND m.holder = l.lease AND NOT l.written AND l.preparing AS died,
                     CASE
-                        WHEN m.status <> 'sending' OR m.holder <> l.holder THEN m.status
+                        WHEN m.status <> 'sending' OR m.holder <> l.lease THEN m.status
                         WHEN l.written THEN 'unconfirmed'
                         WHEN l.preparing AND m.crashes + 1 >= \(Self.deadliest) THEN 'failed'
                         ELSE 'queued'
@@ -29,9 +29,9 @@ extension MessageRepository {
                 FROM unnest(
                     \(leases.map(\.messageID))::uuid[],
                     \(leases.map(\.mayBeWritten))::bool[],
-                    \(leases.map(\.holder))::bigint[],
+                    \(leases.map(\.lease))::bigint[],
                     \(leases.map(\.wasBeingPrepared))::bool[]
-                ) AS l(id, written, holder, preparing)
+                ) AS l(id, written, lease, preparing)
                 JOIN campaign_messages m ON m.id = l.id
                 ORDER BY m.id
                 FOR NO KEY UPDATE OF m

@@ -26,7 +26,7 @@ public struct MessageRepository: Sendable {
         try await recordAny(isAsExpected ? others : outcomes)
     }
 
-    /// Writes that messages were accepted which are being sent, by the holder that says so; leaves all others alone.
+    /// Writes that messages were accepted which are being sent, by the lease that says so; leaves all others alone.
     ///
     /// - Returns: How many were written.
     private func recordAccepted(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> Int {
@@ -48,10 +48,10 @@ public struct MessageRepository: Sendable {
                     SELECT * FROM unnest(
                         \(outcomes.map(\.messageID))::uuid[],
                         \(outcomes.map { $0.waMessageID ?? "" })::text[],
-                        \(outcomes.map(\.holder))::bigint[]
-                    ) AS o(id, "waMessageId", holder) ORDER BY id
+                        \(outcomes.map(\.lease))::bigint[]
+                    ) AS o(id, "waMessageId", lease) ORDER BY id
                 ) o
-                WHERE m.id = o.id AND m.status = 'sending' AND m.holder = o.holder
+                WHERE m.id = o.id AND m.status = 'sending' AND m.holder = o.lease
                 RETURNING m."runId", 'sending'::campaign_message_status_enum AS old, m.status AS new,
                     m."isBusinessInitiated" AS charged
             ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
@@ -68,12 +68,12 @@ public struct MessageRepository: Sendable {
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.new ELSE m.status END AS new,
-                    CASE WHEN m.holder = o.holder THEN o.attempt ELSE 0 END AS attempt,
+                    CASE WHEN m.holder = o.lease THEN o.attempt ELSE 0 END AS attempt,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.code END AS code,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.message END AS message,
                     CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.delay END AS delay,
                     m.attempts, o."waMessageId", o."httpStatus",
-                    m."isBusinessInitiated" AND m.holder = o.holder AND m.status <> 'unconfirmed'
+                    m."isBusinessInitiated" AND m.holder = o.lease AND m.status <> 'unconfirmed'
                         AND o.new IN ('sent', 'unconfirmed') AS charged
                 FROM unnest(
                     \(outcomes.map(\.messageID))::uuid[],
@@ -84,11 +84,11 @@ public struct MessageRepository: Sendable {
                     \(outcomes.map { $0.failure?.message })::text[],
                     \(outcomes.map { $0.failure?.httpStatus })::int[],
                     \(outcomes.map { $0.delay?.seconds })::float8[],
-                    \(outcomes.map(\.holder))::bigint[]
-                ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, holder)
+                    \(outcomes.map(\.lease))::bigint[]
+                ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease)
                 JOIN campaign_messages m ON m.id = o.id
                 WHERE m.status IN ('sending', 'unconfirmed', 'sent', 'delivered', 'read', 'failed')
-                    AND (o.new = 'sent' OR m.holder = o.holder)
+                    AND (o.new = 'sent' OR m.holder = o.lease)
                 ORDER BY m.id
                 FOR NO KEY UPDATE OF m
             ), written AS (

@@ -14,13 +14,13 @@ public struct LaneRebuild: Sendable {
     /// A message, and the reservation under which it is being sent.
     public struct Held: Hashable, Sendable {
         public let messageID: UUID
-        public let holder: Int64?
+        public let lease: Int64?
         /// Whether one of the quota is taken for it.
         public let isBusinessInitiated: Bool
 
-        public init(messageID: UUID, holder: Int64?, isBusinessInitiated: Bool = false) {
+        public init(messageID: UUID, lease: Int64?, isBusinessInitiated: Bool = false) {
             self.messageID = messageID
-            self.holder = holder
+            self.lease = lease
             self.isBusinessInitiated = isBusinessInitiated
         }
     }
@@ -117,7 +117,7 @@ extension LaneRepository {
         return try rows.map { row in
             LaneRebuild.Held(
                 messageID: try row.decode(0),
-                holder: try row.decode(1),
+                lease: try row.decode(1),
                 isBusinessInitiated: try row.decode(2)
             )
         }

@@ -82,7 +82,7 @@ struct LaneQuotaTests {
                     pace: Pace(ratePerSecond: 80),
                     quota: 8,
                     epoch: 1,
-                    token: 8
+                    lease: 8
                 )
             else {
                 Issue.record("the other sender has a quota of its own")
@@ -151,7 +151,7 @@ struct LaneQuotaTests {
             try await fixture.warmUp()
             _ = try await fixture.takeAll(quota: 5)
             let hours = try await fixture.hours()
-            let held = LaneRebuild.Held(messageID: UUID(), holder: 7, isBusinessInitiated: true)
+            let held = LaneRebuild.Held(messageID: UUID(), lease: 7, isBusinessInitiated: true)
             let quota = hours.reversed().enumerated().map { QuotaBucket(hour: $1, count: $0 == 24 ? 2 : 0) }
             let lost = LaneRebuild(sender: fixture.sender, sending: [held], pause: .zero, quota: quota)
             try await fixture.lane.rebuild(lost, epoch: 2)
@@ -171,7 +171,7 @@ extension LaneFixture {
     }
 
     func reserve(_ count: Int, quota: Int?) async throws -> Reservation {
-        try await lane.reserve(count, pace: Pace(ratePerSecond: 400), quota: quota, epoch: 1, token: Self.token)
+        try await lane.reserve(count, pace: Pace(ratePerSecond: 400), quota: quota, epoch: 1, lease: Self.lease)
     }
 
     /// Reserves until nothing is granted any more.

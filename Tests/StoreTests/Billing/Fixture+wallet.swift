@@ -36,9 +36,9 @@ extension Fixture {
         try await pool.execute(PostgresQuery(sql: "ALTER TABLE \(table) DROP CONSTRAINT broken"))
     }
 
-    func sent(_ ids: some Sequence<UUID>, holder: Int64 = 1) -> [MessageOutcome] {
+    func sent(_ ids: some Sequence<UUID>, lease: Int64 = 1) -> [MessageOutcome] {
         ids.map {
-            MessageOutcome(messageID: $0, holder: holder, result: .sent(waMessageID: "wamid." + $0.uuidString))
+            MessageOutcome(messageID: $0, lease: lease, result: .sent(waMessageID: "wamid." + $0.uuidString))
         }
     }
 

@@ -18,7 +18,7 @@ struct LedgerPageTests {
             let run = try await fixture.queuedRun(contacts: 10)
             let ids = try await fixture.ids(of: run)
             let messages = MessageRepository(pool: fixture.pool)
-            _ = try await messages.begin(Array(ids), holder: 1)
+            _ = try await messages.begin(Array(ids), lease: 1)
             try await messages.record(fixture.sent(ids.prefix(4)))
             // WhatsApp takes one back, before the end of the run and after it.
             _ = try await messages.apply([fixture.report(ids[0], .failed)])

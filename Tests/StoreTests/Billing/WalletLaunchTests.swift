@@ -140,7 +140,7 @@ struct WalletLaunchTests {
             let ids = try await fixture.ids(of: run)
             try await fixture.pool.execute("UPDATE campaign_messages SET status = 'queued'")
             try await fixture.pool.execute("UPDATE campaign_runs SET queued = 10, pending = 0")
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             try await messages.record(fixture.sent(ids))
             _ = try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .zero)
             try await fixture.expectWallet(available: 5, held: 0)

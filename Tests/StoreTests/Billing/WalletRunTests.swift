@@ -12,7 +12,7 @@ struct WalletRunTests {
     private static let lost = MessageOutcome.Failure(code: "answer_lost", message: "no answer")
 
     private static func outcome(_ id: UUID, _ result: MessageOutcome.Result) -> MessageOutcome {
-        MessageOutcome(messageID: id, holder: 1, result: result)
+        MessageOutcome(messageID: id, lease: 1, result: result)
     }
 
     @Test func onlyWhatIsAcceptedIsPaidOnceAndTheRestComesBack() async throws {
@@ -22,7 +22,7 @@ struct WalletRunTests {
             try await fixture.expectWallet(available: 70, held: 30)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             try await fixture.expectWallet(available: 70, held: 30)
             let outcomes =
                 fixture.sent(ids[0..<5]) + [
@@ -34,8 +34,8 @@ struct WalletRunTests {
                 try await messages.record(outcomes)
                 try await fixture.expectWallet(available: 70, held: 15, "\(time)")
             }
-            _ = try await messages.begin([ids[7], ids[8]], holder: 2)
-            try await messages.record(fixture.sent([ids[7], ids[8]], holder: 2))
+            _ = try await messages.begin([ids[7], ids[8]], lease: 2)
+            try await messages.record(fixture.sent([ids[7], ids[8]], lease: 2))
             try await fixture.expectWallet(available: 70, held: 9)
 
             let runs = RunRepository(pool: fixture.pool)
@@ -67,8 +67,8 @@ struct WalletRunTests {
             let run = try await fixture.queuedRun(contacts: 3)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
-            _ = try await messages.settle([ExpiredLease(messageID: ids[0], holder: 1, mayBeWritten: true)])
+            _ = try await messages.begin(ids, lease: 1)
+            _ = try await messages.settle([ExpiredLease(messageID: ids[0], lease: 1, mayBeWritten: true)])
             try await messages.record([Self.outcome(ids[1], .unconfirmed(Self.lost))])
             try await fixture.expectWallet(available: 2, held: 3)
             _ = try await messages.apply([fixture.report(ids[0], .delivered), fixture.report(ids[1], .failed)])
@@ -90,13 +90,13 @@ struct WalletRunTests {
             let messages = MessageRepository(pool: fixture.pool)
             let runs = RunRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(Array(ids[0..<3]), holder: 1)
+            _ = try await messages.begin(Array(ids[0..<3]), lease: 1)
             try await messages.record(fixture.sent([ids[0]]))
             #expect(try await runs.cancel(run, reason: "enough"))
             while try await runs.cancelRest(batch: 4) != nil {}
             try await fixture.expectWallet(available: 90, held: 9)
             try await messages.record(fixture.sent([ids[1]]))
-            _ = try await messages.settle([ExpiredLease(messageID: ids[2], holder: 1, mayBeWritten: false)])
+            _ = try await messages.settle([ExpiredLease(messageID: ids[2], lease: 1, mayBeWritten: false)])
             try await fixture.expectWallet(available: 90, held: 8)
             while try await runs.cancelRest(batch: 4) != nil {}
             try await fixture.expectWallet(available: 98, held: 0)
@@ -134,7 +134,7 @@ struct WalletRunTests {
             let run = try await fixture.queuedRun(contacts: 6)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             try await fixture.failing("kind <> 'debit'") { try await messages.record(fixture.sent(ids[0..<4])) }
             #expect(try await fixture.status(of: ids[0]) == .sending)
             try await fixture.expectWallet(available: 88, held: 12)
@@ -157,7 +157,7 @@ struct WalletRunTests {
             let run = try await fixture.queuedRun(contacts: 600)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 // Each outcome twice, from two daemons, while reports come in for the same messages and tokens arrive.
                 for daemon in 0..<4 {
@@ -192,7 +192,7 @@ struct WalletRunTests {
             let run = try await fixture.queuedRun(contacts: 4)
             let messages = MessageRepository(pool: fixture.pool)
             let ids = try await fixture.ids(of: run)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             try await messages.record(fixture.sent(ids[0..<2]))
             // A wallet that comes while a run is under way is for later runs.
             try await fixture.fund(10)

@@ -66,11 +66,11 @@ struct WalletTriggerTests {
             try await fixture.pool.execute("UPDATE campaign_messages SET status = 'queued'")
             try await fixture.pool.execute("UPDATE campaign_runs SET queued = 3, pending = 0")
             let messages = MessageRepository(pool: fixture.pool)
-            _ = try await messages.begin(ids, holder: 1)
+            _ = try await messages.begin(ids, lease: 1)
             // The run stands for years: what failed is given back at once.
             let failure = MessageOutcome.Failure(code: "131026", message: "undeliverable")
             try await messages.record(
-                fixture.sent([ids[0]]) + [MessageOutcome(messageID: ids[1], holder: 1, result: .failed(failure))]
+                fixture.sent([ids[0]]) + [MessageOutcome(messageID: ids[1], lease: 1, result: .failed(failure))]
             )
             try await fixture.expectWallet(available: 3, held: 2)
             #expect(Self.refusals(try await Self.fire(fixture, 6...7)) == [nil, .insufficientBalance])

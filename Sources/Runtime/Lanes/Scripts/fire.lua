@@ -3,7 +3,7 @@
 -- may are marked, so that whoever finds their lease without an outcome knows that the request may have been written.
 --
 -- KEYS  1 epoch  2 pace  3 leases  4 held
--- ARGV  1 epoch  2 token  3 lease ms  4… ids
+-- ARGV  1 epoch  2 lease  3 lease ms  4… ids
 -- Returns a list of 1 (go) and 0 (not ours any more), or {'stale'} or {'paused', ms}.
 local epoch = redis.call('GET', KEYS[1])
 if epoch ~= ARGV[1] then return {'stale'} end
@@ -15,12 +15,12 @@ if pausedUntil > now then return {'paused', math.ceil((pausedUntil - now) / 1000
 if #ARGV < 4 then return {} end
 local expiry = string.format('%.0f', now / 1000 + tonumber(ARGV[3]))
 local mine = '[rp]' .. ARGV[2] .. '|'
-local holders = redis.call('HMGET', KEYS[4], unpack(ARGV, 4))
+local entries = redis.call('HMGET', KEYS[4], unpack(ARGV, 4))
 local answer, held, leases = {}, {}, {}
-for i, holder in ipairs(holders) do
-    if holder and string.find(holder, mine) == 1 then
+for i, entry in ipairs(entries) do
+    if entry and string.find(entry, mine) == 1 then
         held[#held + 1] = ARGV[i + 3]
-        held[#held + 1] = 'f' .. string.sub(holder, 2)
+        held[#held + 1] = 'f' .. string.sub(entry, 2)
         leases[#leases + 1] = expiry
         leases[#leases + 1] = ARGV[i + 3]
         answer[i] = 1

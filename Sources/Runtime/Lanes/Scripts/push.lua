@@ -18,7 +18,7 @@ if not triggered then pass = math.max(pass, tonumber(redis.call('HGET', KEYS[5],
 local ids, isKnown = {}, {}
 for i = 4, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
 if #ids == 0 then return redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) end
-for n, holder in ipairs(redis.call('HMGET', KEYS[4], unpack(ids))) do isKnown[n] = holder end
+for n, entry in ipairs(redis.call('HMGET', KEYS[4], unpack(ids))) do isKnown[n] = entry end
 -- A line that is not the id's own; `line` nil is for all ids.
 local function lookUp(key, line)
     if redis.call('ZCARD', key) == 0 then return end

@@ -2,23 +2,23 @@
 -- Takes over leases that ran out. Postgres decides what becomes of them; until then they are ours.
 --
 -- KEYS  1 leases  2 held
--- ARGV  1 token  2 lease ms  3 limit
--- Returns id, state, token, … with state r (never written, and perhaps being prepared), p (prepared and never written),
--- f (the request may have been written) or ? (unknown), and the token of the reservation that ran out, empty if unknown.
+-- ARGV  1 lease  2 lease ms  3 limit
+-- Returns id, state, lease, … with state r (never written, and perhaps being prepared), p (prepared and never written),
+-- f (the request may have been written) or ? (unknown), and the lease of the reservation that ran out, empty if unknown.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, tonumber(ARGV[3]))
 local answer = {}
 for _, id in ipairs(expired) do
-    local holder = redis.call('HGET', KEYS[2], id)
-    local bar = holder and string.find(holder, '|', 1, true)
-    local state = bar and string.sub(holder, 1, 1) or '?'
-    local token = bar and string.sub(holder, 2, bar - 1) or ''
-    local pass = bar and string.sub(holder, bar + 1) or '0'
+    local entry = redis.call('HGET', KEYS[2], id)
+    local bar = entry and string.find(entry, '|', 1, true)
+    local state = bar and string.sub(entry, 1, 1) or '?'
+    local lease = bar and string.sub(entry, 2, bar - 1) or ''
+    local pass = bar and string.sub(entry, bar + 1) or '0'
     redis.call('HSET', KEYS[2], id, ((state == 'r' or state == 'p') and 'p' or 'f') .. ARGV[1] .. '|' .. pass)
     redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[2])), id)
     answer[#answer + 1] = id
     answer[#answer + 1] = state
-    answer[#answer + 1] = token
+    answer[#answer + 1] = lease
 end
 return answer

@@ -6,7 +6,7 @@
 --
 -- KEYS  1 epoch  2 pace  3 ring  4 ready  5 delayed  6 leases  7 held  8 passes  9 outside  10 outside-delayed
 --       11 prefix of the quota's buckets, which are named by the hour (YYYYMMDDHH, UTC)  12 counts
--- ARGV  1 epoch  2 token  3 count  4 interval µs  5 horizon µs  6 lead µs  7 lease ms  8 cap (0: no ring)
+-- ARGV  1 epoch  2 lease  3 count  4 interval µs  5 horizon µs  6 lead µs  7 lease ms  8 cap (0: no ring)
 --       9 quota of 24 h (-1: unlimited)
 -- Returns {'slots', exhausted, id, offset µs, charged (1 or 0), …} with offsets from the server's now, or
 -- {'empty', ms until the next look or -1, exhausted}, {'stale', epoch}, {'paused', ms}, {'wait', ms}. `exhausted` is
@@ -16,10 +16,10 @@
 -- leave the ready set last.
 local count, interval = tonumber(ARGV[3]), tonumber(ARGV[4])
 local horizon, lead = tonumber(ARGV[5]), tonumber(ARGV[6])
-local lease, cap, limit = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local leaseTime, cap, limit = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 if not (count and count >= 1 and count <= 500 and interval and interval > 0 and horizon and horizon > 0
-    and lead and lead >= 0 and lease and lease > 0 and cap and cap >= 0 and limit) then
-    return redis.error_reply('ERR reserve: count must be 1 to 500, and interval, horizon and lease positive')
+    and lead and lead >= 0 and leaseTime and leaseTime > 0 and cap and cap >= 0 and limit) then
+    return redis.error_reply('ERR reserve: count must be 1 to 500, and interval, horizon and lease time positive')
 end
 
 local epoch = redis.call('GET', KEYS[1])
@@ -148,7 +148,7 @@ for k = 1, #slots do
     pass = isFront and front[f + 1] or back[b + 1]
     if isFront then fromFront[#fromFront + 1] = id else fromBack[#fromBack + 1] = id end
     if cap > 0 then grants[k] = string.format('%.0f', slots[k]) end
-    leases[2 * k - 1] = string.format('%.0f', slots[k] / 1000 + lease)
+    leases[2 * k - 1] = string.format('%.0f', slots[k] / 1000 + leaseTime)
     leases[2 * k] = id
     held[2 * k - 1] = id
     held[2 * k] = mine .. pass .. '|' .. (isFront and '' or current)

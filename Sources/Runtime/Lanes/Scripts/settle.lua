@@ -5,7 +5,7 @@
 --
 -- KEYS  1 ready  2 delayed  3 leases  4 held  5 outside  6 outside-delayed  7 pace  8 prefix of the quota's buckets
 --       9 counts
--- ARGV  1… groups of token, verb, ms (of delay), line (in, out, or empty: where it came from), number of ids, ids
+-- ARGV  1… groups of lease, verb, ms (of delay), line (in, out, or empty: where it came from), number of ids, ids
 -- Returns how many leases were ended.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -20,12 +20,12 @@ while ARGV[first] do
     first = last + 1
 end
 if #ids == 0 then return 0 end
-local holders = redis.call('HMGET', KEYS[4], unpack(ids))
-for n, holder in ipairs(holders) do
+local entries = redis.call('HMGET', KEYS[4], unpack(ids))
+for n, entry in ipairs(entries) do
     local i, id = groups[n], ids[n]
     local verb, line = ARGV[i + 1], ARGV[i + 3]
-    local token, pass, bucket = string.match(holder or '', '^.([^|]*)|([^|]*)|?(.*)$')
-    if token == ARGV[i] then
+    local lease, pass, bucket = string.match(entry or '', '^.([^|]*)|([^|]*)|?(.*)$')
+    if lease == ARGV[i] then
         local isOutside = line == 'out' or (line == '' and bucket ~= '')
         if verb == 'release' then
             redis.call('ZADD', KEYS[isOutside and 5 or 1], pass, id)
