@@ -160,6 +160,7 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "AccessTokens", "API", "Calendar", "Contacts", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
+                "campaignd",
                 "Settings", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator", .client, .crypto,
                 .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
                 .nioHTTP, .nioPosix, .nioSSL,
