@@ -48,7 +48,7 @@ struct ImportTests {
 
     @Test func targetsImportOnlyWhatTheyMay() throws {
         for source in try SourceFile.all() {
-            let ours = Set(source.imports).intersection(Self.modules)
+            let ours = source.imports.intersection(Self.modules)
             let allowed = try #require(Self.allowed[source.target], "\(source.target) is new: say what it imports")
             #expect(ours.isSubset(of: allowed), "\(source.path) imports \(ours.subtracting(allowed).sorted())")
         }
@@ -66,11 +66,8 @@ struct ImportTests {
     /// The API reads and writes Postgres; what happens on a lane follows from that.
     @Test func theAPICannotTouchALane() throws {
         for source in try SourceFile.all() where source.target == "API" {
-            for (number, line) in source.lines.enumerated() {
-                #expect(
-                    line.firstMatch(of: /\bLane(Queue|Worker|Keeper|Services|Directory)\b/) == nil,
-                    "\(source.path):\(number + 1) names a lane"
-                )
+            for name in ["LaneQueue", "LaneWorker", "LaneKeeper", "LaneServices", "LaneDirectory"] {
+                #expect(!source.text.contains(name), "\(source.path) names \(name)")
             }
         }
     }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// A Swift file of the product or its tools.
-struct SourceFile {
+struct SourceFile: Sendable {
     /// The root of the repository.
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -10,30 +10,40 @@ struct SourceFile {
     /// From the root of the repository.
     let path: String
     let text: String
+    let lines: [Substring]
+    /// Names of the imported modules.
+    ///
+    /// Read by hand, as regular expressions take seconds for all files in a debug build.
+    let imports: Set<String>
 
     /// The folder below `Sources` or `Tools`.
     var target: String { String(path.split(separator: "/")[1]) }
     var folder: String { String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]) }
-    var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
-    var imports: [String] {
-        lines.compactMap {
-            $0.firstMatch(of: /^(?:(?:public|internal|package) )?import (?:\w+ )?(\w+)/).map { String($0.1) }
+    private init(path: String) throws {
+        self.path = path
+        text = try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
+        lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        imports = Set(
+            lines.lazy.filter { $0.first == "i" || $0.first == "p" || $0.first == "@" }.compactMap { line in
+                let words = line.split(separator: " ")
+                guard let index = words.firstIndex(of: "import"), index <= 1 else { return nil }
+                return words.last.map { String($0.prefix { $0 != "." }) }
+            }
+        )
+    }
+
+    private static let files = Result {
+        try ["Sources", "Tools"].flatMap { folder in
+            let files = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
+            return try (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".swift") }
+                .map { try SourceFile(path: "\(folder)/\($0)") }
         }
     }
 
     /// All of them.
     static func all() throws -> [SourceFile] {
-        let sources = try ["Sources", "Tools"].flatMap { folder in
-            let files = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
-            return try (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".swift") }.map { path in
-                let path = "\(folder)/\(path)"
-                return SourceFile(
-                    path: path,
-                    text: try String(contentsOf: root.appending(path: path), encoding: .utf8)
-                )
-            }
-        }
+        let sources = try files.get()
         try #require(!sources.isEmpty)
         return sources
     }
