@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 
 /// The connections of one event loop, and the requests that wait for one.
 ///
@@ -205,4 +206,54 @@ final class ConnectionPool {
         let limit = now - TimeAmount(connector.configuration.idleTimeout)
         for connection in idle.prefix(while: { $0.idleSince <= limit }) { connection.close(because: "not needed") }
     }
+}
+
+/// How long connections have taken to open of late.
+///
+/// The shortest of the last few counts: a machine that is busy makes some of them take longer, but a long way makes all.
+struct OpeningTime: Sendable {
+    /// Whoever waits for less than this is hardly late.
+    private static let negligible = TimeAmount.milliseconds(10)
+    /// What is believed before the first one is open, as one that is far away would show too late.
+    private static let assumed = TimeAmount.milliseconds(250)
+    private static let memory = 8
+
+    private var recent = CircularBuffer<TimeAmount>(initialCapacity: memory)
+
+    /// Takes note of one that is open.
+    mutating func note(_ time: TimeAmount) {
+        if recent.count == Self.memory { recent.removeFirst() }
+        recent.append(time)
+    }
+
+    /// How long the next one may take; zero when it hardly matters.
+    var expected: TimeAmount {
+        guard let shortest = recent.min() else { return Self.assumed }
+        // A quarter more, as not all are as quick as the quickest.
+        return shortest < Self.negligible ? .zero : .nanoseconds(shortest.nanoseconds / 4 * 5)
+    }
+}
+
+/// What can be seen of a pool without being on its event loop; a moment old.
+final class PoolGauge: Sendable {
+    private let requests = Atomic(0)
+    private let free = Atomic(0)
+    private let opening = Mutex(OpeningTime())
+
+    /// Requests that were handed in and have no outcome yet.
+    var underWay: Int { requests.load(ordering: .relaxed) }
+
+    /// Connections that nobody needs.
+    var idle: Int { free.load(ordering: .relaxed) }
+
+    /// How long a connection may take to open; zero when it hardly matters.
+    var expectedOpening: TimeAmount { opening.withLock { $0.expected } }
+
+    func began() { requests.add(1, ordering: .relaxed) }
+
+    func ended() { requests.subtract(1, ordering: .relaxed) }
+
+    func note(idle count: Int) { free.store(count, ordering: .relaxed) }
+
+    func note(opening time: TimeAmount) { opening.withLock { $0.note(time) } }
 }

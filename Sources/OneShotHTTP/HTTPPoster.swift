@@ -1,6 +1,7 @@
 public import NIOCore
+public import NIOHTTP1
 public import NIOPosix
-import NIOSSL
+public import NIOSSL
 
 /// Posts requests to one server, over HTTP/1.1 connections that it keeps.
 ///
@@ -141,4 +142,99 @@ private final class LoopPool: Sendable {
             eventLoop: connector.loop
         )
     }
+}
+
+/// Limits of an ``HTTPPoster``.
+public struct HTTPPosterConfiguration: Sendable {
+    /// How long a connection may take to open, TLS included.
+    public var connectTimeout: Duration
+    /// How long an answer may take, from when the request was handed in.
+    ///
+    /// It is looked at sixteen times within that time, so a request may last a sixteenth longer.
+    public var requestTimeout: Duration
+    /// How long a connection is kept that nobody needs.
+    ///
+    /// Common servers close theirs after 5 s; who writes to one that is being closed does not know whether it was read.
+    public var idleTimeout: Duration
+    /// Most connections; requests beyond wait for one to be free.
+    public var connections: Int
+    /// Most bytes of an answer's body; the rest of a larger one is not read.
+    public var largestAnswer: Int
+    /// Whom connections trust, and what they speak, where they are encrypted.
+    public var tls: TLSConfiguration
+
+    public init(
+        connectTimeout: Duration = .seconds(5),
+        requestTimeout: Duration = .seconds(30),
+        idleTimeout: Duration = .seconds(3),
+        connections: Int = 512,
+        largestAnswer: Int = 64 * 1024,
+        tls: TLSConfiguration = .makeClientConfiguration()
+    ) {
+        self.connectTimeout = connectTimeout
+        self.requestTimeout = requestTimeout
+        self.idleTimeout = idleTimeout
+        self.connections = connections
+        self.largestAnswer = largestAnswer
+        self.tls = tls
+    }
+
+    /// How often deadlines are looked at.
+    var sweepInterval: Duration {
+        let shortest = min(requestTimeout, min(connectTimeout, idleTimeout))
+        return max(.milliseconds(5), min(shortest / 16, .milliseconds(500)))
+    }
+}
+
+/// What is posted.
+public struct PostRequest: Sendable {
+    /// From the slash on, with the query if there is one.
+    public var path: String
+    /// All but `Host` and `Content-Length`, which are added.
+    public var headers: HTTPHeaders
+    public var body: ByteBuffer
+
+    public init(path: String, headers: HTTPHeaders = [:], body: ByteBuffer) {
+        self.path = path
+        self.headers = headers
+        self.body = body
+    }
+
+    /// Why this cannot be a request: it would end a line early, and what follows would be read as something else.
+    var problem: String? {
+        if !path.hasPrefix("/") || path.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
+            return "the path of the request holds a space or a control character, or does not begin with a slash"
+        }
+        for (name, value) in headers where value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) {
+            return "the value of \(name) holds a control character"
+        }
+        return nil
+    }
+
+    func head(for authority: String) -> HTTPRequestHead {
+        var all = HTTPHeaders()
+        all.reserveCapacity(headers.count + 2)
+        all.add(name: "Host", value: authority)
+        all.add(contentsOf: headers)
+        all.add(name: "Content-Length", value: String(body.readableBytes))
+        return HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: all)
+    }
+}
+
+/// What became of a request.
+public enum PostOutcome: Sendable {
+    case answered(PostAnswer)
+    /// Not a byte of it has left: whoever was asked does not know of it.
+    case notWritten(reason: String)
+    /// No connection was free for as long as it was to wait for one; not a byte of it has left.
+    case expired
+    /// It was written, at least in part, and no whole answer came: it may have been carried out.
+    case lost(reason: String)
+}
+
+/// An answer of a server, whatever it says.
+public struct PostAnswer: Sendable {
+    public let status: Int
+    public let headers: HTTPHeaders
+    public let body: ByteBuffer
 }

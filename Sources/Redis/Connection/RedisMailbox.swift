@@ -1,3 +1,4 @@
+import Glibc
 internal import Synchronization
 
 /// Where tasks leave commands and the connection's thread collects them.
@@ -121,5 +122,111 @@ final class RedisMailbox: Sendable {
             defer { state.shutdowns = [] }
             return state.shutdowns
         }
+    }
+}
+
+/// The commands that the connection's thread has collected and not written yet.
+struct RedisWaiting {
+    private var batches: [RedisBatch] = []
+    private var taken = 0
+    /// When ``removeExpired(at:)`` is due.
+    private(set) var deadline: ContinuousClock.Instant?
+
+    var isEmpty: Bool { taken == batches.count }
+    var first: RedisBatch? { taken < batches.count ? batches[taken] : nil }
+
+    mutating func append(contentsOf new: [RedisBatch]) {
+        for batch in new {
+            batches.append(batch)
+            deadline = min(deadline ?? batch.deadline, batch.deadline)
+        }
+    }
+
+    /// Puts batches back that were taken and could not be written.
+    mutating func prepend(contentsOf returned: [RedisBatch]) {
+        let rest = returned + batches[taken...]
+        batches = []
+        taken = 0
+        append(contentsOf: rest)
+    }
+
+    mutating func removeFirst() {
+        taken += 1
+        guard taken == batches.count || taken >= 4_096 && taken * 2 >= batches.count else { return }
+        batches.removeFirst(taken)
+        taken = 0
+        if batches.isEmpty { deadline = nil }
+    }
+
+    /// Takes out the batches whose deadline has passed or for which nobody waits.
+    mutating func removeExpired(at now: ContinuousClock.Instant) -> [RedisBatch] {
+        var (expired, rest): ([RedisBatch], [RedisBatch]) = ([], [])
+        for batch in batches[taken...] {
+            // Each is asked once: a task may give up between two questions.
+            if batch.deadline <= now || batch.isFinished {
+                expired.append(batch)
+            } else {
+                rest.append(batch)
+            }
+        }
+        batches = []
+        taken = 0
+        deadline = nil
+        append(contentsOf: rest)
+        // A long queue is looked through less often, so that the looking never takes up the thread.
+        let pause = Duration.milliseconds(batches.count / 2_000)
+        deadline = deadline.map { max($0, now + pause) }
+        return expired
+    }
+
+    mutating func removeAll() -> [RedisBatch] {
+        defer { self = RedisWaiting() }
+        return Array(batches[taken...])
+    }
+}
+
+/// A file descriptor that ends another thread's `poll`.
+final class RedisWakeup: Sendable {
+    /// Becomes readable after ``signal()``; -1, which `poll` ignores, when the system had no descriptor left.
+    let readEnd: Int32
+    private let writeEnd: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        // Without a pipe waits are merely cut short by their own limits, so failure needs no report.
+        let result = unsafe pipe(&ends)
+        (readEnd, writeEnd) = result == 0 ? (ends[0], ends[1]) : (-1, -1)
+        for end in [readEnd, writeEnd] where end >= 0 {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
+    }
+
+    deinit {
+        guard readEnd >= 0 else { return }
+        close(readEnd)
+        close(writeEnd)
+    }
+
+    /// Ends the current or the next wait.
+    func signal() {
+        var byte: UInt8 = 1
+        // A full pipe is a signal already given.
+        _ = unsafe write(writeEnd, &byte, 1)
+    }
+
+    /// Forgets the signals given so far.
+    func reset() {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        while unsafe read(readEnd, &bytes, bytes.count) == bytes.count {}
+    }
+}
+
+extension RedisWakeup {
+    /// Sleeps until the signal or `moment`, whichever is first.
+    func wait(until moment: ContinuousClock.Instant) {
+        var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+        // A failure (EINTR) cuts the sleep short, which callers expect anyway.
+        if unsafe poll(&entry, 1, RedisConnection.milliseconds(until: moment)) > 0 { reset() }
     }
 }

@@ -1,3 +1,5 @@
+internal import YAML
+
 /// One thing to tell the author of a spec, at the place where it is wrong.
 public struct Diagnostic: Hashable, Sendable {
     /// How bad it is.
@@ -80,5 +82,85 @@ extension [Diagnostic] {
                 last.help == next.help, last.related == next.related
             else { return told.append(next) }
         }
+    }
+}
+
+/// A stretch of a file: from `start` up to, and without, `end`.
+public struct SourcePlace: Hashable, Sendable, Comparable {
+    /// One position of a file.
+    public struct Position: Hashable, Sendable, Comparable {
+        /// From 1.
+        public let line: Int
+        /// From 1, in Unicode scalars.
+        public let column: Int
+        /// Bytes from the start of the file.
+        public let offset: Int
+
+        /// Makes a position.
+        public init(line: Int, column: Int, offset: Int) {
+            self.line = line
+            self.column = column
+            self.offset = offset
+        }
+
+        /// Orders positions of one file as they stand in it.
+        public static func < (left: Self, right: Self) -> Bool {
+            (left.line, left.column) < (right.line, right.column)
+        }
+    }
+
+    /// The path as the user gave it, joined with what lies below.
+    public let file: String
+    public let start: Position
+    public let end: Position
+
+    /// Makes a place.
+    public init(file: String, start: Position, end: Position) {
+        self.file = file
+        self.start = start
+        self.end = end
+    }
+
+    /// Makes a place for a file as a whole.
+    public init(file: String) {
+        let first = Position(line: 1, column: 1, offset: 0)
+        self.init(file: file, start: first, end: first)
+    }
+
+    /// Orders places by file, then by position.
+    public static func < (left: Self, right: Self) -> Bool {
+        (left.file, left.start, left.end) < (right.file, right.start, right.end)
+    }
+}
+
+extension SourcePlace {
+    init(file: String, _ range: YAMLRange) {
+        self.init(file: file, start: Position(range.start), end: Position(range.end))
+    }
+}
+
+extension SourcePlace.Position {
+    fileprivate init(_ mark: YAMLMark) {
+        self.init(line: mark.line, column: mark.column, offset: mark.offset)
+    }
+}
+
+/// Why a value could not be read as a spec or a part of one.
+public struct SpecError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Everything that is wrong, each with the field it is about; never empty.
+    public let diagnostics: [Diagnostic]
+
+    /// Makes an error.
+    public init(diagnostics: [Diagnostic]) {
+        self.diagnostics = diagnostics
+    }
+
+    /// All messages, each with its field and its remedy.
+    public var description: String {
+        diagnostics.map { diagnostic in
+            let field = diagnostic.field.map { $0.isEmpty ? "" : "\($0): " } ?? ""
+            return field + diagnostic.message + (diagnostic.help.map { " (\($0))" } ?? "")
+        }
+        .joined(separator: "; ")
     }
 }

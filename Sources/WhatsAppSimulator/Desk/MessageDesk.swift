@@ -194,3 +194,85 @@ extension MessageDesk {
         ledger.append(entry)
     }
 }
+
+/// What the simulator does about one request.
+struct Verdict: Sendable {
+    enum Outcome: Sendable {
+        case accepted(wamid: String)
+        case rejected(GraphError)
+        /// A page without an error code.
+        case unavailable(status: Int)
+        /// Accepted, but the caller does not learn it.
+        case lost(wamid: String, SimulatorFaults.LostAnswerFault)
+    }
+
+    let outcome: Outcome
+    /// How long the answer waits.
+    var latency: Duration = .zero
+}
+
+/// What the desk keeps per phone number: its pace and its limits.
+struct SenderRecord: Sendable {
+    var requests = SlidingSecond()
+    var accepted = SlidingSecond()
+    var quota = DailyQuota()
+    var pairs: PairLimit?
+
+    init(limits: SimulatorLimits) {
+        pairs = limits.pairInterval.map { PairLimit(interval: $0.nanoseconds, burst: limits.pairBurst) }
+    }
+
+    /// The error of the first limit that a message to `recipient` would break at `now`.
+    mutating func refusal(of recipient: UInt64, at now: Int64, limits: SimulatorLimits) -> GraphError? {
+        if let rate = limits.ratePerSecond, accepted.count(at: now) >= rate {
+            return GraphError(code: 130_429, details: "more than \(rate) messages in one second")
+        }
+        if let pairs, !pairs.admits(recipient, at: now) {
+            return GraphError(code: 131_056, details: "too many messages to this recipient")
+        }
+        if let limit = limits.dailyLimit, !quota.admits(recipient, at: now, limit: limit) {
+            return GraphError(code: 131_048, details: "more than \(limit) recipients in 24 hours")
+        }
+        return nil
+    }
+
+    /// Counts an accepted message.
+    mutating func add(_ recipient: UInt64, at now: Int64, limits: SimulatorLimits) {
+        accepted.add(now)
+        pairs?.add(recipient, at: now)
+        if limits.dailyLimit != nil { quota.add(recipient, at: now) }
+    }
+}
+
+/// How often one recipient was asked for and accepted; 8 bytes, because there are millions.
+struct RecipientTally: Sendable {
+    var requests: UInt32 = 0
+    var accepted: UInt32 = 0
+}
+
+/// What a simulator did since it started or was reset.
+public struct SimulatorSummary: Codable, Hashable, Sendable {
+    /// All send requests.
+    public var requests = 0
+    /// Requests whose message was taken, whether or not the caller learned it.
+    public var accepted = 0
+    /// Requests whose message was not taken.
+    public var rejected = 0
+    /// Requests among ``accepted`` whose caller did not learn it.
+    public var lost = 0
+    /// Rejections by error code; 0 stands for answers without a code.
+    public var rejectedByCode: [Int: Int] = [:]
+    /// Different recipients with at least one accepted message.
+    public var recipients = 0
+    /// Different recipients with more than one accepted message.
+    public var recipientsAcceptedMoreThanOnce = 0
+    /// The most requests in any sliding second, by phone number id.
+    public var mostRequestsInOneSecond: [String: Int] = [:]
+    /// The most accepted requests in any sliding second, by phone number id.
+    public var mostAcceptedInOneSecond: [String: Int] = [:]
+    /// What became of the statuses.
+    public var webhooks = WebhookSummary()
+
+    /// Makes the summary of no requests.
+    public init() {}
+}
