@@ -1,8 +1,8 @@
 /// Five fields that name minutes: minute, hour, day of the month, month, day of the week.
 ///
-/// The rules are those of Debian's cron: lists, ranges, steps and names; Sunday is 0 and 7; when neither day field starts
-/// with `*`, a day matches if either does. Besides: `L`, `L-n`, `nW`, `LW` as days of the month, `nL` and `n#k` as days of
-/// the week, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
+/// Follows the rules of Debian's cron: lists, ranges, steps and names; Sunday is 0 and 7; when neither day field starts
+/// with `*`, a day matches if either does. In addition there are `L`, `L-n`, `nW`, `LW` as days of the month, `nL` and
+/// `n#k` as days of the week, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
 public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// The Gregorian calendar repeats itself after so many days.
     private static let calendarCycle = 146_097
@@ -19,7 +19,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// Whether neither minute nor hour starts with `*`.
     public let isFixedTime: Bool
 
-    /// Whether a day matches if one of both day fields does: the most common surprise of cron.
+    /// Whether a day matches if either day field does: the most common surprise of cron.
     public var usesEitherDay: Bool { days.usesEither }
 
     /// Reads an expression.
@@ -119,7 +119,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Why a text is no cron expression.
+/// An error in a cron expression, with its place.
 public struct CronError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong: lower case, no full stop.
     public let message: String
@@ -174,7 +174,8 @@ struct CronDays: Hashable, Sendable {
         if plainDays >> UInt32(day) & 1 == 1 || beforeLast >> UInt32(length - day) & 1 == 1 { return true }
         guard nearestWeekdays != 0 || hasLastWeekday, (1...5).contains(weekday) else { return false }
         if hasLastWeekday, Self.nearest(to: length, weekday: weekday, of: day, length: length) { return true }
-        // A weekday stands for itself and for the weekend beside it: at most two days further, at the ends of a month.
+        // A weekday can be nearest to itself or to the weekend beside it, which is at most two days away at the ends of
+        // a month.
         return (max(1, day - 2)...min(length, day + 2)).contains { target in
             nearestWeekdays >> UInt32(target) & 1 == 1
                 && Self.nearest(to: target, weekday: weekday, of: day, length: length)

@@ -2,7 +2,7 @@ import Spelling
 
 /// Reads the fields of an expression.
 struct CronParser {
-    /// What a field counts.
+    /// The unit that a field counts.
     enum Unit: String {
         case minute, hour
         case day = "day of the month"
@@ -39,15 +39,15 @@ struct CronParser {
         }
     }
 
-    /// What a number in a field says.
+    /// The meaning of a number in a field.
     private enum Meaning {
-        /// What the field counts.
+        /// A value of the field's unit.
         case unit
-        /// `*/5`: every so many.
+        /// `*/5`: a step.
         case step
-        /// `MON#2`: the so many-th of a month.
+        /// `MON#2`: the n-th weekday of a month.
         case nth
-        /// `L-3`: so many days before the last.
+        /// `L-3`: a number of days before the last.
         case beforeLast
 
         func name(_ unit: Unit) -> String {
@@ -90,7 +90,7 @@ struct CronParser {
         return mask
     }
 
-    /// Both day fields, with what only they can say.
+    /// Reads both day fields, with their special forms.
     mutating func days(_ day: CronFields.Field, _ weekday: CronFields.Field) throws(CronError) -> CronDays {
         var days = CronDays()
         days.hasStarDay = day.startsWithStar

@@ -44,8 +44,8 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
 
     /// The instant at which the clocks of a zone show this time.
     ///
-    /// A time that does not exist is the end of its gap; of one that comes twice, the first counts: the rules of cron for
-    /// fixed times.
+    /// A time that does not exist is the end of its gap. Of a time that comes twice, the first instant counts. These
+    /// are the rules of cron for fixed times.
     public func instant(in zone: IANAZone) -> Date {
         let instant =
             switch zone.instants(of: seconds) {
@@ -55,7 +55,7 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
         return Date(timeIntervalSince1970: Double(instant))
     }
 
-    /// What the clocks of a zone show at an instant.
+    /// The local time that the clocks of a zone show at an instant.
     public init(_ date: Date, in zone: IANAZone) {
         let instant = Int64(date.timeIntervalSince1970.rounded(.down))
         seconds = instant + zone.offset(at: instant)

@@ -14,7 +14,7 @@ enum ZoneFile {
         let offset: Int64
     }
 
-    /// Rules of the far future are written out until then.
+    /// The year up to which the changes of a rule are computed.
     static let lastYear = 2200
 
     private static let directory = "/usr/share/zoneinfo"
@@ -24,7 +24,7 @@ enum ZoneFile {
         if let data = FileManager.default.contents(atPath: "\(directory)/\(identifier)") {
             return parse([UInt8](data))
         }
-        // A machine without the database has the copy that Foundation brings along.
+        // On a machine without the database, use the copy that Foundation has.
         guard !FileManager.default.fileExists(atPath: "\(directory)/UTC"),
             TimeZone.knownTimeZoneIdentifiers.contains(identifier) || identifier == "UTC",
             let zone = TimeZone(identifier: identifier)

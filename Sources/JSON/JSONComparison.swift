@@ -3,8 +3,8 @@ internal import Glibc
 extension JSONValue {
     /// Whether a JSON text says exactly this value, found without making a value of the text.
     ///
-    /// `true` is certain. `false` may also mean that the text is written in a way that is not looked into here, such as
-    /// numbers with a fraction or `\u` escapes: then read it, and compare the values.
+    /// `true` is certain. `false` may also mean that the text uses a form that is not examined here, such as numbers
+    /// with a fraction or `\u` escapes: then parse it, and compare the values.
     package func isWritten(as text: UnsafeRawBufferPointer) -> Bool {
         var scanner = JSONScanner(text)
         return scanner.matches(self) && scanner.isAtEnd
@@ -52,7 +52,7 @@ extension JSONScanner {
         return skipPlain(string) || skipEscaped(string)
     }
 
-    /// Skips a text that is written without escapes, as most are; stays where it is if it cannot.
+    /// Skips a text without escapes, as most are; does not move if the text differs or has escapes.
     private mutating func skipPlain(_ string: String) -> Bool {
         let end = offset + string.utf8.count
         guard end < text.count, text[end] == UInt8(ascii: "\"") else { return false }
@@ -98,7 +98,7 @@ extension JSONScanner {
         return skip(UInt8(ascii: "]"))
     }
 
-    /// Keys come in any order; as many as there are fields, each of which is one, are all of them if none comes twice.
+    /// Matches an object whose keys may be in any order; each field must be matched exactly once.
     private mutating func matches(_ fields: JSONObject) -> Bool {
         guard skip(UInt8(ascii: "{")), fields.count <= UInt64.bitWidth else { return false }
         var seen: UInt64 = 0

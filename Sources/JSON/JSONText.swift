@@ -77,7 +77,7 @@ extension JSONValue {
     }
 }
 
-/// Writes JSON where a tree of values would only be made to be written.
+/// Writes JSON text without making a tree of values first.
 package enum JSONText {
     /// Adds a text in quotes, with escapes only where JSON asks for them.
     package static func append(_ text: String, to bytes: inout [UInt8]) {
@@ -85,7 +85,7 @@ package enum JSONText {
         text.withUTF8 { unsafe append(utf8: $0, to: &bytes) }
     }
 
-    /// Adds a text of which only the bytes are there: they are taken to be UTF-8.
+    /// Adds a text given as bytes, which must be UTF-8.
     package static func append(utf8: some Collection<UInt8>, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         if utf8.contains(where: needsEscape) {

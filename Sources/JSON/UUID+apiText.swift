@@ -1,10 +1,10 @@
 package import Foundation
 import Synchronization
 
-/// The id as answers and queues have it: in small letters.
+/// The text form of ids in answers and queues: lower-case letters.
 ///
-/// Foundation prints and reads it with the formats of C, which takes twenty times as long; every message is named some
-/// ten times on its way.
+/// Foundation uses the format functions of C for this, which take twenty times as long; every message formats an id
+/// about ten times.
 extension UUID {
     package var apiText: String {
         var id = uuid
@@ -57,12 +57,12 @@ extension UUID {
 extension UUID {
     /// A new id of version 7 (RFC 9562 §5.7): milliseconds since 1970, then 74 random bits.
     ///
-    /// Rows that come after each other stand beside each other in their index. Foundation's `UUID()` opens
-    /// `/dev/urandom` for each id, and a generator of the system asks the kernel for each number: together with what
-    /// else an event needs, that was three percent of the daemon's time under load of the trigger hook.
+    /// Rows that are inserted together are neighbours in their index. Foundation's `UUID()` opens `/dev/urandom` for
+    /// each id, and a system generator asks the kernel for each number, which took three percent of the daemon's time
+    /// under load of the trigger hook.
     ///
     /// - Parameter date: From 1970 to the year 10889.
-    /// - Returns: An id that nobody can guess from others.
+    /// - Returns: An id that cannot be guessed from others.
     package static func timeOrdered(at date: Date = Date()) -> UUID {
         let milliseconds = UInt64(max(0, date.timeIntervalSince1970 * 1_000))
         let (one, two) = randomness.withLock { ($0.next(), $0.next()) }
@@ -76,7 +76,7 @@ extension UUID {
 
 /// Random numbers of the kernel, fetched some at a time; each is given out once.
 private struct RandomReserve {
-    /// As much as the kernel gives without interruption: `getentropy(3)`.
+    /// The most that the kernel returns in one uninterrupted call: `getentropy(3)`.
     private static let size = 256 / MemoryLayout<UInt64>.size
 
     private var numbers: [UInt64] = []
@@ -89,7 +89,7 @@ private struct RandomReserve {
     private mutating func fetch() {
         numbers = unsafe Array(unsafeUninitializedCapacity: Self.size) { buffer, count in
             let bytes = UnsafeMutableRawBufferPointer(buffer)
-            // It cannot fail for this size, unless the kernel has no such call: then one by one.
+            // Fails only if the kernel lacks the call; then numbers are fetched one by one.
             count = unsafe getentropy(bytes.baseAddress, bytes.count) == 0 ? Self.size : 0
         }
         var generator = SystemRandomNumberGenerator()
@@ -109,7 +109,7 @@ extension Sequence<UInt8> {
 extension UInt8 {
     /// The value of a hexadecimal digit, in letters of either size; `nil` for any other character.
     ///
-    /// To be inlined wherever it is called, as each webhook and each id has dozens of digits.
+    /// Inlined at each call, because each webhook and each id has dozens of digits.
     @inlinable
     package init?(hexDigit character: UInt8) {
         switch character {

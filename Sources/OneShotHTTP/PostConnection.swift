@@ -9,16 +9,16 @@ final class PostConnection: ChannelInboundHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     private enum State {
-        /// TCP or TLS is at work; once TCP is through, until when TLS may be.
+        /// TCP or TLS is connecting; once TCP is connected, with the deadline of TLS.
         case opening(until: NIODeadline?)
         case open
         case closed
     }
 
     let channel: any Channel
-    /// When somebody asked for it.
+    /// The instant at which it was requested.
     var beganOpening = NIODeadline.now()
-    /// Since when nobody needs it.
+    /// The instant since which it is idle.
     var idleSince = NIODeadline.now()
     /// The request that was written and has no answer yet.
     private(set) var job: PostJob?
@@ -39,7 +39,7 @@ final class PostConnection: ChannelInboundHandler {
 
     /// TCP is connected.
     ///
-    /// - Parameter deadline: When it is given up, should TLS take longer.
+    /// - Parameter deadline: When the connection is given up if TLS takes longer.
     func connected(by deadline: NIODeadline) {
         guard case .opening = state else { return pool.closed(self, wasOpen: false, error: closingError) }
         state = .opening(until: deadline)
@@ -56,10 +56,10 @@ final class PostConnection: ChannelInboundHandler {
         pipeline.writeAndFlush(NIOAny(HTTPClientRequestPart.end(nil)), promise: nil)
     }
 
-    /// Closes it; a request that waits for its answer is lost.
+    /// Closes the connection; a request in flight is lost.
     func close(because reason: String) { close(.lost(reason: reason)) }
 
-    /// Gives up what has taken too long.
+    /// Closes the connection if it exceeds a deadline.
     func sweep(at now: NIODeadline) {
         if case .opening(let deadline?) = state, deadline <= now {
             close(.lost(reason: "not open yet"), error: ChannelError.connectTimeout(.zero))
@@ -136,13 +136,13 @@ final class PostConnection: ChannelInboundHandler {
     }
 }
 
-/// A request on its way, and who waits for its outcome.
+/// A request and the continuation that waits for its outcome.
 ///
-/// Only its event loop has it, in one place at a time: the line of its pool, or a connection. Who takes it out of there
-/// ends it.
+/// Used only on its event loop, and in one place at a time: the queue of its pool or a connection. Whichever removes it
+/// from there ends it.
 struct PostJob: Sendable {
     let request: PostRequest
-    /// When it is given up.
+    /// The deadline of the answer.
     let deadline: NIODeadline
     /// The last instant at which it may be written; `nil` when only its answer has a deadline.
     let writeBy: NIODeadline?
@@ -168,7 +168,7 @@ struct PostJob: Sendable {
     func end(_ outcome: PostOutcome) { waiter.resume(returning: outcome) }
 }
 
-/// Names a request, and remembers that nobody wants its answer any more.
+/// Identifies a request, and remembers its cancellation.
 final class PostTicket: Sendable {
     private let cancelled = Atomic(false)
 

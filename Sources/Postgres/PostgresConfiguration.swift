@@ -1,8 +1,8 @@
 internal import CLibPQ
 
-/// Where the server is and who we are there, checked but not yet connected.
+/// The connection settings of a server, checked but not yet used.
 ///
-/// Takes whatever libpq takes: a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords
+/// Accepts what libpq accepts: a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords
 /// (`host=/var/run/postgresql dbname=campaigns`); service files, `PGPASSWORD` and `.pgpass` work as well.
 public struct PostgresConfiguration: Sendable {
     /// Shown in `pg_stat_activity` unless the connection string names another.
@@ -48,7 +48,7 @@ public struct PostgresConfiguration: Sendable {
         return copy
     }
 
-    /// What is handed to `PQconnectStartParams`: later entries win, so defaults stand before the string.
+    /// The arguments of `PQconnectStartParams`: later entries win, so defaults come before the string.
     var parameters: [(keyword: String, value: String)] {
         [
             ("fallback_application_name", applicationName),
@@ -99,7 +99,7 @@ extension PostgresConfiguration {
         return "postgresql://\(user)\(place)/\(values["dbname"] ?? "")"
     }
 
-    /// libpq quotes the piece that it stumbled over, which may be the password; only names of options may stay.
+    /// libpq quotes the part that it could not parse, which may be the password; only names of options are kept.
     private static func redacted(_ complaint: String) -> String {
         let trimmed = complaint.last == "\n" ? String(complaint.dropLast()) : complaint
         if trimmed.hasPrefix("invalid connection option") || trimmed.hasPrefix("invalid URI query parameter") {

@@ -1,6 +1,6 @@
-/// Everything that can go wrong between this program and Postgres.
+/// An error of a connection, a statement or a bound value.
 ///
-/// No description contains a password or a bound value, so each can be logged as it is.
+/// No description contains a password or a bound value, so each can be logged.
 public enum PostgresError: Error, Sendable, Hashable {
     /// The server refused the statement.
     case server(PostgresServerError)
@@ -22,9 +22,9 @@ public enum PostgresError: Error, Sendable, Hashable {
     case closed
     /// The connection broke or stayed silent during COMMIT: the transaction may or may not have happened.
     case commitUnknown(String)
-    /// The body hid the error of a failed statement; its transaction was rolled back instead of committed.
+    /// The body swallowed the error of a failed statement; its transaction was rolled back instead of committed.
     case transactionAborted
-    /// The call makes no sense in this state, such as a transaction inside a transaction.
+    /// The call is invalid in this state, such as a transaction inside a transaction.
     case misuse(String)
 }
 
@@ -45,7 +45,7 @@ extension PostgresError {
     /// A CHECK constraint refused the row.
     public var isCheckViolation: Bool { sqlState == "23514" }
 
-    /// Whether the same call may well succeed later, because the cause passes by itself.
+    /// Whether the same call may succeed later, because the cause is temporary.
     ///
     /// After ``connection(_:)``, ``timeout(_:)`` and ``commitUnknown(_:)`` the statement may have taken effect:
     /// repeat only what is idempotent.
@@ -119,8 +119,8 @@ extension PostgresServerError: CustomStringConvertible {
 }
 
 extension PostgresServerError {
-    /// Whether the prepared statement, not the query, is what the server refused: the table changed under it, or
-    /// the statement was deallocated behind our back.
+    /// Whether the server refused the prepared statement, not the query: the table changed since it was prepared, or
+    /// another client deallocated it.
     var isStalePlan: Bool {
         sqlState == "26000" || (sqlState == "0A000" && routine == "RevalidateCachedQuery")
     }

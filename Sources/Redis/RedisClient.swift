@@ -1,6 +1,6 @@
 public import Logging
 
-/// A Redis server, or a Redis Cluster, that any number of tasks share.
+/// A client of a Redis server or Redis Cluster, shared by any number of tasks.
 ///
 /// With one address there is one connection. Several are the seeds of a cluster, each server of which gets a connection:
 /// commands go to the server that has the slot of their key, and follow it when it moves (`MOVED`, `ASK`, `TRYAGAIN`,
@@ -31,7 +31,7 @@ public final class RedisClient: Sendable {
             ? RedisCluster(configuration: configuration, seed: seed, logger: logger) : nil
     }
 
-    /// What the client has done so far, and what it is doing now.
+    /// The counters of the client.
     public var statistics: RedisStatistics {
         (cluster?.nodes ?? []).reduce(into: seed.statistics) { $0.add($1.statistics) }
     }
@@ -91,7 +91,7 @@ public final class RedisClient: Sendable {
         try await send(RedisCommand(script, keys: keys, arguments: arguments), deadline: deadline)
     }
 
-    /// Refuses further commands, waits for those under way (each bounded by its deadline) and hangs up.
+    /// Refuses further commands, waits for those in flight (each bounded by its deadline) and closes the connection.
     public func shutdown() async {
         await cluster?.shutdown()
         await seed.shutdown()

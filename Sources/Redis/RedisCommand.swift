@@ -7,7 +7,7 @@ import Crypto
 ///
 ///     let command = RedisCommand("SET", "greeting", .text(text), "EX", 60)
 public struct RedisCommand: Sendable {
-    /// What an error or a log line may call the command; the arguments never appear there.
+    /// The name of the command in errors and log lines; the arguments never appear there.
     public let name: String
 
     /// The script to run, when the first two words are for the connection to choose: `EVALSHA sha` or `EVAL source`.
@@ -171,7 +171,7 @@ extension [UInt8] {
 /// Never put values into the source: each different source stays in the server's script cache. Pass them as keys and
 /// arguments.
 public final class RedisScript: Sendable {
-    /// What errors and log lines call the script.
+    /// The name of the script in errors and log lines.
     public let name: String
     public let source: String
     /// The digest under which Redis caches the script: 40 lower-case hexadecimal digits.

@@ -1,4 +1,4 @@
-/// Where Redis is and how patient to be with it.
+/// The addresses of Redis and the time limits of its clients.
 ///
 /// Make one from `REDIS_URL` with ``init(url:)``, or from parts and then change what differs from the defaults.
 public struct RedisConfiguration: Sendable {
@@ -27,7 +27,7 @@ public struct RedisConfiguration: Sendable {
     /// How many commands may wait for the connection before further ones are refused.
     public var maximumQueuedCommands: Int
 
-    /// Makes a configuration with the default patience: 2 s to connect, 5 s per command.
+    /// Makes a configuration with the default time limits: 2 s to connect, 5 s per command.
     public init(endpoints: [Endpoint]) {
         self.endpoints = endpoints
         self.user = nil

@@ -1,4 +1,4 @@
-/// Why a command has no usable reply.
+/// An error of a command or of the settings.
 public enum RedisError: Error, Sendable, Hashable {
     /// Redis answered with an error; whatever a script wrote before its error stays written.
     case server(RedisServerError)
@@ -21,7 +21,7 @@ public enum RedisError: Error, Sendable, Hashable {
 }
 
 extension RedisError {
-    /// Whether trying again later can help without anybody changing the program or its settings.
+    /// Whether the same command may succeed later without a change of program or settings.
     ///
     /// Repeating is safe only where ``mayHaveExecuted`` is false or the command has the same effect twice.
     public var isTransient: Bool {
@@ -44,7 +44,7 @@ extension RedisError {
 }
 
 extension RedisServerError {
-    /// A script can fail with any error after it wrote something, so only refusals at the door are certain.
+    /// A script can fail with any error after it wrote something, so only errors that precede execution are certain.
     var mayHaveExecuted: Bool {
         switch kind {
         case .loading, .busy, .noScript, .noAuth, .wrongPass, .moved, .ask, .clusterDown, .masterDown: false
@@ -76,7 +76,7 @@ extension RedisError: CustomStringConvertible {
 
 /// An error that Redis itself answered with, sorted by what can be done about it.
 public struct RedisServerError: Sendable, Hashable {
-    /// What an error's first word means.
+    /// The meaning of an error's first word.
     public enum Kind: Sendable, Hashable {
         /// `READONLY`: a replica; writes must go to the primary.
         case readOnly
@@ -148,7 +148,7 @@ extension RedisServerError.Kind {
         }
     }
 
-    /// Whether the same command may well succeed a little later, with nobody doing anything about it.
+    /// Whether the same command may succeed a little later by itself.
     var isTransient: Bool {
         switch self {
         case .readOnly, .loading, .outOfMemory, .misconfigured, .busy, .clusterDown, .tryAgain, .masterDown, .noScript,

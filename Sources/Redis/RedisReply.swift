@@ -1,6 +1,6 @@
-/// What Redis answered, as a value of its own.
+/// A reply of Redis, copied out of hiredis.
 ///
-/// Read it with the `as…()` functions, which say what was expected and what came.
+/// Read it with the `as…()` functions, whose errors name the expected and the actual type.
 public enum RedisReply: Sendable, Hashable {
     case null
     case integer(Int)
@@ -13,7 +13,7 @@ public enum RedisReply: Sendable, Hashable {
 }
 
 extension RedisReply {
-    /// Whether the reply says that there is nothing.
+    /// Whether the reply is null.
     public var isNull: Bool { self == .null }
 
     /// The bytes of a string or status, `nil` for anything else.

@@ -2,7 +2,7 @@ import Dispatch
 public import Logging
 internal import Synchronization
 
-/// Keeps one subscribed connection alive on a thread of its own, until it is stopped.
+/// Keeps one subscribed connection open on a thread of its own, until it is stopped.
 ///
 /// `@unchecked Sendable`: everything mutable but `isStopped` is touched only on `queue`, which is serial.
 final class RedisSubscriber: @unchecked Sendable {
@@ -126,7 +126,7 @@ final class RedisSubscriber: @unchecked Sendable {
     }
 }
 
-/// Messages that others publish, read over a connection of its own.
+/// Messages of pub/sub channels, read over a connection of its own.
 ///
 /// Each iterator connects by itself and connects again whenever the connection breaks. Pub/sub has no memory: after
 /// ``Event/reconnected`` look at the state that the messages speak of. The sequence ends when its task is cancelled or the
@@ -136,7 +136,7 @@ final class RedisSubscriber: @unchecked Sendable {
 ///         await refreshPauses()
 ///     }
 public struct RedisSubscription: AsyncSequence, Sendable {
-    /// What the connection tells.
+    /// An event of a subscription.
     public enum Event: Sendable, Hashable {
         /// The server has confirmed the subscriptions for the first time.
         case subscribed
@@ -145,10 +145,10 @@ public struct RedisSubscription: AsyncSequence, Sendable {
         case message(channel: String, payload: [UInt8])
     }
 
-    /// So many events wait for a slow reader before some are dropped.
+    /// Number of events that wait for a slow reader before some are dropped.
     static let bufferLimit = 10_000
 
-    /// How long the connection may be silent before it is asked, and then how long the answer may take.
+    /// Idle time before the connection is checked, and time limit of that check.
     var pingInterval = Duration.seconds(5)
 
     private let configuration: RedisConfiguration
@@ -162,7 +162,7 @@ public struct RedisSubscription: AsyncSequence, Sendable {
     ///   - configuration: Where Redis is; `connectTimeout` bounds each attempt.
     ///   - channels: Exact names.
     ///   - patterns: Names with `*`, `?` and `[…]` as in `PSUBSCRIBE`.
-    ///   - logger: Hears of interruptions.
+    ///   - logger: Logs interruptions.
     public init(configuration: RedisConfiguration, channels: [String], patterns: [String] = [], logger: Logger) {
         self.configuration = configuration
         self.channels = channels

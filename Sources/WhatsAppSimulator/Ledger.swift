@@ -5,7 +5,7 @@ import Synchronization
 
 /// The append-only file of requests, written in the order of decisions.
 ///
-/// Appending only copies into memory; ``run()`` brings the lines to the file every 50 ms on a queue of its own, because
+/// Appending only copies into memory; ``run()`` writes the lines to the file every 50 ms on a queue of its own, because
 /// a disk may block. Lines are not synced to the disk: the ledger survives the process, not the machine.
 final class Ledger: Sendable {
     private static let flushInterval = Duration.milliseconds(50)
@@ -71,7 +71,7 @@ final class Ledger: Sendable {
 
 /// One request as the ledger keeps it: when, to whom, and what became of it.
 public struct LedgerEntry: Codable, Hashable, Sendable {
-    /// What became of a request.
+    /// The outcome of a request.
     public enum Answer: String, Codable, Sendable {
         /// The message was taken and the caller told so.
         case accepted
@@ -93,7 +93,7 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
     public var callbackData: String?
     /// The HTTP status of the answer; 0 when none was sent.
     public var status: Int
-    /// What became of the request.
+    /// The outcome of the request.
     public var answer: Answer
     /// The id given to the message; `nil` when it was rejected.
     public var wamid: String?
@@ -151,7 +151,7 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
     }
 }
 
-/// What a ledger amounts to: how much was accepted, what was sent twice, and how fast it came.
+/// The summary of a ledger: accepted, repeated and rejected requests, and their rate.
 public struct LedgerSummary: Sendable {
     /// All requests.
     public private(set) var requests = 0

@@ -51,7 +51,7 @@ public struct LedgerReader: Sendable {
         return entries
     }
 
-    /// What the file amounts to; reads it on a thread of its own, holding one entry at a time.
+    /// Returns the summary of the file; reads it on a thread of its own, one entry at a time.
     ///
     /// - Parameter isMeant: Which entries count.
     /// - Returns: Their summary.

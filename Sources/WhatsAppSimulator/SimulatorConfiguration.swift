@@ -55,7 +55,7 @@ public struct SimulatorConfiguration: Sendable {
     }
 }
 
-/// What keeps a simulator from starting, or from taking a new setting.
+/// An error of a configuration, a setting, the ledger or the server.
 public enum SimulatorError: Error, Hashable, Sendable {
     /// A setting is outside its range; `field` is its path, `reason` says what it may be.
     case invalid(field: String, reason: String)
@@ -78,7 +78,7 @@ extension SimulatorError: CustomStringConvertible {
     }
 }
 
-/// The port of a server, which those who ask before it listens wait for.
+/// The port of a server; callers that ask before it listens wait for it.
 final class Readiness: Sendable {
     private typealias Waiting = CheckedContinuation<Result<Int, SimulatorError>, Never>
 

@@ -30,7 +30,7 @@ struct SimulatorResponder: HTTPResponder {
         }
     }
 
-    /// Whether the token of the request is let in; `nil` when it is.
+    /// The error of a request whose token is not accepted; `nil` if it is accepted.
     func refusal(of request: Request) -> GraphError? {
         guard let value = request.headers[.authorization] else { return .unauthorized("no access token") }
         let scheme = "Bearer "
@@ -68,7 +68,7 @@ struct SimulatorResponder: HTTPResponder {
     }
 }
 
-/// Where a request wants to go, read from its method and path.
+/// The route of a request, read from its method and path.
 enum SimulatorRoute: Hashable, Sendable {
     case messages(phoneNumberID: String)
     case marketingMessages(phoneNumberID: String)
@@ -116,7 +116,7 @@ enum SimulatorRoute: Hashable, Sendable {
     }
 }
 
-/// What a request brings along: its connection, which a lost answer closes.
+/// The context of a request: its connection, which a lost answer closes.
 struct SimulatorContext: InitializableFromSource, Sendable {
     let channel: any Channel
 
@@ -158,7 +158,7 @@ extension SimulatorResponder {
         var callbackData: String?
     }
 
-    /// The body, or `nil` when it is too long or the caller went away.
+    /// The body, or `nil` if it is too long or the caller closed the connection.
     private func body(of request: Request) async -> ByteBuffer? {
         // Both failures are answered with the same error, so their difference is not kept.
         try? await request.body.collect(upTo: Self.longestBody)

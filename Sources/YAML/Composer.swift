@@ -14,9 +14,9 @@ struct Composer {
     private(set) var problems: [YAMLProblem] = []
     /// Whether any scalar has a NUL character.
     private var hasNUL = false
-    /// Where scalars stand, kept only where a tab or a `#` must be told from one inside a scalar.
+    /// The ranges of scalars, kept only if a tab or a `#` must be told from one inside a scalar.
     private var scalarBytes: [Range<Int>] = []
-    /// What libyaml did not get through.
+    /// The ranges that libyaml could not parse.
     private var unread: [Range<Int>] = []
     /// Where the last whole document ends.
     private var readTo = 0
@@ -29,7 +29,7 @@ struct Composer {
     var frames: [Frame] = []
     private var anchors: [String: Anchored] = [:]
     private var root: NodeBuilder.Part?
-    /// What the open collections hold so far, that of the innermost last.
+    /// The parts of the open collections so far, the innermost collection last.
     var pending: [NodeBuilder.Part] = []
     private var nodes = 0
     private var aliasedNodes = 0
@@ -76,7 +76,7 @@ struct Composer {
         return next
     }
 
-    /// Ends the reading: looks at what lies between the values, and sorts the problems.
+    /// Ends the reading: reads the text between the values, and sorts the problems.
     mutating func finish() -> YAMLStream {
         var comments: [YAMLComment] = []
         if text.hasTab || text.hasHash {
@@ -210,7 +210,7 @@ struct Composer {
 
     private mutating func report(_ problem: YAMLProblem) {
         if problem.kind == .syntax {
-            // What was found before in the same line has the same cause.
+            // An earlier problem in the same line has the same cause.
             problems.removeAll { $0.range.start.line == problem.range.start.line }
         }
         problems.append(problem)
@@ -320,7 +320,7 @@ extension YAMLScalar {
     }
 }
 
-/// A collection whose end was not read yet.
+/// A collection that is still open.
 struct Frame {
     let isMapping: Bool
     let anchor: String?
@@ -336,7 +336,7 @@ struct Frame {
     var key: NodeBuilder.Part?
     /// Whether pairs were left out.
     var isDamaged = false
-    /// Whether a key is none.
+    /// True if a key was invalid.
     var isInvalid = false
     /// The keys and their places, once there are too many for a walk.
     var index: [String: Int] = [:]

@@ -30,7 +30,7 @@ internal import CLibYAML
     }
 
     private let parser: UnsafeMutablePointer<yaml_parser_t>
-    /// The event that was read last; it owns its texts, which are copied only when somebody asks for them.
+    /// The event that was read last; it owns its texts, which are copied only on demand.
     private var event = unsafe yaml_event_t()
 
     /// Starts reading memory that must stay alive and unchanged as long as this value.

@@ -102,8 +102,9 @@ public struct NodeBuilder {
 
 /// All nodes of a text, one behind the other, and the texts of their scalars.
 ///
-/// What is in a collection lies together, keys and values by turns, so that a collection is a stretch of the table. A
-/// whole file is two allocations, and nothing is counted while its nodes are passed around but the table itself.
+/// The parts of a collection are neighbours, with keys and values alternating, so that a collection is a range of the
+/// table. A whole file takes two allocations, and passing nodes around changes no reference count but that of the
+/// table.
 final class NodeTable: Sendable {
     private let records: [NodeRecord]
     private let texts: [UInt8]
@@ -139,7 +140,7 @@ final class NodeTable: Sendable {
     }
 }
 
-/// One node as it lies in a ``NodeTable``: plain bytes that cost nothing to copy or to forget.
+/// One node of a ``NodeTable``: plain bytes that are cheap to copy and to discard.
 struct NodeRecord {
     enum Kind: UInt8 {
         case scalar, sequence, mapping, invalid

@@ -1,9 +1,9 @@
-/// What lies between the values of a text: found by walking the bytes, since libyaml drops it.
+/// Finds the comments and tabs between the values of a text; libyaml drops them, so this walks the bytes.
 struct ScannedText {
     let text: SourceText
-    /// Where values stand, in the order of the text: a `#` or a tab in there belongs to the value.
+    /// The ranges of the values, in the order of the text: a `#` or a tab inside one belongs to the value.
     let scalars: [Range<Int>]
-    /// What libyaml did not get through, in the order of the text: nobody knows what is a value in there.
+    /// The ranges that libyaml could not parse, in the order of the text: it is unknown what is a value there.
     let unread: [Range<Int>]
     private(set) var comments: [YAMLComment] = []
     private(set) var tabs: [YAMLProblem] = []
@@ -11,7 +11,7 @@ struct ScannedText {
     private var line = 1
     private var lineStart: Int
     private var hasContent = false
-    /// How many comments before this line stand alone and wait for what they speak of.
+    /// Number of comments directly above this line that have a line of their own and wait for the line they apply to.
     private var waiting = 0
 
     init(_ text: SourceText, scalars: [Range<Int>], unread: [Range<Int>], limit: Int) {
@@ -38,7 +38,7 @@ struct ScannedText {
         }
     }
 
-    /// Goes over bytes that belong to values, or to nobody knows what.
+    /// Skips bytes that belong to values, or to text that could not be parsed.
     private mutating func pass(_ range: Range<Int>) {
         for offset in range {
             if Self.mayEndLine(text.bytes[offset]), text.isBreak(at: offset) {
@@ -49,7 +49,7 @@ struct ScannedText {
         }
     }
 
-    /// Takes down what stands between values.
+    /// Collects the comments and tabs of a range between values.
     ///
     /// - Returns: The end of the range, or of the comment that leads beyond it.
     private mutating func look(through range: Range<Int>, limit: Int) -> Int {
@@ -77,12 +77,12 @@ struct ScannedText {
     }
 
     private mutating func endLine(at offset: Int) {
-        // An empty line ends what comments above it can speak of.
+        // Comments do not apply to lines below an empty line.
         if !hasContent, comments.last?.range.start.line != line { waiting = 0 }
         (line, lineStart, hasContent) = (line + 1, offset + 1, false)
     }
 
-    /// Notes that the line has content, which comments above speak of.
+    /// Notes that the line has content, to which the comments above apply.
     private mutating func settle() {
         hasContent = true
         for index in comments.indices.suffix(waiting) {
@@ -100,7 +100,7 @@ struct ScannedText {
     private mutating func comment(from start: Int) -> Int {
         var next = start + 1
         while next < text.bytes.count, text.bytes[next] != 0x0D, !text.isBreak(at: next) { next += 1 }
-        // The last byte of a longer line break is what marks it; its first bytes are none of the comment.
+        // A line break is recognised by its last byte; its first bytes are not part of the comment.
         var end = next
         if end < text.bytes.count, text.bytes[end] & 0xC0 == 0x80 {
             while end > start, text.bytes[end] & 0xC0 == 0x80 { end -= 1 }

@@ -4,7 +4,7 @@ struct SourceText {
     /// Where the text begins: behind the byte order mark.
     let contentStart: Int
     let hasTab: Bool
-    /// Whether a `#` stands somewhere: there may be comments.
+    /// Whether the text has a `#` and so may have comments.
     let hasHash: Bool
     /// The byte offset of every 64th scalar; empty for ASCII, where both counts agree.
     private let checkpoints: [Int]
@@ -154,7 +154,7 @@ struct SourceText {
         return nil
     }
 
-    /// The bytes of the line that an offset stands in, without its end.
+    /// The bytes of the line of an offset, without its end.
     func line(around offset: Int) -> ArraySlice<UInt8> {
         let at = min(offset, bytes.count)
         let start = bytes[..<at].lastIndex { $0 == 0x0A || $0 == 0x0D }.map { $0 + 1 } ?? contentStart
@@ -164,7 +164,7 @@ struct SourceText {
 }
 
 extension SourceText {
-    /// Says why the bytes at an offset are no text that YAML allows.
+    /// Explains why YAML does not allow the bytes at an offset.
     static func encodingProblem(_ bytes: [UInt8], at offset: Int, contentStart: Int) -> YAMLProblem {
         let mark = mark(bytes, at: offset, contentStart: contentStart)
         let end = YAMLMark(line: mark.line, column: mark.column + 1, offset: offset + 1)
@@ -201,7 +201,7 @@ extension SourceText {
         return YAMLMark(line: line, column: column, offset: offset)
     }
 
-    /// Tells UTF-16 and UTF-32 by their byte order mark, or by the zeros beside the first character.
+    /// Recognises UTF-16 and UTF-32 by their byte order mark, or by the zeros beside the first character.
     private static func otherEncoding(_ bytes: [UInt8]) -> String? {
         let zeros = bytes.prefix(4).map { $0 == 0 }
         if bytes.starts(with: [0xFF, 0xFE, 0, 0]) || bytes.starts(with: [0, 0, 0xFE, 0xFF]) { return "UTF-32" }

@@ -1,4 +1,4 @@
-/// Says in an author's words what libyaml found wrong.
+/// Explains errors of libyaml in words that an author understands.
 struct SyntaxExplanation {
     let text: SourceText
     let failure: EventSource.Failure

@@ -5,7 +5,7 @@ public struct YAMLNode: Sendable {
         case scalar(YAMLScalar)
         case sequence(YAMLSequence)
         case mapping(YAMLMapping)
-        /// Something that a problem was already reported for: say nothing more about it.
+        /// A value for which a problem was already reported: nothing more is reported about it.
         case invalid
     }
 
@@ -26,7 +26,7 @@ public struct YAMLNode: Sendable {
         }
     }
 
-    /// Where the value stands; for an alias, where the alias stands.
+    /// The place of the value; for an alias, the place of the alias.
     public var range: YAMLRange { record.range }
 
     /// Whether the node holds a scalar.
@@ -69,7 +69,7 @@ public struct YAMLMapping: Sendable {
         /// The text of the key, made anew each time.
         public var key: String { table.text(of: record) }
 
-        /// Where the key stands.
+        /// The place of the key.
         public var keyRange: YAMLRange { record.range }
     }
 
@@ -186,11 +186,12 @@ public struct YAMLMark: Hashable, Sendable, Comparable {
 
 /// A comment of a YAML text, which is no part of any value.
 public struct YAMLComment: Hashable, Sendable {
-    /// What stands behind the `#`, up to the end of the line.
+    /// The text behind the `#`, up to the end of the line.
     public let text: String
     /// From the `#` to the end of the line.
     public let range: YAMLRange
-    /// The line that the comment speaks of: its own, or, if it stands alone, the first below that is no comment.
+    /// The line that the comment applies to: its own, or, if the comment has a line of its own, the first line below
+    /// that is not a comment.
     public let subjectLine: Int
 
     /// Makes a comment.

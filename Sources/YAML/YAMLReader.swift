@@ -57,7 +57,7 @@ public struct YAMLStream: Sendable {
     }
 }
 
-/// What a reader refuses to do, so that no file can exhaust memory or time.
+/// Limits of a reader, so that no file can exhaust memory or time.
 public struct YAMLLimits: Hashable, Sendable {
     /// Nodes of one document, aliases expanded.
     public var nodes: Int

@@ -54,7 +54,7 @@ extension PostgresConnection {
         do throws(PostgresError) {
             _ = try wire.endCopy(failure: "the source of the rows failed", within: limit)
         } catch .server {
-            // The server confirms that it has thrown the rows away.
+            // The server confirms that it discarded the rows.
         } catch {
             wire.abandon(error)
         }
@@ -88,7 +88,7 @@ extension Wire {
         guard result.status == PGRES_COPY_IN else { throw .misuse("the server did not start a COPY") }
     }
 
-    /// Sends one piece and waits until the kernel has taken it, so that memory stays flat.
+    /// Sends one piece and waits until the kernel has taken it, so that memory does not grow.
     func copy(_ chunk: [UInt8], within limit: Limit) throws(PostgresError) {
         let handle = try unsafe handle()
         let taken = unsafe chunk.withUnsafeBytes { bytes in
@@ -98,7 +98,7 @@ extension Wire {
         while unsafe PQflush(handle) == 1 {
             let events = Int16(POLLIN | POLLOUT)
             switch wait(unsafe PQsocket(handle), for: events, until: limit.deadline, cancellable: true) {
-            // What comes in meanwhile, such as an early error, must be read or both sides would wait forever.
+            // Incoming data, such as an early error, must be read, or both sides would wait forever.
             case .ready: guard unsafe PQconsumeInput(handle) == 1 else { throw unsafe lose(handle) }
             case .broken: throw unsafe lose(handle)
             case .cancelled: throw .cancelled
@@ -108,7 +108,7 @@ extension Wire {
         if unsafe PQstatus(handle) == CONNECTION_BAD { throw unsafe lose(handle) }
     }
 
-    /// Ends the COPY, or has the server throw away what was sent when `failure` is given.
+    /// Ends the COPY; if `failure` is given, the server discards the rows.
     func endCopy(failure: String?, within limit: Limit) throws(PostgresError) -> Int {
         let handle = try unsafe handle()
         guard unsafe PQputCopyEnd(handle, failure) == 1 else { throw unsafe lose(handle) }

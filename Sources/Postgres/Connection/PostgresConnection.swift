@@ -15,7 +15,7 @@ public actor PostgresConnection {
     private nonisolated let executor = QueueExecutor(label: "postgres.connection")
     private nonisolated let logger: Logger
 
-    /// Where all calls run; never one of Swift's cooperative threads.
+    /// The executor of all calls; never a thread of Swift's cooperative pool.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private init(logger: Logger) {
@@ -88,7 +88,7 @@ public actor PostgresConnection {
     /// Whether a transaction is open, be it healthy or failed.
     public nonisolated var isInTransaction: Bool { status.read().isInTransaction }
 
-    /// Runs `body` so that a cancellation of the task wakes it up.
+    /// Runs `body` so that a cancellation of the task interrupts its wait.
     func cancellable<Value: Sendable>(
         _ body: (Wire) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
@@ -96,7 +96,7 @@ public actor PostgresConnection {
         let result: Result<Value, PostgresError> = await withTaskCancellationHandler {
             interrupt.begin(ticket)
             defer { interrupt.end() }
-            // A cancellation from before `begin` has not been heard by the handler.
+            // The handler missed a cancellation that came before `begin`.
             if Task.isCancelled { return .failure(.cancelled) }
             do throws(PostgresError) {
                 return .success(try body(wire))
@@ -113,9 +113,9 @@ public actor PostgresConnection {
 extension PostgresConnection {
     /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
     ///
-    /// BEGIN travels with the first statement, and COMMIT with those that were handed in by ``enqueue(_:deadline:)``.
-    /// Cancellation before COMMIT rolls back; COMMIT itself is never cancelled. Nothing is repeated here: that does
-    /// ``PostgresPool/transaction(isolation:readOnly:retries:deadline:_:)``.
+    /// BEGIN is sent with the first statement, and COMMIT with the statements of ``enqueue(_:deadline:)``. Cancellation
+    /// before COMMIT rolls back; COMMIT itself is never cancelled. Nothing is repeated here;
+    /// ``PostgresPool/transaction(isolation:readOnly:retries:deadline:_:)`` does that.
     ///
     /// - Parameters:
     ///   - isolation: How far the transaction is shielded from others.
@@ -145,8 +145,8 @@ extension PostgresConnection {
         return value
     }
 
-    /// Hands in a statement of the current transaction whose rows nobody needs: it is sent with the next one, or with
-    /// COMMIT, and costs no round trip of its own.
+    /// Queues a statement of the current transaction whose rows are not needed: it is sent with the next one, or with
+    /// COMMIT, and costs no extra round trip.
     ///
     /// - Parameters:
     ///   - query: The statement.
@@ -169,9 +169,9 @@ extension PostgresConnection {
     }
 
     private func commit(deadline: Duration) async throws(PostgresError) {
-        // Known to be lost before COMMIT was sent: then it was certainly not committed.
+        // The connection was lost before COMMIT was sent, so the transaction was not committed.
         _ = unsafe try wire.handle()
-        // Nothing was done: not even BEGIN has been sent.
+        // Nothing was sent, not even BEGIN.
         if wire.queue.count == 1, wire.dropUnsentTransaction() { return }
         let limit = Wire.Limit(deadline, isCancellable: false)
         do throws(PostgresError) {
@@ -182,7 +182,7 @@ extension PostgresConnection {
             await rollback()
             switch error {
             case .connection, .timeout: throw .commitUnknown("\(error)")
-            // A statement of an aborted transaction stood before COMMIT.
+            // A statement before COMMIT had aborted the transaction.
             case .server(let server) where server.sqlState == "25P02": throw .transactionAborted
             default: throw error
             }
@@ -230,7 +230,7 @@ extension PostgresConnection {
         try await execute("SELECT pg_advisory_lock(\(key))", deadline: deadline)
     }
 
-    /// Takes an advisory lock of the session if nobody else holds it.
+    /// Takes an advisory lock of the session if it is free.
     ///
     /// - Returns: Whether it was taken.
     /// - Throws: ``PostgresError``.
@@ -248,7 +248,7 @@ extension PostgresConnection {
         try await flag("SELECT pg_advisory_unlock(\(key))")
     }
 
-    /// Takes an advisory lock that the end of the transaction gives back, if nobody else holds it.
+    /// Takes an advisory lock until the end of the transaction, if it is free.
     ///
     /// - Returns: Whether it was taken.
     /// - Throws: ``PostgresError``.
@@ -262,7 +262,7 @@ extension PostgresConnection {
 }
 
 extension PostgresConnection {
-    /// Makes the connection as good as new for its next user.
+    /// Resets the connection for its next user.
     ///
     /// - Returns: Whether that succeeded; otherwise it is closed.
     nonisolated func settle() async -> Bool {
@@ -272,16 +272,17 @@ extension PostgresConnection {
         return await reset()
     }
 
-    /// Whether the server is still there, as far as can be told without asking it.
+    /// Whether the connection looks alive, without asking the server.
     nonisolated var seemsAlive: Bool {
         let state = status.read()
         guard state.isOpen else { return false }
         var descriptor = pollfd(fd: state.socket, events: Int16(POLLIN), revents: 0)
-        // An idle server says nothing: what can be read is a farewell or the end, or a message worth a closer look.
+        // An idle server sends nothing: readable data is a shutdown message, the end of the stream, or a message to
+        // check.
         return unsafe poll(&descriptor, 1, 0) == 0
     }
 
-    /// Asks the server for a sign of life.
+    /// Checks that the server answers.
     func ping(deadline: Duration) async -> Bool {
         do throws(PostgresError) {
             _ = try await cancellable { wire throws(PostgresError) in
@@ -289,7 +290,7 @@ extension PostgresConnection {
             }
             return true
         } catch {
-            // Whatever the reason: the caller takes another connection, and its error speaks for itself.
+            // The reason does not matter: the caller takes another connection, which reports its own error.
             return false
         }
     }
@@ -309,7 +310,7 @@ extension PostgresConnection {
     }
 }
 
-/// A thread's worth of serial execution for one connection, where libpq may block.
+/// A serial executor for one connection, on which libpq may block.
 ///
 /// A queue made like this takes a thread of its own from Dispatch's overcommitting pool, so that many waiting
 /// connections never starve each other nor Swift's cooperative threads.

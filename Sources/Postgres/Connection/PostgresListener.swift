@@ -2,11 +2,11 @@ internal import CLibPQ
 internal import Glibc
 public import Logging
 
-/// Notifications on some channels, for as long as somebody iterates.
+/// Notifications on some channels, as an endless sequence.
 ///
-/// Has a connection of its own, which is opened by the first `next()`, checked with a query after ten seconds of
-/// silence, and replaced, with growing pauses, when it breaks. The sequence never fails; it ends when its task is
-/// cancelled, and then the connection is closed.
+/// Uses a connection of its own, which the first `next()` opens. After ten seconds of silence it is checked with a
+/// query; when it breaks, it is replaced with growing backoff. The sequence never fails. It ends when its task is
+/// cancelled, which closes the connection.
 ///
 /// ```swift
 /// for await event in pool.listen(["campaignChanged"]) {
@@ -47,7 +47,7 @@ public struct PostgresListener: AsyncSequence, Sendable {
         private var connection: PostgresConnection?
         private var wasConnected = false
         private var failures = 0
-        /// Received but not yet given out, the next one last.
+        /// Received events that were not returned yet, the next one last.
         private var pending: [PostgresNotification] = []
 
         private static let silence = Duration.seconds(10)
@@ -71,7 +71,7 @@ public struct PostgresListener: AsyncSequence, Sendable {
                 do throws(PostgresError) {
                     guard let connection else { return try await connect() }
                     pending = try await connection.notifications(within: Self.silence).reversed()
-                    // Silence may be the network's: only an answer shows that the server is there.
+                    // The network may have failed silently: only an answer proves that the server is reachable.
                     if pending.isEmpty, await !connection.ping(deadline: Self.pingLimit) {
                         throw .connection("the server is silent")
                     }
@@ -106,16 +106,16 @@ public struct PostgresListener: AsyncSequence, Sendable {
     }
 }
 
-/// What a ``PostgresListener`` reports.
+/// An event of a ``PostgresListener``.
 public enum PostgresListenEvent: Sendable, Hashable {
-    /// From now on notifications arrive: look for what happened before.
+    /// Notifications arrive from now on: check what happened before.
     case connected
-    /// The connection was lost and is back; notifications in between are lost: look for what they were about.
+    /// The connection was lost and is back; notifications in between are lost: check what they were about.
     case reconnected
     case notification(PostgresNotification)
 }
 
-/// What another session sent with NOTIFY.
+/// A notification that a session sent with NOTIFY.
 public struct PostgresNotification: Sendable, Hashable {
     public let channel: String
     /// At most 8,000 bytes; empty when none was given.

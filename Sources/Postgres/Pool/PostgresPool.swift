@@ -2,7 +2,7 @@ internal import Dispatch
 public import Logging
 internal import Synchronization
 
-/// A bounded set of connections, opened when they are needed and shared fairly.
+/// A connection pool of bounded size that opens connections on demand.
 ///
 /// Callers wait in line, first come, first served. A connection goes back into the pool only without a
 /// transaction, locks or LISTENs; one that broke is replaced, with growing pauses while the server is away.
@@ -40,7 +40,7 @@ public final class PostgresPool: Sendable {
         state = Mutex(State(maxConnections: max(maxConnections, 1)))
     }
 
-    /// How many connections there are and how many callers wait.
+    /// The number of connections and of waiting callers.
     public var statistics: PostgresPoolStatistics {
         state.withLock { state in
             PostgresPoolStatistics(
@@ -123,9 +123,9 @@ public final class PostgresPool: Sendable {
         PostgresListener(configuration: configuration, channels: channels, logger: logger)
     }
 
-    /// Closes the pool: callers in line get ``PostgresError/closed``, those at work may finish.
+    /// Closes the pool: waiting callers get ``PostgresError/closed``; running calls may finish.
     ///
-    /// - Parameter limit: How long to wait for those at work; their connections are closed when they come back.
+    /// - Parameter limit: How long to wait for running calls; their connections are closed when they come back.
     public func shutdown(within limit: Duration = .seconds(10)) async {
         let leftovers = state.withLock { $0.close() }
         for waiter in leftovers.waiters { waiter.continuation.resume(returning: .closed) }
@@ -139,7 +139,7 @@ public final class PostgresPool: Sendable {
 }
 
 extension PostgresPool {
-    /// An idle connection that has rested longer than this is asked for a sign of life before it is lent.
+    /// A connection that was idle for longer than this is checked before it is lent.
     private static let trustedIdleTime = Duration.seconds(30)
     private static let pingLimit = Duration.seconds(2)
 
@@ -151,7 +151,7 @@ extension PostgresPool {
             case .connection(let idle):
                 if await isHealthy(idle) { return idle.connection }
                 await idle.connection.close()
-                // Its place stays ours.
+                // The permission to open a connection stays with this caller.
                 return try await open(until: start + acquireTimeout)
             case .slot: return try await open(until: start + acquireTimeout)
             case .timedOut(let waited):
@@ -215,7 +215,7 @@ extension PostgresPool {
         return await idle.connection.ping(deadline: Self.pingLimit)
     }
 
-    /// Opens a connection in a place that is ours, trying again while the server is away.
+    /// Opens a connection that the pool has permitted, with backoff while the server is unreachable.
     private func open(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> PostgresConnection {
         while true {
             do throws(PostgresError) {
@@ -263,7 +263,7 @@ extension PostgresPool {
 }
 
 extension PostgresPool {
-    /// Runs `body` in a transaction, and again when the server had to choose between it and another.
+    /// Runs `body` in a transaction, and repeats it after a serialization failure or deadlock.
     ///
     /// `body` is repeated after 40001, 40P01 and after a table was altered under a prepared statement, also when it
     /// wrapped that error in one of its own; so it must change nothing but the database.
@@ -307,7 +307,7 @@ extension PostgresPool {
 }
 
 extension PostgresConnection {
-    /// Whether the last transaction failed only because of another one, or of a stale plan, and has left no trace.
+    /// Whether the last transaction was rolled back only because of another one, or of a stale plan.
     nonisolated func mayRepeatTransaction(after error: any Error) -> Bool {
         let state = status.read()
         guard state.isOpen, !Task.isCancelled, let failure = state.failure else { return false }
@@ -316,18 +316,18 @@ extension PostgresConnection {
     }
 }
 
-/// What a pool holds at one moment, for metrics.
+/// The state of a pool at one moment, for metrics.
 public struct PostgresPoolStatistics: Sendable, Hashable {
     /// Connections that exist or are being opened.
     public let open: Int
-    /// Open connections that nobody uses.
+    /// Idle connections.
     public let idle: Int
     /// Callers in line for a connection.
     public let waiting: Int
     public let maxConnections: Int
 }
 
-/// How long to wait before the n-th repetition: doubling, bounded, and never the same for two clients.
+/// Exponential backoff with jitter and an upper bound.
 enum Backoff {
     /// A delay between half and the whole of `first` × 2^(attempt − 1), at most `maximum`.
     ///

@@ -1,6 +1,6 @@
-/// SQL with its bound values, written as one string literal.
+/// An SQL statement with bound values, written as one string literal.
 ///
-/// An interpolated value never becomes part of the SQL: it turns into `$n` and travels beside it.
+/// An interpolated value never becomes part of the SQL: it becomes a parameter `$n`.
 ///
 /// ```swift
 /// let filter: PostgresQuery = "status = \(status)"
@@ -9,7 +9,7 @@
 public struct PostgresQuery: Sendable {
     public private(set) var sql: String
     public private(set) var binds: [PostgresBind]
-    /// Why the query cannot be sent, when an identifier was impossible.
+    /// The reason why the query cannot be sent: an invalid identifier.
     private(set) var fault: String?
 
     /// A query from SQL that was put together elsewhere; `$1` is the first of `binds`.
@@ -112,7 +112,7 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
     }
 }
 
-/// One value on its way to the server, already in the form in which it travels.
+/// A value encoded for the server.
 ///
 /// Made by ``PostgresEncodable/postgresBind``; never printed, so that values stay out of logs.
 public struct PostgresBind: Sendable {

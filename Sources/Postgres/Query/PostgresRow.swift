@@ -85,8 +85,9 @@ public struct PostgresRow: Sendable {
         return column
     }
 
-    /// Whether there is something to decode; a value and not an optional is what is decoded then, whose type would have
-    /// to be looked up each time.
+    /// Whether the column is not NULL.
+    ///
+    /// The value is then decoded without an optional, whose type would have to be looked up each time.
     private func holdsValue(_ column: Int) throws(PostgresError) -> Bool {
         guard columns.types.indices.contains(column) else {
             throw .decoding("there is no column \(column); the result has \(columns.types.count)")
@@ -164,9 +165,9 @@ extension PostgresRow {
     }
 }
 
-/// The rows that a query gave, all in memory, decoded when they are looked at.
+/// The rows of a result, all in memory, decoded on access.
 ///
-/// Rows hold on to the whole result: copy out what must live long.
+/// Rows keep the whole result alive: copy values that must live longer.
 public struct PostgresRows: Sendable {
     let result: ResultHandle
     let columns: ResultColumns

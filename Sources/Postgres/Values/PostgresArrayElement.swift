@@ -2,7 +2,7 @@
 ///
 /// Scalars and optional scalars become Postgres arrays; `[UInt8]` is `bytea`.
 public protocol PostgresArrayElement: Sendable {
-    /// The array in the form in which it travels.
+    /// The encoded array.
     static func bind(array: [Self]) -> PostgresBind
     /// Reads an array from Postgres' binary form.
     static func decode(array bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> [Self]
@@ -88,7 +88,7 @@ struct ArrayReader {
         offset = 20
     }
 
-    /// Where the next element lies, or `nil` when it is NULL.
+    /// The range of the next element, or `nil` if it is NULL.
     mutating func next(in bytes: RawSpan) throws(PostgresDecodingFailure) -> Range<Int>? {
         guard let length = bytes.bigEndian(Int32.self, at: offset) else { throw .wrongType }
         offset += 4
@@ -136,7 +136,7 @@ struct BinaryArray {
     }
 
     mutating func appendNull() {
-        // Says that there are some; the server looks for itself, as every element has its length.
+        // The flag for NULLs; the server ignores it, because every element has its length.
         bytes[7] = 1
         append(UInt32.max)
     }

@@ -219,7 +219,7 @@ extension Data: PostgresScalar {
 extension Date: PostgresScalar {
     public func write(to text: inout PostgresText) {
         let microseconds = (timeIntervalSinceReferenceDate * 1_000_000).rounded()
-        // Postgres' own range is 4714 BC to 294276 AD; the server refuses what lies outside of it.
+        // Postgres' own range is 4714 BC to 294276 AD; the server refuses dates outside of it.
         guard abs(microseconds) < 9.223372e18 else { return text.fail("the date is out of range") }
         text.append(microsecondsSince2001: Int64(microseconds))
     }

@@ -11,7 +11,7 @@ public struct PostgresText: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Adds text as it is.
+    /// Adds text unchanged.
     ///
     /// Postgres cannot store U+0000 in any text, so that is recorded as a fault.
     public mutating func append(_ string: String) {

@@ -75,7 +75,7 @@ extension Array: PostgresDecodable where Element: PostgresArrayElement {
     }
 }
 
-/// Why a column's bytes are not the value asked for.
+/// An error in decoding a column.
 public enum PostgresDecodingFailure: Error, Sendable, Equatable {
     /// The column has another type.
     case wrongType
@@ -83,7 +83,7 @@ public enum PostgresDecodingFailure: Error, Sendable, Equatable {
     case outOfRange
     /// An element of the array is NULL, but the element type is not optional.
     case nullElement
-    /// The value is none of those that the type allows; completes the sentence `column "x" …`.
+    /// The value is not one that the type allows; completes the sentence `column "x" …`.
     case invalid(String)
 }
 
@@ -93,7 +93,7 @@ public enum PostgresDecodingFailure: Error, Sendable, Equatable {
 /// (`SELECT \(x)`), write a cast: `\(x)::int8`. Arrays of text, UUIDs and JSON travel in binary form, as `text[]`, `uuid[]`
 /// and `jsonb[]`: where the place has another type, cast from these, as in `\(x)::text[]::citext[]`.
 public protocol PostgresEncodable: Sendable {
-    /// The value in the form in which it travels.
+    /// The encoded value.
     var postgresBind: PostgresBind { get }
 }
 

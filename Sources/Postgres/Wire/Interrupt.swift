@@ -53,12 +53,12 @@ final class Interrupt: Sendable {
             guard tickets.isSignalled else { return }
             tickets.isSignalled = false
             var byte: UInt8 = 0
-            // Empties what an earlier call left: at most one byte.
+            // Reads the byte that an earlier call may have left.
             _ = unsafe Glibc.read(descriptor, &byte, 1)
         }
     }
 
-    /// Makes later interruptions of the current call void.
+    /// Makes later interruptions of the current call ineffective.
     func end() {
         tickets.withLock { $0.current = 0 }
     }
@@ -78,8 +78,8 @@ final class Interrupt: Sendable {
 
 /// A request to the server to stop what one connection is doing.
 ///
-/// `PQcancel` opens a connection of its own and waits for the server, without any deadline; so it runs on a
-/// thread of its own, and a server that is stuck costs no more than a few of those.
+/// `PQcancel` opens a connection of its own and waits for the server without a deadline, so it runs on a thread of its
+/// own. A server that hangs blocks only a few such threads.
 final class CancelRequest: Sendable {
     private let done = DispatchSemaphore(value: 0)
 
@@ -111,7 +111,7 @@ final class CancelRequest: Sendable {
     }
 }
 
-/// libpq's copy of what is needed to cancel.
+/// libpq's copy of the data that a cancel request needs.
 ///
 /// Unchecked because of the pointer: it is made on one thread and then used by one other only.
 @safe private final class CancelTicket: @unchecked Sendable {
@@ -128,7 +128,7 @@ final class CancelRequest: Sendable {
 
     func send() {
         var reason = [CChar](repeating: 0, count: 256)
-        // A failure shows as a statement that goes on, which the waiting connection notices by itself.
+        // A failed request leaves the statement running, which the waiting connection notices.
         _ = unsafe PQcancel(pointer, &reason, Int32(reason.count))
     }
 }

@@ -97,7 +97,7 @@ final class ResultColumns: Sendable {
 
     /// The place of a column; of two with one name the first counts.
     func index(of name: String) -> Int? {
-        // A result has few columns: this is sooner done than to hash the name.
+        // A result has few columns: comparing names is faster than hashing.
         let length = name.utf8.count
         for index in names.indices where names[index].utf8.count == length && names[index] == name { return index }
         return nil

@@ -23,7 +23,7 @@ extension Wire {
         }
     }
 
-    /// Gives up a statement whose plan has become stale, or which the server has lost.
+    /// Discards a statement whose plan has become stale, or which the server has lost.
     func dropStale(_ sql: String, _ error: PostgresServerError) {
         if error.sqlState == "26000" { statements.forget(sql) } else { statements.discard(sql) }
     }
@@ -43,7 +43,7 @@ extension Wire {
         throw try unsafe refuseCopy(handle, within: limit)
     }
 
-    /// Ends a COPY FROM STDIN that nobody will feed.
+    /// Ends a COPY FROM STDIN that will get no data.
     private func refuseCopy(_ handle: OpaquePointer, within limit: Limit) throws(PostgresError) -> PostgresError {
         let reason = "COPY FROM STDIN needs copyIn"
         guard unsafe PQputCopyEnd(handle, reason) == 1 else { throw unsafe lose(handle) }
@@ -96,11 +96,11 @@ extension Wire {
         do throws(PostgresError) {
             _ = try sendScript(names.map { "DEALLOCATE \($0)" }.joined(separator: "; "), within: limit)
         } catch .server {
-            // The server does not know one of them any more, which is what was wanted.
+            // The server has already forgotten one of them, which is the goal.
         }
     }
 
-    /// Why libpq did not take a command: the connection is gone, or a COPY is running.
+    /// The reason why libpq refused a command: the connection is gone, or a COPY is running.
     func refused(_ handle: OpaquePointer) -> PostgresError {
         if unsafe PQstatus(handle) == CONNECTION_BAD { return unsafe lose(handle) }
         return .misuse(Self.oneLine(unsafe String(cString: PQerrorMessage(handle))))
@@ -108,7 +108,7 @@ extension Wire {
 }
 
 extension Wire {
-    /// What is to be done when the server is not ready in time.
+    /// What to do when the server is not ready in time.
     struct Limit {
         let deadline: ContinuousClock.Instant
         /// The time that was allowed, for the error.
@@ -125,11 +125,11 @@ extension Wire {
 
     /// Takes all results of what was sent, so that the connection is ready for the next statement.
     ///
-    /// When the limit is reached the statement is cancelled and its end awaited for a moment; a connection that stays
-    /// silent even then is given up.
+    /// At the limit the statement is cancelled, and its end is awaited for a moment; a connection that stays silent
+    /// even then is given up.
     ///
     /// - Returns: The last result.
-    /// - Throws: The first error of the server, or why there is no answer.
+    /// - Throws: The first error of the server, or the reason why there is no answer.
     func results(within limit: Limit) throws(PostgresError) -> ResultHandle {
         let handle = try unsafe handle()
         var outcome = Outcome()
@@ -166,11 +166,11 @@ extension Wire {
         }
     }
 
-    /// What has been seen of the answer so far.
+    /// The part of the answer read so far.
     private struct Outcome {
         var last: ResultHandle?
         var failure: PostgresError?
-        /// Why the statement was cancelled, if it was.
+        /// The reason why the statement was cancelled, if it was.
         var interruption: PostgresError?
         var cancel: CancelRequest?
     }
@@ -210,7 +210,7 @@ extension Wire {
         }
         unsafe noteTransaction(handle, outcome.failure)
         guard let failure = outcome.failure else {
-            // The cancel request came too late: what was done is done, and to say so is the truth.
+            // The cancel request came too late: the statement has taken effect, so it is reported as done.
             if let last = outcome.last { return last }
             if let interruption = outcome.interruption { throw interruption }
             throw unsafe lose(handle, "the server gave no result")

@@ -8,10 +8,10 @@ internal import Synchronization
 @safe final class Wire {
     /// `nil` before it is opened and after it is lost.
     var connection: OpaquePointer?
-    /// Why `connection` is gone; said to whoever uses it still.
+    /// The reason why `connection` is gone; later calls throw it.
     var lost: PostgresError = .closed
     var statements = StatementCache()
-    /// What goes ahead of the next statement: BEGIN, until something is done, and what was handed in for later.
+    /// Statements to send before the next one: BEGIN, if it was not sent yet, and queued statements.
     var queue: [QueuedStatement] = []
     let interrupt: Interrupt
     let status: ConnectionStatus
@@ -167,17 +167,17 @@ extension Wire {
     }
 }
 
-/// What others may know about a connection without waiting for its thread.
+/// The state of a connection that can be read from any thread.
 final class ConnectionStatus: Sendable {
     struct Snapshot {
         var isOpen = false
         var isInTransaction = false
-        /// Session locks or LISTENs are there, which the next user of the connection must not inherit.
+        /// The session has locks or LISTENs, which the next user of the connection must not inherit.
         var hasSessionState = false
-        /// SQLSTATE of what made the current or last transaction fail.
+        /// The SQLSTATE of the error that aborted the current or last transaction.
         var failure: PostgresServerError?
         var processID: Int32 = 0
-        /// The socket, for a look at whether the server has hung up.
+        /// The socket, to check whether the server closed it.
         var socket: Int32 = -1
     }
 
@@ -202,7 +202,7 @@ enum QueuedStatement {
 
 /// Statements that share a round trip (libpq's pipeline mode): when one fails, the server skips those after it.
 extension Wire {
-    /// Has a query sent with whatever comes next.
+    /// Queues a query to be sent with the next one.
     func enqueue(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) {
         queue.append(try queued(query, within: limit))
     }
@@ -224,7 +224,7 @@ extension Wire {
         return .prepared(name: statement.name, sql: query.sql, arguments)
     }
 
-    /// Sends what waits, and `last` after it.
+    /// Sends the queued statements, and `last` after them.
     ///
     /// - Returns: The result of the last statement.
     /// - Throws: The first error of any of them.
@@ -241,14 +241,14 @@ extension Wire {
         do throws(PostgresError) {
             let result = try results(within: limit)
             guard result.status != PGRES_COPY_IN else {
-                // In a pipeline there is no way back from it.
+                // In a pipeline this cannot be recovered.
                 abandon(.misuse("COPY FROM STDIN needs copyIn"))
                 throw lost
             }
             return result
         } catch {
             if let server = error.serverError, server.isStalePlan {
-                // Which one it was is not said.
+                // libpq does not tell which one it was.
                 for case .prepared(_, let sql, _) in statements { dropStale(sql, server) }
             }
             throw error

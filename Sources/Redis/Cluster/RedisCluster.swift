@@ -3,16 +3,16 @@ internal import Synchronization
 
 /// Sends commands to the servers of a cluster, each to the one that has its slot.
 ///
-/// The map of slots is read from the first seed that answers, corrected by every `MOVED`, and read again after trouble.
-/// Each server has one connection that all tasks share. Seeds that turn out to be no cluster are addresses of a single
-/// server, tried in turn.
+/// The slot map is read from the first seed that answers, updated by every `MOVED`, and read again after errors. Each
+/// server has one connection that all tasks share. Seeds that are not a cluster are addresses of a single server, tried
+/// in turn.
 final class RedisCluster: Sendable {
     typealias Outcome = Result<RedisReply, RedisError>
     typealias Endpoint = RedisConfiguration.Endpoint
 
     enum Topology: Sendable {
         case unknown
-        /// No cluster at all.
+        /// Not a cluster.
         case single
         case slots(RedisSlotMap)
     }
@@ -25,7 +25,7 @@ final class RedisCluster: Sendable {
         var isClosed = false
     }
 
-    /// How long one server may take to tell the slots, before another is asked.
+    /// Time limit for reading the slot map from one server, before another is asked.
     private static let refreshTimeout = Duration.seconds(1)
 
     let seed: RedisNode
@@ -41,20 +41,20 @@ final class RedisCluster: Sendable {
 
     var nodes: [RedisNode] { state.withLock { Array($0.nodes.values) } }
 
-    /// The connection to a server, made when it is needed first.
+    /// Returns the connection to a server, made on first use.
     func node(at endpoint: Endpoint) -> RedisNode {
         state.withLock { state in
             if let node = state.nodes[endpoint] { return node }
             var configuration = configuration
             configuration.endpoints = [endpoint]
             let node = RedisNode(configuration: configuration, logger: logger)
-            // One that is made too late is never kept, and closes with its last command.
+            // A connection made after shutdown is not kept, and closes with its last command.
             if !state.isClosed { state.nodes[endpoint] = node }
             return node
         }
     }
 
-    /// The map of slots, read first where it is not known or not believed any more.
+    /// Returns the slot map, and reads it first if it is unknown or outdated.
     ///
     /// - Throws: ``RedisError`` when it is not known and nobody tells it.
     func topology(until deadline: ContinuousClock.Instant) async throws(RedisError) -> Topology {
@@ -84,7 +84,7 @@ final class RedisCluster: Sendable {
         }
     }
 
-    /// Has the map read again with the next command.
+    /// Marks the slot map as outdated.
     func distrust() {
         state.withLock { $0.isStale = true }
     }
@@ -129,7 +129,7 @@ extension RedisCluster {
     /// Commands of one pipeline that go to one server together.
     private struct Group: Sendable {
         let node: RedisNode
-        /// Whether the server gets them although the slot is not its own yet.
+        /// Whether the server is asked although the slot is still being moved to it (`ASKING`).
         let isAsking: Bool
         var indices: [Int]
     }
@@ -140,10 +140,10 @@ extension RedisCluster {
         let isAsking: Bool
     }
 
-    /// So many redirections are followed at once; then there is a pause, because servers disagree.
+    /// Number of redirections that are followed without a pause; more mean that servers disagree.
     private static let promptRedirections = 5
 
-    /// Sends commands to whoever has their slots, and follows the cluster while it moves them.
+    /// Sends commands to the servers of their slots, and follows the cluster while it moves slots.
     ///
     /// Commands of one slot stay together and in order. What a server refused to execute because of its slot is sent
     /// again, until `deadline`, so the order against the others of the pipeline may change then. A transaction is never
@@ -180,7 +180,7 @@ extension RedisCluster {
         }
     }
 
-    /// 10 ms doubling to 320 ms, cut by chance so that daemons do not come back in step.
+    /// 10 ms doubling to 320 ms, with jitter so that daemons do not retry at the same time.
     private static func pause(after rounds: Int) -> Duration {
         let ceiling = 10 << min(rounds, 5)
         return .milliseconds(Int.random(in: ceiling / 2...ceiling))
@@ -203,7 +203,7 @@ extension RedisCluster {
                 asked[index].map { Destination(endpoint: $0, isAsking: true) }
                 ?? owner.map { Destination(endpoint: $0, isAsking: false) }
             guard let destination else {
-                // Nobody has the slot, so any server says that the cluster is down.
+                // No server has the slot, so any server answers that the cluster is down.
                 groups.append(Group(node: seed, isAsking: false, indices: [index]))
                 continue
             }
@@ -250,7 +250,7 @@ extension RedisCluster {
         return group.indices.enumerated().map { ($1, outcomes[2 * $0 + 1]) }
     }
 
-    /// Learns from redirections, and says what goes again, where to and when.
+    /// Applies redirections, and returns what to send again, where and when.
     private func follow(
         _ groups: [Group],
         outcomes: [Outcome]

@@ -1,4 +1,4 @@
-/// Which server of a cluster has which slots.
+/// The server of each slot of a cluster.
 struct RedisSlotMap: Sendable, Hashable {
     private var owners: [RedisConfiguration.Endpoint?]
 
@@ -26,7 +26,7 @@ struct RedisSlotMap: Sendable, Hashable {
         }
     }
 
-    /// The server of a slot; `nil` when nobody has it.
+    /// The server of a slot; `nil` if no server has it.
     func owner(of slot: UInt16) -> RedisConfiguration.Endpoint? { owners[Int(slot)] }
 
     /// Any server, for commands without a key.
@@ -73,14 +73,14 @@ extension RedisArgument {
 
 /// The place of keys in a Redis Cluster.
 ///
-/// Use it to check that the keys of one script lie in one slot.
+/// Use it to check that the keys of one script belong to one slot.
 public enum RedisClusterSlot {
     /// The number of slots of every cluster.
     public static let count = 16_384
 
     /// Returns the slot of a key, 0 to 16,383: CRC16 of the hash tag if the key has one, else of the whole key.
     ///
-    /// A hash tag is what stands between the first `{` and the first `}` after it, unless that is empty.
+    /// A hash tag is the text between the first `{` and the first `}` after it, unless that is empty.
     public static func slot(for key: String) -> UInt16 {
         crc16(hashed(ArraySlice(key.utf8))) % UInt16(count)
     }

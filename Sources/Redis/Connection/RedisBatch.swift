@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Commands that go out together, and the task that waits for their replies.
 ///
-/// Each command gets its result once: whoever comes second (a reply after a cancellation, say) is ignored.
+/// Each command gets one result: a later one, such as a reply after a cancellation, is ignored.
 final class RedisBatch: Sendable {
     typealias Outcome = Result<RedisReply, RedisError>
 
@@ -22,12 +22,12 @@ final class RedisBatch: Sendable {
         self.state = Mutex(State(outcomes: Array(repeating: nil, count: commands.count), missing: commands.count))
     }
 
-    /// Whether nobody waits any more.
+    /// Whether the task stopped waiting.
     var isFinished: Bool {
         state.withLock { $0.missing == 0 }
     }
 
-    /// Sets who is resumed when the last result is in, at once if it is.
+    /// Sets the continuation that the last result resumes; resumes it at once if all results are known.
     func resumeWhenFinished(_ continuation: CheckedContinuation<[Outcome], Never>) {
         let outcomes = state.withLock { state -> [Outcome]? in
             if state.missing > 0 { state.continuation = continuation }
@@ -72,7 +72,8 @@ struct RedisInFlight {
     struct Entry {
         let batch: RedisBatch
         let index: Int
-        /// The position in the stream after the command: what the system has taken beyond it, Redis may have read.
+        /// The position in the stream after the command: once the system has taken more than this, Redis may have read
+        /// it.
         let end: Int
     }
 

@@ -1,13 +1,13 @@
 internal import CHiredis
 import Glibc
 
-/// One hiredis context: connects, writes without blocking, and hands out replies in order.
+/// One hiredis context: connects, writes without blocking, and returns replies in order.
 ///
 /// Belongs to one thread at a time. After the first error it must be dropped; it never recovers.
 ///
 /// `@safe`: the context is made before and freed with the object.
 @safe final class RedisConnection {
-    /// What ended a wait.
+    /// The event that ended a wait.
     struct Readiness {
         let canRead: Bool
         let canWrite: Bool
@@ -52,7 +52,7 @@ import Glibc
         knownScripts.remove(script.sha1)
     }
 
-    /// Writes what the system takes now.
+    /// Writes as much as the socket accepts.
     ///
     /// hiredis would use `write`, and a closed connection would then kill the process with SIGPIPE.
     func flush() throws(RedisError) {
@@ -74,7 +74,7 @@ import Glibc
         output.removeAll(keepingCapacity: output.capacity <= 1 << 21)
     }
 
-    /// Takes in what has arrived.
+    /// Reads the data that has arrived.
     func fill() throws(RedisError) {
         if unsafe redisBufferRead(context) != REDIS_OK { throw .connection("reading failed: \(contextError)") }
     }
@@ -101,7 +101,7 @@ import Glibc
             pollfd(fd: descriptor, events: events, revents: 0),
             pollfd(fd: wakeup?.readEnd ?? -1, events: Int16(POLLIN), revents: 0),
         ]
-        // A failure (EINTR) looks like nothing being ready: the caller comes round again.
+        // A failure (EINTR) looks like a timeout: the caller waits again.
         _ = unsafe Glibc.poll(&entries, 2, Self.milliseconds(until: deadline))
         if entries[1].revents != 0 { wakeup?.reset() }
         let ready = Int32(entries[0].revents)
@@ -109,7 +109,7 @@ import Glibc
         return Readiness(canRead: ready & POLLIN != 0 || isBroken, canWrite: ready & POLLOUT != 0 || isBroken)
     }
 
-    /// The time left, rounded up so that nobody spins, and at most a minute.
+    /// The time left, rounded up to avoid a busy loop, and at most a minute.
     static func milliseconds(until deadline: ContinuousClock.Instant) -> Int32 {
         let left = deadline - .now
         guard left > .zero else { return 0 }
@@ -175,7 +175,7 @@ extension RedisConnection {
         for address in try RedisResolver.addresses(of: host, until: deadline, tick: tick) {
             do {
                 let connection = try unsafe adopt(redisConnectNonBlock(address, Int32(port)), deadline, tick)
-                // Finds a dead peer on an idle connection; failing to set it costs nothing else.
+                // Detects a dead peer on an idle connection; a failure to set it has no other effect.
                 _ = unsafe redisEnableKeepAlive(connection.context)
                 return connection
             } catch {
@@ -218,14 +218,14 @@ extension RedisConnection {
         }
         if configuration.database != 0 { commands.append(RedisCommand("SELECT", .integer(configuration.database))) }
         if let name = configuration.clientName { commands.append(RedisCommand("CLIENT", "SETNAME", .text(name))) }
-        // Also proves that the server answers, where there is nothing else to say.
+        // Proves that the server answers if no other command was sent.
         commands.append(RedisCommand("PING"))
         for command in commands {
             _ = append(command)
         }
         for command in commands {
             let reply = try awaitReply(until: deadline, tick)
-            // A name is a convenience that an ACL may forbid, and a server that loads still takes connections.
+            // An ACL may forbid setting the name, and a server that is loading still accepts connections.
             let isRequired = command.name == "AUTH" || command.name == "SELECT"
             if case .error(let error) = reply, isRequired || error.kind == .noAuth { throw .server(error) }
         }

@@ -1,12 +1,12 @@
 import Glibc
 internal import Synchronization
 
-/// Where tasks leave commands and the connection's thread collects them.
+/// The queue from which the connection's thread takes the commands of tasks.
 final class RedisMailbox: Sendable {
-    /// What the caller of ``submit(_:)`` has to do next.
+    /// The next step of a caller of ``submit(_:)``.
     enum Submission {
         case accepted
-        /// Nobody is collecting: start the thread's work.
+        /// The thread is not running: start it.
         case mustStart
         case refused(RedisError)
     }
@@ -15,9 +15,9 @@ final class RedisMailbox: Sendable {
         var arrived: [RedisBatch] = []
         var isRunning = false
         var isClosing = false
-        /// Until when the thread sleeps without looking here; `nil` while it is awake.
+        /// The end of the thread's sleep; `nil` while it is awake.
         var sleepsUntil: ContinuousClock.Instant?
-        /// Cancellations since the thread last looked for dead commands.
+        /// Cancellations since the thread last removed cancelled commands.
         var cancelled = 0
         var shutdowns: [CheckedContinuation<Void, Never>] = []
         var statistics = RedisStatistics()
@@ -25,7 +25,7 @@ final class RedisMailbox: Sendable {
 
     let wakeup = RedisWakeup()
     private let limit: Int
-    /// So many cancelled commands may take up room in the queue until they are looked for.
+    /// Number of cancelled commands in the queue after which they are removed.
     private let cancelledLimit: Int
     private let state = Mutex(State())
 
@@ -51,7 +51,7 @@ final class RedisMailbox: Sendable {
                 state.isRunning = true
                 return (.mustStart, false)
             }
-            // The thread collects after its round trip anyway; wake it only for an earlier deadline.
+            // The thread reads the queue after its round trip anyway; wake it only for an earlier deadline.
             guard let sleepsUntil = state.sleepsUntil, batch.deadline < sleepsUntil else { return (.accepted, false) }
             state.sleepsUntil = batch.deadline
             return (.accepted, true)
@@ -81,7 +81,7 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Ends the thread's work if nothing has arrived and nobody waits for its end; `true` means that it must return.
+    /// Ends the thread's work if the queue is empty and no shutdown waits for it; `true` means that it must return.
     func goIdle() -> Bool {
         state.withLock { state in
             guard state.arrived.isEmpty, state.shutdowns.isEmpty else { return false }
@@ -115,7 +115,7 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Returns who waits for the end, once there is no work left.
+    /// Returns the continuations of a shutdown, once there is no work left.
     func takeShutdowns() -> [CheckedContinuation<Void, Never>] {
         state.withLock { state in
             guard state.arrived.isEmpty else { return [] }
@@ -158,11 +158,11 @@ struct RedisWaiting {
         if batches.isEmpty { deadline = nil }
     }
 
-    /// Takes out the batches whose deadline has passed or for which nobody waits.
+    /// Removes the batches whose deadline has passed or whose task was cancelled.
     mutating func removeExpired(at now: ContinuousClock.Instant) -> [RedisBatch] {
         var (expired, rest): ([RedisBatch], [RedisBatch]) = ([], [])
         for batch in batches[taken...] {
-            // Each is asked once: a task may give up between two questions.
+            // Each batch is checked once, because a task may be cancelled between two checks.
             if batch.deadline <= now || batch.isFinished {
                 expired.append(batch)
             } else {
@@ -173,7 +173,7 @@ struct RedisWaiting {
         taken = 0
         deadline = nil
         append(contentsOf: rest)
-        // A long queue is looked through less often, so that the looking never takes up the thread.
+        // A long queue is scanned less often, so that scanning never occupies the thread.
         let pause = Duration.milliseconds(batches.count / 2_000)
         deadline = deadline.map { max($0, now + pause) }
         return expired
@@ -223,7 +223,7 @@ final class RedisWakeup: Sendable {
 }
 
 extension RedisWakeup {
-    /// Sleeps until the signal or `moment`, whichever is first.
+    /// Sleeps until the signal or `moment`, whichever comes first.
     func wait(until moment: ContinuousClock.Instant) {
         var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         // A failure (EINTR) cuts the sleep short, which callers expect anyway.

@@ -1,8 +1,8 @@
 internal import YAML
 
-/// One thing to tell the author of a spec, at the place where it is wrong.
+/// A finding for the author of a spec, with its place.
 public struct Diagnostic: Hashable, Sendable {
-    /// How bad it is.
+    /// The severity of a diagnostic.
     public enum Severity: String, Hashable, Sendable {
         /// The specs can still be applied.
         case warning
@@ -56,10 +56,10 @@ public struct Diagnostic: Hashable, Sendable {
         (field, message, help, related) = (other.field, other.message, other.help, other.related)
     }
 
-    /// The same, as something that nothing is applied with.
+    /// The same diagnostic as an error.
     var asError: Self { Self(self, severity: .error) }
 
-    /// Bounds a text that quotes the file: a key may be as long as the file, and be quoted for each of its values.
+    /// Limits a text that quotes the file: a key may be as long as the file, and be quoted for each of its values.
     private static func cut(_ text: String) -> String {
         guard text.utf8.count > 2_000 else { return text }
         return String(text.unicodeScalars.prefix(1_000)) + "…"
@@ -74,8 +74,8 @@ extension Diagnostic: Comparable {
 }
 
 extension [Diagnostic] {
-    /// Sorted, and each told once: through an alias, what is wrong behind its anchor is found again, as another field at
-    /// the same place.
+    /// Sorts the diagnostics and drops repeated ones: through an alias, a mistake behind its anchor is found again, as
+    /// another field at the same place.
     func sortedOnce() -> [Diagnostic] {
         sorted().reduce(into: []) { told, next in
             guard let last = told.last, last.place == next.place, last.code == next.code, last.message == next.message,
@@ -103,13 +103,13 @@ public struct SourcePlace: Hashable, Sendable, Comparable {
             self.offset = offset
         }
 
-        /// Orders positions of one file as they stand in it.
+        /// Orders positions of one file from top to bottom.
         public static func < (left: Self, right: Self) -> Bool {
             (left.line, left.column) < (right.line, right.column)
         }
     }
 
-    /// The path as the user gave it, joined with what lies below.
+    /// The path that the user gave, joined with the path of the file below it.
     public let file: String
     public let start: Position
     public let end: Position
@@ -145,9 +145,9 @@ extension SourcePlace.Position {
     }
 }
 
-/// Why a value could not be read as a spec or a part of one.
+/// An error of a value that could not be read as a spec or a part of one.
 public struct SpecError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Everything that is wrong, each with the field it is about; never empty.
+    /// All findings, each with its field; never empty.
     public let diagnostics: [Diagnostic]
 
     /// Makes an error.

@@ -1,15 +1,15 @@
 internal import YAML
 
-/// What a caller thinks of warnings: which ones count as errors, and which ones nobody needs to see.
+/// Which warnings count as errors, and which are left out.
 ///
-/// A code that is named goes before all warnings together, so that `deniesWarnings` with `allowed: [.ambiguousScalar]`
+/// A named code takes precedence over ``deniesWarnings``, so that `deniesWarnings` with `allowed: [.ambiguousScalar]`
 /// denies all the others. Errors stay errors whatever the policy says.
 public struct DiagnosticPolicy: Hashable, Sendable {
     /// Warnings that count as errors.
     public var denied: Set<DiagnosticCode>
     /// Warnings that are left out.
     public var allowed: Set<DiagnosticCode>
-    /// Whether every warning counts as an error that is not allowed.
+    /// Whether every warning that is not allowed counts as an error.
     public var deniesWarnings: Bool
 
     /// Makes a policy; without arguments, one that changes nothing.
@@ -23,7 +23,7 @@ public struct DiagnosticPolicy: Hashable, Sendable {
         self.deniesWarnings = deniesWarnings
     }
 
-    /// The same diagnostics in the same order, without the allowed ones, and the denied ones as errors.
+    /// Returns the diagnostics in the same order, without the allowed ones and with the denied ones as errors.
     public func apply(to diagnostics: [Diagnostic]) -> [Diagnostic] {
         diagnostics.compactMap { diagnostic in
             guard diagnostic.severity == .warning else { return diagnostic }
@@ -36,8 +36,8 @@ public struct DiagnosticPolicy: Hashable, Sendable {
 
 /// A comment such as `# allow C075: everyone on this list wrote to us today`.
 ///
-/// It speaks of its own line or, if it stands alone, of the line below. Whoever reads the file later finds the reason
-/// beside what was allowed.
+/// It applies to its own line or, if it has a line of its own, to the line below. A later reader of the file finds the
+/// reason beside the allowed warning.
 struct AllowComment {
     let code: DiagnosticCode
     let place: SourcePlace
@@ -49,9 +49,9 @@ struct AllowComment {
     }
 
     private static func read(_ comment: YAMLComment, _ sink: DiagnosticSink) -> AllowComment? {
-        // Nearly every comment is prose, and a look at its first word costs less than the whole pattern.
+        // Nearly every comment is prose, and checking its first word is cheaper than the whole pattern.
         guard comment.text.drop(while: \.isWhitespace).hasPrefix("allow") else { return nil }
-        // Prose may begin with the same word; only what looks like a code behind it makes a command of it.
+        // Prose may begin with the same word; only a word like a code behind it makes the comment a command.
         guard let match = comment.text.wholeMatch(of: /\s*allow\s+([Cc]\d+)(?:(?:\s*:\s*|\s+)(.*?))?\s*/) else {
             return nil
         }
@@ -76,7 +76,7 @@ struct AllowComment {
         return AllowComment(code: code, place: place, subjectLine: comment.subjectLine)
     }
 
-    /// Leaves out the warnings that a comment allows, and adds one for each comment that allows nothing.
+    /// Removes the warnings that a comment allows, and adds one for each comment that allows nothing.
     static func apply(_ comments: [AllowComment], to diagnostics: [Diagnostic]) -> [Diagnostic] {
         guard !comments.isEmpty else { return diagnostics }
         var unused = Dictionary(comments.map { (Subject($0), [$0]) }, uniquingKeysWith: +)
@@ -86,7 +86,7 @@ struct AllowComment {
             unused[Subject(diagnostic)] = nil
             return false
         }
-        // Where something is in error, not every check was made, and a comment may only seem to be unused.
+        // With errors not every check was made, so a comment may only seem unused.
         guard !left.contains(where: { $0.severity == .error }) else { return left }
         return left + unused.values.joined().map(\.unusedDiagnostic)
     }
@@ -97,7 +97,7 @@ struct AllowComment {
         return Diagnostic(.unusedAllow, at: place, message, help: help)
     }
 
-    /// What a comment allows, and what a diagnostic needs to have allowed.
+    /// A code in a line, which a comment allows and a diagnostic is looked up by.
     private struct Subject: Hashable {
         let file: String
         let line: Int

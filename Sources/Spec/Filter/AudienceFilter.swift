@@ -1,9 +1,9 @@
 public import JSON
 
-/// Which contacts of a tenant an audience holds.
+/// A condition that selects contacts of a tenant.
 ///
-/// Opted-out and deactivated contacts are never part of it, whatever the filter says; whoever translates the filter
-/// adds that.
+/// Opted-out and deactivated contacts are never part of it, whatever the filter says: the translation to SQL excludes
+/// them.
 public indirect enum AudienceFilter: Hashable, Sendable {
     /// How the conditions of a group are joined.
     public enum Logic: String, Hashable, Sendable, CaseIterable {
@@ -11,7 +11,7 @@ public indirect enum AudienceFilter: Hashable, Sendable {
         case or = "OR"
     }
 
-    /// All or any of some conditions; an empty group is everybody, with either logic.
+    /// All or any of some conditions; an empty group selects every contact, with either logic.
     case group(Logic, [AudienceFilter])
     case not(AudienceFilter)
     case condition(FilterCondition)
@@ -46,24 +46,24 @@ public indirect enum AudienceFilter: Hashable, Sendable {
 extension AudienceFilter {
     /// Whether every contact that the filter can select wrote within the last hours, whenever the filter is evaluated.
     ///
-    /// The answer is on the safe side: `false` where only a look at the contacts, or at a calendar, could tell.
+    /// Errs on the safe side: `false` if the answer depends on the contacts or the date.
     public func impliesWithin(hours: Int) -> Bool {
         let possible = selection(within: hours * 3_600).possible
         return possible.isEmpty
     }
 
-    /// What a filter says about contacts outside of the last seconds.
+    /// The bounds of what a filter selects among the contacts outside of the last seconds.
     private func selection(within seconds: Int) -> Selection {
         switch self {
         case .condition(let condition): return condition.selection(within: seconds)
-        // `not` selects exactly those whom its filter does not select.
+        // `not` selects exactly the contacts that its filter does not select.
         case .not(let filter):
             let inner = filter.selection(within: seconds)
             return Selection(
                 possible: Outsiders.all.subtracting(inner.certain),
                 certain: Outsiders.all.subtracting(inner.possible)
             )
-        // An empty group is everybody, with either logic.
+        // An empty group selects every contact, with either logic.
         case .group(_, let members) where members.isEmpty: return Selection(possible: .all, certain: .all)
         case .group(.and, let members):
             return members.map { $0.selection(within: seconds) }.reduce(Selection(possible: .all, certain: .all)) {
@@ -84,9 +84,9 @@ extension AudienceFilter {
 private struct Outsiders: OptionSet {
     let rawValue: UInt8
 
-    /// Those who never wrote.
+    /// Contacts that never wrote.
     static let silent = Outsiders(rawValue: 1)
-    /// Those who wrote, but too long ago.
+    /// Contacts that wrote, but too long ago.
     static let late = Outsiders(rawValue: 2)
     static let all: Outsiders = [.silent, .late]
 }
@@ -125,12 +125,12 @@ extension FilterValue {
         return age <= seconds
     }
 
-    /// A comparison with a missing value selects nobody.
+    /// A comparison with a missing value selects no contact.
     fileprivate func selection(_ comparison: FilterCondition.Comparison, within seconds: Int) -> Selection {
         let isRecent = isRecent(within: seconds)
         switch comparison {
         case .gt, .gte, .eq: return Selection(possible: isRecent == true ? [] : .late, certain: [])
-        // Who wrote before the window wrote before anything in it.
+        // A contact that wrote before the window wrote before any instant in it.
         case .lt, .lte, .neq: return Selection(possible: .late, certain: isRecent == true ? .late : [])
         }
     }

@@ -7,7 +7,7 @@ public struct FilterCondition: Hashable, Sendable {
         case eq, neq, gt, gte, lt, lte
     }
 
-    /// What is checked.
+    /// A check of a field.
     public enum Check: Hashable, Sendable {
         case compare(Comparison, FilterValue)
         /// Part of a text, whatever the case; only for text and `metadata`.
@@ -56,7 +56,7 @@ public struct FilterCondition: Hashable, Sendable {
     }
 }
 
-/// What a condition looks at.
+/// The field that a condition checks.
 public enum FilterField: Hashable, Sendable, CustomStringConvertible {
     case contact(ContactField)
     /// A key of the contact's metadata, compared as text, or as a number if the value is one.
@@ -84,7 +84,7 @@ public enum FilterField: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The words for what a condition checks.
+/// The operators of the filter language.
 public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
     case eq, neq, gt, gte, lt, lte, contains
     case isIn = "in"

@@ -110,7 +110,7 @@ struct FilterReader {
 }
 
 extension FilterField {
-    /// What the field holds, in words.
+    /// The type of the field, in words.
     var words: String {
         guard case .contact(let field) = self else { return "text" }
         return switch field.type {
@@ -199,7 +199,7 @@ extension FilterReader {
         switch scalar.value {
         case .int(let value): return .integer(value)
         case .float(let value) where value.isFinite: return .number(value)
-        // What the operator ->> gives for a JSON boolean.
+        // The operator ->> returns these words for a JSON boolean.
         case .bool(let value): return .text(value ? "true" : "false")
         default: return sink.string(node, field: path).map { .text($0.value) }
         }

@@ -1,4 +1,4 @@
-/// Faults with what deciding needs at hand: recipients by key, and the end of rejecting everything.
+/// Faults prepared for fast decisions: recipients by key, and the end of rejecting everything.
 struct ActiveFaults: Sendable {
     let faults: SimulatorFaults
     private let rejectUntil: Int64

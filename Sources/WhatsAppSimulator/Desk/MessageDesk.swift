@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Decides every request, one at a time, and enters it into the ledger in that order.
+/// Decides every request, one at a time, and writes it to the ledger in that order.
 final class MessageDesk: Sendable {
     private struct State: Sendable {
         var faults: ActiveFaults
@@ -15,7 +15,7 @@ final class MessageDesk: Sendable {
     private let ladder: StatusLadder
     private let queue: WebhookQueue
     private let ledger: Ledger?
-    /// Keeps the ids of one process apart from those of all others.
+    /// Makes the ids of this process different from those of others.
     private let origin: String
     private let state: Mutex<State>
 
@@ -65,7 +65,7 @@ final class MessageDesk: Sendable {
 }
 
 extension MessageDesk {
-    /// Enters a request that never reached a decision because its form is wrong.
+    /// Records a request that is rejected because its form is wrong.
     func refuse(_ error: GraphError, phoneNumberID: String, recipient: String, callbackData: String?) {
         state.withLock { state in
             let now = MonotonicTime.now()
@@ -86,7 +86,7 @@ extension MessageDesk {
         }
     }
 
-    /// Decides a request of good form, and sets its statuses going when it is accepted.
+    /// Decides a well-formed request, and schedules its statuses if it is accepted.
     func decide(_ message: AdmittedMessage, phoneNumberID: String) -> Verdict {
         state.withLock { state in
             let now = MonotonicTime.now()
@@ -123,7 +123,7 @@ extension MessageDesk {
         return .lost(wamid: wamid, state.faults.faults.lostAnswers)
     }
 
-    /// Counts the request at its sender and, unless something stands against it, the message as well.
+    /// Counts the request of its sender and, unless it is rejected, the message as well.
     private func accept(
         _ recipient: UInt64,
         phoneNumberID: String,
@@ -195,7 +195,7 @@ extension MessageDesk {
     }
 }
 
-/// What the simulator does about one request.
+/// The decision on one request.
 struct Verdict: Sendable {
     enum Outcome: Sendable {
         case accepted(wamid: String)
@@ -211,7 +211,7 @@ struct Verdict: Sendable {
     var latency: Duration = .zero
 }
 
-/// What the desk keeps per phone number: its pace and its limits.
+/// The state of one phone number: its rate and its limits.
 struct SenderRecord: Sendable {
     var requests = SlidingSecond()
     var accepted = SlidingSecond()
@@ -244,7 +244,7 @@ struct SenderRecord: Sendable {
     }
 }
 
-/// How often one recipient was asked for and accepted; 8 bytes, because there are millions.
+/// How often one recipient was requested and accepted; 8 bytes, because there are millions.
 struct RecipientTally: Sendable {
     var requests: UInt32 = 0
     var accepted: UInt32 = 0
@@ -270,7 +270,7 @@ public struct SimulatorSummary: Codable, Hashable, Sendable {
     public var mostRequestsInOneSecond: [String: Int] = [:]
     /// The most accepted requests in any sliding second, by phone number id.
     public var mostAcceptedInOneSecond: [String: Int] = [:]
-    /// What became of the statuses.
+    /// The outcome of the statuses.
     public var webhooks = WebhookSummary()
 
     /// Makes the summary of no requests.

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// What goes wrong, and how often; the same value at start, in code, and as JSON at run time.
+/// The faults to inject and their shares; the same value at start, in code, and as JSON at run time.
 ///
 /// Shares go from 0 (never) to 1 (always). Each request of a recipient rolls anew, so a retry can succeed.
 ///
@@ -18,14 +18,14 @@ public struct SimulatorFaults: Codable, Hashable, Sendable {
     public var lostAnswers = LostAnswerFault()
     /// Rejects all requests for a time that begins when the faults are set; `nil` rejects none.
     public var rejectEverything: RejectEverythingFault?
-    /// What happens to statuses on their way.
+    /// Faults of statuses.
     public var webhooks = WebhookFault()
     /// The error code that each request to a recipient gets, by number with `+`.
     public var recipientErrors: [String: Int] = [:]
     /// The code of the `failed` status that an accepted message to a recipient gets, by number with `+`.
     public var recipientFailures: [String: Int] = [:]
 
-    /// Makes faults of which none ever strikes.
+    /// Makes a value without faults.
     public init() {}
 }
 

@@ -83,7 +83,7 @@ struct PairLimit: Sendable {
     mutating func add(_ pair: UInt64, at now: Int64) {
         settled[pair] = max(settled[pair] ?? now, now) + interval
         guard settled.count >= sweepAt else { return }
-        // Pairs that owe nothing need no entry; sweeping at double size costs each message little.
+        // Pairs without debt need no entry; sweeping at double size costs each message little.
         settled = settled.filter { $0.value > now }
         sweepAt = max(65_536, settled.count * 2)
     }

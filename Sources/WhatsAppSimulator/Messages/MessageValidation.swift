@@ -203,16 +203,16 @@ extension MessageRequest.Parameter {
     }
 }
 
-/// Whom a message is for: a phone number, a group, or a user known to the business by id.
+/// The recipient of a message: a phone number, a group, or a user known to the business by id.
 struct Recipient: Hashable, Sendable {
     enum Kind: Sendable { case phone, group, user }
 
     let kind: Kind
-    /// What the caller wrote.
+    /// The text that the caller sent.
     let input: String
     /// The digits of a phone number, or the id of a group or user.
     let id: String
-    /// A number for ``id``: a phone number is its own, all others are hashed above those.
+    /// A number for ``id``: phone numbers are their own number, other ids are hashed to numbers above those.
     let key: UInt64
 
     /// Reads a phone number; spaces, hyphens and parentheses between the digits do not count.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Holds messages until their statuses are due and hands those out in batches.
+/// Holds messages until their statuses are due, and returns those in batches.
 final class WebhookQueue: Sendable {
     private struct State: Sendable {
         var url: String?
@@ -82,7 +82,7 @@ final class WebhookQueue: Sendable {
 }
 
 extension WebhookQueue {
-    /// What a worker does next.
+    /// The next step of a worker.
     enum Work: Sendable {
         case post(StatusBatch, url: String)
         case wait
@@ -274,7 +274,7 @@ struct StatusBatch: Sendable {
     let firstTry: Int64
 }
 
-/// What became of the statuses so far.
+/// The outcome of the statuses so far.
 public struct WebhookSummary: Codable, Hashable, Sendable {
     /// Statuses that the receiver answered with 200; duplicates count each time.
     public var statusesSent = 0

@@ -95,9 +95,9 @@ public struct GitHubReport: Sendable {
     public let outputs: [(name: String, value: String)]
 }
 
-/// How text is written where GitHub reads it: in workflow commands, in Markdown, and in the files of a step.
+/// Escapes text for GitHub: for workflow commands, Markdown, and the output files of a step.
 ///
-/// What stands in a spec must not end up as a command, as HTML, or as another output.
+/// Text of a spec must not become a command, HTML, or another output.
 public enum GitHubText {
     /// The text of a workflow command.
     public static func message(_ text: String) -> String {
@@ -109,12 +109,11 @@ public enum GitHubText {
         escape(text, alsoIn: [":": "%3A", ",": "%2C"])
     }
 
-    /// Plain words in Markdown: nothing in them is markup, and a line break is a space; what stands between backticks
-    /// becomes code.
+    /// Escapes plain text for Markdown: a line break becomes a space, and text between backticks becomes code.
     public static func markdown(_ text: String) -> String {
         let flat = String(text.map { $0.isNewline ? " " : $0 })
         let parts = flat.split(separator: "`", omittingEmptySubsequences: false)
-        // Without its partner a backtick is one like any other character.
+        // A backtick without a partner is an ordinary character.
         guard parts.count % 2 == 1 else { return entities(flat) }
         return parts.enumerated()
             .map { index, part in index % 2 == 1 ? "<code>\(entities(part))</code>" : entities(part) }
@@ -124,13 +123,13 @@ public enum GitHubText {
     /// One line or more for the file at `$GITHUB_OUTPUT`, ending in a newline.
     public static func output(_ name: String, _ value: String) -> String {
         guard value.contains(where: \.isNewline) else { return "\(name)=\(value)\n" }
-        // Whoever could guess the end could add outputs of his own; a hash of the value cannot stand in the value.
+        // A spec that could guess the end marker could add outputs; a hash of the value cannot be part of the value.
         var end = "end-" + Fingerprint.hash([name, value])
         while value.contains(end) { end = "end-" + Fingerprint.hash([end, value]) }
         return "\(name)<<\(end)\n\(value)\n\(end)\n"
     }
 
-    /// `2 errors, 1 warning`, without what there is none of.
+    /// `2 errors, 1 warning`, without a severity that has none.
     static func counts(errors: Int, warnings: Int) -> String {
         [(errors, "error"), (warnings, "warning")]
             .filter { $0.0 > 0 }

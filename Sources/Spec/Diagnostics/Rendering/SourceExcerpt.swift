@@ -1,4 +1,4 @@
-/// A line of source as a terminal shows it, and where the carets below it go.
+/// A line of source as a terminal shows it, with the place of the carets below it.
 ///
 /// Columns of terminals are not scalars: tabs and East Asian characters take more than one, combining marks none. A
 /// long line is cut around the carets.
@@ -88,7 +88,7 @@ struct SourceLines: Sendable {
     }
 }
 
-/// What terminals do with text.
+/// Makes text safe for terminals, and measures its width.
 enum TerminalText {
     /// Replaces what would move the cursor, switch colours or turn the direction of writing.
     static func harmless(_ text: String, tabWidth: Int = 1) -> String {
@@ -126,7 +126,7 @@ enum TerminalText {
         }
     }
 
-    /// Whether a character is wide under Unicode's East Asian Width; emoji are told by their own property.
+    /// Whether a character is wide under Unicode's East Asian Width; emoji have a property of their own.
     private static func isWide(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x4DBF, 0x4E00...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3,
