@@ -273,7 +273,7 @@ struct CronFields {
         }
         if first.text.contains("=") {
             let help = "give the zone as `timeZone`"
-            throw CronError("`\(first.text)` is no field", help: help, at: first.range)
+            throw CronError("`\(first.text)` is not a field", help: help, at: first.range)
         }
         guard parts.count == 5 else {
             let help =

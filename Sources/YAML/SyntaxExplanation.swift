@@ -74,9 +74,10 @@ struct SyntaxExplanation {
         case "did not find expected alphabetic or numeric character":
             return ("expected the name of an anchor", "put the value in quotes if it starts with `&` or `*`")
         case _ where failure.context.hasSuffix(" a tag"):
-            return ("`!` starts a tag, and this is none", "put the value in quotes")
+            return ("`!` starts a tag, but this is not a valid tag", "put the value in quotes")
         case _ where failure.context.hasSuffix(" a directive"):
-            return ("`%` starts a directive here, and this is none", "put the value in quotes, or indent it")
+            let message = "`%` starts a directive here, but this is not a valid directive"
+            return (message, "put the value in quotes, or indent it")
         default:
             return ([failure.problem, failure.context].filter { !$0.isEmpty }.joined(separator: " "), nil)
         }

@@ -81,7 +81,7 @@ extension YAMLProblem {
 
     static func unknownAnchor(_ name: String, isOpen: Bool, known: [String], at range: YAMLRange) -> Self {
         if isOpen {
-            return Self(.unknownAnchor, at: range, "alias `*\(name)` stands inside the value that it names")
+            return Self(.unknownAnchor, at: range, "alias `*\(name)` is inside the value that it names")
         }
         let help =
             known.isEmpty

@@ -127,7 +127,7 @@ struct RedisClientTests {
         }
     }
 
-    @Test func answersWhatIsUnderWayBeforeShutdown() async throws {
+    @Test func answersCommandsInFlightBeforeShutdown() async throws {
         try await withClient { client async throws -> Void in
             async let echo = client.send(RedisCommand("ECHO", "bye"))
             #expect(try await echo.asText() == "bye")

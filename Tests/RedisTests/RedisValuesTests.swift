@@ -90,7 +90,7 @@ struct RedisValuesTests {
             (.server(RedisServerError(message: "WRONGTYPE x")), false, true),
         ] as [(RedisError, Bool, Bool)]
     )
-    func saysWhetherTryingAgainHelps(error: RedisError, isTransient: Bool, mayHaveExecuted: Bool) {
+    func tellsTransientErrorsFromOthers(error: RedisError, isTransient: Bool, mayHaveExecuted: Bool) {
         #expect(error.isTransient == isTransient)
         #expect(error.mayHaveExecuted == mayHaveExecuted)
     }

@@ -69,7 +69,7 @@ final class RedisCluster: Sendable {
         do {
             return try await refresh(until: deadline)
         } catch {
-            logger.debug("the slots of the cluster cannot be read", metadata: ["reason": "\(error)"])
+            logger.debug("Could not read the slot map of the cluster", metadata: ["reason": "\(error)"])
             return known
         }
     }

@@ -101,7 +101,7 @@ extension RedisDriver {
                 statistics.connectionsOpened += 1
                 statistics.isConnected = true
             }
-            logger.debug("connected to Redis", metadata: ["redis": "\(configuration)"])
+            logger.debug("Connected to Redis", metadata: ["redis": "\(configuration)"])
         } catch {
             backoff.failed(at: .now)
             note(disconnection: error)
@@ -120,7 +120,7 @@ extension RedisDriver {
         let reason = if case .connection(let reason) = error { reason } else { "\(error)" }
         // Once per outage: the attempts repeat many times.
         if disconnection == nil {
-            logger.warning("no connection to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+            logger.warning("Cannot connect to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
         }
         disconnection = reason
         mailbox.count { statistics in
@@ -156,7 +156,7 @@ extension RedisDriver {
     private func checkIdle(_ connection: RedisConnection) throws(RedisError) {
         guard connection.wait(until: .now, wakeup: nil).canRead else { return }
         try connection.fill()
-        if try connection.nextReply() != nil { throw .connection("a reply that nobody asked for") }
+        if try connection.nextReply() != nil { throw .connection("an unexpected reply") }
     }
 
     private func beginRound(on connection: RedisConnection) {
@@ -194,7 +194,7 @@ extension RedisDriver {
             for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
         }
         while let reply = try connection.nextReply() {
-            guard let entry = inFlight.popFirst() else { throw .connection("a reply that nobody asked for") }
+            guard let entry = inFlight.popFirst() else { throw .connection("an unexpected reply") }
             let outcome = outcome(of: reply, to: entry.batch.commands[entry.index], connection)
             answers.append((entry.batch, entry.index, outcome))
         }

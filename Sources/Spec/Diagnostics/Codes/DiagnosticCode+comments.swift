@@ -6,7 +6,7 @@ extension DiagnosticCode {
         "C024",
         .error,
         "warning allowed without a reason",
-        "A comment `# allow C075: reason` leaves a warning out. The reason is for whoever reads the file next.",
+        "A comment `# allow C075: reason` leaves a warning out. The reason is for the next reader of the file.",
         in: ExampleSpecs.campaign(type: "…"),
         wrong: "event_triggered  # allow C074",
         right: "event_triggered  # allow C074: started by hand"
@@ -37,7 +37,7 @@ extension DiagnosticCode {
         .warning,
         "comment that allows nothing",
         """
-        A comment `# allow …` speaks of its own line or, if it stands alone, of the line below; no warning with this \
+        A comment `# allow …` applies to its own line or, if it has a line of its own, to the line below; no warning with this \
         code is there. A comment that stays behind would hide the next one.
         """,
         in: ExampleSpecs.campaign(type: "…"),

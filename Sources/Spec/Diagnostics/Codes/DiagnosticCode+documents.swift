@@ -69,7 +69,7 @@ extension DiagnosticCode {
         "C018",
         .error,
         "file outside of a tenant",
-        "Specs lie in `campaigns/<tenant>/`; the folder names the tenant."
+        "Specs belong in `campaigns/<tenant>/`; the folder names the tenant."
     )
 
     public static let literalSecret = DiagnosticCode(

@@ -9,7 +9,7 @@ extension DiagnosticCode {
         "C050",
         .error,
         "tenant under another name",
-        "A tenant is its folder: the `Tenant` document in it bears the same name, and there is only one.",
+        "A tenant is its folder: the `Tenant` document in it has the same name, and there is only one.",
         in: "kind: Tenant\nname: …\ntimeZone: Europe/London",
         wrong: "other",
         right: "acme"
@@ -91,7 +91,7 @@ extension DiagnosticCode {
         "C057",
         .error,
         "window without a length",
-        "`from` lies before `until`, or no time is between them.",
+        "`from` must be before `until`, otherwise no time is between them.",
         in: ExampleSpecs.schedule("cron: \"0 9 * * MON\"\nfrom: 2045-06-01\nuntil: …"),
         wrong: "2045-01-01",
         right: "2046-01-01"
@@ -101,7 +101,7 @@ extension DiagnosticCode {
         "C058",
         .error,
         "schedule that never fires",
-        "No time of the expression lies between `from` and `until`, so the campaign would never start.",
+        "No time of the expression is between `from` and `until`, so the campaign would never start.",
         in: ExampleSpecs.schedule("cron: \"0 9 29 FEB *\"\nfrom: 2045-01-01\nuntil: …"),
         wrong: "2047-12-31",
         right: "2048-12-31"
