@@ -134,6 +134,8 @@ let package = Package(
         ),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "CalendarTests", dependencies: ["Calendar"]),
         .testTarget(
             name: "OneShotHTTPTests",
             dependencies: ["OneShotHTTP", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]

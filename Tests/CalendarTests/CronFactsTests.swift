@@ -2,7 +2,6 @@ import Foundation
 import Testing
 
 @testable import Calendar
-@testable import Spec
 
 /// What is known of clocks that change, checked against other implementations of the same rules.
 struct CronFactsTests {

@@ -2,7 +2,6 @@ import Foundation
 import Testing
 
 @testable import Calendar
-@testable import Spec
 
 struct CronParsingTests {
     @Test(

@@ -1,7 +1,5 @@
 import Foundation
 
-@testable import Spec
-
 /// A random number generator whose numbers are always the same.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64

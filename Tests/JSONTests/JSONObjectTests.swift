@@ -1,5 +1,4 @@
 import JSON
-import Spec
 import Testing
 
 struct JSONObjectTests {

@@ -1,9 +1,8 @@
 import Foundation
 import JSON
-import Spec
 import Testing
 
-struct JSONTests {
+struct JSONParserTests {
     @Test(arguments: [
         (
             "{\"b\": [1, -2.50, 1e3, true, null], \"a\": \"\\u00e9\\ud83d\\ude00\\n\\/\"}",

@@ -2,7 +2,6 @@ import Foundation
 import Testing
 
 @testable import Calendar
-@testable import Spec
 
 /// Every minute of days on which clocks change is looked at one by one, and must fire exactly when the rules say.
 struct CronOracleTests {

@@ -1,6 +1,5 @@
 import Foundation
 import JSON
-import Spec
 import Testing
 
 struct IDTextTests {
