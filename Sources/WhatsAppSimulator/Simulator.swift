@@ -19,7 +19,7 @@ public final class Simulator: Service {
     let readiness = Readiness()
     let queue: WebhookQueue
     let ledger: Ledger?
-    let desk: MessageDesk
+    let admission: AdmissionControl
 
     /// Checks the configuration and opens the ledger; nothing listens before ``run()``.
     ///
@@ -40,7 +40,7 @@ public final class Simulator: Service {
         } else {
             ledger = nil
         }
-        desk = MessageDesk(configuration: configuration, queue: queue, ledger: ledger)
+        admission = AdmissionControl(configuration: configuration, queue: queue, ledger: ledger)
     }
 
     /// The port that is listened on; `nil` before and after.
@@ -55,14 +55,14 @@ public final class Simulator: Service {
     public func waitUntilReady() async throws(SimulatorError) -> Int { try await readiness.wait() }
 
     /// The faults in force.
-    public var faults: SimulatorFaults { desk.faults }
+    public var faults: SimulatorFaults { admission.faults }
 
     /// Replaces all faults for requests from now on; the time of rejecting everything begins now.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for a value outside its range; the old faults then stay.
     public func setFaults(_ faults: SimulatorFaults) throws(SimulatorError) {
         try faults.validate()
-        desk.faults = faults
+        admission.faults = faults
     }
 
     /// Changes where statuses go, also those that wait; `nil` forgets them and posts no more.
@@ -71,18 +71,18 @@ public final class Simulator: Service {
     public func setWebhookURL(_ url: String?) throws(SimulatorError) { try Self.setURL(url, on: queue) }
 
     /// What was done since the start or the last reset.
-    public func summary() -> SimulatorSummary { desk.summary }
+    public func summary() -> SimulatorSummary { admission.summary }
 
     /// How many messages to `recipient`, a number with `+` or a user id, were accepted.
     public func acceptedCount(of recipient: String) -> Int {
         guard let known = Recipient(to: recipient, requiresPlus: false) ?? Recipient(id: recipient, kind: .user) else {
             return 0
         }
-        return desk.acceptedCount(of: known)
+        return admission.acceptedCount(of: known)
     }
 
     /// Forgets counts, limits and statuses that wait, and takes the faults of the start; the ledger keeps its lines.
-    public func reset() { desk.reset() }
+    public func reset() { admission.reset() }
 
     static func setURL(_ url: String?, on queue: WebhookQueue) throws(SimulatorError) {
         if let url {
@@ -171,7 +171,12 @@ extension Simulator {
         // One line per connection and request would drown those of the simulator.
         quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
-            responder: SimulatorResponder(configuration: configuration, desk: desk, queue: queue, ledger: ledger),
+            responder: SimulatorResponder(
+                configuration: configuration,
+                admission: admission,
+                queue: queue,
+                ledger: ledger
+            ),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in
                 guard let port = channel.localAddress?.port else { return }

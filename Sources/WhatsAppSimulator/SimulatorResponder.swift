@@ -8,7 +8,7 @@ struct SimulatorResponder: HTTPResponder {
     static let longestBody = 1 << 18
 
     let configuration: SimulatorConfiguration
-    let desk: MessageDesk
+    let admission: AdmissionControl
     let queue: WebhookQueue
     let ledger: Ledger?
 
@@ -19,8 +19,8 @@ struct SimulatorResponder: HTTPResponder {
         case .marketingMessages(let id):
             try await send(request, phoneNumberID: id, isMarketing: true, context: context)
         case .phoneNumber(let id): phoneNumber(id, request)
-        case .summary: try document(desk.summary)
-        case .faults: try document(desk.faults)
+        case .summary: try document(admission.summary)
+        case .faults: try document(admission.faults)
         case .setFaults: try await setFaults(request)
         case .setWebhook: try await setWebhook(request)
         case .recipient(let number): recipient(number)
@@ -135,7 +135,7 @@ extension SimulatorResponder {
         switch read(request, body: body, isMarketing: isMarketing) {
         case .success(let admitted): message = admitted
         case .failure(let refusal):
-            desk.refuse(
+            admission.refuse(
                 refusal.error,
                 phoneNumberID: phoneNumberID,
                 recipient: refusal.recipient,
@@ -144,7 +144,7 @@ extension SimulatorResponder {
             return Self.answer(refusal.error)
         }
         await waitWhileCrowded()
-        let verdict = desk.decide(message, phoneNumberID: phoneNumberID)
+        let verdict = admission.decide(message, phoneNumberID: phoneNumberID)
         if verdict.latency > .zero {
             // Only a shutdown that waited long enough cancels this; the answer may then come early.
             try? await Task.sleep(for: verdict.latency)
@@ -293,11 +293,11 @@ extension SimulatorResponder {
     func setFaults(_ request: Request) async throws -> Response {
         let body = try await request.body.collect(upTo: Self.longestBody)
         do {
-            desk.faults = try SimulatorFaults(json: Data(body.readableBytesView))
+            admission.faults = try SimulatorFaults(json: Data(body.readableBytesView))
         } catch {
             return try refused(error)
         }
-        return try document(desk.faults)
+        return try document(admission.faults)
     }
 
     func setWebhook(_ request: Request) async throws -> Response {
@@ -320,14 +320,14 @@ extension SimulatorResponder {
             return Self.answer(GraphError(code: 100, status: 404, details: "'\(plain)' is not a recipient"))
         }
         var json = JSONWriter()
-        json.raw("{\"accepted\":\(desk.acceptedCount(of: recipient)),\"recipient\":")
+        json.raw("{\"accepted\":\(admission.acceptedCount(of: recipient)),\"recipient\":")
         json.string(plain)
         json.raw("}")
         return Self.answer(json.bytes)
     }
 
     func reset() -> Response {
-        desk.reset()
+        admission.reset()
         return Self.answer(Array("{}".utf8))
     }
 

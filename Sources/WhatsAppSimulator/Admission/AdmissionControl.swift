@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Decides every request, one at a time, and writes it to the ledger in that order.
-final class MessageDesk: Sendable {
+final class AdmissionControl: Sendable {
     private struct State: Sendable {
         var faults: ActiveFaults
         var summary = SimulatorSummary()
@@ -64,7 +64,7 @@ final class MessageDesk: Sendable {
     }
 }
 
-extension MessageDesk {
+extension AdmissionControl {
     /// Records a request that is rejected because its form is wrong.
     func refuse(_ error: GraphError, phoneNumberID: String, recipient: String, callbackData: String?) {
         state.withLock { state in
