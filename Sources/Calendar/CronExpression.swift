@@ -121,9 +121,9 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
 
 /// An error in a cron expression, with its place.
 public struct CronError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong: lower case, no full stop.
+    /// The problem: lower case, no full stop.
     public let message: String
-    /// What the author can do about it.
+    /// The remedy for the author.
     public let help: String?
     /// The wrong part, as offsets of the text's UTF-8.
     public let range: Range<Int>

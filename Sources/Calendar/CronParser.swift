@@ -33,7 +33,7 @@ struct CronParser {
         ]
         private static let weekdays = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
-        /// The number that a name stands for.
+        /// The number of a name.
         func number(named name: String) -> Int? {
             names.firstIndex(of: name).map { $0 + (self == .month ? 1 : 0) }
         }

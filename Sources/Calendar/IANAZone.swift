@@ -76,7 +76,7 @@ public struct IANAZone: Hashable, Sendable {
         return low
     }
 
-    /// When the clocks show a time on the wall, in seconds since 1970-01-01T00:00 on that wall.
+    /// The instants at which the clocks show a local time, in seconds since 1970-01-01T00:00 local time.
     package func instants(of local: Int64) -> Instants {
         var found: [Int64] = []
         var gapEnd: Int64?

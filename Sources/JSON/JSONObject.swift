@@ -60,7 +60,7 @@ public struct JSONObject: Hashable, Sendable {
         return position < fields.count && fields[position].key == key ? position : nil
     }
 
-    /// Where a key is, or belongs.
+    /// The index of a key, or the index to insert it at.
     private func lowerBound(of key: String) -> Int {
         // Many writers put fields in their order.
         guard let last = fields.last, !(last.key < key) else { return fields.count }

@@ -283,7 +283,7 @@ struct JSONParser {
     }
 }
 
-/// Why a text is not JSON.
+/// An error of a text that is not JSON.
 public enum JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     case unexpected(String, offset: Int)
     case endOfText

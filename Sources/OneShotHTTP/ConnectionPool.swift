@@ -208,7 +208,7 @@ final class ConnectionPool {
     }
 }
 
-/// How long connections took to open recently.
+/// The recent opening times of connections.
 ///
 /// The shortest of the last few counts: a busy machine delays some connections, but distance delays all.
 struct OpeningTime: Sendable {

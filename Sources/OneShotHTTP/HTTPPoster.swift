@@ -146,7 +146,7 @@ private final class LoopPool: Sendable {
 
 /// Limits of an ``HTTPPoster``.
 public struct HTTPPosterConfiguration: Sendable {
-    /// How long a connection may take to open, TLS included.
+    /// Time limit for opening a connection, TLS included.
     public var connectTimeout: Duration
     /// Time limit of an answer, from the call on.
     ///

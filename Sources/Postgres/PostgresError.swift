@@ -80,7 +80,7 @@ extension PostgresError: CustomStringConvertible {
     }
 }
 
-/// What the server answered when it refused a statement.
+/// The error that the server sent for a statement.
 ///
 /// `detail` and `hint` may quote stored values; they are for a caller that knows its data and stay out of every
 /// description and log line.
@@ -96,7 +96,7 @@ public struct PostgresServerError: Sendable, Hashable {
     public let table: String?
     public let column: String?
     public let constraint: String?
-    /// Where in the SQL text the mistake is, in characters from 1; `nil` when it is not about the text.
+    /// The place of the mistake in the SQL text, in characters from 1; `nil` if it is not about the text.
     public let position: Int?
     /// The server's function that raised the error; the only way to tell a stale plan from other 0A000 errors.
     let routine: String?

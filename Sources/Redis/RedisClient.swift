@@ -116,7 +116,7 @@ public struct RedisStatistics: Sendable, Hashable {
     /// Commands written and not answered yet.
     public internal(set) var inFlight = 0
     public internal(set) var isConnected = false
-    /// Why the last connection broke or could not be made; `nil` when that never happened.
+    /// The reason why the last connection broke or could not be opened; `nil` if none did.
     public internal(set) var lastConnectionError: String?
 }
 

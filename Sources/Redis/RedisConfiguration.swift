@@ -20,11 +20,11 @@ public struct RedisConfiguration: Sendable {
     public var database: Int
     /// The name that `CLIENT LIST` shows, without spaces; `nil` sets none.
     public var clientName: String?
-    /// How long one attempt to connect may take, name look-up and log-in included.
+    /// Time limit of one attempt to connect, name lookup and login included.
     public var connectTimeout: Duration
     /// The deadline of a command that names none, counted from the call.
     public var commandTimeout: Duration
-    /// How many commands may wait for the connection before further ones are refused.
+    /// Maximum number of commands that wait for the connection; further ones are refused.
     public var maximumQueuedCommands: Int
 
     /// Makes a configuration with the default time limits: 2 s to connect, 5 s per command.

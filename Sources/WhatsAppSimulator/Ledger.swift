@@ -171,10 +171,10 @@ public struct LedgerSummary: Sendable {
     /// Makes the summary of an empty ledger.
     public init() {}
 
-    /// How many different recipients were sent at least one message.
+    /// Number of recipients that were sent at least one message.
     public var recipients: Int { acceptedByRecipient.count }
 
-    /// How many messages were accepted, for each recipient with more than one.
+    /// Number of accepted messages for each recipient with more than one.
     public var repeatedRecipients: [String: Int] { acceptedByRecipient.filter { $0.value > 1 } }
 
     /// The most requests in any sliding second, by phone number id.
@@ -183,7 +183,7 @@ public struct LedgerSummary: Sendable {
     /// The most accepted requests in any sliding second, by phone number id.
     public var mostAcceptedInOneSecond: [String: Int] { acceptedSeconds.mapValues(\.most) }
 
-    /// How many messages `recipient` was sent; the number as the caller wrote it.
+    /// Number of messages that `recipient` was sent; the recipient as the caller wrote it.
     public func acceptedCount(of recipient: String) -> Int { acceptedByRecipient[recipient] ?? 0 }
 
     /// Adds the next entry; times must not go back, as in a ledger.

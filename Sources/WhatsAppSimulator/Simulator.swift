@@ -70,10 +70,10 @@ public final class Simulator: Service {
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for an address that cannot be posted to.
     public func setWebhookURL(_ url: String?) throws(SimulatorError) { try Self.setURL(url, on: queue) }
 
-    /// What was done since the start or the last reset.
+    /// The counts since the start or the last reset.
     public func summary() -> SimulatorSummary { admission.summary }
 
-    /// How many messages to `recipient`, a number with `+` or a user id, were accepted.
+    /// Number of accepted messages to `recipient`, a number with `+` or a user id.
     public func acceptedCount(of recipient: String) -> Int {
         guard let known = Recipient(to: recipient, requiresPlus: false) ?? Recipient(id: recipient, kind: .user) else {
             return 0
@@ -102,8 +102,8 @@ extension Simulator {
 
     /// Serves until a graceful shutdown or cancellation; call it once.
     ///
-    /// A graceful shutdown answers the requests under way, then posts the waiting statuses at once, then writes the rest
-    /// of the ledger. Requests and statuses each get the shutdown timeout; what takes longer is given up. Cancellation
+    /// A graceful shutdown answers the requests in flight, then posts the waiting statuses at once, then writes the
+    /// rest of the ledger. Requests and statuses each get the shutdown timeout; longer ones are given up. Cancellation
     /// gives up both, but the ledger is still written.
     ///
     /// - Throws: ``SimulatorError/ledger(path:reason:)`` when the ledger cannot be written, and errors of the server.
@@ -148,7 +148,7 @@ extension Simulator {
         }
     }
 
-    /// Serves until a graceful shutdown, for which requests under way get the shutdown timeout.
+    /// Serves until a graceful shutdown, during which requests in flight get the shutdown timeout.
     private func serve() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.application.run() }

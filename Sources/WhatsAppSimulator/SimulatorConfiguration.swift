@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How a simulator starts: where it listens, what it enforces, and which faults it begins with.
+/// The settings of a simulator: its address, the limits it enforces, and its first faults.
 ///
 /// ```swift
 /// var configuration = SimulatorConfiguration()
@@ -27,7 +27,7 @@ public struct SimulatorConfiguration: Sendable {
     public var messagingLimit = "TIER_UNLIMITED"
     /// The limits that are enforced; none at first.
     public var limits = SimulatorLimits()
-    /// Where statuses go and what they tell.
+    /// The address and content of statuses.
     public var webhooks = WebhookConfiguration()
     /// The faults at start and after a reset.
     public var faults = SimulatorFaults()
@@ -35,7 +35,7 @@ public struct SimulatorConfiguration: Sendable {
     public var ledgerPath: String?
     /// The seed of every random decision; the same seed and recipients repeat the same run.
     public var seed: UInt64 = 1
-    /// The longest time that a shutdown waits for requests and statuses under way.
+    /// The longest time that a shutdown waits for requests and statuses in flight.
     public var shutdownTimeout: Duration = .seconds(5)
 
     /// Makes the configuration with its defaults.

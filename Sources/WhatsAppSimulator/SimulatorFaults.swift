@@ -12,7 +12,7 @@ public struct SimulatorFaults: Codable, Hashable, Sendable {
     public var errors: [ErrorFault] = []
     /// Answers with an HTML page, as from a proxy in front of the service.
     public var serverErrors = ServerErrorFault()
-    /// How long an answer takes.
+    /// The latency of answers.
     public var latency = LatencyFault()
     /// Messages that are accepted although the caller never learns it.
     public var lostAnswers = LostAnswerFault()
@@ -89,7 +89,7 @@ extension SimulatorFaults {
 
     /// A share of accepted messages whose answer does not arrive.
     public struct LostAnswerFault: Codable, Hashable, Sendable {
-        /// How the answer is lost.
+        /// The way in which the answer is lost.
         public enum Mode: String, Codable, Sendable {
             /// The connection closes without an answer.
             case close
@@ -101,9 +101,9 @@ extension SimulatorFaults {
 
         /// The share of accepted messages, 0 to 1.
         public var share = 0.0
-        /// How the answer is lost.
+        /// The way in which the answer is lost.
         public var mode = Mode.close
-        /// How long a silent connection stays open.
+        /// Time that a silent connection stays open.
         public var silentSeconds = 60.0
 
         /// Makes a fault that loses `share` of the answers.
@@ -116,7 +116,7 @@ extension SimulatorFaults {
 
     /// One error for every request, for a time.
     public struct RejectEverythingFault: Codable, Hashable, Sendable {
-        /// How long, from the moment the faults are set.
+        /// The duration, from the moment the faults are set.
         public var seconds: Double
         /// The error code.
         public var code = 131_016
@@ -134,7 +134,7 @@ extension SimulatorFaults {
         }
     }
 
-    /// What happens to statuses of messages accepted while it is set.
+    /// Faults of statuses of messages that are accepted while they are set.
     public struct WebhookFault: Codable, Hashable, Sendable {
         /// The share of statuses that are never sent.
         public var droppedShare = 0.0
@@ -144,7 +144,7 @@ extension SimulatorFaults {
         public var reorderedShare = 0.0
         /// The share of statuses that come late, and those after them too.
         public var delayedShare = 0.0
-        /// How late they come.
+        /// The delay.
         public var delaySeconds = 5.0
 
         /// Makes a fault that strikes no status.
@@ -210,7 +210,7 @@ extension SimulatorFaults.WebhookFault {
 }
 
 extension SimulatorFaults {
-    /// Reads faults from JSON, in which every key may be left out and no unknown key may stand.
+    /// Reads faults from JSON, in which every key is optional and unknown keys are errors.
     ///
     /// - Throws: ``SimulatorError`` for JSON of another shape or a value outside its range.
     public init(json: Data) throws(SimulatorError) {
@@ -352,7 +352,7 @@ extension Decoder {
 
 /// The wording of decoding errors.
 enum DecodingReason {
-    /// Where the mistake is, as a path of keys; empty at the top.
+    /// The path of keys to the mistake; empty at the top.
     static func path(of error: any Error) -> String {
         switch error {
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),

@@ -124,7 +124,7 @@ struct SimulatorContext: InitializableFromSource, Sendable {
 }
 
 extension SimulatorResponder {
-    /// How long a request waits for statuses or the ledger to catch up.
+    /// The longest time that a request waits for statuses or the ledger to catch up.
     private static let longestWait: Int64 = 1_000_000_000
 
     func send(_ request: Request, phoneNumberID: String, isMarketing: Bool, context: SimulatorContext) async throws

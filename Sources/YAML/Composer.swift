@@ -18,7 +18,7 @@ struct Composer {
     private var scalarBytes: [Range<Int>] = []
     /// The ranges that libyaml could not parse.
     private var unread: [Range<Int>] = []
-    /// Where the last whole document ends.
+    /// The end of the last complete document.
     private var readTo = 0
 
     // The state of the stretch of text that is being read.
@@ -328,7 +328,7 @@ struct Frame {
     let range: YAMLRange
     /// Nodes of the document before this one.
     let nodesBefore: Int
-    /// Where the parts of this collection start among those that wait.
+    /// The index of this collection's first part among the pending parts.
     let start: Int
     /// The deepest nesting below.
     var height = 0
@@ -340,7 +340,7 @@ struct Frame {
     var isInvalid = false
     /// The keys and their places, once there are too many for a walk.
     var index: [String: Int] = [:]
-    /// Where the last child ends.
+    /// The end of the last child.
     var lastEnd: YAMLMark?
 
     init(isMapping: Bool, _ event: borrowing EventSource, at range: YAMLRange, nodes: Int, start: Int) {
@@ -352,7 +352,7 @@ struct Frame {
         self.start = start
     }
 
-    /// Where the whole collection stands.
+    /// The place of the whole collection.
     func range(endEvent: YAMLRange) -> YAMLRange {
         // A flow collection ends behind its bracket; a block ends where its last child does, since libyaml only
         // notices its end at whatever comes next.

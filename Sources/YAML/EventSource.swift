@@ -21,7 +21,7 @@ internal import CLibYAML
         case sequenceStart, sequenceEnd, mappingStart, mappingEnd
     }
 
-    /// What libyaml says about text that it cannot read.
+    /// The error of libyaml for text that it cannot parse.
     struct Failure: Error {
         let problem: String
         let context: String
@@ -58,10 +58,10 @@ internal import CLibYAML
         return kind
     }
 
-    /// Where the event starts.
+    /// The start of the event.
     var start: RawMark { RawMark(unsafe event.start_mark) }
 
-    /// Where the event ends.
+    /// The end of the event.
     var end: RawMark { RawMark(unsafe event.end_mark) }
 
     private var kind: Kind {

@@ -78,7 +78,7 @@ public struct NodeBuilder {
     /// - Parameters:
     ///   - fields: A key, its value, the next key, and so on; keys are scalars, each with another text.
     ///   - isDamaged: Whether pairs were left out that were reported.
-    ///   - range: Where the mapping stands.
+    ///   - range: The place of the mapping.
     /// - Returns: The mapping.
     public mutating func mapping(_ fields: some Sequence<Part>, isDamaged: Bool = false, at range: YAMLRange) -> Part {
         let first = records.count
@@ -147,15 +147,15 @@ struct NodeRecord {
     }
 
     var kind: Kind
-    /// How a scalar was written.
+    /// The style of a scalar.
     var style = YAMLScalar.Style.plain
     /// The tag of a scalar.
     var tag: YAMLScalar.CoreTag?
     /// Whether a mapping lacks pairs that were reported.
     var isDamaged = false
-    /// Where the bytes of a scalar, the items of a sequence, or the keys and values of a mapping start.
+    /// The offset of the bytes of a scalar, the items of a sequence, or the keys and values of a mapping.
     var first: UInt32 = 0
-    /// How many bytes, items or pairs there are.
+    /// The number of bytes, items or pairs.
     var count: UInt32 = 0
     var range: YAMLRange
 

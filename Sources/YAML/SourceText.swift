@@ -1,7 +1,7 @@
 /// The checked bytes of a text: valid UTF-8 without control characters, and the way from scalars to bytes.
 struct SourceText {
     let bytes: [UInt8]
-    /// Where the text begins: behind the byte order mark.
+    /// The offset of the content, after the byte order mark.
     let contentStart: Int
     let hasTab: Bool
     /// Whether the text has a `#` and so may have comments.

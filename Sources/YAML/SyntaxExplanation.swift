@@ -125,7 +125,7 @@ struct SyntaxExplanation {
 }
 
 extension SyntaxExplanation {
-    /// What is wrong with an escape in double quotes; `nil` if it is something else.
+    /// Explains a wrong escape in double quotes; `nil` if the error is another.
     var escapeProblem: YAMLProblem? {
         switch failure.problem {
         // libyaml stops at the backslash here, and behind the letter there.
@@ -179,7 +179,7 @@ extension SyntaxExplanation {
         return "\\U" + String(repeating: "0", count: 8 - code.count) + code
     }
 
-    /// How many digits the escape wants.
+    /// The number of digits that the escape needs.
     private var width: Int {
         switch text.bytes[mark.offset - 1] {
         case UInt8(ascii: "x"): 2

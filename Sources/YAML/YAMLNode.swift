@@ -1,6 +1,6 @@
 /// One value of a YAML document, with its place.
 public struct YAMLNode: Sendable {
-    /// What a node holds.
+    /// The content of a node.
     public enum Content: Sendable {
         case scalar(YAMLScalar)
         case sequence(YAMLSequence)
@@ -16,7 +16,7 @@ public struct YAMLNode: Sendable {
         (self.record, self.table) = (record, table)
     }
 
-    /// What the node holds; the text of a scalar is made anew each time.
+    /// The content of the node; the text of a scalar is made on each access.
     public var content: Content {
         switch record.kind {
         case .scalar: .scalar(YAMLScalar(text: table.text(of: record), style: record.style, tag: record.tag))
@@ -49,7 +49,7 @@ public struct YAMLNode: Sendable {
     }
 }
 
-/// What a scalar means under the YAML 1.2 core schema.
+/// The value of a scalar under the YAML 1.2 core schema.
 public enum YAMLValue: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -178,7 +178,7 @@ public struct YAMLMark: Hashable, Sendable, Comparable {
     /// The byte offset from the start of the text (a byte order mark counts), from 0.
     public var offset: Int { Int(storedOffset) }
 
-    /// Orders marks as they stand in the text.
+    /// Orders marks by their place in the text.
     public static func < (left: Self, right: Self) -> Bool {
         (left.storedLine, left.storedColumn) < (right.storedLine, right.storedColumn)
     }

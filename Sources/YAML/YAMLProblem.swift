@@ -1,15 +1,15 @@
 /// Something in a YAML text that cannot be accepted, with its place and a way out.
 public struct YAMLProblem: Hashable, Sendable, Error {
-    /// What sort of problem it is; stable, for codes and tests.
+    /// The kind of a problem; stable, for codes and tests.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case syntax, encoding, tab, duplicateKey, mergeKey, nonStringKey, unknownTag, unknownAnchor, tooLarge
     }
 
     public let kind: Kind
     public let range: YAMLRange
-    /// What is wrong: lower case, no full stop.
+    /// The problem: lower case, no full stop.
     public let message: String
-    /// What the author can do.
+    /// The remedy for the author.
     public let help: String?
     /// Another place that belongs to the problem, such as the first of two keys.
     public let related: Related?

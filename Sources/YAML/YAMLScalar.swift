@@ -1,6 +1,6 @@
 /// The text of a scalar and how it was written.
 public struct YAMLScalar: Sendable {
-    /// How a scalar was written.
+    /// The style of a scalar.
     public enum Style: Sendable {
         case plain
         case singleQuoted
@@ -112,7 +112,7 @@ extension YAMLScalar {
     }
 }
 
-/// How a YAML 1.1 reader takes a plain scalar that is a string, or another number, in YAML 1.2.
+/// The reading of a plain scalar in YAML 1.1 that is a string, or another number, in YAML 1.2.
 public enum YAML11Reading: Hashable, Sendable {
     /// `yes`, `no`, `on`, `off`, `y`, `n` in their usual cases.
     case bool(Bool)
@@ -127,7 +127,7 @@ public enum YAML11Reading: Hashable, Sendable {
 }
 
 extension YAMLScalar {
-    /// What a YAML 1.1 reader takes this scalar for, or `nil` if it agrees with ``value``.
+    /// The reading of this scalar in YAML 1.1, or `nil` if it agrees with ``value``.
     public var yaml11Reading: YAML11Reading? {
         guard style == .plain, tag == nil, let first = text.utf8.first else { return nil }
         // Most texts begin like neither a boolean nor a number.

@@ -61,7 +61,7 @@ extension PostgresConnection {
     }
 }
 
-/// How the bytes of a COPY are to be read.
+/// The format of the bytes of a COPY.
 public enum PostgresCopyFormat: Sendable {
     /// Tabs between columns, one row a line, `\N` for NULL, backslash escapes.
     case text

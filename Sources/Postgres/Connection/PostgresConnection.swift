@@ -201,7 +201,7 @@ extension PostgresConnection {
     }
 }
 
-/// How far a transaction is shielded from others that run at the same time.
+/// The isolation of a transaction from concurrent ones.
 public enum PostgresIsolation: Sendable {
     /// Each statement sees what was committed before it.
     case readCommitted

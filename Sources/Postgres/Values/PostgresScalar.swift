@@ -18,7 +18,7 @@ public protocol PostgresScalar: PostgresEncodable, PostgresDecodable, PostgresAr
     static var binaryElement: PostgresType? { get }
     /// Adds the value in the binary form of ``binaryElement``.
     func writeBinary(to bytes: inout [UInt8])
-    /// Why Postgres could not store what ``writeBinary(to:)`` adds; `nil` when it can.
+    /// The reason why Postgres cannot store what ``writeBinary(to:)`` adds; `nil` if it can.
     var binaryFault: String? { get }
 }
 

@@ -3,7 +3,7 @@ internal import Calendar
 /// A buffer for the text form of one value, UTF-8.
 public struct PostgresText: Sendable {
     private(set) var bytes: [UInt8] = []
-    /// Why the value cannot be stored; the first reason is kept.
+    /// The first reason why the value cannot be stored.
     private(set) var fault: String?
 
     /// An empty buffer; `capacity` is the number of bytes that are expected.

@@ -16,7 +16,7 @@ internal import Synchronization
     let interrupt: Interrupt
     let status: ConnectionStatus
 
-    /// How long the server may take to react to a cancel request before the connection is given up.
+    /// Time limit for the server to react to a cancel request; then the connection is given up.
     static let cancelGrace = Duration.seconds(2)
 
     init(interrupt: Interrupt, status: ConnectionStatus) {
@@ -62,7 +62,7 @@ internal import Synchronization
     }
 }
 
-/// How a wait for the server ended.
+/// The result of a wait for the server.
 enum Waited {
     case ready, deadline, cancelled, broken
 }

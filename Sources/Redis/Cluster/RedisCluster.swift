@@ -56,7 +56,7 @@ final class RedisCluster: Sendable {
 
     /// Returns the slot map, and reads it first if it is unknown or outdated.
     ///
-    /// - Throws: ``RedisError`` when it is not known and nobody tells it.
+    /// - Throws: ``RedisError`` if it is unknown and no server answers.
     func topology(until deadline: ContinuousClock.Instant) async throws(RedisError) -> Topology {
         let (known, mustRefresh) = state.withLock { state in
             let mustRefresh = state.isStale && !state.isRefreshing

@@ -1,4 +1,4 @@
-/// What a cluster's answer asks the client to do next.
+/// The next step that a cluster's answer asks of the client.
 enum RedisRedirection: Hashable, Sendable {
     /// The answer is final.
     case none

@@ -49,7 +49,7 @@ extension RedisCommand {
     /// The slot of the command's key; `nil` when it has none, and any server will do.
     var slot: UInt16? { key.map(RedisClusterSlot.slot(for:)) }
 
-    /// Where a command has its first key, its name counted as 0; `nil` when it has none.
+    /// The index of a command's first key, counting its name as 0; `nil` if it has none.
     static func keyPosition(of name: String) -> Int? {
         switch name.uppercased() {
         case let name where keyless.contains(name): nil

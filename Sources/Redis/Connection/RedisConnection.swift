@@ -15,7 +15,7 @@ import Glibc
 
     let context: UnsafeMutablePointer<redisContext>
     private var output: [UInt8] = []
-    /// How many bytes of `output` the system has taken.
+    /// Number of bytes of `output` that the socket has accepted.
     private var flushed = 0
     /// The position in the stream of the first byte of `output`.
     private var outputStart = 0
@@ -32,12 +32,12 @@ import Glibc
 
     var descriptor: Int32 { unsafe context.pointee.fd }
 
-    /// How many bytes the system has taken since the connection began.
+    /// Number of bytes that the socket has accepted since the connection opened.
     var sentBytes: Int { outputStart + flushed }
 
     var hasUnsentOutput: Bool { flushed < output.count }
 
-    /// How many bytes wait to be written.
+    /// Number of bytes to be written.
     var unsentCount: Int { output.count - flushed }
 
     /// Puts a command at the end of the output and returns the stream position after it.

@@ -27,7 +27,7 @@ final class RedisDriver: @unchecked Sendable {
     private var waiting = RedisWaiting()
     private var inFlight = RedisInFlight()
     private var backoff = RedisBackoff()
-    /// Why there is no connection; `nil` before the first attempt and while there is one.
+    /// The reason why there is no connection; `nil` before the first attempt and while there is one.
     private var disconnection: String?
 
     init(configuration: RedisConfiguration, mailbox: RedisMailbox, logger: Logger) {

@@ -129,7 +129,7 @@ final class RedisMailbox: Sendable {
 struct RedisWaiting {
     private var batches: [RedisBatch] = []
     private var taken = 0
-    /// When ``removeExpired(at:)`` is due.
+    /// Next time to call ``removeExpired(at:)``.
     private(set) var deadline: ContinuousClock.Instant?
 
     var isEmpty: Bool { taken == batches.count }

@@ -27,9 +27,9 @@ public struct Diagnostic: Hashable, Sendable {
     public let place: SourcePlace
     /// The field, such as `conditions[0].value`; `nil` if it is about more than one.
     public let field: String?
-    /// What is wrong: lower case, no full stop, names in backticks.
+    /// The problem: lower case, no full stop.
     public let message: String
-    /// What the author can do about it.
+    /// The remedy for the author.
     public let help: String?
     public let related: Related?
 

@@ -5,7 +5,7 @@ public import JSON
 /// Opted-out and deactivated contacts are never part of it, whatever the filter says: the translation to SQL excludes
 /// them.
 public indirect enum AudienceFilter: Hashable, Sendable {
-    /// How the conditions of a group are joined.
+    /// The operator that joins the conditions of a group.
     public enum Logic: String, Hashable, Sendable, CaseIterable {
         case and = "AND"
         case or = "OR"

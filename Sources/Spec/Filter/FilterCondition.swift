@@ -2,7 +2,7 @@ public import JSON
 
 /// One check of one field; field and check always fit each other.
 public struct FilterCondition: Hashable, Sendable {
-    /// How a value is compared.
+    /// A comparison with a value.
     public enum Comparison: String, Hashable, Sendable, CaseIterable {
         case eq, neq, gt, gte, lt, lte
     }
@@ -75,7 +75,7 @@ public enum FilterField: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The field as it stands in a filter.
+    /// The text form of the field in a filter.
     public var description: String {
         switch self {
         case .contact(let field): field.rawValue
@@ -120,7 +120,7 @@ public enum FilterValue: Hashable, Sendable {
     case number(Double)
     case time(FilterTime)
 
-    /// The value as it stands in a filter.
+    /// The JSON form of the value in a filter.
     public var json: JSONValue {
         switch self {
         case .text(let text): .string(text)

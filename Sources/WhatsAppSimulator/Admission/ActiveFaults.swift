@@ -73,7 +73,7 @@ struct ActiveFaults: Sendable {
 
 /// Random decisions that repeat: each roll depends only on the seed, the recipient and what it is for.
 struct Dice: Sendable {
-    /// What a roll decides; no two decisions share one.
+    /// The decision of a roll; no two decisions share one.
     enum Purpose: UInt64, Sendable {
         case serverError = 1, errorFault, latency, lostAnswer
         case outcome, omittedDelivered, sentDelay, deliveredDelay, readDelay

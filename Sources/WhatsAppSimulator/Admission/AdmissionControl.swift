@@ -207,7 +207,7 @@ struct Verdict: Sendable {
     }
 
     let outcome: Outcome
-    /// How long the answer waits.
+    /// The delay of the answer.
     var latency: Duration = .zero
 }
 
@@ -244,13 +244,13 @@ struct SenderRecord: Sendable {
     }
 }
 
-/// How often one recipient was requested and accepted; 8 bytes, because there are millions.
+/// Number of requests to and accepted messages of one recipient; 8 bytes, because there are millions.
 struct RecipientTally: Sendable {
     var requests: UInt32 = 0
     var accepted: UInt32 = 0
 }
 
-/// What a simulator did since it started or was reset.
+/// The counts of a simulator since its start or last reset.
 public struct SimulatorSummary: Codable, Hashable, Sendable {
     /// All send requests.
     public var requests = 0

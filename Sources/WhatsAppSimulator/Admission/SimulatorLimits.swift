@@ -6,7 +6,7 @@ public struct SimulatorLimits: Hashable, Sendable {
     public var ratePerSecond: Int?
     /// One message per phone number and recipient in this time, really 6 seconds; above it error 131056.
     public var pairInterval: Duration?
-    /// How many messages one recipient may get at once before ``pairInterval`` counts.
+    /// Number of messages that one recipient may get at once before ``pairInterval`` applies.
     public var pairBurst = 45
     /// Distinct recipients per phone number in a moving 24 hours; above it error 131048.
     public var dailyLimit: Int?

@@ -235,7 +235,7 @@ struct PendingMessage: Sendable {
         var isDuplicated = false
     }
 
-    /// What every status of the message tells; shared, because it waits more than once.
+    /// The data of every status of the message; shared, because it waits more than once.
     final class Subject: Sendable {
         let wamid: String
         let phoneNumberID: String
@@ -266,9 +266,9 @@ struct StatusEvent: Sendable {
 /// Statuses that share one request, as the bytes that are signed and posted, now or again.
 struct StatusBatch: Sendable {
     let body: [UInt8]
-    /// How many statuses it tells.
+    /// Number of statuses in it.
     let count: Int
-    /// How often it was tried without success.
+    /// Number of failed attempts.
     var attempts = 0
     /// The time of the first try, in monotonic nanoseconds.
     let firstTry: Int64

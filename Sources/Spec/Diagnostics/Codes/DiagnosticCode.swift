@@ -8,9 +8,9 @@ public struct DiagnosticCode: RawRepresentable, Sendable, CaseIterable {
     public let rawValue: String
     /// The severity of every diagnostic with this code.
     public let severity: Diagnostic.Severity
-    /// What the code is about, in a few words.
+    /// The subject of the code, in a few words.
     public let title: String
-    /// Why it is reported and how to get rid of it, in a few sentences.
+    /// The reason and the remedy, in a few sentences.
     public let explanation: String
     /// A small file with the mistake, and the same file without it; `nil` when the mistake does not show in a text.
     public let example: DiagnosticExample?
@@ -56,7 +56,7 @@ extension DiagnosticCode: Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 }
 
-/// How a mistake looks in a file, and how the file looks without it.
+/// A small file with a mistake, and the same file without it.
 public struct DiagnosticExample: Hashable, Sendable {
     public let bad: String
     public let good: String

@@ -3,11 +3,11 @@
 /// Columns of terminals are not scalars: tabs and East Asian characters take more than one, combining marks none. A
 /// long line is cut around the carets.
 struct SourceExcerpt {
-    /// What to print; never longer than ``maximumWidth`` columns and two ellipses.
+    /// The text to print; never longer than ``maximumWidth`` columns and two ellipses.
     let text: String
     /// The columns before the first caret.
     let indent: Int
-    /// How many carets; at least one.
+    /// The number of carets; at least one.
     let length: Int
 
     private static let maximumWidth = 200
@@ -112,7 +112,7 @@ enum TerminalText {
         }
     }
 
-    /// How many columns a character takes in a terminal with a fixed pitch.
+    /// The number of columns of a character in a terminal with a fixed pitch.
     static func width(of character: Character, tabWidth: Int) -> Int {
         if character == "\t" { return tabWidth }
         if character.isASCII { return 1 }
