@@ -30,8 +30,8 @@ let package = Package(
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Their Swift faces.
-        .target(name: "Postgres", dependencies: ["CLibPQ", .log]),
-        .target(name: "Redis", dependencies: ["CHiredis", .log]),
+        .target(name: "Postgres", dependencies: ["CLibPQ", "Calendar", .log]),
+        .target(name: "Redis", dependencies: ["CHiredis", .crypto, .log]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
 
         // What the house stands on: no database, no network of its own.
@@ -63,7 +63,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Lanes/Scripts")]
         ),
-        .target(name: "Contacts", dependencies: ["JSON", "Postgres", "Spec", "Spelling", "Store", .log]),
+        .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Postgres", "Spec", "Spelling", "Store", .log]),
         .target(
             name: "API",
             dependencies: [
@@ -134,6 +134,8 @@ let package = Package(
         ),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "CalendarTests", dependencies: ["Calendar"]),
         .testTarget(
             name: "OneShotHTTPTests",
             dependencies: ["OneShotHTTP", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]

@@ -24,24 +24,3 @@ extension UInt8 {
     var isDigit: Bool { self >= 0x30 && self <= 0x39 }
     var isBlank: Bool { self == 0x20 || self == 0x09 }
 }
-
-extension [UInt8] {
-    /// Appends UTF-8 text as a JSON string.
-    mutating func appendJSON(string text: ArraySlice<UInt8>) {
-        append(UInt8(ascii: "\""))
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                append(UInt8(ascii: "\\"))
-                append(byte)
-            case ..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                self += "\\u00".utf8
-                append(digits[Int(byte >> 4)])
-                append(digits[Int(byte & 15)])
-            default: append(byte)
-            }
-        }
-        append(UInt8(ascii: "\""))
-    }
-}

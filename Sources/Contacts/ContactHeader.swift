@@ -1,3 +1,4 @@
+import JSON
 import Store
 
 /// The first line of a contacts file: which field of a record goes into which column.
@@ -53,7 +54,7 @@ struct ContactHeader: Sendable {
                 indexes.append(index)
             case .metadata(let key):
                 var json: [UInt8] = []
-                json.appendJSON(string: Array(key.utf8)[...])
+                JSONText.append(String(key), to: &json)
                 metadata.append((index, json))
             }
         }

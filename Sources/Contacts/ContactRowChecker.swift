@@ -1,3 +1,5 @@
+import Calendar
+import JSON
 import Spec
 import Store
 
@@ -109,7 +111,7 @@ struct ContactRowChecker {
     private func appendTime(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
         // Postgres takes zones up to 15:59 from UTC, and the first years of its calendar lie before ours.
         guard cell.count <= 35, cell.first?.isDigit == true, !cell.starts(with: "0001-01-01".utf8),
-            FilterTime(String(decoding: cell, as: UTF8.self)) != nil, Self.isZoneUsable(cell)
+            Instant(String(decoding: cell, as: UTF8.self)) != nil, Self.isZoneUsable(cell)
         else {
             return Self.quoted(cell) + " is not a time: write 2025-01-31, or 2025-01-31T08:00:00Z with its zone"
         }
@@ -152,7 +154,7 @@ struct ContactRowChecker {
             scratch += entry.json
             scratch.append(UInt8(ascii: ":"))
             let cell = record[entry.index].trimmed
-            if cell.isEmpty { scratch += "null".utf8 } else { scratch.appendJSON(string: cell) }
+            if cell.isEmpty { scratch += "null".utf8 } else { JSONText.append(utf8: cell, to: &scratch) }
         }
         scratch.append(UInt8(ascii: "}"))
         batch.append(scratch)

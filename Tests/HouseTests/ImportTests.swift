@@ -8,7 +8,7 @@ struct ImportTests {
         "JSON": [], "Spelling": [], "Settings": [], "Prometheus": [], "OneShotHTTP": [],
         "Calendar": ["Spelling"],
         "YAML": ["CLibYAML"],
-        "Postgres": ["CLibPQ"],
+        "Postgres": ["CLibPQ", "Calendar"],
         "Redis": ["CHiredis"],
         "AccessTokens": ["JSON", "Settings"],
         "Spec": ["Calendar", "JSON", "Spelling", "YAML"],

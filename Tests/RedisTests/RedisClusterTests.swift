@@ -27,7 +27,7 @@ struct RedisClusterTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func everyKeyIsServedByWhoHasItsSlot() async throws {
+    func everyKeyIsServedByTheServerOfItsSlot() async throws {
         try await withClient { cluster, client in
             let keys = (0..<300).map { "key-\($0)" }
             let written = await client.send(pipeline: keys.map { RedisCommand("SET", .text($0), .text("of " + $0)) })
@@ -123,7 +123,7 @@ struct RedisClusterTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func severalAddressesOfOneServerAreNoCluster() async throws {
+    func severalAddressesOfOneServerAreNotACluster() async throws {
         try await PrivateRedis.with { server in
             let client = server.client { configuration in
                 configuration.endpoints = [.unixSocket(path: "/nonexistent")] + configuration.endpoints

@@ -1,3 +1,4 @@
+import Calendar
 import Foundation
 import JSON
 import Spec
@@ -216,15 +217,12 @@ extension JSONValue {
 extension Date {
     /// Reads an instant with its zone (RFC 3339), between the years 1970 and 2200.
     init?(apiText text: String) {
-        guard text.utf8.count >= 20, case .instant(let seconds, let microseconds) = FilterTime(text) else { return nil }
-        guard (0..<7_258_118_400).contains(seconds) else { return nil }
-        self.init(timeIntervalSince1970: Double(seconds) + Double(microseconds) / 1_000_000)
+        // A day alone has no zone.
+        guard text.utf8.count >= 20, let instant = Instant(text) else { return nil }
+        guard (0..<7_258_118_400).contains(instant.seconds) else { return nil }
+        self = instant.date
     }
 
     /// The instant in UTC, as answers have it.
-    var apiText: String {
-        let total = (timeIntervalSince1970 * 1_000_000).rounded()
-        let seconds = (total / 1_000_000).rounded(.down)
-        return FilterTime.instant(seconds: Int(seconds), microseconds: Int(total - seconds * 1_000_000)).description
-    }
+    var apiText: String { Instant(self).description }
 }

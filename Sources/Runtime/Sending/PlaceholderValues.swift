@@ -1,3 +1,4 @@
+import Calendar
 import Foundation
 import JSON
 import Spec
@@ -47,8 +48,7 @@ struct PlaceholderValues {
 
     /// A date as `2026-03-28`, in UTC.
     private static func day(_ date: Date) -> String {
-        let instant = FilterTime.instant(seconds: Int(date.timeIntervalSince1970.rounded(.down)), microseconds: 0)
-        return String(instant.description.prefix(10))
+        Instant(seconds: Int(date.timeIntervalSince1970.rounded(.down))).day
     }
 }
 

@@ -2,7 +2,7 @@
 public enum ContactField: String, Hashable, Sendable, CaseIterable {
     case name, email, contactId, pin, yearOfBirth, messageCount, firstSeen, lastSeen, paymentStatus, tags
 
-    /// What a field holds.
+    /// The type of a field.
     public enum ValueType: Hashable, Sendable, CaseIterable {
         case text, integer, timestamp, textList
     }

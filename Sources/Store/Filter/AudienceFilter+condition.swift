@@ -1,3 +1,4 @@
+import Calendar
 import Foundation
 import Postgres
 import Spec
@@ -118,8 +119,7 @@ extension [FilterValue] {
 extension FilterTime {
     fileprivate func date(now: Date) -> Date {
         switch self {
-        case .instant(let seconds, let microseconds):
-            Date(timeIntervalSince1970: Double(seconds) + Double(microseconds) / 1_000_000)
+        case .instant(let instant): instant.date
         case .ago(let seconds): now.addingTimeInterval(-Double(seconds))
         }
     }

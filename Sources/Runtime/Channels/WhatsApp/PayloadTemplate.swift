@@ -41,13 +41,13 @@ struct PayloadTemplate: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512)
         bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","to":"#.utf8
-        Self.appendString(Self.internationalNumber(recipient), to: &bytes)
+        JSONText.append(Self.internationalNumber(recipient), to: &bytes)
         bytes += #","biz_opaque_callback_data":"#.utf8
-        Self.appendString(messageID.apiText, to: &bytes)
+        JSONText.append(messageID.apiText, to: &bytes)
         for piece in pieces {
             switch piece {
             case .bytes(let same): bytes += same
-            case .text(let template): Self.appendString(try template.render(value), to: &bytes)
+            case .text(let template): JSONText.append(try template.render(value), to: &bytes)
             }
         }
         bytes.append(UInt8(ascii: "}"))
@@ -98,23 +98,5 @@ struct PayloadTemplate: Sendable {
         } else {
             pieces.append(.bytes(Array(text.utf8)))
         }
-    }
-
-    private static func appendString(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                bytes += "\\u00".utf8
-                bytes.append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
-                bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
-            default:
-                bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }
