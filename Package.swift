@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "Settings", dependencies: [.log]),
         .target(name: "Prometheus", dependencies: [.metrics]),
         .target(name: "OneShotHTTP", dependencies: [.nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
-        .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras]),
+        .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras, .log]),
 
         // The house, in the order data walks through it.
         .target(name: "Spec", dependencies: ["Calendar", "JSON", "Spelling", "YAML", .crypto]),
@@ -63,13 +63,13 @@ let package = Package(
             ],
             resources: [.embedInCode("Lanes/Scripts")]
         ),
-        .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Postgres", "Spec", "Spelling", "Store", .log]),
+        .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Spec", "Spelling", "Store"]),
         .target(
             name: "API",
             dependencies: [
-                "AccessTokens", "Calendar", "Contacts", "JSON", "Postgres", "Prometheus", "Runtime", "Spec", "Store",
-                .crypto, .hummingbird, .hummingbirdCore, .lifecycle, .log, .metrics, .nio, .nioFoundation, .nioHTTP,
-                .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                "AccessTokens", "JSON", "Postgres", "Prometheus", "Runtime", "Settings", "Spec", "Spelling", "Store",
+                .crypto, .hummingbird, .hummingbirdCore, .log, .nio, .nioFoundation, .nioHTTP, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1,
             ]
         ),
         .target(
@@ -129,7 +129,9 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log, .nioSSL],
+            dependencies: [
+                "AccessTokens", "Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log, .nioSSL,
+            ],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "HouseTests"),
@@ -159,13 +161,27 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "AccessTokensTests",
+            dependencies: ["AccessTokens", "JSON", "Settings", "TestSupport", .crypto, .cryptoExtras, .log]
+        ),
+        .testTarget(
+            name: "ContactsTests",
+            dependencies: ["Contacts", "Postgres", "Store", "TestSupport", .log]
+        ),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "AccessTokens", "API", "Daemon", "JSON", "Postgres", "Redis", "Runtime", "Settings", "Spec", "Store",
+                "TestSupport", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+            ]
+        ),
+        .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "AccessTokens", "API", "Calendar", "Contacts", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
+                "AccessTokens", "API", "Calendar", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
                 "campaignd",
                 "Settings", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator", .client, .crypto,
-                .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
-                .nioHTTP, .nioPosix, .nioSSL,
+                .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
         .testTarget(

@@ -1,7 +1,8 @@
 import JSON
+import Spelling
 import Store
 
-/// The first line of a contacts file: which field of a record goes into which column.
+/// The first line of a contacts file, which assigns the fields of records to columns.
 struct ContactHeader: Sendable {
     /// A field of each record.
     enum Field: Hashable, Sendable {
@@ -9,18 +10,18 @@ struct ContactHeader: Sendable {
         case metadata(key: String)
     }
 
-    /// The fields, with the names that the file gives them, in the order of the file.
+    /// The fields with their names in the file, in the order of the file.
     let fields: [(name: String, field: Field)]
-    /// The columns that an import fills, `metadata` last and once.
+    /// The columns that the import fills; `metadata` is the last.
     let columns: [ContactImportColumn]
-    /// For each of `columns` but `metadata`, the index of its field.
+    /// The index of the field of each column except `metadata`.
     let indexes: [Int]
-    /// The fields that make up `metadata`, with their keys as JSON texts.
+    /// The fields of `metadata`, with their keys as JSON strings.
     let metadata: [(index: Int, json: [UInt8])]
 
     /// Reads the names of the columns.
     ///
-    /// - Throws: ``ContactImportError/header(file:problems:)`` with all that is wrong.
+    /// - Throws: ``ContactImportError/header(file:problems:)`` with all problems.
     init(_ record: CSVRecord, file: String) throws(ContactImportError) {
         var problems: [String] = []
         var fields: [(name: String, field: Field)] = []
@@ -31,7 +32,7 @@ struct ContactHeader: Sendable {
                 continue
             }
             if fields.contains(where: { $0.field == field }) {
-                problems.append("column `\(name)` is there twice; remove one")
+                problems.append("column `\(name)` appears twice; remove one")
             }
             fields.append((name, field))
         }
@@ -80,31 +81,10 @@ struct ContactHeader: Sendable {
         if name == "metadata" || name.hasPrefix("metadata.") {
             return "column `\(name)` needs a key of up to 100 bytes, such as `metadata.company`"
         }
-        let near = known.map { (distance: distance(name.lowercased(), $0.lowercased()), name: $0) }
-            .min { $0.distance < $1.distance }
-        if let near, near.distance <= max(1, name.count / 3) {
-            return "unknown column `\(name)`; did you mean `\(near.name)`?"
+        let candidates = SpellingSuggestion.candidates(for: name, among: known)
+        if !candidates.isEmpty {
+            return "unknown column `\(name)`; did you mean \(SpellingSuggestion.list(candidates, "or"))?"
         }
         return "unknown column `\(name)`; known are \(known.joined(separator: ", ")) and metadata.<key>"
-    }
-
-    /// How many letters must change, or neighbours swap, to make one word of the other.
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let one = Array(left.unicodeScalars.prefix(64))
-        let other = Array(right.unicodeScalars)
-        var rows = [Array(0...other.count)]
-        for (index, letter) in one.enumerated() {
-            var row = [index + 1]
-            for column in other.indices {
-                var best = min(rows[index][column] + (letter == other[column] ? 0 : 1), row[column] + 1)
-                best = min(best, rows[index][column + 1] + 1)
-                if index > 0, column > 0, letter == other[column - 1], one[index - 1] == other[column] {
-                    best = min(best, rows[index - 1][column - 1] + 1)
-                }
-                row.append(best)
-            }
-            rows.append(row)
-        }
-        return rows[one.count][other.count]
     }
 }

@@ -138,7 +138,7 @@ public struct Daemon: Service {
                     ]
                 ),
                 try server(
-                    router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
+                    router: routes(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes).router,
                     certificate: certificate?.reloader
                 ),
             ] as [any Service]
@@ -168,43 +168,45 @@ public struct Daemon: Service {
         )
     }
 
-    /// All routes of the daemon.
-    func router(
+    /// The HTTP interface of the daemon.
+    func routes(
         pool: PostgresPool,
         redis: RedisClient,
         intake: StatusIntake,
         triggers: TriggerService,
         lanes: LaneServices? = nil
-    ) -> Router<APIContext> {
+    ) -> APIRoutes {
         let metrics = lanes?.metrics ?? DaemonMetrics()
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
-        let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
-        let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
-        let router = Router(context: APIContext.self)
-        router.add(middleware: RequestMetricsMiddleware(metrics: metrics.http))
-        router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
-        api.add(to: router)
-        TriggerRoutes(
-            triggers: triggers,
-            authenticator: authenticator,
-            secrets: configuration.triggerSecrets,
-            limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")
-        ).add(to: router)
-        health(pool: pool, redis: redis, lanes: lanes).add(to: router)
         let scrape = MetricsScrape(registry: metrics.registry, pool: pool, lanes: lanes, specs: specs?.state)
-        MetricsRoutes(text: { await scrape.text() }).add(to: router)
-        WebhookRoutes(
-            intake: intake,
-            appSecret: configuration.appSecret,
-            verifyToken: configuration.verifyToken,
-            logger: logger
-        ).add(to: router)
-        return router
+        return APIRoutes(
+            pool: pool,
+            authenticator: authenticator,
+            limiter: RequestLimiter(rate: configuration.requestsPerSecond),
+            metrics: metrics.http,
+            triggers: TriggerEndpoint(
+                triggers: triggers,
+                authenticator: authenticator,
+                secrets: configuration.triggerSecrets,
+                limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")
+            ),
+            webhooks: WebhookEndpoints(
+                intake: intake,
+                appSecret: configuration.appSecret,
+                verifyToken: configuration.verifyToken,
+                logger: logger
+            ),
+            service: ServiceEndpoints(
+                checks: checks(pool: pool, redis: redis, lanes: lanes),
+                specs: specs?.state,
+                metrics: { await scrape.text() }
+            )
+        )
     }
 
-    private func health(pool: PostgresPool, redis: RedisClient, lanes: LaneServices?) -> HealthRoutes {
+    private func checks(pool: PostgresPool, redis: RedisClient, lanes: LaneServices?) -> ServiceEndpoints.Checks {
         let migrator = Migrator(pool: pool, logger: logger)
-        return HealthRoutes(
+        return ServiceEndpoints.Checks(
             postgres: { try await pool.ping(deadline: ContinuousClock.now.duration(to: $0)) },
             redis: { _ = try await redis.send(RedisCommand("PING"), deadline: $0) },
             schema: { _ in
@@ -214,8 +216,7 @@ public struct Daemon: Service {
             epoch: { deadline in
                 let count = try await lanes?.workers.outdated(on: redis, deadline: deadline) ?? 0
                 if count > 0 { throw LaneEpochError(count: count) }
-            },
-            specs: specs?.state
+            }
         )
     }
 

@@ -283,7 +283,7 @@ extension DeliveryFixture {
         configuration.whatsAppURL = api
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"
-        configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret]))
+        configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": TestToken.secret]))
         configuration.requestsPerSecond = 0
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)

@@ -172,7 +172,7 @@ struct DaemonMetricsTests {
                 for path in ["/triggers/nobody.waits", "/no/such/place", "/no/other/place"] {
                     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
                     request.method = .POST
-                    let token = try APIFixture.token(DeliveryFixture.tenant)
+                    let token = try TestToken.text(tenant: DeliveryFixture.tenant)
                     request.headers.add(name: "Authorization", value: "Bearer \(token)")
                     request.headers.add(name: "Content-Type", value: "application/json")
                     request.body = .bytes(ByteBuffer(string: #"{"contactId":"\#(DeliveryFixture.phone(1))"}"#))
