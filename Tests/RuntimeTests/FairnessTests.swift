@@ -15,7 +15,7 @@ struct FairnessTests {
     private static let memoryBound = 10 * 1_024 * 1_024
 
     /// Accepts everything at once.
-    private struct InstantTransport: MessageTransport {
+    private struct InstantTransport: WhatsAppDouble {
         var expectedWait: Duration { .zero }
 
         func prepare(for requests: Int) {}
@@ -31,7 +31,7 @@ struct FairnessTests {
             let small = try await addSmallCampaign(to: fixture, recipients: 1_000)
             let big = try await fixture.launch()
             var largest = 0
-            try await fixture.withDelivery(transport: InstantTransport(), ending: .killed) {
+            try await fixture.withDelivery(channel: InstantTransport(), ending: .killed) {
                 try await eventually(within: .seconds(60), "the big run is under way") {
                     try await fixture.run(big).counters.accepted > 1_000
                 }

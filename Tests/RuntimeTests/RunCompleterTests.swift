@@ -21,7 +21,7 @@ struct RunCompleterTests {
                     await RunCompleter(runs: fixture.runs, unconfirmedTimeout: .zero, logger: log.logger).run()
                 }
                 try await eventually("the counters are put right") {
-                    log.text.contains("Counters did not equal the rows")
+                    log.text.contains("Corrected run counters")
                 }
                 #expect(try await fixture.run(run).status == .running)
                 try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sent'")
@@ -31,7 +31,7 @@ struct RunCompleterTests {
             }
             #expect(try await fixture.run(run).status == .completed)
             let lines = log.text.split(separator: "\n")
-            #expect(lines.count { $0.contains("Counters did not equal the rows") } == 1, "\(log.text)")
+            #expect(lines.count { $0.contains("Corrected run counters") } == 1, "\(log.text)")
             #expect(lines.count { $0.contains("Run completed") } == 1, "\(log.text)")
         }
     }

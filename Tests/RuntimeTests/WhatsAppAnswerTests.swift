@@ -12,7 +12,7 @@ import WhatsAppSimulator
 /// What the client makes of responses and of their absence.
 struct WhatsAppAnswerTests {
     private func answer(_ status: Int, _ body: String, headers: HTTPHeaders = [:]) -> SendAnswer {
-        WhatsAppClient.answer(status: status, headers: headers, body: ByteBuffer(string: body))
+        WhatsAppChannel.answer(status: status, headers: headers, body: ByteBuffer(string: body))
     }
 
     @Test(arguments: [200, 201, 202])
@@ -113,16 +113,16 @@ struct WhatsAppAnswerTests {
         let api = try WhatsAppAPI(url: url)
         let poster = try await HTTPPoster.make(
             for: api.origin,
-            configuration: WhatsAppClient.configuration(connections: 1)
+            configuration: WhatsAppChannel.configuration(connections: 1)
         )
         let body = #"{"messaging_product":"whatsapp","to":"+5511999990000","type":"text","text":{"body":"hi"}}"#
         let request = OutboundRequest(
-            phoneNumberID: "1001",
+            sender: "1001",
             token: AccessToken(value: "t"),
             body: Array(body.utf8),
             writeBy: .now + .seconds(5)
         )
-        let answer = await WhatsAppClient(poster: poster, api: api).send(request)
+        let answer = await WhatsAppChannel(poster: poster, api: api).send(request)
         await poster.shutdown()
         return try #require(answer)
     }

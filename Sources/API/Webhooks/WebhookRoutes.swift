@@ -50,16 +50,15 @@ package struct WebhookRoutes: Sendable {
         guard signature.isValid(request.headers[.hubSignature], for: body) else {
             return Response(status: .unauthorized)
         }
-        let payload: WebhookPayload
+        let reports: ChannelReports
         do {
-            payload = try WebhookPayload(parsing: body.readableBytesView)
+            reports = try WhatsAppChannel.reports(in: body.readableBytesView, receivedAt: Date())
         } catch {
             logger.warning("A signed webhook cannot be read", metadata: ["error": "\(error)"])
             return Response(status: .badRequest)
         }
         do {
-            let now = Date()
-            try await intake.take(payload.deliveryStatuses(receivedAt: now), payload.inboundReport(receivedAt: now))
+            try await intake.take(reports)
         } catch {
             // Anything but 200 makes WhatsApp send it again; the intake has logged why.
             return Response(status: .serviceUnavailable)

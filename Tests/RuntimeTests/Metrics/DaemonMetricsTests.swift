@@ -155,7 +155,8 @@ struct DaemonMetricsTests {
                 }
             }
         }
-        #expect(log.text.contains("WhatsApp asks for silence") && log.text.contains("sender=main tenant=acme"))
+        #expect(log.text.contains("Rate limited by WhatsApp, lane paused"))
+        #expect(log.text.contains("sender=main tenant=acme"))
         Self.expectNothingPersonal(log.text)
     }
 

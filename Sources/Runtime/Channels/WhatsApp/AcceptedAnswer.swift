@@ -1,11 +1,11 @@
-/// Finds the id in the answer to an accepted message, without making values of all else.
+/// Finds the id in the answer to an accepted message, without decoding the rest.
 ///
-/// `nil` says only that the answer is not written in the usual way: then it has to be decoded.
+/// `nil` only means that the answer has an unusual form: then it must be decoded with a full JSON parser.
 struct AcceptedAnswer {
     private let text: UnsafeRawBufferPointer
     private var offset = 0
 
-    /// The id of the first message.
+    /// Returns the id of the first message.
     static func messageID(in text: UnsafeRawBufferPointer) -> String? {
         var answer = AcceptedAnswer(text: text)
         guard let id = answer.messageID() else { return nil }
@@ -39,7 +39,7 @@ struct AcceptedAnswer {
         return id
     }
 
-    /// Walks through an object that is not empty; `value` reads what belongs to a key.
+    /// Walks through an object that is not empty; `value` reads the value of a key.
     private mutating func object(_ value: (inout Self, _ key: Range<Int>) -> Bool) -> Bool {
         guard skip(UInt8(ascii: "{")) else { return false }
         repeat {
@@ -64,7 +64,7 @@ struct AcceptedAnswer {
         }
     }
 
-    /// Whole numbers, and `true`, `false` and `null`.
+    /// Skips a whole number, `true`, `false` or `null`.
     private mutating func skipWord() -> Bool {
         let start = offset
         while offset < text.count, Self.isWordByte(text[offset]) { offset += 1 }
@@ -77,7 +77,7 @@ struct AcceptedAnswer {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
     }
 
-    /// The place of a string without escapes.
+    /// Returns the range of a string without escapes.
     private mutating func string() -> Range<Int>? {
         guard skip(UInt8(ascii: "\"")) else { return nil }
         let start = offset

@@ -3,7 +3,7 @@ import Testing
 @testable import Runtime
 
 /// How early messages are reserved, and how many at once.
-struct TempoTests {
+struct LeadAndPermitTests {
     @Test func theLeadFollowsTheLongestPreparationOfLate() {
         var lead = LeadTime()
         #expect(lead.duration == LeadTime.shortest)
