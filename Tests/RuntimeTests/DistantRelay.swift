@@ -12,7 +12,7 @@ import Testing
 enum DistantRelay {
     /// Has a client behind such a way to a port of this machine, for as long as the body takes.
     ///
-    /// Both ends have threads of their own, as the handshakes of one daemon hold up nobody else's requests.
+    /// Both ends have threads of their own, so that handshakes of one daemon do not delay requests of others.
     static func withClient(
         of target: Int,
         opening delay: Duration,

@@ -11,7 +11,7 @@ import Testing
 /// Runs of different sizes on one sender.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct FairnessTests {
-    /// What a lane may take of Redis, whatever the campaign.
+    /// The memory of Redis that a lane may take, whatever the size of the campaign.
     private static let memoryBound = 10 * 1_024 * 1_024
 
     /// Accepts everything at once.

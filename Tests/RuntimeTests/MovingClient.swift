@@ -64,7 +64,7 @@ extension WhatsAppDouble {
 }
 
 extension DeliveryFixture {
-    /// Where the API is, and how often somebody asked.
+    /// The address of the API, and how often it was used.
     final class Address: Sendable {
         private let state: Mutex<(value: String, requests: Int)>
 

@@ -7,10 +7,10 @@ import Testing
 
 @testable import Runtime
 
-/// What is said of runs that are counted again.
+/// The recount at the end of a run, and its log lines.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct RunCompleterTests {
-    @Test func onlyWhatIsCompleteIsCalledSo() async throws {
+    @Test func aRunIsCompleteOnlyAfterItsRecount() async throws {
         try await DeliveryFixture.with(contacts: 4) { fixture in
             let run = try await fixture.launch()
             // Counters that say that nothing is open, over rows of which all are.

@@ -29,7 +29,7 @@ struct WhatsAppAnswerTests {
         #"{"messages":[{"id":"wamid\u002e1"}]}"#,
         #"{"other":"a \"quoted\" word, and -1.5e3","number":-1.5e3,"empty":[],"none":{},"messages":[{"id":"wamid.1"}]}"#,
     ])
-    func anAcceptedMessageHasAnIDHoweverItIsWritten(body: String) {
+    func theIDIsFoundInUnusualAnswers(body: String) {
         #expect(answer(200, body) == .accepted(waMessageID: "wamid.1"))
     }
 
@@ -51,7 +51,7 @@ struct WhatsAppAnswerTests {
     }
 
     @Test(arguments: ["", "<html>502</html>", "{}", #"{"error":"text"}"#])
-    func withoutAnErrorObjectTheStatusHasToDo(body: String) {
+    func withoutAnErrorObjectTheStatusDecides(body: String) {
         #expect(answer(502, body) == .refused(httpStatus: 502, code: nil, message: "HTTP 502", retryAfter: nil))
     }
 
@@ -72,7 +72,7 @@ struct WhatsAppAnswerTests {
         #expect(answer(429, "", headers: ["Retry-After": header]) == expected)
     }
 
-    @Test func nobodyListeningMeansNothingWasWritten() async throws {
+    @Test func aRefusedConnectionMeansNotWritten() async throws {
         let answer = try await send(to: "http://127.0.0.1:1/v23.0")
         guard case .notWritten(let problem) = answer else {
             Issue.record("\(answer)")

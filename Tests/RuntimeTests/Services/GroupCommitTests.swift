@@ -94,7 +94,7 @@ struct GroupCommitTests {
         func expect() { state.withLock { $0.expected += 1 } }
     }
 
-    @Test func whatComesInMeanwhileGoesTogether() async throws {
+    @Test func itemsThatArriveDuringACommitFormTheNextBatch() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
             try await eventually("the first is begun") { statements.begun == [[1]] }
@@ -107,8 +107,8 @@ struct GroupCommitTests {
         }
     }
 
-    /// A lane whose rows are locked by somebody must not take all statements, one after the other.
-    @Test func aLaneHasOneStatementAndOthersPassIt() async throws {
+    /// A lane whose rows are locked must not occupy all statements.
+    @Test func aLaneHasOneBatchAtATimeAndOthersPassIt() async throws {
         try await with(width: 3) { statements, handIn, answers in
             try await handIn(1, "stuck")
             try await eventually("it is begun") { statements.begun == [[1]] }
@@ -123,7 +123,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test func noStatementIsTooLarge() async throws {
+    @Test func noBatchIsTooLarge() async throws {
         try await with(width: 1, largest: 2) { statements, handIn, answers in
             try await handIn(0, "z")
             try await eventually("the first is begun") { statements.begun == [[0]] }
@@ -137,7 +137,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test func whatIsRefusedStandsInNobodysWay() async throws {
+    @Test func aRefusedItemFailsAlone() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
             try await eventually("the first is begun") { statements.begun == [[1]] }
@@ -155,7 +155,7 @@ struct GroupCommitTests {
     }
 
     /// Whether it took effect is not known, so nothing is repeated.
-    @Test func whatIsUnknownIsUnknownForAll() async throws {
+    @Test func anUnknownResultIsUnknownForTheWholeBatch() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
             try await eventually("the first is begun") { statements.begun == [[1]] }
@@ -239,7 +239,7 @@ struct GroupCommitTests {
         #expect(all.reduce(0, +) == 5_000 && all.allSatisfy { $0 <= 50 })
     }
 
-    @Test func nobodyWaitsForEverWhenItIsCancelled() async throws {
+    @Test func cancellationAnswersAllCallers() async throws {
         let begun = Mutex(0)
         let commit = GroupCommit<Int, Int, String>(.init(largest: 1)) { parts in
             begun.withLock { $0 += parts.count }
