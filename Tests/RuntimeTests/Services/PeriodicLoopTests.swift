@@ -19,7 +19,7 @@ struct PeriodicLoopTests {
         var minimumResolution: Duration { .zero }
 
         func sleep(until deadline: ContinuousClock.Instant, tolerance: Duration?) async throws {
-            let rest = deadline - .now
+            let rest = deadline - ContinuousClock.now
             // The time between the call and this line is taken off; tests use whole seconds.
             noted.withLock { $0.append(.seconds((rest / .seconds(1)).rounded())) }
         }
@@ -107,7 +107,8 @@ struct PeriodicLoopTests {
     }
 
     @Test func aWakeUpEndsAWait() async throws {
-        let (wakeup, rounds) = (WakeSignal(), Mutex(0))
+        let wakeup = WakeSignal()
+        let rounds = Mutex(0)
         let loop = PeriodicLoop(
             every: .seconds(600),
             wakeup: wakeup,
