@@ -75,8 +75,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "AccessTokens", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Spec",
-                "Store",
+                "AccessTokens", "API", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Store",
                 .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioSSL,
             ]
         ),

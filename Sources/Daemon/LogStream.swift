@@ -1,21 +1,21 @@
 import Foundation
 
-/// Standard error for a log: one line is one event, whatever stands in it.
+/// Standard error as a log: each event is one line, whatever its text is.
 ///
-/// Names of campaigns and answers of WhatsApp may hold line ends and commands for terminals. They are written as escapes,
-/// so that nobody can write a line of the log but us.
+/// Names of campaigns and answers of WhatsApp may hold line breaks and terminal commands. They are escaped, so they cannot
+/// forge a log line.
 public struct LogStream: TextOutputStream, Sendable {
     /// Makes a stream.
     public init() {}
 
-    /// Writes one event, which ends with a line end.
+    /// Writes one event, with a line break at the end.
     public mutating func write(_ event: String) {
         let event = event.hasSuffix("\n") ? String(event.dropLast()) : event
-        // There is nowhere to tell that the log cannot be written, and no reason to stop.
+        // An error cannot be reported anywhere, and is no reason to stop.
         try? FileHandle.standardError.write(contentsOf: Data((Self.line(event) + "\n").utf8))
     }
 
-    /// The text with escapes for all that moves the cursor, ends a line or turns the direction of writing.
+    /// Escapes characters that move the cursor, end a line or change the direction of text.
     static func line(_ text: String) -> String {
         var line = ""
         for scalar in text.unicodeScalars {

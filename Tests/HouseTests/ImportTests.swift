@@ -23,8 +23,8 @@ struct ImportTests {
             "Spelling", "Store",
         ],
         "Daemon": [
-            "AccessTokens", "API", "Contacts", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings",
-            "Spec", "Store",
+            "AccessTokens", "API", "Contacts", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Spec",
+            "Store",
         ],
         "WhatsAppSimulator": ["JSON"],
         "CommandKit": ["Calendar", "JSON", "Postgres", "Settings", "Spec", "Spelling", "Store"],

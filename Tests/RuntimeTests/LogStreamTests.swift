@@ -3,7 +3,7 @@ import Testing
 @testable import Daemon
 @testable import Runtime
 
-/// Nobody writes a line of the log but us.
+/// Text of others cannot forge a line of the log.
 struct LogStreamTests {
     @Test(arguments: [
         ("campaign=spring offer é 😀 [Runtime] Run completed", "campaign=spring offer é 😀 [Runtime] Run completed"),

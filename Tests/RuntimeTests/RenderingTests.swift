@@ -47,7 +47,7 @@ struct RenderingTests {
         "</script>",
         "{{name}}", "{{metadata.secret}} {{", "}} {{context.x|y}}", #"","to":"+1""#, "\u{10FFFF}",
     ])
-    func dataOfContactsStaysTextWhateverItHolds(name: String) throws {
+    func valuesOfContactsAreAlwaysEscaped(name: String) throws {
         let contact = ContactFields(contactId: "+1", name: name, metadata: #"{"secret":"hidden"}"#)
         #expect(try text("Hi {{name}}!", contact: contact) == "Hi \(name)!")
         // Also where a default stands behind it.

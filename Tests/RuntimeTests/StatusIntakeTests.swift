@@ -61,7 +61,7 @@ struct StatusIntakeTests {
                         webhooks.addTask {
                             let (isGood, status, report) = Self.webhook(number)
                             do {
-                                try await intake.take([status], report)
+                                try await intake.take(ChannelReports(statuses: [status], inbound: report))
                                 return (isGood, true)
                             } catch {
                                 return (isGood, false)

@@ -18,7 +18,7 @@ struct WebhookPayloadTests {
             + #"{"messaging_product":"whatsapp","metadata":{"phone_number_id":"1"},"statuses":[\#(statuses)]}}]}]}"#
     }
 
-    @Test func readsAStatusWithAllThatWhatsAppSends() throws {
+    @Test func readsAStatusWithAllItsFields() throws {
         let statuses = try read(
             webhook(
                 """
@@ -79,7 +79,7 @@ struct WebhookPayloadTests {
         #"{"entry":[{"changes":[{"field":"new","value":"text"}]}]}"#,
         #"{"entry":[{"changes":[{"field":"new","value":{"statuses":"none"}}]}]}"#,
     ])
-    func ignoresWhatItDoesNotKnow(json: String) throws {
+    func ignoresUnknownFields(json: String) throws {
         #expect(try read(json).isEmpty)
     }
 
@@ -100,7 +100,7 @@ struct WebhookPayloadTests {
         #""odd":1e999"#, #""odd":-1e999"#, #""odd":{"a":[1],"a":2}"#, #""odd":1,"odd":2"#, #""timestamp":1e999"#,
         #""odd":\#(String(repeating: "[", count: 130))\#(String(repeating: "]", count: 130))"#,
     ])
-    func whatNoReaderNeedsKeepsNoReportAway(field: String) throws {
+    func unusableFieldsDoNotHideReports(field: String) throws {
         let statuses = try read(
             webhook(#"{\#(field),"id":"a","status":"sent"},{"id":"b","status":"read","timestamp":"1750030073"}"#)
         )

@@ -98,16 +98,15 @@ package struct WebhookEndpoints: Sendable {
         guard signature.isValid(request.headers[.hubSignature], for: body) else {
             return Response(status: .unauthorized)
         }
-        let payload: WebhookPayload
+        let reports: ChannelReports
         do {
-            payload = try WebhookPayload(parsing: body.readableBytesView)
+            reports = try WhatsAppChannel.reports(in: body.readableBytesView, receivedAt: Date())
         } catch {
             logger.warning("Signed webhook is unreadable", metadata: ["error": "\(error)"])
             return Response(status: .badRequest)
         }
         do {
-            let now = Date()
-            try await intake.take(payload.deliveryStatuses(receivedAt: now), payload.inboundReport(receivedAt: now))
+            try await intake.take(reports)
         } catch {
             // WhatsApp sends the webhook again after any answer but 200; the intake has logged the error.
             return Response(status: .serviceUnavailable)

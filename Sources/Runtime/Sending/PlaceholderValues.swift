@@ -4,9 +4,9 @@ import JSON
 import Spec
 import Store
 
-/// Looks up what the placeholders of one message stand for.
+/// The values of placeholders for one message.
 ///
-/// JSON is read only when a placeholder asks for it.
+/// JSON is parsed only when a placeholder needs it.
 struct PlaceholderValues {
     private let contact: ContactFields
     private let context: String?
@@ -46,23 +46,23 @@ struct PlaceholderValues {
         }
     }
 
-    /// A date as `2026-03-28`, in UTC.
+    /// Returns a date as `2026-03-28`, in UTC.
     private static func day(_ date: Date) -> String {
         Instant(seconds: Int(date.timeIntervalSince1970.rounded(.down))).day
     }
 }
 
-/// JSON text that is parsed at its first use.
+/// JSON text that is parsed when it is used first.
 private final class ParsedOnce {
     private let text: String
-    /// Postgres only stores valid JSON, so there is nothing to report.
+    /// Postgres stores only valid JSON, so an error needs no report.
     private(set) lazy var value: JSONValue = (try? JSONValue(parsing: text)) ?? .null
 
     init(_ text: String) { self.text = text }
 }
 
 extension JSONValue {
-    /// The value as it stands in a message; nothing for null.
+    /// The value as text of a message; `nil` for null.
     fileprivate var placeholderText: String? {
         switch self {
         case .null: nil

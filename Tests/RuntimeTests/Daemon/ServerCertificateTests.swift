@@ -75,7 +75,7 @@ struct ServerCertificateTests {
                     let second = try TestCertificate()
                     try Data(second.key.utf8).write(to: folder.appending(path: "key.pem"), options: .atomic)
                     try await eventually("the odd pair is seen") {
-                        log.text.contains("The certificate cannot be read again")
+                        log.text.contains("Could not reload the TLS certificate")
                     }
                     #expect(try await Self.status(address, trusting: first) == 200)
 
@@ -84,7 +84,7 @@ struct ServerCertificateTests {
                         (try? await Self.status(address, trusting: second)) == 200
                     }
                     await #expect(throws: (any Error).self) { try await Self.status(address, trusting: first) }
-                    #expect(log.text.contains("The certificate was renewed"))
+                    #expect(log.text.contains("TLS certificate reloaded"))
                 }
             }
         }

@@ -127,7 +127,7 @@ struct DaemonMetricsTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func aRateLimitShowsWithWhatItLeavesWaiting() async throws {
+    func aRateLimitShowsWithTheMessagesThatWait() async throws {
         let log = LogCollector()
         let faults = try SimulatorFaults(json: Data(#"{"errors":[{"share":1,"code":130429,"status":429}]}"#.utf8))
         try await DeliveryFixture.with(contacts: 60, faults: faults) { fixture in
@@ -155,7 +155,8 @@ struct DaemonMetricsTests {
                 }
             }
         }
-        #expect(log.text.contains("WhatsApp asks for silence") && log.text.contains("sender=main tenant=acme"))
+        #expect(log.text.contains("Rate limited by WhatsApp, lane paused"))
+        #expect(log.text.contains("sender=main tenant=acme"))
         Self.expectNothingPersonal(log.text)
     }
 

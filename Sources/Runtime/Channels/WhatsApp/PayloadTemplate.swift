@@ -2,10 +2,10 @@ import Foundation
 import JSON
 import Spec
 
-/// A WhatsApp payload made ready for many recipients: the bytes that are the same for all, and the texts that are not.
+/// A WhatsApp payload prepared for many recipients: the bytes that all share, and the texts that differ.
 ///
-/// What a contact's data contains is always text: it is escaped for JSON and never read as a placeholder again.
-struct PayloadTemplate: Sendable {
+/// Values of a contact are always text: they are escaped for JSON, and placeholders in them are not replaced.
+struct PayloadTemplate: ChannelPayload {
     private enum Piece: Sendable {
         case bytes([UInt8])
         case text(TextTemplate)
@@ -13,7 +13,7 @@ struct PayloadTemplate: Sendable {
 
     private var pieces: [Piece] = []
 
-    /// Prepares a payload as campaigns store it: an object without a recipient.
+    /// Prepares a payload as revisions store it: an object without a recipient.
     ///
     /// - Throws: `TextTemplate.Problem` when a text has a broken placeholder.
     init(message: JSONValue) throws(TextTemplate.Problem) {
@@ -25,14 +25,7 @@ struct PayloadTemplate: Sendable {
         }
     }
 
-    /// The body of one request.
-    ///
-    /// - Parameters:
-    ///   - recipient: The phone number as the contact has it.
-    ///   - messageID: Comes back in status webhooks, and finds the message without WhatsApp's id.
-    ///   - value: What a placeholder stands for.
-    /// - Returns: JSON.
-    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default.
+    /// Returns the JSON body of one request.
     func body(
         recipient: String,
         messageID: UUID,
@@ -54,7 +47,7 @@ struct PayloadTemplate: Sendable {
         return bytes
     }
 
-    /// The number with a plus sign: without one, WhatsApp would put the sender's own country code before it.
+    /// Returns the number with a plus sign: without one, WhatsApp prepends the sender's own country code.
     static func internationalNumber(_ phone: String) -> String {
         phone.hasPrefix("+") ? phone : "+" + phone
     }

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Lets one task wait for something to happen, for a bounded time.
+/// Lets one task wait for a notification, for a bounded time.
 ///
-/// A notification that comes while nobody waits is remembered, once.
+/// A notification without a waiter is kept for the next one; several count as one.
 package final class WakeSignal: Sendable {
     private struct State {
         var isPending = false

@@ -3,11 +3,13 @@ package import Postgres
 import ServiceLifecycle
 import Store
 
-/// Passes on to this daemon's services what happened in Postgres: that a run became ready, was paused, resumed or ended,
-/// or that a schedule got another time.
-package struct RunWatcher: Service {
+/// Listens to Postgres and wakes the services of this daemon when a run became ready, was paused, resumed or ended, or
+/// when a schedule got another time.
+///
+/// A graceful shutdown ends it at once.
+package struct ChangeListener: Service {
     let pool: PostgresPool
-    /// Whom to tell, by NOTIFY channel.
+    /// The services to wake, by NOTIFY channel.
     let listeners: [String: [WakeSignal]]
 
     package init(pool: PostgresPool, listeners: [String: [WakeSignal]]) {
@@ -21,7 +23,7 @@ package struct RunWatcher: Service {
                 let listeners =
                     switch event {
                     case .notification(let notification): self.listeners[notification.channel] ?? []
-                    // Whatever was said meanwhile is lost, so everybody looks.
+                    // Notifications may have been lost meanwhile, so all services look.
                     default: self.listeners.values.flatMap { $0 }
                     }
                 for listener in listeners { listener.notify() }

@@ -2,10 +2,10 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// A place where a daemon can be made to die, so that what follows a death there can be tried for real.
+/// A point at which a daemon can be made to crash, so that recovery from a crash there can be tested.
 ///
-/// Off by default. `CRASH_AT=answerRead:3` makes the process send itself SIGKILL when it is there for the third time,
-/// without unwinding, flushing or saying goodbye.
+/// Off by default. `CRASH_AT=answerRead:3` makes the process send itself SIGKILL when it reaches the point for the third
+/// time, without unwinding or flushing.
 package enum CrashPoint: String, CaseIterable, Sendable {
     case chunkClaimed
     case idsPushed
@@ -20,7 +20,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case outcomesCommitted
     case rebuilding
 
-    /// The point that is armed, and how many times it is passed before it strikes.
+    /// The armed point, and the pass at which it crashes the process.
     private struct Armed: Sendable {
         let point: CrashPoint
         let passes: Int
@@ -29,9 +29,9 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     private static let armed = parse(ProcessInfo.processInfo.environment["CRASH_AT"])
     private static let reached = Mutex(0)
 
-    /// Dies here, if this point is armed and its time has come.
+    /// Crashes the process if this point is armed and was passed often enough.
     ///
-    /// - Parameter delay: How much later; for points in the middle of what cannot be interrupted from inside.
+    /// - Parameter delay: Delay of the crash; for points inside of calls that cannot be interrupted.
     func reach(after delay: DispatchTimeInterval? = nil) {
         guard let armed = Self.armed, armed.point == self else { return }
         let count = Self.reached.withLock { count in

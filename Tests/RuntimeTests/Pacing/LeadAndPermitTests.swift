@@ -3,8 +3,8 @@ import Testing
 @testable import Runtime
 
 /// How early messages are reserved, and how many at once.
-struct TempoTests {
-    @Test func theLeadFollowsTheLongestPreparationOfLate() {
+struct LeadAndPermitTests {
+    @Test func theLeadFollowsTheLongestRecentPreparation() {
         var lead = LeadTime()
         #expect(lead.duration == LeadTime.shortest)
         lead.note(.milliseconds(100))
@@ -49,7 +49,7 @@ struct TempoTests {
         #expect(limit.count == 3)
     }
 
-    @Test func whoeverWaitsForMoreThanThereAreGetsAllOfThem() async {
+    @Test func aWaiterForMorePermitsThanExistGetsAll() async {
         let permits = SendPermits(count: 100)
         let start = ContinuousClock.now
         for step in 0..<20 { permits.miss(at: start + .seconds(step)) }
@@ -58,7 +58,7 @@ struct TempoTests {
         permits.give(back: PermitLimit.smallest)
     }
 
-    @Test func morePermitsServeThoseWhoWait() async {
+    @Test func morePermitsServeWaiters() async {
         let permits = SendPermits(count: 100)
         permits.miss(at: .now)
         let taken = await permits.take(upTo: 100)

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Runtime
 
-/// Which parts are carried out together, with statements that end when the test says so.
-struct StatementCombinerTests {
+/// Which items are committed together, with statements that end when the test says so.
+struct GroupCommitTests {
     /// Statements that wait to be told how they end.
     private final class Statements: Sendable {
         private struct Open {
@@ -20,7 +20,7 @@ struct StatementCombinerTests {
         /// What was begun so far, each with its parts in order.
         var begun: [[Int]] { log.withLock { $0 } }
 
-        func perform(_ parts: [Int]) async throws(PostgresError) -> [Int] {
+        func perform(_ parts: [Int]) async throws -> [Int] {
             let result = await withCheckedContinuation { continuation in
                 open.withLock { $0.append(Open(parts: parts, continuation: continuation)) }
                 log.withLock { $0.append(parts) }
@@ -39,36 +39,39 @@ struct StatementCombinerTests {
         }
     }
 
-    /// Runs a combiner; `body` gets a way to hand in a part of a lane, and the answers by part.
+    /// Runs a group commit; `body` gets a way to hand in a part of a lane, and the answers by part.
     private func with(
         width: Int,
         largest: Int = 100,
+        mixesLanes: Bool = true,
         _ body: (
             _ statements: Statements, _ handIn: @Sendable (Int, String) async throws -> Void,
             _ answers: @Sendable () -> [Int: Int?]
         ) async throws -> Void
     ) async throws {
         let statements = Statements()
-        let combiner = StatementCombiner<Int, Int, String>(width: width, largest: largest) {
-            parts throws(PostgresError) in try await statements.perform(parts)
+        let commit = GroupCommit<Int, Int, String>(.init(width: width, largest: largest, mixesLanes: mixesLanes)) {
+            parts in try await statements.perform(parts)
         }
         let answers = Answers()
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { await combiner.run() }
+            group.addTask { await commit.run() }
             let (parts, source) = AsyncStream.makeStream(of: (Int, String).self)
             group.addTask {
                 await withDiscardingTaskGroup { callers in
                     for await (part, lane) in parts {
                         // Handed in by the time the caller goes on, so that tests know the order.
                         callers.addTask {
-                            let answer = try? await combiner.perform(part, weight: 1, of: lane)
+                            let answer = try? await commit.perform(part, of: lane)
                             answers.note(part, answer)
                         }
-                        while combiner.handedIn <= answers.expected { await Task.yield() }
+                        while commit.backlog + statements.begun.joined().count <= answers.expected {
+                            await Task.yield()
+                        }
                         answers.expect()
                     }
                 }
-                combiner.finish()
+                commit.finish()
             }
             try await body(
                 statements,
@@ -91,7 +94,7 @@ struct StatementCombinerTests {
         func expect() { state.withLock { $0.expected += 1 } }
     }
 
-    @Test func whatComesInMeanwhileGoesTogether() async throws {
+    @Test func itemsThatArriveDuringACommitFormTheNextBatch() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
             try await eventually("the first is begun") { statements.begun == [[1]] }
@@ -104,8 +107,8 @@ struct StatementCombinerTests {
         }
     }
 
-    /// A lane whose rows are locked by somebody must not take all statements, one after the other.
-    @Test func aLaneHasOneStatementAndOthersPassIt() async throws {
+    /// A lane whose rows are locked must not occupy all statements.
+    @Test func aLaneHasOneBatchAtATimeAndOthersPassIt() async throws {
         try await with(width: 3) { statements, handIn, answers in
             try await handIn(1, "stuck")
             try await eventually("it is begun") { statements.begun == [[1]] }
@@ -120,7 +123,7 @@ struct StatementCombinerTests {
         }
     }
 
-    @Test func noStatementIsTooLarge() async throws {
+    @Test func noBatchIsTooLarge() async throws {
         try await with(width: 1, largest: 2) { statements, handIn, answers in
             try await handIn(0, "z")
             try await eventually("the first is begun") { statements.begun == [[0]] }
@@ -134,7 +137,7 @@ struct StatementCombinerTests {
         }
     }
 
-    @Test func whatIsRefusedStandsInNobodysWay() async throws {
+    @Test func aRefusedItemFailsAlone() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
             try await eventually("the first is begun") { statements.begun == [[1]] }
@@ -152,7 +155,7 @@ struct StatementCombinerTests {
     }
 
     /// Whether it took effect is not known, so nothing is repeated.
-    @Test func whatIsUnknownIsUnknownForAll() async throws {
+    @Test func anUnknownResultIsUnknownForTheWholeBatch() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
             try await eventually("the first is begun") { statements.begun == [[1]] }
@@ -166,23 +169,95 @@ struct StatementCombinerTests {
         }
     }
 
-    @Test func nobodyWaitsForEverWhenItIsCancelled() async throws {
-        let combiner = StatementCombiner<Int, Int, String>(width: 1, largest: 1) { parts throws(PostgresError) in
+    /// Two kinds of events take a statement each, and a kind has one at a time.
+    @Test func lanesThatDoNotMixHaveStatementsOfTheirOwn() async throws {
+        try await with(width: 2, mixesLanes: false) { statements, handIn, answers in
+            try await handIn(1, "a")
+            try await eventually("the first is begun") { statements.begun == [[1]] }
+            for (part, lane) in [(2, "a"), (3, "b"), (4, "c"), (5, "b")] { try await handIn(part, lane) }
+            try await eventually("another lane is begun") { statements.begun == [[1], [3]] }
+            statements.end(with: 3)
+            try await eventually("the next lane follows") { statements.begun == [[1], [3], [4]] }
+            statements.end(with: 1)
+            try await eventually("and the rest of the first") { statements.begun == [[1], [3], [4], [2]] }
+            statements.end(with: 4)
+            try await eventually("and of the second") { statements.begun.last == [5] }
+            statements.end(with: 2)
+            statements.end(with: 5)
+            try await eventually("all are answered") { answers().count == 5 }
+        }
+    }
+
+    @Test func finishCommitsWhatWaitsAndTakesNothingLater() async throws {
+        let committed = Mutex<[Int]>([])
+        let commit = GroupCommit<Int, Void, OnlyLane>(.init(largest: 2)) { items in
+            committed.withLock { $0 += items }
+            return items.map { _ in }
+        }
+        for item in 1...5 { #expect(commit.add(item)) }
+        commit.finish()
+        #expect(await commit.run() == [])
+        #expect(committed.withLock { $0 } == [1, 2, 3, 4, 5])
+        #expect(!commit.add(6))
+        await #expect(throws: CancellationError.self) { try await commit.perform(7) }
+    }
+
+    @Test func cancellationEndsACommitThatWaitsForItems() async {
+        let commit = GroupCommit<Int, Void, OnlyLane>(.init(width: 3, largest: 2)) { $0.map { _ in } }
+        await withTaskGroup { group in
+            group.addTask { _ = await commit.run() }
+            // All workers sleep, or are about to.
+            for _ in 0..<100 { await Task.yield() }
+            group.cancelAll()
+        }
+        #expect(!commit.add(1))
+    }
+
+    /// Each finds its answer, whatever the load and the number of workers.
+    @Test(arguments: [1, 3]) func manyCallersAreAllAnswered(width: Int) async throws {
+        let sizes = Mutex<[Int]>([])
+        let commit = GroupCommit<Int, Int, Int>(.init(width: width, largest: 50)) { items in
+            sizes.withLock { $0.append(items.count) }
+            await Task.yield()
+            return items.map { -$0 }
+        }
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { await commit.run() }
+            try await withThrowingDiscardingTaskGroup { callers in
+                for caller in 0..<100 {
+                    callers.addTask {
+                        for step in 0..<50 {
+                            let item = caller * 50 + step
+                            #expect(try await commit.perform(item, of: caller) == -item)
+                        }
+                    }
+                }
+            }
+            commit.finish()
+        }
+        let all = sizes.withLock { $0 }
+        #expect(all.reduce(0, +) == 5_000 && all.allSatisfy { $0 <= 50 })
+    }
+
+    @Test func cancellationAnswersAllCallers() async throws {
+        let begun = Mutex(0)
+        let commit = GroupCommit<Int, Int, String>(.init(largest: 1)) { parts in
+            begun.withLock { $0 += parts.count }
             try? await Task.sleep(for: .seconds(60))  // Ends early by cancellation, as a statement does.
-            throw .cancelled
+            throw PostgresError.cancelled
         }
         await withTaskGroup { group in
             for part in 1...3 {
-                group.addTask { _ = try? await combiner.perform(part, weight: 1, of: "\(part)") }
+                group.addTask { _ = try? await commit.perform(part, of: "\(part)") }
             }
             group.addTask {
                 await withTaskGroup { inner in
-                    inner.addTask { await combiner.run() }
-                    while combiner.handedIn < 3 { await Task.yield() }
+                    inner.addTask { _ = await commit.run() }
+                    while commit.backlog + begun.withLock({ $0 }) < 3 { await Task.yield() }
                     inner.cancelAll()
                 }
             }
         }
-        await #expect(throws: PostgresError.self) { try await combiner.perform(4, weight: 1, of: "4") }
+        await #expect(throws: CancellationError.self) { try await commit.perform(4, of: "4") }
     }
 }
