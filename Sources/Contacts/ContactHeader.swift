@@ -1,17 +1,17 @@
-import Store
+import Spec
 
 /// The first line of a contacts file: which field of a record goes into which column.
 struct ContactHeader: Sendable {
     /// A field of each record.
     enum Field: Hashable, Sendable {
-        case column(ContactImportColumn)
+        case column(ContactColumn)
         case metadata(key: String)
     }
 
     /// The fields, with the names that the file gives them, in the order of the file.
     let fields: [(name: String, field: Field)]
     /// The columns that an import fills, `metadata` last and once.
-    let columns: [ContactImportColumn]
+    let columns: [ContactColumn]
     /// For each of `columns` but `metadata`, the index of its field.
     let indexes: [Int]
     /// The fields that make up `metadata`, with their keys as JSON texts.
@@ -43,7 +43,7 @@ struct ContactHeader: Sendable {
 
     private init(_ fields: [(name: String, field: Field)]) {
         self.fields = fields
-        var columns: [ContactImportColumn] = []
+        var columns: [ContactColumn] = []
         var indexes: [Int] = []
         var metadata: [(index: Int, json: [UInt8])] = []
         for (index, entry) in fields.enumerated() {
@@ -62,7 +62,7 @@ struct ContactHeader: Sendable {
         self.metadata = metadata
     }
 
-    private static let known = ContactImportColumn.allCases.filter { $0 != .metadata }.map(\.rawValue)
+    private static let known = ContactColumn.importable.map(\.rawValue)
 
     private static func field(named name: String) -> Field? {
         if name.hasPrefix("metadata.") {
@@ -70,7 +70,7 @@ struct ContactHeader: Sendable {
             let isUsable = !key.isEmpty && key.utf8.count <= 100 && !key.utf8.contains(0)
             return isUsable ? .metadata(key: String(key)) : nil
         }
-        guard let column = ContactImportColumn(rawValue: name), column != .metadata else { return nil }
+        guard let column = ContactColumn(rawValue: name), column != .metadata else { return nil }
         return .column(column)
     }
 

@@ -17,6 +17,7 @@ public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
             case .text: return texts
             case .integer, .timestamp: return scalars
             case .textList: return lists
+            case .boolean, .object: return []
             }
         }
     }

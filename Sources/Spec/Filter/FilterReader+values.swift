@@ -62,7 +62,8 @@ extension FilterReader {
         }
         guard case .contact(let contactField) = field else { return metadataValue(scalar, node, path) }
         switch contactField.type {
-        case .text, .textList: return sink.string(node, field: path).map { .text($0.value) }
+        // No filter names a column of the last two types.
+        case .text, .textList, .boolean, .object: return sink.string(node, field: path).map { .text($0.value) }
         case .timestamp: return time(scalar, node, contactField, path)
         case .integer:
             switch scalar.value {
@@ -83,7 +84,7 @@ extension FilterReader {
         }
     }
 
-    private func time(_ scalar: YAMLScalar, _ node: YAMLNode, _ field: ContactField, _ path: String) -> FilterValue? {
+    private func time(_ scalar: YAMLScalar, _ node: YAMLNode, _ field: ContactColumn, _ path: String) -> FilterValue? {
         if case .string(let text) = scalar.value, let time = FilterTime(text) { return .time(time) }
         let help = "write `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for seven days ago"
         return wrong(node, path, "`\(scalar.text)` is not a date for `\(field.rawValue)`", help: help)

@@ -73,7 +73,7 @@ struct FilterReader {
     private func field(_ read: ReadValue<String>?) -> FilterField? {
         guard let read else { return nil }
         if let field = FilterField(read.value) { return field }
-        let known = ContactField.allCases.map(\.rawValue)
+        let known = ContactColumn.filterable.map(\.rawValue)
         let near = SpellingSuggestion.candidates(for: read.value, among: known)
         let help =
             near.isEmpty
@@ -118,6 +118,8 @@ extension FilterField {
         case .integer: "a whole number"
         case .timestamp: "a time"
         case .textList: "a list of texts"
+        case .boolean: "true or false"
+        case .object: "an object"
         }
     }
 }
