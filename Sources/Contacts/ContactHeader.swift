@@ -1,19 +1,19 @@
 import JSON
+import Spec
 import Spelling
-import Store
 
 /// The first line of a contacts file, which assigns the fields of records to columns.
 struct ContactHeader: Sendable {
     /// A field of each record.
     enum Field: Hashable, Sendable {
-        case column(ContactImportColumn)
+        case column(ContactColumn)
         case metadata(key: String)
     }
 
     /// The fields with their names in the file, in the order of the file.
     let fields: [(name: String, field: Field)]
     /// The columns that the import fills; `metadata` is the last.
-    let columns: [ContactImportColumn]
+    let columns: [ContactColumn]
     /// The index of the field of each column except `metadata`.
     let indexes: [Int]
     /// The fields of `metadata`, with their keys as JSON strings.
@@ -45,7 +45,7 @@ struct ContactHeader: Sendable {
 
     private init(_ fields: [(name: String, field: Field)]) {
         self.fields = fields
-        var columns: [ContactImportColumn] = []
+        var columns: [ContactColumn] = []
         var indexes: [Int] = []
         var metadata: [(index: Int, json: [UInt8])] = []
         for (index, entry) in fields.enumerated() {
@@ -64,7 +64,7 @@ struct ContactHeader: Sendable {
         self.metadata = metadata
     }
 
-    private static let known = ContactImportColumn.allCases.filter { $0 != .metadata }.map(\.rawValue)
+    private static let known = ContactColumn.importable.map(\.rawValue)
 
     private static func field(named name: String) -> Field? {
         if name.hasPrefix("metadata.") {
@@ -72,7 +72,7 @@ struct ContactHeader: Sendable {
             let isUsable = !key.isEmpty && key.utf8.count <= 100 && !key.utf8.contains(0)
             return isUsable ? .metadata(key: String(key)) : nil
         }
-        guard let column = ContactImportColumn(rawValue: name), column != .metadata else { return nil }
+        guard let column = ContactColumn(rawValue: name), column != .metadata else { return nil }
         return .column(column)
     }
 

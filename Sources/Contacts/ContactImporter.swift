@@ -3,9 +3,8 @@ public import Store
 
 /// Imports contacts from a CSV file, as `campaignd contacts import` does.
 ///
-/// The first line names the columns: `contactId`, and any of `name`, `email`, `pin`, `yearOfBirth`, `messageCount`,
-/// `firstSeen`, `lastSeen`, `tags`, `paymentStatus`, `optedIn`, `optedInAt`, `deactivatedAt` and `metadata.<key>`.
-/// Invalid rows are reported and skipped. Memory does not grow with the file.
+/// The first line names the columns: `contactId`, and any other of `ContactColumn.importable` or `metadata.<key>`. Wrong
+/// rows are reported and left out; the others are imported. Memory does not grow with the file.
 public struct ContactImporter: Sendable {
     private let repository: ContactImportRepository
 

@@ -53,7 +53,7 @@ struct ContactRowChecker {
     /// Adds one cell; returns its problem if it is invalid.
     private mutating func append(
         _ field: ArraySlice<UInt8>,
-        as column: ContactImportColumn,
+        as column: ContactColumn,
         to batch: inout ContactImportBatch
     ) -> String? {
         let cell = field.trimmed
@@ -61,20 +61,18 @@ struct ContactRowChecker {
             batch.appendNull()
             return nil
         }
-        switch column {
-        case .contactId: return appendPhone(cell, to: &batch)
-        case .name, .email, .pin, .paymentStatus:
-            let maximum = column.maximumLength ?? 0
+        switch column.definition.cell {
+        case .phone: return appendPhone(cell, to: &batch)
+        case .text(let maximum):
             let length = cell.characterCount
             guard length <= maximum else { return "has \(length) characters, at most \(maximum) fit" }
             batch.append(cell)
             return nil
-        case .yearOfBirth: return appendNumber(cell, in: 1...9999, to: &batch)
-        case .messageCount: return appendNumber(cell, in: 0...Int(Int32.max), to: &batch)
-        case .firstSeen, .lastSeen, .optedInAt, .deactivatedAt: return appendTime(cell, to: &batch)
-        case .optedIn: return appendBoolean(cell, to: &batch)
+        case .number(let range): return appendNumber(cell, in: range, to: &batch)
+        case .time: return appendTime(cell, to: &batch)
+        case .boolean: return appendBoolean(cell, to: &batch)
         case .tags: return appendTags(cell, to: &batch)
-        case .metadata: return nil
+        case .keys: return nil
         }
     }
 

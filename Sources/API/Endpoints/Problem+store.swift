@@ -47,7 +47,8 @@ extension Problem {
     private static func refusal(_ error: LaunchError) -> Problem {
         switch error {
         case .unknownCampaign: .notFound("campaign")
-        case .notLaunchable(_, let status): .conflict(status: status, "a campaign that is \(status) cannot be launched")
+        case .notLaunchable(_, let status):
+            .conflict(status: status.rawValue, "a campaign that is \(status.rawValue) cannot be launched")
         case .noEvent: .conflict(.notReady, "the campaign has no event to wait for; set `triggerType`")
         case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
         case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`, so it has no recipients")

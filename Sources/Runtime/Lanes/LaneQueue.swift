@@ -62,7 +62,9 @@ package struct LaneQueue: Sendable {
         _ = try await redis.run(
             LaneScripts.mark,
             keys: [keys.held],
-            arguments: [.text(String(lease)), isBeingPrepared ? "r" : "p"] + messages.map { JobID.argument($0) }
+            arguments: [
+                .text(String(lease)), .text((isBeingPrepared ? LeaseState.reserved : .prepared).rawValue),
+            ] + messages.map { JobID.argument($0) }
         )
     }
 
@@ -157,12 +159,14 @@ package struct LaneQueue: Sendable {
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
             guard let message = JobID.message(try reply[index].asText()) else { continue }
+            // An unknown state is taken for the worst: a request may have been written.
+            let state = LeaseState(rawValue: try reply[index + 1].asText())
             leases.append(
                 ExpiredLease(
                     messageID: message,
                     lease: Int64(try reply[index + 2].asText()),
-                    mayBeWritten: !["r", "p"].contains(try reply[index + 1].asText()),
-                    wasBeingPrepared: try reply[index + 1].asText() == "r"
+                    mayBeWritten: state?.mayBeWritten ?? true,
+                    wasBeingPrepared: state == .reserved
                 )
             )
         }

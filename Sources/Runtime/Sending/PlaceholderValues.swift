@@ -22,7 +22,7 @@ struct PlaceholderValues {
 
     subscript(path: TextTemplate.Path) -> String? {
         switch path {
-        case .contact(let field): value(of: field)
+        case .contact(let column): contact[column].map(Self.text)
         case .metadata(let key): parsedMetadata.value[key]?.placeholderText
         case .context(let key):
             parsedContext.value[key]?.placeholderText
@@ -31,18 +31,11 @@ struct PlaceholderValues {
         }
     }
 
-    private func value(of field: ContactField) -> String? {
-        switch field {
-        case .name: contact.name
-        case .email: contact.email
-        case .contactId: contact.contactId
-        case .pin: contact.pin
-        case .yearOfBirth: contact.yearOfBirth.map(String.init)
-        case .messageCount: String(contact.messageCount)
-        case .paymentStatus: contact.paymentStatus
-        case .firstSeen: contact.firstSeen.map(Self.day)
-        case .lastSeen: contact.lastSeen.map(Self.day)
-        case .tags: nil
+    private static func text(_ value: ContactValue) -> String {
+        switch value {
+        case .text(let text): text
+        case .integer(let number): String(number)
+        case .timestamp(let date): day(date)
         }
     }
 

@@ -58,7 +58,7 @@ public struct FilterCondition: Hashable, Sendable {
 
 /// The field that a condition checks.
 public enum FilterField: Hashable, Sendable, CustomStringConvertible {
-    case contact(ContactField)
+    case contact(ContactColumn)
     /// A key of the contact's metadata, compared as text, or as a number if the value is one.
     case metadata(String)
 
@@ -68,8 +68,8 @@ public enum FilterField: Hashable, Sendable, CustomStringConvertible {
             let key = text.dropFirst("metadata.".count)
             guard !key.isEmpty, key.unicodeScalars.count <= 100 else { return nil }
             self = .metadata(String(key))
-        } else if let field = ContactField(rawValue: text) {
-            self = .contact(field)
+        } else if let column = ContactColumn(rawValue: text), column.definition.isFilterable {
+            self = .contact(column)
         } else {
             return nil
         }
@@ -103,6 +103,7 @@ public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
             case .text: return texts
             case .integer, .timestamp: return scalars
             case .textList: return lists
+            case .boolean, .object: return []
             }
         }
     }

@@ -73,7 +73,7 @@ struct FilterReader {
     private func field(_ read: ReadValue<String>?) -> FilterField? {
         guard let read else { return nil }
         if let field = FilterField(read.value) { return field }
-        let known = ContactField.allCases.map(\.rawValue)
+        let known = ContactColumn.filterable.map(\.rawValue)
         let near = SpellingSuggestion.candidates(for: read.value, among: known)
         let help =
             near.isEmpty
@@ -118,6 +118,8 @@ extension FilterField {
         case .integer: "a whole number"
         case .timestamp: "a time"
         case .textList: "a list of texts"
+        case .boolean: "true or false"
+        case .object: "an object"
         }
     }
 }
@@ -184,7 +186,8 @@ extension FilterReader {
         }
         guard case .contact(let contactField) = field else { return metadataValue(scalar, node, path) }
         switch contactField.type {
-        case .text, .textList: return sink.string(node, field: path).map { .text($0.value) }
+        // No filter names a column of the last two types.
+        case .text, .textList, .boolean, .object: return sink.string(node, field: path).map { .text($0.value) }
         case .timestamp: return time(scalar, node, contactField, path)
         case .integer:
             switch scalar.value {
@@ -205,7 +208,7 @@ extension FilterReader {
         }
     }
 
-    private func time(_ scalar: YAMLScalar, _ node: YAMLNode, _ field: ContactField, _ path: String) -> FilterValue? {
+    private func time(_ scalar: YAMLScalar, _ node: YAMLNode, _ field: ContactColumn, _ path: String) -> FilterValue? {
         if case .string(let text) = scalar.value, let time = FilterTime(text) { return .time(time) }
         let help = "write `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for seven days ago"
         return wrong(node, path, "`\(scalar.text)` is not a date for `\(field.rawValue)`", help: help)

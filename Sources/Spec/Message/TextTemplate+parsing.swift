@@ -88,7 +88,7 @@ extension TextTemplate {
     }
 
     private static func help(for path: String) -> String {
-        let fields = ContactField.allCases.filter { $0 != .tags }.map(\.rawValue)
+        let fields = ContactColumn.placeholders.map(\.rawValue)
         let near = SpellingSuggestion.candidates(for: path, among: fields)
         if !near.isEmpty { return "did you mean \(SpellingSuggestion.list(near, "or"))?" }
         for scope in ["metadata", "context"] {
@@ -105,8 +105,8 @@ extension TextTemplate {
 extension TextTemplate.Path {
     /// Reads `name`, `metadata.company` or `context.order.total`.
     public init?(_ text: String) {
-        if let field = ContactField(rawValue: text), field != .tags {
-            self = .contact(field)
+        if let column = ContactColumn(rawValue: text), column.definition.isPlaceholder {
+            self = .contact(column)
             return
         }
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)

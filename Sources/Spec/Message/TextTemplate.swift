@@ -3,7 +3,7 @@ public struct TextTemplate: Hashable, Sendable {
     /// What a placeholder stands for.
     public enum Path: Hashable, Sendable, CustomStringConvertible {
         /// A column of the contact; never `tags`.
-        case contact(ContactField)
+        case contact(ContactColumn)
         /// A key of the contact's metadata.
         case metadata(String)
         /// A value of the event that triggered the message; dots go into nested objects.

@@ -55,10 +55,15 @@ struct SchemaValue {
     /// One of the words of an enumeration, each with what it means.
     static func choice<Choice>(_ type: Choice.Type, _ meaning: (Choice) -> String) -> Self
     where Choice: CaseIterable & RawRepresentable<String> {
+        choice(Array(type.allCases), meaning)
+    }
+
+    /// One of some words of an enumeration, each with what it means.
+    static func choice<Choice: RawRepresentable<String>>(_ words: [Choice], _ meaning: (Choice) -> String) -> Self {
         SchemaValue([
             "type": "string",
-            "enum": .array(type.allCases.map { .string($0.rawValue) }),
-            "enumDescriptions": .array(type.allCases.map { .string(meaning($0)) }),
+            "enum": .array(words.map { .string($0.rawValue) }),
+            "enumDescriptions": .array(words.map { .string(meaning($0)) }),
         ])
     }
 

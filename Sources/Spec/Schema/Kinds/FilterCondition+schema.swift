@@ -12,7 +12,7 @@ extension FilterCondition {
             SchemaField(
                 "field",
                 .anyOf(
-                    .choice(ContactField.self) { "Holds \(FilterField.contact($0).words)." },
+                    .choice(ContactColumn.filterable) { "Holds \(FilterField.contact($0).words)." },
                     .text(pattern: metadataPattern)
                 ),
                 isRequired: true,
@@ -61,12 +61,15 @@ extension FilterCondition {
 
     /// The operators and values that the type of each field allows.
     private static var fieldRules: [JSONValue] {
-        ContactField.ValueType.allCases.map { type in
-            let fields = ContactField.allCases.filter { $0.type == type }
+        ContactColumn.ValueType.allCases.compactMap { type in
+            let fields = ContactColumn.filterable.filter { $0.type == type }
+            guard !fields.isEmpty else { return nil }
             let allowed = fields.first.map { FilterOperator.allowed(for: .contact($0)) } ?? []
             let item: JSONValue =
                 switch type {
                 case .text, .textList: ["type": "string"]
+                case .boolean: ["type": "boolean"]
+                case .object: ["type": "object"]
                 case .integer: ["type": "number"]
                 case .timestamp: ["type": "string", "pattern": .string(timePattern)]
                 }
