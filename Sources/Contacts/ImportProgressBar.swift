@@ -1,9 +1,11 @@
+import Spelling
+
 /// The line that shows an import's progress on a terminal.
 ///
 /// Print it with a carriage return before it; anywhere but on a terminal, leave it out.
 ///
 /// ```
-/// reading  [############------------]  50%  480,000 rows
+/// reading  [############------------]  50.0 %  480,000 rows
 /// ```
 public struct ImportProgressBar: Sendable {
     private let width: Int
@@ -22,28 +24,15 @@ public struct ImportProgressBar: Sendable {
         let rows = "\((isMerging ? progress.merged : progress.rows).grouped) rows"
         var text = label
         if let fraction = progress.fraction {
-            let percent = String(Int(fraction * 100))
-            let padded = String(repeating: " ", count: 3 - percent.count) + percent
-            let room = min(40, width - label.count - rows.count - 12)
+            let percent = NumberText.percent(fraction).leftPadded(to: 7)
+            let room = min(40, width - label.count - rows.count - percent.count - 7)
             if room >= 5 {
                 let filled = Int(fraction * Double(room))
                 text += "  [\(String(repeating: "#", count: filled))\(String(repeating: "-", count: room - filled))]"
             }
-            text += " \(padded)%"
+            text += " \(percent)"
         }
         text += "  " + rows
         return String(text.prefix(width)) + String(repeating: " ", count: max(0, width - text.count))
-    }
-}
-
-extension Int {
-    /// The number with a comma between each three digits.
-    var grouped: String {
-        var text = ""
-        for (index, digit) in String(magnitude).reversed().enumerated() {
-            if index > 0, index % 3 == 0 { text.append(",") }
-            text.append(digit)
-        }
-        return (self < 0 ? "-" : "") + String(text.reversed())
     }
 }

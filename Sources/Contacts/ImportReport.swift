@@ -1,3 +1,4 @@
+import Spelling
 public import Store
 
 /// What an import did, and which rows it could not take.

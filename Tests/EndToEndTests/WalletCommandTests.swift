@@ -29,7 +29,7 @@ struct WalletCommandTests {
             #expect(try await Self.wallet(stage, "price", "3").output == Self.lines(0, held: 0, price: 3))
 
             let first = try await Self.wallet(stage, "top-up", "50", "--reference", "invoice-1")
-            #expect(first.output == "50 tokens came in\n" + Self.lines(50, held: 0, price: 3))
+            #expect(first.output == "added 50 tokens\n" + Self.lines(50, held: 0, price: 3))
             let repeated = try await Self.wallet(stage, "top-up", "50", "--reference", "invoice-1")
             #expect(repeated.exitCode == 0 && repeated.output.hasSuffix(Self.lines(50, held: 0, price: 3)))
             let other = try await Self.wallet(stage, "top-up", "51", "--reference", "invoice-1")

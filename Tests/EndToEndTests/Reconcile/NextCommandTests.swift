@@ -105,7 +105,7 @@ struct NextCommandTests {
     @Test(arguments: [
         (["0 9 * *", "--time-zone", "UTC"], "0 9 * *"), (["0 9 30 2 *", "--time-zone", "UTC"], "30"),
         (["0 9 * * *", "--time-zone", "Europe/Berln"], "did you mean Europe/Berlin"),
-        (["0 9 * * *", "--time-zone", "UTC", "--from", "tomorrow"], "`tomorrow` is no time"),
+        (["0 9 * * *", "--time-zone", "UTC", "--from", "tomorrow"], "`tomorrow` is not a time"),
         (["0 9 * * *", "--time-zone", "UTC", "--count", "0"], "--count takes a number"),
         (["é 9 * * \u{1B}[2J", "--time-zone", "UTC"], "é"),
     ])

@@ -51,7 +51,7 @@ struct RaceTests {
             let again = try await stage.reconcile(stage.specs, "--dry-run")
             #expect(try Self.digest(again) != digest)
             let replayed = try await stage.reconcile(stage.specs, "--expect-digest", digest)
-            #expect(replayed.exitCode == 4 && replayed.errors.contains("look at the new plan"))
+            #expect(replayed.exitCode == 4 && replayed.errors.contains("review the new plan"))
             #expect(try await stage.count("SELECT count(*) FROM senders") == 0)
         }
     }
@@ -87,7 +87,7 @@ struct RaceTests {
             let holderID = try await holder.query("SELECT pg_backend_pid()")[0].decode(0, as: Int.self)
             #expect(
                 outcome.errors.contains(
-                    "another reconcile is being applied by process \(holderID) of the database server"
+                    "another reconcile holds the lock: process \(holderID) of the database server"
                 )
             )
             #expect(outcome.errors.contains("(somebody-else)"), "\(outcome.errors)")
