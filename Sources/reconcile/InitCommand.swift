@@ -134,7 +134,7 @@ struct StarterFolder {
         title: Welcome
         type: manual
         template: welcome
-        params: { "1": "{{name|there}}" }   # `there` is for contacts without a name
+        params: { "1": "{{name|there}}" }   # the part after the bar is for contacts without a name
         audience: newcomers
         """
 }

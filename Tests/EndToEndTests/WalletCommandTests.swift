@@ -22,7 +22,7 @@ struct WalletCommandTests {
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func tokensComeInAreHeldAndSpent() async throws {
+    func tokensAreAddedHeldAndSpent() async throws {
         try await Stage.with(contacts: 20, rate: 80) { stage in
             let none = try await Self.wallet(stage, "show")
             #expect(none.exitCode == 1 && none.errors.contains("test"), "\(none.errors)")
@@ -68,7 +68,7 @@ struct WalletCommandTests {
         ["wallet", "top-up", "5", "--tenant", "test"], ["wallet", "price", "0", "--tenant", "test"],
         ["wallet", "price", "3", "--tenant", ""], ["wallet", "show"],
     ])
-    func amountsThatMakeNoSenseAreRefused(arguments: [String]) async throws {
+    func invalidAmountsAreRefused(arguments: [String]) async throws {
         let outcome = try await CommandProcess(
             "campaignd",
             arguments,

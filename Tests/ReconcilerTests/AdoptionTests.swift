@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Rows that no spec managed become rows of specs only when somebody says so.
+/// Specs adopt unmanaged rows only with a flag.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct AdoptionTests {
     private static let offer = SpecIdentity(tenant: "acme", kind: .campaign, name: "hello")
@@ -50,7 +50,7 @@ struct AdoptionTests {
         }
     }
 
-    @Test func ofRowsThatAreAsTheSpecsWantThemShowsNoDifference() async throws {
+    @Test func ofRowsThatEqualTheirSpecsShowsNoDifference() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             let rows = try await fixture.pool.query("SELECT id FROM campaigns ORDER BY id")
@@ -90,7 +90,7 @@ struct AdoptionTests {
         }
     }
 
-    @Test func aNameOfOthersCannotBeTakenByARename() async throws {
+    @Test func aRenameCannotTakeTheNameOfAnUnmanagedRow() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.sender)
             try await fixture.pool.execute(
@@ -105,7 +105,7 @@ struct AdoptionTests {
         }
     }
 
-    @Test func rowsOfOthersAreCountedAndLeftAlone() async throws {
+    @Test func unmanagedRowsAreCountedAndNotChanged() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             try await fixture.pool.execute(

@@ -20,7 +20,7 @@ struct ApplyTests {
         }
     }
 
-    @Test func planningNeedsNoRightToWrite() async throws {
+    @Test func planningNeedsNoWritePrivilege() async throws {
         try await ReconcilerFixture.with { fixture in
             let readOnly = fixture.configuration.setting("options", to: "-c default_transaction_read_only=on")
             let pool = PostgresPool(configuration: readOnly)
@@ -112,7 +112,7 @@ struct ApplyTests {
     }
 
     @Test(arguments: ["reconcile_history", "campaigns", "campaign_revisions", "templates"])
-    func aFailureInTheMiddleLeavesNothing(table: String) async throws {
+    func aFailureInTheMiddleLeavesNoChange(table: String) async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.pool.execute(
                 """
@@ -143,7 +143,7 @@ struct ApplyTests {
         }
     }
 
-    @Test func aTenantIsReconciledAlone() async throws {
+    @Test func oneTenantCanBeReconciledAlone() async throws {
         try await ReconcilerFixture.with { fixture in
             let texts = ["acme/a.yaml": Samples.all, "other/b.yaml": Samples.sender]
             let other = try ReconcilerFixture.desired(texts, tenants: ["other"])

@@ -45,7 +45,7 @@ struct DigestTests {
         }
     }
 
-    @Test func isGoodForOneApplication() async throws {
+    @Test func isValidForOneApplication() async throws {
         try await ReconcilerFixture.with { fixture in
             let desired = try ReconcilerFixture.desired(Samples.all)
             let plan = try await fixture.plan(desired)

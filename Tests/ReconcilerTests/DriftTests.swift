@@ -37,7 +37,7 @@ struct DriftTests {
         ("UPDATE campaigns SET type = 'scheduled' WHERE name = 'raw'", "~ Campaign/raw type"),
     ]
 
-    @Test func putsBackWhatWasEditedByHand() async throws {
+    @Test func revertsEditsByHand() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.all)
             let desired = try ReconcilerFixture.desired(Samples.all)
@@ -89,7 +89,7 @@ struct DriftTests {
         }
     }
 
-    @Test func rowsOfOthersAreNeitherSeenNorTouched() async throws {
+    @Test func unmanagedRowsAreNeitherShownNorChanged() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.pool.execute(
                 """

@@ -37,7 +37,7 @@ struct GuardTests {
             #expect(SafetyRules(allowedEmptyTenants: ["other"]).refusals(of: plan).isEmpty)
             let sender = SpecIdentity(tenant: "other", kind: .sender, name: "main")
             #expect(SafetyRules(allowedDeletes: [sender]).refusals(of: plan).isEmpty)
-            // Whoever looks at one tenant only does not touch another.
+            // A plan for one tenant does not change another.
             let narrow = try ReconcilerFixture.desired(["acme/a.yaml": Samples.sender], tenants: ["acme"])
             #expect(try await fixture.plan(narrow).isEmpty)
             let other = try ReconcilerFixture.desired(["acme/a.yaml": Samples.sender], tenants: ["other"])
@@ -72,7 +72,7 @@ struct GuardTests {
         }
     }
 
-    @Test func aPolicyThatIsBrokenNeedsAFlag() async throws {
+    @Test func aPolicyViolationNeedsAFlag() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(12, inWindow: 2)
             let text = Samples.everything.replacing("maxRecipients: 1000", with: "maxRecipients: 11")
@@ -97,7 +97,7 @@ struct GuardTests {
                 try #require(PolicyException(String(refusal.flag.split(separator: " ")[1])))
             }
             try await fixture.apply(plan, desired, rules: SafetyRules(allowedPolicies: Set(exceptions)))
-            // What was let through stays until something of the tenant changes.
+            // An allowed violation stays allowed until something of the tenant changes.
             let second = try await fixture.plan(desired)
             #expect(second.isEmpty && SafetyRules().refusals(of: second).isEmpty)
             let third = try await fixture.plan(text.replacing("env:TOKEN", with: "env:OTHER"))
@@ -108,11 +108,11 @@ struct GuardTests {
     @Test(arguments: [
         "maxRecipients", "maxRecipients:acme/Campaign", "max:acme/Campaign/x", "maxRecipients:a/Camp/x", "",
     ])
-    func whatIsNoExceptionIsNotRead(text: String) {
+    func malformedExceptionsAreRefused(text: String) {
         #expect(PolicyException(text) == nil)
     }
 
-    @Test func deletingACampaignThatRunsCancelsItsRun() async throws {
+    @Test func deletingACampaignCancelsItsOpenRun() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(30, inWindow: 10)
             try await fixture.reach(Samples.all)

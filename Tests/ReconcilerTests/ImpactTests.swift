@@ -56,7 +56,7 @@ struct ImpactTests {
         }
     }
 
-    @Test func whatIsNotCountedIsSaid() async throws {
+    @Test func uncountedCampaignsAreReported() async throws {
         try await ReconcilerFixture.with { fixture in
             let text = Self.campaigns(30)
             let few = try await Self.estimate(text, ImpactEstimator.Limits(audiences: 10, batch: 4), fixture)

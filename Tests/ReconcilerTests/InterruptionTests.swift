@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Whoever applies a plan may die at any instant: all of it happens, or nothing, and no lock is left.
+/// A reconcile may crash at any instant: its plan is applied as a whole or not at all, and no lock is left.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct InterruptionTests {
     private static let other = Samples.everything.replacing("env:TOKEN", with: "env:OTHER")
@@ -63,7 +63,7 @@ struct InterruptionTests {
     }
 
     @Test(arguments: [Samples.all, other])
-    func aDeathAtAnyWriteLeavesNothing(target: String) async throws {
+    func aCrashAtAnyWriteLeavesNoChange(target: String) async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             try await Self.arm(fixture)
@@ -88,7 +88,7 @@ struct InterruptionTests {
         }
     }
 
-    @Test func deathsAtRandomTimesLeaveAllOrNothing() async throws {
+    @Test func crashesAtRandomTimesLeaveAllOrNothing() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             var generator = SplitMix64(state: 7)

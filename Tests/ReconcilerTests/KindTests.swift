@@ -54,7 +54,7 @@ struct KindTests {
         }
     }
 
-    /// Whether each campaign says what its active trigger says, and nothing without one.
+    /// True if each campaign has the event of its active trigger, and none without one.
     private static func campaignsAgree(_ fixture: ReconcilerFixture) async throws -> Bool {
         try await fixture.count(
             """
@@ -84,7 +84,7 @@ struct KindTests {
         ("UPDATE campaigns SET \"triggerConfig\" = '{}' WHERE name = 'overdue'", "~ Trigger/on-overdue campaignSays"),
     ]
 
-    @Test func putsBackWhatWasEditedByHand() async throws {
+    @Test func revertsEditsByHand() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             let desired = try ReconcilerFixture.desired(Samples.everything)
@@ -140,7 +140,7 @@ struct KindTests {
         }
     }
 
-    @Test func archivingACampaignStopsWhatOthersAttachedToIt() async throws {
+    @Test func archivingACampaignStopsItsUnmanagedSchedulesAndTriggers() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             try await fixture.pool.execute(

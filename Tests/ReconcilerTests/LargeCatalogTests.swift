@@ -13,7 +13,7 @@ struct LargeCatalogTests {
     private static let count = 3_000
 
     @Test(.timeLimit(.minutes(2)))
-    func whatNewSpecsReferToIsFoundByIndexes() async throws {
+    func referencesOfNewSpecsAreFoundByIndexes() async throws {
         let specs = (1...Self.count).map { number in
             """
             kind: Campaign

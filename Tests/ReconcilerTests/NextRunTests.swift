@@ -131,7 +131,7 @@ struct NextRunTests {
             #expect(times.before.count == 5 && times.after.count == 5)
             #expect(times.before.first?.formatted(.iso8601) == Self.monday)
             #expect(times.after.first?.formatted(.iso8601) == "2025-10-14T06:00:00Z")
-            // What has fired counts.
+            // Former runs count.
             try await fixture.pool.execute("UPDATE campaign_schedules SET \"runCount\" = 10")
             let last = try await fixture.plan(Samples.everything.replacing("maxRuns: 12", with: "maxRuns: 13"))
             let left = try #require(last.changes.first?.fireTimes)

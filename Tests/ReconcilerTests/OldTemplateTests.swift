@@ -30,7 +30,7 @@ struct OldTemplateTests {
         )
     }
 
-    @Test func aSpecMendsTheRow() async throws {
+    @Test func aSpecRepairsTheRow() async throws {
         try await ReconcilerFixture.with { fixture in
             try await Self.age(fixture)
             let snapshot = try await StateSnapshot.take(pool: fixture.pool, logger: TestDatabase.logger)
@@ -41,14 +41,14 @@ struct OldTemplateTests {
         }
     }
 
-    @Test func aSpecMayNotSayIt() throws {
+    @Test func aSpecMayNotHaveIt() throws {
         #expect(throws: ReconcileError.self) {
             try ReconcilerFixture.desired(Self.mended.replacing("+254700100200", with: "the shop"))
         }
     }
 
-    /// Left out, it would be missing to campaigns, and deleted by whoever applied what was exported.
-    @Test func itIsExportedAsItIs() async throws {
+    /// An export without it would lack a template of campaigns, and applying that export would delete it.
+    @Test func itIsExportedUnchanged() async throws {
         try await ReconcilerFixture.with { fixture in
             try await Self.age(fixture)
             let export = try await Exporter(pool: fixture.pool, logger: TestDatabase.logger).export(tenant: "acme")

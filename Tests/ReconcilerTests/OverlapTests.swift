@@ -27,7 +27,7 @@ struct OverlapTests {
         }
     }
 
-    @Test func whatIsWrongWithTheSpecsComesFirst() async throws {
+    @Test func errorsInTheSpecsAreReportedFirst() async throws {
         await #expect(throws: Unreadable.self) {
             try await Self.withNowhere { planner in
                 try await planner.plan(tenants: []) { () async throws -> (DesiredState, Int) in throw Unreadable() }
@@ -35,7 +35,7 @@ struct OverlapTests {
         }
     }
 
-    @Test func withGoodSpecsTheDatabaseIsToBlame() async throws {
+    @Test func withValidSpecsTheErrorOfTheDatabaseIsReported() async throws {
         let desired = try ReconcilerFixture.desired(Samples.sender)
         await #expect(throws: PostgresError.self) {
             try await Self.withNowhere { planner in try await planner.plan(tenants: []) { (desired, 0) } }

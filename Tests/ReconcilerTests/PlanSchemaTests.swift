@@ -65,7 +65,7 @@ struct PlanSchemaTests {
         }
     }
 
-    @Test func aChangedPlanDoesNotFit() async throws {
+    @Test func anAlteredPlanDoesNotFit() async throws {
         try await ReconcilerFixture.with { fixture in
             let json = try await fixture.plan(Samples.all).json
             let validator = try Self.definition("Plan")

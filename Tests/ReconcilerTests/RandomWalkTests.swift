@@ -30,7 +30,7 @@ struct RandomWalkTests {
         }
     }
 
-    /// Does by hand what people do to rows that specs own: edits them, archives them, or makes them nobody's.
+    /// Edits managed rows by hand, archives them, or makes them unmanaged.
     ///
     /// - Returns: The marks of those whose rows are lost.
     private static func meddle(
@@ -73,7 +73,7 @@ struct RandomWalkTests {
         .schedule: "campaign_schedules", .trigger: "campaign_triggers",
     ]
 
-    /// Lets everything pass, and names each delete.
+    /// Overrides all rules, and allows each delete by name.
     private static func everything(in plan: Plan) -> SafetyRules {
         var rules = ReconcilerFixture.lax(for: plan)
         rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
@@ -81,7 +81,7 @@ struct RandomWalkTests {
         return rules
     }
 
-    /// Whether there is one row for each spec, and campaigns and triggers say the same.
+    /// True if there is one row for each spec, and campaigns and triggers agree.
     private static func isConsistent(_ fixture: ReconcilerFixture, _ specs: RandomSpecs) async throws -> Bool {
         var live = 0
         for table in [

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// What somebody needs who may only read.
+/// The privileges that planning needs.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ReaderTests {
     /// All that a plan reads.
@@ -43,7 +43,7 @@ struct ReaderTests {
         )
     }
 
-    @Test func theRightToReadIsEnoughToPlan() async throws {
+    @Test func readPrivilegesAreEnoughToPlan() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(5, inWindow: 2)
             try await fixture.reach(Samples.everything)
@@ -63,7 +63,7 @@ struct ReaderTests {
     }
 
     @Test(arguments: ["tenants", "campaign_triggers", "contacts", "quota_hours", "reconcile_history"])
-    func allOfThemAreNeeded(table: String) async throws {
+    func eachReadPrivilegeIsNeeded(table: String) async throws {
         try await ReconcilerFixture.with { fixture in
             try await Self.withReader(fixture, except: table) { pool in
                 let error = await #expect(throws: PostgresError.self) { try await Self.plan(Samples.everything, pool) }
@@ -83,7 +83,7 @@ struct ReaderTests {
                 }
                 let plan = try await fixture.plan(Samples.all)
                 #expect(plan.deletes == 6)
-                // Nor does the planner leave one: whoever writes finds all rows free.
+                // The planner leaves no lock either, so all rows can be written.
                 let locks = try await connection.query(
                     """
                     SELECT count(*) FROM pg_locks

@@ -12,10 +12,10 @@ struct ReconcilerFixture: Sendable {
     let configuration: PostgresConfiguration
     static let now = Date(timeIntervalSince1970: 1_760_000_000)
     static let origin = Applier.Origin(actor: "tester", gitCommit: "c0ffee", toolVersion: "test")
-    /// Lets pass what concerns all of a catalog.
+    /// Overrides the rules that concern a whole catalog.
     static let lax = SafetyRules(allowsEmpty: true, maximumChangePercent: 100)
 
-    /// Lets everything pass that is neither protected nor running.
+    /// Overrides all rules, except for protected rows and open runs.
     static func lax(for plan: Plan) -> SafetyRules {
         var rules = lax
         let deletes = plan.changes.filter { $0.action == .delete && !$0.isProtected && !$0.hasRunUnderWay }

@@ -94,7 +94,7 @@ struct RenameTests {
         }
     }
 
-    @Test func aRenameThatCannotHappenIsNotSilent() async throws {
+    @Test func anImpossibleRenameIsReported() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2")))
             let text = Self.sender("b", from: "a", phone: "2")
@@ -107,7 +107,7 @@ struct RenameTests {
         }
     }
 
-    @Test func aRenameFromWhatIsKeptIsRefused() async throws {
+    @Test func aRenameFromANameThatIsKeptIsRefused() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Self.sender("b", phone: "1"))
             // `b` was renamed from `a` long ago, and stays; so `c` cannot have its row.
@@ -174,7 +174,7 @@ struct RenameTests {
         return ids
     }
 
-    @Test func whatOnlyFollowsARenameIsNotCounted() async throws {
+    @Test func changesThatOnlyFollowARenameAreNotCounted() async throws {
         try await ReconcilerFixture.with { fixture in
             let campaigns = (1...12).map { Samples.campaign.replacing("name: hello", with: "name: c-\($0)") }
             let text = ([Samples.sender, Samples.template, Samples.audience] + campaigns).joined(separator: "\n---\n")
@@ -231,7 +231,7 @@ struct RenameTests {
     ]
 
     @Test(arguments: lookalikes)
-    func aDeleteAndACreateThatAreAlikeAreQuestioned(_ example: Lookalike) async throws {
+    func aDeleteAndASimilarCreateAreRefused(_ example: Lookalike) async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(example.part)
             var text = example.part.replacing("name: \(example.old)\n", with: "name: fresh\n")
@@ -250,7 +250,7 @@ struct RenameTests {
         }
     }
 
-    @Test func eachDeleteIsPairedWithTheCreateMostLikeIt() async throws {
+    @Test func eachDeleteIsPairedWithTheMostSimilarCreate() async throws {
         try await ReconcilerFixture.with { fixture in
             let others = ["1", "2", "3"]
             try await fixture.reach(others.map { Self.sender("old-\($0)", phone: $0) }.joined(separator: "\n---\n"))

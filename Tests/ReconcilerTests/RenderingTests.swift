@@ -26,7 +26,7 @@ struct RenderingTests {
                     + acme/Audience/vips
                     + acme/Campaign/event
                     + acme/Campaign/hello  3,912 recipients (1,500 in window), ~49 s at 80/s
-                        quota: uses 2,412 of the 1,000 left of 1,000 in 24 h
+                        quota: takes 2,412 of the 1,000 left of 1,000 in 24 h
                         warning: 2,412 recipients outside of their window exceed the sender's daily limit of 1,000: \
                     at least 3 days
                     + acme/Campaign/raw  0 recipients

@@ -48,7 +48,7 @@ struct SafetyTests {
         }
     }
 
-    @Test func aRunUnderWayIsRespected() async throws {
+    @Test func anOpenRunIsProtected() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(3, inWindow: 1)
             try await fixture.reach(Samples.all)
@@ -97,7 +97,7 @@ struct SafetyTests {
     }
 
     @Test(arguments: [(9, 9, nil), (10, 3, nil), (10, 4, 40), (13, 4, 31), (20, 20, 100)] as [(Int, Int, Int?)])
-    func muchOfATenantAtOnceNeedsAFlag(rows: Int, changed: Int, percent: Int?) async throws {
+    func changingALargeShareOfATenantNeedsAFlag(rows: Int, changed: Int, percent: Int?) async throws {
         try await ReconcilerFixture.with { fixture in
             func text(_ changed: Int) -> String {
                 (1...rows).map { number in

@@ -141,7 +141,7 @@ struct WalkTests {
                 let there = try await fixture.reach(text)
                 #expect(ReconcilerFixture.lines(there) == edit.lines, "\(edit.testDescription)")
                 for change in there.changes { #expect(!change.differences.isEmpty) }
-                // What was added goes again, so only the order within a line may differ.
+                // The addition is reverted, so only the order within a line may differ.
                 let back = ReconcilerFixture.lines(try await fixture.reach(Samples.all)).map {
                     Set($0.split(separator: " "))
                 }

@@ -63,7 +63,7 @@ extension CampaignImpact {
     /// The part of the 24 h quota that a launch uses; `nil` if it uses none or there is no limit.
     var quotaWords: String? {
         guard isBroadcast, outOfWindow > 0, let quotaLeft, let dailyLimit else { return nil }
-        return "uses \(outOfWindow.grouped) of the \(quotaLeft.grouped) left "
+        return "takes \(outOfWindow.grouped) of the \(quotaLeft.grouped) left "
             + "of \(dailyLimit.grouped) in 24 h"
     }
 }

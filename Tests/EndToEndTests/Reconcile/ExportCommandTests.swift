@@ -12,7 +12,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func whatIsExportedIsAdoptedUnchanged() async throws {
+    @Test func exportedRowsAreAdoptedUnchanged() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/campaign.yaml", SpecsStage.campaign)
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
@@ -37,7 +37,7 @@ struct ExportCommandTests {
     }
 
     @Test(arguments: ["../exported-evil/x.yaml", "../../x.yaml", "test/../../exported-evil/x.yaml", "/tmp/evil-x.yaml"])
-    func noRowMakesItWriteElsewhere(path: String) async throws {
+    func noRowCanNameAFileOutsideOfTheFolder(path: String) async throws {
         try await SpecsStage.with { stage in
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
             try await stage.pool.execute("UPDATE senders SET \"sourceFile\" = \(path)")
@@ -82,7 +82,7 @@ struct ExportCommandTests {
         (#"{"formatVersion":9}"#, "the snapshot has format version 9"),
         (#"{"formatVersion":1,"digest":"sha256:0","changes":[]}"#, "this is not a snapshot: `database`"),
     ])
-    func aBrokenSnapshotSaysSo(text: String, expected: String) async throws {
+    func aBrokenSnapshotIsReported(text: String, expected: String) async throws {
         try await SpecsStage.with { stage in
             let state = stage.repository.appending(path: "state.json")
             try text.write(to: state, atomically: true, encoding: .utf8)
@@ -94,7 +94,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func aSnapshotThatIsNotThereSaysSo() async throws {
+    @Test func aMissingSnapshotIsReported() async throws {
         try await SpecsStage.with { stage in
             let outcome = try await stage.reconcile(stage.specs, "--state", "/nowhere/state.json")
             #expect(outcome.exitCode == 1 && outcome.errors.contains("cannot read the snapshot `/nowhere/state.json`"))

@@ -3,10 +3,10 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What `reconcile history` and `reconcile preview` tell.
+/// The output of `reconcile history` and `reconcile preview`.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct HistoryAndPreviewTests {
-    @Test func historySaysWhoWhenAndFromWhichCommit() async throws {
+    @Test func historyShowsActorTimeAndCommit() async throws {
         try await SpecsStage.with { stage in
             #expect(try await stage.reconcile("history").output == "Nothing was applied yet.\n")
             let commit = try await stage.commit("test/campaign.yaml", SpecsStage.campaign)
@@ -23,7 +23,7 @@ struct HistoryAndPreviewTests {
         }
     }
 
-    @Test func previewCountsAndHidesNumbers() async throws {
+    @Test func previewCountsRecipientsAndMasksNumbers() async throws {
         try await SpecsStage.with { stage in
             try stage.write(
                 "test/campaign.yaml",

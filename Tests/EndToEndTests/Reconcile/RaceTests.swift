@@ -4,7 +4,7 @@ import Store
 import TestSupport
 import Testing
 
-/// Exactly what was reviewed, once, whoever else is at work and whoever dies.
+/// The reviewed plan is applied exactly once, also with concurrent reconciles and crashes.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct RaceTests {
     private static func digest(_ outcome: CommandProcess.Outcome) throws -> String {
@@ -56,7 +56,7 @@ struct RaceTests {
         }
     }
 
-    @Test func ofManyAtOnceOneApplies() async throws {
+    @Test func oneOfManyConcurrentReconcilesApplies() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/many.yaml", Self.many(0))
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
@@ -72,7 +72,7 @@ struct RaceTests {
         }
     }
 
-    @Test func whoHasTheLockIsNamed() async throws {
+    @Test func theHolderOfTheLockIsNamed() async throws {
         try await SpecsStage.with { stage in
             let url = try #require(stage.environment["DATABASE_URL"])
             let configuration = try PostgresConfiguration(

@@ -103,7 +103,7 @@ struct SpecsLoopTests {
         }
     }
 
-    @Test func editsByHandArePutBackAndMassDeletesRefused() async throws {
+    @Test func editsByHandAreRevertedAndMassDeletesRefused() async throws {
         try await SpecsStage.with { stage in
             let first = try await stage.commit("test/campaign.yaml", SpecsStage.campaign)
             let (daemon, address) = try await stage.startDaemon(interval: 1)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// What is written from rows are specs that change nothing.
+/// Rows are written as specs that change nothing.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ExportTests {
     private static func export(_ fixture: ReconcilerFixture, tenant: String = "acme") async throws -> Exporter.Export {
@@ -64,7 +64,7 @@ struct ExportTests {
         }
     }
 
-    @Test func rowsOfOthersAreAdoptedUnchanged() async throws {
+    @Test func unmanagedRowsAreAdoptedUnchanged() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
             try await Self.disown(fixture)
@@ -81,7 +81,7 @@ struct ExportTests {
         }
     }
 
-    @Test func textsOfAllSortsComeBackAsTheyWere() async throws {
+    @Test func textsOfAllKindsAreReadBackUnchanged() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.all)
             let bodies = [
@@ -122,7 +122,7 @@ struct ExportTests {
         }
     }
 
-    @Test func aRowThatNoSpecCanStandForIsNamed() async throws {
+    @Test func aRowThatCannotBeASpecIsReported() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.pool.execute(
                 """
@@ -142,7 +142,7 @@ struct ExportTests {
 
 struct ExportPathTests {
     @Test(arguments: ["acme/specs.yaml", "acme/a/b/c.yml", "acme/é.yaml"])
-    func specsLieInTheFolderOfATenant(path: String) {
+    func specsAreWrittenIntoATenantsFolder(path: String) {
         #expect(ExportPath.isInside(path))
     }
 
@@ -151,7 +151,7 @@ struct ExportPathTests {
         "acme/.hidden.yaml", "acme/.git/x.yaml", "acme/x.sh", "acme/", "acme/x\0.yaml", "../root-evil/x.yaml",
         "./x.yaml",
     ])
-    func nothingElseIsWritten(path: String) {
+    func otherPathsAreRefused(path: String) {
         #expect(!ExportPath.isInside(path))
     }
 }

@@ -67,7 +67,7 @@ struct SnapshotTests {
         }
     }
 
-    @Test func rowsOfOthersAndOtherTenantsAreInIt() async throws {
+    @Test func unmanagedRowsAndAllTenantsAreIncluded() async throws {
         try await ReconcilerFixture.with { fixture in
             let two = ["acme/a.yaml": Samples.everything, "other/a.yaml": Samples.all]
             let desired = try ReconcilerFixture.desired(two)
@@ -150,7 +150,7 @@ struct SnapshotFormatTests {
         )
     }
 
-    @Test func otherJSONIsNoSnapshot() {
+    @Test func otherJSONIsRefused() {
         for json in [JSONValue.null, 1, "x", [], ["plan": [:]]] {
             #expect(Self.problem(json)?.hasPrefix("this is not a snapshot: `formatVersion`") == true)
         }

@@ -14,7 +14,7 @@ struct ReconciliationTests {
     private static func withFolder(_ body: (SpecsFolder) async throws -> Void) async throws {
         let root = FileManager.default.temporaryDirectory.appending(path: "loop-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: root.appending(path: "acme"), withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: root) }  // A leftover in the temporary folder harms nobody.
+        defer { try? FileManager.default.removeItem(at: root) }  // A leftover in the temporary folder does no harm.
         try await body(SpecsFolder(path: root.path))
     }
 
@@ -126,7 +126,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func safetyRulesHoldWithoutAnybodyToAsk() async throws {
+    @Test func safetyRulesHoldInTheLoop() async throws {
         try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
                 let loop = Self.reconciliation(folder, fixture)
@@ -150,7 +150,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func anEditByHandIsPutBack() async throws {
+    @Test func anEditByHandIsReverted() async throws {
         try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
                 let loop = Self.reconciliation(folder, fixture)
@@ -180,7 +180,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func aCommitThatIsNotTheOneOfTheFilesIsTriedAgain() async throws {
+    @Test func aCommitThatDiffersFromTheFilesIsTriedAgain() async throws {
         try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
                 try Self.write(Samples.everything, folder)
@@ -189,7 +189,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func aDatabaseThatIsAwayIsAFailureLikeAnyOther() async throws {
+    @Test func anUnreachableDatabaseIsAFailure() async throws {
         try await ReconcilerFixture.with(isMigrated: false) { fixture in
             try await Self.withFolder { folder in
                 try Self.write(Samples.everything, folder)
@@ -203,7 +203,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func theFingerprintTellsWhatChanged() async throws {
+    @Test func theFingerprintChangesWithTheFiles() async throws {
         try await Self.withFolder { folder in
             try Self.write("a", folder)
             let first = await folder.fingerprint()
@@ -219,13 +219,13 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func aFolderThatIsSwitchedByALinkIsSeen() async throws {
+    @Test func aFolderReplacedByALinkIsNoticed() async throws {
         try await Self.withFolder { first in
             try await Self.withFolder { second in
                 try Self.write("a", first)
                 try Self.write("b", second)
                 let link = FileManager.default.temporaryDirectory.appending(path: "link-\(UUID().uuidString)")
-                defer { try? FileManager.default.removeItem(at: link) }  // A leftover harms nobody.
+                defer { try? FileManager.default.removeItem(at: link) }  // A leftover does no harm.
                 try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: first.path)
                 let before = await SpecsFolder(path: link.path).fingerprint()
                 try FileManager.default.removeItem(at: link)
