@@ -17,27 +17,16 @@ enum Differ {
         let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
         // Without renames no reference changes its target.
         let references = ReferenceComparison(rows: renames.isEmpty ? [:] : rows)
-        let compared = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
-            var (changes, taken): ([PlannedChange], Int) = ([], 0)
-            for item in items {
-                let row = rows[item.identity]
-                if row != nil { taken += 1 }
-                let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
-                if let change = change(item, row ?? adopted, references, isAdoption: adopted != nil) {
-                    changes.append(change)
-                }
-            }
-            return (changes: changes, taken: taken)
+        let changed = Array(desired.items.values).parallelMap { item -> PlannedChange? in
+            let row = rows[item.identity]
+            let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
+            return change(item, row ?? adopted, references, isAdoption: adopted != nil)
         }
-        var changes = compared.flatMap(\.changes)
-        // Without renames no two specs share a row. If as many rows are taken as exist, nothing is deleted.
-        if !renames.isEmpty || compared.reduce(0, { $0 + $1.taken }) < state.rows.count {
-            let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
-            for (identity, row) in state.rows {
-                let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)
-                if !isTaken { changes.append(delete(row)) }
-            }
+        let taken = renames.isEmpty ? nil : Set(rows.values.map(\.identity))
+        let deleted = state.rows.filter { identity, _ in
+            !(taken?.contains(identity) ?? (desired.items[identity] != nil))
         }
+        let changes = changed.compactMap(\.self) + deleted.values.map(delete)
         var plan = Plan(
             changes: changes.sorted(by: isBefore),
             base: state.base,
