@@ -40,7 +40,8 @@ struct StarterFolder {
 
         var description: String {
             switch self {
-            case .exists(let path): "\(path) already exists; nothing was written (choose another name, or edit the folder)"
+            case .exists(let path):
+                "\(path) already exists; nothing was written (choose another name, or edit the folder)"
             }
         }
     }
