@@ -26,7 +26,6 @@ let package = Package(
         // C libraries. hiredis goes without pkg-config: its flags make SwiftPM warn on every build.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Their Swift faces.
@@ -52,7 +51,7 @@ let package = Package(
         ),
         .target(
             name: "Reconciler",
-            dependencies: ["Calendar", "JSON", "Spec", "Store", "Postgres", .crypto, .log]
+            dependencies: ["Calendar", "JSON", "Spec", "Spelling", "Store", "Postgres", .crypto, .log]
         ),
         .target(
             name: "Runtime",
@@ -85,18 +84,22 @@ let package = Package(
         ),
 
         // The commands.
+        .target(
+            name: "CommandKit",
+            dependencies: ["Postgres", "Settings", "Spelling", "Store", .arguments, .log]
+        ),
         .executableTarget(
             name: "reconcile",
             dependencies: [
-                "CMalloc", "Calendar", "JSON", "Reconciler", "Spec", "Spelling", "Store", "Postgres", .arguments, .log,
+                "Calendar", "CommandKit", "JSON", "Reconciler", "Spec", "Spelling", "Store", "Postgres", .arguments,
+                .log,
             ]
         ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "AccessTokens", "API", "Calendar", "Contacts", "Daemon", "JSON", "Reconciler", "Runtime", "Settings",
-                "Spec",
-                "Store", "Postgres", "Redis", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
+                "AccessTokens", "API", "CommandKit", "Contacts", "Daemon", "Postgres", "Reconciler", "Runtime",
+                "Settings", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
             ]
         ),
 
@@ -156,7 +159,8 @@ let package = Package(
         .testTarget(
             name: "ReconcilerTests",
             dependencies: [
-                "Calendar", "JSON", "JSONSchema", "Reconciler", "Spec", "Store", "Postgres", "TestSupport", .log,
+                "Calendar", "JSON", "JSONSchema", "Reconciler", "Spec", "Spelling", "Store", "Postgres", "TestSupport",
+                .log,
             ]
         ),
         .testTarget(
@@ -189,6 +193,7 @@ let package = Package(
                 "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
+        .testTarget(name: "CommandKitTests", dependencies: ["CommandKit", "Spelling", .arguments, .log]),
         .testTarget(name: "BenchKitTests", dependencies: ["BenchKit"]),
         .testTarget(name: "FaultHarnessTests", dependencies: ["FaultHarness", "WhatsAppSimulator", .nio]),
         .testTarget(

@@ -34,7 +34,7 @@ public struct ImportProgress: Hashable, Sendable {
 /// Print it after a carriage return, and only to a terminal.
 ///
 /// ```
-/// reading  [############------------]  50%  480,000 rows
+/// reading  [############------------]  50.0 %  480,000 rows
 /// ```
 public struct ImportProgressBar: Sendable {
     private let width: Int
@@ -53,14 +53,13 @@ public struct ImportProgressBar: Sendable {
         let rows = "\((isMerging ? progress.merged : progress.rows).grouped) rows"
         var text = label
         if let fraction = progress.fraction {
-            let percent = String(Int(fraction * 100))
-            let padded = String(repeating: " ", count: 3 - percent.count) + percent
-            let room = min(40, width - label.count - rows.count - 12)
+            let percent = NumberText.percent(fraction).leftPadded(to: 7)
+            let room = min(40, width - label.count - rows.count - percent.count - 7)
             if room >= 5 {
                 let filled = Int(fraction * Double(room))
                 text += "  [\(String(repeating: "#", count: filled))\(String(repeating: "-", count: room - filled))]"
             }
-            text += " \(padded)%"
+            text += " \(percent)"
         }
         text += "  " + rows
         return String(text.prefix(width)) + String(repeating: " ", count: max(0, width - text.count))

@@ -1,35 +1,25 @@
 import ArgumentParser
-import Foundation
-import Logging
+import CommandKit
 import Store
 
 struct CancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
-        abstract: "Cancel a campaign on all daemons, for good.",
-        discussion: """
-            Messages that are being sent at this moment go out; no other does. The daemons mark those that waited as \
-            cancelled.
-            """
+        abstract: "Cancel a campaign on all daemons; this cannot be undone.",
+        discussion: "Requests that are already under way finish. The daemons mark all waiting messages as cancelled."
     )
 
-    @Argument(help: "Name of the campaign.")
-    var campaign: String
+    @OptionGroup var campaign: CampaignOptions
 
-    @Option(help: "Tenant whose campaign it is.")
-    var tenant: String
-
-    @Option(help: "Why, for those who look at it.")
+    @Option(help: "Reason, which `report`, `watch` and the API show.")
     var reason = "cancelled by hand"
 
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let isCancelled = try await database.withPool(logger: .command()) { pool in
-            let runs = RunRepository(pool: pool)
-            let run = try await runs.current(of: campaign, tenant: tenant)
-            return try await runs.cancel(run.id, reason: reason)
+        let isCancelled = try await database.withPool { pool in
+            try await RunRepository(pool: pool).cancel(try await campaign.latestRun(pool).id, reason: reason)
         }
-        print(isCancelled ? "\(tenant)/\(campaign) cancelled" : "\(tenant)/\(campaign) was not under way")
+        print(isCancelled ? "\(campaign.path) cancelled" : "\(campaign.path) was already over")
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
+import CommandKit
 import Foundation
-import Logging
+import Spelling
 import Store
 import WhatsAppSimulator
 
@@ -9,28 +10,29 @@ struct LedgerCommand: AsyncParsableCommand {
         commandName: "ledger",
         abstract: "Check what the simulator received.",
         discussion: """
-            Reads a ledger and says how many requests were accepted, whether anybody got more than one, and how many came \
-            within one second at most. With a campaign, accepted is what was sent of its latest run; the pace is always that \
-            of everything. Exits with 1 when a check fails.
+            Reads a ledger and prints the number of accepted requests and the most requests within one second. Exits with 1 \
+            if a recipient got two messages, or if --rate was exceeded. With a campaign, it counts the messages of the \
+            campaign's latest run and compares them with its recipients; the rate is always that of all requests.
             """
     )
 
     @Argument(help: "The file that `campaignd simulate --ledger` wrote.", completion: .file())
     var file: String
 
-    @Option(help: "The most requests that one second may hold, per sender.")
+    @Option(help: "Maximum number of requests within one second, per sender.")
     var rate: Int?
 
-    @Option(help: "Count the latest run of this campaign only, and compare with it.")
+    @Option(help: "Count only the latest run of this campaign: its name with --tenant, or tenant/name.")
     var campaign: String?
 
-    @Option(help: "Tenant whose campaign it is.")
+    @Option(help: "Tenant of the campaign.")
     var tenant: String?
 
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
-        guard (campaign == nil) == (tenant == nil) else {
+        let name = try name()
+        guard (name == nil) == (name?.tenant == nil && tenant == nil) else {
             throw ValidationError("--campaign and --tenant name a campaign together; give both, or neither.")
         }
     }
@@ -39,36 +41,42 @@ struct LedgerCommand: AsyncParsableCommand {
         let everything = try await LedgerReader(path: file).summary()
         let run = try await latestRun()
         let summary = if let run { try await summary(of: run) } else { everything }
-        print("accepted by the receiver  \(summary.accepted), to \(summary.recipients) recipients")
+        print("accepted by the receiver  \(summary.accepted.grouped), to \(summary.recipients.grouped) recipients")
         var problems: [String] = []
         if !summary.repeatedRecipients.isEmpty {
-            problems.append("\(summary.repeatedRecipients.count) recipients got more than one message")
+            problems.append("\(summary.repeatedRecipients.count.grouped) recipients got more than one message")
         }
         for (sender, most) in everything.mostRequestsInOneSecond.sorted(by: { $0.key < $1.key }) {
-            print("most in any second        \(most), from \(sender)")
+            print("most in any second        \(most.grouped), from \(sender)")
             if let rate, most > rate {
-                problems.append("sender \(sender) made \(most) requests within a second, over \(rate)")
+                problems.append("sender \(sender) made \(most.grouped) requests in one second, over \(rate.grouped)")
             }
         }
         if let run, run.recipientCount != summary.recipients {
-            problems.append("the run has \(run.recipientCount) recipients, the receiver saw \(summary.recipients)")
+            problems.append(
+                "the run has \(run.recipientCount.grouped) recipients, the receiver saw \(summary.recipients.grouped)"
+            )
         }
         guard problems.isEmpty else {
-            for problem in problems { FileHandle.standardError.write(Data("error: \(problem)\n".utf8)) }
+            for problem in problems { Terminal.report(problem) }
             throw ExitCode.failure
         }
-        print("nobody twice, nothing too fast")
+        print("no recipient got two messages" + (rate == nil ? "" : ", no sender exceeded its rate"))
     }
 
-    /// The latest run of the campaign; `nil` when none was named.
+    private func name() throws -> CampaignName? {
+        try campaign.map { try CampaignName($0, tenant: tenant) }
+    }
+
+    /// The latest run of the campaign; `nil` if none was named.
     private func latestRun() async throws -> RunRecord? {
-        guard let campaign, let tenant else { return nil }
-        return try await database.withPool(logger: .command()) { pool in
-            try await RunRepository(pool: pool).current(of: campaign, tenant: tenant)
+        guard let name = try name(), let tenant = name.tenant else { return nil }
+        return try await database.withPool { pool in
+            try await RunRepository(pool: pool).latest(of: name.name, tenant: tenant, pool)
         }
     }
 
-    /// What the receiver saw of a run: messages carry their ids along.
+    /// The ledger's summary of one run; each request carries the id of its message.
     private func summary(of run: RunRecord) async throws -> LedgerSummary {
         let id = run.id
         return try await LedgerReader(path: file).summary { entry in

@@ -1,20 +1,20 @@
 import ArgumentParser
+import CommandKit
 import Logging
 import Store
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
-        abstract: "Bring the database's schema up to date.",
-        discussion: "Safe to repeat, and to run from several machines at once. Works on an existing contacts table."
+        abstract: "Bring the database schema up to date.",
+        discussion: "Safe to repeat and to run from several machines at once. Works on an existing contacts table."
     )
 
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let logger = Logger.command()
-        let applied = try await database.withPool(logger: logger) { pool in
-            try await Migrator(pool: pool, logger: logger).migrate()
+        let applied = try await database.withPool { pool in
+            try await Migrator(pool: pool, logger: .command()).migrate()
         }
         for migration in applied { print("applied \(migration.version) \(migration.name)") }
         if applied.isEmpty { print("up to date") }

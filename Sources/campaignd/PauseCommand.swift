@@ -1,32 +1,25 @@
 import ArgumentParser
-import Foundation
-import Logging
+import CommandKit
 import Store
 
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
         abstract: "Pause a campaign on all daemons.",
-        discussion: "Messages that are being sent at this moment go out; all others wait for `campaignd resume`."
+        discussion: "Requests that are already under way finish; all other messages wait for `campaignd resume`."
     )
 
-    @Argument(help: "Name of the campaign.")
-    var campaign: String
+    @OptionGroup var campaign: CampaignOptions
 
-    @Option(help: "Tenant whose campaign it is.")
-    var tenant: String
-
-    @Option(help: "Why, for those who look at it.")
+    @Option(help: "Reason, which `report`, `watch` and the API show.")
     var reason = "paused by hand"
 
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let isPaused = try await database.withPool(logger: .command()) { pool in
-            let runs = RunRepository(pool: pool)
-            let run = try await runs.current(of: campaign, tenant: tenant)
-            return try await runs.pause(run.id, reason: reason)
+        let isPaused = try await database.withPool { pool in
+            try await RunRepository(pool: pool).pause(try await campaign.latestRun(pool).id, reason: reason)
         }
-        print(isPaused ? "\(tenant)/\(campaign) paused" : "\(tenant)/\(campaign) was not running")
+        print(isPaused ? "\(campaign.path) paused" : "\(campaign.path) was not running")
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Daemon
 import Foundation
 import Logging
@@ -11,13 +12,14 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run the daemon.",
         discussion: """
-            Launches, feeds and sends until it gets SIGTERM or SIGINT; then it finishes what is under way and gives back \
-            the rest. Any number of daemons may share one Postgres and one Redis.
+            Launches campaigns and sends messages until it gets SIGTERM or SIGINT; then it finishes the requests under way \
+            and returns all other messages to the queue. Any number of daemons may share one Postgres and one Redis.
 
             Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
             HTTP_PORT, TLS_CERTIFICATE_FILE with TLS_PRIVATE_KEY_FILE, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, \
             JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, TRIGGER_SECRETS, LOG_LEVEL, MAX_IN_FLIGHT, \
-            DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, FLIGHT_LEASE, and the variables that senders name as their access token.
+            DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, FLIGHT_LEASE, and the variables that senders name as \
+            their access tokens.
             """
     )
 
@@ -33,22 +35,22 @@ struct RunCommand: AsyncParsableCommand {
     var port: Int?
 
     @Option(
-        help: "WhatsApp Cloud API with its version. (default: $WHATSAPP_API_URL or \(WhatsAppAPI.defaultURL))"
+        help: "URL of the WhatsApp API with its version. (default: $WHATSAPP_API_URL or \(WhatsAppAPI.defaultURL))"
     )
     var whatsAppURL: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: $LOG_LEVEL or info)")
+    @Option(help: "Log level: trace, debug, info, notice, warning, error or critical. (default: $LOG_LEVEL or info)")
     var logLevel: String?
 
     @Option(
-        help: "Folder of specs to apply, when it changes and at an interval, by the rules of `reconcile`.",
+        help: "Folder of specs to apply whenever it changes and at an interval, with the safety rules of `reconcile`.",
         completion: .directory
     )
     var specs: String?
 
     @Option(
         help: ArgumentHelp(
-            "Seconds after which the specs are compared again, though no file has changed.",
+            "Interval after which the specs are compared again even if no file has changed.",
             valueName: "seconds"
         )
     )
@@ -72,7 +74,7 @@ struct RunCommand: AsyncParsableCommand {
         let (files, needed) = (OpenFiles.raiseLimit(), configuration.openFiles)
         if files < needed {
             logger.warning(
-                "Few files may be open: connections will fail; raise `ulimit -n`, or lower MAX_IN_FLIGHT",
+                "Limit of open files is too low, connections will fail: raise `ulimit -n` or lower MAX_IN_FLIGHT",
                 metadata: ["files": "\(files)", "needed": "\(needed)"]
             )
         }
@@ -98,15 +100,38 @@ struct RunCommand: AsyncParsableCommand {
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
-        // A request may take 30 seconds, and its outcome has to be written.
+        // A request may take 30 seconds, and its outcome has to be stored.
         group.maximumGracefulShutdownDuration = .seconds(45)
         try await ServiceGroup(configuration: group).run()
     }
 }
 
 extension [String: String] {
-    /// Lets a flag win over the environment.
+    /// Replaces a variable by the value of a flag, if the flag was given.
     fileprivate mutating func override(_ name: String, _ value: String?) {
         if let value { self[name] = value }
+    }
+}
+
+/// The limit of open files of this process; sockets count as files.
+private enum OpenFiles {
+    /// Upper bound on open files: enough for the largest MAX_IN_FLIGHT, small enough for tools that iterate over all
+    /// descriptors.
+    private static let enough: rlim_t = 65_536
+
+    /// Raises the soft limit, which is 1,024 by default and too low for many connections.
+    ///
+    /// - Returns: The limit that is now in force.
+    static func raiseLimit() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+        let wanted = min(limit.rlim_max, enough)
+        if limit.rlim_cur < wanted {
+            let former = limit.rlim_cur
+            limit.rlim_cur = wanted
+            // If the system refuses, the former limit stays in force.
+            if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 { limit.rlim_cur = former }
+        }
+        return Int(clamping: limit.rlim_cur)
     }
 }

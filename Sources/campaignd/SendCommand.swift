@@ -1,7 +1,10 @@
 import ArgumentParser
+import CommandKit
 import Foundation
 import Logging
+import Postgres
 import Runtime
+import Spelling
 import Store
 
 struct SendCommand: AsyncParsableCommand {
@@ -9,25 +12,18 @@ struct SendCommand: AsyncParsableCommand {
         commandName: "send",
         abstract: "Launch a campaign.",
         discussion: """
-            Freezes its content, writes a message for each recipient and leaves the sending to the daemons. Launching \
-            twice is one run: the second time says how the first one stands.
+            Freezes the content, writes one message for each recipient and leaves the sending to the daemons. A campaign \
+            is launched once: a second call reports the state of the first run.
             """
     )
 
-    @Argument(help: "Name of the campaign.")
-    var campaign: String
-
-    @Option(help: "Tenant whose campaign it is.")
-    var tenant: String
-
+    @OptionGroup var campaign: CampaignOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let logger = Logger.command()
-        let (opening, quota) = try await database.withPool(logger: logger) { pool in
+        let (opening, quota) = try await database.withPool { pool in
             let launches = LaunchRepository(pool: pool)
-            let opening = try await RunLauncher(launches: launches, logger: logger)
-                .launch(campaign: campaign, tenant: tenant)
+            let opening = try await open(launches, pool)
             guard case .opened(let run) = opening else { return (opening, QuotaCheck?.none) }
             return (opening, try await launches.quota(of: run.id, now: Date()))
         }
@@ -38,17 +34,29 @@ struct SendCommand: AsyncParsableCommand {
         }
     }
 
+    private func open(_ launches: LaunchRepository, _ pool: PostgresPool) async throws -> LaunchRepository.Opening {
+        do {
+            return try await RunLauncher(launches: launches, logger: .command())
+                .launch(campaign: campaign.name, tenant: campaign.tenant)
+        } catch LaunchError.unknownCampaign {
+            throw try await campaign.unknown(pool)
+        }
+    }
+
     private static func lines(of quota: QuotaCheck) -> String {
         let status = quota.quotaStatus
-        let limit = status.tierLimit.map { "of \($0) in 24 h, \(status.remaining ?? 0) left" } ?? "in 24 h, unlimited"
-        let lines = "\n  quota       \(status.businessSent24h) \(limit)"
+        let limit =
+            status.tierLimit.map { "of \($0.grouped) in 24 h, \((status.remaining ?? 0).grouped) left" }
+            ?? "in 24 h, unlimited"
+        let lines = "\n  quota       \(status.businessSent24h.grouped) \(limit)"
         return lines + (quota.warning.map { "\n  warning     \($0)" } ?? "")
     }
 
     private static func summary(of run: RunRecord, as state: String) -> String {
         """
         \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
-          recipients  \(run.recipientCount) (\(run.inWindowCount) in their 24 h window, \(run.outOfWindowCount) outside)
+          recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \
+        \(run.outOfWindowCount.grouped) outside)
           sender      \(run.senderName) at \(run.ratePerSecond)/s
           done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
         """ + (run.status == .paused ? "\n  paused      \(run.statusReason ?? "")" : "")

@@ -1,17 +1,19 @@
 import ArgumentParser
+import CommandKit
 import Foundation
 import Logging
 import ServiceLifecycle
+import Spelling
 import UnixSignals
 import WhatsAppSimulator
 
 struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
-        abstract: "Run a WhatsApp Cloud API on this machine.",
+        abstract: "Run a simulator of the WhatsApp Cloud API.",
         discussion: """
-            Checks requests as the real one does, answers them, reports deliveries by signed webhooks and writes each \
-            request into a ledger. Point WHATSAPP_API_URL at it: http://127.0.0.1:8090/v23.0
+            Checks requests as the real API does, answers them, reports deliveries with signed webhooks and appends each \
+            request to a ledger. Point WHATSAPP_API_URL at it: http://127.0.0.1:8090/v23.0
 
             Faults can be changed while it runs: PUT the JSON of --faults to /_simulator/faults.
             """
@@ -23,36 +25,37 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "Port to serve on; 0 takes a free one.")
     var port = 8090
 
-    @Option(help: "Where to report deliveries, such as http://127.0.0.1:8080/webhooks/whatsapp.")
+    @Option(help: "Webhook to report deliveries to, such as http://127.0.0.1:8080/webhooks/whatsapp.")
     var webhookURL: String?
 
     @Option(help: "File to append every request to, as JSON lines.", completion: .file())
     var ledger: String?
 
-    @Option(help: "Refuse more requests per second and number than this.")
+    @Option(help: "Refuse more than this number of requests per second and phone number.")
     var rateLimit: Int?
 
-    @Option(help: "Seed of all chances.")
+    @Option(help: "Seed of all random choices.")
     var seed: UInt64 = 1
 
-    @Option(help: "Share of accepted messages that are delivered.")
+    @Option(help: "Share of accepted messages that are delivered, from 0 to 1.")
     var delivered: Double?
 
-    @Option(help: "Share of delivered messages that are read.")
+    @Option(help: "Share of delivered messages that are read, from 0 to 1.")
     var read: Double?
 
-    @Option(help: "Share of accepted messages that fail later.")
+    @Option(help: "Share of accepted messages that fail after they were accepted, from 0 to 1.")
     var failed: Double?
 
     @Option(help: "Faults as JSON, such as '{\"errors\": [{\"share\": 0.1, \"code\": 130429, \"status\": 429}]}'.")
     var faults: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "notice"
 
     func run() async throws {
         guard let level = Logger.Level(rawValue: logLevel) else {
-            throw ValidationError("`\(logLevel)` is no log level")
+            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("`\(logLevel)` is not a log level; use one of \(known).")
         }
         let logger = Logger.command(level: level)
         let simulator = try Simulator(configuration: try settings(), logger: logger)
@@ -67,7 +70,8 @@ struct SimulateCommand: AsyncParsableCommand {
         )
         try await group.run()
         let summary = simulator.summary()
-        print("accepted \(summary.accepted), rejected \(summary.rejected), recipients \(summary.recipients)")
+        let counts = "accepted \(summary.accepted.grouped), rejected \(summary.rejected.grouped)"
+        print("\(counts), recipients \(summary.recipients.grouped)")
     }
 
     private func settings() throws -> SimulatorConfiguration {
@@ -84,20 +88,20 @@ struct SimulateCommand: AsyncParsableCommand {
         settings.webhooks.failedShare = failed ?? settings.webhooks.failedShare
         if let faults { settings.faults = try SimulatorFaults(json: Data(faults.utf8)) }
         if webhookURL != nil && settings.webhooks.appSecret.isEmpty {
-            throw ValidationError("WHATSAPP_APP_SECRET is not set; webhooks are signed with it")
+            throw ValidationError("WHATSAPP_APP_SECRET is not set, but webhooks are signed with it.")
         }
         return settings
     }
 }
 
-/// Says where the simulator serves, once it does.
+/// Logs the address of the simulator once it accepts connections.
 private struct Announcement: Service {
     let simulator: Simulator
     let logger: Logger
 
     func run() async throws {
         let port = try await simulator.waitUntilReady()
-        logger.notice("Simulating", metadata: ["url": "http://127.0.0.1:\(port)/v23.0"])
+        logger.notice("Simulator started", metadata: ["url": "http://127.0.0.1:\(port)/v23.0"])
         try await gracefulShutdown()
     }
 }

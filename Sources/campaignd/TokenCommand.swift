@@ -1,25 +1,25 @@
 import AccessTokens
 import ArgumentParser
 import Foundation
-import Runtime
 import Settings
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Make an access token for the REST API, to try it out.",
+        abstract: "Make an access token to try out the REST API.",
         discussion: """
-            Signs with JWT_SECRET, which the daemon must have too. Whoever has the token acts as the tenant until it expires.
+            The token is signed with JWT_SECRET, which the daemon must have too. Until it expires it gives full access to \
+            the tenant.
             """
     )
 
-    @Option(help: "Tenant that the token is for.")
+    @Option(help: "Tenant that the token gives access to.")
     var tenant: String
 
-    @Option(help: "Who the token says you are.")
+    @Option(help: "Subject of the token: the name of its user.")
     var subject = "developer"
 
-    @Option(help: ArgumentHelp("How long it is good, from 1 to 86400 seconds.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Lifetime of the token, from 1 to 86400 seconds.", valueName: "seconds"))
     var lifetime = 3_600
 
     func validate() throws {

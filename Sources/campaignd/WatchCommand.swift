@@ -1,7 +1,7 @@
 import ArgumentParser
+import CommandKit
 import Foundation
-import Logging
-import Runtime
+import Spelling
 import Store
 
 struct WatchCommand: AsyncParsableCommand {
@@ -9,34 +9,38 @@ struct WatchCommand: AsyncParsableCommand {
         commandName: "watch",
         abstract: "Show the progress of runs.",
         discussion: """
-            On a terminal the bars move until all runs are over, or until Ctrl-C; otherwise a line is printed whenever \
-            something has changed.
+            On a terminal, progress bars move until all runs are over, or until Ctrl-C. Elsewhere, a line is printed \
+            whenever something has changed.
             """
     )
 
-    @Argument(help: "Only runs of this campaign.")
+    @Argument(help: "Show only runs of this campaign: its name, or tenant/name.")
     var campaign: String?
 
-    @Option(help: "Only runs of this tenant.")
+    @Option(help: "Show only runs of this tenant.")
     var tenant: String?
 
-    @Option(help: "Seconds after which to give up, with exit code 1, when runs are still open.")
+    @Option(help: ArgumentHelp("Exit with 1 if runs are still open after this time.", valueName: "seconds"))
     var timeout: Int?
 
-    @Flag(help: "Also wait until WhatsApp has reported on every message.")
+    @Flag(help: "Also wait until WhatsApp has reported the status of every message.")
     var untilReported = false
 
     @OptionGroup var database: DatabaseOptions
 
+    func validate() throws { _ = try name() }
+
     func run() async throws {
-        try await database.withPool(logger: .command()) { pool in
+        let name = try name()
+        let tenant = name?.tenant ?? tenant
+        try await database.withPool { pool in
             let runs = RunRepository(pool: pool)
             let clock = ContinuousClock()
             let deadline = timeout.map { clock.now + .seconds($0) }
-            var view = ProgressView(isTerminal: isatty(STDOUT_FILENO) == 1)
+            var view = ProgressView(isTerminal: Terminal.isOutputTerminal)
             while true {
-                let records = try await runs.latest(tenant: tenant, campaign: campaign)
-                if let text = view.update(records, now: Date()) { write(text) }
+                let records = try await runs.latest(tenant: tenant, campaign: name?.name)
+                if let text = view.update(records, now: Date()) { Terminal.write(text) }
                 if records.allSatisfy({ isSettled($0) }) { return }
                 if let deadline, clock.now >= deadline { throw ExitCode.failure }
                 try await clock.sleep(for: view.interval)
@@ -44,13 +48,67 @@ struct WatchCommand: AsyncParsableCommand {
         }
     }
 
+    private func name() throws -> CampaignName? {
+        try campaign.map { try CampaignName($0, tenant: tenant) }
+    }
+
     private func isSettled(_ run: RunRecord) -> Bool {
         guard run.status.isOver else { return false }
         return !untilReported || run.counters[.sent] + run.counters[.unconfirmed] == 0
     }
+}
 
-    private func write(_ text: String) {
-        print(text, terminator: "")
-        fflush(nil)
+/// The progress of runs as text: bars that are redrawn in place on a terminal, lines elsewhere.
+struct ProgressView: Sendable {
+    private static let width = 30
+
+    private let isTerminal: Bool
+    private var drawn: [String] = []
+    private var earlier: [UUID: (accepted: Int, at: Date)] = [:]
+
+    init(isTerminal: Bool) {
+        self.isTerminal = isTerminal
+    }
+
+    /// The time between two updates: short on a terminal so that bars move, longer elsewhere so that logs stay short.
+    var interval: Duration { isTerminal ? .milliseconds(250) : .seconds(3) }
+
+    /// Returns the text to write now; `nil` if nothing has changed.
+    mutating func update(_ runs: [RunRecord], now: Date) -> String? {
+        let lines = runs.isEmpty ? ["no runs"] : runs.reversed().map { line(for: $0, now: now) }
+        for run in runs { earlier[run.id] = (run.counters.accepted, now) }
+        guard lines != drawn else { return nil }
+        defer { drawn = lines }
+        guard isTerminal else { return lines.joined(separator: "\n") + "\n" }
+        // Moves the cursor up over the former lines, and clears each line before it is written again.
+        let up = drawn.isEmpty ? "" : "\u{1B}[\(drawn.count)A"
+        return up + lines.map { "\u{1B}[2K\($0)\n" }.joined()
+    }
+
+    private func line(for run: RunRecord, now: Date) -> String {
+        let counters = run.counters
+        let total = max(run.recipientCount, run.expectedCount)
+        let done = max(0, counters.total - counters.open)
+        // A triggered run may have more messages than were expected when it began.
+        let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
+        let filled = Int((share * Double(Self.width)).rounded(.down))
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
+        var parts = [
+            "\(run.tenantID)/\(run.campaignName)", bar, NumberText.percent(share).leftPadded(to: 7),
+            "\(done.grouped)/\(total.grouped)", run.status.rawValue,
+            "delivered \((counters[.delivered] + counters[.read]).grouped)", "read \(counters[.read].grouped)",
+        ]
+        if counters[.failed] > 0 { parts.append("failed \(counters[.failed].grouped)") }
+        if counters[.unconfirmed] > 0 { parts.append("unconfirmed \(counters[.unconfirmed].grouped)") }
+        if let rate = rate(of: run, now: now) { parts.append("\(rate.grouped)/s") }
+        if let reason = run.statusReason { parts.append("(\(reason))") }
+        return parts.joined(separator: "  ")
+    }
+
+    private func rate(of run: RunRecord, now: Date) -> Int? {
+        guard run.status == .running, let last = earlier[run.id] else { return nil }
+        let seconds = now.timeIntervalSince(last.at)
+        guard seconds > 0 else { return nil }
+        return Int((Double(run.counters.accepted - last.accepted) / seconds).rounded())
     }
 }

@@ -1,14 +1,17 @@
 import ArgumentParser
+import CommandKit
 import Foundation
 import JSON
+import Logging
 import Postgres
 import Reconciler
 import Spec
+import Spelling
 
 struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Show what would change, and change it (the default; --dry-run only shows)."
+        abstract: "Show the plan and apply it (the default command; --dry-run only shows the plan)."
     )
 
     @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
@@ -20,7 +23,7 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(name: .customLong("tenant"), help: ArgumentHelp("Only this tenant; may be repeated.", valueName: "name"))
     var tenants: [String] = []
 
-    @Option(help: "How to write the plan: text, json, markdown (a comment on a pull request), github or sarif.")
+    @Option(help: "Format of the plan: text, json, markdown (a comment on a pull request), github or sarif.")
     var format = PlanFormat.text
 
     @Option(help: ArgumentHelp("Also write the plan as JSON to a file.", valueName: "file"), completion: .file())
@@ -35,23 +38,23 @@ struct ApplyCommand: AsyncParsableCommand {
     @Flag(help: "With --dry-run, exit with 2 if there are changes.")
     var detailedExitcode = false
 
-    @Flag(help: "Only check the specs; needs no database and plans nothing.")
+    @Flag(help: "Only check the specs; this needs no database and makes no plan.")
     var offline = false
 
     @Option(
         help: ArgumentHelp(
-            "Plan against a snapshot that `reconcile export --state` wrote; nothing is applied.",
+            "Plan against a snapshot that `reconcile export --state` wrote, and apply nothing.",
             valueName: "file"
         ),
         completion: .file(extensions: ["json"])
     )
     var state: String?
 
-    @Flag(help: "Show all content, and long values in full.")
+    @Flag(help: "Show the content of creates and deletes too, and all values in full.")
     var full = false
 
     @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions
-    @OptionGroup(title: "What is allowed") var safety: SafetyOptions
+    @OptionGroup(title: "Safety rules") var safety: SafetyOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -59,80 +62,76 @@ struct ApplyCommand: AsyncParsableCommand {
             throw ValidationError("--expect-digest takes `sha256:` and 64 digits, as a plan shows them.")
         }
         guard !offline || (state == nil && expectDigest == nil) else {
-            throw ValidationError("--offline plans nothing, so it goes with neither --state nor --expect-digest.")
+            throw ValidationError("--offline makes no plan, so it cannot be combined with --state or --expect-digest.")
         }
     }
 
     func run() async throws {
-        try await Terminal.reporting {
-            let loading = loading
-            if offline {
-                let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
-                try loaded.publisher.publish(loaded.report)
-                guard format == .text else { return }
-                let specs = loaded.specCount == 1 ? "1 spec is" : "\(loaded.specCount) specs are"
-                Terminal.write("\(specs) valid; nothing was compared.\n")
-            } else if let state {
-                let loaded = try await Progress.watching("reading the specs") { try await loading.load() }
-                var report = loaded.report
-                let snapshot = try Self.snapshot(state)
-                report.plan = try await BlockingWork.run { Result { try snapshot.plan(loaded.desired) } }.get()
-                try await finish(&report, loaded.publisher) { _, _ in nil }
-            } else {
-                try await reconcile(loading)
-            }
-        }
-    }
-
-    private var loading: SpecLoading {
-        SpecLoading(
+        let loader = SpecLoader(
             path: path,
             tenants: tenants,
             policy: diagnostics.policy,
-            format: format,
-            isFull: full,
-            jsonFile: jsonInto,
-            markdownFile: markdownInto,
-            maximumErrors: diagnostics.maxErrors
+            output: PlanOutput.Options(
+                format: format,
+                isFull: full,
+                jsonFile: jsonInto,
+                markdownFile: markdownInto,
+                maximumErrors: diagnostics.maxErrors
+            )
         )
+        if offline {
+            let loaded = try await ProgressNotice.watching("reading the specs") { try await loader.load() }
+            try loaded.output.publish(loaded.report)
+            guard format == .text else { return }
+            let specs = NumberText.count(loaded.specCount, "spec")
+            Terminal.write("\(specs) \(loaded.specCount == 1 ? "is" : "are") valid; nothing was compared.\n")
+        } else if let state {
+            let loaded = try await ProgressNotice.watching("reading the specs") { try await loader.load() }
+            var report = loaded.report
+            let snapshot = try Self.snapshot(state)
+            report.plan = try await BlockingWork.run { Result { try snapshot.plan(loaded.desired) } }.get()
+            try await finish(&report, loaded.output) { _, _ in nil }
+        } else {
+            try await reconcile(loader)
+        }
     }
 
-    private func reconcile(_ loading: SpecLoading) async throws {
+    private func reconcile(_ loader: SpecLoader) async throws {
         do {
-            try database.check()
+            _ = try database.configuration()
         } catch {
-            // What is wrong with the specs comes first.
-            _ = try await loading.load()
+            // Errors in the specs are reported first, even without a usable database.
+            _ = try await loader.load()
             throw error
         }
         try await database.withPool { pool in
-            let (plan, loaded) = try await Progress.watching("comparing the specs with the database") {
-                try await Planner(pool: pool, logger: Terminal.logger).plan(tenants: tenants) {
-                    let loaded = try await loading.load()
+            let (plan, loaded) = try await ProgressNotice.watching("comparing the specs with the database") {
+                try await Planner(pool: pool, logger: .command()).plan(tenants: tenants) {
+                    let loaded = try await loader.load()
                     return (loaded.desired, loaded)
                 }
             }
             var report = loaded.report
             report.plan = plan
-            try await finish(&report, loaded.publisher) { plan, rules in
-                let origin = await Origin.current(specs: path)
-                return try await Progress.watching("applying the plan") {
+            try await finish(&report, loaded.output) { plan, rules in
+                let origin = await origin()
+                return try await ProgressNotice.watching("applying the plan") {
                     try await Applier(pool: pool).apply(plan, loaded.desired, rules: rules, origin: origin)
                 }
             }
         }
     }
 
-    /// Shows the plan, and applies it if nothing stands against it; what was found is published in any case.
+    /// Shows the plan and applies it unless a safety rule blocks it; the report is published in any case.
     private func finish(
         _ report: inout PlanReport,
-        _ publisher: Publisher,
+        _ output: PlanOutput,
         _ apply: (Plan, SafetyRules) async throws -> Int?
     ) async throws {
         guard let plan = report.plan else { return }
         let rules = safety.rules
         report.refusals = rules.refusals(of: plan)
-        publisher.show(plan)
+        output.show(plan)
         do {
             if let expectDigest, expectDigest != plan.digest {
                 throw ReconcileError.staleDigest(expected: expectDigest, actual: plan.digest)
@@ -140,11 +139,22 @@ struct ApplyCommand: AsyncParsableCommand {
             guard report.refusals.isEmpty else { throw ReconcileError.refused(report.refusals) }
             if !dryRun, state == nil { report.historyID = try await apply(plan, rules) }
         } catch {
-            try publisher.publish(report)
+            try output.publish(report)
             throw error
         }
-        try publisher.publish(report)
+        try output.publish(report)
         if dryRun || state != nil, detailedExitcode, !plan.isEmpty { throw ExitCode.changesPending }
+    }
+
+    /// Who applies the plan, and the commit of the specs: that of their git repository, or else of the workflow.
+    private func origin() async -> Applier.Origin {
+        let environment = ProcessInfo.processInfo.environment
+        let commit = await GitCommit.current(of: path) ?? environment["GITHUB_SHA"]
+        return Applier.Origin(
+            actor: environment["GITHUB_ACTOR"] ?? NSUserName(),
+            gitCommit: commit.flatMap { $0.isEmpty ? nil : $0 },
+            toolVersion: Program.version
+        )
     }
 
     private static func snapshot(_ path: String) throws -> StateSnapshot {
@@ -159,14 +169,46 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 }
 
-/// How plans are written.
-enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
-    case text, json, markdown, github, sarif
+/// Loads the specs for a plan, and reports their diagnostics.
+struct SpecLoader: Sendable {
+    let path: String
+    let tenants: [String]
+    let policy: DiagnosticPolicy
+    let output: PlanOutput.Options
+
+    /// Specs without errors.
+    struct Loaded: Sendable {
+        let desired: DesiredState
+        let specCount: Int
+        /// The diagnostics, and no plan yet.
+        let report: PlanReport
+        let output: PlanOutput
+    }
+
+    /// Loads the specs on a thread outside of the cooperative pool.
+    ///
+    /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if there are errors, after they were published.
+    func load() async throws -> Loaded {
+        let (catalog, desired) = await BlockingWork.run { [path, tenants] in
+            let catalog = SpecCatalog.load(directory: path)
+            return (catalog, Result { try DesiredState(catalog: catalog, root: path, tenants: tenants) })
+        }
+        let found = policy.apply(to: catalog.diagnostics)
+        let output = PlanOutput(options: output, sources: catalog.sources)
+        let report = PlanReport(diagnostics: found)
+        output.complain(of: found)
+        let errors = found.count { $0.severity == .error }
+        guard errors == 0 else {
+            try output.publish(report)
+            throw ReconcileError.invalidSpecs(errors: errors)
+        }
+        return Loaded(desired: try desired.get(), specCount: catalog.specs.count, report: report, output: output)
+    }
 }
 
 private struct SnapshotFileError: Error, CustomStringConvertible {
     let path: String
-    /// What is wrong with its content; `nil` where there is none.
+    /// What is wrong with the content; `nil` if the file cannot be read.
     let reason: String?
 
     var description: String {

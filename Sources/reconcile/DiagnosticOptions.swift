@@ -1,23 +1,23 @@
 import ArgumentParser
 import Spec
 
-/// What a caller thinks of warnings, and how many findings are shown.
+/// The options for warnings, and for the number of diagnostics that are shown.
 struct DiagnosticOptions: ParsableArguments {
     @Option(
         name: .customLong("deny"),
-        help: ArgumentHelp("Count this warning as an error, or `warnings` for all; may be repeated.", valueName: "code")
+        help: ArgumentHelp("Treat this warning as an error, or `warnings` for all; may be repeated.", valueName: "code")
     )
     var denied: [String] = []
 
     @Option(
         name: .customLong("allow"),
-        help: ArgumentHelp("Leave this warning out, also among denied ones; may be repeated.", valueName: "code")
+        help: ArgumentHelp("Ignore this warning, even if all are denied; may be repeated.", valueName: "code")
     )
     var allowed: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Show this many findings, errors first, and count the others; 0 shows all.",
+            "Maximum number of diagnostics to show, errors first; 0 shows all.",
             valueName: "count"
         )
     )
@@ -48,7 +48,7 @@ struct DiagnosticOptions: ParsableArguments {
 
     private static func warning(_ text: String, option: String) throws -> DiagnosticCode {
         guard let code = code(text) else {
-            throw ValidationError("\(option): there is no code `\(text)`; `reconcile explain` lists them.")
+            throw ValidationError("\(option): unknown code `\(text)`; `reconcile explain` lists all codes.")
         }
         guard code.severity == .warning else {
             throw ValidationError(

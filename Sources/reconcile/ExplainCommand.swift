@@ -1,21 +1,22 @@
 import ArgumentParser
+import CommandKit
 import Spec
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Explain a code such as C012, with an example; without a code, list all."
+        abstract: "Explain a diagnostic code such as C012, with an example; without a code, list all."
     )
 
     @Argument(
-        help: "The code, as it stands in brackets after `error` or `warning`.",
+        help: "The code, which diagnostics show in brackets after `error` or `warning`.",
         completion: .list(DiagnosticCode.allCases.map(\.rawValue))
     )
     var code: String?
 
     func validate() throws {
         guard let code, DiagnosticCode(rawValue: code.uppercased()) == nil else { return }
-        throw ValidationError("There is no code `\(code)`; `reconcile explain` lists them.")
+        throw ValidationError("Unknown code `\(code)`; `reconcile explain` lists all codes.")
     }
 
     func run() throws {

@@ -1,21 +1,23 @@
 import ArgumentParser
+import CommandKit
 import Foundation
 import JSON
+import Logging
 import Reconciler
 import Spec
 
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write what is in the database as specs, or as a snapshot to plan against.",
+        abstract: "Write the rows of the database as specs, or as a snapshot to plan against.",
         discussion: """
-            With a folder, each spec goes into the file that it came from, and rows that no spec manages into \
-            unmanaged.yaml; `reconcile --adopt` then takes them over unchanged. Without a folder, all go to standard \
-            output. With --state, a snapshot of all tenants is written, for `reconcile --state`.
+            With a folder, each spec is written to the file that it came from, and rows that no spec manages to \
+            unmanaged.yaml; `reconcile --adopt` then takes them over unchanged. Without a folder, all specs go to \
+            standard output. With --state, a snapshot of all tenants is written, for `reconcile --state`.
             """
     )
 
-    @Option(help: "Whose specs to write.")
+    @Option(help: "Tenant of the specs.")
     var tenant: String?
 
     @Argument(
@@ -40,25 +42,23 @@ struct ExportCommand: AsyncParsableCommand {
             throw ValidationError("Give either --tenant, for specs, or --state, for a snapshot.")
         }
         guard state == nil || directory == nil else {
-            throw ValidationError("A snapshot goes to its file, not to a folder.")
+            throw ValidationError("--state writes a file, so it takes no folder.")
         }
     }
 
     func run() async throws {
-        try await Terminal.reporting {
-            if let state {
-                let snapshot = try await database.withPool { pool in
-                    try await StateSnapshot.take(pool: pool, logger: Terminal.logger)
-                }
-                try Terminal.write(snapshot.json.canonicalText + "\n", to: state)
-            } else if let tenant {
-                let export = try await database.withPool { pool in
-                    try await Exporter(pool: pool, logger: Terminal.logger).export(tenant: tenant)
-                }
-                for line in export.skipped + export.outdated { Terminal.complain("warning: \(line)\n") }
-                guard !export.files.isEmpty else { throw ExportProblem.nothing(tenant: tenant) }
-                try write(export.files)
+        if let state {
+            let snapshot = try await database.withPool { pool in
+                try await StateSnapshot.take(pool: pool, logger: .command())
             }
+            try Terminal.write(snapshot.json.canonicalText + "\n", to: state)
+        } else if let tenant {
+            let export = try await database.withPool { pool in
+                try await Exporter(pool: pool, logger: .command()).export(tenant: tenant)
+            }
+            for line in export.skipped + export.outdated { Terminal.complain("warning: \(line)\n") }
+            guard !export.files.isEmpty else { throw ExportProblem.nothing(tenant: tenant) }
+            try write(export.files)
         }
     }
 
@@ -69,7 +69,7 @@ struct ExportCommand: AsyncParsableCommand {
         }
         let root = URL(filePath: directory, directoryHint: .isDirectory)
         let targets = files.map { (file: $0, url: root.appending(path: $0.path)) }
-        // A path comes from a row, and a row is no reason to write anywhere else.
+        // Paths come from rows, which must not be able to name a file outside of the folder.
         if let outside = files.first(where: { !ExportPath.isInside($0.path) }) {
             throw ExportProblem.outside(outside.path)
         }
@@ -87,7 +87,7 @@ struct ExportCommand: AsyncParsableCommand {
     }
 }
 
-/// Why nothing was exported.
+/// The reason why nothing was exported.
 private enum ExportProblem: Error, CustomStringConvertible {
     case nothing(tenant: String)
     case exists(String)
@@ -96,8 +96,8 @@ private enum ExportProblem: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .nothing(let tenant): "tenant `\(tenant)` has no rows"
-        case .exists(let path): "\(path) exists already; nothing was written (--force replaces it)"
-        case .outside(let path): "a row says that it comes from `\(path)`, which lies outside of the folder"
+        case .exists(let path): "\(path) already exists; nothing was written (--force replaces it)"
+        case .outside(let path): "a row says that it comes from `\(path)`, which is outside of the folder"
         }
     }
 }

@@ -1,22 +1,24 @@
 import ArgumentParser
+import CommandKit
 import Foundation
 import JSON
 import Spec
+import Spelling
 import Store
 
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
-        abstract: "Show what was applied, and what could not be: when, by whom, from which commit."
+        abstract: "Show applied and failed reconciles: when, by whom, from which commit."
     )
 
-    @Option(help: "Only what changed something of this tenant.")
+    @Option(help: "Show only reconciles that changed this tenant.")
     var tenant: String?
 
-    @Option(help: "How many entries, the latest first.")
+    @Option(help: "Number of entries, latest first.")
     var limit = 20
 
-    @Option(help: "How to write them: text or json.")
+    @Option(help: "Format: text or json.")
     var format = RecordFormat.text
 
     @OptionGroup var database: DatabaseOptions
@@ -26,17 +28,15 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Terminal.reporting {
-            let entries = try await entries().sorted { $0.date > $1.date }.prefix(limit)
-            switch format {
-            case .json: Terminal.write(JSONValue.array(entries.map(\.json)).canonicalText + "\n")
-            case .text:
-                Terminal.write(entries.isEmpty ? "Nothing was applied yet.\n" : entries.map(\.text).joined())
-            }
+        let entries = try await entries().sorted { $0.date > $1.date }.prefix(limit)
+        switch format {
+        case .json: Terminal.write(JSONValue.array(entries.map(\.json)).canonicalText + "\n")
+        case .text:
+            Terminal.write(entries.isEmpty ? "Nothing was applied yet.\n" : entries.map(\.text).joined())
         }
     }
 
-    /// One thing that happened, in both forms.
+    /// One applied or failed reconcile, in both formats.
     private struct Entry {
         let date: Date
         let text: String
@@ -47,7 +47,7 @@ struct HistoryCommand: AsyncParsableCommand {
         try await database.withPool { pool in
             let records = try await HistoryRepository().list(limit: limit, tenant: tenant, pool: pool)
             let applied = records.map { Entry(date: $0.appliedAt, text: text($0), json: $0.json) }
-            // An attempt that changed nothing is of no tenant.
+            // A failed reconcile changed nothing, so it belongs to no tenant.
             guard tenant == nil else { return applied }
             let failures = try await AttemptRepository(pool: pool).list(limit: limit)
             return applied + failures.map { Entry(date: $0.lastAt, text: text($0), json: $0.json) }
@@ -61,8 +61,8 @@ struct HistoryCommand: AsyncParsableCommand {
     }
 
     private func text(_ failure: AttemptRepository.Record) -> String {
-        let times = failure.count == 1 ? "" : ", \(failure.count) times since \(instant(failure.firstAt))"
-        let healed = failure.healedAt.map { ", in order again \(instant($0))" } ?? ""
+        let times = failure.count == 1 ? "" : ", \(failure.count.grouped) times since \(instant(failure.firstAt))"
+        let healed = failure.healedAt.map { ", resolved \(instant($0))" } ?? ""
         let reason = failure.reason.split(separator: "\n").map { "    \(Terminal.harmless(String($0)))\n" }.joined()
         return "-  \(instant(failure.lastAt))  nothing changed: \(failure.outcome)  "
             + "by \(Terminal.harmless(failure.actor)), \(commit(failure.gitCommit))\(times)\(healed)\n\(reason)"
@@ -75,7 +75,7 @@ struct HistoryCommand: AsyncParsableCommand {
     private func instant(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle()) }
 }
 
-/// How commands write lists.
+/// A format of lists.
 enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
 }

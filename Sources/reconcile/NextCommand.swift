@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Calendar
+import CommandKit
 import Foundation
 import JSON
 import Spec
@@ -7,33 +8,33 @@ import Spec
 struct NextCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
-        abstract: "Show when a cron expression fires, in UTC."
+        abstract: "Show the next fire times of a cron expression, in UTC."
     )
 
-    @Argument(help: "Five fields or a name such as @daily; in quotes.")
+    @Argument(help: "Five fields or a macro such as @daily, in quotes.")
     var cron: String
 
-    @Option(help: ArgumentHelp("The zone whose clocks count, such as Africa/Nairobi.", valueName: "zone"))
+    @Option(help: ArgumentHelp("Time zone of the expression, such as Africa/Nairobi.", valueName: "zone"))
     var timeZone: String
 
     @Option(
         help: ArgumentHelp(
-            "The first time that counts: on the clocks of the zone, or with a Z at the end in UTC; now by default.",
+            "Earliest fire time: local time of the zone, or UTC with a Z at the end; now by default.",
             valueName: "2026-03-28T00:00"
         )
     )
     var from: String?
 
-    @Option(help: "How many times to show.")
+    @Option(help: "Number of fire times to show.")
     var count = 10
 
-    @Option(help: "What becomes of a time that the clocks leave out: next or skip.")
+    @Option(help: "Rule for a time that a clock change skips: next or skip.")
     var dstGap: DSTPolicy.Gap?
 
-    @Option(help: "What becomes of a time that the clocks show twice: first or both.")
+    @Option(help: "Rule for a time that a clock change repeats: first or both.")
     var dstFold: DSTPolicy.Fold?
 
-    @Option(help: "How to write them: text or json.")
+    @Option(help: "Format: text or json.")
     var format = RecordFormat.text
 
     func validate() throws {
@@ -55,10 +56,10 @@ struct NextCommand: AsyncParsableCommand {
             Terminal.write(json.canonicalText + "\n")
         case .text:
             if schedule.expression.usesEitherDay {
-                Terminal.complain("note: both day fields are restricted, so a day matches if either of them does\n")
+                Terminal.complain("note: both day fields are restricted, so a day matches if either field does\n")
             }
             let lines = times.map { "\(Self.instant($0))  \(LocalDateTime($0, in: schedule.zone)) \(timeZone)\n" }
-            Terminal.write(lines.isEmpty ? "It does not fire any more.\n" : lines.joined())
+            Terminal.write(lines.isEmpty ? "No fire times.\n" : lines.joined())
         }
     }
 
@@ -80,10 +81,10 @@ struct NextCommand: AsyncParsableCommand {
         if let zone = IANAZone(timeZone) { return zone }
         let near = IANAZone.candidates(for: timeZone)
         let help = near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))?"
-        throw ValidationError("`\(timeZone)` is no time zone of the IANA database\(help)")
+        throw ValidationError("`\(timeZone)` is not a time zone of the IANA database\(help)")
     }
 
-    /// What the times come after: a time that is exactly the first one counts.
+    /// The instant that all fire times are later than; `--from` itself may be one.
     private func start(in zone: IANAZone) throws -> Date {
         guard let from else { return Date() }
         return try instant(from, in: zone).addingTimeInterval(-1)
@@ -94,7 +95,7 @@ struct NextCommand: AsyncParsableCommand {
             return time.instant(in: utc)
         }
         guard let time = LocalDateTime(from) else {
-            throw ValidationError("`\(from)` is no time such as 2026-03-28T00:00 or 2026-03-28T00:00Z.")
+            throw ValidationError("`\(from)` is not a time such as 2026-03-28T00:00 or 2026-03-28T00:00Z.")
         }
         return time.instant(in: zone)
     }

@@ -1,17 +1,17 @@
 import ArgumentParser
+import CommandKit
+import Reconciler
 
 @main
 struct ReconcileCommand: AsyncParsableCommand {
-    static let toolVersion = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "reconcile",
-        abstract: "Bring the database to what the campaign specs say.",
+        abstract: "Bring the database to the state that the campaign specs describe.",
         discussion: """
             Exit codes: 0 done or nothing to do, 1 error, 2 changes pending (only with --detailed-exitcode), 3 blocked by \
-            a safety rule, 4 stale digest or another reconcile is being applied (try again), 64 wrong usage.
+            a safety rule, 4 stale digest or another reconcile holds the lock (try again), 64 wrong usage.
             """,
-        version: toolVersion,
+        version: Program.version,
         subcommands: [
             ApplyCommand.self, ValidateCommand.self, ExplainCommand.self, ExportCommand.self, HistoryCommand.self,
             PreviewCommand.self, NextCommand.self, SchemaCommand.self, InitCommand.self,
@@ -20,16 +20,21 @@ struct ReconcileCommand: AsyncParsableCommand {
     )
 
     static func main() async {
-        Memory.growInLargeSteps()
-        await main(nil)
+        await launch { error in
+            switch error as? ReconcileError {
+            case .refused: .refused
+            case .staleDigest, .lockBusy: .tryAgain
+            case .invalidSpecs, .unknownTenants, .conflicts, nil: .failure
+            }
+        }
     }
 }
 
 extension ExitCode {
     /// There are changes; only with `--detailed-exitcode`.
     static let changesPending = ExitCode(2)
-    /// A safety rule stands against the plan.
+    /// A safety rule blocks the plan.
     static let refused = ExitCode(3)
-    /// Somebody else was faster.
+    /// The plan has changed meanwhile, or another reconcile holds the lock.
     static let tryAgain = ExitCode(4)
 }

@@ -2,42 +2,42 @@ import ArgumentParser
 import Reconciler
 import Spec
 
-/// The flags that each allow exactly one thing.
+/// The flags that override safety rules, each exactly one.
 struct SafetyOptions: ParsableArguments {
     @Option(
         name: .customLong("allow-delete"),
         help: ArgumentHelp(
-            "Allow to delete this spec, although it is protected, has a run under way (which is cancelled), or looks "
-                + "as if it were renamed; may be repeated.",
+            "Allow the deletion of this spec even if it is protected, has an open run (which is cancelled), or looks "
+                + "like a rename; may be repeated.",
             valueName: "tenant/Kind/name"
         ),
         transform: SpecName.parse
     )
     var allowedDeletes: [SpecIdentity] = []
 
-    @Flag(help: "Allow to delete everything when there are no specs at all.")
+    @Flag(help: "Allow the deletion of everything if there are no specs at all.")
     var allowEmpty = false
 
     @Option(
         name: .customLong("allow-empty-tenant"),
-        help: ArgumentHelp("Allow to delete everything of this tenant; may be repeated.", valueName: "tenant")
+        help: ArgumentHelp("Allow the deletion of all specs of this tenant; may be repeated.", valueName: "tenant")
     )
     var allowedEmptyTenants: [String] = []
 
-    @Option(help: "How much of a tenant may be changed or deleted at once, from ten specs on.")
+    @Option(help: "Maximum share of a tenant's specs that may be changed or deleted at once, from ten specs on.")
     var maxChangePercent = 30
 
     @Option(
         name: .customLong("adopt"),
         help: ArgumentHelp(
-            "Let this spec take over the row that bears its name and belongs to no spec; may be repeated.",
+            "Let this spec take over the row of its name that no spec manages; may be repeated.",
             valueName: "tenant/Kind/name"
         ),
         transform: SpecName.parse
     )
     var adopted: [SpecIdentity] = []
 
-    @Flag(help: "Let specs take over all such rows.")
+    @Flag(help: "Let specs take over all rows of their names that no spec manages.")
     var adoptAll = false
 
     @Option(
@@ -72,20 +72,20 @@ struct SafetyOptions: ParsableArguments {
     private static func exception(_ text: String) throws -> PolicyException {
         guard let exception = PolicyException(text) else {
             throw ValidationError(
-                "`\(text)` is no rule of a policy with a spec, such as maxRecipients:acme/Campaign/offer."
+                "`\(text)` is not a policy rule with a spec, such as maxRecipients:acme/Campaign/offer."
             )
         }
         return exception
     }
 }
 
-/// Names of specs on the command line.
+/// A spec on the command line.
 enum SpecName {
     /// Reads `acme/Campaign/offer`.
     static func parse(_ text: String) throws -> SpecIdentity {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 3, let kind = SpecKind(rawValue: parts[1]) else {
-            throw ValidationError("`\(text)` is no name such as acme/Campaign/offer.")
+            throw ValidationError("`\(text)` is not a spec: write tenant/Kind/name, such as acme/Campaign/offer.")
         }
         return SpecIdentity(tenant: parts[0], kind: kind, name: parts[2])
     }

@@ -1,6 +1,9 @@
 import ArgumentParser
+import CommandKit
 import JSON
+import Reconciler
 import Spec
+import Spelling
 
 struct ValidateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,52 +14,43 @@ struct ValidateCommand: AsyncParsableCommand {
     @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
-    @Option(help: "How to write the findings: text, json, github or sarif.")
-    var format = FindingsFormat.text
+    @Option(help: "Format of the diagnostics: text, json, github or sarif.")
+    var format = DiagnosticFormat.text
 
     @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions
 
     func run() async throws {
-        try await Terminal.reporting {
-            let catalog = await Progress.watching("reading the specs") { await CatalogSource.load(path) }
-            let found = diagnostics.policy.apply(to: catalog.diagnostics)
-            let errors = found.count { $0.severity == .error }
-            let renderer = DiagnosticRenderer(
-                sources: catalog.sources,
-                usesColour: Terminal.outputHasColour,
-                paths: Terminal.repositoryPaths
-            )
-            switch format {
-            case .json:
-                Terminal.write(DiagnosticRenderer.json(found).canonicalText + "\n")
-            case .sarif:
-                let log = renderer.sarif(found, toolVersion: ReconcileCommand.toolVersion)
-                Terminal.write(log.canonicalText + "\n")
-            case .github:
-                let report = renderer.github(found)
-                Terminal.write(report.annotations)
-                try GitHubFiles.addSummary(report.stepSummary)
-                try GitHubFiles.addOutputs(report.outputs)
-            case .text:
-                if !found.isEmpty { Terminal.write(renderer.text(found, maximum: diagnostics.maxErrors) + "\n") }
-                Terminal.write(summary(catalog, errors: errors, warnings: found.count - errors) + "\n")
-            }
-            if errors > 0 { throw ExitCode.failure }
+        let catalog = await ProgressNotice.watching("reading the specs") { [path] in
+            await BlockingWork.run { SpecCatalog.load(directory: path) }
         }
-    }
-
-    private func summary(_ catalog: SpecCatalog, errors: Int, warnings: Int) -> String {
-        var parts = [count(catalog.specs.count, "spec"), "of \(count(catalog.tenants.count, "tenant"))"]
-        parts.append("with \(count(errors, "error")) and \(count(warnings, "warning"))")
-        return parts.joined(separator: " ") + "."
-    }
-
-    private func count(_ number: Int, _ word: String) -> String {
-        "\(number) \(word)\(number == 1 ? "" : "s")"
+        let found = diagnostics.policy.apply(to: catalog.diagnostics)
+        let errors = found.count { $0.severity == .error }
+        let renderer = DiagnosticRenderer(
+            sources: catalog.sources,
+            usesColour: Terminal.outputHasColour,
+            paths: GitHubWorkflow.repositoryPaths
+        )
+        switch format {
+        case .json: Terminal.write(DiagnosticRenderer.json(found).canonicalText + "\n")
+        case .sarif: Terminal.write(renderer.sarif(found, toolVersion: Program.version).canonicalText + "\n")
+        case .github:
+            let report = renderer.github(found)
+            Terminal.write(report.annotations)
+            try GitHubWorkflow.addSummary(report.stepSummary)
+            try GitHubWorkflow.addOutputs(report.outputs)
+        case .text:
+            if !found.isEmpty { Terminal.write(renderer.text(found, maximum: diagnostics.maxErrors) + "\n") }
+            Terminal.write(
+                "\(NumberText.count(catalog.specs.count, "spec")) of \(NumberText.count(catalog.tenants.count, "tenant")) "
+                    + "with \(NumberText.count(errors, "error")) "
+                    + "and \(NumberText.count(found.count - errors, "warning")).\n"
+            )
+        }
+        if errors > 0 { throw ExitCode.failure }
     }
 }
 
-/// How findings are written.
-enum FindingsFormat: String, ExpressibleByArgument, CaseIterable {
+/// A format of diagnostics.
+enum DiagnosticFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json, github, sarif
 }

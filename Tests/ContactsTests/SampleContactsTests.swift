@@ -32,10 +32,10 @@ struct SampleContactsTests {
     }
 
     @Test(arguments: [
-        (ImportProgress(bytesRead: 50, totalBytes: 100, rows: 1234), "reading [#####----------------] 25% 1,234 rows"),
-        (ImportProgress(rows: 1234, merged: 5, staged: 10), "merging [##################-------] 75% 5 rows"),
+        (ImportProgress(bytesRead: 50, totalBytes: 100, rows: 1234), "reading [####---------------] 25.0 % 1,234 rows"),
+        (ImportProgress(rows: 1234, merged: 5, staged: 10), "merging [#################------] 75.0 % 5 rows"),
         (ImportProgress(rows: 7), "reading 7 rows"),
-        (ImportProgress(staged: 0), "merging [#########################] 100% 0 rows"),
+        (ImportProgress(staged: 0), "merging [#######################] 100.0 % 0 rows"),
     ])
     func showsReadingAndMergingInTheBar(progress: ImportProgress, line: String) {
         let shown = ImportProgressBar(width: 50).line(progress)

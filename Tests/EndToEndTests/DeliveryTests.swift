@@ -34,7 +34,7 @@ struct DeliveryTests {
             let some = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 2000")
             #expect(try files(some) == "2000")
             some.send(SIGTERM)
-            #expect(try await !some.outcome().errors.contains("Few files may be open"))
+            #expect(try await !some.outcome().errors.contains("Limit of open files is too low"))
             let few = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 1000")
             #expect(try files(few) == "1000")
             few.send(SIGTERM)

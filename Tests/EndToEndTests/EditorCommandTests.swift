@@ -29,7 +29,7 @@ struct EditorCommandTests {
 
             try "kind: Sender\n".write(to: sender, atomically: true, encoding: .utf8)
             let again = try await reconcile("init", "first-tenant", specs.path)
-            #expect(again.exitCode == 1 && again.errors.contains("exists already"))
+            #expect(again.exitCode == 1 && again.errors.contains("already exists"))
             #expect(try String(contentsOf: sender, encoding: .utf8) == "kind: Sender\n")
             #expect(try await reconcile("init", "Second", specs.path).exitCode == 64)
             #expect(try await reconcile("init", "second", specs.path).exitCode == 0)
@@ -82,7 +82,7 @@ struct EditorCommandTests {
     private func withFolder(_ body: (URL) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
+        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder does no harm.
         try await body(folder)
     }
 }

@@ -22,14 +22,14 @@ struct WalletCommandTests {
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func tokensComeInAreHeldAndSpent() async throws {
+    func tokensAreAddedHeldAndSpent() async throws {
         try await Stage.with(contacts: 20, rate: 80) { stage in
             let none = try await Self.wallet(stage, "show")
             #expect(none.exitCode == 1 && none.errors.contains("test"), "\(none.errors)")
             #expect(try await Self.wallet(stage, "price", "3").output == Self.lines(0, held: 0, price: 3))
 
             let first = try await Self.wallet(stage, "top-up", "50", "--reference", "invoice-1")
-            #expect(first.output == "50 tokens came in\n" + Self.lines(50, held: 0, price: 3))
+            #expect(first.output == "added 50 tokens\n" + Self.lines(50, held: 0, price: 3))
             let repeated = try await Self.wallet(stage, "top-up", "50", "--reference", "invoice-1")
             #expect(repeated.exitCode == 0 && repeated.output.hasSuffix(Self.lines(50, held: 0, price: 3)))
             let other = try await Self.wallet(stage, "top-up", "51", "--reference", "invoice-1")
@@ -68,7 +68,7 @@ struct WalletCommandTests {
         ["wallet", "top-up", "5", "--tenant", "test"], ["wallet", "price", "0", "--tenant", "test"],
         ["wallet", "price", "3", "--tenant", ""], ["wallet", "show"],
     ])
-    func amountsThatMakeNoSenseAreRefused(arguments: [String]) async throws {
+    func invalidAmountsAreRefused(arguments: [String]) async throws {
         let outcome = try await CommandProcess(
             "campaignd",
             arguments,

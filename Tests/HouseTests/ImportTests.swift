@@ -29,7 +29,7 @@ struct ImportTests {
         "WhatsAppSimulator": ["JSON"],
         "CommandKit": ["Calendar", "JSON", "Postgres", "Settings", "Spec", "Spelling", "Store"],
         "reconcile": [
-            "Calendar", "CMalloc", "CommandKit", "JSON", "Postgres", "Reconciler", "Spec", "Spelling", "Store",
+            "Calendar", "CommandKit", "JSON", "Postgres", "Reconciler", "Spec", "Spelling", "Store",
         ],
         "campaignd": [
             "AccessTokens", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres", "Reconciler",
@@ -44,7 +44,7 @@ struct ImportTests {
         ],
         "SpecSamples": [],
     ]
-    private static let modules = Set(allowed.keys).union(["CLibYAML", "CLibPQ", "CHiredis", "CMalloc"])
+    private static let modules = Set(allowed.keys).union(["CLibYAML", "CLibPQ", "CHiredis"])
 
     @Test func targetsImportOnlyWhatTheyMay() throws {
         for source in try SourceFile.all() {

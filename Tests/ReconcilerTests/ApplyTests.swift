@@ -11,20 +11,20 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ApplyTests {
     @Test func planningWritesNothing() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let before = try await workshop.fingerprint()
-            _ = try await workshop.plan(Samples.all.replacing("env:TOKEN", with: "env:OTHER"))
-            _ = try await workshop.plan("")
-            #expect(try await workshop.fingerprint() == before)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let before = try await fixture.fingerprint()
+            _ = try await fixture.plan(Samples.all.replacing("env:TOKEN", with: "env:OTHER"))
+            _ = try await fixture.plan("")
+            #expect(try await fixture.fingerprint() == before)
         }
     }
 
-    @Test func planningNeedsNoRightToWrite() async throws {
-        try await Workshop.with { workshop in
-            let readOnly = workshop.configuration.setting("options", to: "-c default_transaction_read_only=on")
+    @Test func planningNeedsNoWritePrivilege() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let readOnly = fixture.configuration.setting("options", to: "-c default_transaction_read_only=on")
             let pool = PostgresPool(configuration: readOnly)
-            let desired = try Workshop.desired(Samples.all)
+            let desired = try ReconcilerFixture.desired(Samples.all)
             let plan = try await Planner(pool: pool, logger: TestDatabase.logger).plan(desired)
             #expect(plan.creates == 6)
             // The same pool cannot write, unless a transaction asks for it as the applier does.
@@ -35,28 +35,28 @@ struct ApplyTests {
     }
 
     @Test func planningHappensInAReadOnlyTransaction() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             // A view in the place of a table tells what transaction reads it.
-            try await workshop.pool.execute("ALTER TABLE reconcile_history RENAME TO history")
-            try await workshop.pool.execute("CREATE TABLE witness (note text)")
-            try await workshop.pool.execute(
+            try await fixture.pool.execute("ALTER TABLE reconcile_history RENAME TO history")
+            try await fixture.pool.execute("CREATE TABLE witness (note text)")
+            try await fixture.pool.execute(
                 """
                 CREATE FUNCTION testify() RETURNS bigint LANGUAGE plpgsql AS $$
                 BEGIN INSERT INTO witness VALUES ('written'); RETURN 0; END $$
                 """
             )
-            try await workshop.pool.execute(
+            try await fixture.pool.execute(
                 "CREATE VIEW reconcile_history AS SELECT testify() AS id FROM generate_series(1, 1)"
             )
-            let error = await #expect(throws: PostgresError.self) { try await workshop.plan(Samples.all) }
+            let error = await #expect(throws: PostgresError.self) { try await fixture.plan(Samples.all) }
             #expect(error?.sqlState == "25006")
         }
     }
 
     @Test func recordsWhoAppliedWhatFromWhere() async throws {
-        try await Workshop.with { workshop in
-            let plan = try await workshop.reach(Samples.all)
-            let rows = try await workshop.pool.query("SELECT * FROM reconcile_history")
+        try await ReconcilerFixture.with { fixture in
+            let plan = try await fixture.reach(Samples.all)
+            let rows = try await fixture.pool.query("SELECT * FROM reconcile_history")
             let row = try #require(rows.first)
             #expect(rows.count == 1)
             #expect(try row.decode("actor", as: String.self) == "tester")
@@ -72,17 +72,18 @@ struct ApplyTests {
     }
 
     @Test func aLaunchFindsTheRevision() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(3, inWindow: 1)
-            try await workshop.pool.execute("UPDATE contacts SET metadata = '{\"score\": 9}'")
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(3, inWindow: 1)
+            try await fixture.pool.execute("UPDATE contacts SET metadata = '{\"score\": 9}'")
+            try await fixture.reach(Samples.all)
             for name in ["hello", "raw"] {
-                let launches = LaunchRepository(pool: workshop.pool)
-                guard case .opened = try await launches.open(campaign: name, tenant: "acme", now: Workshop.now) else {
+                let launches = LaunchRepository(pool: fixture.pool)
+                guard case .opened = try await launches.open(campaign: name, tenant: "acme", now: ReconcilerFixture.now)
+                else {
                     Issue.record("\(name) was not launched")
                     continue
                 }
-                let revisions = try await workshop.pool.query(
+                let revisions = try await fixture.pool.query(
                     """
                     SELECT v."gitCommit", v.number FROM campaign_revisions v JOIN campaigns c ON c.id = v."campaignId"
                     WHERE c.name = \(name)
@@ -95,12 +96,12 @@ struct ApplyTests {
     }
 
     @Test func eachNewContentIsARevisionAndAnOldOneIsNot() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let other = Samples.all.replacing("{{name|you}}", with: "{{name|friend}}")
             for text in [Samples.all, other, Samples.all, other.replacing("title: Hello there", with: "title: T")] {
-                try await workshop.reach(text)
+                try await fixture.reach(text)
             }
-            let numbers = try await workshop.pool.query(
+            let numbers = try await fixture.pool.query(
                 """
                 SELECT v.number FROM campaign_revisions v JOIN campaigns c ON c.id = v."campaignId"
                 WHERE c.name = 'hello' ORDER BY v.number
@@ -111,65 +112,65 @@ struct ApplyTests {
     }
 
     @Test(arguments: ["reconcile_history", "campaigns", "campaign_revisions", "templates"])
-    func aFailureInTheMiddleLeavesNothing(table: String) async throws {
-        try await Workshop.with { workshop in
-            try await workshop.pool.execute(
+    func aFailureInTheMiddleLeavesNoChange(table: String) async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.pool.execute(
                 """
                 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$
                 """
             )
-            try await workshop.pool.execute(
+            try await fixture.pool.execute(
                 "CREATE TRIGGER fail AFTER INSERT ON \(identifier: table) FOR EACH ROW EXECUTE FUNCTION fail()"
             )
-            let before = try await workshop.fingerprint()
-            let desired = try Workshop.desired(Samples.all)
-            let plan = try await workshop.plan(desired)
-            await #expect(throws: PostgresError.self) { try await workshop.apply(plan, desired) }
-            #expect(try await workshop.fingerprint() == before)
-            try await workshop.pool.execute("DROP TRIGGER fail ON \(identifier: table)")
-            try await workshop.apply(plan, desired)
+            let before = try await fixture.fingerprint()
+            let desired = try ReconcilerFixture.desired(Samples.all)
+            let plan = try await fixture.plan(desired)
+            await #expect(throws: PostgresError.self) { try await fixture.apply(plan, desired) }
+            #expect(try await fixture.fingerprint() == before)
+            try await fixture.pool.execute("DROP TRIGGER fail ON \(identifier: table)")
+            try await fixture.apply(plan, desired)
         }
     }
 
     @Test func anEmptyPlanLeavesNoTrace() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let desired = try Workshop.desired(Samples.all)
-            let plan = try await workshop.plan(desired)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let desired = try ReconcilerFixture.desired(Samples.all)
+            let plan = try await fixture.plan(desired)
             #expect(plan.digest.hasPrefix("sha256:") && plan.digest.utf8.count == 71)
-            #expect(try await workshop.apply(plan, desired) == nil)
-            #expect(try await workshop.count("SELECT count(*) FROM reconcile_history") == 1)
+            #expect(try await fixture.apply(plan, desired) == nil)
+            #expect(try await fixture.count("SELECT count(*) FROM reconcile_history") == 1)
         }
     }
 
-    @Test func aTenantIsReconciledAlone() async throws {
-        try await Workshop.with { workshop in
+    @Test func oneTenantCanBeReconciledAlone() async throws {
+        try await ReconcilerFixture.with { fixture in
             let texts = ["acme/a.yaml": Samples.all, "other/b.yaml": Samples.sender]
-            let other = try Workshop.desired(texts, tenants: ["other"])
-            let plan = try await workshop.plan(other)
+            let other = try ReconcilerFixture.desired(texts, tenants: ["other"])
+            let plan = try await fixture.plan(other)
             #expect(plan.changes.map(\.identity.description) == ["other/Sender/main"])
-            try await workshop.apply(plan, other)
-            let acme = try Workshop.desired(["acme/a.yaml": Samples.all], tenants: ["acme"])
-            #expect(try await workshop.plan(acme).deletes == 0)
+            try await fixture.apply(plan, other)
+            let acme = try ReconcilerFixture.desired(["acme/a.yaml": Samples.all], tenants: ["acme"])
+            #expect(try await fixture.plan(acme).deletes == 0)
             let error = await #expect(throws: ReconcileError.self) {
-                try await workshop.plan(Workshop.desired(texts, tenants: ["nobody"]))
+                try await fixture.plan(ReconcilerFixture.desired(texts, tenants: ["nobody"]))
             }
-            #expect(error.map { "\($0)" } == "unknown tenant `nobody`; there are `acme`, `other`")
+            #expect(error.map { "\($0)" } == "unknown tenant `nobody`; known tenants are `acme`, `other`")
         }
     }
 
     @Test func aDatabaseWithoutTablesSaysWhatToDo() async throws {
-        try await Workshop.with(isMigrated: false) { workshop in
-            let error = await #expect(throws: SchemaError.self) { try await workshop.plan(Samples.all) }
+        try await ReconcilerFixture.with(isMigrated: false) { fixture in
+            let error = await #expect(throws: SchemaError.self) { try await fixture.plan(Samples.all) }
             #expect(error?.description.hasSuffix("run: campaignd migrate") == true)
         }
     }
 
     @Test func thousandsOfSpecsAreOnePlan() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let many = (1...2_500).map { Samples.campaign.replacing("name: hello", with: "name: c-\($0)") }
             let text = (Samples.parts + many).joined(separator: "\n---\n")
-            let plan = try await workshop.reach(text)
+            let plan = try await fixture.reach(text)
             #expect(plan.creates == 2_506)
         }
     }

@@ -10,75 +10,75 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct DigestTests {
     @Test func isTheSameForTheSamePlanOnly() async throws {
-        try await Workshop.with { workshop in
-            let first = try await workshop.plan(Samples.all).digest
-            #expect(try await workshop.plan(Samples.all).digest == first)
-            #expect(try await workshop.plan(Samples.all.replacing("env:TOKEN", with: "env:T")).digest != first)
-            #expect(try await workshop.plan("").digest != first)
+        try await ReconcilerFixture.with { fixture in
+            let first = try await fixture.plan(Samples.all).digest
+            #expect(try await fixture.plan(Samples.all).digest == first)
+            #expect(try await fixture.plan(Samples.all.replacing("env:TOKEN", with: "env:T")).digest != first)
+            #expect(try await fixture.plan("").digest != first)
         }
     }
 
     @Test func doesNotDependOnCountedRecipients() async throws {
-        try await Workshop.with { workshop in
-            let first = try await workshop.plan(Samples.all)
-            try await workshop.addContacts(5, inWindow: 2)
-            let second = try await workshop.plan(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            let first = try await fixture.plan(Samples.all)
+            try await fixture.addContacts(5, inWindow: 2)
+            let second = try await fixture.plan(Samples.all)
             #expect(second.digest == first.digest)
             #expect(second.changes.compactMap(\.impact) != first.changes.compactMap(\.impact))
         }
     }
 
     @Test func ofAnotherStateIsRefused() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let desired = try Workshop.desired(Samples.all.replacing("env:TOKEN", with: "env:OTHER"))
-            let plan = try await workshop.plan(desired)
-            try await workshop.pool.execute("UPDATE senders SET \"ratePerSecond\" = 1")
-            let before = try await workshop.fingerprint()
-            let error = await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let desired = try ReconcilerFixture.desired(Samples.all.replacing("env:TOKEN", with: "env:OTHER"))
+            let plan = try await fixture.plan(desired)
+            try await fixture.pool.execute("UPDATE senders SET \"ratePerSecond\" = 1")
+            let before = try await fixture.fingerprint()
+            let error = await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
             guard case .staleDigest(let expected, let actual)? = error else {
                 Issue.record("\(String(describing: error))")
                 return
             }
             #expect(expected == plan.digest && actual != expected)
-            #expect(try await workshop.fingerprint() == before)
+            #expect(try await fixture.fingerprint() == before)
         }
     }
 
-    @Test func isGoodForOneApplication() async throws {
-        try await Workshop.with { workshop in
-            let desired = try Workshop.desired(Samples.all)
-            let plan = try await workshop.plan(desired)
-            try await workshop.apply(plan, desired)
-            await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+    @Test func isValidForOneApplication() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let desired = try ReconcilerFixture.desired(Samples.all)
+            let plan = try await fixture.plan(desired)
+            try await fixture.apply(plan, desired)
+            await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
             // The same state again, by other means: the digest has moved on all the same.
             for table in ["campaign_revisions", "campaigns", "audiences", "templates", "senders"] {
-                try await workshop.pool.execute("DELETE FROM \(identifier: table)")
+                try await fixture.pool.execute("DELETE FROM \(identifier: table)")
             }
-            let again = try await workshop.plan(desired)
-            #expect(Workshop.lines(again) == Workshop.lines(plan))
+            let again = try await fixture.plan(desired)
+            #expect(ReconcilerFixture.lines(again) == ReconcilerFixture.lines(plan))
             #expect(again.digest != plan.digest)
-            await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+            await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
         }
     }
 
     @Test func oneOfManyConcurrentApplicationsWins() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             for round in 1...5 {
                 // Each wants something else, planned from the same state.
                 var wishes: [(Plan, DesiredState)] = []
                 for number in 1...4 {
                     let name = "name: n\(round)-\(number)\nphone"
                     let extra = Samples.sender.replacing("name: main\nphone", with: name)
-                    let desired = try Workshop.desired(Samples.all + "\n---\n" + extra)
-                    wishes.append((try await workshop.plan(desired), desired))
+                    let desired = try ReconcilerFixture.desired(Samples.all + "\n---\n" + extra)
+                    wishes.append((try await fixture.plan(desired), desired))
                 }
                 let won = try await withThrowingTaskGroup(of: Bool.self) { group in
                     for (plan, desired) in wishes {
                         group.addTask {
                             do {
-                                return try await workshop.apply(plan, desired) != nil
+                                return try await fixture.apply(plan, desired) != nil
                             } catch let error as ReconcileError {
                                 switch error {
                                 case .lockBusy, .staleDigest: return false
@@ -90,22 +90,22 @@ struct DigestTests {
                     return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
                 }
                 #expect(won == 1)
-                #expect(try await workshop.count("SELECT count(*) FROM reconcile_history") == round + 1)
+                #expect(try await fixture.count("SELECT count(*) FROM reconcile_history") == round + 1)
             }
         }
     }
 
     @Test func aBusyLockNamesItsHolder() async throws {
-        try await Workshop.with { workshop in
-            var configuration = workshop.configuration
+        try await ReconcilerFixture.with { fixture in
+            var configuration = fixture.configuration
             configuration.applicationName = "someone-else"
             let holder = try await PostgresConnection.connect(configuration)
-            let desired = try Workshop.desired(Samples.all)
-            let plan = try await workshop.plan(desired)
+            let desired = try ReconcilerFixture.desired(Samples.all)
+            let plan = try await fixture.plan(desired)
             try await holder.transaction { connection in
                 let isTaken = try await ReconcileLock.take(on: connection)
                 #expect(isTaken)
-                let error = await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+                let error = await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
                 guard case .lockBusy(let found?)? = error else {
                     Issue.record("\(String(describing: error))")
                     return
@@ -114,11 +114,11 @@ struct DigestTests {
                 #expect(found.applicationName == "someone-else")
                 #expect(!found.since.isEmpty)
                 // Looking needs no lock.
-                let second = try await workshop.plan(desired)
+                let second = try await fixture.plan(desired)
                 #expect(second.digest == plan.digest)
             }
             await holder.close()
-            #expect(try await workshop.apply(plan, desired) != nil)
+            #expect(try await fixture.apply(plan, desired) != nil)
         }
     }
 }

@@ -37,33 +37,33 @@ struct DriftTests {
         ("UPDATE campaigns SET type = 'scheduled' WHERE name = 'raw'", "~ Campaign/raw type"),
     ]
 
-    @Test func putsBackWhatWasEditedByHand() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let desired = try Workshop.desired(Samples.all)
+    @Test func revertsEditsByHand() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let desired = try ReconcilerFixture.desired(Samples.all)
             for edit in Self.edits {
-                try await workshop.pool.execute(PostgresQuery(sql: edit.sql))
-                let plan = try await workshop.plan(desired)
-                #expect(Workshop.lines(plan) == [edit.line], "\(edit.sql)")
+                try await fixture.pool.execute(PostgresQuery(sql: edit.sql))
+                let plan = try await fixture.plan(desired)
+                #expect(ReconcilerFixture.lines(plan) == [edit.line], "\(edit.sql)")
                 #expect(plan.changes.allSatisfy { $0.differences.allSatisfy(\.isDrift) }, "\(edit.sql)")
-                try await workshop.apply(plan, desired)
-                #expect(Workshop.lines(try await workshop.plan(desired)) == [], "\(edit.sql)")
+                try await fixture.apply(plan, desired)
+                #expect(ReconcilerFixture.lines(try await fixture.plan(desired)) == [], "\(edit.sql)")
             }
         }
     }
 
     @Test func aChangeOfTheSpecIsNoDrift() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let plan = try await workshop.plan(Samples.all.replacing("header: Hello", with: "header: Hi"))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let plan = try await fixture.plan(Samples.all.replacing("header: Hello", with: "header: Hi"))
             #expect(plan.changes.map { $0.differences.map(\.isDrift) } == [[false]])
         }
     }
 
     @Test func equalMeaningIsNoChange() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            try await workshop.pool.execute(
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            try await fixture.pool.execute(
                 """
                 UPDATE campaigns SET "audienceFilter" = '{"conditions": [
                     {"value": "2025-01-01T01:00:00+01:00", "operator": "gt", "field": "lastSeen"},
@@ -71,17 +71,17 @@ struct DriftTests {
                 ]}' WHERE name = 'raw'
                 """
             )
-            #expect(Workshop.lines(try await workshop.plan(Samples.all)) == [])
+            #expect(ReconcilerFixture.lines(try await fixture.plan(Samples.all)) == [])
         }
     }
 
     @Test func aReferenceToAnArchivedRowIsRepaired() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            try await workshop.pool.execute("UPDATE senders SET \"archivedAt\" = now()")
-            let plan = try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            try await fixture.pool.execute("UPDATE senders SET \"archivedAt\" = now()")
+            let plan = try await fixture.reach(Samples.all)
             #expect(
-                Workshop.lines(plan) == [
+                ReconcilerFixture.lines(plan) == [
                     "+ Sender/main", "~ Campaign/event sender", "~ Campaign/hello sender", "~ Campaign/raw sender",
                 ]
             )
@@ -89,15 +89,15 @@ struct DriftTests {
         }
     }
 
-    @Test func rowsOfOthersAreNeitherSeenNorTouched() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.pool.execute(
+    @Test func unmanagedRowsAreNeitherShownNorChanged() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.pool.execute(
                 """
                 INSERT INTO campaigns ("tenantId", name, type, "messageTemplate") VALUES ('acme', 'theirs', 'manual', '{}')
                 """
             )
-            try await workshop.reach(Samples.all)
-            let left = try await workshop.count(
+            try await fixture.reach(Samples.all)
+            let left = try await fixture.count(
                 "SELECT count(*) FROM campaigns WHERE name = 'theirs' AND \"archivedAt\" IS NULL"
             )
             #expect(left == 1)

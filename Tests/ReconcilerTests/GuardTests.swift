@@ -13,17 +13,17 @@ struct GuardTests {
     private static let event = SpecIdentity(tenant: "acme", kind: .campaign, name: "event")
     private static let hello = SpecIdentity(tenant: "acme", kind: .campaign, name: "hello")
 
-    private static func apply(_ texts: [String: String], _ workshop: Workshop) async throws {
-        let desired = try Workshop.desired(texts)
-        try await workshop.apply(workshop.plan(desired), desired)
+    private static func apply(_ texts: [String: String], _ fixture: ReconcilerFixture) async throws {
+        let desired = try ReconcilerFixture.desired(texts)
+        try await fixture.apply(fixture.plan(desired), desired)
     }
 
     @Test func aTenantWhoseFolderVanishedNeedsAFlag() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let both = ["acme/a.yaml": Samples.sender, "other/b.yaml": Samples.sender]
-            try await Self.apply(both, workshop)
-            let one = try Workshop.desired(["acme/a.yaml": Samples.sender])
-            let plan = try await workshop.plan(one)
+            try await Self.apply(both, fixture)
+            let one = try ReconcilerFixture.desired(["acme/a.yaml": Samples.sender])
+            let plan = try await fixture.plan(one)
             let refusals = SafetyRules().refusals(of: plan)
             #expect(refusals == [.emptyTenant("other", rows: 1)])
             #expect(
@@ -37,48 +37,48 @@ struct GuardTests {
             #expect(SafetyRules(allowedEmptyTenants: ["other"]).refusals(of: plan).isEmpty)
             let sender = SpecIdentity(tenant: "other", kind: .sender, name: "main")
             #expect(SafetyRules(allowedDeletes: [sender]).refusals(of: plan).isEmpty)
-            // Whoever looks at one tenant only does not touch another.
-            let narrow = try Workshop.desired(["acme/a.yaml": Samples.sender], tenants: ["acme"])
-            #expect(try await workshop.plan(narrow).isEmpty)
-            let other = try Workshop.desired(["acme/a.yaml": Samples.sender], tenants: ["other"])
-            #expect(SafetyRules().refusals(of: try await workshop.plan(other)) == [.emptyTenant("other", rows: 1)])
+            // A plan for one tenant does not change another.
+            let narrow = try ReconcilerFixture.desired(["acme/a.yaml": Samples.sender], tenants: ["acme"])
+            #expect(try await fixture.plan(narrow).isEmpty)
+            let other = try ReconcilerFixture.desired(["acme/a.yaml": Samples.sender], tenants: ["other"])
+            #expect(SafetyRules().refusals(of: try await fixture.plan(other)) == [.emptyTenant("other", rows: 1)])
         }
     }
 
     @Test func aLargeTenantThatVanishedIsRefusedOnce() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let many = (1...12).map { Samples.sender.replacing("name: main", with: "name: s-\($0)") }
             try await Self.apply(
                 ["acme/a.yaml": Samples.sender, "other/b.yaml": many.joined(separator: "\n---\n")],
-                workshop
+                fixture
             )
-            let plan = try await workshop.plan(Workshop.desired(["acme/a.yaml": Samples.sender]))
+            let plan = try await fixture.plan(ReconcilerFixture.desired(["acme/a.yaml": Samples.sender]))
             #expect(SafetyRules().refusals(of: plan) == [.emptyTenant("other", rows: 12)])
             #expect(SafetyRules(allowedEmptyTenants: ["other"]).refusals(of: plan).isEmpty)
         }
     }
 
     @Test func protectionIsTakenOffInOneStepAndTheRowInAnother() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             let without = Samples.parts.filter { $0 != Samples.event }.joined(separator: "\n---\n")
             // A successor that is not protected takes nothing from the protection of the old row.
             let successor = Samples.event.replacing("name: event", with: "name: event-2")
                 .replacing("protect: true", with: "protect: false")
-            let plan = try await workshop.plan(without + "\n---\n" + successor)
+            let plan = try await fixture.plan(without + "\n---\n" + successor)
             #expect(SafetyRules().refusals(of: plan).map(\.code) == ["protectedDelete", "looksLikeRename"])
-            try await workshop.reach(Samples.all.replacing("protect: true", with: "protect: false"))
-            #expect(SafetyRules().refusals(of: try await workshop.plan(without)).isEmpty)
+            try await fixture.reach(Samples.all.replacing("protect: true", with: "protect: false"))
+            #expect(SafetyRules().refusals(of: try await fixture.plan(without)).isEmpty)
         }
     }
 
-    @Test func aPolicyThatIsBrokenNeedsAFlag() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(12, inWindow: 2)
+    @Test func aPolicyViolationNeedsAFlag() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(12, inWindow: 2)
             let text = Samples.everything.replacing("maxRecipients: 1000", with: "maxRecipients: 11")
                 .replacing("allowedCategories: [marketing, utility]", with: "maxCampaigns: 2")
-            let desired = try Workshop.desired(text)
-            let plan = try await workshop.plan(desired)
+            let desired = try ReconcilerFixture.desired(text)
+            let plan = try await fixture.plan(desired)
             let refusals = SafetyRules().refusals(of: plan)
             #expect(
                 refusals.map(\.flag) == [
@@ -90,17 +90,17 @@ struct GuardTests {
             #expect(refusals.allSatisfy { $0.code == "policy" })
             #expect(
                 refusals.last?.reason
-                    == "acme/Campaign/hello would reach 12 recipients, and the policy of tenant `acme` allows 11"
+                    == "acme/Campaign/hello has 12 recipients, but the policy of tenant `acme` allows 11"
             )
-            await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+            await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
             let exceptions = try refusals.map { refusal in
                 try #require(PolicyException(String(refusal.flag.split(separator: " ")[1])))
             }
-            try await workshop.apply(plan, desired, rules: SafetyRules(allowedPolicies: Set(exceptions)))
-            // What was let through stays until something of the tenant changes.
-            let second = try await workshop.plan(desired)
+            try await fixture.apply(plan, desired, rules: SafetyRules(allowedPolicies: Set(exceptions)))
+            // An allowed violation stays allowed until something of the tenant changes.
+            let second = try await fixture.plan(desired)
             #expect(second.isEmpty && SafetyRules().refusals(of: second).isEmpty)
-            let third = try await workshop.plan(text.replacing("env:TOKEN", with: "env:OTHER"))
+            let third = try await fixture.plan(text.replacing("env:TOKEN", with: "env:OTHER"))
             #expect(SafetyRules().refusals(of: third).map(\.code) == ["policy"])
         }
     }
@@ -108,47 +108,51 @@ struct GuardTests {
     @Test(arguments: [
         "maxRecipients", "maxRecipients:acme/Campaign", "max:acme/Campaign/x", "maxRecipients:a/Camp/x", "",
     ])
-    func whatIsNoExceptionIsNotRead(text: String) {
+    func malformedExceptionsAreRefused(text: String) {
         #expect(PolicyException(text) == nil)
     }
 
-    @Test func deletingACampaignThatRunsCancelsItsRun() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(30, inWindow: 10)
-            try await workshop.reach(Samples.all)
-            let launches = LaunchRepository(pool: workshop.pool)
+    @Test func deletingACampaignCancelsItsOpenRun() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(30, inWindow: 10)
+            try await fixture.reach(Samples.all)
+            let launches = LaunchRepository(pool: fixture.pool)
             guard
-                case .opened(let run) = try await launches.open(campaign: "hello", tenant: "acme", now: Workshop.now)
+                case .opened(let run) = try await launches.open(
+                    campaign: "hello",
+                    tenant: "acme",
+                    now: ReconcilerFixture.now
+                )
             else { return }
             while try await launches.writeBatch(of: run.id, size: 10).run.status == .launching {}
-            let desired = try Workshop.desired(
+            let desired = try ReconcilerFixture.desired(
                 Samples.parts.filter { $0 != Samples.campaign }.joined(separator: "\n---\n")
             )
-            let plan = try await workshop.plan(desired)
-            #expect(plan.changes.flatMap(\.notes) == ["the run under way is cancelled"])
-            await #expect(throws: ReconcileError.self) { try await workshop.apply(plan, desired) }
+            let plan = try await fixture.plan(desired)
+            #expect(plan.changes.flatMap(\.notes) == ["the open run is cancelled"])
+            await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
             // The run goes on changing while the plan is applied.
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for _ in 1...300 {
-                        try await workshop.pool.execute("UPDATE campaign_runs SET \"estimatedCompletionAt\" = now()")
+                        try await fixture.pool.execute("UPDATE campaign_runs SET \"estimatedCompletionAt\" = now()")
                     }
                 }
                 group.addTask {
-                    try await workshop.apply(plan, desired, rules: SafetyRules(allowedDeletes: [Self.hello]))
+                    try await fixture.apply(plan, desired, rules: SafetyRules(allowedDeletes: [Self.hello]))
                 }
                 try await group.waitForAll()
             }
-            let runs = RunRepository(pool: workshop.pool)
+            let runs = RunRepository(pool: fixture.pool)
             while try await runs.cancelRest(batch: 7) != nil {}
             let record = try #require(try await runs.find(run.id))
             #expect(record.status == .cancelled && record.statusReason == "its spec was deleted")
             #expect(record.counters[.cancelled] == 30)
-            let cancelled = try await workshop.count(
+            let cancelled = try await fixture.count(
                 "SELECT count(*) FROM campaign_messages WHERE status = 'cancelled'"
             )
             #expect(cancelled == 30)
-            #expect(try await workshop.plan(desired).isEmpty)
+            #expect(try await fixture.plan(desired).isEmpty)
         }
     }
 }

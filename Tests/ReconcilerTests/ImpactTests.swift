@@ -26,21 +26,27 @@ struct ImpactTests {
     private static func estimate(
         _ text: String,
         _ limits: ImpactEstimator.Limits,
-        _ workshop: Workshop
+        _ fixture: ReconcilerFixture
     ) async throws -> Plan {
-        let desired = try Workshop.desired(text)
-        return try await workshop.pool.transaction { connection in
+        let desired = try ReconcilerFixture.desired(text)
+        return try await fixture.pool.transaction { connection in
             var plan = try await Planner.compare(desired, on: connection)
-            try await ImpactEstimator.estimate(&plan, desired, now: Workshop.now, limits: limits, on: connection)
+            try await ImpactEstimator.estimate(
+                &plan,
+                desired,
+                now: ReconcilerFixture.now,
+                limits: limits,
+                on: connection
+            )
             return plan
         }
     }
 
     @Test func eachAudienceGetsItsOwnCount() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(45, inWindow: 15)
-            try await workshop.pool.execute("UPDATE contacts SET \"messageCount\" = substr(\"contactId\", 5)::int")
-            let plan = try await Self.estimate(Self.campaigns(45), ImpactEstimator.Limits(batch: 7), workshop)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(45, inWindow: 15)
+            try await fixture.pool.execute("UPDATE contacts SET \"messageCount\" = substr(\"contactId\", 5)::int")
+            let plan = try await Self.estimate(Self.campaigns(45), ImpactEstimator.Limits(batch: 7), fixture)
             for change in plan.changes where change.identity.kind == .campaign {
                 let number = try #require(Int(change.identity.name.dropFirst(2)))
                 #expect(change.impact?.recipients == number - 1)
@@ -50,47 +56,47 @@ struct ImpactTests {
         }
     }
 
-    @Test func whatIsNotCountedIsSaid() async throws {
-        try await Workshop.with { workshop in
+    @Test func uncountedCampaignsAreReported() async throws {
+        try await ReconcilerFixture.with { fixture in
             let text = Self.campaigns(30)
-            let few = try await Self.estimate(text, ImpactEstimator.Limits(audiences: 10, batch: 4), workshop)
+            let few = try await Self.estimate(text, ImpactEstimator.Limits(audiences: 10, batch: 4), fixture)
             #expect(few.changes.count { $0.impact != nil } == 10)
             #expect(few.uncountedCampaigns == 20)
-            let none = try await Self.estimate(text, ImpactEstimator.Limits(time: .zero), workshop)
+            let none = try await Self.estimate(text, ImpactEstimator.Limits(time: .zero), fixture)
             #expect(none.uncountedCampaigns == 30)
             // A limit can only be kept by counting.
             let limited = text + "\n---\n" + Samples.tenant
-            let all = try await Self.estimate(limited, ImpactEstimator.Limits(audiences: 10, time: .zero), workshop)
+            let all = try await Self.estimate(limited, ImpactEstimator.Limits(audiences: 10, time: .zero), fixture)
             #expect(all.uncountedCampaigns == 0)
         }
     }
 
     @Test func theQuotaOfTheLast24HoursIsTakenOff() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let text = Samples.all.replacing("env:TOKEN", with: "env:TOKEN\ntier: 1\nquotaGroup: g")
             let hour = "date_trunc('hour', \(PostgresQuery(sql: "to_timestamp(1760000000)").sql))"
             for (age, tenant, group, count) in [
                 (0, "acme", "g", 100), (23, "acme", "g", 20), (1, "other", "g", 3), (24, "acme", "g", 5_000),
                 (0, "acme", "h", 7_000),
             ] {
-                try await workshop.pool.execute(
+                try await fixture.pool.execute(
                     """
                     INSERT INTO quota_hours ("quotaGroup", hour, "tenantId", count)
                     VALUES (\(group), \(fragment: PostgresQuery(sql: hour)) - \(age) * interval '1 hour', \(tenant), \(count))
                     """
                 )
             }
-            let impacts = try await workshop.plan(text).changes.compactMap(\.impact)
+            let impacts = try await fixture.plan(text).changes.compactMap(\.impact)
             #expect(!impacts.isEmpty && impacts.allSatisfy { $0.quotaLeft == 877 && $0.dailyLimit == 1_000 })
-            let unlimited = try await workshop.plan(text.replacing("tier: 1", with: "tier: 4"))
+            let unlimited = try await fixture.plan(text.replacing("tier: 1", with: "tier: 4"))
             #expect(unlimited.changes.compactMap(\.impact).allSatisfy { $0.quotaLeft == nil })
         }
     }
 
     @Test func aThousandAudiencesTakeFewQueries() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(100, inWindow: 10)
-            let plan = try await workshop.plan(Self.campaigns(600))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(100, inWindow: 10)
+            let plan = try await fixture.plan(Self.campaigns(600))
             #expect(plan.changes.count { $0.impact != nil } == 500)
             #expect(plan.uncountedCampaigns == 100)
         }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Whoever applies a plan may die at any instant: all of it happens, or nothing, and no lock is left.
+/// A reconcile may crash at any instant: its plan is applied as a whole or not at all, and no lock is left.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct InterruptionTests {
     private static let other = Samples.everything.replacing("env:TOKEN", with: "env:OTHER")
@@ -15,8 +15,8 @@ struct InterruptionTests {
         .replacing("plan: premium", with: "plan: basic")
 
     /// Makes the nth write of a transaction end its own connection, as a killed process would.
-    private static func arm(_ workshop: Workshop) async throws {
-        let pool = workshop.pool
+    private static func arm(_ fixture: ReconcilerFixture) async throws {
+        let pool = fixture.pool
         try await pool.execute("CREATE UNLOGGED TABLE fuse (after integer)")
         try await pool.execute("INSERT INTO fuse VALUES (0)")
         try await pool.execute("CREATE SEQUENCE writes")
@@ -46,9 +46,9 @@ struct InterruptionTests {
     }
 
     /// A server process tells its client that it ends before it gives its locks back.
-    private static func expectNoLock(_ workshop: Workshop) async throws {
+    private static func expectNoLock(_ fixture: ReconcilerFixture) async throws {
         try await eventually("the lock is given back") {
-            try await workshop.count(
+            try await fixture.count(
                 """
                 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -57,51 +57,51 @@ struct InterruptionTests {
         }
     }
 
-    private static func light(_ workshop: Workshop, after writes: Int) async throws {
-        try await workshop.pool.execute("UPDATE fuse SET after = \(writes)")
-        try await workshop.pool.execute("ALTER SEQUENCE writes RESTART")
+    private static func light(_ fixture: ReconcilerFixture, after writes: Int) async throws {
+        try await fixture.pool.execute("UPDATE fuse SET after = \(writes)")
+        try await fixture.pool.execute("ALTER SEQUENCE writes RESTART")
     }
 
     @Test(arguments: [Samples.all, other])
-    func aDeathAtAnyWriteLeavesNothing(target: String) async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            try await Self.arm(workshop)
-            let desired = try Workshop.desired(target)
-            let plan = try await workshop.plan(desired)
-            let before = try await workshop.fingerprint()
+    func aCrashAtAnyWriteLeavesNoChange(target: String) async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            try await Self.arm(fixture)
+            let desired = try ReconcilerFixture.desired(target)
+            let plan = try await fixture.plan(desired)
+            let before = try await fixture.fingerprint()
             var deaths = 0
             while true {
-                try await Self.light(workshop, after: deaths + 1)
+                try await Self.light(fixture, after: deaths + 1)
                 do {
-                    try await workshop.apply(plan, desired)
+                    try await fixture.apply(plan, desired)
                     break
                 } catch is PostgresError {
                     deaths += 1
                     try #require(deaths < 100)
-                    #expect(try await workshop.fingerprint() == before, "write \(deaths)")
-                    try await Self.expectNoLock(workshop)
+                    #expect(try await fixture.fingerprint() == before, "write \(deaths)")
+                    try await Self.expectNoLock(fixture)
                 }
             }
             #expect(deaths >= 5)
-            #expect(try await workshop.plan(desired).isEmpty)
+            #expect(try await fixture.plan(desired).isEmpty)
         }
     }
 
-    @Test func deathsAtRandomTimesLeaveAllOrNothing() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
+    @Test func crashesAtRandomTimesLeaveAllOrNothing() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
             var generator = SplitMix64(state: 7)
-            let killer = try await PostgresConnection.connect(workshop.configuration)
+            let killer = try await PostgresConnection.connect(fixture.configuration)
             var states: Set<[String]> = []
             for round in 1...20 {
-                let desired = try Workshop.desired(round % 2 == 1 ? Self.other : Samples.everything)
-                let plan = try await workshop.plan(desired)
-                let before = try await workshop.fingerprint()
+                let desired = try ReconcilerFixture.desired(round % 2 == 1 ? Self.other : Samples.everything)
+                let plan = try await fixture.plan(desired)
+                let before = try await fixture.fingerprint()
                 let spins = Int.random(in: 0...40, using: &generator)
                 let isApplied = try await withThrowingTaskGroup(of: Bool?.self) { group in
                     group.addTask {
-                        do { return try await workshop.apply(plan, desired) != nil } catch is PostgresError {
+                        do { return try await fixture.apply(plan, desired) != nil } catch is PostgresError {
                             return false
                         }
                     }
@@ -119,15 +119,15 @@ struct InterruptionTests {
                     }
                     return try await group.reduce(false) { $1 ?? $0 }
                 }
-                let after = try await workshop.fingerprint()
-                let rest = try await workshop.plan(desired)
+                let after = try await fixture.fingerprint()
+                let rest = try await fixture.plan(desired)
                 // A commit whose answer was lost has happened as a whole.
                 #expect(after == before ? !isApplied : rest.isEmpty, "round \(round)")
                 states.insert(after)
             }
             #expect(!states.isEmpty)
             await killer.close()
-            try await Self.expectNoLock(workshop)
+            try await Self.expectNoLock(fixture)
         }
     }
 }

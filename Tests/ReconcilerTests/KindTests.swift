@@ -41,22 +41,22 @@ struct KindTests {
     ]
 
     @Test func showsAndAppliesAChangeOfEachField() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
             for edit in Self.edits {
                 let text = Samples.everything.replacing(edit.old, with: edit.new, maxReplacements: 1)
-                let there = try await workshop.reach(text)
-                #expect(Workshop.lines(there) == edit.lines, "\(edit.testDescription)")
-                let back = Workshop.lines(try await workshop.reach(Samples.everything))
+                let there = try await fixture.reach(text)
+                #expect(ReconcilerFixture.lines(there) == edit.lines, "\(edit.testDescription)")
+                let back = ReconcilerFixture.lines(try await fixture.reach(Samples.everything))
                 #expect(back == edit.lines, "back: \(edit.testDescription)")
-                #expect(try await Self.campaignsAgree(workshop), "\(edit.testDescription)")
+                #expect(try await Self.campaignsAgree(fixture), "\(edit.testDescription)")
             }
         }
     }
 
-    /// Whether each campaign says what its active trigger says, and nothing without one.
-    private static func campaignsAgree(_ workshop: Workshop) async throws -> Bool {
-        try await workshop.count(
+    /// True if each campaign has the event of its active trigger, and none without one.
+    private static func campaignsAgree(_ fixture: ReconcilerFixture) async throws -> Bool {
+        try await fixture.count(
             """
             SELECT count(*) FROM campaigns c LEFT JOIN campaign_triggers t
                 ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
@@ -84,18 +84,18 @@ struct KindTests {
         ("UPDATE campaigns SET \"triggerConfig\" = '{}' WHERE name = 'overdue'", "~ Trigger/on-overdue campaignSays"),
     ]
 
-    @Test func putsBackWhatWasEditedByHand() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            let desired = try Workshop.desired(Samples.everything)
+    @Test func revertsEditsByHand() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            let desired = try ReconcilerFixture.desired(Samples.everything)
             for drift in Self.drifts {
-                try await workshop.pool.execute(PostgresQuery(sql: drift.sql))
-                let plan = try await workshop.plan(desired)
-                #expect(Workshop.lines(plan) == [drift.line], "\(drift.sql)")
+                try await fixture.pool.execute(PostgresQuery(sql: drift.sql))
+                let plan = try await fixture.plan(desired)
+                #expect(ReconcilerFixture.lines(plan) == [drift.line], "\(drift.sql)")
                 #expect(plan.changes.allSatisfy { $0.differences.allSatisfy(\.isDrift) }, "\(drift.sql)")
-                try await workshop.apply(plan, desired)
-                #expect(Workshop.lines(try await workshop.plan(desired)) == [], "\(drift.sql)")
-                #expect(try await Self.campaignsAgree(workshop), "\(drift.sql)")
+                try await fixture.apply(plan, desired)
+                #expect(ReconcilerFixture.lines(try await fixture.plan(desired)) == [], "\(drift.sql)")
+                #expect(try await Self.campaignsAgree(fixture), "\(drift.sql)")
             }
         }
     }
@@ -121,7 +121,7 @@ struct KindTests {
     }
 
     @Test func triggersMaySwapCampaigns() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let states = [
                 Self.hooked(Self.trigger("a", 1), Self.trigger("b", 2)),
                 Self.hooked(Self.trigger("a", 2), Self.trigger("b", 1)),
@@ -132,34 +132,34 @@ struct KindTests {
                 Self.hooked(),
             ]
             for (number, state) in states.enumerated() {
-                try await workshop.reach(state)
-                #expect(try await Self.campaignsAgree(workshop), "state \(number)")
+                try await fixture.reach(state)
+                #expect(try await Self.campaignsAgree(fixture), "state \(number)")
             }
-            let active = try await workshop.count("SELECT count(*) FROM campaign_triggers WHERE \"isActive\"")
+            let active = try await fixture.count("SELECT count(*) FROM campaign_triggers WHERE \"isActive\"")
             #expect(active == 0)
         }
     }
 
-    @Test func archivingACampaignStopsWhatOthersAttachedToIt() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            try await workshop.pool.execute(
+    @Test func archivingACampaignStopsItsUnmanagedSchedulesAndTriggers() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            try await fixture.pool.execute(
                 """
                 INSERT INTO campaign_schedules ("tenantId", "campaignId", "cronExpression", "nextRunAt")
                 SELECT 'acme', id, '0 9 * * *', now() FROM campaigns WHERE name IN ('digest', 'hello')
                 """
             )
-            try await workshop.pool.execute(
+            try await fixture.pool.execute(
                 """
                 INSERT INTO campaign_triggers ("tenantId", "campaignId", event)
                 SELECT 'acme', id, 'x' FROM campaigns WHERE name IN ('digest', 'hello')
                 """
             )
             let parts = Samples.everythingParts.filter { ![Samples.digest, Samples.weekly, Samples.once].contains($0) }
-            let plan = try await workshop.reach(parts.joined(separator: "\n---\n"))
-            #expect(Workshop.lines(plan) == ["- Schedule/once", "- Schedule/weekly", "- Campaign/digest"])
+            let plan = try await fixture.reach(parts.joined(separator: "\n---\n"))
+            #expect(ReconcilerFixture.lines(plan) == ["- Schedule/once", "- Schedule/weekly", "- Campaign/digest"])
             for table in ["campaign_schedules", "campaign_triggers"] {
-                let left = try await workshop.pool.query(
+                let left = try await fixture.pool.query(
                     """
                     SELECT c.name FROM \(identifier: table) s JOIN campaigns c ON c.id = s."campaignId"
                     WHERE s."isActive" ORDER BY 1
@@ -168,7 +168,7 @@ struct KindTests {
                 let names = try left.map { try $0.decode(0, as: String.self) }
                 #expect(names == (table == "campaign_triggers" ? ["hello", "overdue"] : ["hello"]))
             }
-            let due = try await workshop.count(
+            let due = try await fixture.count(
                 "SELECT count(*) FROM campaign_schedules WHERE NOT \"isActive\" AND \"nextRunAt\" IS NOT NULL"
             )
             #expect(due == 0)

@@ -13,7 +13,7 @@ struct LargeCatalogTests {
     private static let count = 3_000
 
     @Test(.timeLimit(.minutes(2)))
-    func whatNewSpecsReferToIsFoundByIndexes() async throws {
+    func referencesOfNewSpecsAreFoundByIndexes() async throws {
         let specs = (1...Self.count).map { number in
             """
             kind: Campaign
@@ -32,12 +32,12 @@ struct LargeCatalogTests {
             """
         }
         let text = ([Samples.sender, Samples.template, Samples.audience] + specs).joined(separator: "\n---\n")
-        try await Workshop.with { workshop in
-            try await workshop.reach(text)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(text)
             // Connections count for themselves, and tell within seconds.
             var read = 0
             try await eventually(within: .seconds(60), "all rows are counted") {
-                let rows = try await workshop.pool.query(
+                let rows = try await fixture.pool.query(
                     """
                     SELECT t.n_tup_ins, t.seq_tup_read + (
                         SELECT sum(i.idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid

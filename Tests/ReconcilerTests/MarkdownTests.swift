@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Spec
+import Spelling
 import Store
 import Testing
 
@@ -26,7 +27,7 @@ struct MarkdownTests {
     }
 
     private static func plan(_ changes: [PlannedChange]) throws -> Plan {
-        let desired = try Workshop.desired(Samples.sender)
+        let desired = try ReconcilerFixture.desired(Samples.sender)
         return Plan(changes: changes, base: ("db", 7), desired: desired, rows: [])
     }
 
@@ -83,11 +84,11 @@ struct MarkdownTests {
         let refusals = (1...100).map { SafetyRefusal.protectedDelete(Self.identity("p\($0)")) }
         let text = PlanMarkdownRenderer().text(plan, refusals: refusals)
         #expect(text.utf8.count <= 65_536 && text.utf8.count > 60_000)
-        #expect(text.hasPrefix("### Campaigns: 0 to create, \(count) to update, 0 to delete\n"))
+        #expect(text.hasPrefix("### Campaigns: 0 to create, \(count.grouped) to update, 0 to delete\n"))
         #expect(text.contains("- … and 80 more\n") && text.hasSuffix("Digest: `\(plan.digest)`\n"))
         let shown = text.matches(of: /<details>/).count
         #expect(shown > 50 && shown == text.matches(of: /<\/details>/).count)
-        #expect(text.contains("*\(NumberText.grouped(count - shown)) more changes did not fit here; "))
+        #expect(text.contains("*\((count - shown).grouped) more changes did not fit here; "))
         _ = Self.outside(text)
     }
 

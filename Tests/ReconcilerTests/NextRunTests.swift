@@ -10,28 +10,28 @@ import Testing
 /// When schedules fire next, once they are applied.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct NextRunTests {
-    /// `Workshop.now` is Thursday, 9 October 2025, 08:53:20 UTC.
+    /// `ReconcilerFixture.now` is Thursday, 9 October 2025, 08:53:20 UTC.
     private static let monday = "2025-10-13T06:00:00Z"
     private static let once = "2026-12-01T06:00:00Z"
 
     private static func date(_ text: String) throws -> Date { try Date(text, strategy: .iso8601) }
 
-    private static func next(_ workshop: Workshop, _ name: String = "weekly") async throws -> String? {
-        let rows = try await workshop.pool.query(
+    private static func next(_ fixture: ReconcilerFixture, _ name: String = "weekly") async throws -> String? {
+        let rows = try await fixture.pool.query(
             "SELECT \"nextRunAt\" FROM campaign_schedules WHERE name = \(name) ORDER BY \"createdAt\" DESC LIMIT 1"
         )
         return try rows[0].decode(0, as: Date?.self)?.formatted(.iso8601)
     }
 
-    private static func reach(_ workshop: Workshop, _ old: String = "", _ new: String = "") async throws {
-        try await workshop.reach(old.isEmpty ? Samples.everything : Samples.everything.replacing(old, with: new))
+    private static func reach(_ fixture: ReconcilerFixture, _ old: String = "", _ new: String = "") async throws {
+        try await fixture.reach(old.isEmpty ? Samples.everything : Samples.everything.replacing(old, with: new))
     }
 
     @Test func isSetWhenAScheduleIsCreated() async throws {
-        try await Workshop.with { workshop in
-            try await Self.reach(workshop)
-            #expect(try await Self.next(workshop) == Self.monday)
-            #expect(try await Self.next(workshop, "once") == Self.once)
+        try await ReconcilerFixture.with { fixture in
+            try await Self.reach(fixture)
+            #expect(try await Self.next(fixture) == Self.monday)
+            #expect(try await Self.next(fixture, "once") == Self.once)
         }
     }
 
@@ -59,21 +59,21 @@ struct NextRunTests {
 
     @Test(arguments: edits)
     func staysUnlessTheTimesChange(_ edit: Edit) async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let news = "\n---\n" + Samples.digest.replacing("name: digest", with: "name: news")
             let text = Samples.everything + news
-            try await workshop.reach(text)
+            try await fixture.reach(text)
             // The daemon has fired three times, and a fourth time is due.
-            try await workshop.pool.execute(
+            try await fixture.pool.execute(
                 """
                 UPDATE campaign_schedules SET "runCount" = 3, "lastRunAt" = now(),
                     "nextRunAt" = \(try Self.date("2025-10-09T08:00:00Z")) WHERE name = 'weekly'
                 """
             )
-            try await workshop.reach(text.replacing(edit.old, with: edit.new))
+            try await fixture.reach(text.replacing(edit.old, with: edit.new))
             let expected = edit.next == "keep" ? "2025-10-09T08:00:00Z" : edit.next
-            #expect(try await Self.next(workshop) == expected)
-            let kept = try await workshop.count(
+            #expect(try await Self.next(fixture) == expected)
+            let kept = try await fixture.count(
                 "SELECT \"runCount\" FROM campaign_schedules WHERE name = 'weekly' AND \"lastRunAt\" IS NOT NULL"
             )
             #expect(kept == 3)
@@ -81,19 +81,19 @@ struct NextRunTests {
     }
 
     @Test func comesBackWithMoreRunsAndWithActivation() async throws {
-        try await Workshop.with { workshop in
-            try await Self.reach(workshop)
-            try await workshop.pool.execute(
+        try await ReconcilerFixture.with { fixture in
+            try await Self.reach(fixture)
+            try await fixture.pool.execute(
                 "UPDATE campaign_schedules SET \"runCount\" = 12, \"nextRunAt\" = NULL WHERE name = 'weekly'"
             )
-            try await Self.reach(workshop, "maxRuns: 12\n", "maxRuns: 12\noverlap: queue\n")
-            #expect(try await Self.next(workshop) == nil)
-            try await Self.reach(workshop, "maxRuns: 12\n", "maxRuns: 13\n")
-            #expect(try await Self.next(workshop) == Self.monday)
-            try await Self.reach(workshop, "maxRuns: 12\n", "maxRuns: 13\nisActive: false\n")
-            #expect(try await Self.next(workshop) == nil)
-            try await Self.reach(workshop, "maxRuns: 12\n", "maxRuns: 13\n")
-            #expect(try await Self.next(workshop) == Self.monday)
+            try await Self.reach(fixture, "maxRuns: 12\n", "maxRuns: 12\noverlap: queue\n")
+            #expect(try await Self.next(fixture) == nil)
+            try await Self.reach(fixture, "maxRuns: 12\n", "maxRuns: 13\n")
+            #expect(try await Self.next(fixture) == Self.monday)
+            try await Self.reach(fixture, "maxRuns: 12\n", "maxRuns: 13\nisActive: false\n")
+            #expect(try await Self.next(fixture) == nil)
+            try await Self.reach(fixture, "maxRuns: 12\n", "maxRuns: 13\n")
+            #expect(try await Self.next(fixture) == Self.monday)
         }
     }
 
@@ -104,39 +104,39 @@ struct NextRunTests {
         ] as [(String, String?)]
     )
     func aSingleTimeThatHasJustPassedIsLeftToItsMisfireRule(at: String, next: String?) async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             // 08:53 in UTC is 11:53 in Nairobi; the misfire window is an hour.
-            try await Self.reach(workshop, "at: 2026-12-01T09:00", "at: \(at)")
-            #expect(try await Self.next(workshop, "once") == next)
+            try await Self.reach(fixture, "at: 2026-12-01T09:00", "at: \(at)")
+            #expect(try await Self.next(fixture, "once") == next)
         }
     }
 
     @Test func aSingleTimeThatHasFiredDoesNotFireAgain() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let text = Samples.everything.replacing("at: 2026-12-01T09:00", with: "at: 2025-10-09T11:30")
-            try await workshop.reach(text)
-            try await workshop.pool.execute(
+            try await fixture.reach(text)
+            try await fixture.pool.execute(
                 "UPDATE campaign_schedules SET \"runCount\" = 1, \"nextRunAt\" = NULL WHERE name = 'once'"
             )
-            try await workshop.reach(text.replacing("name: once", with: "name: once\noverlap: queue"))
-            #expect(try await Self.next(workshop, "once") == nil)
+            try await fixture.reach(text.replacing("name: once", with: "name: once\noverlap: queue"))
+            #expect(try await Self.next(fixture, "once") == nil)
         }
     }
 
     @Test func plansShowTheNextFiveTimesBeforeAndAfter() async throws {
-        try await Workshop.with { workshop in
-            try await Self.reach(workshop)
-            let plan = try await workshop.plan(Samples.everything.replacing("0 9 * * MON", with: "0 9 * * TUE"))
+        try await ReconcilerFixture.with { fixture in
+            try await Self.reach(fixture)
+            let plan = try await fixture.plan(Samples.everything.replacing("0 9 * * MON", with: "0 9 * * TUE"))
             let times = try #require(plan.changes.first?.fireTimes)
             #expect(times.before.count == 5 && times.after.count == 5)
             #expect(times.before.first?.formatted(.iso8601) == Self.monday)
             #expect(times.after.first?.formatted(.iso8601) == "2025-10-14T06:00:00Z")
-            // What has fired counts.
-            try await workshop.pool.execute("UPDATE campaign_schedules SET \"runCount\" = 10")
-            let last = try await workshop.plan(Samples.everything.replacing("maxRuns: 12", with: "maxRuns: 13"))
+            // Former runs count.
+            try await fixture.pool.execute("UPDATE campaign_schedules SET \"runCount\" = 10")
+            let last = try await fixture.plan(Samples.everything.replacing("maxRuns: 12", with: "maxRuns: 13"))
             let left = try #require(last.changes.first?.fireTimes)
             #expect(left.before.count == 2 && left.after.count == 3)
-            let deleted = try await workshop.plan(Samples.all)
+            let deleted = try await fixture.plan(Samples.all)
             let gone = deleted.changes.filter { $0.identity.kind == .schedule }.compactMap(\.fireTimes)
             #expect(gone.count == 2 && gone.allSatisfy { $0.after.isEmpty && !$0.before.isEmpty })
         }

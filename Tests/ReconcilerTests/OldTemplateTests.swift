@@ -21,37 +21,37 @@ struct OldTemplateTests {
         """
 
     /// The row as an earlier version wrote it from the same file with other words.
-    private static func age(_ workshop: Workshop) async throws {
-        try await workshop.reach(mended)
-        try await workshop.pool.execute(
+    private static func age(_ fixture: ReconcilerFixture) async throws {
+        try await fixture.reach(mended)
+        try await fixture.pool.execute(
             """
             UPDATE templates SET buttons = '[{"type": "phone", "text": "Call", "phoneNumber": "the shop"}]'
             """
         )
     }
 
-    @Test func aSpecMendsTheRow() async throws {
-        try await Workshop.with { workshop in
-            try await Self.age(workshop)
-            let snapshot = try await StateSnapshot.take(pool: workshop.pool, logger: TestDatabase.logger)
-            let desired = try Workshop.desired(Self.mended)
+    @Test func aSpecRepairsTheRow() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await Self.age(fixture)
+            let snapshot = try await StateSnapshot.take(pool: fixture.pool, logger: TestDatabase.logger)
+            let desired = try ReconcilerFixture.desired(Self.mended)
             let read = try StateSnapshot(json: snapshot.json).plan(desired)
-            #expect(Workshop.lines(read) == ["~ Template/offer buttons[phone Call].phoneNumber"])
-            #expect(Workshop.lines(try await workshop.reach(Self.mended)) == Workshop.lines(read))
+            #expect(ReconcilerFixture.lines(read) == ["~ Template/offer buttons[phone Call].phoneNumber"])
+            #expect(ReconcilerFixture.lines(try await fixture.reach(Self.mended)) == ReconcilerFixture.lines(read))
         }
     }
 
-    @Test func aSpecMayNotSayIt() throws {
+    @Test func aSpecMayNotHaveIt() throws {
         #expect(throws: ReconcileError.self) {
-            try Workshop.desired(Self.mended.replacing("+254700100200", with: "the shop"))
+            try ReconcilerFixture.desired(Self.mended.replacing("+254700100200", with: "the shop"))
         }
     }
 
-    /// Left out, it would be missing to campaigns, and deleted by whoever applied what was exported.
-    @Test func itIsExportedAsItIs() async throws {
-        try await Workshop.with { workshop in
-            try await Self.age(workshop)
-            let export = try await Exporter(pool: workshop.pool, logger: TestDatabase.logger).export(tenant: "acme")
+    /// An export without it would lack a template of campaigns, and applying that export would delete it.
+    @Test func itIsExportedUnchanged() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await Self.age(fixture)
+            let export = try await Exporter(pool: fixture.pool, logger: TestDatabase.logger).export(tenant: "acme")
             #expect(export.files.map(\.path) == ["acme/specs.yaml"], "\(export)")
             let text = try #require(export.files.first?.text)
             #expect(text.contains("phoneNumber: the shop"), "\(text)")

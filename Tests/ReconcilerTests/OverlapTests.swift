@@ -27,7 +27,7 @@ struct OverlapTests {
         }
     }
 
-    @Test func whatIsWrongWithTheSpecsComesFirst() async throws {
+    @Test func errorsInTheSpecsAreReportedFirst() async throws {
         await #expect(throws: Unreadable.self) {
             try await Self.withNowhere { planner in
                 try await planner.plan(tenants: []) { () async throws -> (DesiredState, Int) in throw Unreadable() }
@@ -35,8 +35,8 @@ struct OverlapTests {
         }
     }
 
-    @Test func withGoodSpecsTheDatabaseIsToBlame() async throws {
-        let desired = try Workshop.desired(Samples.sender)
+    @Test func withValidSpecsTheErrorOfTheDatabaseIsReported() async throws {
+        let desired = try ReconcilerFixture.desired(Samples.sender)
         await #expect(throws: PostgresError.self) {
             try await Self.withNowhere { planner in try await planner.plan(tenants: []) { (desired, 0) } }
         }
@@ -44,9 +44,9 @@ struct OverlapTests {
 
     @Test(.enabled(if: TestEnvironment.hasPostgres))
     func bothWaysMakeTheSamePlan() async throws {
-        try await Workshop.with { workshop in
-            let desired = try Workshop.desired(Samples.sender)
-            let planner = Planner(pool: workshop.pool, logger: Logger(label: "test"))
+        try await ReconcilerFixture.with { fixture in
+            let desired = try ReconcilerFixture.desired(Samples.sender)
+            let planner = Planner(pool: fixture.pool, logger: Logger(label: "test"))
             let (plan, other) = try await planner.plan(tenants: []) { (desired, "read") }
             #expect(other == "read")
             #expect(plan.creates == 1)

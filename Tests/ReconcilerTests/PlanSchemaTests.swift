@@ -30,32 +30,32 @@ struct PlanSchemaTests {
     }
 
     @Test func createsUpdatesAndDeletesFit() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(20, inWindow: 5)
-            let creates = try check(try await workshop.plan(Samples.everything))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(20, inWindow: 5)
+            let creates = try check(try await fixture.plan(Samples.everything))
             let changes = creates["changes"]?.arrayValue ?? []
             #expect(changes.contains { $0["impact"] != nil } && changes.contains { $0["fireTimes"] != nil })
-            try await workshop.reach(Samples.everything)
+            try await fixture.reach(Samples.everything)
             let changed = Samples.everything.replacing("0 9 * * MON", with: "0 9 * * TUE")
                 .replacing("title: Hello there", with: "title: T")
                 .replacing("\n---\n" + Samples.raw, with: "")
-            try await workshop.pool.execute("UPDATE templates SET header = 'Edited'")
-            let counts = try check(try await workshop.plan(changed))["counts"]
+            try await fixture.pool.execute("UPDATE templates SET header = 'Edited'")
+            let counts = try check(try await fixture.plan(changed))["counts"]
             #expect(counts?["update"] != 0 && counts?["delete"] == 1)
-            let empty = try check(try await workshop.plan(Samples.everything))
+            let empty = try check(try await fixture.plan(Samples.everything))
             #expect(empty["changes"] != nil)
         }
     }
 
     @Test func adoptionsAndRefusalsFit() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.pool.execute(
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.pool.execute(
                 """
                 INSERT INTO campaigns (id, "tenantId", name, type, "messageTemplate")
                 VALUES (\(UUID()), 'acme', 'hello', 'manual', '{}')
                 """
             )
-            let plan = try await workshop.plan(Samples.all)
+            let plan = try await fixture.plan(Samples.all)
             let json = try check(plan)
             #expect(json["changes"]?.arrayValue?.contains { $0["isAdoption"] == true } == true)
             let refusals = SafetyRules().refusals(of: plan)
@@ -65,9 +65,9 @@ struct PlanSchemaTests {
         }
     }
 
-    @Test func aChangedPlanDoesNotFit() async throws {
-        try await Workshop.with { workshop in
-            let json = try await workshop.plan(Samples.all).json
+    @Test func anAlteredPlanDoesNotFit() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let json = try await fixture.plan(Samples.all).json
             let validator = try Self.definition("Plan")
             #expect(validator.isValid(json))
             for path in json.paths where path.count == 1 {

@@ -16,7 +16,7 @@ struct RandomSpecs {
     private(set) var parts: [SpecKind: [Part]] = [:]
     private var generator: SplitMix64
     private var lastMark = 0
-    /// What was added or renamed in this step, and the names that there were before it.
+    /// The specs that were added or renamed in this step, and the names before it.
     private var touched: Set<Int> = []
     private var former: [SpecKind: Set<String>] = [:]
 
@@ -99,7 +99,7 @@ struct RandomSpecs {
 
     /// Gives a part another name, now and then that of another one, which is renamed too: a chain.
     ///
-    /// A name that was freed in the same step is not taken: nobody could tell which row is meant.
+    /// A name that was released in the same step is not reused, because its row would be ambiguous.
     private mutating func rename(_ kind: SpecKind) {
         guard kind != .tenant, let index = untouched(kind) else { return }
         let isChain = chance(2)
@@ -153,7 +153,7 @@ struct RandomSpecs {
         parts[.trigger] = kept
     }
 
-    /// Who was renamed from a name that somebody else has for good says so no more; that may end other chains too.
+    /// Removes `renamedFrom` if another spec keeps that name; this may end other chains too.
     private mutating func forgetRenames(_ kind: SpecKind) {
         var settled = Set((parts[kind] ?? []).filter { $0.renamedFrom == nil }.map(\.name))
         var isOver = false

@@ -12,29 +12,29 @@ import Testing
 struct RandomWalkTests {
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
     func eachStepLeavesNothingToDo(seed: UInt64) async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             var specs = RandomSpecs(seed: seed)
             var rows: [Int: String] = [:]
             var dice = SplitMix64(state: seed &+ 100)
             for step in 1...15 {
-                for mark in try await Self.meddle(workshop, specs, rows, &dice) { rows[mark] = nil }
-                let desired = try Workshop.desired(specs.text)
-                let plan = try await workshop.plan(desired)
-                try await workshop.apply(plan, desired, rules: Self.everything(in: plan))
-                let second = try await workshop.plan(desired)
-                #expect(Workshop.lines(second) == [], "seed \(seed), step \(step)")
-                #expect(try await Self.isConsistent(workshop, specs), "seed \(seed), step \(step)")
-                rows = try await Self.expectSameRows(workshop, specs, rows, "seed \(seed), step \(step)")
+                for mark in try await Self.meddle(fixture, specs, rows, &dice) { rows[mark] = nil }
+                let desired = try ReconcilerFixture.desired(specs.text)
+                let plan = try await fixture.plan(desired)
+                try await fixture.apply(plan, desired, rules: Self.everything(in: plan))
+                let second = try await fixture.plan(desired)
+                #expect(ReconcilerFixture.lines(second) == [], "seed \(seed), step \(step)")
+                #expect(try await Self.isConsistent(fixture, specs), "seed \(seed), step \(step)")
+                rows = try await Self.expectSameRows(fixture, specs, rows, "seed \(seed), step \(step)")
                 specs.step()
             }
         }
     }
 
-    /// Does by hand what people do to rows that specs own: edits them, archives them, or makes them nobody's.
+    /// Edits managed rows by hand, archives them, or makes them unmanaged.
     ///
     /// - Returns: The marks of those whose rows are lost.
     private static func meddle(
-        _ workshop: Workshop,
+        _ fixture: ReconcilerFixture,
         _ specs: RandomSpecs,
         _ rows: [Int: String],
         _ dice: inout SplitMix64
@@ -57,10 +57,10 @@ struct RandomWalkTests {
                 case 1: "\"managedBy\" = NULL"
                 default: "\"archivedAt\" = now()\(fragment: end)"
                 }
-            try await workshop.pool.execute(
+            try await fixture.pool.execute(
                 "UPDATE \(identifier: table) SET \(fragment: change) WHERE \(fragment: isMine)"
             )
-            let live = try await workshop.count(
+            let live = try await fixture.count(
                 "SELECT count(*) FROM \(identifier: table) WHERE id = \(id)::uuid AND \"archivedAt\" IS NULL"
             )
             if live == 0 { lost.append(mark) }
@@ -73,25 +73,25 @@ struct RandomWalkTests {
         .schedule: "campaign_schedules", .trigger: "campaign_triggers",
     ]
 
-    /// Lets everything pass, and names each delete.
+    /// Overrides all rules, and allows each delete by name.
     private static func everything(in plan: Plan) -> SafetyRules {
-        var rules = Workshop.lax(for: plan)
+        var rules = ReconcilerFixture.lax(for: plan)
         rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
         rules.adoptsAll = true
         return rules
     }
 
-    /// Whether there is one row for each spec, and campaigns and triggers say the same.
-    private static func isConsistent(_ workshop: Workshop, _ specs: RandomSpecs) async throws -> Bool {
+    /// True if there is one row for each spec, and campaigns and triggers agree.
+    private static func isConsistent(_ fixture: ReconcilerFixture, _ specs: RandomSpecs) async throws -> Bool {
         var live = 0
         for table in [
             "tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers",
         ] {
-            live += try await workshop.count(
+            live += try await fixture.count(
                 "SELECT count(*) FROM \(identifier: table) WHERE \"archivedAt\" IS NULL AND name NOT LIKE '~%'"
             )
         }
-        let contradictions = try await workshop.count(
+        let contradictions = try await fixture.count(
             """
             SELECT count(*) FROM campaigns c LEFT JOIN campaign_triggers t
                 ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
@@ -103,12 +103,12 @@ struct RandomWalkTests {
 
     /// Expects that every spec that was there before has the row that it had, whatever it is called by now.
     private static func expectSameRows(
-        _ workshop: Workshop,
+        _ fixture: ReconcilerFixture,
         _ specs: RandomSpecs,
         _ before: [Int: String],
         _ comment: Comment
     ) async throws -> [Int: String] {
-        let found = try await workshop.pool.query(
+        let found = try await fixture.pool.query(
             """
             SELECT 'Sender/' || name, id::text FROM senders WHERE "archivedAt" IS NULL
             UNION ALL SELECT 'Template/' || name, id::text FROM templates WHERE "archivedAt" IS NULL

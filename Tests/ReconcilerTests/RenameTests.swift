@@ -19,8 +19,8 @@ struct RenameTests {
     private static func join(_ parts: String...) -> String { parts.joined(separator: "\n---\n") }
 
     /// The names of senders by their phone numbers: who is who.
-    private static func senders(_ workshop: Workshop) async throws -> [String] {
-        let rows = try await workshop.pool.query(
+    private static func senders(_ fixture: ReconcilerFixture) async throws -> [String] {
+        let rows = try await fixture.pool.query(
             """
             SELECT "phoneNumberId" || ' ' || name || ' ' || id FROM senders WHERE "archivedAt" IS NULL ORDER BY 1
             """
@@ -29,37 +29,37 @@ struct RenameTests {
     }
 
     @Test func aChainMovesEachRowOn() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(
                 Self.join(
                     Self.sender("a", phone: "1"),
                     Self.sender("b", phone: "2"),
                     Self.sender("c", phone: "3")
                 )
             )
-            let before = try await Self.senders(workshop)
+            let before = try await Self.senders(fixture)
             let chain = Self.join(
                 Self.sender("b", from: "a", phone: "1"),
                 Self.sender("c", from: "b", phone: "2"),
                 Self.sender("d", from: "c", phone: "3")
             )
-            let plan = try await workshop.reach(chain)
-            #expect(Workshop.lines(plan) == ["~ Sender/b name", "~ Sender/c name", "~ Sender/d name"])
-            let after = try await Self.senders(workshop)
+            let plan = try await fixture.reach(chain)
+            #expect(ReconcilerFixture.lines(plan) == ["~ Sender/b name", "~ Sender/c name", "~ Sender/d name"])
+            let after = try await Self.senders(fixture)
             let moved = zip(before, ["b", "c", "d"]).map { line, name in
                 var words = line.split(separator: " ").map(String.init)
                 words[1] = name
                 return words.joined(separator: " ")
             }
             #expect(after == moved)
-            // The files stay as they are, and mean nothing any more.
-            #expect(try await workshop.reach(chain).isEmpty)
+            // `renamedFrom` stays in the files, and has no effect any more.
+            #expect(try await fixture.reach(chain).isEmpty)
         }
     }
 
     @Test func aCircleIsRefusedWithTheFiles() {
         let swap = Self.join(Self.sender("a", from: "b", phone: "2"), Self.sender("b", from: "a", phone: "1"))
-        let error = #expect(throws: ReconcileError.self) { try Workshop.desired(swap) }
+        let error = #expect(throws: ReconcileError.self) { try ReconcilerFixture.desired(swap) }
         guard case .invalidSpecs(errors: 2)? = error else {
             Issue.record("\(String(describing: error))")
             return
@@ -67,24 +67,24 @@ struct RenameTests {
     }
 
     @Test func aSwapThroughAThirdNameTakesTwoSteps() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2")))
-            let ids = try await Self.senders(workshop).map { $0.split(separator: " ")[2] }
-            try await workshop.reach(
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2")))
+            let ids = try await Self.senders(fixture).map { $0.split(separator: " ")[2] }
+            try await fixture.reach(
                 Self.join(Self.sender("b", from: "a", phone: "1"), Self.sender("x", from: "b", phone: "2"))
             )
-            try await workshop.reach(
+            try await fixture.reach(
                 Self.join(Self.sender("b", phone: "1"), Self.sender("a", from: "x", phone: "2"))
             )
-            #expect(try await Self.senders(workshop) == ["1 b \(ids[0])", "2 a \(ids[1])"])
+            #expect(try await Self.senders(fixture) == ["1 b \(ids[0])", "2 a \(ids[1])"])
         }
     }
 
     @Test func oneRowCannotBecomeTwo() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Self.sender("a", phone: "1"))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Self.sender("a", phone: "1"))
             let text = Self.join(Self.sender("b", from: "a", phone: "1"), Self.sender("c", from: "a", phone: "2"))
-            let error = await #expect(throws: ReconcileError.self) { try await workshop.plan(text) }
+            let error = await #expect(throws: ReconcileError.self) { try await fixture.plan(text) }
             #expect(
                 error.map { "\($0)" }
                     == "campaigns/acme/specs.yaml:2:7: acme/Sender/b is one of several specs that are renamed from `a`; "
@@ -94,25 +94,25 @@ struct RenameTests {
         }
     }
 
-    @Test func aRenameThatCannotHappenIsNotSilent() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2")))
+    @Test func anImpossibleRenameIsReported() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2")))
             let text = Self.sender("b", from: "a", phone: "2")
-            let plan = try await workshop.plan(text)
+            let plan = try await fixture.plan(text)
             let (a, b) = (Self.identity(.sender, "a"), Self.identity(.sender, "b"))
             #expect(SafetyRules().refusals(of: plan) == [.ignoredRename(from: a, to: b)])
             #expect(SafetyRules(allowedDeletes: [a]).refusals(of: plan).isEmpty)
-            try await workshop.reach(text)
-            #expect(try await workshop.plan(text).ignoredRenames.isEmpty)
+            try await fixture.reach(text)
+            #expect(try await fixture.plan(text).ignoredRenames.isEmpty)
         }
     }
 
-    @Test func aRenameFromWhatIsKeptIsRefused() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Self.sender("b", phone: "1"))
+    @Test func aRenameFromANameThatIsKeptIsRefused() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Self.sender("b", phone: "1"))
             // `b` was renamed from `a` long ago, and stays; so `c` cannot have its row.
             let text = Self.join(Self.sender("b", from: "a", phone: "1"), Self.sender("c", from: "b", phone: "2"))
-            let error = await #expect(throws: ReconcileError.self) { try await workshop.plan(text) }
+            let error = await #expect(throws: ReconcileError.self) { try await fixture.plan(text) }
             #expect(
                 error.map { "\($0)" }
                     == "campaigns/acme/specs.yaml:8:7: acme/Sender/c says `renamedFrom: b`, but the spec `b` keeps that "
@@ -122,18 +122,18 @@ struct RenameTests {
     }
 
     @Test func aNameThatAnotherTookOverLeadsToAnotherRow() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             let campaign = Samples.raw.replacing("sender: main", with: "sender: a")
-            try await workshop.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2"), campaign))
+            try await fixture.reach(Self.join(Self.sender("a", phone: "1"), Self.sender("b", phone: "2"), campaign))
             let text = Self.join(
                 Self.sender("c", from: "a", phone: "1"),
                 Self.sender("a", from: "b", phone: "2"),
                 campaign
             )
-            let plan = try await workshop.reach(text)
-            #expect(Workshop.lines(plan) == ["~ Sender/a name", "~ Sender/c name", "~ Campaign/raw sender"])
+            let plan = try await fixture.reach(text)
+            #expect(ReconcilerFixture.lines(plan) == ["~ Sender/a name", "~ Sender/c name", "~ Campaign/raw sender"])
             #expect(plan.changes[2].differences.map(\.before) == ["c"] && !plan.changes[2].isReferenceOnly)
-            let phone = try await workshop.pool.query(
+            let phone = try await fixture.pool.query(
                 "SELECT s.\"phoneNumberId\" FROM campaigns c JOIN senders s ON s.id = c.\"senderId\""
             )
             #expect(try phone[0].decode(0, as: String.self) == "2")
@@ -141,9 +141,9 @@ struct RenameTests {
     }
 
     @Test func everyKindKeepsItsRow() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            let before = try await Self.ids(workshop)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            let before = try await Self.ids(fixture)
             var text = Samples.everything
             for (name, key) in [
                 ("main", "sender"), ("offer", "template"), ("vips", "audience"), ("digest", "campaign"),
@@ -155,18 +155,18 @@ struct RenameTests {
             for name in ["weekly", "once", "on-overdue", "raw", "event", "hello"] {
                 text = text.replacing("\nname: \(name)\n", with: "\nname: new-\(name)\nrenamedFrom: \(name)\n")
             }
-            let plan = try await workshop.reach(text)
+            let plan = try await fixture.reach(text)
             #expect(plan.creates == 0 && plan.deletes == 0)
-            #expect(try await Self.ids(workshop) == before)
+            #expect(try await Self.ids(fixture) == before)
             // Nothing is sent differently, so there is nothing new to freeze.
-            #expect(try await workshop.count("SELECT count(*) FROM campaign_revisions") == 5)
+            #expect(try await fixture.count("SELECT count(*) FROM campaign_revisions") == 5)
         }
     }
 
-    private static func ids(_ workshop: Workshop) async throws -> [UUID] {
+    private static func ids(_ fixture: ReconcilerFixture) async throws -> [UUID] {
         var ids: [UUID] = []
         for table in ["senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers"] {
-            let rows = try await workshop.pool.query(
+            let rows = try await fixture.pool.query(
                 "SELECT id FROM \(identifier: table) WHERE \"archivedAt\" IS NULL ORDER BY id"
             )
             ids += try rows.map { try $0.decode(0, as: UUID.self) }
@@ -174,21 +174,21 @@ struct RenameTests {
         return ids
     }
 
-    @Test func whatOnlyFollowsARenameIsNotCounted() async throws {
-        try await Workshop.with { workshop in
+    @Test func changesThatOnlyFollowARenameAreNotCounted() async throws {
+        try await ReconcilerFixture.with { fixture in
             let campaigns = (1...12).map { Samples.campaign.replacing("name: hello", with: "name: c-\($0)") }
             let text = ([Samples.sender, Samples.template, Samples.audience] + campaigns).joined(separator: "\n---\n")
-            try await workshop.reach(text)
+            try await fixture.reach(text)
             let renamed = text.replacing("name: main", with: "name: line-1\nrenamedFrom: main")
                 .replacing("sender: main", with: "sender: line-1")
-            let plan = try await workshop.plan(renamed)
+            let plan = try await fixture.plan(renamed)
             #expect(plan.changes.count == 13)
             #expect(plan.changes.count(where: \.isReferenceOnly) == 12)
             #expect(SafetyRules().refusals(of: plan).isEmpty)
             #expect(plan.changes.allSatisfy { $0.impact == nil })
             // With another change on top it counts.
             let other = renamed.replacing("title: Hello there", with: "title: Hi")
-            #expect(SafetyRules().refusals(of: try await workshop.plan(other)).map(\.code) == ["tooManyChanges"])
+            #expect(SafetyRules().refusals(of: try await fixture.plan(other)).map(\.code) == ["tooManyChanges"])
         }
     }
 
@@ -231,12 +231,12 @@ struct RenameTests {
     ]
 
     @Test(arguments: lookalikes)
-    func aDeleteAndACreateThatAreAlikeAreQuestioned(_ example: Lookalike) async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(example.part)
+    func aDeleteAndASimilarCreateAreRefused(_ example: Lookalike) async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(example.part)
             var text = example.part.replacing("name: \(example.old)\n", with: "name: fresh\n")
             for (old, new) in example.edits { text = text.replacing(old, with: new) }
-            let plan = try await workshop.plan(text)
+            let plan = try await fixture.plan(text)
             #expect(plan.creates == 1 && plan.deletes == 1)
             let refusals = SafetyRules().refusals(of: plan)
             #expect(refusals.map(\.code) == (example.isAlike ? ["looksLikeRename"] : []))
@@ -246,16 +246,16 @@ struct RenameTests {
             #expect(refusal.reason.hasSuffix("keep its history with `renamedFrom: \(example.old)`"))
             #expect(SafetyRules(allowedDeletes: [old]).refusals(of: plan).isEmpty)
             let kept = text.replacing("name: fresh", with: "name: fresh\nrenamedFrom: \(example.old)")
-            #expect(SafetyRules().refusals(of: try await workshop.plan(kept)).isEmpty)
+            #expect(SafetyRules().refusals(of: try await fixture.plan(kept)).isEmpty)
         }
     }
 
-    @Test func eachDeleteIsPairedWithTheCreateMostLikeIt() async throws {
-        try await Workshop.with { workshop in
+    @Test func eachDeleteIsPairedWithTheMostSimilarCreate() async throws {
+        try await ReconcilerFixture.with { fixture in
             let others = ["1", "2", "3"]
-            try await workshop.reach(others.map { Self.sender("old-\($0)", phone: $0) }.joined(separator: "\n---\n"))
+            try await fixture.reach(others.map { Self.sender("old-\($0)", phone: $0) }.joined(separator: "\n---\n"))
             let text = others.map { Self.sender("new-\($0)", phone: $0) }.joined(separator: "\n---\n")
-            let refusals = SafetyRules(maximumChangePercent: 100).refusals(of: try await workshop.plan(text))
+            let refusals = SafetyRules(maximumChangePercent: 100).refusals(of: try await fixture.plan(text))
             #expect(
                 refusals
                     == others.map {

@@ -15,10 +15,10 @@ struct RenderingTests {
     }
 
     @Test func createsShowTheirRecipients() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(3_912, inWindow: 1_500)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(3_912, inWindow: 1_500)
             let small = Samples.all.replacing("env:TOKEN", with: "env:TOKEN\ndailyLimit: 1000")
-            let plan = try await workshop.plan(small)
+            let plan = try await fixture.plan(small)
             #expect(
                 text(plan) == """
                     + acme/Sender/main
@@ -40,15 +40,15 @@ struct RenderingTests {
     }
 
     @Test func updatesAndDeletesShowWhatDiffers() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             let changed = Samples.all.replacing("env:TOKEN", with: "env:TOKEN\nratePerSecond: 40")
                 .replacing("[vip, gold]", with: "[vip, silver]")
                 .replacing("footer: Bye\n", with: "")
                 .replacing("\n---\n" + Samples.raw, with: "")
-            try await workshop.pool.execute("UPDATE templates SET header = E'Edited\\n\\u001b[31m'")
+            try await fixture.pool.execute("UPDATE templates SET header = E'Edited\\n\\u001b[31m'")
             #expect(
-                text(try await workshop.plan(changed)) == """
+                text(try await fixture.plan(changed)) == """
                     ~ acme/Sender/main
                         ratePerSecond: 80 → 40
                     ~ acme/Template/offer
@@ -71,8 +71,8 @@ struct RenderingTests {
     }
 
     @Test func fullShowsPlacesAndContent() async throws {
-        try await Workshop.with { workshop in
-            let plan = try await workshop.plan(Samples.sender)
+        try await ReconcilerFixture.with { fixture in
+            let plan = try await fixture.plan(Samples.sender)
             #expect(
                 text(plan, isFull: true) == """
                     + acme/Sender/main
@@ -98,37 +98,37 @@ struct RenderingTests {
     }
 
     @Test func noChangesSaySo() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             #expect(
-                text(try await workshop.plan(Samples.all))
+                text(try await fixture.plan(Samples.all))
                     == "No changes: 6 specs are as in the database.\nDigest: sha256:…\n"
             )
         }
     }
 
     @Test func colourComesOnlyWhenAskedFor() async throws {
-        try await Workshop.with { workshop in
-            let plan = try await workshop.plan(Samples.sender)
+        try await ReconcilerFixture.with { fixture in
+            let plan = try await fixture.plan(Samples.sender)
             #expect(!PlanTextRenderer().text(plan).contains("\u{1B}"))
             #expect(PlanTextRenderer(usesColour: true).text(plan).hasPrefix("\u{1B}[32m+ acme/Sender/main\u{1B}[0m"))
         }
     }
 
     @Test func anUpdateIsPlacedAtItsFirstDifference() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let plan = try await workshop.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let plan = try await fixture.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
             let place = try #require(plan.changes.first?.place)
             #expect("\(place.file):\(place.start.line):\(place.start.column)" == "campaigns/acme/specs.yaml:27:8")
         }
     }
 
     @Test func jsonCarriesCountsDifferencesAndImpact() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(8, inWindow: 2)
-            try await workshop.reach(Samples.all)
-            let plan = try await workshop.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(8, inWindow: 2)
+            try await fixture.reach(Samples.all)
+            let plan = try await fixture.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
             let json = try JSONValue(parsing: plan.json.canonicalText)
             #expect(json["formatVersion"] == 1)
             #expect(json["digest"] == .string(plan.digest))
@@ -142,22 +142,5 @@ struct RenderingTests {
             )
             #expect(change["impact"]?["recipients"] == 8 && change["impact"]?["outOfWindow"] == 6)
         }
-    }
-}
-
-struct NumberTextTests {
-    @Test(arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (-12_345_678, "-12,345,678")])
-    func groupsThousands(number: Int, text: String) {
-        #expect(NumberText.grouped(number) == text)
-    }
-
-    @Test(
-        arguments: [
-            (0, "0 s"), (0.2, "1 s"), (48.9, "49 s"), (60, "1 min"), (200, "3 min 20 s"), (7_500, "2 h 5 min"),
-            (86_400 * 3 + 5, "3 d"),
-        ] as [(Double, String)]
-    )
-    func namesTheTwoLargestUnits(seconds: Double, text: String) {
-        #expect(NumberText.duration(seconds: seconds) == text)
     }
 }

@@ -13,15 +13,15 @@ struct SafetyTests {
     private static let hello = SpecIdentity(tenant: "acme", kind: .campaign, name: "hello")
 
     @Test func anEmptyCatalogNeedsAFlag() async throws {
-        try await Workshop.with { workshop in
-            #expect(SafetyRules().refusals(of: try await workshop.plan("")).isEmpty)
-            try await workshop.reach(Samples.sender)
-            let plan = try await workshop.plan("")
+        try await ReconcilerFixture.with { fixture in
+            #expect(SafetyRules().refusals(of: try await fixture.plan("")).isEmpty)
+            try await fixture.reach(Samples.sender)
+            let plan = try await fixture.plan("")
             let refusals = SafetyRules().refusals(of: plan)
             #expect(refusals == [.emptyCatalog(rows: 1)])
             #expect(
                 refusals.map(\.description) == [
-                    "there are no specs, and the database has 1: everything would be deleted; to allow it: --allow-empty"
+                    "there are no specs, but the database has 1: all of them would be deleted; to allow it: --allow-empty"
                 ]
             )
             #expect(SafetyRules(allowsEmpty: true).refusals(of: plan).isEmpty)
@@ -29,13 +29,13 @@ struct SafetyTests {
     }
 
     @Test func aProtectedRowOutlivesItsFile() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             let text = Samples.parts.filter { $0 != Samples.event }.joined(separator: "\n---\n")
-            let desired = try Workshop.desired(text)
-            let plan = try await workshop.plan(desired)
+            let desired = try ReconcilerFixture.desired(text)
+            let plan = try await fixture.plan(desired)
             let error = await #expect(throws: ReconcileError.self) {
-                try await workshop.apply(plan, desired, rules: SafetyRules())
+                try await fixture.apply(plan, desired, rules: SafetyRules())
             }
             #expect(
                 error.map { "\($0)" }
@@ -44,49 +44,49 @@ struct SafetyTests {
             )
             // Another name allows nothing.
             #expect(!SafetyRules(allowedDeletes: [Self.hello]).refusals(of: plan).isEmpty)
-            try await workshop.apply(plan, desired, rules: SafetyRules(allowedDeletes: [Self.event]))
+            try await fixture.apply(plan, desired, rules: SafetyRules(allowedDeletes: [Self.event]))
         }
     }
 
-    @Test func aRunUnderWayIsRespected() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(3, inWindow: 1)
-            try await workshop.reach(Samples.all)
-            _ = try await LaunchRepository(pool: workshop.pool).open(
+    @Test func anOpenRunIsProtected() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(3, inWindow: 1)
+            try await fixture.reach(Samples.all)
+            _ = try await LaunchRepository(pool: fixture.pool).open(
                 campaign: "hello",
                 tenant: "acme",
-                now: Workshop.now
+                now: ReconcilerFixture.now
             )
 
-            let changed = try await workshop.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
+            let changed = try await fixture.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
             #expect(SafetyRules().refusals(of: changed).isEmpty)
             #expect(
                 changed.changes.flatMap(\.notes) == [
-                    "the run under way keeps its revision; the change applies to the next run"
+                    "the open run keeps its revision; the change applies to the next run"
                 ]
             )
             let text = Samples.parts.filter { $0 != Samples.campaign }.joined(separator: "\n---\n")
-            let deleted = try await workshop.plan(text)
+            let deleted = try await fixture.plan(text)
             #expect(SafetyRules().refusals(of: deleted) == [.deleteUnderWay(Self.hello)])
             #expect(SafetyRules(allowedDeletes: [Self.hello]).refusals(of: deleted).isEmpty)
         }
     }
 
     @Test func aRunThatBeganAfterThePlanIsNoticed() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.addContacts(3, inWindow: 1)
-            try await workshop.reach(Samples.all)
-            let desired = try Workshop.desired(
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(3, inWindow: 1)
+            try await fixture.reach(Samples.all)
+            let desired = try ReconcilerFixture.desired(
                 Samples.parts.filter { $0 != Samples.campaign }.joined(separator: "\n---\n")
             )
-            let plan = try await workshop.plan(desired)
-            _ = try await LaunchRepository(pool: workshop.pool).open(
+            let plan = try await fixture.plan(desired)
+            _ = try await LaunchRepository(pool: fixture.pool).open(
                 campaign: "hello",
                 tenant: "acme",
-                now: Workshop.now
+                now: ReconcilerFixture.now
             )
             let error = await #expect(throws: ReconcileError.self) {
-                try await workshop.apply(plan, desired, rules: Workshop.lax)
+                try await fixture.apply(plan, desired, rules: ReconcilerFixture.lax)
             }
             guard case .refused(let refusals)? = error else {
                 Issue.record("\(String(describing: error))")
@@ -97,8 +97,8 @@ struct SafetyTests {
     }
 
     @Test(arguments: [(9, 9, nil), (10, 3, nil), (10, 4, 40), (13, 4, 31), (20, 20, 100)] as [(Int, Int, Int?)])
-    func muchOfATenantAtOnceNeedsAFlag(rows: Int, changed: Int, percent: Int?) async throws {
-        try await Workshop.with { workshop in
+    func changingALargeShareOfATenantNeedsAFlag(rows: Int, changed: Int, percent: Int?) async throws {
+        try await ReconcilerFixture.with { fixture in
             func text(_ changed: Int) -> String {
                 (1...rows).map { number in
                     Samples.sender.replacing("name: main", with: "name: s-\(number)")
@@ -106,8 +106,8 @@ struct SafetyTests {
                 }
                 .joined(separator: "\n---\n")
             }
-            try await workshop.reach(text(0))
-            let plan = try await workshop.plan(text(changed))
+            try await fixture.reach(text(0))
+            let plan = try await fixture.plan(text(changed))
             let refusals = SafetyRules().refusals(of: plan)
             guard let percent else {
                 #expect(refusals.isEmpty)

@@ -11,44 +11,44 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalkTests {
     @Test func reachesEachStateOfALife() async throws {
-        try await Workshop.with { workshop in
-            let created = try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            let created = try await fixture.reach(Samples.all)
             #expect(
-                Workshop.lines(created) == [
+                ReconcilerFixture.lines(created) == [
                     "+ Sender/main", "+ Template/offer", "+ Audience/vips", "+ Campaign/event", "+ Campaign/hello",
                     "+ Campaign/raw",
                 ]
             )
-            #expect(try await workshop.reach(Samples.all).isEmpty)
+            #expect(try await fixture.reach(Samples.all).isEmpty)
 
             let renamed = Samples.all.replacing("name: vips", with: "name: friends")
                 .replacing("audience: vips", with: "audience: friends")
             #expect(
-                Workshop.lines(try await workshop.reach(renamed)) == [
+                ReconcilerFixture.lines(try await fixture.reach(renamed)) == [
                     "+ Audience/friends", "~ Campaign/hello audience", "- Audience/vips",
                 ]
             )
             let withoutRaw = renamed.replacing("\n---\n" + Samples.raw, with: "")
-            #expect(Workshop.lines(try await workshop.reach(withoutRaw)) == ["- Campaign/raw"])
-            #expect(Workshop.lines(try await workshop.reach(renamed)) == ["+ Campaign/raw"])
+            #expect(ReconcilerFixture.lines(try await fixture.reach(withoutRaw)) == ["- Campaign/raw"])
+            #expect(ReconcilerFixture.lines(try await fixture.reach(renamed)) == ["+ Campaign/raw"])
 
             let rules = SafetyRules(
                 allowedDeletes: [SpecIdentity(tenant: "acme", kind: .campaign, name: "event")],
                 allowsEmpty: true
             )
-            let nothing = try Workshop.desired("")
-            let plan = try await workshop.plan(nothing)
+            let nothing = try ReconcilerFixture.desired("")
+            let plan = try await fixture.plan(nothing)
             #expect(
-                Workshop.lines(plan) == [
+                ReconcilerFixture.lines(plan) == [
                     "- Campaign/event", "- Campaign/hello", "- Campaign/raw", "- Audience/friends", "- Template/offer",
                     "- Sender/main",
                 ]
             )
-            try await workshop.apply(plan, nothing, rules: rules)
-            #expect(try await workshop.plan(nothing).isEmpty)
-            let archived = try await workshop.count("SELECT count(*) FROM campaigns WHERE \"archivedAt\" IS NOT NULL")
+            try await fixture.apply(plan, nothing, rules: rules)
+            #expect(try await fixture.plan(nothing).isEmpty)
+            let archived = try await fixture.count("SELECT count(*) FROM campaigns WHERE \"archivedAt\" IS NOT NULL")
             #expect(archived == 4)
-            try await workshop.reach(Samples.all)
+            try await fixture.reach(Samples.all)
         }
     }
 
@@ -134,43 +134,45 @@ struct WalkTests {
     ]
 
     @Test func showsAndAppliesAChangeOfEachField() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             for edit in Self.edits {
                 let text = Samples.all.replacing(edit.old, with: edit.new, maxReplacements: 1)
-                let there = try await workshop.reach(text)
-                #expect(Workshop.lines(there) == edit.lines, "\(edit.testDescription)")
+                let there = try await fixture.reach(text)
+                #expect(ReconcilerFixture.lines(there) == edit.lines, "\(edit.testDescription)")
                 for change in there.changes { #expect(!change.differences.isEmpty) }
-                // What was added goes again, so only the order within a line may differ.
-                let back = Workshop.lines(try await workshop.reach(Samples.all)).map { Set($0.split(separator: " ")) }
+                // The addition is reverted, so only the order within a line may differ.
+                let back = ReconcilerFixture.lines(try await fixture.reach(Samples.all)).map {
+                    Set($0.split(separator: " "))
+                }
                 #expect(back == edit.lines.map { Set($0.split(separator: " ")) }, "back: \(edit.testDescription)")
             }
         }
     }
 
     @Test func takesOverTheRowOfARenamedSpec() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let before = try await workshop.pool.query("SELECT id FROM senders")[0].decode(0, as: UUID.self)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let before = try await fixture.pool.query("SELECT id FROM senders")[0].decode(0, as: UUID.self)
             let renamed = Samples.all.replacing("name: main", with: "name: line-1\nrenamedFrom: main")
                 .replacing("sender: main", with: "sender: line-1")
-            let plan = try await workshop.reach(renamed)
+            let plan = try await fixture.reach(renamed)
             #expect(
-                Workshop.lines(plan) == [
+                ReconcilerFixture.lines(plan) == [
                     "~ Sender/line-1 name", "~ Campaign/event sender", "~ Campaign/hello sender",
                     "~ Campaign/raw sender",
                 ]
             )
             #expect(plan.changes[0].notes == ["renamed from `main`"])
-            let after = try await workshop.pool.query("SELECT id FROM senders")[0].decode(0, as: UUID.self)
+            let after = try await fixture.pool.query("SELECT id FROM senders")[0].decode(0, as: UUID.self)
             #expect(after == before)
         }
     }
 
     @Test func movesOfFilesAreChangesThatSafetyDoesNotCount() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
-            let plan = try await workshop.plan(Workshop.desired(["acme/new/place.yaml": Samples.all]))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
+            let plan = try await fixture.plan(ReconcilerFixture.desired(["acme/new/place.yaml": Samples.all]))
             #expect(plan.changes.count == 6)
             for change in plan.changes {
                 #expect(change.differences.map(\.path) == ["sourceFile"])

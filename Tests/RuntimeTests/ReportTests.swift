@@ -3,9 +3,9 @@ import Postgres
 import Store
 import TestSupport
 import Testing
-import campaignd
 
 @testable import Runtime
+@testable import campaignd
 
 /// What people read about runs.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
@@ -64,7 +64,7 @@ struct ReportTests {
             let first = terminal.update([run], now: now) ?? ""
             #expect(first.hasPrefix("\u{1B}[2Kacme/spring"))
             #expect(first.contains(String(repeating: "█", count: 15) + String(repeating: "░", count: 15)))
-            #expect(first.contains(" 50%  100/200  running"))
+            #expect(first.contains(" 50.0 %  100/200  running"))
             // With an earlier look there is a rate to show, and something to draw over.
             let second = terminal.update([run], now: now + 1) ?? ""
             #expect(second.hasPrefix("\u{1B}[1A\u{1B}[2K"))

@@ -4,9 +4,9 @@ public import Postgres
 import Spec
 import Store
 
-/// Applies plans: as a whole, or not at all.
+/// Applies plans, each in one transaction.
 public struct Applier: Sendable {
-    /// Who applies, for the history.
+    /// The actor, commit and version that the history records.
     public struct Origin: Hashable, Sendable {
         public let actor: String
         public let gitCommit: String?
@@ -26,24 +26,24 @@ public struct Applier: Sendable {
     ///
     /// - Parameters:
     ///   - pool: The database.
-    ///   - now: The instant after which schedules fire next.
+    ///   - now: The clock; schedules fire next after it.
     public init(pool: PostgresPool, now: @escaping @Sendable () -> Date = { Date() }) {
         self.pool = pool
         self.now = now
     }
 
-    /// Applies a plan that ``Planner`` made, if it still is what has to be done.
+    /// Applies a plan that ``Planner`` made, if it has not changed since.
     ///
-    /// The transaction is serializable: a plan made from a state that another application has just replaced can only
-    /// fail, even if the lock was given back in between.
+    /// The transaction is serializable: a plan made from a state that another reconcile has just replaced fails, even
+    /// if the lock was released in between.
     ///
     /// - Parameters:
-    ///   - plan: The plan that somebody has seen.
-    ///   - desired: What it was made from.
-    ///   - rules: Checked again, as a run may have begun meanwhile.
-    ///   - origin: Who applies it.
-    /// - Returns: The id of the entry in the history; `nil` when there was nothing to do.
-    /// - Throws: ``ReconcileError``, `ManagedError` or `PostgresError`; then nothing was changed, except after
+    ///   - plan: The plan that was shown.
+    ///   - desired: The specs that the plan was made from.
+    ///   - rules: The safety rules; they are checked again, because a run may have started meanwhile.
+    ///   - origin: The entry of the history names it.
+    /// - Returns: The id of the history entry; `nil` if there was nothing to do.
+    /// - Throws: ``ReconcileError``, `ManagedError` or `PostgresError`. Nothing was changed then, except possibly after
     ///   `PostgresError.commitUnknown`.
     public func apply(
         _ plan: Plan,
@@ -63,7 +63,7 @@ public struct Applier: Sendable {
             guard current.digest == plan.digest else {
                 throw ReconcileError.staleDigest(expected: plan.digest, actual: current.digest)
             }
-            // The one plan knows what runs by now, the other how many recipients there are.
+            // The new plan knows which runs are open by now, and only the old one has counted recipients.
             let refusals = rules.refusals(of: current)
             let counted = rules.refusals(of: plan).filter { !refusals.contains($0) }
             guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
@@ -82,8 +82,8 @@ public struct Applier: Sendable {
     }
 
     private func write(_ plan: Plan, _ origin: Origin, on connection: PostgresConnection) async throws {
-        // A campaign has one trigger, so the old one goes before a new one comes.
-        try await archive(plan, .trigger, on: connection)
+        // A row that holds a unique key beside its name is archived before another row takes the key.
+        for kind in SpecKind.allCases where kind.hasUniqueCampaign { try await archive(plan, kind, on: connection) }
         for kind in SpecKind.allCases { try await makeRoom(plan, kind, on: connection) }
         for kind in SpecKind.allCases {
             let repository = ManagedRepository(kind: kind)
@@ -96,20 +96,20 @@ public struct Applier: Sendable {
                 try await RevisionRepository().add(drafts, gitCommit: origin.gitCommit, on: connection)
             }
         }
-        for kind in SpecKind.allCases.reversed() where kind != .trigger {
+        for kind in SpecKind.allCases.reversed() where !kind.hasUniqueCampaign {
             try await archive(plan, kind, on: connection)
         }
     }
 
-    /// Takes over the rows of others, and rows out of each other's way that swap names or campaigns.
+    /// Adopts unmanaged rows, and parks the rows that swap names or campaigns, so that no unique key is taken twice.
     private func makeRoom(_ plan: Plan, _ kind: SpecKind, on connection: PostgresConnection) async throws {
         let updated = plan.changes.filter { $0.action == .update && $0.identity.kind == kind }
         let repository = ManagedRepository(kind: kind)
-        let parked = updated.filter { !$0.isAdoption && ($0.renamedFrom != nil || kind == .trigger) }
+        let parked = updated.filter { !$0.isAdoption && ($0.renamedFrom != nil || kind.hasUniqueCampaign) }
         try await repository.park(parked.compactMap(\.rowID), on: connection)
         try await repository.adopt(updated.filter(\.isAdoption).compactMap(\.rowID), on: connection)
-        // Only now, as it bears no name of a spec until then.
-        let adopted = updated.filter { $0.isAdoption && kind == .trigger }
+        // Only managed rows can be parked, so adoption comes first.
+        let adopted = updated.filter { $0.isAdoption && kind.hasUniqueCampaign }
         try await repository.park(adopted.compactMap(\.rowID), on: connection)
     }
 
@@ -128,12 +128,12 @@ public struct Applier: Sendable {
                 id: change.rowID ?? UUID(),
                 identity: change.identity,
                 content: content,
-                nextRun: kind == .schedule ? NextRunRule.nextRun(of: change, now: now) : nil
+                nextRun: kind == .schedule ? FireTimes.nextRun(of: change, now: now) : nil
             )
         }
     }
 
-    /// What a run of the campaign sends, and to whom; events and modules name the recipients themselves.
+    /// The frozen content of a campaign's next run; events and modules give their recipients themselves.
     private func draft(_ row: ManagedRow) throws -> RevisionRepository.Draft? {
         guard let message = row.content["message"] else { return nil }
         return RevisionRepository.Draft(
@@ -145,4 +145,9 @@ public struct Applier: Sendable {
             )
         )
     }
+}
+
+extension SpecKind {
+    /// True if a campaign has at most one row of this kind, so that rows compete for campaigns as well as for names.
+    fileprivate var hasUniqueCampaign: Bool { self == .trigger }
 }

@@ -1,20 +1,21 @@
 import Foundation
 import Postgres
 import Spec
+import Spelling
 import Store
 
 /// Counts the recipients of the campaigns that a plan creates or updates, as a launch would.
 ///
-/// Many campaigns share few audiences, so audiences are counted, several in one query. Where there are very many, what
-/// is left when the time is over stays uncounted, and the plan says so; a tenant that limits the recipients of a run is
-/// counted whatever it takes.
+/// Many campaigns share few audiences, so it counts audiences, several in one query. When the time limit is reached, the
+/// rest stays uncounted and the plan says so. Audiences of a tenant that limits the recipients of a run are always
+/// counted.
 enum ImpactEstimator {
     struct Audience: Hashable {
         let tenant: String
         let filter: AudienceFilter
     }
 
-    /// What counting may cost.
+    /// The limits of counting.
     struct Limits {
         var audiences = 500
         var time = Duration.seconds(60)
@@ -55,7 +56,7 @@ enum ImpactEstimator {
         return Audience(tenant: change.identity.tenant, filter: filter)
     }
 
-    /// Each audience once: first those that a policy asks for, then those that most campaigns share.
+    /// Each audience once: first those that a policy limits, then those that most campaigns share.
     private static func order(_ audiences: [Audience], _ desired: DesiredState) -> [Audience] {
         Dictionary(grouping: audiences) { $0 }
             .map { (audience: $0.key, rank: (isLimited($0.key, desired) ? 0 : 1, -$0.value.count)) }
@@ -109,8 +110,8 @@ enum ImpactEstimator {
         return PolicyBreach(
             .maxRecipients,
             change.identity,
-            reason: "\(change.identity) would reach \(impact.recipients) recipients, "
-                + "and the policy of tenant `\(change.identity.tenant)` allows \(most)"
+            reason: "\(change.identity) has \(impact.recipients.grouped) recipients, "
+                + "but the policy of tenant `\(change.identity.tenant)` allows \(most.grouped)"
         )
     }
 }

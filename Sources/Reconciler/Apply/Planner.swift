@@ -4,7 +4,7 @@ public import Postgres
 import Spec
 import Store
 
-/// Makes plans, without changing anything.
+/// Makes plans; it changes nothing.
 public struct Planner: Sendable {
     private let pool: PostgresPool
     private let logger: Logger
@@ -14,29 +14,29 @@ public struct Planner: Sendable {
     ///
     /// - Parameters:
     ///   - pool: The database.
-    ///   - logger: Where warnings of the database go.
-    ///   - now: The instant that "within 24 hours" is counted from.
+    ///   - logger: Receives warnings of the database.
+    ///   - now: The clock; the 24 h window of contacts ends at it.
     public init(pool: PostgresPool, logger: Logger, now: @escaping @Sendable () -> Date = { Date() }) {
         self.pool = pool
         self.logger = logger
         self.now = now
     }
 
-    /// Compares specs with the database and counts recipients, in one read-only transaction.
+    /// Compares the specs with the database and counts recipients, in one read-only transaction.
     ///
-    /// - Throws: `SchemaError` when the database is not migrated, ``ReconcileError`` for conflicts and unknown tenants,
+    /// - Throws: `SchemaError` if the database is not migrated, ``ReconcileError`` for conflicts and unknown tenants,
     ///   `PostgresError`.
     public func plan(_ desired: DesiredState) async throws -> Plan {
         try await plan(tenants: desired.tenants) { desired }
     }
 
-    /// Makes a plan like ``plan(_:)``, and fetches what is in the database while `load` reads the specs.
+    /// Makes a plan like ``plan(_:)``, and fetches the rows while `load` reads the specs.
     ///
     /// - Parameters:
-    ///   - tenants: Whose specs `load` takes; empty means all.
-    ///   - load: Reads the specs; called once, and not waited for any longer when the caller is cancelled.
-    /// - Returns: The plan, and what `load` returned beside what is wanted.
-    /// - Throws: What `load` throws, whatever the database does meanwhile; or else like ``plan(_:)``.
+    ///   - tenants: The tenants whose specs `load` reads; empty means all.
+    ///   - load: Reads the specs; it is called once.
+    /// - Returns: The plan, and the second value of `load`.
+    /// - Throws: The error of `load`, even if the database fails too; otherwise like ``plan(_:)``.
     public func plan<Other: Sendable>(
         tenants: [String],
         load: @escaping @Sendable () async throws -> (DesiredState, Other)
@@ -53,7 +53,7 @@ public struct Planner: Sendable {
                 do {
                     let plan = try await self.plan(tenants: DesiredState.scope(tenants)) {
                         for await desired in loaded { return desired }
-                        // Only where loading failed, which is what the caller hears of.
+                        // Loading failed, and its error is the one that the caller gets.
                         throw CancellationError()
                     }
                     return .planned(.success(plan))
@@ -62,7 +62,7 @@ public struct Planner: Sendable {
                 }
             }
             var (plan, other): (Result<Plan, any Error>?, Other?)
-            // An error of `load` ends the group, and cancels what the other task does in the database.
+            // An error of `load` ends the group and cancels the query of the other task.
             for try await part in group {
                 switch part {
                 case .loaded(let value): other = value
@@ -81,21 +81,21 @@ public struct Planner: Sendable {
         var known: DesiredState?
         return try await pool.transaction(isolation: .repeatableRead, readOnly: true) { connection in
             let stored = try await StoredState.fetch(tenants: tenants, on: connection)
-            // Now, while the specs are still being read.
+            // Fetched here because the specs are still being read.
             let unmanaged = try await ManagedRepository.unmanagedCounts(tenants: tenants, on: connection)
-            // The transaction may be repeated, the loading not.
+            // The transaction may be repeated, but the specs are loaded once.
             let desired = if let known { known } else { try await desired() }
             known = desired
             var plan = try await Self.compare(desired, with: stored, on: connection)
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
-            FireTimeFinder.find(&plan, now: now)
-            plan.leaveAlone(unmanaged)
+            FireTimes.add(to: &plan, now: now)
+            plan.setUnmanaged(unmanaged)
             return plan
         }
     }
 
-    /// The bare plan, within the caller's transaction.
+    /// Makes a plan without impact and fire times, within the caller's transaction.
     static func compare(_ desired: DesiredState, on connection: PostgresConnection) async throws -> Plan {
         let stored = try await StoredState.fetch(tenants: desired.tenants, on: connection)
         return try await compare(desired, with: stored, on: connection)
@@ -112,8 +112,25 @@ public struct Planner: Sendable {
     }
 }
 
-/// What one of the two tasks of a plan came to.
+/// The result of one of the two tasks of a plan.
 private enum PlanningPart<Other: Sendable>: Sendable {
     case loaded(Other)
     case planned(Result<Plan, any Error>)
+}
+
+/// Tells changes of specs from changes that were made to rows by hand.
+enum DriftDetector {
+    /// Marks the differences whose field no longer has the value that was last applied.
+    static func mark(_ plan: inout Plan, on connection: PostgresConnection) async throws {
+        let updated = plan.changes.filter { $0.action == .update }.map(\.identity)
+        let applied = try await HistoryRepository().lastApplied(updated, on: connection)
+        for index in plan.changes.indices {
+            let change = plan.changes[index]
+            guard change.action == .update, let content = applied[change.identity.description] else { continue }
+            let drifted = Set(ValueDiffer.differences(from: content, to: change.before).map(\.path))
+            for position in change.differences.indices where drifted.contains(change.differences[position].path) {
+                plan.changes[index].differences[position].isDrift = true
+            }
+        }
+    }
 }

@@ -3,10 +3,10 @@ import Postgres
 import Spec
 import Store
 
-/// What the database holds of the specs, all of one instant.
+/// The rows that are compared with specs, all of one instant.
 struct CurrentState: Sendable {
     let rows: [SpecIdentity: ManagedRow]
-    /// Rows that bear the name of a spec, but belong to none; ordered by id.
+    /// Unmanaged rows that have the name of a spec, ordered by id.
     let unmanaged: [SpecIdentity: [ManagedRow]]
     let base: (database: String, lastID: Int)
 
@@ -31,8 +31,7 @@ struct CurrentState: Sendable {
         return managed
     }
 
-    /// Reads the state that was fetched, and fetches the rows of others that are in the way of new specs, within the
-    /// same transaction.
+    /// Decodes the fetched rows, and fetches unmanaged rows with the names of new specs, in the same transaction.
     static func read(
         _ stored: StoredState,
         against desired: DesiredState,
@@ -51,5 +50,21 @@ struct CurrentState: Sendable {
             unmanaged += try await repository.unmanagedRows(named: fresh[kind] ?? [], on: connection)
         }
         return CurrentState(rows: managed, unmanaged: unmanaged, base: stored.base)
+    }
+}
+
+/// The managed rows of one instant, fetched and not decoded yet.
+struct StoredState: Sendable {
+    let rows: [StoredRows]
+    let base: (database: String, lastID: Int)
+
+    /// Fetches the managed rows in the caller's transaction, with one query for each kind.
+    static func fetch(tenants: [String]?, on connection: PostgresConnection) async throws -> StoredState {
+        let base = try await HistoryRepository().base(on: connection)
+        var rows: [StoredRows] = []
+        for kind in SpecKind.allCases {
+            rows.append(try await ManagedRepository(kind: kind).stored(tenants: tenants, on: connection))
+        }
+        return StoredState(rows: rows, base: base)
     }
 }

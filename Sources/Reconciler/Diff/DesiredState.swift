@@ -2,16 +2,16 @@ import JSON
 public import Spec
 import Store
 
-/// What the specs want, in the form in which rows are compared.
+/// The state that the specs describe, in the form in which rows are compared.
 public struct DesiredState: Sendable {
     /// One spec.
     final class Item: Sendable {
         let identity: SpecIdentity
-        /// The name that the row had before, if the spec says so.
+        /// The former name of the row, if the spec gives one.
         let renamedFrom: SpecIdentity?
         let content: JSONValue
         let spec: Located<any SpecContent>
-        /// The campaign with what it refers to; `nil` for other kinds.
+        /// The campaign with its references resolved; `nil` for other kinds.
         let campaign: ResolvedCampaign?
 
         init(
@@ -29,25 +29,25 @@ public struct DesiredState: Sendable {
         }
     }
 
-    /// Whose specs; `nil` means all.
+    /// The tenants to plan for; `nil` means all.
     let tenants: [String]?
-    /// The tenants that have specs, also those that are not looked at.
+    /// All tenants that have specs.
     let allTenants: [String]
     let items: [SpecIdentity: Item]
-    /// How many items each tenant has.
+    /// The number of items by tenant.
     let specCounts: [String: Int]
-    /// The policies of tenants that have one.
+    /// The policies by tenant.
     let policies: [String: TenantPolicy]
-    /// What breaks them, as far as the specs alone can tell.
+    /// The policy violations that the specs alone show.
     let policyBreaches: [PolicyBreach]
 
-    /// Takes the specs of a valid catalog; uses all cores, so that many are better not taken on the cooperative pool.
+    /// Takes the specs of a valid catalog; it keeps all cores busy, so call it outside of the cooperative pool.
     ///
     /// - Parameters:
     ///   - catalog: All specs, without errors.
-    ///   - root: The folder that they were read from; rows name their files below it.
-    ///   - tenants: Whose specs to look at; empty means all.
-    /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` when the catalog has errors.
+    ///   - root: The folder of the catalog; rows name their files relative to it.
+    ///   - tenants: The tenants to plan for; empty means all.
+    /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if the catalog has errors.
     public init(catalog: SpecCatalog, root: String, tenants: [String] = []) throws(ReconcileError) {
         guard catalog.isValid else {
             throw .invalidSpecs(errors: catalog.diagnostics.count { $0.severity == .error })
@@ -73,12 +73,12 @@ public struct DesiredState: Sendable {
             .map { PolicyBreach($0.rule, $0.identity, reason: $0.message) }
     }
 
-    /// The tenants that are meant, each once; `nil` means all.
+    /// The tenants sorted and without duplicates; `nil` means all.
     static func scope(_ tenants: [String]) -> [String]? {
         tenants.isEmpty ? nil : Set(tenants).sorted()
     }
 
-    /// The resolved campaign of each spec that is one; both come sorted.
+    /// Finds the resolved campaign of each campaign spec; both lists are sorted.
     private static func campaigns(
         of specs: [Located<any SpecContent>],
         among resolved: [ResolvedCampaign]
@@ -118,5 +118,17 @@ public struct DesiredState: Sendable {
 
     private static func path(of file: String, below folder: String) -> String {
         String(Substring(file.utf8.dropFirst(folder.utf8.count).drop { $0 == UInt8(ascii: "/") }))
+    }
+}
+
+extension DesiredState {
+    /// Checks that every requested tenant has specs or rows.
+    ///
+    /// - Throws: ``ReconcileError/unknownTenants(_:known:)``.
+    func checkTenants(against state: CurrentState) throws(ReconcileError) {
+        guard let tenants else { return }
+        let known = Set(items.keys.map(\.tenant)).union(state.rows.keys.map(\.tenant))
+        let unknown = tenants.filter { !known.contains($0) }
+        guard unknown.isEmpty else { throw .unknownTenants(unknown, known: allTenants) }
     }
 }

@@ -2,42 +2,31 @@ import Foundation
 import Spec
 import Store
 
-/// Compares what is wanted with what is there; a pure function, which uses all cores.
+/// Compares the desired with the current state, without I/O and on all cores.
 enum Differ {
-    /// The plan that leads from one to the other, without counted recipients.
+    /// Makes the plan that leads from the current to the desired state, without impact and fire times.
     ///
-    /// - Throws: ``ReconcileError/conflicts(_:)`` when it cannot be told which row a spec means.
+    /// - Throws: ``ReconcileError/conflicts(_:)`` if it is ambiguous which row a spec describes.
     static func plan(from state: CurrentState, to desired: DesiredState) throws(ReconcileError) -> Plan {
         let renames = RenameResolver(items: desired.items, rows: state.rows)
-        // Without renames, and without rows of others, there is nothing to confuse.
+        // Without renames and unmanaged rows no spec is ambiguous.
         let isPlain = renames.isEmpty && state.unmanaged.isEmpty
         let conflicts = isPlain ? [] : desired.items.values.compactMap { conflict($0, state, renames) }
         guard conflicts.isEmpty else { throw .conflicts(conflicts.sorted { $0.place < $1.place }) }
 
         let rows = renames.isEmpty ? state.rows : desired.items.compactMapValues { renames.row(of: $0) }
-        // Without renames, references lead where they led.
+        // Without renames no reference changes its target.
         let references = ReferenceComparison(rows: renames.isEmpty ? [:] : rows)
-        let compared = Array(desired.items.values).stretches(of: 256).parallelMap(by: 1) { items in
-            var (changes, taken): ([PlannedChange], Int) = ([], 0)
-            for item in items {
-                let row = rows[item.identity]
-                if row != nil { taken += 1 }
-                let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
-                if let change = change(item, row ?? adopted, references, isAdoption: adopted != nil) {
-                    changes.append(change)
-                }
-            }
-            return (changes: changes, taken: taken)
+        let changed = Array(desired.items.values).parallelMap { item -> PlannedChange? in
+            let row = rows[item.identity]
+            let adopted = row == nil ? state.unmanaged[item.identity]?.first : nil
+            return change(item, row ?? adopted, references, isAdoption: adopted != nil)
         }
-        var changes = compared.flatMap(\.changes)
-        // Under its own name each spec takes another row, so that where as many are taken as there are none is left.
-        if !renames.isEmpty || compared.reduce(0, { $0 + $1.taken }) < state.rows.count {
-            let taken = renames.isEmpty ? [] : Set(rows.values.map(\.identity))
-            for (identity, row) in state.rows {
-                let isTaken = renames.isEmpty ? desired.items[identity] != nil : taken.contains(identity)
-                if !isTaken { changes.append(delete(row)) }
-            }
+        let taken = renames.isEmpty ? nil : Set(rows.values.map(\.identity))
+        let deleted = state.rows.filter { identity, _ in
+            !(taken?.contains(identity) ?? (desired.items[identity] != nil))
         }
+        let changes = changed.compactMap(\.self) + deleted.values.map(delete)
         var plan = Plan(
             changes: changes.sorted(by: isBefore),
             base: state.base,
@@ -52,7 +41,7 @@ enum Differ {
         return plan
     }
 
-    /// Why it cannot be told which row a spec means.
+    /// The reason why it is ambiguous which row a spec describes; `nil` if it is not.
     private static func conflict(
         _ item: DesiredState.Item,
         _ state: CurrentState,
@@ -72,15 +61,15 @@ enum Differ {
         guard let others = state.unmanaged[item.identity], let first = others.first else { return nil }
         if let row, row.identity != item.identity {
             let reason =
-                "exists already as row \(first.id.uuidString.lowercased()), which no spec manages, so "
+                "already exists as row \(first.id.uuidString.lowercased()), which no spec manages, so "
                 + "`\(row.identity.name)` cannot be renamed to it; choose another name or remove that row"
             return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
         }
         guard row == nil, others.count > 1 else { return nil }
         let ids = others.map { $0.id.uuidString.lowercased() }.sorted().joined(separator: ", ")
         let reason =
-            "exists already \(others.count) times, as rows \(ids), which no spec manages; "
-            + "rename the spec, or archive all of them but the one to adopt"
+            "already exists \(others.count) times, as rows \(ids), which no spec manages; "
+            + "rename the spec, or archive all of them except the one to adopt"
         return ReconcileError.Conflict(identity: item.identity, place: place, reason: reason)
     }
 
@@ -91,7 +80,7 @@ enum Differ {
         isAdoption: Bool
     ) -> PlannedChange? {
         var differences = row.map { references.differences(from: $0, to: item) } ?? []
-        // A row of others comes from no file, so that it comes from one now says nothing.
+        // An unmanaged row has no file, so its new file is no difference worth showing.
         if isAdoption { differences.removeAll { $0.path == "sourceFile" } }
         if row != nil, differences.isEmpty, !isAdoption { return nil }
         let first = differences.first { $0.path != "sourceFile" }

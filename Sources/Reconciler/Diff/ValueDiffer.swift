@@ -1,10 +1,10 @@
 import JSON
 import Spec
 
-/// Finds the fields in which two values differ; none if, and only if, the values are equal.
+/// Finds the fields in which two values differ; there are none if and only if the values are equal.
 enum ValueDiffer {
     static func differences(from before: JSONValue?, to after: JSONValue?, path: String = "") -> [FieldDifference] {
-        // What most fields are, and at once clear where both are one value.
+        // Most fields are equal, and identical storage compares at once.
         if before == after { return [] }
         return switch (before, after) {
         case (.object(let old)?, .object(let new)?):
@@ -32,14 +32,14 @@ enum ValueDiffer {
             let isScalar = (before[name] ?? after[name])?.objectValue == nil
             return differences(from: before[name], to: after[name], path: isScalar ? path : "\(path)[\(name)]")
         }
-        // The same members in another order: then the whole list is the difference.
+        // If only the order differs, the whole list is the difference.
         let hasMoved = oldNames.filter { after[$0] != nil } != newNames.filter { before[$0] != nil }
         return hasMoved ? found + [FieldDifference(path: path, before: .array(old), after: .array(new))] : found
     }
 
-    /// Compares two lists whose members have no names.
+    /// Compares two lists whose members have no names by position.
     private static func positions(from old: [JSONValue], to new: [JSONValue], path: String) -> [FieldDifference] {
-        // A member that is null is not one that is missing.
+        // `dropFirst` distinguishes a member that is null from a missing one.
         (0..<max(old.count, new.count)).flatMap { index in
             differences(
                 from: old.dropFirst(index).first,
@@ -47,5 +47,38 @@ enum ValueDiffer {
                 path: "\(path)[\(index)]"
             )
         }
+    }
+}
+
+/// Names the members of a list by their content.
+enum ListIdentity {
+    /// The fields that distinguish members, the most specific first.
+    private static let fields = [
+        ["field", "operator"], ["parameter_name"], ["type", "sub_type", "index"], ["type", "text"], ["type"], ["name"],
+    ]
+
+    /// Returns a name for each member; `nil` if names are missing or not unique.
+    static func names(of members: [JSONValue], path: String) -> [String]? {
+        if members.allSatisfy({ $0.objectValue == nil && $0.arrayValue == nil }) {
+            return unique(members.map(\.canonicalText))
+        }
+        return unique(members.compactMap { name(of: $0, path: path) }).flatMap { $0.count == members.count ? $0 : nil }
+    }
+
+    private static func name(of member: JSONValue, path: String) -> String? {
+        guard let object = member.objectValue else { return nil }
+        if object["not"] != nil { return "not" }
+        if object["conditions"] != nil { return object["logic"]?.stringValue }
+        // WhatsApp parameters are identified by position, because their text is the value that changes.
+        let isParameter = path.hasSuffix("parameters")
+        for names in fields where !(isParameter && names == ["type", "text"]) {
+            let values = names.compactMap { object[$0]?.stringValue }
+            if values.count == names.count { return values.joined(separator: " ") }
+        }
+        return nil
+    }
+
+    private static func unique(_ names: [String]) -> [String]? {
+        Set(names).count == names.count ? names : nil
     }
 }

@@ -1,30 +1,30 @@
 import Foundation
-import JSON
+public import JSON
 public import Logging
 public import Postgres
-import Spec
+public import Spec
 import Store
 
-/// Writes what is in the database as specs.
+/// Writes the rows of the database as specs.
 public struct Exporter: Sendable {
     /// A file of specs.
     public struct File: Hashable, Sendable {
-        /// Below the folder of all specs: `acme/reminders.yaml`.
+        /// The path below the folder of all specs: `acme/reminders.yaml`.
         public let path: String
         public let text: String
     }
 
-    /// What was written, and what could not be.
+    /// The files, and the rows that are not or no longer valid.
     public struct Export: Sendable {
         /// Sorted by path.
         public let files: [File]
-        /// Rows that no spec can stand for, in words.
+        /// Rows that cannot be written as specs, with the reasons.
         public let skipped: [String]
-        /// Rows that were written as they are, and that the rules of today would not take in, in words.
+        /// Rows that were written unchanged, but are not valid under the current rules, with the reasons.
         public let outdated: [String]
     }
 
-    /// Where rows go that no spec manages yet.
+    /// The file of rows that no spec manages.
     private static let unmanagedFile = "unmanaged.yaml"
 
     private let pool: PostgresPool
@@ -35,10 +35,10 @@ public struct Exporter: Sendable {
         self.logger = logger
     }
 
-    /// Writes the specs of one tenant: each into the file that it came from, and rows of others into a file of their
-    /// own, from which `reconcile --adopt` takes them over unchanged.
+    /// Writes the specs of one tenant: each to the file that it came from, and unmanaged rows to a file from which
+    /// `reconcile --adopt` takes them over unchanged.
     ///
-    /// - Throws: `SchemaError` when the database is not migrated, `PostgresError`.
+    /// - Throws: `SchemaError` if the database is not migrated, `PostgresError`.
     public func export(tenant: String) async throws -> Export {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
@@ -60,8 +60,9 @@ public struct Exporter: Sendable {
         for row in rows {
             let file = row.content["sourceFile"]?.stringValue ?? "\(row.identity.tenant)/\(unmanagedFile)"
             guard SpecIdentity.isSlug(row.identity.name) else {
-                let name = row.identity.name.isEmpty ? "no name" : "the name `\(row.identity.name)`, which is no slug"
-                skipped.append("\(row.identity.kind.rawValue) \(row.id.uuidString.lowercased()) has \(name)")
+                let name = row.identity.name
+                let problem = name.isEmpty ? "no name" : "the name `\(name)`, which is not a slug"
+                skipped.append("\(row.identity.kind.rawValue) \(row.id.uuidString.lowercased()) has \(problem)")
                 continue
             }
             do {
@@ -69,7 +70,7 @@ public struct Exporter: Sendable {
                 let document = try SpecWriter.document(row.identity.kind, stored: content)
                 documents[file, default: []].append(document)
                 if let objection = objection(to: content, row.identity.kind) {
-                    outdated.append("\(row.identity) is no valid spec any more: \(objection)")
+                    outdated.append("\(row.identity) is not a valid spec any more: \(objection)")
                 }
             } catch {
                 skipped.append("\(row.identity) cannot be a spec: \(error)")
@@ -79,7 +80,7 @@ public struct Exporter: Sendable {
         return Export(files: files.sorted { $0.path < $1.path }, skipped: skipped, outdated: outdated)
     }
 
-    /// What is wrong with a spec by the rules of today; `nil` if nothing is.
+    /// The error of a spec under the current rules; `nil` if it is valid.
     private static func objection(to content: JSONValue, _ kind: SpecKind) -> SpecError? {
         do {
             _ = try kind.spec(canonical: content)
@@ -89,7 +90,7 @@ public struct Exporter: Sendable {
         }
     }
 
-    /// What an author would have written: without the fields that follow from others.
+    /// The content without the fields that are derived from others.
     private static func canonical(_ row: ManagedRow) -> JSONValue {
         var content = row.content.objectValue ?? [:]
         content["sourceFile"] = nil
@@ -97,5 +98,62 @@ public struct Exporter: Sendable {
         if content["audience"]?.stringValue != nil { content["audienceFilter"] = nil }
         if content["template"] != nil { content["message"] = nil }
         return .object(content)
+    }
+}
+
+/// The rule for the paths of exported specs.
+public enum ExportPath {
+    /// True if a path from a row is that of a spec file within a tenant's folder: `acme/offers/spring.yaml`.
+    public static func isInside(_ path: String) -> Bool {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count >= 2, path.hasSuffix(".yaml") || path.hasSuffix(".yml") else { return false }
+        // Hidden entries are never read back, and this rule also excludes `..`.
+        return parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") && !$0.contains("\0") }
+    }
+}
+
+/// Writes specs as YAML that reads as the same specs, unless the rules for specs have become stricter.
+public enum SpecWriter {
+    /// The usual order of the fields; the rest follows by name.
+    private static let order = [
+        "name", "title", "type", "phoneNumberId", "accessToken", "tier", "dailyLimit", "ratePerSecond", "whatsappName",
+        "language", "category", "header", "body", "footer", "buttons", "logic", "conditions", "campaign", "event",
+        "match", "cooldown", "cron", "at", "timeZone", "from", "until", "sender", "template", "message", "params",
+        "audience",
+    ]
+
+    /// Writes the document of one spec without fields that have their defaults; it ends in a newline.
+    ///
+    /// - Parameters:
+    ///   - kind: The kind of the spec.
+    ///   - stored: The canonical form of the spec, as a row stores it.
+    /// - Returns: The text of the document.
+    /// - Throws: `SpecError` if the value is not a spec of this kind.
+    public static func document(_ kind: SpecKind, stored: JSONValue) throws(SpecError) -> String {
+        let full = try kind.spec(stored: stored).canonical
+        var fields = full.objectValue ?? [:]
+        for key in fields.keys.sorted() where key != "name" {
+            var fewer = fields
+            fewer[key] = nil
+            if isSame(kind, fewer, full) { fields = fewer }
+        }
+        let lines = YAMLText.lines(sorted(fields))
+        return (["kind: \(kind.rawValue)"] + lines).joined(separator: "\n") + "\n"
+    }
+
+    private static func isSame(_ kind: SpecKind, _ fields: [String: JSONValue], _ full: JSONValue) -> Bool {
+        do {
+            return try kind.spec(stored: .object(fields)).canonical == full
+        } catch {
+            // Without the field the spec is invalid, so the field is needed.
+            return false
+        }
+    }
+
+    private static func sorted(_ fields: [String: JSONValue]) -> [(key: String, value: JSONValue)] {
+        fields.map { (key: $0.key, value: $0.value) }.sorted { left, right in
+            let ranks = (order.firstIndex(of: left.key) ?? order.count, order.firstIndex(of: right.key) ?? order.count)
+            return ranks.0 == ranks.1 ? left.key < right.key : ranks.0 < ranks.1
+        }
     }
 }

@@ -5,15 +5,15 @@ public import Postgres
 import Spec
 import Store
 
-/// What the database held of specs at one instant, to plan against where there is no database.
+/// The rows of the database at one instant, to plan against without a database.
 ///
-/// A plan against a snapshot has the same digest as one against the database that it was taken from, as long as nothing
-/// was applied since. It counts no recipients and knows of no edits by hand, as both need the database.
+/// A plan against a snapshot has the same digest as one against the database of the snapshot, until the next plan is
+/// applied there. It has no counted recipients and no marks of edits by hand, because both need the database.
 public struct StateSnapshot: Sendable {
     /// The version of the snapshot's JSON.
     public static let formatVersion = 1
 
-    /// When it was taken.
+    /// The time of the snapshot.
     public let takenAt: Date
     let managed: [ManagedRow]
     let unmanaged: [ManagedRow]
@@ -21,7 +21,7 @@ public struct StateSnapshot: Sendable {
 
     /// Takes a snapshot of the whole database, in one read-only transaction.
     ///
-    /// - Throws: `SchemaError` when the database is not migrated, `PostgresError`.
+    /// - Throws: `SchemaError` if the database is not migrated, `PostgresError`.
     public static func take(pool: PostgresPool, logger: Logger, now: Date = Date()) async throws -> StateSnapshot {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
@@ -41,7 +41,7 @@ public struct StateSnapshot: Sendable {
         }
     }
 
-    /// The plan that leads from the snapshot to what the specs want.
+    /// Makes the plan that leads from the snapshot to the desired state.
     ///
     /// - Throws: ``ReconcileError`` for conflicts and unknown tenants.
     public func plan(_ desired: DesiredState, now: Date = Date()) throws(ReconcileError) -> Plan {
@@ -54,15 +54,15 @@ public struct StateSnapshot: Sendable {
         )
         try desired.checkTenants(against: state)
         var plan = try Differ.plan(from: state, to: desired)
-        FireTimeFinder.find(&plan, now: now)
+        FireTimes.add(to: &plan, now: now)
         let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
-        plan.leaveAlone(Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count))
+        plan.setUnmanaged(Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count))
         return plan
     }
 }
 
 extension StateSnapshot {
-    /// The snapshot as data; it holds references to secrets, but no secrets.
+    /// The snapshot as JSON; it holds references to secrets, but no secrets.
     public var json: JSONValue {
         [
             "formatVersion": .integer(Self.formatVersion),
@@ -101,7 +101,7 @@ extension StateSnapshot {
     }
 }
 
-/// Why a text is no snapshot that can be planned against.
+/// The reason why a file cannot be used as a snapshot.
 public enum SnapshotError: Error, Equatable, CustomStringConvertible {
     case noSnapshot(field: String)
     case unknownVersion(Int)
@@ -109,7 +109,7 @@ public enum SnapshotError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noSnapshot(let field):
-            "this is no snapshot: `\(field)` is missing or wrong; write one with `reconcile export --state FILE`"
+            "this is not a snapshot: `\(field)` is missing or wrong; write one with `reconcile export --state FILE`"
         case .unknownVersion(let version):
             "the snapshot has format version \(version), this program reads \(StateSnapshot.formatVersion); "
                 + "write it again with this version of `reconcile export --state`"

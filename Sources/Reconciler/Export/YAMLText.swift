@@ -1,16 +1,16 @@
 import JSON
 import Spec
 
-/// Writes values as YAML that reads back as the same values, in YAML 1.1 and 1.2 alike.
+/// Writes values as YAML that YAML 1.1 and 1.2 readers read as the same values.
 enum YAMLText {
-    /// A mapping that is longer than this does not stand on one line.
+    /// Longer mappings are written on several lines.
     private static let lineLength = 100
 
     /// The lines of a mapping, each indented by `indent` spaces.
     ///
     /// - Parameters:
     ///   - fields: Keys and values, in the order in which they are written.
-    ///   - indent: How far the keys stand to the right.
+    ///   - indent: The number of spaces before the keys.
     /// - Returns: The lines, without line ends.
     static func lines(_ fields: [(key: String, value: JSONValue)], indent: Int = 0) -> [String] {
         let margin = String(repeating: " ", count: indent)
@@ -48,7 +48,7 @@ enum YAMLText {
         }
     }
 
-    /// The value on one line, if it has room there and holds no list of mappings.
+    /// The value on one line; `nil` if it is too long or holds a list of mappings.
     private static func short(_ value: JSONValue, room: Int) -> String? {
         guard isShallow(value) else { return nil }
         let text = flow(value)
@@ -74,7 +74,7 @@ enum YAMLText {
         items.allSatisfy { $0.arrayValue == nil && $0.objectValue == nil }
     }
 
-    /// The value in the style of JSON, with plain words where they are safe.
+    /// The value in flow style, with plain words where they are safe.
     private static func flow(_ value: JSONValue) -> String {
         switch value {
         case .string(let text): scalar(text)
@@ -86,7 +86,7 @@ enum YAMLText {
         }
     }
 
-    /// What reads as a sentence stands first, then the rest by name.
+    /// Sorts the fields: those that read as a sentence first, then the rest by name.
     private static func sorted(_ fields: JSONObject) -> [(key: String, value: JSONValue)] {
         let first = ["type", "logic", "field", "operator", "value", "conditions", "from", "to"]
         return fields.sorted { left, right in
@@ -99,7 +99,7 @@ enum YAMLText {
         isPlain(text) ? text : quoted(text)
     }
 
-    /// In quotes, with every character escaped that a reader may refuse or fold.
+    /// The text in quotes, with every character escaped that a reader may refuse or fold.
     private static func quoted(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {
@@ -127,7 +127,7 @@ enum YAMLText {
         }
     }
 
-    /// Words that no reader takes for anything but a string.
+    /// True for words that every reader reads as strings.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.utf8.first, isLetter(first), text.utf8.last != UInt8(ascii: " ") else { return false }
         guard !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(text.lowercased()) else {
@@ -138,7 +138,7 @@ enum YAMLText {
         } || isReference(text)
     }
 
-    /// `env:NAME` and `file:/path` read better without quotes, and hold nothing that needs them.
+    /// True for `env:NAME` and `file:/path`, which need no quotes and read better without.
     private static func isReference(_ text: String) -> Bool {
         guard let reference = SecretReference(text) else { return false }
         return reference.description == text
@@ -151,7 +151,7 @@ enum YAMLText {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 
-    /// Whether a text of several lines can stand as a block, where nothing needs to be escaped.
+    /// True if a text has several lines and can be written as a block, which has no escapes.
     private static func isBlock(_ text: String) -> Bool {
         guard text.contains("\n"), text.last != "\n", let first = text.first, first != " ", first != "\n" else {
             return false

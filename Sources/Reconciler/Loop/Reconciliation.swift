@@ -4,19 +4,20 @@ import JSON
 public import Logging
 public import Postgres
 import Spec
+import Spelling
 import Store
 import Synchronization
 
-/// Brings the database to what a folder says, as often as it is asked to, and notes what stands in the way.
+/// Applies a folder of specs again and again, and records failures.
 public struct Reconciliation: Sendable {
-    /// How one attempt ended.
+    /// The result of one attempt.
     public enum Outcome: Sendable {
         /// There was nothing to do.
         case upToDate(digest: String)
         case applied(Plan, historyID: Int)
-        /// Nothing was changed; `isNew` is false for what was met before, by anybody, and did not heal since.
+        /// Nothing was changed; `isNew` is false if a daemon has recorded the same failure before and it did not heal since.
         case failed(reason: String, isNew: Bool)
-        /// Another application is under way, or the files are being changed: to be tried again.
+        /// Another reconcile holds the lock, or the files are being changed: try again.
         case busy
     }
 
@@ -31,12 +32,12 @@ public struct Reconciliation: Sendable {
     /// Makes a reconciliation.
     ///
     /// - Parameters:
-    ///   - folder: Where the specs are.
+    ///   - folder: The specs.
     ///   - pool: The database.
-    ///   - rules: What may be done without being asked.
-    ///   - actor: Who does it, for the history.
-    ///   - toolVersion: The version of the program, for the history.
-    ///   - logger: Where warnings of the database go.
+    ///   - rules: The safety rules.
+    ///   - actor: The actor to record in the history.
+    ///   - toolVersion: The version to record in the history.
+    ///   - logger: Receives warnings.
     public init(
         folder: SpecsFolder,
         pool: PostgresPool,
@@ -55,12 +56,12 @@ public struct Reconciliation: Sendable {
 
     /// Plans and applies once.
     ///
-    /// - Parameter commit: Where the specs come from, as ``GitCommit/current(of:)`` says.
-    /// - Returns: How it ended; errors of the database are an outcome like any other, since the next attempt may succeed.
+    /// - Parameter commit: The commit of the specs, from ``GitCommit/current(of:)``.
+    /// - Returns: The result; an error of the database is one too, because the next attempt may succeed.
     public func attempt(commit: String?) async -> Outcome {
         let before = await folder.fingerprint()
         let catalog = await folder.load()
-        // A checkout under way is neither the old state nor the new one; it moves the files first, and then the commit.
+        // During a checkout the files are neither of the old commit nor of the new one. It changes the files first, then HEAD.
         guard await folder.fingerprint() == before, await GitCommit.current(of: folder.path) == commit else {
             return .busy
         }
@@ -96,18 +97,18 @@ public struct Reconciliation: Sendable {
         do {
             try await AttemptRepository(pool: pool).heal()
         } catch {
-            // Like every good attempt, the next one heals.
-            logger.warning("It could not be noted that the specs are in order", metadata: ["error": "\(error)"])
+            // The next successful attempt records it again.
+            logger.warning("Could not record that the specs were applied again", metadata: ["error": "\(error)"])
         }
     }
 
-    /// The first few errors; the rest is a call of `reconcile validate` away.
+    /// The first errors of the specs; `reconcile validate` shows all.
     private func reason(_ catalog: SpecCatalog) -> String {
         let errors = catalog.diagnostics.filter { $0.severity == .error }
         let lines = errors.prefix(5).map { error in
             "\(folder.relative(error.place.file)):\(error.place.start.line):\(error.place.start.column): \(error.message)"
         }
-        let rest = errors.count > lines.count ? ["and \(errors.count - lines.count) more errors"] : []
+        let rest = errors.count > lines.count ? ["and \((errors.count - lines.count).grouped) more errors"] : []
         return (lines + rest).joined(separator: "\n")
     }
 
@@ -116,25 +117,25 @@ public struct Reconciliation: Sendable {
         _ reason: String,
         _ commit: String?
     ) async -> Outcome {
-        // The same files are one failure on all daemons, wherever they keep their copies. The commit does not count: a
-        // checkout changes the files first, and who looks in between sees them with the commit before.
+        // The fingerprint is the same on all daemons with the same files. It leaves out the commit, because during a
+        // checkout the new files are seen with the old commit.
         let state = await folder.contentDigest()
         let subject = "\(state)\u{0}\(outcome.rawValue)\u{0}\(reason)"
         let fingerprint = SHA256.hash(data: Data(subject.utf8)).hexText
-        // Where others have the next commit already, it heals for them, and here it is still the same failure.
+        // Another daemon may have healed the failure with a newer commit; here it is still the same one.
         let isRepeated = lastFailure.replace(with: fingerprint) == fingerprint
         do {
             let isNew = try await AttemptRepository(pool: pool)
                 .add(fingerprint: fingerprint, gitCommit: commit, actor: actor, outcome: outcome, reason: reason)
             return .failed(reason: reason, isNew: isNew && !isRepeated)
         } catch {
-            logger.warning("A failed reconcile could not be noted", metadata: ["error": "\(error)"])
+            logger.warning("Could not record a failed reconcile", metadata: ["error": "\(error)"])
             return .failed(reason: reason, isNew: !isRepeated)
         }
     }
 }
 
-/// What the attempt before failed of, by its fingerprint; `nil` if it did not.
+/// The fingerprint of the latest attempt's failure; `nil` if it did not fail.
 private final class LastFailure: Sendable {
     private let fingerprint = Mutex<String?>(nil)
 

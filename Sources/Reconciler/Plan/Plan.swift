@@ -1,44 +1,47 @@
+import Crypto
+import Foundation
+import JSON
 public import Spec
 
-/// What has to change so that the database holds what the specs say.
+/// The changes that bring the database to the state that the specs describe.
 ///
-/// Changes stand in the order in which they are applied: creates and updates from senders to campaigns, then deletes
-/// from campaigns to senders, each by name.
+/// Changes are sorted in the order in which they are applied: creates and updates from tenants to triggers, then deletes
+/// from triggers to tenants, each by name.
 public struct Plan: Sendable {
-    /// The version of the plan's JSON, and of what the digest is taken from.
+    /// The version of the plan's JSON, and of the input of the digest.
     public static let formatVersion = 1
 
-    /// How many specs of one tenant are in the database, and in the files.
+    /// The number of a tenant's managed rows in the database, and of its specs in the files.
     public struct TenantSize: Hashable, Sendable {
         public let tenant: String
         public let rows: Int
         public let specs: Int
     }
 
-    /// Two names of what is, or may be, one spec.
+    /// The old and the new name of one spec.
     public struct Rename: Hashable, Sendable {
         public let from: SpecIdentity
         public let to: SpecIdentity
     }
 
     public internal(set) var changes: [PlannedChange]
-    /// The database that the plan was made for.
+    /// The name of the database that the plan was made for.
     public let database: String
-    /// The id of the last entry in the history when the plan was made; 0 if there was none.
+    /// The id of the last history entry when the plan was made; 0 if there was none.
     public let baseHistoryID: Int
-    /// The specs that the plan is about; 0 is suspicious.
+    /// The number of specs that the plan covers.
     public let specCount: Int
     /// The managed rows by tenant, sorted.
     public let tenantSizes: [TenantSize]
-    /// Whether no tenant has any spec, also of those that the plan is not about.
+    /// True if no tenant has any spec, including tenants that the plan does not cover.
     public let isCatalogEmpty: Bool
-    /// Renames that specs ask for, but that cannot happen, as rows of both names exist.
+    /// Renames in specs that are ignored because rows of both names exist.
     public internal(set) var ignoredRenames: [Rename] = []
-    /// What the policies of tenants forbid, whether it changes or not.
+    /// Violations of tenant policies, by changed and unchanged specs.
     public internal(set) var policyBreaches: [PolicyBreach]
-    /// Rows by kind that belong to no spec, and that the plan does not adopt either; they are never touched.
+    /// The number of rows by kind that no spec manages and the plan does not adopt; they are never changed.
     public private(set) var unmanagedCounts: [SpecKind: Int] = [:]
-    /// Campaigns whose recipients were not counted, because there were too many.
+    /// The number of campaigns whose recipients were not counted, because there were too many.
     public internal(set) var uncountedCampaigns = 0
 
     public var creates: Int { changes.count { $0.action == .create } }
@@ -64,13 +67,37 @@ public struct Plan: Sendable {
             .sorted { $0.tenant < $1.tenant }
     }
 
-    /// Takes note of the rows that belong to no spec now: those that the plan adopts are not left alone.
-    mutating func leaveAlone(_ unmanaged: [SpecKind: Int]) {
+    /// Sets the counts of unmanaged rows, less those that the plan adopts.
+    mutating func setUnmanaged(_ unmanaged: [SpecKind: Int]) {
         let adopted = changes.filter(\.isAdoption).reduce(into: [:]) { $0[$1.identity.kind, default: 0] += 1 }
         unmanagedCounts = unmanaged.merging(adopted, uniquingKeysWith: -).filter { $0.value > 0 }
     }
 
     private static func count(_ identities: some Sequence<SpecIdentity>) -> [String: Int] {
         identities.reduce(into: [:]) { $0[$1.tenant, default: 0] += 1 }
+    }
+}
+
+extension Plan {
+    /// The identity of the plan: `sha256:` and 64 digits.
+    ///
+    /// It covers the changes with their content, the database and the last history entry, but not the counted
+    /// recipients. Each applied plan adds a history entry, so no digest can be applied twice.
+    public var digest: String {
+        let operations = changes.map { change -> JSONValue in
+            var operation: [String: JSONValue] = [
+                "action": .string(change.action.rawValue), "id": .string(change.identity.description),
+            ]
+            if change.isAdoption { operation["adopts"] = true }
+            operation["row"] = change.rowID.map { .string($0.uuidString) }
+            operation["before"] = change.before
+            operation["after"] = change.after
+            return .object(operation)
+        }
+        let subject: JSONValue = [
+            "formatVersion": .integer(Self.formatVersion), "database": .string(database),
+            "baseHistoryId": .integer(baseHistoryID), "operations": .array(operations),
+        ]
+        return "sha256:" + SHA256.hash(data: Data(subject.canonicalText.utf8)).hexText
     }
 }

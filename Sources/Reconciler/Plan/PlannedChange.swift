@@ -1,16 +1,17 @@
 public import Foundation
 public import JSON
 public import Spec
+import Spelling
 import Store
 
 /// One row that a plan creates, updates or deletes.
 public struct PlannedChange: Sendable {
-    /// What happens to the row; to delete is to archive.
+    /// What happens to the row; a delete archives it.
     public enum Action: String, Hashable, Sendable {
         case create, update, delete
     }
 
-    /// When a schedule fires next, as far as it does: five times at most.
+    /// The next fire times of a schedule, at most five.
     public struct FireTimes: Hashable, Sendable {
         /// Empty for a create.
         public let before: [Date]
@@ -19,30 +20,30 @@ public struct PlannedChange: Sendable {
     }
 
     public let action: Action
-    /// The name that the row has afterwards, or had if it is deleted.
+    /// The name of the row after the change, or before a delete.
     public let identity: SpecIdentity
-    /// The name that the row has now, if the change renames it.
+    /// The current name of the row, if the change renames it.
     public let renamedFrom: SpecIdentity?
-    /// The row that exists; `nil` for a create.
+    /// The id of the existing row; `nil` for a create.
     public let rowID: UUID?
-    /// The whole content now; `nil` for a create.
+    /// The whole content before the change; `nil` for a create.
     public let before: JSONValue?
-    /// The whole content afterwards; `nil` for a delete.
+    /// The whole content after the change; `nil` for a delete.
     public let after: JSONValue?
-    /// Never empty for an update, unless it adopts a row that is as the spec wants it; empty for a create and a delete.
+    /// Empty for creates and deletes, and for the adoption of a row that already equals its spec.
     public internal(set) var differences: [FieldDifference]
-    /// Where the spec, or the first field that differs, stands in its file; `nil` for a delete.
+    /// The place of the first field that differs, or else of the spec; `nil` for a delete.
     public let place: SourcePlace?
     public let hasRunUnderWay: Bool
-    /// Whether an update makes a row of others a row of this spec.
+    /// True for an update that makes an unmanaged row the row of this spec.
     public let isAdoption: Bool
-    /// Whether nothing changes but the names of what was renamed.
+    /// True if only references to renamed specs change.
     public internal(set) var isReferenceOnly = false
-    /// For campaigns that can be counted.
+    /// The impact of a campaign whose recipients were counted.
     public internal(set) var impact: CampaignImpact?
-    /// For schedules.
+    /// The fire times of a schedule.
     public internal(set) var fireTimes: FireTimes?
-    /// How often the schedule has fired.
+    /// The number of former runs of a schedule.
     let runCount: Int
 
     init(
@@ -68,18 +69,18 @@ public struct PlannedChange: Sendable {
         runCount = row?.progress?.runCount ?? 0
     }
 
-    /// Whether the row refuses deletion, according to itself.
+    /// True if the row is protected from deletion.
     public var isProtected: Bool { before?["protect"] == true }
 
-    /// Whether nothing changes but the file that the spec stands in.
+    /// True if only the file of the spec changes.
     public var isMoveOnly: Bool {
         action == .update && !isAdoption && differences.allSatisfy { $0.path == "sourceFile" }
     }
 
-    /// Whether what the system does stays exactly the same.
+    /// True if the change has no effect on what is sent.
     public var isFormal: Bool { isMoveOnly || isReferenceOnly }
 
-    /// What the reader should know besides.
+    /// Remarks on the change, as sentences.
     public var notes: [String] {
         var notes: [String] = []
         if let renamedFrom { notes.append("renamed from `\(renamedFrom.name)`") }
@@ -87,10 +88,65 @@ public struct PlannedChange: Sendable {
         if hasRunUnderWay, !isFormal {
             notes.append(
                 action == .delete
-                    ? "the run under way is cancelled"
-                    : "the run under way keeps its revision; the change applies to the next run"
+                    ? "the open run is cancelled"
+                    : "the open run keeps its revision; the change applies to the next run"
             )
         }
         return notes
+    }
+}
+
+/// One field that a change sets to another value.
+public struct FieldDifference: Hashable, Sendable {
+    /// The path of the field, such as `ratePerSecond` or `conditions[tags contains_any].value`.
+    ///
+    /// Members of lists are named by their content if possible, else by their position.
+    public let path: String
+    /// `nil` if the field was absent.
+    public let before: JSONValue?
+    /// `nil` if the field is removed.
+    public let after: JSONValue?
+    /// True if the row was changed by hand since it was last applied.
+    public internal(set) var isDrift = false
+
+    init(path: String, before: JSONValue?, after: JSONValue?) {
+        self.path = path
+        self.before = before
+        self.after = after
+    }
+
+    /// The name of the outermost field.
+    var field: String {
+        String(path.prefix { $0 != "." && $0 != "[" })
+    }
+}
+
+/// The effect of launching a campaign now.
+public struct CampaignImpact: Hashable, Sendable {
+    /// The number of contacts that would get the message: opted in, active, and within the audience.
+    public let recipients: Int
+    /// The recipients that wrote within 24 hours: free, and not counted against the daily limit.
+    public let inWindow: Int
+    /// The rate of the campaign's sender.
+    public let ratePerSecond: Int
+    /// The sender's limit of business-initiated messages in 24 hours; `nil` is unlimited.
+    public let dailyLimit: Int?
+    /// The rest of the daily limit now; `nil` is unlimited.
+    public let quotaLeft: Int?
+    /// True if a launch sends to the whole audience; false if events or modules select the recipients.
+    public let isBroadcast: Bool
+
+    /// The recipients that count against the daily limit.
+    public var outOfWindow: Int { recipients - inWindow }
+
+    /// The time that the sender needs for this campaign alone.
+    public var estimatedSeconds: Double { Double(recipients) / Double(max(1, ratePerSecond)) }
+
+    /// The reason why a launch would stop before its end; `nil` if it would not.
+    public var warning: String? {
+        guard isBroadcast, let dailyLimit, outOfWindow > dailyLimit else { return nil }
+        let days = (outOfWindow + dailyLimit - 1) / dailyLimit
+        return "\(outOfWindow.grouped) recipients outside of their window exceed the sender's daily limit "
+            + "of \(dailyLimit.grouped): at least \(days) days"
     }
 }

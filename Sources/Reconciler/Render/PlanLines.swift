@@ -1,14 +1,14 @@
 import Foundation
 import JSON
 import Spec
+import Spelling
 
-/// What all renderers of plans say alike.
+/// Texts that all renderers of plans share.
 enum PlanLines {
-    /// Longer values are cut, unless everything is wanted.
+    /// Longer values are cut, unless the plan is shown in full.
     private static let valueLength = 80
 
-    /// What to show of a change; creates and deletes are known by their names, so their content is for those who want
-    /// everything.
+    /// The differences of a change to show; the content of creates and deletes only in full.
     static func differences(of change: PlannedChange, isFull: Bool = false) -> [FieldDifference] {
         guard change.action == .create || change.action == .delete, isFull else { return change.differences }
         return ValueDiffer.differences(
@@ -25,7 +25,7 @@ enum PlanLines {
         return text.prefix(valueLength - 1) + "…"
     }
 
-    /// Replaces what would move the cursor or switch the colours of a terminal; line ends become visible.
+    /// Replaces control characters, which could move the cursor or switch the colours of a terminal; line ends become ⏎.
     static func harmless(_ text: String) -> String {
         var safe = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
@@ -40,7 +40,7 @@ enum PlanLines {
 }
 
 extension PlannedChange {
-    /// One character that says what happens.
+    /// One character for the action.
     var sign: String {
         switch action {
         case .create: "+"
@@ -51,26 +51,25 @@ extension PlannedChange {
 }
 
 extension CampaignImpact {
-    /// The impact in a few words.
+    /// The impact in one line.
     var words: String {
-        let count = NumberText.grouped(recipients)
-        guard isBroadcast else { return "\(count) contact\(recipients == 1 ? "" : "s") in its audience" }
-        let text = "\(count) recipient\(recipients == 1 ? "" : "s")"
+        guard isBroadcast else { return "\(NumberText.count(recipients, "contact")) in its audience" }
+        let text = NumberText.count(recipients, "recipient")
         guard recipients > 0 else { return text }
-        return text + " (\(NumberText.grouped(inWindow)) in window), "
+        return text + " (\(inWindow.grouped) in window), "
             + "~\(NumberText.duration(seconds: estimatedSeconds)) at \(ratePerSecond)/s"
     }
 
-    /// What the launch takes from the 24 h quota and what is there; `nil` if the quota plays no part.
+    /// The part of the 24 h quota that a launch uses; `nil` if it uses none or there is no limit.
     var quotaWords: String? {
         guard isBroadcast, outOfWindow > 0, let quotaLeft, let dailyLimit else { return nil }
-        return "takes \(NumberText.grouped(outOfWindow)) of the \(NumberText.grouped(quotaLeft)) left "
-            + "of \(NumberText.grouped(dailyLimit)) in 24 h"
+        return "takes \(outOfWindow.grouped) of the \(quotaLeft.grouped) left "
+            + "of \(dailyLimit.grouped) in 24 h"
     }
 }
 
 extension PlannedChange.FireTimes {
-    /// The next times before and after, in UTC, as lines of a difference; empty if they are the same.
+    /// The fire times before and after the change, in UTC, as lines of a difference; empty if they are equal.
     var lines: [(sign: String, text: String)] {
         guard before != after else { return [] }
         return [("-", before), ("+", after)].compactMap { sign, times in
@@ -78,7 +77,7 @@ extension PlannedChange.FireTimes {
         }
     }
 
-    /// In UTC, such as `2026-12-01 09:00Z`.
+    /// The time in UTC, such as `2026-12-01 09:00Z`.
     static func text(_ date: Date) -> String {
         let style = Date.ISO8601FormatStyle(dateTimeSeparator: .space).year().month().day()
             .dateTimeSeparator(.space).time(includingFractionalSeconds: false)
@@ -87,20 +86,28 @@ extension PlannedChange.FireTimes {
 }
 
 extension Plan {
-    /// What is true of the plan as a whole and no change by itself shows.
+    /// The number of changes by action: `1 to create, 3 to update, 0 to delete`.
+    var counts: String {
+        "\(creates.grouped) to create, \(updates.grouped) to update, \(deletes.grouped) to delete"
+    }
+
+    /// The statement that nothing changes: `21 specs are as in the database`.
+    var upToDate: String {
+        "\(NumberText.count(specCount, "spec")) \(specCount == 1 ? "is" : "are") as in the database"
+    }
+
+    /// Remarks on the plan as a whole.
     var remarks: [String] {
         var remarks: [String] = []
         if uncountedCampaigns > 0 {
-            let campaigns = uncountedCampaigns == 1 ? "campaign" : "campaigns"
-            remarks.append(
-                "the recipients of \(NumberText.grouped(uncountedCampaigns)) more \(campaigns) were not counted"
-            )
+            let campaigns = NumberText.count(uncountedCampaigns, "more campaign")
+            remarks.append("the recipients of \(campaigns) were not counted")
         }
         let others = unmanagedCounts.sorted { $0.key < $1.key }.map {
-            "\(NumberText.grouped($0.value)) \($0.key.rawValue)"
+            "\($0.value.grouped) \($0.key.rawValue)"
         }
         if !others.isEmpty {
-            remarks.append("rows that no spec manages, and that stay as they are: \(others.joined(separator: ", "))")
+            remarks.append("rows that no spec manages, left unchanged: \(others.joined(separator: ", "))")
         }
         return remarks
     }

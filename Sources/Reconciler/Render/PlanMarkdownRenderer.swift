@@ -1,39 +1,39 @@
 import Spec
+import Spelling
 
-/// Writes plans as a comment on a pull request: a summary that is always whole, then as many details as fit.
+/// Writes plans as a comment on a pull request: a complete summary, then as many changes as fit.
 ///
-/// A comment that is too long is refused as a whole by the platforms that show it, so what does not fit is left out and
-/// counted.
+/// Platforms refuse a comment that is too long, so changes that do not fit are left out and counted.
 public struct PlanMarkdownRenderer: Sendable {
-    /// The length of a comment on GitHub.
+    /// The maximum length of a comment on GitHub.
     ///
-    /// Counted in bytes here, which is never less than in characters.
+    /// It is counted in bytes here, which are never fewer than characters.
     public static let commentLimit = 65_536
 
-    /// Refusals and warnings beyond this are only counted: the summary must stay readable, and within the limit.
+    /// The maximum number of refusals and of warnings to list; the rest is counted.
     private static let listLength = 20
-    /// How many lines a change takes at most.
+    /// The maximum number of lines of one change.
     private static let detailLength = 40
-    /// Longer lines of the summary, and longer notes, are cut.
+    /// The maximum length of a line or note; longer ones are cut.
     private static let lineLength = 300
 
     private let limit: Int
 
     /// Makes a renderer.
     ///
-    /// - Parameter limit: The most bytes to write; at least 16,384, so that the summary fits.
+    /// - Parameter limit: The maximum number of bytes; at least 16,384, so that the summary fits.
     public init(limit: Int = commentLimit) {
         self.limit = max(limit, 16_384)
     }
 
-    /// Writes a plan and what stands against it, ending in a newline.
+    /// Writes a plan and the rules that block it, ending in a newline.
     public func text(_ plan: Plan, refusals: [SafetyRefusal] = []) -> String {
         let head = summary(plan, refusals)
         let foot = "\nDigest: `\(plan.digest)`\n"
         guard !plan.isEmpty else { return head + foot }
         var details = ""
         var written = 0
-        // Room for the notice is kept from the start, as it is only known at the end whether it is needed.
+        // Room for the notice is reserved, because only the end shows whether it is needed.
         let room = limit - head.utf8.count - foot.utf8.count - Self.notice(leftOut: plan.changes.count).utf8.count
         for change in plan.changes {
             let next = detail(change)
@@ -46,15 +46,15 @@ public struct PlanMarkdownRenderer: Sendable {
     }
 
     private static func notice(leftOut: Int) -> String {
-        "\n*\(NumberText.grouped(leftOut)) more change\(leftOut == 1 ? "" : "s") did not fit here; "
+        "\n*\(NumberText.count(leftOut, "more change")) did not fit here; "
             + "`reconcile --dry-run --full` shows all.*\n"
     }
 
     private func summary(_ plan: Plan, _ refusals: [SafetyRefusal]) -> String {
         guard !plan.isEmpty else {
-            return "### Campaigns: no changes\n\n\(NumberText.specs(plan.specCount)) as in the database.\n"
+            return "### Campaigns: no changes\n\n\(plan.upToDate).\n"
         }
-        var text = "### Campaigns: \(plan.creates) to create, \(plan.updates) to update, \(plan.deletes) to delete\n"
+        var text = "### Campaigns: \(plan.counts)\n"
         if !refusals.isEmpty {
             text += "\n**Blocked: nothing is applied until this is fixed or allowed.**\n\n"
             text += list(refusals.map { "\(Self.escaped($0.reason)); to allow it: \(Self.code($0.flag))" })
@@ -69,7 +69,7 @@ public struct PlanMarkdownRenderer: Sendable {
 
     private func list(_ lines: [String]) -> String {
         var text = lines.prefix(Self.listLength).map { "- \($0)\n" }.joined()
-        if lines.count > Self.listLength { text += "- … and \(lines.count - Self.listLength) more\n" }
+        if lines.count > Self.listLength { text += "- … and \((lines.count - Self.listLength).grouped) more\n" }
         return text
     }
 
@@ -87,13 +87,13 @@ public struct PlanMarkdownRenderer: Sendable {
         return "\n<details>\(summary)\n\n\(fence)diff\n\(body)\n\(fence)\n\(notes)\n</details>\n\n"
     }
 
-    /// So many lines that no change takes the room of all others.
+    /// Cuts the lines of a change, so that one change does not displace all others.
     private static func short(_ lines: [String]) -> [String] {
         let cut = lines.prefix(detailLength).map { line in
             line.unicodeScalars.count > lineLength ? String(line.unicodeScalars.prefix(lineLength)) + "…" : line
         }
         let leftOut = lines.count - cut.count
-        return leftOut > 0 ? cut + ["… and \(NumberText.grouped(leftOut)) more lines"] : cut
+        return leftOut > 0 ? cut + ["… and \(leftOut.grouped) more lines"] : cut
     }
 
     private static func lines(_ difference: FieldDifference) -> [String] {
@@ -106,7 +106,7 @@ public struct PlanMarkdownRenderer: Sendable {
         .compactMap(\.self)
     }
 
-    /// A fence that no run of backticks in the text can close.
+    /// Returns a fence that is longer than any run of backticks in the text.
     private static func fence(around text: String) -> String {
         var (longest, run) = (0, 0)
         for byte in text.utf8 {
@@ -116,10 +116,10 @@ public struct PlanMarkdownRenderer: Sendable {
         return String(repeating: "`", count: max(3, longest + 1))
     }
 
-    /// Words as code, whatever they hold: a code span would end at the next backtick.
+    /// Text as code; an HTML element, because a code span would end at the next backtick.
     private static func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
 
-    /// Text that cannot become mark-up, a mention or a link.
+    /// Text in which nothing can become markup, a mention or a link.
     private static func escaped(_ text: String) -> String {
         let short = text.unicodeScalars.prefix(lineLength)
         let cut = short.count < text.unicodeScalars.count ? "…" : ""

@@ -1,7 +1,7 @@
 import JSON
 import Spec
 
-/// Writes plans for people: one line for each change, and below it what differs.
+/// Writes plans as text: one line for each change, and its differences below.
 ///
 /// ```text
 /// + acme/Campaign/welcome-offer  3,912 recipients (1,500 in window), ~49 s at 80/s
@@ -26,8 +26,8 @@ public struct PlanTextRenderer: Sendable {
     /// Makes a renderer.
     ///
     /// - Parameters:
-    ///   - isFull: Whether to write the content of creates and deletes too, and all values in full.
-    ///   - usesColour: Whether to write ANSI colours.
+    ///   - isFull: True to write the content of creates and deletes too, and all values in full.
+    ///   - usesColour: True to write ANSI colours.
     public init(isFull: Bool = false, usesColour: Bool = false) {
         self.isFull = isFull
         self.usesColour = usesColour
@@ -37,11 +37,10 @@ public struct PlanTextRenderer: Sendable {
     public func text(_ plan: Plan) -> String {
         let digest = paint("Digest: \(plan.digest)", .faint) + "\n"
         guard !plan.isEmpty else {
-            return "No changes: \(NumberText.specs(plan.specCount)) as in the database.\n" + digest
+            return "No changes: \(plan.upToDate).\n" + digest
         }
-        let counts = "\(plan.creates) to create, \(plan.updates) to update, \(plan.deletes) to delete"
         let remarks = plan.remarks.map { "note: \($0)\n" }.joined()
-        return plan.changes.map(text).joined() + "\n" + remarks + paint("Plan: \(counts).", .bold) + "\n" + digest
+        return plan.changes.map(text).joined() + "\n" + remarks + paint("Plan: \(plan.counts).", .bold) + "\n" + digest
     }
 
     private func text(_ change: PlannedChange) -> String {

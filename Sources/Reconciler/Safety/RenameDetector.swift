@@ -1,25 +1,25 @@
 import JSON
 import Spec
 
-/// Finds pairs of a delete and a create that look like one spec under a new name; a pure function.
+/// Finds pairs of a delete and a create that look like one spec under a new name, without I/O.
 enum RenameDetector {
-    /// From this share of equal values on, two specs are much alike.
+    /// Two specs are similar from this share of equal values on.
     private static let threshold = 0.8
-    /// More pairs of one tenant and kind are not compared value by value: then other rules speak up anyway.
+    /// The maximum number of pairs of one tenant and kind to compare; other rules block changes of more specs anyway.
     private static let pairLimit = 40_000
 
-    /// What makes two specs of a kind the same thing, whatever else differs.
-    private static let telling: [SpecKind: [String]] = [
+    /// The fields that identify a spec of a kind, whatever else differs.
+    private static let identifyingFields: [SpecKind: [String]] = [
         .sender: ["phoneNumberId"],
         .template: ["whatsappName", "language"],
         .campaign: ["message", "audience"],
         .schedule: ["campaign", "cron", "at"],
         .trigger: ["campaign", "event", "match"],
     ]
-    /// Kinds of which two are never the same if those fields differ: most of their other fields have defaults.
+    /// Kinds of which two specs are never similar if those fields differ, because most other fields have defaults.
     private static let strict: Set<SpecKind> = [.tenant, .sender, .schedule, .trigger]
 
-    /// The pairs, each change in at most one.
+    /// Returns the pairs, with each change in at most one.
     static func pairs(of deletes: [PlannedChange], _ creates: [PlannedChange]) -> [Plan.Rename] {
         func key(_ change: PlannedChange) -> SpecIdentity {
             SpecIdentity(tenant: change.identity.tenant, kind: change.identity.kind, name: "")
@@ -52,7 +52,7 @@ enum RenameDetector {
         return best(of: found)
     }
 
-    /// The most alike first; each name only once.
+    /// Keeps the most similar pairs, with each name only once.
     private static func best(of found: [(score: Double, rename: Plan.Rename)]) -> [Plan.Rename] {
         let ranked = found.sorted { left, right in
             if left.score != right.score { return left.score > right.score }
@@ -66,20 +66,20 @@ enum RenameDetector {
         }
     }
 
-    /// The fields that make it what it is, as one value; `nil` if the kind has none.
+    /// The identifying fields as one value; `nil` if the kind has none.
     private static func identifying(_ content: JSONValue?, _ kind: SpecKind) -> JSONValue? {
-        guard let fields = telling[kind] else { return nil }
+        guard let fields = identifyingFields[kind] else { return nil }
         return .array(fields.map { content?[$0] ?? .null })
     }
 
-    /// The share of equal values among all that either has.
+    /// The share of equal values among the fields that either spec has.
     static func similarity(_ old: [String: JSONValue], _ new: [String: JSONValue]) -> Double {
         let all = Set(old.keys).union(new.keys)
         guard !all.isEmpty else { return 0 }
         return Double(all.count { old[$0] == new[$0] }) / Double(all.count)
     }
 
-    /// The values of a content by their paths, without what a new name or file changes.
+    /// The values of a content by their paths, without those that a new name or file changes.
     static func leaves(_ content: JSONValue?) -> [String: JSONValue] {
         guard var fields = content?.objectValue else { return [:] }
         for key in ["name", "title", "protect", "sourceFile"] { fields[key] = nil }

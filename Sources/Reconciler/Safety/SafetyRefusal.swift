@@ -1,27 +1,28 @@
 public import Foundation
 public import Spec
+import Spelling
 
-/// A rule that stands against a plan, with the flag that allows exactly that.
+/// A safety rule that blocks a plan, with the flag that overrides exactly this case.
 public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
-    /// There is no spec at all, but there are rows.
+    /// There are no specs at all, but there are rows.
     case emptyCatalog(rows: Int)
-    /// A tenant has no spec any more, but it has rows.
+    /// A tenant has no specs, but it has rows.
     case emptyTenant(String, rows: Int)
     case protectedDelete(SpecIdentity)
-    /// A run would be cancelled.
+    /// An open run would be cancelled.
     case deleteUnderWay(SpecIdentity)
-    /// What is deleted and what is created are so alike that it looks like one spec under a new name.
+    /// A deleted and a created spec are so similar that they look like one spec under a new name.
     case looksLikeRename(from: SpecIdentity, to: SpecIdentity)
-    /// Rows of both names exist, so nothing can be renamed, and the old one would be deleted.
+    /// Rows of both names exist, so the rename is impossible, and the old row would be deleted.
     case ignoredRename(from: SpecIdentity, to: SpecIdentity)
-    /// A row that no spec managed would become that of a spec.
+    /// An unmanaged row would be adopted by a spec.
     case unmanagedRow(SpecIdentity, row: UUID)
-    /// The tenant's own policy forbids it.
+    /// The policy of the tenant forbids the change.
     case policy(PolicyBreach)
-    /// Too much of a tenant changes at once.
+    /// Too large a share of a tenant changes at once.
     case tooManyChanges(tenant: String, changed: Int, rows: Int, limit: Int)
 
-    /// The flag, with its value, that allows this.
+    /// The flag, with its value, that overrides the rule.
     public var flag: String {
         switch self {
         case .emptyCatalog: "--allow-empty"
@@ -35,7 +36,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// A name for machines.
+    /// The code of the rule in JSON.
     public var code: String {
         switch self {
         case .emptyCatalog: "emptyCatalog"
@@ -52,25 +53,58 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(reason); to allow it: \(flag)" }
 
-    /// What is against the plan, without the flag.
+    /// The reason, without the flag.
     public var reason: String {
         switch self {
         case .emptyCatalog(let rows):
-            "there are no specs, and the database has \(rows): everything would be deleted"
+            "there are no specs, but the database has \(rows.grouped): all of them would be deleted"
         case .emptyTenant(let tenant, let rows):
-            "tenant `\(tenant)` has no specs any more, and the database has \(rows): all of them would be deleted"
+            "tenant `\(tenant)` has no specs, but the database has \(rows.grouped): all of them would be deleted"
         case .protectedDelete(let identity): "\(identity) is protected and would be deleted"
-        case .deleteUnderWay(let identity): "\(identity) has a run under way, which would be cancelled"
+        case .deleteUnderWay(let identity): "\(identity) would be deleted, and its open run cancelled"
         case .looksLikeRename(let from, let to):
-            "\(from) would be deleted, and \(to), which is much like it, created; "
-                + "if it is the same, keep its history with `renamedFrom: \(from.name)`"
+            "\(from) would be deleted and the similar \(to) created; "
+                + "if this is a rename, add `renamedFrom: \(from.name)` to keep its history"
         case .ignoredRename(let from, let to):
-            "\(to) says `renamedFrom: \(from.name)`, but exists already, so \(from) would be deleted, not renamed"
+            "\(to) has `renamedFrom: \(from.name)`, but already exists, so \(from) would be deleted, not renamed"
         case .unmanagedRow(let identity, let row):
-            "\(identity) exists already as row \(row.uuidString.lowercased()), which no spec manages"
+            "\(identity) already exists as row \(row.uuidString.lowercased()), which no spec manages"
         case .policy(let breach): breach.reason
         case .tooManyChanges(let tenant, let changed, let rows, let limit):
-            "\(changed) of \(rows) specs of tenant `\(tenant)` would be changed or deleted, more than \(limit) %"
+            "\(changed.grouped) of \(rows.grouped) specs of tenant `\(tenant)` would be changed or deleted, more than \(limit) %"
         }
     }
+}
+
+/// A violation of a tenant's policy by one of its specs.
+public struct PolicyBreach: Hashable, Sendable {
+    public let exception: PolicyException
+    /// The violation, as a sentence.
+    public let reason: String
+
+    init(_ rule: TenantPolicy.Rule, _ identity: SpecIdentity, reason: String) {
+        exception = PolicyException(rule: rule, identity: identity)
+        self.reason = reason
+    }
+}
+
+/// A policy rule that one spec may break: `maxRecipients:acme/Campaign/offer`.
+public struct PolicyException: Hashable, Sendable, CustomStringConvertible {
+    public let rule: TenantPolicy.Rule
+    public let identity: SpecIdentity
+
+    public init(rule: TenantPolicy.Rule, identity: SpecIdentity) {
+        (self.rule, self.identity) = (rule, identity)
+    }
+
+    /// Reads a rule, a colon, and a spec with slashes; `nil` for anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, let rule = TenantPolicy.Rule(rawValue: parts[0]) else { return nil }
+        let names = parts[1].split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard names.count == 3, let kind = SpecKind(rawValue: names[1]) else { return nil }
+        self.init(rule: rule, identity: SpecIdentity(tenant: names[0], kind: kind, name: names[2]))
+    }
+
+    public var description: String { "\(rule.rawValue):\(identity)" }
 }

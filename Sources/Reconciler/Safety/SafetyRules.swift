@@ -1,23 +1,23 @@
 public import Spec
 
-/// What a plan may do without being asked twice.
+/// The safety rules for plans, with their exceptions.
 public struct SafetyRules: Sendable {
-    /// Tenants with fewer rows may change as a whole.
+    /// Tenants with fewer rows have no limit.
     private static let smallTenant = 10
 
-    /// Deletes that are wanted, although the row is protected, has a run under way, or looks as if it were renamed.
+    /// Deletes that are allowed even if the row is protected, has an open run, or looks renamed.
     public var allowedDeletes: Set<SpecIdentity>
-    /// Whether everything may go.
+    /// True if all rows may be deleted.
     public var allowsEmpty: Bool
-    /// The share of a tenant's rows that may be changed or deleted at once, from ten rows on; 0 to 100.
+    /// The maximum share of a tenant's rows that may be changed or deleted at once, from ten rows on; 0 to 100.
     public var maximumChangePercent: Int
-    /// Tenants of which everything may go.
+    /// Tenants whose rows may all be deleted.
     public var allowedEmptyTenants: Set<String>
-    /// Rows of others that specs may take over.
+    /// Specs that may adopt the unmanaged row of their name.
     public var adopted: Set<SpecIdentity>
-    /// Whether specs may take over any row of others that bears their name.
+    /// True if every spec may adopt the unmanaged row of its name.
     public var adoptsAll: Bool
-    /// What policies of tenants forbid, and is wanted all the same.
+    /// Policy violations that are allowed.
     public var allowedPolicies: Set<PolicyException>
 
     public init(
@@ -38,7 +38,7 @@ public struct SafetyRules: Sendable {
         self.allowedPolicies = allowedPolicies
     }
 
-    /// What stands against a plan; empty when it may be applied.
+    /// Returns the rules that block a plan; empty if it may be applied.
     public func refusals(of plan: Plan) -> [SafetyRefusal] {
         let emptied = emptiedTenants(plan)
         let isEmptied = plan.isCatalogEmpty && plan.deletes > 0
@@ -66,7 +66,7 @@ public struct SafetyRules: Sendable {
         return refusals
     }
 
-    /// The tenants that would lose all their rows, unless each delete was allowed by name.
+    /// The tenants that would lose all rows, and not each by a delete that was allowed by name.
     private func emptiedTenants(_ plan: Plan) -> [Plan.TenantSize] {
         let unnamed = Set(
             plan.changes.filter { $0.action == .delete && !allowedDeletes.contains($0.identity) }.map(\.identity.tenant)
@@ -86,7 +86,7 @@ public struct SafetyRules: Sendable {
             + alike.map { .looksLikeRename(from: $0.from, to: $0.to) }
     }
 
-    /// A policy stands against a plan that changes something of its tenant; what was let through once stays.
+    /// A policy violation blocks a plan only if the plan changes something of the tenant.
     private func policies(_ plan: Plan) -> [SafetyRefusal] {
         let changed = Set(plan.changes.map(\.identity.tenant))
         return plan.policyBreaches
@@ -94,7 +94,7 @@ public struct SafetyRules: Sendable {
             .map { .policy($0) }
     }
 
-    /// What was allowed by name does not count, nor do changes that leave everything as it is.
+    /// Deletes that were allowed by name do not count, nor do changes without an effect.
     private func tooManyChanges(_ plan: Plan, except tenants: Set<String>) -> [SafetyRefusal] {
         let counted = plan.changes.filter { change in
             switch change.action {

@@ -12,7 +12,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func whatIsExportedIsAdoptedUnchanged() async throws {
+    @Test func exportedRowsAreAdoptedUnchanged() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/campaign.yaml", SpecsStage.campaign)
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
@@ -28,7 +28,7 @@ struct ExportCommandTests {
             #expect(try await stage.reconcile(folder, "--detailed-exitcode").exitCode == 0)
 
             let again = try await stage.reconcile("export", "--tenant", "test", folder)
-            #expect(again.exitCode == 1 && again.errors.contains("exists already; nothing was written (--force"))
+            #expect(again.exitCode == 1 && again.errors.contains("already exists; nothing was written (--force"))
             #expect(try await stage.reconcile("export", "--tenant", "test", folder, "--force").exitCode == 0)
             #expect(try await stage.reconcile(folder, "--detailed-exitcode").exitCode == 0)
             let nobody = try await stage.reconcile("export", "--tenant", "nobody", folder)
@@ -37,13 +37,13 @@ struct ExportCommandTests {
     }
 
     @Test(arguments: ["../exported-evil/x.yaml", "../../x.yaml", "test/../../exported-evil/x.yaml", "/tmp/evil-x.yaml"])
-    func noRowMakesItWriteElsewhere(path: String) async throws {
+    func noRowCanNameAFileOutsideOfTheFolder(path: String) async throws {
         try await SpecsStage.with { stage in
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
             try await stage.pool.execute("UPDATE senders SET \"sourceFile\" = \(path)")
             let folder = stage.repository.appending(path: "exported")
             let export = try await stage.reconcile("export", "--tenant", "test", folder.path)
-            #expect(export.exitCode == 1 && export.errors.contains("lies outside of the folder"), "\(export.errors)")
+            #expect(export.exitCode == 1 && export.errors.contains("is outside of the folder"), "\(export.errors)")
             #expect(!FileManager.default.fileExists(atPath: folder.path))
             #expect(!FileManager.default.fileExists(atPath: folder.path + "-evil"))
         }
@@ -78,11 +78,11 @@ struct ExportCommandTests {
     }
 
     @Test(arguments: [
-        ("", "is empty or no JSON"), ("{", "is no JSON"), ("[]", "this is no snapshot: `formatVersion`"),
+        ("", "is empty or no JSON"), ("{", "is no JSON"), ("[]", "this is not a snapshot: `formatVersion`"),
         (#"{"formatVersion":9}"#, "the snapshot has format version 9"),
-        (#"{"formatVersion":1,"digest":"sha256:0","changes":[]}"#, "this is no snapshot: `database`"),
+        (#"{"formatVersion":1,"digest":"sha256:0","changes":[]}"#, "this is not a snapshot: `database`"),
     ])
-    func aBrokenSnapshotSaysSo(text: String, expected: String) async throws {
+    func aBrokenSnapshotIsReported(text: String, expected: String) async throws {
         try await SpecsStage.with { stage in
             let state = stage.repository.appending(path: "state.json")
             try text.write(to: state, atomically: true, encoding: .utf8)
@@ -94,7 +94,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func aSnapshotThatIsNotThereSaysSo() async throws {
+    @Test func aMissingSnapshotIsReported() async throws {
         try await SpecsStage.with { stage in
             let outcome = try await stage.reconcile(stage.specs, "--state", "/nowhere/state.json")
             #expect(outcome.exitCode == 1 && outcome.errors.contains("cannot read the snapshot `/nowhere/state.json`"))

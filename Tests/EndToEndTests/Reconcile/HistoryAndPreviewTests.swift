@@ -3,10 +3,10 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What `reconcile history` and `reconcile preview` tell.
+/// The output of `reconcile history` and `reconcile preview`.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct HistoryAndPreviewTests {
-    @Test func historySaysWhoWhenAndFromWhichCommit() async throws {
+    @Test func historyShowsActorTimeAndCommit() async throws {
         try await SpecsStage.with { stage in
             #expect(try await stage.reconcile("history").output == "Nothing was applied yet.\n")
             let commit = try await stage.commit("test/campaign.yaml", SpecsStage.campaign)
@@ -23,7 +23,7 @@ struct HistoryAndPreviewTests {
         }
     }
 
-    @Test func previewCountsAndHidesNumbers() async throws {
+    @Test func previewCountsRecipientsAndMasksNumbers() async throws {
         try await SpecsStage.with { stage in
             try stage.write(
                 "test/campaign.yaml",
@@ -47,8 +47,12 @@ struct HistoryAndPreviewTests {
             #expect(preview.output.contains("Schedule daily fires ") && preview.output.contains(" 06:00Z, "))
             let open = try await stage.reconcile("preview", "test/offer", stage.specs, "--show-contacts")
             #expect(open.output.contains("254700000001") && open.output.contains("Secret Person"))
+            let named = try await stage.reconcile("preview", "offer", stage.specs, "--tenant", "test")
+            #expect(named.exitCode == 0 && named.output.hasPrefix("Recipients: 7\n"), "\(named.errors)")
+            let near = try await stage.reconcile("preview", "test/ofer", stage.specs)
+            #expect(near.errors.hasSuffix("did you mean `offer`?\n"), "\(near.errors)")
             let unknown = try await stage.reconcile("preview", "test/nothing", stage.specs)
-            #expect(unknown.exitCode == 1 && unknown.errors.contains("there is no campaign `nothing`"))
+            #expect(unknown.exitCode == 1 && unknown.errors.contains("no campaign `nothing` in tenant `test`"))
             #expect(try await stage.reconcile("preview", "nothing", stage.specs).exitCode == 64)
         }
     }

@@ -36,7 +36,7 @@ struct NextCommandTests {
         // An instant in UTC, which counts itself.
         ("0 9 * * *", "Africa/Nairobi", "2025-01-01T06:00Z", "01-01T06:00 01-02T06:00"),
     ])
-    func tellsWhatIsKnown(cron: String, zone: String, from: String, expected: String) async throws {
+    func firesAtKnownTimes(cron: String, zone: String, from: String, expected: String) async throws {
         let times = expected.split(separator: " ").map(String.init)
         let count = String(times.count)
         let start = from.contains("T") ? from : from + "T00:00"
@@ -56,7 +56,7 @@ struct NextCommandTests {
         #expect(answer.fireTimes == times.map { "\(from.prefix(4))-\($0):00Z" })
     }
 
-    @Test func peopleSeeTheClockOnTheWall() async throws {
+    @Test func textShowsTheLocalTime() async throws {
         let outcome = try await Self.next(
             "30 2 * * *",
             "--time-zone",
@@ -105,11 +105,11 @@ struct NextCommandTests {
     @Test(arguments: [
         (["0 9 * *", "--time-zone", "UTC"], "0 9 * *"), (["0 9 30 2 *", "--time-zone", "UTC"], "30"),
         (["0 9 * * *", "--time-zone", "Europe/Berln"], "did you mean Europe/Berlin"),
-        (["0 9 * * *", "--time-zone", "UTC", "--from", "tomorrow"], "`tomorrow` is no time"),
+        (["0 9 * * *", "--time-zone", "UTC", "--from", "tomorrow"], "`tomorrow` is not a time"),
         (["0 9 * * *", "--time-zone", "UTC", "--count", "0"], "--count takes a number"),
         (["é 9 * * \u{1B}[2J", "--time-zone", "UTC"], "é"),
     ])
-    func wrongUsageIsPointedAt(arguments: [String], expected: String) async throws {
+    func wrongUsageIsShownAtItsPlace(arguments: [String], expected: String) async throws {
         let environment = ProcessInfo.processInfo.environment
         let outcome = try await CommandProcess("reconcile", ["next"] + arguments, environment: environment).outcome()
         #expect(outcome.exitCode == 64 && outcome.errors.contains(expected), "\(outcome.errors)")

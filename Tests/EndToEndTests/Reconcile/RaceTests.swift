@@ -4,7 +4,7 @@ import Store
 import TestSupport
 import Testing
 
-/// Exactly what was reviewed, once, whoever else is at work and whoever dies.
+/// The reviewed plan is applied exactly once, also with concurrent reconciles and crashes.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct RaceTests {
     private static func digest(_ outcome: CommandProcess.Outcome) throws -> String {
@@ -51,12 +51,12 @@ struct RaceTests {
             let again = try await stage.reconcile(stage.specs, "--dry-run")
             #expect(try Self.digest(again) != digest)
             let replayed = try await stage.reconcile(stage.specs, "--expect-digest", digest)
-            #expect(replayed.exitCode == 4 && replayed.errors.contains("look at the new plan"))
+            #expect(replayed.exitCode == 4 && replayed.errors.contains("review the new plan"))
             #expect(try await stage.count("SELECT count(*) FROM senders") == 0)
         }
     }
 
-    @Test func ofManyAtOnceOneApplies() async throws {
+    @Test func oneOfManyConcurrentReconcilesApplies() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/many.yaml", Self.many(0))
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
@@ -72,7 +72,7 @@ struct RaceTests {
         }
     }
 
-    @Test func whoHasTheLockIsNamed() async throws {
+    @Test func theHolderOfTheLockIsNamed() async throws {
         try await SpecsStage.with { stage in
             let url = try #require(stage.environment["DATABASE_URL"])
             let configuration = try PostgresConfiguration(
@@ -87,7 +87,7 @@ struct RaceTests {
             let holderID = try await holder.query("SELECT pg_backend_pid()")[0].decode(0, as: Int.self)
             #expect(
                 outcome.errors.contains(
-                    "another reconcile is being applied by process \(holderID) of the database server"
+                    "another reconcile holds the lock: process \(holderID) of the database server"
                 )
             )
             #expect(outcome.errors.contains("(somebody-else)"), "\(outcome.errors)")

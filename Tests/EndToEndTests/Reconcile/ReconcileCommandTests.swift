@@ -53,7 +53,7 @@ struct ReconcileCommandTests {
                 environment: environment
             )
             #expect(outcome.exitCode == 1)
-            // What a validation finds is its result.
+            // The diagnostics are the result of a validation.
             #expect(outcome.output.contains("a.yaml:3:7"))
             #expect(outcome.errors.isEmpty)
             var withoutDatabase = environment
@@ -72,7 +72,7 @@ struct ReconcileCommandTests {
         let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
         let tenant = folder.appending(path: "campaigns/test")
         try FileManager.default.createDirectory(at: tenant, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
+        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder does no harm.
         try """
         kind: Sender
         name: main

@@ -103,7 +103,7 @@ struct SpecsLoopTests {
         }
     }
 
-    @Test func editsByHandArePutBackAndMassDeletesRefused() async throws {
+    @Test func editsByHandAreRevertedAndMassDeletesRefused() async throws {
         try await SpecsStage.with { stage in
             let first = try await stage.commit("test/campaign.yaml", SpecsStage.campaign)
             let (daemon, address) = try await stage.startDaemon(interval: 1)
@@ -116,7 +116,7 @@ struct SpecsLoopTests {
             try await stage.git("commit", "--quiet", "--message", "Remove everything")
             try FileManager.default.createDirectory(atPath: stage.specs + "/test", withIntermediateDirectories: true)
             try await eventually(within: .seconds(30), "the mass delete is refused") {
-                try await Self.specs(address).reason?.contains("everything would be deleted") == true
+                try await Self.specs(address).reason?.contains("all of them would be deleted") == true
             }
             #expect(try await stage.count("SELECT count(*) FROM senders WHERE \"archivedAt\" IS NULL") == 1)
             try await Self.stop(daemon)

@@ -7,83 +7,83 @@ import Testing
 
 @testable import Reconciler
 
-/// What is written from rows are specs that change nothing.
+/// Rows are written as specs that change nothing.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ExportTests {
-    private static func export(_ workshop: Workshop, tenant: String = "acme") async throws -> Exporter.Export {
-        try await Exporter(pool: workshop.pool, logger: TestDatabase.logger).export(tenant: tenant)
+    private static func export(_ fixture: ReconcilerFixture, tenant: String = "acme") async throws -> Exporter.Export {
+        try await Exporter(pool: fixture.pool, logger: TestDatabase.logger).export(tenant: tenant)
     }
 
     private static func desired(_ export: Exporter.Export) throws -> DesiredState {
-        try Workshop.desired(Dictionary(uniqueKeysWithValues: export.files.map { ($0.path, $0.text) }))
+        try ReconcilerFixture.desired(Dictionary(uniqueKeysWithValues: export.files.map { ($0.path, $0.text) }))
     }
 
     private static func diagnostics(_ export: Exporter.Export) -> [Diagnostic] {
         let files = export.files.map {
             SpecCatalog.SourceFile(path: "campaigns/\($0.path)", tenant: "acme", bytes: Array($0.text.utf8))
         }
-        return SpecCatalog.load(files: files, now: Workshop.now).diagnostics
+        return SpecCatalog.load(files: files, now: ReconcilerFixture.now).diagnostics
     }
 
     /// Makes all rows of specs rows of others, as if the API had made them.
-    private static func disown(_ workshop: Workshop) async throws {
+    private static func disown(_ fixture: ReconcilerFixture) async throws {
         for table in [
             "tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers",
         ] {
-            try await workshop.pool.execute(
+            try await fixture.pool.execute(
                 "UPDATE \(identifier: table) SET \"managedBy\" = NULL, \"sourceFile\" = NULL"
             )
         }
     }
 
     @Test func specsOfManagedRowsChangeNothing() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            let export = try await Self.export(workshop)
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            let export = try await Self.export(fixture)
             #expect(export.files.map(\.path) == ["acme/specs.yaml"] && export.skipped.isEmpty)
             #expect(Self.diagnostics(export).filter { $0.severity == .error } == [])
-            let plan = try await workshop.plan(try Self.desired(export))
-            #expect(Workshop.lines(plan) == [])
+            let plan = try await fixture.plan(try Self.desired(export))
+            #expect(ReconcilerFixture.lines(plan) == [])
         }
     }
 
     @Test(arguments: 21...26 as ClosedRange<UInt64>)
     func specsOfRandomRowsChangeNothing(seed: UInt64) async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             var specs = RandomSpecs(seed: seed)
             for step in 1...5 {
-                let desired = try Workshop.desired(specs.text)
-                let plan = try await workshop.plan(desired)
-                var rules = Workshop.lax(for: plan)
+                let desired = try ReconcilerFixture.desired(specs.text)
+                let plan = try await fixture.plan(desired)
+                var rules = ReconcilerFixture.lax(for: plan)
                 rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
-                try await workshop.apply(plan, desired, rules: rules)
-                let again = try await workshop.plan(try Self.desired(try await Self.export(workshop)))
-                #expect(Workshop.lines(again) == [], "seed \(seed), step \(step)")
+                try await fixture.apply(plan, desired, rules: rules)
+                let again = try await fixture.plan(try Self.desired(try await Self.export(fixture)))
+                #expect(ReconcilerFixture.lines(again) == [], "seed \(seed), step \(step)")
                 specs.step()
             }
         }
     }
 
-    @Test func rowsOfOthersAreAdoptedUnchanged() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            try await Self.disown(workshop)
-            let export = try await Self.export(workshop)
+    @Test func unmanagedRowsAreAdoptedUnchanged() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            try await Self.disown(fixture)
+            let export = try await Self.export(fixture)
             #expect(export.files.map(\.path) == ["acme/unmanaged.yaml"])
             let desired = try Self.desired(export)
-            let plan = try await workshop.plan(desired)
+            let plan = try await fixture.plan(desired)
             #expect(plan.changes.count == Samples.everythingCount)
             for change in plan.changes {
                 #expect(change.isAdoption && change.differences.isEmpty, "\(change.identity): \(change.differences)")
             }
-            try await workshop.apply(plan, desired, rules: SafetyRules(adoptsAll: true))
-            #expect(try await workshop.plan(desired).isEmpty)
+            try await fixture.apply(plan, desired, rules: SafetyRules(adoptsAll: true))
+            #expect(try await fixture.plan(desired).isEmpty)
         }
     }
 
-    @Test func textsOfAllSortsComeBackAsTheyWere() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.all)
+    @Test func textsOfAllKindsAreReadBackUnchanged() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.all)
             let bodies = [
                 "no", "~", "0x1F", "2024-01-01", "a: b", "- x", "# x", "x # y", "{{1}}", "'", "\"", "\\", "a\nb",
                 "a\n\nb\n",
@@ -94,19 +94,19 @@ struct ExportTests {
                 String(repeating: "long ", count: 180) + "end",
             ]
             for (index, body) in bodies.enumerated() {
-                try await workshop.pool.execute(
+                try await fixture.pool.execute(
                     """
                     INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body)
                     VALUES ('acme', \("text-\(index)"), \("text_\(index)"), 'en', 'utility', \(body))
                     """
                 )
             }
-            let export = try await Self.export(workshop)
+            let export = try await Self.export(fixture)
             #expect(export.skipped.isEmpty, "\(export.skipped)")
             let files = export.files.map {
                 SpecCatalog.SourceFile(path: "campaigns/\($0.path)", tenant: "acme", bytes: Array($0.text.utf8))
             }
-            let catalog = SpecCatalog.load(files: files, now: Workshop.now)
+            let catalog = SpecCatalog.load(files: files, now: ReconcilerFixture.now)
             // A file that was exported has nothing that another reader could take for something else.
             #expect(!catalog.diagnostics.contains { $0.code == .ambiguousScalar || $0.code == .syntax })
             for (index, body) in bodies.enumerated() {
@@ -122,25 +122,27 @@ struct ExportTests {
         }
     }
 
-    @Test func aRowThatNoSpecCanStandForIsNamed() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.pool.execute(
+    @Test func aRowThatCannotBeASpecIsReported() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.pool.execute(
                 """
                 INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body)
                 VALUES ('acme', 'Not A Slug', 'x', 'en', 'utility', 'Hello')
                 """
             )
-            let export = try await Self.export(workshop)
+            let export = try await Self.export(fixture)
             #expect(export.files.isEmpty)
-            #expect(export.skipped.count == 1 && export.skipped[0].contains("the name `Not A Slug`, which is no slug"))
-            #expect(try await Self.export(workshop, tenant: "nobody").files.isEmpty)
+            #expect(
+                export.skipped.count == 1 && export.skipped[0].contains("the name `Not A Slug`, which is not a slug")
+            )
+            #expect(try await Self.export(fixture, tenant: "nobody").files.isEmpty)
         }
     }
 }
 
 struct ExportPathTests {
     @Test(arguments: ["acme/specs.yaml", "acme/a/b/c.yml", "acme/é.yaml"])
-    func specsLieInTheFolderOfATenant(path: String) {
+    func specsAreWrittenIntoATenantsFolder(path: String) {
         #expect(ExportPath.isInside(path))
     }
 
@@ -149,7 +151,7 @@ struct ExportPathTests {
         "acme/.hidden.yaml", "acme/.git/x.yaml", "acme/x.sh", "acme/", "acme/x\0.yaml", "../root-evil/x.yaml",
         "./x.yaml",
     ])
-    func nothingElseIsWritten(path: String) {
+    func otherPathsAreRefused(path: String) {
         #expect(!ExportPath.isInside(path))
     }
 }

@@ -11,8 +11,12 @@ import Testing
 /// A plan against a snapshot is the plan against the database that it was taken from.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct SnapshotTests {
-    private static func snapshot(_ workshop: Workshop) async throws -> StateSnapshot {
-        let snapshot = try await StateSnapshot.take(pool: workshop.pool, logger: TestDatabase.logger, now: Workshop.now)
+    private static func snapshot(_ fixture: ReconcilerFixture) async throws -> StateSnapshot {
+        let snapshot = try await StateSnapshot.take(
+            pool: fixture.pool,
+            logger: TestDatabase.logger,
+            now: ReconcilerFixture.now
+        )
         // It always goes through a file.
         return try StateSnapshot(json: JSONValue(parsing: snapshot.json.canonicalText))
     }
@@ -36,9 +40,11 @@ struct SnapshotTests {
         return .object(fields)
     }
 
-    private static func expectSame(_ workshop: Workshop, _ desired: DesiredState, _ comment: Comment) async throws {
-        let plan = try await workshop.plan(desired)
-        let other = try await Self.snapshot(workshop).plan(desired, now: Workshop.now)
+    private static func expectSame(_ fixture: ReconcilerFixture, _ desired: DesiredState, _ comment: Comment)
+        async throws
+    {
+        let plan = try await fixture.plan(desired)
+        let other = try await Self.snapshot(fixture).plan(desired, now: ReconcilerFixture.now)
         #expect(other.digest == plan.digest, comment)
         #expect(bare(other) == bare(plan), comment)
         #expect(SafetyRules().refusals(of: other) == SafetyRules().refusals(of: plan), comment)
@@ -46,61 +52,61 @@ struct SnapshotTests {
 
     @Test(arguments: 31...34 as ClosedRange<UInt64>)
     func plansAreTheSameAfterEveryStep(seed: UInt64) async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             var specs = RandomSpecs(seed: seed)
             for step in 1...5 {
-                let desired = try Workshop.desired(specs.text)
-                try await Self.expectSame(workshop, desired, "seed \(seed), step \(step)")
-                let plan = try await workshop.plan(desired)
-                var rules = Workshop.lax(for: plan)
+                let desired = try ReconcilerFixture.desired(specs.text)
+                try await Self.expectSame(fixture, desired, "seed \(seed), step \(step)")
+                let plan = try await fixture.plan(desired)
+                var rules = ReconcilerFixture.lax(for: plan)
                 rules.allowedDeletes = Set(plan.changes.filter { $0.action == .delete }.map(\.identity))
-                try await workshop.apply(plan, desired, rules: rules)
-                try await Self.expectSame(workshop, desired, "seed \(seed), after step \(step)")
+                try await fixture.apply(plan, desired, rules: rules)
+                try await Self.expectSame(fixture, desired, "seed \(seed), after step \(step)")
                 specs.step()
             }
         }
     }
 
-    @Test func rowsOfOthersAndOtherTenantsAreInIt() async throws {
-        try await Workshop.with { workshop in
+    @Test func unmanagedRowsAndAllTenantsAreIncluded() async throws {
+        try await ReconcilerFixture.with { fixture in
             let two = ["acme/a.yaml": Samples.everything, "other/a.yaml": Samples.all]
-            let desired = try Workshop.desired(two)
-            let plan = try await workshop.plan(desired)
-            try await workshop.apply(plan, desired)
-            try await workshop.pool.execute(
+            let desired = try ReconcilerFixture.desired(two)
+            let plan = try await fixture.plan(desired)
+            try await fixture.apply(plan, desired)
+            try await fixture.pool.execute(
                 "UPDATE campaigns SET \"managedBy\" = NULL, \"sourceFile\" = NULL WHERE name = 'raw'"
             )
-            try await Self.expectSame(workshop, desired, "both")
-            try await Self.expectSame(workshop, try Workshop.desired(two, tenants: ["other"]), "one tenant")
+            try await Self.expectSame(fixture, desired, "both")
+            try await Self.expectSame(fixture, try ReconcilerFixture.desired(two, tenants: ["other"]), "one tenant")
             try await Self.expectSame(
-                workshop,
-                try Workshop.desired(["acme/a.yaml": Samples.everything]),
+                fixture,
+                try ReconcilerFixture.desired(["acme/a.yaml": Samples.everything]),
                 "one is gone"
             )
             let renamed = Samples.everything.replacing("name: raw", with: "name: raw-2\nrenamedFrom: raw")
-            try await Self.expectSame(workshop, try Workshop.desired(["acme/a.yaml": renamed]), "a rename")
+            try await Self.expectSame(fixture, try ReconcilerFixture.desired(["acme/a.yaml": renamed]), "a rename")
         }
     }
 
     @Test func safetyRulesHold() async throws {
-        try await Workshop.with { workshop in
-            try await workshop.reach(Samples.everything)
-            let snapshot = try await Self.snapshot(workshop)
-            let nothing = try snapshot.plan(try Workshop.desired([:]))
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Samples.everything)
+            let snapshot = try await Self.snapshot(fixture)
+            let nothing = try snapshot.plan(try ReconcilerFixture.desired([:]))
             #expect(SafetyRules().refusals(of: nothing).contains(.emptyCatalog(rows: Samples.everythingCount)))
             let kept = Samples.everything.replacing("\n---\n" + Samples.event, with: "")
             let identity = SpecIdentity(tenant: "acme", kind: .campaign, name: "event")
-            let plan = try snapshot.plan(try Workshop.desired(kept))
+            let plan = try snapshot.plan(try ReconcilerFixture.desired(kept))
             #expect(SafetyRules().refusals(of: plan) == [.protectedDelete(identity)])
         }
     }
 
     @Test func anUnknownTenantIsNamed() async throws {
-        try await Workshop.with { workshop in
-            let snapshot = try await Self.snapshot(workshop)
-            let desired = try Workshop.desired(["acme/a.yaml": Samples.all], tenants: ["acne"])
+        try await ReconcilerFixture.with { fixture in
+            let snapshot = try await Self.snapshot(fixture)
+            let desired = try ReconcilerFixture.desired(["acme/a.yaml": Samples.all], tenants: ["acne"])
             let error = #expect(throws: ReconcileError.self) { try snapshot.plan(desired) }
-            #expect(error.map { "\($0)" } == "unknown tenant `acne`; there are `acme`")
+            #expect(error.map { "\($0)" } == "unknown tenant `acne`; known tenants are `acme`")
         }
     }
 }
@@ -130,7 +136,7 @@ struct SnapshotFormatTests {
             fields[field] = value
             guard !(field == "database" && value == "x") else { continue }
             let problem = Self.problem(.object(fields)) ?? ""
-            #expect(problem.hasPrefix("this is no snapshot: `\(field)"), "\(problem)")
+            #expect(problem.hasPrefix("this is not a snapshot: `\(field)"), "\(problem)")
             #expect(problem.hasSuffix("write one with `reconcile export --state FILE`"))
         }
     }
@@ -144,9 +150,9 @@ struct SnapshotFormatTests {
         )
     }
 
-    @Test func otherJSONIsNoSnapshot() {
+    @Test func otherJSONIsRefused() {
         for json in [JSONValue.null, 1, "x", [], ["plan": [:]]] {
-            #expect(Self.problem(json)?.hasPrefix("this is no snapshot: `formatVersion`") == true)
+            #expect(Self.problem(json)?.hasPrefix("this is not a snapshot: `formatVersion`") == true)
         }
     }
 }

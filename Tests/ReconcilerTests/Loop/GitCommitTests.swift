@@ -20,13 +20,13 @@ struct GitCommitTests {
         try await body(folder)
     }
 
-    @Test func aFolderThatIsNoneHasNone() async throws {
+    @Test func aFolderOutsideOfARepositoryHasNoCommit() async throws {
         try await Self.withFolder { folder in #expect(await GitCommit.current(of: folder.path) == nil) }
     }
 
     /// As that of a service is, whose user owns nothing; only root can give a folder away.
     @Test(.enabled(if: geteuid() == 0))
-    func theFolderMayBelongToSomebodyElse() async throws {
+    func theFolderMayBelongToAnotherUser() async throws {
         try await Self.withFolder { folder in
             try Self.git("init", "--quiet", in: folder)
             try Self.git("commit", "--quiet", "--allow-empty", "-m", "first", in: folder)

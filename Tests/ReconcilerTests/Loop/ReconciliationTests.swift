@@ -14,7 +14,7 @@ struct ReconciliationTests {
     private static func withFolder(_ body: (SpecsFolder) async throws -> Void) async throws {
         let root = FileManager.default.temporaryDirectory.appending(path: "loop-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: root.appending(path: "acme"), withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: root) }  // A leftover in the temporary folder harms nobody.
+        defer { try? FileManager.default.removeItem(at: root) }  // A leftover in the temporary folder does no harm.
         try await body(SpecsFolder(path: root.path))
     }
 
@@ -22,10 +22,10 @@ struct ReconciliationTests {
         try text.write(toFile: "\(folder.path)/\(file)", atomically: true, encoding: .utf8)
     }
 
-    private static func reconciliation(_ folder: SpecsFolder, _ workshop: Workshop) -> Reconciliation {
+    private static func reconciliation(_ folder: SpecsFolder, _ fixture: ReconcilerFixture) -> Reconciliation {
         Reconciliation(
             folder: folder,
-            pool: workshop.pool,
+            pool: fixture.pool,
             actor: "loop",
             toolVersion: "test",
             logger: TestDatabase.logger
@@ -43,21 +43,21 @@ struct ReconciliationTests {
     }
 
     @Test func appliesReportsOnceAndHeals() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
-                let loop = Self.reconciliation(folder, workshop)
+                let loop = Self.reconciliation(folder, fixture)
                 func attempt() async -> String { Self.word(await loop.attempt(commit: nil)) }
                 try Self.write(Samples.everything, folder)
                 #expect(await attempt() == "applied \(Samples.everythingCount)")
                 #expect(await attempt() == "upToDate")
-                let before = try await workshop.fingerprint()
+                let before = try await fixture.fingerprint()
                 try Self.write(Samples.everything.replacing("type: manual", with: "type: manuel"), folder)
                 #expect(await attempt() == "failed new")
                 #expect(await attempt() == "failed again")
-                #expect(try await workshop.fingerprint() == before)
+                #expect(try await fixture.fingerprint() == before)
                 try Self.write(Samples.everything.replacing("title: Hello there", with: "title: T"), folder)
                 #expect(await attempt() == "applied 1")
-                let attempts = try await AttemptRepository(pool: workshop.pool).list(limit: 10)
+                let attempts = try await AttemptRepository(pool: fixture.pool).list(limit: 10)
                 #expect(attempts.map(\.count) == [2] && attempts.map(\.outcome) == ["invalid"])
                 #expect(attempts.first?.reason.hasPrefix("acme/specs.yaml:") == true, "\(attempts)")
             }
@@ -67,9 +67,9 @@ struct ReconciliationTests {
     /// Good specs may be new ones, or those that were applied before, as after a `git revert`.
     @Test(arguments: [("title: T", "applied 1"), ("title: Hello there", "upToDate")])
     func theSameBreakageIsReportedAgainAfterItWasHealed(title: String, healing: String) async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
-                let loop = Self.reconciliation(folder, workshop)
+                let loop = Self.reconciliation(folder, fixture)
                 func attempt(_ text: String) async throws -> String {
                     try Self.write(text, folder)
                     return Self.word(await loop.attempt(commit: nil))
@@ -80,27 +80,27 @@ struct ReconciliationTests {
                 #expect(try await attempt(broken) == "failed new")
                 #expect(try await attempt(broken) == "failed again")
                 #expect(try await attempt(good.replacing("title: Hello there", with: title)) == healing)
-                let healed = try await AttemptRepository(pool: workshop.pool).list(limit: 10)
+                let healed = try await AttemptRepository(pool: fixture.pool).list(limit: 10)
                 #expect(healed.map { $0.healedAt != nil } == [true])
                 #expect(try await attempt(broken) == "failed new")
                 // Also for a daemon that has just started.
-                #expect(Self.word(await Self.reconciliation(folder, workshop).attempt(commit: nil)) == "failed again")
-                let attempts = try await AttemptRepository(pool: workshop.pool).list(limit: 10)
+                #expect(Self.word(await Self.reconciliation(folder, fixture).attempt(commit: nil)) == "failed again")
+                let attempts = try await AttemptRepository(pool: fixture.pool).list(limit: 10)
                 #expect(attempts.map(\.count) == [2] && attempts.map(\.healedAt) == [nil])
             }
         }
     }
 
     @Test func aDaemonThatStillHasTheBrokenCommitDoesNotRepeatItself() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { behind in
                 try await Self.withFolder { ahead in
                     try Self.write("kind: Sendr\n", behind)
                     try Self.write(Samples.everything, ahead)
-                    let late = Self.reconciliation(behind, workshop)
+                    let late = Self.reconciliation(behind, fixture)
                     #expect(Self.word(await late.attempt(commit: nil)) == "failed new")
                     for expected in ["applied \(Samples.everythingCount)", "upToDate"] {
-                        let early = await Self.reconciliation(ahead, workshop).attempt(commit: nil)
+                        let early = await Self.reconciliation(ahead, fixture).attempt(commit: nil)
                         #expect(Self.word(early) == expected)
                         #expect(Self.word(await late.attempt(commit: nil)) == "failed again")
                     }
@@ -110,29 +110,29 @@ struct ReconciliationTests {
     }
 
     @Test func twoDaemonsWithCopiesOfTheirOwnReportOnce() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { first in
                 try await Self.withFolder { second in
                     for folder in [first, second] { try Self.write("kind: Sendr\n", folder) }
-                    let one = await Self.reconciliation(first, workshop).attempt(commit: nil)
-                    let two = await Self.reconciliation(second, workshop).attempt(commit: nil)
+                    let one = await Self.reconciliation(first, fixture).attempt(commit: nil)
+                    let two = await Self.reconciliation(second, fixture).attempt(commit: nil)
                     #expect([Self.word(one), Self.word(two)] == ["failed new", "failed again"])
                     // Another mistake is another report.
                     try Self.write("kind: Sendre\n", second)
-                    let other = await Self.reconciliation(second, workshop).attempt(commit: nil)
+                    let other = await Self.reconciliation(second, fixture).attempt(commit: nil)
                     #expect(Self.word(other) == "failed new")
                 }
             }
         }
     }
 
-    @Test func safetyRulesHoldWithoutAnybodyToAsk() async throws {
-        try await Workshop.with { workshop in
+    @Test func safetyRulesHoldInTheLoop() async throws {
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
-                let loop = Self.reconciliation(folder, workshop)
+                let loop = Self.reconciliation(folder, fixture)
                 try Self.write(Samples.everything, folder)
                 _ = await loop.attempt(commit: nil)
-                let before = try await workshop.fingerprint()
+                let before = try await fixture.fingerprint()
                 func expectRefused(_ text: String, _ reason: String) async throws {
                     try Self.write(text, folder)
                     guard case .failed(let why, true) = await loop.attempt(commit: nil) else {
@@ -140,7 +140,7 @@ struct ReconciliationTests {
                         return
                     }
                     #expect(why.contains(reason), "\(why)")
-                    #expect(try await workshop.fingerprint() == before)
+                    #expect(try await fixture.fingerprint() == before)
                 }
                 try await expectRefused("", "there are no specs")
                 try await expectRefused(Samples.sender, "more than 30 %")
@@ -150,50 +150,50 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func anEditByHandIsPutBack() async throws {
-        try await Workshop.with { workshop in
+    @Test func anEditByHandIsReverted() async throws {
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
-                let loop = Self.reconciliation(folder, workshop)
+                let loop = Self.reconciliation(folder, fixture)
                 try Self.write(Samples.everything, folder)
                 _ = await loop.attempt(commit: nil)
-                try await workshop.pool.execute("UPDATE senders SET \"ratePerSecond\" = 1")
+                try await fixture.pool.execute("UPDATE senders SET \"ratePerSecond\" = 1")
                 #expect(Self.word(await loop.attempt(commit: nil)) == "applied 1")
-                #expect(try await workshop.count("SELECT max(\"ratePerSecond\") FROM senders") == 80)
+                #expect(try await fixture.count("SELECT max(\"ratePerSecond\") FROM senders") == 80)
             }
         }
     }
 
     @Test func anotherReconcileIsWaitedFor() async throws {
-        try await Workshop.with { workshop in
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
                 try Self.write(Samples.everything, folder)
-                let holder = try await PostgresConnection.connect(workshop.configuration)
+                let holder = try await PostgresConnection.connect(fixture.configuration)
                 try await holder.execute("SELECT pg_advisory_lock(\(ReconcileLock.key))")
-                let loop = Self.reconciliation(folder, workshop)
+                let loop = Self.reconciliation(folder, fixture)
                 #expect(Self.word(await loop.attempt(commit: nil)) == "busy")
                 await holder.close()
                 try await eventually("the lock is free") {
                     Self.word(await loop.attempt(commit: nil)) == "applied \(Samples.everythingCount)"
                 }
-                #expect(try await AttemptRepository(pool: workshop.pool).list(limit: 10).isEmpty)
+                #expect(try await AttemptRepository(pool: fixture.pool).list(limit: 10).isEmpty)
             }
         }
     }
 
-    @Test func aCommitThatIsNotTheOneOfTheFilesIsTriedAgain() async throws {
-        try await Workshop.with { workshop in
+    @Test func aCommitThatDiffersFromTheFilesIsTriedAgain() async throws {
+        try await ReconcilerFixture.with { fixture in
             try await Self.withFolder { folder in
                 try Self.write(Samples.everything, folder)
-                #expect(Self.word(await Self.reconciliation(folder, workshop).attempt(commit: "c0ffee")) == "busy")
+                #expect(Self.word(await Self.reconciliation(folder, fixture).attempt(commit: "c0ffee")) == "busy")
             }
         }
     }
 
-    @Test func aDatabaseThatIsAwayIsAFailureLikeAnyOther() async throws {
-        try await Workshop.with(isMigrated: false) { workshop in
+    @Test func anUnreachableDatabaseIsAFailure() async throws {
+        try await ReconcilerFixture.with(isMigrated: false) { fixture in
             try await Self.withFolder { folder in
                 try Self.write(Samples.everything, folder)
-                let outcome = await Self.reconciliation(folder, workshop).attempt(commit: nil)
+                let outcome = await Self.reconciliation(folder, fixture).attempt(commit: nil)
                 guard case .failed(let reason, _) = outcome else {
                     Issue.record("an empty database takes no specs")
                     return
@@ -203,7 +203,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func theFingerprintTellsWhatChanged() async throws {
+    @Test func theFingerprintChangesWithTheFiles() async throws {
         try await Self.withFolder { folder in
             try Self.write("a", folder)
             let first = await folder.fingerprint()
@@ -219,13 +219,13 @@ struct ReconciliationTests {
         }
     }
 
-    @Test func aFolderThatIsSwitchedByALinkIsSeen() async throws {
+    @Test func aFolderReplacedByALinkIsNoticed() async throws {
         try await Self.withFolder { first in
             try await Self.withFolder { second in
                 try Self.write("a", first)
                 try Self.write("b", second)
                 let link = FileManager.default.temporaryDirectory.appending(path: "link-\(UUID().uuidString)")
-                defer { try? FileManager.default.removeItem(at: link) }  // A leftover harms nobody.
+                defer { try? FileManager.default.removeItem(at: link) }  // A leftover does no harm.
                 try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: first.path)
                 let before = await SpecsFolder(path: link.path).fingerprint()
                 try FileManager.default.removeItem(at: link)

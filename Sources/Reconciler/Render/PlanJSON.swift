@@ -1,0 +1,93 @@
+import Foundation
+public import JSON
+import Spec
+
+extension Plan {
+    /// The plan as JSON, which the history stores.
+    ///
+    /// Later versions may add fields to `formatVersion` 1, but never change or remove one.
+    public var json: JSONValue {
+        .object([
+            "formatVersion": .integer(Self.formatVersion),
+            "digest": .string(digest),
+            "database": .string(database),
+            "baseHistoryId": .integer(baseHistoryID),
+            "counts": ["create": .integer(creates), "update": .integer(updates), "delete": .integer(deletes)],
+            "changes": .array(changes.map(\.json)),
+            "unmanaged": .object(
+                Dictionary(uniqueKeysWithValues: unmanagedCounts.map { ($0.key.rawValue, .integer($0.value)) })
+            ),
+            "uncountedCampaigns": .integer(uncountedCampaigns),
+        ])
+    }
+}
+
+extension SafetyRefusal {
+    /// The refusal as JSON.
+    public var json: JSONValue {
+        ["code": .string(code), "message": .string(reason), "flag": .string(flag)]
+    }
+}
+
+extension PlannedChange {
+    var json: JSONValue {
+        var object: [String: JSONValue] = [
+            "action": .string(action.rawValue),
+            "id": .string(identity.description),
+            "tenant": .string(identity.tenant),
+            "kind": .string(identity.kind.rawValue),
+            "name": .string(identity.name),
+            "differences": .array(differences.map(\.json)),
+            "notes": .array(notes.map(JSONValue.string)),
+        ]
+        object["before"] = before
+        object["after"] = after
+        object["renamedFrom"] = renamedFrom.map { .string($0.name) }
+        object["place"] = place.map { place in
+            [
+                "file": .string(place.file), "line": .integer(place.start.line),
+                "column": .integer(place.start.column),
+            ]
+        }
+        object["impact"] = impact?.json
+        object["isAdoption"] = isAdoption ? true : nil
+        object["fireTimes"] = fireTimes.map { times in
+            [
+                "before": .array(times.before.map { .string(Self.instant($0)) }),
+                "after": .array(times.after.map { .string(Self.instant($0)) }),
+            ]
+        }
+        return .object(object)
+    }
+
+    /// The time in UTC, such as `2026-12-01T09:00:00Z`.
+    private static func instant(_ date: Date) -> String {
+        date.formatted(Date.ISO8601FormatStyle())
+    }
+}
+
+extension FieldDifference {
+    fileprivate var json: JSONValue {
+        var object: [String: JSONValue] = ["path": .string(path), "isDrift": .bool(isDrift)]
+        object["before"] = before
+        object["after"] = after
+        return .object(object)
+    }
+}
+
+extension CampaignImpact {
+    fileprivate var json: JSONValue {
+        var object: [String: JSONValue] = [
+            "recipients": .integer(recipients),
+            "inWindow": .integer(inWindow),
+            "outOfWindow": .integer(outOfWindow),
+            "ratePerSecond": .integer(ratePerSecond),
+            "estimatedSeconds": .integer(Int(estimatedSeconds.rounded(.up))),
+            "isBroadcast": .bool(isBroadcast),
+        ]
+        object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
+        object["quotaLeft"] = quotaLeft.map(JSONValue.integer)
+        object["warning"] = warning.map(JSONValue.string)
+        return .object(object)
+    }
+}

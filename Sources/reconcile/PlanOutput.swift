@@ -1,0 +1,148 @@
+import ArgumentParser
+import CommandKit
+import Foundation
+import JSON
+import Reconciler
+import Spec
+import Spelling
+
+/// A format of plans.
+enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json, markdown, github, sarif
+}
+
+/// The findings and results of one `reconcile`.
+struct PlanReport {
+    var plan: Plan?
+    var refusals: [SafetyRefusal] = []
+    var diagnostics: [Diagnostic] = []
+    /// The id of the history entry; `nil` if nothing was applied.
+    var historyID: Int?
+
+    /// The fields of the plan, and beside them the result.
+    var json: JSONValue {
+        var object = plan?.json.objectValue ?? ["formatVersion": .integer(Plan.formatVersion)]
+        object["refusals"] = .array(refusals.map(\.json))
+        object["isApplied"] = .bool(historyID != nil)
+        object["historyId"] = historyID.map(JSONValue.integer)
+        object["diagnostics"] = DiagnosticRenderer.json(diagnostics)["diagnostics"]
+        return .object(object)
+    }
+
+    /// The output variables of a workflow step.
+    var outputs: [(name: String, value: String)] {
+        guard let plan else { return [] }
+        return [
+            ("digest", plan.digest),
+            ("changes", plan.isEmpty ? "false" : "true"),
+            ("creates", String(plan.creates)),
+            ("updates", String(plan.updates)),
+            ("deletes", String(plan.deletes)),
+            ("blocked", refusals.isEmpty ? "false" : "true"),
+            ("applied", historyID == nil ? "false" : "true"),
+        ]
+    }
+}
+
+/// Writes plans and diagnostics in the chosen format.
+struct PlanOutput: Sendable {
+    struct Options: Sendable {
+        let format: PlanFormat
+        let isFull: Bool
+        let jsonFile: String?
+        let markdownFile: String?
+        let maximumErrors: Int
+    }
+
+    let options: Options
+    let sources: [String: String]
+
+    /// Writes the diagnostics to standard error, for formats whose result does not hold them.
+    func complain(of diagnostics: [Diagnostic]) {
+        guard !diagnostics.isEmpty, [.text, .markdown, .json].contains(options.format) else { return }
+        Terminal.complain(
+            DiagnosticRenderer(sources: sources, usesColour: Terminal.errorsHaveColour)
+                .text(diagnostics, maximum: options.maximumErrors)
+        )
+    }
+
+    /// Writes a plan as text before it is applied.
+    func show(_ plan: Plan) {
+        guard options.format == .text else { return }
+        Terminal.write(PlanTextRenderer(isFull: options.isFull, usesColour: Terminal.outputHasColour).text(plan))
+    }
+
+    /// Writes the result.
+    func publish(_ report: PlanReport) throws {
+        let json = report.json.canonicalText + "\n"
+        if let file = options.jsonFile { try Terminal.write(json, to: file) }
+        if let file = options.markdownFile { try Terminal.write(markdown(report), to: file) }
+        let renderer = DiagnosticRenderer(sources: sources, paths: GitHubWorkflow.repositoryPaths)
+        switch options.format {
+        case .text:
+            if let plan = report.plan, let id = report.historyID {
+                let counts = "\(plan.creates.grouped) created, \(plan.updates.grouped) updated"
+                Terminal.write("Applied: \(counts), \(plan.deletes.grouped) deleted (history \(id)).\n")
+            }
+        case .json: Terminal.write(json)
+        case .markdown: Terminal.write(markdown(report))
+        case .sarif:
+            Terminal.write(renderer.sarif(report.diagnostics, toolVersion: Program.version).canonicalText + "\n")
+        case .github:
+            let findings = renderer.github(report.diagnostics)
+            Terminal.write(findings.annotations)
+            try GitHubWorkflow.addSummary(heading(report) + findings.stepSummary)
+            try GitHubWorkflow.addOutputs(findings.outputs + report.outputs)
+        }
+    }
+
+    /// The plan as a comment on a pull request, or the diagnostics if there is no plan.
+    private func markdown(_ report: PlanReport) -> String {
+        guard report.plan == nil else { return heading(report) }
+        let heading = heading(report) + "\n"
+        let renderer = DiagnosticRenderer(sources: sources, paths: GitHubWorkflow.repositoryPaths)
+        return heading
+            + renderer.markdown(report.diagnostics, limit: PlanMarkdownRenderer.commentLimit - heading.utf8.count)
+    }
+
+    private func heading(_ report: PlanReport) -> String {
+        if let plan = report.plan { return PlanMarkdownRenderer().text(plan, refusals: report.refusals) }
+        let errors = report.diagnostics.count { $0.severity == .error }
+        return errors == 0
+            ? "### Campaigns: the specs are valid\n"
+            : "### Campaigns: \(NumberText.count(errors, "error"))\n\nNothing was planned or changed.\n"
+    }
+}
+
+/// The files and variables through which a step of a GitHub workflow passes results on; elsewhere they are unset.
+enum GitHubWorkflow {
+    /// The root of the checked-out repository, from which annotations name files.
+    static var repositoryPaths: RepositoryPaths {
+        guard let root = ProcessInfo.processInfo.environment["GITHUB_WORKSPACE"], root.hasPrefix("/") else {
+            return RepositoryPaths()
+        }
+        return RepositoryPaths(root: root, workingDirectory: FileManager.default.currentDirectoryPath)
+    }
+
+    /// Appends Markdown to the summary of the step.
+    static func addSummary(_ markdown: String) throws {
+        guard !markdown.isEmpty else { return }
+        try append(markdown, toFileOf: "GITHUB_STEP_SUMMARY")
+    }
+
+    /// Appends variables for later steps, which read them as `steps.<id>.outputs.<name>`.
+    static func addOutputs(_ outputs: [(name: String, value: String)]) throws {
+        try append(outputs.map(GitHubText.output).joined(), toFileOf: "GITHUB_OUTPUT")
+    }
+
+    private static func append(_ text: String, toFileOf variable: String) throws {
+        guard let path = ProcessInfo.processInfo.environment[variable], !path.isEmpty else { return }
+        if !FileManager.default.fileExists(atPath: path) {
+            try Data().write(to: URL(filePath: path))
+        }
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(text.utf8))
+        try file.close()
+    }
+}
