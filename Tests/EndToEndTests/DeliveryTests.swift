@@ -1,4 +1,5 @@
 import Foundation
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
@@ -19,25 +20,25 @@ struct DeliveryTests {
             }
             let report = try await stage.succeed("campaignd", "report", "hello", "--tenant", "test")
             #expect(report.contains("recipients          300"))
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
             try await stage.checkLedger(recipients: 300, rate: 80)
         }
     }
 
     @Test func aDaemonTakesTheFilesThatItMayHaveAndSaysWhenTheyAreFew() async throws {
-        func files(_ daemon: CommandProcess) throws -> String? {
+        func files(_ daemon: ChildProcess) throws -> String? {
             let limits = try String(contentsOfFile: "/proc/\(daemon.processID)/limits", encoding: .utf8)
             return limits.firstMatch(of: /Max open files +(\d+)/).map { String($0.1) }
         }
         try await Stage.with(contacts: 1, rate: 80) { stage in
             let some = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 2000")
             #expect(try files(some) == "2000")
-            some.send(SIGTERM)
+            some.signal(SIGTERM)
             #expect(try await !some.outcome().errors.contains("Few files may be open"))
             let few = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 1000")
             #expect(try files(few) == "1000")
-            few.send(SIGTERM)
+            few.signal(SIGTERM)
             #expect(try await few.outcome().errors.contains("files=1000 needed=1288"))
         }
     }
@@ -63,14 +64,9 @@ struct DeliveryTests {
                     try await LedgerReader(path: stage.ledger.path).summary().accepted == 20 * (number + 1)
                 }
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
-            let all = try await CommandProcess.run(
-                "campaignd",
-                "ledger",
-                stage.ledger.path,
-                environment: stage.environment
-            )
+            let all = try await Command.run("campaignd", ["ledger", stage.ledger.path], environment: stage.environment)
             #expect(all.errors.contains("20 recipients got more than one message"))
             for campaign in ["hello", "again"] {
                 let one = try await stage.succeed(
@@ -97,7 +93,7 @@ struct DeliveryTests {
                 try await eventually(within: .seconds(30), "\(killAfter) messages are sent") {
                     stage.simulator.summary().accepted >= killAfter
                 }
-                daemon.send(SIGKILL)
+                daemon.signal(SIGKILL)
                 _ = try await daemon.outcome()
                 daemon = try await stage.startDaemon()
             }
@@ -107,7 +103,7 @@ struct DeliveryTests {
                 return statuses["delivered", default: 0] + statuses["read", default: 0] == 400 - unwritten
                     && statuses["unconfirmed", default: 0] == unwritten
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             _ = try await daemon.outcome()
             let ledger = try await LedgerReader(path: stage.ledger.path).summary()
             #expect(ledger.repeatedRecipients.isEmpty)
@@ -124,7 +120,7 @@ struct DeliveryTests {
             try await eventually(within: .seconds(30), "some messages are sent") {
                 stage.simulator.summary().accepted >= 60
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
             let statuses = try await stage.statuses()
             #expect(statuses["sending"] == nil)
@@ -133,7 +129,7 @@ struct DeliveryTests {
             try await eventually(within: .seconds(60), "the rest is sent") {
                 try await stage.runStatus() == "completed"
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             _ = try await daemon.outcome()
             try await stage.checkLedger(recipients: 250, rate: 80)
         }
@@ -151,7 +147,7 @@ struct DeliveryTests {
             }
             // 600 messages at 80/s take 7.5 s; a second to begin and one to notice the end are no matter of pace.
             #expect(ContinuousClock.now - start < .seconds(14))
-            for daemon in daemons { daemon.send(SIGTERM) }
+            for daemon in daemons { daemon.signal(SIGTERM) }
             for daemon in daemons { #expect(try await daemon.outcome().exitCode == 0) }
             try await stage.checkLedger(recipients: 600, rate: 80)
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
@@ -32,7 +33,7 @@ struct ScheduleCrashTests {
                 let open = "SELECT count(*) FROM campaign_runs WHERE status = 'completed'" as PostgresQuery
                 return try await stage.pool.query(open)[0].decode(0, as: Int.self) == Self.count
             }
-            for daemon in last { daemon.send(SIGTERM) }
+            for daemon in last { daemon.signal(SIGTERM) }
             for daemon in last { #expect(try await daemon.outcome().exitCode == 0) }
             try await Self.checkRows(of: stage)
             try await Self.checkRecipients(of: stage)
@@ -63,11 +64,11 @@ struct ScheduleCrashTests {
         try await stage.pool.query("SELECT count(*) FROM schedule_occurrences")[0].decode(0)
     }
 
-    private static func kill(_ daemons: [CommandProcess], whenStarted count: Int, on stage: Stage) async throws {
+    private static func kill(_ daemons: [ChildProcess], whenStarted count: Int, on stage: Stage) async throws {
         try await eventually(within: .seconds(30), "\(count) schedules have fired") {
             try await started(on: stage) >= count
         }
-        for daemon in daemons { daemon.send(SIGKILL) }
+        for daemon in daemons { daemon.signal(SIGKILL) }
         for daemon in daemons { _ = try await daemon.outcome() }
     }
 

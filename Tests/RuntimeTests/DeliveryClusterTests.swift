@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Redis
 import Store
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
@@ -13,7 +14,7 @@ import WhatsAppSimulator
 struct DeliveryClusterTests {
     @Test(.timeLimit(.minutes(2)))
     func aLaneMovesToOtherServersWhileItSends() async throws {
-        try await TestCluster.with { cluster in
+        try await RedisClusterServers.with { cluster in
             try await DeliveryFixture.with(contacts: 800, rate: 150, dailyLimit: 10_000) { fixture in
                 let run = try await fixture.launch()
                 let slot = RedisClusterSlot.slot(for: "{\(fixture.group)}")

@@ -1,5 +1,6 @@
 import Crypto
 public import Foundation
+public import NIOSSL
 import SwiftASN1
 import X509
 
@@ -34,5 +35,22 @@ public struct TestCertificate: Sendable {
     public func write(to folder: URL) throws {
         try Data(chain.utf8).write(to: folder.appending(path: "chain.pem"), options: .atomic)
         try Data(key.utf8).write(to: folder.appending(path: "key.pem"), options: .atomic)
+    }
+}
+
+extension TestCertificate {
+    /// What a client has to trust.
+    public var roots: [NIOSSLCertificate] {
+        get throws { try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8)) }
+    }
+
+    /// What a server shows.
+    public func serverContext() throws -> NIOSSLContext {
+        try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: roots.map { .certificate($0) },
+                privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
+            )
+        )
     }
 }

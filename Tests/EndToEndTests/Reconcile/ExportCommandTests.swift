@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
@@ -56,7 +57,7 @@ struct ExportCommandTests {
             let state = stage.repository.appending(path: "state.json").path
             #expect(try await stage.reconcile("export", "--state", state).exitCode == 0)
             let nowhere = ["DATABASE_URL": ""]
-            func plan(_ arguments: String...) async throws -> CommandProcess.Outcome {
+            func plan(_ arguments: String...) async throws -> ChildProcess.Outcome {
                 try await stage.start([stage.specs, "--state", state] + arguments, variables: nowhere).outcome()
             }
             #expect(try await plan("--detailed-exitcode").exitCode == 0)

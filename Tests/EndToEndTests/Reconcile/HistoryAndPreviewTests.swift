@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestBed
 import TestSupport
 import Testing
 
@@ -8,9 +9,8 @@ struct NextCommandTests {
         let fireTimes: [String]
     }
 
-    private static func next(_ arguments: String...) async throws -> CommandProcess.Outcome {
-        try await CommandProcess("reconcile", ["next"] + arguments, environment: ProcessInfo.processInfo.environment)
-            .outcome()
+    private static func next(_ arguments: String...) async throws -> ChildProcess.Outcome {
+        try await Command.run("reconcile", ["next"] + arguments)
     }
 
     @Test(arguments: [
@@ -111,7 +111,7 @@ struct NextCommandTests {
     ])
     func wrongUsageIsPointedAt(arguments: [String], expected: String) async throws {
         let environment = ProcessInfo.processInfo.environment
-        let outcome = try await CommandProcess("reconcile", ["next"] + arguments, environment: environment).outcome()
+        let outcome = try await Command.run("reconcile", ["next"] + arguments, environment: environment)
         #expect(outcome.exitCode == 64 && outcome.errors.contains(expected), "\(outcome.errors)")
         #expect(!outcome.errors.contains("\u{1B}"))
     }
