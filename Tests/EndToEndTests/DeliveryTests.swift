@@ -7,7 +7,7 @@ import WhatsAppSimulator
 /// The whole walk with the real commands: YAML, Postgres, Redis and HTTP, judged from the receiver's ledger.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct DeliveryTests {
-    @Test func everybodyGetsOneMessageAtTheSendersPace() async throws {
+    @Test(.timing) func everybodyGetsOneMessageAtTheSendersPace() async throws {
         try await Stage.with(contacts: 300, rate: 80) { stage in
             let daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -85,7 +85,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test func killedDaemonLosesNobodyAndSendsNobodyTwice() async throws {
+    @Test(.timing) func killedDaemonLosesNobodyAndSendsNobodyTwice() async throws {
         try await Stage.with(contacts: 400, rate: 80) { stage in
             var daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -113,7 +113,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test func daemonThatIsAskedToStopGivesBackWhatItHasNotSent() async throws {
+    @Test(.timing) func daemonThatIsAskedToStopGivesBackWhatItHasNotSent() async throws {
         try await Stage.with(contacts: 250, rate: 80) { stage in
             var daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -135,7 +135,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test func severalDaemonsShareOnePace() async throws {
+    @Test(.timing) func severalDaemonsShareOnePace() async throws {
         try await Stage.with(contacts: 600, rate: 80) { stage in
             let daemons = try [
                 await stage.startDaemon(), await stage.startDaemon(), await stage.startDaemon(),

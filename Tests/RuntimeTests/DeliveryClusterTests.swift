@@ -10,7 +10,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Runs whose lane lives in a Redis Cluster.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryClusterTests {
     @Test(.timeLimit(.minutes(2)))
     func aLaneMovesToOtherServersWhileItSends() async throws {
