@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 import WhatsAppSimulator
 
-/// The whole walk with the real commands: YAML, Postgres, Redis and HTTP, judged from the receiver's ledger.
+/// Delivery with the real commands, from YAML to HTTP, judged from the receiver's ledger.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct DeliveryTests {
-    @Test(.timing) func everybodyGetsOneMessageAtTheSendersPace() async throws {
+    @Test(.timing) func eachRecipientGetsOneMessageAtTheSendersRate() async throws {
         try await Stage.with(contacts: 300, rate: 80) { stage in
             let daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -26,7 +26,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test func aDaemonTakesTheFilesThatItMayHaveAndSaysWhenTheyAreFew() async throws {
+    @Test func daemonRaisesItsLimitOfOpenFilesAndWarnsWhenItIsLow() async throws {
         func files(_ daemon: ChildProcess) throws -> String? {
             let limits = try String(contentsOfFile: "/proc/\(daemon.processID)/limits", encoding: .utf8)
             return limits.firstMatch(of: /Max open files +(\d+)/).map { String($0.1) }
@@ -85,7 +85,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test(.timing) func killedDaemonLosesNobodyAndSendsNobodyTwice() async throws {
+    @Test(.timing) func killedDaemonLosesAndRepeatsNoMessage() async throws {
         try await Stage.with(contacts: 400, rate: 80) { stage in
             var daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -108,12 +108,12 @@ struct DeliveryTests {
             let ledger = try await LedgerReader(path: stage.ledger.path).summary()
             #expect(ledger.repeatedRecipients.isEmpty)
             #expect((ledger.mostRequestsInOneSecond[stage.phoneNumberID] ?? 0) <= 80)
-            // A kill between the mark and the write leaves a doubt, which is kept as one; that is rare.
+            // A kill between the mark and the write leaves a message unconfirmed; that is rare.
             #expect(ledger.recipients >= 398)
         }
     }
 
-    @Test(.timing) func daemonThatIsAskedToStopGivesBackWhatItHasNotSent() async throws {
+    @Test(.timing) func stoppedDaemonReturnsUnsentMessages() async throws {
         try await Stage.with(contacts: 250, rate: 80) { stage in
             var daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -135,7 +135,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test(.timing) func severalDaemonsShareOnePace() async throws {
+    @Test(.timing) func severalDaemonsShareOneRate() async throws {
         try await Stage.with(contacts: 600, rate: 80) { stage in
             let daemons = try [
                 await stage.startDaemon(), await stage.startDaemon(), await stage.startDaemon(),
@@ -145,7 +145,7 @@ struct DeliveryTests {
             try await eventually(within: .seconds(60), "the run completes") {
                 try await stage.runStatus() == "completed"
             }
-            // 600 messages at 80/s take 7.5 s; a second to begin and one to notice the end are no matter of pace.
+            // 600 messages at 80/s take 7.5 s, and the start and the end of the run about a second each.
             #expect(ContinuousClock.now - start < .seconds(14))
             for daemon in daemons { daemon.signal(SIGTERM) }
             for daemon in daemons { #expect(try await daemon.outcome().exitCode == 0) }

@@ -5,7 +5,7 @@ import Spec
 import TestBed
 import Testing
 
-/// What helps to write specs: first folders, schemas, completions and findings for programs.
+/// Help for authors: first folders, schemas, completions and findings for programs.
 struct EditorCommandTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()

@@ -14,17 +14,17 @@ struct Stage: Sendable {
     let simulator: Simulator
     let folder: URL
     let ledger: URL
-    /// Names the sender in Redis, so that tests do not meet.
+    /// Names the sender in Redis; unique, so that tests do not share lanes.
     let phoneNumberID: String
 
-    /// Sets the stage: migrated, contacts imported, specs applied; nothing launched.
+    /// Sets the stage: migrates, imports contacts and applies specs; launches nothing.
     ///
     /// - Parameters:
-    ///   - contacts: How many recipients.
+    ///   - contacts: Number of recipients.
     ///   - rate: Messages per second of the sender.
-    ///   - variables: What daemons find in their environment beside the servers.
+    ///   - variables: Further variables of the daemons.
     ///   - body: The test.
-    /// - Throws: What fails.
+    /// - Throws: An error of the setup or the test.
     static func with(
         contacts: Int,
         rate: Int,
@@ -78,7 +78,7 @@ struct Stage: Sendable {
         try await succeed("reconcile", campaigns)
     }
 
-    /// Puts a second campaign for the same contacts beside the first.
+    /// Adds a second campaign for the same contacts.
     func addCampaign(_ name: String) throws {
         let file = folder.appending(path: "campaigns/test/\(name).yaml")
         try Self.campaign(named: name).write(to: file, atomically: true, encoding: .utf8)
@@ -98,7 +98,7 @@ struct Stage: Sendable {
         return outcome.output
     }
 
-    /// Starts a daemon and waits until it serves; WhatsApp reports to the latest one.
+    /// Starts a daemon and waits until it serves; the simulator reports to the latest one.
     ///
     /// - Parameter shell: Commands of the shell that it is started from.
     /// - Returns: The daemon.
@@ -115,7 +115,7 @@ struct Stage: Sendable {
         return daemon
     }
 
-    /// Messages of the only run by status.
+    /// Returns the number of messages by status.
     func statuses() async throws -> [String: Int] {
         var statuses: [String: Int] = [:]
         for row in try await pool.query("SELECT status::text, count(*) FROM campaign_messages GROUP BY 1") {
@@ -128,7 +128,7 @@ struct Stage: Sendable {
         try await pool.query("SELECT status FROM campaign_runs")[0].decode(0)
     }
 
-    /// Checks, from the receiver's own ledger, that everybody got exactly one message and no second more than `rate`.
+    /// Checks in the receiver's ledger that each recipient got one message and that no second exceeds `rate`.
     func checkLedger(recipients: Int, rate: Int?) async throws {
         try await eventually("the ledger is written") {
             try await LedgerReader(path: ledger.path).summary().recipients >= recipients

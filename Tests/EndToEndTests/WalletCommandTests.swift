@@ -4,7 +4,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// Prepaid tokens by the commands: from no wallet to a run that is paid for.
+/// The wallet commands: from no wallet to a run that is paid for.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct WalletCommandTests {
     private static func wallet(_ stage: Stage, _ arguments: String...) async throws -> ChildProcess.Outcome {
@@ -23,7 +23,7 @@ struct WalletCommandTests {
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func tokensComeInAreHeldAndSpent() async throws {
+    func tokensAreToppedUpHeldAndSpent() async throws {
         try await Stage.with(contacts: 20, rate: 80) { stage in
             let none = try await Self.wallet(stage, "show")
             #expect(none.exitCode == 1 && none.errors.contains("test"), "\(none.errors)")
@@ -69,7 +69,7 @@ struct WalletCommandTests {
         ["wallet", "top-up", "5", "--tenant", "test"], ["wallet", "price", "0", "--tenant", "test"],
         ["wallet", "price", "3", "--tenant", ""], ["wallet", "show"],
     ])
-    func amountsThatMakeNoSenseAreRefused(arguments: [String]) async throws {
+    func invalidAmountsAreRefused(arguments: [String]) async throws {
         let outcome = try await Command.run(
             "campaignd",
             arguments,

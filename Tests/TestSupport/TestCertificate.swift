@@ -4,7 +4,7 @@ public import NIOSSL
 import SwiftASN1
 import X509
 
-/// A certificate for `localhost` that signs itself, with its key, as PEM.
+/// A self-signed certificate for `localhost` with its key, as PEM.
 public struct TestCertificate: Sendable {
     public let chain: String
     public let key: String
@@ -31,7 +31,7 @@ public struct TestCertificate: Sendable {
         self.key = try key.serializeAsPEM().pemString
     }
 
-    /// Puts both files into a folder, each at once.
+    /// Writes both files into a folder, each atomically.
     public func write(to folder: URL) throws {
         try Data(chain.utf8).write(to: folder.appending(path: "chain.pem"), options: .atomic)
         try Data(key.utf8).write(to: folder.appending(path: "key.pem"), options: .atomic)
@@ -39,12 +39,12 @@ public struct TestCertificate: Sendable {
 }
 
 extension TestCertificate {
-    /// What a client has to trust.
+    /// Roots that a client must trust.
     public var roots: [NIOSSLCertificate] {
         get throws { try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8)) }
     }
 
-    /// What a server shows.
+    /// TLS settings of a server with this certificate.
     public func serverContext() throws -> NIOSSLContext {
         try NIOSSLContext(
             configuration: .makeServerConfiguration(

@@ -4,7 +4,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// Reports that go to what is no file: a pipe or a device must never be replaced by one.
+/// Reports into pipes and devices, which must never be replaced by a file.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct DeviceTests {
     @Test func aReportGoesIntoAPipe() async throws {

@@ -4,7 +4,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// `reconcile export`, and plans against what it wrote.
+/// `reconcile export`, and plans against its output.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct ExportCommandTests {
     private func disown(_ stage: SpecsStage) async throws {
@@ -13,7 +13,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func whatIsExportedIsAdoptedUnchanged() async throws {
+    @Test func anExportIsAdoptedUnchanged() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/campaign.yaml", SpecsStage.campaign)
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
@@ -83,7 +83,7 @@ struct ExportCommandTests {
         (#"{"formatVersion":9}"#, "the snapshot has format version 9"),
         (#"{"formatVersion":1,"digest":"sha256:0","changes":[]}"#, "this is no snapshot: `database`"),
     ])
-    func aBrokenSnapshotSaysSo(text: String, expected: String) async throws {
+    func aBrokenSnapshotIsReported(text: String, expected: String) async throws {
         try await SpecsStage.with { stage in
             let state = stage.repository.appending(path: "state.json")
             try text.write(to: state, atomically: true, encoding: .utf8)
@@ -95,7 +95,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func aSnapshotThatIsNotThereSaysSo() async throws {
+    @Test func aMissingSnapshotIsReported() async throws {
         try await SpecsStage.with { stage in
             let outcome = try await stage.reconcile(stage.specs, "--state", "/nowhere/state.json")
             #expect(outcome.exitCode == 1 && outcome.errors.contains("cannot read the snapshot `/nowhere/state.json`"))

@@ -4,10 +4,10 @@ import TestBed
 import TestSupport
 import Testing
 
-/// What `reconcile history` and `reconcile preview` tell.
+/// Output of `reconcile history` and `reconcile preview`.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct HistoryAndPreviewTests {
-    @Test func historySaysWhoWhenAndFromWhichCommit() async throws {
+    @Test func historyShowsActorTimeAndCommit() async throws {
         try await SpecsStage.with { stage in
             #expect(try await stage.reconcile("history").output == "Nothing was applied yet.\n")
             let commit = try await stage.commit("test/campaign.yaml", SpecsStage.campaign)

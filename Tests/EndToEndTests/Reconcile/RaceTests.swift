@@ -5,7 +5,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// Exactly what was reviewed, once, whoever else is at work and whoever dies.
+/// Exactly the reviewed plan is applied once, also when several commands run or one is killed.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct RaceTests {
     private static func digest(_ outcome: ChildProcess.Outcome) throws -> String {
@@ -47,7 +47,7 @@ struct RaceTests {
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
             #expect(try await stage.reconcile(stage.specs, "--expect-digest", digest).exitCode == 0)
             #expect(try await stage.reconcile(stage.specs, "--expect-digest", digest).exitCode == 4)
-            // Also when the rows are as they were before.
+            // Also when the rows are the same as before.
             try await stage.pool.execute("DELETE FROM senders")
             let again = try await stage.reconcile(stage.specs, "--dry-run")
             #expect(try Self.digest(again) != digest)
@@ -57,7 +57,7 @@ struct RaceTests {
         }
     }
 
-    @Test func ofManyAtOnceOneApplies() async throws {
+    @Test func onlyOneOfSeveralReconcilesApplies() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/many.yaml", Self.many(0))
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
@@ -73,7 +73,7 @@ struct RaceTests {
         }
     }
 
-    @Test func whoHasTheLockIsNamed() async throws {
+    @Test func theHolderOfTheLockIsNamed() async throws {
         try await SpecsStage.with { stage in
             let url = try #require(stage.environment["DATABASE_URL"])
             let configuration = try PostgresConfiguration(
@@ -106,7 +106,7 @@ struct RaceTests {
                 try stage.write("test/many.yaml", Self.many(round))
                 let before = try await Self.state(stage)
                 let process = try await stage.start([stage.specs, "--max-change-percent", "100"])
-                // Anywhere from its first statement to its end: as many round trips as it takes to be in between.
+                // A random number of round trips later it is anywhere between its first statement and its end.
                 try await eventually("it is connected") {
                     try await stage.count(
                         """

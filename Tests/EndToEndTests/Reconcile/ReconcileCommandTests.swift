@@ -4,7 +4,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// The `reconcile` command as people and pipelines use it: exit codes, and what goes where.
+/// The `reconcile` command as people and pipelines use it: exit codes, output and errors.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct ReconcileCommandTests {
     @Test func exitCodesTellWhatHappened() async throws {
@@ -50,7 +50,7 @@ struct ReconcileCommandTests {
             let arguments = ["validate", folder.appending(path: "broken").path]
             let outcome = try await Command.run("reconcile", arguments, environment: environment)
             #expect(outcome.exitCode == 1)
-            // What a validation finds is its result.
+            // Findings are the result of a validation.
             #expect(outcome.output.contains("a.yaml:3:7"))
             #expect(outcome.errors.isEmpty)
             var withoutDatabase = environment

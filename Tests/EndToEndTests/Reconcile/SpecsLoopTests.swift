@@ -5,7 +5,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// A daemon that applies a repository of specs, as commits come in.
+/// A daemon that applies the commits of a repository of specs.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct SpecsLoopTests {
     private struct Readiness: Decodable {

@@ -6,7 +6,7 @@ import Testing
 
 /// A git repository with specs and a migrated database for one test, with the commands that work on them.
 struct SpecsStage: Sendable {
-    /// The repository; its specs lie in `campaigns/`.
+    /// The repository; its specs are in `campaigns/`.
     let repository: URL
     let pool: PostgresPool
     var environment: [String: String]
@@ -27,7 +27,7 @@ struct SpecsStage: Sendable {
         audience: { conditions: [] }
         """
 
-    /// Sets the stage: migrated, with a first commit that nobody has applied yet.
+    /// Sets the stage: migrates and makes a first commit; applies nothing.
     static func with(_ body: (SpecsStage) async throws -> Void) async throws {
         try await withDatabase { folder, pool, environment in
             let environment = environment.merging(["GITHUB_ACTOR": "tester"]) { $1 }
