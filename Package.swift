@@ -103,12 +103,18 @@ let package = Package(
             ]
         ),
 
-        // The judge, which shares only the clients and the receiver with what it judges.
+        // Private servers, daemons and processes for tests and tools.
+        .target(
+            name: "TestBed",
+            dependencies: ["Postgres", "Redis", .client, .log, .nio, .nioHTTP],
+            path: "Tools/TestBed"
+        ),
+
+        // The fault harness shares only the clients and the simulator with what it judges.
         .executableTarget(
             name: "FaultHarness",
             dependencies: [
-                "Postgres", "Redis", "WhatsAppSimulator", .arguments, .client, .log, .nio,
-                .nioFoundation, .nioHTTP, .nioPosix,
+                "Postgres", "Redis", "TestBed", "WhatsAppSimulator", .arguments, .log, .nio, .nioPosix,
             ],
             path: "Tools/FaultHarness",
             resources: [.embedInCode("SQL")]
@@ -117,22 +123,22 @@ let package = Package(
         // Fuzzing and measurements.
         .target(name: "SpecSamples", path: "Tools/SpecSamples"),
         .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"], path: "Tools/SpecFuzz"),
-        .target(name: "BenchKit", path: "Tools/BenchKit"),
+        .target(name: "BenchKit", dependencies: ["TestBed"], path: "Tools/BenchKit"),
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "BenchKit", "CLibYAML", "OneShotHTTP", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log,
-                .nio,
-                .nioHTTP, .nioPosix,
+                "BenchKit", "CLibYAML", "OneShotHTTP", "Postgres", "Redis", "Store", "TestBed", "WhatsAppSimulator",
+                .arguments, .client, .crypto, .log, .nio, .nioHTTP, .nioPosix,
             ],
-            path: "Tools/Bench"
+            path: "Tools/Bench",
+            exclude: ["requests.lua"]
         ),
 
         // Tests.
         .target(
             name: "TestSupport",
             dependencies: [
-                "AccessTokens", "Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log, .nioSSL,
+                "AccessTokens", "Postgres", "Redis", "Store", "TestBed", .asn1, .certificates, .crypto, .log, .nioSSL,
             ],
             path: "Tests/TestSupport"
         ),
@@ -145,7 +151,7 @@ let package = Package(
             dependencies: ["OneShotHTTP", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]
         ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
-        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestBed", "TestSupport", .log]),
         .target(name: "JSONSchema", dependencies: ["JSON", "Spec"], path: "Tests/JSONSchema"),
         .testTarget(
             name: "SpecTests",
@@ -183,8 +189,8 @@ let package = Package(
             dependencies: [
                 "AccessTokens", "API", "Calendar", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
                 "campaignd",
-                "Settings", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator", .client, .crypto,
-                .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
+                "Settings", "Spec", "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator",
+                .client, .crypto, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
         .testTarget(
@@ -199,7 +205,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "JSON", "JSONSchema", "Postgres", "Redis", "Spec", "Store", "TestSupport", "WhatsAppSimulator",
+                "JSON", "JSONSchema", "Postgres", "Spec", "Store", "TestBed", "TestSupport", "WhatsAppSimulator",
                 "campaignd", "reconcile", .log,
             ]
         ),

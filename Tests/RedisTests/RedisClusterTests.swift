@@ -1,5 +1,6 @@
 import Redis
 import Synchronization
+import TestBed
 import TestSupport
 import Testing
 
@@ -16,8 +17,8 @@ struct RedisClusterTests {
             """
     )
 
-    private func withClient(_ body: (TestCluster, RedisClient) async throws -> Void) async throws {
-        try await TestCluster.with { cluster in
+    private func withClient(_ body: (RedisClusterServers, RedisClient) async throws -> Void) async throws {
+        try await RedisClusterServers.with { cluster in
             let client = RedisClient(configuration: cluster.configuration, logger: PrivateRedis.quiet)
             let result: Result<Void, any Error>
             do { result = .success(try await body(cluster, client)) } catch { result = .failure(error) }

@@ -1,10 +1,11 @@
 import Foundation
 import Redis
 import Synchronization
+import TestSupport
 import Testing
 
 /// What happens to commands when the server or the connection fails; each test has a server of its own.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timing, .timeLimit(.minutes(2)))
 struct RedisFaultTests {
     /// Twenty tasks that send without pause, and what they have seen.
     private final class Crowd: Sendable {

@@ -73,7 +73,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timing, .timeLimit(.minutes(2)))
     func twoDaemonsShareALane() async throws {
         try await DeliveryFixture.with(contacts: 400, rate: 150) { fixture in
             let run = try await fixture.launch()

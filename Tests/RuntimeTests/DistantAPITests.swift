@@ -8,7 +8,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Sending to an API to which connections take long to open.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DistantAPITests {
     /// Daemons begin without connections, the second one in a lane that is busy.
     @Test(.timeLimit(.minutes(1)))

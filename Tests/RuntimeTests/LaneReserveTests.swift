@@ -7,7 +7,7 @@ import Testing
 @testable import Runtime
 
 /// What a lane grants, and when.
-@Suite(.enabled(if: TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestRedis.isAvailable))
 struct LaneReserveTests {
     @Test(arguments: [
         // count, interval, horizon, lead, lease, cap

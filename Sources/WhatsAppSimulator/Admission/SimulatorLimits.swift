@@ -92,13 +92,15 @@ struct PairLimit: Sendable {
 /// Counts events in the second that ends now, and remembers the fullest second so far.
 ///
 /// The second is open at its beginning: events exactly one second apart never share one.
-struct SlidingSecond: Sendable {
+public struct SlidingSecond: Sendable {
     static let length: Int64 = 1_000_000_000
 
     private var times: [Int64] = []
     private var head = 0
     /// The most events in any sliding second so far.
-    private(set) var most = 0
+    public private(set) var most = 0
+
+    public init() {}
 
     /// The number of events in the second that ends at `now`, in nanoseconds; `now` never goes back.
     mutating func count(at now: Int64) -> Int {
@@ -112,10 +114,14 @@ struct SlidingSecond: Sendable {
     }
 
     /// Counts an event at `now`, in nanoseconds.
-    mutating func add(_ now: Int64) {
-        let others = count(at: now)
+    ///
+    /// - Returns: The number of events in the second that ends with it.
+    @discardableResult
+    public mutating func add(_ now: Int64) -> Int {
+        let count = count(at: now) + 1
         times.append(now)
-        most = max(most, others + 1)
+        most = max(most, count)
+        return count
     }
 }
 

@@ -9,7 +9,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Runs that need more than the 24 h quota has left.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryQuotaTests {
     @Test(.timeLimit(.minutes(2)))
     func twoDaemonsTogetherStopAtTheQuotaAndGoOnWhereTheyStopped() async throws {
