@@ -25,8 +25,18 @@ struct SchemaCommand: AsyncParsableCommand {
     )
     var into: String?
 
+    @Flag(help: "Write the reference of specs (docs/specs.md) instead, as Markdown.")
+    var documentation = false
+
+    func validate() throws {
+        guard !documentation || (kind == nil && into == nil) else {
+            throw ValidationError("--documentation takes neither --kind nor --into")
+        }
+    }
+
     func run() async throws {
         try await Terminal.reporting {
+            if documentation { return Terminal.write(SpecDocumentation.text) }
             guard let into else { return Terminal.write(SpecSchema.text(of: kind)) }
             let path = try StarterFolder.writeSchema(of: kind, into: URL(filePath: into, directoryHint: .isDirectory))
             Terminal.complain("wrote \(path)\n")
