@@ -1,5 +1,5 @@
 import Spelling
-internal import YAML
+import YAML
 
 /// Reads the fields of one mapping and reports what does not fit.
 ///
@@ -107,5 +107,117 @@ extension String {
     /// Whether the text looks like a reference to a secret and not like the secret.
     var hasReferencePrefix: Bool {
         hasPrefix("env:") || hasPrefix("file:")
+    }
+}
+
+extension FieldReader {
+    /// Reads a mapping below a key: `read` asks for its fields, and what it did not ask for is unknown.
+    @discardableResult
+    mutating func mapping<Value>(
+        _ key: String,
+        _ read: (inout FieldReader) -> Value?
+    ) -> Value? {
+        guard let found = node(key),
+            var reader = FieldReader(found.node, path: found.field, what: "`\(key)`", sink: sink)
+        else { return nil }
+        let value = read(&reader)
+        reader.finish()
+        return value
+    }
+
+    /// Reports the missing fields, but leaves the others alone: somebody else knows them.
+    mutating func finishOpen() {
+        guard let mapping = node.mapping else { return }
+        for pair in mapping.pairs { _ = node(pair.key) }
+        finish()
+    }
+
+    /// Lets the fields that an unknown choice may have meant pass.
+    mutating func skip<Choice: CaseIterable & RawRepresentable<String>>(_ type: Choice.Type) {
+        for choice in type.allCases { _ = node(choice.rawValue) }
+    }
+
+    /// Reads a list of values of one type; broken items are reported and left out.
+    mutating func list<Item>(
+        _ key: String,
+        _ item: (YAMLNode, String) -> Item?
+    ) -> ReadValue<[Item]>? {
+        guard let read = node(key) else { return nil }
+        guard let nodes = read.node.sequence else {
+            sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
+            return nil
+        }
+        let items = nodes.enumerated().compactMap { index, node in item(node, FieldPath.item(index, of: read.field)) }
+        return read.with(items)
+    }
+
+    /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.
+    ///
+    /// - Returns: Whether both are there.
+    func exclude(_ key: String, with other: String, label: String) -> Bool {
+        guard has(other), let range = keyRange(key) else { return false }
+        let related = keyRange(other).map {
+            Diagnostic.Related(place: SourcePlace(file: sink.file, $0), label: label)
+        }
+        let message = "`\(key)` and `\(other)` exclude each other"
+        let field = field(key)
+        sink.report(.conflictingFields, at: range, field: field, message, help: "keep one of them", related: related)
+        return true
+    }
+}
+
+/// The node of a field that was read.
+struct ReadNode {
+    let node: YAMLNode
+    /// The path of the field is put together only when somebody asks for it: few fields are ever reported.
+    private let parent: String
+    private let key: String
+
+    init(_ node: YAMLNode, key: String, in parent: String) {
+        (self.node, self.parent, self.key) = (node, parent, key)
+    }
+
+    init(_ node: YAMLNode, field: String) {
+        self.init(node, key: field, in: "")
+    }
+
+    var field: String { parent.isEmpty ? key : parent + "." + key }
+
+    var range: YAMLRange { node.range }
+
+    /// The value that the node was understood as.
+    func with<Value>(_ value: Value) -> ReadValue<Value> {
+        ReadValue(value, from: self)
+    }
+}
+
+/// A value that was read, with the node and the field that it came from.
+struct ReadValue<Value> {
+    let value: Value
+    private let read: ReadNode
+
+    init(_ value: Value, from read: ReadNode) {
+        (self.value, self.read) = (value, read)
+    }
+
+    var node: YAMLNode { read.node }
+
+    var field: String { read.field }
+
+    var range: YAMLRange { read.range }
+
+    /// Another value of the same field.
+    func with<Other>(_ value: Other) -> ReadValue<Other> {
+        ReadValue<Other>(value, from: read)
+    }
+}
+
+/// Puts the paths of fields together, such as `conditions[0].value`.
+enum FieldPath {
+    private static let suffixes = (0..<64).map { "[\($0)]" }
+
+    /// The path of an item of a list.
+    static func item(_ index: Int, of list: String) -> String {
+        index < suffixes.count ? list + suffixes[index] : "\(list)[\(index)]"
     }
 }

@@ -1,3 +1,5 @@
+import Spelling
+
 /// A text with placeholders that are filled for each recipient: `Hi {{name|there}}`.
 public struct TextTemplate: Hashable, Sendable {
     /// What a placeholder stands for.
@@ -70,5 +72,183 @@ public struct TextTemplate: Hashable, Sendable {
             }
         }
         return text
+    }
+}
+
+extension TextTemplate {
+    /// Something wrong with a placeholder, at a range of Unicode scalars of the text.
+    public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
+        public let range: Range<Int>
+        public let message: String
+        public let help: String?
+
+        /// Message and remedy.
+        public var description: String { message + (help.map { " (\($0))" } ?? "") }
+    }
+
+    /// Reads a text from a request or a row.
+    ///
+    /// - Throws: ``Problem``, the first one.
+    public init(_ text: String) throws(Problem) {
+        let parsed = Self.parse(text)
+        if let first = parsed.problems.first { throw first }
+        self = parsed.template
+    }
+
+    /// What was found in a text.
+    struct Parsed {
+        /// A placeholder without mistakes, and where its path stands in the text.
+        struct Placeholder {
+            let path: Path
+            let hasDefault: Bool
+            let range: Range<Int>
+        }
+
+        var template = TextTemplate(segments: [])
+        var problems: [Problem] = []
+        var placeholders: [Placeholder] = []
+    }
+
+    /// Reads a text and finds all problems; a broken placeholder stays as literal text.
+    static func parse(_ text: String) -> Parsed {
+        let source = PlaceholderText(text)
+        var segments: [Segment] = []
+        var parsed = Parsed()
+        /// Stretches of literal text behind the last placeholder; what is broken lies between them.
+        var literal = ""
+        var start = 0
+        while let open = source.pair(PlaceholderText.open, from: start) {
+            literal += source.text(start..<open)
+            start = open
+            guard let close = source.close(from: open + 2) else {
+                let range = source.scalars(open..<(open + 2))
+                let message = "this placeholder is never closed"
+                parsed.problems.append(Problem(range: range, message: message, help: "add `}}`"))
+                break
+            }
+            switch placeholder(source, (open + 2)..<close) {
+            case .success(let (segment, placeholder)):
+                if !literal.isEmpty { segments.append(.literal(literal)) }
+                literal = ""
+                segments.append(segment)
+                parsed.placeholders.append(placeholder)
+            case .failure(let problem): parsed.problems.append(problem)
+            }
+            start = close + 2
+        }
+        literal += source.text(start..<source.count)
+        if !literal.isEmpty { segments.append(.literal(literal)) }
+        parsed.template = TextTemplate(segments: segments)
+        return parsed
+    }
+
+    private static func placeholder(
+        _ source: PlaceholderText,
+        _ range: Range<Int>
+    ) -> Result<(Segment, Parsed.Placeholder), Problem> {
+        let bar = source.first(UInt8(ascii: "|"), in: range)
+        let name = source.trimmed(range.lowerBound..<(bar ?? range.upperBound))
+        let path = source.text(name)
+        let fallback = bar.map { source.text(source.trimmed(($0 + 1)..<range.upperBound)) }
+        if let path = Path(path) {
+            let range = source.scalars(name)
+            let placeholder = Parsed.Placeholder(path: path, hasDefault: fallback != nil, range: range)
+            return .success((.placeholder(path, default: fallback), placeholder))
+        }
+        let shown = source.scalars(name.isEmpty ? (range.lowerBound - 2)..<(range.upperBound + 2) : name)
+        if path.isEmpty {
+            return .failure(Problem(range: shown, message: "empty placeholder", help: "name a field: {{name}}"))
+        }
+        return .failure(Problem(range: shown, message: "unknown placeholder `\(path)`", help: help(for: path)))
+    }
+
+    private static func help(for path: String) -> String {
+        let fields = ContactColumn.placeholders.map(\.rawValue)
+        let near = SpellingSuggestion.candidates(for: path, among: fields)
+        if !near.isEmpty { return "did you mean \(SpellingSuggestion.list(near, "or"))?" }
+        for scope in ["metadata", "context"] {
+            let parts = path.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[1].isEmpty else { continue }
+            if !SpellingSuggestion.candidates(for: String(parts[0]), among: [scope]).isEmpty, parts[0] != scope {
+                return "did you mean `\(scope).\(parts[1])`?"
+            }
+        }
+        return "use \(SpellingSuggestion.list(fields + ["metadata.<key>", "context.<key>"], "or"))"
+    }
+}
+
+extension TextTemplate.Path {
+    /// Reads `name`, `metadata.company` or `context.order.total`.
+    public init?(_ text: String) {
+        if let column = ContactColumn(rawValue: text), column.definition.isPlaceholder {
+            self = .contact(column)
+            return
+        }
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, Self.isKey(parts[1]) else { return nil }
+        switch parts[0] {
+        case "metadata": self = .metadata(String(parts[1]))
+        case "context": self = .context(String(parts[1]))
+        default: return nil
+        }
+    }
+
+    private static func isKey(_ text: Substring) -> Bool {
+        !text.isEmpty && text.utf8.count <= 100
+            && !text.unicodeScalars.contains { "{}|".unicodeScalars.contains($0) || $0.properties.isWhitespace }
+    }
+}
+
+/// The bytes of a text in which placeholders are looked for; braces, bars and spaces are ASCII, and part of no longer
+/// character.
+struct PlaceholderText {
+    static let open = UInt8(ascii: "{")
+    static let close = UInt8(ascii: "}")
+
+    private let bytes: [UInt8]
+
+    init(_ text: String) {
+        bytes = Array(text.utf8)
+    }
+
+    var count: Int { bytes.count }
+
+    func text(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range], as: UTF8.self)
+    }
+
+    /// A range of bytes as one of Unicode scalars.
+    func scalars(_ range: Range<Int>) -> Range<Int> {
+        // Every scalar has one byte that continues none.
+        let start = bytes[..<range.lowerBound].count { $0 & 0xC0 != 0x80 }
+        return start..<start + bytes[range].count { $0 & 0xC0 != 0x80 }
+    }
+
+    /// Where a byte next stands twice, both times before an end.
+    func pair(_ byte: UInt8, from start: Int = 0, before end: Int = .max) -> Int? {
+        var index = start
+        while index + 1 < min(bytes.count, end) {
+            if bytes[index] == byte, bytes[index + 1] == byte { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The place of the next `}}`, if no other `{{` comes before.
+    func close(from start: Int) -> Int? {
+        guard let close = pair(Self.close, from: start) else { return nil }
+        return pair(Self.open, from: start, before: close) == nil ? close : nil
+    }
+
+    func first(_ byte: UInt8, in range: Range<Int>) -> Int? {
+        bytes[range].firstIndex(of: byte)
+    }
+
+    /// The range without the spaces at its ends.
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, bytes[start] == 0x20 { start += 1 }
+        while end > start, bytes[end - 1] == 0x20 { end -= 1 }
+        return start..<end
     }
 }

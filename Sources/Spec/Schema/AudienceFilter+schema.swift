@@ -1,5 +1,60 @@
 import JSON
 
+extension AudienceFilter {
+    /// A group, a negation or one condition; told apart by the fields that are present.
+    static var schema: SchemaValue {
+        let isGroup: JSONValue = ["anyOf": [SchemaRule.requires("conditions"), SchemaRule.requires("logic")]]
+        let single = SchemaRule.when(
+            SchemaRule.requires("not"),
+            then: SchemaObject([negation]).json,
+            otherwise: FilterCondition.schema
+        )
+        var keywords: [String: JSONValue] = [
+            "type": "object",
+            "description": "A condition, a group of filters, or the negation of one.",
+        ]
+        keywords["if"] = isGroup
+        keywords["then"] = SchemaObject(groupFields).json
+        keywords["else"] = single.json
+        return SchemaValue(keywords)
+    }
+
+    static var negation: SchemaField {
+        SchemaField(
+            "not",
+            .definition("Filter", words: "[filter](#filters)"),
+            isRequired: true,
+            "The filter that must not hold. Contacts for whom it cannot be decided are selected too.",
+            examples: ["field": "tags", "operator": "contains", "value": "do-not-disturb"]
+        )
+    }
+
+    static var groupFields: [SchemaField] {
+        [
+            SchemaField(
+                "logic",
+                .choice(Logic.self) { logic in
+                    switch logic {
+                    case .and: "All conditions hold."
+                    case .or: "At least one condition holds."
+                    }
+                },
+                default: "AND",
+                "How the conditions are joined.",
+                examples: "AND"
+            ),
+            SchemaField(
+                "conditions",
+                .list(of: SchemaValue(["$ref": "#/definitions/Filter"], words: "[filter](#filters)")),
+                isRequired: true,
+                "The conditions, or groups of them; an empty list selects every contact who has opted in.",
+                examples: [["field": "tags", "operator": "contains_any", "value": ["vip", "gold"]]],
+                []
+            ),
+        ]
+    }
+}
+
 extension FilterCondition {
     static var schema: JSONValue {
         var value = SchemaObject(fields).value
@@ -7,7 +62,7 @@ extension FilterCondition {
         return value.json
     }
 
-    private static var fields: [SchemaField] {
+    static var fields: [SchemaField] {
         [
             SchemaField(
                 "field",
@@ -31,8 +86,8 @@ extension FilterCondition {
             SchemaField(
                 "value",
                 SchemaValue([:]),
-                "What the field is compared with; times are `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for seven days "
-                    + "ago.",
+                "The value that the field is compared with. Times are `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for "
+                    + "seven days ago.",
                 examples: "unpaid",
                 ["vip", "gold"],
                 "-90d"
