@@ -76,8 +76,9 @@ public enum SpecDocumentation {
     }
 
     private static var filterSection: String {
-        let types = ContactField.ValueType.allCases.map { type -> String in
-            let fields = ContactField.allCases.filter { $0.type == type }.map { "`\($0.rawValue)`" }
+        let filterable = Set(ContactColumn.filterable.map(\.type))
+        let types = ContactColumn.ValueType.allCases.filter(filterable.contains).map { type -> String in
+            let fields = ContactColumn.filterable.filter { $0.type == type }.map { "`\($0.rawValue)`" }
             let operators = FilterOperator.allCases.compactMap { operation in
                 operation.meaning(on: type).map {
                     "| `\(operation.rawValue)` | \($0) | `\(operation.example(on: type))` |"
@@ -123,7 +124,7 @@ public enum SpecDocumentation {
     }
 
     private static var placeholderSection: String {
-        let fields = ContactField.allCases.filter { $0 != .tags }.map { field -> String in
+        let fields = ContactColumn.placeholders.map { field -> String in
             let value = field.type == .timestamp ? ", as a date in UTC such as `2026-03-28`" : ""
             return "| `{{\(field.rawValue)}}` | `\(field.rawValue)` of the contact\(value) |"
         }
@@ -235,26 +236,29 @@ private struct FieldTable {
     }
 }
 
-extension ContactField.ValueType {
+extension ContactColumn.ValueType {
     fileprivate var heading: String {
         switch self {
         case .text: "Operators on texts"
         case .integer: "Operators on whole numbers"
         case .timestamp: "Operators on times"
         case .textList: "Operators on lists"
+        case .boolean: "Operators on booleans"
+        case .object: "Operators on objects"
         }
     }
 }
 
 extension FilterOperator {
     /// Completes "selects contacts whose field"; `nil` if the type does not allow the operator.
-    fileprivate func meaning(on type: ContactField.ValueType) -> String? {
-        guard let field = ContactField.allCases.first(where: { $0.type == type }),
+    fileprivate func meaning(on type: ContactColumn.ValueType) -> String? {
+        guard let field = ContactColumn.filterable.first(where: { $0.type == type }),
             Self.allowed(for: .contact(field)).contains(self)
         else { return nil }
         let (greater, less) =
             switch type {
-            case .text, .textList: ("comes after the value (by Unicode code points)", "comes before the value")
+            case .text, .textList, .boolean, .object:
+                ("comes after the value (by Unicode code points)", "comes before the value")
             case .integer: ("is greater than the value", "is less than the value")
             case .timestamp: ("is later than the value", "is earlier than the value")
             }
@@ -276,10 +280,10 @@ extension FilterOperator {
     }
 
     /// A condition with the operator.
-    fileprivate func example(on type: ContactField.ValueType) -> String {
+    fileprivate func example(on type: ContactColumn.ValueType) -> String {
         let (field, values) =
             switch type {
-            case .text: ("paymentStatus", ["unpaid", "overdue"])
+            case .text, .boolean, .object: ("paymentStatus", ["unpaid", "overdue"])
             case .integer: ("yearOfBirth", ["1990", "1991"])
             case .timestamp: ("lastSeen", ["2025-01-31", "2025-02-01"])
             case .textList: ("tags", ["vip", "gold"])
