@@ -66,8 +66,8 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "AccessTokens", "JSON", "Postgres", "Prometheus", "Runtime", "Settings", "Spec", "Spelling", "Store",
-                .crypto, .hummingbird, .hummingbirdCore, .log, .nio, .nioFoundation, .nioHTTP, .nioHTTPTypes,
+                "AccessTokens", "Calendar", "JSON", "Postgres", "Prometheus", "Runtime", "Settings", "Spec", "Spelling",
+                "Store", .crypto, .hummingbird, .hummingbirdCore, .log, .nio, .nioFoundation, .nioHTTP, .nioHTTPTypes,
                 .nioHTTPTypesHTTP1,
             ]
         ),
@@ -187,9 +187,8 @@ let package = Package(
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "AccessTokens", "API", "Calendar", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
-                "campaignd",
-                "Settings", "Spec", "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator",
+                "AccessTokens", "API", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime", "Settings", "Spec",
+                "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator", "campaignd",
                 .client, .crypto, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),

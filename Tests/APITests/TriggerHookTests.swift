@@ -9,6 +9,7 @@ import TestSupport
 import Testing
 
 @testable import API
+@testable import Runtime
 
 /// `POST /triggers/{event}`, and campaigns that wait for events.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))

@@ -3,7 +3,6 @@ import CryptoExtras
 import Foundation
 import JSON
 import Logging
-import Spec
 import Synchronization
 import TestSupport
 import Testing

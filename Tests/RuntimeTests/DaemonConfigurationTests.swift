@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Redis
+import TestSupport
 import Testing
 
 @testable import Daemon

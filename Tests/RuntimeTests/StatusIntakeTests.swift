@@ -37,8 +37,9 @@ struct StatusIntakeTests {
         try await TestDatabase.with(template: .migrated) { pool in
             try await pool.execute(
                 """
-                INSERT INTO senders ("tenantId", name, "phoneNumberId", "accessToken", "ratePerSecond", "quotaGroup")
-                VALUES ('acme', 'main', '1001', 'env:TOKEN', 80, 'acme-group')
+                INSERT INTO senders
+                    ("tenantId", name, "phoneNumberId", "accessToken", "ratePerSecond", "quotaGroup", "dailyLimit")
+                VALUES ('acme', 'main', '1001', 'env:TOKEN', 80, 'acme-group', 1000)
                 """
             )
             try await pool.execute(

@@ -20,7 +20,7 @@ struct EndpointTable: Sendable {
         self.endpoints = endpoints
     }
 
-    /// The methods of an address, whoever asks; empty if there is no such address.
+    /// The methods of an address; empty if there is no such address.
     func methods(at path: String) -> [HTTPRequest.Method] {
         let own = matches(path).map(\.method)
         guard !own.isEmpty else { return [] }
