@@ -16,7 +16,7 @@ struct CronParsingTests {
             ("*/0 * * * *", 2..<3, "0 is not a step"), ("*/ * * * *", 2..<2, "missing"),
             ("1,,2 * * * *", 2..<2, "missing"),
             ("0 0 30 2 *", 4..<10, "no day"), ("0 0 31 4,6 *", 4..<12, "no day"), ("0 0 L-30 2 *", 4..<12, "no day"),
-            ("0 0 */31 * 1#2", 4..<14, "no day"), ("TZ=UTC 0 0 * * *", 0..<6, "no field"),
+            ("0 0 */31 * 1#2", 4..<14, "no day"), ("TZ=UTC 0 0 * * *", 0..<6, "is not a field"),
             ("@reboot", 0..<7, "unknown name"),
             ("@daily 1", 7..<8, "stands alone"), ("0 0 * * L", 8..<9, "`L` needs"),
             ("0 0 * * 1#6", 10..<11, "6 is not a week of the month"),
