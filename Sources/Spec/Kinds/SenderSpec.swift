@@ -202,9 +202,9 @@ extension SenderSpec {
             ),
             SchemaField(
                 "accessToken",
-                .text(pattern: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$"),
+                .text(pattern: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$", words: "`env:NAME` or `file:/path`"),
                 isRequired: true,
-                "A reference to the access token, never the token itself: `env:NAME` or `file:/path`.",
+                "The environment variable or the file that holds the access token; never the token itself.",
                 examples: "env:WHATSAPP_TOKEN_ACME",
                 "file:/run/secrets/whatsapp"
             ),
@@ -223,7 +223,7 @@ extension SenderSpec {
             ),
             SchemaField(
                 "dailyLimit",
-                .anyOf(.integer(1...1_000_000_000), SchemaValue(["const": "unlimited"], words: "`unlimited`")),
+                .anyOf(.integer(1...1_000_000_000), .constant("unlimited")),
                 "The number of business-initiated messages in 24 hours, or `unlimited`. Excludes `tier`.",
                 examples: 250,
                 "unlimited"

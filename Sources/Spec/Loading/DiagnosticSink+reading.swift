@@ -1,12 +1,12 @@
 import YAML
 
 extension DiagnosticSink {
-    /// Takes a node as a string, and warns where YAML 1.1 readers would not.
+    /// Reads a node as a string; warns if YAML 1.1 readers would read another type.
     func string(_ node: YAMLNode, field: String) -> ReadValue<String>? {
         string(ReadNode(node, field: field))
     }
 
-    /// Takes the value of a field as a string, and warns where YAML 1.1 readers would not.
+    /// Reads a field as a string; warns if YAML 1.1 readers would read another type.
     func string(_ read: ReadNode) -> ReadValue<String>? {
         let node = read.node
         guard let scalar = node.scalar, case .string(let text) = scalar.value else {
@@ -22,7 +22,7 @@ extension DiagnosticSink {
         return read.with(text)
     }
 
-    /// Reports a node of another type than expected; says nothing where a problem was reported before.
+    /// Reports a node of an unexpected type, unless a problem of the node was reported before.
     func reportWrongType(of node: YAMLNode, field: String, expected: String, help: String? = nil) {
         let found: String
         switch node.content {
@@ -58,7 +58,7 @@ extension YAML11Reading {
 }
 
 extension DiagnosticSink {
-    /// Reports every key and text with a NUL character, which neither Postgres nor a phone could take.
+    /// Reports every key and text with a NUL character, which Postgres cannot store.
     func checkCharacters(_ node: YAMLNode, path: String = "") {
         if node.hasNUL { reportCharacters(node, path: path) }
     }
@@ -90,20 +90,20 @@ extension DiagnosticSink {
 }
 
 extension YAMLNode {
-    /// Whether there is a NUL anywhere; found without the paths that a report needs.
+    /// Whether a key or text contains NUL; faster than a report, because it builds no paths.
     fileprivate var hasNUL: Bool {
         switch content {
         case .invalid: false
         case .sequence(let items): items.contains(where: \.hasNUL)
         case .mapping(let mapping): mapping.pairs.contains { $0.key.utf8.contains(0) || $0.value.hasNUL }
-        // Only an escape in double quotes can make one.
+        // Only an escape in double quotes can produce NUL.
         case .scalar(let scalar): scalar.style == .doubleQuoted && scalar.text.utf8.contains(0)
         }
     }
 }
 
 extension DiagnosticSink {
-    /// Reports wrong placeholders of a text, each at its own place where the text stands unchanged in the file.
+    /// Reports wrong placeholders of a text, each at its own place if the text has no escapes.
     func checkPlaceholders(_ text: ReadValue<String>) {
         guard text.value.utf8.contains(UInt8(ascii: "{")) else { return }
         for problem in TextTemplate.parse(text.value).problems {
@@ -114,7 +114,7 @@ extension DiagnosticSink {
 }
 
 extension ReadValue<String> {
-    /// The place of some scalars of the text; the whole text if it has escapes or more than one line.
+    /// Returns the place of some scalars of the text, or of the whole text if it has escapes or several lines.
     func part(_ part: Range<Int>) -> YAMLRange {
         guard let scalar = node.scalar, range.start.line == range.end.line else { return range }
         let quote = scalar.style == .plain ? 0 : 1

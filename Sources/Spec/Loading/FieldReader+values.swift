@@ -9,7 +9,7 @@ extension FieldReader {
         return sink.string(read)
     }
 
-    /// Reads a string that is needed, not empty, and not longer than a number of Unicode scalars.
+    /// Reads a string that is not empty and has at most `limit` Unicode scalars.
     mutating func text(_ key: String, required: Bool = true, upTo limit: Int) -> ReadValue<String>? {
         if required { require(key) }
         guard let read = string(key) else { return nil }
@@ -95,7 +95,7 @@ extension DiagnosticSink {
 }
 
 extension FieldReader {
-    /// Reads a duration that is longer than nothing and not longer than a limit.
+    /// Reads a duration that is longer than zero and at most a limit.
     mutating func duration(_ key: String, upTo limit: SpecDuration) -> SpecDuration? {
         guard let read = node(key) else { return nil }
         let help = "write a whole number with its unit, such as `90s`, `15m`, `24h` or `7d`"
@@ -115,7 +115,7 @@ extension FieldReader {
         return duration
     }
 
-    /// Reads a time of day; one without quotes is warned about, since other tools take it for a number.
+    /// Reads a time of day; warns about one without quotes, because other tools read it as a number.
     mutating func timeOfDay(_ key: String) -> ReadValue<TimeOfDay>? {
         require(key)
         guard let read = string(key) else { return nil }
@@ -142,7 +142,7 @@ extension FieldReader {
         return nil
     }
 
-    /// Reads a date and time on the wall; other tools may take it for a date, which is what it is.
+    /// Reads a local date and time.
     mutating func localTime(_ key: String) -> ReadValue<LocalDateTime>? {
         guard let read = node(key) else { return nil }
         let help = "write it like `2026-12-01T09:00`, as the clock of `timeZone` shows it"
@@ -158,7 +158,7 @@ extension FieldReader {
         return read.with(time)
     }
 
-    /// Reads a cron expression; what is wrong is shown at the field within it.
+    /// Reads a cron expression; mistakes are reported at their place within the expression.
     mutating func cron(_ key: String) -> ReadValue<CronExpression>? {
         guard let read = string(key) else { return nil }
         do {
@@ -172,11 +172,11 @@ extension FieldReader {
 }
 
 extension ReadValue<String> {
-    /// The place of some bytes of the text.
+    /// Returns the place of some bytes of the text.
     fileprivate func part(utf8 range: Range<Int>) -> YAMLRange {
         let bytes = Array(value.utf8)
         func scalars(before offset: Int) -> Int {
-            // Every scalar has one byte that continues none.
+            // Each scalar has exactly one byte that is not a continuation byte.
             bytes.prefix(offset).count { $0 & 0xC0 != 0x80 }
         }
         return part(scalars(before: range.lowerBound)..<scalars(before: range.upperBound))

@@ -1,25 +1,25 @@
 import Spelling
 import YAML
 
-/// Reads the fields of one mapping and reports what does not fit.
+/// Reads the fields of one mapping and reports mistakes.
 ///
-/// Ask for every field that the mapping may have, then call ``finish()``: what was not asked for is unknown.
+/// Callers read every field that the mapping may have, then call ``finish()``, which reports all other fields as unknown.
 struct FieldReader {
     let node: YAMLNode
     /// The path of the mapping itself; empty for a document.
     let path: String
     let sink: DiagnosticSink
     private let mapping: YAMLMapping
-    /// What was asked for; a key may stand in it twice.
+    /// The keys that were read; a key can appear twice.
     private var asked: [String] = []
-    /// Which of the first 64 pairs were asked for, as bits.
+    /// The positions of the pairs that were read, as bits of the first 64.
     private var found: UInt64 = 0
     private var missing: [(key: String, help: String?)] = []
     private var secretKeys: Set<String> = []
-    /// What the mapping is called in messages, such as ``kind `Sender```.
+    /// The name of the mapping in messages, such as ``kind `Sender```.
     private let what: String
 
-    /// Starts reading a node; reports and fails if it is no mapping.
+    /// Starts reading a node; reports and fails if it is not a mapping.
     init?(_ node: YAMLNode, path: String, what: String, sink: DiagnosticSink) {
         guard let mapping = node.mapping else {
             sink.reportWrongType(of: node, field: path, expected: "a mapping")
@@ -37,7 +37,7 @@ struct FieldReader {
         mapping.index(of: key) != nil
     }
 
-    /// The node of a field, or `nil` if it is absent; a present null counts as a value.
+    /// Returns the node of a field, or `nil` if it is absent; a null counts as a value.
     mutating func node(_ key: String) -> ReadNode? {
         asked.append(key)
         guard let index = mapping.index(of: key) else { return nil }
@@ -45,25 +45,25 @@ struct FieldReader {
         return ReadNode(mapping.value(at: index), key: key, in: path)
     }
 
-    /// Where the key of a field stands.
+    /// Returns the range of the key of a field.
     func keyRange(_ key: String) -> YAMLRange? {
         mapping.pair(key)?.keyRange
     }
 
-    /// Notes that a field is needed; ``finish()`` reports it if it is absent.
+    /// Marks a field as required; ``finish()`` reports it if it is absent.
     mutating func require(_ key: String, help: String? = nil) {
         if !has(key) { missing.append((key, help)) }
     }
 
-    /// Notes that the value of a field must never be shown, even if its key is misspelt.
+    /// Marks the value of a field as secret; it is never shown, even if its key is misspelt.
     mutating func guardSecret(_ key: String) {
         secretKeys.insert(key)
         if let value = mapping[key], value.scalar?.text.hasReferencePrefix != true { sink.hide(value.range) }
     }
 
-    /// Reports the fields that nobody asked for and the missing ones.
+    /// Reports unknown and missing fields.
     func finish() {
-        // Nothing is unknown and nothing is missing: so it is with nearly every mapping.
+        // The usual case: no field is unknown or missing.
         if missing.isEmpty, found.nonzeroBitCount == mapping.pairs.count { return }
         let known = asked.reduce(into: [String]()) { keys, key in
             if !keys.contains(key) { keys.append(key) }
@@ -95,7 +95,7 @@ struct FieldReader {
         }
     }
 
-    /// A missing field is shown at the first key, not over the whole mapping.
+    /// Returns the range of the first key, where missing fields are reported.
     private func firstLine(of range: YAMLRange) -> YAMLRange {
         guard let first = mapping.pairs.first, first.keyRange.start.line == range.start.line else { return range }
         let start = range.start == first.keyRange.start ? range.start : first.keyRange.start
@@ -104,14 +104,14 @@ struct FieldReader {
 }
 
 extension String {
-    /// Whether the text looks like a reference to a secret and not like the secret.
+    /// Whether the text looks like a reference to a secret.
     var hasReferencePrefix: Bool {
         hasPrefix("env:") || hasPrefix("file:")
     }
 }
 
 extension FieldReader {
-    /// Reads a mapping below a key: `read` asks for its fields, and what it did not ask for is unknown.
+    /// Reads a mapping below a key; `read` reads its fields, and all others are unknown.
     @discardableResult
     mutating func mapping<Value>(
         _ key: String,
@@ -125,14 +125,14 @@ extension FieldReader {
         return value
     }
 
-    /// Reports the missing fields, but leaves the others alone: somebody else knows them.
+    /// Reports missing fields, and accepts unknown ones.
     mutating func finishOpen() {
         guard let mapping = node.mapping else { return }
         for pair in mapping.pairs { _ = node(pair.key) }
         finish()
     }
 
-    /// Lets the fields that an unknown choice may have meant pass.
+    /// Accepts the fields of all choices, for a mapping whose choice is unknown.
     mutating func skip<Choice: CaseIterable & RawRepresentable<String>>(_ type: Choice.Type) {
         for choice in type.allCases { _ = node(choice.rawValue) }
     }
@@ -153,7 +153,7 @@ extension FieldReader {
 
     /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.
     ///
-    /// - Returns: Whether both are there.
+    /// - Returns: Whether both are present.
     func exclude(_ key: String, with other: String, label: String) -> Bool {
         guard has(other), let range = keyRange(key) else { return false }
         let related = keyRange(other).map {
@@ -169,7 +169,7 @@ extension FieldReader {
 /// The node of a field that was read.
 struct ReadNode {
     let node: YAMLNode
-    /// The path of the field is put together only when somebody asks for it: few fields are ever reported.
+    // The path is only built when a problem is reported.
     private let parent: String
     private let key: String
 
@@ -185,13 +185,13 @@ struct ReadNode {
 
     var range: YAMLRange { node.range }
 
-    /// The value that the node was understood as.
+    /// Attaches the value that was read from the node.
     func with<Value>(_ value: Value) -> ReadValue<Value> {
         ReadValue(value, from: self)
     }
 }
 
-/// A value that was read, with the node and the field that it came from.
+/// A value with the node and the field that it was read from.
 struct ReadValue<Value> {
     let value: Value
     private let read: ReadNode
@@ -212,7 +212,7 @@ struct ReadValue<Value> {
     }
 }
 
-/// Puts the paths of fields together, such as `conditions[0].value`.
+/// Builds the paths of fields, such as `conditions[0].value`.
 enum FieldPath {
     private static let suffixes = (0..<64).map { "[\($0)]" }
 

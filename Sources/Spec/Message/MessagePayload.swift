@@ -26,7 +26,7 @@ public enum MessagePayload {
         return ["type": "template", "template": .object(content)]
     }
 
-    /// Checks a raw message, and leaves out what the sender adds by itself (`messaging_product`, `recipient_type`).
+    /// Checks a raw message, and removes the fields that are added when it is sent (`messaging_product`, `recipient_type`).
     ///
     /// - Throws: ``SpecError`` with each mistake and its field, such as `text.body`.
     public static func check(_ payload: JSONValue) throws(SpecError) -> JSONValue {
@@ -92,7 +92,7 @@ enum ParameterMismatch: Hashable {
 }
 
 extension TemplateSpec {
-    /// What is missing in, and what is too much among, the keys of `params`.
+    /// Returns the missing and the superfluous keys of `params`.
     func mismatches(params: Set<String>) -> [ParameterMismatch] {
         let isComplete = parameters.allSatisfy { params.contains($0.key) }
         if isComplete, params.allSatisfy({ key in parameters.contains { $0.key == key } }) { return [] }

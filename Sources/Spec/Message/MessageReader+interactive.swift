@@ -36,7 +36,7 @@ extension MessageReader {
         case .list: sections(&action)
         case .link: link(&action)
         case .locationRequest: name(&action, "send_location")
-        // Their actions name things of the business that only the API knows.
+        // Their actions name objects of the business, which only the API can check.
         default: return action.finishOpen()
         }
         action.finish()
@@ -131,7 +131,7 @@ extension MessageReader {
     }
 }
 
-/// Reports texts that were there before.
+/// Reports repeated texts.
 private struct UniqueTexts {
     let sink: DiagnosticSink
     private var known: [String: YAMLRange] = [:]
@@ -150,13 +150,13 @@ private struct UniqueTexts {
 }
 
 extension MessageReader {
-    /// Messages with buttons, lists and the like; actions that name things of the business are left to the API.
+    /// Messages with buttons, lists and the like; the API checks actions that name objects of the business.
     static var interactive: SchemaValue {
         let type = SchemaField(
             "type",
             .choice(Interactive.self) { $0.meaning },
             isRequired: true,
-            "What the recipient can do.",
+            "The action that the message offers.",
             examples: "button"
         )
         return .variants(by: type, of: Interactive.self) { kind in
@@ -173,20 +173,20 @@ extension MessageReader {
                 SchemaField(
                     "header",
                     .definition("MessageHeader", words: "[header](#headers)"),
-                    "What stands above it.",
+                    "The header above the text.",
                     examples: ["type": "text", "text": "ACME"]
                 ),
                 SchemaField(
                     "footer",
                     textObject(upTo: 60).value,
-                    "The small text below it.",
+                    "The small text below the message.",
                     examples: ["text": "Reply STOP to unsubscribe"]
                 ),
                 SchemaField(
                     "action",
                     action(of: kind),
                     isRequired: true,
-                    "What there is to do.",
+                    "The details of the action.",
                     examples: kind.example
                 ),
             ])
@@ -200,9 +200,9 @@ extension MessageReader {
     static var headerSchema: SchemaValue {
         let type = SchemaField(
             "type",
-            .choice(HeaderKind.self) { "The content stands in `\($0.rawValue)`." },
+            .choice(HeaderKind.self) { "The content is in the field `\($0.rawValue)`." },
             isRequired: true,
-            "What the header holds.",
+            "The type of the header.",
             examples: "text"
         )
         return .variants(by: type, of: HeaderKind.self) { kind in
@@ -225,23 +225,21 @@ extension MessageReader {
         case .list: list.value
         case .link: link.value
         case .locationRequest: SchemaObject([actionName("send_location")]).value
-        default: SchemaValue(["type": "object"])
+        default: SchemaValue(["type": "object"], words: "mapping")
         }
     }
 
     private static func actionName(_ name: String) -> SchemaField {
-        let word = SchemaValue(["const": .string(name)])
-        return SchemaField("name", word, isRequired: true, "The name of the action.", examples: .string(name))
+        SchemaField("name", .constant(name), isRequired: true, "The name of the action.", examples: .string(name))
     }
 
     private static var buttons: SchemaField {
         let reply = SchemaObject([
-            SchemaField("id", .text(upTo: 256), isRequired: true, "What the answer names.", examples: "yes"),
-            SchemaField("title", .text(upTo: 20), isRequired: true, "What stands on the button.", examples: "Yes"),
+            SchemaField("id", .text(upTo: 256), isRequired: true, "The id in the answer.", examples: "yes"),
+            SchemaField("title", .text(upTo: 20), isRequired: true, "The label of the button.", examples: "Yes"),
         ])
-        let type = SchemaValue(["const": "reply"])
         let button = SchemaObject([
-            SchemaField("type", type, isRequired: true, "Always `reply`.", examples: "reply"),
+            SchemaField("type", .constant("reply"), isRequired: true, "Always `reply`.", examples: "reply"),
             SchemaField(
                 "reply",
                 reply.value,
@@ -261,12 +259,17 @@ extension MessageReader {
 
     private static var list: SchemaObject {
         let row = SchemaObject([
-            SchemaField("id", .text(upTo: 200), isRequired: true, "What the answer names.", examples: "small"),
-            SchemaField("title", .text(upTo: 24), isRequired: true, "What stands in the row.", examples: "Small"),
-            SchemaField("description", .text(upTo: 72), "The small text below it.", examples: "For one"),
+            SchemaField("id", .text(upTo: 200), isRequired: true, "The id in the answer.", examples: "small"),
+            SchemaField("title", .text(upTo: 24), isRequired: true, "The text of the row.", examples: "Small"),
+            SchemaField("description", .text(upTo: 72), "The small text below the title.", examples: "For one"),
         ])
         let section = SchemaObject([
-            SchemaField("title", .text(upTo: 24), "Needed if there are several sections.", examples: "Sizes"),
+            SchemaField(
+                "title",
+                .text(upTo: 24),
+                "The title; required if there are several sections.",
+                examples: "Sizes"
+            ),
             SchemaField(
                 "rows",
                 .list(of: row.value),
@@ -278,7 +281,13 @@ extension MessageReader {
         var sections = SchemaValue.list(of: section.value, 1...10)
         sections.keywords["contains"] = ["properties": ["rows": ["minItems": 1]]]
         return SchemaObject([
-            SchemaField("button", .text(upTo: 20), isRequired: true, "What opens the list.", examples: "Choose"),
+            SchemaField(
+                "button",
+                .text(upTo: 20),
+                isRequired: true,
+                "The label of the button that opens the list.",
+                examples: "Choose"
+            ),
             SchemaField(
                 "sections",
                 sections,
@@ -291,7 +300,13 @@ extension MessageReader {
 
     private static var link: SchemaObject {
         let parameters = SchemaObject([
-            SchemaField("display_text", .text(upTo: 20), isRequired: true, "What stands on it.", examples: "Read on"),
+            SchemaField(
+                "display_text",
+                .text(upTo: 20),
+                isRequired: true,
+                "The label of the button.",
+                examples: "Read on"
+            ),
             SchemaField("url", .text(upTo: 2000), isRequired: true, "The address.", examples: "https://acme.example"),
         ])
         return SchemaObject([
@@ -300,7 +315,7 @@ extension MessageReader {
                 "parameters",
                 parameters.value,
                 isRequired: true,
-                "What the button shows and opens.",
+                "The label and the address of the button.",
                 examples: ["display_text": "Read on", "url": "https://acme.example"]
             ),
         ])
@@ -323,7 +338,7 @@ extension MessageReader.Interactive {
         case .callPermission: "Permit a call."
         case .voiceCall: "Call."
         case .orderDetails: "Pay an order."
-        case .orderStatus: "See how an order goes."
+        case .orderStatus: "See the status of an order."
         }
     }
 

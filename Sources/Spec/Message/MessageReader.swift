@@ -1,16 +1,16 @@
 import JSON
 import YAML
 
-/// Reads raw messages and checks the shape that the WhatsApp API takes.
+/// Reads raw messages and checks them against the form that the WhatsApp API takes.
 struct MessageReader {
-    /// The kinds of message that can be sent to many.
+    /// The types of message that a campaign can send.
     enum Kind: String, CaseIterable {
         case text, template, image, video, audio, document, sticker, location, interactive, contacts
     }
 
     let sink: DiagnosticSink
 
-    /// Reads a message; what is wrong is reported.
+    /// Reads a message and reports mistakes.
     func message(_ node: YAMLNode, path: String) -> JSONValue? {
         guard var reader = FieldReader(node, path: path, what: "a message", sink: sink) else { return nil }
         let before = sink.diagnostics.count
@@ -55,7 +55,7 @@ struct MessageReader {
         reader.finish()
     }
 
-    /// Reads a file that was uploaded, or that is fetched from an address, with what its kind may have beside it.
+    /// Reads an uploaded file, or one that is fetched from an address, with the extra fields of its type.
     func media(_ reader: inout FieldReader, _ what: String, has extras: Set<String>) {
         let sources = [
             reader.text("id", required: false, upTo: 512), reader.text("link", required: false, upTo: 2048),
@@ -84,7 +84,7 @@ struct MessageReader {
     }
 }
 
-/// Raw template messages; what a parameter holds depends on the template, and is left to the API.
+/// Raw template messages; the API checks the content of parameters, which depends on the template.
 extension MessageReader {
     func template(_ reader: inout FieldReader) {
         _ = reader.text("name", upTo: 512)
@@ -134,13 +134,13 @@ extension MessageReader {
 }
 
 extension MessageReader {
-    /// A message of the WhatsApp API, as far as ``MessageReader`` knows it.
+    /// A message of the WhatsApp API, as far as ``MessageReader`` checks it.
     static var schema: SchemaValue {
         let type = SchemaField(
             "type",
-            .choice(Kind.self) { "The content stands in `\($0.rawValue)`." },
+            .choice(Kind.self) { "The content is in the field `\($0.rawValue)`." },
             isRequired: true,
-            "What the message holds; the content stands in a field of the same name.",
+            "The type of the message; the content is in a field of the same name.",
             examples: "text"
         )
         return .variants(by: type, of: Kind.self) { kind in
@@ -190,26 +190,35 @@ extension MessageReader {
     private static var text: SchemaObject {
         SchemaObject([
             SchemaField("body", .text(upTo: 4096), isRequired: true, "The text.", examples: "Hi {{name|there}}"),
-            SchemaField("preview_url", .bool, "Whether a link in it gets a preview.", examples: true),
+            SchemaField("preview_url", .bool, "Whether a link in the text gets a preview.", examples: true),
         ])
     }
 
-    /// A file that was uploaded, or that is fetched from an address.
+    /// An uploaded file, or a file that is fetched from an address.
     static func media(has extras: Set<String>) -> SchemaObject {
         var fields = [
             SchemaField("id", .text(upTo: 512), "The id of an uploaded file.", examples: "1013859600285441"),
             SchemaField(
                 "link",
                 .text(upTo: 2048),
-                "Where the file is fetched from.",
+                "The address that the file is fetched from.",
                 examples: "https://shop.acme.example/file"
             ),
         ]
         if extras.contains("caption") {
-            fields.append(SchemaField("caption", .text(upTo: 1024), "The text below it.", examples: "Our new menu"))
+            fields.append(
+                SchemaField("caption", .text(upTo: 1024), "The text below the file.", examples: "Our new menu")
+            )
         }
         if extras.contains("filename") {
-            fields.append(SchemaField("filename", .text(upTo: 240), "The name it is shown with.", examples: "menu.pdf"))
+            fields.append(
+                SchemaField(
+                    "filename",
+                    .text(upTo: 240),
+                    "The file name that the recipient sees.",
+                    examples: "menu.pdf"
+                )
+            )
         }
         return SchemaObject(fields, rules: .oneOf(["id", "link"]))
     }
@@ -218,7 +227,10 @@ extension MessageReader {
         func degrees(_ limit: Int) -> SchemaValue {
             let whole = limit == 90 ? "[0-8]?[0-9]" : "(1[0-7]|[0-9])?[0-9]"
             return .anyOf(
-                SchemaValue(["type": "number", "minimum": .integer(-limit), "maximum": .integer(limit)]),
+                SchemaValue(
+                    ["type": "number", "minimum": .integer(-limit), "maximum": .integer(limit)],
+                    words: "number, -\(limit) to \(limit)"
+                ),
                 .text(pattern: "\\{\\{|^[+-]?0*(\(limit)(\\.0+)?|\(whole)(\\.[0-9]+)?)$")
             )
         }
@@ -231,7 +243,7 @@ extension MessageReader {
                 "Degrees to the east.",
                 examples: .number(36.8219)
             ),
-            SchemaField("name", .text(upTo: 1000), "What the place is called.", examples: "Our shop"),
+            SchemaField("name", .text(upTo: 1000), "The name of the place.", examples: "Our shop"),
             SchemaField("address", .text(upTo: 1000), "Its address.", examples: "Moi Avenue, Nairobi"),
         ])
     }
@@ -241,8 +253,8 @@ extension MessageReader {
             SchemaField("code", .text(upTo: 10), isRequired: true, "The code of the language.", examples: "en"),
             SchemaField(
                 "policy",
-                SchemaValue(["const": "deterministic"]),
-                "Old, and of one value only.",
+                .constant("deterministic"),
+                "Obsolete; has only one value.",
                 examples: "deterministic"
             ),
         ])
@@ -265,8 +277,8 @@ extension MessageReader {
             SchemaField("language", language.value, isRequired: true, "The language.", examples: ["code": "en"]),
             SchemaField(
                 "components",
-                .list(of: SchemaValue(component.objectValue ?? [:])),
-                "The values of the variables.",
+                .list(of: SchemaValue(component.objectValue ?? [:], words: "component")),
+                "The values of the variables, as the WhatsApp API takes them.",
                 examples: [["type": "body", "parameters": [["type": "text", "text": "{{name|there}}"]]]]
             ),
         ])

@@ -2,7 +2,7 @@ import Spelling
 
 /// A text with placeholders that are filled for each recipient: `Hi {{name|there}}`.
 public struct TextTemplate: Hashable, Sendable {
-    /// What a placeholder stands for.
+    /// The source of a placeholder's value.
     public enum Path: Hashable, Sendable, CustomStringConvertible {
         /// A column of the contact; never `tags`.
         case contact(ContactColumn)
@@ -11,7 +11,7 @@ public struct TextTemplate: Hashable, Sendable {
         /// A value of the event that triggered the message; dots go into nested objects.
         case context(String)
 
-        /// The path as it stands in a placeholder.
+        /// The path in the form of a placeholder.
         public var description: String {
             switch self {
             case .contact(let field): field.rawValue
@@ -21,7 +21,7 @@ public struct TextTemplate: Hashable, Sendable {
         }
     }
 
-    /// A stretch of the text.
+    /// A part of the text.
     public enum Segment: Hashable, Sendable {
         case literal(String)
         /// Without a default, a missing value fails the message.
@@ -37,7 +37,7 @@ public struct TextTemplate: Hashable, Sendable {
             self.path = path
         }
 
-        /// What is missing and what helps.
+        /// The missing value and the remedy.
         public var description: String { "no value for {{\(path)}}; give it a default with {{\(path)|default}}" }
     }
 
@@ -76,7 +76,7 @@ public struct TextTemplate: Hashable, Sendable {
 }
 
 extension TextTemplate {
-    /// Something wrong with a placeholder, at a range of Unicode scalars of the text.
+    /// A mistake in a placeholder, at a range of Unicode scalars of the text.
     public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
         public let range: Range<Int>
         public let message: String
@@ -95,9 +95,9 @@ extension TextTemplate {
         self = parsed.template
     }
 
-    /// What was found in a text.
+    /// The result of parsing a text.
     struct Parsed {
-        /// A placeholder without mistakes, and where its path stands in the text.
+        /// A valid placeholder with the range of its path in the text.
         struct Placeholder {
             let path: Path
             let hasDefault: Bool
@@ -114,7 +114,7 @@ extension TextTemplate {
         let source = PlaceholderText(text)
         var segments: [Segment] = []
         var parsed = Parsed()
-        /// Stretches of literal text behind the last placeholder; what is broken lies between them.
+        /// Literal text after the last placeholder, including broken placeholders.
         var literal = ""
         var start = 0
         while let open = source.pair(PlaceholderText.open, from: start) {
@@ -199,8 +199,7 @@ extension TextTemplate.Path {
     }
 }
 
-/// The bytes of a text in which placeholders are looked for; braces, bars and spaces are ASCII, and part of no longer
-/// character.
+/// The UTF-8 bytes of a text with placeholders; braces, bars and spaces are ASCII, and never part of another character.
 struct PlaceholderText {
     static let open = UInt8(ascii: "{")
     static let close = UInt8(ascii: "}")
@@ -217,14 +216,14 @@ struct PlaceholderText {
         String(decoding: bytes[range], as: UTF8.self)
     }
 
-    /// A range of bytes as one of Unicode scalars.
+    /// Converts a range of bytes to a range of Unicode scalars.
     func scalars(_ range: Range<Int>) -> Range<Int> {
-        // Every scalar has one byte that continues none.
+        // Each scalar has exactly one byte that is not a continuation byte.
         let start = bytes[..<range.lowerBound].count { $0 & 0xC0 != 0x80 }
         return start..<start + bytes[range].count { $0 & 0xC0 != 0x80 }
     }
 
-    /// Where a byte next stands twice, both times before an end.
+    /// Returns the next index before an end at which a byte appears twice in a row.
     func pair(_ byte: UInt8, from start: Int = 0, before end: Int = .max) -> Int? {
         var index = start
         while index + 1 < min(bytes.count, end) {
@@ -234,7 +233,7 @@ struct PlaceholderText {
         return nil
     }
 
-    /// The place of the next `}}`, if no other `{{` comes before.
+    /// Returns the index of the next `}}`, or `nil` if another `{{` comes first.
     func close(from start: Int) -> Int? {
         guard let close = pair(Self.close, from: start) else { return nil }
         return pair(Self.open, from: start, before: close) == nil ? close : nil

@@ -24,7 +24,7 @@ extension AudienceFilter {
             "not",
             .definition("Filter", words: "[filter](#filters)"),
             isRequired: true,
-            "The filter that must not hold. Contacts for whom it cannot be decided are selected too.",
+            "The filter that must not hold; contacts with a missing value are selected too.",
             examples: ["field": "tags", "operator": "contains", "value": "do-not-disturb"]
         )
     }
@@ -68,7 +68,7 @@ extension FilterCondition {
                 "field",
                 .anyOf(
                     .choice(ContactColumn.filterable) { "Holds \(FilterField.contact($0).words)." },
-                    .text(pattern: metadataPattern)
+                    .text(pattern: metadataPattern, words: "`metadata.<key>`")
                 ),
                 isRequired: true,
                 "A column of the contact, or `metadata.<key>`.",

@@ -91,7 +91,7 @@ enum CronDocumentation {
         count: Int
     ) -> [LocalTime] {
         guard let expression = try? CronExpression(expression), let zone = IANAZone(zone), let utc = IANAZone("UTC"),
-            let start = LocalDateTime(day)?.instant(in: utc)
+            let start = LocalDateTime(day)?.instant(in: zone)
         else { return [] }
         return CronSchedule(expression, in: zone, policy: policy)
             .fireTimes(after: start.addingTimeInterval(-1), count: count)

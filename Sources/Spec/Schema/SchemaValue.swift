@@ -43,6 +43,11 @@ struct SchemaValue: Sendable {
     /// The name of a zone; which names exist is left to the readers.
     static let timeZone = text(words: "IANA time zone")
 
+    /// Exactly one value.
+    static func constant(_ value: String) -> Self {
+        SchemaValue(["const": .string(value)], words: "`\(value)`")
+    }
+
     /// A string that is not empty; lengths count Unicode scalars, as those of the readers do.
     static func text(upTo limit: Int? = nil, pattern: String? = nil, words: String = "text") -> Self {
         var keywords: [String: JSONValue] = ["type": "string"]
@@ -125,8 +130,7 @@ struct SchemaValue: Sendable {
         let cases = type.allCases.map { choice -> JSONValue in
             var variant = object(choice)
             parts.append(Part(path: "", condition: choice.rawValue, object: variant))
-            let word = SchemaValue(["const": .string(choice.rawValue)])
-            variant.fields.insert(key.with(word, example: .string(choice.rawValue)), at: 0)
+            variant.fields.insert(key.with(.constant(choice.rawValue), example: .string(choice.rawValue)), at: 0)
             return ["if": SchemaRule.has(key.name, .string(choice.rawValue)), "then": variant.json]
         }
         var value = SchemaValue(

@@ -210,7 +210,7 @@ private struct FieldTable {
         for part in parts {
             let parent = path + part.path + (path.isEmpty ? "" : ".")
             for field in part.object.fields {
-                let same = merged.firstIndex { $0.field.name == field.name && $0.field.json == field.json }
+                let same = merged.firstIndex { $0.field.name == field.name && $0.field.value.json == field.value.json }
                 if let same {
                     merged[same].words += [part.condition].compactMap { $0 }
                 } else {

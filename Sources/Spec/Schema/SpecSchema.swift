@@ -57,8 +57,9 @@ public enum SpecSchema {
         var definitions: [String: JSONValue] = [:]
         for kind in kinds {
             var object = kind.definition.schema
-            let word = SchemaValue(["const": .string(kind.rawValue)])
-            object.fields = [kindField.with(word, example: .string(kind.rawValue))] + SpecHeader.schema + object.fields
+            object.fields =
+                [kindField.with(.constant(kind.rawValue), example: .string(kind.rawValue))] + SpecHeader.schema
+                + object.fields
             var value = object.value
             value.keywords["description"] = .string(kind.definition.meaning)
             definitions[kind.rawValue] = value.json
