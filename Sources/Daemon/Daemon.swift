@@ -83,7 +83,7 @@ public struct Daemon: Service {
         try result.get()
     }
 
-    private func serve(pool: PostgresPool, redis: RedisClient, channel: any Channel) async throws {
+    private func serve(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) async throws {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
 
@@ -146,7 +146,7 @@ public struct Daemon: Service {
         try await group.run()
     }
 
-    private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any Channel) -> LaneServices {
+    private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) -> LaneServices {
         LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),

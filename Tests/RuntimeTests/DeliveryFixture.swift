@@ -208,7 +208,7 @@ extension DeliveryFixture {
         maximumInFlight: Int = 512,
         requestTimeout: Duration = OutboundRequest.defaultTimeout,
         address: Address? = nil,
-        channel: (any Channel)? = nil,
+        channel: (any MessageChannel)? = nil,
         listens: Bool = true,
         redis configuration: RedisConfiguration? = nil,
         ending: Ending = .gracefully,

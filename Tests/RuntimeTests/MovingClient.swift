@@ -51,7 +51,7 @@ final class MovingClient: WhatsAppDouble {
 }
 
 /// A channel that is WhatsApp in everything but the connection.
-protocol WhatsAppDouble: Channel {}
+protocol WhatsAppDouble: MessageChannel {}
 
 extension WhatsAppDouble {
     var name: String { "WhatsApp" }

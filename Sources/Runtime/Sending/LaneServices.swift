@@ -11,7 +11,7 @@ package struct LaneServices: Sendable {
     package let runs: RunRepository
     let lanes: LaneRepository
     let payloads: PayloadCache
-    let channel: any Channel
+    let channel: any MessageChannel
     let tokens: TokenResolver
     let permits: SendPermits
     package let gate: APIGate
@@ -32,7 +32,7 @@ package struct LaneServices: Sendable {
         statements: LaneStatements,
         runs: RunRepository,
         lanes: LaneRepository,
-        channel: any Channel,
+        channel: any MessageChannel,
         tokens: TokenResolver,
         permits: SendPermits,
         gate: APIGate,

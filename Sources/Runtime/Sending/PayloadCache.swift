@@ -8,10 +8,10 @@ package final class PayloadCache: Sendable {
     private static let capacity = 256
 
     private let runs: RunRepository
-    private let channel: any Channel
+    private let channel: any MessageChannel
     private let payloads = Mutex<[UUID: any ChannelPayload]>([:])
 
-    package init(runs: RunRepository, channel: any Channel) {
+    package init(runs: RunRepository, channel: any MessageChannel) {
         self.runs = runs
         self.channel = channel
     }

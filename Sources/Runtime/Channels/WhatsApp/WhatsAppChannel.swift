@@ -7,7 +7,7 @@ package import OneShotHTTP
 package import Settings
 
 /// WhatsApp, through its Cloud API.
-package struct WhatsAppChannel: Channel {
+package struct WhatsAppChannel: MessageChannel {
     private static let largestAnswer = 64 * 1024
     /// Seconds; longer waits in a `Retry-After` header are cut to this.
     private static let longestRetryAfter = 24 * 3600

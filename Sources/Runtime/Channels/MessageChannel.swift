@@ -8,7 +8,7 @@ package import Store
 ///
 /// Delivery works with channels through this protocol alone. Another channel is another folder beside
 /// `Channels/WhatsApp`, and one line where the daemon is composed.
-package protocol Channel: Sendable {
+package protocol MessageChannel: Sendable {
     /// The channel's name in log lines.
     var name: String { get }
 
