@@ -14,7 +14,7 @@ struct RenderingTests {
     private func body(_ message: JSONValue, contact: ContactFields, context: String? = nil) throws -> JSONValue {
         let values = PlaceholderValues(contact: contact, context: context)
         let bytes = try PayloadTemplate(message: message)
-            .body(recipient: contact.contactId, messageID: Self.id) { values[$0] }
+            .body(recipient: values[.contact(.contactId)] ?? "", messageID: Self.id) { values[$0] }
         return try JSONValue(parsing: String(decoding: bytes, as: UTF8.self))
     }
 

@@ -7,8 +7,8 @@ enum StatesDocument {
         # States
 
         This page is printed from the tables in `Sources/Store/States`, and a test compares both. Write it anew with
-        `DOCUMENTS_RECORD=1 Scripts/test --filter StatesDocumentTests`. Statements take their conditions from the same tables,
-        so a move that is not listed here changes nothing.
+        `DOCUMENTS_RECORD=1 Scripts/test --filter StatesDocumentTests`. Statements about campaigns, runs and chunks take their
+        conditions from the same tables, so a move that is not listed here changes nothing.
 
         A move from a state to itself writes its reason or its time anew. The columns are described in [data](data.md).
 
