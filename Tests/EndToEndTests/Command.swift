@@ -1,6 +1,5 @@
 import Foundation
 import Postgres
-import Store
 import TestBed
 import TestSupport
 import Testing
@@ -39,12 +38,8 @@ func withDatabase(
     isMigrated: Bool = true,
     _ body: (_ folder: URL, _ pool: PostgresPool, _ environment: [String: String]) async throws -> Void
 ) async throws {
-    let version = Migration.all.map(\.checksum).joined()
-    let template = TestDatabase.Template.filled(version: version) { pool, logger in
-        _ = try await Migrator(pool: pool, logger: logger).migrate()
-    }
     try await TemporaryFolder.with { folder in
-        try await TestDatabase.with(template: isMigrated ? template : nil) { pool in
+        try await TestDatabase.with(template: isMigrated ? .migrated : nil) { pool in
             var environment = ProcessInfo.processInfo.environment
             for name in environment.keys where name.hasPrefix("GITHUB_") { environment[name] = nil }
             let name = try await pool.query("SELECT current_database()")[0].decode(0, as: String.self)
