@@ -39,7 +39,7 @@ struct SpecsLoopTests {
     }
 
     private static func reports(_ daemon: CommandProcess) -> Int {
-        daemon.errors.matches(of: /error.*The specs cannot be applied/).count
+        daemon.errors.matches(of: /error.*Specs could not be applied/).count
     }
 
     @Test func commitsAreAppliedAndABrokenOneIsReportedOnce() async throws {
