@@ -29,8 +29,8 @@ let package = Package(
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         // Their Swift faces.
-        .target(name: "Postgres", dependencies: ["CLibPQ", .log]),
-        .target(name: "Redis", dependencies: ["CHiredis", .log]),
+        .target(name: "Postgres", dependencies: ["CLibPQ", "Calendar", .log]),
+        .target(name: "Redis", dependencies: ["CHiredis", .crypto, .log]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
 
         // What the house stands on: no database, no network of its own.
@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "Settings", dependencies: [.log]),
         .target(name: "Prometheus", dependencies: [.metrics]),
         .target(name: "OneShotHTTP", dependencies: [.nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
-        .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras]),
+        .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras, .log]),
 
         // The house, in the order data walks through it.
         .target(name: "Spec", dependencies: ["Calendar", "JSON", "Spelling", "YAML", .crypto]),
@@ -62,20 +62,19 @@ let package = Package(
             ],
             resources: [.embedInCode("Lanes/Scripts")]
         ),
-        .target(name: "Contacts", dependencies: ["JSON", "Postgres", "Spec", "Spelling", "Store", .log]),
+        .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Spec", "Spelling", "Store"]),
         .target(
             name: "API",
             dependencies: [
-                "AccessTokens", "Calendar", "Contacts", "JSON", "Postgres", "Prometheus", "Runtime", "Spec", "Store",
-                .crypto, .hummingbird, .hummingbirdCore, .lifecycle, .log, .metrics, .nio, .nioFoundation, .nioHTTP,
-                .nioHTTPTypes, .nioHTTPTypesHTTP1,
+                "AccessTokens", "Calendar", "JSON", "Postgres", "Prometheus", "Runtime", "Settings", "Spec", "Spelling",
+                "Store", .crypto, .hummingbird, .hummingbirdCore, .log, .nio, .nioFoundation, .nioHTTP, .nioHTTPTypes,
+                .nioHTTPTypesHTTP1,
             ]
         ),
         .target(
             name: "Daemon",
             dependencies: [
-                "AccessTokens", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Spec",
-                "Store",
+                "AccessTokens", "API", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Store",
                 .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioSSL,
             ]
         ),
@@ -100,16 +99,22 @@ let package = Package(
             name: "campaignd",
             dependencies: [
                 "AccessTokens", "API", "CommandKit", "Contacts", "Daemon", "Postgres", "Reconciler", "Runtime",
-                "Settings", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
+                "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
             ]
         ),
 
-        // The judge, which shares only the clients and the receiver with what it judges.
+        // Private servers, daemons and processes for tests and tools.
+        .target(
+            name: "TestBed",
+            dependencies: ["Postgres", "Redis", .client, .log, .nio, .nioHTTP],
+            path: "Tools/TestBed"
+        ),
+
+        // The fault harness shares only the clients and the simulator with what it judges.
         .executableTarget(
             name: "FaultHarness",
             dependencies: [
-                "Postgres", "Redis", "WhatsAppSimulator", .arguments, .client, .log, .nio,
-                .nioFoundation, .nioHTTP, .nioPosix,
+                "Postgres", "Redis", "TestBed", "WhatsAppSimulator", .arguments, .log, .nio, .nioPosix,
             ],
             path: "Tools/FaultHarness",
             resources: [.embedInCode("SQL")]
@@ -118,31 +123,35 @@ let package = Package(
         // Fuzzing and measurements.
         .target(name: "SpecSamples", path: "Tools/SpecSamples"),
         .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"], path: "Tools/SpecFuzz"),
-        .target(name: "BenchKit", path: "Tools/BenchKit"),
+        .target(name: "BenchKit", dependencies: ["TestBed"], path: "Tools/BenchKit"),
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "BenchKit", "CLibYAML", "OneShotHTTP", "Postgres", "Redis", "Store", .arguments, .client, .crypto, .log,
-                .nio,
-                .nioHTTP, .nioPosix,
+                "BenchKit", "CLibYAML", "OneShotHTTP", "Postgres", "Redis", "Store", "TestBed", "WhatsAppSimulator",
+                .arguments, .client, .crypto, .log, .nio, .nioHTTP, .nioPosix,
             ],
-            path: "Tools/Bench"
+            path: "Tools/Bench",
+            exclude: ["requests.lua"]
         ),
 
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Postgres", "Redis", "Store", .asn1, .certificates, .crypto, .log, .nioSSL],
+            dependencies: [
+                "AccessTokens", "Postgres", "Redis", "Store", "TestBed", .asn1, .certificates, .crypto, .log, .nioSSL,
+            ],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "HouseTests"),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "CalendarTests", dependencies: ["Calendar"]),
         .testTarget(
             name: "OneShotHTTPTests",
             dependencies: ["OneShotHTTP", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]
         ),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport", .log]),
-        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestSupport", .log]),
+        .testTarget(name: "RedisTests", dependencies: ["Redis", "TestBed", "TestSupport", .log]),
         .target(name: "JSONSchema", dependencies: ["JSON", "Spec"], path: "Tests/JSONSchema"),
         .testTarget(
             name: "SpecTests",
@@ -161,13 +170,26 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "AccessTokensTests",
+            dependencies: ["AccessTokens", "JSON", "Settings", "TestSupport", .crypto, .cryptoExtras, .log]
+        ),
+        .testTarget(
+            name: "ContactsTests",
+            dependencies: ["Contacts", "Postgres", "Store", "TestSupport", .log]
+        ),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "AccessTokens", "API", "Daemon", "JSON", "Postgres", "Redis", "Runtime", "Settings", "Spec", "Store",
+                "TestSupport", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+            ]
+        ),
+        .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "AccessTokens", "API", "Calendar", "Contacts", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime",
-                "campaignd",
-                "Settings", "Spec", "Store", "Postgres", "Redis", "TestSupport", "WhatsAppSimulator", .client, .crypto,
-                .cryptoExtras, .hummingbird, .lifecycle, .log, .metrics, .nio,
-                .nioHTTP, .nioPosix, .nioSSL,
+                "AccessTokens", "API", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime", "Settings", "Spec",
+                "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator", "campaignd",
+                .client, .crypto, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
         .testTarget(
@@ -182,7 +204,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "JSON", "JSONSchema", "Postgres", "Redis", "Spec", "Store", "TestSupport", "WhatsAppSimulator",
+                "JSON", "JSONSchema", "Postgres", "Spec", "Store", "TestBed", "TestSupport", "WhatsAppSimulator",
                 "campaignd", "reconcile", .log,
             ]
         ),

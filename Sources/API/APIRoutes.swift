@@ -1,59 +1,101 @@
 package import Foundation
 import HTTPTypes
 package import Hummingbird
-import JSON
-import NIOCore
 package import Postgres
+package import Runtime
 import Spec
 import Store
 
-/// The REST API: its endpoints over the repositories.
+/// The HTTP interface of the daemon: all endpoints, and the router that serves them.
 package struct APIRoutes: Sendable {
-    package let endpoints: EndpointTable
-    let authenticator: Authenticator
-    /// `nil` lets tenants ask as often as they like.
-    let limiter: RequestLimiter?
+    let endpoints: EndpointTable
+    private let authenticator: Authenticator
+    private let limiter: RequestLimiter?
+    private let metrics: HTTPMetrics
 
+    /// Collects the endpoints.
+    ///
+    /// - Parameters:
+    ///   - pool: Connections to Postgres.
+    ///   - authenticator: Verifies access tokens.
+    ///   - limiter: Limits the requests of each tenant; `nil` means no limit.
+    ///   - metrics: Counts requests.
+    ///   - triggers: The hook for events.
+    ///   - webhooks: WhatsApp's webhook.
+    ///   - service: Health and metrics.
+    ///   - now: The calendar.
     package init(
         pool: PostgresPool,
         authenticator: Authenticator,
-        limiter: RequestLimiter? = nil,
+        limiter: RequestLimiter?,
+        metrics: HTTPMetrics,
+        triggers: TriggerEndpoint,
+        webhooks: WebhookEndpoints,
+        service: ServiceEndpoints,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let campaigns = CampaignRepository(pool: pool)
         let log = MessageLogRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
-        let reader = CampaignDraftReader(senders: SenderRepository(pool: pool), templates: templates, now: now)
         let groups: [[Endpoint]] = [
-            CampaignEndpoints(campaigns: campaigns, reader: reader).all,
-            CampaignActionEndpoints(
+            CampaignEndpoints(
+                campaigns: campaigns,
+                reader: CampaignDraftReader(senders: SenderRepository(pool: pool), templates: templates, now: now)
+            ).all,
+            RunEndpoints(
                 campaigns: campaigns,
                 runs: RunRepository(pool: pool),
                 launches: LaunchRepository(pool: pool)
             ).all,
+            [ScheduleEndpoint(campaigns: campaigns).endpoint],
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
-            MessageEndpoints(campaigns: campaigns, log: log).all,
+            [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
             AudienceEndpoints(pool: pool, now: now).all,
             TemplateEndpoints(templates: templates).all,
             WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
-            [TriggerShapes.endpoint],
-            ServiceEndpoints.all,
+            [triggers.endpoint],
+            webhooks.all,
+            service.all,
         ]
-        endpoints = EndpointTable(endpoints: groups.flatMap { $0 })
+        let all = groups.flatMap { $0 }
+        endpoints = EndpointTable(all + [ServiceEndpoints.description(of: all)])
         self.authenticator = authenticator
         self.limiter = limiter
+        self.metrics = metrics
     }
 
-    /// Registers all endpoints.
-    package func add(to router: Router<APIContext>) {
+    /// The router with all endpoints and middlewares.
+    package var router: Router<APIContext> {
+        let router = Router(context: APIContext.self)
+        router.add(middleware: RequestMetricsMiddleware(metrics: metrics))
+        router.add(middleware: ProblemMiddleware(endpoints: endpoints))
         endpoints.add(to: router, authenticator: authenticator, limiter: limiter)
-        let description = OpenAPIDocument(endpoints: endpoints.endpoints).json.canonicalText
-        router.get("/openapi.json") { _, _ in
-            Response(
-                status: .ok,
-                headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(string: description))
-            )
-        }
+        return router
+    }
+}
+
+/// Counts requests.
+///
+/// Runs before ``ProblemMiddleware``, so that it sees the status that is sent.
+private struct RequestMetricsMiddleware: RouterMiddleware {
+    /// The router's name of a request without a route.
+    private static let unknown = "NotFound"
+
+    let metrics: HTTPMetrics
+
+    @concurrent func handle(
+        _ request: Request,
+        context: APIContext,
+        next: @concurrent (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        let response = try await next(request, context)
+        metrics.count(
+            method: request.method.rawValue,
+            route: context.endpointPath.flatMap { $0 == Self.unknown ? nil : $0 },
+            status: response.status.code,
+            after: .now - start
+        )
+        return response
     }
 }

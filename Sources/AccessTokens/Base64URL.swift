@@ -1,15 +1,15 @@
-/// The alphabet of tokens and keys (RFC 4648 §5), without padding.
+/// Base64 for tokens and keys (RFC 4648 §5), without padding.
 enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     private static let none: UInt8 = 0xFF
-    /// The value of each character; ``none`` for those outside of the alphabet.
+    /// The value of each character; ``none`` for characters outside of the alphabet.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: none, count: 256)
         for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
         return values
     }()
 
-    /// The bytes of a text; `nil` for any text that ``text(_:)`` would not have written.
+    /// Decodes a text; `nil` for any text that ``text(_:)`` would not produce.
     static func bytes(_ characters: some Collection<UInt8>) -> [UInt8]? {
         let values = values
         guard characters.count % 4 != 1 else { return nil }
@@ -27,11 +27,11 @@ enum Base64URL {
                 bytes.append(UInt8(truncatingIfNeeded: buffer >> bits))
             }
         }
-        // Several texts stand for the same bytes if the last bits are ignored: one token has one text.
+        // The unused bits must be 0, or several texts would decode to the same token.
         return buffer & (1 << bits - 1) == 0 ? bytes : nil
     }
 
-    /// The text of bytes.
+    /// Encodes bytes.
     static func text(_ bytes: some Sequence<UInt8>) -> String {
         var text: [UInt8] = []
         var buffer: UInt32 = 0

@@ -1,14 +1,14 @@
 import Foundation
 import JSON
 
-/// The parts of a JSON Web Token (RFC 7519), taken apart and not yet trusted.
+/// The parts of a JSON Web Token (RFC 7519), not verified yet.
 struct JSONWebToken {
-    /// Longer texts are no tokens of anybody.
+    /// Maximum length of a token in bytes.
     private static let maximumLength = 8_192
 
     let algorithm: String
     let keyID: String?
-    /// What is signed: header and claims as they were sent.
+    /// Header and claims as they were sent, which the signature covers.
     let signedBytes: [UInt8]
     let signature: [UInt8]
     private let claims: [String: JSONValue]
@@ -16,9 +16,9 @@ struct JSONWebToken {
     init(_ text: String) throws(JSONWebTokenError) {
         guard text.utf8.count <= Self.maximumLength else { throw .malformed("it is too long") }
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3 else { throw .malformed("it has not three parts") }
+        guard parts.count == 3 else { throw .malformed("expected three parts") }
         let header = try Self.object(parts[0], "header")
-        // What a critical extension demands is unknown here, so nobody can say that the token is good.
+        // Critical extensions are unknown here, so the token cannot be verified.
         guard header["crit"] == nil else { throw .malformed("its header has critical extensions") }
         guard let algorithm = header["alg"]?.stringValue else { throw .algorithm }
         guard let signature = Base64URL.bytes(parts[2]) else { throw .malformed("its signature is not base64url") }
@@ -29,15 +29,15 @@ struct JSONWebToken {
         self.signature = signature
     }
 
-    /// The text of a claim; a claim of another type counts as missing.
+    /// The text of a claim; `nil` if it is absent or has another type.
     func text(_ claim: String) -> String? { claims[claim]?.stringValue }
 
-    /// The texts of a claim that may be one or a list of them.
+    /// The texts of a claim that is a text or a list of texts.
     func texts(_ claim: String) -> [String] {
         claims[claim]?.arrayValue?.compactMap(\.stringValue) ?? text(claim).map { [$0] } ?? []
     }
 
-    /// A time in seconds since 1970; `nil` when it is absent.
+    /// The time of a claim in seconds since 1970; `nil` if it is absent.
     func time(_ claim: String) throws(JSONWebTokenError) -> Double? {
         switch claims[claim] {
         case nil: return nil
@@ -54,9 +54,62 @@ struct JSONWebToken {
         do {
             if let object = try JSONValue(parsing: bytes).objectValue { return object }
         } catch {
-            // What it quotes comes from the token, and would stand in the log.
-            throw .malformed("its \(name) is no JSON")
+            // The parser's error quotes the token, which must not be logged.
+            throw .malformed("its \(name) is not JSON")
         }
-        throw .malformed("its \(name) is no JSON object")
+        throw .malformed("its \(name) is not a JSON object")
+    }
+}
+
+/// The time in which a token is valid, from its claims `exp`, `nbf` and `iat` (RFC 7519 §4.1).
+struct TokenLifetime: Hashable, Sendable {
+    /// Tolerated difference of clocks in seconds.
+    private static let leeway = 60.0
+
+    /// The later of `nbf` and `iat` in seconds since 1970; `nil` if both are absent.
+    private let start: Double?
+    /// `exp` in seconds since 1970.
+    private let expiry: Double
+
+    init(_ token: JSONWebToken) throws(JSONWebTokenError) {
+        guard let expiry = try token.time("exp") else { throw .missingClaim("exp") }
+        self.expiry = expiry
+        var start: Double?
+        for claim in ["nbf", "iat"] {
+            if let time = try token.time(claim) { start = max(time, start ?? time) }
+        }
+        self.start = start
+    }
+
+    func check(at now: Date) throws(JSONWebTokenError) {
+        let now = now.timeIntervalSince1970
+        guard now < expiry else { throw .expired }
+        if let start, start > now + Self.leeway { throw .notYetValid }
+    }
+}
+
+/// The reason why an access token is refused; for the log, never for the caller.
+package enum JSONWebTokenError: Error, Hashable, CustomStringConvertible {
+    case malformed(String)
+    /// The `alg` of the header is unknown, or not that of the key.
+    case algorithm
+    case unknownKey
+    case badSignature
+    case expired
+    case notYetValid
+    case missingClaim(String)
+    case wrongClaim(String)
+
+    package var description: String {
+        switch self {
+        case .malformed(let what): "the token is malformed: \(what)"
+        case .algorithm: "the algorithm of the token is not that of its key"
+        case .unknownKey: "no key has the token's `kid`"
+        case .badSignature: "the signature of the token is wrong"
+        case .expired: "the token has expired"
+        case .notYetValid: "the token is not valid yet"
+        case .missingClaim(let name): "the claim `\(name)` is missing or has a wrong type"
+        case .wrongClaim(let name): "the claim `\(name)` has a wrong value"
+        }
     }
 }

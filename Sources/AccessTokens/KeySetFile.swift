@@ -3,14 +3,14 @@ import Foundation
 import Logging
 import Synchronization
 
-/// A file of keys that may change while we run: rotation needs no restart.
+/// A file of keys that is read again after a change, so that a rotation of keys needs no restart.
 ///
-/// It is looked at when it is used, but at most once a second, on a queue of its own. If it is missing or broken at
-/// that moment, the keys that were read last stay good.
+/// It is checked when it is used, at most once per second, on a queue of its own. While it is missing or broken, the
+/// keys that were read last stay in use.
 final class KeySetFile: Sendable {
     private static let interval = Duration.seconds(1)
 
-    /// What tells one state of a file from another.
+    /// Attributes of a file that change with its content.
     private struct Fingerprint: Equatable {
         let modified: Date?
         let size: Int?
@@ -30,7 +30,7 @@ final class KeySetFile: Sendable {
 
     /// Reads the file for the first time.
     ///
-    /// - Throws: ``TokenKeyError`` when it has no usable keys.
+    /// - Throws: ``TokenKeyError`` if it has no usable keys.
     init(
         path: String,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock().now }
@@ -41,12 +41,12 @@ final class KeySetFile: Sendable {
         state = Mutex(State(keys: try Self.read(path), fingerprint: fingerprint, lookedAt: now()))
     }
 
-    /// The keys of the file as it was at most a second ago.
+    /// The keys of the file, at most one second old.
     ///
     /// - Parameters:
-    ///   - id: The key that is looked for: if it is missing, a file that seems unchanged is read again all the same.
-    ///   - logger: Hears of a file that cannot be used.
-    /// - Returns: Another object after each reading of the file, the same one in between.
+    ///   - id: The `kid` of the token; if it is missing, the file is read again even if it looks unchanged.
+    ///   - logger: Logs a file that cannot be used.
+    /// - Returns: A new object after each reading of the file, else the same one.
     func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
         let (keys, isFresh) = state.withLock { state in
             (state.keys, state.lookedAt.duration(to: now()) < Self.interval)
@@ -58,7 +58,7 @@ final class KeySetFile: Sendable {
         }
     }
 
-    /// Reads the file again if it has changed, or does not have the key; runs on the queue.
+    /// Reads the file again if it changed or does not have the key; runs on the queue.
     private func look(for id: String?, logger: Logger) -> TokenKeySet {
         let known = state.withLock { $0 }
         guard known.lookedAt.duration(to: now()) >= Self.interval else { return known.keys }
@@ -69,7 +69,7 @@ final class KeySetFile: Sendable {
                 keys = try Self.read(path)
             } catch {
                 logger.warning(
-                    "The file of keys cannot be used; the keys read before stay",
+                    "Key file unusable, previous keys stay in use",
                     metadata: ["file": "\(path)", "problem": "\(error)"]
                 )
             }
@@ -88,7 +88,7 @@ final class KeySetFile: Sendable {
         return try TokenKeySet(jwks: data)
     }
 
-    /// `nil` for a file that is not there; reading it says so.
+    /// `nil` for a missing file; the error comes from reading it.
     private static func fingerprint(_ path: String) -> Fingerprint? {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
         return Fingerprint(

@@ -5,10 +5,10 @@ import JSON
 
 /// Keys by their `kid` (RFC 7517).
 ///
-/// Two of them are the same keys only if they are the same object.
+/// Compared by identity: two objects are different key sets.
 final class TokenKeySet: Sendable {
     private let keys: [String: TokenKey]
-    /// The key of tokens without a `kid`, where there is only one.
+    /// The key for tokens without a `kid`; `nil` if there are several keys.
     private let only: TokenKey?
 
     init(_ key: TokenKey) {
@@ -16,9 +16,9 @@ final class TokenKeySet: Sendable {
         only = key
     }
 
-    /// Reads a JSON Web Key Set; keys for other purposes, and of kinds that are not used here, are left out.
+    /// Reads a JSON Web Key Set; keys for other purposes and of unsupported types are skipped.
     ///
-    /// - Throws: ``TokenKeyError`` when nothing is left, or a key cannot be told from another.
+    /// - Throws: ``TokenKeyError`` if no key is left, or keys have no distinct `kid`.
     init(jwks bytes: some Collection<UInt8>) throws(TokenKeyError) {
         let set: JSONValue
         do {
@@ -43,10 +43,10 @@ final class TokenKeySet: Sendable {
         only = all.count == 1 ? all[0] : nil
     }
 
-    /// The key that a token names; `nil` when there is none.
+    /// The key with this `kid`; `nil` if there is none.
     func key(_ id: String?) -> TokenKey? {
         guard let id else { return only }
-        // A key without a name is the only one, and serves every token.
+        // A key without a `kid` is the only one and serves every token.
         return keys[id] ?? (keys.isEmpty ? only : nil)
     }
 
@@ -77,7 +77,7 @@ final class TokenKeySet: Sendable {
 
     private static func ecdsa(_ item: JSONValue) -> TokenKey? {
         guard let x = bytes(item, "x"), let y = bytes(item, "y"), x.count == 32, y.count == 32 else { return nil }
-        // A point that is not on the curve is a malformed key.
+        // Fails for a point that is not on the curve, which is a malformed key.
         return (try? P256.Signing.PublicKey(x963Representation: [4] + x + y)).map(TokenKey.ecdsa)
     }
 
@@ -86,13 +86,58 @@ final class TokenKeySet: Sendable {
     }
 }
 
-/// Why keys cannot be used.
+/// The reason why keys cannot be used.
 enum TokenKeyError: Error, Hashable, CustomStringConvertible {
     case unreadable(String)
 
     var description: String {
         switch self {
         case .unreadable(let problem): problem
+        }
+    }
+}
+
+/// A key that verifies tokens of exactly one algorithm.
+enum TokenKey: Sendable {
+    case hmac(SymmetricKey)
+    case rsa(_RSA.Signing.PublicKey)
+    case ecdsa(P256.Signing.PublicKey)
+
+    /// The algorithm depends on the key, never on the token; or a public key could be used as a secret for HS256.
+    var algorithm: String {
+        switch self {
+        case .hmac: "HS256"
+        case .rsa: "RS256"
+        case .ecdsa: "ES256"
+        }
+    }
+
+    /// Verifies a signature of bytes; compares an HMAC in constant time.
+    func isValid(_ signature: [UInt8], of bytes: [UInt8]) -> Bool {
+        switch self {
+        case .hmac(let key):
+            return HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: bytes, using: key)
+        case .rsa(let key):
+            let signature = _RSA.Signing.RSASignature(rawRepresentation: signature)
+            return key.isValidSignature(signature, for: SHA256.hash(data: bytes), padding: .insecurePKCS1v1_5)
+        case .ecdsa(let key):
+            guard let signature = try? P256.Signing.ECDSASignature(rawRepresentation: signature) else {
+                // Fails for a signature of another length, which is a wrong signature.
+                return false
+            }
+            return key.isValidSignature(signature, for: bytes)
+        }
+    }
+
+    /// Reads a public key in PEM: RSA of at least 2,048 bits, or P-256.
+    init?(pem: String) {
+        if let key = try? _RSA.Signing.PublicKey(pemRepresentation: pem) {
+            self = .rsa(key)
+        } else if let key = try? P256.Signing.PublicKey(pemRepresentation: pem) {
+            self = .ecdsa(key)
+        } else {
+            // Neither parser accepts the text, so it is not a usable key.
+            return nil
         }
     }
 }

@@ -3,18 +3,18 @@ public import Foundation
 import JSON
 public import Settings
 
-/// Makes access tokens signed with a shared secret: for trying the API out, where no identity provider is at hand.
+/// Makes access tokens signed with a shared secret, to try the API out without an identity provider.
 public enum TokenMinter {
-    /// A token for a tenant, signed with HS256.
+    /// Returns a token for a tenant, signed with HS256.
     ///
     /// - Parameters:
     ///   - tenant: The claim `tenantId`.
     ///   - subject: The claim `sub`.
-    ///   - lifetime: How long it is good, in seconds.
+    ///   - lifetime: Time until it expires, in seconds.
     ///   - secret: At least 32 bytes.
-    ///   - now: When it is issued.
+    ///   - now: The time of issue.
     /// - Returns: The text for `Authorization: Bearer …`.
-    /// - Throws: ``ConfigurationError`` when the secret is too short.
+    /// - Throws: ``ConfigurationError`` if the secret is too short.
     public static func token(
         tenant: String,
         subject: String,
@@ -35,7 +35,7 @@ public enum TokenMinter {
         }
     }
 
-    /// A token with any claims and signature.
+    /// Returns a token with any claims and signature.
     static func token(claims: JSONValue, header: JSONValue, sign: (Data) throws -> Data) rethrows -> String {
         let signed = [header, claims].map { Base64URL.text(Data($0.canonicalText.utf8)) }.joined(separator: ".")
         return signed + "." + Base64URL.text(try sign(Data(signed.utf8)))

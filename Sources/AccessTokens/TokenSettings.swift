@@ -2,9 +2,9 @@ import Crypto
 import Foundation
 package import Settings
 
-/// What access tokens are checked against.
+/// The keys and claims that access tokens are verified with.
 public struct TokenSettings: Sendable {
-    /// A key shorter than the hash would be its weakest part (RFC 7518 §3.2).
+    /// Minimum length of a secret in bytes: that of the hash (RFC 7518 §3.2).
     static let shortestSecret = 32
 
     enum Keys: Sendable {
@@ -13,15 +13,15 @@ public struct TokenSettings: Sendable {
     }
 
     let keys: Keys
-    /// The `iss` that tokens must have; `nil` takes any.
+    /// The `iss` that tokens must have; `nil` accepts any.
     let issuer: String?
-    /// What must be among the `aud` of tokens; `nil` takes any.
+    /// A value that the `aud` of tokens must contain; `nil` accepts any.
     let audience: String?
 
     /// Reads `JWT_SECRET`, `JWT_PUBLIC_KEY_FILE` or `JWKS_FILE`, with `JWT_ISSUER` and `JWT_AUDIENCE`.
     ///
-    /// - Returns: `nil` when none of the three is set.
-    /// - Throws: ``ConfigurationError`` when there is more than one of them, or the keys cannot be used.
+    /// - Returns: The settings; `nil` if none of the three is set.
+    /// - Throws: ``ConfigurationError`` if several are set, or the keys cannot be used.
     package static func read(_ variables: Variables) throws(ConfigurationError) -> TokenSettings? {
         let names = ["JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "JWKS_FILE"]
         let given = names.filter { variables[$0] != nil }
@@ -59,7 +59,7 @@ public struct TokenSettings: Sendable {
         guard let key = TokenKey(pem: pem) else {
             throw .malformed(
                 "JWT_PUBLIC_KEY_FILE",
-                problem: "`\(path)` holds no public key in PEM, either RSA of 2048 bits or more, or P-256"
+                problem: "`\(path)` has no public key in PEM, either RSA of 2048 bits or more, or P-256"
             )
         }
         return TokenKeySet(key)

@@ -1,11 +1,12 @@
+import Crypto
 package import Foundation
 package import Logging
+import Synchronization
 
-/// Tells from an access token who calls, or why it is worth nothing.
+/// Verifies access tokens.
 ///
-/// Signatures are swift-crypto's; what surrounds them is ours, as JWTKit 5 takes what we must refuse: a `kid` that it
-/// does not know falls back to a default key, the header's algorithm is not bound to the key, and `crit` and claims that
-/// come twice are not noticed.
+/// It uses swift-crypto directly, because JWTKit 5 accepts tokens that must be refused: an unknown `kid` falls back to a
+/// default key, the algorithm of the header is not bound to the key, and `crit` and duplicate claims are ignored.
 package struct TokenVerifier: Sendable {
     let settings: TokenSettings
     let now: @Sendable () -> Date
@@ -21,9 +22,9 @@ package struct TokenVerifier: Sendable {
         self.now = now
     }
 
-    /// Checks signature, times and claims, in this order: nothing of an unsigned token is looked at.
+    /// Returns the caller of a token, after checks of its signature, times and claims, in this order.
     ///
-    /// Of a token that was good before, with the keys that are in use now, only the times are looked at.
+    /// A token that was verified before, with the keys that are in use now, only has its times checked.
     package func caller(of text: String, logger: @autoclosure () -> Logger) async throws(JSONWebTokenError) -> Caller {
         if let known = verified.entry(of: text), await keys(for: known.keyID, logger: logger()) === known.keys {
             try known.lifetime.check(at: now())
@@ -46,7 +47,7 @@ package struct TokenVerifier: Sendable {
         return caller
     }
 
-    /// The keys as they are now; `id` is the one that will be asked for.
+    /// The keys in use; `id` is the key that the token needs.
     private func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
         switch settings.keys {
         case .fixed(let keys): keys
@@ -54,12 +55,88 @@ package struct TokenVerifier: Sendable {
         }
     }
 
-    /// A claim that ends up in statements and logs: short, and without control characters.
+    /// A claim that is used in statements and logs, so it must be short and without control characters.
     private func name(_ claim: String, of token: JSONWebToken, upTo limit: Int) throws(JSONWebTokenError) -> String {
         guard let text = token.text(claim) else { throw .missingClaim(claim) }
         let scalars = text.unicodeScalars
         let hasControls = scalars.contains { $0.properties.generalCategory == .control }
         guard !scalars.isEmpty, scalars.count <= limit, !hasControls else { throw .wrongClaim(claim) }
         return text
+    }
+}
+
+/// The sender of a request, from its access token.
+public struct Caller: Hashable, Sendable {
+    /// The tenant whose data the caller may see.
+    public let tenantID: String
+    /// The user or program, from the claim `sub`.
+    public let subject: String
+}
+
+/// A cache of verified access tokens, so that a program's token is verified once and not with each request.
+///
+/// An entry is valid only with the keys that it was verified with, and within its lifetime; the verifier checks both.
+/// Tokens are secrets, so the cache has their SHA-256. Only valid tokens are added, so attackers cannot fill it.
+package final class VerifiedTokens: Sendable {
+    struct Entry: Sendable {
+        let caller: Caller
+        let lifetime: TokenLifetime
+        /// The `kid` of the token.
+        let keyID: String?
+        /// The keys that verified the signature.
+        let keys: TokenKeySet
+    }
+
+    private struct State {
+        /// Recently used entries.
+        var young: [SHA256.Digest: Entry] = [:]
+        /// Entries used before `young` was started.
+        var old: [SHA256.Digest: Entry] = [:]
+    }
+
+    /// Half of the capacity.
+    private let generation: Int
+    private let state = Mutex(State())
+
+    /// Creates an empty cache.
+    ///
+    /// - Parameter capacity: Maximum number of entries, at least 2, of about 200 bytes each. The least recently used go first.
+    init(capacity: Int = 8_192) {
+        generation = capacity / 2
+    }
+
+    var count: Int { state.withLock { $0.young.count + $0.old.count } }
+
+    /// The entry of a token; `nil` if it was not verified, or is evicted.
+    func entry(of token: String) -> Entry? {
+        let digest = Self.digest(token)
+        return state.withLock { state in
+            if let entry = state.young[digest] { return entry }
+            guard let entry = state.old.removeValue(forKey: digest) else { return nil }
+            insert(entry, for: digest, in: &state)
+            return entry
+        }
+    }
+
+    /// Adds a verified token.
+    func note(_ token: String, _ entry: Entry) {
+        let digest = Self.digest(token)
+        state.withLock { state in
+            state.old[digest] = nil
+            insert(entry, for: digest, in: &state)
+        }
+    }
+
+    private func insert(_ entry: Entry, for digest: SHA256.Digest, in state: inout State) {
+        if state.young.count >= generation {
+            state.old = state.young
+            state.young.removeAll(keepingCapacity: true)
+        }
+        state.young[digest] = entry
+    }
+
+    private static func digest(_ token: String) -> SHA256.Digest {
+        var token = token
+        return token.withUTF8 { SHA256.hash(data: UnsafeRawBufferPointer($0)) }
     }
 }

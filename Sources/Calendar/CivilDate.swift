@@ -1,16 +1,16 @@
-/// A day of the Gregorian calendar, as cron sees it.
-package struct CivilDate: Hashable, Sendable {
-    let year: Int
+/// A day of the Gregorian calendar.
+package struct CivilDate: Hashable, Sendable, CustomStringConvertible {
+    package let year: Int
     /// 1 to 12.
-    let month: Int
+    package let month: Int
     /// 1 to 31.
-    let day: Int
+    package let day: Int
 
     init(year: Int, month: Int, day: Int) {
         (self.year, self.month, self.day) = (year, month, day)
     }
 
-    /// The day that lies so many days after 1970-01-01.
+    /// Makes the day with a number of days since 1970-01-01.
     ///
     /// Years are counted from March, so that the leap day is the last one: the method of Howard Hinnant's
     /// `civil_from_days`.
@@ -26,6 +26,22 @@ package struct CivilDate: Hashable, Sendable {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
+    /// Reads `2026-12-01`, years 1 to 9999.
+    ///
+    /// - Returns: `nil` for anything else, and for days that the calendar does not have.
+    init?(_ bytes: ArraySlice<UInt8>) {
+        let start = bytes.startIndex
+        guard bytes.count == 10, bytes[start + 4] == UInt8(ascii: "-"), bytes[start + 7] == UInt8(ascii: "-"),
+            let year = bytes[start..<start + 4].decimalNumber, let month = bytes[start + 5..<start + 7].decimalNumber,
+            let day = bytes[(start + 8)...].decimalNumber, year >= 1, (1...12).contains(month),
+            (1...Self.length(ofMonth: month, year: year)).contains(day)
+        else { return nil }
+        self.init(year: year, month: month, day: day)
+    }
+
+    /// `2026-12-01`.
+    package var description: String { "\(year.padded(to: 4))-\(month.padded(to: 2))-\(day.padded(to: 2))" }
+
     /// Days since 1970-01-01.
     var days: Int {
         let shiftedYear = month <= 2 ? year - 1 : year
@@ -35,7 +51,7 @@ package struct CivilDate: Hashable, Sendable {
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    /// 0 is Sunday.
+    /// The weekday of a day given as days since 1970-01-01; 0 is Sunday.
     package static func weekday(ofDays days: Int) -> Int {
         // 1970-01-01 was a Thursday.
         let remainder = (days + 4) % 7
@@ -57,4 +73,20 @@ package struct CivilDate: Hashable, Sendable {
     }
 
     var monthLength: Int { Self.length(ofMonth: month, year: year) }
+}
+
+extension Int {
+    /// The number in decimal, with zeros in front to fill a width.
+    func padded(to width: Int) -> String {
+        let text = String(self)
+        return String(repeating: "0", count: Swift.max(0, width - text.utf8.count)) + text
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// The number that one to nine ASCII digits make; `nil` for anything else.
+    var decimalNumber: Int? {
+        guard (1...9).contains(count), allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return reduce(0) { $0 * 10 + Int($1 - 0x30) }
+    }
 }

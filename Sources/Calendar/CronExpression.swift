@@ -1,8 +1,8 @@
 /// Five fields that name minutes: minute, hour, day of the month, month, day of the week.
 ///
-/// The rules are those of Debian's cron: lists, ranges, steps and names; Sunday is 0 and 7; when neither day field starts
-/// with `*`, a day matches if either does. Besides: `L`, `L-n`, `nW`, `LW` as days of the month, `nL` and `n#k` as days of
-/// the week, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
+/// Follows the rules of Debian's cron: lists, ranges, steps and names; Sunday is 0 and 7; when neither day field starts
+/// with `*`, a day matches if either does. In addition there are `L`, `L-n`, `nW`, `LW` as days of the month, `nL` and
+/// `n#k` as days of the week, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
 public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// The Gregorian calendar repeats itself after so many days.
     private static let calendarCycle = 146_097
@@ -19,7 +19,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// Whether neither minute nor hour starts with `*`.
     public let isFixedTime: Bool
 
-    /// Whether a day matches if one of both day fields does: the most common surprise of cron.
+    /// Whether a day matches if either day field does: the most common surprise of cron.
     public var usesEitherDay: Bool { days.usesEither }
 
     /// Reads an expression.
@@ -116,5 +116,87 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         }
         let earlier = hours & ((1 << UInt32(hour)) - 1)
         return earlier == 0 ? nil : (31 - earlier.leadingZeroBitCount) * 60 + 63 - minutes.leadingZeroBitCount
+    }
+}
+
+/// An error in a cron expression, with its place.
+public struct CronError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The problem: lower case, no full stop.
+    public let message: String
+    /// The remedy for the author.
+    public let help: String?
+    /// The wrong part, as offsets of the text's UTF-8.
+    public let range: Range<Int>
+
+    init(_ message: String, help: String? = nil, at range: Range<Int>) {
+        (self.message, self.help, self.range) = (message, help, range)
+    }
+
+    public var description: String { message + (help.map { " (\($0))" } ?? "") }
+}
+
+/// The days of a month that the two day fields of an expression name.
+struct CronDays: Hashable, Sendable {
+    /// Bit n is day n.
+    var plainDays: UInt32 = 0
+    /// Bit n is the n-th day before the last; bit 0 is `L`.
+    var beforeLast: UInt32 = 0
+    /// Bit n is the weekday, Monday to Friday, nearest to day n.
+    var nearestWeekdays: UInt32 = 0
+    /// Whether the last weekday of the month, Monday to Friday, is named: `LW`.
+    var hasLastWeekday = false
+
+    /// Bit n is weekday n; 0 is Sunday.
+    var plainWeekdays: UInt8 = 0
+    /// Bit n is the last weekday n of the month.
+    var lastOfMonth: UInt8 = 0
+    /// Bit 8 × k + n is the k-th weekday n of the month.
+    var nthOfMonth: UInt64 = 0
+
+    /// Whether the fields start with `*`.
+    var (hasStarDay, hasStarWeekday) = (false, false)
+
+    /// Whether a day matches if either field does.
+    var usesEither: Bool { !hasStarDay && !hasStarWeekday }
+
+    /// Whether all days match.
+    var isEveryDay: Bool {
+        hasStarDay && hasStarWeekday && plainDays == 0xFFFF_FFFE && plainWeekdays & 0x7F == 0x7F
+    }
+
+    func matches(day: Int, weekday: Int, length: Int) -> Bool {
+        let isDay = matchesDay(day, weekday: weekday, length: length)
+        if usesEither { return isDay || matchesWeekday(weekday, day: day, length: length) }
+        return isDay && matchesWeekday(weekday, day: day, length: length)
+    }
+
+    private func matchesDay(_ day: Int, weekday: Int, length: Int) -> Bool {
+        if plainDays >> UInt32(day) & 1 == 1 || beforeLast >> UInt32(length - day) & 1 == 1 { return true }
+        guard nearestWeekdays != 0 || hasLastWeekday, (1...5).contains(weekday) else { return false }
+        if hasLastWeekday, Self.nearest(to: length, weekday: weekday, of: day, length: length) { return true }
+        // A weekday can be nearest to itself or to the weekend beside it, which is at most two days away at the ends of
+        // a month.
+        return (max(1, day - 2)...min(length, day + 2)).contains { target in
+            nearestWeekdays >> UInt32(target) & 1 == 1
+                && Self.nearest(to: target, weekday: weekday, of: day, length: length)
+        }
+    }
+
+    /// Whether `day`, which is a `weekday`, is the weekday nearest to `target` in the same month.
+    private static func nearest(to target: Int, weekday: Int, of day: Int, length: Int) -> Bool {
+        let targetWeekday = ((weekday + target - day) % 7 + 7) % 7
+        let nearest =
+            switch targetWeekday {
+            case 6: target > 1 ? target - 1 : target + 2
+            case 0: target < length ? target + 1 : target - 2
+            default: target
+            }
+        return nearest == day
+    }
+
+    private func matchesWeekday(_ weekday: Int, day: Int, length: Int) -> Bool {
+        plainWeekdays >> UInt8(weekday) & 1 == 1
+            || lastOfMonth >> UInt8(weekday) & 1 == 1 && day + 7 > length
+            || nthOfMonth >> UInt64(8 * ((day + 6) / 7) + weekday) & 1 == 1
     }
 }

@@ -2,7 +2,7 @@ import Spelling
 
 /// Reads the fields of an expression.
 struct CronParser {
-    /// What a field counts.
+    /// The unit that a field counts.
     enum Unit: String {
         case minute, hour
         case day = "day of the month"
@@ -33,21 +33,21 @@ struct CronParser {
         ]
         private static let weekdays = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
-        /// The number that a name stands for.
+        /// The number of a name.
         func number(named name: String) -> Int? {
             names.firstIndex(of: name).map { $0 + (self == .month ? 1 : 0) }
         }
     }
 
-    /// What a number in a field says.
+    /// The meaning of a number in a field.
     private enum Meaning {
-        /// What the field counts.
+        /// A value of the field's unit.
         case unit
-        /// `*/5`: every so many.
+        /// `*/5`: a step.
         case step
-        /// `MON#2`: the so many-th of a month.
+        /// `MON#2`: the n-th weekday of a month.
         case nth
-        /// `L-3`: so many days before the last.
+        /// `L-3`: a number of days before the last.
         case beforeLast
 
         func name(_ unit: Unit) -> String {
@@ -90,7 +90,7 @@ struct CronParser {
         return mask
     }
 
-    /// Both day fields, with what only they can say.
+    /// Reads both day fields, with their special forms.
     mutating func days(_ day: CronFields.Field, _ weekday: CronFields.Field) throws(CronError) -> CronDays {
         var days = CronDays()
         days.hasStarDay = day.startsWithStar
@@ -234,5 +234,102 @@ struct CronParser {
 
     private static func bits(_ range: ClosedRange<Int>, step: Int) -> UInt64 {
         stride(from: range.lowerBound, through: range.upperBound, by: step).reduce(0) { $0 | 1 << UInt64($1) }
+    }
+}
+
+/// The five fields of an expression as texts, with their places.
+struct CronFields {
+    /// A part of the text.
+    struct Field {
+        let text: String
+        /// Offsets within the UTF-8 of the whole text.
+        let range: Range<Int>
+
+        var startsWithStar: Bool { text.hasPrefix("*") }
+    }
+
+    private static let macros = [
+        "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
+        "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
+    ]
+
+    let (minute, hour, day, month, weekday): (Field, Field, Field, Field, Field)
+    /// The place of the macro that stands for all fields; `nil` without one.
+    let macro: Range<Int>?
+    let canonical: String
+
+    init(_ text: String) throws(CronError) {
+        let parts = Self.split(text)
+        guard let first = parts.first else {
+            throw CronError(
+                "the expression is empty",
+                help: "write five fields: `0 9 * * MON`",
+                at: 0..<text.utf8.count
+            )
+        }
+        if first.text.hasPrefix("@") {
+            self = try Self.expanded(first, parts, text)
+            return
+        }
+        if first.text.contains("=") {
+            let help = "give the zone as `timeZone`"
+            throw CronError("`\(first.text)` is not a field", help: help, at: first.range)
+        }
+        guard parts.count == 5 else {
+            let help =
+                parts.count == 6
+                ? "seconds and years are not supported: minute, hour, day of month, month, day of week"
+                : "the fields are minute, hour, day of month, month, day of week"
+            let range =
+                parts.count > 5 ? parts[5].range.lowerBound..<text.utf8.count : first.range.lowerBound..<text.utf8.count
+            throw CronError("the expression has \(parts.count) fields instead of 5", help: help, at: range)
+        }
+        (minute, hour, day, month, weekday) = (parts[0], parts[1], parts[2], parts[3], parts[4])
+        macro = nil
+        canonical = parts.map(\.text).joined(separator: " ").uppercased()
+    }
+
+    private init(fields: [Field], macro: Field) {
+        (minute, hour, day, month, weekday) = (fields[0], fields[1], fields[2], fields[3], fields[4])
+        self.macro = macro.range
+        canonical = macro.text.lowercased()
+    }
+
+    private static func expanded(_ macro: Field, _ parts: [Field], _ text: String) throws(CronError) -> CronFields {
+        guard let expansion = macros[macro.text.lowercased()] else {
+            let names = macros.keys.sorted()
+            let near = SpellingSuggestion.candidates(for: macro.text, among: names)
+            let help =
+                near.isEmpty
+                ? "there are \(SpellingSuggestion.list(names, "and"))"
+                : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+            throw CronError("unknown name `\(macro.text)`", help: help, at: macro.range)
+        }
+        guard parts.count == 1 else {
+            let range = parts[1].range.lowerBound..<text.utf8.count
+            throw CronError("`\(macro.text)` stands alone", help: "remove what follows", at: range)
+        }
+        let fields = split(expansion).map { Field(text: $0.text, range: macro.range) }
+        return CronFields(fields: fields, macro: macro)
+    }
+
+    private static func split(_ text: String) -> [Field] {
+        var fields: [Field] = []
+        var current: [UInt8] = []
+        var offset = 0
+        for byte in Array(text.utf8) + [0x20] {
+            if byte == 0x20 || byte == 0x09 {
+                if !current.isEmpty {
+                    fields.append(
+                        Field(text: String(decoding: current, as: UTF8.self), range: offset - current.count..<offset)
+                    )
+                }
+                current = []
+            } else {
+                current.append(byte)
+            }
+            offset += 1
+        }
+        return fields
     }
 }

@@ -2,10 +2,12 @@ public import Foundation
 
 /// A cron expression on the clocks of a zone: instants.
 public struct CronSchedule: Hashable, Sendable {
-    /// Fire times lie at most so many days apart: 40 years are between two leap days on the same weekday around a year
-    /// such as 2100, and a few more may fall into gaps.
+    /// The longest distance of two fire times, in days.
+    ///
+    /// There are 40 years between two leap days on the same weekday around a year such as 2100, and a few more may fall
+    /// into gaps.
     private static let horizon = 100 * 366
-    /// All zones have their changes written out until then.
+    /// The instant up to which the changes of all zones are known.
     private static let end = Int64(CivilDate(year: ZoneFile.lastYear, month: 1, day: 1).days) * 86_400
 
     public let expression: CronExpression
@@ -67,12 +69,12 @@ public struct CronSchedule: Hashable, Sendable {
         return times
     }
 
-    /// The time on the wall until which a stretch repeats what the one before it has shown.
+    /// The local time until which a segment repeats times of the segment before it.
     private func repeatedUntil(_ index: Int) -> Int64 {
         index > 0 ? zone.segments[index - 1].localEnd : .min
     }
 
-    /// Whether something falls into the gap at the start of a stretch, and fires at its end.
+    /// Whether a fire time falls into the gap at the start of a segment, and so fires at the gap's end.
     private func firesAtEndOfGap(before index: Int) -> Bool {
         guard firesAfterGap, index > 0 else { return false }
         let (gapStart, gapEnd) = (zone.segments[index - 1].localEnd, zone.segments[index].localStart)
@@ -122,5 +124,32 @@ public struct CronSchedule: Hashable, Sendable {
     private static func floorDivide(_ number: Int, _ divisor: Int) -> Int {
         let quotient = number / divisor
         return number % divisor < 0 ? quotient - 1 : quotient
+    }
+}
+
+/// How fire times behave when the clocks change; `nil` is the rule of cron.
+///
+/// The rule of Debian's cron: an expression is *fixed-time* when neither its minute nor its hour starts with `*`. A fixed
+/// time that falls into a gap fires at the end of the gap, one that comes twice fires the first time. All others follow
+/// the clock on the wall.
+public struct DSTPolicy: Hashable, Sendable {
+    /// How a time behaves that the clocks skip.
+    public enum Gap: String, Hashable, Sendable, CaseIterable {
+        /// It fires at the end of the gap, together with all others of the same gap.
+        case next
+        case skip
+    }
+
+    /// How a time behaves that the clocks show twice.
+    public enum Fold: String, Hashable, Sendable, CaseIterable {
+        case first, both
+    }
+
+    public let gap: Gap?
+    public let fold: Fold?
+
+    /// Makes a policy.
+    public init(gap: Gap? = nil, fold: Fold? = nil) {
+        (self.gap, self.fold) = (gap, fold)
     }
 }

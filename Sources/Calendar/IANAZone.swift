@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A time zone of the IANA database, with all its changes of the clock.
 public struct IANAZone: Hashable, Sendable {
-    /// What the clocks do with a time on the wall.
+    /// The instants at which clocks show a local time.
     package enum Instants: Hashable, Sendable {
-        /// They never show it: the gap ends at this instant.
+        /// The clocks skip the time: the gap ends at this instant.
         case gap(end: Int64)
         case one(Int64)
         case two(Int64, Int64)
@@ -25,7 +25,7 @@ public struct IANAZone: Hashable, Sendable {
         package var localEnd: Int64 { end == .max ? .max : end + offset }
     }
 
-    /// No change of the clock shifts it by more than a day; two are enough to look at on either side.
+    /// No clock change is larger than a day; looking two days to either side is enough.
     private static let reach: Int64 = 2 * 86_400
 
     /// Such as `Africa/Nairobi`.
@@ -66,7 +66,7 @@ public struct IANAZone: Hashable, Sendable {
         segments[index(at: instant)].offset
     }
 
-    /// The stretch that an instant lies in.
+    /// The index of the segment that contains an instant.
     package func index(at instant: Int64) -> Int {
         var (low, high) = (0, segments.count - 1)
         while low < high {
@@ -76,7 +76,7 @@ public struct IANAZone: Hashable, Sendable {
         return low
     }
 
-    /// When the clocks show a time on the wall, in seconds since 1970-01-01T00:00 on that wall.
+    /// The instants at which the clocks show a local time, in seconds since 1970-01-01T00:00 local time.
     package func instants(of local: Int64) -> Instants {
         var found: [Int64] = []
         var gapEnd: Int64?
@@ -107,7 +107,7 @@ public struct IANAZone: Hashable, Sendable {
         return segments
     }
 
-    /// Names are paths in the database, so only such as cannot lead out of it; `posix` and `right` hold copies.
+    /// Names are paths in the database, so a name that could leave it is refused; `posix` and `right` hold copies.
     private static func isWellFormed(_ identifier: String) -> Bool {
         let parts = identifier.split(separator: "/", omittingEmptySubsequences: false)
         guard !["posix", "right"].contains(parts[0]), (1...3).contains(parts.count) else { return false }

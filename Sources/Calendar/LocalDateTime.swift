@@ -14,56 +14,38 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
     /// - Returns: `nil` for anything else, and for days and times that no calendar has; years are 1900 to 9999.
     public init?(_ text: String) {
         let bytes = Array(text.utf8)
-        func number(_ range: Range<Int>) -> Int? {
-            guard range.upperBound <= bytes.count else { return nil }
-            var value = 0
-            for byte in bytes[range] {
-                guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-                value = value * 10 + Int(byte - UInt8(ascii: "0"))
-            }
-            return value
+        guard [10, 16, 19].contains(bytes.count), let date = CivilDate(bytes[..<10]), date.year >= 1900 else {
+            return nil
         }
-        func has(_ character: UInt8, at index: Int) -> Bool { index < bytes.count && bytes[index] == character }
-        let dash = UInt8(ascii: "-")
-        guard [10, 16, 19].contains(bytes.count), has(dash, at: 4), has(dash, at: 7),
-            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-            year >= 1900, (1...12).contains(month), (1...CivilDate.length(ofMonth: month, year: year)).contains(day)
-        else { return nil }
         var time = 0
         if bytes.count > 10 {
             let colon = UInt8(ascii: ":")
-            guard has(UInt8(ascii: "T"), at: 10), has(colon, at: 13), let hour = number(11..<13),
-                let minute = number(14..<16), hour < 24, minute < 60
+            guard bytes[10] == UInt8(ascii: "T"), bytes[13] == colon, let hour = bytes[11..<13].decimalNumber,
+                let minute = bytes[14..<16].decimalNumber, hour < 24, minute < 60
             else { return nil }
             time = hour * 3_600 + minute * 60
             if bytes.count == 19 {
-                guard has(colon, at: 16), let second = number(17..<19), second < 60 else { return nil }
+                guard bytes[16] == colon, let second = bytes[17...].decimalNumber, second < 60 else { return nil }
                 time += second
             }
         }
-        seconds = Int64(CivilDate(year: year, month: month, day: day).days * 86_400 + time)
+        seconds = Int64(date.days * 86_400 + time)
     }
 
     /// `2026-12-01T09:00`; seconds only if there are some.
     public var description: String {
         let day = Int((seconds - Self.floorRemainder(seconds)) / 86_400)
         let time = Int(Self.floorRemainder(seconds))
-        let date = CivilDate(days: day)
-        func padded(_ number: Int, _ width: Int = 2) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, width - text.count)) + text
-        }
-        var text = "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))"
-        text += "T\(padded(time / 3_600)):\(padded(time / 60 % 60))"
-        return time % 60 == 0 ? text : text + ":\(padded(time % 60))"
+        let text = "\(CivilDate(days: day))T\((time / 3_600).padded(to: 2)):\((time / 60 % 60).padded(to: 2))"
+        return time % 60 == 0 ? text : text + ":\((time % 60).padded(to: 2))"
     }
 
     public static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }
 
     /// The instant at which the clocks of a zone show this time.
     ///
-    /// A time that does not exist is the end of its gap; of one that comes twice, the first counts: the rules of cron for
-    /// fixed times.
+    /// A time that does not exist is the end of its gap. Of a time that comes twice, the first instant counts. These
+    /// are the rules of cron for fixed times.
     public func instant(in zone: IANAZone) -> Date {
         let instant =
             switch zone.instants(of: seconds) {
@@ -73,7 +55,7 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
         return Date(timeIntervalSince1970: Double(instant))
     }
 
-    /// What the clocks of a zone show at an instant.
+    /// The local time that the clocks of a zone show at an instant.
     public init(_ date: Date, in zone: IANAZone) {
         let instant = Int64(date.timeIntervalSince1970.rounded(.down))
         seconds = instant + zone.offset(at: instant)

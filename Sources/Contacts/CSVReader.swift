@@ -1,19 +1,18 @@
-/// Reads CSV as RFC 4180 describes it, from bytes that come in pieces cut anywhere.
+/// Reads CSV (RFC 4180) from chunks of bytes.
 ///
-/// Quoted fields may hold commas, doubled quotes and line breaks; lines end with LF or CRLF; a byte order mark at the
-/// start is skipped. A record that is malformed costs only its first line: reading goes on with the next line, so a
-/// quote that is never closed does not swallow the rest of the file.
+/// Quoted fields may contain commas, doubled quotes and line breaks; lines end with LF or CRLF; a byte order mark at the
+/// start is skipped. After a malformed record, reading continues with the line after its first one, so that an unclosed
+/// quote does not swallow the rest of the file.
 struct CSVReader {
-    /// What the reader found.
     enum Event: Equatable {
         /// ``CSVReader/record`` has the next record.
         case record
         case malformed(line: Int, message: String)
-        /// All bytes so far are read, up to a record that may not be complete.
+        /// All bytes are read, up to a record that may be incomplete.
         case needsBytes
     }
 
-    /// The longest record, in bytes.
+    /// Maximum length of a record in bytes.
     static let maximumRecord = 1 << 20
 
     private(set) var record = CSVRecord()
@@ -21,7 +20,7 @@ struct CSVReader {
     private var position = 0
     private var line = 1
     private var isAtStart = true
-    /// Within a line that is too long to be kept, up to its end.
+    /// True while the rest of a line that is too long is skipped.
     private var isSkippingLine = false
 
     /// Adds the next bytes of the file.
@@ -35,10 +34,10 @@ struct CSVReader {
         position = 0
     }
 
-    /// Reads on.
+    /// Reads the next record.
     ///
-    /// - Parameter isLast: No more bytes will be added, so the end of the bytes ends the last record.
-    /// - Returns: What comes next.
+    /// - Parameter isLast: True if no more bytes follow, so that the last record is complete.
+    /// - Returns: The result.
     mutating func next(isLast: Bool) -> Event {
         if isAtStart {
             guard isLast || buffer.count >= 3 else { return .needsBytes }
@@ -69,7 +68,7 @@ struct CSVReader {
         return .malformed(line: start, message: message)
     }
 
-    /// Goes on after the next line break, wherever it stands.
+    /// Continues after the next line break, also one within quotes.
     private mutating func skipLine() {
         if let end = buffer[position...].firstIndex(of: UInt8(ascii: "\n")) {
             position = end + 1
@@ -95,12 +94,12 @@ extension CSVReader {
         case quote
     }
 
-    /// Reads one record from `position` on.
+    /// Reads one record that begins at `position`.
     private mutating func scan(isLast: Bool) -> Scan {
         record.reset(line: line)
         var state = State.fieldStart
         var lines = 1
-        // A second reference, so that the record may change while the bytes are looked at.
+        // A second reference, so that the record may change while the bytes are read.
         let buffer = buffer
         let bytes = buffer.span
         var index = position
@@ -126,7 +125,7 @@ extension CSVReader {
                 record.endField()
                 return .complete(end: index, lines: lines)
             case Self.return where index < bytes.count ? bytes[index] == Self.lineFeed : true:
-                // The line feed comes next; if it is not there yet, the record is not complete either.
+                // The line feed follows; if it has not arrived yet, the record is incomplete.
                 continue
             case Self.quote:
                 switch state {
@@ -134,7 +133,8 @@ extension CSVReader {
                 case .quote:
                     record.append(byte)
                     state = .quoted
-                default: return .malformed("a quote stands within a field; put the field in quotes and double it")
+                default:
+                    return .malformed("there is a quote within a field; put the field in quotes and double the quote")
                 }
             default:
                 guard state != .quote else {
@@ -154,4 +154,36 @@ extension CSVReader {
     private static let comma = UInt8(ascii: ",")
     private static let lineFeed = UInt8(ascii: "\n")
     private static let `return` = UInt8(ascii: "\r")
+}
+
+/// One record of a CSV file: the bytes of its unquoted fields, and where each field ends.
+struct CSVRecord {
+    /// The line that it begins on, from 1.
+    private(set) var line = 0
+    private(set) var isASCII = true
+    private var bytes: [UInt8] = []
+    private var ends: [Int] = []
+
+    var count: Int { ends.count }
+
+    /// True for an empty line.
+    var isBlank: Bool { ends.count == 1 && bytes.isEmpty }
+
+    subscript(index: Int) -> ArraySlice<UInt8> {
+        bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]]
+    }
+
+    mutating func reset(line: Int) {
+        self.line = line
+        isASCII = true
+        bytes.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+    }
+
+    mutating func append(_ byte: UInt8) {
+        if byte >= 0x80 { isASCII = false }
+        bytes.append(byte)
+    }
+
+    mutating func endField() { ends.append(bytes.count) }
 }

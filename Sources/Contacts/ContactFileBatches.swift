@@ -1,8 +1,10 @@
+import Dispatch
+import Glibc
 import Store
 
-/// A contacts file as batches of good rows, read, parsed and checked piece by piece.
+/// The valid rows of a contacts file in batches, read and checked chunk by chunk.
 ///
-/// It is its own iterator and can be walked once; what is wrong with rows is in ``report``.
+/// It is its own iterator and can be iterated once; problems of rows are in ``report``.
 final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
     let header: ContactHeader
     private(set) var report = ImportReport()
@@ -67,7 +69,7 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
         return nil
     }
 
-    /// Checks all records that the reader has bytes for.
+    /// Checks all records that have been read completely.
     private func parse() -> ContactImportBatch {
         var batch = ContactImportBatch(firstNumber: nextNumber, capacity: 300 * 1024)
         while true {
@@ -82,5 +84,67 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
                 return batch
             }
         }
+    }
+}
+
+/// The bytes of a file in chunks, read on a queue of its own.
+///
+/// A slow disk or pipe never blocks Swift's cooperative pool, and one chunk is in memory at a time.
+private final class FileChunks: Sendable {
+    /// Size of the file in bytes; `nil` for a pipe.
+    let size: Int?
+    private let file: String
+    private let descriptor: Int32
+    private let queue = DispatchQueue(label: "contacts.file")
+    private static let chunk = 256 * 1024
+
+    /// Opens the file.
+    ///
+    /// - Throws: ``ContactImportError/unreadable(file:reason:)``
+    init(file: String) throws(ContactImportError) {
+        self.file = file
+        descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.error(file) }
+        guard !Self.isFolder(file) else {
+            close(descriptor)
+            throw .unreadable(file: file, reason: "it is a folder")
+        }
+        // Pipes have no end, and devices have the end 0.
+        let end = lseek(descriptor, 0, SEEK_END)
+        size = end > 0 ? Int(end) : nil
+        if end > 0 { lseek(descriptor, 0, SEEK_SET) }
+    }
+
+    /// Uses `open`, because the fields of `stat` belong to another module once SwiftNIO is imported.
+    private static func isFolder(_ file: String) -> Bool {
+        let folder = open(file, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
+        if folder >= 0 { close(folder) }
+        return folder >= 0
+    }
+
+    deinit { close(descriptor) }
+
+    /// The next chunk; `nil` at the end of the file.
+    func next() async throws -> [UInt8]? {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try self.read() }) }
+        }
+    }
+
+    private func read() throws(ContactImportError) -> [UInt8]? {
+        var (count, code): (Int, Int32) = (0, 0)
+        let bytes = [UInt8](unsafeUninitializedCapacity: Self.chunk) { buffer, initialized in
+            repeat {
+                count = Glibc.read(descriptor, buffer.baseAddress, Self.chunk)
+                code = errno
+            } while count < 0 && code == EINTR
+            initialized = max(0, count)
+        }
+        guard count >= 0 else { throw .unreadable(file: file, reason: String(cString: strerror(code))) }
+        return count == 0 ? nil : bytes
+    }
+
+    private static func error(_ file: String) -> ContactImportError {
+        .unreadable(file: file, reason: String(cString: strerror(errno)))
     }
 }

@@ -1,25 +1,27 @@
-import Store
+import JSON
+import Spec
+import Spelling
 
-/// The first line of a contacts file: which field of a record goes into which column.
+/// The first line of a contacts file, which assigns the fields of records to columns.
 struct ContactHeader: Sendable {
     /// A field of each record.
     enum Field: Hashable, Sendable {
-        case column(ContactImportColumn)
+        case column(ContactColumn)
         case metadata(key: String)
     }
 
-    /// The fields, with the names that the file gives them, in the order of the file.
+    /// The fields with their names in the file, in the order of the file.
     let fields: [(name: String, field: Field)]
-    /// The columns that an import fills, `metadata` last and once.
-    let columns: [ContactImportColumn]
-    /// For each of `columns` but `metadata`, the index of its field.
+    /// The columns that the import fills; `metadata` is the last.
+    let columns: [ContactColumn]
+    /// The index of the field of each column except `metadata`.
     let indexes: [Int]
-    /// The fields that make up `metadata`, with their keys as JSON texts.
+    /// The fields of `metadata`, with their keys as JSON strings.
     let metadata: [(index: Int, json: [UInt8])]
 
     /// Reads the names of the columns.
     ///
-    /// - Throws: ``ContactImportError/header(file:problems:)`` with all that is wrong.
+    /// - Throws: ``ContactImportError/header(file:problems:)`` with all problems.
     init(_ record: CSVRecord, file: String) throws(ContactImportError) {
         var problems: [String] = []
         var fields: [(name: String, field: Field)] = []
@@ -30,7 +32,7 @@ struct ContactHeader: Sendable {
                 continue
             }
             if fields.contains(where: { $0.field == field }) {
-                problems.append("column `\(name)` is there twice; remove one")
+                problems.append("column `\(name)` appears twice; remove one")
             }
             fields.append((name, field))
         }
@@ -43,7 +45,7 @@ struct ContactHeader: Sendable {
 
     private init(_ fields: [(name: String, field: Field)]) {
         self.fields = fields
-        var columns: [ContactImportColumn] = []
+        var columns: [ContactColumn] = []
         var indexes: [Int] = []
         var metadata: [(index: Int, json: [UInt8])] = []
         for (index, entry) in fields.enumerated() {
@@ -53,7 +55,7 @@ struct ContactHeader: Sendable {
                 indexes.append(index)
             case .metadata(let key):
                 var json: [UInt8] = []
-                json.appendJSON(string: Array(key.utf8)[...])
+                JSONText.append(String(key), to: &json)
                 metadata.append((index, json))
             }
         }
@@ -62,7 +64,7 @@ struct ContactHeader: Sendable {
         self.metadata = metadata
     }
 
-    private static let known = ContactImportColumn.allCases.filter { $0 != .metadata }.map(\.rawValue)
+    private static let known = ContactColumn.importable.map(\.rawValue)
 
     private static func field(named name: String) -> Field? {
         if name.hasPrefix("metadata.") {
@@ -70,7 +72,7 @@ struct ContactHeader: Sendable {
             let isUsable = !key.isEmpty && key.utf8.count <= 100 && !key.utf8.contains(0)
             return isUsable ? .metadata(key: String(key)) : nil
         }
-        guard let column = ContactImportColumn(rawValue: name), column != .metadata else { return nil }
+        guard let column = ContactColumn(rawValue: name), column != .metadata else { return nil }
         return .column(column)
     }
 
@@ -79,31 +81,10 @@ struct ContactHeader: Sendable {
         if name == "metadata" || name.hasPrefix("metadata.") {
             return "column `\(name)` needs a key of up to 100 bytes, such as `metadata.company`"
         }
-        let near = known.map { (distance: distance(name.lowercased(), $0.lowercased()), name: $0) }
-            .min { $0.distance < $1.distance }
-        if let near, near.distance <= max(1, name.count / 3) {
-            return "unknown column `\(name)`; did you mean `\(near.name)`?"
+        let candidates = SpellingSuggestion.candidates(for: name, among: known)
+        if !candidates.isEmpty {
+            return "unknown column `\(name)`; did you mean \(SpellingSuggestion.list(candidates, "or"))?"
         }
         return "unknown column `\(name)`; known are \(known.joined(separator: ", ")) and metadata.<key>"
-    }
-
-    /// How many letters must change, or neighbours swap, to make one word of the other.
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let one = Array(left.unicodeScalars.prefix(64))
-        let other = Array(right.unicodeScalars)
-        var rows = [Array(0...other.count)]
-        for (index, letter) in one.enumerated() {
-            var row = [index + 1]
-            for column in other.indices {
-                var best = min(rows[index][column] + (letter == other[column] ? 0 : 1), row[column] + 1)
-                best = min(best, rows[index][column + 1] + 1)
-                if index > 0, column > 0, letter == other[column - 1], one[index - 1] == other[column] {
-                    best = min(best, rows[index - 1][column - 1] + 1)
-                }
-                row.append(best)
-            }
-            rows.append(row)
-        }
-        return rows[one.count][other.count]
     }
 }

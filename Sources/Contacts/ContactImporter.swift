@@ -1,10 +1,10 @@
+import Spelling
 public import Store
 
 /// Imports contacts from a CSV file, as `campaignd contacts import` does.
 ///
-/// The first line names the columns: `contactId`, and any of `name`, `email`, `pin`, `yearOfBirth`, `messageCount`,
-/// `firstSeen`, `lastSeen`, `tags`, `paymentStatus`, `optedIn`, `optedInAt`, `deactivatedAt` and `metadata.<key>`. Rows
-/// that are wrong are reported and left out; the others are imported. Memory does not grow with the file.
+/// The first line names the columns: `contactId`, and any other of `ContactColumn.importable` or `metadata.<key>`. Wrong
+/// rows are reported and left out; the others are imported. Memory does not grow with the file.
 public struct ContactImporter: Sendable {
     private let repository: ContactImportRepository
 
@@ -14,14 +14,14 @@ public struct ContactImporter: Sendable {
 
     /// Imports a file.
     ///
-    /// Cancellation stops it; contacts that were merged until then stay, and importing the file again is harmless.
+    /// After a cancellation the contacts that were merged so far stay. Importing the file again is harmless.
     ///
     /// - Parameters:
     ///   - file: The path of the file.
-    ///   - tenant: Whose contacts they are, a slug.
-    ///   - progress: Called some times a second, on the caller's actor.
-    /// - Returns: What became of the rows, and what is wrong with those that were left out.
-    /// - Throws: ``ContactImportError`` when nothing can be imported at all, or `PostgresError`.
+    ///   - tenant: The tenant, a slug.
+    ///   - progress: Called several times per second, on the caller's actor.
+    /// - Returns: Counts of rows, and the problems of skipped rows.
+    /// - Throws: ``ContactImportError`` if nothing was imported, or `PostgresError`.
     public func run(
         file: String,
         tenant: String,
@@ -41,10 +41,68 @@ public struct ContactImporter: Sendable {
         return report
     }
 
-    /// Whether a name is a slug of at most 50 characters.
+    /// True for a slug of at most 50 characters.
     static func isTenant(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         guard (1...50).contains(bytes.count), bytes.first != UInt8(ascii: "-") else { return false }
         return bytes.allSatisfy { $0.isDigit || (0x61...0x7A).contains($0) || $0 == UInt8(ascii: "-") }
+    }
+}
+
+/// The result of an import: counts, and the problems of rejected rows.
+public struct ImportReport: Sendable {
+    /// Maximum number of problems that are kept; ``problemCount`` counts all.
+    public static let maximumProblems = 100
+
+    public internal(set) var result = ContactImportResult()
+    /// Number of rows that were not imported.
+    public internal(set) var rejected = 0
+    /// The first problems in the order of the file, up to ``maximumProblems``.
+    public internal(set) var problems: [RowProblem] = []
+    /// Number of all problems, also of those that are not kept.
+    public internal(set) var problemCount = 0
+    public internal(set) var duration = Duration.zero
+
+    /// The result in a few lines, without the problems of rows.
+    public var summary: String {
+        let good = result.inserted + result.updated + result.unchanged
+        var text =
+            "imported \(good.grouped) contacts: \(result.inserted.grouped) new, "
+            + "\(result.updated.grouped) updated, \(result.unchanged.grouped) unchanged"
+        if result.duplicates > 0 {
+            text += "\n\(result.duplicates.grouped) rows were overridden by a later row with the same contactId"
+        }
+        if rejected > 0 {
+            text += "\n\(rejected.grouped) rows were rejected, with \(problemCount.grouped) problems"
+            if problemCount > problems.count { text += " (the first \(problems.count) are shown)" }
+        }
+        return text
+    }
+
+    mutating func reject(_ found: [RowProblem]) {
+        rejected += 1
+        problemCount += found.count
+        problems += found.prefix(max(0, Self.maximumProblems - problems.count))
+    }
+}
+
+/// The reason why nothing of a file was imported.
+public enum ContactImportError: Error, Equatable, CustomStringConvertible {
+    case tenant(String)
+    case unreadable(file: String, reason: String)
+    case empty(file: String)
+    case header(file: String, problems: [String])
+
+    public var description: String {
+        switch self {
+        case .tenant(let name):
+            "`\(name)` is not a tenant: use up to 50 letters a-z, digits and hyphens, not beginning with a hyphen"
+        case .unreadable(let file, let reason):
+            "cannot read \(file): \(reason)"
+        case .empty(let file):
+            "\(file) is empty; its first line must name the columns, such as contactId,name,tags"
+        case .header(let file, let problems):
+            problems.map { "\(file):1: \($0)" }.joined(separator: "\n")
+        }
     }
 }

@@ -1,19 +1,21 @@
+import Calendar
+import JSON
 import Spec
 import Store
 
-/// Checks the records of a contacts file and adds the good ones to a batch.
+/// Checks the records of a contacts file and adds the valid ones to a batch.
 struct ContactRowChecker {
     private let header: ContactHeader
-    /// What is wrong with the last record; empty when it was added.
+    /// The problems of the latest record; empty if it was added.
     private(set) var problems: [RowProblem] = []
-    /// Memory that is used again for each row.
+    /// Buffer that is reused for each row.
     private var scratch: [UInt8] = []
 
     init(header: ContactHeader) {
         self.header = header
     }
 
-    /// Adds the record to the batch, or fills ``problems`` with all that is wrong with it.
+    /// Adds the record to the batch, or sets ``problems``.
     mutating func add(_ record: CSVRecord, to batch: inout ContactImportBatch) {
         problems.removeAll(keepingCapacity: true)
         guard record.count == header.fields.count else {
@@ -39,7 +41,7 @@ struct ContactRowChecker {
                 if !record.isASCII, !record[index].isUTF8 {
                     "is not UTF-8; save the file as UTF-8"
                 } else if record[index].contains(0) {
-                    "holds a NUL byte"
+                    "has a NUL byte"
                 } else {
                     nil
                 }
@@ -48,10 +50,10 @@ struct ContactRowChecker {
         }
     }
 
-    /// Adds one cell, or says what is wrong with it.
+    /// Adds one cell; returns its problem if it is invalid.
     private mutating func append(
         _ field: ArraySlice<UInt8>,
-        as column: ContactImportColumn,
+        as column: ContactColumn,
         to batch: inout ContactImportBatch
     ) -> String? {
         let cell = field.trimmed
@@ -59,24 +61,22 @@ struct ContactRowChecker {
             batch.appendNull()
             return nil
         }
-        switch column {
-        case .contactId: return appendPhone(cell, to: &batch)
-        case .name, .email, .pin, .paymentStatus:
-            let maximum = column.maximumLength ?? 0
+        switch column.definition.cell {
+        case .phone: return appendPhone(cell, to: &batch)
+        case .text(let maximum):
             let length = cell.characterCount
             guard length <= maximum else { return "has \(length) characters, at most \(maximum) fit" }
             batch.append(cell)
             return nil
-        case .yearOfBirth: return appendNumber(cell, in: 1...9999, to: &batch)
-        case .messageCount: return appendNumber(cell, in: 0...Int(Int32.max), to: &batch)
-        case .firstSeen, .lastSeen, .optedInAt, .deactivatedAt: return appendTime(cell, to: &batch)
-        case .optedIn: return appendBoolean(cell, to: &batch)
+        case .number(let range): return appendNumber(cell, in: range, to: &batch)
+        case .time: return appendTime(cell, to: &batch)
+        case .boolean: return appendBoolean(cell, to: &batch)
         case .tags: return appendTags(cell, to: &batch)
-        case .metadata: return nil
+        case .keys: return nil
         }
     }
 
-    /// WhatsApp's ids are phone numbers in international form, digits only.
+    /// WhatsApp's ids of contacts are international phone numbers, digits only.
     private mutating func appendPhone(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
         scratch.removeAll(keepingCapacity: true)
         for byte in cell.first == UInt8(ascii: "+") ? cell.dropFirst() : cell {
@@ -107,9 +107,9 @@ struct ContactRowChecker {
     }
 
     private func appendTime(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
-        // Postgres takes zones up to 15:59 from UTC, and the first years of its calendar lie before ours.
+        // Postgres accepts zones up to 15:59 from UTC; a time in the year 1 may be before its first one once converted to UTC.
         guard cell.count <= 35, cell.first?.isDigit == true, !cell.starts(with: "0001-01-01".utf8),
-            FilterTime(String(decoding: cell, as: UTF8.self)) != nil, Self.isZoneUsable(cell)
+            Instant(String(decoding: cell, as: UTF8.self)) != nil, Self.isZoneUsable(cell)
         else {
             return Self.quoted(cell) + " is not a time: write 2025-01-31, or 2025-01-31T08:00:00Z with its zone"
         }
@@ -152,7 +152,7 @@ struct ContactRowChecker {
             scratch += entry.json
             scratch.append(UInt8(ascii: ":"))
             let cell = record[entry.index].trimmed
-            if cell.isEmpty { scratch += "null".utf8 } else { scratch.appendJSON(string: cell) }
+            if cell.isEmpty { scratch += "null".utf8 } else { JSONText.append(utf8: cell, to: &scratch) }
         }
         scratch.append(UInt8(ascii: "}"))
         batch.append(scratch)
@@ -161,5 +161,51 @@ struct ContactRowChecker {
     private static func quoted(_ cell: ArraySlice<UInt8>) -> String {
         let text = String(decoding: cell, as: UTF8.self)
         return text.count > 40 ? "`\(text.prefix(40))…`" : "`\(text)`"
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// The bytes without spaces and tabs at both ends.
+    var trimmed: ArraySlice<UInt8> {
+        var (start, end) = (startIndex, endIndex)
+        while start < end, self[start].isBlank { start += 1 }
+        while end > start, self[end - 1].isBlank { end -= 1 }
+        return self[start..<end]
+    }
+
+    /// The length of this UTF-8 text as Postgres counts it.
+    var characterCount: Int { reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 } }
+
+    /// True if the bytes are valid UTF-8.
+    var isUTF8: Bool { String(validating: self, as: UTF8.self) != nil }
+
+    /// The value of up to ten digits; `nil` for any other text.
+    var digits: Int? {
+        guard !isEmpty, count <= 10, allSatisfy(\.isDigit) else { return nil }
+        return reduce(0) { $0 * 10 + Int($1 - 0x30) }
+    }
+}
+
+extension UInt8 {
+    var isDigit: Bool { self >= 0x30 && self <= 0x39 }
+    var isBlank: Bool { self == 0x20 || self == 0x09 }
+}
+
+/// The reason why a row was not imported.
+public struct RowProblem: Hashable, Sendable, CustomStringConvertible {
+    /// The line that the row begins on, from 1; the header is line 1.
+    public let line: Int
+    /// Name of the column; `nil` if the problem concerns the whole row.
+    public let column: String?
+    public let message: String
+
+    public init(line: Int, column: String?, message: String) {
+        self.line = line
+        self.column = column
+        self.message = message
+    }
+
+    public var description: String {
+        "line \(line): " + (column.map { "\($0): " } ?? "") + message
     }
 }

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// Made-up contacts as lines of a CSV file: the same seed and date always give the same contacts.
+/// Invented contacts as lines of a CSV file; the same seed and date always give the same contacts.
 ///
 /// About 40 % wrote within the last 24 hours, 2 % have opted out, 1 % have no name. Phone numbers are unique.
 ///
@@ -10,7 +10,7 @@ public import Foundation
 public struct SampleContacts: Sequence, Sendable {
     /// The first line.
     static let header = "contactId,name,email,tags,paymentStatus,lastSeen,optedIn,messageCount,metadata.company"
-    /// How many different phone numbers there are.
+    /// Number of different phone numbers.
     public static let maximumCount = 100_000_000
 
     private let count: Int
@@ -20,9 +20,9 @@ public struct SampleContacts: Sequence, Sendable {
     /// Describes a set of contacts.
     ///
     /// - Parameters:
-    ///   - count: How many, up to ``maximumCount``.
-    ///   - seed: Which ones.
-    ///   - now: What "within the last 24 hours" counts from.
+    ///   - count: Number of contacts, up to ``maximumCount``.
+    ///   - seed: Selects the contacts.
+    ///   - now: The end of "the last 24 hours".
     public init(count: Int, seed: UInt64, now: Date) {
         self.count = Swift.min(Swift.max(0, count), Self.maximumCount)
         self.seed = seed
@@ -56,7 +56,7 @@ public struct SampleContacts: Sequence, Sendable {
         }
 
         private mutating func contact(_ index: Int) -> String {
-            // The factor has no divisor in common with the modulus, so no number comes twice.
+            // The factor and the modulus have no common divisor, so no number repeats.
             let phone = (firstPhone + index * 61_803_399) % SampleContacts.maximumCount
             let digits = String(phone)
             let first = pick(["Amina", "Brian", "Chebet", "David", "Esther", "Faith", "Grace", "Hassan", "Joy"])
@@ -94,7 +94,7 @@ public struct SampleContacts: Sequence, Sendable {
     }
 }
 
-/// A small generator of numbers that look random and follow from its seed.
+/// A small deterministic generator of random numbers.
 private struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 

@@ -1,4 +1,4 @@
-import API
+public import API
 import AccessTokens
 import Hummingbird
 import HummingbirdCore
@@ -6,7 +6,6 @@ import HummingbirdTLS
 public import Logging
 import NIOCertificateReloading
 import NIOCore
-import OneShotHTTP
 import Postgres
 import Redis
 import Runtime
@@ -14,10 +13,10 @@ public import ServiceLifecycle
 import Settings
 import Store
 
-/// The daemon: launches, feeds, sends and listens, until it is asked to stop.
+/// The daemon: launches runs, sends messages and serves HTTP, until it is asked to stop.
 ///
-/// Any number of daemons may share one Postgres and one Redis. A graceful shutdown takes nothing new, finishes and
-/// records what is under way, and gives back the rest; it takes as long as a request may, and a little more.
+/// Any number of daemons may share one Postgres and one Redis. A graceful shutdown accepts nothing new, finishes and
+/// records requests under way, and gives back reserved messages; it takes little longer than the request timeout.
 public struct Daemon: Service {
     private let configuration: DaemonConfiguration
     private let environment: [String: String]
@@ -28,11 +27,11 @@ public struct Daemon: Service {
     /// Makes a daemon.
     ///
     /// - Parameters:
-    ///   - configuration: What it is told from outside.
-    ///   - environment: Where access tokens are looked up.
-    ///   - logger: Where it says what it does.
-    ///   - specs: The loop that applies specs; `nil` when something else does.
-    ///   - onReady: Called with the HTTP port when it serves.
+    ///   - configuration: The configuration.
+    ///   - environment: Environment variables with access tokens.
+    ///   - logger: The log.
+    ///   - specs: The loop that applies specs; `nil` if another program applies them.
+    ///   - onReady: Called with the HTTP port when the server accepts connections.
     public init(
         configuration: DaemonConfiguration,
         environment: [String: String],
@@ -47,25 +46,23 @@ public struct Daemon: Service {
         self.onReady = onReady
     }
 
-    /// Settings of the planner for statements that all touch a batch of rows by their keys.
+    /// Planner settings for statements that touch a batch of rows by their keys.
     ///
-    /// A launch writes a million rows before Postgres has looked at them; believing the table small, it joined each
-    /// batch with all contacts, and sending stood still until autovacuum came by. Nested loops over keys are right
-    /// whatever the statistics say, and compiling such statements costs more than running them.
+    /// A launch writes a million rows before Postgres has statistics on them. It would assume a small table and join each
+    /// batch with all contacts, which stops sending until autovacuum runs. Nested loops over keys are right whatever the
+    /// statistics say, and JIT compilation costs more than such a statement.
     private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 
     /// Runs until a graceful shutdown.
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start;
-    ///   ``ConfigurationError`` when the API's address is none, and NIOSSL's errors when no certificates can be trusted.
+    ///   ``ConfigurationError`` when the API's address is invalid, and NIOSSL's errors when no certificate authorities can
+    ///   be loaded.
     public func run() async throws {
-        let api = try WhatsAppAPI(url: configuration.whatsAppURL)
-        let poster = try await HTTPPoster.make(
-            for: api.origin,
-            configuration: WhatsAppClient.configuration(
-                connections: configuration.maximumInFlight,
-                timeout: configuration.requestTimeout
-            )
+        let channel = try await WhatsAppChannel(
+            url: configuration.whatsAppURL,
+            connections: configuration.maximumInFlight,
+            timeout: configuration.requestTimeout
         )
         let pool = PostgresPool(
             configuration: configuration.postgres.defaulting("options", to: Self.plannerOptions),
@@ -75,22 +72,22 @@ public struct Daemon: Service {
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await serve(pool: pool, redis: redis, poster: poster, api: api)
+            try await serve(pool: pool, redis: redis, channel: channel)
             result = .success(())
         } catch {
             result = .failure(error)
         }
         await pool.shutdown()
         await redis.shutdown()
-        await poster.shutdown()
+        await channel.shutdown()
         try result.get()
     }
 
-    private func serve(pool: PostgresPool, redis: RedisClient, poster: HTTPPoster, api: WhatsAppAPI) async throws {
+    private func serve(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) async throws {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
 
-        let lanes = laneServices(pool: pool, redis: redis, transport: WhatsAppClient(poster: poster, api: api))
+        let lanes = laneServices(pool: pool, redis: redis, channel: channel)
         let feederWakeup = WakeSignal()
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
@@ -107,14 +104,16 @@ public struct Daemon: Service {
             committed: { feederWakeup.notify() }
         )
         let certificate = try configuration.certificate?.renewal(logger: logger)
-        // Shut down in reverse: first nothing comes in, then nothing is taken, last the outcomes are written.
+        // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let services: [any Service] =
             (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
                 intake,
                 triggers,
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
-                RunSweeper(
+                QuotaResumer(runs: lanes.runs, logger: logger),
+                RunCanceller(runs: lanes.runs, logger: logger),
+                UnconfirmedMessageRetrier(
                     runs: lanes.runs,
                     messages: lanes.messages,
                     unconfirmedTimeout: configuration.unconfirmedTimeout,
@@ -123,14 +122,14 @@ public struct Daemon: Service {
                 ),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
-                Housekeeper(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
+                ExpiredRowCleaner(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
                 Scheduler(
                     schedules: ScheduleRepository(pool: pool),
                     wakeup: schedulerWakeup,
                     logger: logger,
                     metrics: lanes.metrics.schedules
                 ),
-                RunWatcher(
+                ChangeListener(
                     pool: pool,
                     listeners: [
                         RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes],
@@ -138,25 +137,23 @@ public struct Daemon: Service {
                     ]
                 ),
                 try server(
-                    router: router(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes),
+                    router: routes(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes).router,
                     certificate: certificate?.reloader
                 ),
             ] as [any Service]
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
-        // The caller's shutdown is passed on by the tasks' inheritance; the group must not listen to signals itself.
+        // The group must not handle signals itself: it inherits the graceful shutdown of the caller's task.
         try await group.run()
     }
 
-    private func laneServices(pool: PostgresPool, redis: RedisClient, transport: WhatsAppClient) -> LaneServices {
-        let runs = RunRepository(pool: pool)
-        return LaneServices(
+    private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) -> LaneServices {
+        LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
             statements: LaneStatements(messages: MessageRepository(pool: pool)),
-            runs: runs,
+            runs: RunRepository(pool: pool),
             lanes: LaneRepository(pool: pool),
-            payloads: PayloadCache(runs: runs),
-            transport: transport,
+            channel: channel,
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
             gate: APIGate(limit: configuration.maximumInFlight, logger: logger),
@@ -168,43 +165,45 @@ public struct Daemon: Service {
         )
     }
 
-    /// All routes of the daemon.
-    func router(
+    /// The HTTP interface of the daemon.
+    func routes(
         pool: PostgresPool,
         redis: RedisClient,
         intake: StatusIntake,
         triggers: TriggerService,
         lanes: LaneServices? = nil
-    ) -> Router<APIContext> {
+    ) -> APIRoutes {
         let metrics = lanes?.metrics ?? DaemonMetrics()
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
-        let limiter = RequestLimiter(rate: configuration.requestsPerSecond)
-        let api = APIRoutes(pool: pool, authenticator: authenticator, limiter: limiter)
-        let router = Router(context: APIContext.self)
-        router.add(middleware: RequestMetricsMiddleware(metrics: metrics.http))
-        router.add(middleware: ProblemMiddleware(endpoints: api.endpoints))
-        api.add(to: router)
-        TriggerRoutes(
-            triggers: triggers,
-            authenticator: authenticator,
-            secrets: configuration.triggerSecrets,
-            limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")
-        ).add(to: router)
-        health(pool: pool, redis: redis, lanes: lanes).add(to: router)
         let scrape = MetricsScrape(registry: metrics.registry, pool: pool, lanes: lanes, specs: specs?.state)
-        MetricsRoutes(text: { await scrape.text() }).add(to: router)
-        WebhookRoutes(
-            intake: intake,
-            appSecret: configuration.appSecret,
-            verifyToken: configuration.verifyToken,
-            logger: logger
-        ).add(to: router)
-        return router
+        return APIRoutes(
+            pool: pool,
+            authenticator: authenticator,
+            limiter: RequestLimiter(rate: configuration.requestsPerSecond),
+            metrics: metrics.http,
+            triggers: TriggerEndpoint(
+                triggers: triggers,
+                authenticator: authenticator,
+                secrets: configuration.triggerSecrets,
+                limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")
+            ),
+            webhooks: WebhookEndpoints(
+                intake: intake,
+                appSecret: configuration.appSecret,
+                verifyToken: configuration.verifyToken,
+                logger: logger
+            ),
+            service: ServiceEndpoints(
+                checks: checks(pool: pool, redis: redis, lanes: lanes),
+                specs: specs?.state,
+                metrics: { await scrape.text() }
+            )
+        )
     }
 
-    private func health(pool: PostgresPool, redis: RedisClient, lanes: LaneServices?) -> HealthRoutes {
+    private func checks(pool: PostgresPool, redis: RedisClient, lanes: LaneServices?) -> ServiceEndpoints.Checks {
         let migrator = Migrator(pool: pool, logger: logger)
-        return HealthRoutes(
+        return ServiceEndpoints.Checks(
             postgres: { try await pool.ping(deadline: ContinuousClock.now.duration(to: $0)) },
             redis: { _ = try await redis.send(RedisCommand("PING"), deadline: $0) },
             schema: { _ in
@@ -214,8 +213,7 @@ public struct Daemon: Service {
             epoch: { deadline in
                 let count = try await lanes?.workers.outdated(on: redis, deadline: deadline) ?? 0
                 if count > 0 { throw LaneEpochError(count: count) }
-            },
-            specs: specs?.state
+            }
         )
     }
 
@@ -235,9 +233,25 @@ public struct Daemon: Service {
     }
 }
 
-/// Some lanes of Redis are older than Postgres, so the daemon cannot send from them yet.
+/// Some lanes in Redis are older than Postgres, so the daemon cannot send from them yet.
 private struct LaneEpochError: Error, CustomStringConvertible {
     let count: Int
 
     var description: String { "\(count) \(count == 1 ? "lane is" : "lanes are") being rebuilt from Postgres" }
+}
+
+/// The loop that applies specs in the same process, and its state.
+public struct SpecsService: Sendable {
+    let service: any Service
+    let state: @Sendable () -> SpecsState
+
+    /// Makes the description of a loop.
+    ///
+    /// - Parameters:
+    ///   - service: The loop; runs as long as the daemon.
+    ///   - state: Returns its current state.
+    public init(service: any Service, state: @escaping @Sendable () -> SpecsState) {
+        self.service = service
+        self.state = state
+    }
 }

@@ -6,42 +6,42 @@ public import Redis
 import Runtime
 public import Settings
 
-/// Everything a daemon is told from outside, checked.
+/// The configuration of a daemon, checked.
 public struct DaemonConfiguration: Sendable {
     public var postgres: PostgresConfiguration
     public var redis: RedisConfiguration
     public var httpHost = "127.0.0.1"
     /// 0 takes any free port.
     public var httpPort = 8080
-    /// Makes the port speak HTTPS; `nil` leaves that to a proxy.
+    /// The certificate for HTTPS; `nil` serves plain HTTP, for a proxy.
     public var certificate: ServerCertificate?
-    /// How long a connection may stand without a request, or a caller may hesitate amid one: longer than the 60 s for which
-    /// proxies keep theirs, so that they close first.
+    /// Time after which an idle connection, or one in the middle of a request, is closed: longer than the 60 s of proxies, so
+    /// that they close first.
     var idleTimeout = Duration.seconds(75)
-    /// The API with its version, without a slash at the end.
+    /// The address of the API with its version, without a slash at the end.
     public var whatsAppURL = WhatsAppAPI.defaultURL
-    /// Signs webhooks; `nil` refuses them all.
+    /// The key of webhook signatures; `nil` refuses all webhooks.
     public var appSecret: String?
-    /// Answers the verification of the webhook's address; `nil` refuses it.
+    /// The token for the verification of the webhook's address; `nil` refuses it.
     public var verifyToken: String?
-    /// What access tokens are checked against; `nil` closes the API.
+    /// The keys of access tokens; `nil` closes the API.
     public var tokens: TokenSettings?
-    /// Requests to the API that each tenant may make in a second; 0 is any number.
+    /// Rate limit of API requests per tenant and second; 0 for none.
     public var requestsPerSecond = 100
-    /// Events that each tenant may send to the trigger hook in a second, whatever requests they come in; 0 is any number.
+    /// Rate limit of trigger events per tenant and second, however they are batched; 0 for none.
     public var eventsPerSecond = 10_000
-    /// With which tenants may sign events; nobody by default.
+    /// The keys with which tenants sign events; none by default.
     public var triggerSecrets: TriggerSecrets?
     public var logLevel = Logger.Level.info
-    /// Messages in hand at once, over all lanes; a part of them are requests under way.
+    /// Maximum number of messages processed at once, over all lanes; some of them are requests under way.
     public var maximumInFlight = 1_024
-    /// Connections to Postgres.
+    /// Maximum number of connections to Postgres.
     public var maximumConnections = 8
-    /// How long to wait for a report about a message whose answer was lost.
+    /// Time in which a status may still settle a message whose answer was lost.
     public var unconfirmedTimeout = Duration.seconds(15 * 60)
-    /// How long WhatsApp may take for an answer; what has none by then may have been accepted.
-    public var requestTimeout = WhatsAppClient.defaultTimeout
-    /// How long a message that may have been written waits for its daemon before others look into it; longer than
+    /// Time an answer of WhatsApp may take; a request without one by then may have been accepted.
+    public var requestTimeout = OutboundRequest.defaultTimeout
+    /// Lease of a message that may have been written, after which another daemon takes it over; longer than
     /// ``requestTimeout``.
     public var flightLease = LaneLeases().flight
 
@@ -50,8 +50,8 @@ public struct DaemonConfiguration: Sendable {
         self.redis = redis
     }
 
-    /// How many files must be allowed to be open at once: a socket for each request under way, connections to Postgres,
-    /// and some room for callers and everything else.
+    /// Number of open files that the process needs: a socket per request under way, connections to Postgres, and room for
+    /// callers and everything else.
     public var openFiles: Int { maximumInFlight + maximumConnections + 256 }
 }
 
@@ -113,5 +113,29 @@ extension DaemonConfiguration {
             )
         }
         return .seconds(lease)
+    }
+}
+
+extension Variables {
+    /// `DATABASE_URL`.
+    public func postgres(applicationName: String) throws(ConfigurationError) -> PostgresConfiguration {
+        guard let text = self["DATABASE_URL"] else {
+            throw .missing("DATABASE_URL", example: "postgresql://user:password@localhost:5432/campaigns")
+        }
+        do {
+            return try PostgresConfiguration(text, applicationName: applicationName)
+        } catch {
+            throw .malformed("DATABASE_URL", problem: "\(error)")
+        }
+    }
+
+    /// `REDIS_URL`.
+    public func redis() throws(ConfigurationError) -> RedisConfiguration {
+        guard let text = self["REDIS_URL"] else { throw .missing("REDIS_URL", example: "redis://localhost:6379/0") }
+        do {
+            return try RedisConfiguration(url: text)
+        } catch {
+            throw .malformed("REDIS_URL", problem: "\(error)")
+        }
     }
 }

@@ -2,17 +2,18 @@ import API
 import Foundation
 import Postgres
 import Prometheus
+import Redis
 import Runtime
 import Store
 import Synchronization
 
-/// Everything that Prometheus gets in one answer: what was counted, and what is read at this moment.
+/// The answer to a scrape of Prometheus: the counted metrics, and those that are read at the scrape.
 ///
-/// What cannot be read in time is left out, and a metric says so; an answer always comes.
+/// Metrics that cannot be read in time are left out, and another metric shows that; there is always an answer.
 final class MetricsScrape: Sendable {
     /// Prometheus itself waits for 10 s.
     private static let patience = Duration.seconds(2)
-    /// Whoever asks more often than this gets the same answer, so that nobody keeps Postgres busy by asking.
+    /// Time for which an answer is cached, so that frequent scrapes do not load Postgres.
     private static let freshness = Duration.milliseconds(500)
 
     private let registry: PrometheusRegistry
@@ -25,10 +26,10 @@ final class MetricsScrape: Sendable {
     /// Makes a scrape.
     ///
     /// - Parameters:
-    ///   - registry: Where the daemon counts.
-    ///   - pool: Its connections.
-    ///   - lanes: What it sends with; `nil` shows no lanes.
-    ///   - specs: How applying the specs fares; `nil` when something else does it.
+    ///   - registry: The counted metrics.
+    ///   - pool: The connections to Postgres.
+    ///   - lanes: The lanes; `nil` for none.
+    ///   - specs: Returns the state of the loop that applies specs; `nil` without one.
     init(
         registry: PrometheusRegistry,
         pool: PostgresPool,
@@ -39,7 +40,7 @@ final class MetricsScrape: Sendable {
         backlog = BacklogRepository(pool: pool)
     }
 
-    /// The answer, in the text format of Prometheus.
+    /// Returns the answer in the text format of Prometheus.
     func text() async -> String {
         if let last = last.withLock({ $0 }), last.at + Self.freshness > .now { return last.text }
         let text = PrometheusText.render(await samples())
@@ -48,7 +49,7 @@ final class MetricsScrape: Sendable {
     }
 
     private func samples() async -> [MetricSample] {
-        // Before our own query takes a connection.
+        // Read first, before the query below takes a connection.
         let connections = connectionSamples()
         async let tenants = tenantSamples()
         async let queues = laneSamples()
@@ -107,19 +108,94 @@ final class MetricsScrape: Sendable {
         ]
     }
 
-    /// The wait for a connection counts too: a pool that is used up must not hold the answer up.
+    /// Includes the wait for a connection: an exhausted pool must not delay the answer.
     private func withTimeLimit<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async -> Value? {
         await withTaskGroup { group in
             group.addTask { try? await body() }
             group.addTask {
-                // Ends early by cancellation, when the value is there.
+                // Cancelled when the value is there.
                 try? await Task.sleep(for: Self.patience)
                 return nil
             }
             defer { group.cancelAll() }
             return await group.next() ?? nil
         }
+    }
+}
+
+/// The metrics of the lanes in Redis.
+struct LaneSamples: Sendable {
+    /// Largest number of lanes shown; more would make the answer too large.
+    static let largestCount = 500
+    /// Number of lanes that are read at the same time.
+    private static let width = 20
+
+    /// The readings of one lane.
+    private struct Look: Sendable {
+        let tenant: String
+        let sender: String
+        let depth: LaneDepth
+        let front: [UUID]
+    }
+
+    let redis: RedisClient
+    let workers: [LaneWorker]
+
+    /// Reads all lanes.
+    ///
+    /// - Parameters:
+    ///   - deadline: When to give up; lanes that are not read by then are left out.
+    ///   - ages: Returns for how long messages have been due.
+    /// - Returns: The samples, always including `campaigns_redis_up`.
+    func read(
+        deadline: ContinuousClock.Instant,
+        ages: ([UUID]) async -> [UUID: Duration]
+    ) async -> [MetricSample] {
+        do {
+            _ = try await redis.send(RedisCommand("PING"), deadline: deadline)
+        } catch {
+            return [MetricSample(.redisUp, 0)]
+        }
+        let looks = await looks(deadline: deadline)
+        let ages = await ages(looks.flatMap(\.front))
+        return [MetricSample(.redisUp, 1)] + looks.flatMap { Self.samples(of: $0, ages: ages) }
+    }
+
+    private static func samples(of look: Look, ages: [UUID: Duration]) -> [MetricSample] {
+        let lane = [look.tenant, look.sender]
+        var samples = [
+            MetricSample(.laneMessages, lane + ["ready"], look.depth.ready),
+            MetricSample(.laneMessages, lane + ["delayed"], look.depth.delayed),
+            MetricSample(.laneMessages, lane + ["held"], look.depth.held),
+        ]
+        // An empty queue has an age of 0; the age of a first message that was just sent is unknown.
+        let oldest = look.depth.ready == 0 ? .zero : look.front.compactMap { ages[$0] }.max()
+        if let oldest { samples.append(MetricSample(.laneOldestReady, lane, oldest / .seconds(1))) }
+        return samples
+    }
+
+    private func looks(deadline: ContinuousClock.Instant) async -> [Look] {
+        var rest = workers.prefix(Self.largestCount)
+        var looks: [Look] = []
+        while !rest.isEmpty {
+            let some = rest.prefix(Self.width)
+            rest = rest.dropFirst(some.count)
+            looks += await withTaskGroup(of: Look?.self) { group in
+                for worker in some { group.addTask { await Self.look(at: worker, deadline: deadline) } }
+                return await group.reduce(into: []) { found, look in
+                    if let look { found.append(look) }
+                }
+            }
+        }
+        return looks
+    }
+
+    private static func look(at worker: LaneWorker, deadline: ContinuousClock.Instant) async -> Look? {
+        let lane = worker.lane
+        guard let depth = try? await worker.queue.depth(deadline: deadline) else { return nil }
+        let front = try? await worker.queue.front(deadline: deadline)
+        return Look(tenant: lane.tenantID, sender: lane.name, depth: depth, front: front ?? [])
     }
 }

@@ -1,17 +1,19 @@
+import Dispatch
 import Foundation
 import HummingbirdTLS
 import Logging
 import NIOCertificateReloading
+import Runtime
+import ServiceLifecycle
 import Settings
 
-/// The certificate that the daemon shows to its callers, with its key; read again while it runs, so that a renewal needs
-/// no restart.
+/// The TLS certificate of the daemon, with its key; both are reloaded periodically, so a renewal needs no restart.
 public struct ServerCertificate: Sendable {
     let chainPath: String
     let keyPath: String
-    /// How often the files are read.
+    /// How often the files are reloaded.
     ///
-    /// A renewal writes two of them: until they fit together, the former pair stays.
+    /// A renewal writes two files: until they match, the previous pair stays in use.
     var refreshInterval = Duration.seconds(60)
 
     /// Reads `TLS_CERTIFICATE_FILE` and `TLS_PRIVATE_KEY_FILE`, both PEM.
@@ -51,7 +53,7 @@ public struct ServerCertificate: Sendable {
         }
     }
 
-    /// What keeps the pair fresh, with the files read a first time.
+    /// Loads the files, and makes the service that reloads them.
     ///
     /// - Throws: `TimedCertificateReloader.Error`, and errors of the parsers.
     func renewal(logger: Logger?) throws -> CertificateRenewal {
@@ -66,27 +68,59 @@ public struct ServerCertificate: Sendable {
                     guard let previous = change.previousX509CertificateChain,
                         previous != change.currentX509CertificateChain
                     else { return }
-                    logger?.notice("The certificate was renewed", metadata: ["file": "\(chainPath)"])
+                    logger?.notice("TLS certificate reloaded", metadata: ["file": "\(chainPath)"])
                 }
                 configuration.onCertificateLoadFailed = { failure in
                     logger?.warning(
-                        "The certificate cannot be read again; the one read before stays",
+                        "Could not reload the TLS certificate, the previous one stays",
                         metadata: ["file": "\(chainPath)", "key": "\(keyPath)", "problem": "\(failure.error)"]
                     )
                 }
             }
         )
-        return CertificateRenewal(reloader: reloader, interval: refreshInterval)
+        return CertificateRenewal(
+            reloader: reloader,
+            interval: refreshInterval,
+            logger: logger ?? Logger(label: "certificate") { _ in SwiftLogNoOpLogHandler() }
+        )
     }
 }
 
 extension TimedCertificateReloader {
-    /// TLS as the daemon speaks it.
-    ///
-    /// TLS 1.2 is the oldest version that RFC 8996 leaves.
+    /// Makes the TLS configuration of the server, with TLS 1.2 as the oldest version, as RFC 8996 demands.
     func serverConfiguration() throws -> TLSConfiguration {
         var configuration = try TLSConfiguration.makeServerConfiguration(certificateReloader: self)
         configuration.minimumTLSVersion = .tlsv12
         return configuration
+    }
+}
+
+/// Periodically reloads the TLS certificate.
+///
+/// The reloader's own loop would read files on the cooperative thread pool, where a slow disk blocks all other tasks; this
+/// one uses a dispatch queue. A graceful shutdown ends after the current reload.
+struct CertificateRenewal: Service {
+    let reloader: TimedCertificateReloader
+    let interval: Duration
+    let logger: Logger
+    private let queue = DispatchQueue(label: "campaignd.certificate")
+
+    init(reloader: TimedCertificateReloader, interval: Duration, logger: Logger) {
+        self.reloader = reloader
+        self.interval = interval
+        self.logger = logger
+    }
+
+    func run() async {
+        let loop = PeriodicLoop(every: interval, logger: logger, failure: "Could not reload the TLS certificate")
+        await loop.run {
+            await withCheckedContinuation { continuation in
+                queue.async {
+                    // A failure is logged by the reloader's callback, and the previous pair stays.
+                    try? reloader.reload()
+                    continuation.resume()
+                }
+            }
+        }
     }
 }

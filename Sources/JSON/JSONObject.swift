@@ -37,7 +37,7 @@ public struct JSONObject: Hashable, Sendable {
         self.fields = fields
     }
 
-    /// The value of a key; `nil` means that there is none, and takes it away.
+    /// The value of a key; `nil` if there is none, and setting `nil` removes it.
     public subscript(key: String) -> JSONValue? {
         get { position(of: key).map { fields[$0].value } }
         set {
@@ -60,7 +60,7 @@ public struct JSONObject: Hashable, Sendable {
         return position < fields.count && fields[position].key == key ? position : nil
     }
 
-    /// Where a key is, or belongs.
+    /// The index of a key, or the index to insert it at.
     private func lowerBound(of key: String) -> Int {
         // Many writers put fields in their order.
         guard let last = fields.last, !(last.key < key) else { return fields.count }
@@ -77,7 +77,7 @@ public struct JSONObject: Hashable, Sendable {
         fields.contains { condition($0.value) }
     }
 
-    /// The place of a key of which only the bytes are known.
+    /// The place of a key given as bytes.
     func position(ofBytes key: UnsafeRawBufferPointer) -> Int? {
         fields.firstIndex { $0.key.isWritten(as: key) }
     }

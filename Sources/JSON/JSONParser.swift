@@ -3,10 +3,10 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - bytes: The text.
-    ///   - isLenient: Whether to read what is JSON, but no value of ours: half of a surrogate pair, or a byte that is not
-    ///     UTF-8, becomes a replacement character where it stands in a string; of a repeated key the last value counts; a
-    ///     number out of range, and what is nested more than 128 deep, become null. For texts of others that cannot be
-    ///     sent back to them.
+    ///   - isLenient: Whether to accept JSON that ``JSONValue`` cannot represent. Half of a surrogate pair, or a byte
+    ///     that is not UTF-8, becomes a replacement character. The last value of a repeated key counts. A number out of
+    ///     range, and values nested more than 128 deep, become null. Use it for texts of other systems that cannot be
+    ///     sent back.
     /// - Throws: ``JSONError`` with the byte where the text stops being JSON.
     public init(parsing bytes: some Collection<UInt8>, isLenient: Bool = false) throws(JSONError) {
         var parser = JSONParser(Array(bytes), isLenient: isLenient)
@@ -97,7 +97,7 @@ struct JSONParser {
         return .object(Dictionary(fields.map { ($0.key, $0.value) }) { _, last in last })
     }
 
-    /// Goes past an array or object whose depth nobody follows, and which so is not looked into.
+    /// Skips an array or object that is nested too deep, without reading it.
     private mutating func skipNested() throws(JSONError) {
         var open = 0
         repeat {
@@ -166,7 +166,7 @@ struct JSONParser {
             seen |= bytes[offset]
             offset += 1
         }
-        // Most strings have no escapes, and are read where they stand; in ASCII there is nothing to validate.
+        // Most strings have no escapes, and are read in place; ASCII needs no validation.
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") {
             let plain = bytes[start..<offset]
             let string = seen < 0x80 ? String(decoding: plain, as: UTF8.self) : try text(plain)
@@ -176,7 +176,7 @@ struct JSONParser {
         return try string(after: Array(bytes[start..<offset]))
     }
 
-    /// The string of bytes that end where we are.
+    /// Makes a string of bytes that end at the current offset.
     private func text(_ bytes: some Collection<UInt8>) throws(JSONError) -> String {
         if let string = String(validating: bytes, as: UTF8.self) { return string }
         guard isLenient else { throw .unexpected("string that is not UTF-8", offset: offset) }
@@ -238,7 +238,7 @@ struct JSONParser {
             }
         }
         guard isLenient else { throw .unexpected("half of a surrogate pair", offset: start) }
-        // What follows is a character of its own.
+        // The text that follows is a separate character.
         offset = end
         return "\u{FFFD}"
     }
@@ -279,6 +279,24 @@ struct JSONParser {
             let byte = bytes[offset]
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
             offset += 1
+        }
+    }
+}
+
+/// An error of a text that is not JSON.
+public enum JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    case unexpected(String, offset: Int)
+    case endOfText
+    case tooDeep(offset: Int)
+    case duplicateKey(String, offset: Int)
+
+    /// The problem and the byte where it is.
+    public var description: String {
+        switch self {
+        case .unexpected(let what, let offset): "invalid JSON at byte \(offset): \(what)"
+        case .endOfText: "invalid JSON: the text ends too early"
+        case .tooDeep(let offset): "invalid JSON at byte \(offset): values are nested more than 128 deep"
+        case .duplicateKey(let key, let offset): "invalid JSON at byte \(offset): duplicate key `\(key)`"
         }
     }
 }

@@ -1,34 +1,35 @@
 import NIOCore
+import Synchronization
 
 /// The connections of one event loop, and the requests that wait for one.
 ///
-/// A request takes the connection that was used last, or else stands in line. When none has become free for a moment,
-/// one is opened for each of the line; whichever is free first takes the first of it. All of it happens on the event
-/// loop.
+/// A request takes the connection that was used last, or else waits in line. If none becomes free for a moment, the
+/// pool opens one for each waiting request; a connection that becomes free takes the first request in line. Everything
+/// happens on the event loop.
 final class ConnectionPool {
-    /// How long a request waits for a connection that is there, before another is opened.
+    /// Time that a request waits for an existing connection before another is opened.
     ///
-    /// Opening costs more than this for both sides, and each connection makes all requests dearer: over 64 a client posts
-    /// one and a half times as much as over a thousand.
+    /// Opening costs more than this for both sides, and each connection makes all requests more expensive: a client
+    /// posts one and a half times as much over 64 connections as over a thousand.
     private static let patience = TimeAmount.milliseconds(2)
 
     let connector: Connector
     private let limit: Int
     private let gauge: PoolGauge
-    /// Those that are connected, by identity.
+    /// Open connections, by identity.
     private var connections: [ObjectIdentifier: PostConnection] = [:]
-    /// Those that nobody needs, the one that was used last at the end.
+    /// Idle connections, the one used last at the end.
     private var idle: [PostConnection] = [] {
         didSet { gauge.note(idle: idle.count) }
     }
-    /// How many there are, those being opened included, and how many are being opened, handshakes included.
+    /// Number of connections, including those being opened, and number being opened, handshakes included.
     private var count = 0
     private var opening = 0
     private var line = CircularBuffer<PostJob>()
-    /// Why the last connection did not open; `nil` once one has opened, or has brought an answer.
+    /// The reason why the last connection did not open; `nil` after one has opened or brought an answer.
     private var lastFailure: (any Error)?
     private var isPatient = false
-    /// When requests in line are looked after; `nil` when none of them may not be written late.
+    /// Next time to expire queued requests; `nil` if none has a write deadline.
     private var nextExpiry: NIODeadline?
     private var isSweeping = false
     private var isShutDown = false
@@ -53,13 +54,13 @@ final class ConnectionPool {
         sweepLater()
     }
 
-    /// Has as many connections free, or about to be, as requests are about to come.
+    /// Opens connections until as many are idle or opening as requests are expected.
     func prepare(for requests: Int) {
         guard !isShutDown else { return }
         while idle.count + opening < requests + line.count && count < limit { open() }
     }
 
-    /// Gives a request up, wherever it is.
+    /// Cancels a request, in the queue or in flight.
     func cancel(_ ticket: PostTicket) {
         if let index = line.firstIndex(where: { $0.ticket === ticket }) {
             line.remove(at: index).end(.notWritten(reason: "cancelled"))
@@ -86,7 +87,7 @@ final class ConnectionPool {
         isFree(connection)
     }
 
-    /// A connection can take a request, as it is new or has brought its answer.
+    /// A connection is free: it is new or has brought its answer.
     func isFree(_ connection: PostConnection) {
         let now = NIODeadline.now()
         lastFailure = nil
@@ -98,7 +99,7 @@ final class ConnectionPool {
         idle.append(connection)
     }
 
-    /// A connection is closed, after it was open or before.
+    /// A connection was closed, or did not open.
     func closed(_ connection: PostConnection, wasOpen: Bool, error: (any Error)?) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         guard wasOpen else { return failedToOpen(error ?? ChannelError.eof) }
@@ -109,7 +110,7 @@ final class ConnectionPool {
 
     // MARK: Opening
 
-    /// Has connections opened for those who are still in line after a moment.
+    /// Opens connections for requests that are still queued after a moment.
     private func openLater() {
         guard !isPatient else { return }
         isPatient = true
@@ -119,7 +120,7 @@ final class ConnectionPool {
         }
     }
 
-    /// Has a connection opened for everyone in line, as far as there may be more.
+    /// Opens a connection for each queued request, up to the maximum.
     private func openMore() {
         while opening < line.count && count < limit { open() }
     }
@@ -152,27 +153,27 @@ final class ConnectionPool {
         opening -= 1
         count -= 1
         lastFailure = error
-        // A connection was being opened for each in line, unless there may not be more: one of them has to go.
+        // A connection is being opened for each queued request, up to the maximum: one request has to fail.
         if line.count > opening, let job = line.popFirst() { job.end(.notWritten(reason: connector.explain(error))) }
         openMore()
     }
 
     // MARK: Time
 
-    /// Ends a request that may not be written any more.
+    /// Ends a request whose write deadline has passed.
     ///
-    /// Where connections do not open, that is the reason, and not that they take their time.
+    /// If connections fail to open, that failure is the reason, not the deadline.
     private func expire(_ job: PostJob) {
         job.end(lastFailure.map { .notWritten(reason: connector.explain($0)) } ?? .expired)
     }
 
-    /// Looks after requests in line as soon as one of them may not be written any more.
+    /// Expires queued requests as soon as a write deadline passes.
     private func expireLater(at instant: NIODeadline) {
         guard nextExpiry.map({ instant < $0 }) ?? true else { return }
         nextExpiry = instant
-        // Not expired before the instant has passed.
+        // A request expires only after its instant has passed.
         connector.loop.assumeIsolated().scheduleTask(deadline: instant + .microseconds(1)) {
-            // A later one has been put off by an earlier one.
+            // An earlier timer replaced this one.
             guard self.nextExpiry == instant else { return }
             self.nextExpiry = nil
             let now = NIODeadline.now()
@@ -183,7 +184,7 @@ final class ConnectionPool {
         }
     }
 
-    /// Looks at deadlines from time to time, as long as there is anything to look at.
+    /// Checks deadlines at intervals while there are connections or requests.
     ///
     /// A timer for each request would cost more than writing it.
     private func sweepLater() {
@@ -205,4 +206,54 @@ final class ConnectionPool {
         let limit = now - TimeAmount(connector.configuration.idleTimeout)
         for connection in idle.prefix(while: { $0.idleSince <= limit }) { connection.close(because: "not needed") }
     }
+}
+
+/// The recent opening times of connections.
+///
+/// The shortest of the last few counts: a busy machine delays some connections, but distance delays all.
+struct OpeningTime: Sendable {
+    /// A shorter wait does not matter.
+    private static let negligible = TimeAmount.milliseconds(10)
+    /// The assumption before the first connection is open, because a distant server would show too late.
+    private static let assumed = TimeAmount.milliseconds(250)
+    private static let memory = 8
+
+    private var recent = CircularBuffer<TimeAmount>(initialCapacity: memory)
+
+    /// Records the time of a connection that has opened.
+    mutating func note(_ time: TimeAmount) {
+        if recent.count == Self.memory { recent.removeFirst() }
+        recent.append(time)
+    }
+
+    /// Expected time of the next connection; zero if it does not matter.
+    var expected: TimeAmount {
+        guard let shortest = recent.min() else { return Self.assumed }
+        // A quarter more, because not all are as fast as the fastest.
+        return shortest < Self.negligible ? .zero : .nanoseconds(shortest.nanoseconds / 4 * 5)
+    }
+}
+
+/// Load of a pool, readable from any thread; may be slightly out of date.
+final class PoolGauge: Sendable {
+    private let requests = Atomic(0)
+    private let free = Atomic(0)
+    private let opening = Mutex(OpeningTime())
+
+    /// Requests without an outcome.
+    var underWay: Int { requests.load(ordering: .relaxed) }
+
+    /// Idle connections.
+    var idle: Int { free.load(ordering: .relaxed) }
+
+    /// Expected time to open a connection; zero if it does not matter.
+    var expectedOpening: TimeAmount { opening.withLock { $0.expected } }
+
+    func began() { requests.add(1, ordering: .relaxed) }
+
+    func ended() { requests.subtract(1, ordering: .relaxed) }
+
+    func note(idle count: Int) { free.store(count, ordering: .relaxed) }
+
+    func note(opening time: TimeAmount) { opening.withLock { $0.note(time) } }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -11,7 +12,7 @@ struct Connector: Sendable {
     let loop: any EventLoop
     let configuration: HTTPPosterConfiguration
 
-    /// Has the runtime make the type of the decoder, once and for all.
+    /// Makes the runtime instantiate the type of the decoder once.
     ///
     /// Swift 6.3.1 crashes now and then when two threads need a generic type over a generic class for the first time at
     /// once (`swift_checkMetadataState` of a superclass that is not there yet), as event loops do.
@@ -20,10 +21,10 @@ struct Connector: Sendable {
         return true
     }()
 
-    /// Connects for a pool of the loop; with TLS, the handshake is still to come.
+    /// Opens a TCP connection for a pool of the loop; the TLS handshake follows.
     func connect(for pool: ConnectionPool) -> EventLoopFuture<PostConnection> {
         let pool = NIOLoopBound(pool, eventLoop: loop)
-        // A name with many addresses has many channels, until the first of them is connected.
+        // A name with several addresses has several channels until the first is connected.
         return ClientBootstrap(group: loop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -44,7 +45,7 @@ struct Connector: Sendable {
         try pipeline.addHandler(PostConnection(channel: channel, pool: pool))
     }
 
-    /// What a connection that did not open means, for people.
+    /// Describes why a connection did not open.
     func explain(_ error: any Error) -> String {
         let place = "\(origin.host):\(origin.port)"
         switch error {
@@ -66,4 +67,38 @@ struct Connector: Sendable {
         default: "\(error)"
         }
     }
+}
+
+/// An HTTP server: its address and the `Host` of requests to it.
+public struct HTTPOrigin: Hashable, Sendable {
+    /// Whether connections are encrypted.
+    public let isSecure: Bool
+    /// A name or an address; one of IPv6 without its brackets.
+    public let host: String
+    public let port: Int
+
+    /// Reads the server of a URL; `nil` if it is not an http or https URL with a host.
+    ///
+    /// - Parameter url: Like `https://graph.facebook.com/v23.0`; what follows the port is left to the caller.
+    public init?(url: String) {
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
+            ["http", "https"].contains(scheme), var host = parts.host, !host.isEmpty
+        else { return nil }
+        if host.hasPrefix("[") && host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        isSecure = scheme == "https"
+        self.host = host
+        port = parts.port ?? (isSecure ? 443 : 80)
+    }
+
+    /// The value of `Host`: the port only where it is not the scheme's own.
+    var authority: String {
+        let name = isIPv6 ? "[\(host)]" : host
+        return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
+    }
+
+    /// The server name for TLS (SNI); `nil` for an address.
+    var serverName: String? { isIPv6 || isIPv4 ? nil : host }
+
+    private var isIPv6: Bool { host.contains(":") }
+    private var isIPv4: Bool { !host.isEmpty && host.utf8.allSatisfy { $0 == 0x2E || (0x30...0x39).contains($0) } }
 }

@@ -1,12 +1,13 @@
 public import NIOCore
+public import NIOHTTP1
 public import NIOPosix
-import NIOSSL
+public import NIOSSL
 
-/// Posts requests to one server, over HTTP/1.1 connections that it keeps.
+/// Posts each request once over pooled HTTP/1.1 connections; unlike async-http-client it knows whether a request was
+/// written, and takes a deadline until which it may be written.
 ///
-/// It does what delivering messages needs, and that for a quarter of what a client for everything takes: no redirects,
-/// no cookies, no proxies, no streams, and above all no second try. Parsing, TLS and connecting are SwiftNIO's. What it
-/// tells exactly is whether a request may have been read by the other side, see ``PostOutcome``.
+/// Outcomes are in ``PostOutcome``. The poster implements only what delivery needs, at about a quarter of the CPU of a
+/// general client: no redirects, cookies, proxies, streams or retries. Parsing, TLS and connecting are SwiftNIO's.
 ///
 ///     let poster = try await HTTPPoster.make(for: origin)
 ///     let outcome = await poster.post(PostRequest(path: "/v23.0/1001/messages", body: body))
@@ -20,12 +21,12 @@ public final class HTTPPoster: Sendable {
         self.timeout = timeout
     }
 
-    /// Makes one; it opens no connection before it is asked for something.
+    /// Makes a poster; the first request opens the first connection.
     ///
     /// - Parameters:
     ///   - origin: The server.
     ///   - configuration: Limits.
-    ///   - group: Where connections live; they are spread over its event loops.
+    ///   - group: The event loops over which connections are spread.
     /// - Returns: A poster, which must be shut down.
     /// - Throws: `NIOSSLError` and its kind when the certificates to trust cannot be read.
     public static func make(
@@ -44,7 +45,7 @@ public final class HTTPPoster: Sendable {
             }
         }
         let loops = Array(group.makeIterator())
-        // Requests go where the fewest are under way, so none has more than its part.
+        // Requests go to the loop with the fewest in flight, so no loop has more than its share.
         let limit = max(1, (configuration.connections + loops.count - 1) / loops.count)
         let pools = loops.map { loop in
             LoopPool(
@@ -60,9 +61,9 @@ public final class HTTPPoster: Sendable {
     /// Cancellation ends the wait at once; what was written stays written, and is lost.
     ///
     /// - Parameters:
-    ///   - request: What is posted.
-    ///   - patience: How long it may wait for a connection; `nil` for as long as its answer may take.
-    /// - Returns: What became of it.
+    ///   - request: The request to post.
+    ///   - patience: Time limit for being written; `nil` allows as long as the answer may take.
+    /// - Returns: The outcome.
     public func post(_ request: PostRequest, waitingFor patience: Duration? = nil) async -> PostOutcome {
         if let problem = request.problem { return .notWritten(reason: problem) }
         let pool = nextPool
@@ -87,22 +88,22 @@ public final class HTTPPoster: Sendable {
         }
     }
 
-    /// Closes all connections; requests under way are lost, those to come are not written.
+    /// Closes all connections; requests in flight are lost, later ones are not written.
     public func shutdown() async {
         for pool in pools {
             let closed = pool.loop.flatSubmit { pool.pool.value.shutdown() }
-            // Closing twice is the only way to fail, and means that it is closed.
+            // Fails only if it is closed already.
             try? await closed.get()
         }
     }
 
-    /// How long a request that came now might wait for a connection; zero when one is free, or opens at once.
+    /// Expected wait for a connection; zero if one is free or opens at once.
     public var expectedWait: Duration {
         if pools.contains(where: { $0.gauge.idle > 0 }) { return .zero }
         return pools.map(\.gauge.expectedOpening).min().map { .nanoseconds($0.nanoseconds) } ?? .zero
     }
 
-    /// Says that requests are about to come: where connections take long to open, they are opened now.
+    /// Announces requests: if connections take long to open, they are opened now.
     ///
     /// - Parameter requests: How many at once, at most.
     public func prepare(for requests: Int) {
@@ -112,7 +113,7 @@ public final class HTTPPoster: Sendable {
         }
     }
 
-    /// Where the fewest are under way, first among those that have a connection free.
+    /// The loop with the fewest requests in flight; loops with a free connection come first.
     private var nextPool: LoopPool {
         var (next, fewest) = (pools[0], Int.max)
         for pool in pools {
@@ -122,11 +123,11 @@ public final class HTTPPoster: Sendable {
         return next
     }
 
-    /// More than can be under way.
+    /// An upper bound of requests in flight.
     private static let many = 1 << 32
 }
 
-/// The connections of one event loop, as others see them.
+/// The connection pool of one event loop, as other threads see it.
 private final class LoopPool: Sendable {
     let loop: any EventLoop
     let pool: NIOLoopBoundBox<ConnectionPool>
@@ -141,4 +142,102 @@ private final class LoopPool: Sendable {
             eventLoop: connector.loop
         )
     }
+}
+
+/// Limits of an ``HTTPPoster``.
+public struct HTTPPosterConfiguration: Sendable {
+    /// Time limit for opening a connection, TLS included.
+    public var connectTimeout: Duration
+    /// Time limit of an answer, from the call on.
+    ///
+    /// Deadlines are checked sixteen times within that time, so a request may last a sixteenth longer.
+    public var requestTimeout: Duration
+    /// Idle time after which a connection is closed.
+    ///
+    /// Common servers close theirs after 5 s; a request on a connection that is being closed may or may not have been
+    /// read.
+    public var idleTimeout: Duration
+    /// Maximum number of connections; further requests wait for a free one.
+    public var connections: Int
+    /// Maximum size of an answer's body in bytes; the rest is not read.
+    public var largestAnswer: Int
+    /// The TLS settings of encrypted connections.
+    public var tls: TLSConfiguration
+
+    public init(
+        connectTimeout: Duration = .seconds(5),
+        requestTimeout: Duration = .seconds(30),
+        idleTimeout: Duration = .seconds(3),
+        connections: Int = 512,
+        largestAnswer: Int = 64 * 1024,
+        tls: TLSConfiguration = .makeClientConfiguration()
+    ) {
+        self.connectTimeout = connectTimeout
+        self.requestTimeout = requestTimeout
+        self.idleTimeout = idleTimeout
+        self.connections = connections
+        self.largestAnswer = largestAnswer
+        self.tls = tls
+    }
+
+    /// Interval at which deadlines are checked.
+    var sweepInterval: Duration {
+        let shortest = min(requestTimeout, min(connectTimeout, idleTimeout))
+        return max(.milliseconds(5), min(shortest / 16, .milliseconds(500)))
+    }
+}
+
+/// A request to post.
+public struct PostRequest: Sendable {
+    /// The path, starting with a slash, with the query if there is one.
+    public var path: String
+    /// The headers, without `Host` and `Content-Length`, which are added.
+    public var headers: HTTPHeaders
+    public var body: ByteBuffer
+
+    public init(path: String, headers: HTTPHeaders = [:], body: ByteBuffer) {
+        self.path = path
+        self.headers = headers
+        self.body = body
+    }
+
+    /// Explains why this cannot be sent: a line break in it would start another header or request.
+    ///
+    /// `nil` if it can.
+    var problem: String? {
+        if !path.hasPrefix("/") || path.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
+            return "the path of the request holds a space or a control character, or does not begin with a slash"
+        }
+        for (name, value) in headers where value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) {
+            return "the value of \(name) holds a control character"
+        }
+        return nil
+    }
+
+    func head(for authority: String) -> HTTPRequestHead {
+        var all = HTTPHeaders()
+        all.reserveCapacity(headers.count + 2)
+        all.add(name: "Host", value: authority)
+        all.add(contentsOf: headers)
+        all.add(name: "Content-Length", value: String(body.readableBytes))
+        return HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: all)
+    }
+}
+
+/// The outcome of a request.
+public enum PostOutcome: Sendable {
+    case answered(PostAnswer)
+    /// No byte was written: the server does not know of the request.
+    case notWritten(reason: String)
+    /// No connection became free before the write deadline; no byte was written.
+    case expired
+    /// The request was written, at least in part, and no complete answer came: it may have been carried out.
+    case lost(reason: String)
+}
+
+/// The answer of the server, with any status.
+public struct PostAnswer: Sendable {
+    public let status: Int
+    public let headers: HTTPHeaders
+    public let body: ByteBuffer
 }

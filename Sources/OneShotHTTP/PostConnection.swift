@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOTLS
+import Synchronization
 
 /// One connection, which carries one request at a time.
 final class PostConnection: ChannelInboundHandler {
@@ -8,16 +9,16 @@ final class PostConnection: ChannelInboundHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     private enum State {
-        /// TCP or TLS is at work; once TCP is through, until when TLS may be.
+        /// TCP or TLS is connecting; once TCP is connected, with the deadline of TLS.
         case opening(until: NIODeadline?)
         case open
         case closed
     }
 
     let channel: any Channel
-    /// When somebody asked for it.
+    /// The instant at which it was requested.
     var beganOpening = NIODeadline.now()
-    /// Since when nobody needs it.
+    /// The instant since which it is idle.
     var idleSince = NIODeadline.now()
     /// The request that was written and has no answer yet.
     private(set) var job: PostJob?
@@ -38,7 +39,7 @@ final class PostConnection: ChannelInboundHandler {
 
     /// TCP is connected.
     ///
-    /// - Parameter deadline: When it is given up, should TLS take longer.
+    /// - Parameter deadline: When the connection is given up if TLS takes longer.
     func connected(by deadline: NIODeadline) {
         guard case .opening = state else { return pool.closed(self, wasOpen: false, error: closingError) }
         state = .opening(until: deadline)
@@ -55,10 +56,10 @@ final class PostConnection: ChannelInboundHandler {
         pipeline.writeAndFlush(NIOAny(HTTPClientRequestPart.end(nil)), promise: nil)
     }
 
-    /// Closes it; a request that waits for its answer is lost.
+    /// Closes the connection; a request in flight is lost.
     func close(because reason: String) { close(.lost(reason: reason)) }
 
-    /// Gives up what has taken too long.
+    /// Closes the connection if it exceeds a deadline.
     func sweep(at now: NIODeadline) {
         if case .opening(let deadline?) = state, deadline <= now {
             close(.lost(reason: "not open yet"), error: ChannelError.connectTimeout(.zero))
@@ -133,4 +134,45 @@ final class PostConnection: ChannelInboundHandler {
         channel.close(promise: nil)
         pool.closed(self, wasOpen: wasOpen, error: error)
     }
+}
+
+/// A request and the continuation that waits for its outcome.
+///
+/// Used only on its event loop, and in one place at a time: the queue of its pool or a connection. Whichever removes it
+/// from there ends it.
+struct PostJob: Sendable {
+    let request: PostRequest
+    /// The deadline of the answer.
+    let deadline: NIODeadline
+    /// The last instant at which it may be written; `nil` when only its answer has a deadline.
+    let writeBy: NIODeadline?
+    let ticket: PostTicket
+    private let waiter: CheckedContinuation<PostOutcome, Never>
+
+    init(
+        request: PostRequest,
+        deadline: NIODeadline,
+        writeBy: NIODeadline?,
+        ticket: PostTicket,
+        waiter: CheckedContinuation<PostOutcome, Never>
+    ) {
+        self.request = request
+        self.deadline = deadline
+        self.writeBy = writeBy
+        self.ticket = ticket
+        self.waiter = waiter
+    }
+
+    func isExpired(at now: NIODeadline) -> Bool { writeBy.map { $0 < now } ?? false }
+
+    func end(_ outcome: PostOutcome) { waiter.resume(returning: outcome) }
+}
+
+/// Identifies a request, and remembers its cancellation.
+final class PostTicket: Sendable {
+    private let cancelled = Atomic(false)
+
+    var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
+
+    func cancel() { cancelled.store(true, ordering: .releasing) }
 }

@@ -1,4 +1,4 @@
-/// Every metric of a daemon; `docs/metrics.md` says what to do with them.
+/// Every metric of a daemon; `docs/metrics.md` describes how to use them.
 extension MetricFamily {
     // Sending.
     package static let messages = MetricFamily(
@@ -10,7 +10,7 @@ extension MetricFamily {
     package static let requests = MetricFamily(
         "campaigns_requests_total",
         .counter,
-        "Requests to WhatsApp by what came back.",
+        "Requests to WhatsApp by answer.",
         labels: ["answer"]
     )
     package static let requestDuration = MetricFamily(
@@ -22,7 +22,7 @@ extension MetricFamily {
     package static let rateLimits = MetricFamily(
         "campaigns_rate_limits_total",
         .counter,
-        "Answers of WhatsApp that ask for silence.",
+        "Rate limits by WhatsApp; each pauses a lane.",
         labels: ["tenant", "sender"]
     )
     package static let requestsInFlight = MetricFamily(
@@ -33,7 +33,7 @@ extension MetricFamily {
     package static let breakerOpen = MetricFamily(
         "campaigns_breaker_open",
         .gauge,
-        "Whether WhatsApp is believed to be down: 1, or 0."
+        "Whether the circuit breaker is open, because WhatsApp is down: 1, or 0."
     )
 
     // Queue.
@@ -46,7 +46,7 @@ extension MetricFamily {
     package static let laneOldestReady = MetricFamily(
         "campaigns_lane_oldest_ready_seconds",
         .gauge,
-        "Time for which the messages at the front of a sender's queue have been due.",
+        "Age of the oldest ready message in the queue of a sender, since it was due.",
         labels: ["tenant", "sender"]
     )
 
@@ -54,19 +54,19 @@ extension MetricFamily {
     package static let openRuns = MetricFamily(
         "campaigns_open_runs",
         .gauge,
-        "Runs that are not over.",
+        "Runs that have not ended.",
         labels: ["tenant"]
     )
     package static let openMessages = MetricFamily(
         "campaigns_open_messages",
         .gauge,
-        "Messages that wait for an attempt or its outcome.",
+        "Messages that wait to be sent, or for the outcome of an attempt.",
         labels: ["tenant"]
     )
     package static let unconfirmed = MetricFamily(
         "campaigns_unconfirmed_messages",
         .gauge,
-        "Messages whose answer was lost and that no report has settled.",
+        "Messages whose answer was lost and that no status has settled.",
         labels: ["tenant"]
     )
 
@@ -74,25 +74,25 @@ extension MetricFamily {
     package static let scheduleLag = MetricFamily(
         "campaigns_schedule_lag_seconds",
         .histogram,
-        "Time from when a schedule was due to when it was looked at.",
+        "Delay from the time an occurrence was due until it was fired.",
         buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600]
     )
     package static let firings = MetricFamily(
         "campaigns_schedule_firings_total",
         .counter,
-        "Times of schedules by what became of them.",
+        "Occurrences of schedules by outcome.",
         labels: ["outcome"]
     )
     package static let events = MetricFamily(
         "campaigns_trigger_events_total",
         .counter,
-        "Events by what they led to.",
+        "Trigger events by result.",
         labels: ["outcome"]
     )
     package static let refusals = MetricFamily(
         "campaigns_trigger_refusals_total",
         .counter,
-        "Reasons for which events led to no message of a campaign.",
+        "Messages that events did not lead to, by reason.",
         labels: ["reason"]
     )
 
@@ -100,13 +100,13 @@ extension MetricFamily {
     package static let webhookDuration = MetricFamily(
         "campaigns_webhook_duration_seconds",
         .histogram,
-        "Time from when a webhook was understood to when it was committed.",
+        "Time from parsing a webhook until it is committed.",
         buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     )
     package static let webhookLag = MetricFamily(
         "campaigns_webhook_lag_seconds",
         .histogram,
-        "Age of the oldest status of a transaction, by WhatsApp's clock, when it was committed.",
+        "Age of the oldest status of a transaction at its commit, by WhatsApp's clock.",
         buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400]
     )
     package static let webhookBatch = MetricFamily(
@@ -118,7 +118,7 @@ extension MetricFamily {
     package static let reports = MetricFamily(
         "campaigns_webhook_reports_total",
         .counter,
-        "Statuses and inbound messages from WhatsApp by whether they were committed.",
+        "Statuses and inbound messages from WhatsApp, committed or failed.",
         labels: ["outcome"]
     )
 
@@ -126,7 +126,7 @@ extension MetricFamily {
     package static let httpRequests = MetricFamily(
         "campaigns_http_requests_total",
         .counter,
-        "Requests to this daemon by route, never by path.",
+        "Requests to this daemon by route template.",
         labels: ["method", "route", "status"]
     )
     package static let httpDuration = MetricFamily(
@@ -136,4 +136,73 @@ extension MetricFamily {
         labels: ["method", "route"],
         buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     )
+}
+
+extension MetricFamily {
+    // Postgres and Redis.
+    package static let redisUp = MetricFamily("campaigns_redis_up", .gauge, "Whether Redis answered in time: 1, or 0.")
+    package static let postgresUp = MetricFamily(
+        "campaigns_postgres_up",
+        .gauge,
+        "Whether Postgres answered in time: 1, or 0."
+    )
+    package static let connections = MetricFamily(
+        "campaigns_postgres_connections",
+        .gauge,
+        "Connections of the pool; those being opened count as busy.",
+        labels: ["state"]
+    )
+    package static let connectionLimit = MetricFamily(
+        "campaigns_postgres_connections_max",
+        .gauge,
+        "Limit of connections in the pool."
+    )
+    package static let connectionWaiters = MetricFamily(
+        "campaigns_postgres_waiting",
+        .gauge,
+        "Callers that wait for a connection."
+    )
+
+    // The process, by the usual names of exporters.
+    static let cpu = MetricFamily("process_cpu_seconds_total", .counter, "CPU time of user and system.")
+    static let memory = MetricFamily("process_resident_memory_bytes", .gauge, "Resident memory.")
+    static let virtualMemory = MetricFamily("process_virtual_memory_bytes", .gauge, "Address space.")
+    static let files = MetricFamily("process_open_fds", .gauge, "Open files and sockets.")
+    static let startTime = MetricFamily("process_start_time_seconds", .gauge, "Start of the process, in Unix time.")
+
+    // The loop that applies specs, with `--specs`.
+    package static let specsApplied = MetricFamily(
+        "campaigns_specs_last_applied_timestamp_seconds",
+        .gauge,
+        "Time at which the database last equalled the specs; 0 for never."
+    )
+    package static let specsAttempted = MetricFamily(
+        "campaigns_specs_last_attempted_timestamp_seconds",
+        .gauge,
+        "Time of the last attempt to apply the specs; 0 for never."
+    )
+    package static let specsSucceeded = MetricFamily(
+        "campaigns_specs_last_attempt_succeeded",
+        .gauge,
+        "Whether the last attempt left nothing to do: 1, or 0."
+    )
+    package static let specsCommits = MetricFamily(
+        "campaigns_specs_commit_info",
+        .gauge,
+        "Commits that were last applied and attempted.",
+        labels: ["applied", "attempted"]
+    )
+
+    /// All metrics, in the order of the exposition.
+    static let all: [MetricFamily] = [
+        messages, requests, requestDuration, rateLimits, requestsInFlight, breakerOpen,
+        laneMessages, laneOldestReady,
+        openRuns, openMessages, unconfirmed,
+        scheduleLag, firings, events, refusals,
+        webhookDuration, webhookLag, webhookBatch, reports,
+        httpRequests, httpDuration,
+        redisUp, postgresUp, connections, connectionLimit, connectionWaiters,
+        cpu, memory, virtualMemory, files, startTime,
+        specsApplied, specsAttempted, specsSucceeded, specsCommits,
+    ]
 }

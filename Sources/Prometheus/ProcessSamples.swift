@@ -1,12 +1,12 @@
 import Foundation
 
-/// What the kernel knows about this process.
+/// Metrics of this process from the kernel.
 ///
-/// The files of `/proc` are made from memory when they are read, so that reading them does not block.
+/// The files of `/proc` are in memory, so reading them does not block.
 package enum ProcessSamples {
     private static let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
     private static let pageSize = max(1, sysconf(Int32(_SC_PAGESIZE)))
-    /// Taken once: what comes out moves with every adjustment of the clock.
+    /// Computed once: the result would change with every adjustment of the clock.
     private static let startTime: Double? = {
         guard let uptime = (try? String(contentsOfFile: "/proc/uptime", encoding: .utf8))?.split(separator: " ").first,
             let uptime = Double(uptime), let fields = fields()
@@ -14,7 +14,7 @@ package enum ProcessSamples {
         return (Date().timeIntervalSince1970 - uptime + fields.started / ticks).rounded()
     }()
 
-    /// The samples; empty where there is no `/proc`.
+    /// Returns the samples; empty without `/proc`.
     package static func read() -> [MetricSample] {
         guard let fields = fields() else { return [] }
         var samples = [
@@ -37,7 +37,7 @@ package enum ProcessSamples {
     }
 
     private static func fields() -> Fields? {
-        // The name of the program, in brackets, may hold anything; what follows is numbers.
+        // The program's name, in brackets, may hold any character; after it come numbers.
         guard let text = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
             let end = text.lastIndex(of: ")")
         else { return nil }

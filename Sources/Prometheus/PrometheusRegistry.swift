@@ -1,22 +1,17 @@
 import CoreMetrics
 import Synchronization
 
-/// Something that can be read when Prometheus asks.
-protocol PrometheusSeries: AnyObject, Sendable {
-    var reading: MetricReading { get }
-}
-
-/// The backend of the metrics API that keeps the numbers until Prometheus fetches them.
+/// The backend of the metrics API that keeps all series until Prometheus scrapes them.
 ///
-/// Each daemon has its own, handed to whoever counts: nothing is global, so that several daemons in one process do not
-/// count together. Making a series takes a lock; counting in it does not look anything up.
+/// Each daemon has its own registry, and nothing is global, so several daemons in one process have separate counts.
+/// Creating a series takes a lock; counting in it needs no lookup.
 package final class PrometheusRegistry: MetricsFactory {
     private struct Key: Hashable {
         let name: String
         let labels: [MetricLabel]
     }
 
-    /// Buckets of histograms that are not in the catalog.
+    /// Buckets of a histogram that is not in the catalog.
     private static let otherBuckets = [0.001, 0.01, 0.1, 1, 10, 100]
 
     private let families: [String: MetricFamily]
@@ -24,12 +19,12 @@ package final class PrometheusRegistry: MetricsFactory {
 
     /// Makes an empty registry.
     ///
-    /// - Parameter families: The metrics whose help and buckets are known.
+    /// - Parameter families: The metrics with known help texts and buckets.
     package init(families: [MetricFamily] = MetricFamily.all) {
         self.families = Dictionary(families.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    /// Everything as it is now, in no order.
+    /// The current readings, in no order.
     package var samples: [MetricSample] {
         let all = series.withLock { Array($0) }
         return all.map { MetricSample($1.family, labels: $0.labels, $1.series.reading) }
@@ -52,13 +47,13 @@ package final class PrometheusRegistry: MetricsFactory {
         find(label, dimensions, .histogram) { PrometheusHistogram(bounds: $0.buckets) }
     }
 
-    // Series stay: Prometheus takes a counter that is gone for one that was set back.
+    // Series are kept: a counter that disappears looks like a reset to Prometheus.
     func destroyCounter(_ handler: any CounterHandler) {}
     func destroyMeter(_ handler: any MeterHandler) {}
     func destroyRecorder(_ handler: any RecorderHandler) {}
     func destroyTimer(_ handler: any TimerHandler) {}
 
-    /// The series of that name and labels; a new one the first time.
+    /// Returns the series of a name and labels, and creates it the first time.
     private func find<Series: PrometheusSeries>(
         _ name: String,
         _ dimensions: [(String, String)],
@@ -70,7 +65,7 @@ package final class PrometheusRegistry: MetricsFactory {
             if let found = series[key]?.series as? Series { return found }
             let family = families[name] ?? Self.unknown(name, kind, labels: key.labels)
             let new = make(family)
-            // A name cannot be of two kinds: the second is counted, but never shown.
+            // A name has one kind: a series of a second kind is counted, but never shown.
             if series[key] == nil, family.kind == kind { series[key] = (family, new) }
             return new
         }

@@ -2,11 +2,11 @@
 package enum PrometheusText {
     package static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// Writes each family with its help, its type and its series, those without a series included.
+    /// Writes each family with its help, type and series; families without series are included.
     ///
     /// - Parameters:
     ///   - samples: The readings, in any order.
-    ///   - families: The metrics to show, in this order; families of samples that are not among them follow.
+    ///   - families: The metrics to show, in this order; other families of the samples follow.
     /// - Returns: The text, with a line end after each line.
     package static func render(_ samples: [MetricSample], families: [MetricFamily] = MetricFamily.all) -> String {
         let byFamily = Dictionary(grouping: samples, by: \.family)
@@ -48,14 +48,14 @@ package enum PrometheusText {
         labels.map { "\(sanitized($0.name))=\"\(escapedValue($0.value))\"" }.joined(separator: ",")
     }
 
-    /// Whole numbers without a point, as people write them.
+    /// Returns a number as text, whole numbers without a decimal point.
     static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }
         return Int(exactly: value).map(String.init) ?? "\(value)"
     }
 
-    /// Label values escape backslashes, quotes and line ends.
+    /// Escapes backslashes, quotes and line breaks of a label value.
     private static func escapedValue(_ text: String) -> String {
         escapedHelp(text).replacing("\"", with: "\\\"")
     }
@@ -64,7 +64,7 @@ package enum PrometheusText {
         text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
     }
 
-    /// Names have letters, digits and underscores, and begin with no digit.
+    /// Returns a valid metric name: letters, digits, underscores and colons, without a digit at the beginning.
     private static func sanitized(_ name: String) -> String {
         let text = String(name.unicodeScalars.map { allows($0) ? Character($0) : "_" })
         return text.first?.isNumber ?? true ? "_" + text : text

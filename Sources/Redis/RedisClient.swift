@@ -1,6 +1,6 @@
 public import Logging
 
-/// A Redis server, or a Redis Cluster, that any number of tasks share.
+/// A client of a Redis server or Redis Cluster, shared by any number of tasks.
 ///
 /// With one address there is one connection. Several are the seeds of a cluster, each server of which gets a connection:
 /// commands go to the server that has the slot of their key, and follow it when it moves (`MOVED`, `ASK`, `TRYAGAIN`,
@@ -31,7 +31,7 @@ public final class RedisClient: Sendable {
             ? RedisCluster(configuration: configuration, seed: seed, logger: logger) : nil
     }
 
-    /// What the client has done so far, and what it is doing now.
+    /// The counters of the client.
     public var statistics: RedisStatistics {
         (cluster?.nodes ?? []).reduce(into: seed.statistics) { $0.add($1.statistics) }
     }
@@ -91,9 +91,48 @@ public final class RedisClient: Sendable {
         try await send(RedisCommand(script, keys: keys, arguments: arguments), deadline: deadline)
     }
 
-    /// Refuses further commands, waits for those under way (each bounded by its deadline) and hangs up.
+    /// Refuses further commands, waits for those in flight (each bounded by its deadline) and closes the connection.
     public func shutdown() async {
         await cluster?.shutdown()
         await seed.shutdown()
+    }
+}
+
+/// Counts since the client was made, for metrics and tests.
+public struct RedisStatistics: Sendable, Hashable {
+    /// Commands written to a connection, repeats included.
+    public internal(set) var commandsSent = 0
+    public internal(set) var repliesReceived = 0
+    /// Round trips: how often a group of commands was written at once.
+    public internal(set) var writes = 0
+    public internal(set) var connectionsOpened = 0
+    public internal(set) var connectionsLost = 0
+    /// Sends that failed because their deadline passed.
+    public internal(set) var timeouts = 0
+    /// Sends that ended because their task was cancelled.
+    public internal(set) var cancellations = 0
+    /// Commands that are not written yet.
+    public internal(set) var waiting = 0
+    /// Commands written and not answered yet.
+    public internal(set) var inFlight = 0
+    public internal(set) var isConnected = false
+    /// The reason why the last connection broke or could not be opened; `nil` if none did.
+    public internal(set) var lastConnectionError: String?
+}
+
+extension RedisStatistics {
+    /// Adds what another connection has done.
+    mutating func add(_ other: RedisStatistics) {
+        commandsSent += other.commandsSent
+        repliesReceived += other.repliesReceived
+        writes += other.writes
+        connectionsOpened += other.connectionsOpened
+        connectionsLost += other.connectionsLost
+        timeouts += other.timeouts
+        cancellations += other.cancellations
+        waiting += other.waiting
+        inFlight += other.inFlight
+        isConnected = isConnected || other.isConnected
+        lastConnectionError = lastConnectionError ?? other.lastConnectionError
     }
 }

@@ -8,7 +8,7 @@ public struct Variables: Sendable {
         values = environment
     }
 
-    /// The value of a variable; `nil` when it is unset or empty.
+    /// The value of a variable; `nil` if it is unset or empty.
     public subscript(name: String) -> String? {
         values[name].flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -21,29 +21,42 @@ public struct Variables: Sendable {
             throw .malformed(
                 name,
                 problem:
-                    "`\(text)` is no whole number from \(range.lowerBound) to \(range.upperBound); example: \(example)"
+                    "`\(text)` is not a whole number from \(range.lowerBound) to \(range.upperBound); example: \(example)"
             )
         }
         return value
     }
 
-    /// The value of a variable as an `http` or `https` address without a slash at its end; `nil` if it is unset.
+    /// The value of a variable as an `http` or `https` URL without a slash at its end; `nil` if it is unset.
     public func url(_ name: String, example: String) throws(ConfigurationError) -> String? {
         guard var text = self[name] else { return nil }
         guard text.hasPrefix("http://") || text.hasPrefix("https://"), text.count > 8 else {
-            throw .malformed(name, problem: "`\(text)` is no http or https address; example: \(example)")
+            throw .malformed(name, problem: "`\(text)` is not an http or https URL; example: \(example)")
         }
         while text.hasSuffix("/") { text.removeLast() }
         return text
     }
 
-    /// The value of a variable as a level of the log; `nil` if it is unset.
+    /// The value of a variable as a log level; `nil` if it is unset.
     public func logLevel(_ name: String) throws(ConfigurationError) -> Logger.Level? {
         guard let text = self[name] else { return nil }
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
             let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .malformed(name, problem: "`\(text)` is no log level; use one of \(known)")
+            throw .malformed(name, problem: "`\(text)` is not a log level; use one of \(known)")
         }
         return level
+    }
+}
+
+/// A missing or malformed setting, which stops the start.
+public enum ConfigurationError: Error, Hashable, CustomStringConvertible {
+    case missing(_ variable: String, example: String)
+    case malformed(_ variable: String, problem: String)
+
+    public var description: String {
+        switch self {
+        case .missing(let variable, let example): "\(variable) is not set; example: \(variable)=\(example)"
+        case .malformed(let variable, let problem): "\(variable): \(problem)"
+        }
     }
 }

@@ -1,4 +1,4 @@
-/// Finds what an author probably meant.
+/// Suggests the word that an author probably meant.
 public enum SpellingSuggestion {
     /// The nearest of the known words, best first, at most three.
     ///

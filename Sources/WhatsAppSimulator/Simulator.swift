@@ -1,4 +1,7 @@
+import AsyncHTTPClient
+import Hummingbird
 public import Logging
+import NIOCore
 public import ServiceLifecycle
 
 /// A server that behaves like the WhatsApp Cloud API, for tests, demonstrations and fault runs.
@@ -16,7 +19,7 @@ public final class Simulator: Service {
     let readiness = Readiness()
     let queue: WebhookQueue
     let ledger: Ledger?
-    let desk: MessageDesk
+    let admission: AdmissionControl
 
     /// Checks the configuration and opens the ledger; nothing listens before ``run()``.
     ///
@@ -37,7 +40,7 @@ public final class Simulator: Service {
         } else {
             ledger = nil
         }
-        desk = MessageDesk(configuration: configuration, queue: queue, ledger: ledger)
+        admission = AdmissionControl(configuration: configuration, queue: queue, ledger: ledger)
     }
 
     /// The port that is listened on; `nil` before and after.
@@ -52,14 +55,14 @@ public final class Simulator: Service {
     public func waitUntilReady() async throws(SimulatorError) -> Int { try await readiness.wait() }
 
     /// The faults in force.
-    public var faults: SimulatorFaults { desk.faults }
+    public var faults: SimulatorFaults { admission.faults }
 
     /// Replaces all faults for requests from now on; the time of rejecting everything begins now.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for a value outside its range; the old faults then stay.
     public func setFaults(_ faults: SimulatorFaults) throws(SimulatorError) {
         try faults.validate()
-        desk.faults = faults
+        admission.faults = faults
     }
 
     /// Changes where statuses go, also those that wait; `nil` forgets them and posts no more.
@@ -67,19 +70,19 @@ public final class Simulator: Service {
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for an address that cannot be posted to.
     public func setWebhookURL(_ url: String?) throws(SimulatorError) { try Self.setURL(url, on: queue) }
 
-    /// What was done since the start or the last reset.
-    public func summary() -> SimulatorSummary { desk.summary }
+    /// The counts since the start or the last reset.
+    public func summary() -> SimulatorSummary { admission.summary }
 
-    /// How many messages to `recipient`, a number with `+` or a user id, were accepted.
+    /// Number of accepted messages to `recipient`, a number with `+` or a user id.
     public func acceptedCount(of recipient: String) -> Int {
         guard let known = Recipient(to: recipient, requiresPlus: false) ?? Recipient(id: recipient, kind: .user) else {
             return 0
         }
-        return desk.acceptedCount(of: known)
+        return admission.acceptedCount(of: known)
     }
 
     /// Forgets counts, limits and statuses that wait, and takes the faults of the start; the ledger keeps its lines.
-    public func reset() { desk.reset() }
+    public func reset() { admission.reset() }
 
     static func setURL(_ url: String?, on queue: WebhookQueue) throws(SimulatorError) {
         if let url {
@@ -91,5 +94,123 @@ public final class Simulator: Service {
             )
         }
         queue.setURL(url)
+    }
+}
+
+extension Simulator {
+    private enum Part: Sendable { case server, statuses, ledger, deadline }
+
+    /// Serves until a graceful shutdown or cancellation; call it once.
+    ///
+    /// A graceful shutdown answers the requests in flight, then posts the waiting statuses at once, then writes the
+    /// rest of the ledger. Requests and statuses each get the shutdown timeout; longer ones are given up. Cancellation
+    /// gives up both, but the ledger is still written.
+    ///
+    /// - Throws: ``SimulatorError/ledger(path:reason:)`` when the ledger cannot be written, and errors of the server.
+    public func run() async throws {
+        do {
+            try await withThrowingTaskGroup(of: Part.self) { try await run(in: &$0) }
+        } catch {
+            readiness.end(.notListening(reason: "\(error)"))
+            try await ledger?.writeRest()
+            throw error
+        }
+        readiness.end(.notListening(reason: "it was stopped"))
+        try await ledger?.writeRest()
+    }
+
+    private func run(in group: inout ThrowingTaskGroup<Part, any Error>) async throws {
+        group.addTask {
+            try await self.serve()
+            return .server
+        }
+        group.addTask {
+            await WebhookDispatcher(queue: self.queue, client: .shared, logger: self.logger).run()
+            return .statuses
+        }
+        group.addTask {
+            try await self.ledger?.run()
+            return .ledger
+        }
+        while let part = try await group.next() {
+            switch part {
+            case .server:
+                queue.finish(by: MonotonicTime.now() + configuration.shutdownTimeout.nanoseconds)
+                group.addTask {
+                    // Cancelled as soon as the statuses are through.
+                    try? await Task.sleep(for: self.configuration.shutdownTimeout)
+                    return .deadline
+                }
+            // Both leave nothing to wait for: what runs still is told to stop, and the ledger writes its rest.
+            case .statuses, .deadline: group.cancelAll()
+            case .ledger: break
+            }
+        }
+    }
+
+    /// Serves until a graceful shutdown, during which requests in flight get the shutdown timeout.
+    private func serve() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.application.run() }
+            group.addTask {
+                try await gracefulShutdown()
+                try await Task.sleep(for: self.configuration.shutdownTimeout)
+            }
+            try await group.next()
+            group.cancelAll()
+            do {
+                try await group.waitForAll()
+            } catch is CancellationError {
+                // One of the two ended by itself; the other was cancelled for it.
+            }
+        }
+    }
+
+    private var application: Application<SimulatorResponder> {
+        var quiet = logger
+        // One line per connection and request would drown those of the simulator.
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return Application(
+            responder: SimulatorResponder(
+                configuration: configuration,
+                admission: admission,
+                queue: queue,
+                ledger: ledger
+            ),
+            configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
+            onServerRunning: { channel in
+                guard let port = channel.localAddress?.port else { return }
+                self.logger.info("Simulator is listening", metadata: ["port": "\(port)"])
+                self.readiness.begin(port: port)
+            },
+            logger: quiet
+        )
+    }
+}
+
+extension Simulator {
+    /// Runs a simulator as long as `body` takes, from its first possible request to its shutdown; meant for tests.
+    ///
+    /// - Throws: ``SimulatorError`` when it cannot start, errors of ``run()``, and what `body` throws.
+    public static func withRunning<Result: Sendable>(
+        configuration: SimulatorConfiguration = SimulatorConfiguration(),
+        logger: Logger,
+        _ body: (Simulator) async throws -> Result
+    ) async throws -> Result {
+        let simulator = try Simulator(configuration: configuration, logger: logger)
+        let services = ServiceGroup(configuration: .init(services: [simulator], logger: logger))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            do {
+                _ = try await simulator.waitUntilReady()
+                let result = try await body(simulator)
+                await services.triggerGracefulShutdown()
+                try await group.waitForAll()
+                return result
+            } catch {
+                await services.triggerGracefulShutdown()
+                throw error
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandKit
 import Contacts
 import Foundation
+import Spec
 import Spelling
 import Store
 
@@ -18,12 +19,19 @@ struct ContactsImportCommand: AsyncParsableCommand {
         commandName: "import",
         abstract: "Import contacts from a CSV file.",
         discussion: """
-            The first line names the columns: contactId (the phone number with its country code), name, email, pin, \
-            yearOfBirth, messageCount, firstSeen, lastSeen, tags (separated by ; or |), paymentStatus, optedIn, optedInAt, \
-            deactivatedAt, and metadata.<key> for anything else. Contacts that exist are updated in the columns that the \
+            The first line names the columns: \(ContactColumn.importable.map(describe).joined(separator: ", ")), and \
+            metadata.<key> for anything else. Contacts that exist are updated in the columns that the \
             file has. Invalid rows are reported with their line and skipped; the exit code is then 1.
             """
     )
+
+    private static func describe(_ column: ContactColumn) -> String {
+        switch column.definition.cell {
+        case .phone: "\(column.rawValue) (the phone number with its country code)"
+        case .tags: "\(column.rawValue) (separated by ; or |)"
+        case .text, .number, .time, .boolean, .keys: column.rawValue
+        }
+    }
 
     @Argument(help: "The CSV file.", completion: .file(extensions: ["csv"]))
     var file: String

@@ -26,7 +26,17 @@ struct SchemaCommand: AsyncParsableCommand {
     )
     var into: String?
 
+    @Flag(help: "Write the reference of specs (docs/specs.md) instead, as Markdown.")
+    var documentation = false
+
+    func validate() throws {
+        guard !documentation || (kind == nil && into == nil) else {
+            throw ValidationError("--documentation takes neither --kind nor --into")
+        }
+    }
+
     func run() async throws {
+        if documentation { return Terminal.write(SpecDocumentation.text) }
         guard let into else { return Terminal.write(SpecSchema.text(of: kind)) }
         let path = try SpecSchema.write(kind, into: URL(filePath: into, directoryHint: .isDirectory))
         Terminal.complain("wrote \(path)\n")

@@ -2,13 +2,13 @@ import BenchKit
 import Testing
 
 struct MarkedDocumentTests {
-    @Test func onlyWhatStandsBetweenMarkersIsReplaced() throws {
+    @Test func onlyTextBetweenMarkersIsReplaced() throws {
         var document = MarkedDocument("# Title\n<!-- bench machine -->\nold\nold\n<!-- end -->\nText\n")
         #expect(try document.fill { $0 == "machine" ? "new" : nil } == 1)
         #expect(document.text == "# Title\n<!-- bench machine -->\nnew\n<!-- end -->\nText\n")
     }
 
-    @Test func aPlaceWithoutNumbersStays() throws {
+    @Test func aPlaceWithoutNumbersKeepsItsText() throws {
         let text = "<!-- bench table:launch,deliver -->\nold\n<!-- end -->\n<!-- bench machine -->\n<!-- end -->"
         var document = MarkedDocument(text)
         var names: [String] = []

@@ -18,14 +18,14 @@ struct ReportRowTests {
         #expect(try row(ours: [7_000], floor: [10_000], targets: []).isReached == nil)
     }
 
-    @Test func theMiddleOfTheRoundsCounts() throws {
+    @Test func theMedianOfTheRoundsCounts() throws {
         #expect(try Samples([3, 1, 2]).median == 2)
         #expect(try Samples([4, 1, 2, 3]).median == 2.5)
         #expect(throws: BenchError.nothingMeasured) { try Samples([]) }
         #expect(throws: BenchError.nothingMeasured) { try Samples([1, .infinity]) }
     }
 
-    @Test func nothingMayCostMoreThanTheSmallestSize() throws {
+    @Test func curveIsFlatIfNoSizeCostsMoreThanTheFirst() throws {
         func curve(_ values: Double...) throws -> Curve {
             let points = try values.map { Curve.Point("\($0)", try Samples([$0])) }
             return Curve(part: "growth", what: "launch", unit: .microseconds, points: points)

@@ -1,12 +1,13 @@
 import Foundation
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
 
-/// The whole walk with the real commands: YAML, Postgres, Redis and HTTP, judged from the receiver's ledger.
+/// Delivery with the real commands, from YAML to HTTP, judged from the receiver's ledger.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct DeliveryTests {
-    @Test func everybodyGetsOneMessageAtTheSendersPace() async throws {
+    @Test(.timing) func eachRecipientGetsOneMessageAtTheSendersRate() async throws {
         try await Stage.with(contacts: 300, rate: 80) { stage in
             let daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -19,25 +20,25 @@ struct DeliveryTests {
             }
             let report = try await stage.succeed("campaignd", "report", "hello", "--tenant", "test")
             #expect(report.contains("recipients          300"))
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
             try await stage.checkLedger(recipients: 300, rate: 80)
         }
     }
 
-    @Test func aDaemonTakesTheFilesThatItMayHaveAndSaysWhenTheyAreFew() async throws {
-        func files(_ daemon: CommandProcess) throws -> String? {
+    @Test func daemonRaisesItsLimitOfOpenFilesAndWarnsWhenItIsLow() async throws {
+        func files(_ daemon: ChildProcess) throws -> String? {
             let limits = try String(contentsOfFile: "/proc/\(daemon.processID)/limits", encoding: .utf8)
             return limits.firstMatch(of: /Max open files +(\d+)/).map { String($0.1) }
         }
         try await Stage.with(contacts: 1, rate: 80) { stage in
             let some = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 2000")
             #expect(try files(some) == "2000")
-            some.send(SIGTERM)
+            some.signal(SIGTERM)
             #expect(try await !some.outcome().errors.contains("Limit of open files is too low"))
             let few = try await stage.startDaemon(after: "ulimit -Sn 256; ulimit -Hn 1000")
             #expect(try files(few) == "1000")
-            few.send(SIGTERM)
+            few.signal(SIGTERM)
             #expect(try await few.outcome().errors.contains("files=1000 needed=1288"))
         }
     }
@@ -63,14 +64,9 @@ struct DeliveryTests {
                     try await LedgerReader(path: stage.ledger.path).summary().accepted == 20 * (number + 1)
                 }
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
-            let all = try await CommandProcess.run(
-                "campaignd",
-                "ledger",
-                stage.ledger.path,
-                environment: stage.environment
-            )
+            let all = try await Command.run("campaignd", ["ledger", stage.ledger.path], environment: stage.environment)
             #expect(all.errors.contains("20 recipients got more than one message"))
             for campaign in ["hello", "again"] {
                 let one = try await stage.succeed(
@@ -89,7 +85,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test func killedDaemonLosesNobodyAndSendsNobodyTwice() async throws {
+    @Test(.timing) func killedDaemonLosesAndRepeatsNoMessage() async throws {
         try await Stage.with(contacts: 400, rate: 80) { stage in
             var daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
@@ -97,7 +93,7 @@ struct DeliveryTests {
                 try await eventually(within: .seconds(30), "\(killAfter) messages are sent") {
                     stage.simulator.summary().accepted >= killAfter
                 }
-                daemon.send(SIGKILL)
+                daemon.signal(SIGKILL)
                 _ = try await daemon.outcome()
                 daemon = try await stage.startDaemon()
             }
@@ -107,24 +103,24 @@ struct DeliveryTests {
                 return statuses["delivered", default: 0] + statuses["read", default: 0] == 400 - unwritten
                     && statuses["unconfirmed", default: 0] == unwritten
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             _ = try await daemon.outcome()
             let ledger = try await LedgerReader(path: stage.ledger.path).summary()
             #expect(ledger.repeatedRecipients.isEmpty)
             #expect((ledger.mostRequestsInOneSecond[stage.phoneNumberID] ?? 0) <= 80)
-            // A kill between the mark and the write leaves a doubt, which is kept as one; that is rare.
+            // A kill between the mark and the write leaves a message unconfirmed; that is rare.
             #expect(ledger.recipients >= 398)
         }
     }
 
-    @Test func daemonThatIsAskedToStopGivesBackWhatItHasNotSent() async throws {
+    @Test(.timing) func stoppedDaemonReturnsUnsentMessages() async throws {
         try await Stage.with(contacts: 250, rate: 80) { stage in
             var daemon = try await stage.startDaemon()
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
             try await eventually(within: .seconds(30), "some messages are sent") {
                 stage.simulator.summary().accepted >= 60
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
             let statuses = try await stage.statuses()
             #expect(statuses["sending"] == nil)
@@ -133,13 +129,13 @@ struct DeliveryTests {
             try await eventually(within: .seconds(60), "the rest is sent") {
                 try await stage.runStatus() == "completed"
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             _ = try await daemon.outcome()
             try await stage.checkLedger(recipients: 250, rate: 80)
         }
     }
 
-    @Test func severalDaemonsShareOnePace() async throws {
+    @Test(.timing) func severalDaemonsShareOneRate() async throws {
         try await Stage.with(contacts: 600, rate: 80) { stage in
             let daemons = try [
                 await stage.startDaemon(), await stage.startDaemon(), await stage.startDaemon(),
@@ -149,9 +145,9 @@ struct DeliveryTests {
             try await eventually(within: .seconds(60), "the run completes") {
                 try await stage.runStatus() == "completed"
             }
-            // 600 messages at 80/s take 7.5 s; a second to begin and one to notice the end are no matter of pace.
+            // 600 messages at 80/s take 7.5 s, and the start and the end of the run about a second each.
             #expect(ContinuousClock.now - start < .seconds(14))
-            for daemon in daemons { daemon.send(SIGTERM) }
+            for daemon in daemons { daemon.signal(SIGTERM) }
             for daemon in daemons { #expect(try await daemon.outcome().exitCode == 0) }
             try await stage.checkLedger(recipients: 600, rate: 80)
         }

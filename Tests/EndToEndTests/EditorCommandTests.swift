@@ -2,20 +2,20 @@ import Foundation
 import JSON
 import JSONSchema
 import Spec
+import TestBed
 import Testing
 
-/// What helps to write specs: first folders, schemas, completions and findings for programs.
+/// Help for authors: first folders, schemas, completions and findings for programs.
 struct EditorCommandTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
-    private static let environment = ProcessInfo.processInfo.environment
 
-    private func reconcile(_ arguments: String...) async throws -> CommandProcess.Outcome {
-        try await CommandProcess("reconcile", arguments, environment: Self.environment).outcome()
+    private func reconcile(_ arguments: String...) async throws -> ChildProcess.Outcome {
+        try await Command.run("reconcile", arguments)
     }
 
     @Test func firstFolderIsValidAndNeverOverwritten() async throws {
-        try await withFolder { folder in
+        try await TemporaryFolder.with { folder in
             let specs = folder.appending(path: "campaigns")
             #expect(try await reconcile("init", "first-tenant", specs.path).exitCode == 0)
             let validated = try await reconcile("validate", specs.path, "--deny", "warnings")
@@ -39,7 +39,7 @@ struct EditorCommandTests {
     }
 
     @Test func schemaGoesToOutputOrIntoAFolder() async throws {
-        try await withFolder { folder in
+        try await TemporaryFolder.with { folder in
             #expect(try await reconcile("schema").output == SpecSchema.text(of: nil))
             let written = try await reconcile("schema", "--kind", "Campaign", "--into", folder.path)
             #expect(written.exitCode == 0 && written.output.isEmpty)
@@ -52,13 +52,13 @@ struct EditorCommandTests {
     @Test(arguments: ["reconcile", "campaignd"], ["bash", "zsh", "fish"])
     func completionsAreGenerated(command: String, shell: String) async throws {
         let arguments = ["--generate-completion-script", shell]
-        let outcome = try await CommandProcess(command, arguments, environment: Self.environment).outcome()
+        let outcome = try await Command.run(command, arguments)
         #expect(outcome.exitCode == 0)
         #expect(outcome.output.contains(command == "reconcile" ? "validate" : "simulate"))
     }
 
     @Test func findingsAndReportsFitTheirSchemas() async throws {
-        try await withFolder { folder in
+        try await TemporaryFolder.with { folder in
             let tenant = folder.appending(path: "specs/test")
             try FileManager.default.createDirectory(at: tenant, withIntermediateDirectories: true)
             let text =
@@ -77,12 +77,5 @@ struct EditorCommandTests {
     private static func validator(_ name: String) throws -> SchemaValidator {
         let data = try Data(contentsOf: root.appending(path: "docs/\(name).schema.json"))
         return SchemaValidator(try JSONValue(parsing: data))
-    }
-
-    private func withFolder(_ body: (URL) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder does no harm.
-        try await body(folder)
     }
 }

@@ -1,17 +1,18 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
 
-/// Many schedules at the same second, and daemons that die in the middle of them.
+/// Many schedules due at the same second while daemons are killed.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct ScheduleCrashTests {
     private static let count = 500
 
     @Test(.timeLimit(.minutes(2)))
     func eachOfManySchedulesStartsOneRunWhicheverDaemonDies() async throws {
-        // Whatever a dead daemon was sending is looked into soon.
+        // Short leases, so that messages of a dead daemon are recovered soon.
         let variables = ["REQUEST_TIMEOUT": "1", "FLIGHT_LEASE": "6", "UNCONFIRMED_TIMEOUT": "2"]
         try await Stage.with(contacts: Self.count, rate: 1_000, variables: variables) { stage in
             let first = try await stage.startDaemon()
@@ -19,7 +20,7 @@ struct ScheduleCrashTests {
             try await Self.schedule(on: stage)
 
             try await Self.kill([first], whenStarted: 60, on: stage)
-            // The other one goes on, until nobody is left.
+            // The other daemon continues until it is killed too.
             try await Self.kill([second], whenStarted: 180, on: stage)
             let left = try await Self.started(on: stage)
             #expect(left < Self.count, "there was something left to lose")
@@ -32,14 +33,14 @@ struct ScheduleCrashTests {
                 let open = "SELECT count(*) FROM campaign_runs WHERE status = 'completed'" as PostgresQuery
                 return try await stage.pool.query(open)[0].decode(0, as: Int.self) == Self.count
             }
-            for daemon in last { daemon.send(SIGTERM) }
+            for daemon in last { daemon.signal(SIGTERM) }
             for daemon in last { #expect(try await daemon.outcome().exitCode == 0) }
             try await Self.checkRows(of: stage)
             try await Self.checkRecipients(of: stage)
         }
     }
 
-    /// Campaigns of one recipient each, all due at one second that comes soon, and not again before the new year.
+    /// Adds campaigns of one recipient each, all due at one second soon and not again before the new year.
     private static func schedule(on stage: Stage) async throws {
         try await stage.pool.execute(
             """
@@ -63,15 +64,15 @@ struct ScheduleCrashTests {
         try await stage.pool.query("SELECT count(*) FROM schedule_occurrences")[0].decode(0)
     }
 
-    private static func kill(_ daemons: [CommandProcess], whenStarted count: Int, on stage: Stage) async throws {
+    private static func kill(_ daemons: [ChildProcess], whenStarted count: Int, on stage: Stage) async throws {
         try await eventually(within: .seconds(30), "\(count) schedules have fired") {
             try await started(on: stage) >= count
         }
-        for daemon in daemons { daemon.send(SIGKILL) }
+        for daemon in daemons { daemon.signal(SIGKILL) }
         for daemon in daemons { _ = try await daemon.outcome() }
     }
 
-    /// Each number is counted by Postgres over all schedules, and has to be `count`.
+    /// Checks that each number that Postgres counts over all schedules is `count`.
     private static func checkRows(of stage: Stage) async throws {
         let checks: [(String, PostgresQuery)] = [
             ("occurrences", "SELECT count(*) FROM schedule_occurrences"),
@@ -119,7 +120,7 @@ struct ScheduleCrashTests {
         }
     }
 
-    /// Nobody got two messages, and nobody none unless a death left it in doubt.
+    /// Checks that no recipient got two messages, and that a recipient without one has an unconfirmed message.
     private static func checkRecipients(of stage: Stage) async throws {
         let doubtful = try await stage.statuses()["unconfirmed", default: 0]
         let summary = try await LedgerReader(path: stage.ledger.path).summary()

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Postgres
 import Synchronization
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
@@ -13,28 +14,24 @@ struct Stage: Sendable {
     let simulator: Simulator
     let folder: URL
     let ledger: URL
-    /// Names the sender in Redis, so that tests do not meet.
+    /// Names the sender in Redis; unique, so that tests do not share lanes.
     let phoneNumberID: String
 
-    /// Sets the stage: migrated, contacts imported, specs applied; nothing launched.
+    /// Sets the stage: migrates, imports contacts and applies specs; launches nothing.
     ///
     /// - Parameters:
-    ///   - contacts: How many recipients.
+    ///   - contacts: Number of recipients.
     ///   - rate: Messages per second of the sender.
-    ///   - variables: What daemons find in their environment beside the servers.
+    ///   - variables: Further variables of the daemons.
     ///   - body: The test.
-    /// - Throws: What fails.
+    /// - Throws: An error of the setup or the test.
     static func with(
         contacts: Int,
         rate: Int,
         variables: [String: String] = [:],
         _ body: (Stage) async throws -> Void
     ) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
-        try await TestDatabase.with { pool in
-            let database = try await pool.query("SELECT current_database()")[0].decode(0, as: String.self)
+        try await withDatabase { folder, pool, environment in
             var settings = SimulatorConfiguration()
             settings.ledgerPath = folder.appending(path: "ledger.jsonl").path
             settings.webhooks.appSecret = "secret"
@@ -43,13 +40,8 @@ struct Stage: Sendable {
             settings.webhooks.failedShare = 0
             settings.webhooks.readDelay = .milliseconds(10) ... .milliseconds(50)
             try await Simulator.withRunning(configuration: settings, logger: TestDatabase.logger) { simulator in
-                let stage = try Stage(
-                    database: database,
-                    pool: pool,
-                    simulator: simulator,
-                    folder: folder,
-                    variables: variables
-                )
+                let environment = environment.merging(variables) { $1 }
+                let stage = try Stage(environment: environment, pool: pool, simulator: simulator, folder: folder)
                 try await stage.prepare(contacts: contacts, rate: rate)
                 try await body(stage)
             }
@@ -57,21 +49,16 @@ struct Stage: Sendable {
     }
 
     private init(
-        database: String,
+        environment: [String: String],
         pool: PostgresPool,
         simulator: Simulator,
-        folder: URL,
-        variables: [String: String]
+        folder: URL
     ) throws {
-        var environment = ProcessInfo.processInfo.environment.merging(variables) { _, new in new }
-        var url = try #require(URLComponents(string: environment["DATABASE_URL"] ?? ""))
-        url.path = "/\(database)"
-        environment["DATABASE_URL"] = url.string
-        environment["WHATSAPP_API_URL"] = try #require(simulator.baseURL) + "/v23.0"
-        environment["WHATSAPP_APP_SECRET"] = "secret"
-        environment["WHATSAPP_TOKEN_TEST"] = "token"
-        environment["HTTP_PORT"] = "0"
-        self.environment = environment
+        let whatsApp = [
+            "WHATSAPP_API_URL": try #require(simulator.baseURL) + "/v23.0", "WHATSAPP_APP_SECRET": "secret",
+            "WHATSAPP_TOKEN_TEST": "token",
+        ]
+        self.environment = environment.merging(whatsApp) { $1 }
         self.pool = pool
         self.simulator = simulator
         self.folder = folder
@@ -87,12 +74,11 @@ struct Stage: Sendable {
         let rows = (1...contacts).map { "2547\(10_000_000 + $0),Contact \($0),demo\n" }
         let file = folder.appending(path: "contacts.csv")
         try ("contactId,name,tags\n" + rows.joined()).write(to: file, atomically: true, encoding: .utf8)
-        try await succeed("campaignd", "migrate")
         try await succeed("campaignd", "contacts", "import", "--tenant", "test", file.path)
         try await succeed("reconcile", campaigns)
     }
 
-    /// Puts a second campaign for the same contacts beside the first.
+    /// Adds a second campaign for the same contacts.
     func addCampaign(_ name: String) throws {
         let file = folder.appending(path: "campaigns/test/\(name).yaml")
         try Self.campaign(named: name).write(to: file, atomically: true, encoding: .utf8)
@@ -104,7 +90,7 @@ struct Stage: Sendable {
     /// Runs a command that must succeed.
     @discardableResult
     func succeed(_ command: String, _ arguments: String...) async throws -> String {
-        let outcome = try await CommandProcess(command, arguments, environment: environment).outcome()
+        let outcome = try await Command.run(command, arguments, environment: environment)
         try #require(
             outcome.exitCode == 0,
             "\(command) \(arguments.joined(separator: " ")): \(outcome.output)\(outcome.errors)"
@@ -112,15 +98,15 @@ struct Stage: Sendable {
         return outcome.output
     }
 
-    /// Starts a daemon and waits until it serves; WhatsApp reports to the latest one.
+    /// Starts a daemon and waits until it serves; the simulator reports to the latest one.
     ///
     /// - Parameter shell: Commands of the shell that it is started from.
     /// - Returns: The daemon.
     /// - Throws: When it does not serve in time.
-    func startDaemon(after shell: String = ":") async throws -> CommandProcess {
-        let daemon = try CommandProcess(
-            path: "/bin/sh",
-            ["-c", "\(shell) && exec \"$0\" run", CommandProcess.path(of: "campaignd")],
+    func startDaemon(after shell: String = ":") async throws -> ChildProcess {
+        let daemon = try await Command.start(
+            "/bin/sh",
+            ["-c", "\(shell) && exec \"$0\" run", Command.path(of: "campaignd")],
             environment: environment
         )
         try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains("url=http://") }
@@ -129,7 +115,7 @@ struct Stage: Sendable {
         return daemon
     }
 
-    /// Messages of the only run by status.
+    /// Returns the number of messages by status.
     func statuses() async throws -> [String: Int] {
         var statuses: [String: Int] = [:]
         for row in try await pool.query("SELECT status::text, count(*) FROM campaign_messages GROUP BY 1") {
@@ -142,7 +128,7 @@ struct Stage: Sendable {
         try await pool.query("SELECT status FROM campaign_runs")[0].decode(0)
     }
 
-    /// Checks, from the receiver's own ledger, that everybody got exactly one message and no second more than `rate`.
+    /// Checks in the receiver's ledger that each recipient got one message and that no second exceeds `rate`.
     func checkLedger(recipients: Int, rate: Int?) async throws {
         try await eventually("the ledger is written") {
             try await LedgerReader(path: ledger.path).summary().recipients >= recipients

@@ -1,14 +1,15 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
-/// Prepaid tokens by the commands: from no wallet to a run that is paid for.
+/// The wallet commands: from no wallet to a run that is paid for.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct WalletCommandTests {
-    private static func wallet(_ stage: Stage, _ arguments: String...) async throws -> CommandProcess.Outcome {
+    private static func wallet(_ stage: Stage, _ arguments: String...) async throws -> ChildProcess.Outcome {
         let arguments = ["wallet"] + arguments + ["--tenant", "test"]
-        return try await CommandProcess("campaignd", arguments, environment: stage.environment).outcome()
+        return try await Command.run("campaignd", arguments, environment: stage.environment)
     }
 
     private static func lines(_ balance: Int, held: Int, price: Int) -> String {
@@ -22,7 +23,7 @@ struct WalletCommandTests {
     }
 
     @Test(.timeLimit(.minutes(2)))
-    func tokensAreAddedHeldAndSpent() async throws {
+    func tokensAreToppedUpHeldAndSpent() async throws {
         try await Stage.with(contacts: 20, rate: 80) { stage in
             let none = try await Self.wallet(stage, "show")
             #expect(none.exitCode == 1 && none.errors.contains("test"), "\(none.errors)")
@@ -36,7 +37,7 @@ struct WalletCommandTests {
             #expect(other.exitCode == 1 && other.errors.contains("invoice-1"), "\(other.errors)")
 
             let send = ["send", "hello", "--tenant", "test"]
-            let poor = try await CommandProcess("campaignd", send, environment: stage.environment).outcome()
+            let poor = try await Command.run("campaignd", send, environment: stage.environment)
             #expect(poor.exitCode == 1 && poor.errors.contains("60") && poor.errors.contains("50"), "\(poor.errors)")
             #expect(try await stage.statuses().isEmpty, "nothing was launched")
 
@@ -48,7 +49,7 @@ struct WalletCommandTests {
             try await eventually(within: .seconds(30), "the run completes") {
                 try await stage.runStatus() == "completed"
             }
-            daemon.send(SIGTERM)
+            daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
             #expect(try await Self.wallet(stage, "show").output == Self.lines(10, held: 0, price: 3))
             let audit = try await Self.wallet(stage, "audit")
@@ -69,11 +70,11 @@ struct WalletCommandTests {
         ["wallet", "price", "3", "--tenant", ""], ["wallet", "show"],
     ])
     func invalidAmountsAreRefused(arguments: [String]) async throws {
-        let outcome = try await CommandProcess(
+        let outcome = try await Command.run(
             "campaignd",
             arguments,
             environment: ProcessInfo.processInfo.environment
-        ).outcome()
+        )
         #expect(outcome.exitCode == 64, "\(outcome.errors)")
     }
 }

@@ -3,7 +3,7 @@ import WhatsAppSimulator
 
 @testable import FaultHarness
 
-/// The judge, with evidence that was tampered with: one that never says no is worth nothing.
+/// The judge finds each fault in manipulated evidence.
 struct JudgeTests {
     private static let second: Int64 = 1_000_000_000
 
@@ -91,7 +91,7 @@ struct JudgeTests {
         #expect(result.violations.contains { $0.hasPrefix("2 duplicates") })
     }
 
-    @Test func doubtThatAReportShouldHaveSettledIsToldFromOneThatStays() {
+    @Test func unconfirmedMessageIsAViolationOnlyIfItWasReported() {
         let settled = judge(messages: Self.clean.messages.dropLast() + [Self.message(9, "unconfirmed")])
         #expect(settled.violations.contains { $0.hasPrefix("1 doubt") })
         let messages = Self.clean.messages.dropLast() + [Self.message(9, "unconfirmed")]

@@ -3,11 +3,11 @@ import WhatsAppSimulator
 
 @testable import FaultHarness
 
-/// Which full seconds a busy machine explains.
+/// Seconds over the rate, with and without stalls that explain them.
 struct PaceCheckTests {
     private static let second: Int64 = 1_000_000_000
 
-    /// Requests at 76.8 per second; those of 100 ms are only written down at their end.
+    /// Requests at 76.8 per second; those within 100 ms are recorded at the end of it.
     private let heldUp = (0..<200).map { number in
         let time = Int64(number) * second * 10 / 768
         return LedgerEntry(

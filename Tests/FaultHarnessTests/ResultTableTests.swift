@@ -2,7 +2,7 @@ import Testing
 
 @testable import FaultHarness
 
-/// The table in the documentation: written by runs, between words that people wrote.
+/// The table of results inside a document with other text.
 struct ResultTableTests {
     private static let head = """
         | cell | what breaks | seeds | messages | lost | duplicated | unconfirmed | most in 1 s (rate) | recovery | verdict |
@@ -21,7 +21,7 @@ struct ResultTableTests {
         )
     }
 
-    @Test func newLinesTakeThePlaceOfOldOnesAndAllWordsStay() {
+    @Test func newRowsReplaceOldOnesAndOtherTextStays() {
         let old = """
             # Words
 

@@ -10,7 +10,7 @@ import Testing
 struct ConnectionWaitTests {
     private static let fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-    @Test func aRequestIsNotWrittenAfterItsTime() async throws {
+    @Test func aRequestIsNotWrittenAfterItsDeadline() async throws {
         try await ScriptedServer.withServer(react: { $0.body == "slow" ? .nothing : .say(Self.fine) }) { server, port in
             try await withPoster(port: port, connections: 1, loops: .one) { poster in
                 async let slow = poster.post(PostRequest(path: "/", body: ByteBuffer(string: "slow")))
@@ -19,7 +19,7 @@ struct ConnectionWaitTests {
                 let late = await poster.post(.small, waitingFor: .milliseconds(50))
                 #expect(late.isExpired)
                 #expect(ContinuousClock.now - start >= .milliseconds(50))
-                // Whoever has more time keeps its place.
+                // A request with a later deadline keeps its place.
                 async let patient = poster.post(.small, waitingFor: .seconds(30))
                 let again = await poster.post(.small, waitingFor: .milliseconds(50))
                 #expect(again.isExpired)
@@ -33,8 +33,8 @@ struct ConnectionWaitTests {
         }
     }
 
-    /// It would never be known that nobody is there, if requests only ran out of time.
-    @Test func thatNoConnectionOpensIsSaidToThoseWhoWaitedShorterThanThat() async throws {
+    /// If requests only timed out, an unreachable server would go unnoticed.
+    @Test func anExpiredRequestIsToldThatNoConnectionOpens() async throws {
         // TLS gets no answer.
         try await ScriptedServer.withServer(react: { _ in .nothing }) { _, port in
             let timeout = Duration.milliseconds(200)
@@ -49,7 +49,7 @@ struct ConnectionWaitTests {
         }
     }
 
-    @Test func connectionsAreOpenedAheadUntilItIsKnownThatTheyOpenAtOnce() async throws {
+    @Test func connectionsAreOpenedAheadUntilTheyOpenAtOnce() async throws {
         try await ScriptedServer.withServer(react: { _ in .say(Self.fine) }) { server, port in
             try await withPoster(port: port, connections: 8, loops: .one) { poster in
                 #expect(poster.expectedWait == .milliseconds(250))
@@ -62,7 +62,7 @@ struct ConnectionWaitTests {
         }
     }
 
-    @Test func noMoreAreOpenedAheadThanThereMayBe() async throws {
+    @Test func openingAheadRespectsTheMaximum() async throws {
         // TLS gets no answer, so they stay half open.
         try await ScriptedServer.withServer(react: { _ in .nothing }) { server, port in
             try await withPoster(port: port, scheme: "https", connections: 4, loops: .one) { poster in

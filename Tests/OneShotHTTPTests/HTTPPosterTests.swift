@@ -85,7 +85,7 @@ struct HTTPPosterTests {
         }
     }
 
-    @Test func everybodyGetsTheAnswerToTheirOwnRequest() async throws {
+    @Test func eachRequestGetsItsOwnAnswer() async throws {
         try await ScriptedServer.withServer(
             react: { .say("HTTP/1.1 200 OK\r\nContent-Length: \($0.body.utf8.count)\r\n\r\n\($0.body)") }
         ) { server, port in
@@ -126,7 +126,7 @@ struct HTTPPosterTests {
         }
     }
 
-    @Test func nobodyWaitsForAnAnswerToAnotherRequest() async throws {
+    @Test func aRequestDoesNotWaitForTheAnswerToAnother() async throws {
         try await ScriptedServer.withServer(react: { $0.body == "slow" ? .nothing : .say(Self.fine) }) { server, port in
             try await withPoster(port: port, loops: .one) { poster in
                 async let slow = poster.post(PostRequest(path: "/", body: ByteBuffer(string: "slow")))
@@ -139,7 +139,7 @@ struct HTTPPosterTests {
         }
     }
 
-    @Test func connectionsThatNobodyNeedsAreClosed() async throws {
+    @Test func idleConnectionsAreClosed() async throws {
         try await ScriptedServer.withServer(react: { _ in .say(Self.fine) }) { server, port in
             try await withPoster(port: port, idleTimeout: .milliseconds(100)) { poster in
                 await withDiscardingTaskGroup { group in

@@ -19,7 +19,7 @@ struct PostOutcomeTests {
 
     // MARK: Not written
 
-    @Test func nobodyListens() async throws {
+    @Test func theConnectionIsRefused() async throws {
         try await withPoster(port: 1, connections: 1, loops: .one) { poster in
             let outcomes = await withTaskGroup(of: PostOutcome.self) { group in
                 for _ in 0..<5 { group.addTask { await poster.post(.small) } }
@@ -62,7 +62,7 @@ struct PostOutcomeTests {
         }
     }
 
-    @Test func onlyAServerThatIsTrustedIsWrittenTo() async throws {
+    @Test func aServerThatIsNotTrustedIsNotWrittenTo() async throws {
         let certificate = try TestCertificate()
         let context = try certificate.serverContext()
         try await ScriptedServer.withServer(tls: context, react: { _ in .say(Self.fine) }) { server, port in
@@ -120,7 +120,7 @@ struct PostOutcomeTests {
         }
     }
 
-    @Test func nobodyWantsTheAnswerAnyMore() async throws {
+    @Test func theCallerIsCancelled() async throws {
         try await ScriptedServer.withServer(react: { _ in .nothing }) { server, port in
             try await withPoster(port: port, connections: 1, loops: .one) { poster in
                 try await withThrowingTaskGroup(of: PostOutcome.self) { group in

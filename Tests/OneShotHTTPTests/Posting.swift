@@ -20,11 +20,11 @@ extension PostOutcome {
 /// How many event loops a poster has.
 enum Loops {
     case all
-    /// Whoever comes next stands in the same line.
+    /// The next request waits in the same queue.
     case one
 }
 
-/// Has a poster for as long as the body takes.
+/// Runs `body` with a poster.
 func withPoster(
     host: String = "127.0.0.1",
     port: Int,

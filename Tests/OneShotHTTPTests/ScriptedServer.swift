@@ -3,7 +3,7 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// A server that says, byte for byte, what a test has it say.
+/// A server that sends, byte for byte, what a test tells it to.
 final class ScriptedServer: Sendable {
     /// What is done about a request.
     enum Reaction: Sendable {
@@ -45,7 +45,7 @@ final class ScriptedServer: Sendable {
     var open: Int { state.withLock { $0.open.count } }
     var mostOpen: Int { state.withLock { $0.mostOpen } }
 
-    /// Says something that nobody asked for, on all open connections.
+    /// Sends unrequested text on all open connections.
     func blurt(_ text: String) {
         for channel in state.withLock({ Array($0.open.values) }) {
             channel.writeAndFlush(ByteBuffer(string: text), promise: nil)

@@ -49,7 +49,7 @@ struct PostgresPipelineTests {
         }
     }
 
-    @Test func statementsForLaterAreThereBeforeTheNext() async throws {
+    @Test func queuedStatementsRunBeforeTheNext() async throws {
         try await withTable { pool in
             try await pool.transaction { connection in
                 try await connection.enqueue("INSERT INTO t VALUES (\(1))")
@@ -61,7 +61,7 @@ struct PostgresPipelineTests {
         }
     }
 
-    @Test func whatWasHandedInForLaterIsRolledBackWithTheRest() async throws {
+    @Test func queuedStatementsAreRolledBackWithTheRest() async throws {
         struct Failure: Error {}
         try await withTable { pool in
             await #expect(throws: Failure.self) {
@@ -104,7 +104,7 @@ struct PostgresPipelineTests {
         }
     }
 
-    @Test func anErrorOfAStatementForLaterEndsTheNextStatement() async throws {
+    @Test func anErrorOfAQueuedStatementFailsTheNextStatement() async throws {
         try await withTable { pool in
             let error = await #expect(throws: PostgresError.self) {
                 try await pool.transaction { connection in
@@ -135,7 +135,7 @@ struct PostgresPipelineTests {
         }
     }
 
-    @Test func nothingIsHandedInOutsideOfATransaction() async throws {
+    @Test func statementsAreNotQueuedOutsideOfATransaction() async throws {
         try await ScratchSchema.withConnection { connection in
             let error = await #expect(throws: PostgresError.self) { try await connection.enqueue("SELECT 1") }
             guard case .misuse = error else {
@@ -174,7 +174,7 @@ struct PostgresPipelineTests {
         }
     }
 
-    @Test func aCopyThatNobodyFeedsEndsInAnError() async throws {
+    @Test func aCopyWithoutDataEndsInAnError() async throws {
         try await withTable { pool in
             let error = await #expect(throws: PostgresError.self) {
                 _ = try await pool.transaction { try await $0.query("COPY t FROM STDIN") }

@@ -1,111 +1,52 @@
 import Foundation
 import Logging
 import Redis
-import Synchronization
+import TestBed
 import Testing
 
-/// A redis-server of one test's own, on a unix socket in a temporary folder, that may be stopped and killed.
-final class PrivateRedis: Sendable {
-    private struct Running {
-        var process: Process?
-        var exits: AsyncStream<Void>?
-    }
+/// A private redis-server for one test, on a unix socket in a temporary folder.
+struct PrivateRedis: Sendable {
+    static let quiet = Logger.silent
 
-    static let quiet = Logger(label: "redis.tests", factory: { _ in SwiftLogNoOpLogHandler() })
+    let server: RedisServer
 
-    let folder: URL
-    private let arguments: [String]
-    private let running = Mutex(Running())
-
-    private init(_ arguments: [String]) throws {
-        self.arguments = arguments
-        // Short, because a socket's path may have 107 bytes.
-        folder = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    }
-
-    /// Runs a server for the time of `body`.
-    static func with<Value>(
-        _ arguments: String...,
-        body: (PrivateRedis) async throws -> Value
-    ) async throws -> Value {
-        let server = try PrivateRedis(arguments)
-        do {
-            try await server.start()
-            let value = try await body(server)
-            await server.remove()
-            return value
-        } catch {
-            await server.remove()
-            throw error
+    /// Runs a server for the time of `body`; options are words of its command line.
+    static func with<Value>(_ options: String..., body: (PrivateRedis) async throws -> Value) async throws -> Value {
+        try await TemporaryFolder.with("redis") { folder in
+            let server = try RedisServer(folder: folder, address: .socket)
+            let result: Result<Value, any Error>
+            do {
+                let lines = stride(from: 0, to: options.count, by: 2).map {
+                    "\(options[$0].dropFirst(2)) \(options[$0 + 1])"
+                }
+                try await server.startAnew(options: lines)
+                result = .success(try await body(PrivateRedis(server: server)))
+            } catch {
+                result = .failure(error)
+            }
+            try await server.kill()
+            return try result.get()
         }
     }
 
-    var configuration: RedisConfiguration {
-        RedisConfiguration(endpoints: [.unixSocket(path: folder.appending(path: "s").path)])
-    }
+    var configuration: RedisConfiguration { server.configuration }
 
     func client(_ change: (inout RedisConfiguration) -> Void = { _ in }) -> RedisClient {
         var configuration = configuration
         change(&configuration)
-        return RedisClient(configuration: configuration, logger: Self.quiet)
+        return RedisClient(configuration: configuration, logger: .silent)
     }
 
-    /// Starts the server and waits until it takes connections.
-    func start() async throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/redis-server")
-        process.currentDirectoryURL = folder
-        process.arguments =
-            ["--port", "0", "--unixsocket", "s", "--save", "", "--appendonly", "no", "--logfile", "log"] + arguments
-        let (exits, exit) = AsyncStream.makeStream(of: Void.self)
-        process.terminationHandler = { _ in exit.finish() }
-        try process.run()
-        running.withLock { running in
-            running.process = process
-            running.exits = exits
-        }
-        let client = client()
-        do {
-            _ = try await client.send(RedisCommand("PING"), deadline: .now + .seconds(10))
-        } catch {
-            // It answers; that it wants a password is what the test is about.
-            guard case .server(let serverError) = error, serverError.kind == .noAuth else { throw error }
-        }
-        await client.shutdown()
-    }
+    func start() async throws { try await server.start() }
+    func signal(_ number: Int32) { server.signal(number) }
 
-    func signal(_ number: Int32) {
-        let identifier = running.withLock { $0.process?.processIdentifier }
-        if let identifier { kill(identifier, number) }
-    }
-
-    /// Kills the server and waits until it is gone.
+    /// Kills the server and waits until it has ended.
     func crash() async {
-        signal(SIGKILL)
-        let exits = running.withLock { running in
-            defer { running = Running() }
-            return running.exits
-        }
-        guard let exits else { return }
-        for await _ in exits {}
-    }
-
-    private func remove() async {
-        await crash()
-        do {
-            try FileManager.default.removeItem(at: folder)
-        } catch {
-            Issue.record(error)
-        }
+        do { try await server.kill() } catch { Issue.record(error) }
     }
 }
 
-/// Asks again until the answer is yes, for ten seconds at most.
+/// Polls until the condition holds, for ten seconds at most.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, "did not happen within ten seconds")
-        try await Task.sleep(for: .milliseconds(5))
-    }
+    try await wait(for: "the condition of the test", within: .seconds(10), every: .milliseconds(5), condition)
 }

@@ -1,5 +1,6 @@
 import Redis
 import Synchronization
+import TestBed
 import TestSupport
 import Testing
 
@@ -16,8 +17,8 @@ struct RedisClusterTests {
             """
     )
 
-    private func withClient(_ body: (TestCluster, RedisClient) async throws -> Void) async throws {
-        try await TestCluster.with { cluster in
+    private func withClient(_ body: (RedisClusterServers, RedisClient) async throws -> Void) async throws {
+        try await RedisClusterServers.with { cluster in
             let client = RedisClient(configuration: cluster.configuration, logger: PrivateRedis.quiet)
             let result: Result<Void, any Error>
             do { result = .success(try await body(cluster, client)) } catch { result = .failure(error) }
@@ -27,7 +28,7 @@ struct RedisClusterTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func everyKeyIsServedByWhoHasItsSlot() async throws {
+    func everyKeyIsServedByTheServerOfItsSlot() async throws {
         try await withClient { cluster, client in
             let keys = (0..<300).map { "key-\($0)" }
             let written = await client.send(pipeline: keys.map { RedisCommand("SET", .text($0), .text("of " + $0)) })
@@ -123,7 +124,7 @@ struct RedisClusterTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func severalAddressesOfOneServerAreNoCluster() async throws {
+    func severalAddressesOfOneServerAreNotACluster() async throws {
         try await PrivateRedis.with { server in
             let client = server.client { configuration in
                 configuration.endpoints = [.unixSocket(path: "/nonexistent")] + configuration.endpoints

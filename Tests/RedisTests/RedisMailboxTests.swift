@@ -12,7 +12,7 @@ struct RedisMailboxTests {
         }
         _ = mailbox.collect()
         #expect(mailbox.takeShutdowns().isEmpty)
-        // The thread has looked for shutdowns, and now one comes; who asks for it relies on the thread that still works.
+        // The thread has checked for shutdowns, and now one comes; its caller relies on the thread, which is still running.
         await withCheckedContinuation { continuation in
             #expect(mailbox.close(continuation) == false)
             #expect(mailbox.goIdle() == false)

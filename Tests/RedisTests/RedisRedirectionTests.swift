@@ -30,7 +30,7 @@ struct RedisRedirectionTests {
     ]
 
     @Test(arguments: failures)
-    func repeatsNothingThatMayHaveBeenDone(error: RedisError, expected: RedisRedirection) {
+    func doesNotRepeatWhatMayHaveBeenExecuted(error: RedisError, expected: RedisRedirection) {
         #expect(RedisRedirection(.failure(error), host: "seed") == expected)
         #expect(RedisRedirection(.success(.null), host: "seed") == .none)
     }

@@ -48,7 +48,7 @@ struct RedisServerStateTests {
         }
     }
 
-    @Test func comesBackWhenTheLogInIsAcceptedAgain() async throws {
+    @Test func reconnectsWhenTheLoginIsAcceptedAgain() async throws {
         try await PrivateRedis.with { server in
             let admin = server.client()
             let client = server.client { configuration in
@@ -74,7 +74,7 @@ struct RedisServerStateTests {
     @Test func namesAReplica() async throws {
         try await PrivateRedis.with { server in
             let client = server.client()
-            // Nobody listens on port 1: a replica that waits for its primary.
+            // Port 1 has no server: a replica that waits for its primary.
             _ = try await client.send(RedisCommand("REPLICAOF", "127.0.0.1", 1))
             #expect(try await kind(client, RedisCommand("SET", "a", "b")) == .readOnly)
             _ = try await client.send(RedisCommand("CONFIG", "SET", "replica-serve-stale-data", "no"))

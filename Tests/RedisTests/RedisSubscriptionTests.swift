@@ -102,7 +102,7 @@ struct RedisSubscriptionTests {
         }
     }
 
-    @Test func hangsUpWhenTheIteratorGoesAway() async throws {
+    @Test func closesTheConnectionWhenTheIteratorIsDiscarded() async throws {
         try await PrivateRedis.with { server in
             let client = server.client()
             do {

@@ -72,9 +72,7 @@ struct RedisValuesTests {
         #expect(try RedisReply.string(Array("-7".utf8)).asInt() == -7)
         #expect(try RedisReply.null.asOptionalInt() == nil)
         #expect(try RedisReply.status("OK").asText() == "OK")
-        #expect(try RedisReply.null.asOptionalText() == nil)
         #expect(try RedisReply.array([.null]).asArray() == [.null])
-        #expect(try RedisReply.null.asOptionalArray() == nil)
         #expect(throws: RedisError.decoding("expected an integer from Redis, got a string of 3 bytes")) {
             try RedisReply.string(Array("abc".utf8)).asInt()
         }
@@ -92,7 +90,7 @@ struct RedisValuesTests {
             (.server(RedisServerError(message: "WRONGTYPE x")), false, true),
         ] as [(RedisError, Bool, Bool)]
     )
-    func saysWhetherTryingAgainHelps(error: RedisError, isTransient: Bool, mayHaveExecuted: Bool) {
+    func tellsTransientErrorsFromOthers(error: RedisError, isTransient: Bool, mayHaveExecuted: Bool) {
         #expect(error.isTransient == isTransient)
         #expect(error.mayHaveExecuted == mayHaveExecuted)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Redis
+import TestSupport
 import Testing
 
 @testable import Daemon
@@ -36,7 +37,7 @@ struct DaemonConfigurationTests {
             "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "0", "WHATSAPP_API_URL": "http://localhost:9000/v23.0//",
             "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
             "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1", "FLIGHT_LEASE": "60", "CRASH_AT": "begun:3",
-            "JWT_SECRET": APIFixture.secret, "API_RATE_LIMIT": "0", "TRIGGER_RATE_LIMIT": "0",
+            "JWT_SECRET": TestToken.secret, "API_RATE_LIMIT": "0", "TRIGGER_RATE_LIMIT": "0",
         ])
         #expect(configuration.tokens != nil && configuration.requestsPerSecond == 0)
         #expect(configuration.eventsPerSecond == 0)

@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Redis
 import Store
+import TestBed
 import TestSupport
 import Testing
 import WhatsAppSimulator
@@ -9,11 +10,11 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Runs whose lane lives in a Redis Cluster.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryClusterTests {
     @Test(.timeLimit(.minutes(2)))
     func aLaneMovesToOtherServersWhileItSends() async throws {
-        try await TestCluster.with { cluster in
+        try await RedisClusterServers.with { cluster in
             try await DeliveryFixture.with(contacts: 800, rate: 150, dailyLimit: 10_000) { fixture in
                 let run = try await fixture.launch()
                 let slot = RedisClusterSlot.slot(for: "{\(fixture.group)}")

@@ -73,7 +73,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timing, .timeLimit(.minutes(2)))
     func twoDaemonsShareALane() async throws {
         try await DeliveryFixture.with(contacts: 400, rate: 150) { fixture in
             let run = try await fixture.launch()
@@ -85,9 +85,9 @@ struct DeliveryCrashTests {
         }
     }
 
-    /// Nothing runs any more that would keep the lane open, and yet somebody has to look for what the dead held.
+    /// No run keeps the lane open, and yet the leases of the dead daemon must be taken over.
     @Test(.timeLimit(.minutes(2)), arguments: ["cancel", "pause", "cancel and lose Redis"])
-    func whatWasBeingSentIsSettledThoughItsRunWasStopped(stop: String) async throws {
+    func messagesBeingSentAreSettledAlthoughTheirRunWasStopped(stop: String) async throws {
         let faults = try SimulatorFaults(
             json: Data(#"{"latency":{"minimumMilliseconds":500,"maximumMilliseconds":900}}"#.utf8)
         )
@@ -116,7 +116,7 @@ struct DeliveryCrashTests {
 
     /// Nothing was being sent, so that Postgres has no reason to look at the lane.
     @Test(.timeLimit(.minutes(1)))
-    func whatNobodyWantsAnyMoreIsTakenOutByTheNextDaemon() async throws {
+    func theNextDaemonEmptiesStaleLanes() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 100) { fixture in
             let run = try await fixture.launch()
             try await fixture.withDelivery { try await sent(20, of: fixture) }

@@ -14,7 +14,7 @@ struct DeliveryFaultTests {
     private static func faults(_ json: String) throws -> SimulatorFaults { try SimulatorFaults(json: Data(json.utf8)) }
 
     @Test(.timeLimit(.minutes(1)))
-    func aRateLimitSilencesTheLaneAndCountsNoAttempt() async throws {
+    func aRateLimitPausesTheLaneAndCountsNoAttempt() async throws {
         let faults = try Self.faults(#"{"errors":[{"share":0.03,"code":130429,"status":429}]}"#)
         try await DeliveryFixture.with(contacts: 120, faults: faults) { fixture in
             let run = try await fixture.launch()
@@ -104,7 +104,7 @@ struct DeliveryFaultTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func whoOptedOutAfterTheLaunchGetsNothing() async throws {
+    func contactsThatOptOutAfterTheLaunchGetNothing() async throws {
         try await DeliveryFixture.with(contacts: 20) { fixture in
             let run = try await fixture.launch()
             let number = DeliveryFixture.phone(5)

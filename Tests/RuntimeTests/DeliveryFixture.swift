@@ -206,9 +206,9 @@ extension DeliveryFixture {
         leases: LaneLeases = LaneLeases(),
         unconfirmedTimeout: Duration = .seconds(60),
         maximumInFlight: Int = 512,
-        requestTimeout: Duration = WhatsAppClient.defaultTimeout,
+        requestTimeout: Duration = OutboundRequest.defaultTimeout,
         address: Address? = nil,
-        transport: (any MessageTransport)? = nil,
+        channel: (any MessageChannel)? = nil,
         listens: Bool = true,
         redis configuration: RedisConfiguration? = nil,
         ending: Ending = .gracefully,
@@ -227,8 +227,7 @@ extension DeliveryFixture {
             statements: LaneStatements(messages: MessageRepository(pool: pool)),
             runs: runs,
             lanes: LaneRepository(pool: pool),
-            payloads: PayloadCache(runs: runs),
-            transport: transport ?? client,
+            channel: channel ?? client,
             tokens: TokenResolver(environment: ["TOKEN": "token"]),
             permits: SendPermits(count: maximumInFlight),
             gate: APIGate(limit: maximumInFlight),
@@ -242,7 +241,9 @@ extension DeliveryFixture {
         var services: [any Service] = [
             LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: wakeup),
             RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
-            RunSweeper(
+            QuotaResumer(runs: runs, logger: TestDatabase.logger),
+            RunCanceller(runs: runs, logger: TestDatabase.logger),
+            UnconfirmedMessageRetrier(
                 runs: runs,
                 messages: lanes.messages,
                 unconfirmedTimeout: unconfirmedTimeout,
@@ -252,7 +253,7 @@ extension DeliveryFixture {
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
         ]
         if listens {
-            services.append(RunWatcher(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]))
+            services.append(ChangeListener(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]))
         }
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }
@@ -283,7 +284,7 @@ extension DeliveryFixture {
         configuration.whatsAppURL = api
         configuration.appSecret = Self.appSecret
         configuration.verifyToken = "verify"
-        configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": APIFixture.secret]))
+        configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": TestToken.secret]))
         configuration.requestsPerSecond = 0
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)

@@ -8,7 +8,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Sending to an API to which connections take long to open.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DistantAPITests {
     /// Daemons begin without connections, the second one in a lane that is busy.
     @Test(.timeLimit(.minutes(1)))
@@ -19,11 +19,11 @@ struct DistantAPITests {
             let way = Duration.milliseconds(350)
             try await DistantRelay.withClient(of: port, opening: way) { first in
                 try await DistantRelay.withClient(of: port, opening: way) { second in
-                    try await fixture.withDelivery(transport: first) {
+                    try await fixture.withDelivery(channel: first) {
                         try await eventually("messages are being sent") {
                             fixture.simulator.summary().accepted > 100
                         }
-                        try await fixture.withDelivery(transport: second) { try await fixture.completes(run) }
+                        try await fixture.withDelivery(channel: second) { try await fixture.completes(run) }
                     }
                 }
             }

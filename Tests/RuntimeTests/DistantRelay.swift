@@ -12,11 +12,11 @@ import Testing
 enum DistantRelay {
     /// Has a client behind such a way to a port of this machine, for as long as the body takes.
     ///
-    /// Both ends have threads of their own, as the handshakes of one daemon hold up nobody else's requests.
+    /// Both ends have threads of their own, so that handshakes of one daemon do not delay requests of others.
     static func withClient(
         of target: Int,
         opening delay: Duration,
-        _ body: (WhatsAppClient) async throws -> Void
+        _ body: (WhatsAppChannel) async throws -> Void
     ) async throws {
         let certificate = try TestCertificate()
         let context = try certificate.serverContext()
@@ -50,15 +50,15 @@ enum DistantRelay {
         at port: Int,
         trusting roots: [NIOSSLCertificate],
         group: any EventLoopGroup,
-        _ body: (WhatsAppClient) async throws -> Void
+        _ body: (WhatsAppChannel) async throws -> Void
     ) async throws {
         let api = try WhatsAppAPI(url: "https://localhost:\(port)/v23.0")
-        var configuration = WhatsAppClient.configuration(connections: 256)
+        var configuration = WhatsAppChannel.configuration(connections: 256)
         configuration.tls.trustRoots = .certificates(roots)
         let poster = try await HTTPPoster.make(for: api.origin, configuration: configuration, group: group)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await body(WhatsAppClient(poster: poster, api: api)))
+            result = .success(try await body(WhatsAppChannel(poster: poster, api: api)))
         } catch {
             result = .failure(error)
         }

@@ -11,11 +11,11 @@ import Testing
 /// Runs of different sizes on one sender.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct FairnessTests {
-    /// What a lane may take of Redis, whatever the campaign.
+    /// The memory of Redis that a lane may take, whatever the size of the campaign.
     private static let memoryBound = 10 * 1_024 * 1_024
 
     /// Accepts everything at once.
-    private struct InstantTransport: MessageTransport {
+    private struct InstantTransport: WhatsAppDouble {
         var expectedWait: Duration { .zero }
 
         func prepare(for requests: Int) {}
@@ -31,7 +31,7 @@ struct FairnessTests {
             let small = try await addSmallCampaign(to: fixture, recipients: 1_000)
             let big = try await fixture.launch()
             var largest = 0
-            try await fixture.withDelivery(transport: InstantTransport(), ending: .killed) {
+            try await fixture.withDelivery(channel: InstantTransport(), ending: .killed) {
                 try await eventually(within: .seconds(60), "the big run is under way") {
                     try await fixture.run(big).counters.accepted > 1_000
                 }

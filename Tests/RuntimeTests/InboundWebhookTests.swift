@@ -92,7 +92,7 @@ struct InboundWebhookTests {
                     + #""system":{"body":"Ana has another number","wa_id":"998","type":"user_changed_number"}}"#
                 #expect(try await Self.post(Self.messages(moved), to: port) == 200)
                 #expect(try await Self.contact(fixture, 2).messageCount == 0)
-                // Somebody we do not know.
+                // An unknown contact.
                 let stranger = #"{"from":"999","id":"wamid.s","timestamp":"\#(now)","type":"image","image":{}}"#
                 #expect(try await Self.post(Self.messages(stranger), to: port) == 200)
             }
@@ -205,13 +205,13 @@ struct InboundWebhookTests {
         }
     }
 
-    @Test func whatAnotherAccountIsToldPausesNothing() async throws {
+    @Test func aBlockOfAnotherAccountPausesNothing() async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in
             let run = try await fixture.launch()
             let inbound = InboundRepository(pool: fixture.pool)
             var closed = InboundReport()
             closed.stops = [.init(businessAccountID: Self.account, subject: .account, reason: "closed")]
-            // Nobody knows yet to which account the number belongs.
+            // The account of the number is not known yet.
             #expect(try await inbound.apply(closed) == [])
             for account in ["WABA-2", Self.account] {
                 closed.numbers = [
@@ -246,7 +246,7 @@ struct InboundWebhookTests {
         ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#, false),
         ("some_new_field", #"{"event":"PAUSED","anything":[1,2]}"#, false),
     ])
-    func whatWhatsAppStopsIsPaused(field: String, value: String, pauses: Bool) async throws {
+    func campaignsThatWhatsAppBlocksArePaused(field: String, value: String, pauses: Bool) async throws {
         try await DeliveryFixture.with(contacts: 500, rate: 20) { fixture in
             let run = try await fixture.launch()
             try await fixture.withDaemon { port in

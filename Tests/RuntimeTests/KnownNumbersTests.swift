@@ -12,7 +12,7 @@ struct KnownNumbersTests {
         businessAccountID: "A"
     )
 
-    @Test func onlyWhatIsNewHasToBeWritten() {
+    @Test func onlyNewNumbersHaveToBeStored() {
         let (known, now) = (KnownNumbers(), ContinuousClock.now)
         #expect(known.unknown(among: [Self.one], at: now) == [Self.one])
         #expect(known.unknown(among: [Self.one], at: now) == [Self.one], "nobody has written it down yet")

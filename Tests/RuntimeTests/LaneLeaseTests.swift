@@ -11,19 +11,19 @@ import Testing
 struct LaneLeaseTests {
     private static let brief = LaneLeases(reservation: .milliseconds(1), flight: .milliseconds(1))
 
-    @Test func onlyTheHolderMayFire() async throws {
+    @Test func onlyTheHolderOfTheLeaseGetsClearance() async throws {
         try await LaneFixture.with { fixture in
             let ids = try await fixture.push(3)
             try await fixture.warmUp()
             _ = try await fixture.take(2, rate: 80)
             #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 8) == .answers([false, false, false]))
             #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 7) == .answers([true, true, false]))
-            // The question is answered once: whoever asks again may have sent it already.
+            // Clearance is given once: after that the message may have been sent.
             #expect(try await fixture.lane.fire(ids, epoch: 1, lease: 7) == .answers([false, false, false]))
         }
     }
 
-    @Test func nobodyFiresDuringAPauseOrUnderAnotherEpoch() async throws {
+    @Test func clearanceIsRefusedDuringAPauseAndUnderAnotherEpoch() async throws {
         try await LaneFixture.with { fixture in
             let ids = try await fixture.push(1)
             try await fixture.warmUp()
@@ -39,7 +39,7 @@ struct LaneLeaseTests {
         }
     }
 
-    @Test func doneForgetsReleasePutsBackAndDelayKeepsForLater() async throws {
+    @Test func doneRemovesReleasePutsBackAndDelayKeepsForLater() async throws {
         try await LaneFixture.with { fixture in
             let ids = try await fixture.push(4)
             try await fixture.warmUp()
@@ -53,7 +53,7 @@ struct LaneLeaseTests {
         }
     }
 
-    @Test func aWrongTokenEndsNothing() async throws {
+    @Test func anotherLeaseEndsNothing() async throws {
         try await LaneFixture.with { fixture in
             let ids = try await fixture.push(1)
             try await fixture.warmUp()
@@ -67,7 +67,7 @@ struct LaneLeaseTests {
         }
     }
 
-    @Test func leasesThatRanOutAreTakenOverOnceWithWhatIsKnownOfThem() async throws {
+    @Test func expiredLeasesAreTakenOverOnceWithTheirState() async throws {
         try await LaneFixture.with(leases: Self.brief) { fixture in
             let ids = try await fixture.push(3)
             try await fixture.warmUp()
@@ -88,7 +88,7 @@ struct LaneLeaseTests {
             )
             #expect(byID[ids[1]] == ExpiredLease(messageID: ids[1], lease: 7, mayBeWritten: true))
             #expect(byID[ids[2]] == ExpiredLease(messageID: ids[2], lease: nil, mayBeWritten: true))
-            // The heir's leases are long: nobody else gets them, and the first lease has lost its say.
+            // The heir's leases are long: no other daemon gets them, and the first lease is void.
             #expect(try await heir.recover(limit: 10, lease: 10).isEmpty)
             #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: 7) == .answers([false]))
             try await fixture.settle(ids, .done)
@@ -114,7 +114,7 @@ struct LaneLeaseTests {
         }
     }
 
-    @Test func aRebuildEmptiesTheLaneAndLeasesWhatIsBeingSent() async throws {
+    @Test func aRebuildEmptiesTheLaneAndLeasesMessagesBeingSent() async throws {
         try await LaneFixture.with { fixture in
             let ids = try await fixture.push(6)
             try await fixture.warmUp()
@@ -131,7 +131,7 @@ struct LaneLeaseTests {
                 return
             }
             #expect(rest > .seconds(25))
-            // The lease of a message reports under its old lease; nobody fires it again.
+            // A message keeps its lease for its outcome, and gets no clearance again.
             #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: 7) == .stale)
             try await fixture.settle([ids[0]], .done)
             try await fixture.settle([ids[1]], .done)

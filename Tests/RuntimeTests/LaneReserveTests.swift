@@ -7,7 +7,7 @@ import Testing
 @testable import Runtime
 
 /// What a lane grants, and when.
-@Suite(.enabled(if: TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestRedis.isAvailable))
 struct LaneReserveTests {
     @Test(arguments: [
         // count, interval, horizon, lead, lease, cap
@@ -37,7 +37,7 @@ struct LaneReserveTests {
         }
     }
 
-    @Test func waitsASecondWhenItKnowsNothingOfThePast() async throws {
+    @Test func waitsASecondWithoutAPastSlot() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.push(1)
             let started = ContinuousClock.now
@@ -57,7 +57,7 @@ struct LaneReserveTests {
         }
     }
 
-    @Test func forgetsASlotThatLiesImpossiblyFarAhead() async throws {
+    @Test func dropsASlotThatIsImpossiblyFarAhead() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.push(1)
             _ = try await fixture.redis.send(
@@ -88,7 +88,7 @@ struct LaneReserveTests {
         }
     }
 
-    /// Connections are opened at first, which delays the requests that open them; `nil` is a lane that nobody remembers.
+    /// Connections are opened at first, which delays the requests that open them; `nil` is a lane without a past slot.
     @Test(arguments: [Duration.seconds(4), nil])
     func grantsATenthLessInTheSecondAfterSilence(_ silence: Duration?) async throws {
         try await LaneFixture.with { fixture in
@@ -145,7 +145,7 @@ struct LaneReserveTests {
         }
     }
 
-    @Test func comesBackSlowlyAfterAPause() async throws {
+    @Test func rampsUpAfterAPause() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.push(50)
             try await fixture.warmUp()
@@ -161,7 +161,7 @@ struct LaneReserveTests {
         }
     }
 
-    @Test func rememberAPauseThatIsLongerThanAnHour() async throws {
+    @Test func keepsAPauseThatIsLongerThanAnHour() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.lane.pause(for: .seconds(7_200))
             let expiry = try await fixture.redis.send(RedisCommand("TTL", .text(fixture.lane.keys.pace))).asInt()
@@ -196,7 +196,7 @@ struct LaneReserveTests {
         }
     }
 
-    @Test func dueRetriesStandBeforeTheLine() async throws {
+    @Test func dueRetriesGoFirst() async throws {
         try await LaneFixture.with { fixture in
             let line = try await fixture.push(10)
             try await fixture.warmUp()

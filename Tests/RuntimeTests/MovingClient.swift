@@ -1,10 +1,12 @@
+import Foundation
+import JSON
 import OneShotHTTP
 import Synchronization
 
 @testable import Runtime
 
-/// A client of an API that moves to another address in the middle of a test.
-final class MovingClient: MessageTransport {
+/// WhatsApp at an API that moves to another address in the middle of a test.
+final class MovingClient: WhatsAppDouble {
     private let address: DeliveryFixture.Address
     private let timeout: Duration
     private let posters = Mutex<[HTTPOrigin: HTTPPoster]>([:])
@@ -22,7 +24,7 @@ final class MovingClient: MessageTransport {
     func send(_ request: OutboundRequest) async -> SendAnswer? {
         do {
             let api = try WhatsAppAPI(url: address.next())
-            return await WhatsAppClient(poster: try await poster(for: api.origin), api: api).send(request)
+            return await WhatsAppChannel(poster: try await poster(for: api.origin), api: api).send(request)
         } catch {
             return .notWritten("\(error)")
         }
@@ -36,7 +38,7 @@ final class MovingClient: MessageTransport {
         if let poster = posters.withLock({ $0[origin] }) { return poster }
         let made = try await HTTPPoster.make(
             for: origin,
-            configuration: WhatsAppClient.configuration(connections: 64, timeout: timeout)
+            configuration: WhatsAppChannel.configuration(connections: 64, timeout: timeout)
         )
         let kept = posters.withLock { posters in
             let kept = posters[origin] ?? made
@@ -48,8 +50,21 @@ final class MovingClient: MessageTransport {
     }
 }
 
+/// A channel that is WhatsApp in everything but the connection.
+protocol WhatsAppDouble: MessageChannel {}
+
+extension WhatsAppDouble {
+    var name: String { "WhatsApp" }
+
+    func payload(of message: JSONValue) throws -> any ChannelPayload { try PayloadTemplate(message: message) }
+
+    static func reports(in body: some Collection<UInt8>, receivedAt now: Date) throws -> ChannelReports {
+        try WhatsAppChannel.reports(in: body, receivedAt: now)
+    }
+}
+
 extension DeliveryFixture {
-    /// Where the API is, and how often somebody asked.
+    /// The address of the API, and how often it was used.
     final class Address: Sendable {
         private let state: Mutex<(value: String, requests: Int)>
 

@@ -59,7 +59,7 @@ struct OutcomeWriterTests {
         }
     }
 
-    @Test func finishWritesWhatIsWaiting() async throws {
+    @Test func finishWritesWaitingOutcomes() async throws {
         try await withSending(20) { (fixture, lane, ids) async throws -> Void in
             let writer = writer(fixture.pool, lane)
             await withTaskGroup { group in
@@ -104,7 +104,7 @@ struct OutcomeWriterTests {
         }
     }
 
-    @Test func cancellationEndsItAndLeavesTheLeasesOfWhatIsNotWritten() async throws {
+    @Test func cancellationKeepsTheLeasesOfUnwrittenOutcomes() async throws {
         try await withSending(5) { (fixture, lane, ids) async throws -> Void in
             let writer = writer(fixture.pool, lane)
             try await fixture.pool.transaction { connection in
@@ -117,7 +117,7 @@ struct OutcomeWriterTests {
                     group.cancelAll()
                 }
             }
-            // Nobody hangs, also not who comes later.
+            // Later callers do not hang either.
             await writer.write(outcome(ids[0]))
             #expect(try await lane.depth().held == 5)
             #expect(try await fixture.statuses() == [.sending: 5])

@@ -8,7 +8,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// How soon two daemons feel a pause and a resumption, as the receiver sees it.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct PauseTests {
     /// With the calls of Postgres a second is enough; without them daemons look every second by themselves, feeder
     /// after keeper.

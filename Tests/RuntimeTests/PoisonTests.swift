@@ -49,7 +49,7 @@ struct PoisonTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func whoDiesWhileMessagesWaitForTheirSlotsSaysNothingAboutThem() async throws {
+    func aCrashWhileMessagesWaitForTheirSlotsIsNotCountedAgainstThem() async throws {
         try await DeliveryFixture.with(contacts: 5, rate: 400) { fixture in
             let run = try await fixture.launch()
             let lane = try await lane(of: run, in: fixture)

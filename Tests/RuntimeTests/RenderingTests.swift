@@ -14,7 +14,7 @@ struct RenderingTests {
     private func body(_ message: JSONValue, contact: ContactFields, context: String? = nil) throws -> JSONValue {
         let values = PlaceholderValues(contact: contact, context: context)
         let bytes = try PayloadTemplate(message: message)
-            .body(recipient: contact.contactId, messageID: Self.id) { values[$0] }
+            .body(recipient: values[.contact(.contactId)] ?? "", messageID: Self.id) { values[$0] }
         return try JSONValue(parsing: String(decoding: bytes, as: UTF8.self))
     }
 
@@ -26,7 +26,7 @@ struct RenderingTests {
     @Test func surroundsThePayloadWithRecipientAndOurID() throws {
         let body = try body(
             ["type": "text", "text": ["body": "Hi"]],
-            contact: ContactFields(contactId: "5511999990000")
+            contact: ContactFields([.contactId: .text("5511999990000")])
         )
         #expect(
             body == [
@@ -47,8 +47,8 @@ struct RenderingTests {
         "</script>",
         "{{name}}", "{{metadata.secret}} {{", "}} {{context.x|y}}", #"","to":"+1""#, "\u{10FFFF}",
     ])
-    func dataOfContactsStaysTextWhateverItHolds(name: String) throws {
-        let contact = ContactFields(contactId: "+1", name: name, metadata: #"{"secret":"hidden"}"#)
+    func valuesOfContactsAreAlwaysEscaped(name: String) throws {
+        let contact = ContactFields([.contactId: .text("+1"), .name: .text(name)], metadata: #"{"secret":"hidden"}"#)
         #expect(try text("Hi {{name}}!", contact: contact) == "Hi \(name)!")
         // Also where a default stands behind it.
         #expect(try text("{{name|you}}", contact: contact) == name)
@@ -56,7 +56,7 @@ struct RenderingTests {
 
     @Test func literalTextsAreEscapedToo() throws {
         let literal = "say \"hi\" \\ \n \u{1} 🎉"
-        #expect(try text(literal, contact: ContactFields(contactId: "+1")) == literal)
+        #expect(try text(literal, contact: ContactFields([.contactId: .text("+1")])) == literal)
     }
 
     @Test func fillsNestedObjectsAndArraysAndLeavesTheRest() throws {
@@ -70,7 +70,7 @@ struct RenderingTests {
                 ],
             ],
         ]
-        let body = try body(message, contact: ContactFields(contactId: "+1", name: "Ana"))
+        let body = try body(message, contact: ContactFields([.contactId: .text("+1"), .name: .text("Ana")]))
         let template = try #require(body["template"])
         #expect(template["components"]?[0]?["parameters"]?[0]?["text"] == "Ana")
         #expect(template["components"]?[0]?["parameters"]?[1]?["text"] == "0000")
@@ -82,7 +82,8 @@ struct RenderingTests {
     }
 
     @Test func aMissingValueWithoutADefaultNamesThePlaceholder() throws {
-        for contact in [ContactFields(contactId: "+1"), ContactFields(contactId: "+1", name: "")] {
+        for name in [nil, ContactValue.text("")] {
+            let contact = ContactFields([.contactId: .text("+1")].merging(name.map { [.name: $0] } ?? [:]) { $1 })
             let error = #expect(throws: TextTemplate.MissingValue.self) { try text("Hi {{name}}", contact: contact) }
             #expect(error?.description == "no value for {{name}}; give it a default with {{name|default}}")
         }
@@ -102,15 +103,12 @@ struct RenderingTests {
     ])
     func everyPlaceholderHasItsValue(path: String, expected: String) throws {
         let contact = ContactFields(
-            contactId: "+5511",
-            name: "Ana",
-            email: "ana@example.com",
-            pin: "0042",
-            yearOfBirth: 1990,
-            messageCount: 7,
-            paymentStatus: "paid",
-            firstSeen: try Date("2026-03-28T23:59:59Z", strategy: .iso8601),
-            lastSeen: try Date("2026-03-29T00:00:00Z", strategy: .iso8601),
+            [
+                .contactId: .text("+5511"), .name: .text("Ana"), .email: .text("ana@example.com"), .pin: .text("0042"),
+                .yearOfBirth: .integer(1990), .messageCount: .integer(7), .paymentStatus: .text("paid"),
+                .firstSeen: .timestamp(try Date("2026-03-28T23:59:59Z", strategy: .iso8601)),
+                .lastSeen: .timestamp(try Date("2026-03-29T00:00:00Z", strategy: .iso8601)),
+            ],
             metadata: #"{"company":"Acme","count":3,"ratio":1.5,"vip":true,"list":[1,"a"],"none":null}"#
         )
         let context = #"{"order":"A-1","cart":{"total":12,"items":{"first":"shoe"}},"dotted.key":"flat","none":null}"#
@@ -121,7 +119,7 @@ struct RenderingTests {
         "metadata.none", "metadata.unknown", "context.none", "context.cart.unknown", "context.order.deeper",
     ])
     func nothingIsAMissingValue(path: String) throws {
-        let contact = ContactFields(contactId: "+1", metadata: #"{"none":null}"#)
+        let contact = ContactFields([.contactId: .text("+1")], metadata: #"{"none":null}"#)
         let context = #"{"order":"A-1","cart":{},"none":null}"#
         #expect(try text("{{\(path)|default}}", contact: contact, context: context) == "default")
         #expect(throws: TextTemplate.MissingValue.self) { try text("{{\(path)}}", contact: contact, context: nil) }

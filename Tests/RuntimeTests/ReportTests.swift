@@ -82,7 +82,7 @@ struct ReportTests {
         }
     }
 
-    @Test func progressStaysWithinItsBarWhateverTheCounters() async throws {
+    @Test func theProgressBarIsNeverTooLong() async throws {
         try await withRun("\"recipientCount\" = 0, \"expectedCount\" = 0, pending = 0") { run, _ in
             var view = ProgressView(isTerminal: false)
             let line = view.update([run], now: Date()) ?? ""

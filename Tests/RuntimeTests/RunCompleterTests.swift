@@ -7,10 +7,10 @@ import Testing
 
 @testable import Runtime
 
-/// What is said of runs that are counted again.
+/// The recount at the end of a run, and its log lines.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct RunCompleterTests {
-    @Test func onlyWhatIsCompleteIsCalledSo() async throws {
+    @Test func aRunIsCompleteOnlyAfterItsRecount() async throws {
         try await DeliveryFixture.with(contacts: 4) { fixture in
             let run = try await fixture.launch()
             // Counters that say that nothing is open, over rows of which all are.
@@ -21,7 +21,7 @@ struct RunCompleterTests {
                     await RunCompleter(runs: fixture.runs, unconfirmedTimeout: .zero, logger: log.logger).run()
                 }
                 try await eventually("the counters are put right") {
-                    log.text.contains("Counters did not equal the rows")
+                    log.text.contains("Corrected run counters")
                 }
                 #expect(try await fixture.run(run).status == .running)
                 try await fixture.pool.execute("UPDATE campaign_messages SET status = 'sent'")
@@ -31,7 +31,7 @@ struct RunCompleterTests {
             }
             #expect(try await fixture.run(run).status == .completed)
             let lines = log.text.split(separator: "\n")
-            #expect(lines.count { $0.contains("Counters did not equal the rows") } == 1, "\(log.text)")
+            #expect(lines.count { $0.contains("Corrected run counters") } == 1, "\(log.text)")
             #expect(lines.count { $0.contains("Run completed") } == 1, "\(log.text)")
         }
     }

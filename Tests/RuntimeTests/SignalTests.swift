@@ -48,7 +48,7 @@ struct SignalTests {
         #expect(elapsed < .seconds(30))
     }
 
-    @Test func permitsAreGrantedUpToWhatIsFree() async {
+    @Test func permitsAreGrantedUpToTheFreeNumber() async {
         let permits = SendPermits(count: 10)
         #expect(await permits.take(upTo: 4) == 4)
         #expect(await permits.take(upTo: 100) == 6)

@@ -6,7 +6,7 @@ import Testing
 @testable import Runtime
 
 /// Sending while Postgres takes longer for each statement than slots are granted ahead on a quiet day.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct SlowPostgresTests {
     @Test func messagesAreReservedEarlierInsteadOfTooLate() async throws {
         try await DeliveryFixture.with(contacts: 60, rate: 80) { fixture in

@@ -8,7 +8,7 @@ import Testing
 @testable import Runtime
 
 /// Campaigns that start by themselves, through a whole daemon: by a time, or by an event.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct StartTests {
     @Test func aScheduleStartsWithinASecondOfItsTime() async throws {
         try await DeliveryFixture.with(contacts: 10) { fixture in

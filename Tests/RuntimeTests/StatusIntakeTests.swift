@@ -34,10 +34,22 @@ struct StatusIntakeTests {
     }
 
     @Test func aWebhookThatCannotBeStoredSpoilsNoOther() async throws {
-        try await APIFixture.with(contacts: 1) { api in
+        try await TestDatabase.with(template: .migrated) { pool in
+            try await pool.execute(
+                """
+                INSERT INTO senders
+                    ("tenantId", name, "phoneNumberId", "accessToken", "ratePerSecond", "quotaGroup", "dailyLimit")
+                VALUES ('acme', 'main', '1001', 'env:TOKEN', 80, 'acme-group', 1000)
+                """
+            )
+            try await pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId") VALUES ('acme', '+254711000001')
+                """
+            )
             let intake = StatusIntake(
-                messages: MessageRepository(pool: api.pool),
-                inbound: InboundRepository(pool: api.pool),
+                messages: MessageRepository(pool: pool),
+                inbound: InboundRepository(pool: pool),
                 logger: TestDatabase.logger
             )
             let group = ServiceGroup(
@@ -50,7 +62,7 @@ struct StatusIntakeTests {
                         webhooks.addTask {
                             let (isGood, status, report) = Self.webhook(number)
                             do {
-                                try await intake.take([status], report)
+                                try await intake.take(ChannelReports(statuses: [status], inbound: report))
                                 return (isGood, true)
                             } catch {
                                 return (isGood, false)
@@ -63,7 +75,7 @@ struct StatusIntakeTests {
                 await group.triggerGracefulShutdown()
                 try await tasks.waitForAll()
             }
-            let row = try await api.pool.query(
+            let row = try await pool.query(
                 """
                 SELECT (SELECT count(*) FROM webhook_inbox WHERE "waMessageId" IN
                         (SELECT 'wamid.' || n FROM generate_series(0, 59) n WHERE n % 3 > 0)),

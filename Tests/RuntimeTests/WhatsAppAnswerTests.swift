@@ -12,7 +12,7 @@ import WhatsAppSimulator
 /// What the client makes of responses and of their absence.
 struct WhatsAppAnswerTests {
     private func answer(_ status: Int, _ body: String, headers: HTTPHeaders = [:]) -> SendAnswer {
-        WhatsAppClient.answer(status: status, headers: headers, body: ByteBuffer(string: body))
+        WhatsAppChannel.answer(status: status, headers: headers, body: ByteBuffer(string: body))
     }
 
     @Test(arguments: [200, 201, 202])
@@ -29,7 +29,7 @@ struct WhatsAppAnswerTests {
         #"{"messages":[{"id":"wamid\u002e1"}]}"#,
         #"{"other":"a \"quoted\" word, and -1.5e3","number":-1.5e3,"empty":[],"none":{},"messages":[{"id":"wamid.1"}]}"#,
     ])
-    func anAcceptedMessageHasAnIDHoweverItIsWritten(body: String) {
+    func theIDIsFoundInUnusualAnswers(body: String) {
         #expect(answer(200, body) == .accepted(waMessageID: "wamid.1"))
     }
 
@@ -51,7 +51,7 @@ struct WhatsAppAnswerTests {
     }
 
     @Test(arguments: ["", "<html>502</html>", "{}", #"{"error":"text"}"#])
-    func withoutAnErrorObjectTheStatusHasToDo(body: String) {
+    func withoutAnErrorObjectTheStatusDecides(body: String) {
         #expect(answer(502, body) == .refused(httpStatus: 502, code: nil, message: "HTTP 502", retryAfter: nil))
     }
 
@@ -72,7 +72,7 @@ struct WhatsAppAnswerTests {
         #expect(answer(429, "", headers: ["Retry-After": header]) == expected)
     }
 
-    @Test func nobodyListeningMeansNothingWasWritten() async throws {
+    @Test func aRefusedConnectionMeansNotWritten() async throws {
         let answer = try await send(to: "http://127.0.0.1:1/v23.0")
         guard case .notWritten(let problem) = answer else {
             Issue.record("\(answer)")
@@ -113,16 +113,16 @@ struct WhatsAppAnswerTests {
         let api = try WhatsAppAPI(url: url)
         let poster = try await HTTPPoster.make(
             for: api.origin,
-            configuration: WhatsAppClient.configuration(connections: 1)
+            configuration: WhatsAppChannel.configuration(connections: 1)
         )
         let body = #"{"messaging_product":"whatsapp","to":"+5511999990000","type":"text","text":{"body":"hi"}}"#
         let request = OutboundRequest(
-            phoneNumberID: "1001",
+            sender: "1001",
             token: AccessToken(value: "t"),
             body: Array(body.utf8),
             writeBy: .now + .seconds(5)
         )
-        let answer = await WhatsAppClient(poster: poster, api: api).send(request)
+        let answer = await WhatsAppChannel(poster: poster, api: api).send(request)
         await poster.shutdown()
         return try #require(answer)
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Spec
 import Testing
 
@@ -25,5 +26,18 @@ struct ExampleTests {
     func explainsEveryCode(code: DiagnosticCode) {
         #expect(!code.title.isEmpty)
         #expect(code.helpText.contains(code.explanation))
+    }
+
+    /// An entry that its family's list leaves out would not be found by its name.
+    @Test func everyEntryIsInTheListOfItsFamily() throws {
+        let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/Spec/Diagnostics/Codes")
+        let files = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
+        let entries = try files.flatMap { file in
+            try String(contentsOf: file, encoding: .utf8).matches(of: /DiagnosticCode\(\s*"(C\d+)"/).map {
+                String($0.1)
+            }
+        }
+        #expect(entries.sorted() == DiagnosticCode.allCases.map(\.rawValue), "add the entry to its family's list")
     }
 }

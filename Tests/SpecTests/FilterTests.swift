@@ -1,3 +1,4 @@
+import Calendar
 import JSON
 import Spec
 import Testing
@@ -22,7 +23,7 @@ struct FilterTests {
             .condition(
                 FilterCondition(
                     .contact(.lastSeen),
-                    .compare(.lt, .time(.instant(seconds: 1_735_689_600, microseconds: 0)))
+                    .compare(.lt, .time(.instant(Instant(seconds: 1_735_689_600))))
                 )
             )
         ),

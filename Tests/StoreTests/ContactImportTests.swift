@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Spec
 import TestSupport
 import Testing
 

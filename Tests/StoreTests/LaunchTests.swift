@@ -248,7 +248,7 @@ struct LaunchTests {
             try await fixture.addCampaign("a")
             try await fixture.addCampaign("hidden", tenant: "other")
             let unknown = await #expect(throws: LaunchError.self) { _ = try await Self.open(fixture) }
-            #expect(unknown?.description == "tenant `acme` has no campaign `promo`; it has `a`, `b`")
+            #expect(unknown?.description == "no campaign `promo` in tenant `acme`; known are `a`, `b`")
             await #expect(throws: LaunchError.emptyAudience(campaign: "a")) { _ = try await Self.open(fixture, "a") }
             try await fixture.addContacts(1)
             try await fixture.addCampaign("hook", type: "event_triggered")
@@ -256,7 +256,7 @@ struct LaunchTests {
             try await fixture.pool.execute("UPDATE campaigns SET \"senderId\" = NULL WHERE name = 'a'")
             await #expect(throws: LaunchError.noSender(campaign: "a")) { _ = try await Self.open(fixture, "a") }
             try await fixture.pool.execute("UPDATE campaigns SET status = 'cancelled' WHERE name = 'b'")
-            await #expect(throws: LaunchError.notLaunchable(campaign: "b", status: "cancelled")) {
+            await #expect(throws: LaunchError.notLaunchable(campaign: "b", status: .cancelled)) {
                 _ = try await Self.open(fixture, "b")
             }
             try await fixture.pool.execute("UPDATE campaigns SET \"audienceFilter\" = NULL WHERE name = 'b'")

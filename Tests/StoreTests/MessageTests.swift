@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Spec
 import TestSupport
 import Testing
 
@@ -43,7 +44,7 @@ struct MessageTests {
             let begun = try await messages.begin(Array(ids.prefix(4)) + [UUID()], lease: 7)
             #expect(Set(begun.map(\.id)) == Set(ids.prefix(4)))
             #expect(begun.allSatisfy { $0.status == .sending && $0.runID == run && $0.attempts == 0 })
-            #expect(begun.allSatisfy { $0.recipientPhone == $0.contact.contactId && $0.contact.name != nil })
+            #expect(begun.allSatisfy { .text($0.recipientPhone) == $0.contact[.contactId] && $0.contact[.name] != nil })
             #expect(begun.count { $0.isBusinessInitiated } == 1)
             #expect(try await messages.begin(ids, lease: 8).map(\.id) == [ids[4]])
             #expect(try await messages.begin([], lease: 8).isEmpty)

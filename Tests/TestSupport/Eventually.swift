@@ -1,4 +1,6 @@
-/// Something did not come true in time.
+import TestBed
+
+/// The state of a test is not what the test needs to go on.
 public struct NotInTime: Error, CustomStringConvertible {
     public let description: String
 
@@ -7,17 +9,13 @@ public struct NotInTime: Error, CustomStringConvertible {
     }
 }
 
-/// Asks again and again until `condition` holds.
+/// Polls until `condition` holds.
 ///
-/// - Throws: ``NotInTime`` when it does not hold within `limit`, or what `condition` throws.
+/// - Throws: `TestBedError` when it does not hold within `limit`, or what `condition` throws.
 public func eventually(
     within limit: Duration = .seconds(10),
     _ what: String,
     _ condition: () async throws -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw NotInTime(description: "\(what): not within \(limit)") }
-        try await Task.sleep(for: .milliseconds(5))
-    }
+    try await wait(for: what, within: limit, every: .milliseconds(5), condition)
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A socket whose kernel takes connections that no program ever answers.
+/// A socket that accepts connections and never responds.
 public struct SilentServer: Sendable {
     public let port: UInt16
     private let descriptor: Int32

@@ -1,9 +1,10 @@
 import Crypto
 public import Foundation
+public import NIOSSL
 import SwiftASN1
 import X509
 
-/// A certificate for `localhost` that signs itself, with its key, as PEM.
+/// A self-signed certificate for `localhost` with its key, as PEM.
 public struct TestCertificate: Sendable {
     public let chain: String
     public let key: String
@@ -30,9 +31,26 @@ public struct TestCertificate: Sendable {
         self.key = try key.serializeAsPEM().pemString
     }
 
-    /// Puts both files into a folder, each at once.
+    /// Writes both files into a folder, each atomically.
     public func write(to folder: URL) throws {
         try Data(chain.utf8).write(to: folder.appending(path: "chain.pem"), options: .atomic)
         try Data(key.utf8).write(to: folder.appending(path: "key.pem"), options: .atomic)
+    }
+}
+
+extension TestCertificate {
+    /// Roots that a client must trust.
+    public var roots: [NIOSSLCertificate] {
+        get throws { try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8)) }
+    }
+
+    /// TLS settings of a server with this certificate.
+    public func serverContext() throws -> NIOSSLContext {
+        try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: roots.map { .certificate($0) },
+                privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
+            )
+        )
     }
 }

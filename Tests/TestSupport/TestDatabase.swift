@@ -2,7 +2,7 @@ import Foundation
 public import Logging
 public import Postgres
 
-/// A database of its own for one test, dropped at the end.
+/// A private database for one test, dropped at the end.
 ///
 /// ```swift
 /// let template = TestDatabase.Template.filled(version: "1") { pool, logger in
@@ -11,17 +11,17 @@ public import Postgres
 /// try await TestDatabase.with(template: template) { pool in … }
 /// ```
 public enum TestDatabase {
-    /// What the database holds at first.
+    /// Initial content of a database.
     public struct Template: Sendable {
         let name: String
         let fill: @Sendable (PostgresPool, Logger) async throws -> Void
 
-        /// A database that is filled once and then copied, which takes a fraction of the time.
+        /// Returns a template that is filled once and then copied, which is much faster.
         ///
         /// - Parameters:
-        ///   - version: Anything that changes when `fill` would give another result, such as the migrations' checksums.
-        ///   - fill: Makes the tables.
-        /// - Returns: The template, which is made when the first test needs it.
+        ///   - version: A text that changes with the result of `fill`, such as the checksums of the migrations.
+        ///   - fill: Creates the tables.
+        /// - Returns: The template, which is created when the first test needs it.
         public static func filled(
             version: String,
             by fill: @escaping @Sendable (PostgresPool, Logger) async throws -> Void
@@ -31,7 +31,7 @@ public enum TestDatabase {
         }
     }
 
-    /// A logger that says nothing below errors.
+    /// A logger that shows only errors.
     public static let logger: Logger = {
         var logger = Logger(label: "test")
         logger.logLevel = .error
@@ -41,7 +41,7 @@ public enum TestDatabase {
     /// Runs `body` with a pool on a fresh database.
     ///
     /// - Parameters:
-    ///   - template: What to copy; `nil` for an empty database.
+    ///   - template: The template to copy; `nil` for an empty database.
     ///   - connections: The size of the pool.
     ///   - body: The test.
     /// - Returns: What `body` returns.
@@ -56,7 +56,7 @@ public enum TestDatabase {
         }
     }
 
-    /// Runs `body` with the address of a fresh database, for tests that start processes or pools of their own.
+    /// Runs `body` with the address of a fresh database, for tests that start processes or pools.
     public static func withConfiguration<Value>(
         template: Template? = nil,
         _ body: (PostgresConfiguration) async throws -> Value
@@ -95,7 +95,7 @@ public enum TestDatabase {
         return try result.get()
     }
 
-    /// "testbase" in ASCII: one at a time copies from templates, because a copy needs its source to itself.
+    /// Key of the lock for copying, "testbase" in ASCII: a copy needs exclusive access to its template.
     private static let lockKey: Int64 = 0x7465_7374_6261_7365
 
     private static func prepare(
@@ -107,7 +107,7 @@ public enum TestDatabase {
         do {
             let rows = try await admin.query("SELECT EXISTS (SELECT FROM pg_database WHERE datname = \(template.name))")
             if try !rows[0].decode(0, as: Bool.self) {
-                // Filled under another name first: a template that exists is complete.
+                // Filled under another name first, so that an existing template is complete.
                 let draft = template.name + "_draft"
                 try await admin.simpleScript("DROP DATABASE IF EXISTS \(draft) WITH (FORCE)", deadline: .seconds(120))
                 try await admin.simpleScript("CREATE DATABASE \(draft)", deadline: .seconds(120))

@@ -3,12 +3,12 @@ public import Postgres
 
 /// The servers that integration tests run against.
 public enum TestEnvironment {
-    /// Whether tests that need Postgres are to run.
+    /// Whether tests that need Postgres run.
     ///
-    /// They are left out only without `DATABASE_URL`; where `CAMPAIGNS_REQUIRE_SERVICES=1` is set they run, and fail.
+    /// Without `DATABASE_URL` they are skipped, or fail if `CAMPAIGNS_REQUIRE_SERVICES=1` is set.
     public static var hasPostgres: Bool { databaseURL != nil || requiresServices }
 
-    /// How to reach the server's own database, in which others are made.
+    /// Returns the configuration of the database in which the databases of tests are created.
     ///
     /// - Throws: `PostgresError` when `DATABASE_URL` is missing or malformed.
     public static func postgres() throws(PostgresError) -> PostgresConfiguration {

@@ -64,13 +64,13 @@ struct FaultTests {
         }
     }
 
-    @Test func tellsWhenToComeBack() async throws {
+    @Test func sendsRetryAfter() async throws {
         try await withFaults(#"{"errors":[{"share":1,"code":4,"retryAfterSeconds":60}]}"#) { (_, caller) async throws in
             #expect(try await caller.text(to: "+5511999990000").retryAfter == "60")
         }
     }
 
-    @Test func answersLateButNotNever() async throws {
+    @Test func delaysAnswers() async throws {
         try await withFaults(#"{"latency":{"minimumMilliseconds":150,"maximumMilliseconds":200}}"#) {
             (_, caller) async throws in
             let took = try await ContinuousClock().measure {

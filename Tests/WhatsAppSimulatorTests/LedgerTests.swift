@@ -130,7 +130,7 @@ struct LedgerTests {
         #expect(throws: SimulatorError.self) { try LedgerReader(path: "/nowhere/ledger.jsonl").entries() }
     }
 
-    @Test func goesOnInAFileThatIsThere() async throws {
+    @Test func appendsToAnExistingFile() async throws {
         try await withTemporaryPath { path in
             var configuration = SimulatorConfiguration()
             configuration.ledgerPath = path

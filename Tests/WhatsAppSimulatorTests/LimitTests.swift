@@ -61,7 +61,7 @@ struct LimitTests {
         #expect(throws: SimulatorError.self) { try Simulator(configuration: configuration, logger: .quiet) }
     }
 
-    @Test func tellsThoseWhoWaitWhenThePortIsTaken() async throws {
+    @Test func waitersFailWhenThePortIsTaken() async throws {
         try await Simulator.withRunning(logger: .quiet) { simulator in
             var configuration = SimulatorConfiguration()
             configuration.port = try #require(simulator.boundPort)

@@ -86,7 +86,7 @@ struct WebhookTests {
         #expect(outcomes[0] != outcomes[2])
     }
 
-    @Test func triesAgainWhatWasRefused() async throws {
+    @Test func retriesRefusedStatuses() async throws {
         try await WebhookReceiver.withRunning(refusals: 2) { receiver, url in
             try await Simulator.withRunning(configuration: configuration(url: url), logger: .quiet) { simulator in
                 _ = try await Caller(simulator).text(to: "+5511999990000")
@@ -136,7 +136,7 @@ struct WebhookTests {
         }
     }
 
-    @Test func postsWhatWaitsWhenItIsShutDown() async throws {
+    @Test func postsPendingStatusesAtShutdown() async throws {
         try await WebhookReceiver.withRunning { receiver, url in
             var configuration = configuration(url: url)
             configuration.webhooks.deliveredDelay = .seconds(3_600) ... .seconds(3_600)

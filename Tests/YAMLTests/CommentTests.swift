@@ -29,7 +29,7 @@ struct CommentTests {
         #expect(comment.range.start.offset == 11)
     }
 
-    @Test func doesNotLookForTabsInWhatItCouldNotRead() {
+    @Test func ignoresTabsInUnparsedText() {
         let stream = YAMLReader().read(Array("a: [ x: y\n--- \nb: 'in\tside'\nc: [\nd: \"in\tside\"\n".utf8))
         #expect(stream.problems.allSatisfy { $0.kind == .syntax })
     }

@@ -68,7 +68,7 @@ struct ReaderTests {
             "a: *x\nb: &y [*y]\n", "{a: <invalid>, b: [<invalid>]}",
             [
                 "1:4-1:6 unknownAnchor: unknown anchor `x` (define it earlier in the same document with `&x`)",
-                "2:8-2:10 unknownAnchor: alias `*y` stands inside the value that it names",
+                "2:8-2:10 unknownAnchor: alias `*y` is inside the value that it names",
             ]
         ),
         (
@@ -163,7 +163,7 @@ struct ReaderTests {
     }
 
     @Test(arguments: ["\u{85}", "\u{2028}", "\u{2029}"])
-    func refusesWhatEndsALineForSomeOnly(_ separator: String) {
+    func refusesLineBreaksThatEditorsIgnore(_ separator: String) {
         let code = String(separator.unicodeScalars.first?.value ?? 0, radix: 16, uppercase: true)
         let padded = String(repeating: "0", count: 4 - code.count) + code
         let stream = YAMLReader().read(Array("a: 1\nb: x\(separator)y\n".utf8))
@@ -216,7 +216,7 @@ struct ReaderTests {
         #expect(mapping["typ"] == nil)
     }
 
-    /// One key with an accented letter, and one with a letter and an accent, are equal to everybody but a computer.
+    /// One key with an accented letter, and one with a letter and an accent, are equal to every reader but not in bytes.
     @Test(arguments: [0, 8])
     func findsKeysThatAreWrittenInTwoWays(between: Int) {
         let others = (0..<between).map { "k\($0): 1\n" }.joined()

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// How a cost per unit behaves as things grow.
+/// Cost per unit as the number of units grows.
 public struct Curve: Codable, Hashable, Sendable {
     /// One size and what it cost.
     public struct Point: Codable, Hashable, Sendable {
@@ -14,11 +14,11 @@ public struct Curve: Codable, Hashable, Sendable {
     }
 
     public let part: String
-    /// What is measured, with the unit that it is measured for.
+    /// The measured operation and its unit.
     public let what: String
     public let unit: ReportUnit
     public let points: [Point]
-    /// How far the dearest size may be from the cheapest; `nil` when there is no target.
+    /// Allowed increase over the first size, as a share; `nil` without a target.
     public let tolerance: Double?
     public let note: String?
     public internal(set) var isQuick = false
@@ -41,7 +41,7 @@ public struct Curve: Codable, Hashable, Sendable {
         self.note = note
     }
 
-    /// The last size by the first one.
+    /// Cost at the last size divided by cost at the first.
     public var growth: Double {
         guard let first = points.first?.samples.median, let last = points.last?.samples.median, first > 0 else {
             return 1
@@ -56,4 +56,56 @@ public struct Curve: Codable, Hashable, Sendable {
     }
 
     var verdict: String { isFlat.map { $0 ? "flat" : "grows" } ?? "–" }
+}
+
+/// Repeated measurements of one value.
+public struct Samples: Codable, Hashable, Sendable {
+    /// In the order of the rounds; at least one.
+    public let values: [Double]
+
+    /// - Parameter values: One value for each round.
+    /// - Throws: ``BenchError/nothingMeasured`` if there are none or one is not finite.
+    public init(_ values: [Double]) throws(BenchError) {
+        guard !values.isEmpty, values.allSatisfy(\.isFinite) else { throw .nothingMeasured }
+        self.values = values
+    }
+
+    public var minimum: Double { values.min() ?? 0 }
+    public var maximum: Double { values.max() ?? 0 }
+
+    /// The middle value, or the mean of the two in the middle.
+    public var median: Double {
+        let sorted = values.sorted()
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+    }
+
+    /// Divides round by round, so that an influence on both cancels out.
+    ///
+    /// - Throws: ``BenchError/nothingMeasured`` if a value of the others is zero.
+    public func ratios(to others: Samples) throws(BenchError) -> Samples {
+        try Samples(zip(values, others.values).map { $0 / $1 })
+    }
+}
+
+/// Amount of a resource that one unit uses; capacity is computed from it.
+public struct Cost: Codable, Hashable, Sendable {
+    /// The resource.
+    public enum Resource: Codable, Hashable, Sendable {
+        /// CPU seconds of the named process.
+        case cpu(process: String)
+        /// Bytes of Postgres's write-ahead log.
+        case writeAheadLog
+        case transactions
+        case redisCommands
+    }
+
+    public let resource: Resource
+    /// For one message, recipient or event.
+    public let amount: Double
+
+    public init(_ resource: Resource, _ amount: Double) {
+        self.resource = resource
+        self.amount = amount
+    }
 }

@@ -1,16 +1,16 @@
 import Foundation
 
-/// Where numbers come from.
+/// The machine that numbers were measured on.
 public struct Machine: Codable, Hashable, Sendable {
     public let processor: String
     public let cores: Int
     public let memoryGigabytes: Int
     public let kernel: String
     public let system: String
-    /// Name and version of each server, and what makes it durable.
+    /// Name, version and durability settings of each server.
     public let servers: [String]
 
-    /// Reads the machine from `/proc`, and takes what the servers say of themselves.
+    /// Describes this machine from `/proc`.
     public static func current(servers: [String]) -> Machine {
         let processor = field("model name", of: "/proc/cpuinfo") ?? "unknown processor"
         let kilobytes = field("MemTotal", of: "/proc/meminfo").flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
@@ -35,4 +35,24 @@ public struct Machine: Codable, Hashable, Sendable {
     }
 
     private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+}
+
+/// A reason why a measurement failed.
+public enum BenchError: Error, Hashable, Sendable {
+    /// A round has no result.
+    case nothingMeasured
+    /// A file cannot be used.
+    case file(path: String, problem: String)
+    /// The result is wrong, so its speed means nothing.
+    case wrong(String)
+}
+
+extension BenchError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .nothingMeasured: "a round measured nothing"
+        case .file(let path, let problem): "\(path): \(problem)"
+        case .wrong(let what): "not measured, because it did not work: \(what)"
+        }
+    }
 }

@@ -1,4 +1,4 @@
-/// A document in which a program writes some places, and people everything else.
+/// A document in which a program writes the marked places and people write the rest.
 ///
 /// ```markdown
 /// <!-- bench table:launch -->
@@ -15,11 +15,11 @@ public struct MarkedDocument: Sendable {
         self.text = text
     }
 
-    /// Replaces what stands between markers; a place for which there is nothing stays as it is.
+    /// Replaces the text between markers; a place without new text keeps its old text.
     ///
-    /// - Parameter section: What belongs into the place of a name.
-    /// - Returns: How many places there were.
-    /// - Throws: ``BenchError/wrong(_:)`` when a place has no end.
+    /// - Parameter section: Returns the text for the name of a place.
+    /// - Returns: The number of places.
+    /// - Throws: ``BenchError/wrong(_:)`` if a place has no end.
     public mutating func fill(_ section: (String) -> String?) throws(BenchError) -> Int {
         var lines: [Substring] = []
         var places = 0

@@ -1,8 +1,8 @@
 public import Foundation
 
-/// One line of the table: what was measured, beside what it is compared with.
+/// One row of the table: a measurement and its floor.
 public struct ReportRow: Codable, Hashable, Sendable {
-    /// What the number is compared with, taken in the same run.
+    /// The least that the same work can cost, measured in the same run.
     public struct Floor: Codable, Hashable, Sendable {
         public let what: String
         public let samples: Samples
@@ -13,7 +13,7 @@ public struct ReportRow: Codable, Hashable, Sendable {
         }
     }
 
-    /// One more thing to know about it.
+    /// Further information about a row.
     public struct Detail: Codable, Hashable, Sendable {
         public let name: String
         public let value: String
@@ -27,12 +27,12 @@ public struct ReportRow: Codable, Hashable, Sendable {
     public let floor: Floor?
     public let targets: [Target]
     public let details: [Detail]
-    /// What one message, recipient or event takes; empty when that was not looked at.
+    /// Cost of one message, recipient or event; empty if not measured.
     public let costs: [Cost]
-    /// Whether it was a short run, of small sizes.
+    /// Whether it was a quick run with small sizes.
     public internal(set) var isQuick = false
     public internal(set) var measuredAt = Date(timeIntervalSince1970: 0)
-    /// The commit that was measured; with a `+` when files had changed since.
+    /// The measured commit, with a `+` if files had changed since.
     public internal(set) var commit = ""
 
     public init(
@@ -55,7 +55,7 @@ public struct ReportRow: Codable, Hashable, Sendable {
         self.costs = costs
     }
 
-    /// The median of each round by the floor of that round; `nil` without a floor.
+    /// Median of the ratios to the floor, round by round; `nil` without a floor.
     public var ratio: Double? { floor.flatMap { try? ours.ratios(to: $0.samples).median } }
 
     /// Whether all targets are reached; `nil` when there are none.
@@ -73,5 +73,87 @@ public struct ReportRow: Codable, Hashable, Sendable {
     var verdict: String { isReached.map { $0 ? "reached" : "missed" } ?? "–" }
     var targetText: String {
         targets.isEmpty ? "–" : targets.map { $0.text(in: unit) }.joined(separator: ", ")
+    }
+}
+
+/// The unit of a number.
+public enum ReportUnit: String, Codable, Hashable, Sendable {
+    case seconds = "s"
+    case milliseconds = "ms"
+    case microseconds = "µs"
+    case perSecond = "/s"
+    case megabytes = "MB"
+    case percent = "%"
+    case count = ""
+
+    /// Returns the number with its unit.
+    public func text(_ value: Double) -> String {
+        let number = Self.number(value)
+        return switch self {
+        case .count: number
+        case .perSecond, .percent: number + rawValue
+        default: "\(number) \(rawValue)"
+        }
+    }
+
+    /// Returns three significant digits with thousands separators.
+    static func number(_ value: Double) -> String {
+        let size = abs(value)
+        let digits = value == value.rounded() || size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3
+        let scale = [1.0, 10, 100, 1_000][digits]
+        let scaled = Int((size * scale).rounded())
+        let whole = scaled / Int(scale)
+        var text = whole.formatted(.number.locale(Locale(identifier: "en_US")))
+        if digits > 0 {
+            let rest = String(scaled % Int(scale))
+            text += "." + String(repeating: "0", count: digits - rest.count) + rest
+        }
+        return value < 0 && scaled != 0 ? "-" + text : text
+    }
+}
+
+/// A target for a measurement.
+public struct Target: Codable, Hashable, Sendable {
+    /// The value that must reach the target.
+    public enum Subject: String, Codable, Sendable {
+        /// The number itself.
+        case value
+        /// The ratio to the floor.
+        case ratio
+    }
+
+    /// Direction of the target.
+    public enum Bound: String, Codable, Sendable {
+        case atMost = "≤"
+        case atLeast = "≥"
+    }
+
+    public let subject: Subject
+    public let bound: Bound
+    public let number: Double
+
+    /// Creates a target for the number itself.
+    public static func value(_ bound: Bound, _ number: Double) -> Target {
+        Target(subject: .value, bound: bound, number: number)
+    }
+
+    /// Creates a target for the ratio to the floor.
+    public static func ratio(_ bound: Bound, _ number: Double) -> Target {
+        Target(subject: .ratio, bound: bound, number: number)
+    }
+
+    /// Whether a number reaches it.
+    func isReached(by value: Double) -> Bool {
+        switch bound {
+        case .atMost: value <= number
+        case .atLeast: value >= number
+        }
+    }
+
+    func text(in unit: ReportUnit) -> String {
+        switch subject {
+        case .value: "\(bound.rawValue) \(unit.text(number))"
+        case .ratio: "\(bound.rawValue) \(ReportUnit.number(number)) ×"
+        }
     }
 }

@@ -1,51 +1,56 @@
 import ArgumentParser
 import Foundation
+import Synchronization
 
-/// Breaks things while campaigns are being sent, and judges what became of every message.
+/// Injects faults while campaigns are sent, and judges the outcome of every message.
 @main
 struct Faults: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "faults",
         abstract:
-            "Break Postgres, Redis, the network, the receiver and the daemons, and check that no promise is broken.",
+            "Break Postgres, Redis, the network, the receiver and the daemons, and check that no rule is broken.",
         discussion: """
-            Starts servers of its own on free loopback ports; all of them end with it. Exits with 1 when a rule was \
-            broken, and names the seeds that broke it.
+            Starts its own servers on free loopback ports; they end with it. Exits with 1 if a rule was broken, and \
+            names the seeds that broke it.
             """
     )
 
     @Flag(help: "Every cell.")
     var all = false
 
-    @Flag(help: "The short selection that runs with every change.")
+    @Flag(help: "The short selection that runs in CI.")
     var quick = false
 
-    @Flag(help: "Name the cells and do nothing.")
+    @Flag(help: "List the cells and exit.")
     var list = false
 
     @Option(help: "Only these cells, separated by commas, such as A1,B6.")
     var cell: String?
 
-    @Option(help: "How many seeds of each cell.")
+    @Option(help: "Number of seeds for each cell.")
     var seeds = 1
 
     @Option(help: "The first seed.")
     var seed: UInt64 = 1
 
-    @Option(help: "Only this seed, once.")
+    @Option(help: "Run only this seed.")
     var replay: UInt64?
 
-    @Option(help: "Markdown file whose table is brought up to date.")
+    @Option(help: "Number of cells that run at once, each with its own servers.")
+    var jobs = 1
+
+    @Option(help: "Markdown file whose table of results is updated.")
     var report: String?
 
-    @Option(help: "Folder that gets the logs and ledgers of failing seeds.")
+    @Option(help: "Folder for the logs and ledgers of failing seeds.")
     var keep: String?
 
-    @Option(help: "Folder of campaignd and reconcile. (default: that of this program)")
+    @Option(help: "Folder of campaignd and reconcile. (default: the folder of this program)")
     var binaries: String?
 
     func validate() throws {
         guard (1...1_000).contains(seeds) else { throw ValidationError("--seeds takes a number from 1 to 1000.") }
+        guard (1...16).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 16.") }
         let known = Set(Cell.all.map(\.name))
         let unknown = chosenNames.filter { !known.contains($0) }
         guard unknown.isEmpty else {
@@ -55,19 +60,26 @@ struct Faults: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let cells = Cell.all.filter { all || (quick && $0.isQuick) || chosenNames.contains($0.name) }
         if list { return Cell.all.forEach { print("\($0.name)\t\($0.title)") } }
-        let own = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        let machines = try await Machines.start(binaries: binaries.map { URL(filePath: $0) } ?? own)
+        let cells = Cell.all.filter { all || (quick && $0.isQuick) || chosenNames.contains($0.name) }
         let first = replay ?? seed
-        var results: [CellResult] = []
-        for cell in cells {
-            for seed in first..<(first + UInt64(replay == nil ? seeds : 1)) {
-                results.append(try await run(cell, seed: seed, on: machines))
+        let session = FaultSession(
+            seeds: cells.flatMap { cell in (0..<UInt64(replay == nil ? seeds : 1)).map { (cell, first + $0) } },
+            report: report,
+            keep: keep.map { URL(filePath: $0) }
+        )
+        let own = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        let folder = binaries.map { URL(filePath: $0) } ?? own
+        try await withThrowingDiscardingTaskGroup { group in
+            for number in 1...jobs {
+                group.addTask {
+                    let machines = try await Machines.start(number, binaries: folder)
+                    try await session.work(on: machines)
+                    try await machines.stop()
+                }
             }
-            if let report { try write(results, to: report) }
         }
-        try await machines.stop()
+        let results = session.results
         let bad = results.filter { !$0.isGood }
         print("\(results.count - bad.count) of \(results.count) hold.")
         guard bad.isEmpty else {
@@ -79,28 +91,57 @@ struct Faults: AsyncParsableCommand {
     private var chosenNames: [String] {
         (cell ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     }
+}
 
-    private func run(_ cell: Cell, seed: UInt64, on machines: Machines) async throws -> CellResult {
-        let keep = keep.map { URL(filePath: $0) }
-        var result: CellResult
-        do {
-            result = try await CellRun(cell: cell, seed: seed, machines: machines, keep: keep).run()
-        } catch {
-            result = CellResult(cell: cell.name, title: cell.title, seed: seed)
-            result.violations.append("harness: \(error)")
+/// The seeds of one call, which several sets of servers run.
+private final class FaultSession: Sendable {
+    private let waiting: Mutex<ArraySlice<(cell: Cell, seed: UInt64)>>
+    private let finished = Mutex<[CellResult]>([])
+    private let report: String?
+    private let keep: URL?
+
+    init(seeds: [(cell: Cell, seed: UInt64)], report: String?, keep: URL?) {
+        waiting = Mutex(seeds[...])
+        self.report = report
+        self.keep = keep
+    }
+
+    var results: [CellResult] { finished.withLock { $0 } }
+
+    /// Runs one waiting seed after the other, until none is left.
+    func work(on machines: Machines) async throws {
+        while let (cell, seed) = waiting.withLock({ $0.popFirst() }) {
+            let result = await run(cell, seed: seed, on: machines)
+            try finished.withLock { results in
+                results.append(result)
+                show(result)
+                if let report { try write(results, to: report) }
+            }
         }
+    }
+
+    private func run(_ cell: Cell, seed: UInt64, on machines: Machines) async -> CellResult {
+        do {
+            return try await CellRun(cell: cell, seed: seed, machines: machines, keep: keep).run()
+        } catch {
+            var result = CellResult(cell: cell.name, title: cell.title, seed: seed)
+            result.violations.append("harness: \(error)")
+            return result
+        }
+    }
+
+    private func show(_ result: CellResult) {
         let recovery = result.recovery.map { String(format: "%.1f s", $0) } ?? "–"
         print(
             """
-            \(result.isGood ? "holds " : "BROKEN") \(cell.name) seed \(seed)  \(cell.title): \(result.messages) messages, \
-            lost \(result.lost), duplicated \(result.duplicated), unconfirmed \(result.unconfirmed), peak \(result.peak), \
-            recovery \(recovery), \(Int(result.seconds)) s
+            \(result.isGood ? "holds " : "BROKEN") \(result.cell) seed \(result.seed)  \(result.title): \
+            \(result.messages) messages, lost \(result.lost), duplicated \(result.duplicated), \
+            unconfirmed \(result.unconfirmed), peak \(result.peak), recovery \(recovery), \(Int(result.seconds)) s
             """
         )
         for violation in result.violations { print("       \(violation)") }
         for note in result.notes { print("       note: \(note)") }
         fflush(nil)
-        return result
     }
 
     private func write(_ results: [CellResult], to path: String) throws {

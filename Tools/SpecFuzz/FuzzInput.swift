@@ -1,8 +1,9 @@
 import Foundation
 import JSON
 import Spec
+import SpecSamples
 
-/// One input, made from a seed and a number: the same again on every machine.
+/// One input, which depends only on a seed and a number.
 struct FuzzInput {
     let bytes: [UInt8]
 
@@ -36,7 +37,7 @@ struct FuzzInput {
         }
     }
 
-    /// What is wrong with what the loader and the filter parser make of the input; `nil` if all is well.
+    /// Loads the input and returns the broken rule; `nil` if every rule holds.
     func problem() -> String? {
         let file = SpecCatalog.SourceFile(path: "campaigns/acme/fuzz.yaml", tenant: "acme", bytes: bytes)
         let catalog = SpecCatalog.load(files: [file], now: Date(timeIntervalSince1970: 1_780_000_000))
@@ -60,13 +61,44 @@ struct FuzzInput {
         return filterProblem()
     }
 
-    /// A filter that can be read is the same once it is written and read again.
+    /// Checks that a filter stays the same when it is written and read again.
     private func filterProblem() -> String? {
         guard let json = try? JSONValue(parsing: bytes), let filter = try? AudienceFilter(json: json) else {
-            // Most inputs are no filters; that they are refused without a crash is what counts.
+            // Most inputs are not filters; they must be refused without a crash.
             return nil
         }
         guard let again = try? AudienceFilter(json: filter.json) else { return "a filter cannot be read again" }
         return again.json == filter.json ? nil : "a filter changes when it is written"
+    }
+}
+
+/// Material of the inputs.
+enum FuzzSeeds {
+    /// Specs of all kinds, and filters as the API takes them.
+    static let specs = SpecSamples.specs + SpecSamples.filters
+
+    /// Pieces of text with a meaning in YAML, filters or specs.
+    static let tokens = [
+        "\n", "\t", " ", "  ", "{", "}", "[", "]", ":", ": ", ",", "- ", "#", "|", ">", "&a ", "*a", "!", "!!str ",
+        "!<",
+        "'", "\"", "\\", "%", "@", "`", "? ", "--- ", "\n---\n", "\n...\n", "<<: ", "{{", "}}", "|x", "~", "null",
+        "true",
+        "-1", "1e999", ".nan", "0x7f", "99999999999999999999", "\u{FEFF}", "\u{85}", "\u{2028}", "é", "😀", "\u{301}",
+        "*/5", "L", "15W", "FRI#5", "@daily", "2026-02-29", "-9999999999999w", "metadata.", "env:", "file:/", "kind: ",
+        "name: ", "not: ", "conditions: ", "# allow C010: x\n", "EAAabcdefghijklmnopqrstuvwxyz", "accessToken: ",
+    ]
+}
+
+/// Random numbers that depend only on the seed (SplitMix64).
+struct FuzzDice {
+    var state: UInt64
+
+    /// Returns a number from 0 up to but not including `limit`.
+    mutating func below(_ limit: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return Int((value ^ (value >> 31)) >> 1) % limit
     }
 }

@@ -1,4 +1,4 @@
-/// Specs and filters to make others from: what the fuzzer and the tests mutate, in one place.
+/// Specs and filters that the fuzzer and the tests mutate.
 public enum SpecSamples {
     /// Documents of one tenant, of all kinds.
     public static let specs = [

@@ -6,7 +6,7 @@ import Spec
 import Spelling
 import Store
 
-/// Looking at audiences and quotas before anything is sent.
+/// Previews of audiences, and the 24-hour quotas of senders.
 struct AudienceEndpoints: Sendable {
     let pool: PostgresPool
     let now: @Sendable () -> Date
@@ -19,10 +19,14 @@ struct AudienceEndpoints: Sendable {
             path: "/campaigns/audience/preview",
             name: "previewAudience",
             tag: "audiences",
-            summary: "Count an audience, and check it against the quota",
+            summary: "Count an audience and compare it with the quota",
             query: [
-                QueryParameter("sender", .text(upTo: 63), "The sender whose quota counts; by default the only one."),
-                QueryParameter("samples", .integer(0...20), "How many recipients to show.", fallback: 5),
+                QueryParameter(
+                    "sender",
+                    .text(upTo: 63),
+                    "Name of the sender whose quota is used; by default the only sender."
+                ),
+                QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
             ],
             body: .required(
                 .spec(.filter),
@@ -39,7 +43,7 @@ struct AudienceEndpoints: Sendable {
                     ]
                 )
             ],
-            handle: { call in try await preview(call) }
+            handle: .checked { call in try await preview(call) }
         )
     }
 
@@ -49,11 +53,11 @@ struct AudienceEndpoints: Sendable {
             path: "/campaigns/quota",
             name: "getQuota",
             tag: "audiences",
-            summary: "Get the 24 h quota of each sender",
+            summary: "Get the 24-hour quota of each sender",
             answers: [
                 .json(
                     .ok,
-                    "The quotas.",
+                    "The quotas of all senders.",
                     .object(QuotaShapes.list),
                     example: [
                         "items": [
@@ -66,7 +70,7 @@ struct AudienceEndpoints: Sendable {
                     ]
                 )
             ],
-            handle: { call in
+            handle: .checked { call in
                 let senders = try await SenderRepository(pool: pool).all(tenant: call.tenant)
                 let quotas = try await QuotaRepository().status(of: senders, now: now(), on: pool)
                 let items = quotas.map { sender, quota in
@@ -110,7 +114,7 @@ struct AudienceEndpoints: Sendable {
         )
     }
 
-    /// The sender that is named, or else the only one.
+    /// Returns the sender that the request names, or else the only one.
     private func sender(_ call: APICall) async throws -> SenderRecord? {
         let all = try await SenderRepository(pool: pool).all(tenant: call.tenant)
         guard let name = call.text("sender") else { return all.count == 1 ? all[0] : nil }
@@ -130,9 +134,146 @@ extension AudienceSample {
         ])
     }
 
-    /// Country and last digits say enough to recognise a contact one knows, and too little to call one.
+    /// Hides the middle digits: enough is shown to recognise a known contact, too little to call one.
     static func masked(_ phone: String) -> String {
         guard phone.count > 8 else { return String(repeating: "•", count: phone.count) }
         return phone.prefix(4) + String(repeating: "•", count: phone.count - 6) + phone.suffix(2)
+    }
+}
+
+/// Quotas and audiences in answers.
+enum QuotaShapes {
+    private static let statusFields = [
+        ShapeField(
+            "businessSent24h",
+            .sum,
+            isRequired: true,
+            "Business-initiated messages within 24 hours.",
+            example: 120
+        ),
+        ShapeField(
+            "tierLimit",
+            .nullable(.count),
+            isRequired: true,
+            "Limit; null if there is none.",
+            example: 1_000
+        ),
+        ShapeField(
+            "remaining",
+            .nullable(.count),
+            isRequired: true,
+            "Messages left; null if there is no limit.",
+            example: 880
+        ),
+        ShapeField(
+            "tier",
+            .nullable(.integer(1...4)),
+            isRequired: true,
+            "Tier 1 to 4; null if the sender has a limit of its own.",
+            example: 1
+        ),
+    ]
+
+    static let status = ObjectShape(
+        "QuotaStatus",
+        "The 24-hour quota of a quota group, counted over the current hour and the 23 before.",
+        statusFields
+    )
+
+    static let check = ObjectShape(
+        "QuotaCheck",
+        "Comparison of an audience with a quota.",
+        [
+            ShapeField(
+                "canProceed",
+                .bool,
+                isRequired: true,
+                "False if not a single message can be sent.",
+                example: true
+            ),
+            ShapeField("warning", .text(0...1_000), "Why only a part can be sent."),
+            ShapeField("quotaStatus", .object(status), isRequired: true, "State of the quota."),
+        ]
+    )
+
+    static let sender = ObjectShape(
+        "SenderQuota",
+        "The quota of a sender; senders of one quota group share it.",
+        [
+            ShapeField("senderId", .uuid, isRequired: true, "Id of the sender."),
+            ShapeField("sender", .text(upTo: 63), isRequired: true, "Name of the sender.", example: "main"),
+            ShapeField("phoneNumberId", .text(0...100), isRequired: true, "Id of the phone number at WhatsApp."),
+            ShapeField("quotaGroup", .text(0...100), isRequired: true, "Name of the group that shares the quota."),
+        ] + statusFields
+    )
+
+    static let list = ObjectShape(
+        "SenderQuotaList",
+        "Quotas of all senders of the tenant.",
+        [
+            ShapeField(
+                "items",
+                .list(.object(sender), count: 0...10_000),
+                isRequired: true,
+                "Senders in the order of their names."
+            )
+        ]
+    )
+
+    static let sample = ObjectShape(
+        "AudienceSample",
+        "A recipient with a masked phone number.",
+        [
+            ShapeField("phone", .text(0...50), isRequired: true, "Phone number with its middle digits hidden."),
+            ShapeField("name", .text(0...255), "Name of the contact."),
+            ShapeField("isInWindow", .bool, isRequired: true, "True if the contact wrote within the last 24 hours."),
+        ]
+    )
+
+    static let preview = ObjectShape(
+        "AudiencePreview",
+        "Recipients of an audience at this moment.",
+        [
+            ShapeField("total", .count, isRequired: true, "Number of recipients."),
+            ShapeField(
+                "inWindow",
+                .count,
+                isRequired: true,
+                "Recipients who wrote within 24 hours: messages to them are free."
+            ),
+            ShapeField(
+                "outOfWindow",
+                .count,
+                isRequired: true,
+                "Other recipients: each takes one message of the quota."
+            ),
+            ShapeField(
+                "quotaCheck",
+                .object(check),
+                "Comparison with the quota of the sender; absent if the tenant has several senders and none was named."
+            ),
+            ShapeField("samples", .list(.object(sample), count: 0...20), isRequired: true, "Some of the recipients."),
+        ]
+    )
+
+    static let statusExample: JSONValue = ["businessSent24h": 120, "tierLimit": 1_000, "remaining": 880, "tier": 1]
+    static let checkExample: JSONValue = ["canProceed": true, "quotaStatus": statusExample]
+}
+
+extension QuotaStatus {
+    var fields: [String: JSONValue] {
+        [
+            "businessSent24h": .integer(businessSent24h), "tierLimit": tierLimit.map(JSONValue.integer) ?? .null,
+            "remaining": remaining.map(JSONValue.integer) ?? .null, "tier": tier.map(JSONValue.integer) ?? .null,
+        ]
+    }
+}
+
+extension QuotaCheck {
+    var json: JSONValue {
+        .fields([
+            "canProceed": .bool(canProceed), "warning": warning.map(JSONValue.string),
+            "quotaStatus": .object(quotaStatus.fields),
+        ])
     }
 }

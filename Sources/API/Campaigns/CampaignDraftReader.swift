@@ -4,13 +4,13 @@ import Spec
 import Spelling
 import Store
 
-/// Turns the checked body of a request into a draft: looks up what it refers to, and checks what shapes cannot.
+/// Converts the body of a request to a draft: resolves sender and template, and checks rules that shapes cannot express.
 struct CampaignDraftReader: Sendable {
     let senders: SenderRepository
     let templates: TemplateRepository
     let now: @Sendable () -> Date
 
-    /// The draft of a new campaign.
+    /// Returns the draft of a new campaign.
     func draft(_ body: JSONValue, tenant: String) async throws -> CampaignDraft {
         let type = body["type"]?.stringValue.flatMap(CampaignType.init) ?? .manual
         var draft = CampaignDraft(name: body["name"]?.stringValue ?? "", type: type, message: .null)
@@ -18,7 +18,7 @@ struct CampaignDraftReader: Sendable {
         return try await changed(draft, by: body, tenant: tenant)
     }
 
-    /// A draft with the changes of a request: what is absent stays, null takes away.
+    /// Applies a request to a draft: an absent field stays, and null removes it.
     func changed(_ old: CampaignDraft, by body: JSONValue, tenant: String) async throws -> CampaignDraft {
         var draft = old
         var errors: [FieldProblem] = []
@@ -34,7 +34,7 @@ struct CampaignDraftReader: Sendable {
             .stringValue.flatMap { UUID(uuidString: $0) }
         if let value = body["scheduledAt"] {
             draft.scheduledAt = value.stringValue.flatMap { Date(apiText: $0) }
-            if let date = draft.scheduledAt, date <= now() { errors.append(.init("scheduledAt", "lies in the past")) }
+            if let date = draft.scheduledAt, date <= now() { errors.append(.init("scheduledAt", "is in the past")) }
         }
         if let filter = body["audienceFilter"] {
             draft.audienceFilter = filter == .null ? nil : readFilter(filter, &errors)
@@ -53,7 +53,7 @@ struct CampaignDraftReader: Sendable {
             return draft.triggerConfig == nil ? [] : [FieldProblem("triggerConfig", "needs `triggerType`")]
         }
         guard draft.type == .eventTriggered || draft.type == .moduleInitiated else {
-            let message = "a campaign of type `\(draft.type.rawValue)` is not started by an event"
+            let message = "a campaign of type `\(draft.type.rawValue)` cannot start by an event"
             return [FieldProblem("triggerType", message)]
         }
         return []
@@ -103,7 +103,7 @@ struct CampaignDraftReader: Sendable {
         }
     }
 
-    /// Specs say `params` where requests say `templateParams`.
+    /// Translates errors of specs, which call the field `params`, for requests, which call it `templateParams`.
     private static func renamed(_ problem: FieldProblem) -> FieldProblem {
         let message = problem.message.replacing("`params`", with: "`templateParams`")
         guard problem.field == "params" || problem.field.hasPrefix("params.") else {
@@ -112,7 +112,7 @@ struct CampaignDraftReader: Sendable {
         return FieldProblem("templateParams" + problem.field.dropFirst(6), message)
     }
 
-    /// The sender that nobody has to name.
+    /// Returns the only sender of the tenant, for requests without one.
     private func onlySender(tenant: String) async throws -> UUID {
         let all = try await senders.all(tenant: tenant)
         guard let first = all.first, all.count == 1 else {

@@ -5,7 +5,7 @@ import JSON
 import Spec
 import Store
 
-/// Making, finding and changing campaigns.
+/// Creating, reading, changing and deleting campaigns.
 struct CampaignEndpoints: Sendable {
     let campaigns: CampaignRepository
     let reader: CampaignDraftReader
@@ -23,8 +23,8 @@ struct CampaignEndpoints: Sendable {
                 .page, .limit,
                 QueryParameter("status", .choice(CampaignStatus.self), "Only campaigns in this state."),
                 QueryParameter("type", .choice(CampaignType.self), "Only campaigns of this type."),
-                QueryParameter("sourceModule", .text(upTo: 50), "Only campaigns that this module made."),
-                QueryParameter("sourceReferenceId", .text(upTo: 100), "Only campaigns for this thing of the module."),
+                QueryParameter("sourceModule", .text(upTo: 50), "Only campaigns of this module."),
+                QueryParameter("sourceReferenceId", .text(upTo: 100), "Only campaigns for this object of the module."),
                 QueryParameter("q", .text(upTo: 100), "Only campaigns with this text in their name or title."),
             ],
             answers: [
@@ -35,7 +35,7 @@ struct CampaignEndpoints: Sendable {
                     example: ["items": [CampaignShapes.example], "page": 1, "limit": 20, "total": 1]
                 )
             ],
-            handle: { call in
+            handle: .checked { call in
                 var query = CampaignQuery()
                 query.status = call.text("status").flatMap(CampaignStatus.init)
                 query.type = call.text("type").flatMap(CampaignType.init)
@@ -57,11 +57,12 @@ struct CampaignEndpoints: Sendable {
         Endpoint(
             method: .get,
             path: "/campaigns/{id}",
+            noun: "campaign",
             name: "getCampaign",
             tag: "campaigns",
             summary: "Get a campaign",
             answers: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
-            handle: { call in .json(try await campaigns.required(call).json) }
+            handle: .checked { call in .json(try await campaigns.required(call).json) }
         )
     }
 
@@ -71,13 +72,13 @@ struct CampaignEndpoints: Sendable {
             path: "/campaigns",
             name: "createCampaign",
             tag: "campaigns",
-            summary: "Make a campaign",
+            summary: "Create a campaign",
             details: "It is a draft until it is launched or scheduled.",
             body: .required(.object(CampaignShapes.create), example: CampaignShapes.createExample),
             answers: [
                 .json(.created, "The new campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
-            handle: { call in
+            handle: .checked { call in
                 let draft = try await reader.draft(call.body, tenant: call.tenant)
                 let record = try await campaigns.create(
                     draft,
@@ -93,22 +94,24 @@ struct CampaignEndpoints: Sendable {
         Endpoint(
             method: .patch,
             path: "/campaigns/{id}",
+            noun: "campaign",
             name: "updateCampaign",
             tag: "campaigns",
             summary: "Change a draft",
-            details: "What is left out stays, null takes away. A campaign that a file owns is changed there.",
+            details:
+                "A field that is left out stays, and `null` removes it. A campaign from a spec file is changed in the file.",
             body: .required(.object(CampaignShapes.update), example: ["title": "Spring offer"]),
             answers: [
                 .json(.ok, "The changed campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
             problems: [.stateConflict, .managedBySpec],
-            handle: { call in
+            handle: .checked { call in
                 while true {
                     let record = try await campaigns.required(call)
                     if record.isManagedBySpec { throw CampaignError.managed(file: record.sourceFile) }
                     guard record.status == .draft else { throw CampaignError.state(record.status, action: "changed") }
                     let draft = try await reader.changed(CampaignDraft(record), by: call.body, tenant: call.tenant)
-                    // Somebody else may have changed it since: then the change is made to what they left.
+                    // Repeats the change if a concurrent request changed the campaign since it was read.
                     if let changed = try await campaigns.replace(record, by: draft) { return .json(changed.json) }
                 }
             }
@@ -119,13 +122,14 @@ struct CampaignEndpoints: Sendable {
         Endpoint(
             method: .delete,
             path: "/campaigns/{id}",
+            noun: "campaign",
             name: "deleteCampaign",
             tag: "campaigns",
             summary: "Delete a draft",
-            details: "What was launched once stays, with its log; cancel it instead.",
-            answers: [Endpoint.Answer(status: .noContent, description: "It is gone.")],
+            details: "A launched campaign keeps its log and cannot be deleted; cancel it instead.",
+            answers: [Endpoint.Answer(status: .noContent, description: "Deleted.")],
             problems: [.stateConflict, .managedBySpec, .protected, .inUse],
-            handle: { call in
+            handle: .checked { call in
                 try await campaigns.delete(try call.id(), tenant: call.tenant)
                 return .noContent
             }
@@ -134,7 +138,7 @@ struct CampaignEndpoints: Sendable {
 }
 
 extension CampaignRepository {
-    /// The campaign that the path names.
+    /// Returns the campaign with the id in the path.
     func required(_ call: APICall) async throws -> CampaignRecord {
         guard let record = try await find(try call.id(), tenant: call.tenant) else {
             throw Problem.notFound("campaign")

@@ -2,7 +2,7 @@ import JSON
 import Spec
 import Store
 
-/// What campaigns look like in requests and answers.
+/// Campaigns in requests and answers.
 enum CampaignShapes {
     static let message = Shape.spec(.message)
 
@@ -11,15 +11,15 @@ enum CampaignShapes {
             "name",
             .text(upTo: 255),
             isRequired: true,
-            "What the campaign is called, also by the commands.",
+            "Name of the campaign, as commands use it.",
             example: "spring-offer"
         ),
-        ShapeField("title", .nullable(.text(upTo: 255)), "The name that people see.", example: "Spring offer"),
+        ShapeField("title", .nullable(.text(upTo: 255)), "Title for people.", example: "Spring offer"),
         ShapeField(
             "type",
             .choice(CampaignType.self),
             isRequired: true,
-            "What starts it: somebody, a time, an event, or another module.",
+            "What starts it: a person, a time, an event, or another module.",
             example: "manual"
         ),
     ]
@@ -27,19 +27,19 @@ enum CampaignShapes {
     private static let audienceField = ShapeField(
         "audienceFilter",
         .nullable(.spec(.filter)),
-        "Who gets it; without one it cannot be launched. Contacts who have not opted in are never part of it.",
+        "Filter of the recipients. A campaign without one cannot be launched. Contacts who have not opted in never match.",
         example: ["logic": "AND", "conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
     )
 
     private static let linkFields = [
-        ShapeField("sourceModule", .nullable(.text(upTo: 50)), "The module that made it.", example: "events"),
+        ShapeField("sourceModule", .nullable(.text(upTo: 50)), "Module that created it.", example: "events"),
         ShapeField(
             "sourceReferenceId",
             .nullable(.text(upTo: 100)),
-            "What it belongs to in that module.",
+            "Id of the object in that module.",
             example: "event-42"
         ),
-        ShapeField("templateId", .nullable(.uuid), "The template that the message is made from."),
+        ShapeField("templateId", .nullable(.uuid), "Id of the template of the message."),
         ShapeField(
             "templateParams",
             .nullable(.map(.text(upTo: 1024), keys: 0...50)),
@@ -48,38 +48,38 @@ enum CampaignShapes {
         ShapeField(
             "scheduledAt",
             .nullable(.dateTime),
-            "When it is to be sent, once it is scheduled.",
+            "When to send it, once it is scheduled.",
             example: "2027-01-01T09:00:00Z"
         ),
         ShapeField(
             "triggerType",
             .nullable(.formatted(.eventName)),
-            "The event that starts it, such as `payment.received`; for the types `event_triggered` and `module_initiated`."
+            "Event that starts it, such as `payment.received`; for the types `event_triggered` and `module_initiated`."
         ),
         ShapeField(
             "triggerConfig",
             .nullable(.map(.any, keys: 0...50)),
-            "What the event's context must say, such as `premium` for `plan`. Needs `triggerType`."
+            "Values that the event's context must have, such as `premium` for `plan`. Needs `triggerType`."
         ),
     ]
 
     /// `CreateCampaignDto`.
     static let create = ObjectShape(
         "CreateCampaign",
-        "A new campaign. `messageTemplate` is needed unless the message is made from a template; beside `templateId` it is "
-            + "replaced by what the template makes.",
+        "A new campaign. It needs either `messageTemplate` or `templateId`; with both, the message is made from the "
+            + "template.",
         contentFields + [
             ShapeField(
                 "sender",
                 .text(upTo: 63),
-                "The name of the sender; by default the only one that the tenant has.",
+                "Name of the sender; by default the only sender of the tenant.",
                 example: "main"
             ),
-            ShapeField("senderId", .uuid, "The sender, instead of its name."),
+            ShapeField("senderId", .uuid, "Id of the sender, instead of its name."),
             ShapeField(
                 "messageTemplate",
                 message,
-                "The WhatsApp message without its recipient; texts may hold placeholders.",
+                "WhatsApp message without recipient; texts may contain placeholders.",
                 example: ["type": "text", "text": ["body": "Hi {{name|there}}"]]
             ),
             audienceField,
@@ -99,47 +99,51 @@ enum CampaignShapes {
 
     private static func object(_ field: String) -> JSONValue { holds(field, "object") }
 
-    /// That a field is there, and not null.
+    /// The schema of an object with this field, not null.
     private static func holds(_ field: String, _ type: String) -> JSONValue {
         ["required": [.string(field)], "properties": .object([field: ["type": .string(type)]])]
     }
 
-    /// What is left out stays; null takes away.
     static let update = create.allOptional(
         "UpdateCampaign",
-        "Changes to a draft: what is left out stays, null takes away."
+        "Changes of a draft: a field that is left out stays, and null removes it."
     )
 
     static let campaign = ObjectShape(
         "Campaign",
         "A campaign. Fields without a value are left out.",
         [
-            ShapeField("id", .uuid, isRequired: true, "Its id."),
-            ShapeField("tenantId", .text(upTo: 50), isRequired: true, "Whose it is."),
-            ShapeField("name", .text(upTo: 255), isRequired: true, "What it is called."),
-            ShapeField("title", .text(upTo: 255), "The name that people see."),
+            ShapeField("id", .uuid, isRequired: true, "Id of the campaign."),
+            ShapeField("tenantId", .text(upTo: 50), isRequired: true, "Tenant of the campaign."),
+            ShapeField("name", .text(upTo: 255), isRequired: true, "Name of the campaign."),
+            ShapeField("title", .text(upTo: 255), "Title for people."),
             ShapeField("type", .choice(CampaignType.self), isRequired: true, "What starts it."),
-            ShapeField("status", .choice(CampaignStatus.self), isRequired: true, "Where it stands."),
+            ShapeField("status", .choice(CampaignStatus.self), isRequired: true, "State of the campaign."),
             ShapeField("statusReason", .text(0...10_000), "Why it is paused or failed."),
-            ShapeField("sourceModule", .text(0...50), "The module that made it."),
-            ShapeField("sourceReferenceId", .text(0...100), "What it belongs to in that module."),
-            ShapeField("senderId", .uuid, "The sender."),
-            ShapeField("sender", .text(upTo: 63), "The name of the sender."),
-            ShapeField("messageTemplate", .map(.any, keys: 0...100), isRequired: true, "The WhatsApp message."),
-            ShapeField("templateId", .uuid, "The template that the message is made from."),
-            ShapeField("templateParams", .map(.any, keys: 0...1_000), "The texts for its variables."),
-            ShapeField("audienceFilter", .map(.any, keys: 0...100), "Who gets it."),
-            ShapeField("recipientCount", .count, isRequired: true, "Recipients of the last run."),
-            ShapeField("scheduledAt", .dateTime, "When it is to be sent."),
-            ShapeField("startedAt", .dateTime, "When the last run started."),
-            ShapeField("completedAt", .dateTime, "When the last run was complete."),
-            ShapeField("estimatedCompletionAt", .dateTime, "When the run is expected to be complete."),
-            ShapeField("triggerType", .text(0...50), "The event that starts it."),
-            ShapeField("triggerConfig", .map(.any, keys: 0...1_000), "What the event's context must say."),
-            ShapeField("managedBy", .choice(["spec"]), "`spec`: a file owns it, and only the file changes it."),
-            ShapeField("sourceFile", .text(0...4_096), "The file that owns it."),
-            ShapeField("createdBy", .uuid, "Who made it."),
-            ShapeField("createdAt", .dateTime, isRequired: true, "When it was made."),
+            ShapeField("sourceModule", .text(0...50), "Module that created it."),
+            ShapeField("sourceReferenceId", .text(0...100), "Id of the object in that module."),
+            ShapeField("senderId", .uuid, "Id of the sender."),
+            ShapeField("sender", .text(upTo: 63), "Name of the sender."),
+            ShapeField(
+                "messageTemplate",
+                .map(.any, keys: 0...100),
+                isRequired: true,
+                "WhatsApp message without recipient."
+            ),
+            ShapeField("templateId", .uuid, "Id of the template of the message."),
+            ShapeField("templateParams", .map(.any, keys: 0...1_000), "Texts for the variables of the template."),
+            ShapeField("audienceFilter", .map(.any, keys: 0...100), "Filter of the recipients."),
+            ShapeField("recipientCount", .count, isRequired: true, "Recipients of the latest run."),
+            ShapeField("scheduledAt", .dateTime, "When to send it."),
+            ShapeField("startedAt", .dateTime, "When the latest run started."),
+            ShapeField("completedAt", .dateTime, "When the latest run ended."),
+            ShapeField("estimatedCompletionAt", .dateTime, "Estimated end of the run."),
+            ShapeField("triggerType", .text(0...50), "Event that starts it."),
+            ShapeField("triggerConfig", .map(.any, keys: 0...1_000), "Values that the event's context must have."),
+            ShapeField("managedBy", .choice(["spec"]), "`spec` if a spec file owns it: it can only be changed there."),
+            ShapeField("sourceFile", .text(0...4_096), "Path of that file."),
+            ShapeField("createdBy", .uuid, "Id of the user who created it."),
+            ShapeField("createdAt", .dateTime, isRequired: true, "When it was created."),
             ShapeField("updatedAt", .dateTime, isRequired: true, "When it was last changed."),
         ]
     )

@@ -1,29 +1,35 @@
+import AccessTokens
+import Foundation
 import HTTPTypes
+import Hummingbird
 import JSON
+import Logging
+import NIOCore
 import Spec
 
-/// One route: how it is called, what it takes and answers, and what it does.
+/// One route: how it is called, what it accepts and answers, and the code that handles it.
 ///
-/// The router, the checks and the description of the API are all made from this.
+/// The router, the checks of requests and the OpenAPI document are made from this value, and a test compares the table
+/// of routes in `docs/api.md` with it. A new route is one more `Endpoint`.
 struct Endpoint: Sendable {
-    /// Who may call.
     enum Access: Sendable {
-        case everybody
+        /// No access token is needed.
+        case open
         case token
     }
 
-    /// What a request has to bring along.
+    /// The body that a request must or may have.
     enum Body: Sendable {
         case none
         case required(Shape, example: JSONValue)
         case optional(Shape, example: JSONValue)
     }
 
-    /// What comes back when all goes well.
+    /// The answer to a successful request.
     struct Answer: Sendable {
         let status: HTTPResponse.Status
         let description: String
-        /// The media type, with the shape of what is JSON and an example.
+        /// One entry for each media type.
         var content: [Content] = []
 
         struct Content: Sendable {
@@ -42,10 +48,19 @@ struct Endpoint: Sendable {
         }
     }
 
+    enum Handler: Sendable {
+        /// Receives a request whose token, rate, ids, query and body have been checked.
+        case checked(@Sendable (APICall) async throws -> APIAnswer)
+        /// Receives the request itself, for routes with checks of their own: signatures, probes, WhatsApp's webhook.
+        case raw(@Sendable (Request, APIContext) async throws -> Response)
+    }
+
     let method: HTTPRequest.Method
-    /// `/campaigns/{id}`; every placeholder is a UUID unless `pathShapes` says otherwise.
+    /// `/campaigns/{id}`; each placeholder is a UUID unless `pathShapes` says otherwise.
     let path: String
-    /// The name of the operation, for generators of clients.
+    /// The thing that `{id}` identifies, such as `campaign`, for 404 answers; `nil` if the path has no id.
+    var noun: String?
+    /// The `operationId`, from which client generators make names of functions.
     let name: String
     let tag: String
     let summary: String
@@ -55,12 +70,11 @@ struct Endpoint: Sendable {
     var query: [QueryParameter] = []
     var body = Body.none
     let answers: [Answer]
-    /// What can go wrong beyond what can go wrong everywhere.
+    /// Problems of this endpoint, beside those that are possible everywhere.
     var problems: [Problem.Code] = []
-    /// `nil` for routes that are described here and registered elsewhere.
-    var handle: (@Sendable (APICall) async throws -> APIAnswer)?
+    let handle: Handler
 
-    /// Bodies are not larger than this, in bytes.
+    /// Maximum size of a body in bytes.
     static let largestBody = 1 << 20
 
     /// The names of the placeholders.
@@ -68,17 +82,112 @@ struct Endpoint: Sendable {
         path.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
     }
 
-    /// All problems that a caller has to reckon with.
+    /// The placeholders that are ids.
+    var ids: [String] { pathParameters.filter { pathShapes[$0] == nil } }
+
+    /// All problems that a caller has to expect.
     var allProblems: [Problem.Code] {
         var codes = problems
         if access == .token { codes += [.unauthorized, .authenticationNotConfigured, .tooManyRequests] }
-        if handle != nil { codes += [.malformedRequest, .internalError, .unavailable] }
-        if !query.isEmpty || handle != nil { codes.append(.invalidParameter) }
+        if case .checked = handle { codes += [.malformedRequest, .internalError, .unavailable, .invalidParameter] }
+        if !query.isEmpty { codes.append(.invalidParameter) }
         if !pathParameters.isEmpty { codes.append(.notFound) }
         if case .none = body {
         } else {
             codes += [.malformedJSON, .bodyTooLarge, .unsupportedMediaType, .invalidFields]
         }
         return Problem.Code.allCases.filter(codes.contains)
+    }
+}
+
+/// A request after all checks of its endpoint.
+struct APICall: Sendable {
+    let caller: Caller
+    let ids: [String: UUID]
+    let query: [String: JSONValue]
+    /// `null` if there is no body.
+    let body: JSONValue
+    let accept: String?
+
+    var tenant: String { caller.tenantID }
+
+    /// The id in the path.
+    func id() throws(Problem) -> UUID {
+        guard let id = ids["id"] else { throw .notFound("id") }
+        return id
+    }
+
+    var page: Int { query["page"]?.integerValue ?? 1 }
+    var limit: Int { query["limit"]?.integerValue ?? 20 }
+
+    func text(_ name: String) -> String? { query[name]?.stringValue }
+
+    func uuid(_ name: String) -> UUID? { text(name).flatMap { UUID(uuidString: $0) } }
+
+    /// The answer to a request for a page of a list.
+    func page(_ items: [JSONValue], total: Int) -> APIAnswer {
+        .json(["items": .array(items), "page": .integer(page), "limit": .integer(limit), "total": .integer(total)])
+    }
+}
+
+/// The answer of an endpoint to a successful request.
+struct APIAnswer: Sendable {
+    enum Content: Sendable {
+        case none
+        case json(JSONValue)
+        /// JSON that is encoded already.
+        case text([UInt8])
+        /// A body that is streamed while it is made.
+        case stream(mediaType: String, write: @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
+    }
+
+    var status = HTTPResponse.Status.ok
+    var content: Content
+    var headers: HTTPFields = [:]
+
+    static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> APIAnswer {
+        APIAnswer(status: status, content: .json(value))
+    }
+
+    /// The answer to a request that created something, with its address.
+    static func created(_ value: JSONValue, at path: String) -> APIAnswer {
+        APIAnswer(status: .created, content: .json(value), headers: [.location: path])
+    }
+
+    static let noContent = APIAnswer(status: .noContent, content: .none)
+
+    var response: Response {
+        var headers = headers
+        headers[.cacheControl] = "no-store"
+        switch content {
+        case .none: return Response(status: status, headers: headers)
+        case .json(let value):
+            headers[.contentType] = "application/json"
+            return Response(
+                status: status,
+                headers: headers,
+                body: .init(byteBuffer: ByteBuffer(string: value.canonicalText))
+            )
+        case .text(let bytes):
+            headers[.contentType] = "application/json"
+            return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .stream(let mediaType, let write):
+            headers[.contentType] = mediaType
+            return Response(
+                status: status,
+                headers: headers,
+                body: .init { writer in
+                    try await write(&writer)
+                    try await writer.finish(nil)
+                }
+            )
+        }
+    }
+}
+
+extension JSONValue {
+    /// An object with the fields that have a value: answers contain no nulls for absent values.
+    static func fields(_ fields: [String: JSONValue?]) -> JSONValue {
+        .object(fields.compactMapValues { $0 })
     }
 }

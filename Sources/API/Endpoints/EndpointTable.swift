@@ -6,18 +6,28 @@ import JSON
 import NIOCore
 import Spec
 
-/// All endpoints of the server, and the only way to register one.
-package struct EndpointTable: Sendable {
+/// All endpoints of the server.
+///
+/// Routes are registered here only, so that the description is complete.
+struct EndpointTable: Sendable {
     let endpoints: [Endpoint]
 
-    /// The methods that an address takes, whoever asks; empty when there is nothing.
+    init(_ endpoints: [Endpoint]) {
+        precondition(
+            endpoints.allSatisfy { $0.ids.isEmpty || $0.noun != nil },
+            "an endpoint with an id in its path says what the id identifies"
+        )
+        self.endpoints = endpoints
+    }
+
+    /// The methods of an address; empty if there is no such address.
     func methods(at path: String) -> [HTTPRequest.Method] {
         let own = matches(path).map(\.method)
         guard !own.isEmpty else { return [] }
         return (own + (own.contains(.get) ? [.head] : []) + [.options]).sorted { $0.rawValue < $1.rawValue }
     }
 
-    /// The endpoints at an address; one with a placeholder gives way to one without.
+    /// The endpoints at an address; a path without placeholders wins over one with them.
     func matches(_ path: String) -> [Endpoint] {
         let parts = path.split(separator: "/")
         let found = endpoints.filter { endpoint in
@@ -28,70 +38,58 @@ package struct EndpointTable: Sendable {
         return found.filter { $0.pathParameters.count == fewest }
     }
 
-    /// Registers the endpoints that have something to do.
+    /// Registers all endpoints.
     func add(to router: Router<APIContext>, authenticator: Authenticator, limiter: RequestLimiter?) {
         for endpoint in endpoints {
-            guard let handle = endpoint.handle else { continue }
-            router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
-                let caller = try await authenticator.caller(of: request, logger: context.logger)
-                try limiter?.admit(tenant: caller.tenantID)
-                return try await handle(Self.call(endpoint, request, context, caller)).response
+            router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context -> Response in
+                switch endpoint.handle {
+                case .raw(let handle): return try await handle(request, context)
+                case .checked(let handle):
+                    let caller = try await authenticator.caller(of: request, logger: context.logger)
+                    try limiter?.admit(tenant: caller.tenantID)
+                    return try await handle(try await endpoint.call(request, context, caller)).response
+                }
             }
         }
     }
+}
 
-    private static func call(
-        _ endpoint: Endpoint,
-        _ request: Request,
-        _ context: APIContext,
-        _ caller: Caller
-    ) async throws -> APICall {
-        var path: [String: UUID] = [:]
-        for name in endpoint.pathParameters {
+extension Endpoint {
+    /// Checks a request against this endpoint.
+    fileprivate func call(_ request: Request, _ context: APIContext, _ caller: Caller) async throws -> APICall {
+        var ids: [String: UUID] = [:]
+        for name in self.ids {
             guard let id = context.parameters.get(name).flatMap({ UUID(apiText: $0) }) else {
-                // What is no id is the id of nothing.
-                throw Problem.notFound(String(endpoint.tag.dropLast()))
+                // A malformed id identifies nothing, like a well-formed one that is unknown.
+                throw Problem.notFound(noun ?? name)
             }
-            path[name] = id
+            ids[name] = id
         }
-        let query = try endpoint.query.values(QueryString.parse(request.uri.query))
+        let query = try query.values(QueryParameter.parse(request.uri.query))
         return APICall(
             caller: caller,
-            path: path,
+            ids: ids,
             query: query,
-            body: try await body(endpoint, request),
-            accept: request.headers[.accept],
-            requestID: context.requestID,
-            logger: context.logger
+            body: try await body(of: request),
+            accept: request.headers[.accept]
         )
     }
 
-    private static func body(_ endpoint: Endpoint, _ request: Request) async throws -> JSONValue {
-        let shape: Shape
-        let isOptional: Bool
-        switch endpoint.body {
+    private func body(of request: Request) async throws -> JSONValue {
+        switch body {
         case .none: return .null
-        case .required(let required, _): (shape, isOptional) = (required, false)
-        case .optional(let optional, _): (shape, isOptional) = (optional, true)
+        case .required(let shape, _): return try await Self.value(of: request.limitedBody(), shape, request.headers)
+        case .optional(let shape, _):
+            let buffer = try await request.limitedBody()
+            return buffer.readableBytes == 0 ? .null : try Self.value(of: buffer, shape, request.headers)
         }
-        let buffer = try await collect(request)
-        if isOptional, buffer.readableBytes == 0 { return .null }
-        return try value(of: buffer, shape, headers: request.headers)
     }
 
-    /// The bytes of a body that is not too large.
-    static func collect(_ request: Request) async throws -> ByteBuffer {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Endpoint.largestBody {
-            throw Problem(.bodyTooLarge, "the body has \(length) bytes, more than \(Endpoint.largestBody)")
-        }
-        return try await request.body.collect(upTo: Endpoint.largestBody)
-    }
-
-    /// The value of a body, checked against its shape.
-    static func value(of body: ByteBuffer, _ shape: Shape, headers: HTTPFields) throws(Problem) -> JSONValue {
+    /// Reads a JSON body and checks it against its shape.
+    static func value(of body: ByteBuffer, _ shape: Shape, _ headers: HTTPFields) throws(Problem) -> JSONValue {
         guard isJSON(headers[.contentType]) else { throw Problem(.unsupportedMediaType, "send application/json") }
         if let encoding = headers[.contentEncoding], encoding.lowercased() != "identity" {
-            var problem = Problem(.unsupportedMediaType, "send it as it is, without Content-Encoding")
+            var problem = Problem(.unsupportedMediaType, "send the body without Content-Encoding")
             problem.headers[.acceptEncoding] = "identity"
             throw problem
         }
@@ -110,5 +108,17 @@ package struct EndpointTable: Sendable {
         guard let type, type != "application/json" else { return type != nil }
         let name = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
         return name == "application/json"
+    }
+}
+
+extension Request {
+    /// Reads the body, up to ``Endpoint/largestBody`` bytes.
+    ///
+    /// - Throws: ``Problem`` for a larger one.
+    func limitedBody() async throws -> ByteBuffer {
+        if let length = headers[.contentLength].flatMap({ Int($0) }), length > Endpoint.largestBody {
+            throw Problem(.bodyTooLarge, "the body has \(length) bytes; the limit is \(Endpoint.largestBody)")
+        }
+        return try await body.collect(upTo: Endpoint.largestBody)
     }
 }

@@ -1,12 +1,14 @@
+import Foundation
 import JSON
 import Spec
 import Spelling
 
-/// A parameter behind the question mark.
+/// A parameter in the query of an address.
 struct QueryParameter: Sendable {
     let name: String
     let shape: Shape
     let description: String
+    /// The value if the request has none.
     var fallback: JSONValue?
     var example: JSONValue?
 
@@ -18,10 +20,29 @@ struct QueryParameter: Sendable {
         self.example = example
     }
 
-    static let page = QueryParameter("page", .integer(1...1_000_000), "The page, from 1.", fallback: 1, example: 1)
-    static let limit = QueryParameter("limit", .integer(1...200), "Items on a page.", fallback: 20, example: 20)
+    static let page = QueryParameter("page", .integer(1...1_000_000), "Page number, from 1.", fallback: 1, example: 1)
+    static let limit = QueryParameter("limit", .integer(1...200), "Items per page.", fallback: 20, example: 20)
 
-    /// Reads the text of a value as what the shape asks for.
+    /// Splits a query into names and values, in their order.
+    ///
+    /// - Throws: ``Problem`` for escapes that are not UTF-8.
+    static func parse(_ query: String?) throws(Problem) -> [(name: String, value: String)] {
+        var values: [(name: String, value: String)] = []
+        for part in (query ?? "").split(separator: "&") {
+            let pieces = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = decoded(pieces[0]), let value = decoded(pieces.count == 2 ? pieces[1] : "") else {
+                throw Problem(.invalidParameter, "the query has an escape that is not UTF-8")
+            }
+            values.append((name, value))
+        }
+        return values
+    }
+
+    private static func decoded(_ text: Substring) -> String? {
+        text.replacing("+", with: " ").removingPercentEncoding
+    }
+
+    /// Converts the text of a value to the type of the shape, and checks it.
     func value(_ text: String) throws(Problem) -> JSONValue {
         let value: JSONValue
         switch shape {
@@ -43,7 +64,7 @@ struct QueryParameter: Sendable {
 }
 
 extension [QueryParameter] {
-    /// Reads the values of a request; what is not given has its default.
+    /// Checks the values of a request; absent parameters get their fallback.
     func values(_ given: [(name: String, value: String)]) throws(Problem) -> [String: JSONValue] {
         var values: [String: JSONValue] = [:]
         for (name, text) in given {

@@ -1,10 +1,11 @@
+import Calendar
 import Foundation
 import JSON
 import Spec
 import Spelling
 
 extension Shape {
-    /// Everything that is wrong with a value, each at its path; the path of the value itself is empty.
+    /// Returns all problems of a value with their paths; the path of the value itself is empty.
     func problems(of value: JSONValue, at path: String = "") -> [FieldProblem] {
         switch self {
         case .any: []
@@ -24,7 +25,7 @@ extension Shape {
         }
     }
 
-    /// The expected type in words.
+    /// The expected type in words, for messages.
     private var words: String {
         switch self {
         case .any: "a value"
@@ -35,7 +36,8 @@ extension Shape {
         case .text, .choice: "a text"
         case .formatted(.uuid): "a UUID"
         case .formatted(.dateTime): "a time such as 2026-12-01T09:00:00Z"
-        case .formatted(.eventName): "an event: 1 to 50 letters, digits, `.`, `_` and `-`, not first a sign"
+        case .formatted(.eventName):
+            "an event: 1 to 50 letters, digits, `.`, `_` and `-`, beginning with a letter or digit"
         case .formatted(.localTime): "a time such as 2026-12-01T09:00"
         case .formatted(.duration): "a duration such as 6h"
         case .list: "a list"
@@ -81,7 +83,7 @@ extension Shape {
             case .uuid: UUID(uuidString: text) != nil
             case .dateTime: Date(apiText: text) != nil
             case .eventName: TriggerEvent.isName(text)
-            // Their reader says more precisely what is wrong.
+            // The reader of schedules has more precise messages.
             case .localTime, .duration: true
             }
         return isGood ? [] : [FieldProblem(path, "is not \(words)")]
@@ -127,12 +129,12 @@ extension Shape {
     private func anyProblems(_ value: JSONValue, _ shapes: [Shape], _ path: String) -> [FieldProblem] {
         let found = shapes.map { $0.problems(of: value, at: path) }
         if found.contains(where: \.isEmpty) { return [] }
-        // Whoever sent a list wants to know what is wrong with the list.
+        // The problems of the alternative that has the type of the value help most.
         let fitting = zip(shapes, found).first { shape, _ in shape.isType(of: value) }
         return fitting?.1 ?? wrongType(value, path)
     }
 
-    /// Whether it describes values of this type, whatever stands in them.
+    /// True if the value has the type of this shape, whatever it contains.
     private func isType(of value: JSONValue) -> Bool {
         switch (self, value) {
         case (.any, _), (.null, .null), (.bool, .bool), (.list, .array), (.object, .object), (.map, .object),
@@ -147,7 +149,7 @@ extension Shape {
 }
 
 extension ObjectShape {
-    /// What is wrong with the object and with each of its fields.
+    /// Returns the problems of an object and of its fields.
     func problems(of value: JSONValue, at path: String) -> [FieldProblem] {
         guard let object = value.objectValue else {
             return [FieldProblem(path, "expected an object, found \(value.typeWords)")]
@@ -167,7 +169,7 @@ extension ObjectShape {
 }
 
 extension JSONValue {
-    /// The value of a number without a fraction, however it was written.
+    /// The value of a number without a fraction, also of one written as `1.0`.
     var wholeNumber: Int? {
         switch self {
         case .integer(let value): value
@@ -187,7 +189,7 @@ extension JSONValue {
         }
     }
 
-    /// Whether a row can hold it: Postgres has no texts with NUL.
+    /// False if a text or key has a NUL character, which Postgres cannot store.
     var isStorable: Bool {
         switch self {
         case .string(let text): !text.utf8.contains(0)
@@ -197,7 +199,7 @@ extension JSONValue {
         }
     }
 
-    /// The paths of all texts and keys with characters that no row can hold.
+    /// Returns the paths of all texts and keys with a NUL character.
     func unstorableTexts(at path: String = "") -> [FieldProblem] {
         switch self {
         case .string(let text):
@@ -216,15 +218,12 @@ extension JSONValue {
 extension Date {
     /// Reads an instant with its zone (RFC 3339), between the years 1970 and 2200.
     init?(apiText text: String) {
-        guard text.utf8.count >= 20, case .instant(let seconds, let microseconds) = FilterTime(text) else { return nil }
-        guard (0..<7_258_118_400).contains(seconds) else { return nil }
-        self.init(timeIntervalSince1970: Double(seconds) + Double(microseconds) / 1_000_000)
+        // A day alone has no zone.
+        guard text.utf8.count >= 20, let instant = Instant(text) else { return nil }
+        guard (0..<7_258_118_400).contains(instant.seconds) else { return nil }
+        self = instant.date
     }
 
-    /// The instant in UTC, as answers have it.
-    var apiText: String {
-        let total = (timeIntervalSince1970 * 1_000_000).rounded()
-        let seconds = (total / 1_000_000).rounded(.down)
-        return FilterTime.instant(seconds: Int(seconds), microseconds: Int(total - seconds * 1_000_000)).description
-    }
+    /// The instant in UTC, in the form of answers.
+    var apiText: String { Instant(self).description }
 }

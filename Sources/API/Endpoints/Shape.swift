@@ -1,20 +1,22 @@
 import JSON
 import Spec
 
-/// What a JSON value must look like: said once, for checking requests and for the description of the API.
+/// The type of a JSON value.
+///
+/// Requests are checked against it, and the OpenAPI document is written from it.
 indirect enum Shape: Sendable {
-    /// The formats of texts that have one.
+    /// Formats of texts.
     enum Format: String, Sendable {
         case uuid
         case dateTime = "date-time"
         /// The name of an event, as in ``TriggerEvent``.
         case eventName
-        /// A time as a clock of some zone shows it; read by the reader of schedules.
+        /// A local time without a zone; the reader of schedules checks it.
         case localTime
-        /// A span of time such as `6h`; read by the reader of schedules.
+        /// A duration such as `6h`; the reader of schedules checks it.
         case duration
 
-        /// How it is written, where JSON Schema has no name for it.
+        /// The pattern of a format that JSON Schema has no name for.
         var pattern: String? {
             switch self {
             case .uuid, .dateTime: nil
@@ -30,15 +32,15 @@ indirect enum Shape: Sendable {
     case bool
     case integer(ClosedRange<Int>)
     case number
-    /// A text of so many Unicode scalars.
+    /// A text; the range counts Unicode scalars.
     case text(ClosedRange<Int>)
     case formatted(Format)
     case choice([String])
     case list(Shape, count: ClosedRange<Int>)
     case object(ObjectShape)
-    /// An object whose keys are the caller's.
+    /// An object with any keys.
     case map(Shape, keys: ClosedRange<Int>)
-    /// An object that is described and checked by the readers of specs, under the name of its schema.
+    /// An object that the readers of specs check; its schema comes from there too.
     case spec(SpecSchemas.Name)
     case nullable(Shape)
     case anyOf([Shape])
@@ -48,7 +50,7 @@ indirect enum Shape: Sendable {
     static let uuid = Shape.formatted(.uuid)
     static let dateTime = Shape.formatted(.dateTime)
     static let count = Shape.integer(0...Int(Int32.max))
-    /// A count over many runs.
+    /// A count over all runs of a campaign or tenant.
     static let sum = Shape.integer(0...(1 << 53))
 
     static func choice<Choice>(_ type: Choice.Type) -> Shape
@@ -57,13 +59,13 @@ indirect enum Shape: Sendable {
     }
 }
 
-/// An object that takes these fields and no others.
+/// An object with these fields and no others.
 struct ObjectShape: Sendable {
-    /// Objects with a name stand once in the description, and are referred to.
+    /// Name in the OpenAPI document; `nil` writes the schema out where it is used.
     let name: String?
     let fields: [ShapeField]
     let description: String?
-    /// What holds between the fields, as schemas; checked by whoever reads them.
+    /// Rules between fields, as JSON Schema; the reader of the object checks them.
     let rules: [JSONValue]
 
     init(
@@ -78,10 +80,24 @@ struct ObjectShape: Sendable {
         self.rules = rules
     }
 
-    /// The same object where nothing is needed, for changes.
+    /// The same fields, all optional: the body of a `PATCH`.
     func allOptional(_ name: String, _ description: String) -> ObjectShape {
         let fields = fields.map { ShapeField($0.name, $0.shape, $0.description, example: $0.example) }
         return ObjectShape(name, description, fields)
+    }
+
+    /// A page of a list.
+    static func page(of item: ObjectShape, _ name: String, _ description: String) -> ObjectShape {
+        ObjectShape(
+            name,
+            description,
+            [
+                ShapeField("items", .list(.object(item), count: 0...200), isRequired: true, "Items of the page."),
+                ShapeField("page", .integer(1...1_000_000), isRequired: true, "Page number, from 1.", example: 1),
+                ShapeField("limit", .integer(1...200), isRequired: true, "Items per page.", example: 20),
+                ShapeField("total", .sum, isRequired: true, "Items on all pages.", example: 1),
+            ]
+        )
     }
 }
 

@@ -1,7 +1,9 @@
 import JSON
 import Spec
 
-/// The schemas of what requests have in common with specs, from where editors get them.
+/// The schemas of filters, messages and templates, which requests and specs have in common.
+///
+/// They are made from the schema of spec files, so that both accept the same.
 enum SpecSchemas {
     enum Name: String, Sendable {
         case filter = "Filter"
@@ -10,10 +12,10 @@ enum SpecSchemas {
         case templateChange = "TemplateChange"
     }
 
-    /// What templates have in files only.
+    /// Fields of templates in files that requests do not have.
     static let fieldsOfSpecsOnly = ["kind", "protect", "renamedFrom"]
 
-    /// The fields of a template in a request, whatever they hold.
+    /// The fields of a template in a request; their values are checked by the reader of specs.
     static let templateFields: ObjectShape = {
         let schema = definitions(for: .template)["Template"]
         let required = schema?["required"]?.arrayValue ?? []
@@ -22,7 +24,7 @@ enum SpecSchemas {
         return ObjectShape(nil, nil, fields)
     }()
 
-    /// A schema and those that it refers to, in the words of JSON Schema 2020-12.
+    /// Returns a schema and those that it refers to, as JSON Schema 2020-12.
     static func definitions(for name: Name) -> [String: JSONValue] {
         let kind: SpecKind = [.template, .templateChange].contains(name) ? .template : .campaign
         var found = SpecSchema.json(of: kind)["definitions"]?.objectValue ?? [:]
@@ -35,7 +37,7 @@ enum SpecSchemas {
         return found.mapValues(\.modernSchema)
     }
 
-    /// A template without what only files say.
+    /// The schema of a template without the fields of files only.
     private static func templateRequest(_ schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, var properties = fields["properties"]?.objectValue else { return schema }
         for name in fieldsOfSpecsOnly { properties[name] = nil }
@@ -47,10 +49,8 @@ enum SpecSchemas {
         fields["required"] = .array((fields["required"]?.arrayValue ?? []).filter { $0 != "kind" } + ["language"])
         return .object(fields)
     }
-}
 
-extension SpecSchemas {
-    /// The same object where nothing is needed, and null takes away what may be missing.
+    /// The same schema for a change: nothing is required, and null removes an optional field.
     private static func change(of schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, let properties = fields["properties"]?.objectValue else { return schema }
         let required = fields["required"]?.arrayValue ?? []
@@ -64,7 +64,7 @@ extension SpecSchemas {
 }
 
 extension JSONValue {
-    /// A schema of draft-07 in the words of 2020-12.
+    /// A draft-07 schema as one of 2020-12.
     fileprivate var modernSchema: JSONValue {
         switch self {
         case .array(let items): return .array(items.map(\.modernSchema))

@@ -1,20 +1,23 @@
 import HTTPTypes
 package import HummingbirdCore
+import Logging
 import NIOCore
 import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 
 extension HTTPServerBuilder {
-    /// Has the runtime make the type of the decoder before event loops need it.
+    /// Creates the type of the decoder before event loops need it.
     ///
-    /// Two of them making it at once for the first time may crash Swift 6.3.1.
+    /// Two event loops that create it at once for the first time may crash Swift 6.3.1.
     private static let hasTypes: Bool = {
         _ = ByteToMessageHandler(HTTPRequestDecoder())
         return true
     }()
 
-    /// HTTP/1.1 as the daemon speaks it, and HTTP/1.0 to callers who do.
+    /// The daemon's server: HTTP/1.1, and HTTP/1.0 for callers that use it.
     ///
-    /// - Parameter idleTimeout: How long a caller may say nothing, and how long the body of a request may take.
+    /// - Parameter idleTimeout: The time that a connection may be idle, and that the body of a request may take.
     /// - Returns: The server, without TLS.
     package static func daemon(idleTimeout: Duration) -> HTTPServerBuilder {
         precondition(hasTypes)
@@ -23,7 +26,7 @@ extension HTTPServerBuilder {
             DaemonChannel(
                 inner: HTTP1Channel(
                     responder: { request, writer, channel in
-                        if request.waitsWithItsBody {
+                        if request.expectsContinue {
                             try await writer.writeInformationalHead(.init(status: .continue))
                         }
                         try await responder(request, writer, channel)
@@ -36,9 +39,103 @@ extension HTTPServerBuilder {
 }
 
 extension Request {
-    /// Whether the caller sends the body once it is told that it will be read (RFC 9110, 10.1.1), and it can be.
-    fileprivate var waitsWithItsBody: Bool {
+    /// True if the caller sends the body only after `100 Continue` (RFC 9110, 10.1.1), and the body is not too large.
+    fileprivate var expectsContinue: Bool {
         guard headers[.expect]?.lowercased() == "100-continue" else { return false }
-        return (headers[.contentLength].flatMap { Int($0) } ?? 0) <= WebhookRoutes.largestBody
+        return (headers[.contentLength].flatMap { Int($0) } ?? 0) <= WebhookEndpoints.largestBody
+    }
+}
+
+/// A connection of Hummingbird with ``HTTPVersionRules`` added, where messages still have their version.
+private struct DaemonChannel: ServerChildChannel {
+    let inner: HTTP1Channel
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+        inner.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(HTTPVersionRules(), position: .before(codec))
+            return value
+        }
+    }
+
+    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+        await inner.handle(value: value, logger: logger)
+    }
+}
+
+/// Rules of RFC 9112 that Hummingbird leaves out, because it does not know the HTTP version of the caller.
+///
+/// - A request of HTTP/1.1 has one `Host` field. With two, a proxy and the daemon could read the request differently.
+/// - A caller of HTTP/1.0 knows neither chunked bodies nor `100 Continue`, and its connection ends with the answer.
+/// - `Connection: close` is a case-insensitive list of options.
+private final class HTTPVersionRules: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// The versions of the unanswered requests, oldest first.
+    private var unanswered: [HTTPVersion] = []
+    /// True after an invalid request: the rest of the input is ignored.
+    private var isOver = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isOver else { return }
+        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        // Counts without building a list of the values.
+        let hosts = head.headers.lazy.filter { $0.name.utf8.count == 4 && $0.name.lowercased() == "host" }.count
+        guard hosts == 1 || (hosts == 0 && head.version != .http1_1) else {
+            isOver = true
+            // Hummingbird answers 400 and closes the connection.
+            return context.fireErrorCaught(HTTPParserError.invalidHeaderToken)
+        }
+        unanswered.append(head.version)
+        let isOld = head.version != .http1_1
+        // Nearly all requests need no change.
+        guard isOld || !head.isKeepAlive else { return context.fireChannelRead(data) }
+        if isOld { head.headers.remove(name: "Expect") }
+        // Hummingbird compares the whole field with this word.
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
+        context.fireChannelRead(wrapInboundOut(.head(head)))
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where unanswered.first.map { $0 != .http1_1 } ?? false:
+            head.version = .http1_0
+            head.headers.replaceOrAdd(name: "Connection", value: "close")
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .end:
+            if !unanswered.isEmpty { unanswered.removeFirst() }
+            context.write(data, promise: promise)
+        case .head, .body:
+            context.write(data, promise: promise)
+        }
+    }
+}
+
+/// Closes connections whose request takes too long.
+///
+/// A caller that sends a few bytes now and then is never idle, so the time limit is that of the whole body. It also
+/// applies after the answer, while the rest of the body is discarded.
+private final class RequestTimeLimit: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+
+    private let limit: TimeAmount
+    private var deadline = NIODeadline.distantFuture
+
+    init(_ limit: TimeAmount) {
+        self.limit = limit
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head: deadline = .now() + limit
+        case .body where NIODeadline.now() > deadline: return context.close(promise: nil)
+        case .body, .end: break
+        }
+        context.fireChannelRead(data)
     }
 }

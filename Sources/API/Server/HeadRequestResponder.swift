@@ -3,7 +3,7 @@ package import Hummingbird
 
 /// Answers `HEAD` like `GET`, without a body (RFC 9110, 9.3.2), on every address.
 ///
-/// It stands before the router, which knows nothing of `HEAD`; metrics count such a request as a `GET`.
+/// It wraps the router, which does not know `HEAD`; metrics count such a request as a `GET`.
 package struct HeadRequestResponder<Inner: HTTPResponder>: HTTPResponder {
     let inner: Inner
 
@@ -20,11 +20,11 @@ package struct HeadRequestResponder<Inner: HTTPResponder>: HTTPResponder {
 }
 
 extension Response {
-    /// The same head, with the length that the body would have had.
+    /// The same head, with the length of the body that is left out.
     fileprivate var withoutBody: Response {
         guard body.contentLength == nil else { return Response(status: status, headers: headers) }
-        // A length of 0 would be a lie. Without one the server frames a body of no chunks, whose end a client of HEAD
-        // does not read: it must not take it for the next answer.
+        // The length is unknown, so the server frames an empty chunked body. A client of HEAD does not read its end and
+        // would take it for the next answer; closing the connection prevents that.
         var headers = headers
         headers[.connection] = "close"
         return Response(status: status, headers: headers, body: .init { try await $0.finish(nil) })

@@ -1,3 +1,5 @@
+internal import Dispatch
+internal import Glibc
 public import Logging
 
 /// One session with the server, on a thread of its own where libpq may block.
@@ -13,7 +15,7 @@ public actor PostgresConnection {
     private nonisolated let executor = QueueExecutor(label: "postgres.connection")
     private nonisolated let logger: Logger
 
-    /// Where all calls run; never one of Swift's cooperative threads.
+    /// The executor of all calls; never a thread of Swift's cooperative pool.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private init(logger: Logger) {
@@ -86,7 +88,7 @@ public actor PostgresConnection {
     /// Whether a transaction is open, be it healthy or failed.
     public nonisolated var isInTransaction: Bool { status.read().isInTransaction }
 
-    /// Runs `body` so that a cancellation of the task wakes it up.
+    /// Runs `body` so that a cancellation of the task interrupts its wait.
     func cancellable<Value: Sendable>(
         _ body: (Wire) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
@@ -94,7 +96,7 @@ public actor PostgresConnection {
         let result: Result<Value, PostgresError> = await withTaskCancellationHandler {
             interrupt.begin(ticket)
             defer { interrupt.end() }
-            // A cancellation from before `begin` has not been heard by the handler.
+            // The handler missed a cancellation that came before `begin`.
             if Task.isCancelled { return .failure(.cancelled) }
             do throws(PostgresError) {
                 return .success(try body(wire))
@@ -105,5 +107,224 @@ public actor PostgresConnection {
             interrupt.trigger(ticket)
         }
         return try result.get()
+    }
+}
+
+extension PostgresConnection {
+    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
+    ///
+    /// BEGIN is sent with the first statement, and COMMIT with the statements of ``enqueue(_:deadline:)``. Cancellation
+    /// before COMMIT rolls back; COMMIT itself is never cancelled. Nothing is repeated here;
+    /// ``PostgresPool/transaction(isolation:readOnly:retries:deadline:_:)`` does that.
+    ///
+    /// - Parameters:
+    ///   - isolation: How far the transaction is shielded from others.
+    ///   - readOnly: Whether the server refuses all writes.
+    ///   - deadline: The longest time that COMMIT may take, with what travels along.
+    ///   - body: The statements of the transaction, all on the connection that it is given.
+    /// - Returns: What `body` returned, once it is committed.
+    /// - Throws: What `body` throws; ``PostgresError/commitUnknown(_:)`` when the connection breaks during COMMIT;
+    ///   ``PostgresError/transactionAborted`` when `body` hid the error of a statement.
+    @discardableResult
+    public nonisolated func transaction<Value>(
+        isolation: PostgresIsolation = .readCommitted,
+        readOnly: Bool = false,
+        deadline: Duration = .seconds(30),
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        try await begin(isolation: isolation, readOnly: readOnly)
+        let value: Value
+        do {
+            value = try await body(self)
+            if Task.isCancelled { throw PostgresError.cancelled }
+        } catch {
+            await rollback()
+            throw error
+        }
+        try await commit(deadline: deadline)
+        return value
+    }
+
+    /// Queues a statement of the current transaction whose rows are not needed: it is sent with the next one, or with
+    /// COMMIT, and costs no extra round trip.
+    ///
+    /// - Parameters:
+    ///   - query: The statement.
+    ///   - deadline: The longest time that it may take to prepare it, if it is new to the connection.
+    /// - Throws: ``PostgresError``; its own errors are thrown by whatever it travels with.
+    public func enqueue(_ query: PostgresQuery, deadline: Duration = .seconds(30)) async throws(PostgresError) {
+        guard isInTransaction else { throw .misuse("a statement can be handed in for later in a transaction only") }
+        try await cancellable { wire throws(PostgresError) in try wire.enqueue(query, within: Wire.Limit(deadline)) }
+    }
+
+    private func begin(isolation: PostgresIsolation, readOnly: Bool) throws(PostgresError) {
+        guard !isInTransaction else { throw .misuse("a transaction is open on this connection already") }
+        if Task.isCancelled { throw .cancelled }
+        _ = unsafe try wire.handle()
+        wire.queue = [.script("BEGIN ISOLATION LEVEL \(isolation.sql) \(readOnly ? "READ ONLY" : "READ WRITE")")]
+        status.update {
+            $0.failure = nil
+            $0.isInTransaction = true
+        }
+    }
+
+    private func commit(deadline: Duration) async throws(PostgresError) {
+        // The connection was lost before COMMIT was sent, so the transaction was not committed.
+        _ = unsafe try wire.handle()
+        // Nothing was sent, not even BEGIN.
+        if wire.queue.count == 1, wire.dropUnsentTransaction() { return }
+        let limit = Wire.Limit(deadline, isCancellable: false)
+        do throws(PostgresError) {
+            guard try wire.flush(then: .script("COMMIT"), within: limit).tag == "COMMIT" else {
+                throw .transactionAborted
+            }
+        } catch {
+            await rollback()
+            switch error {
+            case .connection, .timeout: throw .commitUnknown("\(error)")
+            // A statement before COMMIT had aborted the transaction.
+            case .server(let server) where server.sqlState == "25P02": throw .transactionAborted
+            default: throw error
+            }
+        }
+    }
+
+    /// Ends an open transaction without effect; when even that fails, the connection is closed, which does the same.
+    func rollback() async {
+        guard isInTransaction, status.read().isOpen, !wire.dropUnsentTransaction() else { return }
+        wire.queue = []
+        do throws(PostgresError) {
+            _ = try wire.script("ROLLBACK", within: Wire.Limit(Wire.cancelGrace, isCancellable: false))
+        } catch {
+            wire.abandon(error)
+        }
+    }
+}
+
+/// The isolation of a transaction from concurrent ones.
+public enum PostgresIsolation: Sendable {
+    /// Each statement sees what was committed before it.
+    case readCommitted
+    /// All statements see the same state; a write against a newer one fails with 40001.
+    case repeatableRead
+    /// As if transactions ran one after the other; any may fail with 40001.
+    case serializable
+
+    var sql: String {
+        switch self {
+        case .readCommitted: "READ COMMITTED"
+        case .repeatableRead: "REPEATABLE READ"
+        case .serializable: "SERIALIZABLE"
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// Takes an advisory lock of the session and waits for it; it stays until ``unlock(_:)`` or the session's end.
+    ///
+    /// A connection that goes back to its pool loses its locks.
+    ///
+    /// - Throws: ``PostgresError/timeout(_:)`` when another session holds it for longer than `deadline`.
+    public func lock(_ key: Int64, deadline: Duration = .seconds(30)) async throws(PostgresError) {
+        status.update { $0.hasSessionState = true }
+        try await execute("SELECT pg_advisory_lock(\(key))", deadline: deadline)
+    }
+
+    /// Takes an advisory lock of the session if it is free.
+    ///
+    /// - Returns: Whether it was taken.
+    /// - Throws: ``PostgresError``.
+    public func tryLock(_ key: Int64) async throws(PostgresError) -> Bool {
+        status.update { $0.hasSessionState = true }
+        return try await flag("SELECT pg_try_advisory_lock(\(key))")
+    }
+
+    /// Gives an advisory lock of the session back.
+    ///
+    /// - Returns: Whether this session held it.
+    /// - Throws: ``PostgresError``.
+    @discardableResult
+    public func unlock(_ key: Int64) async throws(PostgresError) -> Bool {
+        try await flag("SELECT pg_advisory_unlock(\(key))")
+    }
+
+    /// Takes an advisory lock until the end of the transaction, if it is free.
+    ///
+    /// - Returns: Whether it was taken.
+    /// - Throws: ``PostgresError``.
+    public func tryLockInTransaction(_ key: Int64) async throws(PostgresError) -> Bool {
+        try await flag("SELECT pg_try_advisory_xact_lock(\(key))")
+    }
+
+    private func flag(_ query: PostgresQuery) async throws(PostgresError) -> Bool {
+        try await self.query(query).first?.decode(0) ?? false
+    }
+}
+
+extension PostgresConnection {
+    /// Resets the connection for its next user.
+    ///
+    /// - Returns: Whether that succeeded; otherwise it is closed.
+    nonisolated func settle() async -> Bool {
+        let state = status.read()
+        guard state.isOpen else { return false }
+        guard state.isInTransaction || state.hasSessionState else { return true }
+        return await reset()
+    }
+
+    /// Whether the connection looks alive, without asking the server.
+    nonisolated var seemsAlive: Bool {
+        let state = status.read()
+        guard state.isOpen else { return false }
+        var descriptor = pollfd(fd: state.socket, events: Int16(POLLIN), revents: 0)
+        // An idle server sends nothing: readable data is a shutdown message, the end of the stream, or a message to
+        // check.
+        return unsafe poll(&descriptor, 1, 0) == 0
+    }
+
+    /// Checks that the server answers.
+    func ping(deadline: Duration) async -> Bool {
+        do throws(PostgresError) {
+            _ = try await cancellable { wire throws(PostgresError) in
+                try wire.script("SELECT 1", within: Wire.Limit(deadline))
+            }
+            return true
+        } catch {
+            // The reason does not matter: the caller takes another connection, which reports its own error.
+            return false
+        }
+    }
+
+    private func reset() async -> Bool {
+        await rollback()
+        guard status.read().isOpen, status.read().hasSessionState else { return status.read().isOpen }
+        do throws(PostgresError) {
+            let limit = Wire.Limit(Wire.cancelGrace, isCancellable: false)
+            _ = try wire.script("SELECT pg_advisory_unlock_all(); UNLISTEN *", within: limit)
+            status.update { $0.hasSessionState = false }
+            return true
+        } catch {
+            wire.abandon(error)
+            return false
+        }
+    }
+}
+
+/// A serial executor for one connection, on which libpq may block.
+///
+/// A queue made like this takes a thread of its own from Dispatch's overcommitting pool, so that many waiting
+/// connections never starve each other nor Swift's cooperative threads.
+final class QueueExecutor: SerialExecutor {
+    private let queue: DispatchQueue
+
+    init(label: String) {
+        queue = DispatchQueue(label: label)
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async {
+            unsafe job.runSynchronously(on: self.asUnownedSerialExecutor())
+        }
     }
 }

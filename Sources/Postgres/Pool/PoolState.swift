@@ -1,4 +1,6 @@
-/// Who has which connection and who waits for one: the pool's decisions, without any of its actions.
+/// The decisions of the pool: which caller gets which connection, and which callers wait.
+///
+/// It performs no actions.
 ///
 /// Generic over the connection, so that it can be tested without a server.
 struct PoolState<Connection: Sendable>: Sendable {
@@ -13,13 +15,13 @@ struct PoolState<Connection: Sendable>: Sendable {
         let since: ContinuousClock.Instant
     }
 
-    /// What is left to be told and closed when the pool closes.
+    /// The waiters to fail and the connections to close when the pool closes.
     struct Leftovers: Sendable {
         let waiters: [Waiter]
         let idle: [Idle]
     }
 
-    /// What a caller is given.
+    /// A grant for a caller.
     enum Grant: Sendable {
         case connection(Idle)
         /// The right to open one more connection.
@@ -50,10 +52,10 @@ struct PoolState<Connection: Sendable>: Sendable {
         return lastWaiter
     }
 
-    /// What can be given at once; `nil` means to wait in line.
+    /// Returns what can be granted at once; `nil` means to wait in line.
     mutating func acquire() -> Grant? {
         guard !isClosed else { return .closed }
-        // Nobody overtakes those in line.
+        // Waiting callers come first.
         guard waiters.isEmpty else { return nil }
         if let last = idle.popLast() { return .connection(last) }
         guard open < maxConnections else { return nil }
@@ -91,7 +93,7 @@ struct PoolState<Connection: Sendable>: Sendable {
 
     /// Takes a healthy connection back.
     ///
-    /// - Returns: Who gets it next, or `nil` when it is kept.
+    /// - Returns: The waiter that gets it next, or `nil` if it becomes idle.
     mutating func giveBack(_ connection: Connection, now: ContinuousClock.Instant) -> Waiter? {
         if !waiters.isEmpty { return waiters.removeFirst() }
         idle.append(Idle(connection: connection, since: now))
@@ -100,7 +102,7 @@ struct PoolState<Connection: Sendable>: Sendable {
 
     /// Notes that a connection is gone, or was never opened.
     ///
-    /// - Returns: Who may open another in its place.
+    /// - Returns: The waiter that may open another in its place.
     mutating func drop() -> Waiter? {
         guard !isClosed, !waiters.isEmpty else {
             open -= 1
@@ -122,7 +124,7 @@ struct PoolState<Connection: Sendable>: Sendable {
 
     /// Closes the pool.
     ///
-    /// - Returns: Who waits in vain, and what is to be closed.
+    /// - Returns: The waiters to fail, and the connections to close.
     mutating func close() -> Leftovers {
         let leftovers = Leftovers(waiters: waiters, idle: idle)
         isClosed = true

@@ -2,7 +2,7 @@ internal import Dispatch
 public import Logging
 internal import Synchronization
 
-/// A bounded set of connections, opened when they are needed and shared fairly.
+/// A connection pool of bounded size that opens connections on demand.
 ///
 /// Callers wait in line, first come, first served. A connection goes back into the pool only without a
 /// transaction, locks or LISTENs; one that broke is replaced, with growing pauses while the server is away.
@@ -40,7 +40,7 @@ public final class PostgresPool: Sendable {
         state = Mutex(State(maxConnections: max(maxConnections, 1)))
     }
 
-    /// How many connections there are and how many callers wait.
+    /// The number of connections and of waiting callers.
     public var statistics: PostgresPoolStatistics {
         state.withLock { state in
             PostgresPoolStatistics(
@@ -123,9 +123,9 @@ public final class PostgresPool: Sendable {
         PostgresListener(configuration: configuration, channels: channels, logger: logger)
     }
 
-    /// Closes the pool: callers in line get ``PostgresError/closed``, those at work may finish.
+    /// Closes the pool: waiting callers get ``PostgresError/closed``; running calls may finish.
     ///
-    /// - Parameter limit: How long to wait for those at work; their connections are closed when they come back.
+    /// - Parameter limit: How long to wait for running calls; their connections are closed when they come back.
     public func shutdown(within limit: Duration = .seconds(10)) async {
         let leftovers = state.withLock { $0.close() }
         for waiter in leftovers.waiters { waiter.continuation.resume(returning: .closed) }
@@ -135,5 +135,209 @@ public final class PostgresPool: Sendable {
             // A cancelled shutdown does not wait; the connections close by themselves later.
             guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
         }
+    }
+}
+
+extension PostgresPool {
+    /// A connection that was idle for longer than this is checked before it is lent.
+    private static let trustedIdleTime = Duration.seconds(30)
+    private static let pingLimit = Duration.seconds(2)
+
+    /// Takes a connection, waiting in line or for the server when need be.
+    func acquire() async throws(PostgresError) -> PostgresConnection {
+        let start = ContinuousClock.now
+        while true {
+            switch await grant() {
+            case .connection(let idle):
+                if await isHealthy(idle) { return idle.connection }
+                await idle.connection.close()
+                // The permission to open a connection stays with this caller.
+                return try await open(until: start + acquireTimeout)
+            case .slot: return try await open(until: start + acquireTimeout)
+            case .timedOut(let waited):
+                throw .poolExhausted(size: state.withLock { $0.maxConnections }, waited: waited)
+            case .cancelled: throw .cancelled
+            case .closed: throw .closed
+            }
+        }
+    }
+
+    /// Takes a connection back: cleaned, or replaced when it cannot be.
+    func release(_ connection: PostgresConnection) async {
+        let isUsable = await connection.settle()
+        let (waiter, grant, isSurplus): (State.Waiter?, State.Grant, Bool) = state.withLock { state in
+            guard isUsable, !state.isClosed else { return (state.drop(), .slot, isUsable) }
+            let now = ContinuousClock.now
+            let waiter = state.giveBack(connection, now: now)
+            return (waiter, .connection(.init(connection: connection, since: now)), false)
+        }
+        waiter?.continuation.resume(returning: grant)
+        if isSurplus { await connection.close() }
+    }
+
+    private func grant() async -> State.Grant {
+        let id = state.withLock { $0.newWaiter() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let grant: State.Grant? = state.withLock { state in
+                    if Task.isCancelled { return .cancelled }
+                    if let grant = state.acquire() { return grant }
+                    state.enqueue(.init(id: id, continuation: continuation, since: .now))
+                    if state.armTimer() { startTimer(acquireTimeout) }
+                    return nil
+                }
+                if let grant { continuation.resume(returning: grant) }
+            }
+        } onCancel: {
+            state.withLock { $0.remove(id) }?.continuation.resume(returning: .cancelled)
+        }
+    }
+
+    /// Ends the waits that have lasted too long; one timer is enough, because all wait equally long.
+    private func startTimer(_ delay: Duration) {
+        timer.asyncAfter(deadline: .now() + .nanoseconds(Int(delay / .nanoseconds(1)))) { [weak self] in
+            self?.expireWaiters()
+        }
+    }
+
+    private func expireWaiters() {
+        let now = ContinuousClock.now
+        while let waiter = state.withLock({ $0.removeExpired(before: now - acquireTimeout) }) {
+            waiter.continuation.resume(returning: .timedOut(waited: waiter.since.duration(to: now)))
+        }
+        let next = state.withLock { $0.rearmTimer() }
+        if let next { startTimer(now.duration(to: next + acquireTimeout)) }
+    }
+
+    private func isHealthy(_ idle: State.Idle) async -> Bool {
+        let isFresh = ContinuousClock.now - idle.since < Self.trustedIdleTime
+        if isFresh, idle.connection.seemsAlive { return true }
+        return await idle.connection.ping(deadline: Self.pingLimit)
+    }
+
+    /// Opens a connection that the pool has permitted, with backoff while the server is unreachable.
+    private func open(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> PostgresConnection {
+        while true {
+            do throws(PostgresError) {
+                try await waitForRetry(until: deadline)
+                let connection = try await PostgresConnection.connect(configuration, logger: logger)
+                state.withLock { $0.noteConnected() }
+                return connection
+            } catch {
+                guard case .connection = error, noteFailure(error) < deadline else {
+                    dropPlace()
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Notes a failed attempt.
+    ///
+    /// - Returns: When the next one may be made.
+    private func noteFailure(_ error: PostgresError) -> ContinuousClock.Instant {
+        logger.warning("Cannot connect to Postgres", metadata: ["error": "\(error)"])
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            state.noteFailure(now: now) { failures in
+                Backoff.delay(attempt: failures, first: .milliseconds(100), maximum: .seconds(5))
+            }
+            return state.retryAt ?? now
+        }
+    }
+
+    private func waitForRetry(until deadline: ContinuousClock.Instant) async throws(PostgresError) {
+        guard let retryAt = state.withLock({ $0.retryAt }), retryAt > .now else { return }
+        do {
+            try await Task.sleep(until: min(retryAt, deadline), clock: .continuous)
+        } catch {
+            // Sleep fails only by cancellation.
+            throw .cancelled
+        }
+        if state.withLock({ $0.isClosed }) { throw .closed }
+    }
+
+    private func dropPlace() {
+        state.withLock { $0.drop() }?.continuation.resume(returning: .slot)
+    }
+}
+
+extension PostgresPool {
+    /// Runs `body` in a transaction, and repeats it after a serialization failure or deadlock.
+    ///
+    /// `body` is repeated after 40001, 40P01 and after a table was altered under a prepared statement, also when it
+    /// wrapped that error in one of its own; so it must change nothing but the database.
+    ///
+    /// - Parameters:
+    ///   - isolation: How far the transaction is shielded from others.
+    ///   - readOnly: Whether the server refuses all writes.
+    ///   - retries: How often it is repeated at most, each time after a short random pause.
+    ///   - deadline: The longest time that COMMIT may take, with what travels along.
+    ///   - body: The statements of the transaction, all on the connection that it is given.
+    /// - Returns: What `body` returned, once it is committed.
+    /// - Throws: What `body` throws in the end, or ``PostgresError``.
+    @discardableResult
+    public func transaction<Value>(
+        isolation: PostgresIsolation = .readCommitted,
+        readOnly: Bool = false,
+        retries: Int = 3,
+        deadline: Duration = .seconds(30),
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        try await withConnection { connection in
+            var attempt = 1
+            while true {
+                do {
+                    return try await connection.transaction(
+                        isolation: isolation,
+                        readOnly: readOnly,
+                        deadline: deadline,
+                        body
+                    )
+                } catch {
+                    guard attempt <= retries, connection.mayRepeatTransaction(after: error) else { throw error }
+                    try await Task.sleep(
+                        for: Backoff.delay(attempt: attempt, first: .milliseconds(10), maximum: .milliseconds(500))
+                    )
+                    attempt += 1
+                }
+            }
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// Whether the last transaction was rolled back only because of another one, or of a stale plan.
+    nonisolated func mayRepeatTransaction(after error: any Error) -> Bool {
+        let state = status.read()
+        guard state.isOpen, !Task.isCancelled, let failure = state.failure else { return false }
+        if let error = error as? PostgresError, error.serverError == nil, error != .transactionAborted { return false }
+        return failure.sqlState == "40001" || failure.sqlState == "40P01" || failure.isStalePlan
+    }
+}
+
+/// The state of a pool at one moment, for metrics.
+public struct PostgresPoolStatistics: Sendable, Hashable {
+    /// Connections that exist or are being opened.
+    public let open: Int
+    /// Idle connections.
+    public let idle: Int
+    /// Callers in line for a connection.
+    public let waiting: Int
+    public let maxConnections: Int
+}
+
+/// Exponential backoff with jitter and an upper bound.
+enum Backoff {
+    /// A delay between half and the whole of `first` × 2^(attempt − 1), at most `maximum`.
+    ///
+    /// - Parameters:
+    ///   - attempt: The number of failures so far, from 1.
+    ///   - first: The longest delay after the first failure.
+    ///   - maximum: The longest delay ever.
+    /// - Returns: The delay.
+    static func delay(attempt: Int, first: Duration, maximum: Duration) -> Duration {
+        let ceiling = min(first * (1 << min(max(attempt - 1, 0), 20)), maximum)
+        return ceiling * Double.random(in: 0.5...1)
     }
 }

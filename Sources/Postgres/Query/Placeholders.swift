@@ -56,7 +56,7 @@ enum Placeholders {
             if backslash && bytes[index] == UInt8(ascii: "\\") {
                 index += 2
             } else if bytes[index] == quote {
-                // A doubled quote opens again at once, which comes to the same.
+                // A doubled quote opens the text again at once, which has the same effect.
                 return index + 1
             } else {
                 index += 1

@@ -1,6 +1,6 @@
-/// SQL with its bound values, written as one string literal.
+/// An SQL statement with bound values, written as one string literal.
 ///
-/// An interpolated value never becomes part of the SQL: it turns into `$n` and travels beside it.
+/// An interpolated value never becomes part of the SQL: it becomes a parameter `$n`.
 ///
 /// ```swift
 /// let filter: PostgresQuery = "status = \(status)"
@@ -9,7 +9,7 @@
 public struct PostgresQuery: Sendable {
     public private(set) var sql: String
     public private(set) var binds: [PostgresBind]
-    /// Why the query cannot be sent, when an identifier was impossible.
+    /// The reason why the query cannot be sent: an invalid identifier.
     private(set) var fault: String?
 
     /// A query from SQL that was put together elsewhere; `$1` is the first of `binds`.
@@ -62,5 +62,87 @@ public struct PostgresQuery: Sendable {
             result.append(query)
         }
         return result
+    }
+}
+
+extension PostgresQuery: ExpressibleByStringInterpolation {
+    /// SQL without values.
+    public init(stringLiteral value: String) {
+        self.init(sql: value)
+    }
+
+    /// SQL with values, fragments and identifiers.
+    public init(stringInterpolation: StringInterpolation) {
+        self = stringInterpolation.query
+    }
+
+    /// Collects the pieces of a query literal; not used by hand.
+    public struct StringInterpolation: StringInterpolationProtocol, Sendable {
+        var query: PostgresQuery
+
+        public init(literalCapacity: Int, interpolationCount: Int) {
+            var sql = ""
+            sql.reserveCapacity(literalCapacity + interpolationCount * 4)
+            query = PostgresQuery(sql: sql)
+        }
+
+        public mutating func appendLiteral(_ literal: String) {
+            query.append(sql: literal)
+        }
+
+        /// Binds a value: `\(id)`.
+        public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value) {
+            query.append(bind: value.postgresBind)
+        }
+
+        /// Binds a value or NULL: `\(finishedAt)`.
+        public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+            query.append(bind: value.postgresBind)
+        }
+
+        /// Splices another query in: `\(fragment: filter)`.
+        public mutating func appendInterpolation(fragment: PostgresQuery) {
+            query.append(fragment)
+        }
+
+        /// Quotes a name: `\(identifier: table)`.
+        public mutating func appendInterpolation(identifier: String) {
+            query.append(identifier: identifier)
+        }
+    }
+}
+
+/// A value encoded for the server.
+///
+/// Made by ``PostgresEncodable/postgresBind``; never printed, so that values stay out of logs.
+public struct PostgresBind: Sendable {
+    enum Storage: Sendable {
+        case null
+        case text([UInt8])
+        case binary([UInt8])
+        /// The value has no form that Postgres accepts; says why. Reported when the query is sent.
+        case invalid(String)
+    }
+
+    let storage: Storage
+
+    /// SQL's NULL.
+    public static let null = Self(storage: .null)
+
+    /// A value in Postgres' text form; the server infers its type from the place it is used in.
+    public static func text(_ text: PostgresText) -> Self {
+        Self(storage: text.fault.map(Storage.invalid) ?? .text(text.bytes))
+    }
+
+    /// A value in the binary form of the type that the server infers.
+    public static func binary(_ bytes: [UInt8]) -> Self {
+        Self(storage: .binary(bytes))
+    }
+}
+
+extension PostgresBind: CustomStringConvertible {
+    /// Only whether there is a value, never the value.
+    public var description: String {
+        if case .null = storage { "NULL" } else { "•••" }
     }
 }

@@ -56,3 +56,56 @@ extension PostgresType: CustomStringConvertible {
         Self.scalars[oid] ?? Self.arrays[oid] ?? "type \(oid)"
     }
 }
+
+/// A value that can be read from a column.
+public protocol PostgresDecodable: Sendable {
+    /// Reads a value that is not NULL from Postgres' binary form.
+    ///
+    /// - Parameters:
+    ///   - bytes: The column's bytes.
+    ///   - type: The column's type; check it before looking at the bytes.
+    /// - Returns: The value.
+    /// - Throws: ``PostgresDecodingFailure``, to which the caller adds column and types.
+    static func decode(_ bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> Self
+}
+
+extension Array: PostgresDecodable where Element: PostgresArrayElement {
+    public static func decode(_ bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> Self {
+        try Element.decode(array: bytes, type: type)
+    }
+}
+
+/// An error in decoding a column.
+public enum PostgresDecodingFailure: Error, Sendable, Equatable {
+    /// The column has another type.
+    case wrongType
+    /// The value does not fit into the type asked for.
+    case outOfRange
+    /// An element of the array is NULL, but the element type is not optional.
+    case nullElement
+    /// The value is not one that the type allows; completes the sentence `column "x" …`.
+    case invalid(String)
+}
+
+/// A value that can be bound to a query.
+///
+/// Values travel as text of unknown type and the server infers the type from the place. Where it cannot
+/// (`SELECT \(x)`), write a cast: `\(x)::int8`. Arrays of text, UUIDs and JSON travel in binary form, as `text[]`, `uuid[]`
+/// and `jsonb[]`: where the place has another type, cast from these, as in `\(x)::text[]::citext[]`.
+public protocol PostgresEncodable: Sendable {
+    /// The encoded value.
+    var postgresBind: PostgresBind { get }
+}
+
+extension Optional: PostgresEncodable where Wrapped: PostgresEncodable {
+    public var postgresBind: PostgresBind {
+        switch self {
+        case .none: .null
+        case .some(let value): value.postgresBind
+        }
+    }
+}
+
+extension Array: PostgresEncodable where Element: PostgresArrayElement {
+    public var postgresBind: PostgresBind { Element.bind(array: self) }
+}

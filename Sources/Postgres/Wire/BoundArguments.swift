@@ -2,7 +2,7 @@
 struct BoundArguments {
     /// All values one after the other, each closed by the NUL that text needs.
     private var bytes: [UInt8] = []
-    /// Where each value starts; `nil` is NULL.
+    /// The offset of each value; `nil` is NULL.
     private var starts: [Int?] = []
     private var lengths: [Int32] = []
     private var formats: [Int32] = []

@@ -1,3 +1,5 @@
+internal import CLibPQ
+internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
@@ -51,12 +53,12 @@ final class Interrupt: Sendable {
             guard tickets.isSignalled else { return }
             tickets.isSignalled = false
             var byte: UInt8 = 0
-            // Empties what an earlier call left: at most one byte.
+            // Reads the byte that an earlier call may have left.
             _ = unsafe Glibc.read(descriptor, &byte, 1)
         }
     }
 
-    /// Makes later interruptions of the current call void.
+    /// Makes later interruptions of the current call ineffective.
     func end() {
         tickets.withLock { $0.current = 0 }
     }
@@ -71,5 +73,62 @@ final class Interrupt: Sendable {
             // Cannot fail: the pipe holds at most the one byte of the current call.
             _ = unsafe Glibc.write(writeEnd, &byte, 1)
         }
+    }
+}
+
+/// A request to the server to stop what one connection is doing.
+///
+/// `PQcancel` opens a connection of its own and waits for the server without a deadline, so it runs on a thread of its
+/// own. A server that hangs blocks only a few such threads.
+final class CancelRequest: Sendable {
+    private let done = DispatchSemaphore(value: 0)
+
+    private static let running = Mutex(0)
+    private static let limit = 32
+
+    /// Sends the request; `nil` when too many are still unanswered, and then the connection must be given up.
+    init?(connection: OpaquePointer) {
+        let isAllowed = Self.running.withLock { running in
+            guard running < Self.limit else { return false }
+            running += 1
+            return true
+        }
+        guard isAllowed else { return nil }
+        guard let ticket = unsafe CancelTicket(connection: connection) else {
+            Self.running.withLock { $0 -= 1 }
+            return nil
+        }
+        DispatchQueue(label: "postgres.cancel").async { [done] in
+            ticket.send()
+            Self.running.withLock { $0 -= 1 }
+            done.signal()
+        }
+    }
+
+    /// Waits until the server has passed the request on; after that it cannot hit a later statement any more.
+    func wait(for limit: Duration) -> Bool {
+        done.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1)))) == .success
+    }
+}
+
+/// libpq's copy of the data that a cancel request needs.
+///
+/// Unchecked because of the pointer: it is made on one thread and then used by one other only.
+@safe private final class CancelTicket: @unchecked Sendable {
+    private let pointer: OpaquePointer
+
+    init?(connection: OpaquePointer) {
+        guard let pointer = unsafe PQgetCancel(connection) else { return nil }
+        unsafe self.pointer = unsafe pointer
+    }
+
+    deinit {
+        unsafe PQfreeCancel(pointer)
+    }
+
+    func send() {
+        var reason = [CChar](repeating: 0, count: 256)
+        // A failed request leaves the statement running, which the waiting connection notices.
+        _ = unsafe PQcancel(pointer, &reason, Int32(reason.count))
     }
 }

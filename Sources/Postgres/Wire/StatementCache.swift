@@ -7,7 +7,7 @@ struct StatementCache {
         fileprivate var lastUse: UInt64
     }
 
-    /// Names of statements that the server still holds but nobody will use again.
+    /// Names of statements that are no longer used but still held by the server.
     private(set) var discarded: [String] = []
     private var entries: [String: Entry] = [:]
     private var uses: UInt64 = 0

@@ -1,5 +1,6 @@
 internal import CLibPQ
 internal import Glibc
+internal import Synchronization
 
 /// One libpq connection and the blocking calls on it, each bounded by an instant.
 ///
@@ -7,15 +8,15 @@ internal import Glibc
 @safe final class Wire {
     /// `nil` before it is opened and after it is lost.
     var connection: OpaquePointer?
-    /// Why `connection` is gone; said to whoever uses it still.
+    /// The reason why `connection` is gone; later calls throw it.
     var lost: PostgresError = .closed
     var statements = StatementCache()
-    /// What goes ahead of the next statement: BEGIN, until something is done, and what was handed in for later.
+    /// Statements to send before the next one: BEGIN, if it was not sent yet, and queued statements.
     var queue: [QueuedStatement] = []
     let interrupt: Interrupt
     let status: ConnectionStatus
 
-    /// How long the server may take to react to a cancel request before the connection is given up.
+    /// Time limit for the server to react to a cancel request; then the connection is given up.
     static let cancelGrace = Duration.seconds(2)
 
     init(interrupt: Interrupt, status: ConnectionStatus) {
@@ -61,7 +62,7 @@ internal import Glibc
     }
 }
 
-/// How a wait for the server ended.
+/// The result of a wait for the server.
 enum Waited {
     case ready, deadline, cancelled, broken
 }
@@ -103,6 +104,165 @@ extension Wire {
             }
             if count == 0, ContinuousClock.now >= deadline { return .deadline }
             if count < 0, errno != EINTR { return .broken }
+        }
+    }
+}
+
+extension Wire {
+    /// Opens the connection.
+    func open(_ configuration: PostgresConfiguration) throws(PostgresError) {
+        let deadline = ContinuousClock.now + configuration.connectTimeout
+        guard interrupt.descriptor >= 0 else { throw .connection("the process has no file descriptors left") }
+        guard let handle = unsafe start(configuration.parameters) else { throw .connection("out of memory") }
+        unsafe connection = unsafe handle
+        if unsafe PQstatus(handle) == CONNECTION_BAD { throw unsafe lose(handle) }
+        try unsafe negotiate(handle, until: deadline, configuration.connectTimeout)
+        // Notices would go to stderr; nothing here depends on them.
+        _ = unsafe PQsetNoticeProcessor(handle, { _, _ in }, nil)
+        guard unsafe PQsetnonblocking(handle, 1) == 0 else { throw unsafe lose(handle) }
+        status.update {
+            $0.isOpen = true
+            $0.processID = unsafe PQbackendPID(handle)
+            $0.socket = unsafe PQsocket(handle)
+        }
+    }
+
+    private func start(_ parameters: [(keyword: String, value: String)]) -> OpaquePointer? {
+        let texts = unsafe parameters.flatMap { unsafe [strdup($0.keyword), strdup($0.value)] }
+        defer { unsafe texts.forEach { unsafe free($0) } }
+        var keywords: [UnsafePointer<CChar>?] = unsafe []
+        var values: [UnsafePointer<CChar>?] = unsafe []
+        for index in unsafe stride(from: 0, to: texts.count, by: 2) {
+            unsafe keywords.append(texts[index].map { unsafe UnsafePointer($0) })
+            unsafe values.append(texts[index + 1].map { unsafe UnsafePointer($0) })
+        }
+        unsafe keywords.append(nil)
+        unsafe values.append(nil)
+        return unsafe PQconnectStartParams(keywords, values, 1)
+    }
+
+    private func negotiate(
+        _ handle: OpaquePointer,
+        until deadline: ContinuousClock.Instant,
+        _ limit: Duration
+    ) throws(PostgresError) {
+        var events = Int16(POLLOUT)
+        while true {
+            // The socket may be another after each step: libpq tries all addresses in turn.
+            switch wait(unsafe PQsocket(handle), for: events, until: deadline, cancellable: true) {
+            case .ready: break
+            case .cancelled:
+                abandon(.cancelled)
+                throw .cancelled
+            case .deadline: throw unsafe lose(handle, "the server did not answer within \(limit)")
+            case .broken: throw unsafe lose(handle)
+            }
+            switch unsafe PQconnectPoll(handle) {
+            case PGRES_POLLING_OK: return
+            case PGRES_POLLING_READING: events = Int16(POLLIN)
+            case PGRES_POLLING_WRITING: events = Int16(POLLOUT)
+            default: throw unsafe lose(handle)
+            }
+        }
+    }
+}
+
+/// The state of a connection that can be read from any thread.
+final class ConnectionStatus: Sendable {
+    struct Snapshot {
+        var isOpen = false
+        var isInTransaction = false
+        /// The session has locks or LISTENs, which the next user of the connection must not inherit.
+        var hasSessionState = false
+        /// The SQLSTATE of the error that aborted the current or last transaction.
+        var failure: PostgresServerError?
+        var processID: Int32 = 0
+        /// The socket, to check whether the server closed it.
+        var socket: Int32 = -1
+    }
+
+    private let snapshot = Mutex(Snapshot())
+
+    func read() -> Snapshot {
+        snapshot.withLock { $0 }
+    }
+
+    func update(_ change: (inout Snapshot) -> Void) {
+        snapshot.withLock { change(&$0) }
+    }
+}
+
+/// A statement that waits for the next round trip, in which it goes ahead of others.
+enum QueuedStatement {
+    /// SQL without values and rows, such as BEGIN.
+    case script(String)
+    /// A prepared statement, and its SQL.
+    case prepared(name: String, sql: String, BoundArguments)
+}
+
+/// Statements that share a round trip (libpq's pipeline mode): when one fails, the server skips those after it.
+extension Wire {
+    /// Queues a query to be sent with the next one.
+    func enqueue(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) {
+        queue.append(try queued(query, within: limit))
+    }
+
+    /// Forgets a transaction whose BEGIN still waits.
+    ///
+    /// - Returns: Whether there was one.
+    func dropUnsentTransaction() -> Bool {
+        guard !queue.isEmpty, unsafe PQtransactionStatus(connection) == PQTRANS_IDLE else { return false }
+        queue = []
+        status.update { $0.isInTransaction = false }
+        return true
+    }
+
+    /// A query that is ready to be sent.
+    func queued(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) -> QueuedStatement {
+        let arguments = try BoundArguments(query)
+        let statement = try prepared(query.sql, within: limit)
+        return .prepared(name: statement.name, sql: query.sql, arguments)
+    }
+
+    /// Sends the queued statements, and `last` after them.
+    ///
+    /// - Returns: The result of the last statement.
+    /// - Throws: The first error of any of them.
+    @discardableResult
+    func flush(then last: QueuedStatement? = nil, within limit: Limit) throws(PostgresError) -> ResultHandle {
+        let statements = queue + (last.map { [$0] } ?? [])
+        queue = []
+        let handle = try unsafe handle()
+        guard unsafe PQenterPipelineMode(handle) == 1 else { throw unsafe refused(handle) }
+        for statement in statements {
+            guard unsafe send(statement, to: handle) else { throw unsafe lose(handle) }
+        }
+        guard unsafe PQpipelineSync(handle) == 1 else { throw unsafe lose(handle) }
+        do throws(PostgresError) {
+            let result = try results(within: limit)
+            guard result.status != PGRES_COPY_IN else {
+                // In a pipeline this cannot be recovered.
+                abandon(.misuse("COPY FROM STDIN needs copyIn"))
+                throw lost
+            }
+            return result
+        } catch {
+            if let server = error.serverError, server.isStalePlan {
+                // libpq does not tell which one it was.
+                for case .prepared(_, let sql, _) in statements { dropStale(sql, server) }
+            }
+            throw error
+        }
+    }
+
+    private func send(_ statement: QueuedStatement, to handle: OpaquePointer) -> Bool {
+        switch statement {
+        case .script(let sql):
+            return unsafe PQsendQueryParams(handle, sql, 0, nil, nil, nil, nil, 1) == 1
+        case .prepared(let name, _, let arguments):
+            return unsafe arguments.withPointers { count, values, lengths, formats in
+                unsafe PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1)
+            } == 1
         }
     }
 }

@@ -1,4 +1,4 @@
-/// What a cluster's answer asks the client to do next.
+/// The next step that a cluster's answer asks of the client.
 enum RedisRedirection: Hashable, Sendable {
     /// The answer is final.
     case none
@@ -6,7 +6,7 @@ enum RedisRedirection: Hashable, Sendable {
     case moved(slot: UInt16, to: RedisConfiguration.Endpoint)
     /// This once, ask the server that the slot is moving to.
     case ask(RedisConfiguration.Endpoint)
-    /// The same again, a little later: the slot is half moved, or nobody has it at this moment.
+    /// Retry a little later: the slot is being moved, or no server has it at the moment.
     case later
     /// The server was not reached, and the command was not executed.
     case unreachable
@@ -36,7 +36,7 @@ enum RedisRedirection: Hashable, Sendable {
                 ?? .later
         case .ask(_, let address):
             self = RedisConfiguration.Endpoint(clusterAddress: address, host: host).map { .ask($0) } ?? .later
-        // Scripts answer this before they begin: their keys are looked at first.
+        // Scripts answer this before they run, because their keys are checked first.
         case .tryAgain, .clusterDown: self = .later
         default: self = .none
         }

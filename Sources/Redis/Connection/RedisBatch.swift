@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Commands that go out together, and the task that waits for their replies.
 ///
-/// Each command gets its result once: whoever comes second (a reply after a cancellation, say) is ignored.
+/// Each command gets one result: a later one, such as a reply after a cancellation, is ignored.
 final class RedisBatch: Sendable {
     typealias Outcome = Result<RedisReply, RedisError>
 
@@ -22,12 +22,12 @@ final class RedisBatch: Sendable {
         self.state = Mutex(State(outcomes: Array(repeating: nil, count: commands.count), missing: commands.count))
     }
 
-    /// Whether nobody waits any more.
+    /// Whether the task stopped waiting.
     var isFinished: Bool {
         state.withLock { $0.missing == 0 }
     }
 
-    /// Sets who is resumed when the last result is in, at once if it is.
+    /// Sets the continuation that the last result resumes; resumes it at once if all results are known.
     func resumeWhenFinished(_ continuation: CheckedContinuation<[Outcome], Never>) {
         let outcomes = state.withLock { state -> [Outcome]? in
             if state.missing > 0 { state.continuation = continuation }
@@ -64,5 +64,54 @@ final class RedisBatch: Sendable {
         }
         if let (continuation, outcomes) = resumption { continuation.resume(returning: outcomes) }
         return isChanged
+    }
+}
+
+/// The commands written to one connection, in the order in which their replies come.
+struct RedisInFlight {
+    struct Entry {
+        let batch: RedisBatch
+        let index: Int
+        /// The position in the stream after the command: once the system has taken more than this, Redis may have read
+        /// it.
+        let end: Int
+    }
+
+    private var entries: [Entry] = []
+    private var answered = 0
+    /// The earliest deadline of any entry, or of one that was answered since.
+    private(set) var deadline: ContinuousClock.Instant?
+
+    var isEmpty: Bool { answered == entries.count }
+    var count: Int { entries.count - answered }
+
+    /// The entries without a reply.
+    var unanswered: ArraySlice<Entry> { entries[answered...] }
+
+    mutating func append(_ entry: Entry) {
+        entries.append(entry)
+        deadline = min(deadline ?? entry.batch.deadline, entry.batch.deadline)
+    }
+
+    /// Takes out the entry whose reply has come.
+    mutating func popFirst() -> Entry? {
+        guard answered < entries.count else { return nil }
+        let entry = entries[answered]
+        answered += 1
+        if isEmpty { removeAll() }
+        return entry
+    }
+
+    mutating func removeAll() {
+        entries.removeAll(keepingCapacity: entries.count <= 4_096)
+        answered = 0
+        deadline = nil
+    }
+
+    /// Whether a deadline of an entry without a reply has passed.
+    mutating func hasExpired(at now: ContinuousClock.Instant) -> Bool {
+        guard let earliest = deadline, earliest <= now else { return false }
+        deadline = unanswered.map(\.batch.deadline).min()
+        return deadline.map { $0 <= now } ?? false
     }
 }

@@ -1,13 +1,13 @@
 internal import CHiredis
 import Glibc
 
-/// One hiredis context: connects, writes without blocking, and hands out replies in order.
+/// One hiredis context: connects, writes without blocking, and returns replies in order.
 ///
 /// Belongs to one thread at a time. After the first error it must be dropped; it never recovers.
 ///
 /// `@safe`: the context is made before and freed with the object.
 @safe final class RedisConnection {
-    /// What ended a wait.
+    /// The event that ended a wait.
     struct Readiness {
         let canRead: Bool
         let canWrite: Bool
@@ -15,7 +15,7 @@ import Glibc
 
     let context: UnsafeMutablePointer<redisContext>
     private var output: [UInt8] = []
-    /// How many bytes of `output` the system has taken.
+    /// Number of bytes of `output` that the socket has accepted.
     private var flushed = 0
     /// The position in the stream of the first byte of `output`.
     private var outputStart = 0
@@ -32,12 +32,12 @@ import Glibc
 
     var descriptor: Int32 { unsafe context.pointee.fd }
 
-    /// How many bytes the system has taken since the connection began.
+    /// Number of bytes that the socket has accepted since the connection opened.
     var sentBytes: Int { outputStart + flushed }
 
     var hasUnsentOutput: Bool { flushed < output.count }
 
-    /// How many bytes wait to be written.
+    /// Number of bytes to be written.
     var unsentCount: Int { output.count - flushed }
 
     /// Puts a command at the end of the output and returns the stream position after it.
@@ -52,7 +52,7 @@ import Glibc
         knownScripts.remove(script.sha1)
     }
 
-    /// Writes what the system takes now.
+    /// Writes as much as the socket accepts.
     ///
     /// hiredis would use `write`, and a closed connection would then kill the process with SIGPIPE.
     func flush() throws(RedisError) {
@@ -74,7 +74,7 @@ import Glibc
         output.removeAll(keepingCapacity: output.capacity <= 1 << 21)
     }
 
-    /// Takes in what has arrived.
+    /// Reads the data that has arrived.
     func fill() throws(RedisError) {
         if unsafe redisBufferRead(context) != REDIS_OK { throw .connection("reading failed: \(contextError)") }
     }
@@ -101,7 +101,7 @@ import Glibc
             pollfd(fd: descriptor, events: events, revents: 0),
             pollfd(fd: wakeup?.readEnd ?? -1, events: Int16(POLLIN), revents: 0),
         ]
-        // A failure (EINTR) looks like nothing being ready: the caller comes round again.
+        // A failure (EINTR) looks like a timeout: the caller waits again.
         _ = unsafe Glibc.poll(&entries, 2, Self.milliseconds(until: deadline))
         if entries[1].revents != 0 { wakeup?.reset() }
         let ready = Int32(entries[0].revents)
@@ -109,7 +109,7 @@ import Glibc
         return Readiness(canRead: ready & POLLIN != 0 || isBroken, canWrite: ready & POLLOUT != 0 || isBroken)
     }
 
-    /// The time left, rounded up so that nobody spins, and at most a minute.
+    /// The time left, rounded up to avoid a busy loop, and at most a minute.
     static func milliseconds(until deadline: ContinuousClock.Instant) -> Int32 {
         let left = deadline - .now
         guard left > .zero else { return 0 }
@@ -124,5 +124,130 @@ import Glibc
         unsafe withUnsafeBytes(of: context.pointee.errstr) { bytes in
             unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
+    }
+}
+
+extension RedisConnection {
+    /// Connects to the first address that answers, and logs in.
+    ///
+    /// - Parameters:
+    ///   - configuration: Where to, as whom, and how long each address may take.
+    ///   - tick: Called every 20 ms or so, because this blocks for up to the connect timeout.
+    /// - Returns: A connection that has answered a `PING`.
+    /// - Throws: ``RedisError/connection(_:)``, or ``RedisError/server(_:)`` when Redis refuses the log-in.
+    static func open(_ configuration: RedisConfiguration, tick: () -> Void) throws(RedisError) -> RedisConnection {
+        var failure = RedisError.configuration("no Redis address is configured; set REDIS_URL")
+        for endpoint in configuration.endpoints {
+            do {
+                return try open(endpoint, configuration, tick)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    private static func open(
+        _ endpoint: RedisConfiguration.Endpoint,
+        _ configuration: RedisConfiguration,
+        _ tick: () -> Void
+    ) throws(RedisError) -> RedisConnection {
+        let deadline = ContinuousClock.now + configuration.connectTimeout
+        do {
+            let connection = try connect(endpoint, deadline, tick)
+            try connection.logIn(configuration, deadline, tick)
+            return connection
+        } catch .connection(let reason) {
+            throw .connection("\(endpoint): \(reason)")
+        }
+    }
+
+    private static func connect(
+        _ endpoint: RedisConfiguration.Endpoint,
+        _ deadline: ContinuousClock.Instant,
+        _ tick: () -> Void
+    ) throws(RedisError) -> RedisConnection {
+        guard case .tcp(let host, let port) = endpoint else {
+            guard case .unixSocket(let path) = endpoint else { throw .connection("unknown kind of address") }
+            return try unsafe adopt(redisConnectUnixNonBlock(path), deadline, tick)
+        }
+        var failure = RedisError.connection("no address")
+        for address in try RedisResolver.addresses(of: host, until: deadline, tick: tick) {
+            do {
+                let connection = try unsafe adopt(redisConnectNonBlock(address, Int32(port)), deadline, tick)
+                // Detects a dead peer on an idle connection; a failure to set it has no other effect.
+                _ = unsafe redisEnableKeepAlive(connection.context)
+                return connection
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    private static func adopt(
+        _ context: UnsafeMutablePointer<redisContext>?,
+        _ deadline: ContinuousClock.Instant,
+        _ tick: () -> Void
+    ) throws(RedisError) -> RedisConnection {
+        guard let context = unsafe context else { throw .connection("out of memory") }
+        let connection = unsafe RedisConnection(context)
+        if unsafe context.pointee.err != 0 { throw .connection(connection.contextError) }
+        _ = fcntl(connection.descriptor, F_SETFD, FD_CLOEXEC)
+        while !connection.poll(Int16(POLLOUT), until: slice(of: deadline), wakeup: nil).canWrite {
+            tick()
+            if ContinuousClock.now >= deadline { throw .connection("connecting takes too long") }
+        }
+        var code: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard unsafe getsockopt(connection.descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code == 0 else {
+            throw .connection(reason(code))
+        }
+        return connection
+    }
+
+    private func logIn(
+        _ configuration: RedisConfiguration,
+        _ deadline: ContinuousClock.Instant,
+        _ tick: () -> Void
+    ) throws(RedisError) {
+        var commands: [RedisCommand] = []
+        if let password = configuration.password {
+            let login = [configuration.user, password].compactMap(\.self)
+            commands.append(RedisCommand("AUTH", arguments: login.map { .text($0) }))
+        }
+        if configuration.database != 0 { commands.append(RedisCommand("SELECT", .integer(configuration.database))) }
+        if let name = configuration.clientName { commands.append(RedisCommand("CLIENT", "SETNAME", .text(name))) }
+        // Proves that the server answers if no other command was sent.
+        commands.append(RedisCommand("PING"))
+        for command in commands {
+            _ = append(command)
+        }
+        for command in commands {
+            let reply = try awaitReply(until: deadline, tick)
+            // An ACL may forbid setting the name, and a server that is loading still accepts connections.
+            let isRequired = command.name == "AUTH" || command.name == "SELECT"
+            if case .error(let error) = reply, isRequired || error.kind == .noAuth { throw .server(error) }
+        }
+    }
+
+    private func awaitReply(
+        until deadline: ContinuousClock.Instant,
+        _ tick: () -> Void
+    ) throws(RedisError) -> RedisReply {
+        while true {
+            if let reply = try nextReply() { return reply }
+            try flush()
+            if wait(until: Self.slice(of: deadline), wakeup: nil).canRead {
+                try fill()
+            } else {
+                tick()
+                if ContinuousClock.now >= deadline { throw .connection("the server does not answer") }
+            }
+        }
+    }
+
+    private static func slice(of deadline: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        min(deadline, .now + .milliseconds(20))
     }
 }

@@ -1,20 +1,21 @@
+internal import CHiredis
 import Dispatch
 internal import Logging
 
 /// Moves commands from the mailbox over one connection at a time, and replies back to the tasks.
 ///
-/// Works in rounds: write everything that waits, read until everything is answered. What arrives meanwhile makes the next
-/// round, so the busier the client, the fewer system calls per command. Between rounds without work it gives its thread
-/// back.
+/// Works in rounds: it writes all queued commands, then reads until all are answered. Commands that arrive meanwhile
+/// make the next round, so the busier the client, the fewer system calls per command. Without work it releases its
+/// thread.
 ///
-/// The counts move before the tasks that they are about go on: whoever has an answer finds it counted.
+/// Counters change before the tasks resume, so that a task with an answer finds it counted.
 ///
 /// `@unchecked Sendable`: everything mutable is touched only on `queue`, which is serial.
 final class RedisDriver: @unchecked Sendable {
-    /// Bounds of one round, and so of what one broken connection can leave in doubt.
+    /// Bounds of one round, and so of the commands whose outcome one broken connection leaves unknown.
     private static let roundLimit = (commands: 4_096, bytes: 1 << 20)
 
-    /// What one command of a batch is told.
+    /// The result of one command of a batch.
     private typealias Answer = (batch: RedisBatch, index: Int, outcome: RedisBatch.Outcome)
 
     private let queue = DispatchQueue(label: "redis.connection")
@@ -26,7 +27,7 @@ final class RedisDriver: @unchecked Sendable {
     private var waiting = RedisWaiting()
     private var inFlight = RedisInFlight()
     private var backoff = RedisBackoff()
-    /// Why there is no connection; `nil` before the first attempt and while there is one.
+    /// The reason why there is no connection; `nil` before the first attempt and while there is one.
     private var disconnection: String?
 
     init(configuration: RedisConfiguration, mailbox: RedisMailbox, logger: Logger) {
@@ -54,7 +55,7 @@ final class RedisDriver: @unchecked Sendable {
         }
     }
 
-    /// Takes in what arrived, and ends what has waited too long.
+    /// Reads the mailbox, and fails commands past their deadline.
     private func collect() {
         let (batches, hasManyCancelled) = mailbox.collect()
         waiting.append(contentsOf: batches)
@@ -100,11 +101,11 @@ extension RedisDriver {
                 statistics.connectionsOpened += 1
                 statistics.isConnected = true
             }
-            logger.debug("connected to Redis", metadata: ["redis": "\(configuration)"])
+            logger.debug("Connected to Redis", metadata: ["redis": "\(configuration)"])
         } catch {
             backoff.failed(at: .now)
             note(disconnection: error)
-            // Waiting helps against a server that is away, not against one that refuses the log-in.
+            // Waiting helps if the server is unreachable, not if it refuses the login.
             if case .connection = error { return }
             end(waiting.removeAll(), with: error)
         }
@@ -119,7 +120,7 @@ extension RedisDriver {
         let reason = if case .connection(let reason) = error { reason } else { "\(error)" }
         // Once per outage: the attempts repeat many times.
         if disconnection == nil {
-            logger.warning("no connection to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+            logger.warning("Cannot connect to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
         }
         disconnection = reason
         mailbox.count { statistics in
@@ -132,7 +133,7 @@ extension RedisDriver {
 // MARK: - Exchanging
 
 extension RedisDriver {
-    /// Writes and reads as far as possible without waiting, then waits once.
+    /// Writes and reads as much as possible without blocking, then waits once.
     private func exchange() {
         guard let connection else { return }
         do throws(RedisError) {
@@ -151,11 +152,11 @@ extension RedisDriver {
         }
     }
 
-    /// Finds out that the server hung up while nothing was going on, before a command is risked on it.
+    /// Detects that the server closed an idle connection, before a command is written to it.
     private func checkIdle(_ connection: RedisConnection) throws(RedisError) {
         guard connection.wait(until: .now, wakeup: nil).canRead else { return }
         try connection.fill()
-        if try connection.nextReply() != nil { throw .connection("a reply that nobody asked for") }
+        if try connection.nextReply() != nil { throw .connection("an unexpected reply") }
     }
 
     private func beginRound(on connection: RedisConnection) {
@@ -166,7 +167,7 @@ extension RedisDriver {
         {
             waiting.removeFirst()
             given += batch.commands.count
-            // Cancelled ones are skipped, but only as a whole: half a transaction must never go out.
+            // A cancelled batch is skipped as a whole: half a transaction must never be sent.
             if batch.isFinished { continue }
             for (index, command) in batch.commands.enumerated() {
                 inFlight.append(.init(batch: batch, index: index, end: connection.append(command)))
@@ -184,7 +185,7 @@ extension RedisDriver {
     private func read(from connection: RedisConnection) throws(RedisError) {
         try connection.fill()
         var answers: [Answer] = []
-        // Also when what follows cannot be read.
+        // Also if the rest cannot be read.
         defer {
             mailbox.count { statistics in
                 statistics.repliesReceived += answers.count
@@ -193,7 +194,7 @@ extension RedisDriver {
             for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
         }
         while let reply = try connection.nextReply() {
-            guard let entry = inFlight.popFirst() else { throw .connection("a reply that nobody asked for") }
+            guard let entry = inFlight.popFirst() else { throw .connection("an unexpected reply") }
             let outcome = outcome(of: reply, to: entry.batch.commands[entry.index], connection)
             answers.append((entry.batch, entry.index, outcome))
         }
@@ -214,7 +215,7 @@ extension RedisDriver {
 // MARK: - Losing the connection
 
 extension RedisDriver {
-    /// Throws the connection away, and sorts what was under way into lost, timed out and not written at all.
+    /// Drops the connection, and sorts the commands in flight into lost, timed out and not written.
     private func drop(_ connection: RedisConnection, because error: RedisError) {
         let now = ContinuousClock.now
         let sentBytes = connection.sentBytes
@@ -249,4 +250,33 @@ extension RedisDriver {
         for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
         note(disconnection: error)
     }
+}
+
+extension RedisReply {
+    /// Copies a reply out of hiredis; the caller still owns `reply`.
+    init(_ reply: UnsafePointer<redisReply>) {
+        let source = unsafe reply.pointee
+        switch unsafe source.type {
+        case REDIS_REPLY_INTEGER: self = unsafe .integer(Int(source.integer))
+        case REDIS_REPLY_STRING: self = unsafe .string(Array(source.bytes))
+        case REDIS_REPLY_STATUS: self = unsafe .status(String(decoding: source.bytes, as: UTF8.self))
+        case REDIS_REPLY_ERROR:
+            self = unsafe .error(RedisServerError(message: String(decoding: source.bytes, as: UTF8.self)))
+        case REDIS_REPLY_ARRAY: self = unsafe .array(Self.elements(of: source))
+        default: self = .null
+        }
+    }
+
+    private static func elements(of source: redisReply) -> [RedisReply] {
+        var elements: [RedisReply] = []
+        unsafe elements.reserveCapacity(source.elements)
+        for index in unsafe 0..<source.elements {
+            if let element = unsafe source.element[index] { unsafe elements.append(RedisReply(element)) }
+        }
+        return elements
+    }
+}
+
+extension redisReply {
+    fileprivate var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: str, count: len) }
 }

@@ -1,11 +1,12 @@
+import Glibc
 internal import Synchronization
 
-/// Where tasks leave commands and the connection's thread collects them.
+/// The queue from which the connection's thread takes the commands of tasks.
 final class RedisMailbox: Sendable {
-    /// What the caller of ``submit(_:)`` has to do next.
+    /// The next step of a caller of ``submit(_:)``.
     enum Submission {
         case accepted
-        /// Nobody is collecting: start the thread's work.
+        /// The thread is not running: start it.
         case mustStart
         case refused(RedisError)
     }
@@ -14,9 +15,9 @@ final class RedisMailbox: Sendable {
         var arrived: [RedisBatch] = []
         var isRunning = false
         var isClosing = false
-        /// Until when the thread sleeps without looking here; `nil` while it is awake.
+        /// The end of the thread's sleep; `nil` while it is awake.
         var sleepsUntil: ContinuousClock.Instant?
-        /// Cancellations since the thread last looked for dead commands.
+        /// Cancellations since the thread last removed cancelled commands.
         var cancelled = 0
         var shutdowns: [CheckedContinuation<Void, Never>] = []
         var statistics = RedisStatistics()
@@ -24,7 +25,7 @@ final class RedisMailbox: Sendable {
 
     let wakeup = RedisWakeup()
     private let limit: Int
-    /// So many cancelled commands may take up room in the queue until they are looked for.
+    /// Number of cancelled commands in the queue after which they are removed.
     private let cancelledLimit: Int
     private let state = Mutex(State())
 
@@ -50,7 +51,7 @@ final class RedisMailbox: Sendable {
                 state.isRunning = true
                 return (.mustStart, false)
             }
-            // The thread collects after its round trip anyway; wake it only for an earlier deadline.
+            // The thread reads the queue after its round trip anyway; wake it only for an earlier deadline.
             guard let sleepsUntil = state.sleepsUntil, batch.deadline < sleepsUntil else { return (.accepted, false) }
             state.sleepsUntil = batch.deadline
             return (.accepted, true)
@@ -80,7 +81,7 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Ends the thread's work if nothing has arrived and nobody waits for its end; `true` means that it must return.
+    /// Ends the thread's work if the queue is empty and no shutdown waits for it; `true` means that it must return.
     func goIdle() -> Bool {
         state.withLock { state in
             guard state.arrived.isEmpty, state.shutdowns.isEmpty else { return false }
@@ -114,12 +115,118 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Returns who waits for the end, once there is no work left.
+    /// Returns the continuations of a shutdown, once there is no work left.
     func takeShutdowns() -> [CheckedContinuation<Void, Never>] {
         state.withLock { state in
             guard state.arrived.isEmpty else { return [] }
             defer { state.shutdowns = [] }
             return state.shutdowns
         }
+    }
+}
+
+/// The commands that the connection's thread has collected and not written yet.
+struct RedisWaiting {
+    private var batches: [RedisBatch] = []
+    private var taken = 0
+    /// Next time to call ``removeExpired(at:)``.
+    private(set) var deadline: ContinuousClock.Instant?
+
+    var isEmpty: Bool { taken == batches.count }
+    var first: RedisBatch? { taken < batches.count ? batches[taken] : nil }
+
+    mutating func append(contentsOf new: [RedisBatch]) {
+        for batch in new {
+            batches.append(batch)
+            deadline = min(deadline ?? batch.deadline, batch.deadline)
+        }
+    }
+
+    /// Puts batches back that were taken and could not be written.
+    mutating func prepend(contentsOf returned: [RedisBatch]) {
+        let rest = returned + batches[taken...]
+        batches = []
+        taken = 0
+        append(contentsOf: rest)
+    }
+
+    mutating func removeFirst() {
+        taken += 1
+        guard taken == batches.count || taken >= 4_096 && taken * 2 >= batches.count else { return }
+        batches.removeFirst(taken)
+        taken = 0
+        if batches.isEmpty { deadline = nil }
+    }
+
+    /// Removes the batches whose deadline has passed or whose task was cancelled.
+    mutating func removeExpired(at now: ContinuousClock.Instant) -> [RedisBatch] {
+        var (expired, rest): ([RedisBatch], [RedisBatch]) = ([], [])
+        for batch in batches[taken...] {
+            // Each batch is checked once, because a task may be cancelled between two checks.
+            if batch.deadline <= now || batch.isFinished {
+                expired.append(batch)
+            } else {
+                rest.append(batch)
+            }
+        }
+        batches = []
+        taken = 0
+        deadline = nil
+        append(contentsOf: rest)
+        // A long queue is scanned less often, so that scanning never occupies the thread.
+        let pause = Duration.milliseconds(batches.count / 2_000)
+        deadline = deadline.map { max($0, now + pause) }
+        return expired
+    }
+
+    mutating func removeAll() -> [RedisBatch] {
+        defer { self = RedisWaiting() }
+        return Array(batches[taken...])
+    }
+}
+
+/// A file descriptor that ends another thread's `poll`.
+final class RedisWakeup: Sendable {
+    /// Becomes readable after ``signal()``; -1, which `poll` ignores, when the system had no descriptor left.
+    let readEnd: Int32
+    private let writeEnd: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        // Without a pipe waits are merely cut short by their own limits, so failure needs no report.
+        let result = unsafe pipe(&ends)
+        (readEnd, writeEnd) = result == 0 ? (ends[0], ends[1]) : (-1, -1)
+        for end in [readEnd, writeEnd] where end >= 0 {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
+    }
+
+    deinit {
+        guard readEnd >= 0 else { return }
+        close(readEnd)
+        close(writeEnd)
+    }
+
+    /// Ends the current or the next wait.
+    func signal() {
+        var byte: UInt8 = 1
+        // A full pipe is a signal already given.
+        _ = unsafe write(writeEnd, &byte, 1)
+    }
+
+    /// Forgets the signals given so far.
+    func reset() {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        while unsafe read(readEnd, &bytes, bytes.count) == bytes.count {}
+    }
+}
+
+extension RedisWakeup {
+    /// Sleeps until the signal or `moment`, whichever comes first.
+    func wait(until moment: ContinuousClock.Instant) {
+        var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+        // A failure (EINTR) cuts the sleep short, which callers expect anyway.
+        if unsafe poll(&entry, 1, RedisConnection.milliseconds(until: moment)) > 0 { reset() }
     }
 }

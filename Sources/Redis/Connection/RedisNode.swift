@@ -1,6 +1,6 @@
 internal import Logging
 
-/// One server, and the one connection to it that any number of tasks share.
+/// One server with one connection, shared by any number of tasks.
 final class RedisNode: Sendable {
     let configuration: RedisConfiguration
     private let mailbox: RedisMailbox
@@ -27,7 +27,7 @@ final class RedisNode: Sendable {
         return outcomes
     }
 
-    /// Refuses further commands, waits for those under way (each bounded by its deadline) and hangs up.
+    /// Refuses further commands, waits for those in flight (each bounded by its deadline) and closes the connection.
     func shutdown() async {
         await withCheckedContinuation { continuation in
             if mailbox.close(continuation) { driver.start() }
@@ -62,5 +62,33 @@ extension Result<RedisReply, RedisError> {
     fileprivate var isUnknownScript: Bool {
         guard case .failure(.server(let error)) = self else { return false }
         return error.kind == .noScript
+    }
+}
+
+/// Backoff of reconnects: at once after the first loss, then 50 ms doubling to 2 s, with jitter.
+struct RedisBackoff {
+    private var failures = 0
+    /// The earliest moment for the next attempt; `nil` is at once.
+    private(set) var retryAt: ContinuousClock.Instant?
+
+    mutating func succeeded() {
+        failures = 0
+        retryAt = nil
+    }
+
+    mutating func failed(at now: ContinuousClock.Instant) {
+        let ceiling = min(2_000, 50 << min(failures, 10))
+        failures += 1
+        // Jitter, so that many daemons do not reconnect at the same time.
+        retryAt = now + .milliseconds(Int.random(in: ceiling / 2...ceiling))
+    }
+
+    /// Notes that a working connection broke: the first new attempt is immediate.
+    mutating func lost(at now: ContinuousClock.Instant) {
+        guard failures > 0 else {
+            failures = 1
+            return
+        }
+        failed(at: now)
     }
 }

@@ -2,10 +2,10 @@ import Dispatch
 import Glibc
 internal import Synchronization
 
-/// Finds the addresses of a host without ever blocking longer than asked.
+/// Resolves a host within a deadline.
 ///
-/// `getaddrinfo` has no deadline of its own and may take half a minute, so it runs on another thread and is left behind
-/// there when it takes too long.
+/// `getaddrinfo` has no deadline and may take half a minute, so it runs on another thread and is abandoned there when
+/// it takes too long.
 enum RedisResolver {
     private final class Answer: Sendable {
         let addresses = Mutex<[String]>([])

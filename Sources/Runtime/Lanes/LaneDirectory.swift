@@ -3,15 +3,15 @@ package import Redis
 import Store
 import Synchronization
 
-/// The workers of this daemon by sender, for whoever has to wake one.
+/// The workers of this daemon, by sender.
 package final class LaneDirectory: Sendable {
     private let workers = Mutex<[UUID: LaneWorker]>([:])
 
     package init() {}
 
-    /// Takes over the workers there are now.
+    /// Replaces the workers.
     ///
-    /// - Returns: Whether one is among them that was not there before.
+    /// - Returns: Whether one of them is new.
     func replace(with workers: [UUID: LaneWorker]) -> Bool {
         self.workers.withLock { former in
             defer { former = workers }
@@ -19,7 +19,7 @@ package final class LaneDirectory: Sendable {
         }
     }
 
-    /// All of them.
+    /// All workers.
     package var all: [LaneWorker] { workers.withLock { Array($0.values) } }
 
     /// Wakes the worker of a sender, if this daemon has one.
@@ -28,15 +28,15 @@ package final class LaneDirectory: Sendable {
         worker?.wake()
     }
 
-    /// How many lanes have another epoch in Redis than in Postgres: until they are rebuilt, nothing is sent from them.
+    /// Returns how many lanes have another epoch in Redis than in Postgres: nothing is sent from them until they are rebuilt.
     ///
     /// One round trip, however many lanes there are.
     ///
     /// - Parameters:
-    ///   - redis: Where the lanes are.
+    ///   - redis: The client of the lanes.
     ///   - deadline: When to give up.
-    /// - Returns: None of them new: those are filled for the first time.
-    /// - Throws: `RedisError` when Redis cannot be asked.
+    /// - Returns: The number of lanes, without new ones, which are filled for the first time.
+    /// - Throws: `RedisError` when Redis does not answer.
     package func outdated(on redis: RedisClient, deadline: ContinuousClock.Instant) async throws(RedisError) -> Int {
         let workers = all
         let commands = workers.map { RedisCommand("GET", .text($0.queue.keys.epoch)) }
@@ -44,13 +44,13 @@ package final class LaneDirectory: Sendable {
         var count = 0
         for (worker, reply) in zip(workers, await redis.send(pipeline: commands, deadline: deadline)) {
             let (found, lane) = (try reply.get().asOptionalInt(), worker.lane)
-            // A new lane is filled for the first time, and its worker may hear of its epoch later than we do.
+            // The worker of a new lane may learn its epoch later than this.
             if found != lane.epoch, !lane.isNew { count += 1 }
         }
         return count
     }
 
-    /// The worker of a sender, if this daemon has one.
+    /// Returns the worker of a sender, if this daemon has one.
     func worker(of sender: UUID) -> LaneWorker? {
         workers.withLock { $0[sender] }
     }

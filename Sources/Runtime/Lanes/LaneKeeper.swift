@@ -4,25 +4,23 @@ import Redis
 import ServiceLifecycle
 import Store
 
-/// Keeps one worker per lane that has something to send, and each lane in order; a lane without anything costs nothing.
+/// Periodically starts and stops the workers of lanes, one worker with its maintenance per lane that has messages to send.
 ///
-/// It looks for lanes every second and whenever a run changes; takes over leases that ran out; rebuilds lanes from
-/// Postgres when Redis has lost or mixed them up; empties at its start what was left of runs that are over. A graceful
-/// shutdown ends after the workers have ended.
+/// It looks for lanes every second and whenever a run changes. ``LaneMaintenance`` takes over expired leases and rebuilds
+/// lost lanes; ``StaleLaneCleaner`` runs once at the start. A graceful shutdown ends after the workers have ended.
 package final class LaneKeeper: Service, Sendable {
     private static let interval = Duration.seconds(1)
 
     private let services: LaneServices
     private let wakeup: WakeSignal
     private let feeder: WakeSignal?
-    private let clock = ContinuousClock()
 
     /// Makes a keeper.
     ///
     /// - Parameters:
-    ///   - services: What all lanes share.
+    ///   - services: Parts that all lanes share.
     ///   - wakeup: Notified when runs change; this service is its only waiter.
-    ///   - feeder: Gets notified when there are more lanes to feed.
+    ///   - feeder: Notified when there are more lanes to feed.
     package init(services: LaneServices, wakeup: WakeSignal, feeder: WakeSignal? = nil) {
         self.services = services
         self.wakeup = wakeup
@@ -43,30 +41,30 @@ package final class LaneKeeper: Service, Sendable {
             var lanes: [UUID: LaneMaintenance] = [:]
             group.addTask { await self.forwardWakeups() }
             group.addTask { await StaleLaneCleaner(services: self.services).run() }
-            while !Task.isShuttingDownGracefully && !Task.isCancelled {
-                do {
-                    let open = try await services.lanes.open()
-                    lanes = lanes.filter { !$0.value.isOver }
-                    for record in open where !(lanes[record.id]?.update(record) ?? false) {
-                        // What it was looked after as, in another quota group, ends by itself.
-                        lanes[record.id]?.close()
-                        let care = LaneMaintenance(lane: record, services: services)
-                        lanes[record.id] = care
-                        group.addTask { await care.worker.run() }
-                        group.addTask { await care.run() }
-                    }
-                    for id in Set(lanes.keys).subtracting(open.map(\.id)) { lanes[id]?.close() }
-                } catch {
-                    services.logger.warning("Lanes cannot be read, trying again", metadata: ["error": "\(error)"])
+            let loop = PeriodicLoop(
+                every: Self.interval,
+                wakeup: wakeup,
+                logger: services.logger,
+                failure: "Could not read the lanes, trying again"
+            )
+            await loop.run {
+                let open = try await services.lanes.open()
+                lanes = lanes.filter { !$0.value.isOver }
+                for record in open where !(lanes[record.id]?.update(record) ?? false) {
+                    // The sender moved to another quota group: its former lane is closed.
+                    lanes[record.id]?.close()
+                    let maintenance = LaneMaintenance(lane: record, services: services)
+                    lanes[record.id] = maintenance
+                    group.addTask { await maintenance.worker.run() }
+                    group.addTask { await maintenance.run() }
                 }
+                for id in Set(lanes.keys).subtracting(open.map(\.id)) { lanes[id]?.close() }
                 if services.workers.replace(with: lanes.mapValues(\.worker)) { feeder?.notify() }
-                // A shutdown ends the wait, and then the loop.
-                await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: Self.interval, clock: self.clock) }
             }
         }
     }
 
-    /// Wakes the workers that other daemons call.
+    /// Wakes the workers that other daemons ask for.
     private func forwardWakeups() async {
         await cancelWhenGracefulShutdown {
             let calls = RedisSubscription(
@@ -76,6 +74,47 @@ package final class LaneKeeper: Service, Sendable {
             )
             for await case .message(_, let payload) in calls {
                 self.services.workers.wake(UUID(uuidString: String(decoding: payload, as: UTF8.self)))
+            }
+        }
+    }
+}
+
+/// Empties stale lanes: those with ids in Redis for which Postgres has nothing to send, because their runs were cancelled
+/// or paused while no daemon was running.
+///
+/// Stale ids do no harm, since Postgres refuses to claim them, but they take memory until the sender's next run. A stale lane
+/// is rebuilt under a new epoch, so a run that begins at this moment is fed under that epoch.
+struct StaleLaneCleaner: Sendable {
+    private static let interval = Duration.seconds(1)
+
+    let services: LaneServices
+
+    /// Cleans once; again only while Postgres or Redis does not answer.
+    func run() async {
+        let loop = PeriodicLoop(
+            every: Self.interval,
+            logger: services.logger,
+            failure: "Could not clean stale lanes, trying again"
+        )
+        await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
+            try await empty()
+            return .end
+        }
+    }
+
+    private func empty() async throws {
+        var rebuilt: Set<String> = []
+        for batch in try await services.lanes.idle().chunked(by: LaneQueue.largestBatch) {
+            let queues = batch.map { lane in
+                LaneQueue(redis: services.redis, quotaGroup: lane.quotaGroup, sender: lane.sender)
+            }
+            for (lane, depth) in zip(batch, try await LaneQueue.depths(of: queues, on: services.redis))
+            where depth.total > 0 && rebuilt.insert(lane.quotaGroup).inserted {
+                _ = try await services.rebuildLanes(of: lane.quotaGroup, from: lane.epoch)
+                services.logger.notice(
+                    "Emptied a stale lane",
+                    metadata: ["quotaGroup": "\(lane.quotaGroup)", "messages": "\(depth.total)"]
+                )
             }
         }
     }

@@ -1,15 +1,17 @@
 import Foundation
+import JSON
+import Redis
 import Store
 
 /// The Redis keys of one lane.
 ///
-/// All share the hash tag of the quota group, so scripts find them on one cluster node.
+/// All share the hash tag of the quota group, so a script finds them on one cluster node.
 struct LaneKeys: Hashable, Sendable {
-    /// Queue name of every key, as tools that look into Redis know it.
+    /// Queue name in every key, which tools that inspect Redis know.
     static let queue = "campaign:send"
-    /// Where business-initiated messages are counted by the hour, as other tools know it.
+    /// Prefix of the hourly counts of business-initiated messages, which other tools know.
     static let quotaQueue = "wa:biz-conv"
-    /// Pub/sub channel on which daemons tell each other that a lane got something to do.
+    /// Pub/sub channel on which daemons wake each other's workers.
     static let wakeChannel = "campaign:send:wake"
 
     let epoch: String
@@ -20,12 +22,12 @@ struct LaneKeys: Hashable, Sendable {
     let passes: String
     let pace: String
     let ring: String
-    /// Business-initiated ids that are ready; they stand apart because they stop when the quota is used up.
+    /// Business-initiated ids that are ready; a queue of their own, because they stop when the quota is used up.
     let outside: String
     let outsideDelayed: String
-    /// What the names of the quota's hourly buckets begin with; shared by the group.
+    /// Prefix of the quota's hourly buckets; shared by the group.
     let quota: String
-    /// What the lanes have written into the quota's buckets, to notice when one of them is lost; shared by the group.
+    /// A copy of the quota's buckets, to notice when Redis has lost one; shared by the group.
     let counts: String
 
     init(quotaGroup: String, sender: UUID) {
@@ -50,5 +52,20 @@ extension LaneKeys {
     /// Whether these are still the keys of the sender; it may have moved to another quota group.
     func matches(_ lane: LaneRecord) -> Bool {
         self == LaneKeys(quotaGroup: lane.quotaGroup, sender: lane.id)
+    }
+}
+
+/// The id of a message in a lane: `cm-<messageId>`.
+enum JobID {
+    private static let prefix = "cm-"
+
+    static func text(_ message: UUID) -> String { prefix + message.apiText }
+
+    static func argument(_ message: UUID) -> RedisArgument { .text(text(message)) }
+
+    /// Returns the message of an id; `nil` for an id that another program put there.
+    static func message(_ text: String) -> UUID? {
+        guard text.hasPrefix(prefix) else { return nil }
+        return UUID(apiText: text.dropFirst(prefix.count))
     }
 }

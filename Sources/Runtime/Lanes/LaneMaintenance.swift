@@ -5,19 +5,21 @@ import ServiceLifecycle
 import Store
 import Synchronization
 
-/// Looks after one lane: takes over leases that ran out, and rebuilds the lane when Redis has lost it.
+/// Periodically maintains one lane: takes over expired leases (the reaper), and rebuilds the lane from Postgres when Redis
+/// has lost it.
 ///
-/// It ends, and the worker with it, when Postgres knows of nothing to send and the lane is empty.
+/// It ends, and the worker with it, when Postgres has nothing to send and the lane is empty. A graceful shutdown ends it
+/// after its current look.
 final class LaneMaintenance: Sendable {
     private static let interval = Duration.seconds(2)
-    /// An empty lane that Postgres believes full is rebuilt after this many looks in a row.
-    private static let patience = 5
-    /// A lane that is closed is left alone after this many looks in a row that find it empty.
-    private static let farewell = 2
+    /// Looks in a row at an empty lane that should hold messages, after which it is rebuilt.
+    private static let looksBeforeRebuild = 5
+    /// Looks in a row at a closed lane that is empty, after which its maintenance ends.
+    private static let looksBeforeEnd = 2
 
     private enum Phase {
         case open
-        /// Postgres knows of nothing to send.
+        /// Postgres has nothing to send.
         case closed
         case over
     }
@@ -25,7 +27,6 @@ final class LaneMaintenance: Sendable {
     let worker: LaneWorker
     private let services: LaneServices
     private let phase = Mutex(Phase.open)
-    private let clock = ContinuousClock()
     private let logger: Logger
 
     init(lane: LaneRecord, services: LaneServices) {
@@ -36,12 +37,12 @@ final class LaneMaintenance: Sendable {
         self.logger = logger
     }
 
-    /// Whether nobody looks after it any more.
+    /// Whether the maintenance has ended.
     var isOver: Bool { phase.withLock { $0 == .over } }
 
-    /// Takes over changes of the sender.
+    /// Applies changes of the sender.
     ///
-    /// - Returns: False when it is over, or when the sender has another lane by now.
+    /// - Returns: False when the maintenance has ended, or when the sender has another lane by now.
     func update(_ lane: LaneRecord) -> Bool {
         guard worker.queue.keys.matches(lane) else { return false }
         return phase.withLock { phase in
@@ -52,12 +53,12 @@ final class LaneMaintenance: Sendable {
         }
     }
 
-    /// Says that Postgres knows of nothing to send.
+    /// Tells the maintenance that Postgres has nothing to send.
     func close() {
         phase.withLock { phase in
             guard phase == .open else { return }
             phase = .closed
-            // What is over is not missed: an empty lane would be rebuilt for it.
+            // Otherwise the empty lane would look lost, and be rebuilt.
             worker.update(worker.lane.emptied())
         }
     }
@@ -73,25 +74,25 @@ final class LaneMaintenance: Sendable {
 
     func run() async {
         var (looksEmpty, looksOver) = (0, 0)
-        while !Task.isShuttingDownGracefully && !Task.isCancelled {
-            do {
-                let lane = worker.lane
-                let depth = try await worker.queue.depth()
-                looksOver = depth.total == 0 && phase.withLock { $0 == .closed } ? looksOver + 1 : 0
-                if looksOver > Self.farewell, end() { return }
-                let isDry = depth.total == 0 && lane.expected > 0
-                looksEmpty = isDry ? looksEmpty + 1 : 0
-                if depth.epoch != lane.epoch || looksEmpty > Self.patience {
-                    try await rebuild(lane, found: depth)
-                    looksEmpty = 0
-                } else if depth.held > 0 {
-                    try await settleExpired()
-                }
-            } catch {
-                logger.warning("The lane cannot be looked after, trying again", metadata: ["error": "\(error)"])
+        let loop = PeriodicLoop(
+            every: Self.interval,
+            logger: logger,
+            failure: "Could not maintain the lane, trying again"
+        )
+        await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
+            let lane = worker.lane
+            let depth = try await worker.queue.depth()
+            looksOver = depth.total == 0 && phase.withLock { $0 == .closed } ? looksOver + 1 : 0
+            if looksOver > Self.looksBeforeEnd, end() { return .end }
+            let isDry = depth.total == 0 && lane.expected > 0
+            looksEmpty = isDry ? looksEmpty + 1 : 0
+            if depth.epoch != lane.epoch || looksEmpty > Self.looksBeforeRebuild {
+                try await rebuild(lane, found: depth)
+                looksEmpty = 0
+            } else if depth.held > 0 {
+                try await settleExpired()
             }
-            // Ends early by shutdown or cancellation only, which end the loop.
-            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.interval) }
+            return .wait
         }
     }
 
@@ -107,16 +108,17 @@ final class LaneMaintenance: Sendable {
         let parked = try await services.messages.poisoned(among: expired.filter(\.wasBeingPrepared).map(\.messageID))
         if !parked.isEmpty {
             let ids = parked.map(\.uuidString).joined(separator: ", ").lowercased()
-            logger.error("Parked messages of which daemons died again and again", metadata: ["messages": "\(ids)"])
+            logger.error("Parked messages that crashed a daemon repeatedly", metadata: ["messages": "\(ids)"])
         }
-        logger.warning("Took over leases that ran out", metadata: ["count": "\(expired.count)"])
+        logger.warning("Took over expired leases", metadata: ["count": "\(expired.count)"])
         worker.wake()
     }
 
     private func rebuild(_ lane: LaneRecord, found depth: LaneDepth) async throws {
         let epoch = try await services.rebuildLanes(of: lane.quotaGroup, from: lane.epoch)
+        assert(epoch > lane.epoch, "a rebuild raises the epoch, or daemons would trust a lane that was lost")
         logger.notice(
-            "Rebuilt the lane",
+            "Lane rebuilt from Postgres",
             metadata: ["found": "\(depth.epoch.map(String.init) ?? "nothing")", "epoch": "\(epoch)"]
         )
         services.changes.notify()

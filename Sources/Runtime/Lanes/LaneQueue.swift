@@ -1,12 +1,12 @@
-import Foundation
-import Redis
+package import Foundation
+package import Redis
 import Store
 
-/// One lane in Redis: the ids that are due for a sender, and the pace at which they may go out.
+/// One lane in Redis: the ids of messages that are due for a sender, their leases, and the pace of their slots.
 ///
-/// Each call is one script, so any number of daemons may use a lane at once. All times are Redis's own.
+/// Each call is one atomic script, so any number of daemons may share a lane. All times are Redis's own.
 package struct LaneQueue: Sendable {
-    /// Most ids in one call; a script with more would hold everybody else up.
+    /// Most ids in one call: a script with more would block Redis for too long.
     static let largestBatch = 500
 
     let keys: LaneKeys
@@ -19,17 +19,17 @@ package struct LaneQueue: Sendable {
         keys = LaneKeys(quotaGroup: quotaGroup, sender: sender)
     }
 
-    /// Takes up to `count` ids, each with its slot.
+    /// Reserves up to `count` ids, each with a timed slot, under a new lease.
     ///
     /// - Parameters:
     ///   - count: Most ids to take.
     ///   - pace: How fast slots follow each other.
-    ///   - lead: The time from now to the first slot, in which messages are prepared.
-    ///   - quota: Business-initiated messages in 24 hours; `nil` for no limit.
+    ///   - lead: Time from now to the first slot, in which messages are prepared.
+    ///   - quota: Limit of business-initiated messages in 24 hours; `nil` for none.
     ///   - epoch: The epoch that the lane must have.
-    ///   - lease: Names the reservation.
-    /// - Returns: What the lane allows at this moment.
-    /// - Throws: `RedisError`; what was taken then comes back when its lease runs out.
+    ///   - lease: The id of the reservation.
+    /// - Returns: The slots, or why there are none.
+    /// - Throws: `RedisError`; ids that were reserved all the same come back when their lease expires.
     func reserve(
         _ count: Int,
         pace: Pace,
@@ -38,6 +38,7 @@ package struct LaneQueue: Sendable {
         epoch: Int,
         lease: Int64
     ) async throws(RedisError) -> Reservation {
+        precondition(epoch > 0 && lease > 0, "epochs and leases begin with 1: 0 would match a lane that Redis has lost")
         let reply = try await redis.run(
             LaneScripts.reserve,
             keys: [
@@ -55,17 +56,19 @@ package struct LaneQueue: Sendable {
         return try Self.reservation(reply)
     }
 
-    /// Notes whether messages are being prepared, which a daemon may die of, or only wait for their slots.
+    /// Marks messages as being prepared, which may crash the daemon, or as waiting for their slots.
     func mark(_ messages: [UUID], isBeingPrepared: Bool, lease: Int64) async throws(RedisError) {
         guard !messages.isEmpty else { return }
         _ = try await redis.run(
             LaneScripts.mark,
             keys: [keys.held],
-            arguments: [.text(String(lease)), isBeingPrepared ? "r" : "p"] + messages.map { JobID.argument($0) }
+            arguments: [
+                .text(String(lease)), .text((isBeingPrepared ? LeaseState.reserved : .prepared).rawValue),
+            ] + messages.map { JobID.argument($0) }
         )
     }
 
-    /// Asks whether messages may go out at this moment, and marks those that may as possibly written.
+    /// Asks whether messages may be sent at this moment, and marks those that may as possibly written.
     func fire(_ messages: [UUID], epoch: Int, lease: Int64) async throws(RedisError) -> Clearance {
         let reply = try await redis.run(
             LaneScripts.fire,
@@ -79,7 +82,7 @@ package struct LaneQueue: Sendable {
         return .answers(reply.map { $0 == .integer(1) })
     }
 
-    /// Ends leases, after Postgres knows the outcome.
+    /// Ends leases, after the outcome is in Postgres.
     func settle(_ leases: [LeaseEnding]) async throws(RedisError) {
         for batch in leases.chunked(by: Self.largestBatch) {
             var groups: [LeaseEnding.Group: [UUID]] = [:]
@@ -102,14 +105,14 @@ package struct LaneQueue: Sendable {
         }
     }
 
-    /// Puts due messages of a run into the lane.
+    /// Pushes due messages of a run into the lane.
     ///
     /// - Parameters:
     ///   - messages: The messages.
-    ///   - run: Whose they are; runs go in turn.
-    ///   - isTriggered: Whether they go before all others.
+    ///   - run: The run of the messages; runs take turns.
+    ///   - isTriggered: Whether they go before all bulk messages.
     ///   - epoch: The epoch that the lane must have.
-    /// - Returns: False when the epoch is not in force any more; then nothing more was pushed.
+    /// - Returns: False when the lane has another epoch; then nothing more was pushed.
     /// - Throws: `RedisError`; repeating the call does no harm.
     func push(
         _ messages: [FedMessage],
@@ -137,7 +140,7 @@ package struct LaneQueue: Sendable {
         return true
     }
 
-    /// Silences the lane on all daemons.
+    /// Pauses the lane on all daemons.
     func pause(for duration: Duration) async throws(RedisError) {
         _ = try await redis.run(
             LaneScripts.pause,
@@ -146,7 +149,7 @@ package struct LaneQueue: Sendable {
         )
     }
 
-    /// Takes over leases that ran out.
+    /// Takes over expired leases (the reaper's part in Redis).
     func recover(limit: Int, lease: Int64) async throws(RedisError) -> [ExpiredLease] {
         let reply = try await redis.run(
             LaneScripts.recover,
@@ -156,12 +159,14 @@ package struct LaneQueue: Sendable {
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
             guard let message = JobID.message(try reply[index].asText()) else { continue }
+            // An unknown state is taken for the worst: a request may have been written.
+            let state = LeaseState(rawValue: try reply[index + 1].asText())
             leases.append(
                 ExpiredLease(
                     messageID: message,
                     lease: Int64(try reply[index + 2].asText()),
-                    mayBeWritten: !["r", "p"].contains(try reply[index + 1].asText()),
-                    wasBeingPrepared: try reply[index + 1].asText() == "r"
+                    mayBeWritten: state?.mayBeWritten ?? true,
+                    wasBeingPrepared: state == .reserved
                 )
             )
         }
@@ -173,12 +178,17 @@ package struct LaneQueue: Sendable {
         case "slots":
             var slots: [TimedSlot] = []
             slots.reserveCapacity(reply.count / 3)
+            var last = Duration.zero
             for index in stride(from: 2, to: reply.count - 2, by: 3) {
+                let offset = Duration.microseconds(try reply[index + 1].asInt())
+                // Redis's clock made the slots, and ours waits for them in this order: a step back would send too fast.
+                precondition(offset >= last, "slots of a reservation must rise")
+                last = offset
                 guard let message = JobID.message(try reply[index].asText()) else { continue }
                 slots.append(
                     TimedSlot(
                         messageID: message,
-                        offset: .microseconds(try reply[index + 1].asInt()),
+                        offset: offset,
                         isCharged: try reply[index + 2].asInt() == 1
                     )
                 )
@@ -193,9 +203,172 @@ package struct LaneQueue: Sendable {
         }
     }
 
-    /// A number of milliseconds; negative is none.
+    /// Reads a number of milliseconds; a negative one is `nil`.
     private static func delay(_ reply: RedisReply) throws(RedisError) -> Duration? {
         let milliseconds = try reply.asInt()
         return milliseconds < 0 ? nil : .milliseconds(milliseconds)
+    }
+}
+
+extension LaneQueue {
+    /// Replaces the contents of the lane after they were lost.
+    func rebuild(_ lane: LaneRebuild, epoch: Int) async throws(RedisError) {
+        var arguments: [RedisArgument] = [
+            .integer(epoch), .integer(leases.flight.milliseconds), .integer(lane.pause.milliseconds),
+            .integer(lane.quota.count),
+        ]
+        for bucket in lane.quota { arguments += [.text(bucket.hour), .integer(bucket.count)] }
+        for held in lane.sending {
+            arguments += [
+                JobID.argument(held.messageID), .text(held.lease.map(String.init) ?? ""),
+                .text(held.isBusinessInitiated ? lane.quota.last?.hour ?? "" : ""),
+            ]
+        }
+        _ = try await redis.run(
+            LaneScripts.rebuild,
+            keys: [
+                keys.epoch, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes, keys.pace, keys.outside,
+                keys.outsideDelayed, keys.quota, keys.counts,
+            ],
+            arguments: arguments
+        )
+    }
+
+    /// Returns ids that wait for quota, in their order.
+    func waitingForQuota(limit: Int = LaneQueue.largestBatch) async throws(RedisError) -> [UUID] {
+        let command = RedisCommand("ZRANGE", .text(keys.outside), "0", .integer(limit - 1))
+        var messages: [UUID] = []
+        for id in try await redis.send(command).asArray() {
+            if let message = JobID.message(try id.asText()) { messages.append(message) }
+        }
+        return messages
+    }
+
+    /// Removes ids from those that wait for quota.
+    func withdraw(_ messages: [UUID]) async throws(RedisError) {
+        guard !messages.isEmpty else { return }
+        let ids = messages.map { JobID.argument($0) }
+        _ = try await redis.send(RedisCommand("ZREM", arguments: [.text(keys.outside)] + ids))
+    }
+
+    /// Returns the first id in-window and the first business-initiated one: the next to be sent.
+    package func front(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> [UUID] {
+        let lines = [keys.ready, keys.outside].map { RedisCommand("ZRANGE", .text($0), "0", "0") }
+        var messages: [UUID] = []
+        for reply in await redis.send(pipeline: lines, deadline: deadline) {
+            for id in try reply.get().asArray() {
+                if let message = JobID.message(try id.asText()) { messages.append(message) }
+            }
+        }
+        return messages
+    }
+
+    /// Returns how many ids are ready, delayed for a retry, and leased.
+    package func depth(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> LaneDepth {
+        try LaneDepth(replies: await redis.send(pipeline: depthCommands, deadline: deadline)[...])
+    }
+
+    /// Returns the depth of several lanes, in one round trip.
+    static func depths(of lanes: [LaneQueue], on redis: RedisClient) async throws(RedisError) -> [LaneDepth] {
+        let replies = await redis.send(pipeline: lanes.flatMap(\.depthCommands))
+        var depths: [LaneDepth] = []
+        for replies in replies.chunked(by: LaneDepth.commandCount) { depths.append(try LaneDepth(replies: replies)) }
+        return depths
+    }
+
+    private var depthCommands: [RedisCommand] {
+        let sets = [keys.ready, keys.outside, keys.delayed, keys.outsideDelayed, keys.leases]
+        return [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) }
+    }
+}
+
+/// Numbers of ids in a lane.
+package struct LaneDepth: Hashable, Sendable {
+    /// `nil` when Redis has lost the lanes of the quota group.
+    let epoch: Int?
+    package let ready: Int
+    package let delayed: Int
+    package let held: Int
+
+    var total: Int { ready + delayed + held }
+}
+
+extension LaneDepth {
+    /// Number of commands for one depth.
+    fileprivate static let commandCount = 6
+
+    fileprivate init(replies: ArraySlice<Result<RedisReply, RedisError>>) throws(RedisError) {
+        func count(_ index: Int) throws(RedisError) -> Int { try replies[replies.startIndex + index].get().asInt() }
+        self.init(
+            epoch: try replies[replies.startIndex].get().asOptionalInt(),
+            ready: try count(1) + count(2),
+            delayed: try count(3) + count(4),
+            held: try count(5)
+        )
+    }
+}
+
+extension LeaseEnding.Group {
+    /// Script arguments before the ids of a group: lease, verb, delay in milliseconds, and line.
+    var arguments: [RedisArgument] {
+        let line: RedisArgument = isBusinessInitiated.map { $0 ? "out" : "in" } ?? ""
+        let lease = RedisArgument.text(String(lease))
+        return switch end {
+        case .done: [lease, "done", "0", line]
+        case .void: [lease, "void", "0", line]
+        case .release: [lease, "release", "0", line]
+        case .delay(let delay): [lease, "delay", .integer(delay.milliseconds), line]
+        }
+    }
+}
+
+/// How long leases last.
+package struct LaneLeases: Hashable, Sendable {
+    /// Time to write the outcome after the answer: a flight lease is at least this much longer than a request.
+    static let outcomeMargin = Duration.seconds(5)
+
+    /// Lease of a message without clearance yet; counted from its slot.
+    var reservation = Duration.seconds(10)
+    /// Lease of a message that may have been written: longer than a request and the writing of its outcome take.
+    package var flight = OutboundRequest.defaultTimeout + .seconds(15)
+
+    package init(
+        reservation: Duration = .seconds(10),
+        flight: Duration = OutboundRequest.defaultTimeout + .seconds(15)
+    ) {
+        self.reservation = reservation
+        self.flight = flight
+    }
+
+    /// Returns the shortest flight lease for a request timeout: with a shorter one, messages still being sent look lost.
+    package static func shortestFlight(requestTimeout: Duration) -> Duration { requestTimeout + outcomeMargin }
+}
+
+/// The Lua scripts of the lanes, embedded from `Lanes/Scripts/*.lua`, which say what each does.
+enum LaneScripts {
+    static let reserve = script("reserve", PackageResources.reserve_lua)
+    static let fire = script("fire", PackageResources.fire_lua)
+    static let mark = script("mark", PackageResources.mark_lua)
+    static let settle = script("settle", PackageResources.settle_lua)
+    static let push = script("push", PackageResources.push_lua)
+    static let pause = script("pause", PackageResources.pause_lua)
+    static let recover = script("recover", PackageResources.recover_lua)
+    static let rebuild = script("rebuild", PackageResources.rebuild_lua)
+
+    private static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
+        RedisScript(name: name, source: String(decoding: source, as: UTF8.self))
+    }
+}
+
+extension Collection {
+    /// The elements in portions of at most `size`.
+    func chunked(by size: Int) -> [SubSequence] {
+        var chunks: [SubSequence] = []
+        var rest = self[...]
+        while !rest.isEmpty {
+            chunks.append(rest.prefix(size))
+            rest = rest.dropFirst(size)
+        }
+        return chunks
     }
 }

@@ -3,58 +3,58 @@ import Foundation
 /// Permission to send one message at one instant.
 struct TimedSlot: Hashable, Sendable {
     let messageID: UUID
-    /// The instant, counted from when the reservation was made.
+    /// The instant, counted from the reservation.
     let offset: Duration
-    /// Whether one was taken from the 24 h quota for it.
+    /// Whether it was charged to the 24 h quota.
     var isCharged = false
 }
 
-/// The answer of a lane to the wish for slots.
+/// The answer of a lane to a request for slots.
 enum Reservation: Hashable, Sendable {
     /// `exhausted` is the time until quota returns, when business-initiated messages wait for it.
     case slots([TimedSlot], exhausted: Duration? = nil)
-    /// Nothing may be sent; it is worth looking again after the time given, if there is one.
+    /// Nothing is ready; `nextRetry` is the time until a delayed message becomes ready, if there is one.
     case empty(nextRetry: Duration?, exhausted: Duration? = nil)
     /// The pace allows nothing before this time has passed.
     case wait(Duration)
-    /// WhatsApp asked for silence.
+    /// The lane is paused after a rate limit, for this much longer.
     case paused(Duration)
-    /// Redis holds another epoch than Postgres: its contents cannot be trusted.
+    /// Redis has another epoch than Postgres: the contents of the lane cannot be trusted.
     case stale
 }
 
-/// Whether reserved messages may really go out now.
+/// The answer of Redis at the slot: whether reserved messages may be sent now.
 enum Clearance: Hashable, Sendable {
-    /// One answer per message: false when the lease is not ours any more.
+    /// One answer per message: false when another daemon has taken over its lease.
     case answers([Bool])
     case paused(Duration)
     case stale
 }
 
-/// The end of a lease, by whoever holds it.
+/// The end of one message's lease.
 struct LeaseEnding: Hashable, Sendable {
     let messageID: UUID
     /// The lease under which the message was reserved.
     let lease: Int64
     let end: LeaseEnd
-    /// Which line it goes back to; `nil` is the one it came from.
+    /// The queue that it returns to, business-initiated or in-window; `nil` is the one it came from.
     var isBusinessInitiated: Bool?
 }
 
-/// What to do with the id of a message that was held.
+/// What happens to the id of a message when its lease ends.
 enum LeaseEnd: Hashable, Sendable {
-    /// WhatsApp has accepted it, or may have: what was taken from the quota is used.
+    /// Removed; the message was accepted or may have been, so its quota charge stays.
     case done
-    /// Nothing was accepted; forgotten all the same.
+    /// Removed; the message was not accepted, so its quota charge is given back.
     case void
-    /// Back to its place in the line.
+    /// Back to its place in the queue.
     case release
     /// Ready again after the delay.
     case delay(Duration)
 }
 
 extension LeaseEnding {
-    /// What leases that end alike have in common.
+    /// What leases that end in the same way share.
     struct Group: Hashable, Sendable {
         let lease: Int64
         let end: LeaseEnd

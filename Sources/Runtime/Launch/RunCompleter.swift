@@ -3,16 +3,16 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Brings runs forward that wait for nobody: completes those that have nothing left to send, after counting their rows
-/// once more, and resumes those for which quota has returned.
+/// Periodically completes runs that have nothing left to send, after a recount of their rows.
+///
+/// Any number of daemons may run one. A graceful shutdown ends after the current statement.
 package struct RunCompleter: Service {
     private static let interval = Duration.seconds(1)
 
     let runs: RunRepository
-    /// How long a lost answer may still be settled by a report of WhatsApp.
+    /// Time in which a status may still settle a message whose answer was lost.
     let unconfirmedTimeout: Duration
     let logger: Logger
-    private let clock = ContinuousClock()
 
     package init(runs: RunRepository, unconfirmedTimeout: Duration, logger: Logger) {
         self.runs = runs
@@ -21,20 +21,15 @@ package struct RunCompleter: Service {
     }
 
     func run() async {
-        while !Task.isShuttingDownGracefully && !Task.isCancelled {
-            do {
-                for run in try await runs.resumeWhereQuotaReturned() {
-                    let metadata = await runs.metadata(of: run)
-                    logger.notice("Quota has returned, campaign resumed", metadata: metadata)
-                }
-                for completion in try await runs.completeFinished(unconfirmedTimeout: unconfirmedTimeout) {
-                    await report(completion)
-                }
-            } catch {
-                logger.warning("Runs cannot be completed, trying again", metadata: ["error": "\(error)"])
+        let loop = PeriodicLoop(
+            every: Self.interval,
+            logger: logger,
+            failure: "Could not complete runs, trying again"
+        )
+        await loop.run {
+            for completion in try await runs.completeFinished(unconfirmedTimeout: unconfirmedTimeout) {
+                await report(completion)
             }
-            // Ends early by shutdown or cancellation only, which end the loop.
-            try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: Self.interval) }
         }
     }
 
@@ -42,12 +37,56 @@ package struct RunCompleter: Service {
         let metadata = await runs.metadata(of: completion.run)
         if let corrected = completion.corrected {
             logger.error(
-                "Counters did not equal the rows, and do now",
+                "Corrected run counters",
                 metadata: metadata.merging(
                     ["counted": "\(corrected.counted)", "rows": "\(corrected.rows)"]
                 ) { _, new in new }
             )
         }
         if completion.isCompleted { logger.info("Run completed", metadata: metadata) }
+    }
+}
+
+/// Periodically resumes runs that were paused for lack of quota, once the quota has returned.
+///
+/// Any number of daemons may run one. A graceful shutdown ends after the current statement.
+package struct QuotaResumer: Service {
+    private static let interval = Duration.seconds(1)
+
+    let runs: RunRepository
+    let logger: Logger
+
+    package init(runs: RunRepository, logger: Logger) {
+        self.runs = runs
+        self.logger = logger
+    }
+
+    func run() async {
+        let loop = PeriodicLoop(
+            every: Self.interval,
+            logger: logger,
+            failure: "Could not resume runs that wait for quota, trying again"
+        )
+        await loop.run {
+            for run in try await runs.resumeWhereQuotaReturned() {
+                let metadata = await runs.metadata(of: run)
+                logger.notice("Quota returned, campaign resumed", metadata: metadata)
+            }
+        }
+    }
+}
+
+extension RunRepository {
+    /// Returns what a log line says about a run: tenant, campaign and id.
+    ///
+    /// Costs a query, so it is for events that happen once in a run. If Postgres does not answer, the metadata is the id
+    /// alone, because the event must be logged in any case.
+    func metadata(of run: UUID, _ more: Logger.Metadata = [:]) async -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["run": "\(run.uuidString.lowercased())"]
+        if let record = try? await find(run) {
+            metadata["tenant"] = "\(record.tenantID)"
+            metadata["campaign"] = "\(record.campaignName)"
+        }
+        return metadata.merging(more) { _, new in new }
     }
 }

@@ -5,8 +5,8 @@ public import Store
 
 /// Launches campaigns: opens runs, and writes their messages batch by batch.
 ///
-/// As a service it also finishes launches that somebody else began and did not end. A graceful shutdown ends after the
-/// batch at hand; the next daemon goes on after it.
+/// As a service it periodically continues launches that another process began and did not finish. A graceful shutdown
+/// ends after the current batch; another daemon continues from there.
 public struct RunLauncher: Service {
     private static let interval = Duration.seconds(2)
 
@@ -14,7 +14,6 @@ public struct RunLauncher: Service {
     private let logger: Logger
     /// Notified when a run is opened.
     private let wakeup: WakeSignal
-    private let clock = ContinuousClock()
 
     public init(launches: LaunchRepository, logger: Logger) {
         self.init(launches: launches, wakeup: WakeSignal(), logger: logger)
@@ -27,22 +26,21 @@ public struct RunLauncher: Service {
     }
 
     public func run() async {
-        while !Task.isShuttingDownGracefully && !Task.isCancelled {
+        let loop = PeriodicLoop(
+            every: Self.interval,
+            wakeup: wakeup,
+            logger: logger,
+            failure: "Could not continue launches, trying again"
+        )
+        await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
             var isBusy = false
-            do {
-                // A batch of each in turn: a small launch does not stand behind a big one.
-                for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
-                    let (record, isCompleting) = try await launches.writeBatch(of: run)
-                    isBusy = record.status == .launching || isBusy
-                    if isCompleting, record.status == .running { report(record) }
-                }
-            } catch {
-                logger.warning("Launches cannot go on, trying again", metadata: ["error": "\(error)"])
-                isBusy = false
+            // One batch of each launch in turn, so a small launch does not wait for a big one.
+            for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
+                let (record, isCompleting) = try await launches.writeBatch(of: run)
+                isBusy = record.status == .launching || isBusy
+                if isCompleting, record.status == .running { report(record) }
             }
-            if isBusy { continue }
-            // A shutdown ends the wait, and then the loop.
-            await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: Self.interval, clock: self.clock) }
+            return isBusy ? .again : .wait
         }
     }
 
@@ -56,14 +54,14 @@ public struct RunLauncher: Service {
         )
     }
 
-    /// Launches a campaign, or says what became of it when it was launched before.
+    /// Launches a campaign, or returns the run of an earlier launch.
     ///
     /// - Parameters:
     ///   - campaign: The campaign's name.
-    ///   - tenant: Whose it is.
+    ///   - tenant: The campaign's tenant.
     ///   - progress: Called after each batch.
     /// - Returns: The run, new or old.
-    /// - Throws: `LaunchError` when it cannot be launched; nothing has happened then.
+    /// - Throws: `LaunchError` when it cannot be launched; nothing was changed then.
     public func launch(
         campaign: String,
         tenant: String,

@@ -1,6 +1,9 @@
+import CoreMetrics
+import Foundation
 package import Prometheus
+import Store
 
-/// What a daemon counts while it works; the rest is read when Prometheus asks, by ``MetricsScrape``.
+/// The metrics that a daemon counts while it works; all others are read at each scrape.
 package struct DaemonMetrics: Sendable {
     package let registry: PrometheusRegistry
     let send: SendMetrics
@@ -16,5 +19,121 @@ package struct DaemonMetrics: Sendable {
         triggers = TriggerMetrics(factory: registry)
         webhooks = WebhookMetrics(factory: registry)
         http = HTTPMetrics(factory: registry)
+    }
+}
+
+/// Counts occurrences of schedules, and how late they were fired.
+package struct ScheduleMetrics: Sendable {
+    enum Outcome: String, CaseIterable {
+        case started, skipped, failed, ended
+    }
+
+    private let outcomes: [Outcome: Counter]
+    private let lag: CoreMetrics.Timer
+
+    init(factory: any MetricsFactory) {
+        outcomes = MetricFamily.firings.counters(of: Outcome.self, factory: factory)
+        lag = MetricFamily.scheduleLag.timer(factory: factory)
+    }
+
+    func count(_ firing: Firing) {
+        outcomes[Outcome(firing.outcome)]?.increment()
+        lag.record(.seconds(firing.lag))
+    }
+}
+
+extension ScheduleMetrics.Outcome {
+    init(_ outcome: Firing.Outcome) {
+        switch outcome {
+        case .started: self = .started
+        case .skipped: self = .skipped
+        case .failed: self = .failed
+        case .ended: self = .ended
+        }
+    }
+}
+
+/// Counts trigger events by their result.
+package struct TriggerMetrics: Sendable {
+    enum Outcome: String, CaseIterable {
+        /// At least one message.
+        case matched
+        /// A trigger matched, and no message was made.
+        case refused
+        /// No trigger matched.
+        case ignored
+        /// The event could not be committed.
+        case failed
+    }
+
+    private let outcomes: [Outcome: Counter]
+    private let refusals: [TriggerRefusal: Counter]
+
+    init(factory: any MetricsFactory) {
+        outcomes = MetricFamily.events.counters(of: Outcome.self, factory: factory)
+        refusals = MetricFamily.refusals.counters(of: TriggerRefusal.self, factory: factory)
+    }
+
+    /// Counts the answers of a committed transaction.
+    func count(_ answers: [TriggerAnswer]) {
+        for (outcome, answers) in Dictionary(grouping: answers, by: Outcome.init) {
+            outcomes[outcome]?.increment(by: answers.count)
+        }
+        for refusal in answers.lazy.flatMap(\.refused) { refusals[refusal.reason]?.increment() }
+    }
+
+    func countFailed(_ events: Int) {
+        outcomes[.failed]?.increment(by: events)
+    }
+}
+
+extension TriggerMetrics.Outcome {
+    init(_ answer: TriggerAnswer) {
+        if !answer.matched.isEmpty {
+            self = .matched
+        } else {
+            self = answer.refused.isEmpty ? .ignored : .refused
+        }
+    }
+}
+
+/// Counts the reports of the provider, and the time until they are committed.
+package struct WebhookMetrics: Sendable {
+    enum Outcome: String, CaseIterable {
+        case written, failed
+    }
+
+    private let outcomes: [Outcome: Counter]
+    private let duration: CoreMetrics.Timer
+    private let lag: CoreMetrics.Timer
+    private let batch: Recorder
+
+    init(factory: any MetricsFactory) {
+        outcomes = MetricFamily.reports.counters(of: Outcome.self, factory: factory)
+        duration = MetricFamily.webhookDuration.timer(factory: factory)
+        lag = MetricFamily.webhookLag.timer(factory: factory)
+        batch = MetricFamily.webhookBatch.recorder(factory: factory)
+    }
+
+    /// Counts a transaction.
+    ///
+    /// - Parameters:
+    ///   - reports: Statuses and messages in it.
+    ///   - oldest: The time of its oldest status by the provider's clock; `nil` when it has none.
+    ///   - now: The current time.
+    func countWritten(_ reports: Int, oldest: Date?, now: Date = Date()) {
+        outcomes[.written]?.increment(by: reports)
+        batch.record(reports)
+        // The provider's clock may be slightly ahead of ours.
+        if let oldest { lag.record(.seconds(max(0, now.timeIntervalSince(oldest)))) }
+    }
+
+    func countFailed(_ reports: Int) {
+        outcomes[.failed]?.increment(by: reports)
+    }
+
+    /// Records how long one webhook waited for its transaction.
+    func note(_ time: Duration) {
+        duration.record(time)
     }
 }

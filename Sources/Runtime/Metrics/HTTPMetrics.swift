@@ -4,7 +4,7 @@ import Synchronization
 
 /// Counts requests to this daemon, by route and status.
 ///
-/// What nobody has registered is one route of one method, whatever was asked for: callers cannot make series.
+/// Requests without a route share one series, so callers cannot create series.
 package final class HTTPMetrics: Sendable {
     private struct Key: Hashable {
         let method: String
@@ -26,13 +26,13 @@ package final class HTTPMetrics: Sendable {
         self.factory = factory
     }
 
-    /// Counts a request that is answered.
+    /// Counts an answered request.
     ///
     /// - Parameters:
-    ///   - method: Its method.
-    ///   - route: The template of its route, such as `/campaigns/{id}`; `nil` when there is none.
+    ///   - method: The method of the request.
+    ///   - route: The template of the route, such as `/campaigns/{id}`; `nil` without a route.
     ///   - status: The status of the answer.
-    ///   - time: From the request to the head of the answer.
+    ///   - time: Time from the request to the head of the answer.
     package func count(method: String, route: String?, status: Int, after time: Duration) {
         let key = Key(method: route == nil ? Self.other : method, route: route ?? Self.other, status: status)
         let series = series.withLock { series in

@@ -2,19 +2,19 @@ import CoreMetrics
 import Prometheus
 import Store
 
-/// Counts what goes out to WhatsApp and what becomes of it.
+/// Counts requests to the provider, and outcomes of messages.
 struct SendMetrics: Sendable {
     enum Outcome: String, CaseIterable {
         case sent, retry, failed, unconfirmed, released, withdrawn
     }
 
-    /// What a request came back with.
+    /// The answers to requests, as label values.
     enum Answer: String, CaseIterable {
         case success = "2xx"
         case clientError = "4xx"
         case serverError = "5xx"
         case other
-        /// There was no connection to write it to.
+        /// The request was not written: there was no connection.
         case notWritten = "not_written"
         /// No usable answer came.
         case lost
@@ -32,7 +32,7 @@ struct SendMetrics: Sendable {
         duration = MetricFamily.requestDuration.timer(factory: factory)
     }
 
-    /// Counts outcomes that are in Postgres, those of a whole batch at a time.
+    /// Counts the outcomes of a batch that is in Postgres.
     func count(_ written: [MessageOutcome]) {
         var counts: [Outcome: Int] = [:]
         for message in written { counts[Outcome(message.result), default: 0] += 1 }
@@ -44,7 +44,7 @@ struct SendMetrics: Sendable {
         duration.record(time)
     }
 
-    /// Counts a request of WhatsApp to be silent.
+    /// Counts a rate limit.
     func countRateLimit(tenant: String, sender: String) {
         MetricFamily.rateLimits.counter([tenant, sender], factory: factory).increment()
     }
@@ -67,8 +67,8 @@ extension SendMetrics.Answer {
     init(_ answer: SendAnswer) {
         switch answer {
         case .accepted: self = .success
-        case .refused(400..<500, _, _, _): self = .clientError
-        case .refused(500..<600, _, _, _): self = .serverError
+        case .refused(let refusal) where (400..<500).contains(refusal.httpStatus): self = .clientError
+        case .refused(let refusal) where (500..<600).contains(refusal.httpStatus): self = .serverError
         case .refused: self = .other
         case .notWritten: self = .notWritten
         case .lost: self = .lost

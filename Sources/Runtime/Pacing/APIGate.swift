@@ -1,17 +1,16 @@
 package import Logging
 import Synchronization
 
-/// The one door of a daemon to the API: shut while the API is down, and narrow until it has answered.
+/// The gate of a daemon to the provider's API: a circuit breaker and a send window, shared by all lanes.
 ///
-/// All lanes share it, because they share the address: a hundred lanes find out once that it is down, and one probe
-/// tells them all that it is back. A lane whose own number is in trouble does not shut it, since the answers of the
-/// others come in between; for such trouble messages have their attempts. Daemons do not share it: each has its own way
-/// to the API.
+/// Lanes share the gate because they share the API's address: a hundred lanes learn of an outage together, and one probe
+/// ends it for all. A single number with problems does not open the breaker, because other lanes get answers in between;
+/// its messages have their own retries. Daemons do not share a gate: each has its own network path.
 package final class APIGate: Sendable {
     enum Admission: Hashable, Sendable {
-        /// So many messages may be taken, at least one.
+        /// This many messages may be reserved, at least one.
         case open(Int)
-        /// One message may be taken, to see whether the API is back.
+        /// One message may be reserved, as the probe of this number.
         case probe(Int)
         case wait(Duration)
     }
@@ -21,9 +20,9 @@ package final class APIGate: Sendable {
         var window: SendWindow
     }
 
-    /// How long to wait for an answer to make room.
+    /// Wait for an answer, which makes room in the window.
     private static let patience = Duration.milliseconds(20)
-    /// Nobody waits longer before asking again.
+    /// Longest wait before a lane asks again.
     private static let longestWait = Duration.milliseconds(250)
 
     private let state: Mutex<State>
@@ -36,9 +35,9 @@ package final class APIGate: Sendable {
     /// - Parameters:
     ///   - limit: Most requests under way at once.
     ///   - policy: When the breaker opens, and for how long.
-    ///   - logger: Hears when the API goes away and comes back.
-    ///   - now: The time.
-    ///   - random: Numbers from 0 to 1, for the jitter.
+    ///   - logger: Logs the beginning and the end of outages.
+    ///   - now: Returns the current time.
+    ///   - random: Returns numbers from 0 to 1, for the jitter.
     package init(
         limit: Int,
         policy: CircuitBreaker.Policy = .init(),
@@ -52,13 +51,13 @@ package final class APIGate: Sendable {
         self.random = random
     }
 
-    /// Whether the API is believed to be down.
+    /// Whether the circuit breaker is open: the API seems to be down.
     package var isShut: Bool { state.withLock { !$0.breaker.isClosed } }
 
-    /// Requests that are under way.
+    /// Number of requests under way.
     package var inFlight: Int { state.withLock { $0.window.inFlight } }
 
-    /// Asks whether messages may be taken from a lane.
+    /// Returns whether messages may be reserved.
     func admit() -> Admission {
         state.withLock { state in
             let room = state.window.room
@@ -71,7 +70,7 @@ package final class APIGate: Sendable {
         }
     }
 
-    /// Asks whether a request may be written now, and counts it; ``end(_:probe:)`` must follow if it may.
+    /// Returns whether a request may be written now, and counts it; then ``end(_:probe:)`` must follow.
     func begin(probe: Int?) -> Bool {
         state.withLock { state in
             (probe != nil || state.breaker.isClosed) && state.window.begin(at: now())
@@ -80,7 +79,7 @@ package final class APIGate: Sendable {
 
     /// Counts the end of a request.
     ///
-    /// - Returns: Whether the API is believed to be down.
+    /// - Returns: Whether the circuit breaker is open.
     func end(_ answer: SendAnswer, probe: Int?) -> Bool {
         let (wasShut, isShut) = state.withLock { state in
             let wasShut = !state.breaker.isClosed
@@ -91,20 +90,20 @@ package final class APIGate: Sendable {
             return (wasShut, isShut)
         }
         if isShut && !wasShut {
-            logger?.error("WhatsApp is down, only probes are sent", metadata: ["reason": "\(answer)"])
+            logger?.error("Circuit breaker opened, only probes are sent", metadata: ["reason": "\(answer)"])
         } else if wasShut && !isShut {
-            logger?.notice("WhatsApp is back")
+            logger?.notice("Circuit breaker closed")
         }
         return isShut
     }
 
-    /// Uncounts a request that was not written after all, as its time was over.
+    /// Uncounts a request that was not written, because its slot had expired.
     func withdraw(probe: Int?) {
         state.withLock { $0.window.withdraw() }
         abandon(probe: probe)
     }
 
-    /// Says that a probe was not sent after all; changes nothing when it was.
+    /// Records that a probe was not sent; does nothing when it was.
     func abandon(probe: Int?) {
         guard let probe else { return }
         state.withLock { $0.breaker.abandon(probe: probe, at: now()) }
@@ -112,7 +111,7 @@ package final class APIGate: Sendable {
 }
 
 extension SendAnswer {
-    /// Whether anything came back.
+    /// Whether an answer came.
     var isAnswer: Bool {
         switch self {
         case .accepted, .refused: true
@@ -120,12 +119,12 @@ extension SendAnswer {
         }
     }
 
-    /// Whether the API works; a refusal for the sake of the message or the sender shows that it does.
+    /// Whether the answer shows that the API works; a refusal of the message or the sender does.
     var showsThatAPIIsUp: Bool {
         switch self {
         case .accepted: true
-        case .refused(let status, let code, _, _):
-            switch code.flatMap(ErrorClass.init(code:)) ?? ErrorClass(httpStatus: status) {
+        case .refused(let refusal):
+            switch refusal.errorClass {
             case .retryable, .ambiguous: false
             case .rateLimit, .pairRateLimit, .permanent, .systemic: true
             }

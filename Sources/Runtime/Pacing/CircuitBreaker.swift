@@ -1,19 +1,17 @@
-/// Decides when nobody should try to reach the API, because it is down.
+/// The circuit breaker: decides when no request is sent, because the API is down.
 ///
-/// Closed, it counts failures in a row. After ``Policy/threshold`` of them it opens: nothing is sent for a delay. Then
-/// one message is the probe; if it gets an answer the breaker closes, otherwise it opens for twice as long. An answer of
-/// any request closes it, whenever that was written: whoever answers is up.
-///
-/// A value without a clock: every call says what time it is.
+/// Pure: every call gets the time. Closed, it counts failures in a row. After ``Policy/threshold`` failures it opens, and nothing is sent for a delay. Then
+/// one message is the probe: an answer closes the breaker, a failure opens it for twice as long. The answer of any other
+/// request closes it as well.
 package struct CircuitBreaker: Sendable {
     package struct Policy: Hashable, Sendable {
         /// Failures in a row that open it.
         var threshold = 10
-        /// How long it is open the first time.
+        /// First delay.
         var firstDelay = Duration.seconds(1)
-        /// How long it is open at most.
+        /// Longest delay.
         var longestDelay = Duration.seconds(30)
-        /// Share of the delay by which it may be shorter, so that daemons do not probe together.
+        /// Share by which a delay may be shorter, so that daemons do not probe at the same time.
         var jitter = 0.25
     }
 
@@ -26,7 +24,7 @@ package struct CircuitBreaker: Sendable {
 
     enum Admission: Hashable, Sendable {
         case free
-        /// One message may go; whoever was told must say how it ended, under this number.
+        /// One message may be sent; its end must be recorded under this number.
         case probe(Int)
         case wait(Duration)
     }
@@ -43,7 +41,7 @@ package struct CircuitBreaker: Sendable {
         if case .closed = state { true } else { false }
     }
 
-    /// Asks whether messages may be taken.
+    /// Returns whether messages may be reserved.
     mutating func admit(at now: ContinuousClock.Instant) -> Admission {
         switch state {
         case .closed: return .free
@@ -56,27 +54,27 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// Notes how a request ended.
+    /// Records the end of a request.
     ///
     /// - Parameters:
-    ///   - isUp: Whether the API answered as one that works.
+    ///   - isUp: Whether the answer shows that the API works.
     ///   - probe: The number of the probe; `nil` for other requests.
-    ///   - now: The time.
+    ///   - now: The current time.
     ///   - random: A number from 0 to 1.
     mutating func record(isUp: Bool, probe: Int?, at now: ContinuousClock.Instant, random: Double) {
         switch state {
         case _ where isUp: state = .closed(failures: 0)
         case .closed(let failures) where failures + 1 < policy.threshold: state = .closed(failures: failures + 1)
         case .closed: open(for: policy.firstDelay, from: now, at: now, random: random)
-        // Counted from when the probe went out: one that had no answer for long has waited already.
+        // Counted from the time of the probe, which may have waited long for its answer.
         case .halfOpen(let current, let since, let delay) where current == probe:
             open(for: min(delay * 2, policy.longestDelay), from: since, at: now, random: random)
-        // Requests from before it opened tell nothing new.
+        // The request was sent before the breaker opened.
         case .open, .halfOpen: break
         }
     }
 
-    /// Notes that a probe was not sent: the next one who asks becomes the probe.
+    /// Records that a probe was not sent: the next message that is admitted becomes the probe.
     mutating func abandon(probe: Int, at now: ContinuousClock.Instant) {
         if case .halfOpen(probe, _, let delay) = state { state = .open(until: now, delay: delay) }
     }

@@ -1,34 +1,35 @@
-/// How fast a lane grants slots, worked out from the sender's rate.
+import Synchronization
+
+/// The pace at which a lane grants slots, computed from the sender's rate.
 ///
-/// Slots are evenly spaced (GCRA with burst 1), which allows at most `rate × (1 + jitter)` requests in one second at
-/// the receiver, when the way there takes up to `jitter` seconds longer for one than for another. So a little less than
-/// the rate is granted, and a slot that could not be used within ``useBy`` is given back: both together keep every
-/// second within the rate.
+/// Slots are evenly spaced (GCRA with burst 1). If the network delays one request by `jitter` seconds more than another,
+/// the receiver sees at most `rate × (1 + jitter)` requests in one second. Therefore slightly less than the rate is
+/// granted, and a slot expires ``useBy`` after its time: together these keep every second within the rate.
 struct Pace: Hashable, Sendable {
     /// Share of the rate that is granted; leaves room for 40 ms of jitter: 0.96 × 1.04 < 1.
     static let share = 0.96
-    /// Above this rate the ring of past slots would outgrow its use: even spacing alone holds the pace.
+    /// Above this rate there is no ring of past slots, which would be too long: even spacing alone holds the pace.
     static let largestRing = 2_000
-    /// For how much slots may be used late at rates that only the machine limits.
+    /// Maximum lifetime of a slot at very high rates, in seconds.
     private static let longestUseBy = 0.2
     private static let shortestUseBy = 0.02
 
     let ratePerSecond: Int
 
-    /// From one slot to the next.
+    /// Time from one slot to the next.
     var intervalMicroseconds: Double {
         1_000_000 / (Double(ratePerSecond) * Self.share * (1 + Self.shortestUseBy) / (1 + useBySeconds))
     }
 
-    /// How far ahead slots are granted: long enough for a batch, short enough to lose little when a daemon dies.
+    /// How far ahead slots are granted: long enough for a batch, short enough to lose little when a daemon crashes.
     ///
-    /// It counts from the shortest lead: whoever needs longer to prepare is granted slots that are further away.
+    /// It is counted from the shortest lead time: a daemon with a longer one gets slots further ahead.
     var horizon: Duration { .milliseconds(250) }
 
-    /// A slot is void this long after its instant.
+    /// Time after its instant at which a slot expires.
     ///
-    /// The faster the lane, the longer: a machine that sends as fast as it can is late all the time, and would spend
-    /// more on slots that it gives back than on messages. What is granted shrinks in return.
+    /// It is longer for faster lanes: a machine that sends at its limit is always late, and would otherwise give back more
+    /// slots than it uses. The granted rate is lowered to compensate.
     var useBy: Duration { .milliseconds(Int(useBySeconds * 1_000)) }
 
     private var useBySeconds: Double {
@@ -36,9 +37,56 @@ struct Pace: Hashable, Sendable {
         return min(max(Self.shortestUseBy, Self.shortestUseBy * share), Self.longestUseBy)
     }
 
-    /// Past slots to remember; 0 for none.
+    /// Number of past slots that the lane remembers; 0 for none.
     var ringCapacity: Int { ratePerSecond <= Self.largestRing ? ratePerSecond : 0 }
 
-    /// More slots than there are within the horizon: whoever asks for so many gets all that can be had.
+    /// A number of slots that is larger than what the horizon holds.
     var mostAtOnce: Int { Int(Double(horizon.microseconds) / intervalMicroseconds) + 2 }
+}
+
+/// The lead time: how long before its slot a message is reserved, so that it is prepared when the slot comes.
+///
+/// It depends on how long Postgres and the machine take at the moment. If it is too short, slots expire while their
+/// messages are being prepared, and under load no message is sent at all. So it follows the longest recent preparation at
+/// once, and shrinks slowly.
+struct LeadTime: Hashable, Sendable {
+    static let shortest = Duration.milliseconds(20)
+    static let longest = Duration.milliseconds(500)
+
+    private(set) var duration = shortest
+    /// Whether preparation takes longer than the longest lead time.
+    private(set) var isExceeded = false
+
+    /// Records how long after its reservation a batch was ready.
+    mutating func note(_ preparation: Duration) {
+        // A quarter more, because the next preparation may take longer.
+        let needed = preparation * 5 / 4
+        duration = needed > duration ? needed : duration - (duration - needed) / 16
+        isExceeded = duration > Self.longest
+        duration = min(max(duration, Self.shortest), Self.longest)
+    }
+}
+
+/// The lead time of a daemon, learned from all its lanes, because they share Postgres and the machine.
+final class PreparationTime: Sendable {
+    private let lead = Mutex(LeadTime())
+
+    /// The current lead time.
+    var current: LeadTime { lead.withLock { $0 } }
+
+    /// Records how long after its reservation a batch was ready.
+    func note(_ duration: Duration) {
+        lead.withLock { $0.note(duration) }
+    }
+}
+
+extension Duration {
+    /// Whole microseconds, rounded down.
+    var microseconds: Int {
+        let (seconds, attoseconds) = components
+        return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
+    }
+
+    /// Whole milliseconds, rounded up: a delay is never shorter than asked for.
+    var milliseconds: Int { (microseconds + 999) / 1_000 }
 }

@@ -1,11 +1,8 @@
-/// How many requests may be without an answer at once.
+/// The send window: the limit of requests without an answer.
 ///
-/// It begins small and follows what the link has shown to answer: it grows by one per answer while at least half of it
-/// is in use, which doubles it per round trip; it is halved when an answer does not come; and it shrinks slowly towards
-/// twice of what is used. So a link that goes silent costs a few times the requests that are normally under way, and
-/// never the whole limit of a daemon.
-///
-/// A value without a clock: every call says what time it is.
+/// Pure: every call gets the time. It starts small and follows the answers: it grows by one per answer while at least half of it is in use, which doubles
+/// it per round trip; it is halved when an answer is lost; and it shrinks slowly towards twice the use. So when the network
+/// goes silent, only a few times the usual number of requests is lost, never the whole limit of a daemon.
 struct SendWindow: Sendable {
     /// Enough for 300 messages a second over a round trip of 100 ms.
     static let smallest = 32
@@ -14,7 +11,7 @@ struct SendWindow: Sendable {
     let largest: Int
     private(set) var size: Int
     private(set) var inFlight = 0
-    /// The most that were under way, or wanted to be, in the interval.
+    /// Most requests that were under way, or wanted to be, in the interval.
     private var peak = 0
     private var lastShrunk: ContinuousClock.Instant?
     private var intervalEnd: ContinuousClock.Instant?
@@ -40,22 +37,23 @@ struct SendWindow: Sendable {
     /// Counts the end of a request.
     mutating func end(isAnswered: Bool, at now: ContinuousClock.Instant) {
         let isInUse = peak * 2 >= size
+        precondition(inFlight > 0, "a request ended that was not begun")
         inFlight -= 1
         if isAnswered {
             if isInUse { size = min(size + 1, largest) }
         } else if lastShrunk.map({ now - $0 >= Self.interval }) ?? true {
-            // Once per interval: requests that are lost together are one sign, not many.
+            // Once per interval: requests that are lost together count as one loss.
             lastShrunk = now
             size = max(min(Self.smallest, largest), size / 2)
         }
     }
 
-    /// Uncounts a request that was not written: it says nothing about the link.
+    /// Uncounts a request that was not written, which says nothing about the network.
     mutating func withdraw() {
         inFlight -= 1
     }
 
-    /// Begins anew, after an outage; what is under way stays counted.
+    /// Starts small again, after an outage; requests under way stay counted.
     mutating func reset() {
         size = min(Self.smallest, largest)
     }

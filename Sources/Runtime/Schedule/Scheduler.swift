@@ -3,17 +3,17 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Starts campaigns whose time has come.
+/// Fires schedules: starts their campaigns when an occurrence is due.
 ///
-/// It sleeps until the next time that Postgres knows of, wakes up when there is an earlier one, and looks at least every
-/// 30 seconds whatever it was told. Any number of daemons may run one: each time is fired by one of them. A graceful
-/// shutdown ends after the time at hand.
+/// It sleeps until the next occurrence in Postgres, wakes up when an earlier one is added, and looks at least every 30
+/// seconds. Any number of daemons may run one: each occurrence is fired by one of them. A graceful shutdown ends after the
+/// current occurrence.
 package struct Scheduler: Service {
-    /// The longest sleep; a clock that was set, or a message that was lost, delays a start by at most this.
+    /// Longest sleep: a clock that was set, or a notification that was lost, delays a start by at most this.
     private static let longestSleep = Duration.seconds(30)
-    /// After an error.
+    /// Wait for an occurrence that is due and cannot be fired yet.
     private static let pause = Duration.seconds(1)
-    /// Many schedules fire at nine o'clock sharp; each takes the count of an audience.
+    /// Occurrences that are fired at the same time: many are due at nine o'clock, and each counts an audience.
     private static let width = 3
 
     let schedules: ScheduleRepository
@@ -21,7 +21,6 @@ package struct Scheduler: Service {
     let wakeup: WakeSignal
     let logger: Logger
     private let metrics: ScheduleMetrics?
-    private let clock = ContinuousClock()
 
     package init(schedules: ScheduleRepository, wakeup: WakeSignal, logger: Logger, metrics: ScheduleMetrics? = nil) {
         self.schedules = schedules
@@ -31,22 +30,18 @@ package struct Scheduler: Service {
     }
 
     func run() async {
-        while !Task.isShuttingDownGracefully && !Task.isCancelled {
-            var sleep = Self.longestSleep
-            do {
-                let next = try await schedules.untilNext()
-                if let next, next <= .zero { try await fireAllDue() }
-                if let next = try await schedules.untilNext() {
-                    // What is due still waits for a run to end, or is in another daemon's hands.
-                    sleep = next > .zero ? min(next, sleep) : Self.pause
-                }
-            } catch {
-                logger.warning("Schedules cannot be looked at, trying again", metadata: ["error": "\(error)"])
-                sleep = Self.pause
-            }
-            let limit = sleep
-            // A shutdown ends the wait, and then the loop.
-            await cancelWhenGracefulShutdown { await self.wakeup.wait(upTo: limit, clock: self.clock) }
+        let loop = PeriodicLoop(
+            every: Self.longestSleep,
+            wakeup: wakeup,
+            logger: logger,
+            failure: "Could not fire schedules, trying again"
+        )
+        await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
+            let due = try await schedules.untilNext()
+            if let due, due <= .zero { try await fireAllDue() }
+            guard let next = try await schedules.untilNext() else { return .wait }
+            // An occurrence that is still due waits for a run to end, or another daemon is firing it.
+            return .waitFor(next > .zero ? min(next, Self.longestSleep) : Self.pause)
         }
     }
 
@@ -77,12 +72,12 @@ package struct Scheduler: Service {
             logger.info("Campaign started on schedule", metadata: metadata)
         case .skipped(let reason):
             metadata["reason"] = "\(reason)"
-            logger.notice("A scheduled start was left out", metadata: metadata)
+            logger.notice("Scheduled start skipped", metadata: metadata)
         case .failed(let reason):
             metadata["reason"] = "\(reason)"
-            logger.error("A campaign could not start on schedule", metadata: metadata)
+            logger.error("Scheduled start failed", metadata: metadata)
         case .ended:
-            logger.info("A schedule has come to its end", metadata: metadata)
+            logger.info("Schedule ended", metadata: metadata)
         }
     }
 }

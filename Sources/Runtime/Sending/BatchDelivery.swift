@@ -5,16 +5,19 @@ import ServiceLifecycle
 import Spec
 import Store
 
-/// Takes the messages of one reservation through `begin`, their slots and the request to their outcomes.
+/// Sends the messages of one reservation: claims them in Postgres, renders them, waits for each slot, asks Redis for
+/// clearance, sends the request and hands the outcome to the writer.
+///
+/// The order of the steps makes crashes safe: Postgres and Redis know that a message may have been written before it is.
 struct BatchDelivery: Sendable {
-    /// A message that may go out at its slot.
+    /// A message that is rendered and waits for its slot.
     private struct Ready: Sendable {
         let message: ClaimedMessage
         let body: [UInt8]
         let slot: ContinuousClock.Instant
     }
 
-    /// Slots this close are fired together.
+    /// Slots this close to each other get their clearance together.
     private static let together = Duration.milliseconds(1)
 
     let batch: ReservedBatch
@@ -32,9 +35,9 @@ struct BatchDelivery: Sendable {
         self.logger = logger
     }
 
-    /// Returns when every message has its outcome, which the writer takes to Postgres, or is not ours any more.
+    /// Returns when each message has an outcome, which the writer takes to Postgres, or has lost its lease.
     ///
-    /// Each gives its permit back, by the writer or here.
+    /// Each message gives its permit back, through the writer or here.
     func run() async {
         CrashPoint.beginning.reach()
         let begun: [ClaimedMessage]
@@ -44,15 +47,15 @@ struct BatchDelivery: Sendable {
                 of: batch.lane.id
             )
         } catch {
-            // Whether they were begun is unknown. Nothing was written: the leases run out, and then Postgres tells.
-            logger.warning("Messages cannot be begun, their leases run out", metadata: ["error": "\(error)"])
+            // It is unknown whether they were claimed. Nothing was sent: the leases expire, and then Postgres tells.
+            logger.warning("Could not claim messages, their leases expire", metadata: ["error": "\(error)"])
             await mark(batch.slots.map(\.messageID), isBeingPrepared: false)
             services.permits.give(back: batch.slots.count)
             return
         }
         CrashPoint.begun.reach()
         let sendable = begun.filter { $0.status == .sending }
-        await drop(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)), begun: begun)
+        await release(Set(batch.slots.map(\.messageID)).subtracting(sendable.map(\.id)), claimed: begun)
         let ready = await prepare(sendable)
         let preparedAt = clock.now
         services.preparation.note(preparedAt - batch.reservedAt)
@@ -61,11 +64,11 @@ struct BatchDelivery: Sendable {
         }
     }
 
-    /// Ends the leases of messages that are not to be sent now; Postgres says so.
-    private func drop(_ ids: Set<UUID>, begun: [ClaimedMessage]) async {
+    /// Ends the leases of messages that Postgres does not allow to be sent now.
+    private func release(_ ids: Set<UUID>, claimed: [ClaimedMessage]) async {
         guard !ids.isEmpty else { return }
         services.permits.give(back: ids.count)
-        let returning = begun.filter { $0.status == .queued }.map { message in
+        let returning = claimed.filter { $0.status == .queued }.map { message in
             LeaseEnding(
                 messageID: message.id,
                 lease: batch.lease,
@@ -79,19 +82,19 @@ struct BatchDelivery: Sendable {
         do {
             try await queue.settle(returning + others)
         } catch {
-            logger.debug("Leases cannot be ended, they run out", metadata: ["error": "\(error)"])
+            logger.debug("Could not end leases, they expire", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Renders messages, and has the lane know which of them would be to blame if this daemon died.
+    /// Renders messages, and marks in the lane which of them are being rendered, so that a crash is counted against them.
     ///
-    /// Those of which one may have died already are rendered alone, while everything else is out of danger: whatever
-    /// happens then, no other message is counted with them.
+    /// Messages that may have crashed a daemon before (poison messages) are rendered one at a time, while no other message
+    /// is marked: a crash is then counted against that message alone.
     private func prepare(_ messages: [ClaimedMessage]) async -> [Ready] {
         let (suspects, others) = messages.split { $0.crashes > 0 }
         var ready = await render(others)
         if suspects.isEmpty {
-            // Those that are due are marked by their clearance.
+            // Messages that are due soon are marked by their clearance.
             let soon = clock.now + .milliseconds(5)
             await mark(ready.filter { $0.slot > soon }.map(\.message.id), isBeingPrepared: false)
             return ready
@@ -111,8 +114,8 @@ struct BatchDelivery: Sendable {
         do {
             try await queue.mark(messages, isBeingPrepared: isBeingPrepared, lease: batch.lease)
         } catch {
-            // A death now would count against the wrong messages, or none: it takes three to matter.
-            logger.debug("Messages cannot be marked", metadata: ["error": "\(error)"])
+            // A crash now would be counted against the wrong messages, or none; only three in a row park a message.
+            logger.debug("Could not mark messages", metadata: ["error": "\(error)"])
         }
     }
 
@@ -147,7 +150,7 @@ struct BatchDelivery: Sendable {
     ) async {
         var rest = ready[...]
         while let first = rest.first {
-            // Ends early by shutdown or cancellation, which is asked for next.
+            // A shutdown or cancellation ends the sleep early.
             try? await cancelWhenGracefulShutdown { try await self.clock.sleep(until: first.slot, tolerance: .zero) }
             if Task.isShuttingDownGracefully || Task.isCancelled { break }
             let now = clock.now
@@ -155,7 +158,7 @@ struct BatchDelivery: Sendable {
             rest = rest.dropFirst(due.count)
             let (late, timely) = due.split { isLate($0, at: now) }
             release(late)
-            // Whoever was not ready needs a longer lead, and will have it.
+            // A message that was not ready by its slot is no sign of too many at once: the lead time grows for it.
             if late.contains(where: { $0.slot > preparedAt }) || services.preparation.current.isExceeded {
                 services.permits.miss(at: now)
             }
@@ -168,7 +171,7 @@ struct BatchDelivery: Sendable {
         release(Array(rest))
     }
 
-    /// Sends those that Redis clears.
+    /// Asks Redis for clearance, and sends the messages that get it.
     ///
     /// - Returns: False when the rest of the batch must not go out now either.
     private func clear(_ timely: [Ready], requests: inout DiscardingTaskGroup) async -> Bool {
@@ -176,7 +179,7 @@ struct BatchDelivery: Sendable {
         do {
             clearance = try await queue.fire(timely.map(\.message.id), epoch: batch.lane.epoch, lease: batch.lease)
         } catch {
-            logger.warning("Redis gives no clearance", metadata: ["error": "\(error)"])
+            logger.warning("Could not get clearance from Redis, messages released", metadata: ["error": "\(error)"])
             release(timely)
             return false
         }
@@ -204,17 +207,17 @@ struct BatchDelivery: Sendable {
 
     private func isLate(_ ready: Ready, at now: ContinuousClock.Instant) -> Bool { now > lastInstant(of: ready) }
 
-    /// Until when a slot can be used.
+    /// Returns the end of a slot.
     private func lastInstant(of ready: Ready) -> ContinuousClock.Instant { ready.slot + Pace(batch.lane).useBy }
 
     private func release(_ messages: [Ready]) {
         for ready in messages { end(ready.message, .released(after: .zero)) }
     }
 
-    /// Undoes `begin` for a message whose lease was taken from us.
+    /// Undoes the claim of a message whose lease another daemon has taken over.
     ///
-    /// If it is still ours in Postgres, then whoever took
-    /// the lease has found it being sent, and forgotten it: it has to come back into the lane.
+    /// If the claim is still ours in Postgres, that daemon found the message being sent and dropped its id: it has to
+    /// return to the lane.
     private func returnToLane(_ ready: Ready) async {
         await writer.write(outcome(ready.message, .released(after: .zero)))
         do {
@@ -225,41 +228,44 @@ struct BatchDelivery: Sendable {
             )
             _ = try await queue.push([message], run: ready.message.runID, epoch: batch.lane.epoch)
         } catch {
-            logger.debug("A message is not back in its lane, the keeper will see", metadata: ["error": "\(error)"])
+            logger.debug(
+                "Could not return a message to its lane, the lane keeper will",
+                metadata: ["error": "\(error)"]
+            )
         }
     }
 
     private func send(_ ready: Ready) async {
-        // On a busy machine this task had to wait for its turn: a slot is for its instant only.
+        // On a busy machine the slot may have expired while this task waited for a thread.
         let now = clock.now
         if isLate(ready, at: now) { services.permits.miss(at: now) }
         guard !isLate(ready, at: now), services.gate.begin(probe: batch.probe) else {
             return end(ready.message, .released(after: .zero))
         }
         let request = OutboundRequest(
-            phoneNumberID: batch.lane.phoneNumberID,
+            sender: batch.lane.phoneNumberID,
             token: batch.token,
             body: ready.body,
             writeBy: lastInstant(of: ready)
         )
         CrashPoint.requestWritten.reach(after: .milliseconds(200))
         let start = clock.now
-        guard let answer = await services.transport.send(request) else {
-            // Connections are being opened; the next slot finds one.
+        guard let answer = await services.channel.send(request) else {
+            // No connection was free; one is being opened for the next slot.
             services.gate.withdraw(probe: batch.probe)
             return end(ready.message, .released(after: .zero))
         }
         services.metrics.send.count(answer, after: clock.now - start)
         CrashPoint.answerRead.reach()
         let isDown = services.gate.end(answer, probe: batch.probe)
-        // The outage is the reason, not the message: what never was written is no attempt then.
+        // During an outage a request that was not written is not counted as an attempt.
         if isDown, case .notWritten = answer { return end(ready.message, .released(after: .zero)) }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         end(ready.message, await result(of: decision, for: ready.message))
     }
 
     private func end(_ message: ClaimedMessage, _ result: MessageOutcome.Result) {
-        // The contact has written meanwhile: what was taken from the quota is not used.
+        // The contact wrote meanwhile, so the message is in-window and its quota charge is given back.
         let isFree = batch.charged.contains(message.id) && !message.isBusinessInitiated
         writer.add(outcome(message, result), isFree: isFree)
     }
@@ -269,8 +275,93 @@ struct BatchDelivery: Sendable {
     }
 }
 
+extension BatchDelivery {
+    /// Applies a decision to the lane or the campaign, and returns the result for the message.
+    func result(of decision: SendDecision, for message: ClaimedMessage) async -> MessageOutcome.Result {
+        switch decision {
+        case .sent(let id): return .sent(waMessageID: id)
+        case .fail(let failure): return .failed(failure)
+        case .unconfirmed(let failure): return .unconfirmed(failure)
+        case .deferRecipient(let delay): return .released(after: delay)
+        case .retry(let failure):
+            let delay = services.retries.delay(afterAttempts: message.attempts + 1, random: .random(in: 0...1))
+            return delay.map { .retry(after: $0, failure) } ?? .failed(failure)
+        case .pauseLane(let duration, let reason):
+            await pauseLane(for: duration, reason: reason)
+            return .released(after: .zero)
+        case .pauseCampaign(let reason):
+            await pauseCampaign(of: message, reason: reason)
+            return .withdrawn
+        }
+    }
+
+    private func pauseLane(for duration: Duration, reason: String) async {
+        services.metrics.send.countRateLimit(tenant: batch.lane.tenantID, sender: batch.lane.name)
+        logger.warning(
+            "Rate limited by \(services.channel.name), lane paused",
+            metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"]
+        )
+        do {
+            // Redis first: every daemon asks it before it sends.
+            try await queue.pause(for: duration)
+            try await services.lanes.pause(batch.lane.id, for: duration)
+        } catch {
+            logger.error("Could not store the lane pause", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func pauseCampaign(of message: ClaimedMessage, reason: String) async {
+        do {
+            if try await services.runs.pause(message.runID, reason: reason) {
+                let ids: Logger.Metadata = ["message": "\(message.id.uuidString.lowercased())", "reason": "\(reason)"]
+                let metadata = await services.runs.metadata(of: message.runID, ids)
+                logger.error("Campaign paused", metadata: metadata)
+            }
+        } catch {
+            logger.error("Could not pause the campaign", metadata: ["run": "\(message.runID)", "error": "\(error)"])
+        }
+    }
+}
+
+/// The slots of one reservation, and what they share.
+struct ReservedBatch: Sendable {
+    let slots: [TimedSlot]
+    /// How many slots were asked for.
+    let wanted: Int
+    /// The id of the reservation, in Redis and in Postgres.
+    let lease: Int64
+    /// The instant from which slot offsets are counted.
+    let reservedAt: ContinuousClock.Instant
+    let token: AccessToken
+    let lane: LaneRecord
+    /// Number of the circuit breaker's probe, which the one message of this batch is; `nil` for all other batches.
+    let probe: Int?
+    /// Messages that were charged to the 24 h quota.
+    let charged: Set<UUID>
+
+    init(
+        slots: [TimedSlot],
+        wanted: Int,
+        lease: Int64,
+        reservedAt: ContinuousClock.Instant,
+        token: AccessToken,
+        lane: LaneRecord,
+        probe: Int? = nil
+    ) {
+        self.slots = slots
+        self.wanted = wanted
+        self.lease = lease
+        self.reservedAt = reservedAt
+        self.token = token
+        self.lane = lane
+        self.probe = probe
+        precondition(lease > 0, "a lease of 0 would match messages without one")
+        charged = Set(slots.lazy.filter(\.isCharged).map(\.messageID))
+    }
+}
+
 extension Collection {
-    /// The elements in two parts: those that satisfy the condition, and all others.
+    /// Returns the elements that satisfy the condition, and all others.
     fileprivate func split(_ condition: (Element) -> Bool) -> (matching: [Element], others: [Element]) {
         reduce(into: ([], [])) { parts, element in
             if condition(element) { parts.0.append(element) } else { parts.1.append(element) }

@@ -3,7 +3,7 @@ package import Logging
 package import Redis
 package import Store
 
-/// What every lane of a daemon shares.
+/// The parts that all lanes of a daemon share.
 package struct LaneServices: Sendable {
     package let redis: RedisClient
     package let messages: MessageRepository
@@ -11,7 +11,7 @@ package struct LaneServices: Sendable {
     package let runs: RunRepository
     let lanes: LaneRepository
     let payloads: PayloadCache
-    let transport: any MessageTransport
+    let channel: any MessageChannel
     let tokens: TokenResolver
     let permits: SendPermits
     package let gate: APIGate
@@ -19,7 +19,7 @@ package struct LaneServices: Sendable {
     var leases = LaneLeases()
     package var metrics = DaemonMetrics()
     let preparation = PreparationTime()
-    /// Held by whoever prepares a message of which a daemon may have died.
+    /// One permit, held while a message that may have crashed a daemon is prepared.
     let suspects = SendPermits(count: 1)
     package let workers: LaneDirectory
     /// Notified when lanes should be read again.
@@ -32,8 +32,7 @@ package struct LaneServices: Sendable {
         statements: LaneStatements,
         runs: RunRepository,
         lanes: LaneRepository,
-        payloads: PayloadCache,
-        transport: any MessageTransport,
+        channel: any MessageChannel,
         tokens: TokenResolver,
         permits: SendPermits,
         gate: APIGate,
@@ -49,8 +48,8 @@ package struct LaneServices: Sendable {
         self.statements = statements
         self.runs = runs
         self.lanes = lanes
-        self.payloads = payloads
-        self.transport = transport
+        self.channel = channel
+        payloads = PayloadCache(runs: runs, channel: channel)
         self.tokens = tokens
         self.permits = permits
         self.gate = gate
@@ -60,5 +59,25 @@ package struct LaneServices: Sendable {
         self.workers = workers
         self.changes = changes
         self.logger = logger
+    }
+}
+
+extension LaneServices {
+    /// Rebuilds all lanes of a quota group in Redis from Postgres, under a new epoch.
+    ///
+    /// - Parameters:
+    ///   - group: The quota group.
+    ///   - epoch: The epoch that the caller knew; if it has changed, another daemon has rebuilt the lanes already.
+    /// - Returns: The epoch that is in force now.
+    /// - Throws: `RedisError` or `PostgresError`; the next look rebuilds again.
+    func rebuildLanes(of group: String, from epoch: Int) async throws -> Int {
+        let (redis, leases) = (redis, leases)
+        return try await lanes.rebuild(group: group, from: epoch) { epoch, lanes in
+            for lane in lanes {
+                let queue = LaneQueue(redis: redis, quotaGroup: group, sender: lane.sender, leases: leases)
+                try await queue.rebuild(lane, epoch: epoch)
+                CrashPoint.rebuilding.reach()
+            }
+        }
     }
 }

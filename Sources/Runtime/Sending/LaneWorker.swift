@@ -1,25 +1,23 @@
 import Foundation
 import Logging
-import Postgres
 import Redis
 import ServiceLifecycle
 package import Store
 import Synchronization
 
-/// Sends the messages of one lane: takes timed slots, asks Postgres whether the messages may go, sends each at its slot
-/// and records what came of it.
+/// The worker of one lane: reserves timed slots, and delivers each reservation as a batch; see ``BatchDelivery``.
 ///
-/// A graceful shutdown takes no more slots; messages whose slot has not come are given back, those under way are
-/// finished and recorded before ``run()`` returns. Cancellation stops in the middle: the leases run out and what may
-/// have been written becomes unconfirmed.
+/// A graceful shutdown reserves no more slots; messages whose slot has not come are given back, requests under way are
+/// finished and recorded before ``run()`` returns. Cancellation stops in the middle: the leases expire, and messages that
+/// may have been written become unconfirmed.
 package final class LaneWorker: Sendable {
-    /// Most messages of one reservation: small enough to be fired well within their use-by.
+    /// Most messages of one reservation: few enough to be sent well before their slots expire.
     static let largestReservation = 128
-    /// What is worth a reservation when permits are scarce; a line may be shorter all the same.
+    /// Least number of permits that a reservation waits for when they are scarce.
     ///
-    /// Each costs some thirty commands of Redis and a part of two statements, however few messages it is for.
+    /// A reservation costs about thirty Redis commands and a part of two statements, however few messages it is for.
     private static let smallestReservation = 64
-    /// An idle lane looks again after this time, should a wake-up get lost.
+    /// Time after which an idle lane looks for messages again, in case a wake-up was lost.
     private static let idle = Duration.seconds(1)
 
     package let queue: LaneQueue
@@ -45,22 +43,22 @@ package final class LaneWorker: Sendable {
         self.logger = logger
     }
 
-    /// The lane as it is now: rate, token and epoch may change while it runs.
+    /// The current state of the lane: rate, token and epoch may change while the worker runs.
     package var lane: LaneRecord { record.withLock { $0 } }
 
-    /// Takes over changes of the sender, and looks for work.
+    /// Applies changes of the sender, and looks for work.
     func update(_ lane: LaneRecord) {
         record.withLock { $0 = lane }
         wakeup.notify()
     }
 
-    /// Has it end after what it has in hand.
+    /// Stops the worker after its current batches.
     func retire() {
         isRetired.withLock { $0 = true }
         wakeup.notify()
     }
 
-    /// Looks for work at once.
+    /// Makes the worker look for work at once.
     func wake() {
         wakeup.notify()
     }
@@ -68,23 +66,23 @@ package final class LaneWorker: Sendable {
     func run() async {
         let (statements, permits, sender) = (services.statements, services.permits, lane.id)
         let writer = OutcomeWriter(
-            record: { outcomes throws(PostgresError) in try await statements.record(outcomes, of: sender) },
+            record: { outcomes in try await statements.record(outcomes, of: sender) },
             lane: queue,
             logger: logger,
             clock: clock,
             metrics: services.metrics.send,
             ended: { permits.give(back: $0) }
         )
-        // The first shows how long connections take to open.
-        services.transport.prepare(for: 1)
+        // The first connection shows how long opening one takes.
+        services.channel.prepare(for: 1)
         await withDiscardingTaskGroup { group in
             group.addTask { await writer.run() }
             await withDiscardingTaskGroup { batches in
                 while !Task.isShuttingDownGracefully && !Task.isCancelled && !isRetired.withLock({ $0 }) {
                     guard let batch = await nextBatch() else { continue }
                     batches.addTask { await self.deliver(batch, writer: writer) }
-                    // Less than asked for: the pace is the bound, or the line is short. Come back when half of the
-                    // granted time has passed, for a batch of decent size.
+                    // Fewer slots than wanted: the pace is the limit, or few messages are ready. Waiting for half of the
+                    // granted time makes the next batch larger.
                     if batch.slots.count < batch.wanted { await sleep((batch.slots.last?.offset ?? .zero) / 2) }
                 }
             }
@@ -92,11 +90,11 @@ package final class LaneWorker: Sendable {
         }
     }
 
-    /// Reserves slots; waits and returns `nil` when there is nothing to do now.
+    /// Reserves slots; waits and returns `nil` when nothing can be sent now.
     private func nextBatch() async -> ReservedBatch? {
         let lane = self.lane
         guard lane.quietFor == .zero else {
-            // The keeper tells once a second how long it lasts; Postgres is asked again before anything is sent.
+            // Quiet hours: the lane keeper updates their rest once a second, and the claim in Postgres checks them again.
             await idle(upTo: min(lane.quietFor, Self.idle))
             return nil
         }
@@ -104,7 +102,7 @@ package final class LaneWorker: Sendable {
         do {
             token = try services.tokens.token(for: lane.accessToken)
         } catch {
-            logger.error("The lane waits", metadata: ["error": "\(error)"])
+            logger.error("Lane waits for its access token", metadata: ["error": "\(error)"])
             await sleep(.seconds(15))
             return nil
         }
@@ -133,7 +131,7 @@ package final class LaneWorker: Sendable {
                 lease: lease
             )
             if case .slots(let slots, let exhausted) = reservation {
-                services.transport.prepare(for: slots.count)
+                services.channel.prepare(for: slots.count)
                 services.permits.give(back: permits - slots.count)
                 if let exhausted { await waitForQuota(exhausted) }
                 return ReservedBatch(
@@ -147,21 +145,21 @@ package final class LaneWorker: Sendable {
                 )
             }
             services.permits.give(back: permits)
-            // A lane without anything to send leaves the probe to another one.
+            // Another lane may send the probe instead.
             services.gate.abandon(probe: probe)
             await wait(for: reservation)
         } catch {
             services.permits.give(back: permits)
             services.gate.abandon(probe: probe)
-            logger.warning("Redis gives no slots, trying again", metadata: ["error": "\(error)"])
+            logger.warning("Could not reserve slots, trying again", metadata: ["error": "\(error)"])
             await sleep(.milliseconds(500))
         }
         return nil
     }
 
-    /// How long before its slot a message is reserved: until then it is prepared, and has a connection.
+    /// Time between a reservation and its first slot, in which messages are prepared and connections opened.
     private var lead: Duration {
-        max(services.preparation.current.duration, min(services.transport.expectedWait, LeadTime.longest))
+        max(services.preparation.current.duration, min(services.channel.expectedWait, LeadTime.longest))
     }
 
     private func wait(for reservation: Reservation) async {
@@ -172,14 +170,14 @@ package final class LaneWorker: Sendable {
             if let exhausted { await waitForQuota(exhausted) }
             await idle(upTo: min(nextRetry ?? Self.idle, Self.idle))
         case .paused(let duration): await idle(upTo: min(duration, .seconds(5)))
-        // The keeper of the lanes rebuilds it, and wakes us with the new epoch.
+        // The lane's maintenance rebuilds it, and wakes the worker with the new epoch.
         case .stale: await idle(upTo: .milliseconds(500))
         }
     }
 
-    /// Pauses the campaigns whose messages find no quota.
+    /// Pauses the campaigns of messages that wait for quota, and takes these messages out of the lane.
     ///
-    /// Postgres first: ids that stay in the lane by a crash in between are found again, and change nothing.
+    /// Postgres first: ids that a crash in between leaves in the lane are found again, and do no harm.
     private func waitForQuota(_ duration: Duration) async {
         do {
             var messages: [UUID]
@@ -188,12 +186,12 @@ package final class LaneWorker: Sendable {
                 for run in try await services.runs.waitForQuota(messages, for: duration) {
                     let wait: Logger.Metadata = ["seconds": "\(duration.components.seconds)"]
                     let metadata = await services.runs.metadata(of: run, wait)
-                    logger.warning("The quota is used up, campaign paused", metadata: metadata)
+                    logger.warning("Quota used up, campaign paused", metadata: metadata)
                 }
                 try await queue.withdraw(messages)
             } while messages.count == LaneQueue.largestBatch
         } catch {
-            logger.warning("Messages without quota cannot be put back, trying again", metadata: ["error": "\(error)"])
+            logger.warning("Could not pause campaigns without quota, trying again", metadata: ["error": "\(error)"])
         }
     }
 

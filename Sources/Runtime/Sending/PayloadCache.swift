@@ -1,36 +1,35 @@
 import Foundation
 import JSON
-import Spec
 package import Store
 import Synchronization
 
-/// The prepared payloads of the revisions that are being sent.
-///
-/// Revisions never change, so neither do these.
+/// A cache of the prepared payloads of revisions that are being sent; revisions never change.
 package final class PayloadCache: Sendable {
     private static let capacity = 256
 
     private let runs: RunRepository
-    private let payloads = Mutex<[UUID: PayloadTemplate]>([:])
+    private let channel: any MessageChannel
+    private let payloads = Mutex<[UUID: any ChannelPayload]>([:])
 
-    package init(runs: RunRepository) {
+    package init(runs: RunRepository, channel: any MessageChannel) {
         self.runs = runs
+        self.channel = channel
     }
 
-    /// The payload of a revision.
+    /// Returns the payload of a revision.
     ///
     /// - Throws: `PostgresError` when it cannot be read; ``PayloadError`` when it cannot be used.
-    func payload(of revision: UUID) async throws -> PayloadTemplate {
+    func payload(of revision: UUID) async throws -> any ChannelPayload {
         if let known = payloads.withLock({ $0[revision] }) { return known }
         guard let text = try await runs.content(ofRevision: revision) else {
             throw PayloadError(problem: "its revision is gone")
         }
-        let payload: PayloadTemplate
+        let payload: any ChannelPayload
         do {
             guard let message = try JSONValue(parsing: text)["message"], message.objectValue != nil else {
                 throw PayloadError(problem: "its revision has no message")
             }
-            payload = try PayloadTemplate(message: message)
+            payload = try channel.payload(of: message)
         } catch let error as PayloadError {
             throw error
         } catch {
@@ -44,7 +43,7 @@ package final class PayloadCache: Sendable {
     }
 }
 
-/// A stored payload that no message can be made from.
+/// A stored message that cannot be used as a payload.
 struct PayloadError: Error, CustomStringConvertible {
     let problem: String
     var description: String { "the campaign's message cannot be used: \(problem)" }

@@ -1,11 +1,12 @@
+import Calendar
 import Foundation
 import JSON
 import Spec
 import Store
 
-/// Looks up what the placeholders of one message stand for.
+/// The values of placeholders for one message.
 ///
-/// JSON is read only when a placeholder asks for it.
+/// JSON is parsed only when a placeholder needs it.
 struct PlaceholderValues {
     private let contact: ContactFields
     private let context: String?
@@ -21,7 +22,7 @@ struct PlaceholderValues {
 
     subscript(path: TextTemplate.Path) -> String? {
         switch path {
-        case .contact(let field): value(of: field)
+        case .contact(let column): contact[column].map(Self.text)
         case .metadata(let key): parsedMetadata.value[key]?.placeholderText
         case .context(let key):
             parsedContext.value[key]?.placeholderText
@@ -30,39 +31,31 @@ struct PlaceholderValues {
         }
     }
 
-    private func value(of field: ContactField) -> String? {
-        switch field {
-        case .name: contact.name
-        case .email: contact.email
-        case .contactId: contact.contactId
-        case .pin: contact.pin
-        case .yearOfBirth: contact.yearOfBirth.map(String.init)
-        case .messageCount: String(contact.messageCount)
-        case .paymentStatus: contact.paymentStatus
-        case .firstSeen: contact.firstSeen.map(Self.day)
-        case .lastSeen: contact.lastSeen.map(Self.day)
-        case .tags: nil
+    private static func text(_ value: ContactValue) -> String {
+        switch value {
+        case .text(let text): text
+        case .integer(let number): String(number)
+        case .timestamp(let date): day(date)
         }
     }
 
-    /// A date as `2026-03-28`, in UTC.
+    /// Returns a date as `2026-03-28`, in UTC.
     private static func day(_ date: Date) -> String {
-        let instant = FilterTime.instant(seconds: Int(date.timeIntervalSince1970.rounded(.down)), microseconds: 0)
-        return String(instant.description.prefix(10))
+        Instant(seconds: Int(date.timeIntervalSince1970.rounded(.down))).day
     }
 }
 
-/// JSON text that is parsed at its first use.
+/// JSON text that is parsed when it is used first.
 private final class ParsedOnce {
     private let text: String
-    /// Postgres only stores valid JSON, so there is nothing to report.
+    /// Postgres stores only valid JSON, so an error needs no report.
     private(set) lazy var value: JSONValue = (try? JSONValue(parsing: text)) ?? .null
 
     init(_ text: String) { self.text = text }
 }
 
 extension JSONValue {
-    /// The value as it stands in a message; nothing for null.
+    /// The value as text of a message; `nil` for null.
     fileprivate var placeholderText: String? {
         switch self {
         case .null: nil

@@ -1,23 +1,22 @@
 import Store
 
-/// What to do about an answer of WhatsApp.
+/// The decision about a message after the provider's answer: pure, without a clock or I/O.
 enum SendDecision: Hashable, Sendable {
     case sent(waMessageID: String)
-    /// Everybody on this lane is silent for a while, then the message goes again; no attempt counted.
+    /// The whole lane pauses, then the message is sent again; not counted as an attempt.
     case pauseLane(Duration, reason: String)
-    /// Only this recipient waits; no attempt counted.
+    /// Only this recipient waits; not counted as an attempt.
     case deferRecipient(Duration)
     /// The attempt failed, another may succeed.
     case retry(MessageOutcome.Failure)
-    /// This recipient will never get it.
+    /// The message can never be delivered to this recipient.
     case fail(MessageOutcome.Failure)
-    /// No recipient would get it: the campaign stops, this message waits with the others.
+    /// No recipient would get it: the campaign pauses, and the message waits with the others.
     case pauseCampaign(reason: String)
-    /// Accepted or not, nobody knows.
+    /// It is not known whether the message was accepted.
     case unconfirmed(MessageOutcome.Failure)
 
-    /// Decides by the API's error code; by the HTTP status only when there is none, because Meta sends the same code
-    /// with different statuses.
+    /// Decides by the class of the error.
     init(_ answer: SendAnswer, pairLimit: LaneRecord.PairLimit, retries: RetryPolicy) {
         switch answer {
         case .accepted(let id):
@@ -26,16 +25,17 @@ enum SendDecision: Hashable, Sendable {
             self = .retry(.init(code: "connection", message: problem))
         case .lost(let problem):
             self = .unconfirmed(.init(code: "answer_lost", message: problem))
-        case .refused(let httpStatus, let code, let message, let retryAfter):
+        case .refused(let refusal):
             let failure = MessageOutcome.Failure(
-                code: code.map(String.init) ?? String(httpStatus),
-                message: message,
-                httpStatus: httpStatus
+                code: refusal.code.map(String.init) ?? String(refusal.httpStatus),
+                message: refusal.message,
+                httpStatus: refusal.httpStatus
             )
-            let pause = max(retryAfter ?? .zero, retries.lanePause)
-            switch code.flatMap(ErrorClass.init(code:)) ?? ErrorClass(httpStatus: httpStatus) {
+            let pause = max(refusal.retryAfter ?? .zero, retries.lanePause)
+            switch refusal.errorClass {
             case .rateLimit: self = .pauseLane(pause, reason: failure.text)
-            case .pairRateLimit where pairLimit == .defer: self = .deferRecipient(retryAfter ?? retries.pairDelay)
+            case .pairRateLimit where pairLimit == .defer:
+                self = .deferRecipient(refusal.retryAfter ?? retries.pairDelay)
             case .pairRateLimit: self = .pauseLane(pause, reason: failure.text)
             case .retryable: self = .retry(failure)
             case .permanent: self = .fail(failure)
@@ -47,6 +47,45 @@ enum SendDecision: Hashable, Sendable {
 }
 
 extension MessageOutcome.Failure {
-    /// Code and text, for people.
+    /// Code and text, for log lines and reasons.
     var text: String { message.isEmpty ? code : "\(code): \(message)" }
+}
+
+/// The backoff of retries: a failed attempt is repeated after 30 and 60 seconds, with at most three attempts; a rate
+/// limited lane continues after 60 seconds, a rate limited recipient after six.
+package struct RetryPolicy: Hashable, Sendable {
+    var maximumAttempts = 3
+    var baseDelay = Duration.seconds(30)
+    /// Share of the delay by which it varies, so that messages that failed together are not retried together.
+    var jitter = 0.1
+    /// Pause of a lane after a rate limit.
+    var lanePause = Duration.seconds(60)
+    /// Delay after a rate limit of one recipient, who may get a message every six seconds.
+    var pairDelay = Duration.seconds(6)
+
+    package init(
+        maximumAttempts: Int = 3,
+        baseDelay: Duration = Duration.seconds(30),
+        jitter: Double = 0.1,
+        lanePause: Duration = Duration.seconds(60),
+        pairDelay: Duration = Duration.seconds(6)
+    ) {
+        self.maximumAttempts = maximumAttempts
+        self.baseDelay = baseDelay
+        self.jitter = jitter
+        self.lanePause = lanePause
+        self.pairDelay = pairDelay
+    }
+
+    /// Returns the delay before the next attempt.
+    ///
+    /// - Parameters:
+    ///   - attempts: Attempts made, including the one that has just failed.
+    ///   - random: A number from 0 to 1.
+    /// - Returns: `nil` when no attempt is left.
+    func delay(afterAttempts attempts: Int, random: Double) -> Duration? {
+        guard attempts >= 1, attempts < maximumAttempts else { return nil }
+        let factor = Double(1 << (attempts - 1)) * (1 + jitter * (2 * random - 1))
+        return baseDelay * factor
+    }
 }

@@ -1,9 +1,7 @@
 import Foundation
 import Spec
 
-/// Finds the access token that a sender's reference names.
-///
-/// Tokens are read when they are needed and kept nowhere.
+/// Reads the access token that a sender's reference names, each time it is needed; tokens are not cached.
 package struct TokenResolver: Sendable {
     private let environment: [String: String]
 
@@ -11,9 +9,9 @@ package struct TokenResolver: Sendable {
         self.environment = environment
     }
 
-    /// The token behind `env:NAME` or `file:/path`.
+    /// Returns the token behind `env:NAME` or `file:/path`.
     ///
-    /// - Throws: ``TokenError``, which names the reference and never a value.
+    /// - Throws: ``TokenError``, which names the reference and never the token.
     func token(for reference: String) throws(TokenError) -> AccessToken {
         let parts = reference.split(separator: ":", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { throw TokenError(problem: "`\(reference)` is no reference: use env: or file:") }
@@ -36,7 +34,7 @@ package struct TokenResolver: Sendable {
         }
     }
 
-    /// What can stand in a header; a line break at the end is what editors and secret stores add.
+    /// Checks that a token fits into a header, after removing the line break that editors and secret stores append.
     private static func token(_ text: String, from place: String) throws(TokenError) -> AccessToken {
         let value = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !value.isEmpty else { throw TokenError(problem: "\(place) is empty") }
@@ -47,7 +45,7 @@ package struct TokenResolver: Sendable {
     }
 }
 
-/// A token that cannot be had.
+/// An access token that is missing or unusable.
 struct TokenError: Error, Hashable, CustomStringConvertible {
     let problem: String
     var description: String { "no access token: \(problem)" }

@@ -1,12 +1,12 @@
-internal import Foundation
-internal import YAML
+import Foundation
+import YAML
 
-/// Puts the catalog together from what the files hold.
+/// Builds the catalog from the contents of the files.
 struct CatalogLoader {
     private var specs: [Located<any SpecContent>] = []
-    /// Specs with errors: their references are checked all the same, so that all mistakes come in one run.
+    /// Specs with errors; their references are checked too, so that one run reports all mistakes.
     private var drafts: [Located<any SpecContent>] = []
-    /// Every identity that a document claims, also where the document has errors.
+    /// Every identity that a document claims, including documents with errors.
     private var claims: [SpecIdentity: SpecOrigin] = [:]
     private var diagnostics: [Diagnostic] = []
     private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
@@ -14,33 +14,34 @@ struct CatalogLoader {
     private var reportedTenants: Set<String> = []
     private let now: Date
 
-    /// Makes a loader for about so many files.
+    /// Makes a loader for about `files` files.
     init(now: Date, files: Int) {
         self.now = now
         self.files.reserveCapacity(files)
-        // Files tend to hold several specs.
+        // Most files hold several specs.
         specs.reserveCapacity(4 * files)
         claims.reserveCapacity(4 * files)
     }
 
-    /// Takes the next file, in the order of the paths: of two documents with one name, the first has it.
+    /// Adds the next file in the order of paths; of two documents with the same name, the first one wins.
     mutating func add(_ reading: SpecFileReading) {
         let file = reading.file
         guard hasTenant(file) else { return }
         let sink = DiagnosticSink(file: file.path, after: reading.findings)
         for document in reading.documents { add(document, sink) }
         allowances += reading.allowances
-        // The bytes of every file are kept, since errors across files are only found at the end.
+        // The bytes of every file are kept, because errors across files are only found at the end.
         files[file.path] = (file.bytes, sink.findings.secrets)
         diagnostics += sink.diagnostics
     }
 
+    /// Checks everything that needs more than one document, and makes the catalog.
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
-        let bare = SpecIndex(sorted: specs.sortedByIdentity(), claimed: claims)
-        let filler = TenantDefaults(index: bare)
-        let filledDrafts = drafts.map { filler.fill($0, &found) }
-        let index = bare.with(fill(bare.sorted, filler, &found))
+        var index = SpecIndex(specs, claimed: claims.keys)
+        let defaults = TenantDefaults(index: index)
+        let filledDrafts = drafts.map { defaults.fill($0, &found) }
+        index.update { defaults.fill($0, &found) }
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sortedOnce()
@@ -48,7 +49,7 @@ struct CatalogLoader {
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
         return SpecCatalog(
-            specs: index.sorted,
+            index: index,
             resolvedCampaigns: resolved,
             policyViolations: PolicyChecker(index: index, now: now).violations(),
             diagnostics: all,
@@ -56,27 +57,13 @@ struct CatalogLoader {
         )
     }
 
-    private func fill(
-        _ specs: [Located<any SpecContent>],
-        _ filler: TenantDefaults,
-        _ found: inout [Diagnostic]
-    ) -> [Located<any SpecContent>] {
-        let filled = specs.stretches().parallelMap(by: 1) { specs in
-            var found: [Diagnostic] = []
-            return (specs: specs.map { filler.fill($0, &found) }, found: found)
-        }
-        found += filled.flatMap(\.found)
-        return filled.flatMap(\.specs)
-    }
-
-    /// Checks everything that takes more than one document to see.
     private func check(
         _ index: SpecIndex,
         drafts: [Located<any SpecContent>],
         _ found: inout [Diagnostic]
     ) -> [ResolvedCampaign] {
-        // Each spec is looked at by itself, so stretches of them are looked at side by side.
-        let checked = [index.sorted.stretches(), drafts.stretches()].joined().map { $0 }.parallelMap(by: 1) { specs in
+        // Each spec is checked by itself, so batches are checked in parallel.
+        let checked = [index.specs.stretches(), drafts.stretches()].joined().map { $0 }.parallelMap(by: 1) { specs in
             var found: [Diagnostic] = []
             let campaigns = ReferenceChecker(index: index).resolve(specs, &found)
             TenantChecker(index: index).check(specs, &found)
@@ -87,12 +74,12 @@ struct CatalogLoader {
         found += checked.flatMap(\.found)
         StartChecker(index: index).checkCampaigns(&found)
         MessageChecker(index: index).checkWindows(&found)
-        // What drafts refer to is only checked.
-        let valid = index.sorted.stretches().count
+        // Drafts are checked but not resolved.
+        let valid = index.specs.stretches().count
         return checked.prefix(valid).flatMap(\.campaigns)
     }
 
-    /// Whether a file lies in the folder of a tenant; reports it if not.
+    /// Returns whether a file is in the folder of a tenant, and reports it otherwise.
     private mutating func hasTenant(_ file: SpecCatalog.SourceFile) -> Bool {
         let place = SourcePlace(file: file.path)
         guard let tenant = file.tenant else {

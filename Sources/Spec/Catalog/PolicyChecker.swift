@@ -1,10 +1,10 @@
-internal import Foundation
+import Foundation
 import JSON
 import Spelling
 
-/// Finds what goes beyond the policies of the tenants, as far as the specs alone can tell.
+/// Finds specs beyond the policies of their tenants.
 ///
-/// How many recipients a run has only the contacts can tell, so ``TenantPolicy/maxRecipients`` is not checked here.
+/// ``TenantPolicy/maxRecipients`` is not checked here, because it needs the contacts.
 struct PolicyChecker {
     private let index: SpecIndex
     private let now: Date
@@ -21,9 +21,10 @@ struct PolicyChecker {
         guard !tenants.isEmpty else { return [] }
         let campaigns = Dictionary(grouping: index.all(CampaignSpec.self), by: \.identity.tenant)
         let schedules = index.all(ScheduleSpec.self)
+        let templates = Dictionary(grouping: index.all(TemplateSpec.self), by: \.identity.tenant)
         return tenants.flatMap { tenant -> [PolicyViolation] in
             let own = campaigns[tenant.identity.tenant] ?? []
-            return count(own, tenant) + categories(own, tenant)
+            return count(own, tenant) + categories(own, templates[tenant.identity.tenant] ?? [], tenant)
                 + IntervalChecker(now: now).violations(schedules, tenant)
         }
         .sorted()
@@ -47,18 +48,16 @@ struct PolicyChecker {
 
     private func categories(
         _ campaigns: [Located<CampaignSpec>],
+        _ templates: [Located<TemplateSpec>],
         _ tenant: Located<TenantSpec>
     ) -> [PolicyViolation] {
         guard let allowed = tenant.value.policy.allowedCategories else { return [] }
         let words = SpellingSuggestion.list(allowed.map(\.rawValue), "and")
-        // The first of several languages stands for all: the category belongs to the name.
-        let templates = Dictionary(
-            index.all(TemplateSpec.self).filter { $0.identity.tenant == tenant.identity.tenant }
-                .map { ($0.value.whatsappName, $0.value.category) }
-        ) { first, _ in first }
+        // All languages of a template have the same category.
+        let known = Dictionary(templates.map { ($0.value.whatsappName, $0.value.category) }) { first, _ in first }
         return campaigns.compactMap { campaign in
             let what: String
-            switch sending(campaign, templates) {
+            switch sending(campaign, known) {
             case .noTemplate: return nil
             case .template(let category):
                 if allowed.contains(category) { return nil }
@@ -76,11 +75,11 @@ struct PolicyChecker {
         }
     }
 
-    /// What a campaign sends, as far as categories go.
+    /// The category of the message that a campaign sends.
     private enum Sending {
         case noTemplate
         case template(TemplateSpec.Category)
-        /// A raw message with a template of no spec, so that nobody knows what it was approved for.
+        /// A raw message with a template that no spec describes, so its category is unknown.
         case unknownTemplate
     }
 
@@ -91,7 +90,7 @@ struct PolicyChecker {
         let tenant = campaign.identity.tenant
         switch campaign.value.content {
         case .template(let name, _):
-            // One that does not exist was reported.
+            // A template that does not exist was reported.
             return index.spec(TemplateSpec.self, name, tenant: tenant).map { .template($0.value.category) }
                 ?? .noTemplate
         case .message(let payload):
@@ -106,5 +105,99 @@ extension CampaignSpec {
     /// The name of the template spec, if there is one.
     fileprivate var template: String? {
         if case .template(let name, _) = content { name } else { nil }
+    }
+}
+
+/// Finds campaigns whose scheduled starts follow each other too soon.
+struct IntervalChecker {
+    private let now: Date
+
+    init(now: Date) {
+        self.now = now
+    }
+
+    /// Returns at most one violation per campaign: its shortest interval.
+    func violations(_ schedules: [Located<ScheduleSpec>], _ tenant: Located<TenantSpec>) -> [PolicyViolation] {
+        guard let limit = tenant.value.policy.minScheduleInterval else { return [] }
+        let active = schedules.filter { $0.value.isActive && $0.identity.tenant == tenant.identity.tenant }
+        return Dictionary(grouping: active) { $0.value.campaign }.values.compactMap { group in
+            guard let shortest = shortestInterval(group), shortest.length < limit else { return nil }
+            let field = if case .at = shortest.second.value.timing { "at" } else { "cron" }
+            return PolicyViolation(
+                rule: .minScheduleInterval,
+                identity: shortest.second.identity,
+                message: shortest.words + ", sooner than \(limit)",
+                place: shortest.second.place(of: field),
+                limit: tenant.place(of: "policy.minScheduleInterval")
+            )
+        }
+    }
+
+    /// Two consecutive start times, of one schedule or of two.
+    private struct Interval {
+        let length: SpecDuration
+        let first: Located<ScheduleSpec>
+        let second: Located<ScheduleSpec>
+
+        var words: String {
+            let start = "schedule `\(second.identity.name)` starts campaign `\(second.value.campaign)`"
+            return first.identity == second.identity
+                ? "\(start) again after \(length)" : "\(start) \(length) after schedule `\(first.identity.name)`"
+        }
+    }
+
+    private func shortestInterval(_ schedules: [Located<ScheduleSpec>]) -> Interval? {
+        let times = schedules.flatMap { schedule in
+            schedule.value.upcomingStarts(after: now).map { (time: $0, schedule: schedule) }
+        }
+        .sorted { ($0.time, $0.schedule.identity) < ($1.time, $1.schedule.identity) }
+        let intervals = zip(times, times.dropFirst()).map { first, second in
+            Interval(
+                length: SpecDuration(seconds: Int(second.time.timeIntervalSince(first.time))),
+                first: first.schedule,
+                second: second.schedule
+            )
+        }
+        return intervals.min { $0.length < $1.length }
+    }
+}
+
+/// A spec beyond the policy of its tenant.
+///
+/// It is not a diagnostic: the spec is valid, and the operator decides whether to apply it.
+public struct PolicyViolation: Hashable, Sendable {
+    public let rule: TenantPolicy.Rule
+    /// The spec beyond the limit, or the tenant if the limit concerns all its specs.
+    public let identity: SpecIdentity
+    /// The violation and the limit: lower case, no full stop, names in backticks.
+    public let message: String
+    /// The place in the spec.
+    public let place: SourcePlace
+    /// The place of the limit in the `Tenant` document.
+    public let limit: SourcePlace
+
+    /// The tenant whose policy it is.
+    public var tenant: String { identity.tenant }
+
+    /// Makes a violation.
+    public init(
+        rule: TenantPolicy.Rule,
+        identity: SpecIdentity,
+        message: String,
+        place: SourcePlace,
+        limit: SourcePlace
+    ) {
+        self.rule = rule
+        self.identity = identity
+        self.message = message
+        self.place = place
+        self.limit = limit
+    }
+}
+
+extension PolicyViolation: Comparable {
+    /// Orders by identity, then by rule.
+    public static func < (left: Self, right: Self) -> Bool {
+        (left.identity, left.rule.rawValue, left.place) < (right.identity, right.rule.rawValue, right.place)
     }
 }

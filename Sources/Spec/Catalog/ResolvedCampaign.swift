@@ -35,3 +35,23 @@ public final class ResolvedCampaign: Sendable {
         }
     }
 }
+
+/// A schedule with the campaign that it starts.
+public struct ResolvedSchedule: Hashable, Sendable {
+    public let identity: SpecIdentity
+    /// Where the name of the schedule stands.
+    public let place: SourcePlace
+    public let spec: ScheduleSpec
+    /// A scheduled campaign of the same tenant.
+    public let campaign: SpecIdentity
+}
+
+/// A trigger with the campaign that it starts.
+public struct ResolvedTrigger: Hashable, Sendable {
+    public let identity: SpecIdentity
+    /// Where the name of the trigger stands.
+    public let place: SourcePlace
+    public let spec: TriggerSpec
+    /// An event-triggered campaign of the same tenant.
+    public let campaign: SpecIdentity
+}

@@ -1,3 +1,6 @@
+public import Foundation
+import YAML
+
 /// All specs of a repository: read, checked, each value with its place in the file.
 ///
 /// ```swift
@@ -7,16 +10,68 @@
 /// }
 /// ```
 public struct SpecCatalog: Sendable {
-    /// The specs without errors of their own, sorted by identity.
-    public let specs: [Located<any SpecContent>]
+    /// A file that was read already.
+    public struct SourceFile: Sendable {
+        /// The path that diagnostics show.
+        public let path: String
+        /// The folder below the root, or `nil` for a file outside of all folders.
+        public let tenant: String?
+        public let bytes: [UInt8]
+
+        /// Makes a file.
+        public init(path: String, tenant: String?, bytes: [UInt8]) {
+            (self.path, self.tenant, self.bytes) = (path, tenant, bytes)
+        }
+    }
+
+    let index: SpecIndex
     /// The campaigns whose references were all found, sorted by identity.
     public let resolvedCampaigns: [ResolvedCampaign]
-    /// What goes beyond the policies of the tenants, sorted by identity; no error by itself.
+    /// Specs beyond the policies of their tenants, sorted by identity; these are not errors.
     public let policyViolations: [PolicyViolation]
     /// Errors and warnings of all files, sorted by file, line and column.
     public let diagnostics: [Diagnostic]
-    /// The text of each file with a diagnostic, by its path, with secrets blotted out.
+    /// The text of each file with a diagnostic, by its path, with secrets masked.
     public let sources: [String: String]
+
+    /// Reads all `.yaml` and `.yml` files in the tenant folders of a directory; blocks while it reads.
+    ///
+    /// - Parameters:
+    ///   - directory: The folder that holds a folder for each tenant.
+    ///   - now: The time that schedules are compared with: one can be over, or fire at a clock change.
+    /// - Returns: Everything that could be read, with all mistakes.
+    public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
+        var problems: [Diagnostic] = []
+        let files = SpecFiles.find(in: directory, sink: &problems)
+        // Small batches, because one file is much work and all cores should finish at nearly the same time.
+        let readings = files.parallelMap(by: 8) { file in
+            SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes).map {
+                SpecFileReading(SourceFile(path: file.path, tenant: file.tenant, bytes: $0))
+            }
+        }
+        for (file, reading) in zip(files, readings) where reading == nil {
+            let place = SourcePlace(file: file.path)
+            problems.append(
+                Diagnostic(.unreadableFile, at: place, "cannot read the file", help: "check its permissions")
+            )
+        }
+        return catalog(of: readings.compactMap { $0 }, problems, now)
+    }
+
+    /// Reads files that are in memory; `now` is the time that schedules are compared with.
+    public static func load(files: [SourceFile], now: Date = Date()) -> SpecCatalog {
+        let sorted = files.sorted { $0.path < $1.path }
+        return catalog(of: sorted.parallelMap(by: 8, SpecFileReading.init), [], now)
+    }
+
+    private static func catalog(of readings: [SpecFileReading], _ problems: [Diagnostic], _ now: Date) -> SpecCatalog {
+        var loader = CatalogLoader(now: now, files: readings.count)
+        for reading in readings { loader.add(reading) }
+        return loader.finish(with: problems)
+    }
+
+    /// The specs without errors of their own, sorted by identity.
+    public var specs: [Located<any SpecContent>] { index.specs }
 
     /// Whether there is no error; warnings are allowed.
     public var isValid: Bool {
@@ -25,37 +80,24 @@ public struct SpecCatalog: Sendable {
 
     /// The tenants that have specs, sorted.
     public var tenants: [String] {
-        // In their order, those of one tenant stand together.
-        var tenants: [String] = []
-        for index in specs.indices where specs[index].identity.tenant != tenants.last {
-            tenants.append(specs[index].identity.tenant)
-        }
-        return tenants
+        Set(specs.map(\.identity.tenant)).sorted()
     }
 
     /// The schedules whose campaign was found, sorted by identity.
     public var resolvedSchedules: [ResolvedSchedule] {
         all(ScheduleSpec.self).compactMap { schedule in
-            guard let campaign = campaign(schedule.value.campaign, of: schedule.identity.tenant) else { return nil }
-            return ResolvedSchedule(
-                identity: schedule.identity,
-                place: schedule.place,
-                spec: schedule.value,
-                campaign: campaign
-            )
+            campaign(schedule.value.campaign, of: schedule.identity.tenant).map {
+                ResolvedSchedule(identity: schedule.identity, place: schedule.place, spec: schedule.value, campaign: $0)
+            }
         }
     }
 
     /// The triggers whose campaign was found, sorted by identity.
     public var resolvedTriggers: [ResolvedTrigger] {
         all(TriggerSpec.self).compactMap { trigger in
-            guard let campaign = campaign(trigger.value.campaign, of: trigger.identity.tenant) else { return nil }
-            return ResolvedTrigger(
-                identity: trigger.identity,
-                place: trigger.place,
-                spec: trigger.value,
-                campaign: campaign
-            )
+            campaign(trigger.value.campaign, of: trigger.identity.tenant).map {
+                ResolvedTrigger(identity: trigger.identity, place: trigger.place, spec: trigger.value, campaign: $0)
+            }
         }
     }
 
@@ -63,25 +105,18 @@ public struct SpecCatalog: Sendable {
         spec(CampaignSpec.self, tenant: tenant, name: name)?.identity
     }
 
-    /// What a tenant says about itself, or `nil` if it says nothing.
+    /// The `Tenant` document of a tenant, or `nil` without one.
     public func tenant(_ name: String) -> Located<TenantSpec>? {
         spec(TenantSpec.self, tenant: name, name: name)
     }
 
     /// The specs of one kind, sorted by identity.
     public func all<Spec: SpecContent>(_ kind: Spec.Type) -> [Located<Spec>] {
-        specs.compactMap { $0.as(kind) }
+        index.all(kind)
     }
 
-    /// One spec, or `nil` if there is none of that name.
+    /// One spec, or `nil` if none has the name.
     public func spec<Spec: SpecContent>(_ kind: Spec.Type, tenant: String, name: String) -> Located<Spec>? {
-        let identity = SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)
-        var (low, high) = (0, specs.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if specs[middle].identity < identity { low = middle + 1 } else { high = middle }
-        }
-        guard low < specs.count, specs[low].identity == identity else { return nil }
-        return specs[low].as(kind)
+        index.spec(kind, name, tenant: tenant)
     }
 }

@@ -1,4 +1,5 @@
-internal import YAML
+import Spelling
+import YAML
 
 /// What one file holds, as far as it can be told without looking at any other file.
 final class SpecFileReading: Sendable {
@@ -24,5 +25,71 @@ final class SpecFileReading: Sendable {
         documents = stream.documents.indices.compactMap { reader.document(stream.documents[$0], at: $0) }
         allowances = AllowComment.read(stream.comments, sink: sink)
         findings = sink.findings
+    }
+}
+
+/// Reads the documents of one file.
+struct DocumentReader {
+    private let source: SpecSource
+    private let tenant: String
+    private let mayHaveNUL: Bool
+    private let sink: DiagnosticSink
+
+    init(_ file: SpecCatalog.SourceFile, mayHaveNUL: Bool, sink: DiagnosticSink) {
+        source = SpecSource(path: file.path, bytes: file.bytes)
+        // Of a file outside of all folders nothing is taken but what is wrong with it.
+        tenant = file.tenant ?? ""
+        self.mayHaveNUL = mayHaveNUL
+        self.sink = sink
+    }
+
+    /// Reads the document at a position of the file; `nil` if nobody could refer to it.
+    func document(_ node: YAMLNode, at position: Int) -> SpecFileReading.Document? {
+        if let scalar = node.scalar, case .null = scalar.value { return nil }
+        guard let mapping = node.mapping else {
+            sink.reportWrongType(of: node, field: "", expected: "a mapping with `kind`")
+            return nil
+        }
+        guard let kind = kind(mapping, node) else { return nil }
+        // Also without a name, or with one that is taken, so that its other mistakes come in the same run.
+        let (spec, isDraft) = kind.definition.read(node, mayHaveNUL: mayHaveNUL, sink: sink)
+        guard let (name, range) = name(mapping) else { return nil }
+        let identity = SpecIdentity(tenant: tenant, kind: kind, name: name)
+        let origin = SpecOrigin(
+            identity: identity,
+            name: range,
+            document: node,
+            isDraft: isDraft,
+            at: position,
+            of: source
+        )
+        return SpecFileReading.Document(origin: origin, spec: spec.map { Located($0, from: origin) }, isDraft: isDraft)
+    }
+
+    private func name(_ mapping: YAMLMapping) -> (text: String, range: YAMLRange)? {
+        guard let node = mapping["name"], let scalar = node.scalar, SpecIdentity.isSlug(scalar.text) else { return nil }
+        return (scalar.text, node.range)
+    }
+
+    private func kind(_ mapping: YAMLMapping, _ document: YAMLNode) -> SpecKind? {
+        guard let node = mapping["kind"] else {
+            guard !mapping.isDamaged else { return nil }
+            let start = mapping.pairs.first?.keyRange ?? document.range
+            let near = mapping.pairs.first { !SpellingSuggestion.candidates(for: $0.key, among: ["kind"]).isEmpty }
+            if let near {
+                let message = "unknown field `\(near.key)`"
+                sink.report(.unknownField, at: near.keyRange, field: near.key, message, help: "did you mean `kind`?")
+            } else {
+                let help = "start the document with `kind: Campaign` or another kind"
+                sink.report(.missingField, at: start, field: "kind", "missing field `kind`", help: help)
+            }
+            return nil
+        }
+        guard let read = sink.string(node, field: "kind") else { return nil }
+        if let kind = SpecKind(rawValue: read.value) { return kind }
+        let known = SpecKind.allCases.map(\.rawValue)
+        let help = SpellingSuggestion.help(for: read.value, among: known, what: "the kinds are")
+        sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help)
+        return nil
     }
 }

@@ -1,45 +1,42 @@
 import Spelling
 
-/// Looks specs up by name, and explains names that lead nowhere.
+/// Looks up specs by name and kind, and explains names that do not exist.
 struct SpecIndex: Sendable {
-    /// All specs, sorted by identity.
-    let sorted: [Located<any SpecContent>]
+    /// The tenant and kind that identities have in common.
+    private struct Group: Hashable {
+        let tenant: String
+        let kind: SpecKind
+    }
+
+    /// All specs without errors, sorted by identity.
+    private(set) var specs: [Located<any SpecContent>]
     private let positions: [SpecIdentity: Int]
-    /// Every identity that a document claims, also where the document has errors.
-    private let claimed: [SpecIdentity: SpecOrigin]
-    /// Tenants and kinds with documents that have errors.
-    private let broken: Set<SpecIdentity>
-    private let groups: SpecGroups
+    /// Every identity that a document claims, including documents with errors.
+    private let claimed: Set<SpecIdentity>
+    private let names: [Group: [String]]
 
-    /// Takes specs that are sorted by identity, to look them up.
-    init(sorted: [Located<any SpecContent>], claimed: [SpecIdentity: SpecOrigin]) {
-        var positions = [SpecIdentity: Int](minimumCapacity: sorted.count)
-        for index in sorted.indices { positions[sorted[index].identity] = index }
-        // Every spec has claimed its identity, so where the numbers agree nobody else has.
-        let lost = claimed.count == sorted.count ? [] : claimed.keys.filter { positions[$0] == nil }
-        (self.sorted, self.positions, self.claimed) = (sorted, positions, claimed)
-        broken = Set(lost.map(SpecGroups.group))
-        groups = SpecGroups(sorted: [], claimed: claimed)
+    /// Takes specs in any order.
+    init(_ specs: [Located<any SpecContent>], claimed: some Sequence<SpecIdentity>) {
+        self.specs = specs.sorted { $0.identity < $1.identity }
+        self.claimed = Set(claimed)
+        names = Dictionary(grouping: self.claimed) { Group(tenant: $0.tenant, kind: $0.kind) }
+            .mapValues { $0.map(\.name).sorted() }
+        positions = Dictionary(uniqueKeysWithValues: zip(self.specs.map(\.identity), self.specs.indices))
     }
 
-    private init(_ other: Self, sorted: [Located<any SpecContent>]) {
-        (self.sorted, positions, claimed, broken) = (sorted, other.positions, other.claimed, other.broken)
-        groups = SpecGroups(sorted: sorted, claimed: other.claimed)
-    }
-
-    /// The same specs in the same order with other values, also by kind.
-    func with(_ values: [Located<any SpecContent>]) -> SpecIndex {
-        SpecIndex(self, sorted: values)
+    /// Replaces values of specs; their order and identities stay.
+    mutating func update(_ value: (Located<any SpecContent>) -> Located<any SpecContent>) {
+        specs = specs.map(value)
     }
 
     /// One spec without errors, of any kind.
     subscript(identity: SpecIdentity) -> Located<any SpecContent>? {
-        positions[identity].map { sorted[$0] }
+        positions[identity].map { specs[$0] }
     }
 
     /// The specs of one kind, sorted by identity.
     func all<Spec: SpecContent>(_ type: Spec.Type) -> [Located<Spec>] {
-        groups.all(type)
+        specs.compactMap { $0.as(type) }
     }
 
     /// One spec without errors.
@@ -47,17 +44,20 @@ struct SpecIndex: Sendable {
         self[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }
 
-    /// Whether a document claims the name, but could not be read without errors.
+    /// Whether a document claims the name, but has errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
-        positions[identity] == nil && claimed[identity] != nil
+        positions[identity] == nil && claimed.contains(identity)
     }
 
-    /// Whether a tenant has a document of a kind that could not be read without errors.
+    /// Whether a tenant has a document of a kind with errors.
     func hasBroken(_ kind: SpecKind, tenant: String) -> Bool {
-        broken.contains(SpecIdentity(tenant: tenant, kind: kind, name: ""))
+        // Every spec without errors has claimed its identity.
+        guard claimed.count > specs.count else { return false }
+        return names[Group(tenant: tenant, kind: kind)]?
+            .contains { isBroken(SpecIdentity(tenant: tenant, kind: kind, name: $0)) } ?? false
     }
 
-    /// Finds what a field refers to; says nothing if the spec exists but has errors itself.
+    /// Finds the spec that a field refers to, and reports a name that does not exist; a spec with errors is not reported.
     func find<Spec: SpecContent>(
         _ type: Spec.Type,
         _ name: String,
@@ -66,11 +66,11 @@ struct SpecIndex: Sendable {
         _ found: inout [Diagnostic]
     ) -> Located<Spec>? {
         let tenant = referrer.identity.tenant
-        // A draft has no name where it could not be read.
+        // In a draft, a name that could not be read is empty.
         guard !name.isEmpty else { return nil }
         if let spec = spec(type, name, tenant: tenant) { return spec }
         guard !isBroken(SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)) else { return nil }
-        let known = groups.names(Spec.kind, tenant: tenant)
+        let known = names[Group(tenant: tenant, kind: Spec.kind)] ?? []
         let kind = Spec.kind.rawValue
         let help =
             SpellingSuggestion.help(for: name, among: known, what: "tenant `\(tenant)` has")

@@ -1,4 +1,4 @@
-/// Gives specs what their tenant says for all of them, so that nobody behind the catalog has to ask.
+/// Fills in the defaults of the tenant, so that users of the catalog always find a value.
 struct TenantDefaults: Sendable {
     private let index: SpecIndex
 
@@ -6,53 +6,71 @@ struct TenantDefaults: Sendable {
         self.index = index
     }
 
-    /// Fills the defaults in; reports a field that neither the spec nor its tenant gives.
+    /// Fills in a default; reports a field that neither the spec nor its tenant gives.
     func fill(_ located: Located<any SpecContent>, _ found: inout [Diagnostic]) -> Located<any SpecContent> {
-        guard located.identity.kind == .campaign || located.identity.kind == .template else { return located }
-        let filled: any SpecContent
-        switch located.value {
-        case let campaign as CampaignSpec where campaign.sender == nil:
-            filled = campaign.with(sender: value("sender", of: located, \.sender, &found))
-        case let template as TemplateSpec where template.language == nil:
-            filled = template.with(language: value("language", of: located, \.language, &found))
-        default: return located
-        }
-        return located.map { _ in filled } ?? located
+        fill(located, as: located.identity.kind.definition, &found)
+    }
+
+    private func fill<Spec: SpecDefinition>(
+        _ located: Located<any SpecContent>,
+        as type: Spec.Type,
+        _ found: inout [Diagnostic]
+    ) -> Located<any SpecContent> {
+        guard let field = Spec.tenantDefault, var spec = located.value as? Spec, spec[keyPath: field.value] == nil
+        else { return located }
+        spec[keyPath: field.value] = value(of: field, for: located, &found)
+        return located.map { _ in spec } ?? located
     }
 
     private func value(
-        _ field: String,
-        of located: Located<any SpecContent>,
-        _ path: KeyPath<TenantSpec.Defaults, String?>,
+        of field: TenantDefault<some SpecDefinition>,
+        for located: Located<any SpecContent>,
         _ found: inout [Diagnostic]
     ) -> String? {
         let tenant = located.identity.tenant
-        // What is there and wrong was reported.
+        // A field that is present and wrong was reported.
         guard located.usesDefault else { return nil }
-        if let value = index.spec(TenantSpec.self, tenant, tenant: tenant)?.value.defaults[keyPath: path] {
+        if let value = index.spec(TenantSpec.self, tenant, tenant: tenant)?.value.defaults[keyPath: field.ofTenant] {
             return value
         }
         guard !index.isBroken(SpecIdentity(tenant: tenant, kind: .tenant, name: tenant)) else { return nil }
-        let kind = located.identity.kind.rawValue
-        let help = "kind `\(kind)` needs it, unless `defaults.\(field)` of the `Tenant` gives one"
-        let message = "missing field `\(field)`"
-        found.append(Diagnostic(.missingField, at: located.headPlace, field: field, message, help: help))
+        let name = field.field
+        let help = "\(located.identity.kind.phrase) needs it, unless `defaults.\(name)` of the `Tenant` gives one"
+        let message = "missing field `\(name)`"
+        found.append(Diagnostic(.missingField, at: located.headPlace, field: name, message, help: help))
         return nil
     }
 }
 
-extension CampaignSpec {
-    fileprivate func with(sender: String?) -> CampaignSpec {
-        var copy = self
-        copy.sender = sender
-        return copy
-    }
-}
+/// Checks `Tenant` documents.
+struct TenantChecker {
+    private let index: SpecIndex
 
-extension TemplateSpec {
-    fileprivate func with(language: String?) -> TemplateSpec {
-        var copy = self
-        copy.language = language
-        return copy
+    init(index: SpecIndex) {
+        self.index = index
+    }
+
+    /// Checks the `Tenant` documents among some specs.
+    func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
+        for tenant in specs.compactMap({ $0.as(TenantSpec.self) }) {
+            if tenant.identity.name != tenant.identity.tenant { found.append(misnamed(tenant)) }
+            if let sender = tenant.value.defaults.sender {
+                _ = index.find(SenderSpec.self, sender, field: "defaults.sender", of: tenant, &found)
+            }
+        }
+    }
+
+    private func misnamed(_ tenant: Located<TenantSpec>) -> Diagnostic {
+        let folder = tenant.identity.tenant
+        let name = tenant.identity.name
+        guard let other = index.spec(TenantSpec.self, folder, tenant: folder) else {
+            let message = "Tenant `\(name)` lies in the folder of tenant `\(folder)`"
+            let help = "name it `\(folder)`, or move it into a folder `\(name)`"
+            return Diagnostic(.tenantName, at: tenant.place, field: "name", message, help: help)
+        }
+        let message = "tenant `\(folder)` has a second `Tenant` document"
+        let related = Diagnostic.Related(place: other.place, label: "the first one")
+        let help = "put both into one"
+        return Diagnostic(.tenantName, at: tenant.place, field: "name", message, help: help, related: related)
     }
 }

@@ -1,6 +1,8 @@
-/// One thing to tell the author of a spec, at the place where it is wrong.
+internal import YAML
+
+/// A finding for the author of a spec, with its place.
 public struct Diagnostic: Hashable, Sendable {
-    /// How bad it is.
+    /// The severity of a diagnostic.
     public enum Severity: String, Hashable, Sendable {
         /// The specs can still be applied.
         case warning
@@ -25,9 +27,9 @@ public struct Diagnostic: Hashable, Sendable {
     public let place: SourcePlace
     /// The field, such as `conditions[0].value`; `nil` if it is about more than one.
     public let field: String?
-    /// What is wrong: lower case, no full stop, names in backticks.
+    /// The problem: lower case, no full stop.
     public let message: String
-    /// What the author can do about it.
+    /// The remedy for the author.
     public let help: String?
     public let related: Related?
 
@@ -54,10 +56,10 @@ public struct Diagnostic: Hashable, Sendable {
         (field, message, help, related) = (other.field, other.message, other.help, other.related)
     }
 
-    /// The same, as something that nothing is applied with.
+    /// The same diagnostic as an error.
     var asError: Self { Self(self, severity: .error) }
 
-    /// Bounds a text that quotes the file: a key may be as long as the file, and be quoted for each of its values.
+    /// Limits a text that quotes the file: a key may be as long as the file, and be quoted for each of its values.
     private static func cut(_ text: String) -> String {
         guard text.utf8.count > 2_000 else { return text }
         return String(text.unicodeScalars.prefix(1_000)) + "…"
@@ -72,13 +74,93 @@ extension Diagnostic: Comparable {
 }
 
 extension [Diagnostic] {
-    /// Sorted, and each told once: through an alias, what is wrong behind its anchor is found again, as another field at
-    /// the same place.
+    /// Sorts the diagnostics and drops repeated ones: through an alias, a mistake behind its anchor is found again, as
+    /// another field at the same place.
     func sortedOnce() -> [Diagnostic] {
         sorted().reduce(into: []) { told, next in
             guard let last = told.last, last.place == next.place, last.code == next.code, last.message == next.message,
                 last.help == next.help, last.related == next.related
             else { return told.append(next) }
         }
+    }
+}
+
+/// A stretch of a file: from `start` up to, and without, `end`.
+public struct SourcePlace: Hashable, Sendable, Comparable {
+    /// One position of a file.
+    public struct Position: Hashable, Sendable, Comparable {
+        /// From 1.
+        public let line: Int
+        /// From 1, in Unicode scalars.
+        public let column: Int
+        /// Bytes from the start of the file.
+        public let offset: Int
+
+        /// Makes a position.
+        public init(line: Int, column: Int, offset: Int) {
+            self.line = line
+            self.column = column
+            self.offset = offset
+        }
+
+        /// Orders positions of one file from top to bottom.
+        public static func < (left: Self, right: Self) -> Bool {
+            (left.line, left.column) < (right.line, right.column)
+        }
+    }
+
+    /// The path that the user gave, joined with the path of the file below it.
+    public let file: String
+    public let start: Position
+    public let end: Position
+
+    /// Makes a place.
+    public init(file: String, start: Position, end: Position) {
+        self.file = file
+        self.start = start
+        self.end = end
+    }
+
+    /// Makes a place for a file as a whole.
+    public init(file: String) {
+        let first = Position(line: 1, column: 1, offset: 0)
+        self.init(file: file, start: first, end: first)
+    }
+
+    /// Orders places by file, then by position.
+    public static func < (left: Self, right: Self) -> Bool {
+        (left.file, left.start, left.end) < (right.file, right.start, right.end)
+    }
+}
+
+extension SourcePlace {
+    init(file: String, _ range: YAMLRange) {
+        self.init(file: file, start: Position(range.start), end: Position(range.end))
+    }
+}
+
+extension SourcePlace.Position {
+    fileprivate init(_ mark: YAMLMark) {
+        self.init(line: mark.line, column: mark.column, offset: mark.offset)
+    }
+}
+
+/// An error of a value that could not be read as a spec or a part of one.
+public struct SpecError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// All findings, each with its field; never empty.
+    public let diagnostics: [Diagnostic]
+
+    /// Makes an error.
+    public init(diagnostics: [Diagnostic]) {
+        self.diagnostics = diagnostics
+    }
+
+    /// All messages, each with its field and its remedy.
+    public var description: String {
+        diagnostics.map { diagnostic in
+            let field = diagnostic.field.map { $0.isEmpty ? "" : "\($0): " } ?? ""
+            return field + diagnostic.message + (diagnostic.help.map { " (\($0))" } ?? "")
+        }
+        .joined(separator: "; ")
     }
 }

@@ -2,7 +2,7 @@ internal import YAML
 
 /// Collects the diagnostics of one file while it is read.
 final class DiagnosticSink {
-    /// What a sink has collected, as a value that may go to another thread.
+    /// The collected diagnostics, as a value that can be sent to another thread.
     struct Findings: Sendable {
         fileprivate(set) var diagnostics: [Diagnostic] = []
         /// Ranges that must not be shown to anyone.
@@ -14,12 +14,12 @@ final class DiagnosticSink {
 
     let file: String
     private(set) var findings: Findings
-    /// How many of each severity are kept: no file makes a report that nobody can read or hold.
+    /// Maximum number of diagnostics of each severity, so that a report stays readable and small.
     private static let limit = 1_000
 
     var diagnostics: [Diagnostic] { findings.diagnostics }
 
-    /// Starts to collect, or goes on where another sink of the same file has stopped.
+    /// Starts a collection, or continues that of another sink of the same file.
     init(file: String, after findings: Findings = Findings()) {
         (self.file, self.findings) = (file, findings)
     }
@@ -50,8 +50,34 @@ final class DiagnosticSink {
         findings.secrets.append(range)
     }
 
-    /// Whether there is no error since a count that was taken before.
+    /// Whether no error was reported since an earlier count.
     func isClean(since count: Int) -> Bool {
         findings.errors <= Self.limit && !findings.diagnostics[count...].contains { $0.severity == .error }
+    }
+}
+
+extension DiagnosticSink {
+    /// Reports a problem of the YAML reader.
+    func report(_ problem: YAMLProblem) {
+        let related = problem.related.map {
+            Diagnostic.Related(place: SourcePlace(file: file, $0.range), label: $0.label)
+        }
+        report(problem.kind.code, at: problem.range, problem.message, help: problem.help, related: related)
+    }
+}
+
+extension YAMLProblem.Kind {
+    fileprivate var code: DiagnosticCode {
+        switch self {
+        case .syntax: .syntax
+        case .encoding: .encoding
+        case .tab: .tab
+        case .duplicateKey: .duplicateKey
+        case .mergeKey: .mergeKey
+        case .nonStringKey: .nonStringKey
+        case .unknownTag: .unknownTag
+        case .unknownAnchor: .unknownAnchor
+        case .tooLarge: .tooLarge
+        }
     }
 }

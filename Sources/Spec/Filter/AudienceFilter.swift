@@ -1,17 +1,17 @@
 public import JSON
 
-/// Which contacts of a tenant an audience holds.
+/// A condition that selects contacts of a tenant.
 ///
-/// Opted-out and deactivated contacts are never part of it, whatever the filter says; whoever translates the filter
-/// adds that.
+/// Opted-out and deactivated contacts are never part of it, whatever the filter says: the translation to SQL excludes
+/// them.
 public indirect enum AudienceFilter: Hashable, Sendable {
-    /// How the conditions of a group are joined.
+    /// The operator that joins the conditions of a group.
     public enum Logic: String, Hashable, Sendable, CaseIterable {
         case and = "AND"
         case or = "OR"
     }
 
-    /// All or any of some conditions; an empty group is everybody, with either logic.
+    /// All or any of some conditions; an empty group selects every contact, with either logic.
     case group(Logic, [AudienceFilter])
     case not(AudienceFilter)
     case condition(FilterCondition)
@@ -40,5 +40,98 @@ public indirect enum AudienceFilter: Hashable, Sendable {
         let errors = sink.diagnostics.filter { $0.severity == .error }
         guard let filter, errors.isEmpty else { throw SpecError(diagnostics: errors) }
         self = filter
+    }
+}
+
+extension AudienceFilter {
+    /// Whether every contact that the filter can select wrote within the last hours, whenever the filter is evaluated.
+    ///
+    /// Errs on the safe side: `false` if the answer depends on the contacts or the date.
+    public func impliesWithin(hours: Int) -> Bool {
+        let possible = selection(within: hours * 3_600).possible
+        return possible.isEmpty
+    }
+
+    /// The bounds of what a filter selects among the contacts outside of the last seconds.
+    private func selection(within seconds: Int) -> Selection {
+        switch self {
+        case .condition(let condition): return condition.selection(within: seconds)
+        // `not` selects exactly the contacts that its filter does not select.
+        case .not(let filter):
+            let inner = filter.selection(within: seconds)
+            return Selection(
+                possible: Outsiders.all.subtracting(inner.certain),
+                certain: Outsiders.all.subtracting(inner.possible)
+            )
+        // An empty group selects every contact, with either logic.
+        case .group(_, let members) where members.isEmpty: return Selection(possible: .all, certain: .all)
+        case .group(.and, let members):
+            return members.map { $0.selection(within: seconds) }.reduce(Selection(possible: .all, certain: .all)) {
+                Selection(
+                    possible: $0.possible.intersection($1.possible),
+                    certain: $0.certain.intersection($1.certain)
+                )
+            }
+        case .group(.or, let members):
+            return members.map { $0.selection(within: seconds) }.reduce(Selection(possible: [], certain: [])) {
+                Selection(possible: $0.possible.union($1.possible), certain: $0.certain.union($1.certain))
+            }
+        }
+    }
+}
+
+/// The contacts outside of a window, in two classes that a condition treats alike.
+private struct Outsiders: OptionSet {
+    let rawValue: UInt8
+
+    /// Contacts that never wrote.
+    static let silent = Outsiders(rawValue: 1)
+    /// Contacts that wrote, but too long ago.
+    static let late = Outsiders(rawValue: 2)
+    static let all: Outsiders = [.silent, .late]
+}
+
+/// Bounds of what a filter selects among the contacts outside of a window.
+private struct Selection {
+    /// Classes of which at least one contact may be selected.
+    var possible: Outsiders
+    /// Classes of which every contact is selected, whatever else is true of it.
+    var certain: Outsiders
+}
+
+extension FilterCondition {
+    fileprivate func selection(within seconds: Int) -> Selection {
+        guard field == .contact(.lastSeen) else { return Selection(possible: .all, certain: []) }
+        switch check {
+        case .isNull: return Selection(possible: .silent, certain: .silent)
+        case .isNotNull: return Selection(possible: .late, certain: .late)
+        case .compare(let comparison, let value): return value.selection(comparison, within: seconds)
+        case .isIn(let values):
+            let isOutside = values.contains { $0.isRecent(within: seconds) != true }
+            return Selection(possible: isOutside ? .late : [], certain: [])
+        case .isNotIn(let values):
+            let areRecent = values.allSatisfy { $0.isRecent(within: seconds) == true }
+            return Selection(possible: .late, certain: areRecent ? .late : [])
+        // These checks do not fit a time.
+        case .containsText, .hasTag, .hasAnyTag, .hasAllTags: return Selection(possible: .all, certain: [])
+        }
+    }
+}
+
+extension FilterValue {
+    /// Whether the value always lies within the last seconds; `nil` if that changes with the day.
+    fileprivate func isRecent(within seconds: Int) -> Bool? {
+        guard case .time(.ago(let age)) = self else { return nil }
+        return age <= seconds
+    }
+
+    /// A comparison with a missing value selects no contact.
+    fileprivate func selection(_ comparison: FilterCondition.Comparison, within seconds: Int) -> Selection {
+        let isRecent = isRecent(within: seconds)
+        switch comparison {
+        case .gt, .gte, .eq: return Selection(possible: isRecent == true ? [] : .late, certain: [])
+        // A contact that wrote before the window wrote before any instant in it.
+        case .lt, .lte, .neq: return Selection(possible: .late, certain: isRecent == true ? .late : [])
+        }
     }
 }

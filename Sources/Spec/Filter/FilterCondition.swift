@@ -2,12 +2,12 @@ public import JSON
 
 /// One check of one field; field and check always fit each other.
 public struct FilterCondition: Hashable, Sendable {
-    /// How a value is compared.
+    /// A comparison with a value.
     public enum Comparison: String, Hashable, Sendable, CaseIterable {
         case eq, neq, gt, gte, lt, lte
     }
 
-    /// What is checked.
+    /// A check of a field.
     public enum Check: Hashable, Sendable {
         case compare(Comparison, FilterValue)
         /// Part of a text, whatever the case; only for text and `metadata`.
@@ -53,5 +53,81 @@ public struct FilterCondition: Hashable, Sendable {
         fields["operator"] = .string(name.rawValue)
         fields["value"] = value
         return .object(fields)
+    }
+}
+
+/// The field that a condition checks.
+public enum FilterField: Hashable, Sendable, CustomStringConvertible {
+    case contact(ContactColumn)
+    /// A key of the contact's metadata, compared as text, or as a number if the value is one.
+    case metadata(String)
+
+    /// Reads `lastSeen` or `metadata.company`; everything else is `nil`.
+    public init?(_ text: String) {
+        if text.hasPrefix("metadata.") {
+            let key = text.dropFirst("metadata.".count)
+            guard !key.isEmpty, key.unicodeScalars.count <= 100 else { return nil }
+            self = .metadata(String(key))
+        } else if let column = ContactColumn(rawValue: text), column.definition.isFilterable {
+            self = .contact(column)
+        } else {
+            return nil
+        }
+    }
+
+    /// The text form of the field in a filter.
+    public var description: String {
+        switch self {
+        case .contact(let field): field.rawValue
+        case .metadata(let key): "metadata.\(key)"
+        }
+    }
+}
+
+/// The operators of the filter language.
+public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
+    case eq, neq, gt, gte, lt, lte, contains
+    case isIn = "in"
+    case isNotIn = "not_in"
+    case isNull = "is_null"
+    case isNotNull = "is_not_null"
+    case containsAny = "contains_any"
+    case containsAll = "contains_all"
+
+    /// The operators that a type of field allows.
+    static func allowed(for field: FilterField) -> [FilterOperator] {
+        switch field {
+        case .metadata: return texts
+        case .contact(let field):
+            switch field.type {
+            case .text: return texts
+            case .integer, .timestamp: return scalars
+            case .textList: return lists
+            case .boolean, .object: return []
+            }
+        }
+    }
+
+    private static let scalars: [Self] = [.eq, .neq, .gt, .gte, .lt, .lte, .isIn, .isNotIn, .isNull, .isNotNull]
+    private static let texts = scalars + [.contains]
+    private static let lists: [Self] = [.contains, .containsAny, .containsAll, .isNull, .isNotNull]
+}
+
+/// A value that a field is compared with; its case always fits the field.
+public enum FilterValue: Hashable, Sendable {
+    case text(String)
+    case integer(Int)
+    /// Only for `metadata` and for whole-number fields compared with a fraction; always finite.
+    case number(Double)
+    case time(FilterTime)
+
+    /// The JSON form of the value in a filter.
+    public var json: JSONValue {
+        switch self {
+        case .text(let text): .string(text)
+        case .integer(let value): .integer(value)
+        case .number(let value): .number(value)
+        case .time(let time): .string(time.description)
+        }
     }
 }

@@ -4,9 +4,24 @@ public import JSON
 public struct AudienceSpec: SpecContent {
     public static let kind = SpecKind.audience
 
+    static let meaning = "A named filter over contacts, which campaigns share."
+
+    static let example = """
+        kind: Audience
+        name: unpaid-vips
+        logic: AND
+        conditions:
+          - { field: paymentStatus, operator: eq, value: unpaid }
+          - { field: tags, operator: contains_any, value: [vip, gold] }
+        """
+
+    static var schema: SchemaObject { SchemaObject(AudienceFilter.groupFields) }
+
+    static var schemaDefinitions: [String: SchemaValue] { ["Filter": AudienceFilter.schema] }
+
     public let header: SpecHeader
     public let filter: AudienceFilter
-    /// The filter as rows have it; made once, for all campaigns that share it.
+    /// The filter as rows hold it; made once for all campaigns that share it.
     let filterJSON: JSONValue
 
     /// Makes an audience.
@@ -14,10 +29,10 @@ public struct AudienceSpec: SpecContent {
         (self.header, self.filter, filterJSON) = (header, filter, filter.json)
     }
 
-    /// The header, with the filter's group beside it.
+    /// The header and the fields of the filter's group.
     public var canonical: JSONValue {
         var fields = header.canonicalFields
-        // A spec has the conditions of one group at its top.
+        // The top level of a spec is one group.
         let group: JSONValue
         if case .group = filter { group = filterJSON } else { group = AudienceFilter.group(.and, [filter]).json }
         for (key, value) in group.fields ?? [:] { fields[key] = value }
@@ -25,7 +40,7 @@ public struct AudienceSpec: SpecContent {
     }
 }
 
-extension AudienceSpec: ReadableSpec {
+extension AudienceSpec: SpecDefinition {
     init?(_ reader: inout FieldReader) {
         let header = SpecHeader(&reader)
         let filter = FilterReader(sink: reader.sink).group(&reader)

@@ -1,4 +1,5 @@
 public import JSON
+import YAML
 
 /// The way a campaign is started.
 public enum CampaignType: String, Hashable, Sendable, CaseIterable {
@@ -9,7 +10,7 @@ public enum CampaignType: String, Hashable, Sendable, CaseIterable {
 
 /// A message to an audience, and what starts it.
 public struct CampaignSpec: SpecContent {
-    /// Where the message comes from.
+    /// The source of the message.
     public enum Content: Hashable, Sendable {
         /// A template of the same tenant, by its name, and a text for each of its variables.
         case template(String, params: [String: String])
@@ -17,7 +18,7 @@ public struct CampaignSpec: SpecContent {
         case message(JSONValue)
     }
 
-    /// Who gets the message.
+    /// The recipients of the message.
     public enum Audience: Hashable, Sendable {
         /// An audience of the same tenant, by its name.
         case named(String)
@@ -26,11 +27,51 @@ public struct CampaignSpec: SpecContent {
 
     public static let kind = SpecKind.campaign
 
+    static let meaning = "A message to an audience, and what starts it."
+
+    static let example = """
+        kind: Campaign
+        name: overdue-reminder
+        title: Overdue payment reminder
+        type: event_triggered
+        sender: main
+        template: payment-reminder
+        params:
+          "1": "{{name|there}}"
+          "2": "{{context.amount}}"
+          button.0: "{{context.invoiceId}}"
+        audience: unpaid-vips
+        protect: true
+        ---
+        kind: Campaign
+        name: weekly-digest
+        title: Weekly digest
+        type: scheduled
+        sender: main
+        message:
+          type: text
+          text: { body: "Hi {{name|there}}, here is what is new this week." }
+        audience:
+          conditions:
+            - { field: lastSeen, operator: gte, value: "-24h" }
+        """
+
+    static var schemaDefinitions: [String: SchemaValue] {
+        [
+            "Filter": AudienceFilter.schema, "Message": MessageReader.schema,
+            "MessageHeader": MessageReader.headerSchema,
+        ]
+    }
+
+    static var tenantDefault: TenantDefault<Self>? {
+        TenantDefault(field: "sender", value: \.sender, ofTenant: \.sender)
+    }
+
     public let header: SpecHeader
-    /// The name that people see; the slug by default.
+    /// The name that people see; by default the slug.
     public let title: String
     public let type: CampaignType
-    /// A sender of the same tenant, by its name; `nil` takes the tenant's, and never comes out of a valid catalog.
+    /// A sender of the same tenant, by its name; never `nil` in a valid catalog, which fills in the default of the tenant.
     public internal(set) var sender: String?
     public let content: Content
     /// `nil` if an event or a module names the recipients.
@@ -71,5 +112,151 @@ public struct CampaignSpec: SpecContent {
         case nil: break
         }
         return .object(fields)
+    }
+}
+
+extension CampaignSpec: SpecDefinition {
+    init?(_ reader: inout FieldReader) {
+        let header = SpecHeader(&reader)
+        let title = reader.text("title", required: false, upTo: 255)
+        reader.require("type")
+        let type = reader.choice("type", of: CampaignType.self)
+        let sender = reader.slug("sender")
+        let content = Self.content(&reader)
+        if let type, type == .manual || type == .scheduled { reader.require("audience") }
+        let audience = Self.audience(&reader)
+        guard let header else { return nil }
+        // Missing fields were reported; the draft still serves to find other mistakes.
+        self.init(
+            header: header,
+            title: title?.value,
+            type: type ?? .manual,
+            sender: sender?.value,
+            content: content ?? .message(.null),
+            audience: audience
+        )
+    }
+
+    private static func content(_ reader: inout FieldReader) -> Content? {
+        let template = reader.slug("template")
+        let params = params(&reader)
+        let payload = reader.node("message").flatMap {
+            MessageReader(sink: reader.sink).message($0.node, path: $0.field)
+        }
+        if !reader.has("message") { reader.require("template") }
+        for key in ["template", "params"] {
+            if reader.exclude(key, with: "message", label: "the message is given here") { return nil }
+        }
+        if let payload { return .message(payload) }
+        return template.map { .template($0.value, params: params) }
+    }
+
+    private static func params(_ reader: inout FieldReader) -> [String: String] {
+        guard let read = reader.node("params") else { return [:] }
+        guard let mapping = read.node.mapping else {
+            reader.sink.reportWrongType(of: read.node, field: read.field, expected: "a mapping")
+            return [:]
+        }
+        var params: [String: String] = [:]
+        for pair in mapping.pairs {
+            let text = reader.sink.string(pair.value, field: "\(read.field).\(pair.key)")
+            if let text {
+                reader.sink.checkPlaceholders(text)
+                checkLength(text, of: pair.key, reader.sink)
+            }
+            params[pair.key] = text?.value ?? ""
+        }
+        return params
+    }
+
+    private static func checkLength(_ text: ReadValue<String>, of key: String, _ sink: DiagnosticSink) {
+        guard text.value.isEmpty else { return }
+        let message = "parameter `\(key)` is empty"
+        sink.report(.invalidValue, at: text.range, field: text.field, message, help: "WhatsApp takes no empty text")
+    }
+
+    private static func audience(_ reader: inout FieldReader) -> Audience? {
+        guard let read = reader.node("audience") else { return nil }
+        if read.node.isScalar { return reader.slug("audience").map { .named($0.value) } }
+        guard read.node.mapping != nil else {
+            let expected = "a name or a filter"
+            reader.sink.reportWrongType(of: read.node, field: read.field, expected: expected)
+            return nil
+        }
+        return FilterReader(sink: reader.sink).filter(read.node, path: read.field).map(Audience.filter)
+    }
+}
+
+extension CampaignSpec {
+    static var schema: SchemaObject {
+        SchemaObject(
+            fields,
+            rules: .excludes("message", ["template", "params"]),
+            .anyOf(["template", "message"]),
+            .when(SchemaRule.has("type", "manual", "scheduled"), then: SchemaRule.requires("audience"))
+        )
+    }
+
+    private static var fields: [SchemaField] {
+        [
+            SchemaField(
+                "title",
+                .text(upTo: 255),
+                "The name that people see. By default it is `name`.",
+                examples: "Overdue payment reminder"
+            ),
+            SchemaField("type", typeValue, isRequired: true, "How the campaign is started.", examples: "manual"),
+            SchemaField(
+                "sender",
+                .slug,
+                "The sender, by its name. By default it is `defaults.sender` of the tenant.",
+                examples: "main"
+            ),
+            SchemaField(
+                "template",
+                .slug,
+                "The template, by its name in the specs. Excludes `message`.",
+                examples: "payment-reminder"
+            ),
+            SchemaField(
+                "params",
+                .mapping(to: .text()),
+                "A text for each variable of the template: `\"1\"` or `first_name` for the body, `header` for a positional "
+                    + "header, `button.0` for a button. The texts may hold "
+                    + "placeholders such as `{{name|there}}`.",
+                examples: ["1": "{{name|there}}", "2": "{{context.amount}}"]
+            ),
+            SchemaField(
+                "message",
+                .definition("Message", words: "[message](#messages)"),
+                "A message of the WhatsApp API, without a recipient. Excludes `template`. Unless it is a template message, "
+                    + "it reaches only contacts who wrote within the last 24 hours.",
+                examples: ["type": "text", "text": ["body": "Hi {{name|there}}, did we answer your question?"]]
+            ),
+            SchemaField(
+                "audience",
+                SchemaValue(
+                    [
+                        "if": ["type": "string"], "then": SchemaValue.slug.json,
+                        "else": SchemaValue.reference("Filter"),
+                    ],
+                    words: "[name](#names) or [filter](#filters)"
+                ),
+                "The recipients: the name of an audience, or a filter. Required for `manual` and `scheduled` campaigns.",
+                examples: "subscribers",
+                ["conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
+            ),
+        ]
+    }
+
+    private static var typeValue: SchemaValue {
+        .choice(CampaignType.self) { type in
+            switch type {
+            case .manual: "An operator launches it."
+            case .scheduled: "A `Schedule` starts it."
+            case .eventTriggered: "A `Trigger` sends it to the contact of an event."
+            case .moduleInitiated: "Another program starts it and names the recipients."
+            }
+        }
     }
 }

@@ -1,9 +1,7 @@
 public import JSON
-internal import YAML
+import YAML
 
-/// One kind of spec.
-///
-/// A new kind is one file with a conforming type, and one case of ``SpecKind``.
+/// A spec of any kind.
 public protocol SpecContent: Hashable, Sendable {
     static var kind: SpecKind { get }
 
@@ -29,19 +27,60 @@ extension SpecContent {
     }
 }
 
-/// The reading half of a kind, kept apart because its types are not public.
-protocol ReadableSpec: SpecContent {
+/// The definition of a kind: how its documents are read, described and completed.
+///
+/// It is apart from ``SpecContent`` because it names types that are not public.
+protocol SpecDefinition: SpecContent {
+    /// Reads the fields of a document and reports what is wrong with them.
     init?(_ reader: inout FieldReader)
+
+    /// Reads a spec back from a row. The default takes the canonical form and applies the rules of today.
+    ///
+    /// - Throws: ``SpecError`` that names the fields, if the value is not such a spec.
+    init(stored: JSONValue) throws(SpecError)
+
+    /// Explains a spec of this kind in one sentence.
+    static var meaning: String { get }
+
+    /// A complete and valid document. The examples of all kinds refer to each other and form a valid catalog.
+    static var example: String { get }
+
+    /// The fields of this kind, without those that all kinds have.
+    static var schema: SchemaObject { get }
+
+    /// The definitions that the schema refers to, by name.
+    static var schemaDefinitions: [String: SchemaValue] { get }
+
+    /// The field that specs of this kind take from their tenant if they leave it out.
+    static var tenantDefault: TenantDefault<Self>? { get }
 }
 
-extension ReadableSpec {
-    /// Reads a document of this kind; `kind` is known already, and ignored.
+/// A field of a kind that the `Tenant` document can give for all specs of the kind.
+struct TenantDefault<Spec> {
+    /// The field has the same name in the spec and in `defaults` of the tenant.
+    let field: String
+    let value: WritableKeyPath<Spec, String?>
+    let ofTenant: KeyPath<TenantSpec.Defaults, String?>
+}
+
+extension SpecDefinition {
+    static var schemaDefinitions: [String: SchemaValue] { [:] }
+
+    static var tenantDefault: TenantDefault<Self>? { nil }
+
+    static var defaultedField: String? { tenantDefault?.field }
+
+    init(stored: JSONValue) throws(SpecError) {
+        try self.init(canonical: stored)
+    }
+
+    /// Reads a document of this kind; its `kind` is known and ignored.
     ///
     /// - Parameters:
     ///   - node: The document.
     ///   - mayHaveNUL: Whether to look for NUL characters; `false` if it is known that there are none.
     ///   - sink: Where mistakes are reported.
-    /// - Returns: The spec, if enough of it could be read; a draft when it has errors, good for nothing but finding more.
+    /// - Returns: The spec, if enough of it could be read. A draft has errors; it only serves to find more mistakes.
     static func read(
         _ node: YAMLNode,
         mayHaveNUL: Bool = true,
@@ -56,5 +95,62 @@ extension ReadableSpec {
         let spec = Self(&reader)
         reader.finish()
         return (spec, !sink.isClean(since: before))
+    }
+}
+
+/// The fields that every kind of spec has.
+public struct SpecHeader: Hashable, Sendable {
+    /// A slug, unique within tenant and kind.
+    public let name: String
+    /// Whether the row refuses deletion; kept in the row, so that it survives the file.
+    public let protect: Bool
+    /// The former name of the spec, if this is a rename.
+    public let renamedFrom: String?
+
+    /// Makes a header.
+    public init(name: String, protect: Bool = false, renamedFrom: String? = nil) {
+        (self.name, self.protect, self.renamedFrom) = (name, protect, renamedFrom)
+    }
+
+    /// Reads the header; fails without a valid name, because a spec without a name cannot be stored.
+    init?(_ reader: inout FieldReader) {
+        reader.require("name")
+        let name = reader.slug("name")
+        let protect = reader.bool("protect")
+        let renamedFrom = reader.slug("renamedFrom")
+        guard let name else { return nil }
+        self.init(name: name.value, protect: protect ?? false, renamedFrom: renamedFrom?.value)
+    }
+
+    static let schema = [
+        SchemaField(
+            "name",
+            .slug,
+            isRequired: true,
+            "The name, unique within tenant and kind. It never changes; to rename the spec, see `renamedFrom`.",
+            examples: "welcome-offer"
+        ),
+        SchemaField(
+            "protect",
+            .bool,
+            default: false,
+            "Whether the row refuses deletion, even after this file was removed.",
+            examples: true
+        ),
+        SchemaField(
+            "renamedFrom",
+            .slug,
+            "The former name. Identity, history and runs follow the rename. Remove the field once the rename is applied.",
+            examples: "welcome-offer-2025"
+        ),
+    ]
+
+    /// The part of the header that rows hold; a rename is an instruction, not a state.
+    var canonicalFields: JSONObject {
+        // Capacity for the fields of every kind avoids growing the object.
+        var fields = JSONObject(minimumCapacity: 12)
+        fields["name"] = .string(name)
+        fields["protect"] = .bool(protect)
+        return fields
     }
 }

@@ -1,32 +1,15 @@
-/// What names a spec, and the row made of it, for ever: `acme/Campaign/overdue-reminder`.
+/// The permanent identity of a spec and of its row: `acme/Campaign/overdue-reminder`.
 public struct SpecIdentity: Hashable, Sendable, Comparable, CustomStringConvertible {
     public let tenant: String
     public let kind: SpecKind
     public let name: String
-    /// Found once: identities are looked up far more often than they are made.
-    private let hash: Int
 
     /// Makes an identity; tenant and name are slugs.
     public init(tenant: String, kind: SpecKind, name: String) {
         (self.tenant, self.kind, self.name) = (tenant, kind, name)
-        var hasher = Hasher()
-        hasher.combine(tenant)
-        hasher.combine(kind)
-        hasher.combine(name)
-        hash = hasher.finalize()
     }
 
-    /// Whether both name the same spec.
-    public static func == (left: Self, right: Self) -> Bool {
-        left.hash == right.hash && left.kind == right.kind && left.name == right.name && left.tenant == right.tenant
-    }
-
-    /// Takes the hash that is known.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(hash)
-    }
-
-    /// Tenant, kind and name with slashes between.
+    /// Tenant, kind and name joined by slashes.
     public var description: String { "\(tenant)/\(kind.rawValue)/\(name)" }
 
     /// Orders by tenant, then by kind as applied, then by name.

@@ -1,6 +1,8 @@
 public import JSON
 
-/// The kinds of specs, in the order in which they are applied: what is referred to comes first.
+/// The kinds of specs, in the order in which they are applied: a spec comes after the specs that it refers to.
+///
+/// A new kind is one file with a type that conforms to ``SpecDefinition``, a case here, and its line in ``definition``.
 public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case tenant = "Tenant"
     case sender = "Sender"
@@ -10,8 +12,8 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case schedule = "Schedule"
     case trigger = "Trigger"
 
-    /// The type that holds specs of this kind.
-    var content: any ReadableSpec.Type {
+    /// The type that defines the kind; everything that differs between kinds is asked of it.
+    var definition: any SpecDefinition.Type {
         switch self {
         case .tenant: TenantSpec.self
         case .sender: SenderSpec.self
@@ -23,56 +25,29 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         }
     }
 
+    /// The name of the kind in messages.
+    var phrase: String { "kind `\(rawValue)`" }
+
     /// Reads a spec of this kind back from its canonical form.
     ///
     /// - Throws: ``SpecError`` that names the fields, if the value is not a canonical form.
     public func spec(canonical: JSONValue) throws(SpecError) -> any SpecContent {
         let sink = DiagnosticSink(file: "")
-        let spec = content.read(canonical.node, sink: sink).spec
+        let spec = definition.read(canonical.node, sink: sink).spec
         let errors = sink.diagnostics.filter { $0.severity == .error }
         guard errors.isEmpty, let spec else { throw SpecError(diagnostics: errors) }
         return spec
     }
 
-    /// Reads a spec of this kind back from a row: a template by whatever rules it was taken in, others by those of today.
+    /// Reads a spec of this kind back from a row; see ``SpecDefinition/init(stored:)``.
     ///
-    /// - Throws: ``SpecError`` that names the fields, if the value is no such spec.
+    /// - Throws: ``SpecError`` that names the fields, if the value is not such a spec.
     public func spec(stored: JSONValue) throws(SpecError) -> any SpecContent {
-        self == .template ? try TemplateSpec(stored: stored) : try spec(canonical: stored)
-    }
-
-    /// What documents of this kind are called in messages.
-    var phrase: String {
-        switch self {
-        case .tenant: "kind `Tenant`"
-        case .sender: "kind `Sender`"
-        case .template: "kind `Template`"
-        case .audience: "kind `Audience`"
-        case .campaign: "kind `Campaign`"
-        case .schedule: "kind `Schedule`"
-        case .trigger: "kind `Trigger`"
-        }
+        try definition.init(stored: stored)
     }
 
     /// Orders kinds as they are applied.
     public static func < (left: Self, right: Self) -> Bool {
-        left.rank < right.rank
-    }
-
-    /// By the rank: the default would hash the whole word.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(rank)
-    }
-
-    private var rank: UInt8 {
-        switch self {
-        case .tenant: 0
-        case .sender: 1
-        case .template: 2
-        case .audience: 3
-        case .campaign: 4
-        case .schedule: 5
-        case .trigger: 6
-        }
+        left != right && allCases.first { $0 == left || $0 == right } == left
     }
 }

@@ -1,25 +1,25 @@
 import Spelling
-internal import YAML
+import YAML
 
-/// Reads the fields of one mapping and reports what does not fit.
+/// Reads the fields of one mapping and reports mistakes.
 ///
-/// Ask for every field that the mapping may have, then call ``finish()``: what was not asked for is unknown.
+/// Callers read every field that the mapping may have, then call ``finish()``, which reports all other fields as unknown.
 struct FieldReader {
     let node: YAMLNode
     /// The path of the mapping itself; empty for a document.
     let path: String
     let sink: DiagnosticSink
     private let mapping: YAMLMapping
-    /// What was asked for; a key may stand in it twice.
+    /// The keys that were read; a key can appear twice.
     private var asked: [String] = []
-    /// Which of the first 64 pairs were asked for, as bits.
+    /// The positions of the pairs that were read, as bits of the first 64.
     private var found: UInt64 = 0
     private var missing: [(key: String, help: String?)] = []
     private var secretKeys: Set<String> = []
-    /// What the mapping is called in messages, such as ``kind `Sender```.
+    /// The name of the mapping in messages, such as ``kind `Sender```.
     private let what: String
 
-    /// Starts reading a node; reports and fails if it is no mapping.
+    /// Starts reading a node; reports and fails if it is not a mapping.
     init?(_ node: YAMLNode, path: String, what: String, sink: DiagnosticSink) {
         guard let mapping = node.mapping else {
             sink.reportWrongType(of: node, field: path, expected: "a mapping")
@@ -37,7 +37,7 @@ struct FieldReader {
         mapping.index(of: key) != nil
     }
 
-    /// The node of a field, or `nil` if it is absent; a present null counts as a value.
+    /// Returns the node of a field, or `nil` if it is absent; a null counts as a value.
     mutating func node(_ key: String) -> ReadNode? {
         asked.append(key)
         guard let index = mapping.index(of: key) else { return nil }
@@ -45,25 +45,25 @@ struct FieldReader {
         return ReadNode(mapping.value(at: index), key: key, in: path)
     }
 
-    /// Where the key of a field stands.
+    /// Returns the range of the key of a field.
     func keyRange(_ key: String) -> YAMLRange? {
         mapping.pair(key)?.keyRange
     }
 
-    /// Notes that a field is needed; ``finish()`` reports it if it is absent.
+    /// Marks a field as required; ``finish()`` reports it if it is absent.
     mutating func require(_ key: String, help: String? = nil) {
         if !has(key) { missing.append((key, help)) }
     }
 
-    /// Notes that the value of a field must never be shown, even if its key is misspelt.
+    /// Marks the value of a field as secret; it is never shown, even if its key is misspelt.
     mutating func guardSecret(_ key: String) {
         secretKeys.insert(key)
         if let value = mapping[key], value.scalar?.text.hasReferencePrefix != true { sink.hide(value.range) }
     }
 
-    /// Reports the fields that nobody asked for and the missing ones.
+    /// Reports unknown and missing fields.
     func finish() {
-        // Nothing is unknown and nothing is missing: so it is with nearly every mapping.
+        // The usual case: no field is unknown or missing.
         if missing.isEmpty, found.nonzeroBitCount == mapping.pairs.count { return }
         let known = asked.reduce(into: [String]()) { keys, key in
             if !keys.contains(key) { keys.append(key) }
@@ -95,7 +95,7 @@ struct FieldReader {
         }
     }
 
-    /// A missing field is shown at the first key, not over the whole mapping.
+    /// Returns the range of the first key, where missing fields are reported.
     private func firstLine(of range: YAMLRange) -> YAMLRange {
         guard let first = mapping.pairs.first, first.keyRange.start.line == range.start.line else { return range }
         let start = range.start == first.keyRange.start ? range.start : first.keyRange.start
@@ -104,8 +104,120 @@ struct FieldReader {
 }
 
 extension String {
-    /// Whether the text looks like a reference to a secret and not like the secret.
+    /// Whether the text looks like a reference to a secret.
     var hasReferencePrefix: Bool {
         hasPrefix("env:") || hasPrefix("file:")
+    }
+}
+
+extension FieldReader {
+    /// Reads a mapping below a key; `read` reads its fields, and all others are unknown.
+    @discardableResult
+    mutating func mapping<Value>(
+        _ key: String,
+        _ read: (inout FieldReader) -> Value?
+    ) -> Value? {
+        guard let found = node(key),
+            var reader = FieldReader(found.node, path: found.field, what: "`\(key)`", sink: sink)
+        else { return nil }
+        let value = read(&reader)
+        reader.finish()
+        return value
+    }
+
+    /// Reports missing fields, and accepts unknown ones.
+    mutating func finishOpen() {
+        guard let mapping = node.mapping else { return }
+        for pair in mapping.pairs { _ = node(pair.key) }
+        finish()
+    }
+
+    /// Accepts the fields of all choices, for a mapping whose choice is unknown.
+    mutating func skip<Choice: CaseIterable & RawRepresentable<String>>(_ type: Choice.Type) {
+        for choice in type.allCases { _ = node(choice.rawValue) }
+    }
+
+    /// Reads a list of values of one type; broken items are reported and left out.
+    mutating func list<Item>(
+        _ key: String,
+        _ item: (YAMLNode, String) -> Item?
+    ) -> ReadValue<[Item]>? {
+        guard let read = node(key) else { return nil }
+        guard let nodes = read.node.sequence else {
+            sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
+            return nil
+        }
+        let items = nodes.enumerated().compactMap { index, node in item(node, FieldPath.item(index, of: read.field)) }
+        return read.with(items)
+    }
+
+    /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.
+    ///
+    /// - Returns: Whether both are present.
+    func exclude(_ key: String, with other: String, label: String) -> Bool {
+        guard has(other), let range = keyRange(key) else { return false }
+        let related = keyRange(other).map {
+            Diagnostic.Related(place: SourcePlace(file: sink.file, $0), label: label)
+        }
+        let message = "`\(key)` and `\(other)` exclude each other"
+        let field = field(key)
+        sink.report(.conflictingFields, at: range, field: field, message, help: "keep one of them", related: related)
+        return true
+    }
+}
+
+/// The node of a field that was read.
+struct ReadNode {
+    let node: YAMLNode
+    // The path is only built when a problem is reported.
+    private let parent: String
+    private let key: String
+
+    init(_ node: YAMLNode, key: String, in parent: String) {
+        (self.node, self.parent, self.key) = (node, parent, key)
+    }
+
+    init(_ node: YAMLNode, field: String) {
+        self.init(node, key: field, in: "")
+    }
+
+    var field: String { parent.isEmpty ? key : parent + "." + key }
+
+    var range: YAMLRange { node.range }
+
+    /// Attaches the value that was read from the node.
+    func with<Value>(_ value: Value) -> ReadValue<Value> {
+        ReadValue(value, from: self)
+    }
+}
+
+/// A value with the node and the field that it was read from.
+struct ReadValue<Value> {
+    let value: Value
+    private let read: ReadNode
+
+    init(_ value: Value, from read: ReadNode) {
+        (self.value, self.read) = (value, read)
+    }
+
+    var node: YAMLNode { read.node }
+
+    var field: String { read.field }
+
+    var range: YAMLRange { read.range }
+
+    /// Another value of the same field.
+    func with<Other>(_ value: Other) -> ReadValue<Other> {
+        ReadValue<Other>(value, from: read)
+    }
+}
+
+/// Builds the paths of fields, such as `conditions[0].value`.
+enum FieldPath {
+    private static let suffixes = (0..<64).map { "[\($0)]" }
+
+    /// The path of an item of a list.
+    static func item(_ index: Int, of list: String) -> String {
+        index < suffixes.count ? list + suffixes[index] : "\(list)[\(index)]"
     }
 }

@@ -2,13 +2,13 @@ import JSON
 internal import YAML
 
 extension JSONValue {
-    /// The plain value of a node, without places.
+    /// Takes the plain value of a node, without places.
     init(_ node: YAMLNode) {
         switch node.content {
         case .invalid: self = .null
         case .sequence(let items): self = .array(items.map(JSONValue.init))
         case .mapping(let mapping):
-            // The reader of YAML has left repeated keys out.
+            // The YAML reader has removed repeated keys.
             self = .object(JSONObject(unique: mapping.pairs.map { (key: $0.key, value: JSONValue($0.value)) }))
         case .scalar(let scalar):
             switch scalar.value {

@@ -1,6 +1,8 @@
-internal import YAML
+import Spelling
+import Synchronization
+import YAML
 
-/// A value that stands in a file.
+/// A value with its place in a file.
 public struct Located<Value: Sendable>: Sendable {
     public let value: Value
     private let origin: SpecOrigin
@@ -11,13 +13,13 @@ public struct Located<Value: Sendable>: Sendable {
 
     public var identity: SpecIdentity { origin.identity }
 
-    /// Where the name of the spec stands.
+    /// The place of the name of the spec.
     public var place: SourcePlace { origin.place }
 
-    /// The whole document, which may have to be read once more.
+    /// The whole document; it may be read again.
     var document: YAMLNode { origin.document }
 
-    /// The place of a field such as `audience.conditions[0].value`, or else of the nearest field around it that exists.
+    /// Returns the place of a field such as `audience.conditions[0].value`, or of the nearest enclosing field that exists.
     public func place(of field: String) -> SourcePlace {
         let document = document
         var current = document
@@ -34,7 +36,7 @@ public struct Located<Value: Sendable>: Sendable {
         return isWhole ? place : SourcePlace(file: place.file, current.range)
     }
 
-    /// The place of the key of a field, or else of its mapping.
+    /// Returns the place of the key of a field, or of its mapping if the key is absent.
     func keyPlace(of field: String, in path: String) -> SourcePlace {
         var current = document
         for step in path.split(separator: ".") {
@@ -45,23 +47,113 @@ public struct Located<Value: Sendable>: Sendable {
         return SourcePlace(file: place.file, range)
     }
 
-    /// The first key of the document: where to say that a field is missing.
+    /// The first key of the document: the place to report a missing field.
     var headPlace: SourcePlace {
         document.mapping?.pairs.first.map { SourcePlace(file: place.file, $0.keyRange) } ?? place
     }
 
-    /// Whether the field that the tenant may give is absent, and neither misspelt nor lost in something that was
-    /// reported already.
+    /// Whether the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     var usesDefault: Bool { origin.usesDefault }
 
     /// The same spec by its own type; `nil` if it is of another kind.
     func `as`<Spec: SpecContent>(_ type: Spec.Type) -> Located<Spec>? {
-        // Kinds are quickly compared, and types are not.
+        // Comparing kinds is faster than casting.
         identity.kind == Spec.kind ? map { $0 as? Spec } : nil
     }
 
     /// The same place with another value.
     func map<Other: Sendable>(_ transform: (Value) -> Other?) -> Located<Other>? {
         transform(value).map { Located<Other>($0, from: origin) }
+    }
+}
+
+extension Located {
+    /// Returns the texts in a field and below it, in the order of the file.
+    func texts(in field: String) -> [ReadValue<String>] {
+        guard let value = document.mapping?[field] else { return [] }
+        var texts: [ReadValue<String>] = []
+        Self.collect(value, field, into: &texts)
+        return texts
+    }
+
+    private static func collect(_ node: YAMLNode, _ field: String, into texts: inout [ReadValue<String>]) {
+        switch node.content {
+        case .invalid: break
+        case .sequence(let items):
+            for (index, item) in items.enumerated() { collect(item, "\(field)[\(index)]", into: &texts) }
+        case .mapping(let mapping):
+            for pair in mapping.pairs { collect(pair.value, "\(field).\(pair.key)", into: &texts) }
+        case .scalar(let scalar):
+            guard case .string(let text) = scalar.value else { return }
+            texts.append(ReadValue(text, from: ReadNode(node, field: field)))
+        }
+    }
+}
+
+/// The file, document and name that a spec comes from; shared by all values made of the spec.
+final class SpecOrigin: Sendable {
+    let identity: SpecIdentity
+    /// The place of the name of the spec.
+    let place: SourcePlace
+    /// Whether the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
+    let usesDefault: Bool
+    private let source: SpecSource
+    /// The index of the document in its file.
+    private let position: Int
+
+    /// Makes the origin of a document that was just read; a document without errors has no misspelt field.
+    init(
+        identity: SpecIdentity,
+        name: YAMLRange,
+        document: YAMLNode,
+        isDraft: Bool,
+        at position: Int,
+        of source: SpecSource
+    ) {
+        self.identity = identity
+        place = SourcePlace(file: source.path, name)
+        usesDefault =
+            identity.kind.definition.defaultedField.map { document.mapping?.lacks($0, isDraft: isDraft) ?? false }
+            ?? false
+        (self.source, self.position) = (source, position)
+    }
+
+    /// The whole document.
+    var document: YAMLNode { source.document(position) }
+
+    /// The place of the name within the file.
+    var nameRange: YAMLRange {
+        let document = document
+        return document.mapping?["name"]?.range ?? document.range
+    }
+}
+
+extension YAMLMapping {
+    /// Whether a field is absent, and neither misspelt nor part of a reported problem.
+    fileprivate func lacks(_ key: String, isDraft: Bool) -> Bool {
+        guard !isDamaged, index(of: key) == nil else { return false }
+        return !isDraft || !pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }
+    }
+}
+
+/// A file with specs.
+///
+/// Its documents are only needed to report problems. They are read again in that case instead of being kept for all files.
+final class SpecSource: Sendable {
+    let path: String
+    private let bytes: [UInt8]
+    private let documents = Mutex<[YAMLNode]?>(nil)
+
+    init(path: String, bytes: [UInt8]) {
+        (self.path, self.bytes) = (path, bytes)
+    }
+
+    /// Returns one of the documents that could be read.
+    func document(_ position: Int) -> YAMLNode {
+        documents.withLock { documents in
+            let all = documents ?? YAMLReader().read(bytes).documents
+            documents = all
+            return all[position]
+        }
     }
 }

@@ -1,8 +1,8 @@
 internal import YAML
 
-/// Blots secrets out of a source text, so that quoting a line can never show one.
+/// Masks secrets in a source text, so that a quoted line never shows one.
 enum SourceMask {
-    /// Replaces secrets by asterisks, byte for byte; `secrets` are ranges that are known to hold one.
+    /// Replaces secrets with asterisks, byte for byte; `secrets` are ranges of known secrets.
     static func mask(_ bytes: [UInt8], secrets: [YAMLRange]) -> String {
         var masked = bytes
         for range in secrets { blot(&masked, from: range.start.offset, to: range.end.offset) }
@@ -18,7 +18,7 @@ enum SourceMask {
         }
     }
 
-    /// Access tokens of the Graph API start with `EAA` and are long.
+    /// Masks access tokens of the Graph API, which start with `EAA` and are long.
     private static func maskTokens(_ bytes: inout [UInt8]) {
         var start = 0
         for index in 0...bytes.count {
@@ -30,7 +30,7 @@ enum SourceMask {
         }
     }
 
-    /// Text behind `accessToken:` that is no reference, also in a file that is not valid YAML.
+    /// Masks text after `accessToken:` that is not a reference, even in a file that is not valid YAML.
     private static func maskLiteralFields(_ bytes: inout [UInt8]) {
         let key = Array("accessToken".utf8)
         var index = 0

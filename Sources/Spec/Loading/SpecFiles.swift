@@ -2,17 +2,17 @@ internal import Glibc
 
 /// The YAML files below a directory, in a fixed order.
 enum SpecFiles {
-    /// A file and the tenant folder that it lies in.
+    /// A file and its tenant folder.
     struct File: Sendable {
         /// The path to show.
         let path: String
-        /// `nil` for a file that lies in no tenant folder.
+        /// `nil` for a file outside of all tenant folders.
         let tenant: String?
     }
 
     private static let maximumDepth = 16
 
-    /// Walks a directory; hidden entries and symbolic links to folders are left out.
+    /// Walks a directory; skips hidden entries and symbolic links to folders.
     static func find(in directory: String, sink: inout [Diagnostic]) -> [File] {
         let root = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
         var files: [File] = []
@@ -35,7 +35,7 @@ enum SpecFiles {
         }
         for (name, type) in entries.sorted(by: { $0.name < $1.name }) {
             let path = "\(directory)/\(name)"
-            // Of most entries the folder itself says what they are.
+            // Most file systems store the type of an entry in the folder.
             let isKnown = Int(type) == DT_REG || Int(type) == DT_DIR
             guard let isDirectory = isKnown ? Int(type) == DT_DIR : isDirectory(path) else { continue }
             if !isDirectory {
@@ -47,7 +47,7 @@ enum SpecFiles {
         }
     }
 
-    /// The entries of a folder that are not hidden, with what the folder says they are; `nil` if it cannot be read.
+    /// Returns the entries of a folder that are not hidden, with their types; `nil` if it cannot be read.
     private static func entries(of directory: String) -> [(name: String, type: UInt8)]? {
         guard let stream = opendir(directory) else { return nil }
         defer { closedir(stream) }
@@ -62,7 +62,7 @@ enum SpecFiles {
         return errno == 0 ? entries : nil
     }
 
-    /// Whether a path leads to a folder, links followed; `nil` if it leads nowhere.
+    /// Returns whether a path is a folder, following links; `nil` if it does not exist.
     private static func isDirectory(_ path: String) -> Bool? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -74,16 +74,16 @@ enum SpecFiles {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
-    /// The bytes of a file, or `nil` if it cannot be read; stops behind a limit, so that no file exhausts memory.
+    /// Returns the bytes of a file, or `nil` if it cannot be read; reads at most one byte beyond a limit, to bound memory.
     static func bytes(of path: String, limit: Int) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
-        // A descriptor that was only read from has nothing to lose by a failed close.
+        // A failed close after reading loses no data.
         defer { _ = close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }
         let isFile = status.st_mode & S_IFMT == S_IFREG
-        // The size may be wrong, as of what is no file or is being written: the end is where nothing more comes.
+        // The size is only a hint: it is wrong for pipes and for files that are being written.
         let expected = min(max(Int(status.st_size), 0), limit) + 1
         var bytes: [UInt8] = []
         while bytes.count <= limit {
@@ -93,10 +93,10 @@ enum SpecFiles {
                 repeat { count = read(descriptor, buffer.baseAddress, room) } while count < 0 && errno == EINTR
                 initialized = max(0, count)
             }
-            // The caller reports the file as unreadable; the path says more than the error.
+            // The caller reports the file as unreadable.
             guard count >= 0 else { return nil }
             if bytes.isEmpty { bytes = more } else { bytes += more }
-            // A file ends where less comes than was asked for; a pipe only where nothing comes.
+            // A short read ends a file; a pipe ends with an empty read.
             if count == 0 || (isFile && count < room) { break }
         }
         return bytes

@@ -1,4 +1,5 @@
 public import JSON
+import Spelling
 
 /// Makes and checks WhatsApp message objects without a recipient.
 public enum MessagePayload {
@@ -25,7 +26,7 @@ public enum MessagePayload {
         return ["type": "template", "template": .object(content)]
     }
 
-    /// Checks a raw message, and leaves out what the sender adds by itself (`messaging_product`, `recipient_type`).
+    /// Checks a raw message, and removes the fields that are added when it is sent (`messaging_product`, `recipient_type`).
     ///
     /// - Throws: ``SpecError`` with each mistake and its field, such as `text.body`.
     public static func check(_ payload: JSONValue) throws(SpecError) -> JSONValue {
@@ -63,5 +64,43 @@ public enum MessagePayload {
             "type": "button", "sub_type": isCode ? "copy_code" : "url", "index": .string(String(index)),
             "parameters": [parameter],
         ]
+    }
+}
+
+/// A difference between the variables of a template and the parameters of a campaign.
+enum ParameterMismatch: Hashable {
+    case missing(String, template: String)
+    case superfluous(String, template: String, known: [String])
+
+    func diagnostic(at place: SourcePlace, related: Diagnostic.Related? = nil) -> Diagnostic {
+        switch self {
+        case .missing(let key, let template):
+            let message = "template `\(template)` needs parameter `\(key)`"
+            let help = "add `\"\(key)\": …` to `params`"
+            let field = "params.\(key)"
+            return Diagnostic(.missingParameter, at: place, field: field, message, help: help, related: related)
+        case .superfluous(let key, let template, let known):
+            let message = "template `\(template)` has no parameter `\(key)`"
+            let help =
+                known.isEmpty
+                ? "the template has no variables: remove `params`"
+                : SpellingSuggestion.help(for: key, among: known, what: "its parameters are")
+            let field = "params.\(key)"
+            return Diagnostic(.superfluousParameter, at: place, field: field, message, help: help, related: related)
+        }
+    }
+}
+
+extension TemplateSpec {
+    /// Returns the missing and the superfluous keys of `params`.
+    func mismatches(params: Set<String>) -> [ParameterMismatch] {
+        let isComplete = parameters.allSatisfy { params.contains($0.key) }
+        if isComplete, params.allSatisfy({ key in parameters.contains { $0.key == key } }) { return [] }
+        let known = parameters.map(\.key)
+        let missing = known.filter { !params.contains($0) }.map { ParameterMismatch.missing($0, template: name) }
+        let superfluous = params.subtracting(known).sorted().map { key in
+            ParameterMismatch.superfluous(key, template: name, known: known)
+        }
+        return missing + superfluous
     }
 }

@@ -1,6 +1,7 @@
-internal import YAML
+import JSON
+import YAML
 
-/// Messages with places and with address cards.
+/// Messages with locations and with contact cards.
 extension MessageReader {
     func location(_ reader: inout FieldReader) {
         coordinate(&reader, "latitude", 90)
@@ -9,7 +10,7 @@ extension MessageReader {
         _ = reader.text("address", required: false, upTo: 1000)
     }
 
-    /// The API takes degrees as a number or as a text; a text may hold a placeholder.
+    /// Reads degrees, which the API takes as a number or as a text; a text may hold a placeholder.
     private func coordinate(_ reader: inout FieldReader, _ key: String, _ limit: Double) {
         reader.require(key)
         guard let read = reader.node(key) else { return }
@@ -27,7 +28,7 @@ extension MessageReader {
         }
     }
 
-    /// The number that a text of digits stands for, with a sign and a fraction if need be; Swift takes more than that.
+    /// Returns the value of digits with an optional sign and fraction; `Double.init` accepts more forms.
     private static func decimal(_ text: String) -> Double? {
         let number = text.first == "-" || text.first == "+" ? text.dropFirst() : Substring(text)
         let parts = number.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
@@ -81,5 +82,80 @@ extension MessageReader {
 
     private func texts(_ reader: inout FieldReader, _ keys: [String]) {
         for key in keys { _ = reader.text(key, required: false, upTo: 1024) }
+    }
+}
+
+extension MessageReader {
+    /// A contact card.
+    static var contact: SchemaObject {
+        SchemaObject([
+            SchemaField(
+                "name",
+                name.value,
+                isRequired: true,
+                "The name of the person or business.",
+                examples: ["formatted_name": "Jane Doe", "first_name": "Jane"]
+            ),
+            SchemaField(
+                "org",
+                texts(["company", "department", "title"]).value,
+                "The organization.",
+                examples: ["company": "ACME"]
+            ),
+            SchemaField(
+                "phones",
+                cards(["phone", "type", "wa_id"]),
+                "The phone numbers.",
+                examples: [["phone": "+254700100200", "type": "WORK"]]
+            ),
+            SchemaField(
+                "emails",
+                cards(["email", "type"]),
+                "The email addresses.",
+                examples: [["email": "jane@acme.example"]]
+            ),
+            SchemaField(
+                "urls",
+                cards(["url", "type"]),
+                "The web pages.",
+                examples: [["url": "https://acme.example"]]
+            ),
+            SchemaField(
+                "addresses",
+                cards(["street", "city", "state", "zip", "country", "country_code", "type"]),
+                "The postal addresses.",
+                examples: [["street": "Moi Avenue", "city": "Nairobi"]]
+            ),
+            SchemaField("birthday", .text(upTo: 20), "The date of birth.", examples: "1990-01-31"),
+        ])
+    }
+
+    /// WhatsApp requires one more part besides the formatted name.
+    private static var name: SchemaObject {
+        let parts = ["first_name", "last_name", "middle_name", "prefix", "suffix"]
+        let formatted = SchemaField(
+            "formatted_name",
+            .text(upTo: 512),
+            isRequired: true,
+            "The full name as shown.",
+            examples: "Jane Doe"
+        )
+        return SchemaObject([formatted] + texts(parts).fields, rules: .anyOf(parts))
+    }
+
+    private static func cards(_ keys: [String]) -> SchemaValue { .list(of: texts(keys).value) }
+
+    private static func texts(_ keys: [String]) -> SchemaObject {
+        SchemaObject(
+            keys.map { key in
+                let words = key.replacing("_", with: " ")
+                return SchemaField(
+                    key,
+                    .text(upTo: 1024),
+                    "The \(words).",
+                    examples: .string(words)
+                )
+            }
+        )
     }
 }

@@ -2,9 +2,9 @@ public import JSON
 
 /// The JSON Schema (draft-07) of specs, for editors.
 ///
-/// It knows what one document says about itself; what takes a look at other documents, `reconcile validate` finds.
+/// It covers what can be checked within one document; `reconcile validate` also checks references between documents.
 public enum SpecSchema {
-    /// The folder for schemas, beside those of the tenants; hidden, so that it counts as none of them.
+    /// The folder for schemas, next to the folders of the tenants; hidden, so that it does not count as a tenant.
     public static let folder = ".schema"
 
     /// The name of the file for one kind, or for all of them.
@@ -12,7 +12,7 @@ public enum SpecSchema {
         (kind?.rawValue.lowercased() ?? "spec") + ".json"
     }
 
-    /// The first line of a file that lies in the folder of a tenant: editors with yaml-language-server follow it.
+    /// The first line of a file in the folder of a tenant; editors with yaml-language-server follow it.
     public static let modeline = "# yaml-language-server: $schema=../\(folder)/\(fileName(of: nil))"
 
     /// The schema of documents of one kind, or of any kind.
@@ -40,57 +40,33 @@ public enum SpecSchema {
         return .object(schema)
     }
 
-    /// The text of the file, the same for the same kinds.
+    /// The text of the file; always the same for the same kinds.
     public static func text(of kind: SpecKind?) -> String {
         json(of: kind).indentedText + "\n"
     }
 
     private static let kindField = SchemaField(
         "kind",
-        .choice(SpecKind.self) { $0.meaning },
+        .choice(SpecKind.self) { $0.definition.meaning },
         isRequired: true,
-        "What the document describes; decides which fields it takes.",
+        "The kind of the document; it decides which fields the document takes.",
         examples: "Campaign"
     )
 
     private static func definitions(of kinds: [SpecKind]) -> [String: JSONValue] {
         var definitions: [String: JSONValue] = [:]
         for kind in kinds {
-            var object = kind.schema
-            let word = SchemaValue(["const": .string(kind.rawValue)])
-            object.fields = [kindField.with(word, example: .string(kind.rawValue))] + headerFields + object.fields
+            var object = kind.definition.schema
+            object.fields =
+                [kindField.with(.constant(kind.rawValue), example: .string(kind.rawValue))] + SpecHeader.schema
+                + object.fields
             var value = object.value
-            value.keywords["description"] = .string(kind.meaning)
+            value.keywords["description"] = .string(kind.definition.meaning)
             definitions[kind.rawValue] = value.json
         }
-        if kinds.contains(.audience) || kinds.contains(.campaign) { definitions["Filter"] = AudienceFilter.schema.json }
-        if kinds.contains(.campaign) {
-            definitions["Message"] = MessageReader.schema.json
-            definitions["MessageHeader"] = MessageReader.headerSchema.json
+        for kind in kinds {
+            for (name, value) in kind.definition.schemaDefinitions { definitions[name] = value.json }
         }
         return definitions
     }
-
-    private static let headerFields = [
-        SchemaField(
-            "name",
-            .slug,
-            isRequired: true,
-            "The name, unique within tenant and kind: 1 to 63 lower-case letters, digits and hyphens. It never changes; "
-                + "to rename, see `renamedFrom`.",
-            examples: "welcome-offer"
-        ),
-        SchemaField(
-            "protect",
-            .bool,
-            "Whether the row refuses deletion, also when this file is gone; `false` by default.",
-            examples: true
-        ),
-        SchemaField(
-            "renamedFrom",
-            .slug,
-            "The name before this one. Identity, history and runs follow; remove it once the rename is applied.",
-            examples: "welcome-offer-2025"
-        ),
-    ]
 }

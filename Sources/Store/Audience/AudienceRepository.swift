@@ -2,7 +2,51 @@ public import Foundation
 public import Postgres
 public import Spec
 
-/// Looks at audiences without sending anything: for plans and previews.
+/// The number of contacts in an audience.
+public struct AudienceSize: Hashable, Sendable {
+    public let total: Int
+    /// Contacts in their 24 h window: free, and not counted against the quota.
+    public let inWindow: Int
+
+    public init(total: Int, inWindow: Int) {
+        self.total = total
+        self.inWindow = inWindow
+    }
+
+    /// Contacts out of their window: each costs quota.
+    public var outOfWindow: Int { total - inWindow }
+}
+
+/// The conditions that make contacts recipients; plan, preview and launch all count with these.
+enum AudienceQuery {
+    /// The 24 h window after a contact's message, in seconds.
+    static let windowLength: TimeInterval = 24 * 3600
+
+    /// A condition on `contacts AS c`: the tenant's own, opted in, active, and within the filter.
+    static func recipients(tenant: String, filter: AudienceFilter, now: Date) -> PostgresQuery {
+        """
+        c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL AND c."optedIn" AND \(fragment: filter.condition(now: now))
+        """
+    }
+
+    /// Counts the recipients, split by their 24 hour window.
+    static func size(
+        of recipients: PostgresQuery,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> AudienceSize {
+        let rows = try await connection.query(
+            """
+            SELECT count(*), count(*) FILTER (WHERE c."lastSeen" > \(now.addingTimeInterval(-windowLength)))
+            FROM contacts c WHERE \(fragment: recipients)
+            """,
+            deadline: .seconds(120)
+        )
+        return AudienceSize(total: try rows[0].decode(0), inWindow: try rows[0].decode(1))
+    }
+}
+
+/// Counts and samples audiences, for plans and previews.
 public struct AudienceRepository: Sendable {
     let pool: PostgresPool
 
@@ -26,5 +70,65 @@ public struct AudienceRepository: Sendable {
     ) async throws -> AudienceSize {
         let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, now: now)
         return try await AudienceQuery.size(of: recipients, now: now, on: connection)
+    }
+}
+
+extension AudienceRepository {
+    /// Counts the recipients of several filters in one query.
+    ///
+    /// - Returns: The sizes, in the order of the filters.
+    public static func sizes(
+        of audiences: [(tenant: String, filter: AudienceFilter)],
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> [AudienceSize] {
+        guard !audiences.isEmpty else { return [] }
+        let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        let queries = audiences.enumerated().map { index, audience -> PostgresQuery in
+            let recipients = AudienceQuery.recipients(tenant: audience.tenant, filter: audience.filter, now: now)
+            return """
+                SELECT \(index)::int AS number, count(*), count(*) FILTER (WHERE c."lastSeen" > \(cutoff))
+                FROM contacts c WHERE \(fragment: recipients)
+                """
+        }
+        let rows = try await connection.query(
+            "\(fragment: .joined(queries, separator: " UNION ALL ")) ORDER BY number",
+            deadline: .seconds(300)
+        )
+        return try rows.map { AudienceSize(total: try $0.decode(1), inWindow: try $0.decode(2)) }
+    }
+}
+
+/// A recipient in a preview.
+public struct AudienceSample: Hashable, Sendable {
+    /// The phone number.
+    public let contactID: String
+    public let name: String?
+    /// Whether they wrote within 24 hours.
+    public let isInWindow: Bool
+}
+
+extension AudienceRepository {
+    /// The first recipients of a filter in the order in which a launch walks them.
+    ///
+    /// - Throws: `PostgresError`.
+    public func samples(tenant: String, filter: AudienceFilter, now: Date, limit: Int) async throws -> [AudienceSample]
+    {
+        let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, now: now)
+        let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        let rows = try await pool.query(
+            """
+            SELECT c."contactId", c.name, coalesce(c."lastSeen" > \(cutoff), false)
+            FROM contacts c WHERE \(fragment: recipients) ORDER BY c."contactId" LIMIT \(limit)
+            """,
+            deadline: .seconds(60)
+        )
+        return try rows.map { row in
+            AudienceSample(
+                contactID: try row.decode(0),
+                name: try row.decode(1),
+                isInWindow: try row.decode(2)
+            )
+        }
     }
 }

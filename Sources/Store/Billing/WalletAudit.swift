@@ -1,22 +1,22 @@
 import Postgres
 
-/// What a recount of a wallet shows: each number, as it is kept and as it is counted anew.
+/// The result of an audit of a wallet: each number as it is stored, and as it is counted anew.
 public struct WalletAudit: Hashable, Sendable {
-    /// What is kept, and what the entries add up to.
+    /// The stored balance, and the sum of the entries.
     public let balance: Int
     public let entryBalance: Int
     public let held: Int
     public let entryHeld: Int
-    /// What runs have spent, by their holds; by the entries; and by their messages that count as sent.
+    /// Spent tokens by the holds of runs, by the entries, and by accepted messages.
     public let used: Int
     public let entryUsed: Int
     public let messageUsed: Int
     /// Runs whose hold does not equal their entries, or their messages.
     public let wrongRuns: Int
-    /// Open runs, under way, with messages still to be sent that nobody pays for.
+    /// Running runs with messages to send that their hold does not cover.
     public let uncoveredRuns: Int
 
-    /// What does not agree; empty when all is well.
+    /// The numbers that do not agree; empty if all do.
     public var findings: [String] {
         var findings: [String] = []
         if balance != entryBalance {
@@ -26,7 +26,7 @@ public struct WalletAudit: Hashable, Sendable {
         if used != entryUsed { findings.append("\(used) tokens are spent, and the entries add up to \(entryUsed)") }
         if used != messageUsed { findings.append("\(used) tokens are spent, and the messages cost \(messageUsed)") }
         if wrongRuns > 0 { findings.append("\(wrongRuns) runs do not equal their entries or their messages") }
-        if uncoveredRuns > 0 { findings.append("\(uncoveredRuns) runs have messages that nobody pays for") }
+        if uncoveredRuns > 0 { findings.append("\(uncoveredRuns) runs have messages that are not paid for") }
         return findings
     }
 
@@ -46,7 +46,7 @@ public struct WalletAudit: Hashable, Sendable {
 extension WalletRepository {
     /// Counts a wallet anew, from its entries and from the messages of its runs, in one snapshot.
     ///
-    /// It reads every message of every run that was paid for, so it is nothing for each minute.
+    /// It reads every message of every billed run, so do not run it every minute.
     ///
     /// - Parameter tenant: Whose wallet.
     /// - Returns: What it shows; `nil` when the tenant has no wallet.
@@ -60,8 +60,8 @@ extension WalletRepository {
                 FROM wallet_holds h
                 JOIN campaign_runs r ON r.id = h."runId"
                 CROSS JOIN LATERAL (
-                    SELECT count(*) FILTER (WHERE m.status IN ('sent', 'delivered', 'read')) AS accepted,
-                        count(*) FILTER (WHERE m.status IN ('pending', 'queued', 'sending', 'unconfirmed')) AS rest
+                    SELECT count(*) FILTER (WHERE m.status IN \(anyOf: MessageStatus.accepted)) AS accepted,
+                        count(*) FILTER (WHERE m.status IN \(anyOf: MessageStatus.unsettled)) AS rest
                     FROM campaign_messages m
                     WHERE m.id BETWEEN message_id(h."runId", 0) AND message_id(h."runId", \(MessageID.maximumPosition))
                 ) m
@@ -86,7 +86,7 @@ extension WalletRepository {
                     count(*) FILTER (WHERE used <> spent OR used <> accepted * price OR entries <> lines
                         OR held <> CASE WHEN "isOpen" THEN amount - used ELSE 0 END) AS "wrongRuns",
                     count(*) FILTER (
-                        WHERE "isOpen" AND status = 'running' AND amount - used < rest * price
+                        WHERE "isOpen" AND status = \(run: .running) AND amount - used < rest * price
                     ) AS "uncoveredRuns"
                 FROM run
             ) s

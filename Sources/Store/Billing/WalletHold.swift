@@ -1,7 +1,7 @@
 import Foundation
 import Postgres
 
-/// What a run sets aside of its tenant's wallet, within the transaction of whoever changes the run.
+/// The tokens that a run sets aside, changed within the transaction that changes the run.
 ///
 /// Locks are taken in one order everywhere: messages, runs, holds, the wallet.
 enum WalletHold {
@@ -12,13 +12,13 @@ enum WalletHold {
         let amount: Int
     }
 
-    /// What a tenant can still spend on its standing runs.
+    /// The tokens that a tenant can still spend on its standing runs.
     struct Budget: Sendable {
         private(set) var available: Int
-        /// What a message of each run costs, at least 1; a run that is not here costs nothing.
+        /// The price of a message of each run, at least 1; a run that is missing here costs nothing.
         let prices: [UUID: Int]
 
-        /// How many messages more it pays for; `nil` when nobody pays.
+        /// Returns how many more messages it covers; `nil` if the run is not billed.
         func messages(of run: UUID) -> Int? { prices[run].map { max(available, 0) / $0 } }
 
         /// Takes what messages cost out of it.
@@ -31,7 +31,7 @@ enum WalletHold {
         }
     }
 
-    /// What a run lacks.
+    /// The tokens that are missing for a run.
     struct Shortage: Sendable {
         let needed: Int
         let available: Int
@@ -78,7 +78,7 @@ enum WalletHold {
 
     /// Holds exactly what the messages of a run cost, once all of them are written.
     ///
-    /// - Returns: What is missing; the hold stays as it was then. `nil` when all is covered, or nobody pays.
+    /// - Returns: The shortage; the hold is unchanged then. `nil` if all is covered, or the run is not billed.
     /// - Throws: `PostgresError`.
     static func settle(_ run: UUID, on connection: PostgresConnection) async throws -> Shortage? {
         let rows = try await connection.query(
@@ -99,7 +99,7 @@ enum WalletHold {
         return nil
     }
 
-    /// What a tenant's wallet can pay for standing runs.
+    /// Returns the tokens that a tenant can spend on standing runs.
     ///
     /// The wallet stays locked, so what it says holds until the end of the transaction.
     static func budget(of runs: [UUID], on connection: isolated PostgresConnection) async throws -> Budget {

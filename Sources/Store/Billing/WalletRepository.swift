@@ -1,6 +1,22 @@
 import Foundation
 public import Postgres
 
+/// Why nothing was changed in a wallet.
+public enum WalletError: Error, Hashable, CustomStringConvertible {
+    case unknown(tenant: String)
+    /// The name of a top-up was used for another amount before.
+    case referenceReused(reference: String, tokens: Int)
+
+    public var description: String {
+        switch self {
+        case .unknown(let tenant):
+            "tenant `\(tenant)` has no wallet and is not billed; its first top-up makes one: campaignd wallet top-up"
+        case .referenceReused(let reference, let tokens):
+            "the reference `\(reference)` stands for a top-up of \(tokens) tokens already; give this one another reference"
+        }
+    }
+}
+
 /// The wallets of tenants, and their ledgers.
 ///
 /// A tenant is billed from the moment on that it has a wallet; runs that are under way then are not, only later ones.
@@ -16,7 +32,7 @@ public import Postgres
 public struct WalletRepository: Sendable {
     /// The most tokens that one top-up may bring.
     public static let largestTopUp = 1_000_000_000_000
-    /// What a message may cost.
+    /// Allowed prices of a message.
     public static let prices = 1...1_000_000
 
     let pool: PostgresPool
@@ -41,7 +57,7 @@ public struct WalletRepository: Sendable {
     ///   - tenant: Whose wallet.
     ///   - reference: The payer's own name for it, such as the number of an invoice; up to 255 characters.
     /// - Returns: The wallet, and whether the tokens came in now.
-    /// - Throws: ``WalletError/referenceReused(reference:tokens:)`` when the reference stands for another amount.
+    /// - Throws: ``WalletError/referenceReused(reference:tokens:)`` if the reference was used for another amount.
     public func topUp(
         _ tokens: Int,
         tenant: String,
@@ -151,7 +167,7 @@ public struct WalletRepository: Sendable {
         return try WalletRecord(row: rows[0])
     }
 
-    /// Has the next event open another run, for a campaign whose standing run costs something else.
+    /// Supersedes standing runs with another price: the next event opens a new run.
     private static func supersedeStandingRuns(
         of tenant: String,
         ifCostingOtherThan price: Int,
@@ -162,7 +178,7 @@ public struct WalletRepository: Sendable {
             UPDATE campaign_runs SET "supersededAt" = now() WHERE id IN (
                 SELECT r.id FROM campaign_runs r LEFT JOIN wallet_holds h ON h."runId" = r.id
                 WHERE r."tenantId" = \(tenant) AND r."isTriggered" AND r."supersededAt" IS NULL
-                    AND r.status IN ('running', 'paused') AND h.price IS DISTINCT FROM \(price)
+                    AND r.status IN \(anyOf: RunStatus.launched) AND h.price IS DISTINCT FROM \(price)
                 ORDER BY r.id FOR NO KEY UPDATE OF r
             )
             """

@@ -2,7 +2,7 @@ public import Foundation
 public import JSON
 public import Spec
 
-/// What a campaign is made of, checked, before it has been sent.
+/// The checked content of a campaign that was not sent yet.
 public struct CampaignDraft: Sendable {
     public var name: String
     public var title: String?
@@ -25,7 +25,7 @@ public struct CampaignDraft: Sendable {
         self.message = message
     }
 
-    /// What a stored campaign is made of.
+    /// Makes a draft of a stored campaign.
     public init(_ record: CampaignRecord) {
         self.init(name: record.name, type: record.type, message: record.message)
         title = record.title

@@ -3,7 +3,7 @@ public import JSON
 import Postgres
 public import Spec
 
-/// A campaign as it is stored, whoever made it.
+/// A campaign as it is stored, of a spec or of the API.
 public struct CampaignRecord: Sendable {
     public let id: UUID
     public let tenantID: String
@@ -37,7 +37,7 @@ public struct CampaignRecord: Sendable {
     public let createdAt: Date
     public let updatedAt: Date
 
-    /// Whether an event starts it, contact by contact: a campaign of a module may be one of these too.
+    /// True if events start it, contact by contact; a campaign of a module may be one of these too.
     public var waitsForEvent: Bool {
         type == .eventTriggered || (type == .moduleInitiated && triggerType != nil && audienceFilter == nil)
     }
@@ -80,5 +80,31 @@ public struct CampaignRecord: Sendable {
         createdBy = try row.decode("createdBy")
         createdAt = try row.decode("createdAt")
         updatedAt = try row.decode("updatedAt")
+    }
+}
+
+/// A schedule of a campaign, with its progress.
+public struct CampaignScheduleRecord: Hashable, Sendable {
+    public let id: UUID
+    /// `nil` for a single time.
+    public let cronExpression: String?
+    /// The single time on the wall.
+    public let at: String?
+    public let timeZone: String
+    /// `nil` when no time is left.
+    public let nextRunAt: Date?
+    public let lastRunAt: Date?
+    public let maxRuns: Int?
+    public let runCount: Int
+
+    init(row: PostgresRow) throws(PostgresError) {
+        id = try row.decode("id")
+        cronExpression = try row.decode("cronExpression")
+        at = try row.decode("at")
+        timeZone = try row.decode("timeZone")
+        nextRunAt = try row.decode("nextRunAt")
+        lastRunAt = try row.decode("lastRunAt")
+        maxRuns = try row.decode("maxRuns")
+        runCount = try row.decode("runCount")
     }
 }

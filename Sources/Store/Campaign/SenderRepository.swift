@@ -1,7 +1,7 @@
 public import Foundation
 public import Postgres
 
-/// A sender of a tenant, as far as a caller may know it: never with its access token.
+/// A sender of a tenant without its access token.
 public struct SenderRecord: Hashable, Sendable {
     public let id: UUID
     public let name: String

@@ -1,62 +1,52 @@
 public import Foundation
 import Postgres
+public import Spec
 
-/// What a message may say about its contact: the fields that placeholders can name.
+/// The value of a column that a placeholder may name.
+public enum ContactValue: Hashable, Sendable {
+    case text(String)
+    case integer(Int)
+    case timestamp(Date)
+}
+
+/// The columns of a contact that the message to it may name.
 public struct ContactFields: Sendable {
-    public let contactId: String
-    public let name: String?
-    public let email: String?
-    public let pin: String?
-    public let yearOfBirth: Int?
-    public let messageCount: Int
-    public let paymentStatus: String?
-    public let firstSeen: Date?
-    public let lastSeen: Date?
+    private let values: [ContactColumn: ContactValue]
     /// A JSON object.
     public let metadata: String
 
-    public init(
-        contactId: String,
-        name: String? = nil,
-        email: String? = nil,
-        pin: String? = nil,
-        yearOfBirth: Int? = nil,
-        messageCount: Int = 0,
-        paymentStatus: String? = nil,
-        firstSeen: Date? = nil,
-        lastSeen: Date? = nil,
-        metadata: String = "{}"
-    ) {
-        self.contactId = contactId
-        self.name = name
-        self.email = email
-        self.pin = pin
-        self.yearOfBirth = yearOfBirth
-        self.messageCount = messageCount
-        self.paymentStatus = paymentStatus
-        self.firstSeen = firstSeen
-        self.lastSeen = lastSeen
+    public init(_ values: [ContactColumn: ContactValue], metadata: String = "{}") {
+        self.values = values
         self.metadata = metadata
     }
 
-    /// The columns to select, of `contacts AS c`, in the order that the initialiser reads them.
-    static let columns = PostgresQuery(
-        sql: """
-            c."contactId", c.name, c.email, c.pin, c."yearOfBirth", c."messageCount", c."paymentStatus", \
-            c."firstSeen", c."lastSeen", c.metadata
-            """
-    )
+    /// The value of a column; `nil` if the contact has none.
+    public subscript(column: ContactColumn) -> ContactValue? { values[column] }
 
-    init(row: PostgresRow, from first: Int) throws(PostgresError) {
-        contactId = try row.decode(first)
-        name = try row.decode(first + 1)
-        email = try row.decode(first + 2)
-        pin = try row.decode(first + 3)
-        yearOfBirth = try row.decode(first + 4)
-        messageCount = try row.decode(first + 5)
-        paymentStatus = try row.decode(first + 6)
-        firstSeen = try row.decode(first + 7)
-        lastSeen = try row.decode(first + 8)
-        metadata = try row.decode(first + 9, as: PostgresJSON.self).text
+    private static let names = (ContactColumn.placeholders + [.metadata]).map(\.rawValue)
+    /// The columns to select, of `contacts AS c`.
+    static let selection = PostgresQuery(sql: names.map { "c.\"\($0)\"" }.joined(separator: ", "))
+    /// The same columns by their names alone, of a query that selected them.
+    static let columns = PostgresQuery(sql: names.map { "\"\($0)\"" }.joined(separator: ", "))
+
+    init(row: PostgresRow) throws(PostgresError) {
+        var values: [ContactColumn: ContactValue] = [:]
+        values.reserveCapacity(ContactColumn.placeholders.count)
+        for column in ContactColumn.placeholders { values[column] = try ContactValue(row: row, column: column) }
+        self.init(values, metadata: try row.decode(ContactColumn.metadata.rawValue, as: PostgresJSON.self).text)
+    }
+}
+
+extension ContactValue {
+    fileprivate init?(row: PostgresRow, column: ContactColumn) throws(PostgresError) {
+        let value: ContactValue? =
+            switch column.type {
+            case .text: try row.decode(column.rawValue, as: String?.self).map(ContactValue.text)
+            case .integer: try row.decode(column.rawValue, as: Int?.self).map(ContactValue.integer)
+            case .timestamp: try row.decode(column.rawValue, as: Date?.self).map(ContactValue.timestamp)
+            case .textList, .boolean, .object: nil
+            }
+        guard let value else { return nil }
+        self = value
     }
 }

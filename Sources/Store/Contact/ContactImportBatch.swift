@@ -3,7 +3,7 @@
 /// Cells are appended in the order of the columns that the import was started with; a row that turns out to be wrong
 /// is taken back whole.
 public struct ContactImportBatch: Sendable {
-    /// How many rows are complete.
+    /// The number of complete rows.
     public private(set) var count = 0
     /// The rows in the text format of COPY.
     private(set) var bytes: [UInt8] = []

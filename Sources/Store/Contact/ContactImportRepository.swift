@@ -1,4 +1,22 @@
 public import Postgres
+public import Spec
+
+/// The result of an import, in numbers of contacts.
+public struct ContactImportResult: Hashable, Sendable {
+    public var inserted = 0
+    public var updated = 0
+    /// Contacts that had all these values already; their rows were not written.
+    public var unchanged = 0
+    /// Rows that a later row of the same file overrode.
+    public var duplicates = 0
+
+    public init(inserted: Int = 0, updated: Int = 0, unchanged: Int = 0, duplicates: Int = 0) {
+        self.inserted = inserted
+        self.updated = updated
+        self.unchanged = unchanged
+        self.duplicates = duplicates
+    }
+}
 
 /// Writes many contacts at once: streamed into a staging table, then merged in batches.
 ///
@@ -36,7 +54,7 @@ public struct ContactImportRepository: Sendable {
     /// - Throws: What `batches` throws, and then no contact was touched; or `PostgresError`.
     public func run<Batches: AsyncSequence>(
         tenant: String,
-        columns: [ContactImportColumn],
+        columns: [ContactColumn],
         batches: Batches,
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
@@ -101,7 +119,7 @@ public struct ContactImportRepository: Sendable {
                 try await body([second])
             }
         } catch is PostgresError where !hasSecond && !Task.isCancelled {
-            // Somebody else was quicker, or the server takes no more connections: one is slower, but enough.
+            // The pool or the server has no second connection to spare: one is slower, but enough.
             try await body([])
         }
     }

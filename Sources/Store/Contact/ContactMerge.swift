@@ -1,8 +1,9 @@
 import Postgres
+import Spec
 
 /// Merges staged rows into the contacts of a tenant, a range of numbers at a time.
 struct ContactMerge: Sendable {
-    /// What became of a range, and the connection that is free again.
+    /// The result of a range, and the connection that is free again.
     struct Done: Sendable {
         let numbers: Range<Int>
         let result: ContactImportResult
@@ -16,7 +17,7 @@ struct ContactMerge: Sendable {
     func run(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> Done {
         let columns = staging.columns
         // Rows without a say on consent must not touch it, so they are merged without that column.
-        let passes: [(condition: PostgresQuery, updated: [ContactImportColumn])] =
+        let passes: [(condition: PostgresQuery, updated: [ContactColumn])] =
             columns.contains(.optedIn)
             ? [
                 (PostgresQuery(sql: "i.\"optedIn\" IS NOT NULL"), columns),
@@ -40,7 +41,7 @@ struct ContactMerge: Sendable {
     private func upsert(
         _ numbers: Range<Int>,
         _ condition: PostgresQuery,
-        updated: [ContactImportColumn]
+        updated: [ContactColumn]
     ) -> PostgresQuery {
         let names = PostgresQuery(sql: staging.columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
         let proposed = PostgresQuery(sql: staging.columns.map(\.proposed).joined(separator: ", "))
@@ -59,8 +60,8 @@ struct ContactMerge: Sendable {
             """
     }
 
-    /// What happens to a contact that exists: nothing, if it has all the values already.
-    private static func resolution(_ columns: [ContactImportColumn]) -> PostgresQuery {
+    /// Updates a contact that exists, unless it has all the values already.
+    private static func resolution(_ columns: [ContactColumn]) -> PostgresQuery {
         let changing = columns.filter { $0 != .contactId }
         guard !changing.isEmpty else { return "DO NOTHING" }
         let assignments: [String] = changing.map { "\"\($0.rawValue)\" = \($0.merged)" }

@@ -1,26 +1,27 @@
 import Postgres
+import Spec
 
 /// The table in which an import collects its rows before they are merged, visible to all connections that merge.
 ///
-/// It is unlogged: rows that a crash loses are imported again anyway. Whoever fills it holds an advisory lock of its
+/// It is unlogged: rows that a crash loses are imported again anyway. The importer holds an advisory lock of its
 /// session meanwhile, so that a table whose importer died is recognised and dropped by the next import.
 struct ContactStaging: Sendable {
     private static let prefix = "contact_import_"
 
     /// The advisory lock, random; the table is named after it.
     private let key: Int64
-    let columns: [ContactImportColumn]
+    let columns: [ContactColumn]
 
     var table: String { Self.table(of: key) }
 
     /// Makes an empty table for the session of `connection`, after dropping those of dead importers.
     static func create(
-        _ columns: [ContactImportColumn],
+        _ columns: [ContactColumn],
         on connection: PostgresConnection
     ) async throws(PostgresError) -> ContactStaging {
         try await dropOrphans(on: connection)
         let staging = ContactStaging(key: .random(in: .min ... .max), columns: columns)
-        // Locked before it exists, so that nobody takes it for an orphan.
+        // Locked before it exists, so that no other import takes it for an orphan.
         try await connection.lock(staging.key)
         let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
         try await connection.simpleScript("CREATE UNLOGGED TABLE \(staging.table) (number bigint, \(definitions))")
@@ -46,10 +47,8 @@ struct ContactStaging: Sendable {
     /// - Returns: The number of rows removed.
     func removeDuplicates(on connection: PostgresConnection) async throws(PostgresError) -> Int {
         // A BRIN index is made in a moment, and finds the rows of a batch because they lie in the order of numbers.
-        try await connection.simpleScript(
-            "CREATE INDEX ON \(table) USING brin (number); ANALYZE \(table)",
-            deadline: .seconds(600)
-        )
+        try await connection.simpleScript("CREATE INDEX ON \(table) USING brin (number)", deadline: .seconds(600))
+        try await connection.simpleScript("ANALYZE \(table)", deadline: .seconds(600))
         return try await connection.execute(
             """
             DELETE FROM \(identifier: table) i
@@ -90,5 +89,42 @@ struct ContactStaging: Sendable {
 
     private static func key(of table: String) -> Int64? {
         UInt64(table.dropFirst(prefix.count), radix: 16).map(Int64.init(bitPattern:))
+    }
+}
+
+extension ContactColumn {
+    /// The type under which the column is staged.
+    fileprivate var stagedType: String {
+        switch type {
+        case .text: "text"
+        case .integer: "integer"
+        case .timestamp: "timestamptz"
+        case .textList: "text[]"
+        case .boolean: "boolean"
+        case .object: "jsonb"
+        }
+    }
+
+    /// The value of a new contact; an empty cell becomes the column's default where NULL is not allowed.
+    var proposed: String {
+        guard definition.isRequired, self != .contactId else { return "i.\"\(rawValue)\"" }
+        let standard =
+            switch type {
+            case .text: "''"
+            case .integer: "0"
+            case .timestamp: "now()"
+            case .textList, .object: "'{}'"
+            case .boolean: "true"
+            }
+        return "coalesce(i.\"\(rawValue)\", \(standard))"
+    }
+
+    /// The value of a contact that exists.
+    var merged: String {
+        switch definition.merge {
+        case .replace: "excluded.\"\(rawValue)\""
+        case .latest: "greatest(c.\"\(rawValue)\", excluded.\"\(rawValue)\")"
+        case .addKeys: "c.\"\(rawValue)\" || excluded.\"\(rawValue)\""
+        }
     }
 }

@@ -5,10 +5,9 @@ import Foundation
 /// Only a message that says nothing else counts: "stop" does, "don't stop" does not. Case, accents and marks around the
 /// word make no difference.
 enum ConsentWords {
-    /// What people write in the languages that WhatsApp is most used in, beside what a tenant adds.
+    /// Words of the languages that WhatsApp is most used in; a tenant may add its own.
     ///
-    /// Words that are an answer to something else as often are not among them: "cancel" may be about an appointment, and
-    /// stands on buttons.
+    /// Words with other common meanings are left out: "cancel" may be about an appointment, and is a label of buttons.
     private static let optOut: Set<String> = [
         "stop", "stopall", "stop all", "unsubscribe", "opt out", "optout", "remove me",
         "parar", "pare", "sair", "descadastrar", "baja", "detener", "arret", "arreter", "desabonner", "desinscrire",
@@ -20,7 +19,7 @@ enum ConsentWords {
         "start", "unstop", "subscribe", "opt in", "optin", "старт",
     ].mapped(folded)
 
-    /// Whether a message gives or takes consent; `nil` when it says something else.
+    /// Returns true if a message gives consent, false if it withdraws consent, `nil` if it says something else.
     ///
     /// - Parameters:
     ///   - text: What the contact wrote.

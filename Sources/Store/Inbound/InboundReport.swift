@@ -1,6 +1,6 @@
 public import Foundation
 
-/// What a webhook brings besides statuses.
+/// The contents of a webhook besides statuses.
 public struct InboundReport: Hashable, Sendable {
     /// A number of ours, by the names that WhatsApp has for it.
     public struct Number: Hashable, Sendable {
@@ -16,7 +16,7 @@ public struct InboundReport: Hashable, Sendable {
         }
     }
 
-    /// Something that a contact sent: it opens the 24 hour window, whatever it is.
+    /// A message of any type from a contact; it opens the 24 hour window.
     public struct Message: Hashable, Sendable {
         public let id: String
         /// The number of ours that it was sent to.
@@ -24,7 +24,7 @@ public struct InboundReport: Hashable, Sendable {
         /// The contact's number, without a plus sign.
         public let from: String
         public let at: Date
-        /// What was written, or the text of the button that was pressed.
+        /// The text, or the label of the button that was pressed.
         public let text: String?
 
         public init(id: String, phoneNumberID: String, from: String, at: Date, text: String?) {
@@ -32,7 +32,7 @@ public struct InboundReport: Hashable, Sendable {
         }
     }
 
-    /// What a contact chose in WhatsApp's own settings.
+    /// The consent that a contact chose in WhatsApp's own settings.
     public struct Preference: Hashable, Sendable {
         public let phoneNumberID: String
         public let from: String
@@ -44,7 +44,7 @@ public struct InboundReport: Hashable, Sendable {
         }
     }
 
-    /// WhatsApp has stopped something: nothing that needs it can be sent.
+    /// A template, number or account that WhatsApp has stopped.
     public struct Stop: Hashable, Sendable {
         public enum Subject: Hashable, Sendable {
             case template(name: String, language: String)

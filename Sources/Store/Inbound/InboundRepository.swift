@@ -3,7 +3,7 @@ import JSON
 public import Postgres
 import Spec
 
-/// Writes down what contacts wrote and what WhatsApp stopped.
+/// Records messages and consent of contacts, and pauses runs that WhatsApp has stopped.
 ///
 /// Everything may come twice and in any order: messages are counted once, times only move forward, and of two
 /// statements about consent the later one holds.
@@ -146,7 +146,7 @@ public struct InboundRepository: Sendable {
         )
     }
 
-    /// Remembers by what names WhatsApp speaks of our numbers.
+    /// Stores the names that WhatsApp has for our numbers.
     private func learn(_ numbers: Set<InboundReport.Number>) async throws {
         let numbers = Array(numbers)
         guard !numbers.isEmpty else { return }
@@ -167,8 +167,8 @@ public struct InboundRepository: Sendable {
 
     /// Pauses the runs that need what was stopped.
     ///
-    /// Of a sender whose account is not known yet, nothing is paused: several accounts may report to one address, and
-    /// whatever is really stopped is told by WhatsApp's next answer too.
+    /// Runs of a sender whose account is not known yet are not paused: several accounts may report to one address, and
+    /// WhatsApp's next answer reveals a stop as well.
     private func pause(_ stops: [InboundReport.Stop]) async throws -> [UUID] {
         let runs = RunRepository(pool: pool)
         var paused: [UUID] = []

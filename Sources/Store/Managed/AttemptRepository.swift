@@ -1,13 +1,13 @@
 public import Foundation
 public import Postgres
 
-/// What could not be applied, and why.
+/// Specs that could not be applied, with the reason.
 public struct AttemptRepository: Sendable {
-    /// How an attempt ended.
+    /// The result of an attempt.
     public enum Outcome: String, Sendable {
         /// The specs have errors.
         case invalid
-        /// A safety rule stands against the plan.
+        /// A safety rule blocks the plan.
         case refused
         /// Something else went wrong.
         case failed
@@ -15,12 +15,12 @@ public struct AttemptRepository: Sendable {
 
     /// One state of the specs that could not be applied.
     public struct Record: Sendable {
-        /// Where the specs came from when they were last tried.
+        /// The commit of the specs at the last attempt.
         public let gitCommit: String?
         public let actor: String
         public let outcome: String
         public let reason: String
-        /// How often it was tried since ``firstAt``.
+        /// The number of attempts since ``firstAt``.
         public let count: Int
         /// When it was first tried, or first again after it was healed.
         public let firstAt: Date
@@ -43,10 +43,10 @@ public struct AttemptRepository: Sendable {
     /// - Parameters:
     ///   - fingerprint: Names the state of the specs and the reason.
     ///   - gitCommit: Where the specs come from.
-    ///   - actor: Who tried.
+    ///   - actor: The person or program that tried.
     ///   - outcome: How it ended.
     ///   - reason: Why, for people.
-    /// - Returns: Whether nobody has noted it before, or since it was healed.
+    /// - Returns: True if it is the first attempt of this kind, or the first one since it was healed.
     /// - Throws: `PostgresError`.
     public func add(
         fingerprint: String,
@@ -71,7 +71,7 @@ public struct AttemptRepository: Sendable {
         return try rows[0].decode(0)
     }
 
-    /// Notes that the specs are in order, so that whatever stood in their way is news when it comes again.
+    /// Notes that the specs are valid, so that a former problem is reported again when it comes back.
     ///
     /// - Throws: `PostgresError`.
     public func heal() async throws {

@@ -1,13 +1,13 @@
-import JSON
+public import JSON
 import Postgres
-import Spec
+public import Spec
 
 /// Puts the content of a row together from its columns, or only finds out whether it is what a spec wants.
 ///
 /// Both ways go through the same calls, so that no column is read and not compared. To compare makes nothing that lives
 /// longer than the call, and most rows of a plan are as their specs want them.
 struct ContentReader {
-    /// What is compared with; `nil` when the content is put together.
+    /// The content to compare with; `nil` to build the content.
     private let expected: JSONObject?
     let row: PostgresRow
     private(set) var content: JSONObject = [:]
@@ -18,7 +18,7 @@ struct ContentReader {
         (self.row, self.expected) = (row, expected)
     }
 
-    /// Whether all fields of what is expected were seen, and no others.
+    /// True if the row has all expected fields, and no others.
     var agrees: Bool { expected.map { !differs && matched == $0.count } ?? false }
 
     /// A text column, which may be NULL.
@@ -37,7 +37,7 @@ struct ContentReader {
         }
     }
 
-    /// A JSON column, which may be NULL; whoever wrote another form of the same by hand is understood.
+    /// Reads a JSON column, which may be NULL; `canonical` normalises values that were edited by hand.
     mutating func json(
         _ column: String,
         as field: String? = nil,
@@ -83,5 +83,25 @@ struct ContentReader {
         case nil: differs = differs || wanted != nil
         default: differs = true
         }
+    }
+}
+
+/// The rows of one kind as the database gave them, not looked at yet.
+public struct StoredRows: Sendable {
+    let kind: SpecKind
+    let rows: PostgresRows
+
+    /// Reads the rows on all cores; blocks, and must not be called on a thread of the cooperative pool.
+    ///
+    /// - Parameter expected: What the spec of a row wants, in comparable form, so that a row which holds just that need
+    ///   not be taken apart; `nil` if it has none.
+    /// - Returns: The rows, in no order.
+    /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
+    public func read(expecting expected: @Sendable (SpecIdentity) -> JSONValue?) throws -> [ManagedRow] {
+        let table = kind.table
+        let results = rows.parallelMap { row in
+            Result { try table.row(row, kind: kind, expecting: expected) }
+        }
+        return try results.map { try $0.get() }
     }
 }

@@ -3,7 +3,7 @@ public import JSON
 public import Postgres
 public import Spec
 
-/// What was applied, when, by whom and from which commit.
+/// The plans that were applied: when, by whom and from which commit.
 public struct HistoryRepository: Sendable {
     /// One application of a plan.
     public struct Entry: Sendable {
@@ -47,7 +47,7 @@ public struct HistoryRepository: Sendable {
         public let toolVersion: String
     }
 
-    /// How many applications are searched for what a row was last set to, and about how many changes in all: plans of
+    /// The number of plans that are searched for the last content of a row, and of changes in all: plans of
     /// thousands of rows take their time to be unpacked.
     private static let memory = (entries: 500, changes: 50_000)
 
@@ -111,9 +111,9 @@ public struct HistoryRepository: Sendable {
         return try rows.map(Record.init(row:))
     }
 
-    /// What rows were set to when they were last created or updated, by identity.
+    /// Returns the contents that rows were last created or updated with, by identity.
     ///
-    /// What is older than the last 500 entries, or 50,000 changes, is forgotten.
+    /// Looks at the last 500 entries, and at 50,000 changes at most.
     public func lastApplied(
         _ identities: [SpecIdentity],
         on connection: PostgresConnection

@@ -58,7 +58,7 @@ enum ManagedAudiences: ManagedTable {
 }
 
 extension JSONValue {
-    /// The filter that this is, or `nil` if somebody wrote something else by hand: then it is compared as it stands.
+    /// The value as a filter; `nil` if it is none because it was edited by hand: then it is compared unchanged.
     var readableFilter: AudienceFilter? {
         do { return try AudienceFilter(json: self) } catch { return nil }
     }

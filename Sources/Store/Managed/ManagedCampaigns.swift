@@ -19,7 +19,7 @@ enum ManagedCampaigns: ManagedTable {
             \(fragment: reference("a")) AS audience,
             m.id IN (
                 SELECT r."campaignId" FROM campaign_runs r
-                WHERE r.status IN ('launching', 'running', 'paused')
+                WHERE r.status IN \(anyOf: RunStatus.open)
                     AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
             ) AS "hasRunUnderWay"
         FROM campaigns m
@@ -75,7 +75,7 @@ enum ManagedCampaigns: ManagedTable {
         """
     }
 
-    /// Schedules and triggers of an archived campaign stop, whoever made them.
+    /// All schedules and triggers of an archived campaign stop, also those of the API.
     static func archival(_ ids: [UUID]) -> PostgresQuery {
         """
         WITH schedules AS (

@@ -3,6 +3,20 @@ import JSON
 public import Postgres
 public import Spec
 
+/// Why rows could not be brought to what the specs say.
+public enum ManagedError: Error, Equatable, CustomStringConvertible {
+    /// Fewer rows were written than planned: a row is gone, or something that it refers to is.
+    case incomplete(kind: SpecKind, action: String, expected: Int, written: Int)
+
+    public var description: String {
+        switch self {
+        case .incomplete(let kind, let action, let expected, let written):
+            "only \(written) of \(expected) rows of kind \(kind.rawValue) could be \(action); "
+                + "they or what they refer to changed meanwhile: run reconcile again"
+        }
+    }
+}
+
 /// Reads and writes the rows of one kind that specs own.
 ///
 /// All work is done on a connection whose transaction the caller owns: a plan must see one state of all kinds, and is
@@ -60,7 +74,7 @@ public struct ManagedRepository: Sendable {
         )
     }
 
-    /// How many rows of each kind belong to no spec; kinds without any are left out.
+    /// Returns the number of rows of each kind that belong to no spec; kinds without any are left out.
     public static func unmanagedCounts(
         tenants: [String]?,
         on connection: PostgresConnection

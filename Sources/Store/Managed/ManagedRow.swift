@@ -9,12 +9,12 @@ public import Spec
 ///
 /// - `sourceFile`: the file that the row comes from, below the folder of all specs.
 /// - of a campaign, `message`: the payload, also if it was made from a template.
-/// - of a campaign with a named audience, `audienceFilter`: the filter that the name stands for.
-/// - of a trigger, `campaignSays`: what its campaign says instead, if somebody changed it there.
+/// - of a campaign with a named audience, `audienceFilter`: the filter of that audience.
+/// - of a trigger, `campaignSays`: event and match of its campaign, if they were changed there.
 ///
 /// A field that is absent is not there; it is never null.
 public struct ManagedRow: Hashable, Sendable {
-    /// How far a schedule has come; no part of its content, as daemons move it on.
+    /// The progress of a schedule; it is not part of the content, because daemons change it.
     public struct Progress: Hashable, Sendable {
         public let runCount: Int
         /// `nil` when it does not fire again.
@@ -25,13 +25,13 @@ public struct ManagedRow: Hashable, Sendable {
         }
     }
 
-    /// What writing a schedule does to the time at which it fires next.
+    /// How writing a schedule changes the time at which it fires next.
     public enum NextRun: Hashable, Sendable {
-        /// The times are the same: whatever daemons have made of it stays.
+        /// The times are the same: the value that daemons have set stays.
         case keep
-        /// It starts to count afresh; `nil` if no time is left.
+        /// The first of the new times; `nil` if no time is left.
         case set(Date?)
-        /// Like `keep`, but one that had come to its end goes on from here.
+        /// Like `keep`, but a schedule that had ended continues from here.
         case fill(Date?)
     }
 
@@ -62,7 +62,7 @@ public struct ManagedRow: Hashable, Sendable {
         self.nextRun = nextRun
     }
 
-    /// What a row says besides its content.
+    /// The columns of a row that are not part of its content.
     struct State {
         var hasRunUnderWay = false
         var progress: Progress?
@@ -78,19 +78,19 @@ public struct ManagedRow: Hashable, Sendable {
         nextRun = nil
     }
 
-    /// The content as it is once it was stored and read again.
+    /// Returns the content in the form in which it is read after it was stored.
     public static func comparable(_ content: JSONValue) -> JSONValue {
         content.withPlainNumbers
     }
 }
 
 extension JSONValue {
-    /// The same value with integers wherever a number has no fraction: whoever wrote it may have meant either.
+    /// The same value with an integer wherever a number has no fraction: `1` and `1.0` are equal in a spec.
     fileprivate var withPlainNumbers: JSONValue {
         hasNumber ? withoutWholeNumbers : self
     }
 
-    /// Whether there is a number that is no integer anywhere: few values have one, and the others stay as they are.
+    /// True if the value contains a number that is not an integer; only then a copy is made.
     private var hasNumber: Bool {
         switch self {
         case .null, .bool, .integer, .string: false

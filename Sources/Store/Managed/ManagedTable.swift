@@ -3,7 +3,7 @@ import JSON
 import Postgres
 import Spec
 
-/// How the rows of one kind are read and written.
+/// Reads and writes the rows of one kind.
 ///
 /// Writing takes a JSON array with one object for each row, so that thousands of specs are one statement. Every
 /// statement tells by its number of rows how many were found and written.
@@ -16,7 +16,7 @@ protocol ManagedTable: Sendable {
     /// Reads the fields of the content from a result row of the selection.
     static func read(_ reader: inout ContentReader) throws
 
-    /// What a result row says besides its content.
+    /// Reads the columns of a result row that are not part of its content.
     static func state(_ row: PostgresRow) throws -> ManagedRow.State
 
     /// The object that `insertion` and `replacement` read, apart from `id` and `tenantId`.
@@ -35,7 +35,7 @@ protocol ManagedTable: Sendable {
 extension ManagedTable {
     static func state(_ row: PostgresRow) throws -> ManagedRow.State { ManagedRow.State() }
 
-    /// The row that a result row of the selection stands for; `expected` is what its spec wants, if there is one.
+    /// Makes a row of a result row of the selection; `expected` is the content that its spec wants, if it has one.
     static func row(
         _ row: PostgresRow,
         kind: SpecKind,
@@ -102,16 +102,6 @@ extension SpecKind {
 }
 
 extension PostgresRow {
-    /// A JSON column as a value; `nil` when it is NULL.
-    func json(_ column: String) throws -> JSONValue? {
-        try decode(column, as: PostgresJSON?.self).map { try JSONValue(parsing: $0.text) }
-    }
-
-    /// A text column as a value; `nil` when it is NULL.
-    func text(_ column: String) throws(PostgresError) -> JSONValue? {
-        try decode(column, as: String?.self).map(JSONValue.string)
-    }
-
     /// The identity that a row of `m` has; rows of others need not have a name.
     func identity(_ kind: SpecKind) throws(PostgresError) -> SpecIdentity {
         SpecIdentity(tenant: try decode("tenantId"), kind: kind, name: try decode("name", as: String?.self) ?? "")

@@ -2,7 +2,7 @@ public import Postgres
 
 /// The lock that lets one application of a plan happen at a time in a database.
 public enum ReconcileLock {
-    /// Who has the lock.
+    /// The session that holds the lock.
     public struct Holder: Hashable, Sendable, CustomStringConvertible {
         public let processID: Int
         public let applicationName: String
@@ -32,7 +32,7 @@ public enum ReconcileLock {
         try await connection.tryLockInTransaction(key)
     }
 
-    /// Who has the lock at this moment; `nil` when it was just given back.
+    /// Returns the session that holds the lock; `nil` if it was just released.
     public static func holder(on connection: PostgresConnection) async throws -> Holder? {
         let rows = try await connection.query(
             """

@@ -1,12 +1,27 @@
 public import Foundation
 import Postgres
 
+/// The messages of one reservation, which are to be sent.
+public struct SendClaim: Hashable, Sendable {
+    public let ids: [UUID]
+    /// Messages for which quota was taken; `nil` if the sender has no quota.
+    public let charged: Set<UUID>?
+    /// The reservation; only its lease can report on the messages from now on.
+    public let lease: Int64
+
+    public init(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64) {
+        self.ids = ids
+        self.charged = charged
+        self.lease = lease
+    }
+}
+
 /// A message that was looked at for sending, with all that is needed to render and send it.
 public struct ClaimedMessage: Sendable {
     public let id: UUID
     public let runID: UUID
     public let revisionID: UUID
-    /// `sending` when it may go out, `queued` when it goes back to the line; otherwise the status it was given instead.
+    /// `sending` if it may be sent, `queued` if it goes back to the lane; otherwise the status that says why not.
     public let status: MessageStatus
     /// The recipient's phone number as the contact has it.
     public let recipientPhone: String
@@ -15,27 +30,27 @@ public struct ClaimedMessage: Sendable {
     /// False when the contact wrote within 24 hours.
     public let isBusinessInitiated: Bool
     public let contact: ContactFields
-    /// How long it must wait in the line; zero for most.
+    /// How long it must wait in the lane; zero for most.
     public let delay: Duration
-    /// How many daemons died while they prepared it.
+    /// The number of daemons that crashed while they prepared it.
     public let crashes: Int
     /// The reservation that has it.
     public let lease: Int64
-    /// What the event that triggered it brought along; a JSON object.
+    /// The context of the event that triggered it; a JSON object.
     public let context: String?
 
     init(row: PostgresRow) throws(PostgresError) {
-        id = try row.decode(0)
-        runID = try row.decode(1)
-        revisionID = try row.decode(2)
-        status = try row.decode(3)
-        recipientPhone = try row.decode(4)
-        attempts = try row.decode(5)
-        isBusinessInitiated = try row.decode(6)
-        context = try row.decode(7, as: PostgresJSON?.self)?.text
-        delay = .seconds(max(0, try row.decode(8, as: Double.self)))
-        crashes = try row.decode(9)
-        lease = try row.decode(10)
-        contact = try ContactFields(row: row, from: 11)
+        id = try row.decode("id")
+        runID = try row.decode("runId")
+        revisionID = try row.decode("revisionId")
+        status = try row.decode("new")
+        recipientPhone = try row.decode("recipientPhone")
+        attempts = try row.decode("attempts")
+        isBusinessInitiated = try row.decode("business")
+        context = try row.decode("context", as: PostgresJSON?.self)?.text
+        delay = .seconds(max(0, try row.decode("delay", as: Double.self)))
+        crashes = try row.decode("crashes")
+        lease = try row.decode("lease")
+        contact = try ContactFields(row: row)
     }
 }

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// What WhatsApp reported about one message; several reports folded into one.
+/// The reports of WhatsApp about one message, folded into one.
 public struct DeliveryStatus: Hashable, Sendable {
     /// The statuses that WhatsApp reports, in the order in which they may follow each other.
     public enum Rank: Int, Comparable, Sendable {
@@ -41,7 +41,7 @@ public struct DeliveryStatus: Hashable, Sendable {
         }
     }
 
-    /// Takes in another report of the same message, in whatever order they came.
+    /// Merges another report of the same message; the order does not matter.
     public mutating func merge(_ other: DeliveryStatus) {
         messageID = messageID ?? other.messageID
         rank = max(rank, other.rank)

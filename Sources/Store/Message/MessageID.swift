@@ -1,9 +1,9 @@
 public import Foundation
 
-/// How ids of runs and messages are made: a message's id is its run's id with the position in the last 40 bits.
+/// Makes ids of runs and messages: a message's id is its run's id with the position in the last 40 bits.
 ///
-/// So the primary key of `campaign_messages` is the order of sending, a range of positions is a range of keys, and ids
-/// of later runs come after those of earlier ones. Runs get 48 bits of time and 34 random bits; both keep the version
+/// The primary key of `campaign_messages` is thereby the order of sending, a range of positions is a range of keys, and
+/// ids of later runs come after those of earlier ones. Runs get 48 bits of time and 34 random bits; both keep the version
 /// (8, custom) and variant of RFC 9562.
 public enum MessageID {
     /// The highest position of a run that an id can hold.

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// What became of a message that a daemon held.
+/// The outcome of a message that a lease held.
 public struct MessageOutcome: Hashable, Sendable {
     public enum Result: Hashable, Sendable {
         /// WhatsApp accepted it under this id.
@@ -11,13 +11,13 @@ public struct MessageOutcome: Hashable, Sendable {
         case failed(Failure)
         /// The request may have been written, and no answer came.
         case unconfirmed(Failure)
-        /// It was not sent, and no attempt is counted: back to the line, `after` a delay.
+        /// It was not sent, and no attempt is counted: back to the lane, `after` a delay.
         case released(after: Duration)
         /// It was not sent because its campaign stopped: it waits for the campaign.
         case withdrawn
     }
 
-    /// What went wrong, for people.
+    /// The reason of a failure, for people.
     public struct Failure: Hashable, Sendable {
         /// The code of WhatsApp, or one of ours in words (`window_closed`).
         public let code: String
@@ -55,7 +55,7 @@ extension MessageOutcome {
         }
     }
 
-    /// Whether an answer came: only those count as attempts.
+    /// True if an answer came: only then an attempt is counted.
     var countsAsAttempt: Bool {
         switch result {
         case .sent, .retry, .failed: true
@@ -74,7 +74,7 @@ extension MessageOutcome {
         }
     }
 
-    /// How long to wait for the next attempt; `nil` for none.
+    /// The time until the next attempt; `nil` if none is due later.
     public var delay: Duration? {
         switch result {
         case .retry(let delay, _), .released(let delay): delay > .zero ? delay : nil

@@ -1,15 +1,43 @@
 public import Foundation
 public import Postgres
 
-extension MessageRepository {
-    /// So many daemons may die of one message before it is parked.
-    public static let deadliest = 3
+/// A message whose lease expired before its worker reported an outcome.
+public struct ExpiredLease: Hashable, Sendable {
+    public let messageID: UUID
+    /// The reservation that ran out; `nil` when Redis has forgotten it.
+    public let lease: Int64?
+    /// False when it is certain that no request was written for it.
+    public let mayBeWritten: Bool
+    /// True if the worker was last known to prepare the request: the message may have crashed it.
+    public let wasBeingPrepared: Bool
 
-    /// Decides about messages whose lease did not come back.
+    public init(messageID: UUID, lease: Int64?, mayBeWritten: Bool, wasBeingPrepared: Bool = false) {
+        self.messageID = messageID
+        self.lease = lease
+        self.mayBeWritten = mayBeWritten
+        self.wasBeingPrepared = wasBeingPrepared
+    }
+}
+
+/// What the lane must do with the id of a message whose lease expired.
+public enum LeaseVerdict: Hashable, Sendable {
+    /// Nothing more to send.
+    case forget
+    /// Nothing more to send, and nothing was accepted.
+    case discard
+    /// Back into the lane, after the delay.
+    case requeue(after: Duration)
+}
+
+extension MessageRepository {
+    /// A message that crashed this many daemons is parked.
+    public static let crashLimit = 3
+
+    /// Settles messages whose lease expired.
     ///
     /// A message whose request may have been written becomes `unconfirmed`: sending it again could be the second time.
-    /// One that was only reserved goes back to the line. A crash is never an attempt; but a message of whose preparation
-    /// ``deadliest`` daemons died is parked as `failed` with the code `poison`, or it would go on killing them.
+    /// A message that was only reserved is queued again. A crash is never an attempt, but a message that crashed
+    /// ``crashLimit`` daemons while they prepared it is parked as `failed` with the code `poison`.
     ///
     /// - Returns: For each lease what its lane should do with the id.
     public func settle(_ leases: [ExpiredLease]) async throws(PostgresError) -> [UUID: LeaseVerdict] {
@@ -18,13 +46,13 @@ extension MessageRepository {
             """
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m.status AS old, m."nextAttemptAt",
-                    m."isBusinessInitiated" AND m.status = 'sending' AND m.holder = l.lease AND l.written AS charged,
-                    m.status = 'sending' AND m.holder = l.lease AND NOT l.written AND l.preparing AS died,
+                    m."isBusinessInitiated" AND m.status = \(message: .sending) AND m.holder = l.lease AND l.written AS charged,
+                    m.status = \(message: .sending) AND m.holder = l.lease AND NOT l.written AND l.preparing AS died,
                     CASE
-                        WHEN m.status <> 'sending' OR m.holder <> l.lease THEN m.status
-                        WHEN l.written THEN 'unconfirmed'
-                        WHEN l.preparing AND m.crashes + 1 >= \(Self.deadliest) THEN 'failed'
-                        ELSE 'queued'
+                        WHEN m.status <> \(message: .sending) OR m.holder <> l.lease THEN m.status
+                        WHEN l.written THEN \(message: .unconfirmed)
+                        WHEN l.preparing AND m.crashes + 1 >= \(Self.crashLimit) THEN \(message: .failed)
+                        ELSE \(message: .queued)
                     END AS new
                 FROM unnest(
                     \(leases.map(\.messageID))::uuid[],
@@ -39,14 +67,14 @@ extension MessageRepository {
                 UPDATE campaign_messages m SET
                     status = changed.new,
                     crashes = m.crashes + CASE WHEN changed.died THEN 1 ELSE 0 END,
-                    "failedAt" = CASE WHEN changed.new = 'failed' THEN now() ELSE m."failedAt" END,
-                    "unconfirmedAt" = CASE WHEN changed.new = 'unconfirmed' THEN now() ELSE m."unconfirmedAt" END,
+                    "failedAt" = CASE WHEN changed.new = \(message: .failed) THEN now() ELSE m."failedAt" END,
+                    "unconfirmedAt" = CASE WHEN changed.new = \(message: .unconfirmed) THEN now() ELSE m."unconfirmedAt" END,
                     "errorCode" = CASE changed.new
-                        WHEN 'unconfirmed' THEN 'answer_lost' WHEN 'failed' THEN 'poison' ELSE m."errorCode"
+                        WHEN \(message: .unconfirmed) THEN 'answer_lost' WHEN \(message: .failed) THEN 'poison' ELSE m."errorCode"
                     END,
                     "errorMessage" = CASE changed.new
-                        WHEN 'unconfirmed' THEN 'the daemon died after the request may have been written'
-                        WHEN 'failed' THEN
+                        WHEN \(message: .unconfirmed) THEN 'the daemon died after the request may have been written'
+                        WHEN \(message: .failed) THEN
                             'daemons died each time they prepared this message; it is not tried again: look at the '
                             || 'contact''s data and the template, and at the end of their logs'
                         ELSE m."errorMessage"
@@ -68,17 +96,102 @@ extension MessageRepository {
         return verdicts
     }
 
-    /// Those of the messages that are parked because daemons died of them.
+    /// Returns those of the messages that are parked because they crashed daemons repeatedly.
     public func poisoned(among ids: [UUID]) async throws(PostgresError) -> [UUID] {
         guard !ids.isEmpty else { return [] }
         let rows = try await pool.query(
             """
             SELECT id FROM campaign_messages
-            WHERE id = ANY(\(ids)::uuid[]) AND status = 'failed' AND "errorCode" = 'poison' ORDER BY id
+            WHERE id = ANY(\(ids)::uuid[]) AND status = \(message: .failed) AND "errorCode" = 'poison' ORDER BY id
             """
         )
         var poisoned: [UUID] = []
         for row in rows { poisoned.append(try row.decode(0)) }
         return poisoned
+    }
+}
+
+extension MessageRepository {
+    /// Sends messages again whose answer was lost, where the sender says so: no report came within `timeout`.
+    ///
+    /// The lost request counts as an attempt, and the last one is not repeated. The messages become `pending`, and their
+    /// chunks are fed again.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long a report may take.
+    ///   - maximumAttempts: How often a message is sent at most.
+    ///   - limit: How many messages of a run to take in one go.
+    /// - Returns: The runs whose messages go again, each with their number.
+    /// - Throws: `PostgresError`.
+    public func retryUnconfirmed(
+        after timeout: Duration,
+        maximumAttempts: Int = 3,
+        limit: Int = 1_000
+    ) async throws -> [UUID: Int] {
+        let rows = try await pool.query(
+            """
+            SELECT r.id FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
+            WHERE \(fragment: RunRepository.live) AND r.unconfirmed > 0 AND s."unconfirmedPolicy" = 'retry'
+            """
+        )
+        var retried: [UUID: Int] = [:]
+        for row in rows {
+            let run = try row.decode(0, as: UUID.self)
+            let positions = try await retry(run, after: timeout, maximumAttempts: maximumAttempts, limit: limit)
+            if positions > 0 { retried[run] = positions }
+        }
+        return retried
+    }
+
+    private func retry(_ run: UUID, after timeout: Duration, maximumAttempts: Int, limit: Int) async throws -> Int {
+        try await pool.transaction(deadline: .seconds(120)) { connection in
+            let rows = try await connection.query(
+                """
+                WITH changed AS MATERIALIZED (
+                    SELECT m.id, m."runId", m."tenantId", m.position, m.status AS old, m.attempts, m."errorCode",
+                        m."errorMessage", \(message: .pending)::campaign_message_status_enum AS new
+                    FROM campaign_messages m
+                    WHERE m.id BETWEEN \(MessageID.make(run: run, position: 0))
+                            AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+                        AND m.status = \(message: .unconfirmed) AND m.attempts + 1 < \(maximumAttempts)
+                        AND m."unconfirmedAt" <= now() - \(timeout.seconds) * interval '1 second'
+                    ORDER BY m.id LIMIT \(limit)
+                    FOR NO KEY UPDATE OF m
+                ), written AS (
+                    UPDATE campaign_messages m SET
+                        status = \(message: .pending), holder = NULL, attempts = m.attempts + 1, "unconfirmedAt" = NULL,
+                        "nextAttemptAt" = NULL
+                    FROM changed WHERE m.id = changed.id
+                ), logged AS (
+                    INSERT INTO message_failures ("tenantId", "messageId", attempt, "errorCode", "errorMessage")
+                    SELECT "tenantId", id, attempts + 1, coalesce("errorCode", 'answer_lost'), coalesce("errorMessage", '')
+                    FROM changed
+                ), \(fragment: RunCounters.counted)
+                SELECT position FROM changed
+                """,
+                deadline: .seconds(120)
+            )
+            let positions = try rows.map { try $0.decode(0, as: Int.self) }
+            guard !positions.isEmpty else { return 0 }
+            try await connection.execute(
+                ChunkStatus.moving(
+                    .feedAgain,
+                    set: ["\"leaseUntil\" = NULL"],
+                    from: """
+                        (
+                            SELECT DISTINCT (
+                                SELECT "startPosition" FROM campaign_chunks
+                                WHERE "runId" = \(run) AND "startPosition" <= p.position
+                                ORDER BY "startPosition" DESC LIMIT 1
+                            ) AS start
+                            FROM unnest(\(positions)::int[]) AS p(position)
+                        ) again
+                        """,
+                    where: "k.\"runId\" = \(run) AND k.\"startPosition\" = again.start"
+                )
+            )
+            try await connection.notify(RunRepository.channel, payload: run.uuidString)
+            return positions.count
+        }
     }
 }

@@ -36,13 +36,14 @@ extension MessageRepository {
             ), changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m.status AS old,
                     CASE
-                        WHEN m.status IN ('sent', 'delivered', 'read')
+                        WHEN m.status IN \(anyOf: MessageStatus.accepted)
                             THEN CASE
-                                WHEN r.status = 'failed' THEN
-                                    CASE WHEN m.status = 'sent' THEN 'failed' ELSE m.status END
+                                WHEN r.status = \(message: .failed) THEN
+                                    CASE WHEN m.status = \(message: .sent) THEN \(message: .failed) ELSE m.status END
                                 ELSE greatest(m.status, r.status)
                             END
-                        WHEN m.status = 'failed' AND r.status NOT IN ('delivered', 'read') THEN m.status
+                        WHEN m.status = \(message: .failed) AND r.status NOT IN \(anyOf: [MessageStatus.delivered, .read])
+                            THEN m.status
                         ELSE r.status
                     END AS new,
                     r."waMessageId", r."sentAt", r."deliveredAt", r."readAt", r."failedAt", r.code, r.message, r.number
@@ -58,10 +59,11 @@ extension MessageRepository {
                     "sentAt" = coalesce(m."sentAt", changed."sentAt", changed."deliveredAt", changed."readAt"),
                     "deliveredAt" = coalesce(m."deliveredAt", changed."deliveredAt", changed."readAt"),
                     "readAt" = coalesce(m."readAt", changed."readAt"),
-                    "failedAt" = CASE WHEN changed.new = 'failed' THEN coalesce(m."failedAt", changed."failedAt") END,
+                    "failedAt" = CASE WHEN changed.new = \(message: .failed) THEN coalesce(m."failedAt", changed."failedAt") END,
                     "unconfirmedAt" = NULL,
-                    "errorCode" = CASE WHEN changed.new = 'failed' THEN coalesce(changed.code, m."errorCode") END,
-                    "errorMessage" = CASE WHEN changed.new = 'failed' THEN coalesce(changed.message, m."errorMessage") END
+                    "errorCode" = CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.code, m."errorCode") END,
+                    "errorMessage" =
+                        CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.message, m."errorMessage") END
                 FROM changed WHERE m.id = changed.id
             ), \(fragment: RunCounters.counted)
             SELECT number FROM changed

@@ -13,20 +13,20 @@ public struct MessageRepository: Sendable {
         self.pool = pool
     }
 
-    /// Writes what became of messages that were being sent.
+    /// Records the outcomes of messages that were being sent.
     ///
     /// Safe to repeat: a message that has moved on meanwhile, by a status webhook or by the first execution of the same
-    /// call, keeps its status and only learns the id that WhatsApp gave it. What somebody else holds by now is left
-    /// alone, unless WhatsApp has accepted it: that is true whoever says so.
+    /// call, keeps its status and only learns the id that WhatsApp gave it. A message that another lease holds by now
+    /// is left alone, unless WhatsApp has accepted it: acceptance counts from any lease.
     public func record(_ outcomes: [MessageOutcome]) async throws(PostgresError) {
         let accepted = outcomes.filter { $0.waMessageID != nil }
         let others = outcomes.filter { $0.waMessageID == nil }
-        // Whoever was overtaken is found by the count, and looked at again with the others.
+        // A lower count means that some messages have moved on: the general statement decides about all of them.
         let isAsExpected = try await recordAccepted(accepted) == accepted.count
         try await recordAny(isAsExpected ? others : outcomes)
     }
 
-    /// Writes that messages were accepted which are being sent, by the lease that says so; leaves all others alone.
+    /// Records accepted messages that are being sent under the same lease, and leaves all others alone.
     ///
     /// - Returns: How many were written.
     private func recordAccepted(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> Int {
@@ -35,7 +35,7 @@ public struct MessageRepository: Sendable {
             """
             WITH changed AS (
                 UPDATE campaign_messages m SET
-                    status = 'sent',
+                    status = \(message: .sent),
                     attempts = m.attempts + 1,
                     holder = NULL,
                     "waMessageId" = o."waMessageId",
@@ -51,8 +51,8 @@ public struct MessageRepository: Sendable {
                         \(outcomes.map(\.lease))::bigint[]
                     ) AS o(id, "waMessageId", lease) ORDER BY id
                 ) o
-                WHERE m.id = o.id AND m.status = 'sending' AND m.holder = o.lease
-                RETURNING m."runId", 'sending'::campaign_message_status_enum AS old, m.status AS new,
+                WHERE m.id = o.id AND m.status = \(message: .sending) AND m.holder = o.lease
+                RETURNING m."runId", \(message: .sending)::campaign_message_status_enum AS old, m.status AS new,
                     m."isBusinessInitiated" AS charged
             ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
             SELECT count(*)::int FROM changed
@@ -67,14 +67,14 @@ public struct MessageRepository: Sendable {
             """
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old,
-                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.new ELSE m.status END AS new,
+                    CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.new ELSE m.status END AS new,
                     CASE WHEN m.holder = o.lease THEN o.attempt ELSE 0 END AS attempt,
-                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.code END AS code,
-                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.message END AS message,
-                    CASE WHEN m.status IN ('sending', 'unconfirmed') THEN o.delay END AS delay,
+                    CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.code END AS code,
+                    CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.message END AS message,
+                    CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.delay END AS delay,
                     m.attempts, o."waMessageId", o."httpStatus",
-                    m."isBusinessInitiated" AND m.holder = o.lease AND m.status <> 'unconfirmed'
-                        AND o.new IN ('sent', 'unconfirmed') AS charged
+                    m."isBusinessInitiated" AND m.holder = o.lease AND m.status <> \(message: .unconfirmed)
+                        AND o.new IN \(anyOf: [MessageStatus.sent, .unconfirmed]) AS charged
                 FROM unnest(
                     \(outcomes.map(\.messageID))::uuid[],
                     \(outcomes.map(\.status))::campaign_message_status_enum[],
@@ -87,8 +87,8 @@ public struct MessageRepository: Sendable {
                     \(outcomes.map(\.lease))::bigint[]
                 ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease)
                 JOIN campaign_messages m ON m.id = o.id
-                WHERE m.status IN ('sending', 'unconfirmed', 'sent', 'delivered', 'read', 'failed')
-                    AND (o.new = 'sent' OR m.holder = o.lease)
+                WHERE m.status IN \(anyOf: MessageStatus.unanswered + MessageStatus.accepted + [.failed])
+                    AND (o.new = \(message: .sent) OR m.holder = o.lease)
                 ORDER BY m.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
@@ -99,12 +99,16 @@ public struct MessageRepository: Sendable {
                     holder = NULL,
                     "waMessageId" = coalesce(changed."waMessageId", m."waMessageId"),
                     "sentAt" = CASE WHEN changed."waMessageId" IS NULL THEN m."sentAt" ELSE coalesce(m."sentAt", now()) END,
-                    "failedAt" = CASE WHEN changed.new = 'failed' THEN coalesce(m."failedAt", now()) ELSE m."failedAt" END,
-                    "unconfirmedAt" = CASE WHEN changed.new = 'unconfirmed' THEN coalesce(m."unconfirmedAt", now()) END,
+                    "failedAt" =
+                        CASE WHEN changed.new = \(message: .failed) THEN coalesce(m."failedAt", now()) ELSE m."failedAt" END,
+                    "unconfirmedAt" =
+                        CASE WHEN changed.new = \(message: .unconfirmed) THEN coalesce(m."unconfirmedAt", now()) END,
                     "nextAttemptAt" = now() + changed.delay * interval '1 second',
-                    "errorCode" = CASE WHEN changed.new = 'sent' THEN NULL ELSE coalesce(changed.code, m."errorCode") END,
-                    "errorMessage" =
-                        CASE WHEN changed.new = 'sent' THEN NULL ELSE coalesce(changed.message, m."errorMessage") END
+                    "errorCode" =
+                        CASE WHEN changed.new = \(message: .sent) THEN NULL ELSE coalesce(changed.code, m."errorCode") END,
+                    "errorMessage" = CASE
+                        WHEN changed.new = \(message: .sent) THEN NULL ELSE coalesce(changed.message, m."errorMessage")
+                    END
                 FROM changed WHERE m.id = changed.id
             ), logged AS (
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "httpStatus", "errorCode", "errorMessage")
@@ -115,4 +119,113 @@ public struct MessageRepository: Sendable {
             """
         )
     }
+}
+
+extension MessageRepository {
+    /// Claims messages: moves those that may still be sent from `queued` to `sending`.
+    ///
+    /// A reservation in Redis is never enough to send: a message is sent only if its run is running, its contact is opted
+    /// in and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status
+    /// that says why not, or stay `queued` when they go back to the lane: until a time, or because their window has
+    /// closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
+    /// cancelled, unknown) are left out of the answer.
+    ///
+    /// - Parameter beginnings: Reservations, of any senders.
+    /// - Returns: The messages that were queued, each with its new status and the lease that holds it.
+    /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
+    public func begin(_ beginnings: [SendClaim]) async throws(PostgresError) -> [ClaimedMessage] {
+        let ids = beginnings.flatMap(\.ids)
+        let isCharged = beginnings.flatMap { beginning in
+            beginning.ids.map { beginning.charged?.contains($0) ?? true }
+        }
+        let leases = beginnings.flatMap { repeatElement($0.lease, count: $0.ids.count) }
+        let rows = try await pool.query(
+            """
+            WITH changed AS (
+                UPDATE campaign_messages m SET
+                    status = d.new,
+                    holder = a.lease,
+                    "isBusinessInitiated" = w.closed,
+                    "nextAttemptAt" = CASE WHEN d.new = \(message: .queued) THEN greatest(w."quietUntil", w."cappedUntil") END,
+                    "errorCode" = coalesce(d.code, m."errorCode"),
+                    "errorMessage" = CASE d.code
+                        WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
+                        WHEN 'deactivated' THEN 'the contact was deactivated before the message was sent'
+                        WHEN 'window_closed' THEN 'the 24 hour window closed before the message was sent; use a template'
+                        WHEN 'quiet_hours' THEN 'its time fell into the quiet hours of the tenant'
+                        WHEN 'frequency_cap' THEN 'the contact has had as many messages as the tenant allows'
+                        ELSE m."errorMessage"
+                    END,
+                    "failedAt" = CASE WHEN d.new = \(message: .failed) THEN now() ELSE m."failedAt" END
+                FROM (
+                    SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[], \(leases)::bigint[])
+                        AS a(id, charged, lease)
+                    ORDER BY id
+                ) a
+                CROSS JOIN campaign_runs r
+                CROSS JOIN contacts c
+                LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(c."lastSeen" <= clock_timestamp() - interval '24 hours', true) AS closed,
+                        quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
+                        (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
+                ) w
+                CROSS JOIN LATERAL (\(fragment: Self.decision)) d
+                WHERE m.id = a.id AND m.status = \(message: .queued) AND r.id = m."runId" AND c.id = m."contactId"
+                RETURNING m.id, m."runId", r."revisionId", \(message: .queued)::campaign_message_status_enum AS old,
+                    m.status AS new, m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
+                    m."nextAttemptAt" AS "waitUntil", m.holder AS lease, \(fragment: ContactFields.selection)
+            ), \(fragment: RunCounters.counted)
+            SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
+                coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0) AS delay, crashes, lease,
+                \(fragment: ContactFields.columns)
+            FROM changed
+            """
+        )
+        var messages: [ClaimedMessage] = []
+        messages.reserveCapacity(rows.count)
+        for row in rows { messages.append(try ClaimedMessage(row: row)) }
+        return messages
+    }
+
+    /// When the contact may get another message; NULL if at once.
+    ///
+    /// Counted are the messages that were accepted, or may have been, and those that are ahead of this one.
+    private static func cappedUntil(_ ids: [UUID]) -> PostgresQuery {
+        """
+        SELECT coalesce(p."sentAt", p."unconfirmedAt", now()) + (t."frequencyCap" ->> 'within')::interval
+        FROM campaign_messages p
+        WHERE t."frequencyCap" IS NOT NULL AND p."contactId" = c.id AND p.id <> a.id
+            AND (
+                p.status = \(message: .sending)
+                OR (p.status = \(message: .queued) AND p.id < a.id AND p.id = ANY(\(ids)::uuid[]))
+                OR coalesce(p."sentAt", p."unconfirmedAt") > now() - (t."frequencyCap" ->> 'within')::interval
+            )
+        ORDER BY coalesce(p."sentAt", p."unconfirmedAt", now()) DESC
+        OFFSET (t."frequencyCap" ->> 'messages')::int - 1 LIMIT 1
+        """
+    }
+
+    /// The new status of a message, and the code that says why it is not sent.
+    private static let decision: PostgresQuery = """
+        SELECT CASE
+                WHEN r.status = \(run: .paused) AND (r."quotaUntil" IS NULL OR w.closed) THEN \(message: .pending)
+                WHEN r.status NOT IN \(anyOf: RunStatus.launched) THEN \(message: .cancelled)
+                WHEN k.code = 'window_closed' THEN \(message: .failed)
+                WHEN k.code IS NOT NULL THEN \(message: .cancelled)
+                WHEN greatest(w."quietUntil", w."cappedUntil") IS NOT NULL THEN \(message: .queued)
+                WHEN w.closed AND NOT a.charged THEN \(message: .queued)
+                ELSE \(message: .sending)
+            END::campaign_message_status_enum AS new,
+            CASE WHEN r.status = \(run: .running) OR r."quotaUntil" IS NOT NULL THEN k.code END AS code
+        FROM (
+            SELECT CASE
+                WHEN NOT c."optedIn" THEN 'opted_out'
+                WHEN c."deactivatedAt" IS NOT NULL THEN 'deactivated'
+                WHEN r."isFreeText" AND w.closed THEN 'window_closed'
+                WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip' THEN 'quiet_hours'
+                WHEN w."cappedUntil" IS NOT NULL AND t."frequencyCap" ->> 'action' = 'skip' THEN 'frequency_cap'
+            END AS code
+        ) k
+        """
 }

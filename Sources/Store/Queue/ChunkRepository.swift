@@ -1,17 +1,37 @@
 public import Foundation
 public import Postgres
 
+/// A message that is due and belongs into its lane.
+public struct FedMessage: Hashable, Sendable {
+    public let id: UUID
+    /// The time until its next attempt; zero for most.
+    public let delay: Duration
+    /// Whether it costs one of the 24 h quota.
+    public let isBusinessInitiated: Bool
+
+    public init(id: UUID, delay: Duration, isBusinessInitiated: Bool = false) {
+        self.id = id
+        self.delay = delay
+        self.isBusinessInitiated = isBusinessInitiated
+    }
+}
+
 /// Moves due chunks of messages from Postgres into lanes, so that only a bounded window of ids is ever in Redis.
 ///
 /// A chunk is claimed and its messages marked `queued` in one transaction, then its ids are pushed, then it is marked
 /// fed. If the daemon dies in between, another takes the chunk over when its lease has run out and pushes the ids
 /// again, which changes nothing for those that are in the lane already.
 public struct ChunkRepository: Sendable {
-    /// What was claimed from one run.
+    /// Chunks of one run that were claimed, with their messages.
     public struct Claim: Sendable {
         public let run: UUID
         public let starts: [Int]
         public let messages: [FedMessage]
+
+        /// Its chunks, as `k`.
+        fileprivate var condition: PostgresQuery {
+            "k.\"runId\" = \(run) AND k.\"startPosition\" = ANY(\(starts)::int[])"
+        }
     }
 
     /// After this long without being marked fed, another daemon may feed a chunk.
@@ -26,7 +46,7 @@ public struct ChunkRepository: Sendable {
     /// Claims due chunks of a run and marks their messages as queued.
     ///
     /// Of a run that waits for the quota only messages to contacts in their window are claimed; they come first. In the
-    /// run of a trigger they stand anywhere, and are told apart when they begin.
+    /// run of a trigger they may have any position; the claim of each message tells them apart.
     ///
     /// - Parameters:
     ///   - run: Whose chunks.
@@ -39,7 +59,7 @@ public struct ChunkRepository: Sendable {
             let claimed = try await connection.query(
                 """
                 UPDATE campaign_chunks c
-                SET status = 'feeding', "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
+                SET status = \(chunk: .feeding), "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
                 FROM (
                     SELECT "startPosition",
                         sum("endPosition" - "startPosition") OVER (ORDER BY "notBefore", "startPosition")
@@ -47,9 +67,9 @@ public struct ChunkRepository: Sendable {
                     FROM (
                     SELECT d."startPosition", d."endPosition", d."notBefore"
                     FROM campaign_chunks d JOIN campaign_runs r ON r.id = d."runId"
-                    WHERE d."runId" = \(run) AND d.status <> 'fed' AND d."notBefore" <= now()
-                        AND (d.status = 'waiting' OR d."leaseUntil" < now())
-                        AND (r.status <> 'paused' OR r."isTriggered" OR d."startPosition" <= r."inWindowCount")
+                    WHERE d."runId" = \(run) AND d.status <> \(chunk: .fed) AND d."notBefore" <= now()
+                        AND (d.status = \(chunk: .waiting) OR d."leaseUntil" < now())
+                        AND (r.status <> \(run: .paused) OR r."isTriggered" OR d."startPosition" <= r."inWindowCount")
                     ORDER BY d."notBefore", d."startPosition" LIMIT \(limit)
                     FOR UPDATE OF d SKIP LOCKED
                     ) unclaimed
@@ -72,36 +92,15 @@ public struct ChunkRepository: Sendable {
     /// Marks the chunks of a claim as fed, after their ids are in the lane.
     public func finish(_ claim: Claim) async throws(PostgresError) {
         try await pool.execute(
-            """
-            UPDATE campaign_chunks SET status = 'fed', "leaseUntil" = NULL
-            WHERE "runId" = \(claim.run) AND "startPosition" = ANY(\(claim.starts)::int[]) AND status = 'feeding'
-            """
+            ChunkStatus.moving(.finish, set: ["\"leaseUntil\" = NULL"], where: claim.condition)
         )
     }
 
     /// Gives the chunks of a claim back, when their ids could not be pushed.
     public func abandon(_ claim: Claim) async throws(PostgresError) {
         try await pool.execute(
-            """
-            UPDATE campaign_chunks SET status = 'waiting', "leaseUntil" = NULL
-            WHERE "runId" = \(claim.run) AND "startPosition" = ANY(\(claim.starts)::int[]) AND status = 'feeding'
-            """
+            ChunkStatus.moving(.abandon, set: ["\"leaseUntil\" = NULL"], where: claim.condition)
         )
-    }
-
-    /// When the next chunk of a running run becomes due; `nil` when none is waiting.
-    public func nextDue() async throws(PostgresError) -> Date? {
-        let rows = try await pool.query(
-            """
-            SELECT min(c."notBefore") FROM campaign_runs r
-            JOIN LATERAL (
-                SELECT "notBefore" FROM campaign_chunks
-                WHERE "runId" = r.id AND status = 'waiting' ORDER BY "notBefore" LIMIT 1
-            ) c ON true
-            WHERE r.status = 'running'
-            """
-        )
-        return try rows[0].decode(0)
     }
 
     private func queue(
@@ -112,11 +111,11 @@ public struct ChunkRepository: Sendable {
         let rows = try await connection.query(
             """
             WITH changed AS (
-                UPDATE campaign_messages SET status = 'queued'
+                UPDATE campaign_messages SET status = \(message: .queued)
                 WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
-                    AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = 'pending'
-                RETURNING id, "runId", 'pending'::campaign_message_status_enum AS old, status AS new, "nextAttemptAt",
-                    "isBusinessInitiated"
+                    AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = \(message: .pending)
+                RETURNING id, "runId", \(message: .pending)::campaign_message_status_enum AS old, status AS new,
+                    "nextAttemptAt", "isBusinessInitiated"
             ), \(fragment: RunCounters.counted)
             SELECT id, greatest(0, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0)),
                 "isBusinessInitiated"
@@ -126,7 +125,7 @@ public struct ChunkRepository: Sendable {
                 -- Queued by a daemon that did not say so: perhaps their ids never came into the lane.
                 SELECT id, "nextAttemptAt", "isBusinessInitiated" FROM campaign_messages
                 WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
-                    AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = 'queued'
+                    AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = \(message: .queued)
             ) m
             ORDER BY id
             """

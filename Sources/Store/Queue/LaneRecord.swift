@@ -22,14 +22,14 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let pairLimit: PairLimit
     /// Business-initiated messages in 24 hours; `nil` for no limit.
     public let dailyLimit: Int?
-    /// How long the tenant's quiet hours last from now, where messages wait for their end; zero outside of them.
+    /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them.
     public let quietFor: Duration
     /// The epoch that the group's contents of Redis must have.
     public let epoch: Int
     /// Whether Redis has never held anything of the group: nothing was lost.
     public var isNew: Bool { epoch == Self.firstEpoch }
     static let firstEpoch = 1
-    /// Messages of running runs that should be in the lane, or held by somebody.
+    /// Messages of running runs that should be in the lane, or held by a lease.
     public private(set) var expected: Int
 
     init(row: PostgresRow) throws(PostgresError) {
@@ -53,4 +53,12 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         lane.expected = 0
         return lane
     }
+}
+
+/// A lane in which nothing is to be sent.
+public struct IdleLane: Hashable, Sendable {
+    public let sender: UUID
+    public let quotaGroup: String
+    /// The epoch of the group.
+    public let epoch: Int
 }

@@ -1,17 +1,39 @@
-import Foundation
+public import Foundation
 import JSON
 import Postgres
 import Spec
 
-/// A campaign that somebody wishes to launch, locked against changes until the run exists.
+/// The name or id by which a request names a campaign of a tenant.
+public enum CampaignKey: Hashable, Sendable, CustomStringConvertible {
+    /// Names need not be unique; the newest campaign counts.
+    case name(String)
+    case id(UUID)
+
+    public var description: String {
+        switch self {
+        case .name(let name): name
+        case .id(let id): id.uuidString.lowercased()
+        }
+    }
+
+    /// A condition on `campaigns AS c`.
+    var condition: PostgresQuery {
+        switch self {
+        case .name(let name): "c.name = \(name)"
+        case .id(let id): "c.id = \(id)"
+        }
+    }
+}
+
+/// A campaign that is about to be launched, locked against changes until the run exists.
 struct LaunchCandidate: Sendable {
     let id: UUID
     let tenantID: String
     let name: String
-    let status: String
+    let status: CampaignStatus
     let senderID: UUID
     let ratePerSecond: Int
-    /// Whether a reviewed spec made it.
+    /// Whether a spec owns it.
     let isManaged: Bool
     /// Whether it waits for events, which bring its recipients.
     let isTriggered: Bool
@@ -41,7 +63,7 @@ struct LaunchCandidate: Sendable {
                 known: try await knownNames(tenant: tenant, on: connection)
             )
         }
-        let isTriggered = try row.decode("type", as: String.self) == "event_triggered"
+        let isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
         if isTriggered {
             let name = try row.decode("name", as: String.self)
             guard try row.decode("managedBy", as: String?.self) == nil else {
@@ -93,18 +115,18 @@ struct LaunchCandidate: Sendable {
         senderID = sender
         ratePerSecond = rate
         isManaged = try row.decode("managedBy", as: String?.self) != nil
-        isTriggered = try row.decode("type", as: String.self) == "event_triggered"
+        isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
         message = try row.decode("messageTemplate", as: PostgresJSON.self).text
         self.audience = audience
     }
 
-    /// What a run of the campaign sends, and to whom.
+    /// The message and the audience that a run of the campaign freezes.
     ///
-    /// - Parameter statuses: Those in which it may be launched.
-    /// - Returns: The content as it is now.
-    /// - Throws: ``LaunchError`` when it is in another, or its audience cannot be read.
-    func content(in statuses: [String] = ["draft", "scheduled"]) throws -> RevisionContent {
-        guard statuses.contains(status) else {
+    /// - Parameter event: What opens the run.
+    /// - Returns: The current content.
+    /// - Throws: ``LaunchError`` if the event may not happen in its state, or its audience cannot be read.
+    func content(for event: CampaignStatus.Event) throws -> RevisionContent {
+        guard CampaignStatus.sources(of: event).contains(status) else {
             throw LaunchError.notLaunchable(campaign: name, status: status)
         }
         do {

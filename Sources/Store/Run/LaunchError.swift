@@ -3,7 +3,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case unknownCampaign(tenant: String, name: String, known: [String])
     case noAudience(campaign: String)
     case noSender(campaign: String)
-    case notLaunchable(campaign: String, status: String)
+    case notLaunchable(campaign: String, status: CampaignStatus)
     case triggered(campaign: String)
     case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
@@ -17,16 +17,16 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unknownCampaign(let tenant, let name, let known):
-            "tenant `\(tenant)` has no campaign `\(name)`; "
+            "no campaign `\(name)` in tenant `\(tenant)`; "
                 + (known.isEmpty
-                    ? "it has none at all: run reconcile first"
-                    : "it has \(known.map { "`\($0)`" }.joined(separator: ", "))")
+                    ? "the tenant has no campaigns: run reconcile first"
+                    : "known are \(known.map { "`\($0)`" }.joined(separator: ", "))")
         case .noAudience(let campaign):
             "campaign `\(campaign)` has no audience; give it one in its spec"
         case .noSender(let campaign):
             "campaign `\(campaign)` has no sender; give it one in its spec"
         case .notLaunchable(let campaign, let status):
-            "campaign `\(campaign)` is \(status) and cannot be launched"
+            "campaign `\(campaign)` is \(status.rawValue) and cannot be launched"
         case .triggered(let campaign):
             "campaign `\(campaign)` is started by its trigger, not by hand"
         case .noEvent(let campaign):
@@ -40,8 +40,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
         case .quotaExhausted(let campaign, let problem):
             "campaign `\(campaign)` cannot send anything now: \(problem)"
         case .insufficientBalance(let campaign, let needed, let available):
-            "campaign `\(campaign)` cannot be paid: it needs \(needed) tokens, and the wallet has \(available) available; "
-                + "top it up with: campaignd wallet top-up"
+            "insufficient balance for campaign `\(campaign)`: needs \(needed) tokens, \(available) available; "
+                + "top up with: campaignd wallet top-up"
         }
     }
 }

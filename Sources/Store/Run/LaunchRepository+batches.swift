@@ -1,13 +1,113 @@
 public import Foundation
+import JSON
 public import Postgres
 import Spec
+
+/// The sizes of the chunks of a launch, and the time between them.
+///
+/// Up to 1,000 recipients are queued at once. Beyond, chunks are spaced so that the lane never grows faster than the
+/// sender empties it: at 80 messages a second that is 100 every 1.25 s up to 10,000 recipients, and 500 every 6.25 s above.
+/// Contacts in their 24 hour window come first, and all at once.
+public struct LaunchPlan: Hashable, Sendable {
+    /// Messages per chunk.
+    public let chunkSize: Int
+    /// From one out-of-window chunk to the next.
+    public let chunkDelay: Duration
+
+    public init(recipients: Int, ratePerSecond: Int) {
+        switch recipients {
+        case ..<1_000: chunkSize = 1_000
+        case ..<10_001: chunkSize = 100
+        default: chunkSize = 500
+        }
+        chunkDelay = recipients < 1_000 ? .zero : .seconds(Double(chunkSize) / Double(max(1, ratePerSecond)))
+    }
+
+    /// When the last message leaves, if the sender does nothing else.
+    public static func estimatedCompletion(of recipients: Int, ratePerSecond: Int, from start: Date) -> Date {
+        start.addingTimeInterval(Double(recipients) / Double(max(1, ratePerSecond)))
+    }
+}
+
+/// The progress of a launch, with the row of its run locked.
+struct LaunchProgress: Sendable {
+    enum Phase: String, PostgresScalar {
+        case inWindow, outOfWindow, done
+
+        var next: Phase { self == .inWindow ? .outOfWindow : .done }
+    }
+
+    let runID: UUID
+    let campaignID: UUID
+    let tenantID: String
+    let audience: AudienceFilter
+    let phase: Phase
+    /// Contacts up to this `contactId` have been looked at in this phase; empty at its start.
+    let cursor: String
+    let nextPosition: Int
+    let inWindowCount: Int
+    let expectedCount: Int
+    let ratePerSecond: Int
+    let startedAt: Date
+    private let windowCutoff: Date
+
+    /// Locks the run if its launch is not complete; `nil` when there is nothing left to do.
+    static func lock(run: UUID, on connection: PostgresConnection) async throws -> LaunchProgress? {
+        let rows = try await connection.query(
+            """
+            SELECT r.*, s."ratePerSecond", v.content
+            FROM campaign_runs r
+            JOIN senders s ON s.id = r."senderId"
+            JOIN campaign_revisions v ON v.id = r."revisionId"
+            WHERE r.id = \(run) AND r.status = \(run: .launching)
+            FOR UPDATE OF r
+            """
+        )
+        guard let row = rows.first else { return nil }
+        let stored = try JSONValue(parsing: try row.decode("content", as: PostgresJSON.self).text)
+        // A missing filter is an error: it must never mean all contacts.
+        guard let audience = try RevisionContent(json: stored).audience else {
+            throw LaunchError.unreadableAudience(campaign: "of run \(run)", problem: "its revision has none")
+        }
+        return LaunchProgress(
+            runID: run,
+            campaignID: try row.decode("campaignId"),
+            tenantID: try row.decode("tenantId"),
+            audience: audience,
+            phase: try row.decode("launchPhase"),
+            cursor: try row.decode("launchCursor", as: String?.self) ?? "",
+            nextPosition: try row.decode("nextPosition"),
+            inWindowCount: try row.decode("inWindowCount"),
+            expectedCount: try row.decode("expectedCount"),
+            ratePerSecond: try row.decode("ratePerSecond"),
+            startedAt: try row.decode("startedAt"),
+            windowCutoff: try row.decode("windowCutoff")
+        )
+    }
+
+    /// The contacts of this phase.
+    ///
+    /// The second phase takes all contacts without a message, also those that came into the window since the first
+    /// phase passed them: a webhook may be late, so the time they wrote says nothing. The look-up is a scalar subquery
+    /// because an EXISTS might be answered by reading all messages, batch after batch.
+    var window: PostgresQuery {
+        phase == .inWindow
+            ? "c.\"lastSeen\" > \(windowCutoff)"
+            : """
+            (c."lastSeen" IS NULL OR c."lastSeen" <= \(windowCutoff) OR (
+                SELECT m.id FROM campaign_messages m
+                WHERE m."contactId" = c.id AND m."runId" = \(runID) AND m."triggerEventId" IS NULL
+            ) IS NULL)
+            """
+    }
+}
 
 extension LaunchRepository {
     /// Runs whose messages are not all written: new ones, and those whose launch was cut off.
     public func unfinished() async throws(PostgresError) -> [UUID] {
         let rows = try await pool.query(
             """
-            SELECT id FROM campaign_runs WHERE status = 'launching' ORDER BY "createdAt"
+            SELECT id FROM campaign_runs WHERE status = \(run: .launching) ORDER BY "createdAt"
             """
         )
         return try decodeIDs(rows)
@@ -16,8 +116,8 @@ extension LaunchRepository {
     /// Writes the next batch of messages and chunks of a run.
     ///
     /// Messages are written inside the database, in the order of `contactId`, for which contacts have an index: first
-    /// those in their window, then all others. The row of the run is locked meanwhile and remembers how far it came, so several processes may call
-    /// this for the same run, and after a crash the next call goes on after the last committed batch.
+    /// those in their window, then all others. The row of the run is locked meanwhile and stores the progress. Several
+    /// processes may call this for the same run, and after a crash the next call continues after the last committed batch.
     ///
     /// - Returns: The run after the batch, no longer `launching` when the launch is complete; and whether this call has
     ///   completed it, rather than another one.
@@ -43,14 +143,16 @@ extension LaunchRepository {
         let phase = isPhaseOver ? launch.phase.next : launch.phase
         let cursor = isPhaseOver ? nil : try rows[0].decode("last", as: String?.self)
         try await connection.execute(
-            """
-            UPDATE campaign_runs SET
-                "launchPhase" = \(phase.rawValue), "launchCursor" = \(cursor), "nextPosition" = \(next),
-                pending = pending + \(inserted), "recipientCount" = "recipientCount" + \(inserted),
-                "inWindowCount" = "inWindowCount" + \(launch.phase == .inWindow ? inserted : 0),
-                status = CASE WHEN \(phase == .done) THEN 'running' ELSE status END
-            WHERE id = \(launch.runID)
-            """
+            RunStatus.moving(
+                .launched,
+                to: "CASE WHEN \(phase == .done) THEN \(run: .running) ELSE r.status END",
+                set: [
+                    "\"launchPhase\" = \(phase.rawValue)", "\"launchCursor\" = \(cursor)", "\"nextPosition\" = \(next)",
+                    "pending = pending + \(inserted)", "\"recipientCount\" = \"recipientCount\" + \(inserted)",
+                    "\"inWindowCount\" = \"inWindowCount\" + \(launch.phase == .inWindow ? inserted : 0)",
+                ],
+                where: "r.id = \(launch.runID)"
+            )
         )
         if phase == .done {
             try await connection.execute(
@@ -76,15 +178,10 @@ extension LaunchRepository {
             the audience has grown, and the wallet lacks tokens for it: \(shortage.needed) more are needed, \
             \(shortage.available) are available
             """
-        try await connection.execute(
-            """
-            WITH run AS (
-                UPDATE campaign_runs SET status = 'paused', "statusReason" = \(reason) WHERE id = \(launch.runID)
-            )
-            UPDATE campaigns SET status = 'paused', "statusReason" = \(reason), "updatedAt" = now()
-            WHERE id = \(launch.campaignID) AND status = 'running'
-            """
-        )
+        let because: [PostgresQuery] = ["\"statusReason\" = \(reason)"]
+        let run = RunStatus.moving(.tokensMissing, set: because, where: "r.id = \(launch.runID)")
+        let campaign = CampaignStatus.moving(.tokensMissing, set: because, where: "c.id = \(launch.campaignID)")
+        try await connection.execute("WITH run AS (\(fragment: run)) \(fragment: campaign)")
     }
 
     private func insertion(_ launch: LaunchProgress, size: Int) -> PostgresQuery {

@@ -1,6 +1,6 @@
 import Postgres
 
-/// The messages of a run by status, kept in `campaign_runs` so that nobody ever counts a big table to know them.
+/// The messages of a run by status, kept in `campaign_runs` so that no query has to count a big table.
 public struct RunCounters: Hashable, Sendable {
     private var counts: [MessageStatus: Int]
 
@@ -19,7 +19,7 @@ public struct RunCounters: Hashable, Sendable {
     /// Messages that still wait for an attempt or its outcome.
     public var open: Int { self[.pending] + self[.queued] + self[.sending] }
 
-    /// Messages that WhatsApp accepted, whatever became of them since.
+    /// Messages that WhatsApp accepted.
     public var accepted: Int { self[.sent] + self[.delivered] + self[.read] }
 
     init(row: PostgresRow) throws(PostgresError) {

@@ -18,13 +18,13 @@ public struct RunRecord: Sendable {
     public let recipientCount: Int
     public let inWindowCount: Int
     public let counters: RunCounters
-    /// Whether it is the standing run of a trigger, whose messages come one by one.
+    /// True for the standing run of a trigger, whose messages come with events.
     public let isTriggered: Bool
     public let startedAt: Date?
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
 
-    /// Recipients who have not written within 24 hours: each costs a slot of the daily quota.
+    /// Recipients out of their 24 h window: each costs quota.
     public var outOfWindowCount: Int { recipientCount - inWindowCount }
 
     static let selection: PostgresQuery = """
@@ -54,5 +54,29 @@ public struct RunRecord: Sendable {
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
         isTriggered = try row.decode("isTriggered")
         counters = try RunCounters(row: row)
+    }
+}
+
+/// A run as part of its campaign's history.
+public struct CampaignRunRecord: Sendable {
+    public let run: RunRecord
+    /// The number of the revision that it sends.
+    public let revision: Int
+    /// The time of the schedule that it was made for; `nil` for a launch by hand.
+    public let scheduledFor: Date?
+    public let createdAt: Date
+
+    static let selection: PostgresQuery = """
+        SELECT q.*, v.number AS revision, x."scheduledFor", x."createdAt"
+        FROM (\(fragment: RunRecord.selection)) q
+        JOIN campaign_runs x ON x.id = q.id
+        JOIN campaign_revisions v ON v.id = x."revisionId"
+        """
+
+    init(row: PostgresRow) throws(PostgresError) {
+        run = try RunRecord(row: row)
+        revision = try row.decode("revision")
+        scheduledFor = try row.decode("scheduledFor")
+        createdAt = try row.decode("createdAt")
     }
 }

@@ -2,7 +2,7 @@ public import Foundation
 public import Postgres
 
 extension RunRepository {
-    /// What one step of cancelling messages did.
+    /// The result of one step of cancelling messages.
     public struct Cancellation: Sendable {
         public let run: UUID
         /// Messages that were waiting and are cancelled now.
@@ -12,12 +12,12 @@ extension RunRepository {
     }
 
     /// The columns that messages of cancelled runs wait in.
-    private static let waiting: PostgresQuery = "r.status = 'cancelled' AND r.pending + r.queued > 0"
+    private static let waiting: PostgresQuery = "r.status = \(run: .cancelled) AND r.pending + r.queued > 0"
 
     /// Locks the open runs of campaigns, so that a transaction that is to cancel them is not overtaken by their counters.
     ///
     /// It has to be the first thing that a serializable transaction does: a run that sends changes all the time, and
-    /// whatever changed after the transaction's snapshot it may no longer write.
+    /// the transaction cannot write rows that changed after its snapshot.
     public static func lockOpen(
         ofCampaigns campaigns: [UUID],
         on connection: PostgresConnection
@@ -26,7 +26,7 @@ extension RunRepository {
         try await connection.execute(
             """
             SELECT 1 FROM campaign_runs
-            WHERE "campaignId" = ANY(\(campaigns)::uuid[]) AND status IN ('launching', 'running', 'paused')
+            WHERE "campaignId" = ANY(\(campaigns)::uuid[]) AND status IN \(anyOf: RunStatus.open)
             ORDER BY id FOR NO KEY UPDATE
             """
         )
@@ -40,7 +40,7 @@ extension RunRepository {
     /// - Parameters:
     ///   - campaigns: Whose runs.
     ///   - reason: Why, for people.
-    ///   - keepingCampaigns: Whether the campaigns themselves go on, because another run follows.
+    ///   - keepingCampaigns: True if the campaigns keep their state, because another run follows.
     ///   - connection: Where the transaction is.
     /// - Returns: The runs cancelled now.
     /// - Throws: `PostgresError`.
@@ -52,28 +52,34 @@ extension RunRepository {
         on connection: PostgresConnection
     ) async throws(PostgresError) -> [UUID] {
         guard !campaigns.isEmpty else { return [] }
+        let runs = RunStatus.moving(
+            .cancel,
+            set: ["\"statusReason\" = \(reason)", "\"completedAt\" = now()", "\"cancelCursor\" = 0"],
+            where: "r.\"campaignId\" = ANY(\(campaigns)::uuid[])"
+        )
+        let owners = CampaignStatus.moving(
+            .cancel,
+            set: ["\"statusReason\" = \(reason)"],
+            from: "cancelled",
+            where: "NOT \(keepingCampaigns)::bool AND c.id = cancelled.\"campaignId\""
+        )
         let rows = try await connection.query(
             """
             WITH cancelled AS (
-                UPDATE campaign_runs
-                SET status = 'cancelled', "statusReason" = \(reason), "completedAt" = now(), "cancelCursor" = 0
-                WHERE "campaignId" = ANY(\(campaigns)::uuid[]) AND status IN ('launching', 'running', 'paused')
-                RETURNING id, "campaignId"
+                \(fragment: runs) RETURNING r.id, r."campaignId"
             ), campaign AS (
-                UPDATE campaigns c SET status = 'cancelled', "statusReason" = \(reason), "updatedAt" = now()
-                FROM cancelled, campaign_status_moves v
-                WHERE NOT \(keepingCampaigns)::bool AND c.id = cancelled."campaignId" AND v."from" = c.status AND v."to" = 'cancelled'
+                \(fragment: owners)
             )
             SELECT id FROM cancelled ORDER BY id
             """
         )
-        var runs: [UUID] = []
+        var ended: [UUID] = []
         for row in rows {
             let run = try row.decode(0, as: UUID.self)
             try await connection.notify(channel, payload: run.uuidString)
-            runs.append(run)
+            ended.append(run)
         }
-        return runs
+        return ended
     }
 
     /// Cancels a run that is under way, and its campaign.
@@ -92,7 +98,7 @@ extension RunRepository {
     /// Cancels the next waiting messages of a cancelled run: at most as many as a range of positions holds.
     ///
     /// Several daemons may call it at once. Messages on their way are left alone: their outcome counts, and what comes
-    /// back to the line is cancelled by a later call.
+    /// back to the lane is cancelled by a later call.
     ///
     /// - Parameter batch: How many positions to look at.
     /// - Returns: What was done; `nil` when nothing is left to do in any run.
@@ -109,7 +115,7 @@ extension RunRepository {
             let run = try row.decode(0, as: UUID.self)
             let cursor = try row.decode(1, as: Int.self)
             let last = try row.decode(2, as: Int.self) - 1
-            // Something waits behind the end: it came back to the line, so another round begins.
+            // Messages wait although the end was reached: they came back to the lane, so another round begins.
             let start = cursor < last ? cursor : 0
             let end = min(start + max(1, batch), last)
             let messages = try await cancel(after: start, upTo: end, of: run, on: connection)
@@ -134,14 +140,14 @@ extension RunRepository {
         let rows = try await connection.query(
             """
             WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m.status AS old, 'cancelled'::campaign_message_status_enum AS new
+                SELECT m.id, m."runId", m.status AS old, \(message: .cancelled)::campaign_message_status_enum AS new
                 FROM campaign_messages m
                 WHERE m.id BETWEEN \(MessageID.make(run: run, position: start + 1))
-                    AND \(MessageID.make(run: run, position: end)) AND m.status IN ('pending', 'queued')
+                    AND \(MessageID.make(run: run, position: end)) AND m.status IN \(anyOf: MessageStatus.waiting)
                 ORDER BY m.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
-                UPDATE campaign_messages m SET status = 'cancelled', "nextAttemptAt" = NULL
+                UPDATE campaign_messages m SET status = \(message: .cancelled), "nextAttemptAt" = NULL
                 FROM changed WHERE m.id = changed.id
             ), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed
@@ -152,7 +158,7 @@ extension RunRepository {
 
     /// After the last position: whether the counters agree that nothing waits.
     ///
-    /// If not, messages came back to the line behind us, or the counters were wrong, and are put right.
+    /// If they disagree, messages came back to the lane meanwhile, or the counters were wrong and are corrected.
     private func finish(_ run: UUID, on connection: PostgresConnection) async throws -> Bool {
         let left = try await connection.query(
             "SELECT 1 FROM campaign_runs r WHERE r.id = \(run) AND \(fragment: Self.waiting)"

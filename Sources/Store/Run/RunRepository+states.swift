@@ -2,10 +2,10 @@ public import Foundation
 import Postgres
 
 extension RunRepository {
-    /// What a recount of a finished run showed.
+    /// The result of counting the rows of a finished run.
     public struct Completion: Sendable {
         public let run: UUID
-        /// False when its rows showed that messages are open still: it goes on.
+        /// False if its rows showed that messages are still open: the run continues.
         public let isCompleted: Bool
         /// The counters before and after, when they did not equal the rows.
         public let corrected: (counted: RunCounters, rows: RunCounters)?
@@ -16,13 +16,13 @@ extension RunRepository {
     /// - Parameters:
     ///   - unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
     ///   - maximumAttempts: How often a message is sent at most, where the sender has such messages sent again.
-    /// - Returns: The runs completed now, and those whose counters only made believe that they were finished.
+    /// - Returns: The runs completed now, and runs whose counters were wrong and which are still open.
     /// - Throws: `PostgresError`.
     public func completeFinished(unconfirmedTimeout: Duration, maximumAttempts: Int = 3) async throws -> [Completion] {
         let candidates = try await pool.query(
             """
             SELECT r.id, r.unconfirmed FROM campaign_runs r
-            WHERE r.status = 'running' AND r.pending + r.queued + r.sending <= 0
+            WHERE r.status = \(run: .running) AND r.pending + r.queued + r.sending <= 0
                 AND (NOT r."isTriggered" OR r."supersededAt" IS NOT NULL)
             """
         )
@@ -44,31 +44,46 @@ extension RunRepository {
         "r.\"campaignId\" = (SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run))"
     }
 
-    /// Stops a campaign whose every message would fail, and says why.
+    /// The campaign of a run moves along with it.
+    private static func moving(
+        campaignOf run: UUID,
+        _ event: CampaignStatus.Event,
+        to status: PostgresQuery? = nil,
+        set assignments: [PostgresQuery],
+        if condition: PostgresQuery = "true"
+    ) -> PostgresQuery {
+        CampaignStatus.moving(
+            event,
+            to: status,
+            set: assignments,
+            from: "campaign_runs r",
+            where: "r.id = \(run) AND c.id = r.\"campaignId\" AND \(fragment: condition)"
+        )
+    }
+
+    /// Pauses the runs of a campaign and the campaign, with a reason for people.
     ///
     /// - Returns: False when it was not running. One that only waited for the quota does not wait for it any more.
     @discardableResult
     public func pause(_ run: UUID, reason: String) async throws -> Bool {
         try await pool.transaction { connection in
             let paused = try await connection.execute(
-                """
-                UPDATE campaign_runs r SET status = 'paused', "statusReason" = \(reason), "quotaUntil" = NULL
-                WHERE \(fragment: Self.together(with: run)) AND \(fragment: Self.live)
-                """
+                RunStatus.moving(
+                    .pause,
+                    set: ["\"statusReason\" = \(reason)", "\"quotaUntil\" = NULL"],
+                    where: "\(fragment: Self.together(with: run)) AND \(fragment: Self.live)"
+                )
             )
             guard paused > 0 else { return false }
             try await connection.execute(
-                """
-                UPDATE campaigns c SET status = 'paused', "statusReason" = \(reason), "updatedAt" = now()
-                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status IN ('running', 'paused')
-                """
+                Self.moving(campaignOf: run, .pause, set: ["\"statusReason\" = \(reason)"])
             )
             try await connection.notify(Self.channel, payload: run.uuidString)
             return true
         }
     }
 
-    /// Lets a paused run go on: what was withdrawn is queued again.
+    /// Resumes a paused run: messages that were withdrawn are queued again.
     ///
     /// - Returns: False when it was not paused.
     /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` when its messages are not paid for; it
@@ -82,16 +97,17 @@ extension RunRepository {
     func resume(_ run: UUID, if condition: PostgresQuery) async throws -> Bool {
         try await pool.transaction { connection in
             let resumed = try await connection.execute(
-                """
-                UPDATE campaign_runs r SET status = 'running', "statusReason" = NULL, "quotaUntil" = NULL
-                WHERE \(fragment: Self.together(with: run)) AND r.status = 'paused' AND \(fragment: condition)
-                """
+                RunStatus.moving(
+                    .resume,
+                    set: ["\"statusReason\" = NULL", "\"quotaUntil\" = NULL"],
+                    where: "\(fragment: Self.together(with: run)) AND \(fragment: condition)"
+                )
             )
             guard resumed > 0 else { return false }
             let together = try await connection.query(
                 """
                 SELECT r.id, c.name FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
-                WHERE \(fragment: Self.together(with: run)) AND r.status = 'running' ORDER BY r.id
+                WHERE \(fragment: Self.together(with: run)) AND r.status = \(run: .running) ORDER BY r.id
                 """
             )
             for row in together {
@@ -103,23 +119,23 @@ extension RunRepository {
                 )
             }
             try await connection.execute(
-                """
-                UPDATE campaign_chunks SET status = 'waiting' FROM campaign_runs r
-                WHERE campaign_chunks."runId" = r.id AND \(fragment: Self.together(with: run)) AND r.status = 'running'
-                """
+                ChunkStatus.moving(
+                    .feedAgain,
+                    from: "campaign_runs r",
+                    where: """
+                        k."runId" = r.id AND \(fragment: Self.together(with: run)) AND r.status = \(run: .running)
+                        """
+                )
             )
             try await connection.execute(
-                """
-                UPDATE campaigns c SET status = 'running', "statusReason" = NULL, "updatedAt" = now()
-                FROM campaign_runs r WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'paused'
-                """
+                Self.moving(campaignOf: run, .resume, set: ["\"statusReason\" = NULL"])
             )
             try await connection.notify(Self.channel, payload: run.uuidString)
             return true
         }
     }
 
-    /// Whether a lost answer may still be reported on, or its message is to be sent again.
+    /// Returns true if an unconfirmed message may still be reported on, or is to be retried.
     private func isUnsettled(_ run: UUID, timeout: Duration, maximumAttempts: Int) async throws -> Bool {
         let rows = try await pool.query(
             """
@@ -127,7 +143,7 @@ extension RunRepository {
                 SELECT FROM campaign_messages
                 WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
                         AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
-                    AND status = 'unconfirmed' AND (
+                    AND status = \(message: .unconfirmed) AND (
                         "unconfirmedAt" > now() - \(timeout.seconds) * interval '1 second'
                         OR (attempts + 1 < \(maximumAttempts) AND EXISTS (
                             SELECT FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
@@ -146,7 +162,7 @@ extension RunRepository {
             let locked = try await connection.query(
                 """
                 SELECT \(fragment: RunCounters.columns) FROM campaign_runs r
-                WHERE r.id = \(run) AND r.status = 'running' FOR NO KEY UPDATE
+                WHERE r.id = \(run) AND r.status = \(run: .running) FOR NO KEY UPDATE
                 """
             )
             guard let row = locked.first else { return nil }
@@ -156,17 +172,19 @@ extension RunRepository {
             let corrected = rows == counted ? nil : (counted: counted, rows: rows)
             guard rows.open == 0 else { return Completion(run: run, isCompleted: false, corrected: corrected) }
             try await connection.execute(
-                "UPDATE campaign_runs SET status = 'completed', \"completedAt\" = now() WHERE id = \(run)"
+                RunStatus.moving(.complete, set: ["\"completedAt\" = now()"], where: "r.id = \(run)")
             )
             try await connection.execute(
-                """
-                UPDATE campaigns c SET
-                    status = CASE WHEN \(fragment: ScheduleRepository.firesAgain) THEN 'scheduled' ELSE 'completed' END
-                        ::campaign_status_enum,
-                    "completedAt" = now(), "updatedAt" = now()
-                FROM campaign_runs r
-                WHERE r.id = \(run) AND c.id = r."campaignId" AND c.status = 'running' AND r."supersededAt" IS NULL
-                """
+                Self.moving(
+                    campaignOf: run,
+                    .complete,
+                    to: """
+                        CASE WHEN \(fragment: ScheduleRepository.firesAgain) THEN \(campaign: .scheduled)
+                            ELSE \(campaign: .completed) END::campaign_status_enum
+                        """,
+                    set: ["\"completedAt\" = now()"],
+                    if: "r.\"supersededAt\" IS NULL"
+                )
             )
             try await connection.notify(Self.channel, payload: run.uuidString)
             return Completion(run: run, isCompleted: true, corrected: corrected)
@@ -197,5 +215,88 @@ extension RunRepository {
             UPDATE campaign_runs SET \(fragment: .joined(assignments, separator: ", ")) WHERE id = \(run)
             """
         )
+    }
+}
+
+extension RunRepository {
+    /// Puts messages back that find no quota, and pauses their runs until some of it returns.
+    ///
+    /// Only business-initiated messages wait then; those to contacts in their window are sent. The messages become
+    /// `pending`, and resuming queues them again.
+    ///
+    /// - Parameters:
+    ///   - messages: Business-initiated messages that are ready to be sent.
+    ///   - duration: The time until quota returns.
+    /// - Returns: The runs paused now.
+    /// - Throws: `PostgresError`; nothing has happened then.
+    public func waitForQuota(_ messages: [UUID], for duration: Duration) async throws -> [UUID] {
+        guard !messages.isEmpty else { return [] }
+        return try await pool.transaction { connection in
+            let rows = try await connection.query(
+                """
+                WITH changed AS MATERIALIZED (
+                    SELECT m.id, m."runId", m.status AS old, \(message: .pending)::campaign_message_status_enum AS new
+                    FROM campaign_messages m
+                    WHERE m.id = ANY(\(messages)::uuid[]) AND m.status = \(message: .queued)
+                    ORDER BY m.id
+                    FOR NO KEY UPDATE OF m
+                ), written AS (
+                    UPDATE campaign_messages m SET status = \(message: .pending) FROM changed WHERE m.id = changed.id
+                ), \(fragment: RunCounters.counted)
+                SELECT DISTINCT "runId" FROM changed ORDER BY 1
+                """
+            )
+            var paused: [UUID] = []
+            for row in rows {
+                let run = try row.decode(0, as: UUID.self)
+                if try await waitForQuota(run, for: duration, on: connection) { paused.append(run) }
+            }
+            return paused
+        }
+    }
+
+    private func waitForQuota(_ run: UUID, for duration: Duration, on connection: PostgresConnection) async throws
+        -> Bool
+    {
+        let rows = try await connection.query(
+            RunStatus.moving(
+                .quotaExhausted,
+                set: [
+                    "\"quotaUntil\" = q.until",
+                    """
+                    "statusReason" = 'the 24 hour quota is used up; some of it returns at '
+                        || to_char(q.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                    """,
+                ],
+                from: "(SELECT now() + \(duration.seconds) * interval '1 second' AS until) q",
+                where: "r.id = \(run)"
+            ) + " RETURNING r.\"statusReason\""
+        )
+        guard let reason = try rows.first?.decode(0, as: String.self) else { return false }
+        try await connection.execute(
+            Self.moving(campaignOf: run, .quotaExhausted, set: ["\"statusReason\" = \(reason)"])
+        )
+        try await connection.notify(Self.channel, payload: run.uuidString)
+        return true
+    }
+
+    /// Resumes the runs for which quota has returned and whose senders have `onQuotaExhausted: wait`.
+    ///
+    /// - Returns: The runs resumed now.
+    /// - Throws: `PostgresError`.
+    public func resumeWhereQuotaReturned() async throws -> [UUID] {
+        let rows = try await pool.query(
+            """
+            SELECT r.id FROM campaign_runs r JOIN senders s ON s.id = r."senderId"
+            WHERE r.status = \(run: .paused) AND r."quotaUntil" <= now() AND s."onQuotaExhausted" = 'wait'
+            """
+        )
+        var resumed: [UUID] = []
+        for row in rows {
+            let run = try row.decode(0, as: UUID.self)
+            // A person may have paused it meanwhile: then it does not wait for the quota any more.
+            if try await resume(run, if: "r.\"quotaUntil\" <= now()") { resumed.append(run) }
+        }
+        return resumed
     }
 }

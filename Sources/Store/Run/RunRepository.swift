@@ -1,17 +1,19 @@
 public import Foundation
 public import Postgres
 
-/// The runs: who is open, how far they are, and how they end.
+/// The runs: their progress, and how they are paused, resumed, cancelled and completed.
 public struct RunRepository: Sendable {
     /// NOTIFY channel that tells daemons that a run became ready, was paused, resumed or ended.
     public static let channel = "campaign_runs"
 
     /// Runs, as `r`, of which something may be sent: those that run, and those that only wait for the quota.
-    static let live: PostgresQuery = "(r.status = 'running' OR (r.status = 'paused' AND r.\"quotaUntil\" IS NOT NULL))"
+    static let live: PostgresQuery = """
+        (r.status = \(run: .running) OR (r.status = \(run: .paused) AND r."quotaUntil" IS NOT NULL))
+        """
 
     /// Runs, as `r`, that were stopped while messages of theirs were on their way.
     static let stopped: PostgresQuery = """
-        (r.sending > 0 AND (r.status = 'cancelled' OR (r.status = 'paused' AND r."quotaUntil" IS NULL)))
+        (r.sending > 0 AND (r.status = \(run: .cancelled) OR (r.status = \(run: .paused) AND r."quotaUntil" IS NULL)))
         """
 
     let pool: PostgresPool
@@ -71,7 +73,7 @@ public struct RunRepository: Sendable {
             """
             SELECT coalesce("errorCode", ''), coalesce("errorMessage", ''), count(*)
             FROM campaign_messages
-            WHERE id BETWEEN \(first) AND \(last) AND status IN ('failed', 'unconfirmed', 'cancelled')
+            WHERE id BETWEEN \(first) AND \(last) AND status IN \(anyOf: [MessageStatus.failed, .unconfirmed, .cancelled])
             GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 50
             """,
             deadline: .seconds(120)
@@ -82,9 +84,53 @@ public struct RunRepository: Sendable {
     }
 }
 
-/// How many messages of a run ended for one reason.
+/// The number of messages of a run that ended for one reason.
 public struct FailureCount: Hashable, Sendable {
     public let code: String
     public let message: String
     public let count: Int
+}
+
+extension RunRepository {
+    /// A page of the runs of a campaign, newest first, and how many there are in all.
+    public func runs(
+        ofCampaign id: UUID,
+        tenant: String,
+        page: Int,
+        limit: Int
+    ) async throws -> (runs: [CampaignRunRecord], total: Int) {
+        try await pool.withConnection { connection in
+            let total = try await connection.query(
+                "SELECT count(*) FROM campaign_runs WHERE \"campaignId\" = \(id) AND \"tenantId\" = \(tenant)"
+            )
+            let rows = try await connection.query(
+                """
+                \(fragment: CampaignRunRecord.selection)
+                WHERE x."campaignId" = \(id) AND x."tenantId" = \(tenant)
+                ORDER BY x."createdAt" DESC, x.id DESC LIMIT \(limit) OFFSET \((page - 1) * limit)
+                """
+            )
+            return (try rows.map(CampaignRunRecord.init(row:)), try total[0].decode(0))
+        }
+    }
+
+    /// One run of a tenant; `nil` when there is none by that id.
+    public func campaignRun(_ id: UUID, tenant: String) async throws -> CampaignRunRecord? {
+        let rows = try await pool.query(
+            "\(fragment: CampaignRunRecord.selection) WHERE x.id = \(id) AND x.\"tenantId\" = \(tenant)"
+        )
+        return try rows.first.map(CampaignRunRecord.init(row:))
+    }
+
+    /// The run of a campaign that is launching, running or paused; `nil` when there is none.
+    public func openRun(ofCampaign id: UUID, tenant: String) async throws -> CampaignRunRecord? {
+        let rows = try await pool.query(
+            """
+            \(fragment: CampaignRunRecord.selection)
+            WHERE x."campaignId" = \(id) AND x."tenantId" = \(tenant)
+                AND x.status IN \(anyOf: RunStatus.open)
+            """
+        )
+        return try rows.first.map(CampaignRunRecord.init(row:))
+    }
 }

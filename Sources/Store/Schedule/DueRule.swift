@@ -4,7 +4,7 @@ import Spec
 
 /// Decides what a schedule does whose time has come; a pure function.
 struct DueRule: Hashable, Sendable {
-    /// What is to happen.
+    /// What the schedule does now.
     enum Action: Hashable, Sendable {
         /// The campaign starts, for this time.
         case start(Date)
@@ -56,7 +56,7 @@ struct DueRule: Hashable, Sendable {
         }
     }
 
-    /// The missed time that is made up for now; `nil` if none is.
+    /// The missed time for which a run starts now; `nil` if there is none.
     private static func makeUp(_ schedule: ScheduleSpec, from due: Date, now: Date) -> Date? {
         let earliest = now.addingTimeInterval(-Double(schedule.misfireWindow.seconds))
         switch schedule.misfire {

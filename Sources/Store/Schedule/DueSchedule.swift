@@ -1,8 +1,21 @@
 import Calendar
-import Foundation
+public import Foundation
 import JSON
 import Postgres
 import Spec
+
+/// Why a schedule cannot fire.
+public enum ScheduleError: Error, Equatable, CustomStringConvertible {
+    /// A column of its row cannot be read, as after an edit by hand.
+    case unreadable(schedule: UUID, column: String, problem: String)
+
+    public var description: String {
+        switch self {
+        case .unreadable(let schedule, let column, let problem):
+            "schedule \(schedule.uuidString.lowercased()), column \"\(column)\": \(problem)"
+        }
+    }
+}
 
 /// A schedule whose time has come, with its row locked.
 struct DueSchedule: Sendable {
@@ -16,7 +29,7 @@ struct DueSchedule: Sendable {
     /// Its times and rules, or what is wrong with its row.
     let spec: Result<ScheduleSpec, any Error>
 
-    /// Locks the schedule that has waited longest and that nobody else is looking at.
+    /// Locks the schedule that has waited longest and that no other daemon has locked.
     ///
     /// Schedules that wait for a run to end are left out: the end of the run brings them back.
     ///
@@ -50,7 +63,7 @@ struct DueSchedule: Sendable {
     /// A run that is under way of the campaign of `campaign_schedules AS s`.
     private static let openRun: PostgresQuery = """
         SELECT FROM campaign_runs r WHERE r."campaignId" = s."campaignId"
-            AND r.status IN ('launching', 'running', 'paused') AND r."supersededAt" IS NULL
+            AND r.status IN \(anyOf: RunStatus.open) AND r."supersededAt" IS NULL
         """
 
     private init(row: PostgresRow) throws {
@@ -63,11 +76,11 @@ struct DueSchedule: Sendable {
         spec = Result { try ScheduleSpec(row: row) }
     }
 
-    /// What it does, once the campaign is locked.
+    /// Decides what the schedule does, once the campaign is locked.
     func rule(_ spec: ScheduleSpec, on connection: PostgresConnection) async throws -> DueRule {
         let rows = try await connection.query(
             """
-            SELECT coalesce(bool_or(status IN ('launching', 'running', 'paused') AND "supersededAt" IS NULL), false),
+            SELECT coalesce(bool_or(status IN \(anyOf: RunStatus.open) AND "supersededAt" IS NULL), false),
                 max("completedAt")
             FROM campaign_runs WHERE "campaignId" = \(campaignID)
             """
@@ -84,7 +97,7 @@ struct DueSchedule: Sendable {
 }
 
 extension ScheduleSpec {
-    /// Reads a row of `campaign_schedules`, whoever wrote it.
+    /// Reads a row of `campaign_schedules`, of a spec or of the API.
     ///
     /// - Throws: ``ScheduleError`` naming the column that cannot be read.
     init(row: PostgresRow) throws {

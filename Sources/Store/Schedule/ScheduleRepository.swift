@@ -2,7 +2,30 @@ public import Foundation
 public import Postgres
 import Spec
 
-/// Fires schedules: exactly one run for each of their times, whichever daemon sees it first and wherever it dies.
+/// The outcome of one time of a schedule.
+public struct Firing: Sendable {
+    public enum Outcome: Hashable, Sendable {
+        /// A run was opened; its messages are still to be written.
+        case started(run: UUID)
+        /// Nothing started, by the rules of the schedule.
+        case skipped(reason: String)
+        /// Nothing started, though it should have.
+        case failed(reason: String)
+        /// The schedule has started as often as it may.
+        case ended
+    }
+
+    /// `nil` for a campaign that starts once, at a time of its own.
+    public let schedule: UUID?
+    public let tenantID: String
+    public let campaignID: UUID
+    public let scheduledFor: Date
+    public let outcome: Outcome
+    /// The delay between the time and the firing, in seconds.
+    public let lag: TimeInterval
+}
+
+/// Fires schedules: exactly one run for each of their times, also if daemons compete or crash.
 ///
 /// A time and its run are one transaction: the schedule's row is locked, the run is opened, the outcome is noted, and the
 /// schedule moves on to its next time, or nothing of it has happened. Times are compared with Postgres's clock, so
@@ -25,7 +48,7 @@ public struct ScheduleRepository: Sendable {
         self.pool = pool
     }
 
-    /// How long until the next time of any schedule or campaign; negative when it has passed, `nil` when there is none.
+    /// Returns the time until the next firing of any schedule or campaign; negative if it has passed, `nil` for none.
     public func untilNext() async throws(PostgresError) -> Duration? {
         let rows = try await pool.query(
             """
@@ -33,7 +56,7 @@ public struct ScheduleRepository: Sendable {
                 (SELECT min("nextRunAt") FROM campaign_schedules WHERE "isActive" AND "archivedAt" IS NULL),
                 (
                     SELECT min("scheduledAt") FROM campaigns
-                    WHERE status = 'scheduled' AND "scheduledAt" IS NOT NULL AND "archivedAt" IS NULL
+                    WHERE status = \(campaign: .scheduled) AND "scheduledAt" IS NOT NULL AND "archivedAt" IS NULL
                 )
             ) - clock_timestamp())::float8
             """
@@ -44,7 +67,7 @@ public struct ScheduleRepository: Sendable {
     /// Looks at one schedule whose time has come, and does what its rules say.
     ///
     /// - Parameter now: The present; `nil` takes Postgres's clock.
-    /// - Returns: What became of it; `nil` when nothing is due that nobody else is looking at.
+    /// - Returns: The outcome; `nil` if nothing is due that is not locked by another daemon.
     /// - Throws: `PostgresError`; nothing has happened then.
     public func fireNext(now: Date? = nil) async throws -> Firing? {
         try await pool.transaction(deadline: .seconds(120)) { connection in
@@ -65,8 +88,8 @@ public struct ScheduleRepository: Sendable {
             let next = try? schedule.spec.get().next(after: max(schedule.due, schedule.now))
             return try await note(schedule, .failed(reason: "\(error)"), next: next, on: connection)
         }
-        guard let candidate, !["cancelled", "failed"].contains(candidate.status) else {
-            let reason = candidate.map { "the campaign is \($0.status)" } ?? "the campaign is archived"
+        guard let candidate, CampaignStatus.sources(of: .startBySchedule).contains(candidate.status) else {
+            let reason = candidate.map { "the campaign is \($0.status.rawValue)" } ?? "the campaign is archived"
             return try await note(schedule, .skipped(reason: reason), next: nil, on: connection)
         }
         let rule = try await schedule.rule(spec, on: connection)
@@ -99,10 +122,9 @@ public struct ScheduleRepository: Sendable {
             on: connection
         )
         do {
-            let content = try candidate.content(in: ["draft", "scheduled", "completed", "running", "paused"])
             let run = try await Self.open(
                 candidate,
-                content,
+                by: .startBySchedule,
                 origin: .occurrence(schedule: schedule.id, scheduledFor: time),
                 now: schedule.now,
                 on: connection
@@ -114,19 +136,21 @@ public struct ScheduleRepository: Sendable {
         }
     }
 
-    /// Opens a run whoever its audience is: an empty one makes a run without messages, which ends at once.
+    /// Opens a run whatever its audience; a run with an empty audience completes at once.
     static func open(
         _ candidate: LaunchCandidate,
-        _ content: RevisionContent,
+        by event: CampaignStatus.Event,
         origin: LaunchRepository.Origin,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> RunRecord {
+        let content = try candidate.content(for: event)
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: candidate.name) }
         let size = try await LaunchRepository.count(audience, candidate: candidate, now: now, on: connection)
         return try await LaunchRepository.insertRun(
             of: candidate,
             content,
+            by: event,
             size: size,
             origin: origin,
             now: now,
@@ -172,13 +196,81 @@ public struct ScheduleRepository: Sendable {
 }
 
 extension Firing.Outcome {
-    /// What is written down of it; `nil` is nothing.
+    /// The row that notes it; `nil` for none.
     fileprivate var row: (name: String, reason: String?, run: UUID?)? {
         switch self {
         case .started(let run): ("started", nil, run)
         case .skipped(let reason): ("skipped", reason, nil)
         case .failed(let reason): ("failed", reason, nil)
         case .ended: nil
+        }
+    }
+}
+
+extension ScheduleRepository {
+    /// Starts one campaign whose own time, `scheduledAt`, has come.
+    ///
+    /// The campaign's state moves on in the transaction that opens its run, so it starts once. A campaign that cannot
+    /// start becomes `failed`, with the reason.
+    ///
+    /// - Parameter now: The present; `nil` takes Postgres's clock.
+    /// - Returns: The outcome; `nil` if none is due that is not locked by another daemon.
+    /// - Throws: `PostgresError`; nothing has happened then.
+    public func startNext(now: Date? = nil) async throws -> Firing? {
+        try await pool.transaction(deadline: .seconds(120)) { connection in
+            let rows = try await connection.query(
+                """
+                WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant)
+                SELECT c.id, c."tenantId", c."scheduledAt", (SELECT instant FROM present)
+                FROM campaigns c
+                WHERE c.status = \(campaign: .scheduled) AND c."archivedAt" IS NULL AND c."scheduledAt" IS NOT NULL
+                    AND c."scheduledAt" <= (SELECT instant FROM present)
+                ORDER BY c."scheduledAt", c.id LIMIT 1
+                FOR UPDATE OF c SKIP LOCKED
+                """
+            )
+            guard let row = rows.first else { return nil }
+            let campaign = try row.decode(0, as: UUID.self)
+            let time = try row.decode(2, as: Date.self)
+            let now = try row.decode(3, as: Date.self)
+            return Firing(
+                schedule: nil,
+                tenantID: try row.decode(1),
+                campaignID: campaign,
+                scheduledFor: time,
+                outcome: try await start(campaign, for: time, now: now, on: connection),
+                lag: now.timeIntervalSince(time)
+            )
+        }
+    }
+
+    private func start(
+        _ campaign: UUID,
+        for time: Date,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> Firing.Outcome {
+        do {
+            guard let candidate = try await LaunchCandidate.lock(id: campaign, on: connection) else {
+                return .skipped(reason: "the campaign is archived")
+            }
+            let run = try await Self.open(
+                candidate,
+                by: .startOnce,
+                origin: .occurrence(schedule: nil, scheduledFor: time),
+                now: now,
+                on: connection
+            )
+            return .started(run: run.id)
+        } catch let error as LaunchError {
+            try await connection.execute(
+                CampaignStatus.moving(
+                    .startFails,
+                    set: ["\"statusReason\" = \("\(error)")"],
+                    where: "c.id = \(campaign)"
+                )
+            )
+            return .failed(reason: "\(error)")
         }
     }
 }

@@ -1,9 +1,31 @@
 public import Logging
 public import Postgres
 
+/// The database's schema and this program do not belong together.
+public enum SchemaError: Error, Equatable, CustomStringConvertible {
+    /// A step that was applied has another text now.
+    case changed(version: Int, name: String)
+    /// The database has a step that this program does not know.
+    case newer(version: Int)
+    /// Steps are missing.
+    case outdated(missing: Int)
+
+    public var description: String {
+        switch self {
+        case .changed(let version, let name):
+            "migration \(version) (\(name)) was changed after it was applied; "
+                + "restore its file and put the change into a new migration"
+        case .newer(let version):
+            "the database has migration \(version), which this program does not know; use the newer program"
+        case .outdated(let missing):
+            "the database lacks \(missing) migration\(missing == 1 ? "" : "s"); run: campaignd migrate"
+        }
+    }
+}
+
 /// Brings the schema up to date, each step in a transaction of its own.
 ///
-/// Any number of processes may call it at once: they take turns by an advisory lock, and whoever comes second finds
+/// Any number of processes may call it at once: they take turns by an advisory lock, and the second one finds
 /// nothing to do.
 public struct Migrator: Sendable {
     /// "campaign" in ASCII; any process that changes the schema takes this advisory lock.
@@ -102,6 +124,24 @@ public struct Migrator: Sendable {
             guard migration.checksum == checksum else {
                 throw .changed(version: version, name: migration.name)
             }
+        }
+    }
+}
+
+extension Migrator {
+    /// Says why something failed in the database: where a table or a column is missing, its schema may be too old or
+    /// too new.
+    ///
+    /// - Returns: A ``SchemaError``, or the error as it is.
+    public func explanation(of error: any Error) async -> any Error {
+        guard ["42P01", "42703"].contains((error as? PostgresError)?.sqlState) else { return error }
+        do {
+            let missing = try await pending()
+            return missing.isEmpty ? error : SchemaError.outdated(missing: missing.count)
+        } catch let schemaError as SchemaError {
+            return schemaError
+        } catch _ {
+            return error
         }
     }
 }

@@ -2,7 +2,7 @@ public import Foundation
 import JSON
 import Spec
 
-/// What an event led to; kept with the event, and repeated to whoever repeats it.
+/// The answer to an event; stored with the event, and given again if the event is repeated.
 public struct TriggerAnswer: Hashable, Sendable, Codable {
     /// A message on its way.
     public struct Match: Hashable, Sendable, Codable {

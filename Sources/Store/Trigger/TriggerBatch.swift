@@ -1,6 +1,45 @@
 import Foundation
-import JSON
+public import JSON
 import Spec
+
+/// One event about one contact.
+public struct TriggerRequest: Hashable, Sendable {
+    /// The contact's `contactId`, which is its phone number.
+    public let contactID: String
+    /// The data of the event: campaigns match on it, and messages show it as `{{context.…}}`.
+    public let context: JSONValue?
+    /// The sender's own name for the event; one that was seen before gets its former answer.
+    public let eventID: String?
+
+    /// Makes a request.
+    ///
+    /// - Parameters:
+    ///   - contactID: At most 50 characters.
+    ///   - context: An object, or nothing.
+    ///   - eventID: At most 255 characters.
+    public init(contactID: String, context: JSONValue? = nil, eventID: String? = nil) {
+        (self.contactID, self.context, self.eventID) = (contactID, context, eventID)
+    }
+}
+
+/// Decides whether an event is one that a campaign waits for; a pure function.
+enum TriggerMatch {
+    /// Returns true if a context holds everything that a configuration asks for.
+    ///
+    /// Objects are compared key by key and may hold more than is asked; numbers by their value, so that 1 is 1.0;
+    /// everything else has to be the same. A campaign that asks for nothing takes every event.
+    static func holds(_ wanted: JSONValue?, in context: JSONValue?) -> Bool {
+        switch (wanted, context) {
+        case (nil, _), (.null?, nil), (.null?, .null?): true
+        case (.object(let fields)?, _) where fields.isEmpty: true
+        case (.object(let fields)?, .object(let found)?): fields.allSatisfy { holds($0.value, in: found[$0.key]) }
+        case (.integer(let number)?, .number(let found)?): Double(number) == found
+        case (.number(let number)?, .integer(let found)?): number == Double(found)
+        case (let wanted?, let found?): wanted == found
+        default: false
+        }
+    }
+}
 
 /// Events of one kind on their way to their answers; decides, and touches nothing.
 struct TriggerBatch: Sendable {
@@ -14,7 +53,7 @@ struct TriggerBatch: Sendable {
     }
 
     let requests: [TriggerRequest]
-    /// What the events say, as JSON; `nil` where they say nothing.
+    /// The contexts of the events as JSON; `nil` for events without one.
     let contexts: [String?]
     /// The ids under which the events are noted.
     let ids: [UUID]
@@ -75,8 +114,8 @@ struct TriggerBatch: Sendable {
     ///   - run: Its standing run.
     ///   - position: The position of the next message.
     ///   - contacts: The contacts that were found.
-    ///   - affordable: How many messages the tenant's wallet pays for; `nil` when nobody pays.
-    /// - Returns: The messages of the events that are not refused; the first stands at `position`.
+    ///   - affordable: How many messages the tenant's wallet covers; `nil` if the tenant is not billed.
+    /// - Returns: The messages of the events that are not refused; the first one gets `position`.
     mutating func decide(
         for campaign: TriggeredCampaign,
         run: UUID,
@@ -142,7 +181,7 @@ struct TriggerBatch: Sendable {
 }
 
 extension TriggerRequest {
-    /// Whether a repetition says the same.
+    /// Returns true if a repetition has the same contact and context.
     func isSame(as other: TriggerRequest) -> Bool {
         contactID == other.contactID && TriggerMatch.holds(context, in: other.context)
             && TriggerMatch.holds(other.context, in: context)

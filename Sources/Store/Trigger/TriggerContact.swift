@@ -14,13 +14,13 @@ struct TriggerContact: Sendable {
     /// Whether it had a message of the campaign within its cooldown.
     let isCooling: Bool
 
-    /// How many campaigns one query asks for.
+    /// Campaigns per query.
     private static let campaignsOfAQuery = 50
 
     /// Looks up the contacts of the events that campaigns wait for, whose standing runs the caller holds.
     ///
-    /// A number is found with and without its plus sign, whichever way the caller and the contact have it; of two contacts
-    /// the one that has it as the caller.
+    /// A number is found with and without its plus sign; of two contacts that differ in it, the one that equals the
+    /// caller's number.
     ///
     /// - Returns: For each campaign, by its id, the contacts by what the events call them.
     static func find(
@@ -73,7 +73,7 @@ struct TriggerContact: Sendable {
                 EXISTS (
                     SELECT FROM campaign_messages m
                     WHERE m."contactId" = c.id AND m."campaignId" = \(campaign.id) AND m."triggerEventId" IS NOT NULL
-                        AND m.status NOT IN ('failed', 'cancelled')
+                        AND m.status NOT IN \(anyOf: [MessageStatus.failed, .cancelled])
                         AND m."createdAt" > now() - \(Double(cooldown)) * interval '1 second'
                 )
                 """

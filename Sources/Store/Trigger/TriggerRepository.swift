@@ -4,7 +4,7 @@ import Spec
 
 /// Turns events into messages of the campaigns that wait for them.
 ///
-/// Events of one kind come in batches, and a batch is one transaction: the messages, their place in the line and the
+/// Events of one kind come in batches, and a batch is one transaction: the messages, their chunk and the
 /// answers are there together, or nothing is and the sender asks again. However many campaigns wait, a batch takes three
 /// round trips: the campaigns, the contacts, and all that is written, with COMMIT. Ids of events that may have been seen, and
 /// a wallet that pays, are one more each; a campaign that waits for the first time, or has changed, is a few.
@@ -44,7 +44,7 @@ public struct TriggerRepository: Sendable {
                 try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
-            // Somebody else brought the same event in the same instant, and it is there now.
+            // Another request brought the same event in the same instant, and its answer is stored now.
             return try await pool.transaction { connection in
                 try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
             }
@@ -118,7 +118,7 @@ public struct TriggerRepository: Sendable {
         return batch.completed()
     }
 
-    /// Writes messages, the chunk that puts them into the line, and the counters.
+    /// Writes messages, their chunk, and the counters.
     private func write(
         _ messages: [TriggerBatch.Message],
         of campaign: UUID,

@@ -7,7 +7,7 @@ import Spec
 struct TriggeredCampaign: Sendable {
     /// Why it takes no messages.
     enum State: Sendable {
-        /// The standing run, the position of its next message, and whether somebody pays for it.
+        /// The standing run, the position of its next message, and whether it is billed.
         case open(run: UUID, nextPosition: Int, isPaid: Bool)
         case refused(TriggerRefusal)
     }
@@ -28,7 +28,7 @@ struct TriggeredCampaign: Sendable {
         return run
     }
 
-    /// Whether somebody pays for its messages.
+    /// Whether its messages are billed.
     var isPaid: Bool {
         guard case .open(_, _, let isPaid) = state else { return false }
         return isPaid
@@ -41,8 +41,8 @@ struct TriggeredCampaign: Sendable {
     /// these; what it finds is compared in full.
     ///
     /// A campaign that waits for the first time gets its standing run now, and one whose content has changed a new one:
-    /// the former ends when its messages have. Everybody who adds messages holds the run, so what is decided about a
-    /// contact is decided once.
+    /// the former ends when its messages have. Every transaction that adds messages locks the run, so a contact is
+    /// decided about once.
     static func lock(
         for batch: TriggerBatch,
         tenant: String,
@@ -72,7 +72,7 @@ struct TriggeredCampaign: Sendable {
             LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
             LEFT JOIN standing s ON s.campaign = c.id
             WHERE \(fragment: waiting)
-                AND (c.status IN ('running', 'paused') OR (c.status = 'draft' AND t.id IS NOT NULL))
+                AND (c.status IN \(anyOf: CampaignStatus.listening) OR (c.status = \(campaign: .draft) AND t.id IS NOT NULL))
             ORDER BY c.id
             """
         )
@@ -95,15 +95,15 @@ struct TriggeredCampaign: Sendable {
     private static let standing: PostgresQuery = """
         SELECT c.id AS campaign, r.id AS run, r."nextPosition", v.digest,
             r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
-            r.status = 'paused' AND r."quotaUntil" IS NULL AS "isPaused",
+            r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
             EXISTS (SELECT FROM wallet_holds h WHERE h."runId" = r.id AND h."closedAt" IS NULL) AS "isPaid"
         FROM campaigns c
         JOIN campaign_runs r ON r."campaignId" = c.id AND r."isTriggered" AND r."supersededAt" IS NULL
-            AND r.status IN ('running', 'paused')
+            AND r.status IN \(anyOf: RunStatus.launched)
         JOIN campaign_revisions v ON v.id = r."revisionId"
         """
 
-    /// Opens a standing run, in place of a former one, unless somebody else has just done it.
+    /// Opens a standing run in place of a former one, unless another transaction has just done it.
     private static func reopen(
         _ id: UUID,
         for batch: TriggerBatch,
@@ -112,13 +112,13 @@ struct TriggeredCampaign: Sendable {
         on connection: isolated PostgresConnection
     ) async throws -> TriggeredCampaign? {
         let rows = try await connection.query(
-            "SELECT name, status::text, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
+            "SELECT name, status, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
         )
         guard let row = rows.first else { return nil }
         // What it waits for may have changed while we waited for the lock.
         let events = batch.matching(try row.json("triggerConfig"))
         guard !events.isEmpty else { return nil }
-        // Somebody else may have opened the run.
+        // Another transaction may have opened the run.
         let again = try await connection.query(
             """
             WITH standing AS MATERIALIZED (\(fragment: standing) WHERE c.id = \(id) FOR NO KEY UPDATE OF r)
@@ -141,24 +141,25 @@ struct TriggeredCampaign: Sendable {
                 state: state
             )
         }
-        let status = try row.decode(1, as: String.self)
-        if status == "paused" { return campaign(nil, .refused(.campaignPaused)) }
-        guard ["draft", "running"].contains(status) else { return nil }
+        let status = try row.decode(1, as: CampaignStatus.self)
+        if status == .paused { return campaign(nil, .refused(.campaignPaused)) }
+        guard CampaignStatus.sources(of: .startByEvent).contains(status) else { return nil }
         do {
             guard let candidate = try await LaunchCandidate.lock(id: id, needsAudience: false, on: connection) else {
                 return nil
             }
-            let content = try candidate.content(in: ["draft", "running"])
+            let content = try candidate.content(for: .startByEvent)
             try await connection.execute(
                 """
                 UPDATE campaign_runs SET "supersededAt" = now()
                 WHERE "campaignId" = \(id) AND "isTriggered" AND "supersededAt" IS NULL
-                    AND status IN ('launching', 'running', 'paused')
+                    AND status IN \(anyOf: RunStatus.open)
                 """
             )
             let run = try await LaunchRepository.insertRun(
                 of: candidate,
                 content,
+                by: .startByEvent,
                 size: AudienceSize(total: 0, inWindow: 0),
                 origin: .trigger,
                 now: now,

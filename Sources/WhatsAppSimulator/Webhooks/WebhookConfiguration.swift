@@ -1,4 +1,4 @@
-/// Where statuses are posted, how they are signed, and what they tell about accepted messages.
+/// The webhook settings: address, signature, and the statuses of accepted messages.
 public struct WebhookConfiguration: Sendable {
     /// The address that statuses are posted to; `nil` posts none.
     public var url: String?
@@ -24,17 +24,17 @@ public struct WebhookConfiguration: Sendable {
     public var pricingCategory = "marketing"
     /// The most statuses in one request, 1 to 1000.
     public var batchSize = 100
-    /// How long statuses wait for others to share their request; at most 50 ms.
+    /// The longest time that statuses wait to share a request; at most 50 ms.
     public var flushInterval: Duration = .milliseconds(20)
-    /// How many requests are under way at once, 1 to 8.
+    /// Maximum number of concurrent requests, 1 to 8.
     public var concurrentRequests = 4
-    /// How long one request may take.
+    /// Time limit of one request.
     public var requestTimeout: Duration = .seconds(10)
-    /// How long a batch is tried again after its first failure.
+    /// Time limit of retries after the first failure of a batch.
     public var retryTimeout: Duration = .seconds(60)
-    /// How often a batch is tried, 1 to 100.
+    /// Maximum number of attempts for a batch, 1 to 100.
     public var maximumAttempts = 12
-    /// How many messages may wait for their next status; beyond it requests wait up to a second each.
+    /// Number of messages that may wait for their next status; beyond it requests wait up to a second each.
     public var maximumPending = 100_000
 
     /// Makes the configuration with its defaults, which post nothing for want of an address.

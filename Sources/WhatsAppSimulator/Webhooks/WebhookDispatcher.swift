@@ -5,7 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Posts statuses, signed, until its queue says stop.
+/// Posts signed statuses until its queue is stopped.
 struct WebhookDispatcher: Sendable {
     private static let longestAnswer = 1 << 20
 
@@ -21,7 +21,7 @@ struct WebhookDispatcher: Sendable {
         key = SymmetricKey(data: Data(queue.configuration.appSecret.utf8))
     }
 
-    /// Works with as many requests at once as configured; cancellation ends those under way.
+    /// Posts with the configured number of concurrent requests; cancellation ends those in flight.
     func run() async {
         await withDiscardingTaskGroup { group in
             for _ in 0..<queue.configuration.concurrentRequests {

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Holds messages until their statuses are due and hands those out in batches.
+/// Holds messages until their statuses are due, and returns those in batches.
 final class WebhookQueue: Sendable {
     private struct State: Sendable {
         var url: String?
@@ -82,7 +82,7 @@ final class WebhookQueue: Sendable {
 }
 
 extension WebhookQueue {
-    /// What a worker does next.
+    /// The next step of a worker.
     enum Work: Sendable {
         case post(StatusBatch, url: String)
         case wait
@@ -172,4 +172,121 @@ extension WebhookQueue {
         message.due += next.delay
         state.messages.insert(message, due: message.due)
     }
+}
+
+/// Keeps elements by the time they are due, the earliest on top; equal times in no order.
+struct DueHeap<Element: Sendable>: Sendable {
+    private var nodes: [(due: Int64, element: Element)] = []
+
+    var count: Int { nodes.count }
+    var isEmpty: Bool { nodes.isEmpty }
+    /// The time of the earliest element.
+    var earliest: Int64? { nodes.first?.due }
+
+    mutating func insert(_ element: Element, due: Int64) {
+        nodes.append((due, element))
+        var child = nodes.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard nodes[child].due < nodes[parent].due else { return }
+            nodes.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    /// Takes the earliest element out, if it is due by `now`.
+    mutating func popDue(by now: Int64) -> Element? {
+        guard let first = nodes.first, first.due <= now else { return nil }
+        nodes.swapAt(0, nodes.count - 1)
+        nodes.removeLast()
+        sink()
+        return first.element
+    }
+
+    mutating func removeAll() { nodes = [] }
+
+    private mutating func sink() {
+        var parent = 0
+        while true {
+            var smallest = parent
+            for child in (2 * parent + 1)...(2 * parent + 2)
+            where child < nodes.count && nodes[child].due < nodes[smallest].due {
+                smallest = child
+            }
+            guard smallest != parent else { return }
+            nodes.swapAt(parent, smallest)
+            parent = smallest
+        }
+    }
+}
+
+/// An accepted message with the statuses that are still to come.
+struct PendingMessage: Sendable {
+    enum Status: Hashable, Sendable {
+        case sent, delivered, read
+        case failed(code: Int)
+    }
+
+    /// One status to come: how long after the one before, and what happens to it on its way.
+    struct Rung: Hashable, Sendable {
+        var status: Status
+        var delay: Int64
+        var isDropped = false
+        var isDuplicated = false
+    }
+
+    /// The data of every status of the message; shared, because it waits more than once.
+    final class Subject: Sendable {
+        let wamid: String
+        let phoneNumberID: String
+        let message: AdmittedMessage
+
+        init(wamid: String, phoneNumberID: String, message: AdmittedMessage) {
+            self.wamid = wamid
+            self.phoneNumberID = phoneNumberID
+            self.message = message
+        }
+    }
+
+    let subject: Subject
+    /// The time of the next status, in monotonic nanoseconds.
+    var due: Int64
+    /// The next status.
+    var next: Rung
+    /// The statuses after it, the last one first.
+    var later: [Rung]
+}
+
+/// One status of one message, ready to be told.
+struct StatusEvent: Sendable {
+    let subject: PendingMessage.Subject
+    let status: PendingMessage.Status
+}
+
+/// Statuses that share one request, as the bytes that are signed and posted, now or again.
+struct StatusBatch: Sendable {
+    let body: [UInt8]
+    /// Number of statuses in it.
+    let count: Int
+    /// Number of failed attempts.
+    var attempts = 0
+    /// The time of the first try, in monotonic nanoseconds.
+    let firstTry: Int64
+}
+
+/// The outcome of the statuses so far.
+public struct WebhookSummary: Codable, Hashable, Sendable {
+    /// Statuses that the receiver answered with 200; duplicates count each time.
+    public var statusesSent = 0
+    /// Requests made, also those that failed.
+    public var requests = 0
+    /// Requests that were not answered with 200 in time.
+    public var failedRequests = 0
+    /// Statuses that will never be sent: by fault, for too many failures, or because a shutdown took too long.
+    public var dropped = 0
+    /// Messages that wait for their next status, and statuses that wait to be tried again.
+    public var pending = 0
+
+    /// Makes the summary of no statuses.
+    public init() {}
 }

@@ -1,9 +1,10 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
-/// `reconcile export`, and plans against what it wrote.
+/// `reconcile export`, and plans against its output.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct ExportCommandTests {
     private func disown(_ stage: SpecsStage) async throws {
@@ -12,7 +13,7 @@ struct ExportCommandTests {
         }
     }
 
-    @Test func exportedRowsAreAdoptedUnchanged() async throws {
+    @Test func anExportIsAdoptedUnchanged() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/campaign.yaml", SpecsStage.campaign)
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
@@ -56,7 +57,7 @@ struct ExportCommandTests {
             let state = stage.repository.appending(path: "state.json").path
             #expect(try await stage.reconcile("export", "--state", state).exitCode == 0)
             let nowhere = ["DATABASE_URL": ""]
-            func plan(_ arguments: String...) async throws -> CommandProcess.Outcome {
+            func plan(_ arguments: String...) async throws -> ChildProcess.Outcome {
                 try await stage.start([stage.specs, "--state", state] + arguments, variables: nowhere).outcome()
             }
             #expect(try await plan("--detailed-exitcode").exitCode == 0)

@@ -1,9 +1,10 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
-/// How `reconcile` tells what is wrong, to people and to workflows.
+/// Findings of `reconcile` for people and for workflows.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct FindingsTests {
     private static let ambiguous = SpecsStage.campaign.replacing("title: Offer", with: "title: on")
@@ -27,14 +28,14 @@ struct FindingsTests {
             ] {
                 #expect(try await stage.start(["validate", stage.specs] + wrong).outcome().exitCode == 64, "\(wrong)")
             }
-            // A denied warning also prevents applying.
+            // A denied warning also blocks applying.
             let refused = try await stage.reconcile(stage.specs, "--deny", "warnings")
             #expect(refused.exitCode == 1 && refused.errors.contains("the specs have 1 error"))
             #expect(try await stage.count("SELECT count(*) FROM senders") == 0)
         }
     }
 
-    @Test func noMoreThanMaxErrorsAreShown() async throws {
+    @Test func errorsBeyondTheLimitAreCounted() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/broken.yaml", SpecsStage.sender + "\n" + (1...9).map { "x\($0): 1\n" }.joined())
             let few = try await stage.reconcile("validate", stage.specs, "--max-errors", "2")

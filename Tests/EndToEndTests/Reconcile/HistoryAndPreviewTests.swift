@@ -1,9 +1,10 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
-/// The output of `reconcile history` and `reconcile preview`.
+/// Output of `reconcile history` and `reconcile preview`.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct HistoryAndPreviewTests {
     @Test func historyShowsActorTimeAndCommit() async throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestBed
 import TestSupport
 import Testing
 
@@ -8,13 +9,12 @@ struct NextCommandTests {
         let fireTimes: [String]
     }
 
-    private static func next(_ arguments: String...) async throws -> CommandProcess.Outcome {
-        try await CommandProcess("reconcile", ["next"] + arguments, environment: ProcessInfo.processInfo.environment)
-            .outcome()
+    private static func next(_ arguments: String...) async throws -> ChildProcess.Outcome {
+        try await Command.run("reconcile", ["next"] + arguments)
     }
 
     @Test(arguments: [
-        // A gap of an hour: a fixed time fires at its end, what follows the wall does not exist.
+        // A gap of an hour: a fixed time fires at its end, other times in it do not exist.
         ("30 2 * * *", "America/New_York", "2025-03-09", "03-09T07:00 03-10T06:30"),
         ("*/30 2 * * *", "America/New_York", "2025-03-09", "03-10T06:00 03-10T06:30"),
         ("30 * * * *", "America/New_York", "2025-03-09T00:30", "03-09T05:30 03-09T06:30 03-09T07:30 03-09T08:30"),
@@ -33,10 +33,10 @@ struct NextCommandTests {
         ("0 0 */2 * 1", "UTC", "2025-01-02", "01-13T00:00 01-27T00:00 02-03T00:00"),
         ("0 0 13 * */2", "UTC", "2025-01-14", "02-13T00:00 03-13T00:00"),
         ("0 0 13 * 5", "UTC", "2025-01-01", "01-03T00:00 01-10T00:00 01-13T00:00"),
-        // An instant in UTC, which counts itself.
+        // An instant in UTC is itself a fire time.
         ("0 9 * * *", "Africa/Nairobi", "2025-01-01T06:00Z", "01-01T06:00 01-02T06:00"),
     ])
-    func firesAtKnownTimes(cron: String, zone: String, from: String, expected: String) async throws {
+    func findsKnownFireTimes(cron: String, zone: String, from: String, expected: String) async throws {
         let times = expected.split(separator: " ").map(String.init)
         let count = String(times.count)
         let start = from.contains("T") ? from : from + "T00:00"
@@ -56,7 +56,7 @@ struct NextCommandTests {
         #expect(answer.fireTimes == times.map { "\(from.prefix(4))-\($0):00Z" })
     }
 
-    @Test func textShowsTheLocalTime() async throws {
+    @Test func localTimesAreShown() async throws {
         let outcome = try await Self.next(
             "30 2 * * *",
             "--time-zone",
@@ -111,7 +111,7 @@ struct NextCommandTests {
     ])
     func wrongUsageIsShownAtItsPlace(arguments: [String], expected: String) async throws {
         let environment = ProcessInfo.processInfo.environment
-        let outcome = try await CommandProcess("reconcile", ["next"] + arguments, environment: environment).outcome()
+        let outcome = try await Command.run("reconcile", ["next"] + arguments, environment: environment)
         #expect(outcome.exitCode == 64 && outcome.errors.contains(expected), "\(outcome.errors)")
         #expect(!outcome.errors.contains("\u{1B}"))
     }

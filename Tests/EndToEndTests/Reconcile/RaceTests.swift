@@ -1,13 +1,14 @@
 import Foundation
 import Postgres
 import Store
+import TestBed
 import TestSupport
 import Testing
 
-/// The reviewed plan is applied exactly once, also with concurrent reconciles and crashes.
+/// Exactly the reviewed plan is applied once, also when several commands run or one is killed.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct RaceTests {
-    private static func digest(_ outcome: CommandProcess.Outcome) throws -> String {
+    private static func digest(_ outcome: ChildProcess.Outcome) throws -> String {
         String(try #require(outcome.output.firstMatch(of: /Digest: (sha256:[0-9a-f]{64})/), "\(outcome.errors)").1)
     }
 
@@ -46,7 +47,7 @@ struct RaceTests {
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
             #expect(try await stage.reconcile(stage.specs, "--expect-digest", digest).exitCode == 0)
             #expect(try await stage.reconcile(stage.specs, "--expect-digest", digest).exitCode == 4)
-            // Also when the rows are as they were before.
+            // Also when the rows are the same as before.
             try await stage.pool.execute("DELETE FROM senders")
             let again = try await stage.reconcile(stage.specs, "--dry-run")
             #expect(try Self.digest(again) != digest)
@@ -56,11 +57,11 @@ struct RaceTests {
         }
     }
 
-    @Test func oneOfManyConcurrentReconcilesApplies() async throws {
+    @Test func onlyOneOfSeveralReconcilesApplies() async throws {
         try await SpecsStage.with { stage in
             try stage.write("test/many.yaml", Self.many(0))
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
-            let outcomes = try await withThrowingTaskGroup(of: CommandProcess.Outcome.self) { group in
+            let outcomes = try await withThrowingTaskGroup(of: ChildProcess.Outcome.self) { group in
                 for _ in 1...5 {
                     group.addTask { try await stage.reconcile(stage.specs, "--expect-digest", digest) }
                 }
@@ -104,8 +105,8 @@ struct RaceTests {
             for round in 1...25 {
                 try stage.write("test/many.yaml", Self.many(round))
                 let before = try await Self.state(stage)
-                let process = try stage.start([stage.specs, "--max-change-percent", "100"])
-                // Anywhere from its first statement to its end: as many round trips as it takes to be in between.
+                let process = try await stage.start([stage.specs, "--max-change-percent", "100"])
+                // A random number of round trips later it is anywhere between its first statement and its end.
                 try await eventually("it is connected") {
                     try await stage.count(
                         """
@@ -115,7 +116,7 @@ struct RaceTests {
                     ) > 0
                 }
                 for _ in 0..<Int.random(in: 0...120) { try await stage.pool.execute("SELECT 1") }
-                process.send(SIGKILL)
+                process.signal(SIGKILL)
                 _ = try await process.outcome()
                 try await Self.expectNoLock(stage)
                 let plan = try await stage.reconcile(

@@ -1,21 +1,22 @@
 import Foundation
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
-/// The `reconcile` command as people and pipelines use it: exit codes, and what goes where.
+/// The `reconcile` command as people and pipelines use it: exit codes, output and errors.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct ReconcileCommandTests {
     @Test func exitCodesTellWhatHappened() async throws {
         try await withSpecs { folder, environment in
             let specs = folder.appending(path: "campaigns").path
-            func reconcile(_ arguments: String...) async throws -> CommandProcess.Outcome {
-                try await CommandProcess("reconcile", arguments, environment: environment).outcome()
+            func reconcile(_ arguments: String...) async throws -> ChildProcess.Outcome {
+                try await Command.run("reconcile", arguments, environment: environment)
             }
             let unmigrated = try await reconcile(specs, "--dry-run")
             #expect(unmigrated.exitCode == 1)
             #expect(unmigrated.errors.contains("campaignd migrate"))
-            let migrated = try await CommandProcess.run("campaignd", "migrate", environment: environment)
+            let migrated = try await Command.run("campaignd", ["migrate"], environment: environment)
             #expect(migrated.exitCode == 0)
 
             let pending = try await reconcile(specs, "--dry-run", "--detailed-exitcode")
@@ -46,58 +47,44 @@ struct ReconcileCommandTests {
             try FileManager.default.createDirectory(at: broken, withIntermediateDirectories: true)
             try "kind: Sender\nname: main\ntier: 9\n"
                 .write(to: broken.appending(path: "a.yaml"), atomically: true, encoding: .utf8)
-            let outcome = try await CommandProcess.run(
-                "reconcile",
-                "validate",
-                folder.appending(path: "broken").path,
-                environment: environment
-            )
+            let arguments = ["validate", folder.appending(path: "broken").path]
+            let outcome = try await Command.run("reconcile", arguments, environment: environment)
             #expect(outcome.exitCode == 1)
             // The diagnostics are the result of a validation.
             #expect(outcome.output.contains("a.yaml:3:7"))
             #expect(outcome.errors.isEmpty)
             var withoutDatabase = environment
             withoutDatabase["DATABASE_URL"] = nil
-            let lost = try await CommandProcess.run(
-                "reconcile",
-                folder.appending(path: "campaigns").path,
-                environment: withoutDatabase
-            )
+            let specs = [folder.appending(path: "campaigns").path]
+            let lost = try await Command.run("reconcile", specs, environment: withoutDatabase)
             #expect(lost.exitCode == 1)
             #expect(lost.errors.contains("DATABASE_URL"))
         }
     }
 
     private func withSpecs(_ body: (URL, [String: String]) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "campaigns-\(UUID().uuidString)")
-        let tenant = folder.appending(path: "campaigns/test")
-        try FileManager.default.createDirectory(at: tenant, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder does no harm.
-        try """
-        kind: Sender
-        name: main
-        phoneNumberId: "1000"
-        accessToken: env:TOKEN
-        ---
-        kind: Audience
-        name: everybody
-        conditions: []
-        """.write(to: tenant.appending(path: "sender.yaml"), atomically: true, encoding: .utf8)
-        try """
-        kind: Campaign
-        name: kept
-        type: manual
-        sender: main
-        message: { type: text, text: { body: "Hello" } }
-        audience: everybody
-        protect: true
-        """.write(to: tenant.appending(path: "campaign.yaml"), atomically: true, encoding: .utf8)
-        try await TestDatabase.with { pool in
-            var environment = ProcessInfo.processInfo.environment
-            let name = try await pool.query("SELECT current_database()")[0].decode(0, as: String.self)
-            var url = try #require(URLComponents(string: environment["DATABASE_URL"] ?? ""))
-            url.path = "/\(name)"
-            environment["DATABASE_URL"] = url.string
+        try await withDatabase(isMigrated: false) { folder, _, environment in
+            let tenant = folder.appending(path: "campaigns/test")
+            try FileManager.default.createDirectory(at: tenant, withIntermediateDirectories: true)
+            try """
+            kind: Sender
+            name: main
+            phoneNumberId: "1000"
+            accessToken: env:TOKEN
+            ---
+            kind: Audience
+            name: everybody
+            conditions: []
+            """.write(to: tenant.appending(path: "sender.yaml"), atomically: true, encoding: .utf8)
+            try """
+            kind: Campaign
+            name: kept
+            type: manual
+            sender: main
+            message: { type: text, text: { body: "Hello" } }
+            audience: everybody
+            protect: true
+            """.write(to: tenant.appending(path: "campaign.yaml"), atomically: true, encoding: .utf8)
             try await body(folder, environment)
         }
     }

@@ -1,10 +1,11 @@
 import Foundation
 import FoundationNetworking
 import Postgres
+import TestBed
 import TestSupport
 import Testing
 
-/// A daemon that applies a repository of specs, as commits come in.
+/// A daemon that applies the commits of a repository of specs.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct SpecsLoopTests {
     private struct Readiness: Decodable {
@@ -33,12 +34,12 @@ struct SpecsLoopTests {
         }
     }
 
-    private static func stop(_ daemon: CommandProcess) async throws {
-        daemon.send(SIGTERM)
+    private static func stop(_ daemon: ChildProcess) async throws {
+        daemon.signal(SIGTERM)
         #expect(try await daemon.outcome().exitCode == 0)
     }
 
-    private static func reports(_ daemon: CommandProcess) -> Int {
+    private static func reports(_ daemon: ChildProcess) -> Int {
         daemon.errors.matches(of: /error.*Specs could not be applied/).count
     }
 

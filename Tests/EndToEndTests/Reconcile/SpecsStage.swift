@@ -1,12 +1,12 @@
 import Foundation
 import Postgres
-import Store
+import TestBed
 import TestSupport
 import Testing
 
 /// A git repository with specs and a migrated database for one test, with the commands that work on them.
 struct SpecsStage: Sendable {
-    /// The repository; its specs lie in `campaigns/`.
+    /// The repository; its specs are in `campaigns/`.
     let repository: URL
     let pool: PostgresPool
     var environment: [String: String]
@@ -27,27 +27,10 @@ struct SpecsStage: Sendable {
         audience: { conditions: [] }
         """
 
-    /// Sets the stage: migrated, with a first commit that nobody has applied yet.
+    /// Sets the stage: migrates and makes a first commit; applies nothing.
     static func with(_ body: (SpecsStage) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "specs-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(
-            at: folder.appending(path: "campaigns/test"),
-            withIntermediateDirectories: true
-        )
-        defer { try? FileManager.default.removeItem(at: folder) }  // A leftover in the temporary folder harms nobody.
-        let version = Migration.all.map(\.checksum).joined()
-        let template = TestDatabase.Template.filled(version: version) { pool, logger in
-            _ = try await Migrator(pool: pool, logger: logger).migrate()
-        }
-        try await TestDatabase.with(template: template) { pool in
-            var environment = ProcessInfo.processInfo.environment
-            for name in environment.keys where name.hasPrefix("GITHUB_") { environment[name] = nil }
-            let name = try await pool.query("SELECT current_database()")[0].decode(0, as: String.self)
-            var url = try #require(URLComponents(string: environment["DATABASE_URL"] ?? ""))
-            url.path = "/\(name)"
-            environment["DATABASE_URL"] = url.string
-            environment["GITHUB_ACTOR"] = "tester"
-            environment["HTTP_PORT"] = "0"
+        try await withDatabase { folder, pool, environment in
+            let environment = environment.merging(["GITHUB_ACTOR": "tester"]) { $1 }
             let stage = SpecsStage(repository: folder, pool: pool, environment: environment)
             try await stage.git("init", "--quiet")
             try await stage.commit("test/sender.yaml", sender)
@@ -83,30 +66,29 @@ struct SpecsStage: Sendable {
     @discardableResult
     func git(_ arguments: String...) async throws -> String {
         let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
-        let outcome = try await CommandProcess(
-            path: "/usr/bin/git",
+        let outcome = try await Command.run(
+            "/usr/bin/git",
             ["-C", repository.path] + identity + arguments,
             environment: environment
         )
-        .outcome()
         try #require(outcome.exitCode == 0, "git \(arguments): \(outcome.errors)")
         return outcome.output
     }
 
     /// Runs `reconcile`, with variables beside those of the stage.
-    func reconcile(_ arguments: String..., variables: [String: String] = [:]) async throws -> CommandProcess.Outcome {
+    func reconcile(_ arguments: String..., variables: [String: String] = [:]) async throws -> ChildProcess.Outcome {
         try await start(arguments, variables: variables).outcome()
     }
 
     /// Starts `reconcile`.
-    func start(_ arguments: [String], variables: [String: String] = [:]) throws -> CommandProcess {
-        try CommandProcess("reconcile", arguments, environment: environment.merging(variables) { $1 })
+    func start(_ arguments: [String], variables: [String: String] = [:]) async throws -> ChildProcess {
+        try await Command.start("reconcile", arguments, environment: environment.merging(variables) { $1 })
     }
 
     /// Starts a daemon that applies the specs, and waits until it serves.
-    func startDaemon(interval: Int = 3_600) async throws -> (process: CommandProcess, address: String) {
+    func startDaemon(interval: Int = 3_600) async throws -> (process: ChildProcess, address: String) {
         let arguments = ["run", "--specs", specs, "--specs-interval", String(interval)]
-        let daemon = try CommandProcess("campaignd", arguments, environment: environment)
+        let daemon = try await Command.start("campaignd", arguments, environment: environment)
         try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains("url=http://") }
         let address = try #require(daemon.errors.firstMatch(of: /url=(http:\/\/127\.0\.0\.1:\d+)/)).1
         return (daemon, String(address))

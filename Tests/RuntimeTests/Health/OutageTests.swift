@@ -14,7 +14,7 @@ struct OutageTests {
     func aRefusedConnectionCostsNoMessageItsAttempts() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 200) { fixture in
             let run = try await fixture.launch()
-            // Nobody listens there: the port was free a moment ago.
+            // No server listens there: the port was free a moment ago.
             let nowhere = DeliveryFixture.Address("http://127.0.0.1:1/v23.0")
             var retries = RetryPolicy()
             retries.baseDelay = .milliseconds(100)

@@ -56,7 +56,7 @@ struct ReadinessTests {
         try await DeliveryFixture.with(contacts: 1, rate: 20) { fixture in
             let redis = try RedisConfiguration(url: "redis://127.0.0.1:\(server.port)/0")
             try await fixture.withDaemon(redis: redis) { port in
-                // A command may take five seconds, and nobody waits for a probe that long.
+                // A command may take five seconds, which is too long for a probe.
                 let answer = try await Self.ask(port, within: .seconds(3))
                 #expect(answer.status == 503)
                 #expect(answer.body["postgres"] == "ok")

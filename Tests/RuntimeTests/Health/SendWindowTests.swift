@@ -31,7 +31,7 @@ struct SendWindowTests {
         return sent
     }
 
-    @Test func whatWasNotWrittenLeavesNoTrace() {
+    @Test func requestsThatWereNotWrittenLeaveNoTrace() {
         let now = ContinuousClock.now
         var window = SendWindow(largest: 512)
         for _ in 0..<100 {
@@ -83,7 +83,7 @@ struct SendWindowTests {
         #expect(window.inFlight == 0)
     }
 
-    @Test func shrinksTowardsWhatIsUsed() {
+    @Test func shrinksTowardsItsUse() {
         let start = ContinuousClock.now
         var window = SendWindow(largest: 512)
         _ = drive(&window, rate: 5_000, roundTrip: .milliseconds(80), seconds: 5, from: start)

@@ -127,7 +127,7 @@ struct DaemonMetricsTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func aRateLimitShowsWithWhatItLeavesWaiting() async throws {
+    func aRateLimitShowsWithTheMessagesThatWait() async throws {
         let log = LogCollector()
         let faults = try SimulatorFaults(json: Data(#"{"errors":[{"share":1,"code":130429,"status":429}]}"#.utf8))
         try await DeliveryFixture.with(contacts: 60, faults: faults) { fixture in
@@ -155,7 +155,8 @@ struct DaemonMetricsTests {
                 }
             }
         }
-        #expect(log.text.contains("WhatsApp asks for silence") && log.text.contains("sender=main tenant=acme"))
+        #expect(log.text.contains("Rate limited by WhatsApp, lane paused"))
+        #expect(log.text.contains("sender=main tenant=acme"))
         Self.expectNothingPersonal(log.text)
     }
 
@@ -172,7 +173,7 @@ struct DaemonMetricsTests {
                 for path in ["/triggers/nobody.waits", "/no/such/place", "/no/other/place"] {
                     var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
                     request.method = .POST
-                    let token = try APIFixture.token(DeliveryFixture.tenant)
+                    let token = try TestToken.text(tenant: DeliveryFixture.tenant)
                     request.headers.add(name: "Authorization", value: "Bearer \(token)")
                     request.headers.add(name: "Content-Type", value: "application/json")
                     request.body = .bytes(ByteBuffer(string: #"{"contactId":"\#(DeliveryFixture.phone(1))"}"#))

@@ -73,7 +73,7 @@ struct PrometheusTextTests {
         #expect(try Exposition(text()).value("test_total", ["who": "a"]) == 1)
     }
 
-    @Test func whatNobodyKnowsIsShownUnderALegalName() throws {
+    @Test func unknownMetricsAreShownUnderALegalName() throws {
         Counter(label: "other.package-counter", dimensions: [("a.b", "c")], factory: registry).increment()
         let exposition = try Exposition(text())
         #expect(exposition.value("other_package_counter", ["a_b": "c"]) == 1)

@@ -9,7 +9,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Runs that need more than the 24 h quota has left.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryQuotaTests {
     @Test(.timeLimit(.minutes(2)))
     func twoDaemonsTogetherStopAtTheQuotaAndGoOnWhereTheyStopped() async throws {
@@ -43,7 +43,7 @@ struct DeliveryQuotaTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func theLimitOfWhatsAppIsNeverReached() async throws {
+    func theQuotaOfWhatsAppIsNeverReached() async throws {
         try await DeliveryFixture.with(contacts: 120, dailyLimit: 50) { fixture in
             try await fixture.pool.execute("UPDATE contacts SET \"lastSeen\" = NULL")
             let run = try await fixture.launch()
@@ -102,7 +102,7 @@ struct DeliveryQuotaTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func whoseWindowClosedInTheLineCostsQuotaAndWhoseOpenedDoesNot() async throws {
+    func aWindowThatClosesInTheQueueCostsQuotaAndOneThatOpensDoesNot() async throws {
         try await DeliveryFixture.with(contacts: 40) { fixture in
             try await fixture.pool.execute("UPDATE senders SET \"dailyLimit\" = 30")
             let run = try await fixture.launch()

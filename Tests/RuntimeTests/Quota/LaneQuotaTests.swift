@@ -9,7 +9,7 @@ import Testing
 /// What a lane takes from the 24 h quota, and gives back.
 @Suite(.enabled(if: TestRedis.isAvailable))
 struct LaneQuotaTests {
-    @Test func takesNoMoreThanTheQuotaAndLetsTheOthersPass() async throws {
+    @Test func reservesNoMoreThanTheQuotaAndLetsInWindowMessagesPass() async throws {
         try await LaneFixture.with { fixture in
             let outside = try await fixture.pushOutside(10)
             let inside = try await fixture.push(5)
@@ -23,7 +23,7 @@ struct LaneQuotaTests {
         }
     }
 
-    @Test func saysThatTheQuotaIsUsedUpOnlyWhenNothingMayComeBack() async throws {
+    @Test func theQuotaIsUsedUpOnlyWhenNoChargeCanBeGivenBack() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.pushOutside(3)
             try await fixture.warmUp()
@@ -51,7 +51,7 @@ struct LaneQuotaTests {
     }
 
     @Test(arguments: [(LeaseEnd.done, 1), (.void, 0), (.release, 0), (.delay(.seconds(60)), 0)])
-    func givesBackWhatWasNotAccepted(end: LeaseEnd, expected: Int) async throws {
+    func givesBackChargesOfMessagesThatWereNotAccepted(end: LeaseEnd, expected: Int) async throws {
         try await LaneFixture.with { fixture in
             try await fixture.pushOutside(1)
             try await fixture.warmUp()
@@ -120,7 +120,7 @@ struct LaneQuotaTests {
         }
     }
 
-    @Test func aLineThatWasTakenOutForTheQuotaLeavesNothingBehind() async throws {
+    @Test func messagesWithdrawnForTheQuotaLeaveNothingBehind() async throws {
         try await LaneFixture.with { fixture in
             let waiting = try await fixture.pushOutside(3)
             try await fixture.warmUp()
@@ -131,7 +131,7 @@ struct LaneQuotaTests {
         }
     }
 
-    @Test func rememberedCountsAreForgottenWithTheirHour() async throws {
+    @Test func countsAreDroppedWithTheirHour() async throws {
         try await LaneFixture.with { fixture in
             let hours = try await fixture.hours()
             _ = try await fixture.redis.send(
@@ -145,7 +145,7 @@ struct LaneQuotaTests {
         }
     }
 
-    @Test func aRebuildWritesWhatPostgresCounted() async throws {
+    @Test func aRebuildWritesTheCountsOfPostgres() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.pushOutside(5)
             try await fixture.warmUp()

@@ -57,7 +57,7 @@ struct WalletTests {
             "UPDATE campaign_messages SET status = 'sent' WHERE position = 1",
             "0 tokens are spent, and the messages cost 1"
         ),
-        ("UPDATE wallet_holds SET amount = 9, used = 0", "1 runs have messages that nobody pays for"),
+        ("UPDATE wallet_holds SET amount = 9, used = 0", "1 runs have messages that are not paid for"),
     ])
     func anAuditFindsWhatIsWrong(statement: String, finding: String) async throws {
         try await Fixture.with { fixture in

@@ -1,6 +1,7 @@
 import BenchKit
 import Foundation
 import Postgres
+import TestBed
 
 /// A campaign without pacing, beside an HTTP client alone.
 struct DeliverPart: Sendable {
@@ -18,7 +19,7 @@ struct DeliverPart: Sendable {
             let receiver = try await ReceiverProcess.start(on: plan.servers)
             let daemon = try await DaemonProcess.start(on: stage, receiver: receiver)
             let delivery = Delivery(stage: stage, receiver: receiver, daemons: [daemon])
-            // Connections and caches are there when it begins, as in a daemon that has run for a while.
+            // Warms up connections and caches, as in a daemon that has run for a while.
             _ = try await delivery.send("warm", tenant: "warm", count: 1_000)
             var (outcomes, floors): ([Delivery.Outcome], [PostingLoop.Result]) = ([], [])
             var updates: (hot: Int, all: Int) = (0, 0)
@@ -87,14 +88,13 @@ struct DeliverPart: Sendable {
         let body = plan.servers.folder.appending(path: "body.json")
         try await receiver.lastBody().write(to: body)
         try await receiver.reset()
-        let output = try await Child.run(
+        let output = try await plan.servers.run(
             plan.servers.path(of: "Bench"),
             [
                 "post", "--client", client.rawValue, "--url",
                 "http://127.0.0.1:\(receiver.port)/v23.0/100200300400/messages", "--body", body.path,
                 "--connections", "\(connections)", "--count", "\(count)",
-            ],
-            log: plan.servers.folder.appending(path: "post.log")
+            ]
         )
         return try JSONDecoder().decode(PostingLoop.Result.self, from: Data(output.utf8))
     }

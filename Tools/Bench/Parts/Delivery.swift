@@ -1,9 +1,10 @@
 import BenchKit
 import Foundation
+import TestBed
 
 /// One campaign sent from end to end, by daemons that run already.
 struct Delivery: Sendable {
-    /// What came of it.
+    /// Measurements of a delivery.
     struct Outcome: Sendable {
         /// From the first request at the receiver to the commit of the last outcome.
         let seconds: Double
@@ -18,7 +19,7 @@ struct Delivery: Sendable {
     let receiver: ReceiverProcess
     let daemons: [DaemonProcess]
 
-    /// Launches a campaign and waits until Postgres has all outcomes; checks that everybody got one message.
+    /// Launches a campaign, waits until Postgres has all outcomes and checks that each recipient got one message.
     func send(_ campaign: String, tenant: String = Stage.tenant, count: Int) async throws -> Outcome {
         try await receiver.reset()
         _ = try await stage.launch(campaign, tenant: tenant)
@@ -28,17 +29,17 @@ struct Delivery: Sendable {
     /// Waits for campaigns that have been launched.
     ///
     /// - Parameters:
-    ///   - campaign: Their name, or a pattern of `LIKE`.
-    ///   - tenant: Whose they are.
-    ///   - count: How many messages they have together.
-    /// - Returns: What it took.
-    /// - Throws: ``BenchError`` when not everybody got exactly one message.
+    ///   - campaign: Name or `LIKE` pattern of the campaigns.
+    ///   - tenant: Their tenant.
+    ///   - count: Number of their messages.
+    /// - Returns: The measurements.
+    /// - Throws: ``BenchError`` unless each recipient got exactly one message.
     func follow(_ campaign: String, tenant: String = Stage.tenant, count: Int) async throws -> Outcome {
         try await wait(for: "the first message", within: .seconds(60), every: .milliseconds(5)) {
             try await receiver.summary().count > 0
         }
         let mark = try await mark()
-        // Even at the rate of a single sender.
+        // Enough even at the rate of a single sender.
         let limit = Duration.seconds(60 + count / 60)
         try await wait(for: "\(count) requests", within: limit, every: .milliseconds(50)) {
             try await receiver.summary().count >= count

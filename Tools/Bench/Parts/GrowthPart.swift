@@ -2,8 +2,9 @@ import BenchKit
 import Foundation
 import Postgres
 import Store
+import TestBed
 
-/// What one recipient, spec, event and look cost, as there are more of them.
+/// Cost of one recipient, spec, event and schedule as their number grows.
 struct GrowthPart: Sendable {
     let plan: BenchPlan
 
@@ -15,7 +16,7 @@ struct GrowthPart: Sendable {
         return PartResults(curves: curves)
     }
 
-    /// Launch and delivery of campaigns of all sizes, each to a tenant of its own.
+    /// Measures launch and delivery of campaigns of all sizes, each with its own tenant.
     private func campaigns() async throws -> [Curve] {
         let largest = plan.size ?? plan.pick(quick: 100_000, full: 1_000_000)
         let sizes = [10_000, 100_000, 1_000_000, 10_000_000].filter { $0 <= largest }
@@ -32,7 +33,7 @@ struct GrowthPart: Sendable {
             _ = try await delivery.send("warm", tenant: "t10000", count: 10_000)
             var (launches, deliveries): ([Curve.Point], [Curve.Point]) = ([], [])
             for size in sizes {
-                // Small ones more often, because a single stumble is all of them.
+                // Small sizes are repeated, because one stall would dominate them.
                 let rounds = size > 100_000 || plan.isQuick ? 1 : 3
                 var (launch, rate): ([Double], [Double]) = ([], [])
                 for round in 1...rounds {
@@ -56,7 +57,7 @@ struct GrowthPart: Sendable {
         }
     }
 
-    /// Seconds from the run's beginning to now, without the start of the command.
+    /// Returns the seconds since the run was created, without the start of the command.
     private func sinceItBegan(_ stage: Stage, _ campaign: String, tenant: String) async throws -> Double {
         let row = try await stage.pool.query(
             """
@@ -80,8 +81,8 @@ struct GrowthPart: Sendable {
         return Curve(part: "growth", what: "plan, each spec", unit: .microseconds, points: points)
     }
 
-    /// The hook of one campaign, among more and more campaigns of the same tenant that wait for other events, and for the
-    /// same event about something else.
+    /// Measures the hook of one campaign beside a growing number of campaigns of the same tenant, which wait for other
+    /// events or for the same event with another `match`.
     private func hooks() async throws -> [Curve] {
         try await Stage.with("growth", on: plan.servers) { stage in
             try await stage.addContacts(HTTPPart.contacts)
@@ -123,7 +124,7 @@ struct GrowthPart: Sendable {
         }
     }
 
-    /// Looking for schedules when none is due, and firing one that is.
+    /// Measures the query for due schedules when none is due, and the firing of one.
     private func schedules() async throws -> [Curve] {
         try await Stage.with("growth", on: plan.servers) { stage in
             try await stage.addContacts(10)

@@ -1,6 +1,7 @@
 import BenchKit
 import Foundation
 import Postgres
+import TestBed
 
 /// The trigger hook and analytics, beside a hello route of the same server.
 struct HTTPPart: Sendable {
@@ -12,7 +13,7 @@ struct HTTPPart: Sendable {
     func measure() async throws -> PartResults {
         try await Stage.with("http", on: plan.servers) { stage in
             try await stage.addContacts(Self.contacts)
-            // Nobody takes what the hook brings: what is measured is what comes in.
+            // Nothing is sent; only the hook is measured.
             try await stage.addSender(ratePerSecond: 1)
             try await stage.addTriggered("bench.event")
             let big = try await stage.addFinished("big", count: 10_000_000)
@@ -22,7 +23,7 @@ struct HTTPPart: Sendable {
             var committed: [Double] = []
             var effort: Effort?
             let seconds = plan.pick(quick: 3, full: 8)
-            // Code and connections are warm after this.
+            // Warms up code and connections.
             _ = try await load(.hook).run(seconds: 1, connections: Self.connections)
             for _ in 1...plan.pick(quick: 1, full: 3) {
                 hellos.append(try await load(.hello).run(seconds: seconds, connections: Self.connections))
@@ -31,7 +32,7 @@ struct HTTPPart: Sendable {
                 let hook = try await load(.hook).run(seconds: seconds, connections: Self.connections)
                 effort = try await stage.mark([("campaignd", daemon.processID)]) - mark
                 let events = try await stage.number("SELECT count(*) FROM trigger_events") - before
-                // Connections are cut off at the end, with a request under way on each.
+                // wrk closes its connections with a request in flight on each.
                 guard events >= hook.requests, events <= hook.requests + Self.connections else {
                     throw BenchError.wrong("\(events) events were committed of \(hook.requests)")
                 }
@@ -85,7 +86,7 @@ struct HTTPPart: Sendable {
         ]
     }
 
-    /// How to ask a daemon of the stage.
+    /// Returns a function that makes loads for a daemon of the stage.
     static func load(
         _ stage: Stage,
         _ daemon: DaemonProcess,
@@ -93,11 +94,10 @@ struct HTTPPart: Sendable {
         contacts: Int = contacts
     ) async throws -> (WebLoad.Kind) -> WebLoad {
         let token = try await stage.command("campaignd", "token", "--tenant", Stage.tenant)
-        let folder = stage.servers.folder
         let environment = [
             "BENCH_JWT": token.trimmingCharacters(in: .whitespacesAndNewlines), "BENCH_CONTACTS": "\(contacts)",
             "BENCH_CAMPAIGN": campaign?.uuidString.lowercased() ?? "",
         ]
-        return { WebLoad(kind: $0, daemon: daemon, folder: folder, environment: environment) }
+        return { WebLoad(kind: $0, daemon: daemon, environment: environment) }
     }
 }

@@ -15,7 +15,7 @@ struct LaunchPart: Sendable {
             var (ours, floors): ([Double], [Double]) = ([], [])
             var effort: Effort?
             for round in 1...plan.pick(quick: 1, full: 3) {
-                // Who goes first changes from round to round.
+                // The order alternates, so that a warm cache favours neither.
                 if round % 2 == 0 { floors.append(try await floor(stage, count: count)) }
                 let (seconds, took) = try await launch(stage, round: round, count: count)
                 if round % 2 == 1 { floors.append(try await floor(stage, count: count)) }
@@ -47,7 +47,7 @@ struct LaunchPart: Sendable {
         }
     }
 
-    /// Everything of a launch: the command's start, the count of the audience, messages, chunks and counters.
+    /// Measures a whole launch: the start of the command, the count of the audience, messages, chunks and counters.
     private func launch(_ stage: Stage, round: Int, count: Int) async throws -> (Double, Effort) {
         let name = "launch-\(round)"
         try await stage.addCampaign(name)
@@ -87,7 +87,7 @@ struct LaunchPart: Sendable {
         return seconds
     }
 
-    /// Both begin with an empty table and no checkpoint under way.
+    /// Empties the table and finishes the checkpoint, so that both begin alike.
     private func clear(_ stage: Stage) async throws {
         try await stage.execute("TRUNCATE campaign_messages")
         try await stage.execute("CHECKPOINT")

@@ -3,12 +3,13 @@ import Foundation
 import Postgres
 import Redis
 import Synchronization
+import TestBed
 
-/// What a daemon and a lane hold while a big campaign is launched and sent.
+/// Memory of a daemon and a lane while a big campaign is launched and sent.
 struct MemoryPart: Sendable {
     let plan: BenchPlan
 
-    /// The most that was seen.
+    /// Peak values.
     private struct Peak: Sendable {
         var lane = 0.0
         var keys = 0
@@ -79,7 +80,7 @@ struct MemoryPart: Sendable {
         }
     }
 
-    /// Looks at Redis again and again while messages are sent.
+    /// Samples the memory of Redis while messages are sent.
     private func watch(_ stage: Stage, seconds: Int) async throws -> Peak {
         var peak = Peak()
         let end = ContinuousClock.now + .seconds(seconds)

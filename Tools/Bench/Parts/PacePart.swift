@@ -1,7 +1,8 @@
 import BenchKit
 import Foundation
+import TestBed
 
-/// One sender at 80 a second, over three daemons; the receiver's ledger says how evenly.
+/// Pace of one sender of 80 messages per second with three daemons, from the receiver's ledger.
 struct PacePart: Sendable {
     private static let rate = 80
 

@@ -1,12 +1,12 @@
 import BenchKit
 import Foundation
 
-/// What `Scripts/bench` can measure.
+/// A part of the bench.
 enum Part: String, CaseIterable, Sendable {
     case launch, deliver, pace, reconcile, http, webhook, memory
     case growth, senders, scale
 
-    /// Those that fill the table of targets.
+    /// Parts that fill the table of targets.
     static let all: [Part] = [.launch, .deliver, .pace, .reconcile, .http, .webhook, .memory]
 
     func measure(_ plan: BenchPlan) async throws -> PartResults {
@@ -25,16 +25,16 @@ enum Part: String, CaseIterable, Sendable {
     }
 }
 
-/// How thoroughly to measure, and where.
+/// Servers and sizes of a measurement.
 struct BenchPlan: Sendable {
     let servers: Servers
     let isQuick: Bool
-    /// Overrides the number of recipients of the biggest campaign; `nil` is what the part thinks right.
+    /// Number of recipients of the biggest campaign; `nil` for the default of the part.
     let size: Int?
 
-    /// One round of small sizes, or several.
+    /// Chooses between the values of a quick and a full measurement.
     func pick<Value>(quick: Value, full: Value) -> Value { isQuick ? quick : full }
 
-    /// Says on standard error what is going on.
+    /// Prints progress on standard error.
     func say(_ text: String) { FileHandle.standardError.write(Data("  \(text)\n".utf8)) }
 }

@@ -5,7 +5,7 @@ import Foundation
 struct ReconcilePart: Sendable {
     let plan: BenchPlan
 
-    /// What one size took.
+    /// Measurements of one size.
     struct Outcome: Sendable {
         let specs: Int
         let plans: [MeasuredProcess]
@@ -41,7 +41,7 @@ struct ReconcilePart: Sendable {
         ])
     }
 
-    /// Applies generated specs once, and then plans them again and again.
+    /// Applies generated specs once and then measures several plans.
     func measure(specs: Int, rounds: Int) async throws -> Outcome {
         let folder = plan.servers.folder.appending(path: "specs-\(specs)")
         try SpecGenerator(specs: specs).write(into: folder.path)
@@ -63,13 +63,9 @@ struct ReconcilePart: Sendable {
     }
 
     private func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> MeasuredProcess {
-        let text = try await Child.run(
-            plan.servers.path(of: "Bench"),
-            ["command"] + arguments,
-            environment: environment,
-            log: plan.servers.folder.appending(path: "measured.log")
-        )
-        // A command that takes longer than a second says what it does, before that.
+        let own = plan.servers.path(of: "Bench")
+        let text = try await plan.servers.run(own, ["command"] + arguments, environment: environment)
+        // A command that takes longer than a second prints its progress before the result.
         let last = text.split(separator: "\n").last ?? ""
         return try JSONDecoder().decode(MeasuredProcess.self, from: Data(last.utf8)).check()
     }

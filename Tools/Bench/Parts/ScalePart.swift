@@ -1,5 +1,6 @@
 import BenchKit
 import Foundation
+import TestBed
 
 /// One, two and four daemons that share one Postgres and one Redis, with four senders without pacing.
 struct ScalePart: Sendable {
@@ -48,14 +49,14 @@ struct ScalePart: Sendable {
         }
         let delivery = Delivery(stage: stage, receiver: receiver, daemons: daemons)
         var outcomes: [Delivery.Outcome] = []
-        // The first one warms up all daemons.
+        // The first round warms up all daemons.
         for round in 0...plan.pick(quick: 1, full: 2) {
             try await receiver.reset()
             let names = (1...Self.senders).map { "scale-\(count)-\(round)-\($0)" }
             for (name, sender) in zip(names, 1...Self.senders) {
                 try await stage.addCampaign(name, sender: "sender-\(sender)")
             }
-            // Held back until all are written, so that all begin together.
+            // Quiet hours hold the messages back, so that all campaigns begin together.
             try await stage.setQuiet(true)
             for name in names { _ = try await stage.launch(name) }
             try await stage.setQuiet(false)

@@ -2,8 +2,9 @@ import BenchKit
 import Foundation
 import Postgres
 import Store
+import TestBed
 
-/// A thousand senders of 80 a second on one daemon: whether all of them send, and what they cost when nobody sends.
+/// A thousand senders of 80 messages per second on one daemon: their rate, and their cost when idle.
 struct SendersPart: Sendable {
     private static let rate = 80
     private static let recipients = 200
@@ -32,7 +33,7 @@ struct SendersPart: Sendable {
             try await wait(for: "the end of all runs", within: .seconds(120), every: .milliseconds(500)) {
                 try await stage.number("SELECT count(*) FROM campaign_runs WHERE status <> 'completed'") == 0
             }
-            // Lanes are looked after for a few seconds longer, in case a daemon has died with something in hand.
+            // Lanes are maintained for a few seconds longer, in case a daemon died with leases.
             try await Task.sleep(for: .seconds(15))
             let after = try await idle(stage, sending)
             try await sending.stop()
@@ -96,13 +97,13 @@ struct SendersPart: Sendable {
         }
     }
 
-    /// What goes on in a second in which nothing has to.
+    /// Resources of idle processes.
     private struct Idle {
         /// Percent of a core.
         let daemon: Double
         let postgres: Double
         let redis: Double
-        /// In each second.
+        /// Per second.
         let wakeups: Double
         let commands: Double
         let transactions: Double

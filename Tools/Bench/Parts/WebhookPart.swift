@@ -2,6 +2,7 @@ import BenchKit
 import Crypto
 import Foundation
 import Postgres
+import TestBed
 
 /// Status webhooks, each with one status that changes a message, beside a hello route of the same server.
 struct WebhookPart: Sendable {
@@ -12,7 +13,7 @@ struct WebhookPart: Sendable {
     func measure() async throws -> PartResults {
         let seconds = plan.pick(quick: 3, full: 8)
         let rounds = plan.pick(quick: 1, full: 3)
-        // As many as can be told apart: a status that is told again changes nothing.
+        // Each status must be new, because a repeated one changes nothing.
         let count = 30_000 * (seconds + 1) * rounds / 2
         return try await Stage.with("webhook", on: plan.servers) { stage in
             plan.say("webhook: adding \(count) messages")
@@ -32,7 +33,6 @@ struct WebhookPart: Sendable {
                 let load = WebLoad(
                     kind: .webhook,
                     daemon: daemon,
-                    folder: plan.servers.folder,
                     environment: ["BENCH_WEBHOOKS": file.path, "BENCH_FIRST": "\(first)"]
                 )
                 let before = try await delivered(stage)
@@ -70,7 +70,7 @@ struct WebhookPart: Sendable {
         try await stage.number("SELECT sum(delivered)::bigint FROM campaign_runs")
     }
 
-    /// One line for each webhook: its signature, a space, its body.
+    /// Writes one line for each webhook: its signature, a space, its body.
     private func write(_ count: Int, into file: URL) throws {
         let key = SymmetricKey(data: Data("bench-secret".utf8))
         var text = ""

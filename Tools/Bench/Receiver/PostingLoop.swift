@@ -5,18 +5,19 @@ import NIOCore
 import NIOHTTP1
 import OneShotHTTP
 import Synchronization
+import TestBed
 
-/// The floor of delivery: an HTTP client that posts the same body over as many connections, and nothing else.
+/// Floor of delivery: an HTTP client that only posts the same body over as many connections.
 struct PostingLoop: Sendable {
-    /// What posts.
+    /// HTTP client that posts.
     enum Client: String, Sendable, CaseIterable {
-        /// AsyncHTTPClient, which servers in Swift use.
+        /// AsyncHTTPClient.
         case general
-        /// The daemon's.
+        /// The client of the daemon.
         case own
     }
 
-    /// What it took.
+    /// Measurements.
     struct Result: Codable, Sendable {
         let count: Int
         let seconds: Double
@@ -31,7 +32,7 @@ struct PostingLoop: Sendable {
     let connections: Int
     let count: Int
 
-    /// Opens all connections, and then measures.
+    /// Opens all connections and then measures.
     func run() async throws -> Result {
         switch client {
         case .general:
@@ -63,7 +64,7 @@ struct PostingLoop: Sendable {
         }
     }
 
-    /// Set up as the daemon's client: no second try, no redirects, connections that are dropped before servers do.
+    /// The settings of the daemon's client: no retry, no redirects, and idle connections close before servers close them.
     private static func configuration(_ connections: Int) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
@@ -108,7 +109,7 @@ struct PostingLoop: Sendable {
     }
 }
 
-/// Numbers from 0 on, each given out once.
+/// A counter shared by tasks.
 private final class Tickets: Sendable {
     private let next = Atomic(0)
 

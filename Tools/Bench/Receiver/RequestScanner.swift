@@ -1,9 +1,9 @@
 import Foundation
 import NIOCore
 
-/// Finds requests in what came over a connection; as little of HTTP as our own clients speak.
+/// Finds requests in the bytes of a connection; supports only the HTTP that the clients of the bench use.
 struct RequestScanner {
-    /// One request whose body has come completely.
+    /// One complete request.
     struct Request {
         let isPost: Bool
         /// The path with its query.
@@ -15,7 +15,7 @@ struct RequestScanner {
         let body: ByteBuffer
     }
 
-    /// What the scanner makes of the bytes so far.
+    /// Result of a scan.
     enum Result {
         case request(Request)
         case incomplete
@@ -70,14 +70,14 @@ struct RequestScanner {
     }
 }
 
-/// Where the head of a request ends, and how long its body is.
+/// Length of the head of a request and of its body.
 private struct Head {
     let lineLength: Int
     let length: Int
-    /// `nil` when the body's length is not told in advance.
+    /// `nil` for a body whose length is not given in advance.
     let contentLength: Int?
 
-    /// - Returns: `nil` when its end has not come yet.
+    /// - Returns: `nil` if the head is incomplete.
     init?(bytes: UnsafeRawBufferPointer) {
         let end: [UInt8] = [13, 10, 13, 10]
         guard let found = bytes.firstPlace(of: end) else { return nil }

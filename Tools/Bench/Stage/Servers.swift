@@ -3,39 +3,34 @@ import Foundation
 import Logging
 import Postgres
 import Redis
+import TestBed
 
 /// The private servers that `Scripts/bench` has started, and the programs that are measured.
 struct Servers: Sendable {
     let postgresURL: String
     let redisURL: String
-    /// Where campaignd and reconcile are, and this program.
+    /// Folder of campaignd, reconcile and this program.
     let binaries: URL
-    /// Where logs and generated files go.
+    /// Folder for logs and generated files.
     let folder: URL
     let postgres: Int32
     let redis: Int32
     /// Name, version and durability, for the report.
     let descriptions: [String]
 
-    static let silent: Logger = {
-        var logger = Logger(label: "bench")
-        logger.logLevel = .error
-        return logger
-    }()
-
-    /// Looks at the servers of `DATABASE_URL` and `REDIS_URL`.
+    /// Inspects the servers of `DATABASE_URL` and `REDIS_URL`.
     ///
-    /// - Throws: ``BenchError``, also when Postgres does not keep what it has committed: such numbers say nothing.
+    /// - Throws: ``BenchError`` when Postgres is not durable, because such numbers mean nothing.
     static func find() async throws -> Servers {
         let environment = ProcessInfo.processInfo.environment
         guard let postgresURL = environment["DATABASE_URL"], let redisURL = environment["REDIS_URL"] else {
-            throw BenchError.missing("DATABASE_URL or REDIS_URL", remedy: "start with Scripts/bench")
+            throw TestBedError.missing("DATABASE_URL or REDIS_URL", remedy: "start with Scripts/bench")
         }
         let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let folder = FileManager.default.temporaryDirectory.appending(path: "bench-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let pool = try pool(postgresURL)
-        let redis = RedisClient(configuration: try RedisConfiguration(url: redisURL), logger: silent)
+        let redis = RedisClient(configuration: try RedisConfiguration(url: redisURL), logger: .silent)
         let facts: Result<(Int32, Int32, [String]), any Error>
         do { facts = .success(try await look(at: pool, redis)) } catch { facts = .failure(error) }
         await pool.shutdown()
@@ -67,7 +62,7 @@ struct Servers: Sendable {
         guard let file = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8),
             let postmaster = file.split(separator: "\n").first.flatMap({ Int32($0) })
         else {
-            throw BenchError.missing("readable \(directory)/postmaster.pid", remedy: "run as the owner of the servers")
+            throw TestBedError.missing("\(directory)/postmaster.pid", remedy: "run as the owner of the servers")
         }
         let info = try await redis.send(RedisCommand("INFO", "server")).asText()
         let append = try await redis.send(RedisCommand("CONFIG", "GET", "appendfsync")).asArray().last?.text ?? "off"
@@ -89,9 +84,21 @@ struct Servers: Sendable {
         PostgresPool(
             configuration: try PostgresConfiguration(url, applicationName: "bench"),
             maxConnections: connections,
-            logger: silent
+            logger: .silent
         )
     }
 
     func path(of program: String) -> String { binaries.appending(path: program).path }
+
+    /// Runs a command to its end with further variables, and returns its output.
+    @discardableResult
+    func run(_ command: String, _ arguments: [String], environment: [String: String] = [:]) async throws -> String {
+        let environment = Self.environment(environment)
+        return try await ChildProcess.run(command, arguments, environment: environment, within: .seconds(900))
+    }
+
+    /// The environment of this process with further variables.
+    static func environment(_ further: [String: String]) -> [String: String] {
+        ProcessInfo.processInfo.environment.merging(further) { $1 }
+    }
 }

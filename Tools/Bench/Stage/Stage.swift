@@ -3,8 +3,9 @@ import Foundation
 import Logging
 import Postgres
 import Redis
+import TestBed
 
-/// A database of its own, an empty Redis, and the processes that one measurement needs.
+/// A private database, an empty Redis and the processes of one measurement.
 final class Stage: Sendable {
     static let token = "BENCH_TOKEN"
     static let secret = "0123456789abcdef0123456789abcdef"
@@ -20,10 +21,10 @@ final class Stage: Sendable {
         self.database = database
         databaseURL = url
         pool = try Servers.pool(url)
-        redis = RedisClient(configuration: try RedisConfiguration(url: servers.redisURL), logger: Servers.silent)
+        redis = RedisClient(configuration: try RedisConfiguration(url: servers.redisURL), logger: .silent)
     }
 
-    /// Sets the stage, runs `body` on it, and clears it away.
+    /// Creates a stage, runs `body` with it and removes it.
     static func with<Value>(
         _ name: String,
         on servers: Servers,
@@ -75,18 +76,13 @@ final class Stage: Sendable {
         ]
     }
 
-    /// Runs one of our commands to its end, and returns what it said.
+    /// Runs a command of this package to its end and returns its output.
     @discardableResult
     func command(_ program: String, _ arguments: String...) async throws -> String {
-        try await Child.run(
-            servers.path(of: program),
-            arguments,
-            environment: environment,
-            log: servers.folder.appending(path: "\(program)-command.log")
-        )
+        try await servers.run(servers.path(of: program), arguments, environment: environment)
     }
 
-    /// A statement that may take long.
+    /// Executes a statement that may take long.
     func execute(_ statement: PostgresQuery) async throws {
         try await pool.execute(statement, deadline: .seconds(1_800))
     }
@@ -95,11 +91,11 @@ final class Stage: Sendable {
         try await pool.query(statement, deadline: .seconds(300))[0].decode(0)
     }
 
-    /// Notes all counters, to see later what was taken.
+    /// Reads all counters; the difference of two readings is an ``Effort``.
     ///
-    /// - Parameter children: Processes besides Postgres and Redis, by the name that the report gives them.
-    /// - Returns: What the counters are now.
-    /// - Throws: When a server does not tell.
+    /// - Parameter children: Processes besides Postgres and Redis, with their names in the report.
+    /// - Returns: The counters now.
+    /// - Throws: An error of a server.
     func mark(_ children: [(name: String, process: Int32)] = []) async throws -> EffortMark {
         let row = try await pool.query(
             """
@@ -121,5 +117,32 @@ final class Stage: Sendable {
             redisCommands: commands.flatMap { Double($0.split(separator: ":")[1]) } ?? 0,
             instant: .now
         )
+    }
+}
+
+extension DaemonProcess {
+    /// Starts a daemon on the servers of a stage and waits until it is ready.
+    ///
+    /// - Parameters:
+    ///   - stage: The stage.
+    ///   - receiver: Receives its messages; without one it sends to a closed port.
+    ///   - name: Name of its log.
+    /// - Returns: The daemon.
+    /// - Throws: `TestBedError` when it ends or is not ready in time.
+    static func start(
+        on stage: Stage,
+        receiver: ReceiverProcess? = nil,
+        name: String = "daemon"
+    ) async throws -> DaemonProcess {
+        let own = ["WHATSAPP_API_URL": "http://127.0.0.1:\(receiver?.port ?? 9)/v23.0"]
+        let daemon = try DaemonProcess(
+            name: name,
+            executable: stage.servers.path(of: "campaignd"),
+            environment: Servers.environment(stage.environment.merging(own) { $1 }),
+            log: stage.servers.folder.appending(path: "\(name).log")
+        )
+        try await daemon.start()
+        try await daemon.untilReady()
+        return daemon
     }
 }

@@ -1,12 +1,12 @@
-/// One experiment: what is set up, what goes wrong, and what may come of it.
+/// One experiment: the setup, the fault and the limits of the outcome.
 struct Cell: Sendable {
-    /// As the table of results names it.
+    /// Name in the table of results.
     let name: String
     let title: String
     let setup: StageSetup
     /// Whether it belongs to the short selection.
     let isQuick: Bool
-    /// Runs while messages are being sent; everything is healed after it.
+    /// Runs while messages are sent; afterwards every fault ends.
     let scenario: @Sendable (Stage) async throws -> Void
 
     init(

@@ -1,12 +1,13 @@
 import Foundation
+import TestBed
 import WhatsAppSimulator
 
-/// Runs one seed of a cell: sets the stage, lets it go wrong, heals, drains and judges.
+/// Runs one seed of a cell: sets up, injects the fault, heals, drains and judges.
 struct CellRun: Sendable {
     let cell: Cell
     let seed: UInt64
     let machines: Machines
-    /// Where the logs of a failing seed are kept; `nil` keeps none.
+    /// Folder for the logs of a failing seed; `nil` keeps none.
     let keep: URL?
     private let clock = ContinuousClock()
 
@@ -37,7 +38,7 @@ struct CellRun: Sendable {
         metronome.start()
         let pressure = CPUPressure()
         defer { _ = metronome.stop() }
-        let baseline = stage.daemons.map { $0.footprint() }
+        let baseline = stage.daemons.map { Footprint(of: $0) }
         try await stage.launch()
         do {
             try await cell.scenario(stage)
@@ -58,7 +59,7 @@ struct CellRun: Sendable {
             .judge(&result)
     }
 
-    /// Seconds from healing to the next accepted message, or to there being nothing left to send.
+    /// Returns the seconds from healing until a message is accepted or nothing is left to send.
     private func recovery(
         of stage: Stage,
         since healed: ContinuousClock.Instant,
@@ -66,7 +67,7 @@ struct CellRun: Sendable {
         _ result: inout CellResult
     ) async throws -> Double {
         do {
-            try await wait(for: "progress", within: stage.setup.recovery) {
+            try await wait(for: "progress", within: stage.setup.recovery, toleratesErrors: true) {
                 if try await stage.accepted() > before { return true }
                 return try await stage.progress().underWay == 0
             }
@@ -78,7 +79,12 @@ struct CellRun: Sendable {
 
     private func drain(_ stage: Stage, since healed: ContinuousClock.Instant, _ result: inout CellResult) async {
         do {
-            try await wait(for: "the end of all runs", within: stage.setup.drain, every: .milliseconds(200)) {
+            try await wait(
+                for: "the end of all runs",
+                within: stage.setup.drain,
+                every: .milliseconds(200),
+                toleratesErrors: true
+            ) {
                 let progress = try await stage.progress()
                 return progress.underWay == 0 && progress.openRuns == 0
             }
@@ -88,39 +94,43 @@ struct CellRun: Sendable {
         }
     }
 
-    /// Lets the last reports and the end of the last leases come in.
+    /// Waits for the last status reports and for the end of the last leases.
     private func settle(_ stage: Stage) async throws {
-        // Neither has to come: what is missing after it is for the judge.
-        try? await wait(for: "the last reports", within: .seconds(20), every: .milliseconds(200)) {
+        // Neither is certain; the judge reports what is missing.
+        try? await wait(
+            for: "the last reports",
+            within: .seconds(20),
+            every: .milliseconds(200),
+            toleratesErrors: true
+        ) {
             let isReported = try await stage.summary().webhooks.pending == 0
             let isEmpty = try await !stage.redis.keys().contains { $0.hasSuffix(":leases") || $0.hasSuffix(":held") }
             return isReported && isEmpty
         }
-        // The simulator, another process, writes its ledger every 50 ms and does not say when; four times that is enough.
+        // The simulator writes its ledger every 50 ms and cannot signal it; four times that is enough.
         try await Task.sleep(for: .milliseconds(200))
     }
 
-    /// Waits for a daemon to be as small again as it was.
+    /// Waits until a daemon uses as little memory and as few files as before.
     ///
-    /// A request may wait 30 seconds for its answer, and its connection with it.
+    /// A request, and with it its connection, may wait 30 seconds for the response.
     private func checkFootprint(
         of daemon: DaemonProcess,
-        before: DaemonProcess.Footprint?,
+        before: Footprint?,
         _ result: inout CellResult
     ) async {
-        guard let before, daemon.footprint()?.process == before.process else { return }
+        guard let before, Footprint(of: daemon)?.process == before.process else { return }
         do {
             try await wait(for: "baseline", within: .seconds(40), every: .milliseconds(500)) {
-                guard let now = daemon.footprint() else { return true }
-                return now.memory <= before.memory + (150 << 20) && now.files <= before.files + 32
+                guard let now = Footprint(of: daemon) else { return true }
+                return now.megabytes <= before.megabytes + 150 && now.files <= before.files + 32
             }
         } catch {
-            let now = daemon.footprint()
-            let (memory, files) = ((now?.memory ?? 0) >> 20, now?.files ?? 0)
+            let now = Footprint(of: daemon)
             result.violations.append(
                 """
-                10 footprint: daemon \(daemon.name) has \(memory) MB and \(files) open files, \
-                after \(before.memory >> 20) MB and \(before.files)
+                10 footprint: daemon \(daemon.name) has \(now?.megabytes ?? 0) MB and \(now?.files ?? 0) open files, \
+                after \(before.megabytes) MB and \(before.files)
                 """
             )
         }
@@ -131,5 +141,21 @@ struct CellRun: Sendable {
         let kept = folder.appending(path: "\(cell.name)-\(seed)")
         try? FileManager.default.removeItem(at: kept)  // There is none at first.
         try FileManager.default.copyItem(at: stage.folder, to: kept)
+    }
+}
+
+/// What a daemon takes of the machine.
+private struct Footprint: Sendable {
+    let process: Int32
+    /// Resident memory.
+    let megabytes: Int
+    let files: Int
+
+    /// - Returns: `nil` if the daemon does not run.
+    init?(of daemon: DaemonProcess) {
+        guard daemon.isRunning else { return nil }
+        process = daemon.processID
+        megabytes = Int(ProcessStatistics.megabytes(of: process))
+        files = ProcessStatistics.openFiles(of: process)
     }
 }

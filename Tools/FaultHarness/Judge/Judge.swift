@@ -1,19 +1,22 @@
+import Foundation
+import Postgres
+import TestBed
 import WhatsAppSimulator
 
-/// Holds the evidence of a cell against what must always be true.
+/// Checks the evidence of a cell against the rules that always hold.
 struct Judge: Sendable {
     private static let second: Int64 = 1_000_000_000
-    /// Above this pressure of the CPU, a tenth more than the rate may be the machine's doing.
+    /// CPU pressure above which an excess of a tenth over the rate may be caused by the machine.
     private static let busy = 0.4
 
     let evidence: Evidence
     let setup: StageSetup
-    /// When the machine had no time.
+    /// Times at which the machine stalled.
     let stalls: [Metronome.Stall]
-    /// The share of the time in which somebody waited for a processor.
+    /// The share of the time in which a process waited for a processor.
     let pressure: Double
 
-    /// Adds what the evidence shows to a result.
+    /// Adds the findings to a result.
     func judge(_ result: inout CellResult) {
         let accepted = Dictionary(grouping: evidence.ledger.filter { $0.answer != .rejected }) { entry in
             entry.callbackData?.lowercased() ?? ""
@@ -98,7 +101,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// The 24 h count never passes the limit, nor is much of it given away.
+    /// Checks that the 24 h count stays within the limit and uses most of it.
     private func checkQuota(_ accepted: [String: [LedgerEntry]], _ result: inout CellResult) {
         if let allowed = setup.doubts, result.unconfirmed > allowed {
             result.violations.append("1 doubt: \(result.unconfirmed) messages are unconfirmed, \(allowed) allowed")
@@ -116,7 +119,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// After a rate limit its sender is silent for a minute, apart from what was under way.
+    /// Checks that a rate-limited sender pauses for a minute, except for requests in flight.
     private func checkSilence(_ result: inout CellResult) {
         for (phone, requests) in Dictionary(grouping: evidence.ledger, by: \.phoneNumberId) {
             var limitedAt: Int64?
@@ -134,7 +137,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// At most three counted attempts, and as long between two of them as the policy says.
+    /// Checks that a message has at most three counted attempts, and enough time between two of them.
     private func checkAttempts(_ result: inout CellResult) {
         let many = evidence.messages.filter { $0.attempts > 3 }
         if !many.isEmpty { result.violations.append("7 attempts: \(many.count) messages with more than 3") }
@@ -148,5 +151,53 @@ struct Judge: Sendable {
             }
         }
         if hurried > 0 { result.violations.append("7 attempts: \(hurried) repeated within less than 27 seconds") }
+    }
+}
+
+/// State after a cell, gathered from the receiver, Postgres and Redis.
+struct Evidence: Sendable {
+    /// A message as Postgres holds it.
+    struct Message: Sendable {
+        let id: String
+        let recipient: String
+        let status: String
+        let attempts: Int
+        let waMessageID: String?
+        let errorCode: String?
+    }
+
+    let messages: [Message]
+    /// Runs whose counters do not equal their rows.
+    let wrongCounters: [String]
+    /// Wallets whose ledger, holds and messages differ, each with an explanation.
+    var wrongWallets: [String] = []
+    /// All keys of Redis.
+    let keys: [String]
+    /// Every request that the receiver recorded.
+    let ledger: [LedgerEntry]
+
+    static func gather(from stage: Stage) async throws -> Evidence {
+        var messages: [Message] = []
+        for row in try await stage.pool.query(PostgresQuery(sql: Statement.messages)) {
+            messages.append(
+                Message(
+                    id: try row.decode(0),
+                    recipient: try row.decode(2),
+                    status: try row.decode(3),
+                    attempts: try row.decode(4),
+                    waMessageID: try row.decode(5),
+                    errorCode: try row.decode(6)
+                )
+            )
+        }
+        let counters = try await stage.pool.query(PostgresQuery(sql: Statement.counters))
+        let wallets = try await stage.pool.query(PostgresQuery(sql: Statement.wallet))
+        return Evidence(
+            messages: messages,
+            wrongCounters: try counters.map { try $0.decode(0, as: String.self) },
+            wrongWallets: try wallets.map { try $0.decode(0, as: String.self) },
+            keys: try await stage.redis.keys(),
+            ledger: try LedgerReader(path: stage.ledger.path).entries()
+        )
     }
 }

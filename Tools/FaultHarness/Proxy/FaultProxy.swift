@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A TCP proxy on the loopback interface whose connections go wrong on demand.
+/// A TCP proxy on the loopback interface that injects faults.
 final class FaultProxy: Sendable {
     private struct State: Sendable {
         var fault = LinkFault.none
@@ -14,11 +14,11 @@ final class FaultProxy: Sendable {
     private let state: Mutex<State>
     private let listener: Mutex<(any Channel)?> = Mutex(nil)
 
-    /// Makes a proxy; it listens after ``listen()``.
+    /// Creates a proxy; it listens after ``listen()``.
     ///
     /// - Parameters:
-    ///   - upstreams: Ports of servers; the first that answers gets the connection.
-    ///   - seed: Of what is left to chance.
+    ///   - upstreams: Ports of servers; the first that accepts gets the connection.
+    ///   - seed: Seed of the random decisions.
     init(to upstreams: [Int], seed: UInt64) {
         state = Mutex(State(upstreams: upstreams, random: SeededGenerator(seed: seed)))
     }
@@ -39,15 +39,15 @@ final class FaultProxy: Sendable {
     }
 
     func close() async {
-        // A listener that is closed already is what we want.
+        // An error means that the listener is closed already.
         try? await listener.withLock { $0 }?.close()
         reset()
     }
 
-    /// What is wrong now.
+    /// The current fault.
     var fault: LinkFault { state.withLock { $0.fault } }
 
-    /// Changes what is wrong; connections that lost bytes do not survive it.
+    /// Changes the fault; connections that have lost bytes are reset.
     func set(_ fault: LinkFault) {
         let lost = state.withLock { state in
             defer { state.fault = fault }
@@ -56,7 +56,7 @@ final class FaultProxy: Sendable {
         if lost { reset() }
     }
 
-    /// Leads to other servers from now on; connections to the old ones end.
+    /// Redirects to other servers and resets all connections.
     func redirect(to upstreams: [Int]) {
         state.withLock { $0.upstreams = upstreams }
         reset()
@@ -71,7 +71,7 @@ final class FaultProxy: Sendable {
         channel.eventLoop.execute {
             let lingering = linger(l_onoff: 1, l_linger: 0)
             if let options = channel as? any SocketOptionProvider {
-                // A socket that is gone already has nothing to reset.
+                // A socket that is closed already needs no reset.
                 options.setSoLinger(lingering).whenComplete { _ in channel.close(promise: nil) }
             } else {
                 channel.close(promise: nil)
@@ -79,7 +79,7 @@ final class FaultProxy: Sendable {
         }
     }
 
-    /// A number from 0 up to but not including 1.
+    /// Returns a random number from 0 up to but not including 1.
     func roll() -> Double { state.withLock { Double.random(in: 0..<1, using: &$0.random) } }
 
     func pick(_ range: ClosedRange<Int>) -> Int { state.withLock { Int.random(in: range, using: &$0.random) } }
@@ -129,4 +129,42 @@ final class FaultProxy: Sendable {
         state.withLock { $0.channels[key] = channel }
         channel.closeFuture.whenComplete { _ in _ = self.state.withLock { $0.channels.removeValue(forKey: key) } }
     }
+}
+
+/// A fault of a connection.
+struct LinkFault: Sendable {
+    /// Treatment of new connections.
+    enum Welcome: Sendable {
+        case normal
+        /// Reset at once.
+        case refuse
+        /// Accepted and never answered.
+        case halfOpen
+    }
+
+    var welcome = Welcome.normal
+    /// Delay in milliseconds, drawn anew for each portion; portions stay in order.
+    var latency: ClosedRange<Int> = 0...0
+    /// `nil` means unlimited.
+    var bytesPerSecond: Int?
+    /// Portions arrive byte by byte.
+    var isSliced = false
+    /// Bytes to the server vanish; the sender is not told.
+    var dropsRequests = false
+    /// Bytes to the client vanish.
+    var dropsReplies = false
+    /// Share of replies that are replaced by a reset; their requests have arrived.
+    var cutShare = 0.0
+    /// Share of Redis replies that become one of ``rewritten``.
+    var rewriteShare = 0.0
+    /// Error replies, each with its line end.
+    var rewritten: [String] = []
+
+    static let none = LinkFault()
+    /// Drops all bytes in both directions.
+    static let blackhole = LinkFault(welcome: .halfOpen, dropsRequests: true, dropsReplies: true)
+    static let refused = LinkFault(welcome: .refuse)
+
+    /// Whether bytes were lost, so that connections cannot continue.
+    var losesBytes: Bool { dropsRequests || dropsReplies || welcome == .halfOpen }
 }

@@ -1,6 +1,7 @@
 import Foundation
+import TestBed
 
-/// What all cells share: the servers and the folder they live in.
+/// Servers and folder that all cells share.
 struct Machines: Sendable {
     let folder: URL
     let postgres: PostgresServer
@@ -9,19 +10,19 @@ struct Machines: Sendable {
     let binaries: URL
     let environment: [String: String]
 
-    /// Makes the servers' files and starts Postgres.
+    /// Creates the files of the servers and starts Postgres.
     ///
-    /// The folder is one that Postgres's own user can reach.
-    static func start(binaries: URL) async throws -> Machines {
+    /// The user of Postgres must be able to enter the folder.
+    static func start(_ number: Int, binaries: URL) async throws -> Machines {
         let root = URL(filePath: "/var/tmp")
         for name in (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? [] {
-            // What a harness left behind that was killed.
+            // Left over from a harness that was killed.
             guard name.hasPrefix("campaigns-faults-"), let owner = Int32(name.split(separator: "-").last ?? "") else {
                 continue
             }
             if kill(owner, 0) != 0 { try? FileManager.default.removeItem(at: root.appending(path: name)) }
         }
-        let folder = root.appending(path: "campaigns-faults-\(getpid())")
+        let folder = root.appending(path: "campaigns-faults-\(number)-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var environment: [String: String] = [:]
         for name in ["PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH"] {
@@ -32,7 +33,7 @@ struct Machines: Sendable {
         return Machines(
             folder: folder,
             postgres: postgres,
-            redis: try RedisServer(folder: folder, environment: environment),
+            redis: try RedisServer(folder: folder.appending(path: "redis"), environment: environment),
             binaries: binaries,
             environment: environment
         )
@@ -42,5 +43,32 @@ struct Machines: Sendable {
         try await postgres.kill()
         try await redis.kill()
         try FileManager.default.removeItem(at: folder)
+    }
+}
+
+/// The proxied connections of one daemon.
+struct Links: Sendable {
+    let redis: FaultProxy
+    let postgres: FaultProxy
+    let whatsApp: FaultProxy
+    private let ports: (redis: Int, postgres: Int, whatsApp: Int)
+
+    var all: [FaultProxy] { [redis, postgres, whatsApp] }
+
+    /// Opens the proxies.
+    init(seed: UInt64, machines: Machines, simulatorPort: Int) async throws {
+        redis = FaultProxy(to: [machines.redis.port], seed: seed)
+        postgres = FaultProxy(to: [machines.postgres.port], seed: seed &+ 1)
+        whatsApp = FaultProxy(to: [simulatorPort], seed: seed &+ 2)
+        ports = (try await redis.listen(), try await postgres.listen(), try await whatsApp.listen())
+    }
+
+    /// Variables that lead a daemon through the proxies.
+    func environment(_ machines: Machines, database: String) -> [String: String] {
+        [
+            "REDIS_URL": machines.redis.url(port: ports.redis),
+            "DATABASE_URL": machines.postgres.url(database: database, port: ports.postgres),
+            "WHATSAPP_API_URL": "http://127.0.0.1:\(ports.whatsApp)/v23.0",
+        ]
     }
 }

@@ -1,4 +1,6 @@
-/// What a cell begins with, and what is allowed in its end.
+import TestBed
+
+/// Setup of a cell and limits of its outcome.
 struct StageSetup: Sendable {
     /// Recipients of each of the two campaigns.
     var recipients = (first: 1_000, second: 1_000)
@@ -6,27 +8,84 @@ struct StageSetup: Sendable {
     var ratePerSecond = 80
     /// Whether both campaigns go through one sender.
     var sharesSender = false
-    /// Business-initiated messages of each sender in 24 hours, and all are such; `nil` for no limit that matters.
+    /// Limit of business-initiated messages of each sender in 24 hours, which all messages are; `nil` for none.
     var quota: Int?
-    /// More lines of each sender's spec.
+    /// Further lines of each sender's spec.
     var senderLines = ""
     var persistence = RedisServer.Persistence.everySecond
     /// Faults of the receiver from the start, as JSON.
     var faults = "{}"
-    /// More of the first daemon's environment.
+    /// Further variables of the first daemon.
     var environment: [String: String] = [:]
-    /// The first so many recipients have no name, and the second campaign cannot do without one.
+    /// Number of recipients without a name, which the second campaign needs.
     var nameless = 0
-    /// How much later one request may arrive than another, in seconds: a rate is measured at the receiver.
+    /// Difference between the delays of two requests on their way to the receiver, in seconds.
     var jitter = 0.0
     /// How many messages may end as failed; `nil` for any number.
     var failures: Int? = 0
-    /// How many messages may stay in doubt; `nil` for any number.
+    /// How many messages may stay unconfirmed; `nil` for any number.
     var doubts: Int?
-    /// Whether reports get lost, so that doubts may stay.
+    /// Whether status reports are lost, so that messages may stay unconfirmed.
     var losesReports = false
-    /// From healing to the end of all runs.
+    /// Maximum time from healing to the end of all runs.
     var drain = Duration.seconds(150)
-    /// From healing to the next accepted message.
+    /// Maximum time from healing to the next accepted message.
     var recovery = Duration.seconds(40)
+}
+
+/// Specs and contacts of a stage.
+enum SpecText {
+    static func all(_ setup: StageSetup) -> String {
+        let senders = ["one", "two"].enumerated().map { index, name in
+            """
+            kind: Sender
+            name: \(name)
+            phoneNumberId: "\(Stage.phones[index])"
+            accessToken: env:WHATSAPP_TOKEN_TEST
+            \(setup.quota.map { "dailyLimit: \($0)" } ?? "tier: 4")
+            ratePerSecond: \(setup.ratePerSecond)
+            \(setup.senderLines)
+            ---
+
+            """
+        }
+        return senders.joined() + """
+            kind: Template
+            name: hello
+            whatsappName: hello
+            language: en
+            category: marketing
+            body: "Hello {{1}}"
+            ---
+            \(campaign("first", sender: "one", name: "{{name|there}}"))
+            ---
+            \(campaign("second", sender: setup.sharesSender ? "one" : "two", name: "{{name}}"))
+            """
+    }
+
+    private static func campaign(_ name: String, sender: String, name parameter: String) -> String {
+        """
+        kind: Campaign
+        name: \(name)
+        type: manual
+        sender: \(sender)
+        template: hello
+        params: { "1": "\(parameter)" }
+        audience:
+          logic: AND
+          conditions:
+            - { field: tags, operator: contains, value: \(name) }
+        """
+    }
+
+    /// Returns a CSV file in which each recipient belongs to one campaign.
+    static func contacts(_ setup: StageSetup) -> String {
+        let (first, second) = setup.recipients
+        let rows = (1...(first + second)).map { number in
+            let tag = number <= first ? "first" : "second"
+            let isNameless = number > first && number <= first + setup.nameless
+            return "2547\(10_000_000 + number),\(isNameless ? "" : "Contact \(number)"),\(tag)\n"
+        }
+        return "contactId,name,tags\n" + rows.joined()
+    }
 }

@@ -1,111 +1,33 @@
-/// Finds the id in the answer to an accepted message, without making values of all else.
-///
-/// `nil` says only that the answer is not written in the usual way: then it has to be decoded.
-struct AcceptedAnswer {
-    private let text: UnsafeRawBufferPointer
-    private var offset = 0
+import JSON
 
-    /// The id of the first message.
+/// Finds the id in the answer to an accepted message, without making values of the rest.
+enum AcceptedAnswer {
+    /// Returns the id of the first message; `nil` if the answer is written in an unusual way and has to be decoded.
     static func messageID(in text: UnsafeRawBufferPointer) -> String? {
-        var answer = AcceptedAnswer(text: text)
-        guard let id = answer.messageID() else { return nil }
-        return String(validating: text[id], as: UTF8.self)
+        var scanner = JSONScanner(text)
+        guard let id = firstValue(of: "messages", in: &scanner, read: firstID), scanner.isAtEnd else { return nil }
+        return String(validating: id, as: UTF8.self)
     }
 
-    private init(text: UnsafeRawBufferPointer) {
-        self.text = text
+    private static func firstID(_ scanner: inout JSONScanner) -> UnsafeRawBufferPointer? {
+        guard scanner.skip(UInt8(ascii: "[")) else { return nil }
+        let id = firstValue(of: "id", in: &scanner) { $0.string() }
+        return scanner.skip(UInt8(ascii: "]")) ? id : nil
     }
 
-    private mutating func messageID() -> Range<Int>? {
-        var id: Range<Int>?
-        let isWhole = object { answer, key in
-            guard id == nil, answer.text[key].elementsEqual("messages".utf8) else { return answer.skipValue(depth: 0) }
-            id = answer.firstID()
-            return id != nil
+    /// Reads one value of an object and skips the others.
+    private static func firstValue(
+        of name: StaticString,
+        in scanner: inout JSONScanner,
+        read: (inout JSONScanner) -> UnsafeRawBufferPointer?
+    ) -> UnsafeRawBufferPointer? {
+        var value: UnsafeRawBufferPointer?
+        let isWhole = scanner.object { scanner, key in
+            let isWanted = value == nil && name.withUTF8Buffer { key.elementsEqual($0) }
+            guard isWanted else { return scanner.skipValue() }
+            value = read(&scanner)
+            return value != nil
         }
-        skipSpace()
-        return isWhole && offset == text.count ? id : nil
-    }
-
-    private mutating func firstID() -> Range<Int>? {
-        guard skip(UInt8(ascii: "[")) else { return nil }
-        var id: Range<Int>?
-        let isWhole = object { answer, key in
-            guard id == nil, answer.text[key].elementsEqual("id".utf8) else { return answer.skipValue(depth: 0) }
-            id = answer.string()
-            return id != nil
-        }
-        guard isWhole, skip(UInt8(ascii: "]")) else { return nil }
-        return id
-    }
-
-    /// Walks through an object that is not empty; `value` reads what belongs to a key.
-    private mutating func object(_ value: (inout Self, _ key: Range<Int>) -> Bool) -> Bool {
-        guard skip(UInt8(ascii: "{")) else { return false }
-        repeat {
-            guard let key = string(), skip(UInt8(ascii: ":")), value(&self, key) else { return false }
-        } while skip(UInt8(ascii: ","))
-        return skip(UInt8(ascii: "}"))
-    }
-
-    private mutating func skipValue(depth: Int) -> Bool {
-        skipSpace()
-        guard offset < text.count, depth < 8 else { return false }
-        switch text[offset] {
-        case UInt8(ascii: "\""): return string() != nil
-        case UInt8(ascii: "{"): return object { answer, _ in answer.skipValue(depth: depth + 1) }
-        case UInt8(ascii: "["):
-            offset += 1
-            repeat {
-                guard skipValue(depth: depth + 1) else { return false }
-            } while skip(UInt8(ascii: ","))
-            return skip(UInt8(ascii: "]"))
-        default: return skipWord()
-        }
-    }
-
-    /// Whole numbers, and `true`, `false` and `null`.
-    private mutating func skipWord() -> Bool {
-        let start = offset
-        while offset < text.count, Self.isWordByte(text[offset]) { offset += 1 }
-        let word = text[start..<offset]
-        let isNumber = !word.isEmpty && word.allSatisfy { $0 <= UInt8(ascii: "9") }
-        return isNumber || ["true", "false", "null"].contains { word.elementsEqual($0.utf8) }
-    }
-
-    private static func isWordByte(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-    }
-
-    /// The place of a string without escapes.
-    private mutating func string() -> Range<Int>? {
-        guard skip(UInt8(ascii: "\"")) else { return nil }
-        let start = offset
-        while offset < text.count {
-            switch text[offset] {
-            case UInt8(ascii: "\""):
-                offset += 1
-                return start..<offset - 1
-            case UInt8(ascii: "\\"), ..<0x20: return nil
-            default: offset += 1
-            }
-        }
-        return nil
-    }
-
-    private mutating func skip(_ byte: UInt8) -> Bool {
-        skipSpace()
-        guard offset < text.count, text[offset] == byte else { return false }
-        offset += 1
-        return true
-    }
-
-    private mutating func skipSpace() {
-        while offset < text.count {
-            switch text[offset] {
-            case 0x20, 0x0A, 0x0D, 0x09: offset += 1
-            default: return
-            }
-        }
+        return isWhole ? value : nil
     }
 }

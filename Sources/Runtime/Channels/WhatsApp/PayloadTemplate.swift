@@ -2,10 +2,10 @@ import Foundation
 import JSON
 import Spec
 
-/// A WhatsApp payload made ready for many recipients: the bytes that are the same for all, and the texts that are not.
+/// A WhatsApp payload prepared for many recipients: the bytes that all share, and the texts that differ.
 ///
-/// What a contact's data contains is always text: it is escaped for JSON and never read as a placeholder again.
-struct PayloadTemplate: Sendable {
+/// Values of a contact are always text: they are escaped for JSON, and placeholders in them are not replaced.
+struct PayloadTemplate: ChannelPayload {
     private enum Piece: Sendable {
         case bytes([UInt8])
         case text(TextTemplate)
@@ -13,7 +13,7 @@ struct PayloadTemplate: Sendable {
 
     private var pieces: [Piece] = []
 
-    /// Prepares a payload as campaigns store it: an object without a recipient.
+    /// Prepares a payload as revisions store it: an object without a recipient.
     ///
     /// - Throws: `TextTemplate.Problem` when a text has a broken placeholder.
     init(message: JSONValue) throws(TextTemplate.Problem) {
@@ -25,14 +25,7 @@ struct PayloadTemplate: Sendable {
         }
     }
 
-    /// The body of one request.
-    ///
-    /// - Parameters:
-    ///   - recipient: The phone number as the contact has it.
-    ///   - messageID: Comes back in status webhooks, and finds the message without WhatsApp's id.
-    ///   - value: What a placeholder stands for.
-    /// - Returns: JSON.
-    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default.
+    /// Returns the JSON body of one request.
     func body(
         recipient: String,
         messageID: UUID,
@@ -41,20 +34,20 @@ struct PayloadTemplate: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512)
         bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","to":"#.utf8
-        Self.appendString(Self.internationalNumber(recipient), to: &bytes)
+        JSONText.append(Self.internationalNumber(recipient), to: &bytes)
         bytes += #","biz_opaque_callback_data":"#.utf8
-        Self.appendString(messageID.apiText, to: &bytes)
+        JSONText.append(messageID.apiText, to: &bytes)
         for piece in pieces {
             switch piece {
             case .bytes(let same): bytes += same
-            case .text(let template): Self.appendString(try template.render(value), to: &bytes)
+            case .text(let template): JSONText.append(try template.render(value), to: &bytes)
             }
         }
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
 
-    /// The number with a plus sign: without one, WhatsApp would put the sender's own country code before it.
+    /// Returns the number with a plus sign: without one, WhatsApp prepends the sender's own country code.
     static func internationalNumber(_ phone: String) -> String {
         phone.hasPrefix("+") ? phone : "+" + phone
     }
@@ -98,23 +91,5 @@ struct PayloadTemplate: Sendable {
         } else {
             pieces.append(.bytes(Array(text.utf8)))
         }
-    }
-
-    private static func appendString(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                bytes += "\\u00".utf8
-                bytes.append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
-                bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
-            default:
-                bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

@@ -1,14 +1,14 @@
-package import Foundation
+import Foundation
 package import JSON
 import Spec
-package import Store
+import Store
 
-/// A webhook of WhatsApp, as far as we read it.
+/// The parts of a WhatsApp webhook that the runtime reads: statuses, inbound messages and blocks.
 ///
-/// Everything else is ignored, so that new fields and events never make us refuse one; and what stands in a place where
-/// we cannot read it hides nothing that stands beside it.
+/// Everything else is ignored, so new fields and events are never an error. An unreadable element does not prevent its
+/// siblings from being read.
 package struct WebhookPayload {
-    /// One thing that happened.
+    /// One change that the webhook reports.
     struct Change {
         /// The WhatsApp Business Account.
         let account: String?
@@ -20,11 +20,11 @@ package struct WebhookPayload {
 
     /// Reads a body.
     ///
-    /// People write half characters, and phones cut names in the middle of one: a text that is no Unicode must not keep
-    /// the reports beside it away, and neither must a number out of range or a key that stands there twice. WhatsApp
-    /// would send it again until it stops sending anything.
+    /// Reading is lenient: text that is not valid Unicode (phones cut names in the middle of a character), a number out of
+    /// range or a duplicate key must not hide the other reports. WhatsApp would repeat the webhook, and in the end send
+    /// none at all.
     ///
-    /// - Throws: `JSONError` when it is no JSON.
+    /// - Throws: `JSONError` when the body is not JSON.
     package init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
         let json = try JSONValue(parsing: bytes, isLenient: true)
         changes = (json["entry"]?.arrayValue ?? []).flatMap { entry in
@@ -35,8 +35,8 @@ package struct WebhookPayload {
         }
     }
 
-    /// A time in seconds since 1970, which some webhooks have as text and others as a number; `nil` if it is none, or
-    /// beyond what a clock may show.
+    /// Reads a time in seconds since 1970, which some webhooks hold as text and others as a number; `nil` if it is not a
+    /// number, or too large for a date.
     static func time(_ value: JSONValue?) -> Date? {
         let seconds: Double? =
             switch value {
@@ -49,13 +49,13 @@ package struct WebhookPayload {
         return Date(timeIntervalSince1970: seconds)
     }
 
-    /// The id of a message; `nil` for what is none of WhatsApp's, and fits into no row.
+    /// Returns the id of a message; `nil` if it does not fit into a row.
     static func id(_ text: String) -> String? {
         (1...512).contains(text.utf8.count) && !text.utf8.contains(0) ? text : nil
     }
 
-    /// The reports about delivery in it, in the order in which they stand there.
-    package func deliveryStatuses(receivedAt now: Date) -> [DeliveryStatus] {
+    /// Returns the delivery statuses, in their order.
+    func deliveryStatuses(receivedAt now: Date) -> [DeliveryStatus] {
         changes.flatMap { $0.value["statuses"]?.arrayValue ?? [] }.compactMap { status in
             guard let id = status["id"]?.stringValue.flatMap(Self.id),
                 let rank = status["status"]?.stringValue.flatMap(DeliveryStatus.Rank.init(name:))
@@ -64,7 +64,7 @@ package struct WebhookPayload {
                 waMessageID: id,
                 messageID: status["biz_opaque_callback_data"]?.stringValue.flatMap(UUID.init(apiText:)),
                 rank: rank,
-                // Nothing is reported before it happens, whatever the report says.
+                // A time in the future would be wrong: nothing is reported before it happens.
                 at: min(Self.time(status["timestamp"]) ?? now, now),
                 failure: status["errors"]?[0].map(Self.failure)
             )
@@ -77,8 +77,123 @@ package struct WebhookPayload {
             ?? problem["title"]?.stringValue ?? ""
         return MessageOutcome.Failure(
             code: problem["code"]?.integerValue.map(String.init) ?? "unknown",
-            // What no column can hold must not keep the report from being stored.
+            // A text column cannot hold NUL, and the status must be stored all the same.
             message: text.replacing("\0", with: "")
         )
+    }
+}
+
+extension WebhookPayload {
+    /// Returns everything besides statuses.
+    func inboundReport(receivedAt now: Date) -> InboundReport {
+        var report = InboundReport()
+        for change in changes {
+            let account = change.account.flatMap(Self.name)
+            let metadata = change.value["metadata"]
+            if let number = metadata?["phone_number_id"]?.stringValue.flatMap(Self.name) {
+                report.numbers.insert(
+                    InboundReport.Number(
+                        phoneNumberID: number,
+                        displayPhoneNumber: metadata?["display_phone_number"]?.stringValue.flatMap(Self.name),
+                        businessAccountID: account
+                    )
+                )
+                report.messages += change.inboundMessages(to: number, receivedAt: now)
+                report.preferences += change.preferences(of: number, receivedAt: now)
+            }
+            if let account, let stop = change.stop(account: account) { report.stops.append(stop) }
+        }
+        return report
+    }
+
+    /// Returns a name if a column can hold it: one that cannot be stored must not prevent the rest from being stored.
+    private static func name(_ text: String) -> String? {
+        text.utf8.count <= 50 && !text.utf8.contains(0) ? text : nil
+    }
+}
+
+extension WebhookPayload.Change {
+    fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
+        (value["messages"]?.arrayValue ?? []).compactMap { message in
+            // People whose number is hidden have no `from`. A `system` message, such as a change of number, was not written
+            // by the contact, so it does not open the 24 h window.
+            guard let from = message["from"]?.stringValue, !from.utf8.contains(0),
+                let id = message["id"]?.stringValue.flatMap(WebhookPayload.id), message["type"] != "system"
+            else { return nil }
+            return InboundReport.Message(
+                id: id,
+                phoneNumberID: number,
+                from: from,
+                // A time in the future would keep the 24 h window open for too long.
+                at: min(WebhookPayload.time(message["timestamp"]) ?? now, now),
+                text: Self.words(of: message)
+            )
+        }
+    }
+
+    /// Returns the text of a message, or the title of the button that was pressed.
+    private static func words(of message: JSONValue) -> String? {
+        message["text"]?["body"]?.stringValue ?? message["button"]?["text"]?.stringValue
+            ?? message["interactive"]?["button_reply"]?["title"]?.stringValue
+            ?? message["interactive"]?["list_reply"]?["title"]?.stringValue
+    }
+
+    fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
+        (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
+            guard let from = preference["wa_id"]?.stringValue, !from.utf8.contains(0),
+                let choice = preference["value"]?.stringValue, ["stop", "resume"].contains(choice)
+            else { return nil }
+            return InboundReport.Preference(
+                phoneNumberID: number,
+                from: from,
+                isOptedIn: choice == "resume",
+                at: min(WebhookPayload.time(preference["timestamp"]) ?? now, now)
+            )
+        }
+    }
+
+    /// Returns what WhatsApp blocked; `nil` when the change is only a notice.
+    fileprivate func stop(account: String) -> InboundReport.Stop? {
+        guard let event = text("event") else { return nil }
+        let reason = text("reason").flatMap { $0 == "NONE" ? nil : ", \($0)" } ?? ""
+        switch field {
+        case "message_template_status_update":
+            guard ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION", "DELETED"].contains(event),
+                let name = text("message_template_name"), let language = text("message_template_language")
+            else { return nil }
+            return InboundReport.Stop(
+                businessAccountID: account,
+                subject: .template(name: name, language: language),
+                reason: "WhatsApp says of template `\(name)` (\(language)): \(event)\(reason)"
+            )
+        case "phone_number_quality_update":
+            guard event == "FLAGGED", let number = text("display_phone_number") else { return nil }
+            return InboundReport.Stop(
+                businessAccountID: account,
+                subject: .number(display: number),
+                reason: "WhatsApp has flagged the number for its quality: sending on would get it restricted"
+            )
+        case "account_update":
+            guard ["DISABLED_UPDATE", "ACCOUNT_RESTRICTION", "ACCOUNT_DELETED"].contains(event), !isReinstated else {
+                return nil
+            }
+            return InboundReport.Stop(
+                businessAccountID: account,
+                subject: .account,
+                reason: "WhatsApp says of the account: \(event)\(reason)"
+            )
+        default: return nil
+        }
+    }
+
+    /// Whether a `DISABLED_UPDATE` says that the account was reinstated.
+    private var isReinstated: Bool {
+        let state = value["ban_info"]?["waba_ban_state"]
+        return (state?.arrayValue ?? [state ?? .null]).contains("REINSTATE")
+    }
+
+    /// Returns a text of the change, without NUL, which a row cannot hold.
+    private func text(_ name: String) -> String? {
+        value[name]?.stringValue?.replacing("\0", with: "")
     }
 }

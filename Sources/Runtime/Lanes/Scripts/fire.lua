@@ -1,10 +1,10 @@
 #!lua
--- The last question before a request is written: may these messages still go out, and are they still ours? Those that
--- may are marked, so that whoever finds their lease without an outcome knows that the request may have been written.
+-- Clearance, the last check before a request is written: may these messages still be sent, and do we still hold their
+-- leases? Cleared messages are marked, so a daemon that takes over their lease knows that the request may have been written.
 --
 -- KEYS  1 epoch  2 pace  3 leases  4 held
 -- ARGV  1 epoch  2 lease  3 lease ms  4… ids
--- Returns a list of 1 (go) and 0 (not ours any more), or {'stale'} or {'paused', ms}.
+-- Returns a list of 1 (cleared) and 0 (the lease is lost), or {'stale'} or {'paused', ms}.
 local epoch = redis.call('GET', KEYS[1])
 if epoch ~= ARGV[1] then return {'stale'} end
 local time = redis.call('TIME')

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Notes what a worker does with the messages of its lease: r (prepares them, and may die of it) or p (waits for their slots). Once
--- a request may have been written nothing is noted any more.
+-- Marks the messages of a lease as r (being prepared, which may crash the worker) or p (prepared, waiting for their slots).
+-- Messages whose request may have been written are not changed.
 --
 -- KEYS  1 held
 -- ARGV  1 lease  2 r|p  3… ids
--- Returns how many were noted.
+-- Returns how many were marked.
 local rest = ARGV[1] .. '|'
 local noted = {}
 for i, entry in ipairs(redis.call('HMGET', KEYS[1], unpack(ARGV, 3))) do

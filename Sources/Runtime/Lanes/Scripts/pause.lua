@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Silences a lane for some time. A pause is only ever made longer, whoever asks.
+-- Pauses a lane. A pause can be extended, never shortened.
 --
 -- KEYS  1 pace
 -- ARGV  1 ms

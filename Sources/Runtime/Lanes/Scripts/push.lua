@@ -1,11 +1,11 @@
 #!lua
--- Puts ids into a lane. Each run has its own turn counter that starts where the line stands, so runs go in turn and a
--- small one is not stuck behind a big one; triggered messages stand before all bulk. Ids that are in the lane already
--- stay where they are. Safe to repeat.
+-- Pushes ids into a lane. Each run has its own turn counter (pass), which starts at the pass of the id that is next, so runs
+-- take turns and a small run does not wait for a big one. Triggered messages go before all bulk messages. Ids that are in
+-- the lane already keep their place. Safe to repeat.
 --
 -- KEYS  1 epoch  2 ready  3 delayed  4 held  5 passes  6 outside  7 outside-delayed
--- ARGV  1 epoch  2 run  3 bulk|triggered  4… triples of id, delay in ms, and line (in, or out if business-initiated)
--- Returns the length of both lines, or -1 when the epoch is not ours.
+-- ARGV  1 epoch  2 run  3 bulk|triggered  4… triples of id, delay in ms, and queue (in, or out if business-initiated)
+-- Returns the length of both queues, or -1 when the lane has another epoch.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -14,12 +14,12 @@ local turn = triggered and 'triggered' or ARGV[2]
 local pass = tonumber(redis.call('HGET', KEYS[5], turn) or 0)
 if not triggered then pass = math.max(pass, tonumber(redis.call('HGET', KEYS[5], 'virtual') or 0)) end
 
--- One command for all ids instead of several for each: those are what a script of this size spends its time on.
+-- One command for all ids instead of several for each: commands take most of the time of a script of this size.
 local ids, isKnown = {}, {}
 for i = 4, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
 if #ids == 0 then return redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6]) end
 for n, entry in ipairs(redis.call('HMGET', KEYS[4], unpack(ids))) do isKnown[n] = entry end
--- A line that is not the id's own; `line` nil is for all ids.
+-- Looks for ids in a queue that is not their own; `line` nil is for all ids.
 local function lookUp(key, line)
     if redis.call('ZCARD', key) == 0 then return end
     for n, score in ipairs(redis.call('ZMSCORE', key, unpack(ids))) do
@@ -56,6 +56,6 @@ for n = 1, 4 do
         if n % 2 == 1 then added = added + new end
     end
 end
--- Turns are remembered for as long as somebody stands in the line.
+-- Turns are kept for as long as the queues hold ids.
 if added > 0 then redis.call('HSET', KEYS[5], turn, string.format('%.0f', pass)) end
 return redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6])

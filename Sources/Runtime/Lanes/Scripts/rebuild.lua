@@ -1,12 +1,11 @@
 #!lua
--- Empties a lane and names the epoch that its contents belong to from now on. Messages that are being sent right now,
--- according to Postgres, get a lease: if it does not report on them until that runs out, they are
--- looked into. The buckets of the quota become what Postgres counted.
+-- Empties a lane and sets its new epoch. Messages that are being sent according to Postgres get a lease; if Postgres has no
+-- outcome when it expires, the reaper takes them over. The quota's buckets are set to what Postgres counted.
 --
 -- KEYS  1 epoch  2 ready  3 delayed  4 leases  5 held  6 passes  7 pace  8 outside  9 outside-delayed
---       10 prefix of the quota's buckets  11 counts
+--       10 prefix of the quota's buckets  11 counts (copy of the buckets)
 -- ARGV  1 epoch  2 lease ms  3 paused ms  4 number of buckets  5… pairs of hour (YYYYMMDDHH) and count, then triples of
---       id being sent, its lease, and the hour whose bucket it was taken from (empty: none)
+--       id being sent, its lease, and the hour whose bucket it was charged to (empty: none)
 -- Returns how many leases were made.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]

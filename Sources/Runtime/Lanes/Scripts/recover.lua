@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Takes over leases that ran out. Postgres decides what becomes of them; until then they are ours.
+-- The reaper: takes over expired leases under a new lease. Postgres then decides what happens to their messages.
 --
 -- KEYS  1 leases  2 held
 -- ARGV  1 lease  2 lease ms  3 limit
--- Returns id, state, lease, … with state r (never written, and perhaps being prepared), p (prepared and never written),
--- f (the request may have been written) or ? (unknown), and the lease of the reservation that ran out, empty if unknown.
+-- Returns id, state, lease, … with state r (not written, perhaps being prepared), p (prepared, not written), f (the request
+-- may have been written) or ? (unknown), and the lease that expired, empty if unknown.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local expired = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, tonumber(ARGV[3]))

@@ -1,19 +1,19 @@
 #!lua
--- Takes up to `count` ids from a lane and gives each a timed slot: the permission to send one message at one instant.
--- Business-initiated ids stand in a line of their own, and each takes one from the 24 h quota of the group; when none
--- is left, only the others go on. After a pause the pace rises from a quarter to all of it within five seconds; after
--- silence the first second has a tenth less of it.
+-- Reserves up to `count` ids of a lane and gives each a timed slot: the permission to send one message at one instant.
+-- Business-initiated ids have a queue of their own (outside), and each is charged to the 24 h quota of the group; when the
+-- quota is used up, only in-window ids are reserved. After a pause the pace rises from a quarter to full within five
+-- seconds; after an idle period the first second is a tenth slower.
 --
 -- KEYS  1 epoch  2 pace  3 ring  4 ready  5 delayed  6 leases  7 held  8 passes  9 outside  10 outside-delayed
---       11 prefix of the quota's buckets, which are named by the hour (YYYYMMDDHH, UTC)  12 counts
+--       11 prefix of the quota's buckets, which are named by the hour (YYYYMMDDHH, UTC)  12 counts (copy of the buckets)
 -- ARGV  1 epoch  2 lease  3 count  4 interval µs  5 horizon µs  6 lead µs  7 lease ms  8 cap (0: no ring)
 --       9 quota of 24 h (-1: unlimited)
 -- Returns {'slots', exhausted, id, offset µs, charged (1 or 0), …} with offsets from the server's now, or
 -- {'empty', ms until the next look or -1, exhausted}, {'stale', epoch}, {'paused', ms}, {'wait', ms}. `exhausted` is
 -- the ms until quota returns when business-initiated ids wait for it, and -1 otherwise.
 --
--- A script is not undone when it fails half way, so everything is checked before anything is written, and the ids
--- leave the ready set last.
+-- A script that fails is not rolled back, so everything is checked before anything is written, and ids leave the ready set
+-- last.
 local count, interval = tonumber(ARGV[3]), tonumber(ARGV[4])
 local horizon, lead = tonumber(ARGV[5]), tonumber(ARGV[6])
 local leaseTime, cap, limit = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -34,7 +34,7 @@ if pausedUntil > now then return {'paused', math.ceil((pausedUntil - now) / 1000
 local since = now - pausedUntil
 local ramp = pausedUntil > 0 and since < 5000000 and 4 - 3 * since / 5000000 or 1
 
--- Retries whose time has come go to the front of their line.
+-- Retries that are due go to the front of their queue.
 local nextRetry
 for delayed, ready in pairs({[KEYS[5]] = KEYS[4], [KEYS[10]] = KEYS[9]}) do
     local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', string.format('%.0f', now / 1000), 'LIMIT', 0, 500)
@@ -52,7 +52,7 @@ for delayed, ready in pairs({[KEYS[5]] = KEYS[4], [KEYS[10]] = KEYS[9]}) do
     end
 end
 
--- The name of an hour, counted from 1970.
+-- Returns the name (YYYYMMDDHH) of an hour that is counted from 1970.
 local function bucket(hour)
     local days = math.floor(hour / 24) + 719468
     local era = math.floor(days / 146097)
@@ -78,7 +78,7 @@ if outside > 0 and limit >= 0 then
     local used, oldest = 0, nil
     for h, value in ipairs(redis.call('MGET', unpack(buckets))) do
         local taken = tonumber(value or 0) or 0
-        -- A bucket was lost: what is left of the quota is not known. Without an epoch the group is rebuilt.
+        -- A bucket was lost, so the rest of the quota is unknown. Deleting the epoch makes a daemon rebuild the group.
         if taken < (tonumber(counts[h] or 0) or 0) then
             redis.call('DEL', KEYS[1])
             return {'stale', ''}
@@ -87,7 +87,7 @@ if outside > 0 and limit >= 0 then
         if taken > 0 and not oldest then oldest = hour + h end
     end
     chargeable = math.max(0, math.min(outside, limit - used))
-    -- What is on its way may still be given back; until then nobody is told that there is nothing left.
+    -- Charges of messages under way may still be given back; until then the quota does not count as used up.
     if chargeable == 0 and tonumber(redis.call('HGET', KEYS[2], 'charged') or 0) <= 0 then
         exhausted = math.ceil((oldest or hour + 1) * 3600000 - now / 1000)
     end
@@ -95,13 +95,13 @@ end
 
 local available = inside + chargeable
 if available == 0 then
-    -- Whoever waited for the quota may have been taken out of the line: an empty one has no turns to remember.
+    -- Ids that waited for quota may have been removed; empty queues need no turns.
     if inside + outside == 0 then redis.call('DEL', KEYS[8]) end
     if outside > 0 and exhausted < 0 then nextRetry = math.min(nextRetry or 100, 100) end
     return {'empty', nextRetry or -1, exhausted}
 end
 
--- No memory of the last slot means that we cannot know who sent what within the last second: wait it out.
+-- Without the last slot it is unknown how many messages were sent in the last second: wait for one second.
 if not nextSlot or nextSlot > now + horizon + 1000000 + 4 * interval then
     if nextSlot then redis.call('HINCRBY', KEYS[2], 'clamped', 1) end
     redis.call('HSET', KEYS[2], 'next', string.format('%.3f', now + 1000000), 'coldUntil',
@@ -110,13 +110,13 @@ if not nextSlot or nextSlot > now + horizon + 1000000 + 4 * interval then
     return {'wait', 1000}
 end
 
--- The spacing makes the pace smooth; the ring of the last `cap` slots holds it also when the rate has just changed.
+-- The spacing makes the pace smooth; the ring of the last `cap` slots also keeps the limit when the rate has just changed.
 local first = math.max(cap - count, 0)
 local history = cap > 0 and redis.call('LRANGE', KEYS[3], first, cap - 1) or {}
 local slots = {}
 local slot = math.max(nextSlot, now + lead)
--- The first requests after silence open connections, and so arrive later than those that come after them, which would
--- then be too many in one second. A tenth fewer makes up for 120 ms, together with what the pace leaves for jitter.
+-- The first requests after an idle period open connections and arrive late, together with later requests, which could
+-- exceed the rate in one second. A tenth fewer compensates for 120 ms, with the share that the pace leaves for jitter.
 if now - nextSlot > 3000000 then
     coldUntil = slot + 1000000
     redis.call('HSET', KEYS[2], 'coldUntil', string.format('%.0f', coldUntil))
@@ -133,7 +133,7 @@ for k = 1, math.min(count, available) do
 end
 if #slots == 0 then return {'wait', math.max(1, math.ceil((slot - now - horizon) / 1000))} end
 
--- Both lines are one order: whoever has the lower pass goes first.
+-- Both queues share one order: the id with the lower pass goes first.
 local front = redis.call('ZRANGE', KEYS[4], 0, #slots - 1, 'WITHSCORES')
 local back = chargeable > 0 and redis.call('ZRANGE', KEYS[9], 0, math.min(#slots, chargeable) - 1, 'WITHSCORES') or {}
 local current = bucket(hour)
@@ -168,7 +168,7 @@ if #fromBack > 0 then
     redis.call('INCRBY', KEYS[11] .. current, #fromBack)
     redis.call('EXPIRE', KEYS[11] .. current, 90000)
     if redis.call('HINCRBY', KEYS[12], current, #fromBack) == #fromBack then
-        -- A new hour: those that left the quota go. Their names sort like their times.
+        -- A new hour begins: drop the hours that left the quota. Their names sort like their times.
         for _, name in ipairs(redis.call('HKEYS', KEYS[12])) do
             if name < bucket(hour - 23) then redis.call('HDEL', KEYS[12], name) end
         end
@@ -177,14 +177,14 @@ if #fromBack > 0 then
     redis.call('HINCRBY', KEYS[2], 'charged', #fromBack)
 end
 redis.call('ZADD', KEYS[6], unpack(leases))
--- Redis keeps a hash of up to 512 short values as a list, and reads half of it for each look at an id. One long value
--- makes a table of it, for as long as it is not empty.
+-- Redis stores a hash of up to 512 short values as a list, and scans it for each lookup. One long value turns it into a
+-- table, until the hash is empty.
 local isLarge = redis.call('HLEN', KEYS[7]) + #slots > 32
 if isLarge then redis.call('HSET', KEYS[7], '', string.rep('-', 65)) end
 redis.call('HSET', KEYS[7], unpack(held))
 if isLarge then redis.call('HDEL', KEYS[7], '') end
 if #fromFront > 0 then redis.call('ZREM', KEYS[4], unpack(fromFront)) end
 if #fromBack > 0 then redis.call('ZREM', KEYS[9], unpack(fromBack)) end
--- An empty line has no turns to remember.
+-- Empty queues need no turns.
 if inside + outside == #slots then redis.call('DEL', KEYS[8]) end
 return answer

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- Ends leases, after Postgres knows the outcome: `done` forgets the id, `void` forgets it as well but it was not
--- accepted, `release` puts it back where it stood in the line, `delay` keeps it for later. All but `done` give back
--- what was taken from the quota. Leases that are not ours any more are left alone. Safe to repeat.
+-- Ends leases, after the outcome is in Postgres: `done` removes the id, `void` removes the id of a message that was not
+-- accepted, `release` puts it back to its place in the queue, `delay` makes it ready again later. All but `done` give the
+-- quota charge back. Leases that another daemon has taken over are not changed. Safe to repeat.
 --
 -- KEYS  1 ready  2 delayed  3 leases  4 held  5 outside  6 outside-delayed  7 pace  8 prefix of the quota's buckets
 --       9 counts
--- ARGV  1… groups of lease, verb, ms (of delay), line (in, out, or empty: where it came from), number of ids, ids
+-- ARGV  1… groups of lease, verb, ms (of delay), queue (in, out, or empty: the former one), number of ids, ids
 -- Returns how many leases were ended.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000

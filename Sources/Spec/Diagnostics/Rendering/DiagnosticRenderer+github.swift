@@ -84,3 +84,81 @@ extension DiagnosticRenderer {
         "\(paths.relative(place.file)):\(place.start.line):\(place.start.column)"
     }
 }
+
+/// Diagnostics in the forms that a step of a GitHub workflow writes.
+public struct GitHubReport: Sendable {
+    /// Workflow commands for standard output, each ending in a newline.
+    public let annotations: String
+    /// Markdown for the file at `$GITHUB_STEP_SUMMARY`; empty if there is nothing to tell.
+    public let stepSummary: String
+    /// For the file at `$GITHUB_OUTPUT`: `valid`, `errors` and `warnings`.
+    public let outputs: [(name: String, value: String)]
+}
+
+/// Escapes text for GitHub: for workflow commands, Markdown, and the output files of a step.
+///
+/// Text of a spec must not become a command, HTML, or another output.
+public enum GitHubText {
+    /// The text of a workflow command.
+    public static func message(_ text: String) -> String {
+        escape(text, alsoIn: [:])
+    }
+
+    /// The value of a property of a workflow command.
+    public static func property(_ text: String) -> String {
+        escape(text, alsoIn: [":": "%3A", ",": "%2C"])
+    }
+
+    /// Escapes plain text for Markdown: a line break becomes a space, and text between backticks becomes code.
+    public static func markdown(_ text: String) -> String {
+        let flat = String(text.map { $0.isNewline ? " " : $0 })
+        let parts = flat.split(separator: "`", omittingEmptySubsequences: false)
+        // A backtick without a partner is an ordinary character.
+        guard parts.count % 2 == 1 else { return entities(flat) }
+        return parts.enumerated()
+            .map { index, part in index % 2 == 1 ? "<code>\(entities(part))</code>" : entities(part) }
+            .joined()
+    }
+
+    /// One line or more for the file at `$GITHUB_OUTPUT`, ending in a newline.
+    public static func output(_ name: String, _ value: String) -> String {
+        guard value.contains(where: \.isNewline) else { return "\(name)=\(value)\n" }
+        // A spec that could guess the end marker could add outputs; a hash of the value cannot be part of the value.
+        var end = "end-" + Fingerprint.hash([name, value])
+        while value.contains(end) { end = "end-" + Fingerprint.hash([end, value]) }
+        return "\(name)<<\(end)\n\(value)\n\(end)\n"
+    }
+
+    /// `2 errors, 1 warning`, without a severity that has none.
+    static func counts(errors: Int, warnings: Int) -> String {
+        [(errors, "error"), (warnings, "warning")]
+            .filter { $0.0 > 0 }
+            .map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
+            .joined(separator: ", ")
+    }
+
+    private static func escape(_ text: String, alsoIn more: [Unicode.Scalar: String]) -> String {
+        var safe = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "%": safe += "%25"
+            case "\r": safe += "%0D"
+            case "\n": safe += "%0A"
+            default: safe += more[scalar] ?? TerminalText.harmless(String(scalar))
+            }
+        }
+        return safe
+    }
+
+    private static func entities(_ text: some StringProtocol) -> String {
+        var safe = ""
+        for scalar in TerminalText.harmless(String(text)).unicodeScalars {
+            switch scalar {
+            case "&", "<", ">", "\"", "'", "|", "`", "*", "_", "[", "]", "~", "\\", "$", "@", "#", "!":
+                safe += "&#\(scalar.value);"
+            default: safe.unicodeScalars.append(scalar)
+            }
+        }
+        return safe
+    }
+}

@@ -96,3 +96,84 @@ extension DiagnosticRenderer {
         return Fingerprint.hash([diagnostic.code.rawValue, paths.relative(diagnostic.place.file), words])
     }
 }
+
+extension DiagnosticRenderer {
+    /// Diagnostics as data: counts, and for each its code, severity, range, message and help.
+    ///
+    /// Lines and columns start at 1, columns count Unicode scalars, ends are exclusive.
+    public static func json(_ diagnostics: [Diagnostic]) -> JSONValue {
+        let errors = diagnostics.count { $0.severity == .error }
+        return .object([
+            "formatVersion": .string("1.0"),
+            "valid": .bool(errors == 0),
+            "errorCount": .integer(errors),
+            "warningCount": .integer(diagnostics.count - errors),
+            "diagnostics": .array(diagnostics.map(json)),
+        ])
+    }
+
+    private static func json(_ diagnostic: Diagnostic) -> JSONValue {
+        var object: [String: JSONValue] = [
+            "code": .string(diagnostic.code.rawValue),
+            "severity": .string(diagnostic.severity.rawValue),
+            "message": .string(diagnostic.message),
+            "file": .string(diagnostic.place.file),
+            "range": json(diagnostic.place),
+        ]
+        if let field = diagnostic.field { object["field"] = .string(field) }
+        if let help = diagnostic.help { object["help"] = .string(help) }
+        if let related = diagnostic.related {
+            object["related"] = .object([
+                "file": .string(related.place.file),
+                "range": json(related.place),
+                "label": .string(related.label),
+            ])
+        }
+        return .object(object)
+    }
+
+    private static func json(_ place: SourcePlace) -> JSONValue {
+        .object(["start": json(place.start), "end": json(place.end)])
+    }
+
+    private static func json(_ position: SourcePlace.Position) -> JSONValue {
+        .object([
+            "line": .integer(position.line),
+            "column": .integer(position.column),
+            "offset": .integer(position.offset),
+        ])
+    }
+}
+
+/// A short name for texts that stays the same from run to run and from machine to machine; not for secrets.
+enum Fingerprint {
+    /// The 64-bit FNV-1a hash of some texts, as 16 hexadecimal digits.
+    static func hash(_ texts: [String]) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        for text in texts {
+            for byte in text.utf8 { take(byte) }
+            // No UTF-8 text has this byte, so that it tells `ab`, `c` from `a`, `bc`.
+            take(0xFF)
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+/// Paths as URI references (RFC 3986).
+enum URIText {
+    private static let allowed = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/".utf8)
+
+    /// A relative path as a relative reference, and an absolute one as a `file:` URI.
+    static func reference(to path: String) -> String {
+        let start = path.hasPrefix("/") ? "file://" : ""
+        return start
+            + path.utf8.map { byte in
+                guard !allowed.contains(byte) else { return String(Unicode.Scalar(byte)) }
+                let digits = String(byte, radix: 16, uppercase: true)
+                return "%" + (digits.count == 1 ? "0" : "") + digits
+            }
+            .joined()
+    }
+}

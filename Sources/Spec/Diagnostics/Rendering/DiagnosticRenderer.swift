@@ -18,7 +18,7 @@ public struct DiagnosticRenderer: Sendable {
 
     private let lines: [String: SourceLines]
     private let usesColour: Bool
-    /// How files are named where other programs look for them.
+    /// The paths of files in annotations and SARIF.
     let paths: RepositoryPaths
 
     /// Makes a renderer.
@@ -130,7 +130,7 @@ public struct DiagnosticRenderer: Sendable {
 }
 
 extension SourcePlace {
-    /// The last line that something of the place stands in: a block ends at the start of the line below it.
+    /// The last line of the place that has text: a block ends at the start of the line below it.
     var lastLine: Int {
         end.line > start.line && end.column == 1 ? end.line - 1 : max(start.line, end.line)
     }

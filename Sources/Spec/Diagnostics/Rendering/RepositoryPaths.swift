@@ -1,4 +1,4 @@
-/// How files are named relative to the root of a repository, where review tools look for them.
+/// Makes paths relative to the root of a repository, as review tools expect them.
 public struct RepositoryPaths: Hashable, Sendable {
     private let workingDirectory: String?
     private let root: String?
@@ -17,7 +17,7 @@ public struct RepositoryPaths: Hashable, Sendable {
         (self.workingDirectory, self.root) = (workingDirectory, root)
     }
 
-    /// The path from the root, or the path as it is if it lies outside.
+    /// Returns the path from the root, or the unchanged path if the file is outside.
     public func relative(_ path: String) -> String {
         guard let root, let workingDirectory else {
             return Self.joined(Self.parts(path), isAbsolute: path.hasPrefix("/"))

@@ -1,0 +1,232 @@
+import Foundation
+import HTTPTypes
+import JSON
+import Spec
+import Store
+
+/// Message templates that WhatsApp approved.
+struct TemplateEndpoints: Sendable {
+    let templates: TemplateRepository
+
+    var all: [Endpoint] { [list, create, find, update, delete] }
+
+    private var list: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/templates",
+            name: "listTemplates",
+            tag: "templates",
+            summary: "List templates in the order of their names",
+            query: [.page, .limit],
+            answers: [
+                .json(
+                    .ok,
+                    "A page of templates.",
+                    .object(TemplateShapes.list),
+                    example: ["items": [TemplateShapes.example], "page": 1, "limit": 20, "total": 1]
+                )
+            ],
+            handle: .checked { call in
+                let (found, total) = try await templates.list(tenant: call.tenant, page: call.page, limit: call.limit)
+                return call.page(found.map(\.json), total: total)
+            }
+        )
+    }
+
+    private var create: Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/templates",
+            name: "createTemplate",
+            tag: "templates",
+            summary: "Create a template",
+            body: .required(.spec(.template), example: TemplateShapes.createExample),
+            answers: [
+                .json(.created, "The template.", .object(TemplateShapes.template), example: TemplateShapes.example)
+            ],
+            problems: [.nameTaken],
+            handle: .checked { call in
+                let record = try await templates.create(try Self.template(call.body), tenant: call.tenant)
+                return .created(record.json, at: "/templates/\(record.id.apiText)")
+            }
+        )
+    }
+
+    private var find: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/templates/{id}",
+            noun: "template",
+            name: "getTemplate",
+            tag: "templates",
+            summary: "Get a template",
+            answers: [.json(.ok, "The template.", .object(TemplateShapes.template), example: TemplateShapes.example)],
+            handle: .checked { call in .json(try await template(call).json) }
+        )
+    }
+
+    private var update: Endpoint {
+        Endpoint(
+            method: .patch,
+            path: "/templates/{id}",
+            noun: "template",
+            name: "updateTemplate",
+            tag: "templates",
+            summary: "Change a template that no campaign uses",
+            details:
+                "A field that is left out stays, and `null` removes it. The result must be a valid template. A template "
+                + "that a campaign uses cannot be changed; create another one instead.",
+            body: .required(.spec(.templateChange), example: ["footer": "Reply STOP to leave"]),
+            answers: [
+                .json(.ok, "The changed template.", .object(TemplateShapes.template), example: TemplateShapes.example)
+            ],
+            problems: [.managedBySpec, .protected, .inUse, .nameTaken],
+            handle: .checked { call in
+                let record = try await template(call)
+                var fields = record.spec.canonical.objectValue ?? [:]
+                fields["protect"] = nil
+                for (key, value) in call.body.objectValue ?? [:] {
+                    fields[key] = value == .null ? Optional.none : value
+                }
+                let changed = try Self.template(.object(fields))
+                return .json(try await templates.replace(record.id, by: changed, tenant: call.tenant).json)
+            }
+        )
+    }
+
+    private var delete: Endpoint {
+        Endpoint(
+            method: .delete,
+            path: "/templates/{id}",
+            noun: "template",
+            name: "deleteTemplate",
+            tag: "templates",
+            summary: "Delete a template that no campaign uses",
+            answers: [Endpoint.Answer(status: .noContent, description: "Deleted.")],
+            problems: [.managedBySpec, .protected, .inUse],
+            handle: .checked { call in
+                try await templates.delete(try call.id(), tenant: call.tenant)
+                return .noContent
+            }
+        )
+    }
+
+    private func template(_ call: APICall) async throws -> TemplateRecord {
+        guard let record = try await templates.find(try call.id(), tenant: call.tenant) else {
+            throw Problem.notFound("template")
+        }
+        return record
+    }
+
+    /// Reads a template with the reader of specs, after a check of the fields, which differ from those of files.
+    private static func template(_ body: JSONValue) throws(Problem) -> TemplateSpec {
+        var fields = body.objectValue ?? [:]
+        var errors: [FieldProblem] = []
+        for name in SpecSchemas.fieldsOfSpecsOnly where fields.removeValue(forKey: name) != nil {
+            errors.append(FieldProblem(name, "exists in spec files only"))
+        }
+        errors += SpecSchemas.templateFields.problems(of: .object(fields), at: "")
+        let known = SpecSchemas.templateFields.fields.map(\.name)
+        let places = Set(errors.map(\.field))
+        do {
+            let spec = try TemplateSpec(canonical: .object(fields.filter { known.contains($0.key) }))
+            if errors.isEmpty { return spec }
+        } catch {
+            errors += FieldProblem.all(of: error, below: "").filter { !places.contains($0.field) }
+        }
+        throw .invalid(errors)
+    }
+}
+
+/// Templates in answers; in requests they have the form of specs.
+///
+/// The shapes are looser than those of requests, because a template may have been stored under older rules.
+private enum TemplateShapes {
+    private static let button = ObjectShape(
+        "TemplateButton",
+        "A button of a template.",
+        [
+            ShapeField(
+                "type",
+                .choice(["quickReply", "url", "phone", "copyCode"]),
+                isRequired: true,
+                "Action of the button."
+            ),
+            ShapeField("text", .text(0...25), "Label of the button."),
+            ShapeField("url", .text(0...2_000), "URL that it opens; templates stored long ago may have another text."),
+            ShapeField(
+                "phoneNumber",
+                .text(0...20),
+                "Number that it calls; templates stored long ago may have another text."
+            ),
+        ]
+    )
+
+    static let template = ObjectShape(
+        "StoredTemplate",
+        "A message template that WhatsApp approved. Fields without a value are left out.",
+        [
+            ShapeField("id", .uuid, isRequired: true, "Id of the template."),
+            ShapeField(
+                "name",
+                .text(upTo: 255),
+                isRequired: true,
+                "Name of the template here.",
+                example: "spring-offer"
+            ),
+            ShapeField("whatsappName", .text(upTo: 512), isRequired: true, "Name of the template at WhatsApp."),
+            ShapeField("language", .text(upTo: 20), isRequired: true, "Language code.", example: "en"),
+            ShapeField(
+                "category",
+                .choice(TemplateSpec.Category.self),
+                isRequired: true,
+                "Category that it was approved for."
+            ),
+            ShapeField("header", .text(0...1_024), "Text of the header."),
+            ShapeField("body", .text(0...1_024), isRequired: true, "Text of the body."),
+            ShapeField("footer", .text(0...1_024), "Text of the footer."),
+            ShapeField("buttons", .list(.object(button), count: 0...10), isRequired: true, "The buttons."),
+            ShapeField(
+                "parameters",
+                .list(.text(upTo: 512), count: 0...100),
+                isRequired: true,
+                "Keys that `templateParams` of a campaign must have."
+            ),
+            ShapeField("managedBy", .choice(["spec"]), "`spec` if a spec file owns it: it can only be changed there."),
+            ShapeField("sourceFile", .text(0...4_096), "Path of that file."),
+            ShapeField("createdAt", .dateTime, isRequired: true, "When it was created."),
+            ShapeField("updatedAt", .dateTime, isRequired: true, "When it was last changed."),
+        ]
+    )
+
+    static let list = ObjectShape.page(
+        of: template,
+        "TemplateList",
+        "A page of templates, in the order of their names."
+    )
+
+    static let createExample: JSONValue = [
+        "name": "spring-offer", "whatsappName": "spring_offer", "language": "en", "category": "marketing",
+        "body": "Hi {{1}}, our spring offer is here.",
+    ]
+
+    static let example: JSONValue = [
+        "id": "3b0e5a4c-6f0e-4f0a-9c39-6f1f3f0a7d11", "name": "spring-offer", "whatsappName": "spring_offer",
+        "language": "en", "category": "marketing", "body": "Hi {{1}}, our spring offer is here.", "buttons": [],
+        "parameters": ["1"], "createdAt": "2026-11-20T08:00:00Z", "updatedAt": "2026-11-20T08:00:00Z",
+    ]
+}
+
+extension TemplateRecord {
+    fileprivate var json: JSONValue {
+        var fields = spec.canonical.objectValue ?? [:]
+        fields["protect"] = nil
+        fields["id"] = .string(id.apiText)
+        fields["parameters"] = .array(spec.parameters.map { .string($0.key) })
+        fields["managedBy"] = isManagedBySpec ? JSONValue.string("spec") : Optional.none
+        fields["sourceFile"] = sourceFile.map(JSONValue.string)
+        fields["createdAt"] = .string(createdAt.apiText)
+        fields["updatedAt"] = .string(updatedAt.apiText)
+        return .object(fields)
+    }
+}

@@ -1,0 +1,82 @@
+import Postgres
+import Spec
+import Spelling
+import Store
+
+extension Problem {
+    /// Converts a refusal of the store; `nil` for errors that callers must not see.
+    init?(refusal error: any Error) {
+        switch error {
+        case let error as CampaignError: self = Self.refusal(error)
+        case let error as TemplateError: self = Self.refusal(error)
+        case let error as LaunchError: self = Self.refusal(error)
+        case let error as PostgresError:
+            guard error.serverError?.constraint == "campaign_status_moves" else { return nil }
+            self = Self.statusMove(error)
+        default: return nil
+        }
+    }
+
+    private static func refusal(_ error: CampaignError) -> Problem {
+        switch error {
+        case .unknown: .notFound("campaign")
+        case .managed: .conflict(.managedBySpec, error.description)
+        case .protected: .conflict(.protected, error.description)
+        case .state(let status, _): .conflict(status: status.rawValue, error.description)
+        case .hasRuns: .conflict(.inUse, error.description)
+        case .incomplete: .conflict(.notReady, error.description)
+        case .policy: .conflict(.policyViolated, error.description)
+        }
+    }
+
+    private static func refusal(_ error: TemplateError) -> Problem {
+        switch error {
+        case .unknown: .notFound("template")
+        case .managed(let file):
+            .conflict(
+                .managedBySpec,
+                "the template is owned by \(file.map { "the file \($0)" } ?? "a spec"): change it there"
+            )
+        case .protected: .conflict(.protected, "the template is protected")
+        case .inUse(let names):
+            .conflict(.inUse, "campaigns use the template: \(SpellingSuggestion.list(names, "and"))")
+        case .nameTaken(let name): .conflict(.nameTaken, "the tenant already has a template `\(name)`")
+        }
+    }
+
+    private static func refusal(_ error: LaunchError) -> Problem {
+        switch error {
+        case .unknownCampaign: .notFound("campaign")
+        case .notLaunchable(_, let status):
+            .conflict(status: status.rawValue, "a campaign that is \(status.rawValue) cannot be launched")
+        case .noEvent: .conflict(.notReady, "the campaign has no event to wait for; set `triggerType`")
+        case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
+        case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`, so it has no recipients")
+        case .noSender: .conflict(.notReady, "the campaign has no sender")
+        case .emptyAudience:
+            .conflict(.notReady, "the audience is empty: no contact who is active and opted in matches it")
+        case .tooManyRecipients(_, let recipients, let allowed):
+            .conflict(
+                .policyViolated,
+                "the campaign has \(recipients) recipients; the policy of the tenant allows \(allowed)"
+            )
+        case .quotaExhausted(_, let problem): .conflict(.quotaExhausted, problem)
+        case .insufficientBalance(_, let needed, let available):
+            .conflict(
+                .insufficientBalance,
+                "insufficient balance: the campaign needs \(needed) tokens, \(available) are available"
+            )
+        case .unreadableAudience: .conflict(.notReady, "the stored `audienceFilter` cannot be read")
+        }
+    }
+
+    /// Postgres refused a change of state: a concurrent request was faster.
+    private static func statusMove(_ error: PostgresError) -> Problem {
+        let words = (error.serverError?.message ?? "").split(separator: " ").map(String.init)
+        let status = words.firstIndex(of: "from").flatMap { words.indices.contains($0 + 1) ? words[$0 + 1] : nil }
+        return .conflict(
+            status: status.flatMap(CampaignStatus.init)?.rawValue,
+            "the campaign is in a state that does not allow this"
+        )
+    }
+}

@@ -1,0 +1,174 @@
+import HTTPTypes
+import JSON
+import Spec
+
+/// An error as callers see it (RFC 9457).
+///
+/// `code` is for programs and never changes its meaning; `detail` is for people. It contains only texts that were
+/// written for callers: no statement, no path, no message of an internal error.
+struct Problem: Error, Hashable, Sendable {
+    /// Stable names of errors, each with its HTTP status.
+    enum Code: String, CaseIterable, Sendable {
+        case malformedRequest = "malformed_request"
+        case malformedJSON = "malformed_json"
+        case invalidParameter = "invalid_parameter"
+        case unauthorized
+        case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
+        case stateConflict = "state_conflict"
+        case managedBySpec = "managed_by_spec"
+        case protected
+        case inUse = "in_use"
+        case nameTaken = "name_taken"
+        case notReady = "not_ready"
+        case quotaExhausted = "quota_exhausted"
+        case insufficientBalance = "insufficient_balance"
+        case policyViolated = "policy_violated"
+        case bodyTooLarge = "body_too_large"
+        case unsupportedMediaType = "unsupported_media_type"
+        case invalidFields = "invalid_fields"
+        case tooManyRequests = "too_many_requests"
+        case internalError = "internal_error"
+        case unavailable
+        case authenticationNotConfigured = "auth_not_configured"
+
+        var status: HTTPResponse.Status {
+            switch self {
+            case .malformedRequest, .malformedJSON, .invalidParameter: .badRequest
+            case .unauthorized: .unauthorized
+            case .notFound: .notFound
+            case .methodNotAllowed: .methodNotAllowed
+            case .stateConflict, .managedBySpec, .protected, .inUse, .nameTaken, .notReady, .quotaExhausted,
+                .insufficientBalance, .policyViolated:
+                .conflict
+            case .bodyTooLarge: .contentTooLarge
+            case .unsupportedMediaType: .unsupportedMediaType
+            case .invalidFields: .unprocessableContent
+            case .tooManyRequests: .tooManyRequests
+            case .internalError: .internalServerError
+            case .unavailable, .authenticationNotConfigured: .serviceUnavailable
+            }
+        }
+    }
+
+    static let mediaType = "application/problem+json"
+
+    let code: Code
+    let detail: String
+    var errors: [FieldProblem] = []
+    /// The state that prevents the request, such as `completed`.
+    var currentStatus: String?
+    var headers: HTTPFields = [:]
+
+    init(_ code: Code, _ detail: String) {
+        self.code = code
+        self.detail = detail
+    }
+
+    /// The body of the answer.
+    func json(requestID: String) -> JSONValue {
+        var fields: [String: JSONValue] = [
+            "type": "about:blank", "title": .string(code.status.reasonPhrase),
+            "status": .integer(code.status.code), "code": .string(code.rawValue), "detail": .string(detail.shown),
+            "requestId": .string(requestID),
+        ]
+        if !errors.isEmpty { fields["errors"] = .array(errors.map(\.json)) }
+        fields["currentStatus"] = currentStatus.map(JSONValue.string)
+        return .object(fields)
+    }
+}
+
+extension String {
+    /// The text as an answer shows it, shortened and without NUL: names of fields come from the request.
+    var shown: String {
+        let isShort = utf8.count <= 10_000 || unicodeScalars.count <= 10_000
+        let text = isShort ? self : String(String.UnicodeScalarView(unicodeScalars.prefix(9_999))) + "…"
+        return text.replacing("\0", with: "\u{FFFD}")
+    }
+}
+
+extension Problem {
+    static let authenticationNotConfigured = Problem(
+        .authenticationNotConfigured,
+        "the daemon has no keys to verify access tokens; set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_FILE"
+    )
+
+    /// Says the same whatever is wrong with the token; the log has the reason.
+    static func unauthorized(isTokenGiven: Bool) -> Problem {
+        var problem = Problem(.unauthorized, "a valid access token is needed: Authorization: Bearer <token>")
+        problem.headers[.wwwAuthenticate] =
+            isTokenGiven ? #"Bearer realm="campaigns", error="invalid_token""# : #"Bearer realm="campaigns""#
+        return problem
+    }
+
+    /// Also answers requests for the data of other tenants.
+    static func notFound(_ noun: String) -> Problem {
+        Problem(.notFound, "no such \(noun)")
+    }
+
+    /// Answers a tenant over its rate limit.
+    static func tooMany(_ what: String, _ wait: Duration) -> Problem {
+        var problem = Problem(
+            .tooManyRequests,
+            "the tenant sends too many \(what); wait for the seconds in `Retry-After`"
+        )
+        problem.headers[.retryAfter] = String(max(1, wait.components.seconds + 1))
+        return problem
+    }
+
+    static func invalid(_ errors: [FieldProblem]) -> Problem {
+        let texts = errors.map { $0.field.isEmpty ? $0.message : "\($0.field): \($0.message)" }
+        let first = texts.first ?? "a field is wrong"
+        let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""
+        var problem = Problem(.invalidFields, first + more)
+        // More would only make the answer large.
+        problem.errors = Array(errors.prefix(100))
+        return problem
+    }
+
+    static func invalid(_ field: String, _ message: String) -> Problem {
+        invalid([FieldProblem(field, message)])
+    }
+
+    static func parameter(_ name: String, _ message: String) -> Problem {
+        var problem = Problem(.invalidParameter, "\(name): \(message)")
+        problem.errors = [FieldProblem(name, message)]
+        return problem
+    }
+
+    static func conflict(_ code: Code = .stateConflict, status: String? = nil, _ detail: String) -> Problem {
+        var problem = Problem(code, detail)
+        problem.currentStatus = status
+        return problem
+    }
+}
+
+/// An error in one field of a request.
+struct FieldProblem: Hashable, Sendable {
+    /// The path of the field: `audienceFilter.conditions[0].value`.
+    let field: String
+    /// What is wrong and what to do.
+    let message: String
+
+    init(_ field: String, _ message: String) {
+        self.field = field
+        self.message = message
+    }
+
+    /// The same error with its path below another field.
+    func below(_ path: String) -> FieldProblem {
+        guard !path.isEmpty else { return self }
+        if field.isEmpty { return FieldProblem(path, message) }
+        return FieldProblem(field.hasPrefix("[") ? path + field : "\(path).\(field)", message)
+    }
+
+    var json: JSONValue { ["field": .string(field.shown), "message": .string(message.shown)] }
+
+    /// Converts errors of the readers of specs, which have the same fields.
+    static func all(of error: SpecError, below path: String) -> [FieldProblem] {
+        error.diagnostics.filter { $0.severity == .error }.map { diagnostic in
+            let help = diagnostic.help.map { "; \($0)" } ?? ""
+            return FieldProblem(diagnostic.field ?? "", diagnostic.message + help).below(path)
+        }
+    }
+}

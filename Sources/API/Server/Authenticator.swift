@@ -1,0 +1,39 @@
+package import AccessTokens
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Verifies the access token of a request.
+package struct Authenticator: Sendable {
+    /// `nil` if the daemon has no keys: every request is refused.
+    let verifier: TokenVerifier?
+
+    package init(verifier: TokenVerifier?) {
+        self.verifier = verifier
+    }
+
+    /// Returns the caller that the access token names.
+    ///
+    /// - Throws: ``Problem``: 401 without a valid token, 503 without keys to verify it.
+    func caller(of request: Request, logger: @autoclosure () -> Logger) async throws(Problem) -> Caller {
+        guard let verifier else { throw .authenticationNotConfigured }
+        guard let token = Self.bearerToken(request.headers[.authorization]) else {
+            throw .unauthorized(isTokenGiven: false)
+        }
+        do {
+            return try await verifier.caller(of: token, logger: logger())
+        } catch {
+            logger().info("Access token refused", metadata: ["reason": "\(error)"])
+            throw .unauthorized(isTokenGiven: true)
+        }
+    }
+
+    /// Returns the token of `Bearer …`; `nil` without a header or with another scheme.
+    static func bearerToken(_ header: String?) -> String? {
+        guard let header, let space = header.firstIndex(of: " "), header[..<space].lowercased() == "bearer" else {
+            return nil
+        }
+        let token = header[space...].drop { $0 == " " }
+        return token.isEmpty ? nil : String(token)
+    }
+}

@@ -1,0 +1,219 @@
+public import Foundation
+import HTTPTypes
+import Hummingbird
+import JSON
+import NIOCore
+import Prometheus
+import Spec
+
+/// The state of continuous reconciling, with the field names of the JSON answer.
+public struct SpecsState: Sendable, Codable {
+    /// The commit whose specs are applied; `nil` outside of a git repository.
+    public var lastAppliedCommit: String?
+    public var lastAppliedAt: Date?
+    /// The commit that was read last.
+    public var lastAttemptedCommit: String?
+    public var lastAttemptedAt: Date?
+    /// The reason why the last attempt applied nothing; `nil` after a success.
+    public var reason: String?
+
+    public init() {}
+}
+
+/// Serves `/healthz` (the process is alive), `/readyz` (all dependencies are available) and `/metrics`.
+package struct ServiceEndpoints: Sendable {
+    /// Succeeds if a dependency is available; its error is shown as the state of that dependency.
+    package typealias Check = @Sendable (_ deadline: ContinuousClock.Instant) async throws -> Void
+
+    /// The checks of `/readyz`.
+    package struct Checks: Sendable {
+        let postgres: Check
+        let redis: Check
+        let schema: Check
+        /// Checks that the lanes in Redis belong to this Postgres, so that the daemon may send from them.
+        let epoch: Check
+
+        package init(
+            postgres: @escaping Check,
+            redis: @escaping Check,
+            schema: @escaping Check,
+            epoch: @escaping Check
+        ) {
+            (self.postgres, self.redis, self.schema, self.epoch) = (postgres, redis, schema, epoch)
+        }
+    }
+
+    private struct Readiness: ResponseEncodable {
+        let postgres: String
+        let redis: String
+        let schema: String
+        let epoch: String
+        /// Does not affect readiness: after a broken commit the daemon still sends what was applied before.
+        let specs: SpecsState?
+
+        var isReady: Bool { [postgres, redis, schema, epoch].allSatisfy { $0 == "ok" } }
+    }
+
+    /// Time limit of each check, as probes of Kubernetes wait one second by default.
+    private static let limit = Duration.milliseconds(900)
+
+    let checks: Checks
+    let specs: (@Sendable () -> SpecsState)?
+    let metrics: @Sendable () async -> String
+
+    /// - Parameters:
+    ///   - checks: The checks of `/readyz`.
+    ///   - specs: Reads the state of continuous reconciling; `nil` if this daemon does not reconcile.
+    ///   - metrics: Renders all metrics in the text format of Prometheus.
+    package init(
+        checks: Checks,
+        specs: (@Sendable () -> SpecsState)?,
+        metrics: @escaping @Sendable () async -> String
+    ) {
+        (self.checks, self.specs, self.metrics) = (checks, specs, metrics)
+    }
+
+    var all: [Endpoint] { [liveness, readinessEndpoint, metricsEndpoint] }
+
+    /// The OpenAPI document of the endpoints, which describes this endpoint too.
+    static func description(of endpoints: [Endpoint]) -> Endpoint {
+        func endpoint(_ text: String) -> Endpoint {
+            Endpoint(
+                method: .get,
+                path: "/openapi.json",
+                name: "getDescription",
+                tag: "service",
+                summary: "Get this document",
+                access: .open,
+                answers: [
+                    .json(.ok, "The OpenAPI document.", .map(.any, keys: 0...100), example: ["openapi": "3.1.0"])
+                ],
+                handle: .raw { _, _ in
+                    Response(
+                        status: .ok,
+                        headers: [.contentType: "application/json"],
+                        body: .init(byteBuffer: ByteBuffer(string: text))
+                    )
+                }
+            )
+        }
+        return endpoint(OpenAPIDocument(endpoints: endpoints + [endpoint("")]).json.canonicalText)
+    }
+
+    private var liveness: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/healthz",
+            name: "isAlive",
+            tag: "service",
+            summary: "Check that the process is alive",
+            access: .open,
+            answers: [.plain("The process is alive.", example: "ok\n")],
+            handle: .raw { request, context in "ok\n".response(from: request, context: context) }
+        )
+    }
+
+    private var readinessEndpoint: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/readyz",
+            name: "isReady",
+            tag: "service",
+            summary: "Check that all dependencies of the daemon are available",
+            access: .open,
+            answers: [
+                .json(.ok, "All are available.", .object(Self.readinessShape), example: Self.readyExample),
+                .json(
+                    .serviceUnavailable,
+                    "A dependency is unavailable.",
+                    .object(Self.readinessShape),
+                    example: Self.readyExample
+                ),
+            ],
+            handle: .raw { request, context in
+                let readiness = await readiness()
+                var response = try readiness.response(from: request, context: context)
+                response.status = readiness.isReady ? .ok : .serviceUnavailable
+                return response
+            }
+        )
+    }
+
+    private var metricsEndpoint: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/metrics",
+            name: "getMetrics",
+            tag: "service",
+            summary: "Get the metrics, in the text format of Prometheus",
+            access: .open,
+            answers: [.plain("The metrics.", example: "")],
+            handle: .raw { _, _ in
+                Response(
+                    status: .ok,
+                    headers: [.contentType: PrometheusText.mediaType],
+                    body: .init(byteBuffer: ByteBuffer(string: await metrics()))
+                )
+            }
+        )
+    }
+
+    private static let readinessShape = ObjectShape(
+        "Readiness",
+        "The state of each dependency: `ok`, or an error.",
+        [
+            ShapeField("postgres", .text(0...10_000), isRequired: true, "Postgres.", example: "ok"),
+            ShapeField("redis", .text(0...10_000), isRequired: true, "Redis.", example: "ok"),
+            ShapeField("schema", .text(0...10_000), isRequired: true, "The database schema.", example: "ok"),
+            ShapeField(
+                "epoch",
+                .text(0...10_000),
+                isRequired: true,
+                "The lanes in Redis; not `ok` while they are rebuilt from Postgres.",
+                example: "ok"
+            ),
+            ShapeField("specs", .map(.any, keys: 0...20), "The state of continuous reconciling."),
+        ]
+    )
+
+    private static let readyExample: JSONValue = ["postgres": "ok", "redis": "ok", "schema": "ok", "epoch": "ok"]
+
+    private func readiness() async -> Readiness {
+        async let postgres = state(of: checks.postgres)
+        async let redis = state(of: checks.redis)
+        async let schema = state(of: checks.schema)
+        async let epoch = state(of: checks.epoch)
+        return await Readiness(postgres: postgres, redis: redis, schema: schema, epoch: epoch, specs: specs?())
+    }
+
+    private func state(of check: @escaping Check) async -> String {
+        await withTaskGroup(of: String.self) { group in
+            group.addTask {
+                do {
+                    try await check(.now + Self.limit)
+                    return "ok"
+                } catch {
+                    return "\(error)"
+                }
+            }
+            group.addTask {
+                // Throws only when it is cancelled because the check was faster.
+                try? await ContinuousClock().sleep(for: Self.limit)
+                return "no answer within \(Self.limit / .milliseconds(1)) ms"
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? ""
+        }
+    }
+}
+
+extension Endpoint.Answer {
+    /// An answer in plain text.
+    fileprivate static func plain(_ description: String, example: JSONValue) -> Endpoint.Answer {
+        Endpoint.Answer(
+            status: .ok,
+            description: description,
+            content: [.init(mediaType: "text/plain", shape: .text(0...Int(Int32.max)), example: example)]
+        )
+    }
+}

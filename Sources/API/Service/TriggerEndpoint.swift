@@ -1,0 +1,229 @@
+import AccessTokens
+package import Foundation
+import HTTPTypes
+import Hummingbird
+import JSON
+import NIOCore
+package import Runtime
+import Spec
+import Store
+
+/// The hook by which other systems report events of contacts: `POST /triggers/{event}`.
+package struct TriggerEndpoint: Sendable {
+    /// Maximum number of events in one request.
+    private static let largestBatch = 1_000
+
+    let triggers: TriggerService
+    let authenticator: Authenticator
+    let secrets: TriggerSecrets?
+    /// Counts events, not requests; `nil` means no limit.
+    let limiter: RequestLimiter?
+    let now: @Sendable () -> Date
+
+    package init(
+        triggers: TriggerService,
+        authenticator: Authenticator,
+        secrets: TriggerSecrets?,
+        limiter: RequestLimiter?,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        (self.triggers, self.authenticator, self.secrets) = (triggers, authenticator, secrets)
+        (self.limiter, self.now) = (limiter, now)
+    }
+
+    var endpoint: Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/triggers/{event}",
+            name: "fireTrigger",
+            tag: "triggers",
+            summary: "Report an event of one or more contacts",
+            details: """
+                Sends the campaigns that wait for the event. The answer comes after everything is committed.
+
+                Instead of an access token, a request may be signed with the tenant's secret from TRIGGER_SECRETS: \
+                `X-Campaigns-Tenant: acme` and `X-Campaigns-Signature: t=<seconds since 1970>,v1=<hex of HMAC-SHA-256>` \
+                over `<t>.<tenant>.<event>.<body>`.
+
+                With an `eventId`, or with the header `Idempotency-Key` (1 to 200 characters, with an access token, for \
+                events without an `eventId`), repeats are harmless: they get the same answer for 30 days.
+
+                A tenant may send TRIGGER_RATE_LIMIT events per second, in any number of requests. A list is admitted \
+                as a whole if one event is; the tenant waits longer afterwards (429 with `Retry-After`).
+                """,
+            pathShapes: ["event": .formatted(.eventName)],
+            body: .required(
+                Self.body,
+                example: ["contactId": "254712345678", "context": ["amount": "12.50"]]
+            ),
+            answers: [
+                .json(
+                    .accepted,
+                    "Committed. One answer for one event, a list for a list.",
+                    .anyOf([.list(.object(Self.answer), count: 1...Self.largestBatch), .object(Self.answer)]),
+                    example: Self.answerExample
+                )
+            ],
+            problems: [.malformedRequest, .internalError, .unavailable, .invalidParameter],
+            handle: .raw { request, context in try await fire(request, context) }
+        )
+    }
+
+    private func fire(_ request: Request, _ context: APIContext) async throws -> Response {
+        let event = try context.parameters.require("event")
+        guard TriggerEvent.isName(event) else {
+            throw Problem.parameter(
+                "event",
+                "1 to 50 letters, digits, `.`, `_` and `-`, beginning with a letter or digit, such as payment.overdue"
+            )
+        }
+        guard request.uri.query == nil else { throw Problem.parameter("?", "this address takes no parameters") }
+        let isSigned = request.headers[.campaignsSignature] != nil
+        // The token is verified before the body is read.
+        let caller = isSigned ? nil : try await authenticator.caller(of: request, logger: context.logger)
+        if let caller { try limiter?.admit(tenant: caller.tenantID) }
+        let body = try await request.limitedBody()
+        let tenant: String
+        let key: String?
+        if let caller {
+            tenant = caller.tenantID
+            key = try Self.idempotencyKey(request.headers)
+        } else {
+            let signature = try signature(of: request, body: body, event: event)
+            tenant = signature.tenant
+            try limiter?.admit(tenant: tenant)
+            // The signature is the key: a header is not signed, so it cannot tell a replay from a new event.
+            key = "signature:" + signature.text
+        }
+        let value = try Endpoint.value(of: body, Self.body, request.headers)
+        limiter?.charge(tenant: tenant, (value.arrayValue?.count ?? 1) - 1)
+        let answers = try await triggers.fire(event, Self.requests(value, key: key), tenant: tenant)
+        return APIAnswer(status: .accepted, content: .text(Self.text(of: answers, to: value))).response
+    }
+
+    /// Encodes the answers: a list for a list, an object for an object.
+    private static func text(of answers: [TriggerAnswer], to value: JSONValue) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(answers.count * 256)
+        guard let items = value.arrayValue else {
+            answers[0].append(to: &text, isNamed: value["eventId"] != nil)
+            return text
+        }
+        text.append(UInt8(ascii: "["))
+        for (index, answer) in answers.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            answer.append(to: &text, isNamed: items[index]["eventId"] != nil)
+        }
+        text.append(UInt8(ascii: "]"))
+        return text
+    }
+
+    private func signature(of request: Request, body: ByteBuffer, event: String) throws(Problem) -> TriggerSignature {
+        guard let signature = TriggerSignature(request.headers), let secret = secrets?[signature.tenant],
+            signature.isValid(for: body, event: event, secret: secret, now: now())
+        else { throw .unauthorized(isTokenGiven: false) }
+        return signature
+    }
+
+    private static func idempotencyKey(_ headers: HTTPFields) throws(Problem) -> String? {
+        guard let key = headers[.idempotencyKey] else { return nil }
+        guard (1...200).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
+            throw .parameter("Idempotency-Key", "1 to 200 printable ASCII characters")
+        }
+        return key
+    }
+
+    /// Reads the events of a checked body; those without an id get one from the key of the request.
+    private static func requests(_ value: JSONValue, key: String?) -> [TriggerRequest] {
+        let items = value.arrayValue ?? [value]
+        return items.enumerated().map { index, item in
+            TriggerRequest(
+                contactID: item["contactId"]?.stringValue ?? "",
+                context: item["context"],
+                eventID: item["eventId"]?.stringValue ?? key.map { value.arrayValue == nil ? $0 : "\($0)#\(index)" }
+            )
+        }
+    }
+}
+
+extension TriggerEndpoint {
+    private static let body = Shape.anyOf([.list(.object(request), count: 1...largestBatch), .object(request)])
+
+    private static let request = ObjectShape(
+        "TriggerRequest",
+        "One event of one contact.",
+        [
+            ShapeField(
+                "contactId",
+                .text(upTo: 50),
+                isRequired: true,
+                "Phone number of the contact, with or without the plus sign.",
+                example: "254712345678"
+            ),
+            ShapeField(
+                "context",
+                .map(.any, keys: 0...100),
+                "Data of the event: triggers match on it, and messages show it as `{{context.amount}}`.",
+                example: ["amount": "12.50"]
+            ),
+            ShapeField(
+                "eventId",
+                .text(upTo: 255),
+                "Your id of the event. A repeated id gets the first answer again and sends nothing.",
+                example: "invoice-17"
+            ),
+        ]
+    )
+
+    private static let match = ObjectShape(
+        "TriggerMatch",
+        "A message that will be sent.",
+        [
+            ShapeField("campaignId", .uuid, isRequired: true, "Id of the campaign."),
+            ShapeField("campaign", .text(upTo: 255), isRequired: true, "Name of the campaign."),
+            ShapeField("messageId", .uuid, isRequired: true, "Id of the message."),
+        ]
+    )
+
+    private static let refusal = ObjectShape(
+        "TriggerRefusal",
+        "A campaign that sends no message for the event.",
+        [
+            ShapeField("reason", .choice(TriggerRefusal.self), isRequired: true, "The reason."),
+            ShapeField("campaignId", .uuid, "Id of the campaign; absent if the reason applies to all campaigns."),
+            ShapeField("campaign", .text(upTo: 255), "Name of the campaign."),
+        ]
+    )
+
+    private static let answer = ObjectShape(
+        "TriggerAnswer",
+        "The effect of an event. Campaigns that do not wait for the event are not listed.",
+        [
+            ShapeField("contactId", .text(upTo: 50), isRequired: true, "Phone number of the contact."),
+            ShapeField("eventId", .text(upTo: 255), "Your id of the event."),
+            ShapeField(
+                "matched",
+                .list(.object(match), count: 0...10_000),
+                isRequired: true,
+                "Messages that will be sent."
+            ),
+            ShapeField("refused", .list(.object(refusal), count: 0...10_000), isRequired: true, "Refusals."),
+        ]
+    )
+
+    private static let answerExample: JSONValue = [
+        "contactId": "254712345678",
+        "matched": [
+            [
+                "campaignId": "2f9d0a3e-6a44-4a57-9d3c-0c6a3a1a2b4c", "campaign": "overdue-reminder",
+                "messageId": "01a209a8-09d6-87a1-a9ed-6d0000000001",
+            ]
+        ],
+        "refused": [],
+    ]
+}
+
+extension HTTPField.Name {
+    /// The idempotency key of a request.
+    fileprivate static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .from
+}

@@ -1,0 +1,161 @@
+import Crypto
+import Foundation
+import HTTPTypes
+import Hummingbird
+import JSON
+package import Logging
+import NIOCore
+import NIOFoundationEssentialsCompat
+package import Runtime
+import Spec
+
+/// WhatsApp's webhook: `GET` verifies the address, `POST` receives delivery statuses and incoming messages.
+package struct WebhookEndpoints: Sendable {
+    /// Maximum size of a webhook in bytes; WhatsApp sends up to 3 MB.
+    static let largestBody = 3 * 1024 * 1024
+    private static let path = "/webhooks/whatsapp"
+
+    let intake: StatusIntake
+    /// `nil` refuses all webhooks, because their sender cannot be verified.
+    let signature: WebhookSignature?
+    let verifyToken: String?
+    let logger: Logger
+
+    package init(intake: StatusIntake, appSecret: String?, verifyToken: String?, logger: Logger) {
+        self.intake = intake
+        signature = appSecret.map(WebhookSignature.init(appSecret:))
+        self.verifyToken = verifyToken
+        self.logger = logger
+    }
+
+    var all: [Endpoint] { [verification, webhook] }
+
+    private var verification: Endpoint {
+        Endpoint(
+            method: .get,
+            path: Self.path,
+            name: "verifyWebhook",
+            tag: "service",
+            summary: "Verify the address of the webhook for WhatsApp",
+            access: .open,
+            query: [
+                QueryParameter("hub.mode", .text(0...100), "Always `subscribe`."),
+                QueryParameter("hub.challenge", .text(0...1_000), "The text to answer with."),
+                QueryParameter("hub.verify_token", .text(0...1_000), "The value of WHATSAPP_VERIFY_TOKEN."),
+            ],
+            answers: [
+                Endpoint.Answer(
+                    status: .ok,
+                    description: "The challenge.",
+                    content: [.init(mediaType: "text/plain", shape: .text(0...1_000), example: "1158201444")]
+                ),
+                Endpoint.Answer(status: .forbidden, description: "Wrong or missing `hub.verify_token`."),
+            ],
+            handle: .raw { request, _ in verify(request) }
+        )
+    }
+
+    private var webhook: Endpoint {
+        Endpoint(
+            method: .post,
+            path: Self.path,
+            name: "receiveWebhook",
+            tag: "service",
+            summary: "Receive delivery statuses and messages from WhatsApp",
+            details: "Signed with WHATSAPP_APP_SECRET in the header X-Hub-Signature-256.",
+            access: .open,
+            answers: [
+                Endpoint.Answer(status: .ok, description: "Everything in the webhook is stored."),
+                Endpoint.Answer(status: .badRequest, description: "The body cannot be read."),
+                Endpoint.Answer(status: .unauthorized, description: "The signature is missing or wrong."),
+                Endpoint.Answer(status: .contentTooLarge, description: "The body has more than 3 MiB."),
+                Endpoint.Answer(status: .serviceUnavailable, description: "Not stored; send the webhook again."),
+            ],
+            handle: .raw { request, _ in try await receive(request) }
+        )
+    }
+
+    private func verify(_ request: Request) -> Response {
+        let query = request.uri.queryParameters
+        guard let verifyToken, query["hub.mode"] == "subscribe", let challenge = query["hub.challenge"],
+            let token = query["hub.verify_token"], Self.isSame(String(token), verifyToken)
+        else {
+            return Response(status: .forbidden)
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/plain"],
+            body: .init(byteBuffer: ByteBuffer(string: String(challenge)))
+        )
+    }
+
+    private func receive(_ request: Request) async throws -> Response {
+        let body = try await request.body.collect(upTo: Self.largestBody)
+        guard let signature else {
+            logger.warning("Webhook refused: WHATSAPP_APP_SECRET is not set")
+            return Response(status: .serviceUnavailable)
+        }
+        guard signature.isValid(request.headers[.hubSignature], for: body) else {
+            return Response(status: .unauthorized)
+        }
+        let reports: ChannelReports
+        do {
+            reports = try WhatsAppChannel.reports(in: body.readableBytesView, receivedAt: Date())
+        } catch {
+            logger.warning("Signed webhook is unreadable", metadata: ["error": "\(error)"])
+            return Response(status: .badRequest)
+        }
+        do {
+            try await intake.take(reports)
+        } catch {
+            // WhatsApp sends the webhook again after any answer but 200; the intake has logged the error.
+            return Response(status: .serviceUnavailable)
+        }
+        return Response(status: .ok)
+    }
+
+    /// Compares digests, so that the time taken reveals nothing of the token.
+    private static func isSame(_ one: String, _ other: String) -> Bool {
+        SHA256.hash(data: Data(one.utf8)) == SHA256.hash(data: Data(other.utf8))
+    }
+}
+
+/// The signature of webhooks: `X-Hub-Signature-256`, an HMAC-SHA-256 over the bytes of the body.
+struct WebhookSignature: Sendable {
+    private static let scheme = "sha256="
+
+    /// Already keyed, which saves half the work for a small webhook.
+    private let hmac: HMAC<SHA256>
+
+    init(appSecret: String) {
+        hmac = HMAC<SHA256>(key: SymmetricKey(data: Data(appSecret.utf8)))
+    }
+
+    /// Checks `sha256=<hex>` in constant time.
+    func isValid(_ signature: String?, for body: ByteBuffer) -> Bool {
+        guard let signature, signature.hasPrefix(Self.scheme),
+            let code = Self.code(hex: signature.dropFirst(Self.scheme.count))
+        else { return false }
+        var hmac = hmac
+        hmac.update(data: body.readableBytesView)
+        return hmac.finalize() == code
+    }
+
+    /// The bytes of an HMAC-SHA-256 in hexadecimal digits; `nil` for any other text.
+    static func code(hex: Substring) -> [UInt8]? {
+        guard hex.utf8.count == 64 else { return nil }
+        var code: [UInt8] = []
+        code.reserveCapacity(32)
+        var high: UInt8?
+        for character in hex.utf8 {
+            guard let digit = UInt8(hexDigit: character) else { return nil }
+            if let first = high { code.append(first << 4 | digit) }
+            high = high == nil ? digit : nil
+        }
+        return code
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let hubSignature = HTTPField.Name("X-Hub-Signature-256") ?? .authorization
+}

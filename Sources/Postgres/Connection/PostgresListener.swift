@@ -1,0 +1,188 @@
+internal import CLibPQ
+internal import Glibc
+public import Logging
+
+/// Notifications on some channels, as an endless sequence.
+///
+/// Uses a connection of its own, which the first `next()` opens. After ten seconds of silence it is checked with a
+/// query; when it breaks, it is replaced with growing backoff. The sequence never fails. It ends when its task is
+/// cancelled, which closes the connection.
+///
+/// ```swift
+/// for await event in pool.listen(["campaignChanged"]) {
+///     switch event {
+///     case .connected, .reconnected: await scanEverything()
+///     case .notification(let notification): await scan(notification.payload)
+///     }
+/// }
+/// ```
+public struct PostgresListener: AsyncSequence, Sendable {
+    public typealias Element = PostgresListenEvent
+    public typealias Failure = Never
+
+    private let configuration: PostgresConfiguration
+    private let channels: [String]
+    private let logger: Logger
+
+    /// Prepares to listen; nothing is opened yet.
+    public init(
+        configuration: PostgresConfiguration,
+        channels: [String],
+        logger: Logger = Logger(label: "postgres")
+    ) {
+        self.configuration = configuration
+        self.channels = channels
+        self.logger = logger
+    }
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(configuration: configuration, channels: channels, logger: logger)
+    }
+
+    /// Waits for events; its connection is closed when it goes away.
+    public struct Iterator: AsyncIteratorProtocol {
+        private let configuration: PostgresConfiguration
+        private let channels: [String]
+        private let logger: Logger
+        private var connection: PostgresConnection?
+        private var wasConnected = false
+        private var failures = 0
+        /// Received events that were not returned yet, the next one last.
+        private var pending: [PostgresNotification] = []
+
+        private static let silence = Duration.seconds(10)
+        private static let pingLimit = Duration.seconds(5)
+
+        init(configuration: PostgresConfiguration, channels: [String], logger: Logger) {
+            self.configuration = configuration
+            self.channels = channels
+            self.logger = logger
+        }
+
+        /// The next event; `nil` once the task is cancelled.
+        public mutating func next() async -> PostgresListenEvent? {
+            await next(isolation: nil)
+        }
+
+        /// The next event; `nil` once the task is cancelled.
+        public mutating func next(isolation actor: isolated (any Actor)?) async -> PostgresListenEvent? {
+            while !Task.isCancelled {
+                if let notification = pending.popLast() { return .notification(notification) }
+                do throws(PostgresError) {
+                    guard let connection else { return try await connect() }
+                    pending = try await connection.notifications(within: Self.silence).reversed()
+                    // The network may have failed silently: only an answer proves that the server is reachable.
+                    if pending.isEmpty, await !connection.ping(deadline: Self.pingLimit) {
+                        throw .connection("the server is silent")
+                    }
+                } catch {
+                    await recover(from: error)
+                }
+            }
+            await connection?.close()
+            return nil
+        }
+
+        private mutating func connect() async throws(PostgresError) -> PostgresListenEvent {
+            let opened = try await PostgresConnection.connect(configuration, logger: logger)
+            for channel in channels { try await opened.listen(channel) }
+            connection = opened
+            failures = 0
+            defer { wasConnected = true }
+            return wasConnected ? .reconnected : .connected
+        }
+
+        private mutating func recover(from error: PostgresError) async {
+            await connection?.close()
+            connection = nil
+            guard !Task.isCancelled else { return }
+            failures += 1
+            logger.warning("Listener lost Postgres, connecting again", metadata: ["error": "\(error)"])
+            // Fails only by cancellation, which ends the loop of `next`.
+            try? await Task.sleep(
+                for: Backoff.delay(attempt: failures, first: .milliseconds(100), maximum: .seconds(5))
+            )
+        }
+    }
+}
+
+/// An event of a ``PostgresListener``.
+public enum PostgresListenEvent: Sendable, Hashable {
+    /// Notifications arrive from now on: check what happened before.
+    case connected
+    /// The connection was lost and is back; notifications in between are lost: check what they were about.
+    case reconnected
+    case notification(PostgresNotification)
+}
+
+/// A notification that a session sent with NOTIFY.
+public struct PostgresNotification: Sendable, Hashable {
+    public let channel: String
+    /// At most 8,000 bytes; empty when none was given.
+    public let payload: String
+    /// The sender's process, as in `pg_stat_activity.pid`.
+    public let processID: Int32
+}
+
+extension PostgresConnection {
+    /// Starts to receive what is sent to a channel; take it with ``notifications(within:)``.
+    ///
+    /// - Throws: ``PostgresError``.
+    public func listen(_ channel: String) async throws(PostgresError) {
+        status.update { $0.hasSessionState = true }
+        try await simpleScript("LISTEN \(PostgresQuery.quoted(channel))")
+    }
+
+    /// Sends a notification; inside a transaction it leaves with COMMIT.
+    ///
+    /// - Parameters:
+    ///   - channel: The exact name of the channel.
+    ///   - payload: Less than 8,000 bytes.
+    /// - Throws: ``PostgresError``.
+    public func notify(_ channel: String, payload: String = "") async throws(PostgresError) {
+        try await execute("SELECT pg_notify(\(channel), \(payload))")
+    }
+
+    /// Waits for notifications.
+    ///
+    /// - Parameter limit: How long to wait for the first one.
+    /// - Returns: All that have come, in order; none when the time is up.
+    /// - Throws: ``PostgresError``.
+    public func notifications(within limit: Duration) async throws(PostgresError) -> [PostgresNotification] {
+        try await cancellable { wire throws(PostgresError) in
+            try wire.notifications(until: ContinuousClock.now + limit)
+        }
+    }
+}
+
+extension Wire {
+    func notifications(until deadline: ContinuousClock.Instant) throws(PostgresError) -> [PostgresNotification] {
+        let handle = try unsafe handle()
+        while true {
+            guard unsafe PQconsumeInput(handle) == 1 else { throw unsafe lose(handle) }
+            let received = unsafe takeNotifications(handle)
+            guard received.isEmpty else { return received }
+            switch wait(unsafe PQsocket(handle), for: Int16(POLLIN), until: deadline, cancellable: true) {
+            case .ready: continue
+            case .deadline: return []
+            case .cancelled: throw .cancelled
+            case .broken: throw unsafe lose(handle)
+            }
+        }
+    }
+
+    private func takeNotifications(_ handle: OpaquePointer) -> [PostgresNotification] {
+        var received: [PostgresNotification] = []
+        while let notification = unsafe PQnotifies(handle) {
+            received.append(
+                PostgresNotification(
+                    channel: unsafe String(cString: notification.pointee.relname),
+                    payload: unsafe String(cString: notification.pointee.extra),
+                    processID: unsafe notification.pointee.be_pid
+                )
+            )
+            unsafe PQfreemem(notification)
+        }
+        return received
+    }
+}

@@ -1,0 +1,120 @@
+internal import CLibPQ
+
+/// The connection settings of a server, checked but not yet used.
+///
+/// Accepts what libpq accepts: a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords
+/// (`host=/var/run/postgresql dbname=campaigns`); service files, `PGPASSWORD` and `.pgpass` work as well.
+public struct PostgresConfiguration: Sendable {
+    /// Shown in `pg_stat_activity` unless the connection string names another.
+    public var applicationName: String
+    /// The longest time that opening one connection may take.
+    public var connectTimeout: Duration
+    let connectionString: String
+    private var defaults: [(keyword: String, value: String)] = []
+    private var settings: [(keyword: String, value: String)] = []
+    private let summary: String
+
+    /// Checks a connection string.
+    ///
+    /// - Parameters:
+    ///   - connectionString: A `postgresql://` URL or `keyword=value` pairs.
+    ///   - variable: The environment variable it came from; errors name it.
+    ///   - applicationName: The name shown in `pg_stat_activity`.
+    ///   - connectTimeout: The longest time that opening one connection may take.
+    /// - Throws: ``PostgresError/configuration(_:)`` which says what is wrong, without quoting the string.
+    public init(
+        _ connectionString: String,
+        variable: String = "DATABASE_URL",
+        applicationName: String = "campaigns",
+        connectTimeout: Duration = .seconds(5)
+    ) throws(PostgresError) {
+        self.applicationName = applicationName
+        self.connectTimeout = connectTimeout
+        self.connectionString = connectionString
+        self.summary = try Self.check(connectionString, variable: variable)
+    }
+
+    /// The same configuration with one libpq setting replaced, such as `dbname` or `options`.
+    public func setting(_ keyword: String, to value: String) -> Self {
+        var copy = self
+        copy.settings.append((keyword, value))
+        return copy
+    }
+
+    /// The same configuration with a libpq setting that the connection string may still override.
+    public func defaulting(_ keyword: String, to value: String) -> Self {
+        var copy = self
+        copy.defaults.append((keyword, value))
+        return copy
+    }
+
+    /// The arguments of `PQconnectStartParams`: later entries win, so defaults come before the string.
+    var parameters: [(keyword: String, value: String)] {
+        [
+            ("fallback_application_name", applicationName),
+            ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", "30000"),
+        ] + defaults + [
+            ("dbname", connectionString),
+            ("client_encoding", "UTF8"),
+        ] + settings
+    }
+}
+
+extension PostgresConfiguration: CustomStringConvertible {
+    /// Server, database and user; never the password.
+    public var description: String { summary }
+}
+
+extension PostgresConfiguration {
+    private static func check(_ text: String, variable: String) throws(PostgresError) -> String {
+        let example = "write it like postgresql://user:password@localhost:5432/campaigns"
+        guard !text.isEmpty else { throw .configuration("\(variable) is empty; \(example)") }
+        let isURL = text.hasPrefix("postgres://") || text.hasPrefix("postgresql://")
+        guard isURL || (text.contains("=") && !text.contains("://")) else {
+            throw .configuration("\(variable) is not a Postgres connection string; \(example)")
+        }
+        guard !text.utf8.contains(0) else { throw .configuration("\(variable) contains a NUL byte; \(example)") }
+        var complaint: UnsafeMutablePointer<CChar>?
+        guard let options = unsafe PQconninfoParse(text, &complaint) else {
+            let reason = unsafe complaint.map { unsafe String(cString: $0) } ?? "out of memory"
+            unsafe PQfreemem(complaint)
+            throw .configuration("\(variable) is not a Postgres connection string: \(redacted(reason)); \(example)")
+        }
+        defer { unsafe PQconninfoFree(options) }
+        return unsafe summary(of: options)
+    }
+
+    private static func summary(of options: UnsafeMutablePointer<PQconninfoOption>) -> String {
+        var values: [String: String] = [:]
+        var option = unsafe options
+        while let keyword = unsafe option.pointee.keyword {
+            if let value = unsafe option.pointee.val {
+                values[unsafe String(cString: keyword)] = unsafe String(cString: value)
+            }
+            unsafe option += 1
+        }
+        let user = values["user"].map { $0 + (values["password"] == nil ? "@" : ":•••@") } ?? ""
+        let place = (values["host"] ?? values["hostaddr"] ?? "") + (values["port"].map { ":" + $0 } ?? "")
+        return "postgresql://\(user)\(place)/\(values["dbname"] ?? "")"
+    }
+
+    /// libpq quotes the part that it could not parse, which may be the password; only names of options are kept.
+    private static func redacted(_ complaint: String) -> String {
+        let trimmed = complaint.last == "\n" ? String(complaint.dropLast()) : complaint
+        if trimmed.hasPrefix("invalid connection option") || trimmed.hasPrefix("invalid URI query parameter") {
+            return trimmed
+        }
+        var quoted = false
+        var result = ""
+        for character in trimmed {
+            if character == "\"" {
+                result += quoted ? "…\"" : "\""
+                quoted.toggle()
+            } else if !quoted {
+                result.append(character)
+            }
+        }
+        return result
+    }
+}

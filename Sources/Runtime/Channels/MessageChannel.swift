@@ -1,0 +1,129 @@
+package import Foundation
+package import JSON
+package import Spec
+package import Store
+
+/// A way to reach people, such as WhatsApp: the only place that knows a provider's payloads, addresses, error codes and
+/// webhooks.
+///
+/// Delivery works with channels through this protocol alone. Another channel is another folder beside
+/// `Channels/WhatsApp`, and one line where the daemon is composed.
+package protocol MessageChannel: Sendable {
+    /// The channel's name in log lines.
+    var name: String { get }
+
+    /// Prepares a campaign's message for many recipients; called once per revision.
+    ///
+    /// - Parameter message: The message as a revision stores it, without a recipient.
+    /// - Returns: The payload, with its placeholders.
+    /// - Throws: An error that says why no message can be made of it.
+    func payload(of message: JSONValue) throws -> any ChannelPayload
+
+    /// How long a request that came now would wait for a connection.
+    var expectedWait: Duration { get }
+
+    /// Announces requests that follow soon, so that connections are open in time.
+    func prepare(for requests: Int)
+
+    /// Sends one request, once, and waits for its answer; never longer than the channel's own timeout.
+    ///
+    /// The channel must not repeat a request: the provider has no idempotency key, so the caller decides by what is known
+    /// about the first one.
+    ///
+    /// - Returns: The answer; `nil` when the request was not written, because its slot had expired before it could be.
+    func send(_ request: OutboundRequest) async -> SendAnswer?
+
+    /// Reads the body of a webhook whose signature was verified.
+    ///
+    /// - Throws: An error when the body cannot be read at all.
+    static func reports(in body: some Collection<UInt8>, receivedAt now: Date) throws -> ChannelReports
+}
+
+/// A message prepared for many recipients.
+package protocol ChannelPayload: Sendable {
+    /// Renders the body of one request.
+    ///
+    /// - Parameters:
+    ///   - recipient: The recipient's address as the contact has it.
+    ///   - messageID: Comes back in the provider's statuses, and finds the message without the provider's id.
+    ///   - value: Returns the value of a placeholder; `nil` if there is none.
+    /// - Returns: The bytes of the body.
+    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default.
+    func body(
+        recipient: String,
+        messageID: UUID,
+        value: (TextTemplate.Path) -> String?
+    ) throws(TextTemplate.MissingValue) -> [UInt8]
+}
+
+/// One request to the provider, rendered and ready.
+package struct OutboundRequest: Sendable {
+    /// Time an answer may take by default; a request without one by then may have been accepted.
+    package static let defaultTimeout = Duration.seconds(30)
+
+    /// The sender's id at the provider, such as WhatsApp's phone number id.
+    let sender: String
+    let token: AccessToken
+    let body: [UInt8]
+    /// The end of its slot: it is not written later.
+    let writeBy: ContinuousClock.Instant
+}
+
+/// A bearer token that does not show itself in logs.
+struct AccessToken: Hashable, Sendable, CustomStringConvertible {
+    let value: String
+    var description: String { "<token>" }
+}
+
+/// The answer to one request.
+package enum SendAnswer: Hashable, Sendable {
+    /// The provider accepted the message, which is not yet its delivery.
+    case accepted(waMessageID: String)
+    case refused(Refusal)
+    /// The request was not written, because there was no connection.
+    case notWritten(String)
+    /// The request may have been written, and no usable answer came.
+    case lost(String)
+
+    /// An error of the provider.
+    package struct Refusal: Hashable, Sendable {
+        let errorClass: ErrorClass
+        let httpStatus: Int
+        /// The provider's error code; `nil` when a gateway answered for it.
+        let code: Int?
+        let message: String
+        /// The wait that the provider asks for.
+        let retryAfter: Duration?
+    }
+}
+
+/// The kinds of errors that delivery distinguishes, whatever a provider calls them.
+enum ErrorClass: Hashable, Sendable {
+    /// The number, the account or the app sends too fast.
+    case rateLimit
+    /// Too many messages to one recipient.
+    case pairRateLimit
+    /// The provider has a problem that passes.
+    case retryable
+    /// This recipient cannot get this message.
+    case permanent
+    /// Token, account, number or template: every recipient would fail.
+    case systemic
+    /// A gateway answered for the provider: the request may have been accepted.
+    case ambiguous
+}
+
+/// Everything that one webhook reports.
+package struct ChannelReports: Sendable {
+    package var statuses: [DeliveryStatus] = []
+    package var inbound = InboundReport()
+
+    package init(statuses: [DeliveryStatus] = [], inbound: InboundReport = InboundReport()) {
+        self.statuses = statuses
+        self.inbound = inbound
+    }
+
+    var isEmpty: Bool { statuses.isEmpty && inbound.isEmpty }
+    /// Statuses and inbound messages.
+    var count: Int { statuses.count + inbound.messages.count }
+}

@@ -1,0 +1,167 @@
+package import Foundation
+package import JSON
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+package import OneShotHTTP
+package import Settings
+
+/// WhatsApp, through its Cloud API.
+package struct WhatsAppChannel: MessageChannel {
+    private static let largestAnswer = 64 * 1024
+    /// Seconds; longer waits in a `Retry-After` header are cut to this.
+    private static let longestRetryAfter = 24 * 3600
+
+    package let name = "WhatsApp"
+    private let poster: HTTPPoster
+    private let basePath: String
+
+    /// Makes a channel on connections that exist.
+    ///
+    /// - Parameters:
+    ///   - poster: Set up as ``configuration(connections:timeout:)`` says.
+    ///   - api: The address that the poster posts to.
+    package init(poster: HTTPPoster, api: WhatsAppAPI) {
+        self.poster = poster
+        basePath = api.basePath
+    }
+
+    /// Makes a channel with connections of its own; ``shutdown()`` must follow.
+    ///
+    /// - Parameters:
+    ///   - url: The address of the API, with its version.
+    ///   - connections: Largest number of connections, which is also that of requests under way.
+    ///   - timeout: Time an answer may take.
+    /// - Throws: ``ConfigurationError`` when `url` is not an address of a server, and NIOSSL's errors when no certificate
+    ///   authorities can be loaded.
+    package init(url: String, connections: Int, timeout: Duration) async throws {
+        let api = try WhatsAppAPI(url: url)
+        let configuration = Self.configuration(connections: connections, timeout: timeout)
+        self.init(poster: try await HTTPPoster.make(for: api.origin, configuration: configuration), api: api)
+    }
+
+    /// Closes the connections.
+    package func shutdown() async { await poster.shutdown() }
+
+    /// Returns the limits of the connections to the API.
+    package static func configuration(
+        connections: Int,
+        timeout: Duration = OutboundRequest.defaultTimeout
+    ) -> HTTPPosterConfiguration {
+        HTTPPosterConfiguration(
+            connectTimeout: min(.seconds(5), timeout),
+            requestTimeout: timeout,
+            connections: connections,
+            largestAnswer: largestAnswer
+        )
+    }
+
+    package func payload(of message: JSONValue) throws -> any ChannelPayload { try PayloadTemplate(message: message) }
+
+    package static func reports(
+        in body: some Collection<UInt8>,
+        receivedAt now: Date
+    ) throws -> ChannelReports {
+        let payload = try WebhookPayload(parsing: body)
+        return ChannelReports(
+            statuses: payload.deliveryStatuses(receivedAt: now),
+            inbound: payload.inboundReport(receivedAt: now)
+        )
+    }
+
+    package var expectedWait: Duration { poster.expectedWait }
+
+    package func prepare(for requests: Int) { poster.prepare(for: requests) }
+
+    package func send(_ request: OutboundRequest) async -> SendAnswer? {
+        let outcome = await poster.post(
+            PostRequest(
+                path: "\(basePath)/\(request.sender)/messages",
+                headers: [
+                    "Authorization": "Bearer \(request.token.value)", "Content-Type": "application/json",
+                ],
+                body: ByteBuffer(bytes: request.body)
+            ),
+            waitingFor: request.writeBy - .now
+        )
+        return switch outcome {
+        case .answered(let answer): Self.answer(status: answer.status, headers: answer.headers, body: answer.body)
+        case .notWritten(let reason): .notWritten(reason)
+        case .expired: nil
+        case .lost(let reason): .lost(reason)
+        }
+    }
+
+    static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer) -> SendAnswer {
+        if (200..<300).contains(status) {
+            if let id = body.withUnsafeReadableBytes(AcceptedAnswer.messageID(in:)) {
+                return .accepted(waMessageID: id)
+            }
+            // The message may have been accepted although the answer cannot be read.
+            guard let accepted = try? JSONDecoder().decode(Accepted.self, from: body),
+                let id = accepted.messages.first?.id
+            else {
+                return .lost("HTTP \(status) without a message id")
+            }
+            return .accepted(waMessageID: id)
+        }
+        let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map {
+            Duration.seconds(min(max($0, 0), longestRetryAfter))
+        }
+        // Gateways answer without the API's error object; then the status decides.
+        let error = try? JSONDecoder().decode(Refused.self, from: body).error
+        return .refused(
+            httpStatus: status,
+            code: error?.code,
+            message: error?.text ?? "HTTP \(status)",
+            retryAfter: retryAfter
+        )
+    }
+
+    private struct Accepted: Decodable {
+        struct Message: Decodable {
+            let id: String
+        }
+        let messages: [Message]
+    }
+
+    private struct Refused: Decodable {
+        struct GraphError: Decodable {
+            struct Details: Decodable {
+                let details: String?
+            }
+            let message: String?
+            let code: Int?
+            let error_data: Details?
+
+            var text: String? { error_data?.details ?? message }
+        }
+        let error: GraphError
+    }
+}
+
+/// The address of the WhatsApp Cloud API.
+public struct WhatsAppAPI: Hashable, Sendable {
+    /// The Graph API, with the version that this program was written against.
+    public static let defaultURL = "https://graph.facebook.com/v23.0"
+
+    package let origin: HTTPOrigin
+    /// The beginning of its paths, the version: `/v23.0`; empty for none.
+    let basePath: String
+
+    /// Parses an address.
+    ///
+    /// - Parameter url: With the version, and without a slash at the end: `https://graph.facebook.com/v23.0`.
+    /// - Throws: ``ConfigurationError`` when it is not an address of a server.
+    package init(url: String) throws(ConfigurationError) {
+        guard let origin = HTTPOrigin(url: url) else {
+            throw .malformed(
+                "WHATSAPP_API_URL",
+                problem: "`\(url)` is no http or https address; example: \(Self.defaultURL)"
+            )
+        }
+        self.origin = origin
+        let afterScheme = url.split(separator: "://", maxSplits: 1).last ?? ""
+        basePath = afterScheme.firstIndex(of: "/").map { String(afterScheme[$0...]) } ?? ""
+    }
+}

@@ -1,0 +1,107 @@
+package import Logging
+import ServiceLifecycle
+
+/// The loop of a periodic service: works, waits for its interval or a wake-up, and works again.
+///
+/// An error is logged and the work repeated after a backoff, so no service needs a restart after Postgres or Redis was
+/// down. A graceful shutdown lets the work that has begun end, and cuts every wait short; cancellation does the same,
+/// and is also seen by the work itself.
+package struct PeriodicLoop: Sendable {
+    /// What a loop does after its work.
+    package enum Next: Sendable {
+        /// Waits for the interval.
+        case wait
+        /// Waits for this time instead of the interval.
+        case waitFor(Duration)
+        /// Works on without a wait: there is more to do.
+        case again
+        /// Ends the loop.
+        case end
+    }
+
+    /// Longest wait after errors in a row, unless the interval is longer.
+    static let longestBackoff = Duration.seconds(4)
+
+    private let interval: Duration
+    private let shortestInterval: Duration
+    private let wakeup: WakeSignal?
+    private let clock: any Clock<Duration>
+    private let logger: Logger
+    private let failure: Logger.Message
+
+    /// Makes a loop.
+    ///
+    /// - Parameters:
+    ///   - interval: Time from the end of the work to its next beginning.
+    ///   - shortestInterval: Least time between two beginnings, however often the loop is woken.
+    ///   - wakeup: Ends a wait early; the loop must be its only waiter.
+    ///   - clock: For the waits.
+    ///   - logger: Logs errors of the work.
+    ///   - failure: The log line of such an error.
+    package init(
+        every interval: Duration,
+        atMostEvery shortestInterval: Duration = .zero,
+        wakeup: WakeSignal? = nil,
+        clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger,
+        failure: Logger.Message
+    ) {
+        self.interval = interval
+        self.shortestInterval = shortestInterval
+        self.wakeup = wakeup
+        self.clock = clock
+        self.logger = logger
+        self.failure = failure
+    }
+
+    /// Runs work that decides when it is repeated, until a graceful shutdown, cancellation, or its own end.
+    package func runAdaptively(_ work: () async throws -> Next) async {
+        var failures = 0
+        while !Task.isShuttingDownGracefully && !Task.isCancelled {
+            let start = ContinuousClock.now
+            let pause: Duration
+            do {
+                let next = try await work()
+                failures = 0
+                switch next {
+                case .wait: pause = interval
+                case .waitFor(let duration): pause = duration
+                case .again: continue
+                case .end: return
+                }
+            } catch {
+                failures += 1
+                pause = Self.backoff(afterFailures: failures, interval: interval)
+                logger.warning(failure, metadata: ["error": "\(error)"])
+            }
+            await wait(for: pause, since: start)
+        }
+    }
+
+    /// Runs work after every interval, until a graceful shutdown or cancellation.
+    package func run(_ work: () async throws -> Void) async {
+        await runAdaptively { () async throws -> Next in
+            try await work()
+            return .wait
+        }
+    }
+
+    /// Wait after errors in a row: a second or the interval, whichever is shorter, then twice as long each time.
+    static func backoff(afterFailures failures: Int, interval: Duration) -> Duration {
+        let first = min(interval, .seconds(1))
+        return min(first * (1 << min(max(failures - 1, 0), 16)), max(longestBackoff, first))
+    }
+
+    private func wait(for pause: Duration, since start: ContinuousClock.Instant) async {
+        // A shutdown ends both waits early, and then the loop.
+        await cancelWhenGracefulShutdown {
+            if let wakeup {
+                await wakeup.wait(upTo: pause, clock: clock)
+                let rest = shortestInterval - start.duration(to: .now)
+                if rest > .zero { try? await clock.sleep(for: rest, tolerance: .zero) }
+            } else {
+                try? await clock.sleep(for: pause)
+            }
+        }
+    }
+}

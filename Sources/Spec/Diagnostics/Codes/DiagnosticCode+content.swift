@@ -1,0 +1,90 @@
+/// C030 to C044: filters, placeholders, templates and messages.
+extension DiagnosticCode {
+    static let contentFamily = [
+        filterField, filterOperator, filterValue, placeholder, missingParameter, superfluousParameter, templateLimit,
+        messageShape,
+    ]
+
+    public static let filterField = DiagnosticCode(
+        "C030",
+        .error,
+        "unknown filter field",
+        "Audiences filter by the fields of a contact, and by `metadata.<key>`.",
+        in: ExampleSpecs.audience,
+        wrong: "field: nam, operator: eq, value: Ann",
+        right: "field: name, operator: eq, value: Ann"
+    )
+
+    public static let filterOperator = DiagnosticCode(
+        "C031",
+        .error,
+        "operator not allowed",
+        "Each type of field has its own operators.",
+        in: ExampleSpecs.audience,
+        wrong: "field: tags, operator: gt, value: vip",
+        right: "field: tags, operator: contains, value: vip"
+    )
+
+    public static let filterValue = DiagnosticCode(
+        "C032",
+        .error,
+        "filter value of the wrong type",
+        "The value must fit the field and the operator.",
+        in: ExampleSpecs.audience,
+        wrong: "field: yearOfBirth, operator: lt, value: old",
+        right: "field: yearOfBirth, operator: lt, value: 1960"
+    )
+
+    public static let placeholder = DiagnosticCode(
+        "C040",
+        .error,
+        "placeholder",
+        "Placeholders are `{{name}}`, `{{metadata.company}}` or `{{context.amount}}`, with `|` before a default.",
+        in: ExampleSpecs.campaign(replacing: "body: Hi", with: "body: \"Hi {{…}}\""),
+        wrong: "nam",
+        right: "name|there"
+    )
+
+    public static let missingParameter = DiagnosticCode(
+        "C041",
+        .error,
+        "missing template parameter",
+        "Each variable of the template needs a value in `params`.",
+        in: ExampleSpecs.templateCampaign("template: welcome\nparams: { … }"),
+        wrong: "",
+        right: "\"1\": \"{{name|there}}\""
+    )
+
+    public static let superfluousParameter = DiagnosticCode(
+        "C042",
+        .error,
+        "parameter without a variable",
+        "The template has no variable of this name.",
+        in: ExampleSpecs.templateCampaign("template: welcome\nparams: { … }"),
+        wrong: "\"1\": \"{{name}}\", \"2\": Ann",
+        right: "\"1\": \"{{name}}\""
+    )
+
+    public static let templateLimit = DiagnosticCode(
+        "C043",
+        .error,
+        "limit of the WhatsApp API",
+        "WhatsApp would refuse this template.",
+        in: ExampleSpecs.template + "\nfooter: …",
+        wrong: "\"Bye {{1}}\"",
+        right: "Bye"
+    )
+
+    public static let messageShape = DiagnosticCode(
+        "C044",
+        .error,
+        "message payload",
+        "The message must have the shape that the WhatsApp API takes, without a recipient.",
+        in: ExampleSpecs.campaign(
+            replacing: ExampleSpecs.freeText,
+            with: "message: { type: contacts, contacts: [ … ] }"
+        ),
+        wrong: "",
+        right: "{ name: { formatted_name: Ann Lee, first_name: Ann } }"
+    )
+}

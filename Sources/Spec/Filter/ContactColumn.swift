@@ -1,0 +1,84 @@
+/// The columns of `contacts` that filters, placeholders and imports know, each with all that they need to know of it.
+///
+/// Another column is a migration, and here its case with its definition.
+public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
+    case name, email, contactId, pin, yearOfBirth, messageCount, firstSeen, lastSeen, paymentStatus, tags
+    case optedIn, optedInAt, deactivatedAt, metadata
+
+    /// What a column holds.
+    public enum ValueType: Hashable, Sendable, CaseIterable {
+        case text, integer, timestamp, textList, boolean, object
+    }
+
+    /// What a cell of an imported file must look like.
+    public enum Cell: Hashable, Sendable {
+        /// A phone number in international form.
+        case phone
+        /// A text of up to so many characters; the column holds no more.
+        case text(maximum: Int)
+        case number(ClosedRange<Int>)
+        case time
+        case boolean
+        case tags
+        /// Not a cell: the columns `metadata.<key>` of a file make one object.
+        case keys
+    }
+
+    /// What an import does to a contact that has a value already.
+    public enum Merge: Hashable, Sendable {
+        case replace
+        /// A time never moves backwards.
+        case latest
+        /// Keys are added to the object.
+        case addKeys
+    }
+
+    /// What is known of a column.
+    public struct Definition: Hashable, Sendable {
+        public let type: ValueType
+        public let cell: Cell
+        /// Whether a filter may name it.
+        public var isFilterable = true
+        /// Whether a placeholder such as `{{name}}` may name it.
+        public var isPlaceholder = true
+        /// Whether the column is NOT NULL; an empty cell becomes its default then.
+        public var isRequired = false
+        public var merge = Merge.replace
+    }
+
+    public var definition: Definition {
+        switch self {
+        case .name, .email: Definition(type: .text, cell: .text(maximum: 255))
+        case .contactId: Definition(type: .text, cell: .phone, isRequired: true)
+        case .pin: Definition(type: .text, cell: .text(maximum: 50))
+        case .yearOfBirth: Definition(type: .integer, cell: .number(1...9999))
+        case .messageCount: Definition(type: .integer, cell: .number(0...Int(Int32.max)), isRequired: true)
+        case .firstSeen: Definition(type: .timestamp, cell: .time)
+        case .lastSeen: Definition(type: .timestamp, cell: .time, merge: .latest)
+        case .paymentStatus: Definition(type: .text, cell: .text(maximum: 20))
+        case .tags: Definition(type: .textList, cell: .tags, isPlaceholder: false, isRequired: true)
+        case .optedIn:
+            Definition(type: .boolean, cell: .boolean, isFilterable: false, isPlaceholder: false, isRequired: true)
+        case .optedInAt, .deactivatedAt:
+            Definition(type: .timestamp, cell: .time, isFilterable: false, isPlaceholder: false)
+        case .metadata:
+            Definition(
+                type: .object,
+                cell: .keys,
+                isFilterable: false,
+                isPlaceholder: false,
+                isRequired: true,
+                merge: .addKeys
+            )
+        }
+    }
+
+    public var type: ValueType { definition.type }
+
+    /// The columns that a filter may name.
+    public static let filterable = allCases.filter { $0.definition.isFilterable }
+    /// The columns that a placeholder may name.
+    public static let placeholders = allCases.filter { $0.definition.isPlaceholder }
+    /// The columns of an imported file, `contactId` first; `metadata` comes as `metadata.<key>`.
+    public static let importable = [contactId] + allCases.filter { $0 != .contactId && $0 != .metadata }
+}

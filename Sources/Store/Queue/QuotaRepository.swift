@@ -1,0 +1,141 @@
+public import Foundation
+public import Postgres
+
+/// The use of the 24 h quotas.
+public struct QuotaRepository: Sendable {
+    public init() {}
+
+    /// The business-initiated messages of the last 24 hours, counted like the buckets: this hour and 23 before.
+    ///
+    /// - Returns: The numbers by quota group; a group that sent nothing is left out.
+    public func used(
+        by groups: [String],
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> [String: Int] {
+        guard !groups.isEmpty else { return [:] }
+        let rows = try await connection.query(
+            """
+            SELECT "quotaGroup", sum(count)::bigint FROM quota_hours
+            WHERE "quotaGroup" = ANY(\(groups)::text[])
+                AND hour > \(now)::timestamptz - interval '24 hours' AND hour <= \(now)
+            GROUP BY "quotaGroup"
+            """
+        )
+        var used: [String: Int] = [:]
+        for row in rows { used[try row.decode(0)] = try row.decode(1) }
+        return used
+    }
+}
+
+/// The business-initiated messages of one hour.
+public struct QuotaBucket: Hashable, Sendable {
+    /// `YYYYMMDDHH`, in UTC.
+    public let hour: String
+    public let count: Int
+
+    public init(hour: String, count: Int) {
+        self.hour = hour
+        self.count = count
+    }
+}
+
+extension QuotaRepository {
+    /// A common table expression that counts messages against the quota of their group.
+    ///
+    /// It reads an earlier expression `changed` with the columns `"runId"` and `charged`, so that a message is counted
+    /// by the very statement that says it was sent. Whatever may have been accepted counts.
+    static let counted: PostgresQuery = """
+        charged AS (
+            INSERT INTO quota_hours ("quotaGroup", hour, "tenantId", count)
+            SELECT s."quotaGroup", date_trunc('hour', now(), 'UTC'), r."tenantId", count(*)
+            FROM changed JOIN campaign_runs r ON r.id = changed."runId" JOIN senders s ON s.id = r."senderId"
+            WHERE changed.charged GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            ON CONFLICT ("quotaGroup", hour, "tenantId") DO UPDATE SET count = quota_hours.count + excluded.count
+        )
+        """
+
+    /// The last 25 hours of a group, whether something was sent in them or not; the current hour comes last.
+    ///
+    /// - Parameters:
+    ///   - group: The quota group.
+    ///   - underWay: Messages that are being sent at this moment; they count for the current hour.
+    ///   - connection: Where to ask.
+    /// - Returns: The hours in their order.
+    /// - Throws: `PostgresError`.
+    func buckets(
+        of group: String,
+        plus underWay: Int,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> [QuotaBucket] {
+        let rows = try await connection.query(
+            """
+            SELECT to_char(h.hour AT TIME ZONE 'UTC', 'YYYYMMDDHH24'), coalesce(sum(q.count), 0)::bigint
+            FROM generate_series(
+                date_trunc('hour', now(), 'UTC') - interval '24 hours', date_trunc('hour', now(), 'UTC'), interval '1 hour'
+            ) AS h(hour)
+            LEFT JOIN quota_hours q ON q."quotaGroup" = \(group) AND q.hour = h.hour
+            GROUP BY h.hour ORDER BY h.hour
+            """
+        )
+        var buckets: [QuotaBucket] = []
+        for row in rows { buckets.append(QuotaBucket(hour: try row.decode(0), count: try row.decode(1))) }
+        if let last = buckets.popLast() {
+            buckets.append(QuotaBucket(hour: last.hour, count: last.count + underWay))
+        }
+        return buckets
+    }
+
+    /// Compares an audience with the quota that its sender has left.
+    ///
+    /// - Parameters:
+    ///   - sender: Whose quota.
+    ///   - audience: How many are to be reached.
+    ///   - now: The end of the 24 hours.
+    ///   - connection: Where to ask.
+    /// - Returns: Whether the launch can go ahead, and a warning if the quota does not suffice.
+    /// - Throws: `PostgresError`.
+    public func check(
+        sender: UUID,
+        audience: AudienceSize,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> QuotaCheck {
+        let rows = try await connection.query(
+            "SELECT \"quotaGroup\", \"dailyLimit\", \"onQuotaExhausted\" FROM senders WHERE id = \(sender)"
+        )
+        guard let row = rows.first else {
+            return QuotaCheck(audience: audience, quotaStatus: QuotaStatus(businessSent24h: 0, tierLimit: nil))
+        }
+        let group = try row.decode(0, as: String.self)
+        let used = try await used(by: [group], now: now, on: connection)
+        let status = QuotaStatus(
+            businessSent24h: used[group] ?? 0,
+            tierLimit: try row.decode(1),
+            resumesByItself: try row.decode(2, as: String.self) == "wait"
+        )
+        return QuotaCheck(audience: audience, quotaStatus: status)
+    }
+}
+
+extension QuotaRepository {
+    /// Returns the quota of each sender.
+    ///
+    /// - Returns: The senders in their order, each with its quota; senders of one group share it.
+    public func status(
+        of senders: [SenderRecord],
+        now: Date,
+        on pool: PostgresPool
+    ) async throws -> [(sender: SenderRecord, quota: QuotaStatus)] {
+        let groups = Array(Set(senders.map(\.quotaGroup)))
+        let used = try await pool.withConnection { try await self.used(by: groups, now: now, on: $0) }
+        return senders.map { sender in
+            let status = QuotaStatus(
+                businessSent24h: used[sender.quotaGroup] ?? 0,
+                tierLimit: sender.dailyLimit,
+                resumesByItself: sender.resumesByItself
+            )
+            return (sender, status)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+public import Foundation
+public import Postgres
+
+/// Sums over campaigns, from the counters of their runs: the cost does not grow with the number of messages.
+public struct AnalyticsRepository: Sendable {
+    /// The campaigns and messages of a tenant.
+    public struct Overview: Hashable, Sendable {
+        public let campaigns: Int
+        /// Campaigns that are running.
+        public let activeCampaigns: Int
+        public let counters: RunCounters
+    }
+
+    private let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// The messages of a campaign by status.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign.
+    ///   - tenant: Whose it is.
+    ///   - run: Only this run; `nil` for all.
+    ///   - revision: Only runs that sent the revision of this number; `nil` for all.
+    /// - Returns: The sums; `nil` when a run or a revision was asked for that the campaign does not have.
+    /// - Throws: `PostgresError`.
+    public func counters(
+        campaign: UUID,
+        tenant: String,
+        run: UUID? = nil,
+        revision: Int? = nil
+    ) async throws -> RunCounters? {
+        var condition: PostgresQuery = "r.\"campaignId\" = \(campaign) AND r.\"tenantId\" = \(tenant)"
+        if let run { condition = "\(fragment: condition) AND r.id = \(run)" }
+        if let revision { condition = "\(fragment: condition) AND v.number = \(revision)" }
+        let rows = try await pool.query(
+            """
+            SELECT count(*) AS runs, \(fragment: Self.sums)
+            FROM campaign_runs r JOIN campaign_revisions v ON v.id = r."revisionId" WHERE \(fragment: condition)
+            """
+        )
+        let runs = try rows[0].decode("runs", as: Int.self)
+        if runs == 0, run != nil || revision != nil { return nil }
+        return try RunCounters(row: rows[0])
+    }
+
+    /// All campaigns of a tenant that are not archived, and all messages that it ever sent.
+    public func overview(tenant: String) async throws -> Overview {
+        let rows = try await pool.query(
+            """
+            SELECT c.*, r.*
+            FROM (
+                SELECT count(*) AS campaigns, count(*) FILTER (WHERE status = \(campaign: .running)) AS "activeCampaigns"
+                FROM campaigns WHERE "tenantId" = \(tenant) AND "archivedAt" IS NULL
+            ) c, (SELECT \(fragment: Self.sums) FROM campaign_runs r WHERE r."tenantId" = \(tenant)) r
+            """
+        )
+        return Overview(
+            campaigns: try rows[0].decode("campaigns"),
+            activeCampaigns: try rows[0].decode("activeCampaigns"),
+            counters: try RunCounters(row: rows[0])
+        )
+    }
+
+    private static let sums = PostgresQuery(
+        sql: MessageStatus.allCases.map { "coalesce(sum(r.\($0.rawValue)), 0)::bigint AS \($0.rawValue)" }
+            .joined(separator: ", ")
+    )
+}

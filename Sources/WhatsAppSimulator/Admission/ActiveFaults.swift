@@ -1,0 +1,101 @@
+/// Faults prepared for fast decisions: recipients by key, and the end of rejecting everything.
+struct ActiveFaults: Sendable {
+    let faults: SimulatorFaults
+    private let rejectUntil: Int64
+    private let errorByRecipient: [UInt64: Int]
+    private let failureByRecipient: [UInt64: Int]
+
+    init(_ faults: SimulatorFaults, now: Int64) {
+        self.faults = faults
+        rejectUntil = faults.rejectEverything.map { now + Int64($0.seconds * 1e9) } ?? now
+        errorByRecipient = Self.byKey(faults.recipientErrors)
+        failureByRecipient = Self.byKey(faults.recipientFailures)
+    }
+
+    /// The code of the `failed` status that this recipient's messages get.
+    func failure(of recipient: UInt64) -> Int? { failureByRecipient[recipient] }
+
+    /// The outcome that a fault forces on a request, before any limit is looked at.
+    func outcome(
+        of recipient: UInt64,
+        attempt: UInt64,
+        phoneNumberID: String,
+        now: Int64,
+        dice: Dice
+    ) -> Verdict.Outcome? {
+        if now < rejectUntil, let reject = faults.rejectEverything,
+            reject.phoneNumberId ?? phoneNumberID == phoneNumberID
+        {
+            return .rejected(GraphError(code: reject.code, status: reject.status, details: "rejecting everything"))
+        }
+        if let code = errorByRecipient[recipient] {
+            return .rejected(GraphError(code: code, details: "set for this recipient"))
+        }
+        if faults.serverErrors.share > dice.roll(.serverError, recipient: recipient, attempt: attempt) {
+            return .unavailable(status: faults.serverErrors.status)
+        }
+        for (index, error) in faults.errors.enumerated() where error.phoneNumberId ?? phoneNumberID == phoneNumberID {
+            guard error.share > dice.roll(.errorFault, recipient: recipient, attempt: attempt, index: index) else {
+                continue
+            }
+            return .rejected(
+                GraphError(
+                    code: error.code,
+                    status: error.status,
+                    details: "told by a fault",
+                    retryAfterSeconds: error.retryAfterSeconds
+                )
+            )
+        }
+        return nil
+    }
+
+    func isLost(_ recipient: UInt64, attempt: UInt64, dice: Dice) -> Bool {
+        faults.lostAnswers.share > dice.roll(.lostAnswer, recipient: recipient, attempt: attempt)
+    }
+
+    func latency(of recipient: UInt64, attempt: UInt64, dice: Dice) -> Duration {
+        let range = faults.latency
+        guard range.maximumMilliseconds > 0 else { return .zero }
+        let roll = dice.roll(.latency, recipient: recipient, attempt: attempt)
+        let spread = Double(range.maximumMilliseconds - range.minimumMilliseconds) * 1_000
+        return .microseconds(range.minimumMilliseconds * 1_000 + Int(spread * roll))
+    }
+
+    private static func byKey(_ codes: [String: Int]) -> [UInt64: Int] {
+        var byKey: [UInt64: Int] = [:]
+        for (number, code) in codes {
+            if let recipient = Recipient(to: number, requiresPlus: false) { byKey[recipient.key] = code }
+        }
+        return byKey
+    }
+}
+
+/// Random decisions that repeat: each roll depends only on the seed, the recipient and what it is for.
+struct Dice: Sendable {
+    /// The decision of a roll; no two decisions share one.
+    enum Purpose: UInt64, Sendable {
+        case serverError = 1, errorFault, latency, lostAnswer
+        case outcome, omittedDelivered, sentDelay, deliveredDelay, readDelay
+        case dropped, duplicated, reordered, delayed
+    }
+
+    let seed: UInt64
+
+    /// A number from 0 up to but not including 1.
+    func roll(_ purpose: Purpose, recipient: UInt64, attempt: UInt64, index: Int = 0) -> Double {
+        var value = Self.mix(seed ^ 0x9E37_79B9_7F4A_7C15)
+        value = Self.mix(value ^ recipient)
+        value = Self.mix(value ^ (attempt &* 0xD6E8_FEB8_6659_FD93))
+        value = Self.mix(value ^ (purpose.rawValue << 32 | UInt64(truncatingIfNeeded: index)))
+        return Double(value >> 11) / Double(1 << 53)
+    }
+
+    /// The finaliser of SplitMix64: every input bit changes about half of the output bits.
+    static func mix(_ input: UInt64) -> UInt64 {
+        var value = input &+ 0x9E37_79B9_7F4A_7C15
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}

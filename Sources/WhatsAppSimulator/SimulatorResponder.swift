@@ -1,0 +1,339 @@
+import Foundation
+import Hummingbird
+import JSON
+import NIOCore
+
+/// Answers every request of the server; a switch instead of a router, because one route gets all the load.
+struct SimulatorResponder: HTTPResponder {
+    static let longestBody = 1 << 18
+
+    let configuration: SimulatorConfiguration
+    let admission: AdmissionControl
+    let queue: WebhookQueue
+    let ledger: Ledger?
+
+    func respond(to request: Request, context: SimulatorContext) async throws -> Response {
+        switch SimulatorRoute(method: request.method.rawValue, path: request.uri.path) {
+        case .messages(let id):
+            try await send(request, phoneNumberID: id, isMarketing: false, context: context)
+        case .marketingMessages(let id):
+            try await send(request, phoneNumberID: id, isMarketing: true, context: context)
+        case .phoneNumber(let id): phoneNumber(id, request)
+        case .summary: try document(admission.summary)
+        case .faults: try document(admission.faults)
+        case .setFaults: try await setFaults(request)
+        case .setWebhook: try await setWebhook(request)
+        case .recipient(let number): recipient(number)
+        case .reset: reset()
+        case .unknown:
+            Self.answer(GraphError(code: 100, status: 404, details: "no such path: \(request.uri.path)"))
+        }
+    }
+
+    /// The error of a request whose token is not accepted; `nil` if it is accepted.
+    func refusal(of request: Request) -> GraphError? {
+        guard let value = request.headers[.authorization] else { return .unauthorized("no access token") }
+        let scheme = "Bearer "
+        let token = value.dropFirst(scheme.count)
+        guard value.hasPrefix(scheme), !token.isEmpty else { return .unauthorized("not a bearer token") }
+        guard configuration.acceptedTokens.isEmpty || configuration.acceptedTokens.contains(String(token)) else {
+            return .unauthorized("unknown access token")
+        }
+        return nil
+    }
+
+    /// An error in the shape of the real service.
+    static func answer(_ error: GraphError) -> Response {
+        var json = JSONWriter()
+        json.raw("{\"error\":{\"message\":")
+        json.string(error.message)
+        json.raw(",\"type\":\"OAuthException\",\"code\":\(error.code)")
+        if let details = error.details {
+            json.raw(",\"error_data\":{\"messaging_product\":\"whatsapp\",\"details\":")
+            json.string(details)
+            json.raw("}")
+        }
+        json.raw(",\"fbtrace_id\":\"simulator\"}}")
+        var response = answer(json.bytes, status: HTTPResponse.Status(code: error.status))
+        if let seconds = error.retryAfterSeconds { response.headers[.retryAfter] = "\(seconds)" }
+        return response
+    }
+
+    static func answer(_ json: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "application/json; charset=UTF-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: json))
+        )
+    }
+}
+
+/// The route of a request, read from its method and path.
+enum SimulatorRoute: Hashable, Sendable {
+    case messages(phoneNumberID: String)
+    case marketingMessages(phoneNumberID: String)
+    case phoneNumber(id: String)
+    case summary
+    case faults
+    case setFaults
+    case setWebhook
+    case recipient(String)
+    case reset
+    case unknown
+
+    init(method: String, path: String) {
+        var parts = path.split(separator: "/")
+        if parts.first == "_simulator" {
+            self = Self.control(method: method, parts: parts.dropFirst())
+            return
+        }
+        if let first = parts.first, first.hasPrefix("v"), first.dropFirst().first?.isNumber == true {
+            parts.removeFirst()
+        }
+        guard let id = parts.first, id.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), id.utf8.count <= 32 else {
+            self = .unknown
+            return
+        }
+        self =
+            switch (method, parts.count, parts.last) {
+            case ("POST", 2, "messages"): .messages(phoneNumberID: String(id))
+            case ("POST", 2, "marketing_messages"): .marketingMessages(phoneNumberID: String(id))
+            case ("GET", 1, _): .phoneNumber(id: String(id))
+            default: .unknown
+            }
+    }
+
+    private static func control(method: String, parts: ArraySlice<Substring>) -> SimulatorRoute {
+        switch (method, parts.first, parts.count) {
+        case ("GET", "summary", 1): .summary
+        case ("GET", "faults", 1): .faults
+        case ("PUT", "faults", 1): .setFaults
+        case ("PUT", "webhook", 1): .setWebhook
+        case ("POST", "reset", 1): .reset
+        case ("GET", "recipients", 2): .recipient(parts.last.map(String.init) ?? "")
+        default: .unknown
+        }
+    }
+}
+
+/// The context of a request: its connection, which a lost answer closes.
+struct SimulatorContext: InitializableFromSource, Sendable {
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) { channel = source.channel }
+}
+
+extension SimulatorResponder {
+    /// The longest time that a request waits for statuses or the ledger to catch up.
+    private static let longestWait: Int64 = 1_000_000_000
+
+    func send(_ request: Request, phoneNumberID: String, isMarketing: Bool, context: SimulatorContext) async throws
+        -> Response
+    {
+        let body = await body(of: request)
+        let message: AdmittedMessage
+        switch read(request, body: body, isMarketing: isMarketing) {
+        case .success(let admitted): message = admitted
+        case .failure(let refusal):
+            admission.refuse(
+                refusal.error,
+                phoneNumberID: phoneNumberID,
+                recipient: refusal.recipient,
+                callbackData: refusal.callbackData
+            )
+            return Self.answer(refusal.error)
+        }
+        await waitWhileCrowded()
+        let verdict = admission.decide(message, phoneNumberID: phoneNumberID)
+        if verdict.latency > .zero {
+            // Only a shutdown that waited long enough cancels this; the answer may then come early.
+            try? await Task.sleep(for: verdict.latency)
+        }
+        return await answer(verdict.outcome, to: message, context: context)
+    }
+
+    private struct Refusal: Error {
+        let error: GraphError
+        var recipient = ""
+        var callbackData: String?
+    }
+
+    /// The body, or `nil` if it is too long or the caller closed the connection.
+    private func body(of request: Request) async -> ByteBuffer? {
+        // Both failures are answered with the same error, so their difference is not kept.
+        try? await request.body.collect(upTo: Self.longestBody)
+    }
+
+    private func read(
+        _ request: Request,
+        body: ByteBuffer?,
+        isMarketing: Bool
+    ) -> Result<AdmittedMessage, Refusal> {
+        if let error = refusal(of: request) { return .failure(Refusal(error: error)) }
+        guard request.headers[.contentType]?.lowercased().hasPrefix("application/json") == true else {
+            return .failure(Refusal(error: .wrongParameter("the content type must be application/json")))
+        }
+        guard let body else {
+            return .failure(Refusal(error: .wrongParameter("the body is longer than \(Self.longestBody) bytes")))
+        }
+        let parsed: MessageRequest
+        do throws(GraphError) {
+            parsed = try Self.parse(body)
+        } catch {
+            return .failure(Refusal(error: error))
+        }
+        do throws(GraphError) {
+            if isMarketing, parsed.type != "template" {
+                throw GraphError(code: 134_100, details: "only templates can be sent here")
+            }
+            return .success(try parsed.validate(requiresPlus: configuration.requiresPlus))
+        } catch {
+            return .failure(
+                Refusal(error: error, recipient: parsed.to ?? "", callbackData: parsed.biz_opaque_callback_data)
+            )
+        }
+    }
+
+    private static func parse(_ body: ByteBuffer) throws(GraphError) -> MessageRequest {
+        let json: JSONValue
+        do throws(JSONError) {
+            json = try JSONValue(parsing: body.readableBytesView)
+        } catch {
+            throw .wrongParameter(error.description)
+        }
+        return try MessageRequest(json)
+    }
+
+    /// Slows the caller down instead of holding ever more statuses or lines in memory.
+    private func waitWhileCrowded() async {
+        guard queue.isCrowded || ledger?.isCrowded == true else { return }
+        let end = MonotonicTime.now() + Self.longestWait
+        while queue.isCrowded || ledger?.isCrowded == true, MonotonicTime.now() < end, !Task.isCancelled {
+            // Cancellation ends the pause early, and then the loop's condition ends the loop.
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    private func answer(
+        _ outcome: Verdict.Outcome,
+        to message: AdmittedMessage,
+        context: SimulatorContext
+    ) async -> Response {
+        switch outcome {
+        case .accepted(let wamid): return Self.answer(Self.acceptance(of: message, wamid: wamid))
+        case .rejected(let error): return Self.answer(error)
+        case .unavailable(let status): return Self.page(status: status)
+        case .lost(let wamid, let fault):
+            switch fault.mode {
+            case .garbled: return Self.answer(Array(Self.acceptance(of: message, wamid: wamid).prefix(40)))
+            case .silent:
+                // Only a shutdown that waited long enough cancels this.
+                try? await Task.sleep(for: .seconds(fault.silentSeconds))
+            case .close: break
+            }
+            // Closing a connection that the caller has already closed fails, which is as good.
+            try? await context.channel.close()
+            return Response(status: .noContent)
+        }
+    }
+
+    private static func acceptance(of message: AdmittedMessage, wamid: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"messaging_product\":\"whatsapp\",\"contacts\":[{\"input\":")
+        json.string(message.recipient.input)
+        json.raw(message.recipient.kind == .user ? ",\"user_id\":" : ",\"wa_id\":")
+        json.string(message.recipient.id)
+        json.raw("}],\"messages\":[{\"id\":\"\(wamid)\"")
+        if message.isTemplate { json.raw(",\"message_status\":\"accepted\"") }
+        json.raw("}]}")
+        return json.bytes
+    }
+
+    private static func page(status: Int) -> Response {
+        Response(
+            status: HTTPResponse.Status(code: status),
+            headers: [.contentType: "text/html"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: "<html><body><h1>\(status)</h1></body></html>"))
+        )
+    }
+}
+
+extension SimulatorResponder {
+    private struct WebhookSetting: Decodable {
+        let url: String?
+
+        private enum CodingKeys: String, CodingKey, CaseIterable { case url }
+
+        init(from decoder: any Decoder) throws {
+            url = try decoder.closedContainer(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .url)
+        }
+    }
+
+    func phoneNumber(_ id: String, _ request: Request) -> Response {
+        if let error = refusal(of: request) { return Self.answer(error) }
+        var json = JSONWriter()
+        json.raw("{\"id\":")
+        json.string(id)
+        json.raw(",\"display_phone_number\":")
+        json.string(configuration.displayPhoneNumber)
+        json.raw(",\"quality_rating\":")
+        json.string(configuration.qualityRating)
+        json.raw(",\"whatsapp_business_manager_messaging_limit\":")
+        json.string(configuration.messagingLimit)
+        json.raw("}")
+        return Self.answer(json.bytes)
+    }
+
+    func document(_ value: some Encodable) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Self.answer(Array(try encoder.encode(value)))
+    }
+
+    func setFaults(_ request: Request) async throws -> Response {
+        let body = try await request.body.collect(upTo: Self.longestBody)
+        do {
+            admission.faults = try SimulatorFaults(json: Data(body.readableBytesView))
+        } catch {
+            return try refused(error)
+        }
+        return try document(admission.faults)
+    }
+
+    func setWebhook(_ request: Request) async throws -> Response {
+        let body = try await request.body.collect(upTo: Self.longestBody)
+        do {
+            let setting = try JSONDecoder().decode(WebhookSetting.self, from: Data(body.readableBytesView))
+            try Simulator.setURL(setting.url, on: queue)
+            return try document(["url": setting.url])
+        } catch let error as SimulatorError {
+            return try refused(error)
+        } catch {
+            return try refused(.unreadable(what: "the webhook address", reason: DecodingReason.text(of: error)))
+        }
+    }
+
+    func recipient(_ number: String) -> Response {
+        // A plus may come escaped, because some clients read it as a space.
+        let plain = number.removingPercentEncoding ?? number
+        guard let recipient = Recipient(to: plain, requiresPlus: false) ?? Recipient(id: plain, kind: .user) else {
+            return Self.answer(GraphError(code: 100, status: 404, details: "'\(plain)' is not a recipient"))
+        }
+        var json = JSONWriter()
+        json.raw("{\"accepted\":\(admission.acceptedCount(of: recipient)),\"recipient\":")
+        json.string(plain)
+        json.raw("}")
+        return Self.answer(json.bytes)
+    }
+
+    func reset() -> Response {
+        admission.reset()
+        return Self.answer(Array("{}".utf8))
+    }
+
+    private func refused(_ error: SimulatorError) throws -> Response {
+        var response = try document(["error": "\(error)"])
+        response.status = .badRequest
+        return response
+    }
+}

@@ -1,0 +1,241 @@
+import Foundation
+import JSON
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import API
+
+/// Creating, reading, changing and deleting campaigns over HTTP.
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct CampaignTests {
+    @Test func createsReadsChangesAndDeletesACampaign() async throws {
+        try await APIFixture.with { api in
+            let made = try await api.call(
+                "POST",
+                "/campaigns",
+                APIFixture.draft(
+                    "spring",
+                    ["sourceModule": "events", "sourceReferenceId": "e-1", "type": "module_initiated"]
+                )
+            )
+            #expect(made.status == 201)
+            #expect(made.header("Location") == "/campaigns/\(made.id)")
+            #expect(made.json["status"] == "draft")
+            #expect(made.json["sender"] == "main", "the only sender is taken")
+            let found = try await api.call("GET", "/campaigns/\(made.id)")
+            #expect(found.json == made.json)
+
+            let changed = try await api.call(
+                "PATCH",
+                "/campaigns/\(made.id)",
+                ["title": "Spring", "sourceReferenceId": nil]
+            )
+            #expect(changed.status == 200, "\(changed.text)")
+            #expect(changed.json["title"] == "Spring")
+            #expect(changed.json["sourceReferenceId"] == nil)
+            #expect(changed.json["sourceModule"] == "events")
+
+            #expect(try await api.call("DELETE", "/campaigns/\(made.id)").status == 204)
+            #expect(try await api.call("GET", "/campaigns/\(made.id)").status == 404)
+            #expect(try await api.call("DELETE", "/campaigns/\(made.id)").status == 404)
+        }
+    }
+
+    @Test func asksForASenderIfThereAreSeveral() async throws {
+        try await APIFixture.with { api in
+            try await api.pool.execute(
+                """
+                INSERT INTO senders ("tenantId", name, "phoneNumberId", "accessToken", "ratePerSecond", "quotaGroup")
+                VALUES ('acme', 'second', '1002', 'env:TOKEN', 80, 'second-group')
+                """
+            )
+            let silent = try await api.call("POST", "/campaigns", APIFixture.draft())
+            #expect(silent.error("sender")?.contains("`main` or `second`") == true, "\(silent.text)")
+            let named = try await api.call("POST", "/campaigns", APIFixture.draft("a", ["sender": "second"]))
+            #expect(named.json["sender"] == "second")
+            let misspelt = try await api.call("POST", "/campaigns", APIFixture.draft("a", ["sender": "secnd"]))
+            #expect(misspelt.error("sender")?.contains("did you mean `second`") == true)
+            let id = named.json["senderId"] ?? .null
+            #expect(try await api.call("POST", "/campaigns", APIFixture.draft("b", ["senderId": id])).status == 201)
+            let foreign = try await api.call(
+                "POST",
+                "/campaigns",
+                APIFixture.draft("c", ["senderId": id]),
+                tenant: "other"
+            )
+            #expect(foreign.error("senderId") != nil, "another tenant's sender is none")
+        }
+    }
+
+    @Test func listsCampaignsInPagesWithFilters() async throws {
+        try await APIFixture.with { api in
+            for number in 1...7 {
+                _ = try await api.campaign(
+                    "c\(number)",
+                    [
+                        "type": number % 2 == 0 ? "scheduled" : "module_initiated",
+                        "sourceModule": number % 2 == 0 ? nil : "events", "title": .string("100%_\(number)"),
+                        "sourceReferenceId": .string("ref-\(number)"),
+                    ]
+                )
+            }
+            func names(_ query: String) async throws -> ([String], Int) {
+                let reply = try await api.call("GET", "/campaigns?" + query)
+                let items = reply.json["items"]?.arrayValue ?? []
+                return (items.compactMap { $0["name"]?.stringValue }, reply.json["total"]?.integerValue ?? -1)
+            }
+            #expect(try await names("limit=3") == (["c7", "c6", "c5"], 7))
+            #expect(try await names("limit=3&page=3") == (["c1"], 7))
+            #expect(try await names("limit=3&page=4") == ([], 7))
+            #expect(try await names("type=scheduled").0 == ["c6", "c4", "c2"])
+            #expect(try await names("sourceModule=events").1 == 4)
+            #expect(try await names("sourceReferenceId=ref-5").0 == ["c5"])
+            #expect(try await names("q=C3").0 == ["c3"])
+            #expect(try await names("q=%25_6").0 == ["c6"], "wildcards are letters here")
+            #expect(try await names("q=%25%25").0 == [])
+            #expect(try await names("status=running") == ([], 0))
+        }
+    }
+
+    @Test func makesTheSameMessageFromATemplateAsSpecsDo() async throws {
+        try await APIFixture.with { api in
+            let template = try await api.template()
+            let params: JSONValue = ["1": "{{name|there}}", "2": "late"]
+            let body = APIFixture.draft("t", ["templateId": .string(template), "templateParams": params])
+            let made = try await api.call("POST", "/campaigns", body)
+            #expect(made.status == 201, "\(made.text)")
+            let spec = TemplateSpec(
+                header: SpecHeader(name: "offer"),
+                whatsappName: "offer",
+                language: "en",
+                category: .marketing,
+                body: "Hi {{1}}, it is {{2}}."
+            )
+            let expected = try MessagePayload.hydrate(template: spec, params: ["1": "{{name|there}}", "2": "late"])
+            #expect(made.json["messageTemplate"] == expected)
+
+            let wrong = APIFixture.draft(
+                "t",
+                ["templateId": .string(template), "templateParams": ["1": "x", "3": "y"]]
+            )
+            let refused = try await api.call("POST", "/campaigns", wrong)
+            #expect(refused.error("templateParams.2")?.contains("needs parameter") == true, "\(refused.text)")
+            #expect(refused.error("templateParams.3")?.contains("no parameter") == true, "\(refused.text)")
+            let unfillable = try await api.call(
+                "PATCH",
+                "/campaigns/\(made.id)",
+                ["templateParams": ["1": "{{nam}}", "2": "x"]]
+            )
+            #expect(unfillable.status == 422, "\(unfillable.text)")
+            let elsewhere = try await api.call("POST", "/campaigns", body, tenant: "other")
+            #expect(elsewhere.error("templateId") != nil, "another tenant's template is none")
+        }
+    }
+
+    @Test func refusesChangesOfACampaignFromASpecFile() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.campaign()
+            try await api.pool.execute(
+                """
+                UPDATE campaigns SET "managedBy" = 'spec', "sourceFile" = 'acme/spring.yaml' WHERE id = \(UUID(uuidString: id))
+                """
+            )
+            for (method, path, body) in [
+                ("PATCH", "/campaigns/\(id)", ["title": "x"] as JSONValue?), ("DELETE", "/campaigns/\(id)", nil),
+                ("POST", "/campaigns/\(id)/schedule", ["scheduledAt": "2100-01-01T00:00:00Z"]),
+            ] {
+                let reply = try await api.call(method, path, body)
+                #expect((reply.status, reply.code) == (409, "managed_by_spec"), "\(method) \(path) \(reply.text)")
+                #expect(reply.json["detail"]?.stringValue?.contains("acme/spring.yaml") == true)
+            }
+        }
+    }
+
+    @Test func appliesConcurrentChangesOneAfterTheOther() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.campaign()
+            let changes: [JSONValue] = [
+                ["title": "T"], ["sourceModule": "m"], ["sourceReferenceId": "r"], ["name": "n"],
+            ]
+            try await withThrowingTaskGroup { group in
+                for change in changes {
+                    group.addTask {
+                        let reply = try await api.call("PATCH", "/campaigns/\(id)", change)
+                        #expect(reply.status == 200)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let json = try await api.call("GET", "/campaigns/\(id)").json
+            for change in changes {
+                for (key, value) in change.objectValue ?? [:] { #expect(json[key] == value, "\(key)") }
+            }
+        }
+    }
+
+    @Test func acceptsEventsOnlyForCampaignsThatWaitForThem() async throws {
+        try await APIFixture.with { api in
+            let wrong = try await api.call(
+                "POST",
+                "/campaigns",
+                APIFixture.draft("a", ["triggerType": "payment.received"])
+            )
+            #expect(wrong.error("triggerType") != nil)
+            let id = try await api.campaign(
+                "a",
+                ["type": "event_triggered", "triggerType": "payment.received", "triggerConfig": ["plan": "premium"]]
+            )
+            func isActive() async throws -> [Bool] {
+                try await api.pool.query("SELECT \"isActive\" FROM campaign_triggers").map { try $0.decode(0) }
+            }
+            #expect(try await isActive() == [false], "a draft does not listen")
+            let sent = try await api.call("POST", "/campaigns/\(id)/send")
+            #expect(sent.status == 202, "\(sent.text)")
+            #expect(sent.json["campaign"]?["status"] == "running")
+            #expect(try await isActive() == [true])
+            #expect(try await api.call("POST", "/campaigns/\(id)/pause").json["status"] == "paused")
+            #expect(try await api.call("POST", "/campaigns/\(id)/resume").json["status"] == "running")
+            #expect(try await api.call("POST", "/campaigns/\(id)/cancel").json["status"] == "cancelled")
+            #expect(try await isActive() == [false])
+        }
+    }
+
+    @Test func acceptsEventsForCampaignsOfModules() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.campaign(
+                "m",
+                [
+                    "type": "module_initiated", "triggerType": "event.checkin", "audienceFilter": nil,
+                    "sourceModule": "events",
+                ]
+            )
+            let sent = try await api.call("POST", "/campaigns/\(id)/send")
+            #expect(sent.json["campaign"]?["status"] == "running" && sent.json["run"] == nil, "\(sent.text)")
+        }
+    }
+
+    @Test func storesTheCreatorIfTheSubjectIsAUUID() async throws {
+        try await APIFixture.with { api in
+            let user = UUID()
+            try await api.pool.execute("CREATE TABLE users (id uuid PRIMARY KEY)")
+            try await api.pool.execute("INSERT INTO users VALUES (\(user))")
+            try await api.pool.execute(
+                """
+                ALTER TABLE campaigns ADD CONSTRAINT "campaigns_createdBy_fkey" FOREIGN KEY ("createdBy") REFERENCES users (id)
+                """
+            )
+            func creator(_ subject: String) async throws -> String? {
+                let headers = ["Authorization": "Bearer \(try TestToken.text(subject: subject))"]
+                let made = try await api.call("POST", "/campaigns", APIFixture.draft(), headers: headers)
+                #expect(made.status == 201, "\(made.text)")
+                return made.json["createdBy"]?.stringValue
+            }
+            #expect(try await creator(user.uuidString) == user.apiText)
+            #expect(try await creator(UUID().uuidString) == nil)
+            #expect(try await creator("a program") == nil)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+public import Redis
+
+/// A private Redis Cluster: three servers on free loopback ports, in a temporary folder.
+public struct RedisClusterServers: Sendable {
+    public let servers: [RedisServer]
+    private let ids: [String]
+
+    /// Where clients begin.
+    public var configuration: RedisConfiguration {
+        RedisConfiguration(endpoints: servers.map { .tcp(host: "127.0.0.1", port: $0.port) })
+    }
+
+    /// Runs `body` with a cluster whose slots are all served, in three equal parts.
+    public static func with<Value>(_ body: (RedisClusterServers) async throws -> Value) async throws -> Value {
+        try await TemporaryFolder.with("cluster") { folder in
+            let servers = try (0..<3).map {
+                try RedisServer(folder: folder.appending(path: "\($0)"), address: .clusterNode)
+            }
+            let result: Result<Value, any Error>
+            do {
+                result = .success(try await body(try await assemble(servers)))
+            } catch {
+                result = .failure(error)
+            }
+            for server in servers { try await server.kill() }
+            return try result.get()
+        }
+    }
+
+    private static func assemble(_ servers: [RedisServer]) async throws -> RedisClusterServers {
+        let bounds = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)]
+        var ids: [String] = []
+        for (number, server) in servers.enumerated() {
+            try await server.startAnew()
+            ids.append(try await server.send("CLUSTER", "MYID").asText())
+            let (first, last) = bounds[number]
+            try await server.send("CLUSTER", "ADDSLOTSRANGE", "\(first)", "\(last)")
+            try await server.send("CLUSTER", "SET-CONFIG-EPOCH", "\(number + 1)")
+        }
+        for server in servers.dropFirst() {
+            try await servers[0].send("CLUSTER", "MEET", "127.0.0.1", "\(server.port)", "\(server.busPort)")
+        }
+        try await wait(for: "a complete cluster", within: .seconds(20)) {
+            for server in servers {
+                guard try await server.send("CLUSTER", "SLOTS").asArray().count == 3 else { return false }
+            }
+            return true
+        }
+        return RedisClusterServers(servers: servers, ids: ids)
+    }
+
+    /// Returns the number of the server that owns a slot.
+    public func owner(of slot: UInt16) async throws -> Int {
+        for entry in try await servers[0].send("CLUSTER", "SLOTS").asArray() {
+            let parts = try entry.asArray()
+            guard try parts[0].asInt() <= Int(slot), try parts[1].asInt() >= Int(slot) else { continue }
+            let port = try parts[2].asArray()[1].asInt()
+            if let index = servers.firstIndex(where: { $0.port == port }) { return index }
+        }
+        throw TestBedError.missing("an owner of slot \(slot)", remedy: "check that the cluster is complete")
+    }
+
+    /// Moves a slot with all its keys, as `redis-cli --cluster reshard` does.
+    ///
+    /// - Parameters:
+    ///   - slot: The slot.
+    ///   - target: Number of the server that owns it afterwards.
+    ///   - whileMoving: Called after the first key has moved.
+    /// - Throws: `RedisError`.
+    public func move(_ slot: UInt16, to target: Int, whileMoving: () async throws -> Void = {}) async throws {
+        let source = try await owner(of: slot)
+        guard source != target else { return }
+        let (from, to) = (servers[source], servers[target])
+        try await to.send("CLUSTER", "SETSLOT", "\(slot)", "IMPORTING", ids[source])
+        try await from.send("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", ids[target])
+        var isHalfway = false
+        while true {
+            let keys = try await from.send("CLUSTER", "GETKEYSINSLOT", "\(slot)", "1").asArray()
+            guard let key = try keys.first?.asText() else { break }
+            try await from.send("MIGRATE", "127.0.0.1", "\(to.port)", key, "0", "5000")
+            if !isHalfway { try await whileMoving() }
+            isHalfway = true
+        }
+        for server in [to, from] + servers {
+            try await server.send("CLUSTER", "SETSLOT", "\(slot)", "NODE", ids[target])
+        }
+    }
+}
