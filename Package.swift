@@ -99,7 +99,7 @@ let package = Package(
             name: "campaignd",
             dependencies: [
                 "AccessTokens", "API", "CommandKit", "Contacts", "Daemon", "Postgres", "Reconciler", "Runtime",
-                "Settings", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
+                "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
             ]
         ),
 

@@ -1,21 +1,22 @@
 import Foundation
+public import Logging
 
-/// Standard error as a log: each event is one line, whatever its text is.
+/// Standard error as the target of a log: each event is written as exactly one line.
 ///
-/// Names of campaigns and answers of WhatsApp may hold line breaks and terminal commands. They are escaped, so they cannot
-/// forge a log line.
+/// Names of campaigns and answers of WhatsApp may hold line ends and terminal commands. These are escaped, so that
+/// untrusted text can neither forge a line of the log nor control the terminal.
 public struct LogStream: TextOutputStream, Sendable {
     /// Makes a stream.
     public init() {}
 
-    /// Writes one event, with a line break at the end.
+    /// Writes one event, which ends with a line end.
     public mutating func write(_ event: String) {
         let event = event.hasSuffix("\n") ? String(event.dropLast()) : event
-        // An error cannot be reported anywhere, and is no reason to stop.
+        // A log that cannot be written cannot be reported either, and is no reason to stop.
         try? FileHandle.standardError.write(contentsOf: Data((Self.line(event) + "\n").utf8))
     }
 
-    /// Escapes characters that move the cursor, end a line or change the direction of text.
+    /// The text with escapes for every character that moves the cursor, ends a line or changes the writing direction.
     static func line(_ text: String) -> String {
         var line = ""
         for scalar in text.unicodeScalars {
@@ -25,5 +26,17 @@ public struct LogStream: TextOutputStream, Sendable {
             }
         }
         return line
+    }
+}
+
+extension Logger {
+    /// The logger of a command; it writes to standard error, because standard output is for results.
+    ///
+    /// By default it is silent but for errors: a one-shot command reports its failure itself, and retries on the way
+    /// are not worth a line.
+    public static func command(level: Logger.Level = .error) -> Logger {
+        var logger = Logger(label: Program.name) { StreamLogHandler(label: $0, stream: LogStream()) }
+        logger.logLevel = level
+        return logger
     }
 }

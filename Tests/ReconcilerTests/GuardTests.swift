@@ -28,7 +28,7 @@ struct GuardTests {
             #expect(refusals == [.emptyTenant("other", rows: 1)])
             #expect(
                 refusals.map(\.description) == [
-                    "tenant `other` has no specs any more, and the database has 1: all of them would be deleted; "
+                    "tenant `other` has no specs, but the database has 1: all of them would be deleted; "
                         + "to allow it: --allow-empty-tenant other"
                 ]
             )

@@ -243,7 +243,7 @@ struct RenameTests {
             guard let refusal = refusals.first else { return }
             let old = try #require(plan.changes.last?.identity)
             #expect(refusal.flag == "--allow-delete \(old)")
-            #expect(refusal.reason.hasSuffix("keep its history with `renamedFrom: \(example.old)`"))
+            #expect(refusal.reason.hasSuffix("add `renamedFrom: \(example.old)` to keep its history"))
             #expect(SafetyRules(allowedDeletes: [old]).refusals(of: plan).isEmpty)
             let kept = text.replacing("name: fresh", with: "name: fresh\nrenamedFrom: \(example.old)")
             #expect(SafetyRules().refusals(of: try await fixture.plan(kept)).isEmpty)
