@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import JSON
+@testable import JSONSchema
 @testable import Spec
 
 /// `docs/specs.md` is fresh, complete and true.
@@ -13,7 +14,7 @@ struct DocumentationTests {
     }
 
     @Test func examplesOfAllKindsFormAValidCatalog() {
-        let text = SpecKind.allCases.map(\.definition.example).joined(separator: "\n---\n")
+        let text = SpecKind.allCases.map { $0.definition.example }.joined(separator: "\n---\n")
         let catalog = Fixture.catalog(text)
         #expect(catalog.diagnostics.isEmpty, "\(Fixture.lines(text))")
         for kind in SpecKind.allCases { #expect(catalog.specs.contains { $0.identity.kind == kind }, "\(kind)") }
