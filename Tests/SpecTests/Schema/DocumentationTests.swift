@@ -3,6 +3,7 @@ import JSONSchema
 import Testing
 
 @testable import JSON
+@testable import JSONSchema
 @testable import Spec
 
 /// `docs/specs.md` is fresh, complete and true.
