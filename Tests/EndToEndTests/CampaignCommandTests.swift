@@ -1,12 +1,13 @@
 import Foundation
+import TestBed
 import TestSupport
 import Testing
 
 /// How the commands for campaigns name a campaign, and answer for one that they do not find.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct CampaignCommandTests {
-    private static func campaignd(_ stage: Stage, _ arguments: [String]) async throws -> CommandProcess.Outcome {
-        try await CommandProcess("campaignd", arguments, environment: stage.environment).outcome()
+    private static func campaignd(_ stage: Stage, _ arguments: [String]) async throws -> ChildProcess.Outcome {
+        try await Command.run("campaignd", arguments, environment: stage.environment)
     }
 
     @Test func unknownCampaignsAreAnErrorWithASuggestion() async throws {
@@ -40,7 +41,7 @@ struct CampaignCommandTests {
     @Test func wrongUsageExitsWith64InBothCommands() async throws {
         let environment = ProcessInfo.processInfo.environment
         for (command, arguments) in [("campaignd", ["pause", "offer"]), ("reconcile", ["preview", "offer"])] {
-            let outcome = try await CommandProcess(command, arguments, environment: environment).outcome()
+            let outcome = try await Command.run(command, arguments, environment: environment)
             #expect(outcome.exitCode == 64, "\(command)")
             #expect(outcome.errors.hasPrefix("error: The tenant of `offer` is missing"), "\(outcome.errors)")
             #expect(outcome.errors.contains("Usage: \(command) "), "\(outcome.errors)")
