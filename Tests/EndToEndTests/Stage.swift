@@ -1,7 +1,6 @@
 import Foundation
 import Logging
 import Postgres
-import Synchronization
 import TestBed
 import TestSupport
 import Testing
