@@ -228,7 +228,8 @@ struct GroupCommitTests {
                     callers.addTask {
                         for step in 0..<50 {
                             let item = caller * 50 + step
-                            #expect(try await commit.perform(item, of: caller) == -item)
+                            let answer = try await commit.perform(item, of: caller)
+                            #expect(answer == -item)
                         }
                     }
                 }
@@ -240,9 +241,9 @@ struct GroupCommitTests {
     }
 
     @Test func cancellationAnswersAllCallers() async throws {
-        let begun = Mutex(0)
+        let begun = SharedCount()
         let commit = GroupCommit<Int, Int, String>(.init(largest: 1)) { parts in
-            begun.withLock { $0 += parts.count }
+            begun.increment(by: parts.count)
             try? await Task.sleep(for: .seconds(60))  // Ends early by cancellation, as a statement does.
             throw PostgresError.cancelled
         }
@@ -253,7 +254,7 @@ struct GroupCommitTests {
             group.addTask {
                 await withTaskGroup { inner in
                     inner.addTask { _ = await commit.run() }
-                    while commit.backlog + begun.withLock({ $0 }) < 3 { await Task.yield() }
+                    while commit.backlog + begun.value < 3 { await Task.yield() }
                     inner.cancelAll()
                 }
             }

@@ -69,14 +69,14 @@ struct PeriodicLoopTests {
     }
 
     @Test func cancellationCutsAWaitShort() async throws {
-        let rounds = Mutex(0)
+        let rounds = SharedCount()
         let loop = PeriodicLoop(every: .seconds(600), logger: TestDatabase.logger, failure: "Could not work")
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { await loop.run { rounds.withLock { $0 += 1 } } }
-            try await eventually("it has worked once") { rounds.withLock { $0 } == 1 }
+            group.addTask { await loop.run { rounds.increment() } }
+            try await eventually("it has worked once") { rounds.value == 1 }
             group.cancelAll()
         }
-        #expect(rounds.withLock { $0 } == 1)
+        #expect(rounds.value == 1)
     }
 
     @Test func aShutdownCutsAWaitShort() async throws {
@@ -108,7 +108,7 @@ struct PeriodicLoopTests {
 
     @Test func aWakeUpEndsAWait() async throws {
         let wakeup = WakeSignal()
-        let rounds = Mutex(0)
+        let rounds = SharedCount()
         let loop = PeriodicLoop(
             every: .seconds(600),
             wakeup: wakeup,
@@ -116,13 +116,22 @@ struct PeriodicLoopTests {
             failure: "Could not work"
         )
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { await loop.run { rounds.withLock { $0 += 1 } } }
+            group.addTask { await loop.run { rounds.increment() } }
             for round in 1...3 {
-                try await eventually("round \(round)") { rounds.withLock { $0 } == round }
+                try await eventually("round \(round)") { rounds.value == round }
                 wakeup.notify()
             }
-            try await eventually("the last round") { rounds.withLock { $0 } == 4 }
+            try await eventually("the last round") { rounds.value == 4 }
             group.cancelAll()
         }
     }
+}
+
+/// A count that closures of several tasks share.
+final class SharedCount: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func increment(by number: Int = 1) { count.withLock { $0 += number } }
 }
