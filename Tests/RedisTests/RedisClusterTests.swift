@@ -7,6 +7,7 @@ import Testing
 @testable import Redis
 
 /// A client whose seeds are a cluster of three.
+@Suite(.timing)
 struct RedisClusterTests {
     private static let append = RedisScript(
         name: "append",

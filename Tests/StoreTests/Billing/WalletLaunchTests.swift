@@ -149,7 +149,7 @@ struct WalletLaunchTests {
             guard case .failed(let reason) = try await schedules.fireNext(now: next)?.outcome else {
                 throw NotInTime(description: "not refused")
             }
-            #expect(reason.contains("it needs 10 tokens, and the wallet has 5 available"))
+            #expect(reason.contains("needs 10 tokens, 5 available"))
             let noted: [String] = try await fixture.column(
                 "SELECT reason FROM schedule_occurrences WHERE outcome = 'failed'"
             )
