@@ -5,6 +5,8 @@ public import Redis
 public struct RedisClusterServers: Sendable {
     public let servers: [RedisServer]
     private let ids: [String]
+    /// A connection to each server for the commands below, of which a move needs two for each key.
+    private let admins: [RedisClient]
 
     /// Where clients begin.
     public var configuration: RedisConfiguration {
@@ -17,18 +19,28 @@ public struct RedisClusterServers: Sendable {
             let servers = try (0..<3).map {
                 try RedisServer(folder: folder.appending(path: "\($0)"), address: .clusterNode)
             }
+            let admins = servers.map { RedisClient(configuration: $0.configuration, logger: .silent) }
             let result: Result<Value, any Error>
             do {
-                result = .success(try await body(try await assemble(servers)))
+                let cluster = RedisClusterServers(
+                    servers: servers,
+                    ids: try await assemble(servers),
+                    admins: admins
+                )
+                result = .success(try await body(cluster))
             } catch {
                 result = .failure(error)
             }
+            for admin in admins { await admin.shutdown() }
             for server in servers { try await server.kill() }
             return try result.get()
         }
     }
 
-    private static func assemble(_ servers: [RedisServer]) async throws -> RedisClusterServers {
+    /// Starts the servers and makes them a cluster.
+    ///
+    /// - Returns: The ids of the servers.
+    private static func assemble(_ servers: [RedisServer]) async throws -> [String] {
         let bounds = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)]
         var ids: [String] = []
         for (number, server) in servers.enumerated() {
@@ -47,12 +59,21 @@ public struct RedisClusterServers: Sendable {
             }
             return true
         }
-        return RedisClusterServers(servers: servers, ids: ids)
+        return ids
+    }
+
+    @discardableResult
+    private func send(_ words: String..., to server: Int) async throws -> RedisReply {
+        let arguments = words.dropFirst().map { RedisArgument($0) }
+        return try await admins[server].send(
+            RedisCommand(words[0], arguments: arguments),
+            deadline: .now + .seconds(10)
+        )
     }
 
     /// Returns the number of the server that owns a slot.
     public func owner(of slot: UInt16) async throws -> Int {
-        for entry in try await servers[0].send("CLUSTER", "SLOTS").asArray() {
+        for entry in try await send("CLUSTER", "SLOTS", to: 0).asArray() {
             let parts = try entry.asArray()
             guard try parts[0].asInt() <= Int(slot), try parts[1].asInt() >= Int(slot) else { continue }
             let port = try parts[2].asArray()[1].asInt()
@@ -71,19 +92,18 @@ public struct RedisClusterServers: Sendable {
     public func move(_ slot: UInt16, to target: Int, whileMoving: () async throws -> Void = {}) async throws {
         let source = try await owner(of: slot)
         guard source != target else { return }
-        let (from, to) = (servers[source], servers[target])
-        try await to.send("CLUSTER", "SETSLOT", "\(slot)", "IMPORTING", ids[source])
-        try await from.send("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", ids[target])
+        try await send("CLUSTER", "SETSLOT", "\(slot)", "IMPORTING", ids[source], to: target)
+        try await send("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", ids[target], to: source)
         var isHalfway = false
         while true {
-            let keys = try await from.send("CLUSTER", "GETKEYSINSLOT", "\(slot)", "1").asArray()
+            let keys = try await send("CLUSTER", "GETKEYSINSLOT", "\(slot)", "1", to: source).asArray()
             guard let key = try keys.first?.asText() else { break }
-            try await from.send("MIGRATE", "127.0.0.1", "\(to.port)", key, "0", "5000")
+            try await send("MIGRATE", "127.0.0.1", "\(servers[target].port)", key, "0", "5000", to: source)
             if !isHalfway { try await whileMoving() }
             isHalfway = true
         }
-        for server in [to, from] + servers {
-            try await server.send("CLUSTER", "SETSLOT", "\(slot)", "NODE", ids[target])
+        for server in [target, source] + servers.indices {
+            try await send("CLUSTER", "SETSLOT", "\(slot)", "NODE", ids[target], to: server)
         }
     }
 }
