@@ -58,7 +58,7 @@ let package = Package(
             dependencies: [
                 "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
                 .lifecycle,
-                .log, .metrics, .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
+                .log, .metrics, .nio, .nioFoundation, .nioHTTP,
             ],
             resources: [.embedInCode("Lanes/Scripts")]
         ),
