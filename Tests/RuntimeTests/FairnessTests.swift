@@ -11,7 +11,7 @@ import Testing
 /// Runs of different sizes on one sender.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct FairnessTests {
-    /// The memory of Redis that a lane may take, whatever the size of the campaign.
+    /// Memory of Redis that a lane may take for a campaign of any size.
     private static let memoryBound = 10 * 1_024 * 1_024
 
     /// Accepts everything at once.

@@ -50,7 +50,7 @@ struct RenderingTests {
     func valuesOfContactsAreAlwaysEscaped(name: String) throws {
         let contact = ContactFields([.contactId: .text("+1"), .name: .text(name)], metadata: #"{"secret":"hidden"}"#)
         #expect(try text("Hi {{name}}!", contact: contact) == "Hi \(name)!")
-        // Also where a default stands behind it.
+        // The value also wins over a default.
         #expect(try text("{{name|you}}", contact: contact) == name)
     }
 

@@ -10,7 +10,7 @@ import Testing
 struct PeriodicLoopTests {
     private struct Failure: Error {}
 
-    /// A clock on which every sleep ends at once, and is noted.
+    /// A clock on which every sleep ends at once and is recorded.
     private final class NotedClock: Clock {
         typealias Duration = Swift.Duration
         private let noted = Mutex<[Duration]>([])

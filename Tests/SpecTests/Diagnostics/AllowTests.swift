@@ -32,7 +32,7 @@ struct AllowTests {
         ("name: a # allow C012: x", ["2:9 C026 `C012` is an error, and only warnings can be allowed"]),
         ("name: a # allow C010: x", ["2:9 C027 there is no `C010` in line 2 to allow"]),
         ("name: on # allow C056: x", ["2:7 C010", "2:10 C027 there is no `C056` in line 2 to allow"]),
-        // Two comments for one warning are one too many words, but no mistake.
+        // Two comments for one warning are redundant, but no mistake.
         ("# allow C010: x\nname: on # allow C010: y", []),
         // Prose, and text that only looks like a comment.
         ("name: on # allow me to explain", ["2:7 C010"]),

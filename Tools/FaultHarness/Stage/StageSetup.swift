@@ -8,7 +8,9 @@ struct StageSetup: Sendable {
     var ratePerSecond = 80
     /// Whether both campaigns go through one sender.
     var sharesSender = false
-    /// Limit of business-initiated messages of each sender in 24 hours, which all messages are; `nil` for none.
+    /// Limit of business-initiated messages of each sender in 24 hours; `nil` for none.
+    ///
+    /// All messages of a cell are business-initiated.
     var quota: Int?
     /// Further lines of each sender's spec.
     var senderLines = ""
@@ -21,9 +23,9 @@ struct StageSetup: Sendable {
     var nameless = 0
     /// Difference between the delays of two requests on their way to the receiver, in seconds.
     var jitter = 0.0
-    /// How many messages may end as failed; `nil` for any number.
+    /// Maximum number of failed messages; `nil` for no limit.
     var failures: Int? = 0
-    /// How many messages may stay unconfirmed; `nil` for any number.
+    /// Maximum number of unconfirmed messages; `nil` for no limit.
     var doubts: Int?
     /// Whether status reports are lost, so that messages may stay unconfirmed.
     var losesReports = false
