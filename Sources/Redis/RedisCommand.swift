@@ -2,8 +2,8 @@ import Crypto
 
 /// One command with its arguments, encoded once when it is made.
 ///
-/// The arguments lie in one contiguous buffer, so a command costs one growing allocation however many it has, and the
-/// connection's thread only copies it.
+/// All arguments share one contiguous buffer. So a command costs one growing allocation, and the connection's thread
+/// only copies it.
 ///
 ///     let command = RedisCommand("SET", "greeting", .text(text), "EX", 60)
 public struct RedisCommand: Sendable {

@@ -1,6 +1,6 @@
 /// An error of a command or of the settings.
 public enum RedisError: Error, Sendable, Hashable {
-    /// Redis answered with an error; whatever a script wrote before its error stays written.
+    /// Redis answered with an error; anything that a script wrote before its error stays written.
     case server(RedisServerError)
     /// There was no connection before the deadline, for the named reason; the command was not executed.
     case connection(String)
@@ -148,7 +148,7 @@ extension RedisServerError.Kind {
         }
     }
 
-    /// Whether the same command may succeed a little later by itself.
+    /// True if the same command may succeed a little later without any change.
     var isTransient: Bool {
         switch self {
         case .readOnly, .loading, .outOfMemory, .misconfigured, .busy, .clusterDown, .tryAgain, .masterDown, .noScript,

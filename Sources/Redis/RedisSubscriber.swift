@@ -159,7 +159,7 @@ public struct RedisSubscription: AsyncSequence, Sendable {
     /// Describes a subscription; nothing is connected before the first iterator is made.
     ///
     /// - Parameters:
-    ///   - configuration: Where Redis is; `connectTimeout` bounds each attempt.
+    ///   - configuration: The addresses of Redis; `connectTimeout` bounds each attempt.
     ///   - channels: Exact names.
     ///   - patterns: Names with `*`, `?` and `[…]` as in `PSUBSCRIBE`.
     ///   - logger: Logs interruptions.

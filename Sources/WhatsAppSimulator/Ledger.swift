@@ -16,7 +16,7 @@ final class Ledger: Sendable {
     private let queue = DispatchQueue(label: "ledger")
     private let state = Mutex<[UInt8]>([])
 
-    /// Opens the file for appending and makes it if it is not there.
+    /// Opens the file for appending, and creates it if it is absent.
     init(path: String) throws(SimulatorError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -69,7 +69,7 @@ final class Ledger: Sendable {
     }
 }
 
-/// One request as the ledger keeps it: when, to whom, and what became of it.
+/// One request in the ledger: its time, recipient and outcome.
 public struct LedgerEntry: Codable, Hashable, Sendable {
     /// The outcome of a request.
     public enum Answer: String, Codable, Sendable {
@@ -161,7 +161,7 @@ public struct LedgerSummary: Sendable {
     public private(set) var rejected = 0
     /// Requests among ``accepted`` whose caller did not learn it.
     public private(set) var lost = 0
-    /// Rejections by error code; 0 stands for answers without a code.
+    /// Rejections by error code; 0 counts answers without a code.
     public private(set) var rejectedByCode: [Int: Int] = [:]
 
     private var acceptedByRecipient: [String: Int] = [:]

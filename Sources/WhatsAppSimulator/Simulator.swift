@@ -57,7 +57,7 @@ public final class Simulator: Service {
     /// The faults in force.
     public var faults: SimulatorFaults { admission.faults }
 
-    /// Replaces all faults for requests from now on; the time of rejecting everything begins now.
+    /// Replaces all faults for requests from now on; the time in which all requests are rejected begins now.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for a value outside its range; the old faults then stay.
     public func setFaults(_ faults: SimulatorFaults) throws(SimulatorError) {
@@ -141,7 +141,7 @@ extension Simulator {
                     try? await Task.sleep(for: self.configuration.shutdownTimeout)
                     return .deadline
                 }
-            // Both leave nothing to wait for: what runs still is told to stop, and the ledger writes its rest.
+            // In both cases nothing is left to wait for: running tasks are cancelled, and the ledger writes its rest.
             case .statuses, .deadline: group.cancelAll()
             case .ledger: break
             }

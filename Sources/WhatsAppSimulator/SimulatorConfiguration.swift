@@ -153,7 +153,7 @@ enum Check {
         try that(range.upperBound <= .seconds(86_400), field, "must not be longer than a day")
     }
 
-    /// Only what can be posted to; a misspelled scheme would otherwise show up as endless retries.
+    /// Accepts only addresses that can be posted to; a misspelled scheme would otherwise cause endless retries.
     static func url(_ value: String, _ field: String) throws(SimulatorError) {
         let isHTTP = value.hasPrefix("http://") || value.hasPrefix("https://")
         try that(isHTTP && !value.contains(" "), field, "must be like http://127.0.0.1:8080/path, not '\(value)'")

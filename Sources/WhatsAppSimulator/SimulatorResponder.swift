@@ -30,7 +30,7 @@ struct SimulatorResponder: HTTPResponder {
         }
     }
 
-    /// The error of a request whose token is not accepted; `nil` if it is accepted.
+    /// The error for a request with a token that is not accepted; `nil` if the token is accepted.
     func refusal(of request: Request) -> GraphError? {
         guard let value = request.headers[.authorization] else { return .unauthorized("no access token") }
         let scheme = "Bearer "

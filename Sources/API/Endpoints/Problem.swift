@@ -93,7 +93,7 @@ extension Problem {
         "the daemon has no keys to verify access tokens; set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_FILE"
     )
 
-    /// Says the same whatever is wrong with the token; the log has the reason.
+    /// Gives the same answer for every defect of a token; the log has the reason.
     static func unauthorized(isTokenGiven: Bool) -> Problem {
         var problem = Problem(.unauthorized, "a valid access token is needed: Authorization: Bearer <token>")
         problem.headers[.wwwAuthenticate] =
@@ -147,7 +147,7 @@ extension Problem {
 struct FieldProblem: Hashable, Sendable {
     /// The path of the field: `audienceFilter.conditions[0].value`.
     let field: String
-    /// What is wrong and what to do.
+    /// The error, and what to do about it.
     let message: String
 
     init(_ field: String, _ message: String) {

@@ -41,7 +41,7 @@ final class RedisBatch: Sendable {
         finish(index..<index + 1, outcome)
     }
 
-    /// Gives every command that has no result yet the same failure, and says whether there was one.
+    /// Gives every command without a result the same failure, and returns whether there was one.
     @discardableResult
     func finishAll(_ error: RedisError) -> Bool {
         finish(0..<commands.count, .failure(error))

@@ -185,7 +185,7 @@ extension RedisDriver {
     private func read(from connection: RedisConnection) throws(RedisError) {
         try connection.fill()
         var answers: [Answer] = []
-        // Also if the rest cannot be read.
+        // Replies that arrived are used even if the rest cannot be read.
         defer {
             mailbox.count { statistics in
                 statistics.repliesReceived += answers.count

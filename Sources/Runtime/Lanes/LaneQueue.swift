@@ -28,7 +28,7 @@ package struct LaneQueue: Sendable {
     ///   - quota: Limit of business-initiated messages in 24 hours; `nil` for none.
     ///   - epoch: The epoch that the lane must have.
     ///   - lease: The id of the reservation.
-    /// - Returns: The slots, or why there are none.
+    /// - Returns: The slots, or the reason why none was granted.
     /// - Throws: `RedisError`; ids that were reserved all the same come back when their lease expires.
     func reserve(
         _ count: Int,
@@ -159,7 +159,7 @@ package struct LaneQueue: Sendable {
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
             guard let message = JobID.message(try reply[index].asText()) else { continue }
-            // An unknown state is taken for the worst: a request may have been written.
+            // An unknown state is treated as the worst case: a request may have been written.
             let state = LeaseState(rawValue: try reply[index + 1].asText())
             leases.append(
                 ExpiredLease(
@@ -322,7 +322,7 @@ extension LeaseEnding.Group {
     }
 }
 
-/// How long leases last.
+/// The durations of leases.
 package struct LaneLeases: Hashable, Sendable {
     /// Time to write the outcome after the answer: a flight lease is at least this much longer than a request.
     static let outcomeMargin = Duration.seconds(5)

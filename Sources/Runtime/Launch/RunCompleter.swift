@@ -10,7 +10,7 @@ package struct RunCompleter: Service {
     private static let interval = Duration.seconds(1)
 
     let runs: RunRepository
-    /// Time in which a status may still settle a message whose answer was lost.
+    /// Time in which a status may still settle a message after its answer was lost.
     let unconfirmedTimeout: Duration
     let logger: Logger
 

@@ -111,7 +111,7 @@ package final class APIGate: Sendable {
 }
 
 extension SendAnswer {
-    /// Whether an answer came.
+    /// True if an answer came.
     var isAnswer: Bool {
         switch self {
         case .accepted, .refused: true

@@ -18,7 +18,7 @@ package struct CircuitBreaker: Sendable {
     enum State: Hashable, Sendable {
         case closed(failures: Int)
         case open(until: ContinuousClock.Instant, delay: Duration)
-        /// The probe of that number is under way since `since`.
+        /// The probe with that number has been under way since `since`.
         case halfOpen(probe: Int, since: ContinuousClock.Instant, delay: Duration)
     }
 

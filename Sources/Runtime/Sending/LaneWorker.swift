@@ -201,7 +201,7 @@ package final class LaneWorker: Sendable {
     }
 
     private func sleep(_ duration: Duration) async {
-        // Ends early by shutdown or cancellation only, which end the loop.
+        // Only shutdown or cancellation ends the sleep early; both also end the loop.
         try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: duration) }
     }
 

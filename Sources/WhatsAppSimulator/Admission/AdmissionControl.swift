@@ -260,7 +260,7 @@ public struct SimulatorSummary: Codable, Hashable, Sendable {
     public var rejected = 0
     /// Requests among ``accepted`` whose caller did not learn it.
     public var lost = 0
-    /// Rejections by error code; 0 stands for answers without a code.
+    /// Rejections by error code; 0 counts answers without a code.
     public var rejectedByCode: [Int: Int] = [:]
     /// Different recipients with at least one accepted message.
     public var recipients = 0

@@ -48,7 +48,7 @@ final class WebhookQueue: Sendable {
         }
     }
 
-    /// Takes a message whose statuses are `rungs`, the first one first.
+    /// Takes a message with its statuses `rungs`, the first one first.
     func admit(_ subject: PendingMessage.Subject, rungs: [PendingMessage.Rung], now: Int64) {
         guard let first = rungs.first else { return }
         let message = PendingMessage(

@@ -176,7 +176,7 @@ extension Stage {
     ///
     /// - Parameters:
     ///   - point: A name that `CRASH_AT` knows.
-    ///   - times: How often the point is passed; drawn with the seed.
+    ///   - times: Number of passes before the crash; drawn with the seed.
     /// - Throws: `TestBedError` when the point is not reached.
     func crash(at point: String, _ times: ClosedRange<Int>) async throws {
         let daemon = daemons[0]
