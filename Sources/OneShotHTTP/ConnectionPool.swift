@@ -160,7 +160,7 @@ final class ConnectionPool {
 
     // MARK: Time
 
-    /// Ends a request whose write deadline has passed.
+    /// Ends a request after its write deadline has passed.
     ///
     /// If connections fail to open, that failure is the reason, not the deadline.
     private func expire(_ job: PostJob) {

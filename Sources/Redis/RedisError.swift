@@ -21,7 +21,7 @@ public enum RedisError: Error, Sendable, Hashable {
 }
 
 extension RedisError {
-    /// Whether the same command may succeed later without a change of program or settings.
+    /// True if the same command may succeed later without a change of program or settings.
     ///
     /// Repeating is safe only where ``mayHaveExecuted`` is false or the command has the same effect twice.
     public var isTransient: Bool {
@@ -32,7 +32,7 @@ extension RedisError {
         }
     }
 
-    /// Whether Redis may have executed the command, in full or in part; `false` only where it certainly did not.
+    /// True if Redis may have executed the command, in full or in part; `false` only where it certainly did not.
     public var mayHaveExecuted: Bool {
         switch self {
         case .connectionLost(let mayHaveExecuted), .timeout(let mayHaveExecuted): mayHaveExecuted

@@ -26,7 +26,7 @@ final class Ledger: Sendable {
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    /// Whether the disk is so far behind that callers should wait.
+    /// True if the disk is so far behind that callers should wait.
     var isCrowded: Bool { state.withLock { $0.count > Self.crowded } }
 
     func append(_ entry: LedgerEntry) {
@@ -73,11 +73,11 @@ final class Ledger: Sendable {
 public struct LedgerEntry: Codable, Hashable, Sendable {
     /// The outcome of a request.
     public enum Answer: String, Codable, Sendable {
-        /// The message was taken and the caller told so.
+        /// The message was accepted, and the caller got the answer.
         case accepted
         /// The message was not taken.
         case rejected
-        /// The message was taken, and the caller not told so.
+        /// The message was accepted, but the caller got no complete answer.
         case lost
     }
 
@@ -155,11 +155,11 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
 public struct LedgerSummary: Sendable {
     /// All requests.
     public private(set) var requests = 0
-    /// Requests whose message was taken, whether or not the caller learned it.
+    /// Accepted requests, also those without a complete answer to the caller.
     public private(set) var accepted = 0
-    /// Requests whose message was not taken.
+    /// Rejected requests.
     public private(set) var rejected = 0
-    /// Requests among ``accepted`` whose caller did not learn it.
+    /// Requests among ``accepted`` without a complete answer to the caller.
     public private(set) var lost = 0
     /// Rejections by error code; 0 counts answers without a code.
     public private(set) var rejectedByCode: [Int: Int] = [:]

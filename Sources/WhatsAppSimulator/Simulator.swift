@@ -54,7 +54,7 @@ public final class Simulator: Service {
     /// - Throws: ``SimulatorError/notListening(reason:)`` when ``run()`` ended, because the port is taken for example.
     public func waitUntilReady() async throws(SimulatorError) -> Int { try await readiness.wait() }
 
-    /// The faults in force.
+    /// The current faults.
     public var faults: SimulatorFaults { admission.faults }
 
     /// Replaces all faults for requests from now on; the time in which all requests are rejected begins now.
@@ -161,7 +161,7 @@ extension Simulator {
             do {
                 try await group.waitForAll()
             } catch is CancellationError {
-                // One of the two ended by itself; the other was cancelled for it.
+                // One of the two tasks ended by itself, so the other was cancelled.
             }
         }
     }

@@ -146,7 +146,7 @@ extension SimulatorResponder {
         await waitWhileCrowded()
         let verdict = admission.decide(message, phoneNumberID: phoneNumberID)
         if verdict.latency > .zero {
-            // Only a shutdown that waited long enough cancels this; the answer may then come early.
+            // This is cancelled only after the shutdown timeout; the answer may then come early.
             try? await Task.sleep(for: verdict.latency)
         }
         return await answer(verdict.outcome, to: message, context: context)
@@ -227,7 +227,7 @@ extension SimulatorResponder {
             switch fault.mode {
             case .garbled: return Self.answer(Array(Self.acceptance(of: message, wamid: wamid).prefix(40)))
             case .silent:
-                // Only a shutdown that waited long enough cancels this.
+                // This is cancelled only after the shutdown timeout.
                 try? await Task.sleep(for: .seconds(fault.silentSeconds))
             case .close: break
             }

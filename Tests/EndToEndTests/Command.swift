@@ -6,7 +6,7 @@ import Testing
 
 /// The commands of this package, from the folder that the tests were built into.
 enum Command {
-    /// Starts a command whose output is captured.
+    /// Starts a command and captures its output.
     static func start(
         _ command: String,
         _ arguments: [String],

@@ -16,7 +16,7 @@ struct ScratchSchema: Sendable {
         try PostgresConfiguration(try #require(url, "run Scripts/services up, then eval \"$(Scripts/services env)\""))
     }
 
-    /// Runs `body` with a pool whose connections live in a fresh schema.
+    /// Runs `body` with a pool of connections to a fresh schema.
     static func withPool<Value>(
         connections: Int = 4,
         acquireTimeout: Duration = .seconds(10),

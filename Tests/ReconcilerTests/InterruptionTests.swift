@@ -45,7 +45,7 @@ struct InterruptionTests {
         }
     }
 
-    /// A server process tells its client that it ends before it gives its locks back.
+    /// A server process notifies its client of its end before it releases its locks.
     private static func expectNoLock(_ fixture: ReconcilerFixture) async throws {
         try await eventually("the lock is given back") {
             try await fixture.count(

@@ -7,7 +7,7 @@ import Testing
 @testable import API
 @testable import Runtime
 
-/// From a stored payload and a contact to the bytes of a request.
+/// Rendering of a stored payload and a contact to the bytes of a request.
 struct RenderingTests {
     private static let id = UUID()
 

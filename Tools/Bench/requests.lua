@@ -2,8 +2,8 @@
 --
 --   BENCH_NAME=hook BENCH_JWT=… BENCH_CONTACTS=200000 wrk -t1 -s requests.lua …
 --
--- BENCH_NAME is hello, hook, webhook or analytics. Failed are answers other than 2xx, and broken connections.
--- Webhooks are taken in turn from the file BENCH_WEBHOOKS, from line BENCH_FIRST on; use one thread for them.
+-- BENCH_NAME is hello, hook, webhook or analytics. Answers other than 2xx and broken connections count as failed.
+-- Webhooks come from the file BENCH_WEBHOOKS, line by line from BENCH_FIRST on; use one thread for them.
 local name = os.getenv('BENCH_NAME')
 local token = 'Bearer ' .. (os.getenv('BENCH_JWT') or '')
 local contacts = tonumber(os.getenv('BENCH_CONTACTS') or '1')

@@ -129,7 +129,7 @@ extension RedisCluster {
     /// Commands of one pipeline that go to one server together.
     private struct Group: Sendable {
         let node: RedisNode
-        /// Whether the server is asked although the slot is still being moved to it (`ASKING`).
+        /// True if the server is asked although the slot is still being moved to it (`ASKING`).
         let isAsking: Bool
         var indices: [Int]
     }

@@ -22,7 +22,7 @@ final class RedisBatch: Sendable {
         self.state = Mutex(State(outcomes: Array(repeating: nil, count: commands.count), missing: commands.count))
     }
 
-    /// Whether the task stopped waiting.
+    /// True if the task stopped waiting.
     var isFinished: Bool {
         state.withLock { $0.missing == 0 }
     }
@@ -93,7 +93,7 @@ struct RedisInFlight {
         deadline = min(deadline ?? entry.batch.deadline, entry.batch.deadline)
     }
 
-    /// Takes out the entry whose reply has come.
+    /// Removes and returns the first entry, whose reply has arrived.
     mutating func popFirst() -> Entry? {
         guard answered < entries.count else { return nil }
         let entry = entries[answered]
@@ -108,7 +108,7 @@ struct RedisInFlight {
         deadline = nil
     }
 
-    /// Whether a deadline of an entry without a reply has passed.
+    /// True if a deadline of an entry without a reply has passed.
     mutating func hasExpired(at now: ContinuousClock.Instant) -> Bool {
         guard let earliest = deadline, earliest <= now else { return false }
         deadline = unanswered.map(\.batch.deadline).min()

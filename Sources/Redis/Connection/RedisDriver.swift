@@ -12,7 +12,7 @@ internal import Logging
 ///
 /// `@unchecked Sendable`: everything mutable is touched only on `queue`, which is serial.
 final class RedisDriver: @unchecked Sendable {
-    /// Bounds of one round, and so of the commands whose outcome one broken connection leaves unknown.
+    /// Bounds of one round, and so of the number of commands that end in an unknown state if a connection breaks.
     private static let roundLimit = (commands: 4_096, bytes: 1 << 20)
 
     /// The result of one command of a batch.

@@ -23,13 +23,14 @@ package struct LaneQueue: Sendable {
     ///
     /// - Parameters:
     ///   - count: Most ids to take.
-    ///   - pace: How fast slots follow each other.
+    ///   - pace: The spacing of slots.
     ///   - lead: Time from now to the first slot, in which messages are prepared.
     ///   - quota: Limit of business-initiated messages in 24 hours; `nil` for none.
     ///   - epoch: The epoch that the lane must have.
     ///   - lease: The id of the reservation.
     /// - Returns: The slots, or the reason why none was granted.
-    /// - Throws: `RedisError`; ids that were reserved all the same come back when their lease expires.
+    /// - Throws: `RedisError`; the ids may still have been reserved, and then return to the queue when their lease
+    ///   expires.
     func reserve(
         _ count: Int,
         pace: Pace,
@@ -110,7 +111,7 @@ package struct LaneQueue: Sendable {
     /// - Parameters:
     ///   - messages: The messages.
     ///   - run: The run of the messages; runs take turns.
-    ///   - isTriggered: Whether they go before all bulk messages.
+    ///   - isTriggered: True if they go before all bulk messages.
     ///   - epoch: The epoch that the lane must have.
     /// - Returns: False when the lane has another epoch; then nothing more was pushed.
     /// - Throws: `RedisError`; repeating the call does no harm.

@@ -5,7 +5,7 @@ struct TimedSlot: Hashable, Sendable {
     let messageID: UUID
     /// The instant, counted from the reservation.
     let offset: Duration
-    /// Whether it was charged to the 24 h quota.
+    /// True if it was charged to the 24 h quota.
     var isCharged = false
 }
 

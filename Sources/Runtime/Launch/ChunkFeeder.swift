@@ -42,7 +42,7 @@ package final class ChunkFeeder: Service, Sendable {
         }
     }
 
-    /// - Returns: Whether there are runs to feed.
+    /// - Returns: True if there are runs to feed.
     private func feedAll() async throws -> Bool {
         let runs = try await services.runs.running()
         for (sender, runs) in Dictionary(grouping: runs, by: \.senderID) {

@@ -55,7 +55,7 @@ struct LeadTime: Hashable, Sendable {
     static let longest = Duration.milliseconds(500)
 
     private(set) var duration = shortest
-    /// Whether preparation takes longer than the longest lead time.
+    /// True if preparation takes longer than the longest lead time.
     private(set) var isExceeded = false
 
     /// Records how long after its reservation a batch was ready.

@@ -19,7 +19,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
         var width = 1
         /// Largest weight of a batch; only a single item may be heavier.
         var largest: Int
-        /// Whether items of several lanes share a batch.
+        /// True if items of several lanes share a batch.
         var mixesLanes = true
     }
 
@@ -52,7 +52,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
     /// Makes a group commit; ``run()`` must be running for anything to be committed.
     ///
     /// - Parameters:
-    ///   - limits: How many batches at once, and how large.
+    ///   - limits: The number of concurrent batches, and their size.
     ///   - failed: Called with items that were not committed, before their callers learn of it.
     ///   - commit: Commits a batch, all of it or nothing, and returns one answer per item, in their order.
     init(
@@ -69,8 +69,8 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
     /// Hands in an item and waits until it is committed.
     ///
     /// - Parameters:
-    ///   - item: What to commit.
-    ///   - weight: How much of a batch it takes up.
+    ///   - item: The item to commit.
+    ///   - weight: The share of a batch that the item takes up, in the unit of the limits.
     ///   - lane: The lane of the item.
     /// - Returns: The answer of the commit.
     /// - Throws: What the commit throws; `CancellationError` after ``run()`` has ended.

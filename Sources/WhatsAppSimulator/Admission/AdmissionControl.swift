@@ -202,7 +202,7 @@ struct Verdict: Sendable {
         case rejected(GraphError)
         /// A page without an error code.
         case unavailable(status: Int)
-        /// Accepted, but the caller does not learn it.
+        /// Accepted, but the caller gets no complete answer.
         case lost(wamid: String, SimulatorFaults.LostAnswerFault)
     }
 
@@ -254,11 +254,11 @@ struct RecipientTally: Sendable {
 public struct SimulatorSummary: Codable, Hashable, Sendable {
     /// All send requests.
     public var requests = 0
-    /// Requests whose message was taken, whether or not the caller learned it.
+    /// Accepted requests, also those without a complete answer to the caller.
     public var accepted = 0
-    /// Requests whose message was not taken.
+    /// Rejected requests.
     public var rejected = 0
-    /// Requests among ``accepted`` whose caller did not learn it.
+    /// Requests among ``accepted`` without a complete answer to the caller.
     public var lost = 0
     /// Rejections by error code; 0 counts answers without a code.
     public var rejectedByCode: [Int: Int] = [:]

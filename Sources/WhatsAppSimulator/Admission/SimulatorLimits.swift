@@ -36,7 +36,7 @@ struct DailyQuota: Sendable {
     private var order: [(time: Int64, recipient: UInt64)] = []
     private var head = 0
 
-    /// Whether a message to `recipient` stays within `limit` at `now`, in nanoseconds.
+    /// True if a message to `recipient` stays within `limit` at `now`, in nanoseconds.
     mutating func admits(_ recipient: UInt64, at now: Int64, limit: Int) -> Bool {
         expire(at: now)
         return latest[recipient] != nil || latest.count < limit
@@ -74,7 +74,7 @@ struct PairLimit: Sendable {
         credit = interval * Int64(burst - 1)
     }
 
-    /// Whether a message to this pair may go at `now`, in nanoseconds.
+    /// True if a message to this pair may go at `now`, in nanoseconds.
     func admits(_ pair: UInt64, at now: Int64) -> Bool {
         (settled[pair] ?? now) - now <= credit
     }

@@ -1,6 +1,6 @@
 import JSON
 
-/// The body of a send request, as far as the simulator looks at it.
+/// The fields of a send request that the simulator reads.
 ///
 /// Objects with irrelevant content are ``Presence``: the simulator keeps only whether they are present.
 struct MessageRequest: Sendable {

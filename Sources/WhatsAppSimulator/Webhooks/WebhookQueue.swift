@@ -27,7 +27,7 @@ final class WebhookQueue: Sendable {
 
     var url: String? { state.withLock { $0.url } }
 
-    /// Whether so much is pending that callers should wait.
+    /// True if so much is pending that callers should wait.
     var isCrowded: Bool {
         state.withLock { $0.messages.count + $0.retryStatuses > configuration.maximumPending }
     }
@@ -257,7 +257,7 @@ struct PendingMessage: Sendable {
     var later: [Rung]
 }
 
-/// One status of one message, ready to be told.
+/// One status of one message, ready to be posted.
 struct StatusEvent: Sendable {
     let subject: PendingMessage.Subject
     let status: PendingMessage.Status

@@ -107,7 +107,7 @@ struct GroupCommitTests {
         }
     }
 
-    /// A lane whose rows are locked must not occupy all statements.
+    /// A lane with locked rows must not occupy all statements.
     @Test func aLaneHasOneBatchAtATimeAndOthersPassIt() async throws {
         try await with(width: 3) { statements, handIn, answers in
             try await handIn(1, "stuck")

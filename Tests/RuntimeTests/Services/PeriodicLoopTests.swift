@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// The loop under all periodic services, on a clock whose sleeps the test sees and ends.
+/// The loop of all periodic services, on a clock that records each sleep and ends it at once.
 struct PeriodicLoopTests {
     private struct Failure: Error {}
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-/// The open run of a trigger sets tokens aside for each message that an event adds.
+/// The standing run of a trigger sets tokens aside for each message that an event adds.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalletTriggerTests {
     private static func fire(_ fixture: Fixture, _ contacts: ClosedRange<Int>, id: String? = nil) async throws

@@ -89,7 +89,7 @@ struct TriggerSelectionTests {
                 contactID: Fixture.phone(1),
                 context: ["product": "p-77", "kind": "same for all", "amount": 5]
             )
-            // The first event opens the run of the trigger. After five events Postgres uses a generic plan, which
+            // The first event opens the standing run. After five events Postgres uses a generic plan, which
             // assumes one campaign per event.
             for _ in 1...8 {
                 #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])

@@ -6,7 +6,7 @@ struct StageSetup: Sendable {
     var recipients = (first: 1_000, second: 1_000)
     /// Messages per second of each of the two senders.
     var ratePerSecond = 80
-    /// Whether both campaigns go through one sender.
+    /// True if both campaigns go through one sender.
     var sharesSender = false
     /// Limit of business-initiated messages of each sender in 24 hours; `nil` for none.
     ///
@@ -27,7 +27,7 @@ struct StageSetup: Sendable {
     var failures: Int? = 0
     /// Maximum number of unconfirmed messages; `nil` for no limit.
     var doubts: Int?
-    /// Whether status reports are lost, so that messages may stay unconfirmed.
+    /// True if status reports are lost, so that messages may stay unconfirmed.
     var losesReports = false
     /// Maximum time from healing to the end of all runs.
     var drain = Duration.seconds(150)
