@@ -100,7 +100,7 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
     /// The error code; `nil` when the message was taken, or the answer carried no code.
     public var code: Int?
 
-    /// Makes an entry of its values.
+    /// Makes an entry from its values.
     public init(
         monotonic: Int64,
         wall: Int64,
@@ -168,7 +168,7 @@ public struct LedgerSummary: Sendable {
     private var requestSeconds: [String: SlidingSecond] = [:]
     private var acceptedSeconds: [String: SlidingSecond] = [:]
 
-    /// Makes the summary of an empty ledger.
+    /// Makes an empty summary.
     public init() {}
 
     /// Number of recipients that were sent at least one message.

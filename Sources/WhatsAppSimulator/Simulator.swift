@@ -43,13 +43,13 @@ public final class Simulator: Service {
         admission = AdmissionControl(configuration: configuration, queue: queue, ledger: ledger)
     }
 
-    /// The port that is listened on; `nil` before and after.
+    /// The port on which the server listens; `nil` before and after.
     public var boundPort: Int? { readiness.port }
 
     /// The address of the server, to which clients add a version; `nil` while nothing listens.
     public var baseURL: String? { boundPort.map { "http://\(configuration.host):\($0)" } }
 
-    /// Waits until requests can come, and returns the port.
+    /// Waits until the server accepts requests, and returns the port.
     ///
     /// - Throws: ``SimulatorError/notListening(reason:)`` when ``run()`` ended, because the port is taken for example.
     public func waitUntilReady() async throws(SimulatorError) -> Int { try await readiness.wait() }
@@ -65,7 +65,7 @@ public final class Simulator: Service {
         admission.faults = faults
     }
 
-    /// Changes where statuses go, also those that wait; `nil` forgets them and posts no more.
+    /// Changes the address of statuses, also of waiting ones; `nil` drops these and posts no more.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for an address that cannot be posted to.
     public func setWebhookURL(_ url: String?) throws(SimulatorError) { try Self.setURL(url, on: queue) }
@@ -81,7 +81,7 @@ public final class Simulator: Service {
         return admission.acceptedCount(of: known)
     }
 
-    /// Forgets counts, limits and statuses that wait, and takes the faults of the start; the ledger keeps its lines.
+    /// Clears counts, limits and waiting statuses, and restores the initial faults; the ledger keeps its lines.
     public func reset() { admission.reset() }
 
     static func setURL(_ url: String?, on queue: WebhookQueue) throws(SimulatorError) {

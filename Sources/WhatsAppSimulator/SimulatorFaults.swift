@@ -320,7 +320,7 @@ extension SimulatorFaults.WebhookFault {
     }
 }
 
-/// Any key at all; shows the keys that a type does not know.
+/// Any key; reveals the keys that a type does not know.
 private struct AnyKey: CodingKey {
     let stringValue: String
     let intValue: Int?

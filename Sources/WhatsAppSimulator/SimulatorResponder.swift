@@ -204,7 +204,7 @@ extension SimulatorResponder {
         return try MessageRequest(json)
     }
 
-    /// Slows the caller down instead of holding ever more statuses or lines in memory.
+    /// Slows the caller down, so that statuses and lines in memory do not grow without limit.
     private func waitWhileCrowded() async {
         guard queue.isCrowded || ledger?.isCrowded == true else { return }
         let end = MonotonicTime.now() + Self.longestWait
@@ -231,7 +231,7 @@ extension SimulatorResponder {
                 try? await Task.sleep(for: .seconds(fault.silentSeconds))
             case .close: break
             }
-            // Closing a connection that the caller has already closed fails, which is as good.
+            // Closing fails if the caller has already closed the connection, which is harmless.
             try? await context.channel.close()
             return Response(status: .noContent)
         }

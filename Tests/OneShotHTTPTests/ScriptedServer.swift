@@ -15,7 +15,7 @@ final class ScriptedServer: Sendable {
         case nothing
     }
 
-    /// A whole request, as it came.
+    /// A complete request, as received.
     struct Request: Sendable {
         let text: String
         /// Counts from 0, in the order in which connections were accepted.

@@ -88,7 +88,7 @@ struct ReconcilerFixture: Sendable {
         return plan
     }
 
-    /// A plan that was applied left something to do.
+    /// The error of a plan that is not empty after it was applied.
     struct Restless: Error {
         let rest: [String]
     }

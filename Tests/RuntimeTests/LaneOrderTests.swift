@@ -94,7 +94,7 @@ struct LaneOrderTests {
         }
     }
 
-    /// The instants of the slots one daemon got, on the server's clock.
+    /// The times of the slots that one daemon got, by the server's clock.
     private static func reserveLoop(
         _ fixture: LaneFixture,
         lease: Int64,

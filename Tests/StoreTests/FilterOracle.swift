@@ -6,7 +6,7 @@ import Spec
 ///
 /// A missing value never matches a comparison; `not` selects the contacts that its filter does not.
 struct FilterOracle {
-    /// A contact as a test knows it.
+    /// A contact in memory.
     struct Person {
         var contactID: String
         var name: String?

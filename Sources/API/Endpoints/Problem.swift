@@ -121,7 +121,7 @@ extension Problem {
         let first = texts.first ?? "a field is wrong"
         let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""
         var problem = Problem(.invalidFields, first + more)
-        // More would only make the answer large.
+        // A longer list would only make the answer large.
         problem.errors = Array(errors.prefix(100))
         return problem
     }

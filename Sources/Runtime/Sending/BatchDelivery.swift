@@ -302,7 +302,7 @@ extension BatchDelivery {
             metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"]
         )
         do {
-            // Redis first: every daemon asks it before it sends.
+            // Redis comes first, because every daemon asks it before it sends.
             try await queue.pause(for: duration)
             try await services.lanes.pause(batch.lane.id, for: duration)
         } catch {

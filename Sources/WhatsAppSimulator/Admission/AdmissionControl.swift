@@ -49,7 +49,7 @@ final class AdmissionControl: Sendable {
         state.withLock { Int($0.tallies[recipient.key]?.accepted ?? 0) }
     }
 
-    /// Forgets counts and limits, and takes the faults of the start; the ledger keeps what it has.
+    /// Clears counts and limits, and restores the initial faults; the ledger keeps its lines.
     func reset() {
         state.withLock { state in
             let faults = ActiveFaults(configuration.faults, now: MonotonicTime.now())
@@ -273,6 +273,6 @@ public struct SimulatorSummary: Codable, Hashable, Sendable {
     /// The outcome of the statuses.
     public var webhooks = WebhookSummary()
 
-    /// Makes the summary of no requests.
+    /// Makes an empty summary.
     public init() {}
 }

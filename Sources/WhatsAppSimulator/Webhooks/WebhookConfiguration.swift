@@ -37,7 +37,7 @@ public struct WebhookConfiguration: Sendable {
     /// Number of messages that may wait for their next status; beyond it requests wait up to a second each.
     public var maximumPending = 100_000
 
-    /// Makes the configuration with its defaults, which post nothing for want of an address.
+    /// Makes the configuration with its defaults, which post nothing because the address is missing.
     public init() {}
 
     func validate() throws(SimulatorError) {

@@ -59,7 +59,7 @@ struct ConnectionTests {
                 )
                 #expect(answers.first == "HTTP/1.1 100 Continue\r\n\r\n")
                 #expect(answers.last?.hasPrefix("HTTP/1.1 202 ") == true, "\(answers)")
-                // A body that is too large is not asked for.
+                // The server does not ask for a body that is too large.
                 let large = try await Self.answer(
                     to: Self.head("Content-Length: 9999999\r\nExpect: 100-continue"),
                     port: port
