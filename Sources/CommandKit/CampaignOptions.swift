@@ -20,7 +20,7 @@ public struct CampaignOptions: ParsableArguments {
         }
     }
 
-    // `validate` has refused what cannot be read.
+    // `validate()` has refused malformed names.
     private var parsed: CampaignName? { try? CampaignName(campaign, tenant: tenantOption) }
     public var name: String { parsed?.name ?? campaign }
     public var tenant: String { parsed?.tenant ?? "" }

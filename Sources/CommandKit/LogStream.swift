@@ -12,7 +12,7 @@ public struct LogStream: TextOutputStream, Sendable {
     /// Writes one event, which ends with a line end.
     public mutating func write(_ event: String) {
         let event = event.hasSuffix("\n") ? String(event.dropLast()) : event
-        // A log that cannot be written cannot be reported either, and is no reason to stop.
+        // A failure to write the log cannot be reported either, and does not stop the program.
         try? FileHandle.standardError.write(contentsOf: Data((Self.line(event) + "\n").utf8))
     }
 
@@ -32,8 +32,7 @@ public struct LogStream: TextOutputStream, Sendable {
 extension Logger {
     /// The logger of a command; it writes to standard error, because standard output is for results.
     ///
-    /// By default it is silent but for errors: a one-shot command reports its failure itself, and retries on the way
-    /// are not worth a line.
+    /// By default it logs only errors: a one-shot command reports its failure itself, and retries need no log line.
     public static func command(level: Logger.Level = .error) -> Logger {
         var logger = Logger(label: Program.name) { StreamLogHandler(label: $0, stream: LogStream()) }
         logger.logLevel = level

@@ -48,9 +48,9 @@ public struct Daemon: Service {
 
     /// Planner settings for statements that touch a batch of rows by their keys.
     ///
-    /// A launch writes a million rows before Postgres has statistics on them. It would assume a small table and join each
-    /// batch with all contacts, which stops sending until autovacuum runs. Nested loops over keys are right whatever the
-    /// statistics say, and JIT compilation costs more than such a statement.
+    /// A launch writes a million rows before Postgres has statistics on them. It would assume a small table and join
+    /// each batch with all contacts, which stops sending until autovacuum runs. Nested loops over keys are right for
+    /// any statistics, and JIT compilation costs more than such a statement.
     private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 
     /// Runs until a graceful shutdown.

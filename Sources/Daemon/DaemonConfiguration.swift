@@ -37,7 +37,7 @@ public struct DaemonConfiguration: Sendable {
     public var maximumInFlight = 1_024
     /// Maximum number of connections to Postgres.
     public var maximumConnections = 8
-    /// Time in which a status may still settle a message whose answer was lost.
+    /// Time in which a status may still settle a message after its answer was lost.
     public var unconfirmedTimeout = Duration.seconds(15 * 60)
     /// Time an answer of WhatsApp may take; a request without one by then may have been accepted.
     public var requestTimeout = OutboundRequest.defaultTimeout

@@ -11,7 +11,7 @@ import Settings
 public struct ServerCertificate: Sendable {
     let chainPath: String
     let keyPath: String
-    /// How often the files are reloaded.
+    /// Interval at which the files are reloaded.
     ///
     /// A renewal writes two files: until they match, the previous pair stays in use.
     var refreshInterval = Duration.seconds(60)

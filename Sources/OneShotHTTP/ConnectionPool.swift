@@ -40,7 +40,7 @@ final class ConnectionPool {
         self.gauge = gauge
     }
 
-    // MARK: What callers ask
+    // MARK: Calls by users
 
     /// Sends a request as soon as there is a connection for it.
     func start(_ job: PostJob) {
@@ -78,7 +78,7 @@ final class ConnectionPool {
         return .andAllComplete(open.map(\.channel.closeFuture), on: connector.loop)
     }
 
-    // MARK: What connections tell
+    // MARK: Calls by connections
 
     /// A connection is open, TLS included.
     func opened(_ connection: PostConnection) {
@@ -160,7 +160,7 @@ final class ConnectionPool {
 
     // MARK: Time
 
-    /// Ends a request whose write deadline has passed.
+    /// Ends a request after its write deadline has passed.
     ///
     /// If connections fail to open, that failure is the reason, not the deadline.
     private func expire(_ job: PostJob) {

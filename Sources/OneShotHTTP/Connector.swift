@@ -71,7 +71,7 @@ struct Connector: Sendable {
 
 /// An HTTP server: its address and the `Host` of requests to it.
 public struct HTTPOrigin: Hashable, Sendable {
-    /// Whether connections are encrypted.
+    /// True if connections are encrypted.
     public let isSecure: Bool
     /// A name or an address; one of IPv6 without its brackets.
     public let host: String

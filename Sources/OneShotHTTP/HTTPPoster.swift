@@ -58,7 +58,7 @@ public final class HTTPPoster: Sendable {
 
     /// Sends a request and waits for its answer, for as long as the configuration says.
     ///
-    /// Cancellation ends the wait at once; what was written stays written, and is lost.
+    /// Cancellation ends the wait at once; a request that was written is lost.
     ///
     /// - Parameters:
     ///   - request: The request to post.

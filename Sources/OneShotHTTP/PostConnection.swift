@@ -35,7 +35,7 @@ final class PostConnection: ChannelInboundHandler {
         isHandshaken = pool.connector.security == nil
     }
 
-    // MARK: What the pool asks
+    // MARK: Calls by the pool
 
     /// TCP is connected.
     ///
@@ -68,7 +68,7 @@ final class PostConnection: ChannelInboundHandler {
         }
     }
 
-    // MARK: What the channel tells
+    // MARK: Calls by the channel
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted? = event as? TLSUserEvent {

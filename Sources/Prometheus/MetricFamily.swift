@@ -73,8 +73,9 @@ extension MetricFamily {
         Counter(label: name, dimensions: dimensions(values), factory: factory)
     }
 
-    /// Makes the counters of a metric with one label whose values are all known: counters at 0 are shown too, so that a
-    /// rate can be computed from the first increment on.
+    /// Makes the counters of a metric with one label, for all its values.
+    ///
+    /// Counters at 0 are shown too, so that a rate can be computed from the first increment on.
     package func counters<Value: CaseIterable & RawRepresentable & Hashable>(
         of type: Value.Type,
         factory: any MetricsFactory

@@ -55,10 +55,10 @@ public final class RedisClient: Sendable {
 
     /// Sends commands right after one another on one connection.
     ///
-    /// Nothing of other tasks comes between them, so `MULTI` … `EXEC` is safe. When the connection breaks in the middle the
-    /// rest is not continued on another one. A script whose digest Redis has forgotten is repeated with its source after
-    /// the others; where the order matters against that too, put everything into one script. In a cluster this holds for
-    /// the commands of one slot.
+    /// No command of another task comes between them, so `MULTI` … `EXEC` is safe. If the connection breaks in the
+    /// middle, the rest is not continued on another one. If Redis has forgotten the digest of a script, the script is
+    /// sent again with its source, after the others; put everything into one script if that would break the order. In a
+    /// cluster this holds for the commands of one slot.
     ///
     /// - Parameters:
     ///   - pipeline: What to send; none gives no results.

@@ -2,8 +2,8 @@ import Crypto
 
 /// One command with its arguments, encoded once when it is made.
 ///
-/// The arguments lie in one contiguous buffer, so a command costs one growing allocation however many it has, and the
-/// connection's thread only copies it.
+/// All arguments share one contiguous buffer. So a command costs one growing allocation, and the connection's thread
+/// only copies it.
 ///
 ///     let command = RedisCommand("SET", "greeting", .text(text), "EX", 60)
 public struct RedisCommand: Sendable {
@@ -12,7 +12,7 @@ public struct RedisCommand: Sendable {
 
     /// The script to run, when the first two words are for the connection to choose: `EVALSHA sha` or `EVAL source`.
     let script: RedisScript?
-    /// Whether the whole script must be sent even where its digest seems to be known.
+    /// True if the whole script must be sent even where its digest seems to be known.
     private(set) var sendsSource = false
     /// The key that decides which server of a cluster gets the command; `nil` when it has none.
     private(set) var key: String?
@@ -25,7 +25,7 @@ public struct RedisCommand: Sendable {
         self.init(name, arguments: arguments)
     }
 
-    /// Makes a command whose number of arguments is known only at run time.
+    /// Makes a command from a number of arguments that is known only at run time.
     public init(_ name: String, arguments: [RedisArgument]) {
         self.name = name
         self.script = nil
@@ -71,7 +71,7 @@ public struct RedisCommand: Sendable {
     ///
     /// - Parameters:
     ///   - buffer: What goes to the socket next.
-    ///   - scriptIsKnown: Whether the script's digest is enough.
+    ///   - scriptIsKnown: True if the script's digest is enough.
     func encode(into buffer: inout [UInt8], scriptIsKnown: Bool) {
         guard let script else {
             buffer.appendCommandHeader(count: argumentCount)

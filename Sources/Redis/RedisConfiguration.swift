@@ -67,11 +67,11 @@ extension RedisConfiguration.Endpoint: CustomStringConvertible {
 extension RedisConfiguration {
     /// Reads a configuration from a URL, as found in `REDIS_URL`.
     ///
-    /// Accepted are `redis://[[user]:password@]host[:port][/database]` and `unix:///path/redis.sock?db=1` (also
-    /// `redis+unix://`). Several, separated by commas, are several addresses; scheme and log-in may stand in the first
-    /// alone. A comma, `@`, `/` or `:` inside a password is written percent-encoded.
+    /// Accepts `redis://[[user]:password@]host[:port][/database]` and `unix:///path/redis.sock?db=1` (also
+    /// `redis+unix://`). Several addresses are separated by commas; only the first needs the scheme and the login. A
+    /// comma, `@`, `/` or `:` in a password must be percent-encoded.
     ///
-    /// - Throws: ``RedisError/configuration(_:)``, which shows no part of the log-in.
+    /// - Throws: ``RedisError/configuration(_:)``, which contains no part of the login.
     public init(url: String) throws(RedisError) {
         self.init(endpoints: [])
         for seed in url.split(separator: ",", omittingEmptySubsequences: false) {

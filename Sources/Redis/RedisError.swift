@@ -1,6 +1,6 @@
 /// An error of a command or of the settings.
 public enum RedisError: Error, Sendable, Hashable {
-    /// Redis answered with an error; whatever a script wrote before its error stays written.
+    /// Redis answered with an error; anything that a script wrote before its error stays written.
     case server(RedisServerError)
     /// There was no connection before the deadline, for the named reason; the command was not executed.
     case connection(String)
@@ -21,7 +21,7 @@ public enum RedisError: Error, Sendable, Hashable {
 }
 
 extension RedisError {
-    /// Whether the same command may succeed later without a change of program or settings.
+    /// True if the same command may succeed later without a change of program or settings.
     ///
     /// Repeating is safe only where ``mayHaveExecuted`` is false or the command has the same effect twice.
     public var isTransient: Bool {
@@ -32,7 +32,7 @@ extension RedisError {
         }
     }
 
-    /// Whether Redis may have executed the command, in full or in part; `false` only where it certainly did not.
+    /// True if Redis may have executed the command, in full or in part; `false` only where it certainly did not.
     public var mayHaveExecuted: Bool {
         switch self {
         case .connectionLost(let mayHaveExecuted), .timeout(let mayHaveExecuted): mayHaveExecuted
@@ -148,7 +148,7 @@ extension RedisServerError.Kind {
         }
     }
 
-    /// Whether the same command may succeed a little later by itself.
+    /// True if the same command may succeed a little later without any change.
     var isTransient: Bool {
         switch self {
         case .readOnly, .loading, .outOfMemory, .misconfigured, .busy, .clusterDown, .tryAgain, .masterDown, .noScript,

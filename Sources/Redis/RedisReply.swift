@@ -13,7 +13,7 @@ public enum RedisReply: Sendable, Hashable {
 }
 
 extension RedisReply {
-    /// Whether the reply is null.
+    /// True if the reply is null.
     public var isNull: Bool { self == .null }
 
     /// The bytes of a string or status, `nil` for anything else.

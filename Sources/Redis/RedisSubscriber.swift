@@ -19,7 +19,7 @@ final class RedisSubscriber: @unchecked Sendable {
     private var backoff = RedisBackoff()
     private var confirmations = 0
     private var wasSubscribed = false
-    /// Events were dropped because the reader is slow, and it has not been told yet.
+    /// True if events were dropped for a slow reader, and it has not been notified yet.
     private var hasGap = false
 
     init(
@@ -128,9 +128,9 @@ final class RedisSubscriber: @unchecked Sendable {
 
 /// Messages of pub/sub channels, read over a connection of its own.
 ///
-/// Each iterator connects by itself and connects again whenever the connection breaks. Pub/sub has no memory: after
-/// ``Event/reconnected`` look at the state that the messages speak of. The sequence ends when its task is cancelled or the
-/// iterator goes away.
+/// Each iterator has a connection of its own, and reconnects whenever it breaks. Pub/sub has no memory: after
+/// ``Event/reconnected`` read the state that the messages are about. The sequence ends when its task is cancelled or
+/// the iterator is released.
 ///
 ///     for await event in RedisSubscription(configuration: configuration, channels: ["pauses"], logger: logger) {
 ///         await refreshPauses()
@@ -159,7 +159,7 @@ public struct RedisSubscription: AsyncSequence, Sendable {
     /// Describes a subscription; nothing is connected before the first iterator is made.
     ///
     /// - Parameters:
-    ///   - configuration: Where Redis is; `connectTimeout` bounds each attempt.
+    ///   - configuration: The addresses of Redis; `connectTimeout` bounds each attempt.
     ///   - channels: Exact names.
     ///   - patterns: Names with `*`, `?` and `[…]` as in `PSUBSCRIBE`.
     ///   - logger: Logs interruptions.

@@ -16,7 +16,7 @@ final class Ledger: Sendable {
     private let queue = DispatchQueue(label: "ledger")
     private let state = Mutex<[UInt8]>([])
 
-    /// Opens the file for appending and makes it if it is not there.
+    /// Opens the file for appending, and creates it if it is absent.
     init(path: String) throws(SimulatorError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -26,7 +26,7 @@ final class Ledger: Sendable {
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    /// Whether the disk is so far behind that callers should wait.
+    /// True if the disk is so far behind that callers should wait.
     var isCrowded: Bool { state.withLock { $0.count > Self.crowded } }
 
     func append(_ entry: LedgerEntry) {
@@ -69,15 +69,15 @@ final class Ledger: Sendable {
     }
 }
 
-/// One request as the ledger keeps it: when, to whom, and what became of it.
+/// One request in the ledger: its time, recipient and outcome.
 public struct LedgerEntry: Codable, Hashable, Sendable {
     /// The outcome of a request.
     public enum Answer: String, Codable, Sendable {
-        /// The message was taken and the caller told so.
+        /// The message was accepted, and the caller got the answer.
         case accepted
         /// The message was not taken.
         case rejected
-        /// The message was taken, and the caller not told so.
+        /// The message was accepted, but the caller got no complete answer.
         case lost
     }
 
@@ -100,7 +100,7 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
     /// The error code; `nil` when the message was taken, or the answer carried no code.
     public var code: Int?
 
-    /// Makes an entry of its values.
+    /// Makes an entry from its values.
     public init(
         monotonic: Int64,
         wall: Int64,
@@ -155,20 +155,20 @@ public struct LedgerEntry: Codable, Hashable, Sendable {
 public struct LedgerSummary: Sendable {
     /// All requests.
     public private(set) var requests = 0
-    /// Requests whose message was taken, whether or not the caller learned it.
+    /// Accepted requests, also those without a complete answer to the caller.
     public private(set) var accepted = 0
-    /// Requests whose message was not taken.
+    /// Rejected requests.
     public private(set) var rejected = 0
-    /// Requests among ``accepted`` whose caller did not learn it.
+    /// Requests among ``accepted`` without a complete answer to the caller.
     public private(set) var lost = 0
-    /// Rejections by error code; 0 stands for answers without a code.
+    /// Rejections by error code; 0 counts answers without a code.
     public private(set) var rejectedByCode: [Int: Int] = [:]
 
     private var acceptedByRecipient: [String: Int] = [:]
     private var requestSeconds: [String: SlidingSecond] = [:]
     private var acceptedSeconds: [String: SlidingSecond] = [:]
 
-    /// Makes the summary of an empty ledger.
+    /// Makes an empty summary.
     public init() {}
 
     /// Number of recipients that were sent at least one message.

@@ -43,21 +43,21 @@ public final class Simulator: Service {
         admission = AdmissionControl(configuration: configuration, queue: queue, ledger: ledger)
     }
 
-    /// The port that is listened on; `nil` before and after.
+    /// The port on which the server listens; `nil` before and after.
     public var boundPort: Int? { readiness.port }
 
     /// The address of the server, to which clients add a version; `nil` while nothing listens.
     public var baseURL: String? { boundPort.map { "http://\(configuration.host):\($0)" } }
 
-    /// Waits until requests can come, and returns the port.
+    /// Waits until the server accepts requests, and returns the port.
     ///
     /// - Throws: ``SimulatorError/notListening(reason:)`` when ``run()`` ended, because the port is taken for example.
     public func waitUntilReady() async throws(SimulatorError) -> Int { try await readiness.wait() }
 
-    /// The faults in force.
+    /// The current faults.
     public var faults: SimulatorFaults { admission.faults }
 
-    /// Replaces all faults for requests from now on; the time of rejecting everything begins now.
+    /// Replaces all faults for requests from now on; the time in which all requests are rejected begins now.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for a value outside its range; the old faults then stay.
     public func setFaults(_ faults: SimulatorFaults) throws(SimulatorError) {
@@ -65,7 +65,7 @@ public final class Simulator: Service {
         admission.faults = faults
     }
 
-    /// Changes where statuses go, also those that wait; `nil` forgets them and posts no more.
+    /// Changes the address of statuses, also of waiting ones; `nil` drops these and posts no more.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for an address that cannot be posted to.
     public func setWebhookURL(_ url: String?) throws(SimulatorError) { try Self.setURL(url, on: queue) }
@@ -81,7 +81,7 @@ public final class Simulator: Service {
         return admission.acceptedCount(of: known)
     }
 
-    /// Forgets counts, limits and statuses that wait, and takes the faults of the start; the ledger keeps its lines.
+    /// Clears counts, limits and waiting statuses, and restores the initial faults; the ledger keeps its lines.
     public func reset() { admission.reset() }
 
     static func setURL(_ url: String?, on queue: WebhookQueue) throws(SimulatorError) {
@@ -141,7 +141,7 @@ extension Simulator {
                     try? await Task.sleep(for: self.configuration.shutdownTimeout)
                     return .deadline
                 }
-            // Both leave nothing to wait for: what runs still is told to stop, and the ledger writes its rest.
+            // In both cases nothing is left to wait for: running tasks are cancelled, and the ledger writes its rest.
             case .statuses, .deadline: group.cancelAll()
             case .ledger: break
             }
@@ -161,7 +161,7 @@ extension Simulator {
             do {
                 try await group.waitForAll()
             } catch is CancellationError {
-                // One of the two ended by itself; the other was cancelled for it.
+                // One of the two tasks ended by itself, so the other was cancelled.
             }
         }
     }

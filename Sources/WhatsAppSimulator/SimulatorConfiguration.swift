@@ -13,17 +13,17 @@ public struct SimulatorConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on, 0...65535; 0 takes any free one.
     public var port = 0
-    /// The bearer tokens that are let in; empty lets in any token that is not empty.
+    /// The accepted bearer tokens; an empty list accepts any token that is not empty.
     public var acceptedTokens: Set<String> = []
-    /// Whether a `to` without a leading `+` is an error, because the real service guesses its country.
+    /// True if a `to` without a leading `+` is an error, because the real service guesses its country.
     public var requiresPlus = true
-    /// The id of the business account, as told in webhooks.
+    /// The id of the business account in webhooks.
     public var accountID = "102290129340398"
-    /// The number shown to recipients, as told in webhooks and by `GET /{phoneNumberId}`.
+    /// The number shown to recipients, in webhooks and in `GET /{phoneNumberId}`.
     public var displayPhoneNumber = "551130000000"
-    /// The quality told by `GET /{phoneNumberId}`.
+    /// The quality that `GET /{phoneNumberId}` returns.
     public var qualityRating = "GREEN"
-    /// The messaging limit told by `GET /{phoneNumberId}`; what is enforced is in ``limits``.
+    /// The messaging limit that `GET /{phoneNumberId}` returns; the enforced limits are in ``limits``.
     public var messagingLimit = "TIER_UNLIMITED"
     /// The limits that are enforced; none at first.
     public var limits = SimulatorLimits()
@@ -153,7 +153,7 @@ enum Check {
         try that(range.upperBound <= .seconds(86_400), field, "must not be longer than a day")
     }
 
-    /// Only what can be posted to; a misspelled scheme would otherwise show up as endless retries.
+    /// Accepts only addresses that can be posted to; a misspelled scheme would otherwise cause endless retries.
     static func url(_ value: String, _ field: String) throws(SimulatorError) {
         let isHTTP = value.hasPrefix("http://") || value.hasPrefix("https://")
         try that(isHTTP && !value.contains(" "), field, "must be like http://127.0.0.1:8080/path, not '\(value)'")

@@ -14,7 +14,7 @@ public struct SimulatorFaults: Codable, Hashable, Sendable {
     public var serverErrors = ServerErrorFault()
     /// The latency of answers.
     public var latency = LatencyFault()
-    /// Messages that are accepted although the caller never learns it.
+    /// Messages that are accepted, but get no complete answer.
     public var lostAnswers = LostAnswerFault()
     /// Rejects all requests for a time that begins when the faults are set; `nil` rejects none.
     public var rejectEverything: RejectEverythingFault?
@@ -87,7 +87,7 @@ extension SimulatorFaults {
         }
     }
 
-    /// A share of accepted messages whose answer does not arrive.
+    /// A share of accepted messages that get no complete answer.
     public struct LostAnswerFault: Codable, Hashable, Sendable {
         /// The way in which the answer is lost.
         public enum Mode: String, Codable, Sendable {
@@ -140,7 +140,7 @@ extension SimulatorFaults {
         public var droppedShare = 0.0
         /// The share of statuses that are sent a second time.
         public var duplicatedShare = 0.0
-        /// The share of messages whose statuses come in reverse order.
+        /// The share of messages with statuses in reverse order.
         public var reorderedShare = 0.0
         /// The share of statuses that come late, and those after them too.
         public var delayedShare = 0.0
@@ -320,7 +320,7 @@ extension SimulatorFaults.WebhookFault {
     }
 }
 
-/// Any key at all; shows the keys that a type does not know.
+/// Any key; reveals the keys that a type does not know.
 private struct AnyKey: CodingKey {
     let stringValue: String
     let intValue: Int?

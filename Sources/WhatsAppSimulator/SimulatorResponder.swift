@@ -30,7 +30,7 @@ struct SimulatorResponder: HTTPResponder {
         }
     }
 
-    /// The error of a request whose token is not accepted; `nil` if it is accepted.
+    /// The error for a request with a token that is not accepted; `nil` if the token is accepted.
     func refusal(of request: Request) -> GraphError? {
         guard let value = request.headers[.authorization] else { return .unauthorized("no access token") }
         let scheme = "Bearer "
@@ -146,7 +146,7 @@ extension SimulatorResponder {
         await waitWhileCrowded()
         let verdict = admission.decide(message, phoneNumberID: phoneNumberID)
         if verdict.latency > .zero {
-            // Only a shutdown that waited long enough cancels this; the answer may then come early.
+            // This is cancelled only after the shutdown timeout; the answer may then come early.
             try? await Task.sleep(for: verdict.latency)
         }
         return await answer(verdict.outcome, to: message, context: context)
@@ -204,7 +204,7 @@ extension SimulatorResponder {
         return try MessageRequest(json)
     }
 
-    /// Slows the caller down instead of holding ever more statuses or lines in memory.
+    /// Slows the caller down, so that statuses and lines in memory do not grow without limit.
     private func waitWhileCrowded() async {
         guard queue.isCrowded || ledger?.isCrowded == true else { return }
         let end = MonotonicTime.now() + Self.longestWait
@@ -227,11 +227,11 @@ extension SimulatorResponder {
             switch fault.mode {
             case .garbled: return Self.answer(Array(Self.acceptance(of: message, wamid: wamid).prefix(40)))
             case .silent:
-                // Only a shutdown that waited long enough cancels this.
+                // This is cancelled only after the shutdown timeout.
                 try? await Task.sleep(for: .seconds(fault.silentSeconds))
             case .close: break
             }
-            // Closing a connection that the caller has already closed fails, which is as good.
+            // Closing fails if the caller has already closed the connection, which is harmless.
             try? await context.channel.close()
             return Response(status: .noContent)
         }

@@ -121,7 +121,7 @@ private enum OpenFiles {
 
     /// Raises the soft limit, which is 1,024 by default and too low for many connections.
     ///
-    /// - Returns: The limit that is now in force.
+    /// - Returns: The current limit.
     static func raiseLimit() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
@@ -129,7 +129,7 @@ private enum OpenFiles {
         if limit.rlim_cur < wanted {
             let former = limit.rlim_cur
             limit.rlim_cur = wanted
-            // If the system refuses, the former limit stays in force.
+            // If the system refuses, the former limit stays.
             if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 { limit.rlim_cur = former }
         }
         return Int(clamping: limit.rlim_cur)

@@ -13,7 +13,7 @@ import Synchronization
 /// The safety rules are those of `reconcile` without flags. A commit that cannot be applied changes nothing. It is
 /// logged as an error once, by the first daemon that meets it, and again if it returns after a commit that was applied.
 struct SpecsLoop: Service {
-    /// The interval between two looks at the times and sizes of the files.
+    /// The interval at which times and sizes of the files are checked.
     private static let pollInterval = Duration.seconds(2)
     private static let actor = "campaignd"
 

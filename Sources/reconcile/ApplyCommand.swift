@@ -146,7 +146,8 @@ struct ApplyCommand: AsyncParsableCommand {
         if dryRun || state != nil, detailedExitcode, !plan.isEmpty { throw ExitCode.changesPending }
     }
 
-    /// Who applies the plan, and the commit of the specs: that of their git repository, or else of the workflow.
+    /// The user who applies the plan, and the commit of the specs: that of their git repository, or else of the
+    /// workflow.
     private func origin() async -> Applier.Origin {
         let environment = ProcessInfo.processInfo.environment
         let commit = await GitCommit.current(of: path) ?? environment["GITHUB_SHA"]
@@ -208,7 +209,7 @@ struct SpecLoader: Sendable {
 
 private struct SnapshotFileError: Error, CustomStringConvertible {
     let path: String
-    /// What is wrong with the content; `nil` if the file cannot be read.
+    /// The error in the content; `nil` if the file cannot be read.
     let reason: String?
 
     var description: String {

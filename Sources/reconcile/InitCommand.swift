@@ -48,7 +48,7 @@ struct StarterFolder {
 
     let tenant: String
 
-    /// Writes the folder, which appears whole or not at all, and the schema if there is none.
+    /// Writes the folder, which appears whole or not at all, and the schema if it does not exist yet.
     ///
     /// - Returns: The paths of the files.
     /// - Throws: ``Problem`` if the tenant already has a folder, and errors of the file system.

@@ -57,7 +57,7 @@ struct PlanOutput: Sendable {
     let options: Options
     let sources: [String: String]
 
-    /// Writes the diagnostics to standard error, for formats whose result does not hold them.
+    /// Writes the diagnostics to standard error, for formats with a result that does not contain them.
     func complain(of diagnostics: [Diagnostic]) {
         guard !diagnostics.isEmpty, [.text, .markdown, .json].contains(options.format) else { return }
         Terminal.complain(

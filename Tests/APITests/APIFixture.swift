@@ -50,7 +50,7 @@ struct APIFixture: Sendable {
     let endpoints: EndpointTable
     let routes: [(method: String, path: String)]
 
-    /// Runs `body` with a server whose tenants `acme` and `other` have a sender each, and `acme` some contacts.
+    /// Runs `body` with a server and the tenants `acme` and `other`: each has a sender, and `acme` has some contacts.
     static func with(
         contacts: Int = 0,
         tokens: [String: String] = ["JWT_SECRET": TestToken.secret],

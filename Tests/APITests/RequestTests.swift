@@ -50,7 +50,7 @@ struct RequestTests {
         }
     }
 
-    /// The noun is that of the id, whatever the rest of the path is.
+    /// The noun is always that of the id, also for longer paths.
     @Test func answersMalformedIDsLikeUnknownOnes() async throws {
         try await APIFixture.with { api in
             var nouns: Set<String> = []

@@ -132,7 +132,7 @@ struct TriggerHookTests {
             let headers = Self.sign(body, at: now)
             let first = try await api.send("POST", Self.path, body, headers: headers)
             #expect(first.status == 202, "\(first.text)")
-            // A replay.
+            // This request is a replay.
             #expect(try await api.send("POST", Self.path, body, headers: headers).text == first.text)
             #expect(try await Self.messages(api) == 1)
         }

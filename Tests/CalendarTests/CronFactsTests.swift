@@ -3,7 +3,7 @@ import Testing
 
 @testable import Calendar
 
-/// What is known of clocks that change, checked against other implementations of the same rules.
+/// Known fire times around clock changes, checked against other implementations of the same rules.
 struct CronFactsTests {
     private static func instant(_ text: String) throws -> Date {
         try Date(text + ":00Z", strategy: Date.ISO8601FormatStyle())
@@ -18,7 +18,7 @@ struct CronFactsTests {
 
     @Test(
         arguments: [
-            // A fixed time in a gap fires at its end; the clock on the wall knows nothing of it.
+            // In a gap, a fixed time fires at the end of the gap, and times with `*` in the hour or minute are skipped.
             ("30 2 * * *", "America/New_York", "2025-03-09T05:00", ["2025-03-09T07:00", "2025-03-10T06:30"]),
             ("*/30 2 * * *", "America/New_York", "2025-03-09T05:00", ["2025-03-10T06:00"]),
             ("0 */2 * * *", "America/New_York", "2025-03-09T06:00", ["2025-03-09T08:00", "2025-03-09T10:00"]),
@@ -26,9 +26,9 @@ struct CronFactsTests {
                 "30 * * * *", "America/New_York", "2025-03-09T05:00",
                 ["2025-03-09T05:30", "2025-03-09T06:30", "2025-03-09T07:30"]
             ),
-            // Two fixed times in one gap are one.
+            // Two fixed times in one gap fire once.
             ("0,30 2 * * *", "America/New_York", "2025-03-09T05:00", ["2025-03-09T07:00", "2025-03-10T06:00"]),
-            // In a fold, a fixed time fires once, the clock on the wall twice.
+            // In a fold, a fixed time fires once, and times with `*` in the hour or minute fire twice.
             ("30 1 * * *", "America/New_York", "2025-11-02T04:00", ["2025-11-02T05:30", "2025-11-03T06:30"]),
             (
                 "0 0-6 * * *", "America/New_York", "2025-11-02T05:00",
@@ -46,7 +46,7 @@ struct CronFactsTests {
             ("15 2 * * *", "Australia/Lord_Howe", "2025-10-04T15:00", ["2025-10-04T15:30"]),
             ("45 1 * * *", "Australia/Lord_Howe", "2025-04-05T14:00", ["2025-04-05T14:45", "2025-04-06T15:15"]),
             ("0 0 * * *", "America/Sao_Paulo", "2018-11-04T00:00", ["2018-11-04T03:00"]),
-            // A day that never was: its fixed times fall together on the next midnight.
+            // A day that a zone skipped: all its fixed times fire at the next midnight.
             ("0 9 * * *", "Pacific/Apia", "2011-12-29T20:00", ["2011-12-30T10:00", "2011-12-30T19:00"]),
             // The day fields.
             ("0 0 */2 * 1", "UTC", "2025-01-07T00:00", ["2025-01-13T00:00", "2025-01-27T00:00", "2025-02-03T00:00"]),

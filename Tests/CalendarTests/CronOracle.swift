@@ -1,6 +1,6 @@
 import Foundation
 
-/// A random number generator whose numbers are always the same.
+/// A random number generator that always gives the same numbers.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -17,7 +17,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// A minute on the wall.
+/// A minute of local time.
 struct WallMinute: Hashable {
     let year: Int, month: Int, day: Int, hour: Int, minute: Int
     /// 0 is Sunday.
@@ -102,7 +102,7 @@ struct RandomExpression {
         }
     }
 
-    /// By trying out: the working day that has the fewest days between itself and the target.
+    /// Found by trial: the working day that is closest to the target.
     private static func nearest(to target: Int, _ wall: WallMinute) -> Int? {
         guard target <= wall.monthLength else { return nil }
         return (1...wall.monthLength)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Calendar
 
-/// Every minute of days on which clocks change is looked at one by one, and must fire exactly when the rules say.
+/// Checks every minute of days on which clocks change: the schedule must fire exactly when the rules say.
 struct CronOracleTests {
     private static let zones = [
         "UTC", "America/New_York", "Europe/Berlin", "Europe/Dublin", "Australia/Lord_Howe", "America/Sao_Paulo",
@@ -12,7 +12,7 @@ struct CronOracleTests {
         "Pacific/Chatham", "Asia/Pyongyang", "Europe/Istanbul", "America/Santiago", "Africa/Cairo", "Europe/Volgograd",
         "America/Scoresbysund", "Asia/Beirut", "Atlantic/Azores", "Pacific/Easter", "Asia/Amman", "America/Godthab",
     ]
-    /// A day before the window shows what is repeated in it; no change of the clock is looked at from further away.
+    /// One day before the window shows which times repeat in it; no clock change has an effect from further away.
     private static let windowDays = 3
 
     @Test(arguments: zones)
@@ -23,7 +23,7 @@ struct CronOracleTests {
         var checked = 0
         for start in windows(zone, &generator) {
             let scan = MinuteScan(zone: zone, start: start, minutes: Self.windowDays * 1_440)
-            // The two may have been built from different editions of the database.
+            // The two implementations may use different editions of the time zone database.
             let isSame = scan.offsets.indices.allSatisfy {
                 ours.offset(at: Int64(start + $0) * 60) == Int64(scan.offsets[$0])
             }
@@ -31,7 +31,7 @@ struct CronOracleTests {
             let walls = scan.walls
             for _ in 0..<8 {
                 let random = RandomExpression(using: &generator)
-                // What never matches is refused, and a scan of a few days cannot tell.
+                // An expression that never matches is refused, which a scan of a few days cannot check.
                 guard let expression = try? CronExpression(random.text) else { continue }
                 check(CronSchedule(expression, in: ours), random, scan, walls)
                 checked += 1

@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandKit
 import Testing
 
-/// How commands read and miss campaigns.
+/// Names of campaigns on the command line, and the errors for campaigns that do not exist.
 struct CampaignOptionsTests {
     @Test(arguments: [["offer", "--tenant", "acme"], ["acme/offer"], ["acme/offer", "--tenant", "acme"]])
     func takesTheTenantFromTheOptionOrTheName(arguments: [String]) throws {

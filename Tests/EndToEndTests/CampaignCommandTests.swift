@@ -2,7 +2,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// How the commands for campaigns name a campaign, and answer for one that they do not find.
+/// Names of campaigns in commands, and the errors for campaigns that do not exist.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct CampaignCommandTests {
     private static func campaignd(_ stage: Stage, _ arguments: [String]) async throws -> ChildProcess.Outcome {

@@ -6,7 +6,7 @@ import Testing
 
 /// The commands of this package, from the folder that the tests were built into.
 enum Command {
-    /// Starts a command whose output is captured.
+    /// Starts a command and captures its output.
     static func start(
         _ command: String,
         _ arguments: [String],
@@ -24,7 +24,7 @@ enum Command {
         try await start(command, arguments, environment: environment).outcome()
     }
 
-    /// Returns where a command is; the path of a program of the system stays as it is.
+    /// Returns the path of a command; the path of a system program is returned unchanged.
     static func path(of command: String) -> String {
         guard !command.hasPrefix("/") else { return command }
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -33,7 +33,7 @@ enum Command {
     }
 }
 
-/// Runs `body` with an empty folder, a database and the variables that lead commands to it.
+/// Runs `body` with an empty folder, a database and the environment variables with its address.
 func withDatabase(
     isMigrated: Bool = true,
     _ body: (_ folder: URL, _ pool: PostgresPool, _ environment: [String: String]) async throws -> Void

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import WhatsAppSimulator
 
-/// Many schedules due at the same second while daemons are killed.
+/// Many schedules are due in the same second while daemons are killed.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct ScheduleCrashTests {
     private static let count = 500

@@ -16,7 +16,7 @@ struct Stage: Sendable {
     /// Names the sender in Redis; unique, so that tests do not share lanes.
     let phoneNumberID: String
 
-    /// Sets the stage: migrates, imports contacts and applies specs; launches nothing.
+    /// Sets up the stage: migrates, imports contacts and applies specs; launches nothing.
     ///
     /// - Parameters:
     ///   - contacts: Number of recipients.
@@ -101,7 +101,7 @@ struct Stage: Sendable {
     ///
     /// - Parameter shell: Commands of the shell that it is started from.
     /// - Returns: The daemon.
-    /// - Throws: When it does not serve in time.
+    /// - Throws: An error if it does not serve in time.
     func startDaemon(after shell: String = ":") async throws -> ChildProcess {
         let daemon = try await Command.start(
             "/bin/sh",

@@ -4,7 +4,7 @@ import TestBed
 import TestSupport
 import Testing
 
-/// The wallet commands: from no wallet to a run that is paid for.
+/// The wallet commands, from a tenant without a wallet to a paid run.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct WalletCommandTests {
     private static func wallet(_ stage: Stage, _ arguments: String...) async throws -> ChildProcess.Outcome {

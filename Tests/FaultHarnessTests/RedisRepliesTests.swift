@@ -3,7 +3,7 @@ import Testing
 
 @testable import FaultHarness
 
-/// Replies are found wherever the stream is cut.
+/// Replies are found at any cut of the stream.
 struct RedisRepliesTests {
     private static let stream = "+OK\r\n:12\r\n$5\r\na\r\nbc\r\n$-1\r\n*2\r\n$1\r\nx\r\n*1\r\n:7\r\n-ERR no\r\n"
     private static let replies = [

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Holds `docs/architecture.md` to what exists: its files, tests and fault cells.
+/// Checks that the files, tests and fault cells in `docs/architecture.md` exist.
 struct ArchitectureTests {
     private static func page() throws -> String {
         try String(contentsOf: SourceFile.root.appending(path: "docs/architecture.md"), encoding: .utf8)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Holds the import graph: data walks one way, C stays behind its wrappers, and HTTP stays at the edges.
+/// Checks the import graph: data flows one way, only wrappers import C, and only the edges import HTTP.
 struct ImportTests {
     /// The modules of this package that each target may import.
     private static let allowed: [String: Set<String>] = [
@@ -63,7 +63,7 @@ struct ImportTests {
         }
     }
 
-    /// The API reads and writes Postgres; what happens on a lane follows from that.
+    /// The API reads and writes Postgres only; lanes follow the changes there.
     @Test func theAPICannotTouchALane() throws {
         for source in try SourceFile.all() where source.target == "API" {
             for name in ["LaneQueue", "LaneWorker", "LaneKeeper", "LaneServices", "LaneDirectory"] {

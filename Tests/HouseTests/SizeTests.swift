@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Holds the sizes of files and folders, and keeps statements and scripts where a reader looks for them.
+/// Checks the sizes of files and folders, and the places of SQL statements and scripts.
 struct SizeTests {
     @Test func filesHaveAtMost500Lines() throws {
         for source in try SourceFile.all() {
@@ -15,13 +15,13 @@ struct SizeTests {
         }
     }
 
-    /// Statements stand in `Store`, whether a string has one line or many.
+    /// Only `Store` contains SQL statements, in strings of one line or many.
     @Test func statementsStandInTheStore() throws {
         let starts = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "]
         for source in try SourceFile.all()
         where source.path.hasPrefix("Sources/") && !["Store", "Postgres"].contains(source.target) {
             for (number, line) in source.lines.enumerated() {
-                // A statement begins a line of a long string, or a short string.
+                // A statement begins at the start of a short string, or of a line in a long one.
                 let text = line.drop { $0 == " " }
                 let begins = starts.contains { text.hasPrefix($0) || line.contains("\"\($0)") }
                 #expect(!begins, "\(source.path):\(number + 1) has SQL")
@@ -29,7 +29,7 @@ struct SizeTests {
         }
     }
 
-    /// Lua stands in `.lua` files.
+    /// Only `.lua` files contain Lua.
     @Test func scriptsStandInFilesOfTheirOwn() throws {
         for source in try SourceFile.all() where source.path.hasPrefix("Sources/") {
             #expect(!source.text.contains("redis.call("), "\(source.path) has Lua")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Holds what statements and migrations may look like.
+/// Checks the form of statements and migrations.
 struct StatementTests {
     /// A state in quotes would compile with a typo: `Sources/Store/States` has the names.
     @Test func statementsNameStatesByTheirCases() throws {
@@ -23,7 +23,7 @@ struct StatementTests {
         }
     }
 
-    /// One thing at a time can be rolled out, locked and read.
+    /// Each change has a statement of its own, so that it can be rolled out, locked and read by itself.
     @Test func newMigrationsHaveOneSubcommandForEachAlter() throws {
         let folder = SourceFile.root.appending(path: "Sources/Store/Migrations")
         for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) {

@@ -12,7 +12,7 @@ extension JSONValue {
         }
     }
 
-    /// The same value with another at a path, or with nothing there.
+    /// The same value with the element at a path replaced or removed.
     public func replacing(_ path: some Collection<SchemaValidator.Step>, with other: JSONValue?) -> JSONValue {
         guard let first = path.first else { return other ?? .null }
         let rest = path.dropFirst()

@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import Spec
 
-/// Each function checks the keywords that it knows, and says whether it knew the one it was given.
+/// Each function checks the keywords that it knows, and returns whether it knows the given one.
 extension SchemaValidator.Visit {
     mutating func checkAny(
         _ keyword: String,

@@ -4,9 +4,9 @@ import Spec
 
 /// Checks values against a JSON Schema (draft-07), with the keywords that our schemas use and no others.
 ///
-/// Another keyword is an error of its own: a schema must not say more than the tests check.
+/// Any other keyword is an error, because the tests would not check it.
 public struct SchemaValidator: Sendable {
-    /// Something that a value has wrong.
+    /// An error in a value.
     public struct Failure: Sendable, CustomStringConvertible {
         public let path: String
         public let message: String
@@ -32,7 +32,7 @@ public struct SchemaValidator: Sendable {
         root = schema
     }
 
-    /// What is wrong with a value; nothing if it is valid.
+    /// The errors of a value; empty if it is valid.
     public func failures(of value: JSONValue) -> [Failure] {
         var visit = Visit(root: root)
         visit.check(value, root, [])
@@ -59,7 +59,7 @@ extension SchemaValidator {
             self.root = root
         }
 
-        /// Words for people, which say nothing about validity.
+        /// Annotations for people, which have no effect on validity.
         private static let annotations: Set<String> = [
             "$schema", "$id", "title", "description", "examples", "enumDescriptions", "definitions", "default",
         ]

@@ -14,7 +14,7 @@ struct JSONObjectTests {
         #expect(object["b"] == 3)
     }
 
-    /// Against a dictionary, which short and long objects must agree with whatever is done to them.
+    /// Compares short and long objects with a dictionary after random operations.
     @Test func behavesLikeADictionary() {
         var random = SystemRandomNumberGenerator()
         var object = JSONObject()

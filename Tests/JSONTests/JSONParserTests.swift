@@ -85,7 +85,7 @@ struct JSONParserTests {
         for value in Self.samples {
             for other in Self.samples {
                 for text in [other.canonicalText, other.indentedText] {
-                    // Numbers with a fraction are left to those who read them.
+                    // `isWritten` never confirms a number with a fraction; the caller has to parse the text.
                     let isSure = value == other && value != .number(1.5)
                     #expect(Self.isWritten(value, text) == isSure, "\(value) as \(text)")
                 }

@@ -3,7 +3,7 @@ import JSON
 import Testing
 
 struct JSONScannerTests {
-    /// Whether a scanner gets past a whole text.
+    /// True if a scanner can skip the whole text.
     private func skips(_ text: String) -> Bool {
         Data(text.utf8).withUnsafeBytes { bytes in
             var scanner = JSONScanner(bytes)

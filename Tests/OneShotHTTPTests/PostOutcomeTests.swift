@@ -4,7 +4,7 @@ import OneShotHTTP
 import TestSupport
 import Testing
 
-/// What is known of a request that brought no answer: nothing is called unwritten that may have been read.
+/// Outcomes of requests without an answer: a request that may have been read is never reported as not written.
 @Suite(.timeLimit(.minutes(1)))
 struct PostOutcomeTests {
     private static let fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -38,7 +38,7 @@ struct PostOutcomeTests {
     @Test func theOtherSideDoesNotSpeakTLS() async throws {
         try await ScriptedServer.withServer(react: { _ in .nothing }) { server, port in
             try await withPoster(port: port, scheme: "https", connectTimeout: .milliseconds(300)) { poster in
-                // It waits for a request that never comes.
+                // The server waits for a request that never comes.
                 expectNotWritten(await poster.post(.small), "no connection within 0.3 seconds")
                 server.blurt("what?")
                 try await eventually("it is closed") { server.open == 0 }

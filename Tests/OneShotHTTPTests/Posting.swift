@@ -17,7 +17,7 @@ extension PostOutcome {
     var lostReason: String? { if case .lost(let reason) = self { reason } else { nil } }
 }
 
-/// How many event loops a poster has.
+/// Number of event loops of a poster.
 enum Loops {
     case all
     /// The next request waits in the same queue.

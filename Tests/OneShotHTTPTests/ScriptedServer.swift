@@ -5,17 +5,17 @@ import Synchronization
 
 /// A server that sends, byte for byte, what a test tells it to.
 final class ScriptedServer: Sendable {
-    /// What is done about a request.
+    /// The reaction to a request.
     enum Reaction: Sendable {
         case say(String)
         case sayAndClose(String)
-        /// Each when the one before has left, so that they do not arrive as one.
+        /// Sends each piece after the previous one was sent, so that they arrive separately.
         case sayInPieces([String])
         case close
         case nothing
     }
 
-    /// A whole request, as it came.
+    /// A complete request, as received.
     struct Request: Sendable {
         let text: String
         /// Counts from 0, in the order in which connections were accepted.
@@ -40,7 +40,7 @@ final class ScriptedServer: Sendable {
     private init(react: @escaping @Sendable (Request) -> Reaction) { self.react = react }
 
     var requests: [Request] { state.withLock { $0.requests } }
-    /// How many connections have ever been accepted, are open now, and were at most.
+    /// Number of connections that were accepted in total, are open now, and were open at most.
     var accepted: Int { state.withLock { $0.accepted } }
     var open: Int { state.withLock { $0.open.count } }
     var mostOpen: Int { state.withLock { $0.mostOpen } }
@@ -143,14 +143,14 @@ private final class Talk: ChannelInboundHandler {
     private func say(_ pieces: ArraySlice<String>, on channel: any Channel) {
         guard let first = pieces.first else { return }
         channel.writeAndFlush(ByteBuffer(string: first)).assumeIsolated().whenSuccess {
-            // On a later turn of the loop, which is that of other connections too.
+            // Sends the rest in a later turn of the event loop, because other connections share the loop.
             channel.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
                 self.say(pieces.dropFirst(), on: channel)
             }
         }
     }
 
-    /// The first whole request of what has come, by its `Content-Length`.
+    /// The first complete request in the received bytes, by its `Content-Length`.
     private func takeRequest() -> String? {
         guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
         let length =

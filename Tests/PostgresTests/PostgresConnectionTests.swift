@@ -35,7 +35,7 @@ struct PostgresConnectionTests {
             for round in 0..<40 {
                 await withTaskGroup(of: Void.self) { group in
                     for _ in 0..<3 {
-                        // Cancelled at a random point: any error is right, a hang is not.
+                        // The query is cancelled at a random point: any error is right, a hang is not.
                         group.addTask { _ = try? await pool.query("SELECT pg_sleep(0.01)") }
                     }
                     try? await Task.sleep(for: .milliseconds(round % 8))
@@ -87,7 +87,7 @@ struct PostgresConnectionTests {
             #expect(try await pool.query(query).columnNames == ["a", "b"])
             try await pool.execute("ALTER TABLE t ALTER COLUMN a TYPE text")
             #expect(try #require(try await pool.query(query).first).decode("a") == "1")
-            // In a transaction the error ends it, so the pool repeats the transaction.
+            // Within a transaction the error aborts the transaction, so the pool repeats it.
             try await pool.execute("ALTER TABLE t DROP COLUMN b")
             let names = try await pool.transaction { try await $0.query(query).columnNames }
             #expect(names == ["a"])
@@ -131,7 +131,7 @@ struct PostgresConnectionTests {
                     }
                 }
             }
-            // Coming back to the pool gave the lock back.
+            // The connection released the lock when it returned to the pool.
             let isFree = try await pool.transaction { try await $0.tryLockInTransaction(key) }
             #expect(isFree)
             try await pool.withConnection { connection in

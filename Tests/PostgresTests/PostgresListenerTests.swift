@@ -13,7 +13,7 @@ struct PostgresListenerTests {
             guard case .notification(let first) = await events.next() else { throw PostgresError.closed }
             #expect(first.payload == "first" && first.channel == channel && first.processID > 0)
 
-            // The listener's backend is the one whose last statement was our LISTEN.
+            // The listener's backend is the one with our LISTEN as its last statement.
             let killed = try await pool.query(
                 """
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -121,11 +121,11 @@ struct PostgresPipelineTests {
 
     @Test func aHiddenErrorStillAbortsTheTransaction() async throws {
         try await ScratchSchema.withConnection { connection in
-            // Prepared before, as nothing can be in a transaction that has failed.
+            // The statement is prepared here, because a failed transaction cannot prepare any.
             _ = try await connection.query("SELECT 1")
             await #expect(throws: PostgresError.transactionAborted) {
                 try await connection.transaction { connection in
-                    // Hiding it is what is tested.
+                    // The test hides this error on purpose.
                     _ = try? await connection.query("SELECT 1 / 0")
                     try await connection.enqueue("SELECT 1")
                 }

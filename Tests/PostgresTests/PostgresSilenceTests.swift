@@ -2,7 +2,8 @@ import Postgres
 import TestSupport
 import Testing
 
-/// A server that is there but says nothing: no call may take longer than its deadline and the cancel's grace.
+/// A server that accepts connections but never responds: no call may take longer than its deadline plus the time for a
+/// cancel.
 @Suite(.enabled(if: ScratchSchema.isAvailable))
 struct PostgresSilenceTests {
     @Test func connectingEndsWhenTheServerIsSilent() async throws {

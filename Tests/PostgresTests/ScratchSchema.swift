@@ -16,7 +16,7 @@ struct ScratchSchema: Sendable {
         try PostgresConfiguration(try #require(url, "run Scripts/services up, then eval \"$(Scripts/services env)\""))
     }
 
-    /// Runs `body` with a pool whose connections live in a fresh schema.
+    /// Runs `body` with a pool of connections to a fresh schema.
     static func withPool<Value>(
         connections: Int = 4,
         acquireTimeout: Duration = .seconds(10),
@@ -25,9 +25,9 @@ struct ScratchSchema: Sendable {
         let server = try serverConfiguration()
         let name = "postgres_test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
         var configuration = server.setting("options", to: "-c search_path=\(name)")
-        // So that a test can find its own backends among those of others.
+        // The name lets a test find its own backends among others.
         configuration.applicationName = name
-        // Generous, for machines that build while they test.
+        // The limit is generous, because a machine may build while it tests.
         configuration.connectTimeout = .seconds(20)
         let scratch = ScratchSchema(name: name, configuration: configuration)
         let admin = try await PostgresConnection.connect(server)

@@ -12,7 +12,7 @@ import Testing
 struct AdoptionTests {
     private static let offer = SpecIdentity(tenant: "acme", kind: .campaign, name: "hello")
 
-    /// Makes all rows of specs rows of others, as if the API had made them.
+    /// Makes all managed rows unmanaged, as if the API had created them.
     private static func disown(_ fixture: ReconcilerFixture) async throws {
         for kind in ["tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules"] {
             try await fixture.pool.execute(

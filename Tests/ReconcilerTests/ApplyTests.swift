@@ -36,7 +36,7 @@ struct ApplyTests {
 
     @Test func planningHappensInAReadOnlyTransaction() async throws {
         try await ReconcilerFixture.with { fixture in
-            // A view in the place of a table tells what transaction reads it.
+            // A view in place of the table records the transaction that reads it.
             try await fixture.pool.execute("ALTER TABLE reconcile_history RENAME TO history")
             try await fixture.pool.execute("CREATE TABLE witness (note text)")
             try await fixture.pool.execute(

@@ -51,7 +51,7 @@ struct DigestTests {
             let plan = try await fixture.plan(desired)
             try await fixture.apply(plan, desired)
             await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
-            // The same state again, by other means: the digest has moved on all the same.
+            // The state is the same again, but rows were changed: the digest must differ.
             for table in ["campaign_revisions", "campaigns", "audiences", "templates", "senders"] {
                 try await fixture.pool.execute("DELETE FROM \(identifier: table)")
             }
@@ -66,7 +66,7 @@ struct DigestTests {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.all)
             for round in 1...5 {
-                // Each wants something else, planned from the same state.
+                // Makes different plans from the same state.
                 var wishes: [(Plan, DesiredState)] = []
                 for number in 1...4 {
                     let name = "name: n\(round)-\(number)\nphone"
@@ -113,7 +113,7 @@ struct DigestTests {
                 #expect(found.processID == Int(holder.processID))
                 #expect(found.applicationName == "someone-else")
                 #expect(!found.since.isEmpty)
-                // Looking needs no lock.
+                // Planning needs no lock.
                 let second = try await fixture.plan(desired)
                 #expect(second.digest == plan.digest)
             }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Edits by hand show in the plan, and are put back.
+/// Edits by hand appear in the plan and are reverted.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct DriftTests {
     static let edits: [(sql: String, line: String)] = [

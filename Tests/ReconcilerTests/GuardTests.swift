@@ -62,7 +62,7 @@ struct GuardTests {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.all)
             let without = Samples.parts.filter { $0 != Samples.event }.joined(separator: "\n---\n")
-            // A successor that is not protected takes nothing from the protection of the old row.
+            // The old row stays protected even if its successor is not.
             let successor = Samples.event.replacing("name: event", with: "name: event-2")
                 .replacing("protect: true", with: "protect: false")
             let plan = try await fixture.plan(without + "\n---\n" + successor)
@@ -131,7 +131,7 @@ struct GuardTests {
             let plan = try await fixture.plan(desired)
             #expect(plan.changes.flatMap(\.notes) == ["the open run is cancelled"])
             await #expect(throws: ReconcileError.self) { try await fixture.apply(plan, desired) }
-            // The run goes on changing while the plan is applied.
+            // The run changes while the plan is applied.
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for _ in 1...300 {

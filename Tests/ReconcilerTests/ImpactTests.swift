@@ -64,7 +64,7 @@ struct ImpactTests {
             #expect(few.uncountedCampaigns == 20)
             let none = try await Self.estimate(text, ImpactEstimator.Limits(time: .zero), fixture)
             #expect(none.uncountedCampaigns == 30)
-            // A limit can only be kept by counting.
+            // A limit can be checked only by counting, so the time limit does not apply.
             let limited = text + "\n---\n" + Samples.tenant
             let all = try await Self.estimate(limited, ImpactEstimator.Limits(audiences: 10, time: .zero), fixture)
             #expect(all.uncountedCampaigns == 0)

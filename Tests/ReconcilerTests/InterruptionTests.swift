@@ -45,7 +45,7 @@ struct InterruptionTests {
         }
     }
 
-    /// A server process tells its client that it ends before it gives its locks back.
+    /// A server process notifies its client of its end before it releases its locks.
     private static func expectNoLock(_ fixture: ReconcilerFixture) async throws {
         try await eventually("the lock is given back") {
             try await fixture.count(
@@ -106,7 +106,7 @@ struct InterruptionTests {
                         }
                     }
                     group.addTask {
-                        // Round trips instead of sleeping: as many as it takes to be anywhere in between.
+                        // Round trips take the place of a sleep, so that the kill comes at any point of the reconcile.
                         for _ in 0..<spins { try await killer.execute("SELECT 1") }
                         try await killer.execute(
                             """
@@ -121,7 +121,7 @@ struct InterruptionTests {
                 }
                 let after = try await fixture.fingerprint()
                 let rest = try await fixture.plan(desired)
-                // A commit whose answer was lost has happened as a whole.
+                // A commit without an answer was still applied as a whole.
                 #expect(after == before ? !isApplied : rest.isEmpty, "round \(round)")
                 states.insert(after)
             }

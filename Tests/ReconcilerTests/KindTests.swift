@@ -54,7 +54,7 @@ struct KindTests {
         }
     }
 
-    /// True if each campaign has the event of its active trigger, and none without one.
+    /// True if each campaign has the event of its active trigger, and campaigns without one have no event.
     private static func campaignsAgree(_ fixture: ReconcilerFixture) async throws -> Bool {
         try await fixture.count(
             """

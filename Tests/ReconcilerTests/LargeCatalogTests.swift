@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Many specs at once, on tables of which Postgres knows nothing yet.
+/// Many specs at once, on tables without statistics.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct LargeCatalogTests {
     private static let count = 3_000
@@ -34,7 +34,7 @@ struct LargeCatalogTests {
         let text = ([Samples.sender, Samples.template, Samples.audience] + specs).joined(separator: "\n---\n")
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(text)
-            // Connections count for themselves, and tell within seconds.
+            // Each connection keeps counts of its own and reports them within seconds.
             var read = 0
             try await eventually(within: .seconds(60), "all rows are counted") {
                 let rows = try await fixture.pool.query(
@@ -48,7 +48,7 @@ struct LargeCatalogTests {
                 read = try rows[0].decode(1)
                 return try rows[0].decode(0, as: Int.self) == Self.count
             }
-            // 22 million when each row goes through all the others; a first thousand of them still do.
+            // 22 million entries are read if each row scans all others; the first thousand rows still do so.
             #expect(read < 8_000_000, "\(read) entries of schedules were read")
         }
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// When schedules fire next, once they are applied.
+/// The next fire times of schedules, after they are applied.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct NextRunTests {
     /// `ReconcilerFixture.now` is Thursday, 9 October 2025, 08:53:20 UTC.
@@ -38,7 +38,7 @@ struct NextRunTests {
     struct Edit: CustomTestStringConvertible {
         let old: String
         let new: String
-        /// `keep` is what the daemon has made of it.
+        /// `keep` means that the daemon's value stays.
         let next: String?
         var testDescription: String { "\(old) → \(new)" }
     }
@@ -131,7 +131,7 @@ struct NextRunTests {
             #expect(times.before.count == 5 && times.after.count == 5)
             #expect(times.before.first?.formatted(.iso8601) == Self.monday)
             #expect(times.after.first?.formatted(.iso8601) == "2025-10-14T06:00:00Z")
-            // Former runs count.
+            // Earlier runs count towards `maxRuns`.
             try await fixture.pool.execute("UPDATE campaign_schedules SET \"runCount\" = 10")
             let last = try await fixture.plan(Samples.everything.replacing("maxRuns: 12", with: "maxRuns: 13"))
             let left = try #require(last.changes.first?.fireTimes)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Templates that were taken in by rules which are stricter by now.
+/// Templates that were accepted under older, looser rules.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct OldTemplateTests {
     private static let mended = """
@@ -20,7 +20,7 @@ struct OldTemplateTests {
         buttons: [{ type: phone, text: Call, phoneNumber: "+254700100200" }]
         """
 
-    /// The row as an earlier version wrote it from the same file with other words.
+    /// Changes the row to the form that an earlier version wrote.
     private static func age(_ fixture: ReconcilerFixture) async throws {
         try await fixture.reach(mended)
         try await fixture.pool.execute(

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Plans are what `docs/plan.schema.json` says.
+/// Plans match `docs/plan.schema.json`.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct PlanSchemaTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

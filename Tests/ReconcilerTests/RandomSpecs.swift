@@ -5,7 +5,7 @@ struct RandomSpecs {
     /// One spec: what it is called, what it is made from, and what it refers to.
     struct Part {
         var name: String
-        /// Tells parts apart whatever they are called.
+        /// Identifies the part, also after a rename.
         let mark: Int
         var version = 0
         var isProtected = false
@@ -30,7 +30,8 @@ struct RandomSpecs {
         touched = []
         former = parts.mapValues { Set($0.map(\.name)) }
         for kind in SpecKind.allCases {
-            // A rename was an instruction for the step before; whether it stays in the file must not matter.
+            // The rename was applied in the previous step, so it must not matter whether `renamedFrom` stays in the
+            // file.
             for index in parts[kind, default: []].indices where chance(2) {
                 parts[kind]?[index].renamedFrom = nil
             }
@@ -48,7 +49,7 @@ struct RandomSpecs {
         repair()
     }
 
-    /// How many specs there are.
+    /// Number of specs.
     var count: Int { parts.values.reduce(0) { $0 + $1.count } }
 
     /// The marks of all parts by kind and name.
@@ -87,7 +88,7 @@ struct RandomSpecs {
 
     private mutating func remove(_ kind: SpecKind) {
         guard let index = untouched(kind) else { return }
-        // Something to send from must stay, or nothing would be left.
+        // One of each must remain, because campaigns refer to them.
         guard (parts[kind] ?? []).count > 1 || ![.sender, .template, .audience].contains(kind) else { return }
         parts[kind]?.remove(at: index)
     }
@@ -129,7 +130,7 @@ struct RandomSpecs {
         }
     }
 
-    /// Makes all references lead somewhere; what cannot go on without its campaign goes with it.
+    /// Makes all references valid, and removes specs that need a campaign which is gone.
     private mutating func repair() {
         for kind in SpecKind.allCases { forgetRenames(kind) }
         for index in (parts[.campaign] ?? []).indices {
@@ -141,7 +142,7 @@ struct RandomSpecs {
         let triggered = (parts[.campaign] ?? []).filter { $0.mark % 2 == 1 }
         if scheduled.isEmpty { parts[.schedule] = [] }
         for index in (parts[.schedule] ?? []).indices { refer(.schedule, index, to: .campaign, in: scheduled) }
-        // Each campaign has one trigger at most.
+        // A campaign has at most one trigger.
         var free = triggered
         var kept: [Part] = []
         for var part in parts[.trigger] ?? [] {
@@ -217,7 +218,7 @@ struct RandomSpecs {
     }
 }
 
-/// A generator whose numbers depend on its seed alone.
+/// A random number generator that depends only on its seed.
 struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 

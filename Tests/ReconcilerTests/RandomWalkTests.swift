@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// A random walk through repositories of specs: whatever is applied, a second look finds nothing.
+/// A random walk through repositories of specs: after each apply, a second plan is empty.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct RandomWalkTests {
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
@@ -32,14 +32,14 @@ struct RandomWalkTests {
 
     /// Edits managed rows by hand, archives them, or makes them unmanaged.
     ///
-    /// - Returns: The marks of those whose rows are lost.
+    /// - Returns: The marks of the specs that lost their rows.
     private static func meddle(
         _ fixture: ReconcilerFixture,
         _ specs: RandomSpecs,
         _ rows: [Int: String],
         _ dice: inout SplitMix64
     ) async throws -> [Int] {
-        // A row whose spec still says where it was renamed from is left alone: with it gone, that could mean another.
+        // Rows of specs with `renamedFrom` are not changed: without the row, `renamedFrom` could mean another one.
         let renamed = Set(specs.parts.values.joined().filter { $0.renamedFrom != nil }.map(\.mark))
         let known = specs.marks.filter { rows[$0.value] != nil && !renamed.contains($0.value) }
             .sorted { $0.value < $1.value }
@@ -101,7 +101,7 @@ struct RandomWalkTests {
         return live == specs.count && contradictions == 0
     }
 
-    /// Expects that every spec that was there before has the row that it had, whatever it is called by now.
+    /// Expects that every earlier spec still has its row, also after a rename.
     private static func expectSameRows(
         _ fixture: ReconcilerFixture,
         _ specs: RandomSpecs,

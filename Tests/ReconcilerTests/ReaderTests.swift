@@ -10,13 +10,13 @@ import Testing
 /// The privileges that planning needs.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ReaderTests {
-    /// All that a plan reads.
+    /// All tables that a plan reads.
     private static let tables = [
         "schema_migrations", "reconcile_history", "tenants", "senders", "templates", "audiences", "campaigns",
         "campaign_runs", "campaign_schedules", "campaign_triggers", "contacts", "quota_hours",
     ]
 
-    /// Runs a test with a role of its own, which may read those tables and nothing else.
+    /// Runs a test with a role that may only read those tables.
     private static func withReader(
         _ fixture: ReconcilerFixture,
         except missing: String? = nil,
@@ -83,7 +83,7 @@ struct ReaderTests {
                 }
                 let plan = try await fixture.plan(Samples.all)
                 #expect(plan.deletes == 6)
-                // The planner leaves no lock either, so all rows can be written.
+                // The planner also leaves no lock, so all rows can be written.
                 let locks = try await connection.query(
                     """
                     SELECT count(*) FROM pg_locks

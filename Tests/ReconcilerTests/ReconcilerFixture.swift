@@ -77,7 +77,7 @@ struct ReconcilerFixture: Sendable {
             .apply(plan, desired, rules: rules ?? Self.lax(for: plan), origin: Self.origin)
     }
 
-    /// Plans and applies, and returns the plan; a second look must find nothing.
+    /// Plans and applies, and returns the plan; a second plan must be empty.
     @discardableResult
     func reach(_ text: String, rules: SafetyRules? = nil) async throws -> Plan {
         let desired = try Self.desired(text)
@@ -88,7 +88,7 @@ struct ReconcilerFixture: Sendable {
         return plan
     }
 
-    /// A plan that was applied left something to do.
+    /// The error of a plan that is not empty after it was applied.
     struct Restless: Error {
         let rest: [String]
     }
@@ -102,7 +102,7 @@ struct ReconcilerFixture: Sendable {
         }
     }
 
-    /// Puts contacts of `acme` into the database, each `nth` within its window.
+    /// Adds contacts of `acme`; every `nth` one is within its window.
     func addContacts(_ count: Int, inWindow: Int) async throws {
         try await pool.execute(
             """

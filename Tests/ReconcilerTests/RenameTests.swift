@@ -8,7 +8,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Names change, rows and what they have done stay.
+/// Names change, and rows with their history stay.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct RenameTests {
     private static func sender(_ name: String, from old: String? = nil, phone: String) -> String {
@@ -18,7 +18,7 @@ struct RenameTests {
 
     private static func join(_ parts: String...) -> String { parts.joined(separator: "\n---\n") }
 
-    /// The names of senders by their phone numbers: who is who.
+    /// The names of senders by their phone numbers, which identify them.
     private static func senders(_ fixture: ReconcilerFixture) async throws -> [String] {
         let rows = try await fixture.pool.query(
             """
@@ -110,7 +110,7 @@ struct RenameTests {
     @Test func aRenameFromANameThatIsKeptIsRefused() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Self.sender("b", phone: "1"))
-            // `b` was renamed from `a` long ago, and stays; so `c` cannot have its row.
+            // `b` was renamed from `a` long ago and keeps the row, so `c` cannot have it.
             let text = Self.join(Self.sender("b", from: "a", phone: "1"), Self.sender("c", from: "b", phone: "2"))
             let error = await #expect(throws: ReconcileError.self) { try await fixture.plan(text) }
             #expect(
@@ -158,7 +158,7 @@ struct RenameTests {
             let plan = try await fixture.reach(text)
             #expect(plan.creates == 0 && plan.deletes == 0)
             #expect(try await Self.ids(fixture) == before)
-            // Nothing is sent differently, so there is nothing new to freeze.
+            // The message is unchanged, so no new revision is needed.
             #expect(try await fixture.count("SELECT count(*) FROM campaign_revisions") == 5)
         }
     }
@@ -186,7 +186,7 @@ struct RenameTests {
             #expect(plan.changes.count(where: \.isReferenceOnly) == 12)
             #expect(SafetyRules().refusals(of: plan).isEmpty)
             #expect(plan.changes.allSatisfy { $0.impact == nil })
-            // With another change on top it counts.
+            // With a further change it counts.
             let other = renamed.replacing("title: Hello there", with: "title: Hi")
             #expect(SafetyRules().refusals(of: try await fixture.plan(other)).map(\.code) == ["tooManyChanges"])
         }

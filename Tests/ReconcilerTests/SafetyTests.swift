@@ -42,7 +42,7 @@ struct SafetyTests {
                     == "acme/Campaign/event is protected and would be deleted; to allow it: "
                     + "--allow-delete acme/Campaign/event"
             )
-            // Another name allows nothing.
+            // Allowing another name has no effect.
             #expect(!SafetyRules(allowedDeletes: [Self.hello]).refusals(of: plan).isEmpty)
             try await fixture.apply(plan, desired, rules: SafetyRules(allowedDeletes: [Self.event]))
         }

@@ -5,7 +5,7 @@ import Testing
 @testable import Reconciler
 
 struct ValueDifferTests {
-    /// A repeatable source of chance.
+    /// A random number generator with a fixed seed.
     private struct Dice: RandomNumberGenerator {
         var state: UInt64
 
@@ -15,7 +15,7 @@ struct ValueDifferTests {
         }
     }
 
-    /// Few values and names, so that many of them meet again.
+    /// There are few values and names, so that many of them are equal.
     private static func value(depth: Int, _ dice: inout Dice) -> JSONValue {
         switch Int.random(in: 0..<(depth > 0 ? 7 : 4), using: &dice) {
         case 0: return .null

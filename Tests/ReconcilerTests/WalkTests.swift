@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reconciler
 
-/// A walk through desired states; each is followed by a second look that must find nothing.
+/// A walk through desired states; after each one, a second plan must be empty.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalkTests {
     @Test func reachesEachStateOfALife() async throws {

@@ -3,7 +3,7 @@ import Logging
 import Redis
 import Testing
 
-/// What a healthy server shows; the server is that of `REDIS_URL`.
+/// The client against a healthy server, that of `REDIS_URL`.
 struct RedisClientTests {
     private let prefix = "redis-tests:\(UUID().uuidString):"
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Redis
 
-/// A client whose seeds are a cluster of three.
+/// A client with a cluster of three servers as its seeds.
 @Suite(.timing)
 struct RedisClusterTests {
     private static let append = RedisScript(
@@ -42,7 +42,7 @@ struct RedisClusterTests {
                 let reply = try outcome.get()
                 #expect(reply.text == "of " + key)
             }
-            // Spread over all three, each with a connection of its own.
+            // The keys are spread over all three servers, each with a connection of its own.
             for server in cluster.servers {
                 let single = RedisClient(
                     configuration: RedisConfiguration(endpoints: [.tcp(host: "127.0.0.1", port: server.port)]),
@@ -82,7 +82,7 @@ struct RedisClusterTests {
                 for target in [(source + 1) % 3, (source + 2) % 3, source] {
                     try await eventually { try await client.send(RedisCommand("LLEN", .text(keys[0]))).asInt() > 20 }
                     try await cluster.move(slot, to: target) {
-                        // Half moved: a single key is asked for where it has gone to.
+                        // The slot is half moved: a single key is read from the server that has it by now.
                         let text = try await client.send(RedisCommand("GET", .text(keys[2])))
                         let none = try await client.send(RedisCommand("GET", "{moving}:none"))
                         #expect(text.text == "before" && none.isNull)
@@ -138,7 +138,7 @@ struct RedisClusterTests {
     }
 }
 
-/// Something that has happened, once it has.
+/// A flag that can be set once.
 private final class Flag: Sendable {
     private let state = Mutex(false)
 

@@ -4,10 +4,10 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What happens to commands when the server or the connection fails; each test has a server of its own.
+/// Outcomes of commands when the server or the connection fails; each test has a server of its own.
 @Suite(.serialized, .timing, .timeLimit(.minutes(2)))
 struct RedisFaultTests {
-    /// Twenty tasks that send without pause, and what they have seen.
+    /// Twenty tasks that send without pause, and the replies that they got.
     private final class Crowd: Sendable {
         struct Tally {
             var matched = 0
@@ -52,7 +52,7 @@ struct RedisFaultTests {
             let start = ContinuousClock.now
             async let early = client.send(pipeline: [RedisCommand("PING")], deadline: start + .milliseconds(300))
             try await eventually { client.statistics.inFlight == 1 }
-            // Comes while the other is in flight, and must not wait for it.
+            // This command is sent while the other is in flight, and must not wait for it.
             async let urgent = client.send(pipeline: [RedisCommand("PING")], deadline: start + .milliseconds(150))
             #expect(await urgent == [.failure(.timeout(mayHaveExecuted: false))])
             #expect(ContinuousClock.now - start < .milliseconds(290))
@@ -80,7 +80,7 @@ struct RedisFaultTests {
                 try await eventually { client.statistics.repliesReceived > before + 500 }
             }
             #expect(tally.mismatched == 0)
-            // Only the commands in flight at that moment; the others waited for the new server.
+            // Only the commands in flight at that moment failed; the others waited for the new server.
             #expect(tally.errors.count <= 20)
             #expect(tally.errors.allSatisfy { $0 == .connectionLost(mayHaveExecuted: true) })
         }

@@ -19,7 +19,7 @@ struct RedisMailboxTests {
             let shutdowns = mailbox.takeShutdowns()
             #expect(shutdowns.count == 1)
             for shutdown in shutdowns { shutdown.resume() }
-            // Whatever went wrong above, the test ends.
+            // Ends the test also after a failure above.
             if shutdowns.isEmpty { continuation.resume() }
         }
         #expect(mailbox.goIdle())

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Redis
 
-/// What a client of a cluster makes of answers, without any server.
+/// The decisions of a cluster client about answers, without any server.
 struct RedisRedirectionTests {
     static let answers: [(String, RedisRedirection)] = [
         ("MOVED 3999 10.0.0.2:7001", .moved(slot: 3_999, to: .tcp(host: "10.0.0.2", port: 7_001))),
@@ -24,7 +24,7 @@ struct RedisRedirectionTests {
 
     static let failures: [(RedisError, RedisRedirection)] = [
         (.connection("refused"), .unreachable), (.connectionLost(mayHaveExecuted: false), .unreachable),
-        // Never again what may have been done.
+        // A command that may have been executed is never repeated.
         (.connectionLost(mayHaveExecuted: true), .none), (.timeout(mayHaveExecuted: true), .none), (.cancelled, .none),
         (.closed, .none),
     ]

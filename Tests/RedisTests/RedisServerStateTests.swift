@@ -2,7 +2,7 @@ import Foundation
 import Redis
 import Testing
 
-/// States in which a server refuses commands, each brought about for real.
+/// States in which a server refuses commands, each produced on a real server.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct RedisServerStateTests {
     private func kind(_ client: RedisClient, _ command: RedisCommand) async throws -> RedisServerError.Kind {

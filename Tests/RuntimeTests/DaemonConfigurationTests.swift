@@ -8,7 +8,7 @@ import Testing
 @testable import Runtime
 @testable import Settings
 
-/// What the environment says, and what is said about its mistakes.
+/// Settings from the environment, and the errors about wrong ones.
 struct DaemonConfigurationTests {
     static let minimum = [
         "DATABASE_URL": "postgresql://campaigns:secret@localhost:5432/campaigns",

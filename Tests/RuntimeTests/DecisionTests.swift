@@ -3,7 +3,7 @@ import Testing
 
 @testable import Runtime
 
-/// What an answer of WhatsApp leads to.
+/// The decision after each answer of WhatsApp.
 struct DecisionTests {
     enum Kind: String { case pauseLane, deferRecipient, retry, fail, pauseCampaign, unconfirmed, sent }
 
@@ -43,7 +43,7 @@ struct DecisionTests {
         #expect(ErrorClass(httpStatus: status) == expected)
     }
 
-    /// The three classes that the system was asked for, then what goes beyond them.
+    /// The three required classes first, then further ones.
     static let answers: [(Int, Int?, Kind)] = [
         (429, nil, .pauseLane), (400, 131048, .pauseLane), (400, 131056, .pauseLane), (429, 130429, .pauseLane),
         (500, nil, .retry), (503, nil, .retry), (500, 131000, .retry), (503, 131016, .retry),

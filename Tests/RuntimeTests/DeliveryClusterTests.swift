@@ -9,7 +9,7 @@ import WhatsAppSimulator
 
 @testable import Runtime
 
-/// Runs whose lane lives in a Redis Cluster.
+/// Runs with their lane in a Redis Cluster.
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryClusterTests {
     @Test(.timeLimit(.minutes(2)))
@@ -33,7 +33,7 @@ struct DeliveryClusterTests {
                 }
                 try await fixture.expectDelivered(run, contacts: 800)
                 #expect(fixture.simulator.summary().mostAcceptedInOneSecond["1001", default: 0] <= 150)
-                // Moved, never lost: the group was rebuilt once, when the lane was new.
+                // The lane was moved but never lost: the group was rebuilt only once, when the lane was new.
                 let epochs = try await fixture.pool.query("SELECT epoch FROM queue_epochs")
                 #expect(try epochs[0].decode(0, as: Int.self) == 2)
                 let client = RedisClient(configuration: redis, logger: TestDatabase.logger)

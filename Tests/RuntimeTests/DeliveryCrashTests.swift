@@ -8,7 +8,7 @@ import WhatsAppSimulator
 
 @testable import Runtime
 
-/// Runs whose daemons or Redis die in the middle.
+/// Runs during which daemons or Redis die.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryCrashTests {
     private static let leases = LaneLeases(reservation: .seconds(2), flight: .seconds(4))
@@ -33,7 +33,7 @@ struct DeliveryCrashTests {
         try await DeliveryFixture.with(contacts: 400, rate: 200) { fixture in
             let run = try await fixture.launch()
             try await fixture.withDaemon { _ in try await sent(100, of: fixture) }
-            // Everything it held has its outcome or is back in the line.
+            // Each message that the daemon held has its outcome or is queued again.
             let counters = try await fixture.run(run).counters
             #expect(counters[.sending] == 0 && counters[.unconfirmed] == 0)
             #expect(counters[.queued] > 0)
@@ -85,7 +85,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    /// No run keeps the lane open, and yet the leases of the dead daemon must be taken over.
+    /// No run keeps the lane open, but the leases of the dead daemon must still be taken over.
     @Test(.timeLimit(.minutes(2)), arguments: ["cancel", "pause", "cancel and lose Redis"])
     func messagesBeingSentAreSettledAlthoughTheirRunWasStopped(stop: String) async throws {
         let faults = try SimulatorFaults(
@@ -114,7 +114,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    /// Nothing was being sent, so that Postgres has no reason to look at the lane.
+    /// No message was being sent, so nothing in Postgres points to the lane.
     @Test(.timeLimit(.minutes(1)))
     func theNextDaemonEmptiesStaleLanes() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 100) { fixture in
@@ -135,7 +135,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    /// What the next daemon takes out of the lane is put back into it when the run goes on.
+    /// The next daemon removes the messages from the lane; they are fed again when the run resumes.
     @Test(.timeLimit(.minutes(1)))
     func aRunThatWasPausedMeanwhileGoesOnWhole() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 200) { fixture in

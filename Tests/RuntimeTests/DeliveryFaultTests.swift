@@ -8,7 +8,7 @@ import WhatsAppSimulator
 
 @testable import Runtime
 
-/// Runs that meet trouble at WhatsApp.
+/// Runs that get errors from WhatsApp.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryFaultTests {
     private static func faults(_ json: String) throws -> SimulatorFaults { try SimulatorFaults(json: Data(json.utf8)) }
@@ -64,7 +64,7 @@ struct DeliveryFaultTests {
             #expect(try rows[0].decode(0, as: Int.self) >= 2)
             #expect(try rows[0].decode(0, as: Int.self) <= 3)
             if failed > 0 { #expect(try rows[0].decode(1, as: Bool.self)) }
-            // Each answer is on record.
+            // Each answer is recorded.
             #expect(try rows[0].decode(2, as: Int.self) == fixture.simulator.summary().rejected)
         }
     }

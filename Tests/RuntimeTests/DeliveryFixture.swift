@@ -16,7 +16,7 @@ import WhatsAppSimulator
 
 /// A tenant with contacts and a campaign on a database of its own, a lane of its own, and a simulated WhatsApp.
 struct DeliveryFixture: Sendable {
-    /// How a daemon ends.
+    /// The way in which a daemon ends.
     enum Ending { case gracefully, killed }
 
     static let appSecret = "secret of the app"
@@ -100,7 +100,7 @@ struct DeliveryFixture: Sendable {
     static func phone(_ number: Int) -> String { "+55119" + String(10_000_000 + number) }
 
     private func seed(contacts: Int, rate: Int, text: String, pairLimit: String) async throws {
-        // Every second contact wrote an hour ago, so that both phases of a launch have something to do.
+        // Every second contact wrote an hour ago, so that both phases of a launch have messages.
         try await pool.execute(
             """
             INSERT INTO contacts ("tenantId", "contactId", name, "lastSeen", metadata)
@@ -157,7 +157,7 @@ extension DeliveryFixture {
         }
     }
 
-    /// What must hold at the end of every run: each recipient once, counters equal rows, and nothing left in Redis.
+    /// Checks the end of a run: one message per recipient, counters that equal the rows, and nothing left in Redis.
     func expectDelivered(_ run: UUID, contacts: Int, failed: Int = 0) async throws {
         let summary = simulator.summary()
         #expect(summary.recipientsAcceptedMoreThanOnce == 0)
@@ -200,7 +200,7 @@ extension DeliveryFixture {
 extension DeliveryFixture {
     /// Everything of a daemon but its HTTP server, with times of the test's own.
     ///
-    /// Webhooks are no part of it: ``applyReports()`` does what they would.
+    /// Webhooks are not included: ``applyReports()`` does their work.
     func withDelivery<Value: Sendable>(
         retries: RetryPolicy = RetryPolicy(),
         leases: LaneLeases = LaneLeases(),
@@ -321,7 +321,7 @@ extension DeliveryFixture {
                 try await group.waitForAll()
             case .killed:
                 group.cancelAll()
-                // What a cancelled daemon throws says nothing; that it ends is what counts.
+                // The error of a cancelled daemon does not matter, only that it ends.
                 while await group.nextResult() != nil {}
             }
             return try result.get()

@@ -10,7 +10,7 @@ import WhatsAppSimulator
 /// Sending to an API to which connections take long to open.
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DistantAPITests {
-    /// Daemons begin without connections, the second one in a lane that is busy.
+    /// Daemons start without connections; the second one starts on a busy lane.
     @Test(.timeLimit(.minutes(1)))
     func thePaceHoldsWhileConnectionsAreOpened() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 60) { fixture in
@@ -28,7 +28,7 @@ struct DistantAPITests {
                 }
             }
             try await fixture.expectDelivered(run, contacts: 300)
-            // 3 more than the rate: the handshakes of a build that is not optimised hold some up for longer than the pace
+            // 3 more than the rate: in a debug build, TLS handshakes delay some requests for longer than the pace
             // allows for.
             let most = fixture.simulator.summary().mostAcceptedInOneSecond["1001", default: 0]
             #expect(most <= 63)

@@ -7,10 +7,11 @@ import Testing
 
 @testable import Runtime
 
-/// A way to a server to which connections take long to open, as over an ocean: TLS begins after a delay, and what comes
-/// later passes at once.
+/// A relay to a server to which connections open slowly, as across an ocean.
+///
+/// It delays the start of TLS, and passes later bytes on at once.
 enum DistantRelay {
-    /// Has a client behind such a way to a port of this machine, for as long as the body takes.
+    /// Runs the body with a client that reaches a port of this machine through such a relay.
     ///
     /// Both ends have threads of their own, so that handshakes of one daemon do not delay requests of others.
     static func withClient(
@@ -67,7 +68,7 @@ enum DistantRelay {
     }
 }
 
-/// Holds back what comes first.
+/// Delays the first bytes of a connection.
 private final class Delay: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -93,7 +94,7 @@ private final class Delay: ChannelInboundHandler {
     }
 }
 
-/// Passes on what comes, to another connection and back.
+/// Passes bytes on to another connection and back.
 private final class Relay: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -11,7 +11,7 @@ import Testing
 /// Runs of different sizes on one sender.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct FairnessTests {
-    /// The memory of Redis that a lane may take, whatever the size of the campaign.
+    /// Memory of Redis that a lane may take for a campaign of any size.
     private static let memoryBound = 10 * 1_024 * 1_024
 
     /// Accepts everything at once.
@@ -45,7 +45,7 @@ struct FairnessTests {
                     largest = max(largest, try await memory(of: fixture))
                     return try await fixture.run(run.id).counters.accepted == 1_000
                 }
-                // At most half a window of the lane is ahead of it, then the runs go in turn.
+                // At most half a window of the lane is ahead of it, then the runs take turns.
                 let meanwhile = try await fixture.run(big).counters.accepted - begunAt
                 let window = ChunkFeeder.window(ratePerSecond: 10_000)
                 #expect(meanwhile <= window + 5_000, "\(meanwhile) of the big run went out meanwhile")

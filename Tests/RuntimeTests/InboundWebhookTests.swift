@@ -10,7 +10,7 @@ import Testing
 
 @testable import Runtime
 
-/// What contacts write and what WhatsApp stops, posted to a whole daemon.
+/// Inbound messages and blocks by WhatsApp, posted to a whole daemon.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct InboundWebhookTests {
     private static let account = "WABA-1"
@@ -75,17 +75,17 @@ struct InboundWebhookTests {
                 #expect(
                     try await Self.contact(fixture) == Contact(lastSeen: now - 10, messageCount: 2, optedIn: true)
                 )
-                // An older one that comes late closes nothing.
+                // An older message that arrives late does not shorten the window.
                 #expect(
                     try await Self.post(Self.messages(Self.message("0", text: "hi", at: now - 90)), to: port) == 200
                 )
                 #expect(try await Self.contact(fixture).lastSeen == now - 10)
-                // A clock that goes wrong does not keep the window open.
+                // A time in the future does not keep the window open for longer.
                 let future = Self.messages(Self.message("9", from: 3, text: "hi", at: now + 9_999_999))
                 #expect(try await Self.post(future, to: port) == 200)
                 let lastSeen = try await Self.contact(fixture, 3).lastSeen
                 #expect(try #require(lastSeen) <= now + 60)
-                // What WhatsApp tells of somebody is not written by them.
+                // A system message about a contact was not written by the contact.
                 let phone = DeliveryFixture.phone(2).dropFirst()
                 let moved =
                     #"{"from":"\#(phone)","id":"wamid.m","timestamp":"\#(now)","type":"system","#
@@ -115,14 +115,14 @@ struct InboundWebhookTests {
                 try await say("a", 1, " Stop! ", at: now - 100)
                 try await say("b", 2, "please don't stop", at: now - 100)
                 try await say("c", 3, "NO MÁS", at: now - 100)
-                // What a button said, about an appointment perhaps.
+                // The title of a button, for example to cancel an appointment, is no opt-out.
                 try await say("g", 2, "Cancel", at: now - 99)
                 #expect(try await Self.contact(fixture, 1).optedIn == false)
                 #expect(try await Self.contact(fixture, 2).optedIn == true)
                 #expect(try await Self.contact(fixture, 3).optedIn == false)
                 try await say("d", 1, "start", at: now - 50)
                 #expect(try await Self.contact(fixture, 1).optedIn == true)
-                // The first word again, and another from before: the later one holds.
+                // The first message again, and an older one: the latest preference holds.
                 try await say("a", 1, "stop", at: now - 100)
                 try await say("e", 1, "stop", at: now - 60)
                 #expect(try await Self.contact(fixture, 1).optedIn == true)
@@ -138,7 +138,8 @@ struct InboundWebhookTests {
                 #expect(try await Self.contact(fixture, 4).optedIn == false)
                 try await prefer("resume", at: now - 30)
                 #expect(try await Self.contact(fixture, 4).optedIn == true)
-                // Of two in the same second, no is the safe one, in whatever order they come.
+                // Of two preferences in the same second the opt-out holds, in any order, because that is the safe
+                // choice.
                 try await prefer("stop", at: now - 30)
                 try await prefer("resume", at: now - 30)
                 #expect(try await Self.contact(fixture, 4).optedIn == false)
@@ -146,7 +147,7 @@ struct InboundWebhookTests {
         }
     }
 
-    /// A report that is refused comes again for a week, with all that stands beside it.
+    /// WhatsApp repeats a refused webhook for a week, with all other reports in it.
     @Test func reportsThatMakeNoSenseAreTakenAndHideNoOther() async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in
             try await fixture.withDaemon { port in
@@ -250,7 +251,7 @@ struct InboundWebhookTests {
         try await DeliveryFixture.with(contacts: 500, rate: 20) { fixture in
             let run = try await fixture.launch()
             try await fixture.withDaemon { port in
-                // From here on the number is known by all its names.
+                // From here on the number is known with all its ids.
                 #expect(try await Self.post(Self.messages(), to: port) == 200)
                 #expect(try await Self.post(value, field: field, to: port) == 200)
                 let record = try await fixture.run(run)

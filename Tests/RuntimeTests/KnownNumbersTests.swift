@@ -3,7 +3,7 @@ import Testing
 
 @testable import Runtime
 
-/// What WhatsApp calls our numbers is written down when it is new, or was not for a minute.
+/// The names that WhatsApp has for our numbers are stored when they are new, or after a minute.
 struct KnownNumbersTests {
     private static let one = InboundReport.Number(phoneNumberID: "1", displayPhoneNumber: "+1", businessAccountID: "A")
     private static let renamed = InboundReport.Number(

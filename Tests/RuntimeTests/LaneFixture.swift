@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Runtime
 
-/// A lane in a quota group of its own, whose epoch is 1.
+/// A lane in a quota group of its own, with epoch 1.
 struct LaneFixture: Sendable {
     static let lease: Int64 = 7
 
@@ -28,8 +28,8 @@ struct LaneFixture: Sendable {
         }
     }
 
-    /// Makes the lane look as if it had sent a moment ago, so that nothing waits for the cold start; or as long ago as
-    /// is said.
+    /// Sets the time of the lane's last slot to `silence` ago; by default to now, so that the cold start causes no
+    /// wait.
     func warmUp(silent silence: Duration = .zero) async throws {
         let time = try await redis.send(RedisCommand("TIME")).asArray()
         let now = try time[0].asInt() * 1_000_000 + (try time[1].asInt())
@@ -67,7 +67,7 @@ struct LaneFixture: Sendable {
         try await lane.settle(ids.map { LeaseEnding(messageID: $0, lease: lease, end: end) })
     }
 
-    /// What the lane's keys end with, sorted.
+    /// The suffixes of the lane's keys, sorted.
     func kinds() async throws -> [String] {
         try await TestRedis.keys(of: group, on: redis).compactMap { $0.split(separator: ":").last.map(String.init) }
             .sorted()

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// Who holds a message, and how a lease ends.
+/// Leases of messages, and how they end.
 @Suite(.enabled(if: TestRedis.isAvailable))
 struct LaneLeaseTests {
     private static let brief = LaneLeases(reservation: .milliseconds(1), flight: .milliseconds(1))
@@ -48,7 +48,7 @@ struct LaneLeaseTests {
             try await fixture.settle([ids[1]], .release)
             try await fixture.settle([ids[2]], .delay(.seconds(60)))
             #expect(try await fixture.lane.depth() == LaneDepth(epoch: 1, ready: 2, delayed: 1, held: 0))
-            // Back where it stood: before the one that was behind it.
+            // The message is back in its former place, before the next one.
             #expect(try await fixture.take(2, rate: 80) == [ids[1], ids[3]])
         }
     }
@@ -61,7 +61,7 @@ struct LaneLeaseTests {
             for end in [LeaseEnd.done, .release, .delay(.seconds(1))] { try await fixture.settle(ids, end, lease: 70) }
             #expect(try await fixture.lane.depth() == LaneDepth(epoch: 1, ready: 0, delayed: 0, held: 1))
             try await fixture.settle(ids, .done)
-            // Ended already: repeating it changes nothing.
+            // The lease has ended already, so this changes nothing.
             try await fixture.settle(ids, .release)
             #expect(try await fixture.lane.depth().total == 0)
         }
@@ -88,7 +88,7 @@ struct LaneLeaseTests {
             )
             #expect(byID[ids[1]] == ExpiredLease(messageID: ids[1], lease: 7, mayBeWritten: true))
             #expect(byID[ids[2]] == ExpiredLease(messageID: ids[2], lease: nil, mayBeWritten: true))
-            // The heir's leases are long: no other daemon gets them, and the first lease is void.
+            // The new leases are long, so no other daemon gets the messages. The first lease is void.
             #expect(try await heir.recover(limit: 10, lease: 10).isEmpty)
             #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: 7) == .answers([false]))
             try await fixture.settle(ids, .done)

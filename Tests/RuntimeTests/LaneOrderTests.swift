@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// Who comes first in a lane.
+/// The order of messages in a lane.
 @Suite(.enabled(if: TestRedis.isAvailable))
 struct LaneOrderTests {
     @Test func aSmallRunIsNotStuckBehindABigOne() async throws {
@@ -18,7 +18,7 @@ struct LaneOrderTests {
             let late = Set(try await fixture.push(1_000, run: small))
             let next = try await fixture.take(2_000, rate: 20_000)
             #expect(next.count { late.contains($0) } >= 999)
-            // In turn all the way, not in two blocks.
+            // The runs take turns throughout, instead of following each other in two blocks.
             for part in next.chunked(by: 200) { #expect((90...110).contains(part.count { late.contains($0) })) }
         }
     }
@@ -50,7 +50,7 @@ struct LaneOrderTests {
             try await fixture.warmUp()
             let taken = try await fixture.take(4, rate: 80)
             try await fixture.settle([taken[0]], .delay(.seconds(60)))
-            // Held, delayed and ready: nowhere twice.
+            // Some ids are held, one is delayed, the rest are ready; none of them is added twice.
             #expect(try await fixture.lane.push(again, run: fixture.run, epoch: 1))
             #expect(try await fixture.lane.depth() == LaneDepth(epoch: 1, ready: 6, delayed: 1, held: 3))
         }
@@ -62,7 +62,7 @@ struct LaneOrderTests {
             try await fixture.warmUp()
             let taken = try await fixture.take(40, rate: 400)
             #expect(taken == ids)
-            // Fed again while all of it is held: must not leave a turn counter behind either.
+            // All ids are fed again while they are held; this must not leave a turn counter behind either.
             let again = ids.map { FedMessage(id: $0, delay: .zero) }
             #expect(try await fixture.lane.push(again, run: fixture.run, epoch: 1))
             try await fixture.settle(taken, .done)
@@ -94,7 +94,7 @@ struct LaneOrderTests {
         }
     }
 
-    /// The instants of the slots one daemon got, on the server's clock.
+    /// The times of the slots that one daemon got, by the server's clock.
     private static func reserveLoop(
         _ fixture: LaneFixture,
         lease: Int64,

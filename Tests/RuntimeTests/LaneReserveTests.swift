@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// What a lane grants, and when.
+/// The slots that a lane grants, and their times.
 @Suite(.timing, .enabled(if: TestRedis.isAvailable))
 struct LaneReserveTests {
     @Test(arguments: [
@@ -42,7 +42,8 @@ struct LaneReserveTests {
             try await fixture.push(1)
             let started = ContinuousClock.now
             #expect(try await fixture.reserve(1) == .wait(.seconds(1)))
-            // The memory begins now: the first slot is a second away, outside of the horizon until 750 ms have passed.
+            // The lane has no past slots: the first slot is a second away, outside of the horizon until 750 ms have
+            // passed.
             guard case .wait(let rest) = try await fixture.reserve(1) else {
                 Issue.record("a slot within the first second")
                 return
@@ -79,7 +80,7 @@ struct LaneReserveTests {
             #expect(offsets.allSatisfy { $0 >= 19_999 && $0 <= 250_000 })
             for (one, next) in zip(offsets, offsets.dropFirst()) { #expect(abs(Double(next - one) - interval) <= 2) }
             #expect(slots.count == Int(230_000 / interval) + 1)
-            // What comes next lies behind the horizon of the first call.
+            // The next slots are beyond the horizon of the first call.
             switch try await fixture.reserve(100) {
             case .wait(let rest): #expect(rest <= .milliseconds(14))
             case .slots(let next, _): #expect((next.first?.offset ?? .zero) > .milliseconds(230) || next.count < 18)
@@ -88,7 +89,7 @@ struct LaneReserveTests {
         }
     }
 
-    /// Connections are opened at first, which delays the requests that open them; `nil` is a lane without a past slot.
+    /// The first requests open connections, which delays them; `nil` is a lane without a past slot.
     @Test(arguments: [Duration.seconds(4), nil])
     func grantsATenthLessInTheSecondAfterSilence(_ silence: Duration?) async throws {
         try await LaneFixture.with { fixture in

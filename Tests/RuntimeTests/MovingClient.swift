@@ -5,7 +5,7 @@ import Synchronization
 
 @testable import Runtime
 
-/// WhatsApp at an API that moves to another address in the middle of a test.
+/// A WhatsApp channel to an API that moves to another address during a test.
 final class MovingClient: WhatsAppDouble {
     private let address: DeliveryFixture.Address
     private let timeout: Duration

@@ -13,7 +13,7 @@ import Testing
 struct OutcomeWriterTests {
     private static let lease: Int64 = 5
 
-    /// A run whose messages are all being sent by us, and held by us in its lane.
+    /// A run with all messages in the state `sending`, and leased by this test in the lane.
     private func withSending(_ count: Int, _ body: (DeliveryFixture, LaneQueue, [UUID]) async throws -> Void)
         async throws
     {
@@ -63,7 +63,7 @@ struct OutcomeWriterTests {
         try await withSending(20) { (fixture, lane, ids) async throws -> Void in
             let writer = writer(fixture.pool, lane)
             await withTaskGroup { group in
-                // Handed in before anybody writes.
+                // All outcomes are handed in before the writer runs.
                 for id in ids { group.addTask { await writer.write(outcome(id)) } }
                 try? await eventually("all are handed in") { writer.backlog == 20 }  // Shown by the statuses below.
                 writer.finish()
@@ -112,12 +112,12 @@ struct OutcomeWriterTests {
                 await withTaskGroup { group in
                     group.addTask { await writer.run() }
                     for id in ids { group.addTask { await writer.write(outcome(id)) } }
-                    // Should they all wait still, the outcome is the same.
+                    // The result is the same if some outcomes still wait.
                     try? await eventually("all are being written") { writer.backlog == 0 }
                     group.cancelAll()
                 }
             }
-            // Later callers do not hang either.
+            // A caller after the end does not hang either.
             await writer.write(outcome(ids[0]))
             #expect(try await lane.depth().held == 5)
             #expect(try await fixture.statuses() == [.sending: 5])

@@ -7,11 +7,12 @@ import WhatsAppSimulator
 
 @testable import Runtime
 
-/// How soon two daemons feel a pause and a resumption, as the receiver sees it.
+/// The time until two daemons follow a pause and a resumption, measured at the receiver.
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct PauseTests {
-    /// With the calls of Postgres a second is enough; without them daemons look every second by themselves, feeder
-    /// after keeper.
+    /// With notifications of Postgres one second is enough.
+    ///
+    /// Without them daemons poll every second, first the lane keeper and then the feeder.
     @Test(.timeLimit(.minutes(2)), arguments: [(true, Duration.seconds(1)), (false, .seconds(2))])
     func pauseAndResumeActOnAllDaemons(listens: Bool, limit: Duration) async throws {
         try await DeliveryFixture.with(contacts: 3_000, rate: 100) { fixture in
@@ -45,7 +46,7 @@ struct PauseTests {
         }
     }
 
-    /// When the receiver got its last request, counted from now.
+    /// Time since the receiver got its last request.
     private func lastRequest(in fixture: DeliveryFixture, watchedFor limit: Duration) async throws -> Duration {
         let start = ContinuousClock.now
         var last = Duration.zero

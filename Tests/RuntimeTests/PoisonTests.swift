@@ -7,7 +7,7 @@ import Testing
 
 @testable import Runtime
 
-/// Messages of which daemons die.
+/// Messages that crash daemons.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct PoisonTests {
     private static let leases = LaneLeases(reservation: .milliseconds(300), flight: .seconds(4))
@@ -18,8 +18,8 @@ struct PoisonTests {
             let run = try await fixture.launch()
             let lane = try await lane(of: run, in: fixture)
             let poison = try await fed(run, into: lane, of: fixture)[7]
-            // A daemon that dies while it renders the one message; the others of its reservation are out of danger
-            // from the second time on, because they are suspects as well by then and are rendered one by one.
+            // A daemon dies while it renders one message. From the second time on the other messages of its reservation
+            // are safe, because they are suspects too and are rendered one at a time.
             for death in 1...3 {
                 let (ids, token) = try await reserveAll(20, from: lane)
                 let begun = try await fixture.messages.begin([SendClaim(ids, lease: token)])
@@ -61,7 +61,7 @@ struct PoisonTests {
                 try await lane.mark(ids, isBeingPrepared: false, lease: token)
                 try await settleWhenExpired(5, of: lane, in: fixture)
             }
-            // Nor does one that had not begun anything.
+            // The crash of a daemon that had not begun a message counts against no message either.
             for _ in 1...4 {
                 _ = try await reserveAll(5, from: lane)
                 try await settleWhenExpired(5, of: lane, in: fixture)
@@ -125,7 +125,7 @@ struct PoisonTests {
         return (ids, token)
     }
 
-    /// Does what the keeper of the lane does with leases that ran out.
+    /// Settles expired leases as the lane's maintenance does.
     private func settleWhenExpired(_ count: Int, of lane: LaneQueue, in fixture: DeliveryFixture) async throws {
         var settled = 0
         try await eventually("all leases ran out") {

@@ -7,7 +7,7 @@ import Testing
 @testable import API
 @testable import Runtime
 
-/// From a stored payload and a contact to the bytes of a request.
+/// Rendering of a stored payload and a contact to the bytes of a request.
 struct RenderingTests {
     private static let id = UUID()
 
@@ -50,7 +50,7 @@ struct RenderingTests {
     func valuesOfContactsAreAlwaysEscaped(name: String) throws {
         let contact = ContactFields([.contactId: .text("+1"), .name: .text(name)], metadata: #"{"secret":"hidden"}"#)
         #expect(try text("Hi {{name}}!", contact: contact) == "Hi \(name)!")
-        // Also where a default stands behind it.
+        // The value also wins over a default.
         #expect(try text("{{name|you}}", contact: contact) == name)
     }
 

@@ -7,10 +7,10 @@ import Testing
 @testable import Runtime
 @testable import campaignd
 
-/// What people read about runs.
+/// Reports on runs for people.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct ReportTests {
-    /// A run whose row says what the test wants.
+    /// A run with the row that the test needs.
     private func withRun(
         _ changes: String,
         _ body: (RunRecord, [FailureCount]) async throws -> Void
@@ -65,7 +65,7 @@ struct ReportTests {
             #expect(first.hasPrefix("\u{1B}[2Kacme/spring"))
             #expect(first.contains(String(repeating: "█", count: 15) + String(repeating: "░", count: 15)))
             #expect(first.contains(" 50.0 %  100/200  running"))
-            // With an earlier look there is a rate to show, and something to draw over.
+            // After an earlier update there is a rate to show, and lines to overwrite.
             let second = terminal.update([run], now: now + 1) ?? ""
             #expect(second.hasPrefix("\u{1B}[1A\u{1B}[2K"))
             #expect(second.contains("0/s"))

@@ -13,7 +13,7 @@ struct RunCompleterTests {
     @Test func aRunIsCompleteOnlyAfterItsRecount() async throws {
         try await DeliveryFixture.with(contacts: 4) { fixture in
             let run = try await fixture.launch()
-            // Counters that say that nothing is open, over rows of which all are.
+            // The counters say that no message is open, but all rows are.
             try await fixture.pool.execute("UPDATE campaign_runs SET pending = 0, queued = 0, sent = 4")
             let log = LogCollector()
             try await withThrowingDiscardingTaskGroup { group in

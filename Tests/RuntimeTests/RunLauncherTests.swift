@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// Launches that several daemons find unfinished.
+/// Unfinished launches that several daemons continue.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct RunLauncherTests {
     @Test func aLaunchThatTwoDaemonsFindIsReportedOnce() async throws {

@@ -63,7 +63,8 @@ struct SignalTests {
         _ = await permits.take(upTo: 4)
         let order = Protected<[Int]>([])
         await withTaskGroup { group in
-            // The first waits for four: the second must not overtake it with the one that comes back first.
+            // The first task waits for four permits: the second must not overtake it with the first permit that is
+            // returned.
             for (number, minimum) in [(1, 4), (2, 1)] {
                 group.addTask {
                     let granted = await permits.take(upTo: minimum, minimum: minimum)

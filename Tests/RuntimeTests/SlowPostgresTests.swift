@@ -5,7 +5,7 @@ import Testing
 
 @testable import Runtime
 
-/// Sending while Postgres takes longer for each statement than slots are granted ahead on a quiet day.
+/// Sending while each statement in Postgres takes longer than the usual lead time of slots.
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct SlowPostgresTests {
     @Test func messagesAreReservedEarlierInsteadOfTooLate() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Runtime
 
-/// Campaigns that start by themselves, through a whole daemon: by a time, or by an event.
+/// Campaigns that a schedule or an event starts, through a whole daemon.
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct StartTests {
     @Test func aScheduleStartsWithinASecondOfItsTime() async throws {

@@ -7,10 +7,10 @@ import Testing
 
 @testable import Runtime
 
-/// Webhooks that are written together.
+/// Webhooks that are committed in one batch.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct StatusIntakeTests {
-    /// What one webhook brings; no row can hold a NUL.
+    /// The reports of one webhook; no row can hold a NUL.
     private static func webhook(_ number: Int) -> (isGood: Bool, DeliveryStatus, InboundReport) {
         let isGood = number % 3 > 0
         let status = DeliveryStatus(

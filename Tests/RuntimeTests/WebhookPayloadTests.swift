@@ -4,7 +4,7 @@ import Testing
 
 @testable import Runtime
 
-/// What WhatsApp posts, and how we know that it was WhatsApp.
+/// Webhooks of WhatsApp, and the check of their signature.
 struct WebhookPayloadTests {
     private static let now = Date(timeIntervalSince1970: 2_000_000_000)
     private static let id = UUID()

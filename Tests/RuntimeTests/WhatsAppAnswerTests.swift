@@ -9,7 +9,7 @@ import WhatsAppSimulator
 
 @testable import Runtime
 
-/// What the client makes of responses and of their absence.
+/// Classification of responses, and of missing ones.
 struct WhatsAppAnswerTests {
     private func answer(_ status: Int, _ body: String, headers: HTTPHeaders = [:]) -> SendAnswer {
         WhatsAppChannel.answer(status: status, headers: headers, body: ByteBuffer(string: body))

@@ -3,9 +3,9 @@ import JSON
 import Spec
 import Testing
 
-/// Small files with everything that YAML allows and people get wrong: each gives what `expected.txt` says.
+/// Small files with the mistakes that people make in YAML: the diagnostics of each are in `expected.txt`.
 ///
-/// A file whose name begins with `ok-` has no error. `CORPUS_RECORD=1` writes `expected.txt` again, for a review.
+/// A file with the prefix `ok-` has no error. `CORPUS_RECORD=1` writes `expected.txt` again, for a review.
 struct CorpusTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Corpus")
     private static let expectedFile = folder.appending(path: "expected.txt")
@@ -56,7 +56,7 @@ struct CorpusTests {
         }
     }
 
-    /// Mistakes look the same in all formats, and none of them is broken by what a file holds.
+    /// All formats show the same mistakes, and no content of a file breaks a format.
     @Test func everyFormatCanShowEveryMistake() throws {
         for name in try Self.names() {
             let catalog = Self.catalog(try Self.read(name))
@@ -119,7 +119,7 @@ struct CorpusTests {
         #expect(catalog.diagnostics.count <= 2_002)
         let shown = DiagnosticRenderer(sources: catalog.sources).text(catalog.diagnostics)
         #expect(shown.utf8.count < 8_000_000)
-        // Far more than it takes in a debug build, and far less than anything that grows with the square.
+        // The limit is far above the time of a debug build, and far below that of any quadratic algorithm.
         #expect(ContinuousClock.now - start < .seconds(30))
     }
 

@@ -2,9 +2,9 @@ import Foundation
 import Spec
 import Testing
 
-/// What `reconcile explain` shows is true.
+/// The examples of `reconcile explain` produce the diagnostics that they explain.
 struct ExampleTests {
-    /// They are about files as such, not about a text in one.
+    /// These codes concern whole files, not a text in one, so they have no example.
     private static let withoutExample: Set<DiagnosticCode> = [
         .encoding, .tooLarge, .misplacedFile, .unreadableFile, .tooManyFindings,
     ]

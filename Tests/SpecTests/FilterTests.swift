@@ -99,7 +99,7 @@ struct FilterTests {
         #expect(time.flatMap { FilterTime($0.description) } == time)
     }
 
-    /// Like all lengths, whatever the letters take.
+    /// Like all lengths, this one counts characters, not bytes.
     @Test func keysOfMetadataHaveUpTo100Characters() {
         #expect(FilterField("metadata." + String(repeating: "é", count: 100)) != nil)
         #expect(FilterField("metadata." + String(repeating: "é", count: 101)) == nil)

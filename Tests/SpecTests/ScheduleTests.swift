@@ -151,7 +151,7 @@ struct ScheduleTests {
     }
 
     @Test(arguments: [
-        // The quote counts, and what the author wrote counts, not what it stands for.
+        // Columns count the quote and the text as written, escapes included.
         ("cron: \"0 25 * * *\"", 10, 12), ("cron: 0 25 * * *", 9, 11), ("cron: '0 25 * * *'", 10, 12),
         ("cron: \"0\\x20\\x32\\x35 * * *\"", 7, 28), ("cron: \"0 9 30 FEB *\"", 12, 20),
     ])

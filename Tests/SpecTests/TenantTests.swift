@@ -171,7 +171,7 @@ struct TenantTests {
                     + "(kind `Template` needs it, unless `defaults.language` of the `Tenant` gives one)",
             ]
         )
-        // What is misspelt is not also missing, and a tenant with errors may have had it.
+        // A misspelt field is not reported as missing too, and neither is a name in a tenant with errors.
         #expect(
             Fixture.lines(Self.campaign.replacing("template: t", with: "template: t\nsendr: main\n")).count {
                 $0.contains("sender")

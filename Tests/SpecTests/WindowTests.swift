@@ -15,7 +15,7 @@ struct WindowTests {
         ("{\"conditions\":[],\"logic\":\"AND\"}", false),
         ("{\"conditions\":[],\"logic\":\"OR\"}", false),
         ("{\"not\":{\"conditions\":[]}}", true),
-        // Those who never wrote are not before anything either.
+        // Contacts that never wrote do not match `lt` either.
         ("{\"not\":{\"field\":\"lastSeen\",\"operator\":\"lt\",\"value\":\"-24h\"}}", false),
         (
             "{\"not\":{\"logic\":\"OR\",\"conditions\":[{\"field\":\"lastSeen\",\"operator\":\"lt\",\"value\":\"-24h\"},"
@@ -127,7 +127,7 @@ private struct Random {
 }
 
 extension AudienceFilter {
-    /// What the translation to SQL does, for a contact with a name and an age of its last message.
+    /// Evaluates a filter like its translation to SQL, for a contact with a name and an age of its last message.
     fileprivate func selects(lastSeenHoursAgo hours: Double?, name: String?) -> Bool {
         switch self {
         case .not(let filter): return !filter.selects(lastSeenHoursAgo: hours, name: name)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-/// What the metrics ask for at each scrape.
+/// The queries of the metrics at each scrape.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct BacklogTests {
     @Test func runsThatAreOverAreNotReadForThoseThatAreNot() async throws {
@@ -24,7 +24,7 @@ struct BacklogTests {
             try await fixture.pool.execute("VACUUM ANALYZE campaign_runs")
             let backlog = BacklogRepository(pool: fixture.pool)
             func scans() async throws -> Int {
-                // The pool has one connection, and its own counts are flushed by it.
+                // The pool has one connection, which flushes its own counts.
                 _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
                 return try await fixture.value(
                     "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'campaign_runs'"

@@ -15,7 +15,7 @@ struct CancelTests {
         }
     }
 
-    /// Cancels to the end, in steps that are bounded.
+    /// Cancels all remaining messages in bounded steps.
     private static func cancelRest(_ fixture: Fixture, batch: Int, limit: Int = 1_000) async throws -> [Int] {
         var steps: [Int] = []
         while let step = try await RunRepository(pool: fixture.pool).cancelRest(batch: batch) {
@@ -46,7 +46,7 @@ struct CancelTests {
             let counters = try await Self.expectEqual(run, fixture)
             #expect(counters[.cancelled] == 230 && counters[.sending] == 20)
 
-            // What is on its way counts, and what comes back is cancelled by another round.
+            // A sent message counts, and a message that returns to the queue is cancelled in a later round.
             try await messages.record([
                 MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "wamid.1"))
             ])

@@ -75,7 +75,7 @@ struct ChunkTests {
             _ = try await messages.begin([first.messages[0].id], lease: 1)
             try await fixture.pool.execute("UPDATE campaign_chunks SET \"leaseUntil\" = now() - interval '1 second'")
             let second = try #require(try await chunks.claim(run: run, limit: 10))
-            // What is being sent already does not go into the line again.
+            // A message that is being sent is not queued again.
             #expect(second.messages.map(\.id) == first.messages.dropFirst().map(\.id))
             try await chunks.finish(second)
             try await chunks.abandon(first)
@@ -140,7 +140,7 @@ struct ChunkTests {
             #expect(Set(rebuild.sending.map(\.messageID)) == Set(held))
             #expect(rebuild.sending.allSatisfy { $0.lease == 5 })
             #expect(rebuild.pause > .seconds(50))
-            // All due chunks are fed again, without what is being sent.
+            // All due chunks are fed again, without the messages that are being sent.
             #expect(try await chunks.claim(run: run, limit: 10)?.messages.count == 197)
         }
     }

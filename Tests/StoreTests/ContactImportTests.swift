@@ -47,7 +47,7 @@ struct ContactImportTests {
         )
     }
 
-    /// The staging tables that exist, and what looks like one.
+    /// The staging tables, and other tables with such a name.
     private static func tables(_ fixture: Fixture) async throws -> [String] {
         try await fixture.column(
             "SELECT relname::text FROM pg_class WHERE relname LIKE 'contact_import%' AND relkind = 'r' ORDER BY 1"
@@ -150,7 +150,7 @@ struct ContactImportTests {
                 try await fixture.pool.execute("CREATE UNLOGGED TABLE \(identifier: table) (number bigint)")
             }
             try await fixture.pool.withConnection { other in
-                // The lock of an import that is alive.
+                // The lock of a running import.
                 try await other.lock(0x1111_1111_1111_1111)
                 _ = try await Self.run(Self.batches(1...10), fixture)
                 try await Self.expectTables([name("1"), "contact_imports"], fixture)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-/// Counters equal the rows, whatever happens in whatever order.
+/// Counters equal the rows after any operations in any order.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct CounterTests {
     @Test(arguments: [1, 2, 3] as [UInt64])

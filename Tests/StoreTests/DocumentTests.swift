@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// The documents of the tables and the states say what the database and the code hold.
+/// The documents of tables and states agree with the database and the code.
 struct StatesDocumentTests {
     @Test func statesArePrintedFromTheTables() throws {
         let file = Document.folder.appending(path: "states.md")
@@ -76,7 +76,7 @@ private struct Document {
             .split(separator: "\n", omittingEmptySubsequences: false)
     }
 
-    /// The rows of all tables whose head begins so, each with the heading (`### …`) that it stands under.
+    /// The rows of all tables with this head, each with the heading (`### …`) above it.
     func rows(after head: String) -> [(section: String, cells: [String])] {
         var rows: [(section: String, cells: [String])] = []
         var section = ""

@@ -2,11 +2,11 @@ import Foundation
 import JSON
 import Spec
 
-/// Evaluates filters by itself, over contacts in memory: an independent opinion of what the SQL has to select.
+/// Evaluates filters over contacts in memory, independently of the SQL, to check what it selects.
 ///
-/// A missing value selects nobody, whatever it is compared with; `not` selects whom its filter does not.
+/// A missing value never matches a comparison; `not` selects the contacts that its filter does not.
 struct FilterOracle {
-    /// A contact as a test knows it.
+    /// A contact in memory.
     struct Person {
         var contactID: String
         var name: String?
@@ -16,7 +16,7 @@ struct FilterOracle {
         var lastSeen: Date?
         var tags: [String]
         var paymentStatus: String?
-        /// Values as JSON has them; `.null` is there, but says nothing.
+        /// Values as JSON has them; a key with `.null` exists, but has no value.
         var metadata: [String: JSONValue]
     }
 
@@ -70,7 +70,7 @@ struct FilterOracle {
     private func text(_ operation: String, _ value: JSONValue?, _ text: String?) -> Bool {
         func words(_ value: JSONValue?) -> [UInt8] { Array((Self.text(value) ?? "").utf8) }
         if operation == "contains", let text {
-            // By scalars: to SQL a combining mark is a character of its own.
+            // Compares scalars, because a combining mark is a separate character in SQL.
             let (whole, part) = (Self.folded(text), Self.folded(value?.stringValue ?? ""))
             return part.isEmpty || whole.indices.contains { whole[$0...].starts(with: part) }
         }
@@ -95,7 +95,7 @@ struct FilterOracle {
         return compare(operation, value, time?.timeIntervalSince1970, seconds) { $0 < $1 }
     }
 
-    /// Metadata is text, but a number compared with a number: what does not look like one is missing then.
+    /// Metadata is text, but a comparison with a number reads it as a number; any other text then counts as missing.
     private func metadata(_ operation: String, _ value: JSONValue?, _ text: String?) -> Bool {
         let values = value?.arrayValue ?? (value.map { [$0] } ?? [])
         let isNumeric = !values.isEmpty && values.allSatisfy { Self.number($0).isFinite && $0.stringValue == nil }
@@ -139,7 +139,7 @@ struct FilterOracle {
         }
     }
 
-    /// What the operator ->> of Postgres gives; `nil` for null and for a key that is not there.
+    /// The result of Postgres's operator `->>`; `nil` for null and for an absent key.
     static func text(_ value: JSONValue?) -> String? {
         switch value {
         case .string(let text): text

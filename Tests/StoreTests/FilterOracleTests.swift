@@ -7,7 +7,7 @@ import Testing
 
 @testable import Store
 
-/// Random filters over random contacts: the SQL selects whom an evaluation in Swift selects.
+/// Random filters over random contacts: SQL and an evaluation in Swift select the same contacts.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct FilterOracleTests {
     private static let texts = [
@@ -101,7 +101,7 @@ struct FilterOracleTests {
         switch operation {
         case "is_null", "is_not_null": break
         case "in", "not_in", "contains_any", "contains_all": condition["value"] = .array(dice.few(values))
-        // Part of a text is a text, whatever it is part of.
+        // `contains` always compares with a text, for fields of any type.
         case "contains": condition["value"] = .string(FilterOracle.text(dice.pick(values)) ?? "")
         default: condition["value"] = dice.pick(values)
         }
@@ -143,7 +143,7 @@ struct FilterOracleTests {
                 #expect(difference.isEmpty, "seed \(seed), round \(round): \(json.canonicalText)")
                 if expected.isEmpty { none += 1 }
                 if expected.count == people.count { all += 1 }
-                // What is kept in rows means the same.
+                // The filter is the same after it was stored and read again.
                 #expect(try AudienceFilter(json: JSONValue(parsing: filter.json.canonicalText)) == filter)
             }
             #expect(none < 200 && all < 200, "the filters tell contacts apart")

@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import Store
 
-/// A migrated database with whatever a test puts into it.
+/// A migrated database with the rows of one test.
 struct Fixture {
     static let now = Date(timeIntervalSince1970: 1_780_000_000)
 
@@ -22,7 +22,7 @@ struct Fixture {
         }
     }
 
-    /// A sender and a campaign for everybody, in draft.
+    /// A sender, and a draft campaign to all contacts.
     @discardableResult
     func addCampaign(
         _ name: String = "promo",
@@ -74,7 +74,7 @@ struct Fixture {
         return run.id
     }
 
-    /// A run whose messages are all queued.
+    /// A run with all messages queued.
     func queuedRun(contacts: Int, inWindow: Int? = nil, message: String = #"{"type":"template"}"#) async throws -> UUID
     {
         try await addCampaign(message: message)
@@ -103,7 +103,7 @@ struct Fixture {
         try await pool.query(query).map { try $0.decode(0, as: Value.self) }
     }
 
-    /// How many rows of tables were read since the database was made, as Postgres counts them.
+    /// Number of table rows that were read since the database was created, as Postgres counts them.
     ///
     /// The pool must have one connection, as each flushes its own counts.
     func rowsRead(of tables: [String]) async throws -> Int {
@@ -116,7 +116,7 @@ struct Fixture {
         )
     }
 
-    /// The counters of a run, and what counting its rows gives.
+    /// The counters of a run, and the counts of its rows.
     func counters(of run: UUID) async throws -> (counted: RunCounters, rows: RunCounters) {
         guard let record = try await RunRepository(pool: pool).find(run) else {
             throw NotInTime(description: "no run \(run)")
@@ -131,7 +131,7 @@ struct Fixture {
 }
 
 extension MessageRepository {
-    /// Begins the messages of one reservation.
+    /// Claims the messages of one reservation.
     func begin(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64) async throws(PostgresError) -> [ClaimedMessage] {
         try await begin([SendClaim(ids, charged: charged, lease: lease)])
     }

@@ -136,7 +136,7 @@ struct LaunchTests {
             var run = try await Self.opened(fixture)
             var batches = 0
             while run.status == .launching {
-                // Each batch from a process of its own, which knows nothing but what is committed.
+                // Each batch comes from a process of its own, which knows only committed data.
                 let launches = LaunchRepository(pool: fixture.pool)
                 #expect(try await launches.unfinished() == [run.id])
                 run = try await launches.writeBatch(of: run.id, size: 100).run
@@ -219,7 +219,7 @@ struct LaunchTests {
             while run.status == .launching {
                 run = try await launches.writeBatch(of: run.id, size: 50).run
                 written += 1
-                // In the middle of either phase, some of all kinds write.
+                // In the middle of each phase, contacts of all kinds write.
                 if written == 2 || written == 6 {
                     try await fixture.pool.execute(
                         """
@@ -274,7 +274,7 @@ struct LaunchTests {
             await #expect(throws: LaunchError.tooManyRecipients(campaign: "promo", recipients: 3, allowed: 2)) {
                 _ = try await Self.open(fixture)
             }
-            // A spec was held against the policy in its plan.
+            // The plan of a spec has already checked the policy.
             try await fixture.pool.execute("UPDATE campaigns SET \"managedBy\" = 'spec'")
             _ = try await Self.opened(fixture)
         }

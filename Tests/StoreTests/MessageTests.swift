@@ -66,7 +66,7 @@ struct MessageTests {
                 try await messages.record(ids.map { MessageOutcome(messageID: $0, lease: 1, result: result) })
             }
             for id in ids { #expect(try await fixture.status(of: id) == .sending) }
-            // Whoever was overtaken cannot undo that WhatsApp has accepted it.
+            // A daemon that lost its lease still records that WhatsApp accepted the message.
             try await messages.record([MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "w"))])
             #expect(try await fixture.status(of: ids[0]) == .sent)
             try await Self.expectCountersEqualRows(run, fixture)
@@ -237,7 +237,7 @@ struct MessageTests {
             let accepted = ids.enumerated().map { index, id in
                 MessageOutcome(messageID: id, lease: 7, result: .sent(waMessageID: "wamid.\(index)"))
             }
-            // The second was reported on before it was answered, the third is held by somebody else by now.
+            // The second message got a status before its answer; the third is leased to another daemon by now.
             _ = try await messages.apply([Self.report(ids[1], .delivered, wamid: "wamid.1")])
             try await fixture.pool.execute("UPDATE campaign_messages SET holder = 8 WHERE id = \(ids[2])")
             let failed = MessageOutcome(messageID: ids[3], lease: 7, result: .failed(Self.failure))
@@ -295,7 +295,7 @@ struct MessageTests {
                 try await Self.expectCountersEqualRows(run, fixture)
             }
             #expect(try await fixture.value("SELECT sum(attempts) FROM campaign_messages", as: Int.self) == 1)
-            // A report settles what was lost.
+            // A status settles a message that had no answer.
             #expect(try await messages.apply([Self.report(ids[0], .sent)]).isEmpty)
             #expect(try await fixture.status(of: ids[0]) == .sent)
             try await Self.expectCountersEqualRows(run, fixture)

@@ -7,13 +7,13 @@ import Testing
 
 @testable import Store
 
-/// Selective audiences among many contacts are found by indexes, never by reading the whole table.
+/// Indexes find selective audiences among many contacts; the whole table is never read.
 ///
 /// Postgres itself counts how often it has read a table from its beginning to its end, so these are the plans of the
 /// real calls with their real parameters.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct QueryPlanTests {
-    /// A filter that selects about half a percent, and the index without which it cannot be answered well.
+    /// A filter that selects about half a percent, and the index that it needs.
     struct Selective: CustomTestStringConvertible, Sendable {
         let filter: String
         let index: String
@@ -93,7 +93,7 @@ struct QueryPlanTests {
         try AudienceFilter(json: JSONValue(parsing: #"{"logic":"AND","conditions":[\#(selective.filter)]}"#))
     }
 
-    /// How often the big tables were read sequentially during `body`; those that were not are left out.
+    /// Number of sequential reads of each big table during `body`; tables without any are left out.
     private func scans(in fixture: Fixture, during body: () async throws -> Void) async throws -> [String: Int] {
         let before = try await sequentialScans(in: fixture)
         try await body()
@@ -102,7 +102,7 @@ struct QueryPlanTests {
     }
 
     private func sequentialScans(in fixture: Fixture) async throws -> [String: Int] {
-        // The pool has one connection, and its own counts are flushed by it.
+        // The pool has one connection, which flushes its own counts.
         _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
         let rows = try await fixture.pool.query(
             """

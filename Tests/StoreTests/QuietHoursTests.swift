@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-/// When the rules of a tenant keep a message back.
+/// Times at which the rules of a tenant delay a message.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct QuietHoursTests {
     @Test(

@@ -111,7 +111,7 @@ struct TransitionTests {
         }
     }
 
-    /// Puts a campaign into a state, whatever moves are allowed: the trigger looks at updates of the status only.
+    /// Puts a campaign into any state: the database trigger checks only updates of the status.
     private static func put(_ id: UUID, into status: CampaignStatus, in fixture: Fixture) async throws {
         try await fixture.pool.transaction { connection in
             try await connection.execute("ALTER TABLE campaigns DISABLE TRIGGER campaign_status_move")

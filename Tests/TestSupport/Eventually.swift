@@ -1,6 +1,6 @@
 import TestBed
 
-/// The state of a test is not what the test needs to go on.
+/// The condition that a test waits for did not hold in time.
 public struct NotInTime: Error, CustomStringConvertible {
     public let description: String
 

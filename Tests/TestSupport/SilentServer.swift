@@ -7,7 +7,7 @@ public struct SilentServer: Sendable {
 
     /// Listens on a free port of this machine.
     ///
-    /// - Throws: `POSIXError` when it cannot.
+    /// - Throws: `POSIXError` if it cannot listen.
     public init() throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()

@@ -3,7 +3,7 @@ public import Postgres
 
 /// The servers that integration tests run against.
 public enum TestEnvironment {
-    /// Whether tests that need Postgres run.
+    /// True if tests that need Postgres run.
     ///
     /// Without `DATABASE_URL` they are skipped, or fail if `CAMPAIGNS_REQUIRE_SERVICES=1` is set.
     public static var hasPostgres: Bool { databaseURL != nil || requiresServices }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A clock that a test moves.
+/// A clock that a test sets.
 public final class TestInstant: Sendable {
     private let instant = Mutex(ContinuousClock.now)
 

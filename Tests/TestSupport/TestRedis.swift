@@ -18,7 +18,7 @@ public enum TestRedis {
         return try RedisConfiguration(url: url)
     }
 
-    /// Runs `body` with a client and a quota group of its own, whose keys are deleted at the end.
+    /// Runs `body` with a client and a quota group of its own, and deletes the keys of the group at the end.
     public static func withGroup<Value>(_ body: (RedisClient, String) async throws -> Value) async throws -> Value {
         let redis = RedisClient(configuration: try configuration(), logger: TestDatabase.logger)
         let group = "test-" + UUID().uuidString.lowercased()

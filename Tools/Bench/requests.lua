@@ -1,16 +1,16 @@
--- For wrk: what to send, and one line of JSON with what came back.
+-- Script for wrk: makes the requests, and prints one line of JSON with the results.
 --
 --   BENCH_NAME=hook BENCH_JWT=… BENCH_CONTACTS=200000 wrk -t1 -s requests.lua …
 --
--- BENCH_NAME is hello, hook, webhook or analytics. Failed are answers other than 2xx, and broken connections.
--- Webhooks are taken in turn from the file BENCH_WEBHOOKS, from line BENCH_FIRST on; use one thread for them.
+-- BENCH_NAME is hello, hook, webhook or analytics. Answers other than 2xx and broken connections count as failed.
+-- Webhooks come from the file BENCH_WEBHOOKS, line by line from BENCH_FIRST on; use one thread for them.
 local name = os.getenv('BENCH_NAME')
 local token = 'Bearer ' .. (os.getenv('BENCH_JWT') or '')
 local contacts = tonumber(os.getenv('BENCH_CONTACTS') or '1')
 local nextWebhook
 
--- The lines of the file, again and again. They are read as they are needed: a collector of garbage that has a hundred
--- thousand of them to look at stands still for a fifth of a second, and everything seems to take that long.
+-- The lines of the file, repeatedly. They are read on demand: with a hundred thousand of them in memory, garbage
+-- collection pauses wrk for a fifth of a second, and every request seems to take that long.
 local function webhooks(first)
     local lines = io.lines(os.getenv('BENCH_WEBHOOKS'))
     for _ = 1, first do lines() end

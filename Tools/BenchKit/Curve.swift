@@ -49,7 +49,7 @@ public struct Curve: Codable, Hashable, Sendable {
         return last / first
     }
 
-    /// Whether no size costs more than the first one, within the tolerance.
+    /// True if no size costs more than the first one, within the tolerance.
     public var isFlat: Bool? {
         guard let tolerance, let first = points.first?.samples.median else { return nil }
         return points.allSatisfy { $0.samples.median <= first * (1 + tolerance) }

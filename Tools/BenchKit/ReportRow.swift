@@ -29,7 +29,7 @@ public struct ReportRow: Codable, Hashable, Sendable {
     public let details: [Detail]
     /// Cost of one message, recipient or event; empty if not measured.
     public let costs: [Cost]
-    /// Whether it was a quick run with small sizes.
+    /// True if it was a quick run with small sizes.
     public internal(set) var isQuick = false
     public internal(set) var measuredAt = Date(timeIntervalSince1970: 0)
     /// The measured commit, with a `+` if files had changed since.
@@ -58,7 +58,7 @@ public struct ReportRow: Codable, Hashable, Sendable {
     /// Median of the ratios to the floor, round by round; `nil` without a floor.
     public var ratio: Double? { floor.flatMap { try? ours.ratios(to: $0.samples).median } }
 
-    /// Whether all targets are reached; `nil` when there are none.
+    /// True if all targets are reached; `nil` when there are none.
     public var isReached: Bool? {
         targets.isEmpty ? nil : targets.allSatisfy { target in value(of: target).map(target.isReached(by:)) ?? false }
     }
@@ -142,7 +142,7 @@ public struct Target: Codable, Hashable, Sendable {
         Target(subject: .ratio, bound: bound, number: number)
     }
 
-    /// Whether a number reaches it.
+    /// True if a number reaches it.
     func isReached(by value: Double) -> Bool {
         switch bound {
         case .atMost: value <= number

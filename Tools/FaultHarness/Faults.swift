@@ -108,7 +108,7 @@ private final class FaultSession: Sendable {
 
     var results: [CellResult] { finished.withLock { $0 } }
 
-    /// Runs one waiting seed after the other, until none is left.
+    /// Runs the waiting seeds, one after the other.
     func work(on machines: Machines) async throws {
         while let (cell, seed) = waiting.withLock({ $0.popFirst() }) {
             let result = await run(cell, seed: seed, on: machines)

@@ -44,7 +44,7 @@ public final class DaemonProcess: Sendable {
                 let output = try? String(contentsOf: log, encoding: .utf8)
                 throw TestBedError.command("campaignd run", output: output ?? "")
             }
-            // Until it serves, connections are refused, and then it may not be ready.
+            // Connections are refused until it serves, and after that it may not be ready yet.
             return (try? await HTTP.get(url + "/readyz")) != nil
         }
     }

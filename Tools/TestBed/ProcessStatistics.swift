@@ -40,7 +40,7 @@ public struct ProcessStatistics: Sendable {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd")) ?? []).count
     }
 
-    /// Returns how often the threads of a process have gone to sleep.
+    /// Returns the number of times that threads of a process have gone to sleep.
     public static func sleeps(of process: Int32) -> Double {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
         return threads.reduce(0) { $0 + field("voluntary_ctxt_switches", of: process, thread: $1) }

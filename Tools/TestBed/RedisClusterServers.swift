@@ -8,12 +8,12 @@ public struct RedisClusterServers: Sendable {
     /// A connection to each server for the commands below, of which a move needs two for each key.
     private let admins: [RedisClient]
 
-    /// Where clients begin.
+    /// Addresses that clients connect to first.
     public var configuration: RedisConfiguration {
         RedisConfiguration(endpoints: servers.map { .tcp(host: "127.0.0.1", port: $0.port) })
     }
 
-    /// Runs `body` with a cluster whose slots are all served, in three equal parts.
+    /// Runs `body` with a cluster in which each server has a third of the slots.
     public static func with<Value>(_ body: (RedisClusterServers) async throws -> Value) async throws -> Value {
         try await TemporaryFolder.with("cluster") { folder in
             let servers = try (0..<3).map {

@@ -4,10 +4,10 @@ import Synchronization
 
 /// A private Redis server that can be stopped, killed, frozen and restored.
 public final class RedisServer: Sendable {
-    /// What survives the death of the process.
+    /// The kind of persistence, which decides what survives a crash.
     public enum Persistence: Sendable { case none, everySecond, always, dump }
 
-    /// Where clients connect.
+    /// The address that clients connect to.
     public enum Address: Sendable {
         /// A free port of the loopback interface, with a password.
         case port
@@ -32,7 +32,7 @@ public final class RedisServer: Sendable {
     /// - Parameters:
     ///   - folder: Receives the configuration, log and data; the path must be short, because that of a socket has at
     ///     most 107 bytes.
-    ///   - address: Where clients connect.
+    ///   - address: The address that clients connect to.
     ///   - environment: The whole environment of the process.
     /// - Throws: ``TestBedError`` when there is no free port.
     public init(
@@ -53,7 +53,7 @@ public final class RedisServer: Sendable {
         "redis://\(password.map { ":\($0)@" } ?? "")127.0.0.1:\(port ?? self.port)/0"
     }
 
-    /// Where clients of this package connect.
+    /// The configuration for clients of this package.
     public var configuration: RedisConfiguration {
         if case .socket = address {
             return RedisConfiguration(endpoints: [.unixSocket(path: folder.appending(path: "s").path)])
@@ -105,7 +105,7 @@ public final class RedisServer: Sendable {
             do {
                 return try await self.send("PING").text == "PONG"
             } catch let error as RedisError {
-                // It answers; that it wants a password is an option of the caller.
+                // The server answers; a missing password is a choice of the caller.
                 if case .server(let answer) = error, answer.kind == .noAuth { return true }
                 throw error
             }

@@ -1,4 +1,4 @@
-/// A failure of the machinery around a test, not of what is tested.
+/// A failure of the machinery around a test, not of the tested code.
 public enum TestBedError: Error, CustomStringConvertible {
     case command(_ line: String, output: String)
     case notInTime(_ what: String, limit: Duration)

@@ -134,7 +134,7 @@ extension AudienceSample {
         ])
     }
 
-    /// Hides the middle digits: enough is shown to recognise a known contact, too little to call one.
+    /// Hides the middle digits, so that a known contact can be recognised but not called.
     static func masked(_ phone: String) -> String {
         guard phone.count > 8 else { return String(repeating: "•", count: phone.count) }
         return phone.prefix(4) + String(repeating: "•", count: phone.count - 6) + phone.suffix(2)

@@ -188,7 +188,7 @@ extension MessageRecord {
     }
 }
 
-/// Lines of CSV (RFC 4180) whose cells a spreadsheet takes for text, never for formulas.
+/// Lines of CSV (RFC 4180) with cells that a spreadsheet reads as text, never as formulas.
 enum CSVText {
     /// Returns one line with its line break.
     static func line(_ cells: [String]) -> String {

@@ -49,7 +49,7 @@ struct Endpoint: Sendable {
     }
 
     enum Handler: Sendable {
-        /// Receives a request whose token, rate, ids, query and body have been checked.
+        /// Receives a request after its token, rate, ids, query and body were checked.
         case checked(@Sendable (APICall) async throws -> APIAnswer)
         /// Receives the request itself, for routes with checks of their own: signatures, probes, WhatsApp's webhook.
         case raw(@Sendable (Request, APIContext) async throws -> Response)

@@ -93,7 +93,7 @@ extension Problem {
         "the daemon has no keys to verify access tokens; set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_FILE"
     )
 
-    /// Says the same whatever is wrong with the token; the log has the reason.
+    /// Gives the same answer for every defect of a token; the log has the reason.
     static func unauthorized(isTokenGiven: Bool) -> Problem {
         var problem = Problem(.unauthorized, "a valid access token is needed: Authorization: Bearer <token>")
         problem.headers[.wwwAuthenticate] =
@@ -121,7 +121,7 @@ extension Problem {
         let first = texts.first ?? "a field is wrong"
         let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""
         var problem = Problem(.invalidFields, first + more)
-        // More would only make the answer large.
+        // A longer list would only make the answer large.
         problem.errors = Array(errors.prefix(100))
         return problem
     }
@@ -147,7 +147,7 @@ extension Problem {
 struct FieldProblem: Hashable, Sendable {
     /// The path of the field: `audienceFilter.conditions[0].value`.
     let field: String
-    /// What is wrong and what to do.
+    /// The error, and what to do about it.
     let message: String
 
     init(_ field: String, _ message: String) {

@@ -115,7 +115,7 @@ private final class HTTPVersionRules: ChannelDuplexHandler, RemovableChannelHand
     }
 }
 
-/// Closes connections whose request takes too long.
+/// Closes connections with a request that takes too long.
 ///
 /// A caller that sends a few bytes now and then is never idle, so the time limit is that of the whole body. It also
 /// applies after the answer, while the rest of the body is discarded.

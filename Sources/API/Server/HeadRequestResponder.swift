@@ -20,7 +20,7 @@ package struct HeadRequestResponder<Inner: HTTPResponder>: HTTPResponder {
 }
 
 extension Response {
-    /// The same head, with the length of the body that is left out.
+    /// The same head, with the length of the omitted body.
     fileprivate var withoutBody: Response {
         guard body.contentLength == nil else { return Response(status: status, headers: headers) }
         // The length is unknown, so the server frames an empty chunked body. A client of HEAD does not read its end and

@@ -6,7 +6,7 @@ import Synchronization
 /// A tenant may send a burst of one second's worth, then as many as its rate. A batch is admitted as a whole if one
 /// event is; the tenant waits longer afterwards. Each daemon counts for itself.
 package final class RequestLimiter: Sendable {
-    /// Number of tenants that are remembered; one without recent requests need not be.
+    /// Maximum number of tenants in memory; one without recent requests can be dropped.
     private static let maximumTenants = 10_000
 
     /// Per second and tenant.

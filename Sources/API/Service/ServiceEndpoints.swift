@@ -8,7 +8,7 @@ import Spec
 
 /// The state of continuous reconciling, with the field names of the JSON answer.
 public struct SpecsState: Sendable, Codable {
-    /// The commit whose specs are applied; `nil` outside of a git repository.
+    /// The commit of the applied specs; `nil` outside of a git repository.
     public var lastAppliedCommit: String?
     public var lastAppliedAt: Date?
     /// The commit that was read last.

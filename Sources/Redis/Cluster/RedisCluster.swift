@@ -74,7 +74,7 @@ final class RedisCluster: Sendable {
         }
     }
 
-    /// Notes that a slot has moved; the rest of the map is looked at with the next command.
+    /// Records that a slot has moved; the rest of the map is read again with the next command.
     func learn(_ slot: UInt16, at endpoint: Endpoint) {
         state.withLock { state in
             guard case .slots(var map) = state.topology else { return }
@@ -129,7 +129,7 @@ extension RedisCluster {
     /// Commands of one pipeline that go to one server together.
     private struct Group: Sendable {
         let node: RedisNode
-        /// Whether the server is asked although the slot is still being moved to it (`ASKING`).
+        /// True if the server is asked although the slot is still being moved to it (`ASKING`).
         let isAsking: Bool
         var indices: [Int]
     }
@@ -173,7 +173,7 @@ extension RedisCluster {
             if next.mustWait || rounds > Self.promptRedirections {
                 let pause = Self.pause(after: rounds)
                 guard .now + pause < deadline else { return outcomes }
-                // Ends early by cancellation only, which is asked for after the next round.
+                // Only cancellation ends the sleep early; it is checked after the next round.
                 try? await Task.sleep(for: pause)
             }
             (open, asked) = (next.again, next.asked)
@@ -279,7 +279,7 @@ extension RedisCluster {
 }
 
 extension RedisError {
-    /// Whether the server may be gone, and its slots with it.
+    /// True if the server may be gone, so that its slots may be on another one.
     fileprivate var isLossOfServer: Bool {
         switch self {
         case .connectionLost, .timeout: true

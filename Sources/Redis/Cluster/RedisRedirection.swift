@@ -4,7 +4,7 @@ enum RedisRedirection: Hashable, Sendable {
     case none
     /// The slot lives elsewhere for good.
     case moved(slot: UInt16, to: RedisConfiguration.Endpoint)
-    /// This once, ask the server that the slot is moving to.
+    /// Ask the server that the slot is moving to, for this command only.
     case ask(RedisConfiguration.Endpoint)
     /// Retry a little later: the slot is being moved, or no server has it at the moment.
     case later

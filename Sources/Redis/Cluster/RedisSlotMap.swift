@@ -32,7 +32,7 @@ struct RedisSlotMap: Sendable, Hashable {
     /// Any server, for commands without a key.
     var anybody: RedisConfiguration.Endpoint? { owners.lazy.compactMap(\.self).first }
 
-    /// Notes that a slot has moved.
+    /// Records that a slot has moved.
     mutating func move(_ slot: UInt16, to endpoint: RedisConfiguration.Endpoint) {
         guard Int(slot) < owners.count else { return }
         owners[Int(slot)] = endpoint

@@ -22,7 +22,7 @@ final class RedisBatch: Sendable {
         self.state = Mutex(State(outcomes: Array(repeating: nil, count: commands.count), missing: commands.count))
     }
 
-    /// Whether the task stopped waiting.
+    /// True if the task stopped waiting.
     var isFinished: Bool {
         state.withLock { $0.missing == 0 }
     }
@@ -41,7 +41,7 @@ final class RedisBatch: Sendable {
         finish(index..<index + 1, outcome)
     }
 
-    /// Gives every command that has no result yet the same failure, and says whether there was one.
+    /// Gives every command without a result the same failure, and returns whether there was one.
     @discardableResult
     func finishAll(_ error: RedisError) -> Bool {
         finish(0..<commands.count, .failure(error))
@@ -93,7 +93,7 @@ struct RedisInFlight {
         deadline = min(deadline ?? entry.batch.deadline, entry.batch.deadline)
     }
 
-    /// Takes out the entry whose reply has come.
+    /// Removes and returns the first entry, whose reply has arrived.
     mutating func popFirst() -> Entry? {
         guard answered < entries.count else { return nil }
         let entry = entries[answered]
@@ -108,7 +108,7 @@ struct RedisInFlight {
         deadline = nil
     }
 
-    /// Whether a deadline of an entry without a reply has passed.
+    /// True if a deadline of an entry without a reply has passed.
     mutating func hasExpired(at now: ContinuousClock.Instant) -> Bool {
         guard let earliest = deadline, earliest <= now else { return false }
         deadline = unanswered.map(\.batch.deadline).min()

@@ -47,7 +47,7 @@ import Glibc
         return outputStart + output.count
     }
 
-    /// Notes that the server does not know a script after all.
+    /// Records that the server does not know a script.
     func forget(_ script: RedisScript) {
         knownScripts.remove(script.sha1)
     }
@@ -131,7 +131,7 @@ extension RedisConnection {
     /// Connects to the first address that answers, and logs in.
     ///
     /// - Parameters:
-    ///   - configuration: Where to, as whom, and how long each address may take.
+    ///   - configuration: The addresses, the user, and the time limit of each address.
     ///   - tick: Called every 20 ms or so, because this blocks for up to the connect timeout.
     /// - Returns: A connection that has answered a `PING`.
     /// - Throws: ``RedisError/connection(_:)``, or ``RedisError/server(_:)`` when Redis refuses the log-in.

@@ -12,7 +12,7 @@ internal import Logging
 ///
 /// `@unchecked Sendable`: everything mutable is touched only on `queue`, which is serial.
 final class RedisDriver: @unchecked Sendable {
-    /// Bounds of one round, and so of the commands whose outcome one broken connection leaves unknown.
+    /// Bounds of one round, and so of the number of commands that end in an unknown state if a connection breaks.
     private static let roundLimit = (commands: 4_096, bytes: 1 << 20)
 
     /// The result of one command of a batch.
@@ -185,7 +185,7 @@ extension RedisDriver {
     private func read(from connection: RedisConnection) throws(RedisError) {
         try connection.fill()
         var answers: [Answer] = []
-        // Also if the rest cannot be read.
+        // Replies that arrived are used even if the rest cannot be read.
         defer {
             mailbox.count { statistics in
                 statistics.repliesReceived += answers.count

@@ -60,7 +60,7 @@ final class RedisMailbox: Sendable {
         return submission
     }
 
-    /// Takes everything that arrived, and says whether many commands were cancelled meanwhile.
+    /// Takes all queued commands, and returns whether many were cancelled meanwhile.
     func collect() -> (batches: [RedisBatch], hasManyCancelled: Bool) {
         state.withLock { state in
             state.sleepsUntil = nil
@@ -90,7 +90,7 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Notes that a task gave up on its commands.
+    /// Records that a task cancelled its commands.
     func noteCancellation(of count: Int) {
         let mustWake = state.withLock { state in
             state.statistics.cancellations += 1
@@ -193,7 +193,7 @@ final class RedisWakeup: Sendable {
 
     init() {
         var ends: [Int32] = [-1, -1]
-        // Without a pipe waits are merely cut short by their own limits, so failure needs no report.
+        // Without a pipe each wait ends at its own limit, so this failure needs no report.
         let result = unsafe pipe(&ends)
         (readEnd, writeEnd) = result == 0 ? (ends[0], ends[1]) : (-1, -1)
         for end in [readEnd, writeEnd] where end >= 0 {
@@ -211,11 +211,11 @@ final class RedisWakeup: Sendable {
     /// Ends the current or the next wait.
     func signal() {
         var byte: UInt8 = 1
-        // A full pipe is a signal already given.
+        // If the pipe is full, a signal is pending already.
         _ = unsafe write(writeEnd, &byte, 1)
     }
 
-    /// Forgets the signals given so far.
+    /// Clears the signals given so far.
     func reset() {
         var bytes = [UInt8](repeating: 0, count: 64)
         while unsafe read(readEnd, &bytes, bytes.count) == bytes.count {}

@@ -15,7 +15,8 @@ final class RedisNode: Sendable {
 
     var statistics: RedisStatistics { mailbox.statistics }
 
-    /// Sends commands right after one another; scripts whose digest is forgotten are repeated with their source.
+    /// Sends commands right after one another; if Redis has forgotten the digest of a script, the script is sent again
+    /// with its source.
     func send(pipeline: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisBatch.Outcome] {
         var outcomes = await exchange(pipeline, deadline: deadline)
         let unknown = outcomes.indices.filter { pipeline[$0].script != nil && outcomes[$0].isUnknownScript }
@@ -83,7 +84,7 @@ struct RedisBackoff {
         retryAt = now + .milliseconds(Int.random(in: ceiling / 2...ceiling))
     }
 
-    /// Notes that a working connection broke: the first new attempt is immediate.
+    /// Records that a working connection broke: the first new attempt is immediate.
     mutating func lost(at now: ContinuousClock.Instant) {
         guard failures > 0 else {
             failures = 1

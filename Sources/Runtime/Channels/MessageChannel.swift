@@ -19,7 +19,7 @@ package protocol MessageChannel: Sendable {
     /// - Throws: An error that says why no message can be made of it.
     func payload(of message: JSONValue) throws -> any ChannelPayload
 
-    /// How long a request that came now would wait for a connection.
+    /// Expected wait for a connection if a request came now.
     var expectedWait: Duration { get }
 
     /// Announces requests that follow soon, so that connections are open in time.
@@ -65,7 +65,7 @@ package struct OutboundRequest: Sendable {
     let sender: String
     let token: AccessToken
     let body: [UInt8]
-    /// The end of its slot: it is not written later.
+    /// The end of its slot; the request is not written after it.
     let writeBy: ContinuousClock.Instant
 }
 
@@ -97,7 +97,7 @@ package enum SendAnswer: Hashable, Sendable {
     }
 }
 
-/// The kinds of errors that delivery distinguishes, whatever a provider calls them.
+/// The kinds of errors that delivery distinguishes, independent of the provider's names.
 enum ErrorClass: Hashable, Sendable {
     /// The number, the account or the app sends too fast.
     case rateLimit

@@ -11,7 +11,7 @@ package final class LaneDirectory: Sendable {
 
     /// Replaces the workers.
     ///
-    /// - Returns: Whether one of them is new.
+    /// - Returns: True if one of them is new.
     func replace(with workers: [UUID: LaneWorker]) -> Bool {
         self.workers.withLock { former in
             defer { former = workers }

@@ -49,7 +49,7 @@ struct LaneKeys: Hashable, Sendable {
 }
 
 extension LaneKeys {
-    /// Whether these are still the keys of the sender; it may have moved to another quota group.
+    /// True if these are still the keys of the sender; it may have moved to another quota group.
     func matches(_ lane: LaneRecord) -> Bool {
         self == LaneKeys(quotaGroup: lane.quotaGroup, sender: lane.id)
     }

@@ -37,7 +37,7 @@ final class LaneMaintenance: Sendable {
         self.logger = logger
     }
 
-    /// Whether the maintenance has ended.
+    /// True if the maintenance has ended.
     var isOver: Bool { phase.withLock { $0 == .over } }
 
     /// Applies changes of the sender.

@@ -23,13 +23,14 @@ package struct LaneQueue: Sendable {
     ///
     /// - Parameters:
     ///   - count: Most ids to take.
-    ///   - pace: How fast slots follow each other.
+    ///   - pace: The spacing of slots.
     ///   - lead: Time from now to the first slot, in which messages are prepared.
     ///   - quota: Limit of business-initiated messages in 24 hours; `nil` for none.
     ///   - epoch: The epoch that the lane must have.
     ///   - lease: The id of the reservation.
-    /// - Returns: The slots, or why there are none.
-    /// - Throws: `RedisError`; ids that were reserved all the same come back when their lease expires.
+    /// - Returns: The slots, or the reason why none was granted.
+    /// - Throws: `RedisError`; the ids may still have been reserved, and then return to the queue when their lease
+    ///   expires.
     func reserve(
         _ count: Int,
         pace: Pace,
@@ -110,7 +111,7 @@ package struct LaneQueue: Sendable {
     /// - Parameters:
     ///   - messages: The messages.
     ///   - run: The run of the messages; runs take turns.
-    ///   - isTriggered: Whether they go before all bulk messages.
+    ///   - isTriggered: True if they go before all bulk messages.
     ///   - epoch: The epoch that the lane must have.
     /// - Returns: False when the lane has another epoch; then nothing more was pushed.
     /// - Throws: `RedisError`; repeating the call does no harm.
@@ -159,7 +160,7 @@ package struct LaneQueue: Sendable {
         var leases: [ExpiredLease] = []
         for index in stride(from: 0, to: reply.count - 2, by: 3) {
             guard let message = JobID.message(try reply[index].asText()) else { continue }
-            // An unknown state is taken for the worst: a request may have been written.
+            // An unknown state is treated as the worst case: a request may have been written.
             let state = LeaseState(rawValue: try reply[index + 1].asText())
             leases.append(
                 ExpiredLease(
@@ -322,7 +323,7 @@ extension LeaseEnding.Group {
     }
 }
 
-/// How long leases last.
+/// The durations of leases.
 package struct LaneLeases: Hashable, Sendable {
     /// Time to write the outcome after the answer: a flight lease is at least this much longer than a request.
     static let outcomeMargin = Duration.seconds(5)

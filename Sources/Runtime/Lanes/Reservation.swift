@@ -5,7 +5,7 @@ struct TimedSlot: Hashable, Sendable {
     let messageID: UUID
     /// The instant, counted from the reservation.
     let offset: Duration
-    /// Whether it was charged to the 24 h quota.
+    /// True if it was charged to the 24 h quota.
     var isCharged = false
 }
 
@@ -41,7 +41,7 @@ struct LeaseEnding: Hashable, Sendable {
     var isBusinessInitiated: Bool?
 }
 
-/// What happens to the id of a message when its lease ends.
+/// The fate of the id of a message when its lease ends.
 enum LeaseEnd: Hashable, Sendable {
     /// Removed; the message was accepted or may have been, so its quota charge stays.
     case done
@@ -54,7 +54,7 @@ enum LeaseEnd: Hashable, Sendable {
 }
 
 extension LeaseEnding {
-    /// What leases that end in the same way share.
+    /// The properties by which ended leases are grouped.
     struct Group: Hashable, Sendable {
         let lease: Int64
         let end: LeaseEnd

@@ -6,8 +6,7 @@ package import Store
 
 /// Periodically moves due chunks into their lanes (the dispatcher of bulk messages), up to the lane's window.
 ///
-/// The window bounds the memory of Redis whatever the size of a campaign. A graceful shutdown ends after the current
-/// chunk.
+/// The window bounds the memory of Redis for campaigns of any size. A graceful shutdown ends after the current chunk.
 package final class ChunkFeeder: Service, Sendable {
     private static let interval = Duration.milliseconds(250)
     private static let idleInterval = Duration.seconds(1)
@@ -43,7 +42,7 @@ package final class ChunkFeeder: Service, Sendable {
         }
     }
 
-    /// - Returns: Whether there are runs to feed.
+    /// - Returns: True if there are runs to feed.
     private func feedAll() async throws -> Bool {
         let runs = try await services.runs.running()
         for (sender, runs) in Dictionary(grouping: runs, by: \.senderID) {
@@ -58,7 +57,7 @@ package final class ChunkFeeder: Service, Sendable {
             for run in runs where run.isTriggered && run.counters[.pending] > 0 && room > -window {
                 room -= try await feed(run, worker: worker, room: max(room, min(window / 2, window + room)))
             }
-            // Waits until half of the window is free, because large batches cost less.
+            // Waits until half of the window is free, because large batches are cheaper.
             guard room >= window / 2 else { continue }
             let bulk = runs.filter { !$0.isTriggered || $0.counters[.pending] == 0 }
             for (index, run) in bulk.enumerated() where run.counters[.pending] + run.counters[.queued] > 0 {

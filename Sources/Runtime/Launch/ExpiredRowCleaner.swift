@@ -2,7 +2,7 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Periodically deletes rows that are past their retention, and chunks whose messages are all over.
+/// Periodically deletes rows that are past their retention, and chunks without open messages.
 ///
 /// Any number of daemons may run one. A graceful shutdown ends after the portion that is being deleted.
 package struct ExpiredRowCleaner: Service {

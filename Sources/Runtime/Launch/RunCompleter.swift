@@ -10,7 +10,7 @@ package struct RunCompleter: Service {
     private static let interval = Duration.seconds(1)
 
     let runs: RunRepository
-    /// Time in which a status may still settle a message whose answer was lost.
+    /// Time in which a status may still settle a message after its answer was lost.
     let unconfirmedTimeout: Duration
     let logger: Logger
 
@@ -77,7 +77,7 @@ package struct QuotaResumer: Service {
 }
 
 extension RunRepository {
-    /// Returns what a log line says about a run: tenant, campaign and id.
+    /// Returns the log metadata of a run: tenant, campaign and id.
     ///
     /// Costs a query, so it is for events that happen once in a run. If Postgres does not answer, the metadata is the id
     /// alone, because the event must be logged in any case.

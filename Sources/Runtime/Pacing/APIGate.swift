@@ -34,7 +34,7 @@ package final class APIGate: Sendable {
     ///
     /// - Parameters:
     ///   - limit: Most requests under way at once.
-    ///   - policy: When the breaker opens, and for how long.
+    ///   - policy: The threshold and the delays of the breaker.
     ///   - logger: Logs the beginning and the end of outages.
     ///   - now: Returns the current time.
     ///   - random: Returns numbers from 0 to 1, for the jitter.
@@ -51,7 +51,7 @@ package final class APIGate: Sendable {
         self.random = random
     }
 
-    /// Whether the circuit breaker is open: the API seems to be down.
+    /// True if the circuit breaker is open: the API seems to be down.
     package var isShut: Bool { state.withLock { !$0.breaker.isClosed } }
 
     /// Number of requests under way.
@@ -79,7 +79,7 @@ package final class APIGate: Sendable {
 
     /// Counts the end of a request.
     ///
-    /// - Returns: Whether the circuit breaker is open.
+    /// - Returns: True if the circuit breaker is open.
     func end(_ answer: SendAnswer, probe: Int?) -> Bool {
         let (wasShut, isShut) = state.withLock { state in
             let wasShut = !state.breaker.isClosed
@@ -111,7 +111,7 @@ package final class APIGate: Sendable {
 }
 
 extension SendAnswer {
-    /// Whether an answer came.
+    /// True if an answer came.
     var isAnswer: Bool {
         switch self {
         case .accepted, .refused: true
@@ -119,7 +119,7 @@ extension SendAnswer {
         }
     }
 
-    /// Whether the answer shows that the API works; a refusal of the message or the sender does.
+    /// True if the answer shows that the API works; a refusal of the message or the sender does.
     var showsThatAPIIsUp: Bool {
         switch self {
         case .accepted: true

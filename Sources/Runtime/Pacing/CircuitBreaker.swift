@@ -18,7 +18,7 @@ package struct CircuitBreaker: Sendable {
     enum State: Hashable, Sendable {
         case closed(failures: Int)
         case open(until: ContinuousClock.Instant, delay: Duration)
-        /// The probe of that number is under way since `since`.
+        /// The probe with that number has been under way since `since`.
         case halfOpen(probe: Int, since: ContinuousClock.Instant, delay: Duration)
     }
 
@@ -57,7 +57,7 @@ package struct CircuitBreaker: Sendable {
     /// Records the end of a request.
     ///
     /// - Parameters:
-    ///   - isUp: Whether the answer shows that the API works.
+    ///   - isUp: True if the answer shows that the API works.
     ///   - probe: The number of the probe; `nil` for other requests.
     ///   - now: The current time.
     ///   - random: A number from 0 to 1.

@@ -21,7 +21,8 @@ struct Pace: Hashable, Sendable {
         1_000_000 / (Double(ratePerSecond) * Self.share * (1 + Self.shortestUseBy) / (1 + useBySeconds))
     }
 
-    /// How far ahead slots are granted: long enough for a batch, short enough to lose little when a daemon crashes.
+    /// Time ahead for which slots are granted: long enough for a batch, short enough to lose little when a daemon
+    /// crashes.
     ///
     /// It is counted from the shortest lead time: a daemon with a longer one gets slots further ahead.
     var horizon: Duration { .milliseconds(250) }
@@ -54,7 +55,7 @@ struct LeadTime: Hashable, Sendable {
     static let longest = Duration.milliseconds(500)
 
     private(set) var duration = shortest
-    /// Whether preparation takes longer than the longest lead time.
+    /// True if preparation takes longer than the longest lead time.
     private(set) var isExceeded = false
 
     /// Records how long after its reservation a batch was ready.

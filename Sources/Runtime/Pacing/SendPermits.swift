@@ -51,7 +51,7 @@ package final class SendPermits: Sendable {
         }
     }
 
-    /// Records that messages were ready, and missed their slots all the same.
+    /// Records that messages were ready but missed their slots.
     func miss(at now: ContinuousClock.Instant) {
         state.withLock { $0.limit.miss(at: now) }
     }

@@ -48,7 +48,7 @@ struct SendWindow: Sendable {
         }
     }
 
-    /// Uncounts a request that was not written, which says nothing about the network.
+    /// Uncounts a request that was not written, because it gives no information about the network.
     mutating func withdraw() {
         inFlight -= 1
     }

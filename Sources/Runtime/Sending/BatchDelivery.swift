@@ -35,7 +35,7 @@ struct BatchDelivery: Sendable {
         self.logger = logger
     }
 
-    /// Returns when each message has an outcome, which the writer takes to Postgres, or has lost its lease.
+    /// Returns when each message has an outcome, which the writer stores in Postgres, or has lost its lease.
     ///
     /// Each message gives its permit back, through the writer or here.
     func run() async {
@@ -47,7 +47,7 @@ struct BatchDelivery: Sendable {
                 of: batch.lane.id
             )
         } catch {
-            // It is unknown whether they were claimed. Nothing was sent: the leases expire, and then Postgres tells.
+            // It is unknown whether they were claimed. Nothing was sent: after the leases expire, Postgres decides.
             logger.warning("Could not claim messages, their leases expire", metadata: ["error": "\(error)"])
             await mark(batch.slots.map(\.messageID), isBeingPrepared: false)
             services.permits.give(back: batch.slots.count)
@@ -302,7 +302,7 @@ extension BatchDelivery {
             metadata: ["seconds": "\(duration.components.seconds)", "reason": "\(reason)"]
         )
         do {
-            // Redis first: every daemon asks it before it sends.
+            // Redis comes first, because every daemon asks it before it sends.
             try await queue.pause(for: duration)
             try await services.lanes.pause(batch.lane.id, for: duration)
         } catch {
@@ -323,10 +323,10 @@ extension BatchDelivery {
     }
 }
 
-/// The slots of one reservation, and what they share.
+/// The slots of one reservation, with their common properties.
 struct ReservedBatch: Sendable {
     let slots: [TimedSlot]
-    /// How many slots were asked for.
+    /// Number of slots that were requested.
     let wanted: Int
     /// The id of the reservation, in Redis and in Postgres.
     let lease: Int64

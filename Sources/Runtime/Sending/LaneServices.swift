@@ -68,7 +68,7 @@ extension LaneServices {
     /// - Parameters:
     ///   - group: The quota group.
     ///   - epoch: The epoch that the caller knew; if it has changed, another daemon has rebuilt the lanes already.
-    /// - Returns: The epoch that is in force now.
+    /// - Returns: The current epoch.
     /// - Throws: `RedisError` or `PostgresError`; the next look rebuilds again.
     func rebuildLanes(of group: String, from epoch: Int) async throws -> Int {
         let (redis, leases) = (redis, leases)

@@ -177,7 +177,7 @@ package final class LaneWorker: Sendable {
 
     /// Pauses the campaigns of messages that wait for quota, and takes these messages out of the lane.
     ///
-    /// Postgres first: ids that a crash in between leaves in the lane are found again, and do no harm.
+    /// Postgres comes first: if a crash leaves ids in the lane, they are found again and do no harm.
     private func waitForQuota(_ duration: Duration) async {
         do {
             var messages: [UUID]
@@ -201,7 +201,7 @@ package final class LaneWorker: Sendable {
     }
 
     private func sleep(_ duration: Duration) async {
-        // Ends early by shutdown or cancellation only, which end the loop.
+        // Only shutdown or cancellation ends the sleep early; both also end the loop.
         try? await cancelWhenGracefulShutdown { try await self.clock.sleep(for: duration) }
     }
 

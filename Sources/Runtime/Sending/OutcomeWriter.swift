@@ -54,7 +54,7 @@ final class OutcomeWriter: Sendable {
         if !entries.add(Entry(outcome: outcome, isFree: isFree)) { ended(1) }
     }
 
-    /// Takes an outcome, and returns when it is in Postgres or was given up.
+    /// Takes an outcome, and returns when it was stored in Postgres or given up.
     func write(_ outcome: MessageOutcome, isFree: Bool = false) async {
         do {
             try await entries.perform(Entry(outcome: outcome, isFree: isFree))

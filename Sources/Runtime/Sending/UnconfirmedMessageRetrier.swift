@@ -12,7 +12,7 @@ package struct UnconfirmedMessageRetrier: Service {
 
     let runs: RunRepository
     let messages: MessageRepository
-    /// Time in which a status may still settle a message whose answer was lost.
+    /// Time in which a status may still settle a message after its answer was lost.
     let unconfirmedTimeout: Duration
     let retries: RetryPolicy
     let logger: Logger

@@ -46,7 +46,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether the variable is unset or names a point.
+    /// True if the variable is unset or names a point.
     package static func isValid(_ text: String?) -> Bool {
         text == nil || parse(text) != nil
     }

@@ -19,7 +19,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
         var width = 1
         /// Largest weight of a batch; only a single item may be heavier.
         var largest: Int
-        /// Whether items of several lanes share a batch.
+        /// True if items of several lanes share a batch.
         var mixesLanes = true
     }
 
@@ -38,7 +38,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
         /// Workers without a batch.
         var sleepers: [(id: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
         var nextSleeper: UInt64 = 0
-        /// There is something new, and the worker that was woken for it, or comes next, has not looked yet.
+        /// True if there are new entries that no worker has looked at yet.
         var isSignalled = false
         var isFinished = false
         var isClosed = false
@@ -52,7 +52,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
     /// Makes a group commit; ``run()`` must be running for anything to be committed.
     ///
     /// - Parameters:
-    ///   - limits: How many batches at once, and how large.
+    ///   - limits: The number of concurrent batches, and their size.
     ///   - failed: Called with items that were not committed, before their callers learn of it.
     ///   - commit: Commits a batch, all of it or nothing, and returns one answer per item, in their order.
     init(
@@ -69,8 +69,8 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
     /// Hands in an item and waits until it is committed.
     ///
     /// - Parameters:
-    ///   - item: What to commit.
-    ///   - weight: How much of a batch it takes up.
+    ///   - item: The item to commit.
+    ///   - weight: The share of a batch that the item takes up, in the unit of the limits.
     ///   - lane: The lane of the item.
     /// - Returns: The answer of the commit.
     /// - Throws: What the commit throws; `CancellationError` after ``run()`` has ended.
@@ -185,7 +185,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
     private func commitAndAnswer(_ entries: [Entry]) async {
         let results = await results(of: entries)
         if limits.width > 1 {
-            // This worker looks for the next batch itself, so nobody has to be woken for lanes that are free again.
+            // This worker looks for the next batch itself, so no other worker is woken for lanes that are free again.
             state.withLock { $0.busy.subtract(entries.lazy.map(\.lane)) }
         }
         for (entry, result) in zip(entries, results) { entry.answered?.resume(returning: result) }
@@ -208,7 +208,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
 }
 
 extension GroupCommit.State {
-    /// Notes that there is something to look at.
+    /// Records that there are new entries.
     ///
     /// - Returns: The worker to wake; `nil` when one is about to look anyway.
     fileprivate mutating func signal() -> CheckedContinuation<Void, Never>? {
@@ -245,7 +245,7 @@ extension GroupCommit.State {
     }
 }
 
-/// The lane of a group commit whose items all share one.
+/// The lane of a group commit in which all items share one lane.
 struct OnlyLane: Hashable, Sendable {}
 
 extension GroupCommit where Lane == OnlyLane {
@@ -259,7 +259,7 @@ extension GroupCommit where Lane == OnlyLane {
 }
 
 extension PostgresError {
-    /// Whether nothing was committed because of what the statement says, not because of when it was sent.
+    /// True if nothing was committed because of the statement itself, so that repeating it later would not help.
     fileprivate var isRefusal: Bool {
         switch self {
         case .server, .encoding, .decoding: !isTransient

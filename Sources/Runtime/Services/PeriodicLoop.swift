@@ -7,13 +7,13 @@ import ServiceLifecycle
 /// down. A graceful shutdown lets the work that has begun end, and cuts every wait short; cancellation does the same,
 /// and is also seen by the work itself.
 package struct PeriodicLoop: Sendable {
-    /// What a loop does after its work.
+    /// The next step of a loop after its work.
     package enum Next: Sendable {
         /// Waits for the interval.
         case wait
         /// Waits for this time instead of the interval.
         case waitFor(Duration)
-        /// Works on without a wait: there is more to do.
+        /// Repeats the work at once, because there is more to do.
         case again
         /// Ends the loop.
         case end

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Lets one task wait for a notification, for a bounded time.
+/// A notification that one task can wait for, for a bounded time.
 ///
 /// A notification without a waiter is kept for the next one; several count as one.
 package final class WakeSignal: Sendable {

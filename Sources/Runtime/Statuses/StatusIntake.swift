@@ -5,7 +5,7 @@ import ServiceLifecycle
 package import Store
 import Synchronization
 
-/// Commits the reports of the provider, statuses and inbound messages, those of many webhooks in one transaction.
+/// Commits the provider's reports (statuses and inbound messages), those of many webhooks in one transaction.
 ///
 /// Each webhook waits for its commit, so WhatsApp is told that a report arrived only when it is in Postgres; see
 /// ``GroupCommit``. A graceful shutdown ends after everything handed in is committed.
@@ -44,8 +44,8 @@ package final class StatusIntake: Service, Sendable {
 
     /// Returns when the reports are committed.
     ///
-    /// - Throws: `PostgresError` when they are not, `CancellationError` when the intake has ended; WhatsApp repeats
-    ///   them when it is told so.
+    /// - Throws: `PostgresError` when they are not committed, `CancellationError` when the intake has ended. WhatsApp
+    ///   then sends them again if it gets an error.
     package func take(_ reports: ChannelReports) async throws {
         guard !reports.isEmpty else { return }
         try await deliveries.perform(Delivery(reports: reports, since: .now), weight: reports.count)
@@ -58,7 +58,7 @@ package final class StatusIntake: Service, Sendable {
         }
     }
 
-    /// Periodically applies parked statuses whose message has become known.
+    /// Periodically applies parked statuses when their message has become known.
     private func retryParked() async {
         let loop = PeriodicLoop(
             every: Self.parkedInterval,
@@ -122,7 +122,7 @@ final class KnownNumbers: Sendable {
         }
     }
 
-    /// Notes that numbers were stored just now.
+    /// Records that numbers were stored just now.
     func note(_ numbers: Set<InboundReport.Number>, at now: ContinuousClock.Instant) {
         guard !numbers.isEmpty else { return }
         noted.withLock { noted in

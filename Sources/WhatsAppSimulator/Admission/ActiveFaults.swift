@@ -71,9 +71,9 @@ struct ActiveFaults: Sendable {
     }
 }
 
-/// Random decisions that repeat: each roll depends only on the seed, the recipient and what it is for.
+/// Repeatable random decisions: each roll depends only on the seed, the recipient and the kind of decision.
 struct Dice: Sendable {
-    /// The decision of a roll; no two decisions share one.
+    /// The kind of a random decision; each kind has a roll of its own.
     enum Purpose: UInt64, Sendable {
         case serverError = 1, errorFault, latency, lostAnswer
         case outcome, omittedDelivered, sentDelay, deliveredDelay, readDelay

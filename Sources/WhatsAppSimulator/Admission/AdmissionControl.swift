@@ -49,7 +49,7 @@ final class AdmissionControl: Sendable {
         state.withLock { Int($0.tallies[recipient.key]?.accepted ?? 0) }
     }
 
-    /// Forgets counts and limits, and takes the faults of the start; the ledger keeps what it has.
+    /// Clears counts and limits, and restores the initial faults; the ledger keeps its lines.
     func reset() {
         state.withLock { state in
             let faults = ActiveFaults(configuration.faults, now: MonotonicTime.now())
@@ -202,7 +202,7 @@ struct Verdict: Sendable {
         case rejected(GraphError)
         /// A page without an error code.
         case unavailable(status: Int)
-        /// Accepted, but the caller does not learn it.
+        /// Accepted, but the caller gets no complete answer.
         case lost(wamid: String, SimulatorFaults.LostAnswerFault)
     }
 
@@ -254,13 +254,13 @@ struct RecipientTally: Sendable {
 public struct SimulatorSummary: Codable, Hashable, Sendable {
     /// All send requests.
     public var requests = 0
-    /// Requests whose message was taken, whether or not the caller learned it.
+    /// Accepted requests, also those without a complete answer to the caller.
     public var accepted = 0
-    /// Requests whose message was not taken.
+    /// Rejected requests.
     public var rejected = 0
-    /// Requests among ``accepted`` whose caller did not learn it.
+    /// Requests among ``accepted`` without a complete answer to the caller.
     public var lost = 0
-    /// Rejections by error code; 0 stands for answers without a code.
+    /// Rejections by error code; 0 counts answers without a code.
     public var rejectedByCode: [Int: Int] = [:]
     /// Different recipients with at least one accepted message.
     public var recipients = 0
@@ -273,6 +273,6 @@ public struct SimulatorSummary: Codable, Hashable, Sendable {
     /// The outcome of the statuses.
     public var webhooks = WebhookSummary()
 
-    /// Makes the summary of no requests.
+    /// Makes an empty summary.
     public init() {}
 }

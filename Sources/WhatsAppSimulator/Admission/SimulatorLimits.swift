@@ -11,7 +11,7 @@ public struct SimulatorLimits: Hashable, Sendable {
     /// Distinct recipients per phone number in a moving 24 hours; above it error 131048.
     public var dailyLimit: Int?
 
-    /// Makes limits with none of them on.
+    /// Makes limits that are all off.
     public init() {}
 
     func validate() throws(SimulatorError) {
@@ -36,7 +36,7 @@ struct DailyQuota: Sendable {
     private var order: [(time: Int64, recipient: UInt64)] = []
     private var head = 0
 
-    /// Whether a message to `recipient` stays within `limit` at `now`, in nanoseconds.
+    /// True if a message to `recipient` stays within `limit` at `now`, in nanoseconds.
     mutating func admits(_ recipient: UInt64, at now: Int64, limit: Int) -> Bool {
         expire(at: now)
         return latest[recipient] != nil || latest.count < limit
@@ -61,7 +61,7 @@ struct DailyQuota: Sendable {
     }
 }
 
-/// Holds messages of one phone number to one recipient to a steady pace with a burst in advance.
+/// Limits messages of one phone number to one recipient: a burst at first, then a steady rate.
 struct PairLimit: Sendable {
     private let interval: Int64
     private let credit: Int64
@@ -74,7 +74,7 @@ struct PairLimit: Sendable {
         credit = interval * Int64(burst - 1)
     }
 
-    /// Whether a message to this pair may go at `now`, in nanoseconds.
+    /// True if a message to this pair may go at `now`, in nanoseconds.
     func admits(_ pair: UInt64, at now: Int64) -> Bool {
         (settled[pair] ?? now) - now <= credit
     }
@@ -83,7 +83,8 @@ struct PairLimit: Sendable {
     mutating func add(_ pair: UInt64, at now: Int64) {
         settled[pair] = max(settled[pair] ?? now, now) + interval
         guard settled.count >= sweepAt else { return }
-        // Pairs without debt need no entry; sweeping at double size costs each message little.
+        // Pairs with a full burst need no entry; they are removed when the table has doubled, which costs little per
+        // message.
         settled = settled.filter { $0.value > now }
         sweepAt = max(65_536, settled.count * 2)
     }
@@ -105,7 +106,7 @@ public struct SlidingSecond: Sendable {
     /// The number of events in the second that ends at `now`, in nanoseconds; `now` never goes back.
     mutating func count(at now: Int64) -> Int {
         while head < times.count, times[head] <= now - Self.length { head += 1 }
-        // Cut only when more than half is past, so that each event is moved at most once.
+        // Old events are removed only when they are more than half, so that each event is moved at most once.
         if head > 64, head * 2 > times.count {
             times.removeFirst(head)
             head = 0

@@ -33,7 +33,7 @@ struct GraphError: Error, Hashable, Sendable {
         }
     }
 
-    /// The title of a code, also told in `failed` statuses.
+    /// The title of a code, which `failed` statuses also contain.
     static func title(of code: Int) -> String {
         titles[code] ?? "Error \(code)"
     }

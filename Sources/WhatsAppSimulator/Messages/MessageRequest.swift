@@ -1,10 +1,10 @@
 import JSON
 
-/// The body of a send request, as far as the simulator looks at it.
+/// The fields of a send request that the simulator reads.
 ///
-/// Objects whose content does not matter are ``Presence``: only whether they are there is kept.
+/// Objects with irrelevant content are ``Presence``: the simulator keeps only whether they are present.
 struct MessageRequest: Sendable {
-    /// An object that is there; what it holds is not read.
+    /// An object that is present; its contents are not read.
     struct Presence: Sendable {}
 
     struct Text: Sendable {

@@ -6,7 +6,7 @@ struct StatusPayload: Sendable {
     let displayPhoneNumber: String
     let pricingCategory: String
 
-    /// Puts events into one body, one change per phone number, in their order.
+    /// Puts events into one body in their order, with one change per phone number.
     func body(of events: [StatusEvent], at seconds: Int64) -> [UInt8] {
         var json = JSONWriter(capacity: 320 + events.count * 400)
         json.raw("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"id\":")
@@ -94,7 +94,7 @@ struct StatusPayload: Sendable {
     }
 }
 
-/// Decides which statuses a message gets, when, and what happens to them on their way.
+/// Decides which statuses a message gets, at which times, and with which faults.
 struct StatusLadder: Sendable {
     let configuration: WebhookConfiguration
     let dice: Dice

@@ -20,7 +20,7 @@ public struct WebhookConfiguration: Sendable {
     public var deliveredDelay: ClosedRange<Duration> = .milliseconds(50) ... .milliseconds(500)
     /// The time from `delivered` to `read`.
     public var readDelay: ClosedRange<Duration> = .milliseconds(500) ... .seconds(3)
-    /// The pricing category told for templates; other messages are told as `service`.
+    /// The pricing category of templates in statuses; other messages have `service`.
     public var pricingCategory = "marketing"
     /// The most statuses in one request, 1 to 1000.
     public var batchSize = 100
@@ -37,7 +37,7 @@ public struct WebhookConfiguration: Sendable {
     /// Number of messages that may wait for their next status; beyond it requests wait up to a second each.
     public var maximumPending = 100_000
 
-    /// Makes the configuration with its defaults, which post nothing for want of an address.
+    /// Makes the configuration with its defaults, which post nothing because the address is missing.
     public init() {}
 
     func validate() throws(SimulatorError) {

@@ -27,7 +27,7 @@ final class WebhookQueue: Sendable {
 
     var url: String? { state.withLock { $0.url } }
 
-    /// Whether so much is pending that callers should wait.
+    /// True if so much is pending that callers should wait.
     var isCrowded: Bool {
         state.withLock { $0.messages.count + $0.retryStatuses > configuration.maximumPending }
     }
@@ -40,7 +40,7 @@ final class WebhookQueue: Sendable {
         }
     }
 
-    /// Changes the address for all statuses not yet posted; `nil` forgets them.
+    /// Changes the address for all statuses not yet posted; `nil` drops them.
     func setURL(_ url: String?) {
         state.withLock { state in
             state.url = url
@@ -48,7 +48,7 @@ final class WebhookQueue: Sendable {
         }
     }
 
-    /// Takes a message whose statuses are `rungs`, the first one first.
+    /// Takes a message with its statuses `rungs`, the first one first.
     func admit(_ subject: PendingMessage.Subject, rungs: [PendingMessage.Rung], now: Int64) {
         guard let first = rungs.first else { return }
         let message = PendingMessage(
@@ -63,7 +63,7 @@ final class WebhookQueue: Sendable {
         }
     }
 
-    /// Forgets all that is pending and all counts.
+    /// Clears all pending statuses and all counts.
     func reset() {
         state.withLock { state in
             Self.forget(&state)
@@ -220,14 +220,14 @@ struct DueHeap<Element: Sendable>: Sendable {
     }
 }
 
-/// An accepted message with the statuses that are still to come.
+/// An accepted message with its remaining statuses.
 struct PendingMessage: Sendable {
     enum Status: Hashable, Sendable {
         case sent, delivered, read
         case failed(code: Int)
     }
 
-    /// One status to come: how long after the one before, and what happens to it on its way.
+    /// One later status: its delay after the previous one, and its faults.
     struct Rung: Hashable, Sendable {
         var status: Status
         var delay: Int64
@@ -235,7 +235,7 @@ struct PendingMessage: Sendable {
         var isDuplicated = false
     }
 
-    /// The data of every status of the message; shared, because it waits more than once.
+    /// The common data of all statuses of a message, shared by all its waiting entries.
     final class Subject: Sendable {
         let wamid: String
         let phoneNumberID: String
@@ -257,7 +257,7 @@ struct PendingMessage: Sendable {
     var later: [Rung]
 }
 
-/// One status of one message, ready to be told.
+/// One status of one message, ready to be posted.
 struct StatusEvent: Sendable {
     let subject: PendingMessage.Subject
     let status: PendingMessage.Status
@@ -287,6 +287,6 @@ public struct WebhookSummary: Codable, Hashable, Sendable {
     /// Messages that wait for their next status, and statuses that wait to be tried again.
     public var pending = 0
 
-    /// Makes the summary of no statuses.
+    /// Makes an empty summary.
     public init() {}
 }

@@ -47,7 +47,7 @@ struct RaceTests {
             let digest = try Self.digest(try await stage.reconcile(stage.specs, "--dry-run"))
             #expect(try await stage.reconcile(stage.specs, "--expect-digest", digest).exitCode == 0)
             #expect(try await stage.reconcile(stage.specs, "--expect-digest", digest).exitCode == 4)
-            // Also when the rows are the same as before.
+            // The digest differs even if the rows are the same as before.
             try await stage.pool.execute("DELETE FROM senders")
             let again = try await stage.reconcile(stage.specs, "--dry-run")
             #expect(try Self.digest(again) != digest)
@@ -106,7 +106,8 @@ struct RaceTests {
                 try stage.write("test/many.yaml", Self.many(round))
                 let before = try await Self.state(stage)
                 let process = try await stage.start([stage.specs, "--max-change-percent", "100"])
-                // A random number of round trips later it is anywhere between its first statement and its end.
+                // After a random number of round trips, the process is anywhere between its first statement and its
+                // end.
                 try await eventually("it is connected") {
                     try await stage.count(
                         """

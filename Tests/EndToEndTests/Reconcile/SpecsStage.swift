@@ -27,7 +27,7 @@ struct SpecsStage: Sendable {
         audience: { conditions: [] }
         """
 
-    /// Sets the stage: migrates and makes a first commit; applies nothing.
+    /// Sets up the stage: migrates and makes a first commit; applies nothing.
     static func with(_ body: (SpecsStage) async throws -> Void) async throws {
         try await withDatabase { folder, pool, environment in
             let environment = environment.merging(["GITHUB_ACTOR": "tester"]) { $1 }
@@ -75,7 +75,7 @@ struct SpecsStage: Sendable {
         return outcome.output
     }
 
-    /// Runs `reconcile`, with variables beside those of the stage.
+    /// Runs `reconcile` with further environment variables.
     func reconcile(_ arguments: String..., variables: [String: String] = [:]) async throws -> ChildProcess.Outcome {
         try await start(arguments, variables: variables).outcome()
     }

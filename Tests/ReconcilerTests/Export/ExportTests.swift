@@ -25,7 +25,7 @@ struct ExportTests {
         return SpecCatalog.load(files: files, now: ReconcilerFixture.now).diagnostics
     }
 
-    /// Makes all rows of specs rows of others, as if the API had made them.
+    /// Makes all managed rows unmanaged, as if the API had created them.
     private static func disown(_ fixture: ReconcilerFixture) async throws {
         for table in [
             "tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers",
@@ -107,7 +107,7 @@ struct ExportTests {
                 SpecCatalog.SourceFile(path: "campaigns/\($0.path)", tenant: "acme", bytes: Array($0.text.utf8))
             }
             let catalog = SpecCatalog.load(files: files, now: ReconcilerFixture.now)
-            // A file that was exported has nothing that another reader could take for something else.
+            // An exported file has no scalar that another YAML reader could read differently.
             #expect(!catalog.diagnostics.contains { $0.code == .ambiguousScalar || $0.code == .syntax })
             for (index, body) in bodies.enumerated() {
                 let spec = catalog.spec(TemplateSpec.self, tenant: "acme", name: "text-\(index)")
@@ -117,7 +117,7 @@ struct ExportTests {
             let missing = bodies.indices.filter {
                 catalog.spec(TemplateSpec.self, tenant: "acme", name: "text-\($0)") == nil
             }
-            // Only what no template may say is left out.
+            // The export leaves out only bodies that no template may have.
             #expect(missing.allSatisfy { bodies[$0].allSatisfy(\.isWhitespace) || bodies[$0] == "{{1}}" }, "\(missing)")
         }
     }

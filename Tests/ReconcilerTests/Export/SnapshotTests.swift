@@ -17,11 +17,11 @@ struct SnapshotTests {
             logger: TestDatabase.logger,
             now: ReconcilerFixture.now
         )
-        // It always goes through a file.
+        // The snapshot is encoded and parsed, as through a file.
         return try StateSnapshot(json: JSONValue(parsing: snapshot.json.canonicalText))
     }
 
-    /// A plan without what only the database knows: recipients, and edits by hand.
+    /// A plan without the facts that only the database has: recipients, and edits by hand.
     private static func bare(_ plan: Plan) -> JSONValue {
         var fields = plan.json.objectValue ?? [:]
         let changes = (fields["changes"]?.arrayValue ?? []).map { change -> JSONValue in

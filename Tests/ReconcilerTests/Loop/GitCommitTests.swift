@@ -2,7 +2,7 @@ import Foundation
 import Reconciler
 import Testing
 
-/// Which commit specs come from.
+/// The commit that specs come from.
 struct GitCommitTests {
     private static func git(_ arguments: String..., in folder: URL) throws {
         let git = Process()
@@ -24,7 +24,7 @@ struct GitCommitTests {
         try await Self.withFolder { folder in #expect(await GitCommit.current(of: folder.path) == nil) }
     }
 
-    /// As that of a service is, whose user owns nothing; only root can give a folder away.
+    /// As for a service, which runs as a user that owns no files; only root can change the owner of a folder.
     @Test(.enabled(if: geteuid() == 0))
     func theFolderMayBelongToAnotherUser() async throws {
         try await Self.withFolder { folder in

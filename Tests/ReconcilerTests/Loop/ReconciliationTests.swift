@@ -7,10 +7,10 @@ import Testing
 
 @testable import Reconciler
 
-/// Applying a folder again and again, without anybody who could be asked.
+/// Applying a folder repeatedly and unattended.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ReconciliationTests {
-    /// A folder of specs of `acme`, gone afterwards.
+    /// A folder of specs of `acme`, removed afterwards.
     private static func withFolder(_ body: (SpecsFolder) async throws -> Void) async throws {
         let root = FileManager.default.temporaryDirectory.appending(path: "loop-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: root.appending(path: "acme"), withIntermediateDirectories: true)
@@ -64,7 +64,7 @@ struct ReconciliationTests {
         }
     }
 
-    /// Good specs may be new ones, or those that were applied before, as after a `git revert`.
+    /// Valid specs may be new, or the ones that were applied before, as after a `git revert`.
     @Test(arguments: [("title: T", "applied 1"), ("title: Hello there", "upToDate")])
     func theSameBreakageIsReportedAgainAfterItWasHealed(title: String, healing: String) async throws {
         try await ReconcilerFixture.with { fixture in
@@ -83,7 +83,7 @@ struct ReconciliationTests {
                 let healed = try await AttemptRepository(pool: fixture.pool).list(limit: 10)
                 #expect(healed.map { $0.healedAt != nil } == [true])
                 #expect(try await attempt(broken) == "failed new")
-                // Also for a daemon that has just started.
+                // This also holds for a daemon that has just started.
                 #expect(Self.word(await Self.reconciliation(folder, fixture).attempt(commit: nil)) == "failed again")
                 let attempts = try await AttemptRepository(pool: fixture.pool).list(limit: 10)
                 #expect(attempts.map(\.count) == [2] && attempts.map(\.healedAt) == [nil])
@@ -117,7 +117,7 @@ struct ReconciliationTests {
                     let one = await Self.reconciliation(first, fixture).attempt(commit: nil)
                     let two = await Self.reconciliation(second, fixture).attempt(commit: nil)
                     #expect([Self.word(one), Self.word(two)] == ["failed new", "failed again"])
-                    // Another mistake is another report.
+                    // A different mistake is reported again.
                     try Self.write("kind: Sendre\n", second)
                     let other = await Self.reconciliation(second, fixture).attempt(commit: nil)
                     #expect(Self.word(other) == "failed new")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// Malformed, hesitant and endless requests.
+/// Malformed, slow and endless requests.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
 struct ConnectionTests {
     private static func head(_ field: String, token: String? = try? TestToken.text()) -> String {
@@ -59,7 +59,7 @@ struct ConnectionTests {
                 )
                 #expect(answers.first == "HTTP/1.1 100 Continue\r\n\r\n")
                 #expect(answers.last?.hasPrefix("HTTP/1.1 202 ") == true, "\(answers)")
-                // A body that is too large is not asked for.
+                // The server does not ask for a body that is too large.
                 let large = try await Self.answer(
                     to: Self.head("Content-Length: 9999999\r\nExpect: 100-continue"),
                     port: port
@@ -69,7 +69,7 @@ struct ConnectionTests {
         }
     }
 
-    /// With a token and without one: after an answer, the rest of the body has the same time limit.
+    /// Tests callers with and without a token: after an answer, the rest of the body has the same time limit.
     @Test(arguments: [true, false])
     func closesConnectionsWithAnEndlessBody(isKnown: Bool) async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in

@@ -49,7 +49,7 @@ struct OldCallerTests {
         }
     }
 
-    /// Also a caller that asks to keep the connection, because the server may close it anyway.
+    /// This includes a caller that asks to keep the connection, because the server may close it anyway.
     @Test(arguments: ["", "Connection: keep-alive\r\n"])
     func closesTheConnectionAfterAnAnswerToHTTP10(field: String) async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in

@@ -2,9 +2,11 @@ import Testing
 
 @testable import Runtime
 
-/// When the breaker opens, how long it stays open, and who may probe; all times are the test's own.
+/// The circuit breaker: when it opens, how long it stays open, and which request is the probe.
+///
+/// All times come from the test.
 struct CircuitBreakerTests {
-    /// What happens, `at` seconds after the start, and what the breaker is then.
+    /// An event `at` seconds after the start, and the state of the breaker afterwards.
     struct Step: Sendable {
         enum Event: Sendable {
             case up
@@ -56,7 +58,7 @@ struct CircuitBreakerTests {
                 Step(3, .admit(.probe(2)), isClosed: false), Step(3, .probeDown, isClosed: false),
                 Step(6, .admit(.wait(.seconds(1))), isClosed: false),
                 Step(7, .admit(.probe(3)), isClosed: false), Step(7, .probeDown, isClosed: false),
-                // Four seconds are the longest here.
+                // Four seconds are the longest delay here.
                 Step(11, .admit(.probe(4)), isClosed: false), Step(11, .probeUp, isClosed: true),
                 Step(12, .down, isClosed: true), Step(12, .down, isClosed: true), Step(12, .down, isClosed: false),
                 Step(13, .admit(.probe(5)), isClosed: false),

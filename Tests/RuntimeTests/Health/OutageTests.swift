@@ -19,7 +19,8 @@ struct OutageTests {
             var retries = RetryPolicy()
             retries.baseDelay = .milliseconds(100)
             try await fixture.withDelivery(retries: retries, address: nowhere) {
-                // With three attempts at most, everything would have failed by then.
+                // If these requests counted as attempts, of which three are allowed, all messages would have failed by
+                // then.
                 try await eventually("the breaker opens") { nowhere.requests >= 10 }
                 let before = nowhere.requests
                 try await eventually("two probes went out") { nowhere.requests >= before + 2 }
@@ -30,7 +31,7 @@ struct OutageTests {
             }
             try await fixture.expectDelivered(run, contacts: 300)
             let rows = try await fixture.pool.query("SELECT sum(attempts) FROM campaign_messages")
-            // Those that opened the breaker count, ten in a row and what was under way with them.
+            // The requests that opened the breaker count as attempts: ten in a row, and those under way with them.
             #expect(try rows[0].decode(0, as: Int.self) <= 300 + 10)
         }
     }
@@ -47,7 +48,7 @@ struct OutageTests {
                     fixture.simulator.summary().requests >= 10
                 }
                 let before = fixture.simulator.summary().requests
-                // At 200 a second a storm would be through with everything by the first two probes.
+                // At 200 requests per second, a retry storm would have tried all messages before the first two probes.
                 try await eventually(within: .seconds(20), "two more requests") {
                     fixture.simulator.summary().requests >= before + 2
                 }

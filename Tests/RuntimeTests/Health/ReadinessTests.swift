@@ -11,7 +11,7 @@ import Testing
 
 @testable import Runtime
 
-/// Whether a daemon says that it has all it needs.
+/// The readiness check of a daemon.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct ReadinessTests {
     private struct Answer {
@@ -32,14 +32,14 @@ struct ReadinessTests {
             let sender = try await fixture.run(run).senderID
             let epoch = LaneKeys(quotaGroup: fixture.group, sender: sender).epoch
             try await fixture.withDaemon { port in
-                // A lane that is made for the first time is no reason to wait.
+                // A new lane does not make the daemon unready.
                 try await eventually("the lane is filled") {
                     let ready = try await Self.ask(port)
                     #expect(ready.status == 200)
                     #expect(ready.body == ["epoch": "ok", "postgres": "ok", "redis": "ok", "schema": "ok"])
                     return try await fixture.run(run).counters.accepted > 0
                 }
-                // Again and again, as the daemon mends it meanwhile.
+                // The epoch is set repeatedly, because the daemon repairs it meanwhile.
                 try await eventually("the epoch is missed") {
                     _ = try await fixture.redis.send(RedisCommand("SET", .text(epoch), "999"))
                     let answer = try await Self.ask(port)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Runtime
 
-/// How many requests may be under way, by what came of those before.
+/// The send window: the limit of requests under way, from the outcomes of earlier ones.
 struct SendWindowTests {
     /// Sends `rate` requests a second, each answered after `roundTrip`, for `seconds`; in steps of a millisecond.
     private func drive(
@@ -46,7 +46,7 @@ struct SendWindowTests {
     @Test func aDeadLinkCostsSomeTens() {
         let start = ContinuousClock.now
         var window = SendWindow(largest: 512)
-        // A healthy lane of 80 a second first.
+        // A healthy lane of 80 messages per second runs first.
         _ = drive(&window, rate: 80, roundTrip: .milliseconds(100), seconds: 10, from: start)
         var lost = 0
         for step in 0..<10_000 where window.begin(at: start + .seconds(10) + .milliseconds(step)) { lost += 1 }
@@ -63,7 +63,7 @@ struct SendWindowTests {
             seconds: 10,
             from: .now
         )
-        // All but what the start cost.
+        // The window may cost only a few requests at the start.
         #expect(sent > rate * 10 * 95 / 100, "\(sent) of \(rate * 10)")
     }
 

@@ -15,7 +15,7 @@ import WhatsAppSimulator
 @testable import Prometheus
 @testable import Runtime
 
-/// What a whole daemon shows at `/metrics`, and says in its log.
+/// The metrics and the log lines of a whole daemon.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DaemonMetricsTests {
     /// A loop over specs that has nothing to do.

@@ -88,7 +88,7 @@ struct Exposition {
         return result
     }
 
-    /// What is wrong with a histogram: its buckets must rise to its count.
+    /// The errors of a histogram: its buckets must rise to its count.
     func problems(ofHistogram name: String) -> [String] {
         var problems: [String] = []
         let groups = Dictionary(grouping: samples.filter { $0.name == name + "_bucket" }) { sample in

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Runtime
 
-/// How early messages are reserved, and how many at once.
+/// The lead time of reservations, and the number of messages processed at once.
 struct LeadAndPermitTests {
     @Test func theLeadFollowsTheLongestRecentPreparation() {
         var lead = LeadTime()

@@ -14,7 +14,7 @@ struct DeliveryQuotaTests {
     @Test(.timeLimit(.minutes(2)))
     func twoDaemonsTogetherStopAtTheQuotaAndGoOnWhereTheyStopped() async throws {
         try await DeliveryFixture.with(contacts: 200) { fixture in
-            // The simulator counts every recipient against its limit; ours are half of them.
+            // The simulator counts every recipient against its limit; our quota counts only half of them.
             try await fixture.pool.execute("UPDATE senders SET \"dailyLimit\" = 30")
             let run = try await fixture.launch()
             try await fixture.withDelivery {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// What a lane takes from the 24 h quota, and gives back.
+/// Charges of a lane to the 24 h quota, and their return.
 @Suite(.enabled(if: TestRedis.isAvailable))
 struct LaneQuotaTests {
     @Test func reservesNoMoreThanTheQuotaAndLetsInWindowMessagesPass() async throws {
@@ -36,7 +36,7 @@ struct LaneQuotaTests {
             #expect(next.map { $0 <= .milliseconds(100) } == true)
             try await fixture.settle([taken[0]], .done)
             try await fixture.settle([taken[1]], .void)
-            // One came back: the third message may go.
+            // One charge was given back, so the third message may be sent.
             let rest = try await fixture.takeAll(quota: 2)
             #expect(rest.count == 1)
             try await fixture.settle(rest.map(\.messageID), .done)
@@ -102,7 +102,7 @@ struct LaneQuotaTests {
             let taken = try await fixture.takeUntil(4, quota: 100)
             try await fixture.settle([taken[0]], .void)
             #expect(try await fixture.used() == 3)
-            // Given back is not lost, and what others add to the buckets is theirs.
+            // A returned charge does not look like a lost bucket, and neither does a charge that another program adds.
             let current = fixture.lane.keys.quota + (try await fixture.hours()[0])
             _ = try await fixture.redis.send(RedisCommand("INCRBY", .text(current), "2"))
             #expect(try await fixture.takeUntil(1, quota: 100).count == 1)
@@ -209,7 +209,7 @@ extension LaneFixture {
         }
     }
 
-    /// What the buckets of the last 24 hours add up to.
+    /// The sum of the buckets of the last 24 hours.
     func used() async throws -> Int {
         var sum = 0
         for hour in try await hours().prefix(24) {

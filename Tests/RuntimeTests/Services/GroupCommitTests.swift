@@ -5,9 +5,9 @@ import Testing
 
 @testable import Runtime
 
-/// Which items are committed together, with statements that end when the test says so.
+/// Batches of a group commit, with statements that end when the test tells them.
 struct GroupCommitTests {
-    /// Statements that wait to be told how they end.
+    /// Statements that wait until the test tells them how to end.
     private final class Statements: Sendable {
         private struct Open {
             let parts: [Int]
@@ -17,7 +17,7 @@ struct GroupCommitTests {
         private let open = Mutex<[Open]>([])
         private let log = Mutex<[[Int]]>([])
 
-        /// What was begun so far, each with its parts in order.
+        /// The statements begun so far, each with its parts in order.
         var begun: [[Int]] { log.withLock { $0 } }
 
         func perform(_ parts: [Int]) async throws -> [Int] {
@@ -107,7 +107,7 @@ struct GroupCommitTests {
         }
     }
 
-    /// A lane whose rows are locked must not occupy all statements.
+    /// A lane with locked rows must not occupy all statements.
     @Test func aLaneHasOneBatchAtATimeAndOthersPassIt() async throws {
         try await with(width: 3) { statements, handIn, answers in
             try await handIn(1, "stuck")
@@ -154,7 +154,7 @@ struct GroupCommitTests {
         }
     }
 
-    /// Whether it took effect is not known, so nothing is repeated.
+    /// It is unknown whether the statement took effect, so it is not repeated.
     @Test func anUnknownResultIsUnknownForTheWholeBatch() async throws {
         try await with(width: 1) { statements, handIn, answers in
             try await handIn(1, "a")
@@ -213,7 +213,7 @@ struct GroupCommitTests {
         #expect(!commit.add(1))
     }
 
-    /// Each finds its answer, whatever the load and the number of workers.
+    /// Each caller gets its own answer under load, with any number of workers.
     @Test(arguments: [1, 3]) func manyCallersAreAllAnswered(width: Int) async throws {
         let sizes = Mutex<[Int]>([])
         let commit = GroupCommit<Int, Int, Int>(.init(width: width, largest: 50)) { items in

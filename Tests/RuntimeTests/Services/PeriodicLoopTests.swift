@@ -6,11 +6,11 @@ import Testing
 
 @testable import Runtime
 
-/// The loop under all periodic services, on a clock whose sleeps the test sees and ends.
+/// The loop of all periodic services, on a clock that records each sleep and ends it at once.
 struct PeriodicLoopTests {
     private struct Failure: Error {}
 
-    /// A clock on which every sleep ends at once, and is noted.
+    /// A clock on which every sleep ends at once and is recorded.
     private final class NotedClock: Clock {
         typealias Duration = Swift.Duration
         private let noted = Mutex<[Duration]>([])

@@ -16,15 +16,15 @@ struct AllowTests {
     }
 
     @Test(arguments: [
-        // On its own line, and right above.
+        // A comment on the line of the warning, and one right above it.
         ("name: on # allow C010: the brand is called so", [] as [String]),
         ("# allow C010: the brand is called so\nname: on", []),
         ("# allow C010: the brand is called so\n# and has been for years\nname: on", []),
         ("#allow C010 the brand is called so\nname: on", []),
-        // Somewhere else.
+        // A comment in another place allows nothing.
         ("# allow C010: too far\n\nname: on", ["2:1 C027 there is no `C010` in line 2 to allow", "4:7 C010"]),
         ("name: on\n# allow C010: below", ["2:7 C010", "3:1 C027 there is no `C010` in line 4 to allow"]),
-        // Without a reason, of no code, of an error, for nothing.
+        // Comments without a reason, with an unknown code, with the code of an error, and without a warning to allow.
         ("name: on # allow C010", ["2:7 C010", "2:10 C024 `C010` is allowed without a reason"]),
         ("name: on # allow C010:  ", ["2:7 C010", "2:10 C024 `C010` is allowed without a reason"]),
         ("name: on # allow C999: x", ["2:7 C010", "2:10 C025 there is no code `C999` to allow"]),
@@ -32,9 +32,9 @@ struct AllowTests {
         ("name: a # allow C012: x", ["2:9 C026 `C012` is an error, and only warnings can be allowed"]),
         ("name: a # allow C010: x", ["2:9 C027 there is no `C010` in line 2 to allow"]),
         ("name: on # allow C056: x", ["2:7 C010", "2:10 C027 there is no `C056` in line 2 to allow"]),
-        // Two comments for one warning are one too many words, but no mistake.
+        // Two comments for one warning are redundant, but no mistake.
         ("# allow C010: x\nname: on # allow C010: y", []),
-        // Prose, and text that only looks like a comment.
+        // Ordinary comments, and text that only looks like a comment.
         ("name: on # allow me to explain", ["2:7 C010"]),
         ("name: on # allowance C010: x", ["2:7 C010"]),
     ])

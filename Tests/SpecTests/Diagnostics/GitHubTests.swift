@@ -2,7 +2,7 @@ import Foundation
 import Spec
 import Testing
 
-/// What a step of a GitHub workflow writes, read as GitHub reads it.
+/// The output of a step in a GitHub workflow, read as GitHub reads it.
 struct GitHubTests {
     /// A workflow command, as the runner parses one line of output.
     private struct Command: Equatable {

@@ -5,7 +5,7 @@ import Testing
 @testable import JSONSchema
 @testable import Spec
 
-/// `docs/specs.md` is fresh, complete and true.
+/// `docs/specs.md` is up to date, complete and correct.
 struct DocumentationTests {
     @Test func committedFileIsWhatTheCommandWrites() throws {
         let file = SchemaFixture.root.appending(path: "docs/specs.md")

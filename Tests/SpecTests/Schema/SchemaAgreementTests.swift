@@ -6,7 +6,7 @@ import Testing
 
 /// Readers and schema judge changed documents alike.
 struct SchemaAgreementTests {
-    /// What a schema leaves to `validate`, because it takes a look at more than one field.
+    /// Diagnostics that a schema leaves to `validate`, because they depend on more than one field.
     private static let beyond: Set<DiagnosticCode> = [
         .templateLimit, .cronSyntax, .timeZone, .localTime, .quietHours, .emptyWindow, .duration,
     ]

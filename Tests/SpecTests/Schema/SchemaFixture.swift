@@ -26,7 +26,7 @@ enum SchemaFixture {
         }
     }
 
-    /// Whether the readers take a document by itself.
+    /// True if the readers take a document by itself.
     static func isRead(_ document: JSONValue) -> Bool {
         guard let kind = document["kind"]?.stringValue.flatMap(SpecKind.init) else { return false }
         return (try? kind.spec(canonical: document)) != nil

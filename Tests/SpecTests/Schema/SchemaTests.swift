@@ -5,7 +5,7 @@ import Testing
 @testable import JSONSchema
 @testable import Spec
 
-/// The schema of specs says what the readers do.
+/// The schema of specs agrees with the readers.
 struct SchemaTests {
     @Test func committedFileIsWhatTheCommandWrites() throws {
         let name = "campaigns/\(SpecSchema.folder)/\(SpecSchema.fileName(of: nil))"
@@ -59,15 +59,15 @@ struct SchemaTests {
                 seen.insert(object.properties)
             }
         }
-        // Every mapping of the schema was among them.
+        // The documents contained every mapping of the schema.
         var missing: [Set<String>] = []
         visitClosed(SpecSchema.json(of: nil)) { if !seen.contains($0) { missing.append($0) } }
-        // Content that differs by nothing but its name from what the documents have.
+        // These kinds of content differ only by name from one in the documents.
         let alike = ["video", "sticker", "audio", "image"]
         #expect(missing.filter { $0.isDisjoint(with: alike) }.isEmpty)
     }
 
-    /// The fields that a reader offers instead of one that it does not know.
+    /// The fields that a reader suggests for an unknown one.
     private func knownFields(of document: JSONValue, besides probe: String) -> Set<String> {
         let kind = document["kind"]?.stringValue.flatMap(SpecKind.init)
         do {

@@ -28,7 +28,7 @@ extension Fixture {
         #expect(audit.entryBalance == wallet.balance, what, sourceLocation: sourceLocation)
     }
 
-    /// Has a table refuse rows for the time of `body`, as if whoever wrote them had died there.
+    /// Makes a table refuse rows while `body` runs, as if the writer had crashed there.
     func failing(_ check: String, on table: String = "wallet_entries", _ body: () async throws -> Void) async throws {
         let sql = "ALTER TABLE \(table) ADD CONSTRAINT broken CHECK (\(check)) NOT VALID"
         try await pool.execute(PostgresQuery(sql: sql))

@@ -20,7 +20,7 @@ struct LedgerPageTests {
             let messages = MessageRepository(pool: fixture.pool)
             _ = try await messages.begin(Array(ids), lease: 1)
             try await messages.record(fixture.sent(ids.prefix(4)))
-            // WhatsApp takes one back, before the end of the run and after it.
+            // WhatsApp reports a failure after acceptance, before the end of the run and after it.
             _ = try await messages.apply([fixture.report(ids[0], .failed)])
             try await messages.record(fixture.sent(ids.dropFirst(4)))
             _ = try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .seconds(1))
@@ -64,9 +64,9 @@ struct LedgerPageTests {
         }
     }
 
-    /// How many rows and index entries of the ledger were read so far, by Postgres's own count.
+    /// Number of rows and index entries of the ledger that were read so far, as Postgres counts them.
     private static func read(_ fixture: Fixture) async throws -> Int {
-        // The pool has one connection, and its own counts are flushed by it.
+        // The pool has one connection, which flushes its own counts.
         _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
         return try await fixture.value(
             """

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-/// What cannot be paid does not start.
+/// A campaign that the wallet cannot pay does not start.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalletLaunchTests {
     private static func open(_ fixture: Fixture, _ name: String = "promo") async throws -> RunRecord {

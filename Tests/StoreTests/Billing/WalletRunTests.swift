@@ -43,12 +43,12 @@ struct WalletRunTests {
             #expect(try await runs.completeFinished(unconfirmedTimeout: .zero).isEmpty)
             try await fixture.expectWallet(available: 79, held: 0)
 
-            // What is settled after the end is paid by the wallet itself, and once.
+            // A message that is settled after the end of the run is paid from the wallet, once.
             for rank in [DeliveryStatus.Rank.sent, .sent, .delivered, .read, .sent] {
                 _ = try await messages.apply([fixture.report(ids[9], rank)])
                 try await fixture.expectWallet(available: 76, held: 0)
             }
-            // What fails after all is given back, and taken again when it arrives nevertheless.
+            // A later failure is refunded, and charged again if the message is delivered after all.
             for (rank, available) in [(DeliveryStatus.Rank.failed, 79), (.failed, 79), (.delivered, 76)] {
                 _ = try await messages.apply([fixture.report(ids[0], rank)])
                 try await fixture.expectWallet(available: available, held: 0)
@@ -194,7 +194,7 @@ struct WalletRunTests {
             let ids = try await fixture.ids(of: run)
             _ = try await messages.begin(ids, lease: 1)
             try await messages.record(fixture.sent(ids[0..<2]))
-            // A wallet that comes while a run is under way is for later runs.
+            // A wallet that is created during a run applies to later runs.
             try await fixture.fund(10)
             try await messages.record(fixture.sent(ids[2..<4]))
             _ = try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .zero)

@@ -24,7 +24,7 @@ struct WalletTests {
             }
             let other = try await fixture.wallets.topUp(1, tenant: "acme", reference: "invoice 8")
             #expect(other.isNew && other.wallet.balance == 501)
-            // Another tenant's references are its own.
+            // References of different tenants are independent.
             #expect(try await fixture.wallets.topUp(9, tenant: "other", reference: "invoice 7").isNew)
             try await fixture.expectWallet(available: 501, held: 0)
             try await fixture.expectWallet(available: 9, held: 0, tenant: "other")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-/// The standing run of a trigger holds for each message that an event brings.
+/// The standing run of a trigger sets tokens aside for each message that an event adds.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalletTriggerTests {
     private static func fire(_ fixture: Fixture, _ contacts: ClosedRange<Int>, id: String? = nil) async throws
@@ -31,7 +31,7 @@ struct WalletTriggerTests {
             let campaigns = [try await fixture.addTriggered("first"), try await fixture.addTriggered("second")]
             try await fixture.addContacts(5)
             try await fixture.fund(15, price: 2)
-            // Five for the campaign that comes first by its id, and what is left for the other.
+            // The campaign with the lower id gets five tokens, the other one the rest.
             let answers = try await Self.fire(fixture, 1...5)
             let ordered = campaigns.sorted { $0.uuidString < $1.uuidString }
             #expect(
@@ -67,7 +67,7 @@ struct WalletTriggerTests {
             try await fixture.pool.execute("UPDATE campaign_runs SET queued = 3, pending = 0")
             let messages = MessageRepository(pool: fixture.pool)
             _ = try await messages.begin(ids, lease: 1)
-            // The run stands for years: what failed is given back at once.
+            // The run stays open for years, so a failed message is refunded at once.
             let failure = MessageOutcome.Failure(code: "131026", message: "undeliverable")
             try await messages.record(
                 fixture.sent([ids[0]]) + [MessageOutcome(messageID: ids[1], lease: 1, result: .failed(failure))]
@@ -94,7 +94,7 @@ struct WalletTriggerTests {
             try await fixture.addTriggered()
             try await fixture.addContacts(10)
             #expect(Self.refusals(try await Self.fire(fixture, 1...1)) == [nil])
-            // From here on the tenant is billed: the run that nobody pays for gives way.
+            // From here on the tenant is billed, so the unpaid run is replaced.
             _ = try await fixture.wallets.topUp(100, tenant: "acme", reference: "1")
             #expect(Self.refusals(try await Self.fire(fixture, 2...3)) == [nil, nil])
             try await fixture.expectWallet(available: 98, held: 2)

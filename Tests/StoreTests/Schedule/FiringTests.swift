@@ -253,7 +253,7 @@ struct FiringTests {
             _ = try await Self.add(to: campaign, fixture, overlap: "cancelRunning")
             let schedules = ScheduleRepository(pool: fixture.pool)
             let run = try Self.started(try await schedules.fireNext(now: Self.nine))
-            // What the first run gives back is not enough for the second.
+            // The refund of the first run is not enough for the second.
             _ = try await fixture.wallets.setPrice(2, tenant: "acme")
             let firing = try #require(try await schedules.fireNext(now: Self.nine + 86_400))
             guard case .failed(let reason) = firing.outcome else {
@@ -272,7 +272,7 @@ struct FiringTests {
             _ = try await Self.add(to: campaign, fixture, cron: "* * * * *")
             try await fixture.pool.execute("UPDATE campaigns SET \"senderId\" = NULL")
             let schedules = ScheduleRepository(pool: fixture.pool)
-            // A week of minutes has passed; one failure says it all.
+            // A week with an occurrence each minute has passed; a single failure is recorded for all of them.
             let firing = try #require(try await schedules.fireNext(now: Self.nine + 7 * 86_400))
             #expect(firing.outcome == .failed(reason: "\(LaunchError.noSender(campaign: "promo"))"))
             #expect(try await schedules.fireNext(now: Self.nine + 7 * 86_400) == nil)

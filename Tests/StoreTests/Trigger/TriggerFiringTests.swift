@@ -73,7 +73,7 @@ struct TriggerFiringTests {
                 try await ChunkRepository(pool: fixture.pool).claim(run: run, limit: 100, room: 100)
             )
             #expect(claim.messages.map(\.id) == answers.flatMap(\.matched).map(\.messageId))
-            // Nothing is completed: the run stands.
+            // No run is completed: this one stays open for later events.
             #expect(
                 try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .seconds(1)).isEmpty
             )
@@ -237,7 +237,7 @@ struct TriggerFiringTests {
                 """
             )
             #expect(revisions == [1, 2])
-            // Both stop and go on together.
+            // Both runs pause and resume together.
             let both = RunRepository(pool: fixture.pool)
             let statuses: PostgresQuery = "SELECT DISTINCT status::text FROM campaign_runs"
             try await both.pause(MessageID.run(of: after), reason: "by hand")

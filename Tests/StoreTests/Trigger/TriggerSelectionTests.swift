@@ -7,10 +7,10 @@ import Testing
 
 @testable import Store
 
-/// Which campaigns an event finds, by an index over what they ask for.
+/// Campaigns that match an event, found by an index over their conditions.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct TriggerSelectionTests {
-    /// Contexts that a configuration takes, and some that it does not.
+    /// Contexts that match a configuration, and some that do not.
     struct Sample: Sendable {
         let match: String?
         var taken: [String] = []
@@ -89,8 +89,8 @@ struct TriggerSelectionTests {
                 contactID: Fixture.phone(1),
                 context: ["product": "p-77", "kind": "same for all", "amount": 5]
             )
-            // The first event makes the standing run. After five, Postgres plans for any event, knowing only that most have
-            // one campaign each.
+            // The first event opens the standing run. After five events Postgres uses a generic plan, which
+            // assumes one campaign per event.
             for _ in 1...8 {
                 #expect(try await fixture.fire([request])[0].matched.map(\.campaignId) == [campaign])
             }

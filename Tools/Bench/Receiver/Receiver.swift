@@ -72,7 +72,7 @@ private final class ReceiverDesk {
         if ledger.count % 1_024 == 1 { lastBody = request.body }
         nextID &+= 1
         let number = String(request.recipient)
-        // As long as the ids of WhatsApp.
+        // The id has the length of WhatsApp's ids.
         let id = "wamid.HBgM\(number)FQIAERgS\(String(nextID, radix: 16, uppercase: true))AA=="
         return ByteBuffer(
             string: #"{"messaging_product":"whatsapp","contacts":[{"input":"+\#(number)","wa_id":"\#(number)"}],"#

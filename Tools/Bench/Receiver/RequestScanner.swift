@@ -74,7 +74,7 @@ struct RequestScanner {
 private struct Head {
     let lineLength: Int
     let length: Int
-    /// `nil` for a body whose length is not given in advance.
+    /// `nil` for a body without a length in advance.
     let contentLength: Int?
 
     /// - Returns: `nil` if the head is incomplete.

@@ -123,7 +123,7 @@ extension Stage {
         )
     }
 
-    /// Adds a completed campaign whose counters say `count` messages; the messages are missing.
+    /// Adds a completed campaign with counters for `count` messages, but without the messages.
     func addFinished(_ name: String, count: Int) async throws -> UUID {
         let campaign = try await addCampaign(name)
         try await execute(

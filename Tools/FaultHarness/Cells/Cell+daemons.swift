@@ -151,7 +151,7 @@ extension Cell {
                 "A campaign of 200 behind one of 3,000 on the same sender",
                 StageSetup(recipients: (3_000, 200), sharesSender: true, drain: .seconds(200))
             ) { stage in
-                // Alone it takes 3 seconds; sharing the lane doubles that.
+                // The campaign alone takes 3 seconds; sharing the lane doubles that.
                 try await wait(for: "the end of the small campaign", within: .seconds(20), toleratesErrors: true) {
                     try await stage.run("campaignd", "report", "second", "--tenant", Stage.tenant)
                         .contains("accepted            200")

@@ -106,7 +106,7 @@ extension Cell {
             try await stage.pause(3_000...4_000)
             try await stage.setFaults("{}")
             for campaign in ["first", "second"] {
-                // A campaign that was not blocked is not paused, and then the command fails.
+                // The command fails for a campaign that was not blocked, because it is not paused.
                 _ = try? await stage.run("campaignd", "resume", campaign, "--tenant", Stage.tenant)
             }
         },

@@ -149,7 +149,7 @@ extension Cell {
         },
     ]
 
-    /// A cell whose campaigns are bigger than the quota: they pause when it is used up, and are cancelled then.
+    /// A cell with campaigns that are bigger than the quota: they pause when it is used up, and are cancelled then.
     private static func quota(
         _ name: String,
         _ title: String,

@@ -4,7 +4,7 @@ struct Cell: Sendable {
     let name: String
     let title: String
     let setup: StageSetup
-    /// Whether it belongs to the short selection.
+    /// True if it belongs to the short selection.
     let isQuick: Bool
     /// Runs while messages are sent; afterwards every fault ends.
     let scenario: @Sendable (Stage) async throws -> Void

@@ -24,7 +24,7 @@ struct CellResult: Sendable {
     var isGood: Bool { violations.isEmpty }
 }
 
-/// The table of results inside a document whose other text is kept.
+/// The table of results inside a document; the rest of the document is kept.
 ///
 /// Cells that were not run keep their line.
 struct ResultTable: Sendable {

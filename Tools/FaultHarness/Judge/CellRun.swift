@@ -144,7 +144,7 @@ struct CellRun: Sendable {
     }
 }
 
-/// What a daemon takes of the machine.
+/// Resources that a daemon uses.
 private struct Footprint: Sendable {
     let process: Int32
     /// Resident memory.

@@ -167,7 +167,7 @@ struct Evidence: Sendable {
     }
 
     let messages: [Message]
-    /// Runs whose counters do not equal their rows.
+    /// Runs with counters that do not equal their rows.
     let wrongCounters: [String]
     /// Wallets whose ledger, holds and messages differ, each with an explanation.
     var wrongWallets: [String] = []

@@ -149,7 +149,7 @@ struct LinkFault: Sendable {
     var bytesPerSecond: Int?
     /// Portions arrive byte by byte.
     var isSliced = false
-    /// Bytes to the server vanish; the sender is not told.
+    /// Bytes to the server vanish, without an error for the sender.
     var dropsRequests = false
     /// Bytes to the client vanish.
     var dropsReplies = false
@@ -165,6 +165,6 @@ struct LinkFault: Sendable {
     static let blackhole = LinkFault(welcome: .halfOpen, dropsRequests: true, dropsReplies: true)
     static let refused = LinkFault(welcome: .refuse)
 
-    /// Whether bytes were lost, so that connections cannot continue.
+    /// True if bytes were lost, so that connections cannot continue.
     var losesBytes: Bool { dropsRequests || dropsReplies || welcome == .halfOpen }
 }

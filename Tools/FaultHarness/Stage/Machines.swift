@@ -12,11 +12,11 @@ struct Machines: Sendable {
 
     /// Creates the files of the servers and starts Postgres.
     ///
-    /// The user of Postgres must be able to enter the folder.
+    /// The user of Postgres needs access to the folder.
     static func start(_ number: Int, binaries: URL) async throws -> Machines {
         let root = URL(filePath: "/var/tmp")
         for name in (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? [] {
-            // Left over from a harness that was killed.
+            // Removes files of a harness that was killed.
             guard name.hasPrefix("campaigns-faults-"), let owner = Int32(name.split(separator: "-").last ?? "") else {
                 continue
             }
@@ -63,7 +63,7 @@ struct Links: Sendable {
         ports = (try await redis.listen(), try await postgres.listen(), try await whatsApp.listen())
     }
 
-    /// Variables that lead a daemon through the proxies.
+    /// Environment variables that make a daemon connect through the proxies.
     func environment(_ machines: Machines, database: String) -> [String: String] {
         [
             "REDIS_URL": machines.redis.url(port: ports.redis),

@@ -32,7 +32,7 @@ final class Stage: Sendable {
     private var simulatorURL: String { "http://127.0.0.1:\(simulatorPort)/_simulator" }
     var ledger: URL { folder.appending(path: "ledger.jsonl") }
 
-    /// Sets the stage: migrates, imports contacts, applies specs, starts daemons and receiver; launches nothing.
+    /// Sets up the stage: migrates, imports contacts, applies specs, starts daemons and receiver; launches nothing.
     init(_ cell: Cell, seed: UInt64, machines: Machines) async throws {
         setup = cell.setup
         self.machines = machines
@@ -168,7 +168,7 @@ extension Stage {
 
     /// Waits for a random time in milliseconds.
     func pause(_ range: ClosedRange<Int>) async throws {
-        // The time itself is the scenario: how long a fault lasts, or how much is sent before it.
+        // The sleep is part of the scenario: it sets how long a fault lasts, or how much is sent before it.
         try await Task.sleep(for: .milliseconds(pick(range)))
     }
 
@@ -176,7 +176,7 @@ extension Stage {
     ///
     /// - Parameters:
     ///   - point: A name that `CRASH_AT` knows.
-    ///   - times: How often the point is passed; drawn with the seed.
+    ///   - times: Number of passes before the crash; drawn with the seed.
     /// - Throws: `TestBedError` when the point is not reached.
     func crash(at point: String, _ times: ClosedRange<Int>) async throws {
         let daemon = daemons[0]

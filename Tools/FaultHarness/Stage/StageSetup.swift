@@ -6,9 +6,11 @@ struct StageSetup: Sendable {
     var recipients = (first: 1_000, second: 1_000)
     /// Messages per second of each of the two senders.
     var ratePerSecond = 80
-    /// Whether both campaigns go through one sender.
+    /// True if both campaigns go through one sender.
     var sharesSender = false
-    /// Limit of business-initiated messages of each sender in 24 hours, which all messages are; `nil` for none.
+    /// Limit of business-initiated messages of each sender in 24 hours; `nil` for none.
+    ///
+    /// All messages of a cell are business-initiated.
     var quota: Int?
     /// Further lines of each sender's spec.
     var senderLines = ""
@@ -21,11 +23,11 @@ struct StageSetup: Sendable {
     var nameless = 0
     /// Difference between the delays of two requests on their way to the receiver, in seconds.
     var jitter = 0.0
-    /// How many messages may end as failed; `nil` for any number.
+    /// Maximum number of failed messages; `nil` for no limit.
     var failures: Int? = 0
-    /// How many messages may stay unconfirmed; `nil` for any number.
+    /// Maximum number of unconfirmed messages; `nil` for no limit.
     var doubts: Int?
-    /// Whether status reports are lost, so that messages may stay unconfirmed.
+    /// True if status reports are lost, so that messages may stay unconfirmed.
     var losesReports = false
     /// Maximum time from healing to the end of all runs.
     var drain = Duration.seconds(150)

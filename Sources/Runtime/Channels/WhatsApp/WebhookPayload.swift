@@ -77,7 +77,7 @@ package struct WebhookPayload {
             ?? problem["title"]?.stringValue ?? ""
         return MessageOutcome.Failure(
             code: problem["code"]?.integerValue.map(String.init) ?? "unknown",
-            // A text column cannot hold NUL, and the status must be stored all the same.
+            // A text column cannot hold NUL, but the status must still be stored.
             message: text.replacing("\0", with: "")
         )
     }
@@ -115,8 +115,8 @@ extension WebhookPayload {
 extension WebhookPayload.Change {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
         (value["messages"]?.arrayValue ?? []).compactMap { message in
-            // People whose number is hidden have no `from`. A `system` message, such as a change of number, was not written
-            // by the contact, so it does not open the 24 h window.
+            // People with a hidden number have no `from`. A `system` message, such as a change of number, was not
+            // written by the contact, so it does not open the 24 h window.
             guard let from = message["from"]?.stringValue, !from.utf8.contains(0),
                 let id = message["id"]?.stringValue.flatMap(WebhookPayload.id), message["type"] != "system"
             else { return nil }
@@ -186,7 +186,7 @@ extension WebhookPayload.Change {
         }
     }
 
-    /// Whether a `DISABLED_UPDATE` says that the account was reinstated.
+    /// True if a `DISABLED_UPDATE` says that the account was reinstated.
     private var isReinstated: Bool {
         let state = value["ban_info"]?["waba_ban_state"]
         return (state?.arrayValue ?? [state ?? .null]).contains("REINSTATE")

@@ -19,7 +19,7 @@ package struct WhatsAppChannel: MessageChannel {
     /// Makes a channel on connections that exist.
     ///
     /// - Parameters:
-    ///   - poster: Set up as ``configuration(connections:timeout:)`` says.
+    ///   - poster: A poster with the settings of ``configuration(connections:timeout:)``.
     ///   - api: The address that the poster posts to.
     package init(poster: HTTPPoster, api: WhatsAppAPI) {
         self.poster = poster
