@@ -3,8 +3,8 @@ import Synchronization
 
 /// The text form of ids in answers and queues: lower-case letters.
 ///
-/// Foundation uses the format functions of C for this, which take twenty times as long; every message formats an id
-/// about ten times.
+/// Foundation uses the format functions of C, which take twenty times as long, and every message formats an id about
+/// ten times.
 extension UUID {
     package var apiText: String {
         var id = uuid
@@ -74,7 +74,7 @@ extension UUID {
     private static let randomness = Mutex(RandomReserve())
 }
 
-/// Random numbers of the kernel, fetched some at a time; each is given out once.
+/// Random numbers of the kernel, fetched in batches; each is used only once.
 private struct RandomReserve {
     /// The most that the kernel returns in one uninterrupted call: `getentropy(3)`.
     private static let size = 256 / MemoryLayout<UInt64>.size
