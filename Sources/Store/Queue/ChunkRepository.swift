@@ -6,7 +6,7 @@ public struct FedMessage: Hashable, Sendable {
     public let id: UUID
     /// The time until its next attempt; zero for most.
     public let delay: Duration
-    /// Whether it costs one of the 24 h quota.
+    /// True if it costs one of the 24 h quota.
     public let isBusinessInitiated: Bool
 
     public init(id: UUID, delay: Duration, isBusinessInitiated: Bool = false) {

@@ -26,7 +26,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let quietFor: Duration
     /// The epoch that the group's contents of Redis must have.
     public let epoch: Int
-    /// Whether Redis has never held anything of the group: nothing was lost.
+    /// True if Redis has never held anything of the group: nothing was lost.
     public var isNew: Bool { epoch == Self.firstEpoch }
     static let firstEpoch = 1
     /// Messages of running runs that should be in the lane, or held by a lease.

@@ -94,7 +94,7 @@ public struct LaneRebuild: Sendable {
     public struct Held: Hashable, Sendable {
         public let messageID: UUID
         public let lease: Int64?
-        /// Whether it counts against the quota.
+        /// True if it counts against the quota.
         public let isBusinessInitiated: Bool
 
         public init(messageID: UUID, lease: Int64?, isBusinessInitiated: Bool = false) {
@@ -124,7 +124,7 @@ extension LaneRepository {
     ///   - epoch: The epoch the caller knew; if the epoch differs, another daemon has rebuilt the group.
     ///   - restore: Writes the lanes and the new epoch into Redis.
     /// - Returns: The epoch that is in force now.
-    /// - Throws: What `restore` throws, or `PostgresError`; the epoch is as it was then.
+    /// - Throws: The error of `restore`, or `PostgresError`; the epoch is as it was then.
     public func rebuild(
         group: String,
         from epoch: Int,

@@ -93,7 +93,7 @@ extension QuotaRepository {
     ///   - audience: How many are to be reached.
     ///   - now: The end of the 24 hours.
     ///   - connection: Where to ask.
-    /// - Returns: Whether the launch can go ahead, and a warning if the quota does not suffice.
+    /// - Returns: True if the launch can go ahead, and a warning if the quota does not suffice.
     /// - Throws: `PostgresError`.
     public func check(
         sender: UUID,

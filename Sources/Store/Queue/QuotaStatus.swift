@@ -4,7 +4,7 @@ public struct QuotaStatus: Hashable, Sendable {
     public let businessSent24h: Int
     /// Allowed messages in 24 hours; `nil` for no limit.
     public let tierLimit: Int?
-    /// Whether runs resume by themselves when quota returns.
+    /// True if runs resume by themselves when quota returns.
     public let resumesByItself: Bool
 
     public init(businessSent24h: Int, tierLimit: Int?, resumesByItself: Bool = false) {

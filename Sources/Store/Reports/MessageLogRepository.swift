@@ -17,7 +17,7 @@ public struct MessageLogQuery: Sendable {
         self.tenant = tenant
     }
 
-    /// Whether all messages are shown.
+    /// True if all messages are shown.
     var isWhole: Bool { status == nil && errorCode == nil && contact == nil }
 
     /// The runs that are looked at, as `r`.

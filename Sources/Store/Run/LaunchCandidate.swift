@@ -33,9 +33,9 @@ struct LaunchCandidate: Sendable {
     let status: CampaignStatus
     let senderID: UUID
     let ratePerSecond: Int
-    /// Whether a spec owns it.
+    /// True if a spec owns it.
     let isManaged: Bool
-    /// Whether it waits for events, which bring its recipients.
+    /// True if it waits for events, which bring its recipients.
     let isTriggered: Bool
     private let message: String
     private let audience: String?

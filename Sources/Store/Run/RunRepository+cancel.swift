@@ -7,7 +7,7 @@ extension RunRepository {
         public let run: UUID
         /// Messages that were waiting and are cancelled now.
         public let messages: Int
-        /// Whether no message of the run is waiting any more.
+        /// True if no message of the run is waiting any more.
         public let isComplete: Bool
     }
 

@@ -30,7 +30,7 @@ struct DueRule: Hashable, Sendable {
     ///   - due: The time that has come.
     ///   - now: The present.
     ///   - runCount: How often it has started something.
-    ///   - isBusy: Whether a run of its campaign is under way.
+    ///   - isBusy: True if a run of its campaign is under way.
     ///   - freeSince: When the last run of its campaign ended; waiting for it is not missing anything.
     init(schedule: ScheduleSpec, due: Date, now: Date, runCount: Int, isBusy: Bool, freeSince: Date?) {
         if let maxRuns = schedule.maxRuns, runCount >= maxRuns {

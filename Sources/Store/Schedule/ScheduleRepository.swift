@@ -34,7 +34,7 @@ public struct ScheduleRepository: Sendable {
     /// NOTIFY channel that tells daemons that there is another time to wake up at.
     public static let channel = "campaign_schedules"
 
-    /// Whether a campaign, as `c`, has a schedule that fires again.
+    /// True if a campaign, as `c`, has a schedule that fires again.
     static let firesAgain: PostgresQuery = """
         EXISTS (
             SELECT FROM campaign_schedules s

@@ -34,7 +34,7 @@ public enum RunStatus: String, PostgresScalar, Lifecycle {
         }
     }
 
-    /// Whether nothing more happens to it, apart from reports of WhatsApp.
+    /// True if nothing more happens to it, apart from reports of WhatsApp.
     public var isOver: Bool { exits.isEmpty }
 
     /// Runs that are not over; a campaign has one of them at most, beside superseded ones.

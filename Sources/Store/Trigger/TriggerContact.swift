@@ -9,9 +9,9 @@ struct TriggerContact: Sendable {
     let isOptedIn: Bool
     let isActive: Bool
     let isInWindow: Bool
-    /// Whether it is within the campaign's audience.
+    /// True if it is within the campaign's audience.
     let isMeant: Bool
-    /// Whether it had a message of the campaign within its cooldown.
+    /// True if it had a message of the campaign within its cooldown.
     let isCooling: Bool
 
     /// Campaigns per query.

@@ -28,7 +28,7 @@ struct TriggeredCampaign: Sendable {
         return run
     }
 
-    /// Whether its messages are billed.
+    /// True if its messages are billed.
     var isPaid: Bool {
         guard case .open(_, _, let isPaid) = state else { return false }
         return isPaid
