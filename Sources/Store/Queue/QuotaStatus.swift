@@ -43,7 +43,7 @@ public struct QuotaCheck: Hashable, Sendable {
         audience.inWindow > 0 || audience.outOfWindow == 0 || quotaStatus.remaining != 0 || quotaStatus.resumesByItself
     }
 
-    /// Why the launch cannot start, or will be paused before its end; `nil` if the quota suffices.
+    /// The reason why the launch cannot start, or will be paused before its end; `nil` if the quota suffices.
     public var warning: String? {
         guard let remaining = quotaStatus.remaining, audience.outOfWindow > remaining else { return nil }
         let ending = quotaStatus.resumesByItself ? "wait until it returns" : "wait until a person resumes the campaign"

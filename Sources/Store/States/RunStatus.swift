@@ -39,7 +39,7 @@ public enum RunStatus: String, PostgresScalar, Lifecycle {
 
     /// Runs that are not over; a campaign has one of them at most, beside superseded ones.
     static let open = allCases.filter { !$0.isOver }
-    /// Runs whose messages are written: of these a trigger's standing run is always one.
+    /// Runs whose messages are written; a trigger's standing run is always one of these.
     static let launched: [RunStatus] = [.running, .paused]
 }
 
