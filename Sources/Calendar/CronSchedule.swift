@@ -22,7 +22,7 @@ public struct CronSchedule: Hashable, Sendable {
     private var firesAfterGap: Bool { (policy.gap ?? (expression.isFixedTime ? .next : .skip)) == .next }
     private var firesOnceInFold: Bool { (policy.fold ?? (expression.isFixedTime ? .first : .both)) == .first }
 
-    /// The first fire time after an instant; `nil` if there is none within 100 years, or before the year 2200.
+    /// The first fire time after an instant; `nil` if none follows within 100 years, or before the year 2200.
     public func next(after date: Date) -> Date? {
         let after = Int64(date.timeIntervalSince1970.rounded(.down))
         let limit = min(Self.end, after + Int64(Self.horizon) * 86_400)
@@ -39,7 +39,7 @@ public struct CronSchedule: Hashable, Sendable {
         return nil
     }
 
-    /// The last fire time before an instant; `nil` if there is none within 100 years.
+    /// The last fire time before an instant; `nil` if none precedes it within 100 years.
     public func previous(before date: Date) -> Date? {
         let before = Int64(date.timeIntervalSince1970.rounded(.up))
         let limit = before - Int64(Self.horizon) * 86_400

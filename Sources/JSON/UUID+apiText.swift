@@ -61,7 +61,7 @@ extension UUID {
     /// each id, and a system generator asks the kernel for each number, which took three percent of the daemon's time
     /// under load of the trigger hook.
     ///
-    /// - Parameter date: From 1970 to the year 10889.
+    /// - Parameter date: The time in the id, from 1970 to the year 10889.
     /// - Returns: An id that cannot be guessed from others.
     package static func timeOrdered(at date: Date = Date()) -> UUID {
         let milliseconds = UInt64(max(0, date.timeIntervalSince1970 * 1_000))

@@ -6,7 +6,7 @@ public enum PostgresError: Error, Sendable, Hashable {
     case server(PostgresServerError)
     /// There is no connection, or it broke: the outcome of a statement that was running is unknown.
     case connection(String)
-    /// The deadline passed and the statement was cancelled, or its connection was given up.
+    /// The deadline passed and the statement was cancelled, or its connection was closed.
     case timeout(Duration)
     /// The task was cancelled, and the statement with it.
     case cancelled

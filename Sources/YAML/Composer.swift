@@ -1,4 +1,4 @@
-/// Builds nodes from events, without recursion, and collects problems on the way.
+/// Builds nodes from events, without recursion, and collects problems.
 struct Composer {
     /// A node with the cost of an alias to it.
     private struct Anchored {

@@ -188,7 +188,7 @@ public struct YAMLMark: Hashable, Sendable, Comparable {
 public struct YAMLComment: Hashable, Sendable {
     /// The text after the `#`, up to the end of the line.
     public let text: String
-    /// From the `#` to the end of the line.
+    /// The range from the `#` to the end of the line.
     public let range: YAMLRange
     /// The line that the comment applies to: its own, or, if the comment has a line of its own, the first line below
     /// that is not a comment.

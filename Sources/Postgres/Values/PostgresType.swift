@@ -89,9 +89,9 @@ public enum PostgresDecodingFailure: Error, Sendable, Equatable {
 
 /// A value that can be bound to a query.
 ///
-/// Values travel as text of unknown type and the server infers the type from the place. Where it cannot (`SELECT
-/// \(x)`), write a cast: `\(x)::int8`. Arrays of text, UUIDs and JSON travel in binary form, as `text[]`, `uuid[]` and
-/// `jsonb[]`: if the place has another type, cast from these, as in `\(x)::text[]::citext[]`.
+/// Values are sent as text of unknown type, and the server infers the type from the place. If it cannot, as in
+/// `SELECT \(x)`, write a cast: `\(x)::int8`. Arrays of text, UUIDs and JSON are sent in binary form, as `text[]`,
+/// `uuid[]` and `jsonb[]`: if the place has another type, cast from these, as in `\(x)::text[]::citext[]`.
 public protocol PostgresEncodable: Sendable {
     /// The encoded value.
     var postgresBind: PostgresBind { get }

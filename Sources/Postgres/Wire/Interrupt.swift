@@ -86,7 +86,7 @@ final class CancelRequest: Sendable {
     private static let running = Mutex(0)
     private static let limit = 32
 
-    /// Sends the request; `nil` when too many are still unanswered, and then the connection must be given up.
+    /// Sends the request; `nil` when too many are still unanswered, and then the connection must be closed.
     init?(connection: OpaquePointer) {
         let isAllowed = Self.running.withLock { running in
             guard running < Self.limit else { return false }

@@ -16,7 +16,7 @@ internal import Synchronization
     let interrupt: Interrupt
     let status: ConnectionStatus
 
-    /// Time limit for the server to react to a cancel request; then the connection is given up.
+    /// Time limit for the server to react to a cancel request; after it the connection is closed.
     static let cancelGrace = Duration.seconds(2)
 
     init(interrupt: Interrupt, status: ConnectionStatus) {
@@ -47,7 +47,7 @@ internal import Synchronization
         unsafe PQfinish(open)
     }
 
-    /// Gives up a connection that libpq reports as broken.
+    /// Closes a connection that libpq reports as broken.
     func lose(_ handle: OpaquePointer, _ message: String? = nil) -> PostgresError {
         let words = unsafe message ?? String(cString: PQerrorMessage(handle))
         let reason = PostgresError.connection(Self.oneLine(words))

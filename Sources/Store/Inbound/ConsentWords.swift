@@ -2,8 +2,8 @@ import Foundation
 
 /// The words by which a contact opts out of messages, or opts in again.
 ///
-/// Only a message that says nothing else counts: "stop" does, "don't stop" does not. Case, accents and marks around the
-/// word make no difference.
+/// A message counts only if it says nothing else: "stop" counts, "don't stop" does not. Case, accents and marks around
+/// the word make no difference.
 enum ConsentWords {
     /// Words of the languages that WhatsApp is most used in; a tenant may add its own.
     ///

@@ -7,7 +7,7 @@ public struct MessageLogQuery: Sendable {
     public let tenant: String
     public var run: UUID?
     public var status: MessageStatus?
-    /// Only messages that failed with this code.
+    /// The code with which the messages failed.
     public var errorCode: String?
     /// The phone number or the id of a contact.
     public var contact: String?
@@ -46,8 +46,8 @@ public struct MessageLogRepository: Sendable {
 
     /// A page of the log, and how many messages there are in all.
     ///
-    /// The pages of a whole log are ranges of positions, so the last page of a long log costs as much as the first.
-    /// With a filter, everything before a page has to be read; ``batch(_:after:limit:)`` continues after a known
+    /// The pages of an unfiltered log are ranges of positions, so the last page of a long log costs as much as the
+    /// first. With a filter, everything before a page has to be read; ``batch(_:after:limit:)`` continues after a known
     /// message instead.
     public func page(
         _ query: MessageLogQuery,

@@ -49,7 +49,7 @@ public struct Migrator: Sendable {
     ///
     /// - Returns: The steps applied now; empty when the schema was up to date.
     /// - Throws: ``SchemaError`` when an applied file was changed or the database is newer than this program,
-    ///   `PostgresError` when a step fails; that step then left nothing behind.
+    ///   `PostgresError` when a step fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
         try await pool.withConnection { connection in

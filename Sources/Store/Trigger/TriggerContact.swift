@@ -22,7 +22,7 @@ struct TriggerContact: Sendable {
     /// A number is found with and without its plus sign. If contacts exist for both, the one that equals the number in
     /// the event counts.
     ///
-    /// - Returns: For each campaign, by its id, the contacts by the numbers in the events.
+    /// - Returns: The contacts by the numbers in the events, for each campaign id.
     static func find(
         _ campaigns: [TriggeredCampaign],
         in batch: TriggerBatch,
