@@ -4,9 +4,9 @@ public import Logging
 
 /// Notifications on some channels, as an endless sequence.
 ///
-/// Uses a connection of its own, which the first `next()` opens. After ten seconds of silence it is checked with a
-/// query; when it breaks, it is replaced with growing backoff. The sequence never fails. It ends when its task is
-/// cancelled, which closes the connection.
+/// Uses a connection of its own, which the first `next()` opens. After ten seconds without a notification it is checked
+/// with a query. When it breaks, it is replaced, with growing backoff. The sequence never fails. It ends when its task
+/// is cancelled, which closes the connection.
 ///
 /// ```swift
 /// for await event in pool.listen(["campaignChanged"]) {

@@ -3,8 +3,8 @@ import Spec
 
 /// The table in which an import collects its rows before they are merged, visible to all connections that merge.
 ///
-/// It is unlogged: rows that a crash loses are imported again anyway. The importer holds an advisory lock of its
-/// session meanwhile, so that a table whose importer died is recognised and dropped by the next import.
+/// It is unlogged: rows that a crash loses are imported again anyway. During the import the importer holds an advisory
+/// lock of its session, so that the next import recognises and drops a table whose importer died.
 struct ContactStaging: Sendable {
     private static let prefix = "contact_import_"
 

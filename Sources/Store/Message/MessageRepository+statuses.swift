@@ -92,8 +92,8 @@ extension MessageRepository {
         )
     }
 
-    /// Applies the parked reports whose message has become known meanwhile, and drops those older than a week: WhatsApp
-    /// repeats a report for seven days at most.
+    /// Applies the parked reports whose message is known by now, and drops those older than a week: WhatsApp repeats a
+    /// report for seven days at most.
     ///
     /// - Returns: The number of applied reports.
     @discardableResult

@@ -26,7 +26,7 @@ public struct MessageRepository: Sendable {
         try await recordAny(isAsExpected ? others : outcomes)
     }
 
-    /// Records accepted messages that are being sent under the same lease, and leaves all others alone.
+    /// Records accepted messages that are being sent under the same lease, and leaves all others unchanged.
     ///
     /// - Returns: The number of messages written.
     private func recordAccepted(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> Int {

@@ -124,7 +124,7 @@ extension LaneRepository {
     ///   - epoch: The epoch the caller knew; if the epoch differs, another daemon has rebuilt the group.
     ///   - restore: Writes the lanes and the new epoch into Redis.
     /// - Returns: The epoch that is in force now.
-    /// - Throws: The error of `restore`, or `PostgresError`; the epoch is as it was then.
+    /// - Throws: The error of `restore`, or `PostgresError`; the epoch is then unchanged.
     public func rebuild(
         group: String,
         from epoch: Int,

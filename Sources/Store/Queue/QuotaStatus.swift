@@ -16,7 +16,7 @@ public struct QuotaStatus: Hashable, Sendable {
     /// The rest of the quota; `nil` for no limit.
     public var remaining: Int? { tierLimit.map { max(0, $0 - businessSent24h) } }
 
-    /// 1 to 4 by the limit: 1,000, 10,000, 100,000, or none; `nil` for any other limit.
+    /// The tier, 1 to 4, by the limit: 1,000, 10,000, 100,000, or none; `nil` for any other limit.
     public var tier: Int? {
         switch tierLimit {
         case 1_000: 1

@@ -294,7 +294,7 @@ extension RunRepository {
         var resumed: [UUID] = []
         for row in rows {
             let run = try row.decode(0, as: UUID.self)
-            // A person may have paused it meanwhile: then it does not wait for the quota any more.
+            // A person may have paused it meanwhile; it then no longer waits for the quota.
             if try await resume(run, if: "r.\"quotaUntil\" <= now()") { resumed.append(run) }
         }
         return resumed

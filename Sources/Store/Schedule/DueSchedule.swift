@@ -31,7 +31,7 @@ struct DueSchedule: Sendable {
 
     /// Locks the schedule that has waited longest and that no other daemon has locked.
     ///
-    /// Schedules that wait for a run to end are left out: the end of the run brings them back.
+    /// Schedules that wait for a run to end are left out; they become due again when the run ends.
     ///
     /// - Parameters:
     ///   - now: The current time; `nil` takes Postgres's clock, which all daemons share.

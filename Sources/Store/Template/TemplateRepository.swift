@@ -116,7 +116,7 @@ extension TemplateRepository {
 
     /// Locks a template that no campaign uses.
     ///
-    /// A campaign that is made from it meanwhile has its own copy of the texts.
+    /// A campaign that is made from the template at the same time has its own copy of the texts.
     private func free(_ id: UUID, tenant: String, on connection: PostgresConnection) async throws {
         guard let record = try await Self.find(id, tenant: tenant, isLocked: true, on: connection) else {
             throw TemplateError.unknown
