@@ -12,7 +12,7 @@ package struct CivilDate: Hashable, Sendable, CustomStringConvertible {
 
     /// Makes the day with a number of days since 1970-01-01.
     ///
-    /// Years are counted from March, so that the leap day is the last one: the method of Howard Hinnant's
+    /// Years are counted from March, so that the leap day is the last one. This is the method of Howard Hinnant's
     /// `civil_from_days`.
     package init(days: Int) {
         let shifted = days + 719_468

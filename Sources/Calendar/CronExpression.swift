@@ -4,7 +4,7 @@
 /// with `*`, a day matches if either does. In addition there are `L`, `L-n`, `nW`, `LW` as days of the month, `nL` and
 /// `n#k` as days of the week, and `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`.
 public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
-    /// The Gregorian calendar repeats itself after so many days.
+    /// The number of days after which the Gregorian calendar repeats itself.
     private static let calendarCycle = 146_097
 
     /// The expression with single spaces and names in upper case; it reads back as the same.
@@ -16,10 +16,10 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// Bit n is month n, from 1.
     let months: UInt16
     let days: CronDays
-    /// Whether neither minute nor hour starts with `*`.
+    /// True if neither minute nor hour starts with `*`.
     public let isFixedTime: Bool
 
-    /// Whether a day matches if either day field does: the most common surprise of cron.
+    /// True if a day matches if either day field does: the most common surprise of cron.
     public var usesEitherDay: Bool { days.usesEither }
 
     /// Reads an expression.
@@ -93,7 +93,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
-    /// The first minute of a day that matches, from one on; in minutes since midnight.
+    /// The first matching minute of a day, at or after `start`; in minutes since midnight.
     package func firstMinute(from start: Int) -> Int? {
         guard start < 1_440 else { return nil }
         var hour = start / 60
@@ -106,7 +106,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         return later == 0 ? nil : (hour + later.trailingZeroBitCount) * 60 + minutes.trailingZeroBitCount
     }
 
-    /// The last minute of a day that matches, up to one.
+    /// The last matching minute of a day, at or before `end`.
     func lastMinute(through end: Int) -> Int? {
         guard end >= 0 else { return nil }
         let hour = min(end, 1_439) / 60
@@ -143,7 +143,7 @@ struct CronDays: Hashable, Sendable {
     var beforeLast: UInt32 = 0
     /// Bit n is the weekday, Monday to Friday, nearest to day n.
     var nearestWeekdays: UInt32 = 0
-    /// Whether the last weekday of the month, Monday to Friday, is named: `LW`.
+    /// True if the last weekday of the month, Monday to Friday, is named: `LW`.
     var hasLastWeekday = false
 
     /// Bit n is weekday n; 0 is Sunday.
@@ -153,13 +153,13 @@ struct CronDays: Hashable, Sendable {
     /// Bit 8 × k + n is the k-th weekday n of the month.
     var nthOfMonth: UInt64 = 0
 
-    /// Whether the fields start with `*`.
+    /// True if the fields start with `*`.
     var (hasStarDay, hasStarWeekday) = (false, false)
 
-    /// Whether a day matches if either field does.
+    /// True if a day matches if either field does.
     var usesEither: Bool { !hasStarDay && !hasStarWeekday }
 
-    /// Whether all days match.
+    /// True if all days match.
     var isEveryDay: Bool {
         hasStarDay && hasStarWeekday && plainDays == 0xFFFF_FFFE && plainWeekdays & 0x7F == 0x7F
     }
@@ -182,7 +182,7 @@ struct CronDays: Hashable, Sendable {
         }
     }
 
-    /// Whether `day`, which is a `weekday`, is the weekday nearest to `target` in the same month.
+    /// True if `day`, which is a `weekday`, is the weekday nearest to `target` in the same month.
     private static func nearest(to target: Int, weekday: Int, of day: Int, length: Int) -> Bool {
         let targetWeekday = ((weekday + target - day) % 7 + 7) % 7
         let nearest =

@@ -9,7 +9,7 @@ struct CronParser {
         case month
         case weekday = "day of the week"
 
-        /// The numbers it takes; Sunday is also 7.
+        /// The allowed numbers; Sunday is also 7.
         var range: ClosedRange<Int> {
             switch self {
             case .minute: 0...59
@@ -108,7 +108,7 @@ struct CronParser {
         return days
     }
 
-    /// The numbers of `*`, of a name or of a single number, which is what most fields are; `nil` for everything else.
+    /// The numbers of a field that is `*`, a name or a single number, as most fields are; `nil` for all others.
     private static func simple(_ field: CronFields.Field, _ unit: Unit) -> UInt64? {
         let text = field.text.utf8
         if text.count == 1, text.first == UInt8(ascii: "*") { return bits(unit.range, step: 1) }
@@ -254,7 +254,7 @@ struct CronFields {
     ]
 
     let (minute, hour, day, month, weekday): (Field, Field, Field, Field, Field)
-    /// The place of the macro that stands for all fields; `nil` without one.
+    /// The place of the macro that replaces all fields; `nil` without a macro.
     let macro: Range<Int>?
     let canonical: String
 

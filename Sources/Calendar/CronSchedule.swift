@@ -1,8 +1,8 @@
 public import Foundation
 
-/// A cron expression on the clocks of a zone: instants.
+/// A cron expression in a time zone, which gives instants.
 public struct CronSchedule: Hashable, Sendable {
-    /// The longest distance of two fire times, in days.
+    /// The longest distance between two fire times, in days.
     ///
     /// There are 40 years between two leap days on the same weekday around a year such as 2100, and a few more may fall
     /// into gaps.
@@ -22,7 +22,7 @@ public struct CronSchedule: Hashable, Sendable {
     private var firesAfterGap: Bool { (policy.gap ?? (expression.isFixedTime ? .next : .skip)) == .next }
     private var firesOnceInFold: Bool { (policy.fold ?? (expression.isFixedTime ? .first : .both)) == .first }
 
-    /// The first fire time after an instant; `nil` if there is none within 100 years, or before the year 2200.
+    /// The first fire time after an instant; `nil` if none follows within 100 years, or before the year 2200.
     public func next(after date: Date) -> Date? {
         let after = Int64(date.timeIntervalSince1970.rounded(.down))
         let limit = min(Self.end, after + Int64(Self.horizon) * 86_400)
@@ -39,7 +39,7 @@ public struct CronSchedule: Hashable, Sendable {
         return nil
     }
 
-    /// The last fire time before an instant; `nil` if there is none within 100 years.
+    /// The last fire time before an instant; `nil` if none precedes it within 100 years.
     public func previous(before date: Date) -> Date? {
         let before = Int64(date.timeIntervalSince1970.rounded(.up))
         let limit = before - Int64(Self.horizon) * 86_400
@@ -74,14 +74,14 @@ public struct CronSchedule: Hashable, Sendable {
         index > 0 ? zone.segments[index - 1].localEnd : .min
     }
 
-    /// Whether a fire time falls into the gap at the start of a segment, and so fires at the gap's end.
+    /// True if a fire time falls into the gap at the start of a segment, and so fires at the gap's end.
     private func firesAtEndOfGap(before index: Int) -> Bool {
         guard firesAfterGap, index > 0 else { return false }
         let (gapStart, gapEnd) = (zone.segments[index - 1].localEnd, zone.segments[index].localStart)
         return gapStart < gapEnd && firstMatch(from: gapStart, before: gapEnd) != nil
     }
 
-    /// The first whole minute on the wall that matches, within a range.
+    /// The first matching whole minute of local time, within a range.
     private func firstMatch(from start: Int64, before end: Int64) -> Int64? {
         guard start < end else { return nil }
         let lastDay = Int(Self.days(end - 1))
@@ -98,7 +98,7 @@ public struct CronSchedule: Hashable, Sendable {
         return nil
     }
 
-    /// The last whole minute on the wall that matches, within a range.
+    /// The last matching whole minute of local time, within a range.
     private func lastMatch(from start: Int64, before end: Int64) -> Int64? {
         guard start < end else { return nil }
         let firstDay = Int(Self.days(start))
@@ -127,20 +127,20 @@ public struct CronSchedule: Hashable, Sendable {
     }
 }
 
-/// How fire times behave when the clocks change; `nil` is the rule of cron.
+/// The rules for fire times when the clocks change; `nil` is the rule of cron.
 ///
-/// The rule of Debian's cron: an expression is *fixed-time* when neither its minute nor its hour starts with `*`. A fixed
-/// time that falls into a gap fires at the end of the gap, one that comes twice fires the first time. All others follow
-/// the clock on the wall.
+/// The rule of Debian's cron: an expression is *fixed-time* when neither its minute nor its hour starts with `*`. A
+/// fixed time that falls into a gap fires at the end of the gap; one that comes twice fires the first time. All others
+/// follow the local time.
 public struct DSTPolicy: Hashable, Sendable {
-    /// How a time behaves that the clocks skip.
+    /// The rule for a time that the clocks skip.
     public enum Gap: String, Hashable, Sendable, CaseIterable {
         /// It fires at the end of the gap, together with all others of the same gap.
         case next
         case skip
     }
 
-    /// How a time behaves that the clocks show twice.
+    /// The rule for a time that the clocks show twice.
     public enum Fold: String, Hashable, Sendable, CaseIterable {
         case first, both
     }

@@ -12,11 +12,11 @@ public struct IANAZone: Hashable, Sendable {
         case two(Int64, Int64)
     }
 
-    /// A stretch of time with one offset from UTC.
+    /// A period of time with one offset from UTC.
     package struct Segment: Hashable, Sendable {
-        /// The first instant; `Int64.min` for the first stretch.
+        /// The first instant; `Int64.min` for the first period.
         package let start: Int64
-        /// The instant behind the last; `Int64.max` for the last stretch.
+        /// The instant after the last; `Int64.max` for the last period.
         let end: Int64
         /// Seconds that the clocks are ahead of UTC.
         let offset: Int64
@@ -28,13 +28,13 @@ public struct IANAZone: Hashable, Sendable {
     /// No clock change is larger than a day; looking two days to either side is enough.
     private static let reach: Int64 = 2 * 86_400
 
-    /// Such as `Africa/Nairobi`.
+    /// The name of the zone, such as `Africa/Nairobi`.
     public let identifier: String
     package let segments: [Segment]
 
     private static let cache = Mutex<[String: IANAZone]>([:])
 
-    /// Finds a zone by its name in the IANA database, exactly as it is written there; `nil` if there is none.
+    /// Finds a zone by its name in the IANA database, exactly as it is written there; `nil` if no zone has the name.
     public init?(_ identifier: String) {
         if let known = Self.cache.withLock({ $0[identifier] }) {
             self = known

@@ -21,7 +21,7 @@ public struct Instant: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `2025-01-01` (midnight in UTC), or `2025-01-01T08:00:00.5+03:00`: a time needs its zone.
     ///
-    /// - Returns: `nil` for anything else, and for days and times that no calendar has. Digits behind the microseconds
+    /// - Returns: `nil` for anything else, and for days and times that no calendar has. Digits after the microseconds
     ///   are dropped.
     public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
@@ -67,7 +67,7 @@ public struct Instant: Hashable, Sendable, CustomStringConvertible {
         return seconds % 86_400 < 0 ? days - 1 : days
     }
 
-    /// Seconds since midnight, of `08:00:00`.
+    /// Reads `08:00:00` as seconds since midnight.
     private static func time(_ bytes: ArraySlice<UInt8>) -> Int? {
         let start = bytes.startIndex
         guard bytes[start + 2] == UInt8(ascii: ":"), bytes[start + 5] == UInt8(ascii: ":"),
@@ -77,7 +77,7 @@ public struct Instant: Hashable, Sendable, CustomStringConvertible {
         return hour * 3_600 + minute * 60 + second
     }
 
-    /// Seconds east of UTC, of `Z` or `+03:00`.
+    /// Reads `Z` or `+03:00` as seconds east of UTC.
     private static func offset(_ bytes: ArraySlice<UInt8>) -> Int? {
         let zone = Array(bytes)
         if zone.count == 1, zone[0] | 0x20 == UInt8(ascii: "z") { return 0 }

@@ -1,8 +1,8 @@
 public import Foundation
 
-/// A date and time on the wall, in no zone: `2026-12-01T09:00`.
+/// A local date and time without a zone: `2026-12-01T09:00`.
 public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvertible {
-    /// Seconds since 1970-01-01T00:00 on the same wall.
+    /// Seconds since 1970-01-01T00:00 in the same local time.
     package let seconds: Int64
 
     package init(seconds: Int64) {
@@ -44,8 +44,8 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
 
     /// The instant at which the clocks of a zone show this time.
     ///
-    /// A time that does not exist is the end of its gap. Of a time that comes twice, the first instant counts. These
-    /// are the rules of cron for fixed times.
+    /// A time that does not exist counts as the end of its gap. A time that comes twice counts as its first instant.
+    /// These are the rules of cron for fixed times.
     public func instant(in zone: IANAZone) -> Date {
         let instant =
             switch zone.instants(of: seconds) {

@@ -90,7 +90,7 @@ enum ZoneFile {
             else { return nil }
         }
 
-        /// The byte behind the block.
+        /// The offset of the byte after the block.
         func end(timeSize: Int) -> Int {
             start + Self.size + times * (timeSize + 1) + types * 6 + characters + leaps * (timeSize + 4) + isStandard
                 + isUT
@@ -106,7 +106,7 @@ enum ZoneFile {
 
 /// A rule for all years to come, such as `CET-1CEST,M3.5.0,M10.5.0/3`: the value of `TZ` in POSIX, as RFC 9636 extends it.
 struct PosixZoneRule: Equatable {
-    /// A day of a year on which the clocks change, and when on it.
+    /// A day of a year on which the clocks change, and the time of the change.
     struct Turn: Equatable {
         enum Day: Equatable {
             /// The n-th such weekday of a month; the fifth is the last.
@@ -118,10 +118,10 @@ struct PosixZoneRule: Equatable {
         }
 
         let day: Day
-        /// Seconds after midnight on the wall; may be negative, or more than a day.
+        /// Seconds after midnight in local time; may be negative, or more than a day.
         let time: Int64
 
-        /// Seconds since 1970-01-01T00:00 on the wall.
+        /// Seconds since 1970-01-01T00:00 in local time.
         func local(year: Int) -> Int64 {
             Int64(days(year: year)) * 86_400 + time
         }
@@ -169,7 +169,7 @@ struct PosixZoneRule: Equatable {
         summer = (offset, start, end)
     }
 
-    /// The changes behind an instant, in order.
+    /// The changes after an instant, in order.
     func changes(through lastYear: Int, after last: Int64) -> [ZoneFile.Change] {
         guard let summer else {
             return [ZoneFile.Change(instant: last, offset: standard)].filter { $0.instant != .min }

@@ -1,10 +1,10 @@
 internal import Glibc
 
 extension JSONValue {
-    /// Whether a JSON text says exactly this value, found without making a value of the text.
+    /// True if a JSON text has exactly this value; the text is compared without being parsed into a value.
     ///
-    /// `true` is certain. `false` may also mean that the text uses a form that is not examined here, such as numbers
-    /// with a fraction or `\u` escapes: then parse it, and compare the values.
+    /// `true` is certain. `false` may also mean that the text uses a form that is not handled here, such as numbers
+    /// with a fraction or `\u` escapes. In that case parse the text and compare the values.
     package func isWritten(as text: UnsafeRawBufferPointer) -> Bool {
         var scanner = JSONScanner(text)
         return scanner.matches(self) && scanner.isAtEnd
@@ -12,7 +12,7 @@ extension JSONValue {
 }
 
 extension String {
-    /// Whether these are the bytes of the text.
+    /// True if the text has exactly these bytes.
     func isWritten(as bytes: UnsafeRawBufferPointer) -> Bool {
         let isSame = utf8.withContiguousStorageIfAvailable { own in
             guard own.count == bytes.count else { return false }

@@ -1,7 +1,7 @@
 /// The fields of a JSON object, sorted by their keys, each key once.
 ///
-/// Objects are small, so a few comparisons find a field sooner than a hash table does, and equal objects are equal
-/// lists. Many fields are put in at once with ``init(unique:)``, not one by one.
+/// Objects are small, so a few comparisons find a field faster than a hash table does, and equal objects are equal
+/// lists. Add many fields at once with ``init(unique:)``, not one by one.
 ///
 /// ```swift
 /// var fields: JSONObject = ["type": "text"]
@@ -14,7 +14,7 @@ public struct JSONObject: Hashable, Sendable {
         var value: JSONValue
     }
 
-    /// Up to this many fields are found by walking.
+    /// Up to this many fields are searched linearly.
     private static let short = 8
 
     private var fields: [Field] = []
@@ -37,7 +37,7 @@ public struct JSONObject: Hashable, Sendable {
         self.fields = fields
     }
 
-    /// The value of a key; `nil` if there is none, and setting `nil` removes it.
+    /// The value of a key; `nil` if the object lacks the key, and setting `nil` removes the field.
     public subscript(key: String) -> JSONValue? {
         get { position(of: key).map { fields[$0].value } }
         set {
@@ -62,7 +62,7 @@ public struct JSONObject: Hashable, Sendable {
 
     /// The index of a key, or the index to insert it at.
     private func lowerBound(of key: String) -> Int {
-        // Many writers put fields in their order.
+        // Many writers add fields in sorted order.
         guard let last = fields.last, !(last.key < key) else { return fields.count }
         var (low, high) = (0, fields.count)
         while low < high {
@@ -72,7 +72,7 @@ public struct JSONObject: Hashable, Sendable {
         return low
     }
 
-    /// Whether any value meets a condition; looks at the values in place.
+    /// True if any value meets a condition; reads the values in place.
     package func hasValue(where condition: (JSONValue) -> Bool) -> Bool {
         fields.contains { condition($0.value) }
     }

@@ -21,7 +21,7 @@ extension JSONValue {
     }
 }
 
-/// A reader of JSON that goes by bytes.
+/// A parser of JSON that works on bytes.
 struct JSONParser {
     private let bytes: [UInt8]
     private let isLenient: Bool
@@ -70,7 +70,7 @@ struct JSONParser {
 
     private mutating func object() throws(JSONError) -> JSONValue {
         var fields: [(key: String, value: JSONValue)] = []
-        /// The keys, once there are too many for a walk.
+        /// The keys, once there are too many for a linear search.
         var keys: Set<String> = []
         var isRepeating = false
         skipSpace()

@@ -12,7 +12,7 @@ package struct JSONScanner {
         self.text = text
     }
 
-    /// Whether only space is left.
+    /// True if only space is left.
     package var isAtEnd: Bool {
         mutating get {
             skipSpace()

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The text form of ids in answers and queues: lower-case letters.
 ///
-/// Foundation uses the format functions of C for this, which take twenty times as long; every message formats an id
-/// about ten times.
+/// Foundation uses the format functions of C, which take twenty times as long, and every message formats an id about
+/// ten times.
 extension UUID {
     package var apiText: String {
         var id = uuid
@@ -61,7 +61,7 @@ extension UUID {
     /// each id, and a system generator asks the kernel for each number, which took three percent of the daemon's time
     /// under load of the trigger hook.
     ///
-    /// - Parameter date: From 1970 to the year 10889.
+    /// - Parameter date: The time in the id, from 1970 to the year 10889.
     /// - Returns: An id that cannot be guessed from others.
     package static func timeOrdered(at date: Date = Date()) -> UUID {
         let milliseconds = UInt64(max(0, date.timeIntervalSince1970 * 1_000))
@@ -74,7 +74,7 @@ extension UUID {
     private static let randomness = Mutex(RandomReserve())
 }
 
-/// Random numbers of the kernel, fetched some at a time; each is given out once.
+/// Random numbers of the kernel, fetched in batches; each is used only once.
 private struct RandomReserve {
     /// The most that the kernel returns in one uninterrupted call: `getentropy(3)`.
     private static let size = 256 / MemoryLayout<UInt64>.size

@@ -18,7 +18,7 @@ public struct PostgresConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - connectionString: A `postgresql://` URL or `keyword=value` pairs.
-    ///   - variable: The environment variable it came from; errors name it.
+    ///   - variable: The environment variable it came from; error messages name it.
     ///   - applicationName: The name shown in `pg_stat_activity`.
     ///   - connectTimeout: The longest time that opening one connection may take.
     /// - Throws: ``PostgresError/configuration(_:)`` which says what is wrong, without quoting the string.

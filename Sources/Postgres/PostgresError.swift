@@ -6,7 +6,7 @@ public enum PostgresError: Error, Sendable, Hashable {
     case server(PostgresServerError)
     /// There is no connection, or it broke: the outcome of a statement that was running is unknown.
     case connection(String)
-    /// The deadline passed and the statement was cancelled, or its connection was given up.
+    /// The deadline passed and the statement was cancelled, or its connection was closed.
     case timeout(Duration)
     /// The task was cancelled, and the statement with it.
     case cancelled
@@ -45,7 +45,7 @@ extension PostgresError {
     /// A CHECK constraint refused the row.
     public var isCheckViolation: Bool { sqlState == "23514" }
 
-    /// Whether the same call may succeed later, because the cause is temporary.
+    /// True if the same call may succeed later, because the cause is temporary.
     ///
     /// After ``connection(_:)``, ``timeout(_:)`` and ``commitUnknown(_:)`` the statement may have taken effect:
     /// repeat only what is idempotent.
@@ -82,8 +82,8 @@ extension PostgresError: CustomStringConvertible {
 
 /// The error that the server sent for a statement.
 ///
-/// `detail` and `hint` may quote stored values; they are for a caller that knows its data and stay out of every
-/// description and log line.
+/// `detail` and `hint` may quote stored values; they are for a caller that knows its data, and no description or log
+/// line contains them.
 public struct PostgresServerError: Sendable, Hashable {
     /// `ERROR` or `FATAL`.
     public let severity: String
@@ -96,14 +96,14 @@ public struct PostgresServerError: Sendable, Hashable {
     public let table: String?
     public let column: String?
     public let constraint: String?
-    /// The place of the mistake in the SQL text, in characters from 1; `nil` if it is not about the text.
+    /// The place of the mistake in the SQL text, in characters from 1; `nil` if the error is not about the text.
     public let position: Int?
     /// The server's function that raised the error; the only way to tell a stale plan from other 0A000 errors.
     let routine: String?
 }
 
 extension PostgresServerError: CustomStringConvertible {
-    /// One line: state, message without values, and what it is about.
+    /// One line: state, message without values, constraint and position.
     public var description: String {
         var text = "\(sqlState): \(messageWithoutValues)"
         if let constraint { text += " (constraint \(constraint))" }
@@ -111,7 +111,7 @@ extension PostgresServerError: CustomStringConvertible {
         return text
     }
 
-    /// Data exceptions (class 22) quote the offending value behind a colon; there it is left out.
+    /// The message; data exceptions (class 22) quote the wrong value after a colon, so that part is left out.
     private var messageWithoutValues: String {
         guard sqlState.hasPrefix("22"), let start = message.firstIndex(of: "\"") else { return message }
         return message[..<start] + "\"…\""
@@ -119,7 +119,7 @@ extension PostgresServerError: CustomStringConvertible {
 }
 
 extension PostgresServerError {
-    /// Whether the server refused the prepared statement, not the query: the table changed since it was prepared, or
+    /// True if the server refused the prepared statement, not the query: the table changed since it was prepared, or
     /// another client deallocated it.
     var isStalePlan: Bool {
         sqlState == "26000" || (sqlState == "0A000" && routine == "RevalidateCachedQuery")

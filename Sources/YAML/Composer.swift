@@ -1,6 +1,6 @@
-/// Builds nodes from events, without recursion, and collects what is wrong on the way.
+/// Builds nodes from events, without recursion, and collects problems.
 struct Composer {
-    /// A node with what aliases to it cost.
+    /// A node with the cost of an alias to it.
     private struct Anchored {
         let part: NodeBuilder.Part
         let nodes: Int
@@ -12,9 +12,9 @@ struct Composer {
     private(set) var builder: NodeBuilder
     private var documents: [NodeBuilder.Part] = []
     private(set) var problems: [YAMLProblem] = []
-    /// Whether any scalar has a NUL character.
+    /// True if any scalar has a NUL character.
     private var hasNUL = false
-    /// The ranges of scalars, kept only if a tab or a `#` must be told from one inside a scalar.
+    /// The ranges of scalars, kept only if a tab or a `#` must be distinguished from one inside a scalar.
     private var scalarBytes: [Range<Int>] = []
     /// The ranges that libyaml could not parse.
     private var unread: [Range<Int>] = []
@@ -119,7 +119,7 @@ struct Composer {
     private mutating func add(scalar event: borrowing EventSource, _ style: YAMLScalar.Style, at range: YAMLRange) {
         count(1, at: range)
         var part = unsafe builder.scalar(event.bytes, style: style, at: range)
-        // Only an escape can make one.
+        // Only an escape can make a NUL.
         if style == .doubleQuoted, !hasNUL { hasNUL = unsafe event.bytes.contains(0) }
         if let written = event.tag { part = tagged(part, written, at: range) }
         deliver(part, event.anchor, nodes: 1, height: 0)
@@ -216,7 +216,7 @@ struct Composer {
         problems.append(problem)
     }
 
-    /// The bytes of a scalar; a block begins behind its first line, which may end in a comment.
+    /// The bytes of a scalar; a block begins after its first line, which may end in a comment.
     private func contentBytes(of range: YAMLRange, _ style: YAMLScalar.Style) -> Range<Int> {
         var start = range.start.offset
         if style == .literal || style == .folded {
@@ -239,12 +239,12 @@ struct Composer {
 }
 
 extension Composer {
-    /// Up to this many pairs are looked through for a key.
+    /// Mappings with up to this many pairs are searched linearly for a key.
     private static let short = 8
 
     /// Puts a pair into a mapping.
     ///
-    /// - Returns: What is wrong with the key.
+    /// - Returns: The problem of the key; `nil` if there is no new problem to report.
     mutating func add(_ key: NodeBuilder.Part, value: NodeBuilder.Part, to frame: Int) -> YAMLProblem? {
         let range = key.record.range
         guard key.record.kind == .scalar else {
@@ -276,7 +276,7 @@ extension Composer {
         NodeTable.text(of: scalar.record, in: builder.texts)
     }
 
-    /// Whether a plain text may be something else than a string, which most are clearly not.
+    /// True if a plain text may be something other than a string; most texts clearly are not.
     private func mayBeOther(_ scalar: NodeBuilder.Part) -> Bool {
         guard scalar.record.count > 0 else { return true }
         switch builder.texts[Int(scalar.record.first)] {
@@ -289,7 +289,7 @@ extension Composer {
         }
     }
 
-    /// The place of an equal key of the same mapping among the parts that wait.
+    /// The position of an equal key of the same mapping among the pending parts.
     private func position(of key: NodeBuilder.Part, in frame: Int) -> Int? {
         if !frames[frame].index.isEmpty, let known = frames[frame].index[text(of: key)] { return known }
         let start = frames[frame].start
@@ -313,7 +313,7 @@ extension Composer {
 }
 
 extension YAMLScalar {
-    /// Whether the value is a string, without making one.
+    /// True if the value is a string; the string itself is not made.
     fileprivate var isString: Bool {
         if case .string = value { return true }
         return false
@@ -334,11 +334,11 @@ struct Frame {
     var height = 0
     /// The key that waits for its value.
     var key: NodeBuilder.Part?
-    /// Whether pairs were left out.
+    /// True if pairs were left out.
     var isDamaged = false
     /// True if a key was invalid.
     var isInvalid = false
-    /// The keys and their places, once there are too many for a walk.
+    /// The keys and their places, once there are too many for a linear search.
     var index: [String: Int] = [:]
     /// The end of the last child.
     var lastEnd: YAMLMark?
@@ -354,8 +354,8 @@ struct Frame {
 
     /// The place of the whole collection.
     func range(endEvent: YAMLRange) -> YAMLRange {
-        // A flow collection ends behind its bracket; a block ends where its last child does, since libyaml only
-        // notices its end at whatever comes next.
+        // A flow collection ends after its bracket. A block ends where its last child does, because libyaml notices the
+        // end of a block only at the text that follows.
         let isFlow = endEvent.end.offset > endEvent.start.offset
         let end = isFlow ? endEvent.end : lastEnd ?? range.end
         return YAMLRange(start: range.start, end: max(end, range.start))

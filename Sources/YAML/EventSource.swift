@@ -51,7 +51,7 @@ internal import CLibYAML
         unsafe parser.deallocate()
     }
 
-    /// Reads one event, in place of the one before.
+    /// Reads one event, which replaces the previous one.
     mutating func next() throws(Failure) -> Kind {
         unsafe yaml_event_delete(&event)
         guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw failure() }
@@ -79,7 +79,7 @@ internal import CLibYAML
         }
     }
 
-    /// The text of a scalar, good until the next event; empty for all other events.
+    /// The text of a scalar, valid until the next event; empty for all other events.
     var bytes: UnsafeBufferPointer<UInt8> {
         guard unsafe event.type == YAML_SCALAR_EVENT else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
         return unsafe UnsafeBufferPointer(start: event.data.scalar.value, count: event.data.scalar.length)

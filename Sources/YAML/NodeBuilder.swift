@@ -1,4 +1,4 @@
-/// Puts nodes together, the inner ones first.
+/// Builds nodes, inner ones first.
 public struct NodeBuilder {
     /// A node that is not yet part of another.
     public struct Part {
@@ -15,7 +15,7 @@ public struct NodeBuilder {
             return Part(record: record)
         }
 
-        /// The same node at another place, as an alias gives it.
+        /// The same node at another place: that of an alias.
         func at(_ range: YAMLRange) -> Part {
             var record = record
             record.range = range
@@ -29,7 +29,7 @@ public struct NodeBuilder {
     /// Makes a builder.
     public init() {}
 
-    /// Makes a builder with room for what a text of so many bytes may hold.
+    /// Makes a builder with capacity for the nodes of a text of so many bytes.
     init(bytes: Int) {
         records.reserveCapacity(bytes / 6)
         texts.reserveCapacity(bytes)
@@ -73,11 +73,11 @@ public struct NodeBuilder {
         return Part(record: record)
     }
 
-    /// Adds the keys and values of a mapping, by turns.
+    /// Adds the keys and values of a mapping, alternating.
     ///
     /// - Parameters:
     ///   - fields: A key, its value, the next key, and so on; keys are scalars, each with another text.
-    ///   - isDamaged: Whether pairs were left out that were reported.
+    ///   - isDamaged: True if reported pairs were left out.
     ///   - range: The place of the mapping.
     /// - Returns: The mapping.
     public mutating func mapping(_ fields: some Sequence<Part>, isDamaged: Bool = false, at range: YAMLRange) -> Part {
@@ -100,7 +100,7 @@ public struct NodeBuilder {
     }
 }
 
-/// All nodes of a text, one behind the other, and the texts of their scalars.
+/// All nodes of a text, one after the other, and the texts of their scalars.
 ///
 /// The parts of a collection are neighbours, with keys and values alternating, so that a collection is a range of the
 /// table. A whole file takes two allocations, and passing nodes around changes no reference count but that of the
@@ -124,7 +124,7 @@ final class NodeTable: Sendable {
         String(decoding: texts[Int(scalar.first)..<Int(scalar.first) + Int(scalar.count)], as: UTF8.self)
     }
 
-    /// The place of a key among the pairs of a mapping, found by walking: mappings of specs are short.
+    /// The position of a key among the pairs of a mapping, found by linear search, because mappings of specs are short.
     func position(of key: String, in mapping: NodeRecord) -> Int? {
         var key = key
         return key.withUTF8 { bytes in
@@ -151,7 +151,7 @@ struct NodeRecord {
     var style = YAMLScalar.Style.plain
     /// The tag of a scalar.
     var tag: YAMLScalar.CoreTag?
-    /// Whether a mapping lacks pairs that were reported.
+    /// True if a mapping lacks pairs that were reported.
     var isDamaged = false
     /// The offset of the bytes of a scalar, the items of a sequence, or the keys and values of a mapping.
     var first: UInt32 = 0

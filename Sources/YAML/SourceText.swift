@@ -1,10 +1,11 @@
-/// The checked bytes of a text: valid UTF-8 without control characters, and the way from scalars to bytes.
+/// The checked bytes of a text: valid UTF-8 without control characters, and the conversion of scalar positions to byte
+/// offsets.
 struct SourceText {
     let bytes: [UInt8]
     /// The offset of the content, after the byte order mark.
     let contentStart: Int
     let hasTab: Bool
-    /// Whether the text has a `#` and so may have comments.
+    /// True if the text has a `#` and so may have comments.
     let hasHash: Bool
     /// The byte offset of every 64th scalar; empty for ASCII, where both counts agree.
     private let checkpoints: [Int]
@@ -83,7 +84,7 @@ struct SourceText {
         }
     }
 
-    /// Whether the text has no line break at its end.
+    /// True if the text has no line break at its end.
     var endsInLine: Bool { bytes.count > contentStart && !isBreak(at: bytes.count - 1) }
 
     /// The byte offset of a scalar, both counted from the start of the content.
@@ -113,7 +114,7 @@ struct SourceText {
         return (scalars, lines)
     }
 
-    /// Whether the byte is the last one of a line break: LF, CR or CR LF.
+    /// True if the byte is the last one of a line break: LF, CR or CR LF.
     func isBreak(at offset: Int) -> Bool {
         Self.isBreak(bytes, at: offset)
     }
@@ -126,8 +127,9 @@ struct SourceText {
         }
     }
 
-    /// Behind the last character that is no blank: libyaml ends the last line even where no line break does, and what
-    /// is wrong with the end of a text is best seen there.
+    /// The place after the last character that is not a blank.
+    ///
+    /// Problems at the end of a text are shown here, because libyaml ends the last line even without a line break.
     var endOfContent: YAMLMark {
         let last = bytes.lastIndex { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D } ?? contentStart - 1
         return mark(at: max(last + 1, contentStart))

@@ -38,7 +38,7 @@ struct SyntaxExplanation {
         return YAMLProblem(.syntax, at: after(place), message, help: help)
     }
 
-    /// Whether nothing of the document is left where reading stopped.
+    /// True if reading stopped at the end of the document.
     private var isAtEndOfDocument: Bool {
         let rest = text.bytes[min(mark.offset, text.bytes.count)...]
         return rest.isEmpty
@@ -115,7 +115,7 @@ struct SyntaxExplanation {
         return YAMLRange(start: mark, end: end)
     }
 
-    /// From a place to the last character of its line.
+    /// The range from a place to the last character of its line.
     private func restOfLine(_ start: YAMLMark) -> YAMLRange {
         let rest = text.line(around: start.offset)[start.offset...]
         let end = (rest.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? start.offset) + 1
@@ -128,7 +128,7 @@ extension SyntaxExplanation {
     /// Explains a wrong escape in double quotes; `nil` if the error is another.
     var escapeProblem: YAMLProblem? {
         switch failure.problem {
-        // libyaml stops at the backslash here, and behind the letter there.
+        // libyaml stops at the backslash for this error, and after the letter for the others.
         case "found unknown escape character": unknownEscape
         case "did not find expected hexdecimal number": shortEscape
         case "found invalid Unicode character escape code": impossibleEscape
@@ -188,7 +188,7 @@ extension SyntaxExplanation {
         }
     }
 
-    /// The digits that the escape has, as far as it wants them.
+    /// The digits that the escape has, at most as many as it needs.
     private var digits: String {
         let bytes = text.bytes[mark.offset...].prefix(width).prefix { Character(Unicode.Scalar($0)).isHexDigit }
         return String(decoding: bytes, as: UTF8.self)

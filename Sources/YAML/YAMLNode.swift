@@ -29,7 +29,7 @@ public struct YAMLNode: Sendable {
     /// The place of the value; for an alias, the place of the alias.
     public var range: YAMLRange { record.range }
 
-    /// Whether the node holds a scalar.
+    /// True if the node holds a scalar.
     public var isScalar: Bool { record.kind == .scalar }
 
     /// The scalar, or `nil` for everything else.
@@ -98,7 +98,7 @@ public struct YAMLMapping: Sendable {
         pairs = Pairs(table: table, record: record)
     }
 
-    /// Whether pairs were left out because of a reported problem, so that a missing key means nothing.
+    /// True if pairs were left out because of a reported problem, so that a missing key means nothing.
     public var isDamaged: Bool { pairs.record.isDamaged }
 
     /// The position of a key.
@@ -142,7 +142,7 @@ public struct YAMLSequence: RandomAccessCollection, Sendable {
     }
 }
 
-/// A stretch of a YAML text: from `start` up to, and without, `end`.
+/// A part of a YAML text: from `start` up to, but not including, `end`.
 public struct YAMLRange: Hashable, Sendable {
     public let start: YAMLMark
     public let end: YAMLMark
@@ -184,11 +184,11 @@ public struct YAMLMark: Hashable, Sendable, Comparable {
     }
 }
 
-/// A comment of a YAML text, which is no part of any value.
+/// A comment of a YAML text; it is not part of any value.
 public struct YAMLComment: Hashable, Sendable {
-    /// The text behind the `#`, up to the end of the line.
+    /// The text after the `#`, up to the end of the line.
     public let text: String
-    /// From the `#` to the end of the line.
+    /// The range from the `#` to the end of the line.
     public let range: YAMLRange
     /// The line that the comment applies to: its own, or, if the comment has a line of its own, the first line below
     /// that is not a comment.

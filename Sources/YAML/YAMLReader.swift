@@ -1,7 +1,7 @@
 /// Reads YAML texts into located nodes.
 ///
-/// Reading never throws and never stops at the first mistake; the problems come beside the documents. A syntax
-/// error ends its document, and reading goes on at the next `---`.
+/// Reading never throws and never stops at the first mistake; the problems are returned together with the documents. A
+/// syntax error ends its document, and reading goes on at the next `---`.
 ///
 /// ```swift
 /// let stream = YAMLReader().read(Array("name: main".utf8))
@@ -40,7 +40,7 @@ public struct YAMLStream: Sendable {
     /// The comments of everything that could be read, in the order of the text.
     public let comments: [YAMLComment]
 
-    /// Whether any key or text has a NUL character.
+    /// True if any key or text has a NUL character.
     public let hasNUL: Bool
 
     /// Makes a stream.

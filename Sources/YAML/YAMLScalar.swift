@@ -40,7 +40,7 @@ extension YAMLScalar {
         }
     }
 
-    /// Whether the text fits the tag that the author wrote; a scalar without a tag always does.
+    /// True if the text fits the tag that the author wrote; a scalar without a tag always does.
     var fitsTag: Bool {
         switch (tag, Self.resolve(text)) {
         case (nil, _), (.str, _), (.null, .null), (.bool, .bool), (.int, .int), (.float, .float), (.float, .int): true

@@ -10,11 +10,11 @@ extension PostgresConnection {
     /// - Parameters:
     ///   - table: The table's exact name, found on the search path.
     ///   - columns: The exact names of the columns, in the order of the data.
-    ///   - format: How the bytes are to be read.
+    ///   - format: The format of the bytes.
     ///   - rows: The bytes, in pieces that may be cut anywhere; pieces of some 10 kB are fastest.
     ///   - deadline: The longest time that the server may take for one piece, and for the end.
     /// - Returns: The number of rows stored.
-    /// - Throws: What `rows` throws, or ``PostgresError``.
+    /// - Throws: The error of `rows`, or ``PostgresError``.
     @discardableResult
     public nonisolated func copyIn<Chunks: AsyncSequence>(
         into table: String,

@@ -5,9 +5,9 @@ public import Logging
 /// One session with the server, on a thread of its own where libpq may block.
 ///
 /// Get one from ``PostgresPool/withConnection(_:)``; ``connect(_:logger:)`` is for sessions that are held for long.
-/// Calls run one after the other. When the task is cancelled or a deadline passes the server is asked to stop, and
-/// the call ends with ``PostgresError/cancelled`` or ``PostgresError/timeout(_:)``; a connection whose server does
-/// not react within two seconds is closed and all later calls fail.
+/// Calls run one after the other. When the task is cancelled or a deadline passes, the server is asked to stop, and the
+/// call ends with ``PostgresError/cancelled`` or ``PostgresError/timeout(_:)``; a connection whose server does not
+/// react within two seconds is closed and all later calls fail.
 public actor PostgresConnection {
     let wire: Wire
     nonisolated let status = ConnectionStatus()
@@ -25,7 +25,7 @@ public actor PostgresConnection {
 
     /// Opens a connection.
     ///
-    /// - Throws: ``PostgresError/connection(_:)`` when that is not possible within the configuration's time limit.
+    /// - Throws: ``PostgresError/connection(_:)`` if no connection can be opened within the configuration's time limit.
     public static func connect(
         _ configuration: PostgresConfiguration,
         logger: Logger = Logger(label: "postgres")
@@ -36,7 +36,7 @@ public actor PostgresConnection {
         return connection
     }
 
-    /// Runs one statement with its values, prepared on first use, and gives its rows.
+    /// Runs one statement with its values, prepared on first use, and returns its rows.
     ///
     /// - Parameters:
     ///   - query: The statement.
@@ -50,7 +50,7 @@ public actor PostgresConnection {
         try await cancellable { wire throws(PostgresError) in try wire.query(query, within: Wire.Limit(deadline)) }
     }
 
-    /// Runs one statement with its values and gives the number of rows that it touched.
+    /// Runs one statement with its values and returns the number of rows that it touched.
     ///
     /// - Parameters:
     ///   - query: The statement.
@@ -67,7 +67,7 @@ public actor PostgresConnection {
 
     /// Runs a script of any number of statements without values, such as a migration.
     ///
-    /// Outside of a transaction the whole script is one.
+    /// Outside of a transaction the whole script is one transaction.
     ///
     /// - Parameters:
     ///   - sql: The statements, separated by semicolons.
@@ -85,7 +85,7 @@ public actor PostgresConnection {
     /// The process that serves this connection, as in `pg_stat_activity.pid`.
     public nonisolated var processID: Int32 { status.read().processID }
 
-    /// Whether a transaction is open, be it healthy or failed.
+    /// True if a transaction is open, whether it is healthy or failed.
     public nonisolated var isInTransaction: Bool { status.read().isInTransaction }
 
     /// Runs `body` so that a cancellation of the task interrupts its wait.
@@ -118,12 +118,12 @@ extension PostgresConnection {
     /// ``PostgresPool/transaction(isolation:readOnly:retries:deadline:_:)`` does that.
     ///
     /// - Parameters:
-    ///   - isolation: How far the transaction is shielded from others.
-    ///   - readOnly: Whether the server refuses all writes.
-    ///   - deadline: The longest time that COMMIT may take, with what travels along.
-    ///   - body: The statements of the transaction, all on the connection that it is given.
-    /// - Returns: What `body` returned, once it is committed.
-    /// - Throws: What `body` throws; ``PostgresError/commitUnknown(_:)`` when the connection breaks during COMMIT;
+    ///   - isolation: The isolation from concurrent transactions.
+    ///   - readOnly: True if the server refuses all writes.
+    ///   - deadline: The longest time that COMMIT may take, with the queued statements that are sent along.
+    ///   - body: The statements of the transaction, all on the connection that `body` is given.
+    /// - Returns: The result of `body`, once it is committed.
+    /// - Throws: The error of `body`; ``PostgresError/commitUnknown(_:)`` when the connection breaks during COMMIT;
     ///   ``PostgresError/transactionAborted`` when `body` hid the error of a statement.
     @discardableResult
     public nonisolated func transaction<Value>(
@@ -151,7 +151,7 @@ extension PostgresConnection {
     /// - Parameters:
     ///   - query: The statement.
     ///   - deadline: The longest time that it may take to prepare it, if it is new to the connection.
-    /// - Throws: ``PostgresError``; its own errors are thrown by whatever it travels with.
+    /// - Throws: ``PostgresError``; errors of the statement itself are thrown by the call that sends it.
     public func enqueue(_ query: PostgresQuery, deadline: Duration = .seconds(30)) async throws(PostgresError) {
         guard isInTransaction else { throw .misuse("a statement can be handed in for later in a transaction only") }
         try await cancellable { wire throws(PostgresError) in try wire.enqueue(query, within: Wire.Limit(deadline)) }
@@ -189,7 +189,7 @@ extension PostgresConnection {
         }
     }
 
-    /// Ends an open transaction without effect; when even that fails, the connection is closed, which does the same.
+    /// Ends an open transaction without effect; if that fails, the connection is closed, which does the same.
     func rollback() async {
         guard isInTransaction, status.read().isOpen, !wire.dropUnsentTransaction() else { return }
         wire.queue = []
@@ -220,7 +220,8 @@ public enum PostgresIsolation: Sendable {
 }
 
 extension PostgresConnection {
-    /// Takes an advisory lock of the session and waits for it; it stays until ``unlock(_:)`` or the session's end.
+    /// Takes an advisory lock of the session and waits for it; the lock stays until ``unlock(_:)`` or the session's
+    /// end.
     ///
     /// A connection that goes back to its pool loses its locks.
     ///
@@ -232,16 +233,16 @@ extension PostgresConnection {
 
     /// Takes an advisory lock of the session if it is free.
     ///
-    /// - Returns: Whether it was taken.
+    /// - Returns: True if it was taken.
     /// - Throws: ``PostgresError``.
     public func tryLock(_ key: Int64) async throws(PostgresError) -> Bool {
         status.update { $0.hasSessionState = true }
         return try await flag("SELECT pg_try_advisory_lock(\(key))")
     }
 
-    /// Gives an advisory lock of the session back.
+    /// Releases an advisory lock of the session.
     ///
-    /// - Returns: Whether this session held it.
+    /// - Returns: True if this session held it.
     /// - Throws: ``PostgresError``.
     @discardableResult
     public func unlock(_ key: Int64) async throws(PostgresError) -> Bool {
@@ -250,7 +251,7 @@ extension PostgresConnection {
 
     /// Takes an advisory lock until the end of the transaction, if it is free.
     ///
-    /// - Returns: Whether it was taken.
+    /// - Returns: True if it was taken.
     /// - Throws: ``PostgresError``.
     public func tryLockInTransaction(_ key: Int64) async throws(PostgresError) -> Bool {
         try await flag("SELECT pg_try_advisory_xact_lock(\(key))")
@@ -264,7 +265,7 @@ extension PostgresConnection {
 extension PostgresConnection {
     /// Resets the connection for its next user.
     ///
-    /// - Returns: Whether that succeeded; otherwise it is closed.
+    /// - Returns: True if the reset succeeded; otherwise the connection is closed.
     nonisolated func settle() async -> Bool {
         let state = status.read()
         guard state.isOpen else { return false }
@@ -272,7 +273,7 @@ extension PostgresConnection {
         return await reset()
     }
 
-    /// Whether the connection looks alive, without asking the server.
+    /// True if the connection looks alive, without asking the server.
     nonisolated var seemsAlive: Bool {
         let state = status.read()
         guard state.isOpen else { return false }
@@ -290,7 +291,7 @@ extension PostgresConnection {
             }
             return true
         } catch {
-            // The reason does not matter: the caller takes another connection, which reports its own error.
+            // The error does not matter: the caller takes another connection, which reports its own error.
             return false
         }
     }
@@ -312,8 +313,8 @@ extension PostgresConnection {
 
 /// A serial executor for one connection, on which libpq may block.
 ///
-/// A queue made like this takes a thread of its own from Dispatch's overcommitting pool, so that many waiting
-/// connections never starve each other nor Swift's cooperative threads.
+/// Such a queue takes a thread of its own from Dispatch's overcommitting pool, so that many waiting connections never
+/// starve each other nor Swift's cooperative threads.
 final class QueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
 

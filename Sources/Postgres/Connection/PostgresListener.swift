@@ -4,9 +4,9 @@ public import Logging
 
 /// Notifications on some channels, as an endless sequence.
 ///
-/// Uses a connection of its own, which the first `next()` opens. After ten seconds of silence it is checked with a
-/// query; when it breaks, it is replaced with growing backoff. The sequence never fails. It ends when its task is
-/// cancelled, which closes the connection.
+/// Uses a connection of its own, which the first `next()` opens. After ten seconds without a notification it is checked
+/// with a query. When it breaks, it is replaced, with growing backoff. The sequence never fails. It ends when its task
+/// is cancelled, which closes the connection.
 ///
 /// ```swift
 /// for await event in pool.listen(["campaignChanged"]) {
@@ -39,7 +39,7 @@ public struct PostgresListener: AsyncSequence, Sendable {
         Iterator(configuration: configuration, channels: channels, logger: logger)
     }
 
-    /// Waits for events; its connection is closed when it goes away.
+    /// Waits for events; its connection is closed when the iterator is discarded.
     public struct Iterator: AsyncIteratorProtocol {
         private let configuration: PostgresConfiguration
         private let channels: [String]
@@ -108,9 +108,10 @@ public struct PostgresListener: AsyncSequence, Sendable {
 
 /// An event of a ``PostgresListener``.
 public enum PostgresListenEvent: Sendable, Hashable {
-    /// Notifications arrive from now on: check what happened before.
+    /// Notifications arrive from now on: check for changes that happened before.
     case connected
-    /// The connection was lost and is back; notifications in between are lost: check what they were about.
+    /// The connection was lost and is back; notifications in between are lost: check for the changes that they
+    /// announced.
     case reconnected
     case notification(PostgresNotification)
 }
@@ -125,7 +126,7 @@ public struct PostgresNotification: Sendable, Hashable {
 }
 
 extension PostgresConnection {
-    /// Starts to receive what is sent to a channel; take it with ``notifications(within:)``.
+    /// Starts to receive the notifications of a channel; take them with ``notifications(within:)``.
     ///
     /// - Throws: ``PostgresError``.
     public func listen(_ channel: String) async throws(PostgresError) {
@@ -133,7 +134,7 @@ extension PostgresConnection {
         try await simpleScript("LISTEN \(PostgresQuery.quoted(channel))")
     }
 
-    /// Sends a notification; inside a transaction it leaves with COMMIT.
+    /// Sends a notification; inside a transaction it is sent with COMMIT.
     ///
     /// - Parameters:
     ///   - channel: The exact name of the channel.
@@ -145,8 +146,8 @@ extension PostgresConnection {
 
     /// Waits for notifications.
     ///
-    /// - Parameter limit: How long to wait for the first one.
-    /// - Returns: All that have come, in order; none when the time is up.
+    /// - Parameter limit: The time to wait for the first one.
+    /// - Returns: All notifications that have arrived, in order; empty after the time limit.
     /// - Throws: ``PostgresError``.
     public func notifications(within limit: Duration) async throws(PostgresError) -> [PostgresNotification] {
         try await cancellable { wire throws(PostgresError) in

@@ -1,8 +1,6 @@
-/// The decisions of the pool: which caller gets which connection, and which callers wait.
+/// The decisions of the pool: it assigns connections to callers and queues callers that have to wait.
 ///
-/// It performs no actions.
-///
-/// Generic over the connection, so that it can be tested without a server.
+/// It performs no actions, and is generic over the connection, so that it can be tested without a server.
 struct PoolState<Connection: Sendable>: Sendable {
     struct Idle: Sendable {
         let connection: Connection
@@ -37,7 +35,7 @@ struct PoolState<Connection: Sendable>: Sendable {
     private(set) var idle: [Idle] = []
     private(set) var waiters: [Waiter] = []
     private(set) var isClosed = false
-    /// Failures to connect since the last success, and when the next attempt may be made.
+    /// Failures to connect since the last success, and the time from which the next attempt may be made.
     private(set) var failures = 0
     private(set) var retryAt: ContinuousClock.Instant?
     private var lastWaiter: UInt64 = 0
@@ -52,7 +50,7 @@ struct PoolState<Connection: Sendable>: Sendable {
         return lastWaiter
     }
 
-    /// Returns what can be granted at once; `nil` means to wait in line.
+    /// Returns a grant that is possible at once; `nil` if the caller has to wait.
     mutating func acquire() -> Grant? {
         guard !isClosed else { return .closed }
         // Waiting callers come first.
@@ -67,25 +65,25 @@ struct PoolState<Connection: Sendable>: Sendable {
         waiters.append(waiter)
     }
 
-    /// Takes a waiter out of the line; `nil` when it has been served already.
+    /// Removes a waiter from the queue; `nil` if it has been served already.
     mutating func remove(_ id: UInt64) -> Waiter? {
         guard let index = waiters.firstIndex(where: { $0.id == id }) else { return nil }
         return waiters.remove(at: index)
     }
 
-    /// Takes the first in line out when it came before `instant`.
+    /// Removes the first waiter if it came before `instant`.
     mutating func removeExpired(before instant: ContinuousClock.Instant) -> Waiter? {
         guard let first = waiters.first, first.since <= instant else { return nil }
         return waiters.removeFirst()
     }
 
-    /// Whether the timer must be started; there is never more than one.
+    /// True if the timer must be started; there is never more than one.
     mutating func armTimer() -> Bool {
         defer { isTimerArmed = true }
         return !isTimerArmed
     }
 
-    /// Since when the first in line waits, if the timer must be started again.
+    /// Returns the time since which the first waiter waits, if the timer must be started again.
     mutating func rearmTimer() -> ContinuousClock.Instant? {
         isTimerArmed = !waiters.isEmpty
         return waiters.first?.since
@@ -100,7 +98,7 @@ struct PoolState<Connection: Sendable>: Sendable {
         return nil
     }
 
-    /// Notes that a connection is gone, or was never opened.
+    /// Records that a connection is gone, or was never opened.
     ///
     /// - Returns: The waiter that may open another in its place.
     mutating func drop() -> Waiter? {
@@ -116,7 +114,7 @@ struct PoolState<Connection: Sendable>: Sendable {
         retryAt = nil
     }
 
-    /// Notes a failed attempt to connect; the next one may be made after `delay`.
+    /// Records a failed attempt to connect; the next one may be made after `delay`.
     mutating func noteFailure(now: ContinuousClock.Instant, delay: (Int) -> Duration) {
         failures += 1
         retryAt = now + delay(failures)

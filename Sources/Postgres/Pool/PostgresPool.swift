@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// A connection pool of bounded size that opens connections on demand.
 ///
-/// Callers wait in line, first come, first served. A connection goes back into the pool only without a
-/// transaction, locks or LISTENs; one that broke is replaced, with growing pauses while the server is away.
+/// Callers wait in line, first come, first served. A connection goes back into the pool only without a transaction,
+/// locks or LISTENs; one that broke is replaced, with backoff while the server is unreachable.
 ///
 /// ```swift
 /// let pool = PostgresPool(configuration: configuration, maxConnections: 8, logger: logger)
@@ -27,7 +27,7 @@ public final class PostgresPool: Sendable {
     ///   - configuration: The server.
     ///   - maxConnections: The most connections that may exist at once, at least 1.
     ///   - acquireTimeout: The longest time that a caller waits for a connection, or for the server to come back.
-    ///   - logger: Gets a warning whenever a connection cannot be opened.
+    ///   - logger: Receives a warning whenever a connection cannot be opened.
     public init(
         configuration: PostgresConfiguration,
         maxConnections: Int = 8,
@@ -54,9 +54,10 @@ public final class PostgresPool: Sendable {
 
     /// Lends a connection to `body` for as long as it runs.
     ///
-    /// - Parameter body: Must not let the connection escape, nor take another from this pool: all might wait so.
-    /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws; ``PostgresError/poolExhausted(size:waited:)`` when none became free in time;
+    /// - Parameter body: Must not let the connection escape, nor take another from this pool, because then all callers
+    ///   might wait for each other.
+    /// - Returns: The result of `body`.
+    /// - Throws: The error of `body`; ``PostgresError/poolExhausted(size:waited:)`` if none became free in time;
     ///   ``PostgresError/connection(_:)`` when the server cannot be reached.
     @discardableResult
     public func withConnection<Value>(
@@ -81,7 +82,7 @@ public final class PostgresPool: Sendable {
         _ = try await query("SELECT 1", deadline: deadline)
     }
 
-    /// Runs one statement on any connection and gives its rows.
+    /// Runs one statement on any connection and returns its rows.
     ///
     /// - Parameters:
     ///   - query: The statement.
@@ -103,7 +104,7 @@ public final class PostgresPool: Sendable {
         }
     }
 
-    /// Runs one statement on any connection and gives the number of rows that it touched.
+    /// Runs one statement on any connection and returns the number of rows that it touched.
     ///
     /// - Parameters:
     ///   - query: The statement.
@@ -118,14 +119,14 @@ public final class PostgresPool: Sendable {
         try await self.query(query, deadline: deadline).affectedRows
     }
 
-    /// Notifications on these channels, over a connection of its own that does not count as one of the pool's.
+    /// Notifications on these channels, over a separate connection that does not count towards the pool.
     public func listen(_ channels: [String]) -> PostgresListener {
         PostgresListener(configuration: configuration, channels: channels, logger: logger)
     }
 
     /// Closes the pool: waiting callers get ``PostgresError/closed``; running calls may finish.
     ///
-    /// - Parameter limit: How long to wait for running calls; their connections are closed when they come back.
+    /// - Parameter limit: The time to wait for running calls; their connections are closed when they come back.
     public func shutdown(within limit: Duration = .seconds(10)) async {
         let leftovers = state.withLock { $0.close() }
         for waiter in leftovers.waiters { waiter.continuation.resume(returning: .closed) }
@@ -143,7 +144,7 @@ extension PostgresPool {
     private static let trustedIdleTime = Duration.seconds(30)
     private static let pingLimit = Duration.seconds(2)
 
-    /// Takes a connection, waiting in line or for the server when need be.
+    /// Takes a connection; waits for a free one or for the server if necessary.
     func acquire() async throws(PostgresError) -> PostgresConnection {
         let start = ContinuousClock.now
         while true {
@@ -162,7 +163,7 @@ extension PostgresPool {
         }
     }
 
-    /// Takes a connection back: cleaned, or replaced when it cannot be.
+    /// Takes a connection back: resets it, or replaces it if the reset fails.
     func release(_ connection: PostgresConnection) async {
         let isUsable = await connection.settle()
         let (waiter, grant, isSurplus): (State.Waiter?, State.Grant, Bool) = state.withLock { state in
@@ -232,9 +233,9 @@ extension PostgresPool {
         }
     }
 
-    /// Notes a failed attempt.
+    /// Records a failed attempt.
     ///
-    /// - Returns: When the next one may be made.
+    /// - Returns: The time from which the next one may be made.
     private func noteFailure(_ error: PostgresError) -> ContinuousClock.Instant {
         logger.warning("Cannot connect to Postgres", metadata: ["error": "\(error)"])
         let now = ContinuousClock.now
@@ -265,17 +266,17 @@ extension PostgresPool {
 extension PostgresPool {
     /// Runs `body` in a transaction, and repeats it after a serialization failure or deadlock.
     ///
-    /// `body` is repeated after 40001, 40P01 and after a table was altered under a prepared statement, also when it
-    /// wrapped that error in one of its own; so it must change nothing but the database.
+    /// `body` is repeated after 40001, after 40P01, and after a table was altered under a prepared statement, even if
+    /// it wrapped that error in one of its own. It must therefore change nothing but the database.
     ///
     /// - Parameters:
-    ///   - isolation: How far the transaction is shielded from others.
-    ///   - readOnly: Whether the server refuses all writes.
-    ///   - retries: How often it is repeated at most, each time after a short random pause.
-    ///   - deadline: The longest time that COMMIT may take, with what travels along.
-    ///   - body: The statements of the transaction, all on the connection that it is given.
-    /// - Returns: What `body` returned, once it is committed.
-    /// - Throws: What `body` throws in the end, or ``PostgresError``.
+    ///   - isolation: The isolation from concurrent transactions.
+    ///   - readOnly: True if the server refuses all writes.
+    ///   - retries: The maximum number of repetitions, each after a short random pause.
+    ///   - deadline: The longest time that COMMIT may take, with the queued statements that are sent along.
+    ///   - body: The statements of the transaction, all on the connection that `body` is given.
+    /// - Returns: The result of `body`, once it is committed.
+    /// - Throws: The last error of `body`, or ``PostgresError``.
     @discardableResult
     public func transaction<Value>(
         isolation: PostgresIsolation = .readCommitted,
@@ -307,7 +308,7 @@ extension PostgresPool {
 }
 
 extension PostgresConnection {
-    /// Whether the last transaction was rolled back only because of another one, or of a stale plan.
+    /// True if the last transaction was rolled back only because of a concurrent one or a stale plan.
     nonisolated func mayRepeatTransaction(after error: any Error) -> Bool {
         let state = status.read()
         guard state.isOpen, !Task.isCancelled, let failure = state.failure else { return false }
@@ -322,7 +323,7 @@ public struct PostgresPoolStatistics: Sendable, Hashable {
     public let open: Int
     /// Idle connections.
     public let idle: Int
-    /// Callers in line for a connection.
+    /// Callers that wait for a connection.
     public let waiting: Int
     public let maxConnections: Int
 }

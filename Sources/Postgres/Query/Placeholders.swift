@@ -24,7 +24,7 @@ enum Placeholders {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// The end of the quoted or commented stretch that starts at `index`, or `index` when none does.
+    /// The end of the quoted or commented text that starts at `index`, or `index` if none starts there.
     private static func skip(_ bytes: [UInt8], from index: Int) -> Int {
         switch bytes[index] {
         case UInt8(ascii: "'"):
@@ -45,7 +45,7 @@ enum Placeholders {
             while isWord(bytes, at: end) || (end > index && end < bytes.count && bytes[end] == UInt8(ascii: "$")) {
                 end += 1
             }
-            // A string's prefix belongs to the word but its quote must still be seen: it is, at `end`.
+            // The prefix of a string belongs to the word; the quote after it is found at `end`.
             return end
         }
     }

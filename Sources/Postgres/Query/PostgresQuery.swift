@@ -12,13 +12,13 @@ public struct PostgresQuery: Sendable {
     /// The reason why the query cannot be sent: an invalid identifier.
     private(set) var fault: String?
 
-    /// A query from SQL that was put together elsewhere; `$1` is the first of `binds`.
+    /// Makes a query from SQL that was built elsewhere; `$1` is the first of `binds`.
     public init(sql: String, binds: [PostgresBind] = []) {
         self.sql = sql
         self.binds = binds
     }
 
-    /// Adds SQL text as it is.
+    /// Adds SQL text unchanged.
     mutating func append(sql text: String) {
         sql += text
     }
@@ -29,7 +29,7 @@ public struct PostgresQuery: Sendable {
         sql += "$\(binds.count)"
     }
 
-    /// Adds another query; its parameters are numbered on from ours.
+    /// Adds another query; its parameters are renumbered to follow those of this query.
     public mutating func append(_ other: PostgresQuery) {
         sql += other.binds.isEmpty ? other.sql : Placeholders.shifted(other.sql, by: binds.count)
         binds += other.binds
@@ -47,7 +47,7 @@ public struct PostgresQuery: Sendable {
         "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 
-    /// One query after the other; write the space between them yourself.
+    /// Joins two queries; write the space between them yourself.
     public static func + (left: Self, right: Self) -> Self {
         var result = left
         result.append(right)
@@ -120,7 +120,7 @@ public struct PostgresBind: Sendable {
         case null
         case text([UInt8])
         case binary([UInt8])
-        /// The value has no form that Postgres accepts; says why. Reported when the query is sent.
+        /// The value has no form that Postgres accepts, for the given reason, which is reported when the query is sent.
         case invalid(String)
     }
 
@@ -141,7 +141,7 @@ public struct PostgresBind: Sendable {
 }
 
 extension PostgresBind: CustomStringConvertible {
-    /// Only whether there is a value, never the value.
+    /// Says only whether there is a value, never the value itself.
     public var description: String {
         if case .null = storage { "NULL" } else { "•••" }
     }

@@ -15,7 +15,7 @@ public struct PostgresRow: Sendable {
     ///
     /// - Parameters:
     ///   - column: The column's place from the left, from 0.
-    ///   - type: What to read it as.
+    ///   - type: The type to read it as.
     /// - Returns: The value.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
@@ -34,7 +34,7 @@ public struct PostgresRow: Sendable {
     ///
     /// - Parameters:
     ///   - column: The column's place from the left, from 0.
-    ///   - type: What to read it as.
+    ///   - type: The type to read it as.
     /// - Returns: The value, `nil` for NULL.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
@@ -48,7 +48,7 @@ public struct PostgresRow: Sendable {
     ///
     /// - Parameters:
     ///   - name: The column's name, letter for letter.
-    ///   - type: What to read it as.
+    ///   - type: The type to read it as.
     /// - Returns: The value.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
@@ -62,7 +62,7 @@ public struct PostgresRow: Sendable {
     ///
     /// - Parameters:
     ///   - name: The column's name, letter for letter.
-    ///   - type: What to read it as.
+    ///   - type: The type to read it as.
     /// - Returns: The value, `nil` for NULL.
     /// - Throws: ``PostgresError/decoding(_:)`` which names the column, its type and the type asked for.
     public func decode<Value: PostgresDecodable>(
@@ -72,7 +72,7 @@ public struct PostgresRow: Sendable {
         try decode(try column(named: name), as: type)
     }
 
-    /// Whether a column holds NULL; a column that does not exist does.
+    /// True if a column holds NULL or does not exist.
     public func isNull(_ column: Int) -> Bool {
         !columns.types.indices.contains(column) || result.isNull(row: index, column: column)
     }
@@ -85,9 +85,10 @@ public struct PostgresRow: Sendable {
         return column
     }
 
-    /// Whether the column is not NULL.
+    /// True if the column is not NULL.
     ///
-    /// The value is then decoded without an optional, whose type would have to be looked up each time.
+    /// The value is then decoded without an optional, because the type of an optional would have to be looked up each
+    /// time.
     private func holdsValue(_ column: Int) throws(PostgresError) -> Bool {
         guard columns.types.indices.contains(column) else {
             throw .decoding("there is no column \(column); the result has \(columns.types.count)")
@@ -124,10 +125,11 @@ extension PostgresRow {
     /// Compares a text column with a text, byte for byte, without making a string of it.
     ///
     /// - Parameters:
-    ///   - text: What it is compared with.
+    ///   - text: The text to compare with.
     ///   - name: The column's name, letter for letter; its type is a text or `json` or `jsonb`.
-    /// - Returns: Whether both are the same, `nil` for NULL.
-    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if there is none of that name or type.
+    /// - Returns: True if both are equal, `nil` for NULL.
+    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if no column has that name, or its type is
+    ///   another.
     public func holds(_ text: String, in name: String) throws(PostgresError) -> Bool? {
         try unsafe checkText(of: name) { bytes in unsafe Self.isSame(bytes, text) }
     }
@@ -141,13 +143,14 @@ extension PostgresRow {
         return unsafe isSame ?? text.utf8.elementsEqual(bytes)
     }
 
-    /// Looks at the bytes of a text column in place.
+    /// Checks the bytes of a text column in place.
     ///
     /// - Parameters:
     ///   - name: The column's name, letter for letter; its type is a text or `json` or `jsonb`.
-    ///   - check: What to find out about the bytes, which are those of the text; not called for NULL.
-    /// - Returns: What `check` returned, `nil` for NULL.
-    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if there is none of that name or type.
+    ///   - check: Checks the bytes, which are those of the text; not called for NULL.
+    /// - Returns: The result of `check`, `nil` for NULL.
+    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if no column has that name, or its type is
+    ///   another.
     public func checkText(
         of name: String,
         _ check: (UnsafeRawBufferPointer) -> Bool

@@ -1,4 +1,4 @@
-/// A `numeric` value, such as `sum()` of an `int8` column gives: digits to the base 10,000.
+/// A `numeric` value, such as the `sum()` of an `int8` column, as digits to the base 10,000.
 struct Numeric {
     private let digits: [Int]
     /// The power of 10,000 of the first digit.
@@ -22,7 +22,7 @@ struct Numeric {
     private var isNegative: Bool { sign == 0x4000 }
     private var isFinite: Bool { sign == 0 || sign == 0x4000 }
 
-    /// The value when it is a whole number that fits.
+    /// The value, if it is a whole number that fits.
     func integer() throws(PostgresDecodingFailure) -> Int64 {
         guard isFinite, digits.indices.allSatisfy({ $0 <= weight || digits[$0] == 0 }), weight < 8 else {
             throw .outOfRange

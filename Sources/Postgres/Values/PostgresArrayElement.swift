@@ -109,9 +109,9 @@ extension RawSpan {
     }
 }
 
-/// A one-dimensional array in the binary form of Postgres, being written.
+/// Writes a one-dimensional array in the binary form of Postgres.
 ///
-/// The form is that of ``ArrayReader``. Neither side has to quote, escape or parse then.
+/// The form is that of ``ArrayReader``. With it neither side has to quote, escape or parse.
 struct BinaryArray {
     private static let header = 20
 
@@ -122,8 +122,8 @@ struct BinaryArray {
     ///
     /// - Parameters:
     ///   - element: The type of its elements, which must be that of the place where it is used.
-    ///   - count: How many elements will be written.
-    ///   - size: How many bytes each may be expected to have.
+    ///   - count: The number of elements that will be written.
+    ///   - size: The expected number of bytes of each element.
     init(of element: PostgresType, count: Int, size: Int) {
         bytes = []
         bytes.reserveCapacity(Self.header + count * (size + 4))

@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-/// A single value with a text form: bindable, readable, and so are arrays of it.
+/// A single value with a text form; it and arrays of it can be bound and read.
 ///
 /// An enum of strings needs nothing more than the conformance, for a Postgres enum and for a text column:
 ///
@@ -13,8 +13,8 @@ public protocol PostgresScalar: PostgresEncodable, PostgresDecodable, PostgresAr
     /// Adds the value as an element of `{…}`; needed only when the text form may contain quotes, commas, braces,
     /// backslashes or surrounding blanks, or may be empty or `NULL`.
     func writeArrayElement(to text: inout PostgresText)
-    /// The type of the elements when arrays travel in binary form, which the place they are used in must then have;
-    /// `nil` sends them as text, whose type the server infers.
+    /// The element type of arrays that are sent in binary form, which the place that uses them must have too; `nil`
+    /// sends arrays as text, whose type the server infers.
     static var binaryElement: PostgresType? { get }
     /// Adds the value in the binary form of ``binaryElement``.
     func writeBinary(to bytes: inout [UInt8])
@@ -245,8 +245,8 @@ extension Date: PostgresScalar {
 
 /// The text of a `json` or `jsonb` value.
 ///
-/// Encoding and decoding of the JSON itself is the caller's, with whatever decoder it likes. Two values are equal
-/// when their texts are; `jsonb` gives keys back in its own order.
+/// The caller encodes and decodes the JSON, with a decoder of its choice. Two values are equal if their texts are
+/// equal; `jsonb` returns keys in its own order.
 public struct PostgresJSON: PostgresScalar, Hashable {
     public let text: String
 

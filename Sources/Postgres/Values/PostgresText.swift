@@ -6,14 +6,14 @@ public struct PostgresText: Sendable {
     /// The first reason why the value cannot be stored.
     private(set) var fault: String?
 
-    /// An empty buffer; `capacity` is the number of bytes that are expected.
+    /// Makes an empty buffer; `capacity` is the number of bytes that are expected.
     public init(capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
     }
 
     /// Adds text unchanged.
     ///
-    /// Postgres cannot store U+0000 in any text, so that is recorded as a fault.
+    /// Postgres cannot store U+0000 in any text, so this is recorded as a fault.
     public mutating func append(_ string: String) {
         var string = string
         let hasNUL = string.withUTF8 { utf8 in

@@ -19,10 +19,10 @@ public struct PostgresType: Sendable, Hashable {
     static let uuid = Self(oid: 2950)
     static let jsonb = Self(oid: 3802)
 
-    /// Types made in the database, such as enums, are numbered from here.
+    /// The first number of types that are created in the database, such as enums.
     private static let firstUserDefined: UInt32 = 16_384
 
-    /// Whether the binary form is plain text: the text types, enums, and `citext`.
+    /// True if the binary form is plain text: the text types, enums, and `citext`.
     var isText: Bool {
         switch oid {
         case 18, 19, 25, 705, 1042, 1043: true
@@ -30,7 +30,7 @@ public struct PostgresType: Sendable, Hashable {
         }
     }
 
-    /// Whether the binary form may be an array.
+    /// True if the binary form may be an array.
     var isArray: Bool {
         Self.arrays[oid] != nil || oid >= Self.firstUserDefined
     }
@@ -89,9 +89,9 @@ public enum PostgresDecodingFailure: Error, Sendable, Equatable {
 
 /// A value that can be bound to a query.
 ///
-/// Values travel as text of unknown type and the server infers the type from the place. Where it cannot
-/// (`SELECT \(x)`), write a cast: `\(x)::int8`. Arrays of text, UUIDs and JSON travel in binary form, as `text[]`, `uuid[]`
-/// and `jsonb[]`: where the place has another type, cast from these, as in `\(x)::text[]::citext[]`.
+/// Values are sent as text of unknown type, and the server infers the type from the place. If it cannot, as in
+/// `SELECT \(x)`, write a cast: `\(x)::int8`. Arrays of text, UUIDs and JSON are sent in binary form, as `text[]`,
+/// `uuid[]` and `jsonb[]`: if the place has another type, cast from these, as in `\(x)::text[]::citext[]`.
 public protocol PostgresEncodable: Sendable {
     /// The encoded value.
     var postgresBind: PostgresBind { get }

@@ -1,6 +1,6 @@
 /// The values of one execution in the layout that libpq takes: pointers, lengths and formats.
 struct BoundArguments {
-    /// All values one after the other, each closed by the NUL that text needs.
+    /// All values one after the other, each followed by the NUL that text needs.
     private var bytes: [UInt8] = []
     /// The offset of each value; `nil` is NULL.
     private var starts: [Int?] = []

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// Wakes a connection that waits in `poll`, because its task was cancelled.
 ///
-/// Each call takes a ticket; a cancellation that comes after its call has ended finds another ticket and does
-/// nothing, so that it never hits the next call.
+/// Each call takes a ticket; a cancellation that comes after its call has ended finds another ticket and does nothing,
+/// so it never interrupts the next call.
 final class Interrupt: Sendable {
     /// Readable while the current call is cancelled; −1 when the process ran out of descriptors.
     let descriptor: Int32
@@ -16,12 +16,12 @@ final class Interrupt: Sendable {
     private struct Tickets {
         var last: UInt64 = 0
         var current: UInt64 = 0
-        /// Whether a byte was written for a call that has ended since.
+        /// True if a byte was written for a call that has since ended.
         var isSignalled = false
     }
 
     init() {
-        // A pipe, because Glibc's module lacks eventfd.
+        // This is a pipe, because Glibc's module lacks eventfd.
         var ends: [Int32] = [-1, -1]
         if unsafe pipe(&ends) != 0 { ends = [-1, -1] }
         for end in ends where end >= 0 {
@@ -86,7 +86,7 @@ final class CancelRequest: Sendable {
     private static let running = Mutex(0)
     private static let limit = 32
 
-    /// Sends the request; `nil` when too many are still unanswered, and then the connection must be given up.
+    /// Sends the request; `nil` when too many are still unanswered, and then the connection must be closed.
     init?(connection: OpaquePointer) {
         let isAllowed = Self.running.withLock { running in
             guard running < Self.limit else { return false }

@@ -1,6 +1,6 @@
 internal import CLibPQ
 
-/// A finished result of libpq, freed with the last row that looks at it.
+/// A finished result of libpq, freed with the last row that uses it.
 ///
 /// Unchecked because of the pointer: libpq never changes a finished result, so any thread may read it.
 @safe final class ResultHandle: @unchecked Sendable {
@@ -50,7 +50,7 @@ internal import CLibPQ
         return try unsafe Value.decode(bytes.bytes, type: type)
     }
 
-    /// Looks at one cell in place; the bytes live as long as `self`, which outlives the call.
+    /// Checks one cell in place; the bytes live as long as `self`, which outlives the call.
     func withBytes(row: Int, column: Int, _ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
         let start = unsafe PQgetvalue(result, Int32(row), Int32(column))
         let count = Int(unsafe PQgetlength(result, Int32(row), Int32(column)))
@@ -95,7 +95,7 @@ final class ResultColumns: Sendable {
         types = (0..<result.columnCount).map(result.columnType)
     }
 
-    /// The place of a column; of two with one name the first counts.
+    /// The place of a column; if two have the same name, the first counts.
     func index(of name: String) -> Int? {
         // A result has few columns: comparing names is faster than hashing.
         let length = name.utf8.count

@@ -1,8 +1,8 @@
-/// The statements that one connection has prepared, by their SQL; the least recently used go first.
+/// The statements that one connection has prepared, by their SQL; the least recently used are discarded first.
 struct StatementCache {
     struct Entry {
         let name: String
-        /// Known after the first execution.
+        /// The columns of the result; known after the first execution.
         var columns: ResultColumns?
         fileprivate var lastUse: UInt64
     }
@@ -60,7 +60,7 @@ struct StatementCache {
         entries[sql] = nil
     }
 
-    /// The names to deallocate; they are not given twice.
+    /// Returns the names to deallocate, each only once.
     mutating func takeDiscarded() -> [String] {
         defer { discarded = [] }
         return discarded

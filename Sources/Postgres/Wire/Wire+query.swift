@@ -3,8 +3,8 @@ internal import CLibPQ
 extension Wire {
     /// Runs a query as a prepared statement, which is prepared on first use.
     ///
-    /// A statement whose table has changed since is prepared anew and run again; inside a transaction that is too
-    /// late, because the error has ended the transaction.
+    /// If a table has changed since, the statement is prepared anew and run again. Inside a transaction this is not
+    /// possible, because the error has aborted the transaction.
     func query(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) -> PostgresRows {
         let isIdle = unsafe PQtransactionStatus(try handle()) == PQTRANS_IDLE
         if isIdle { try deallocateDiscarded(within: limit) }
@@ -108,12 +108,12 @@ extension Wire {
 }
 
 extension Wire {
-    /// What to do when the server is not ready in time.
+    /// The time limit of a call, and whether the call can be cancelled.
     struct Limit {
         let deadline: ContinuousClock.Instant
         /// The time that was allowed, for the error.
         let allowed: Duration
-        /// Whether the task's cancellation stops the statement.
+        /// True if the task's cancellation stops the statement.
         var isCancellable = true
 
         init(_ allowed: Duration, isCancellable: Bool = true) {
@@ -125,8 +125,8 @@ extension Wire {
 
     /// Takes all results of what was sent, so that the connection is ready for the next statement.
     ///
-    /// At the limit the statement is cancelled, and its end is awaited for a moment; a connection that stays silent
-    /// even then is given up.
+    /// At the limit the statement is cancelled, and its end is awaited for a short time; if the server still does not
+    /// answer, the connection is closed.
     ///
     /// - Returns: The last result.
     /// - Throws: The first error of the server, or the reason why there is no answer.
@@ -143,7 +143,7 @@ extension Wire {
             switch waited {
             case .ready:
                 guard let result = unsafe PQgetResult(handle) else {
-                    // In a pipeline it ends one statement only.
+                    // In a pipeline this ends one statement only.
                     if unsafe PQpipelineStatus(handle) != PQ_PIPELINE_OFF { continue }
                     return try unsafe finish(handle, outcome)
                 }
@@ -191,7 +191,7 @@ extension Wire {
             outcome.last = result
             return .copyStarted
         case PGRES_PIPELINE_SYNC: return .pipelineEnd
-        // Skipped, because of an error that has been noted.
+        // The statement was skipped because of an error that has been recorded.
         case PGRES_PIPELINE_ABORTED: break
         case PGRES_COPY_OUT, PGRES_COPY_BOTH:
             abandon(.misuse("COPY TO is not supported"))

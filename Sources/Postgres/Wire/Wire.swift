@@ -16,7 +16,7 @@ internal import Synchronization
     let interrupt: Interrupt
     let status: ConnectionStatus
 
-    /// Time limit for the server to react to a cancel request; then the connection is given up.
+    /// Time limit for the server to react to a cancel request; after it the connection is closed.
     static let cancelGrace = Duration.seconds(2)
 
     init(interrupt: Interrupt, status: ConnectionStatus) {
@@ -28,7 +28,7 @@ internal import Synchronization
         unsafe PQfinish(connection)
     }
 
-    /// The open connection, or the reason why there is none.
+    /// Returns the open connection, or throws the reason why it is closed.
     func handle() throws(PostgresError) -> OpaquePointer {
         guard let connection = unsafe connection else { throw lost }
         return unsafe connection
@@ -47,7 +47,7 @@ internal import Synchronization
         unsafe PQfinish(open)
     }
 
-    /// Gives up a connection that libpq reports as broken.
+    /// Closes a connection that libpq reports as broken.
     func lose(_ handle: OpaquePointer, _ message: String? = nil) -> PostgresError {
         let words = unsafe message ?? String(cString: PQerrorMessage(handle))
         let reason = PostgresError.connection(Self.oneLine(words))
@@ -95,7 +95,7 @@ extension Wire {
         ]
         while true {
             let left = ContinuousClock.now.duration(to: deadline)
-            // Rounded up, so that it never spins; the kernel takes at most 24 days.
+            // The time is rounded up, so that the loop never spins; the kernel takes at most 24 days.
             let milliseconds = max(0, min(Int64(left / .milliseconds(1)) + 1, 1_000_000_000))
             let count = unsafe poll(&descriptors, 2, left <= .zero ? 0 : Int32(milliseconds))
             if count > 0 {
@@ -192,7 +192,7 @@ final class ConnectionStatus: Sendable {
     }
 }
 
-/// A statement that waits for the next round trip, in which it goes ahead of others.
+/// A statement that waits for the next round trip, in which it is sent before others.
 enum QueuedStatement {
     /// SQL without values and rows, such as BEGIN.
     case script(String)
@@ -207,9 +207,9 @@ extension Wire {
         queue.append(try queued(query, within: limit))
     }
 
-    /// Forgets a transaction whose BEGIN still waits.
+    /// Forgets a transaction whose BEGIN was not sent yet.
     ///
-    /// - Returns: Whether there was one.
+    /// - Returns: True if there was one.
     func dropUnsentTransaction() -> Bool {
         guard !queue.isEmpty, unsafe PQtransactionStatus(connection) == PQTRANS_IDLE else { return false }
         queue = []

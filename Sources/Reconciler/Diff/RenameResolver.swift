@@ -4,9 +4,9 @@ import Store
 
 /// Finds the row that each renamed spec takes over, without I/O.
 ///
-/// `renamedFrom` stays in a file after it was applied, so it has an effect only while a row of the old name exists that
-/// no spec of that name keeps. Chains (a to b, b to c) work, because each link waits until the next one releases its row.
-/// A circle cannot be distinguished from one that was already applied, so the catalog refuses it.
+/// `renamedFrom` stays in a file after it was applied, so it has an effect only while a row of the old name exists and
+/// no spec of that name keeps it. Chains (a to b, b to c) work, because each link waits until the next one releases its
+/// row. A circle cannot be distinguished from one that was already applied, so the catalog refuses it.
 struct RenameResolver {
     private let items: [SpecIdentity: DesiredState.Item]
     private let rows: [SpecIdentity: ManagedRow]

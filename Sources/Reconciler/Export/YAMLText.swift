@@ -3,7 +3,7 @@ import Spec
 
 /// Writes values as YAML that YAML 1.1 and 1.2 readers read as the same values.
 enum YAMLText {
-    /// Longer mappings are written on several lines.
+    /// The maximum length of a mapping on one line; longer mappings are written on several lines.
     private static let lineLength = 100
 
     /// The lines of a mapping, each indented by `indent` spaces.

@@ -57,11 +57,12 @@ public struct Reconciliation: Sendable {
     /// Plans and applies once.
     ///
     /// - Parameter commit: The commit of the specs, from ``GitCommit/current(of:)``.
-    /// - Returns: The result; an error of the database is one too, because the next attempt may succeed.
+    /// - Returns: The result; an error of the database is a result too, because the next attempt may succeed.
     public func attempt(commit: String?) async -> Outcome {
         let before = await folder.fingerprint()
         let catalog = await folder.load()
-        // During a checkout the files are neither of the old commit nor of the new one. It changes the files first, then HEAD.
+        // During a checkout the files belong neither to the old commit nor to the new one: git changes the files first,
+        // then HEAD.
         guard await folder.fingerprint() == before, await GitCommit.current(of: folder.path) == commit else {
             return .busy
         }

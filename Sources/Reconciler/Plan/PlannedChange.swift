@@ -6,7 +6,7 @@ import Store
 
 /// One row that a plan creates, updates or deletes.
 public struct PlannedChange: Sendable {
-    /// What happens to the row; a delete archives it.
+    /// The action on the row; a delete archives it.
     public enum Action: String, Hashable, Sendable {
         case create, update, delete
     }

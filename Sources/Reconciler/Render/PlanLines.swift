@@ -91,7 +91,7 @@ extension Plan {
         "\(creates.grouped) to create, \(updates.grouped) to update, \(deletes.grouped) to delete"
     }
 
-    /// The statement that nothing changes: `21 specs are as in the database`.
+    /// The text if nothing changes: `21 specs are as in the database`.
     var upToDate: String {
         "\(NumberText.count(specCount, "spec")) \(specCount == 1 ? "is" : "are") as in the database"
     }

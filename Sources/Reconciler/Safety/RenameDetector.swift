@@ -3,7 +3,7 @@ import Spec
 
 /// Finds pairs of a delete and a create that look like one spec under a new name, without I/O.
 enum RenameDetector {
-    /// Two specs are similar from this share of equal values on.
+    /// The share of equal values from which on two specs are similar.
     private static let threshold = 0.8
     /// The maximum number of pairs of one tenant and kind to compare; other rules block changes of more specs anyway.
     private static let pairLimit = 40_000
@@ -16,7 +16,7 @@ enum RenameDetector {
         .schedule: ["campaign", "cron", "at"],
         .trigger: ["campaign", "event", "match"],
     ]
-    /// Kinds of which two specs are never similar if those fields differ, because most other fields have defaults.
+    /// Kinds whose specs are never similar if those fields differ, because most other fields have defaults.
     private static let strict: Set<SpecKind> = [.tenant, .sender, .schedule, .trigger]
 
     /// Returns the pairs, with each change in at most one.

@@ -66,7 +66,7 @@ public struct SafetyRules: Sendable {
         return refusals
     }
 
-    /// The tenants that would lose all rows, and not each by a delete that was allowed by name.
+    /// The tenants that would lose all rows, unless each delete was allowed by name.
     private func emptiedTenants(_ plan: Plan) -> [Plan.TenantSize] {
         let unnamed = Set(
             plan.changes.filter { $0.action == .delete && !allowedDeletes.contains($0.identity) }.map(\.identity.tenant)

@@ -1,6 +1,6 @@
 import JSON
 
-/// Checks whether the messages of campaigns can reach those whom they are meant for.
+/// Checks whether the messages of campaigns can reach their recipients.
 struct MessageChecker {
     private let index: SpecIndex
 
@@ -12,7 +12,7 @@ struct MessageChecker {
     func checkPlaceholders(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where !campaign.value.type.hasContext {
             guard campaign.value.content.mayMentionContext else { continue }
-            // A draft has another type where its own could not be read.
+            // A draft has another type if its own could not be read.
             guard campaign.texts(in: "type").first?.value == campaign.value.type.rawValue else { continue }
             for text in ["params", "message"].flatMap(campaign.texts) {
                 guard text.value.mentionsContext else { continue }
@@ -40,7 +40,7 @@ struct MessageChecker {
         )
     }
 
-    /// Finds free messages to many, not all of whom wrote within the window.
+    /// Finds free messages to an audience that also has contacts outside of their 24 h window.
     func checkWindows(_ found: inout [Diagnostic]) {
         for campaign in index.all(CampaignSpec.self) where !campaign.value.type.hasContext {
             guard case .message(let payload) = campaign.value.content, payload["type"] != "template" else { continue }
@@ -70,7 +70,7 @@ struct MessageChecker {
 }
 
 extension CampaignType {
-    /// Whether an event or a module starts the campaign, and sends values along.
+    /// True if an event or a module starts the campaign, and sends values along.
     fileprivate var hasContext: Bool {
         switch self {
         case .manual, .scheduled: false
@@ -80,7 +80,7 @@ extension CampaignType {
 }
 
 extension CampaignSpec.Content {
-    /// Whether any text may have a placeholder for a value of an event; also if the texts of a draft are lost.
+    /// True if any text may have a placeholder for a value of an event, or the texts of a draft could not be read.
     fileprivate var mayMentionContext: Bool {
         switch self {
         case .template(_, let params): params.values.contains(where: \.mentionsContext)
@@ -102,7 +102,7 @@ extension JSONValue {
 }
 
 extension String {
-    /// Whether `context.` stands anywhere, as it does in every placeholder for a value of an event.
+    /// True if the text contains `context.`, as every placeholder for a value of an event does.
     fileprivate var mentionsContext: Bool {
         let word = "context.".utf8
         var rest = utf8[...]

@@ -37,7 +37,7 @@ struct ReferenceChecker {
         found.append(diagnostic)
     }
 
-    /// Whether a spec that bears an old name is renamed too, and so on to a name that is free: a chain, and no circle.
+    /// True if the spec that has the old name is renamed too, and so on until a name is free: a chain, not a circle.
     private func isRenamedItself(_ spec: Located<any SpecContent>, besides first: SpecIdentity) -> Bool {
         var seen: Set<SpecIdentity> = [first]
         var current = spec
@@ -73,7 +73,7 @@ struct ReferenceChecker {
         )
     }
 
-    /// The sender; a default that leads nowhere is reported where the tenant gives it, not at every campaign.
+    /// The sender; a default sender that does not exist is reported at the tenant, not at every campaign.
     private func sender(of campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> SenderSpec? {
         guard let name = campaign.value.sender else { return nil }
         if campaign.usesDefault {
@@ -82,7 +82,7 @@ struct ReferenceChecker {
         return index.find(SenderSpec.self, name, field: "sender", of: campaign, &found)?.value
     }
 
-    /// The template, if the message is made of one, and whether the message can be made.
+    /// The template, if the message is made from one, and whether the message can be made.
     private func message(
         of campaign: Located<CampaignSpec>,
         _ found: inout [Diagnostic]

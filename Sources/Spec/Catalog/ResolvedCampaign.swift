@@ -3,15 +3,15 @@ public import JSON
 /// A campaign with everything that it refers to; large, so that it is passed around and not copied.
 public final class ResolvedCampaign: Sendable {
     public let identity: SpecIdentity
-    /// Where the name of the campaign stands.
+    /// The place of the campaign's name.
     public let place: SourcePlace
     public let spec: CampaignSpec
     public let sender: SenderSpec
-    /// `nil` for a raw message.
+    /// The template of the message; `nil` for a raw message.
     public let template: TemplateSpec?
-    /// `nil` if an event or a module names the recipients.
+    /// The filter for the recipients; `nil` if an event or a module names them.
     public let audienceFilter: AudienceFilter?
-    /// What a named audience stands for, as rows have it; `nil` without one.
+    /// The filter of a named audience, in the form that rows store; `nil` without a named audience.
     public let namedFilter: JSONValue?
 
     init(
@@ -26,7 +26,7 @@ public final class ResolvedCampaign: Sendable {
         (self.audienceFilter, self.namedFilter) = (audienceFilter, namedFilter)
     }
 
-    /// The WhatsApp message without recipient, made anew each time; its texts may hold placeholders.
+    /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.
     public var messagePayload: JSONValue {
         switch spec.content {
         case .message(let payload): payload
@@ -39,7 +39,7 @@ public final class ResolvedCampaign: Sendable {
 /// A schedule with the campaign that it starts.
 public struct ResolvedSchedule: Hashable, Sendable {
     public let identity: SpecIdentity
-    /// Where the name of the schedule stands.
+    /// The place of the schedule's name.
     public let place: SourcePlace
     public let spec: ScheduleSpec
     /// A scheduled campaign of the same tenant.
@@ -49,7 +49,7 @@ public struct ResolvedSchedule: Hashable, Sendable {
 /// A trigger with the campaign that it starts.
 public struct ResolvedTrigger: Hashable, Sendable {
     public let identity: SpecIdentity
-    /// Where the name of the trigger stands.
+    /// The place of the trigger's name.
     public let place: SourcePlace
     public let spec: TriggerSpec
     /// An event-triggered campaign of the same tenant.

@@ -1,7 +1,7 @@
 import Calendar
 import Foundation
 
-/// Checks the times of schedules: whether they come, and whether they come when their author thinks.
+/// Checks the times of schedules: that some are still to come, and that they come when the author expects.
 struct ScheduleChecker: Sendable {
     private let index: SpecIndex
     private let now: Date
@@ -11,7 +11,7 @@ struct ScheduleChecker: Sendable {
         self.now = now
     }
 
-    /// Reports what is odd about any schedule.
+    /// Reports the problems of all schedules.
     func check(_ found: inout [Diagnostic]) {
         let checked = index.all(ScheduleSpec.self).parallelMap { schedule in
             var found: [Diagnostic] = []
@@ -27,10 +27,10 @@ struct ScheduleChecker: Sendable {
         found += ClockChangeChecker(schedule: schedule, now: now).diagnostics()
     }
 
-    /// Reports a schedule without a time to come.
+    /// Reports a schedule that has no future time.
     ///
-    /// That its times are over is only a warning: a one-time schedule stays in the repository after it has fired, and
-    /// must not keep everything else from being applied.
+    /// Past times are only a warning: a one-time schedule stays in the repository after it has fired, and must not
+    /// prevent everything else from being applied.
     private func missedTimes(_ schedule: Located<ScheduleSpec>) -> Diagnostic {
         if case .at = schedule.value.timing {
             let message = "this time has passed"
@@ -67,7 +67,7 @@ struct ScheduleChecker: Sendable {
 }
 
 extension LocalDateTime {
-    /// Such as `Fri 2026-11-27 09:00`.
+    /// The weekday, date and time, such as `Fri 2026-11-27 09:00`.
     fileprivate var weekdayAndTime: String {
         let days = Int((Double(seconds) / 86_400).rounded(.down))
         let names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
@@ -77,13 +77,13 @@ extension LocalDateTime {
     /// The part before the `T`.
     var date: Substring { description.prefix(10) }
 
-    /// The part behind the `T`.
+    /// The part after the `T`.
     var time: Substring { description.dropFirst(11) }
 }
 
-/// Finds the times of a schedule that the clock leaves out or shows twice within a year.
+/// Finds the times of a schedule that clock changes skip or repeat within a year.
 ///
-/// Only fixed times are meant: who writes `*/15` or `30 *` follows the clock, and has nothing to decide.
+/// Only fixed times are checked: `*/15` and `30 *` follow the clock, so their author has nothing to decide.
 struct ClockChangeChecker {
     private let schedule: Located<ScheduleSpec>
     private let now: Date
@@ -94,7 +94,7 @@ struct ClockChangeChecker {
         self.now = now
     }
 
-    /// At most one report for each of the two ways in which a clock is changed.
+    /// Returns at most one report for each of the two directions of clock changes.
     func diagnostics() -> [Diagnostic] {
         switch schedule.value.timing {
         case .at(let time): diagnostic(at: time).map { [$0] } ?? []
@@ -132,7 +132,7 @@ struct ClockChangeChecker {
         return [gap, fold].compactMap { $0 }
     }
 
-    /// The changes of the clock within a year and within the schedule's window.
+    /// The clock changes within a year and within the schedule's window.
     private func changes() -> [(IANAZone.Segment, IANAZone.Segment)] {
         let start = max(now, schedule.value.start ?? now)
         let end = min(now.addingTimeInterval(Self.horizon), schedule.value.end ?? .distantFuture)
@@ -149,7 +149,7 @@ struct ClockChangeChecker {
 }
 
 extension CronExpression {
-    /// The first time on the wall that matches within a short range; `nil` also for an empty one.
+    /// The first local time that matches within a short range; `nil` if none does, or the range is empty.
     fileprivate func first(from start: Int64, before end: Int64) -> LocalDateTime? {
         guard start < end else { return nil }
         var day = Int((Double(start) / 86_400).rounded(.down))

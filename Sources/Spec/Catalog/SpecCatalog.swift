@@ -73,7 +73,7 @@ public struct SpecCatalog: Sendable {
     /// The specs without errors of their own, sorted by identity.
     public var specs: [Located<any SpecContent>] { index.specs }
 
-    /// Whether there is no error; warnings are allowed.
+    /// True if there is no error; warnings are allowed.
     public var isValid: Bool {
         !diagnostics.contains { $0.severity == .error }
     }

@@ -1,9 +1,9 @@
 import Spelling
 import YAML
 
-/// What one file holds, as far as it can be told without looking at any other file.
+/// The contents of one file, read and checked without any other file.
 final class SpecFileReading: Sendable {
-    /// One document that says of which kind it is, and how it is called.
+    /// One document that states its kind and its name.
     struct Document: Sendable {
         let origin: SpecOrigin
         /// `nil` if not even a draft could be read.
@@ -37,13 +37,13 @@ struct DocumentReader {
 
     init(_ file: SpecCatalog.SourceFile, mayHaveNUL: Bool, sink: DiagnosticSink) {
         source = SpecSource(path: file.path, bytes: file.bytes)
-        // Of a file outside of all folders nothing is taken but what is wrong with it.
+        // A file outside of all folders contributes only its problems.
         tenant = file.tenant ?? ""
         self.mayHaveNUL = mayHaveNUL
         self.sink = sink
     }
 
-    /// Reads the document at a position of the file; `nil` if nobody could refer to it.
+    /// Reads the document at a position of the file; `nil` if no other document could refer to it.
     func document(_ node: YAMLNode, at position: Int) -> SpecFileReading.Document? {
         if let scalar = node.scalar, case .null = scalar.value { return nil }
         guard let mapping = node.mapping else {
@@ -51,7 +51,7 @@ struct DocumentReader {
             return nil
         }
         guard let kind = kind(mapping, node) else { return nil }
-        // Also without a name, or with one that is taken, so that its other mistakes come in the same run.
+        // A document without a name, or with a taken one, is read too, so that one run reports all its mistakes.
         let (spec, isDraft) = kind.definition.read(node, mayHaveNUL: mayHaveNUL, sink: sink)
         guard let (name, range) = name(mapping) else { return nil }
         let identity = SpecIdentity(tenant: tenant, kind: kind, name: name)

@@ -44,12 +44,12 @@ struct SpecIndex: Sendable {
         self[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }
 
-    /// Whether a document claims the name, but has errors.
+    /// True if a document claims the name, but has errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
         positions[identity] == nil && claimed.contains(identity)
     }
 
-    /// Whether a tenant has a document of a kind with errors.
+    /// True if a tenant has a document of a kind with errors.
     func hasBroken(_ kind: SpecKind, tenant: String) -> Bool {
         // Every spec without errors has claimed its identity.
         guard claimed.count > specs.count else { return false }

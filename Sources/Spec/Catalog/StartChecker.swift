@@ -1,4 +1,4 @@
-/// Checks what starts campaigns: that a schedule or a trigger has a campaign that it can start, and the reverse.
+/// Checks that each schedule and trigger has a campaign that it can start, and the reverse.
 struct StartChecker {
     private let index: SpecIndex
 
@@ -41,7 +41,7 @@ struct StartChecker {
     func checkCampaigns(_ found: inout [Diagnostic]) {
         let triggers = Dictionary(grouping: index.all(TriggerSpec.self)) { $0.campaignIdentity($0.value.campaign) }
         for group in triggers.values {
-            // Those who read the files from top to bottom know the first one already.
+            // Each trigger after the first one in the order of the files is reported.
             let inOrder = group.sorted { $0.place < $1.place }
             for second in inOrder.dropFirst() { found.append(secondTrigger(second, after: inOrder[0])) }
         }
@@ -50,7 +50,7 @@ struct StartChecker {
             guard let kind = campaign.value.type.start else { continue }
             let isStarted =
                 kind == .trigger ? triggers[campaign.identity] != nil : scheduled.contains(campaign.identity)
-            // A document with errors may be the one that is missed.
+            // A document with errors may be the missing one.
             if !isStarted, !index.hasBroken(kind, tenant: campaign.identity.tenant) {
                 found.append(neverStarts(campaign, kind))
             }

@@ -13,12 +13,12 @@ public struct ScheduleSpec: SpecContent {
         case at(LocalDateTime)
     }
 
-    /// What happens to starts that were missed while no daemon was running.
+    /// The rule for starts that were missed while no daemon was running.
     public enum Misfire: String, Hashable, Sendable, CaseIterable {
         case skip, runOnce, runAll
     }
 
-    /// What happens when the previous run has not ended.
+    /// The rule for a start while the previous run has not ended.
     public enum Overlap: String, Hashable, Sendable, CaseIterable {
         /// This start is skipped.
         case skip
@@ -53,14 +53,14 @@ public struct ScheduleSpec: SpecContent {
     public let timing: Timing
     /// The zone of all local times.
     public let zone: IANAZone
-    /// No start before this; `nil` with ``Timing/at(_:)``.
+    /// The earliest time of a start; `nil` with ``Timing/at(_:)``.
     public let from: LocalDateTime?
-    /// No start after this; `nil` with ``Timing/at(_:)``.
+    /// The latest time of a start; `nil` with ``Timing/at(_:)``.
     public let until: LocalDateTime?
-    /// From 1; `nil` means any number, and is the only value with ``Timing/at(_:)``.
+    /// The maximum number of starts, from 1; `nil` means any number, and is the only value with ``Timing/at(_:)``.
     public let maxRuns: Int?
     public let misfire: Misfire
-    /// How long after its time a missed start still counts; at most 7 days.
+    /// The time for which a missed start still counts; at most 7 days.
     public let misfireWindow: SpecDuration
     public let overlap: Overlap
     public let dst: DSTPolicy

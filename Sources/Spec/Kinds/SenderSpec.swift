@@ -3,7 +3,7 @@ import YAML
 
 /// A phone number that messages are sent from.
 public struct SenderSpec: SpecContent {
-    /// What happens when one recipient got too many messages in a short time (code 131056).
+    /// The reaction when one recipient got too many messages in a short time (code 131056).
     public enum PairLimit: String, Hashable, Sendable, CaseIterable {
         /// All messages of the sender pause.
         case pause
@@ -11,7 +11,7 @@ public struct SenderSpec: SpecContent {
         case `defer`
     }
 
-    /// What happens when the 24 h quota is used up.
+    /// The reaction when the 24 h quota is used up.
     public enum QuotaPolicy: String, Hashable, Sendable, CaseIterable {
         /// The campaign pauses until an operator resumes it.
         case pause
@@ -19,7 +19,7 @@ public struct SenderSpec: SpecContent {
         case wait
     }
 
-    /// What happens to a message when the answer of WhatsApp was lost.
+    /// The rule for a message whose answer from WhatsApp was lost.
     public enum UnconfirmedPolicy: String, Hashable, Sendable, CaseIterable {
         /// It stays unconfirmed, and is never sent twice.
         case hold
@@ -133,7 +133,7 @@ extension SenderSpec: SpecDefinition {
         return read.value
     }
 
-    /// Whether a text may be part of a Redis key; braces would move the key to another slot of a cluster.
+    /// True if a text may be part of a Redis key; braces would move the key to another slot of a cluster.
     private static func isKeyPart(_ text: String) -> Bool {
         text.utf8.allSatisfy { byte in
             let isLetter = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
@@ -179,7 +179,7 @@ extension SenderSpec: SpecDefinition {
 }
 
 extension FieldReader {
-    /// Whether a field says `unlimited` instead of a number.
+    /// True if a field says `unlimited` instead of a number.
     fileprivate mutating func unlimited(_ key: String) -> Bool {
         guard let read = node(key), let scalar = read.node.scalar else { return false }
         return scalar.text == "unlimited"

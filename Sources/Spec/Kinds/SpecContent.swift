@@ -15,7 +15,7 @@ extension SpecContent {
     /// The slug of the spec.
     public var name: String { header.name }
 
-    /// Whether the row made of this spec refuses deletion.
+    /// True if the row made of this spec refuses deletion.
     public var protect: Bool { header.protect }
 
     /// Reads a spec back from its canonical form.
@@ -29,7 +29,7 @@ extension SpecContent {
 
 /// The definition of a kind: how its documents are read, described and completed.
 ///
-/// It is apart from ``SpecContent`` because it names types that are not public.
+/// It is separate from ``SpecContent`` because it names types that are not public.
 protocol SpecDefinition: SpecContent {
     /// Reads the fields of a document and reports what is wrong with them.
     init?(_ reader: inout FieldReader)
@@ -78,8 +78,8 @@ extension SpecDefinition {
     ///
     /// - Parameters:
     ///   - node: The document.
-    ///   - mayHaveNUL: Whether to look for NUL characters; `false` if it is known that there are none.
-    ///   - sink: Where mistakes are reported.
+    ///   - mayHaveNUL: True to look for NUL characters; `false` if it is known that there are none.
+    ///   - sink: Receives the mistakes.
     /// - Returns: The spec, if enough of it could be read. A draft has errors; it only serves to find more mistakes.
     static func read(
         _ node: YAMLNode,
@@ -102,7 +102,7 @@ extension SpecDefinition {
 public struct SpecHeader: Hashable, Sendable {
     /// A slug, unique within tenant and kind.
     public let name: String
-    /// Whether the row refuses deletion; kept in the row, so that it survives the file.
+    /// True if the row refuses deletion; kept in the row, so that it survives the file.
     public let protect: Bool
     /// The former name of the spec, if this is a rename.
     public let renamedFrom: String?

@@ -1,6 +1,6 @@
 /// A length of time as specs write it: `90s`, `15m`, `24h`, `7d`.
 public struct SpecDuration: Hashable, Sendable, Comparable, CustomStringConvertible {
-    /// Never negative.
+    /// The length in seconds; never negative.
     public let seconds: Int
 
     private static let units: [(unit: Character, seconds: Int)] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)]

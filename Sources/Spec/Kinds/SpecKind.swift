@@ -12,7 +12,7 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case schedule = "Schedule"
     case trigger = "Trigger"
 
-    /// The type that defines the kind; everything that differs between kinds is asked of it.
+    /// The type that defines the kind; it provides everything that differs between kinds.
     var definition: any SpecDefinition.Type {
         switch self {
         case .tenant: TenantSpec.self
@@ -46,7 +46,7 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
         try definition.init(stored: stored)
     }
 
-    /// Orders kinds as they are applied.
+    /// Orders kinds in the order in which they are applied.
     public static func < (left: Self, right: Self) -> Bool {
         left != right && allCases.first { $0 == left || $0 == right } == left
     }

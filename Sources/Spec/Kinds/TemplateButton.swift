@@ -23,7 +23,7 @@ public enum TemplateButton: Hashable, Sendable {
         }
     }
 
-    /// Whether a campaign must give the button a value.
+    /// True if a campaign must give the button a value.
     public var hasParameter: Bool {
         switch self {
         case .url(_, let url): url.hasSuffix("{{1}}")
@@ -107,7 +107,7 @@ extension TemplateButton {
         return read.value
     }
 
-    /// Whether a text is a phone number with its country code: an optional plus sign and 7 to 15 digits, with blanks,
+    /// True if a text is a phone number with its country code: an optional plus sign and 7 to 15 digits, with blanks,
     /// brackets and hyphens between them.
     private static func isPhoneNumber(_ text: String) -> Bool {
         let number = text.hasPrefix("+") ? text.dropFirst() : Substring(text)
@@ -143,7 +143,7 @@ extension TemplateButton {
 }
 
 extension TemplateButton.Kind {
-    /// The number of buttons of the type that a template may have; `nil` means no limit but that for all types.
+    /// The maximum number of buttons of this type in a template; `nil` means that only the limit for all types applies.
     var limit: Int? {
         switch self {
         case .url: 2
@@ -236,7 +236,7 @@ extension TemplateButton.Kind {
 extension TemplateSpec {
     /// The number of buttons allowed for each type.
     ///
-    /// Only JSON Schema 2020-12 can express it, which editors do not support.
+    /// Only JSON Schema 2020-12 can express these limits, and editors do not support it.
     package static var buttonLimits: [JSONValue] {
         TemplateButton.Kind.allCases.compactMap { kind in
             kind.limit.map { limit in

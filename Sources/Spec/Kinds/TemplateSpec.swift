@@ -95,7 +95,7 @@ public struct TemplateSpec: SpecContent {
         return .object(fields)
     }
 
-    /// Whether a text has lower-case letters, digits and underscores only.
+    /// True if a text has lower-case letters, digits and underscores only.
     static func isPlainName(_ text: String) -> Bool {
         !text.isEmpty
             && text.utf8.allSatisfy { byte in

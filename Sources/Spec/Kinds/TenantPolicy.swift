@@ -31,7 +31,7 @@ public struct TenantPolicy: Hashable, Sendable {
         self.minScheduleInterval = minScheduleInterval
     }
 
-    /// Whether there is no limit.
+    /// True if there is no limit.
     public var isEmpty: Bool { self == TenantPolicy() }
 
     var json: JSONValue {

@@ -8,7 +8,7 @@ import YAML
 public struct TenantSpec: SpecContent {
     /// The time of day without business-initiated messages.
     public struct QuietHours: Hashable, Sendable {
-        /// What happens to a message that falls into quiet hours.
+        /// The rule for a message that falls into quiet hours.
         public enum Action: String, Hashable, Sendable, CaseIterable {
             /// It is sent when they end.
             case wait
@@ -17,7 +17,7 @@ public struct TenantSpec: SpecContent {
         }
 
         public let from: TimeOfDay
-        /// Earlier than `from` if the hours pass midnight; never the same.
+        /// The end of the hours; earlier than `from` if the hours pass midnight; never the same.
         public let to: TimeOfDay
         public let action: Action
 
@@ -29,7 +29,7 @@ public struct TenantSpec: SpecContent {
 
     /// The maximum number of campaign messages to one contact.
     public struct FrequencyCap: Hashable, Sendable {
-        /// What happens to a message that exceeds the cap.
+        /// The rule for a message that exceeds the cap.
         public enum Action: String, Hashable, Sendable, CaseIterable {
             /// It is never sent.
             case skip
@@ -37,9 +37,9 @@ public struct TenantSpec: SpecContent {
             case wait
         }
 
-        /// 1 to 1,000.
+        /// The maximum number of messages, 1 to 1,000.
         public let messages: Int
-        /// At most 90 days.
+        /// The period in which messages count, at most 90 days.
         public let within: SpecDuration
         public let action: Action
 

@@ -1,11 +1,11 @@
-/// A time on the wall, to the minute: `21:00`.
+/// A local time of day, to the minute: `21:00`.
 public struct TimeOfDay: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// 0 to 23.
     public let hour: Int
     /// 0 to 59.
     public let minute: Int
 
-    /// Makes a time of parts within their ranges; others are `nil`.
+    /// Makes a time; `nil` if a part is out of range.
     public init?(hour: Int, minute: Int) {
         guard (0..<24).contains(hour), (0..<60).contains(minute) else { return nil }
         (self.hour, self.minute) = (hour, minute)

@@ -45,7 +45,7 @@ public struct TriggerSpec: SpecContent {
         self.isActive = isActive
     }
 
-    /// Whether the event is not a predefined one.
+    /// True if the event is not a predefined one.
     public var isCustom: Bool { TriggerEvent(rawValue: event) == nil }
 
     /// All fields with their defaults; `custom` only if the event is not predefined.
@@ -214,7 +214,8 @@ public enum TriggerEvent: String, Hashable, Sendable, CaseIterable {
     case paymentOverdue = "payment.overdue"
     case sessionResolved = "session.resolved"
 
-    /// Whether a text can be the name of an event: 1 to 50 letters, digits, `.`, `_` and `-`, the first a letter or digit.
+    /// True if a text can be the name of an event: 1 to 50 letters, digits, `.`, `_` and `-`, the first a letter or
+    /// digit.
     public static func isName(_ text: String) -> Bool {
         let bytes = text.utf8
         guard (1...50).contains(bytes.count), let first = bytes.first, isLetterOrDigit(first) else { return false }

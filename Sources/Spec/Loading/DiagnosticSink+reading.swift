@@ -90,7 +90,7 @@ extension DiagnosticSink {
 }
 
 extension YAMLNode {
-    /// Whether a key or text contains NUL; faster than a report, because it builds no paths.
+    /// True if a key or text contains NUL; faster than a report, because it builds no paths.
     fileprivate var hasNUL: Bool {
         switch content {
         case .invalid: false

@@ -104,7 +104,7 @@ struct FieldReader {
 }
 
 extension String {
-    /// Whether the text looks like a reference to a secret.
+    /// True if the text looks like a reference to a secret.
     var hasReferencePrefix: Bool {
         hasPrefix("env:") || hasPrefix("file:")
     }
@@ -153,7 +153,7 @@ extension FieldReader {
 
     /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.
     ///
-    /// - Returns: Whether both are present.
+    /// - Returns: True if both are present.
     func exclude(_ key: String, with other: String, label: String) -> Bool {
         guard has(other), let range = keyRange(key) else { return false }
         let related = keyRange(other).map {

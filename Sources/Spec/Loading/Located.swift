@@ -47,12 +47,12 @@ public struct Located<Value: Sendable>: Sendable {
         return SourcePlace(file: place.file, range)
     }
 
-    /// The first key of the document: the place to report a missing field.
+    /// The first key of the document, where a missing field is reported.
     var headPlace: SourcePlace {
         document.mapping?.pairs.first.map { SourcePlace(file: place.file, $0.keyRange) } ?? place
     }
 
-    /// Whether the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
+    /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     var usesDefault: Bool { origin.usesDefault }
 
     /// The same spec by its own type; `nil` if it is of another kind.
@@ -95,7 +95,7 @@ final class SpecOrigin: Sendable {
     let identity: SpecIdentity
     /// The place of the name of the spec.
     let place: SourcePlace
-    /// Whether the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
+    /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     let usesDefault: Bool
     private let source: SpecSource
     /// The index of the document in its file.
@@ -129,7 +129,7 @@ final class SpecOrigin: Sendable {
 }
 
 extension YAMLMapping {
-    /// Whether a field is absent, and neither misspelt nor part of a reported problem.
+    /// True if a field is absent, and neither misspelt nor part of a reported problem.
     fileprivate func lacks(_ key: String, isDraft: Bool) -> Bool {
         guard !isDamaged, index(of: key) == nil else { return false }
         return !isDraft || !pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }

@@ -48,7 +48,7 @@ public struct TextTemplate: Hashable, Sendable {
         self.segments = segments
     }
 
-    /// Whether the text is the same for every recipient.
+    /// True if the text is the same for every recipient.
     public var isLiteral: Bool {
         segments.allSatisfy { if case .literal = $0 { true } else { false } }
     }

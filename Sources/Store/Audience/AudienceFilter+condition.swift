@@ -7,9 +7,9 @@ extension AudienceFilter {
     /// The filter as a condition on `contacts AS c`, with every value bound.
     ///
     /// Conditions follow SQL: a comparison with a missing value selects no contact, also for `neq` and `not_in`. `not`
-    /// selects exactly those whom its condition does not select, missing values included.
+    /// selects exactly the contacts that its condition does not select, including those with missing values.
     ///
-    /// - Parameter now: What relative times such as `-7d` count from.
+    /// - Parameter now: The instant from which relative times such as `-7d` count.
     /// - Returns: A boolean expression.
     func condition(now: Date) -> PostgresQuery {
         switch self {
@@ -46,7 +46,10 @@ extension FilterCondition {
         }
     }
 
-    /// Metadata is text; compared with a number it counts as one if it looks like one, and otherwise as missing.
+    /// Returns the column to compare with a value.
+    ///
+    /// Metadata is text. In a comparison with a number, a text that looks like a number counts as one, and any other
+    /// text counts as missing.
     private func column(comparedWith value: FilterValue?) -> PostgresQuery {
         guard case .metadata = field, value?.isNumeric == true else { return field.column }
         let text = field.column
@@ -59,7 +62,7 @@ extension FilterCondition {
 }
 
 extension FilterCondition.Comparison {
-    /// Texts are ordered by their code points: a filter must not mean something else in another database.
+    /// Orders texts by their code points, so that a filter means the same in every database.
     fileprivate func symbol(isText: Bool) -> String {
         let collation = isText ? "COLLATE \"C\" " : ""
         return switch self {
@@ -105,7 +108,7 @@ extension FilterValue {
 }
 
 extension [FilterValue] {
-    /// The values as one array; all are of the case of the first.
+    /// The values as one array; all have the same case as the first.
     fileprivate func sql(now: Date) -> PostgresQuery {
         switch first {
         case .integer: "\(compactMap { if case .integer(let value) = $0 { value } else { nil } })::bigint[]"

@@ -61,7 +61,7 @@ public struct AudienceRepository: Sendable {
         }
     }
 
-    /// The same, on a connection whose transaction the caller owns.
+    /// Counts the recipients of a filter on a connection whose transaction the caller owns.
     public static func size(
         tenant: String,
         filter: AudienceFilter,
@@ -104,12 +104,12 @@ public struct AudienceSample: Hashable, Sendable {
     /// The phone number.
     public let contactID: String
     public let name: String?
-    /// Whether they wrote within 24 hours.
+    /// True if the contact wrote within 24 hours.
     public let isInWindow: Bool
 }
 
 extension AudienceRepository {
-    /// The first recipients of a filter in the order in which a launch walks them.
+    /// Returns the first recipients of a filter, in the order in which a launch writes their messages.
     ///
     /// - Throws: `PostgresError`.
     public func samples(tenant: String, filter: AudienceFilter, now: Date, limit: Int) async throws -> [AudienceSample]

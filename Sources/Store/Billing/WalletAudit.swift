@@ -1,6 +1,6 @@
 import Postgres
 
-/// The result of an audit of a wallet: each number as it is stored, and as it is counted anew.
+/// The result of an audit of a wallet: each number as it is stored and as it is recounted.
 public struct WalletAudit: Hashable, Sendable {
     /// The stored balance, and the sum of the entries.
     public let balance: Int
@@ -44,12 +44,12 @@ public struct WalletAudit: Hashable, Sendable {
 }
 
 extension WalletRepository {
-    /// Counts a wallet anew, from its entries and from the messages of its runs, in one snapshot.
+    /// Recounts a wallet from its entries and from the messages of its runs, in one snapshot.
     ///
     /// It reads every message of every billed run, so do not run it every minute.
     ///
-    /// - Parameter tenant: Whose wallet.
-    /// - Returns: What it shows; `nil` when the tenant has no wallet.
+    /// - Parameter tenant: The owner of the wallet.
+    /// - Returns: The result; `nil` when the tenant has no wallet.
     /// - Throws: `PostgresError`.
     public func audit(tenant: String) async throws -> WalletAudit? {
         let rows = try await pool.query(

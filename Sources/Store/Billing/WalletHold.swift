@@ -5,7 +5,7 @@ import Postgres
 ///
 /// Locks are taken in one order everywhere: messages, runs, holds, the wallet.
 enum WalletHold {
-    /// A wallet that is locked, with enough in it.
+    /// A locked wallet with enough tokens for a run.
     struct Grant: Sendable {
         let tenant: String
         let price: Int
@@ -18,12 +18,12 @@ enum WalletHold {
         /// The price of a message of each run, at least 1; a run that is missing here costs nothing.
         let prices: [UUID: Int]
 
-        /// Returns how many more messages it covers; `nil` if the run is not billed.
+        /// Returns the number of messages that the budget still covers; `nil` if the run is not billed.
         func messages(of run: UUID) -> Int? { prices[run].map { max(available, 0) / $0 } }
 
-        /// Takes what messages cost out of it.
+        /// Subtracts the cost of messages from the budget.
         ///
-        /// - Returns: What that is.
+        /// - Returns: The cost.
         mutating func spend(_ messages: Int, on run: UUID) -> Int {
             let tokens = messages * (prices[run] ?? 0)
             available -= tokens
@@ -40,10 +40,10 @@ enum WalletHold {
     /// Makes sure that a run can be paid, before anything of it is written.
     ///
     /// - Parameters:
-    ///   - messages: How many messages are expected.
-    ///   - campaign: Whose run it will be.
-    ///   - connection: Where the transaction is; the wallet stays locked until its end.
-    /// - Returns: What ``open(_:run:on:)`` takes; `nil` when the tenant has no wallet.
+    ///   - messages: The expected number of messages.
+    ///   - campaign: The campaign of the run.
+    ///   - connection: The connection of the transaction; the wallet stays locked until its end.
+    /// - Returns: The grant for ``open(_:run:on:)``; `nil` when the tenant has no wallet.
     /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)``.
     static func ask(
         for messages: Int,
@@ -78,7 +78,7 @@ enum WalletHold {
 
     /// Holds exactly what the messages of a run cost, once all of them are written.
     ///
-    /// - Returns: The shortage; the hold is unchanged then. `nil` if all is covered, or the run is not billed.
+    /// - Returns: The shortage, which leaves the hold unchanged; `nil` if all is covered, or the run is not billed.
     /// - Throws: `PostgresError`.
     static func settle(_ run: UUID, on connection: PostgresConnection) async throws -> Shortage? {
         let rows = try await connection.query(
@@ -101,7 +101,7 @@ enum WalletHold {
 
     /// Returns the tokens that a tenant can spend on standing runs.
     ///
-    /// The wallet stays locked, so what it says holds until the end of the transaction.
+    /// The wallet stays locked, so the budget is valid until the end of the transaction.
     static func budget(of runs: [UUID], on connection: isolated PostgresConnection) async throws -> Budget {
         let rows = try await connection.query(
             """
@@ -116,7 +116,7 @@ enum WalletHold {
         return Budget(available: try rows.first?.decode(0) ?? 0, prices: prices)
     }
 
-    /// Holds what messages cost that are added to a standing run.
+    /// Holds the cost of messages that are added to a standing run.
     static func extend(_ run: UUID, by tokens: Int, on connection: isolated PostgresConnection) async throws {
         guard tokens != 0 else { return }
         try await connection.enqueue(changing(run, by: tokens))

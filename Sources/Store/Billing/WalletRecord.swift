@@ -4,7 +4,7 @@ public import Postgres
 /// The prepaid tokens of a tenant, in whole tokens.
 public struct WalletRecord: Hashable, Sendable {
     public let tenantID: String
-    /// Tokens that no run holds; what a launch may take.
+    /// Tokens that no run holds and that a launch may take.
     ///
     /// Negative only when a message was settled after its run had given its tokens back.
     public let available: Int
@@ -16,10 +16,10 @@ public struct WalletRecord: Hashable, Sendable {
     public let pricePerMessage: Int
     public let createdAt: Date
 
-    /// All tokens that are not spent: what is available, and what is held.
+    /// All tokens that are not spent: available and held ones.
     public var balance: Int { available + held }
 
-    /// Wallets in one snapshot, each with what its open runs hold; to be continued with a condition on `w`.
+    /// Wallets in one snapshot, each with the tokens that its open runs hold; a condition on `w` has to follow.
     static let selection: PostgresQuery = """
         SELECT w."tenantId", w.available, w."pricePerMessage", w."createdAt", (
             SELECT coalesce(sum(h.amount - h.used), 0)::bigint FROM wallet_holds h
@@ -61,7 +61,7 @@ public struct WalletEntry: Hashable, Sendable {
     public let amount: Int
     /// The change of the held tokens.
     ///
-    /// The sum over all entries is what is held.
+    /// The sum over all entries is the number of held tokens.
     public let held: Int
     public let runID: UUID?
     /// The payer's own name for a top-up.

@@ -1,7 +1,7 @@
 import Foundation
 public import Postgres
 
-/// Why nothing was changed in a wallet.
+/// The reason why a wallet was not changed.
 public enum WalletError: Error, Hashable, CustomStringConvertible {
     case unknown(tenant: String)
     /// The name of a top-up was used for another amount before.
@@ -19,16 +19,16 @@ public enum WalletError: Error, Hashable, CustomStringConvertible {
 
 /// The wallets of tenants, and their ledgers.
 ///
-/// A tenant is billed from the moment on that it has a wallet; runs that are under way then are not, only later ones.
-/// The standing runs of its triggers give way to new ones with the next event.
+/// A tenant is billed as soon as it has a wallet. Runs that are already under way are not billed, only later ones. The
+/// next event replaces the standing runs of its triggers.
 ///
-/// A token is available, held by a run, or spent. `wallets.available` has the first, and `wallet_holds` the second as
-/// `amount - used` of the open holds; the balance is both together. Launches, ends of runs and top-ups change the
-/// wallet's row. A send does not: it raises `used` of its run's hold, in the statement that counts the message as sent
-/// (the trigger `campaign_run_billed`), so lanes never wait for each other because of the wallet.
+/// A token is available, held by a run, or spent. `wallets.available` counts available tokens. `wallet_holds` counts
+/// held tokens, as `amount - used` of the open holds. The balance is the sum of both. Launches, ends of runs and
+/// top-ups change the wallet's row. A send does not: it raises `used` of its run's hold, in the statement that counts
+/// the message as sent (the trigger `campaign_run_billed`), so lanes never wait for each other because of the wallet.
 ///
-/// Each change writes an entry: the sum of their `amount` is the balance, and the sum of their `held` what is held,
-/// exactly, in every snapshot. ``audit(tenant:)`` checks it, and holds both against the messages themselves.
+/// Each change writes an entry. In every snapshot the sum of all `amount` is exactly the balance, and the sum of all
+/// `held` is exactly the number of held tokens. ``audit(tenant:)`` checks this, and compares both with the messages.
 public struct WalletRepository: Sendable {
     /// The most tokens that one top-up may bring.
     public static let largestTopUp = 1_000_000_000_000
@@ -53,9 +53,10 @@ public struct WalletRepository: Sendable {
     /// Safe to repeat: tokens come in once for each reference.
     ///
     /// - Parameters:
-    ///   - tokens: How many; from 1 to ``largestTopUp``.
-    ///   - tenant: Whose wallet.
-    ///   - reference: The payer's own name for it, such as the number of an invoice; up to 255 characters.
+    ///   - tokens: The number of tokens, from 1 to ``largestTopUp``.
+    ///   - tenant: The owner of the wallet.
+    ///   - reference: The idempotency key: the payer's own name for the top-up, such as the number of an invoice; up to
+    ///     255 characters.
     /// - Returns: The wallet, and whether the tokens came in now.
     /// - Throws: ``WalletError/referenceReused(reference:tokens:)`` if the reference was used for another amount.
     public func topUp(
@@ -93,14 +94,14 @@ public struct WalletRepository: Sendable {
         }
     }
 
-    /// Sets what a successful send costs from the next run on, and makes the wallet if the tenant has none.
+    /// Sets the price of a successful send from the next run on, and makes the wallet if the tenant has none.
     ///
-    /// A run keeps the price that it began with. The standing runs of triggers never end by themselves, so new ones take
-    /// their place with the next event.
+    /// A run keeps the price that it began with. The standing runs of triggers never end by themselves, so the next
+    /// event replaces them with new ones.
     ///
     /// - Parameters:
     ///   - price: Tokens for a message, within ``prices``.
-    ///   - tenant: Whose wallet.
+    ///   - tenant: The owner of the wallet.
     /// - Returns: The wallet.
     /// - Throws: `PostgresError`.
     public func setPrice(_ price: Int, tenant: String) async throws -> WalletRecord {
@@ -119,8 +120,8 @@ public struct WalletRepository: Sendable {
 
     /// A page of the ledger, newest entry first, and how many entries there are in all.
     ///
-    /// Entries are counted as they are written, so the total of a long ledger costs what a sum over its runs does. The
-    /// entries before the page are passed over within the index.
+    /// Entries are counted when they are written, so the total of a long ledger costs as much as a sum over its runs.
+    /// The entries before the page are skipped within the index.
     public func entries(
         tenant: String,
         page: Int,

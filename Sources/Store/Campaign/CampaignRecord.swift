@@ -3,7 +3,7 @@ public import JSON
 import Postgres
 public import Spec
 
-/// A campaign as it is stored, of a spec or of the API.
+/// A campaign as it is stored, from a spec or from the API.
 public struct CampaignRecord: Sendable {
     public let id: UUID
     public let tenantID: String
@@ -11,7 +11,7 @@ public struct CampaignRecord: Sendable {
     public let title: String?
     public let type: CampaignType
     public let status: CampaignStatus
-    /// Why it is paused or failed.
+    /// The reason why it is paused or failed.
     public let statusReason: String?
     public let sourceModule: String?
     public let sourceReferenceID: String?
@@ -88,10 +88,10 @@ public struct CampaignScheduleRecord: Hashable, Sendable {
     public let id: UUID
     /// `nil` for a single time.
     public let cronExpression: String?
-    /// The single time on the wall.
+    /// The single local time.
     public let at: String?
     public let timeZone: String
-    /// `nil` when no time is left.
+    /// The next time; `nil` if no time is left.
     public let nextRunAt: Date?
     public let lastRunAt: Date?
     public let maxRuns: Int?

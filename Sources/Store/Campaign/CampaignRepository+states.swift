@@ -5,7 +5,7 @@ public import Postgres
 public import Spec
 
 extension CampaignRepository {
-    /// The present by Postgres's clock, which starts what is scheduled, and which all daemons share.
+    /// The current time of Postgres's clock, which decides when schedules fire and which all daemons share.
     public func present() async throws(PostgresError) -> Date {
         try await pool.query("SELECT clock_timestamp()")[0].decode(0)
     }
@@ -26,7 +26,7 @@ extension CampaignRepository {
     ///
     /// - Parameters:
     ///   - id: The campaign.
-    ///   - tenant: Whose it is.
+    ///   - tenant: The owner of the campaign.
     ///   - schedule: The times, checked; its name and its campaign's name do not matter.
     ///   - next: The first of the times.
     /// - Returns: The campaign.
@@ -77,7 +77,7 @@ extension CampaignRepository {
         return try rows.map(CampaignScheduleRecord.init(row:))
     }
 
-    /// Holds a schedule against the policy of its tenant, as plans do with those of specs.
+    /// Checks a schedule against the policy of its tenant, as plans do for schedules of specs.
     private static func checkPolicy(
         _ schedule: ScheduleSpec,
         before next: Date,
@@ -127,7 +127,7 @@ extension CampaignRepository {
         )
     }
 
-    /// Turns off what no file owns.
+    /// Archives those schedules of a campaign that no file owns.
     static func stopSchedules(of id: UUID, on connection: PostgresConnection) async throws {
         try await connection.execute(
             """
@@ -147,7 +147,8 @@ extension CampaignRepository {
     /// - Throws: ``CampaignError`` in any other state.
     public func cancel(_ id: UUID, tenant: String, reason: String) async throws -> CampaignRecord {
         try await pool.transaction { connection in
-            // Runs before campaigns, as everywhere; a run that opens between the two is found by the next round.
+            // Runs are locked before campaigns, as everywhere. A run that opens between the two is found by the next
+            // round.
             let own = try await Self.own(id, tenant: tenant, on: connection)
             try await RunRepository.lockOpen(ofCampaigns: own, on: connection)
             let runs = try await RunRepository.cancelOpen(ofCampaigns: [id], reason: reason, on: connection)

@@ -3,7 +3,7 @@ import JSON
 public import Postgres
 public import Spec
 
-/// Which campaigns a list shows; what is `nil` does not matter.
+/// The filter of a list of campaigns; a property that is `nil` matches every campaign.
 public struct CampaignQuery: Sendable {
     public var status: CampaignStatus?
     public var type: CampaignType?
@@ -30,7 +30,7 @@ public struct CampaignQuery: Sendable {
     }
 }
 
-/// Why a campaign could not be changed; nothing was written.
+/// The reason why a campaign could not be changed; nothing was written.
 public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The tenant has no such campaign.
     case unknown
@@ -41,7 +41,7 @@ public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
     case state(CampaignStatus, action: String)
     /// It has been launched before, so it has runs that must stay.
     case hasRuns
-    /// It lacks what is needed.
+    /// Required content is missing.
     case incomplete(String)
     /// The policy of its tenant forbids it.
     case policy(String)
@@ -59,7 +59,7 @@ public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The campaigns of a tenant, one by one; nothing here ever sees those of another.
+/// The campaigns of a tenant; no method reads or changes those of another tenant.
 public struct CampaignRepository: Sendable {
     let pool: PostgresPool
 
@@ -87,7 +87,7 @@ public struct CampaignRepository: Sendable {
         }
     }
 
-    /// A campaign of the tenant; `nil` when there is none by that id, or it is archived.
+    /// A campaign of the tenant; `nil` if the tenant has no campaign with the id, or it is archived.
     public func find(_ id: UUID, tenant: String) async throws -> CampaignRecord? {
         try await pool.withConnection { try await Self.find(id, tenant: tenant, on: $0) }
     }
@@ -95,9 +95,9 @@ public struct CampaignRepository: Sendable {
     /// Stores a draft.
     ///
     /// - Parameters:
-    ///   - draft: What it is made of.
-    ///   - tenant: Whose it is.
-    ///   - createdBy: The id of the user; left out if the table of users does not have it, as for a program.
+    ///   - draft: The content of the campaign.
+    ///   - tenant: The owner of the campaign.
+    ///   - createdBy: The id of the user; left out if the table of users lacks it, as for a program.
     /// - Returns: The stored campaign.
     /// - Throws: `PostgresError`; nothing has happened then.
     public func create(_ draft: CampaignDraft, tenant: String, createdBy: UUID?) async throws -> CampaignRecord {
@@ -157,11 +157,11 @@ public struct CampaignRepository: Sendable {
         return record
     }
 
-    /// Puts a changed draft in the place of the one that was read.
+    /// Replaces a draft that was read with a changed one.
     ///
     /// - Parameters:
-    ///   - record: The campaign as it was when the change was made up; if it has changed since, nothing happens.
-    ///   - draft: What it is made of from now on.
+    ///   - record: The campaign as it was read; if it has changed since, nothing happens.
+    ///   - draft: The new content.
     /// - Returns: The stored campaign; `nil` when it was changed meanwhile: read it again.
     /// - Throws: ``CampaignError`` when it is no draft, or a file owns it.
     public func replace(_ record: CampaignRecord, by draft: CampaignDraft) async throws -> CampaignRecord? {
@@ -246,9 +246,9 @@ public struct CampaignRepository: Sendable {
         return record
     }
 
-    /// Writes what the campaign says of its event into the table that events are looked up in.
+    /// Writes the event of a campaign into the table in which events are looked up.
     ///
-    /// It listens from its launch on, not before.
+    /// The row is inactive until the campaign is launched.
     static func writeTrigger(
         of id: UUID,
         tenant: String,

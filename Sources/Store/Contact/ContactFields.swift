@@ -26,7 +26,7 @@ public struct ContactFields: Sendable {
     private static let names = (ContactColumn.placeholders + [.metadata]).map(\.rawValue)
     /// The columns to select, of `contacts AS c`.
     static let selection = PostgresQuery(sql: names.map { "c.\"\($0)\"" }.joined(separator: ", "))
-    /// The same columns by their names alone, of a query that selected them.
+    /// The names of the same columns, to read from a query that selected them.
     static let columns = PostgresQuery(sql: names.map { "\"\($0)\"" }.joined(separator: ", "))
 
     init(row: PostgresRow) throws(PostgresError) {

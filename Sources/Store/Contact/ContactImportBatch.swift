@@ -1,7 +1,7 @@
-/// Some contacts to import, encoded for COPY as they are checked, so that no row needs memory of its own.
+/// A batch of contacts to import, encoded for COPY while they are checked, so that no row needs memory of its own.
 ///
-/// Cells are appended in the order of the columns that the import was started with; a row that turns out to be wrong
-/// is taken back whole.
+/// Cells are appended in the order of the columns that the import was started with; a row that turns out to be wrong is
+/// discarded as a whole.
 public struct ContactImportBatch: Sendable {
     /// The number of complete rows.
     public private(set) var count = 0
@@ -13,8 +13,8 @@ public struct ContactImportBatch: Sendable {
     /// Makes an empty batch.
     ///
     /// - Parameters:
-    ///   - firstNumber: The number of its first row among all good rows of the file, from 1.
-    ///   - capacity: Bytes to set aside.
+    ///   - firstNumber: The number of its first row among all valid rows of the file, from 1.
+    ///   - capacity: The number of bytes to reserve.
     public init(firstNumber: Int, capacity: Int = 0) {
         nextNumber = firstNumber
         bytes.reserveCapacity(capacity)
@@ -36,25 +36,25 @@ public struct ContactImportBatch: Sendable {
         count += 1
     }
 
-    /// Takes the row that was begun back.
+    /// Discards the row that was begun.
     public mutating func discardRow() {
         bytes.removeLast(bytes.count - rowStart)
     }
 
-    /// An empty cell.
+    /// Adds an empty cell.
     public mutating func appendNull() {
         bytes.append(UInt8(ascii: "\t"))
         bytes.append(UInt8(ascii: "\\"))
         bytes.append(UInt8(ascii: "N"))
     }
 
-    /// A cell with text that Postgres reads as the column's type; valid UTF-8 without NUL.
+    /// Adds a cell with text that Postgres reads as the column's type; valid UTF-8 without NUL.
     public mutating func append(_ text: some Sequence<UInt8>) {
         bytes.append(UInt8(ascii: "\t"))
         for byte in text { appendEscaped(byte) }
     }
 
-    /// A cell with a list of tags.
+    /// Adds a cell with a list of tags.
     public mutating func append(tags: [ArraySlice<UInt8>]) {
         bytes.append(UInt8(ascii: "\t"))
         bytes.append(UInt8(ascii: "{"))

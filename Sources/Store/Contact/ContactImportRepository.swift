@@ -43,15 +43,15 @@ public struct ContactImportRepository: Sendable {
     ///
     /// Columns that are not named are left alone. An empty cell becomes NULL, or the default where NULL is not allowed;
     /// an empty `optedIn` never changes the consent of a contact that exists. `lastSeen` never moves backwards, and
-    /// `metadata` is merged key by key. Of rows with the same `contactId`, the last one counts.
+    /// `metadata` is merged key by key. If several rows have the same `contactId`, the last one counts.
     ///
     /// - Parameters:
-    ///   - tenant: Whose contacts they are.
+    ///   - tenant: The owner of the contacts.
     ///   - columns: The columns of the rows, in their order, with `contactId` among them.
     ///   - batches: The rows; the next batch is asked for when the server has taken the one before.
     ///   - written: Called after each batch with the rows merged so far and the number of all staged rows.
-    /// - Returns: What became of the rows.
-    /// - Throws: What `batches` throws, and then no contact was touched; or `PostgresError`.
+    /// - Returns: The numbers of contacts by result.
+    /// - Throws: The error of `batches`, which leaves all contacts unchanged, or `PostgresError`.
     public func run<Batches: AsyncSequence>(
         tenant: String,
         columns: [ContactColumn],
@@ -75,15 +75,15 @@ public struct ContactImportRepository: Sendable {
                 try await staging.drop(on: connection)
                 return result
             } catch {
-                // What cannot be dropped now, because the connection broke or the task was cancelled, is without its
-                // lock once this connection is back in the pool, and the next import drops it.
+                // If the drop fails because the connection broke or the task was cancelled, the table loses its lock
+                // when this connection returns to the pool, and the next import drops it.
                 try? await staging.drop(on: connection)
                 throw error
             }
         }
     }
 
-    /// Merges all rows, as many batches at once as there are connections.
+    /// Merges all rows, one batch at a time on each connection.
     private func run(
         _ merge: ContactMerge,
         upTo last: Int,
@@ -106,7 +106,7 @@ public struct ContactImportRepository: Sendable {
         }
     }
 
-    /// Runs `body` with one more connection, or with none when the pool has none to spare.
+    /// Runs `body` with one more connection, or without it if the pool has no free one.
     private func withSecondConnection(_ body: ([PostgresConnection]) async throws -> Void) async throws {
         let statistics = pool.statistics
         guard statistics.waiting == 0, statistics.idle > 0 || statistics.open < statistics.maxConnections else {

@@ -16,7 +16,7 @@ struct ContactMerge: Sendable {
     /// Merges the rows with these numbers; harmless to repeat.
     func run(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> Done {
         let columns = staging.columns
-        // Rows without a say on consent must not touch it, so they are merged without that column.
+        // Rows without a value for consent must not change it, so they are merged without that column.
         let passes: [(condition: PostgresQuery, updated: [ContactColumn])] =
             columns.contains(.optedIn)
             ? [
@@ -36,8 +36,9 @@ struct ContactMerge: Sendable {
         return Done(numbers: numbers, result: result, connection: connection)
     }
 
-    /// One statement, and so one transaction, in the order of the unique key: two of them that have contacts in common,
-    /// as two imports of one tenant may, cannot wait for each other in a circle.
+    /// Merges in one statement, and so in one transaction, in the order of the unique key.
+    ///
+    /// The order prevents a deadlock between two imports of one tenant that have contacts in common.
     private func upsert(
         _ numbers: Range<Int>,
         _ condition: PostgresQuery,

@@ -3,8 +3,8 @@ import Spec
 
 /// The table in which an import collects its rows before they are merged, visible to all connections that merge.
 ///
-/// It is unlogged: rows that a crash loses are imported again anyway. The importer holds an advisory lock of its
-/// session meanwhile, so that a table whose importer died is recognised and dropped by the next import.
+/// It is unlogged: rows that a crash loses are imported again anyway. During the import the importer holds an advisory
+/// lock of its session, so that the next import recognises and drops a table whose importer died.
 struct ContactStaging: Sendable {
     private static let prefix = "contact_import_"
 
@@ -21,7 +21,7 @@ struct ContactStaging: Sendable {
     ) async throws(PostgresError) -> ContactStaging {
         try await dropOrphans(on: connection)
         let staging = ContactStaging(key: .random(in: .min ... .max), columns: columns)
-        // Locked before it exists, so that no other import takes it for an orphan.
+        // The lock is taken before the table exists, so that no other import takes the table for an orphan.
         try await connection.lock(staging.key)
         let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
         try await connection.simpleScript("CREATE UNLOGGED TABLE \(staging.table) (number bigint, \(definitions))")
@@ -42,11 +42,11 @@ struct ContactStaging: Sendable {
         )
     }
 
-    /// Leaves only the last row of each contact, so that batches have no contact in common.
+    /// Removes all but the last row of each contact, so that batches have no contact in common.
     ///
     /// - Returns: The number of rows removed.
     func removeDuplicates(on connection: PostgresConnection) async throws(PostgresError) -> Int {
-        // A BRIN index is made in a moment, and finds the rows of a batch because they lie in the order of numbers.
+        // A BRIN index is built quickly, and finds the rows of a batch because they are stored in the order of numbers.
         try await connection.simpleScript("CREATE INDEX ON \(table) USING brin (number)", deadline: .seconds(600))
         try await connection.simpleScript("ANALYZE \(table)", deadline: .seconds(600))
         return try await connection.execute(

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Which messages mean that a contact wants no more messages, or wants them again.
+/// The words by which a contact opts out of messages, or opts in again.
 ///
-/// Only a message that says nothing else counts: "stop" does, "don't stop" does not. Case, accents and marks around the
-/// word make no difference.
+/// A message counts only if it says nothing else: "stop" counts, "don't stop" does not. Case, accents and marks around
+/// the word make no difference.
 enum ConsentWords {
     /// Words of the languages that WhatsApp is most used in; a tenant may add its own.
     ///
@@ -22,7 +22,7 @@ enum ConsentWords {
     /// Returns true if a message gives consent, false if it withdraws consent, `nil` if it says something else.
     ///
     /// - Parameters:
-    ///   - text: What the contact wrote.
+    ///   - text: The text that the contact wrote.
     ///   - own: The tenant's own words for opting out.
     /// - Returns: The consent from now on.
     static func consent(in text: String, own: [String]) -> Bool? {

@@ -2,7 +2,7 @@ public import Foundation
 
 /// The contents of a webhook besides statuses.
 public struct InboundReport: Hashable, Sendable {
-    /// A number of ours, by the names that WhatsApp has for it.
+    /// One of our numbers, by the identifiers of WhatsApp.
     public struct Number: Hashable, Sendable {
         public let phoneNumberID: String
         public let displayPhoneNumber: String?
@@ -48,7 +48,7 @@ public struct InboundReport: Hashable, Sendable {
     public struct Stop: Hashable, Sendable {
         public enum Subject: Hashable, Sendable {
             case template(name: String, language: String)
-            /// A number, by how people write it.
+            /// A number, in the form that people write.
             case number(display: String)
             /// The whole account.
             case account
@@ -56,7 +56,7 @@ public struct InboundReport: Hashable, Sendable {
 
         public let businessAccountID: String
         public let subject: Subject
-        /// For people.
+        /// The reason, for people.
         public let reason: String
 
         public init(businessAccountID: String, subject: Subject, reason: String) {
@@ -73,7 +73,7 @@ public struct InboundReport: Hashable, Sendable {
 
     public var isEmpty: Bool { numbers.isEmpty && messages.isEmpty && preferences.isEmpty && stops.isEmpty }
 
-    /// Takes another report in, which came later.
+    /// Appends a later report.
     public mutating func append(_ other: InboundReport) {
         numbers.formUnion(other.numbers)
         messages += other.messages

@@ -5,8 +5,8 @@ import Spec
 
 /// Records messages and consent of contacts, and pauses runs that WhatsApp has stopped.
 ///
-/// Everything may come twice and in any order: messages are counted once, times only move forward, and of two
-/// statements about consent the later one holds.
+/// Everything may come twice and in any order: messages are counted once, times only move forward, and the later of two
+/// statements about consent counts.
 public struct InboundRepository: Sendable {
     private struct Sender {
         let tenantID: String
@@ -29,7 +29,7 @@ public struct InboundRepository: Sendable {
     /// Applies a report.
     ///
     /// - Returns: The runs paused now, with the reason.
-    /// - Throws: `PostgresError`; applying the report again then makes good for what is missing.
+    /// - Throws: `PostgresError`; apply the report again then to complete it.
     @discardableResult
     public func apply(_ report: InboundReport) async throws -> [UUID] {
         guard !report.isEmpty else { return [] }
@@ -44,7 +44,7 @@ public struct InboundRepository: Sendable {
         return report.stops.isEmpty ? [] : try await pause(report.stops)
     }
 
-    /// The tenants by the number that was written to.
+    /// Returns the tenants by the number that received the messages.
     private func senders(
         of report: InboundReport,
         on connection: PostgresConnection
@@ -165,7 +165,7 @@ public struct InboundRepository: Sendable {
         )
     }
 
-    /// Pauses the runs that need what was stopped.
+    /// Pauses the runs that need a stopped template, number or account.
     ///
     /// Runs of a sender whose account is not known yet are not paused: several accounts may report to one address, and
     /// WhatsApp's next answer reveals a stop as well.
@@ -193,7 +193,7 @@ public struct InboundRepository: Sendable {
 }
 
 extension InboundReport.Stop.Subject {
-    /// The runs that need it: `campaign_runs AS r`, `senders AS s`, `campaign_revisions AS v`.
+    /// The condition for the runs that need it, on `campaign_runs AS r`, `senders AS s`, `campaign_revisions AS v`.
     fileprivate var condition: PostgresQuery {
         switch self {
         case .account: "true"

@@ -22,14 +22,14 @@ public struct AttemptRepository: Sendable {
         public let reason: String
         /// The number of attempts since ``firstAt``.
         public let count: Int
-        /// When it was first tried, or first again after it was healed.
+        /// The time of the first attempt, or of the first one after it was healed.
         public let firstAt: Date
         public let lastAt: Date
-        /// When the specs were next in order; `nil` if they have not been since.
+        /// The time at which the specs were valid again; `nil` if they have not been since.
         public let healedAt: Date?
     }
 
-    /// Longer reasons are cut: a thousand errors are in the log.
+    /// The maximum length of a reason; longer ones are cut, because the log has all errors.
     private static let reasonLength = 4_000
 
     private let pool: PostgresPool
@@ -41,11 +41,11 @@ public struct AttemptRepository: Sendable {
     /// Notes an attempt.
     ///
     /// - Parameters:
-    ///   - fingerprint: Names the state of the specs and the reason.
-    ///   - gitCommit: Where the specs come from.
+    ///   - fingerprint: Identifies the state of the specs and the reason.
+    ///   - gitCommit: The commit of the specs.
     ///   - actor: The person or program that tried.
-    ///   - outcome: How it ended.
-    ///   - reason: Why, for people.
+    ///   - outcome: The result of the attempt.
+    ///   - reason: The reason, for people.
     /// - Returns: True if it is the first attempt of this kind, or the first one since it was healed.
     /// - Throws: `PostgresError`.
     public func add(
@@ -78,7 +78,7 @@ public struct AttemptRepository: Sendable {
         try await pool.execute("UPDATE reconcile_attempts SET \"healedAt\" = now() WHERE \"healedAt\" IS NULL")
     }
 
-    /// The latest ones first.
+    /// Returns the latest records, newest first.
     ///
     /// - Throws: `PostgresError`.
     public func list(limit: Int) async throws -> [Record] {

@@ -2,10 +2,10 @@ public import JSON
 import Postgres
 public import Spec
 
-/// Puts the content of a row together from its columns, or only finds out whether it is what a spec wants.
+/// Builds the content of a row from its columns, or only compares it with the content of a spec.
 ///
-/// Both ways go through the same calls, so that no column is read and not compared. To compare makes nothing that lives
-/// longer than the call, and most rows of a plan are as their specs want them.
+/// Both use the same calls, so that every column that is read is also compared. A comparison allocates nothing that
+/// outlives the call, and most rows of a plan equal their specs.
 struct ContentReader {
     /// The content to compare with; `nil` to build the content.
     private let expected: JSONObject?
@@ -21,7 +21,7 @@ struct ContentReader {
     /// True if the row has all expected fields, and no others.
     var agrees: Bool { expected.map { !differs && matched == $0.count } ?? false }
 
-    /// A text column, which may be NULL.
+    /// Reads a text column, which may be NULL.
     mutating func text(_ column: String, as field: String? = nil) throws {
         let field = field ?? column
         guard let expected else {
@@ -53,7 +53,7 @@ struct ContentReader {
         note(try row.checkText(of: column) { bytes in wanted?.isWritten(as: bytes) ?? false }, wanted)
     }
 
-    /// A JSON column whose fields are fields of the content.
+    /// Reads a JSON column whose fields are fields of the content.
     mutating func fields(_ names: [String], of column: String, _ canonical: (JSONValue) -> JSONObject) throws {
         guard let expected else {
             for (field, value) in canonical(try row.json(column) ?? .null) { content[field] = value }
@@ -67,7 +67,7 @@ struct ContentReader {
         if isSame != true { differs = true }
     }
 
-    /// A value that was read already; `nil` if the field is absent.
+    /// Sets a value that was read already; `nil` if the field is absent.
     mutating func set(_ field: String, _ value: JSONValue?) {
         guard let expected else {
             content[field] = value
@@ -76,7 +76,7 @@ struct ContentReader {
         note(value.map { $0 == expected[field] }, expected[field])
     }
 
-    /// Takes down what a comparison gave; `nil` if there is nothing in the row.
+    /// Records the result of a comparison; `nil` if the row has no value.
     private mutating func note(_ isSame: Bool?, _ wanted: JSONValue?) {
         switch isSame {
         case true: matched += 1
@@ -86,15 +86,15 @@ struct ContentReader {
     }
 }
 
-/// The rows of one kind as the database gave them, not looked at yet.
+/// The rows of one kind as they were fetched, not decoded yet.
 public struct StoredRows: Sendable {
     let kind: SpecKind
     let rows: PostgresRows
 
     /// Reads the rows on all cores; blocks, and must not be called on a thread of the cooperative pool.
     ///
-    /// - Parameter expected: What the spec of a row wants, in comparable form, so that a row which holds just that need
-    ///   not be taken apart; `nil` if it has none.
+    /// - Parameter expected: Returns the content of the spec of a row in comparable form, so that a row with equal
+    ///   content need not be decoded; `nil` if the row has no spec.
     /// - Returns: The rows, in no order.
     /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
     public func read(expecting expected: @Sendable (SpecIdentity) -> JSONValue?) throws -> [ManagedRow] {

@@ -3,7 +3,7 @@ public import JSON
 public import Postgres
 public import Spec
 
-/// The plans that were applied: when, by whom and from which commit.
+/// The history of applied plans, with time, actor and commit.
 public struct HistoryRepository: Sendable {
     /// One application of a plan.
     public struct Entry: Sendable {
@@ -47,13 +47,13 @@ public struct HistoryRepository: Sendable {
         public let toolVersion: String
     }
 
-    /// The number of plans that are searched for the last content of a row, and of changes in all: plans of
-    /// thousands of rows take their time to be unpacked.
+    /// The maximum number of plans to search for the last content of a row, and of changes in all of them, because
+    /// plans of thousands of rows are slow to decode.
     private static let memory = (entries: 500, changes: 50_000)
 
     public init() {}
 
-    /// The name of the database and the id of its last entry, 0 when there is none.
+    /// The name of the database and the id of its last entry, or 0 without entries.
     public func base(on connection: PostgresConnection) async throws -> (database: String, lastID: Int) {
         let rows = try await connection.query(
             "SELECT current_database()::text, coalesce((SELECT max(id) FROM reconcile_history), 0)"
@@ -82,8 +82,8 @@ public struct HistoryRepository: Sendable {
     /// The latest applications, newest first.
     ///
     /// - Parameters:
-    ///   - limit: How many at most.
-    ///   - tenant: Only those that changed something of this tenant, counted as far as they did; `nil` for all.
+    ///   - limit: The maximum number of applications.
+    ///   - tenant: Lists only plans that changed rows of this tenant, and counts only these changes; `nil` for all.
     ///   - pool: The database.
     /// - Returns: The applications, without their plans.
     /// - Throws: `PostgresError`.

@@ -58,7 +58,7 @@ enum ManagedAudiences: ManagedTable {
 }
 
 extension JSONValue {
-    /// The value as a filter; `nil` if it is none because it was edited by hand: then it is compared unchanged.
+    /// The value as a filter; `nil` if it is not a valid filter after an edit by hand, and is compared unchanged.
     var readableFilter: AudienceFilter? {
         do { return try AudienceFilter(json: self) } catch { return nil }
     }

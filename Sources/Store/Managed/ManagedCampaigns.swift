@@ -7,9 +7,9 @@ import Spec
 enum ManagedCampaigns: ManagedTable {
     static let name = "campaigns"
 
-    /// A row of others without a title is one whose title is its name, as in specs.
+    /// Selects the rows; an unmanaged row without a title gets its name as title, as in specs.
     ///
-    /// The open runs, of which there are few, are read once, not looked up for each campaign.
+    /// The open runs are few, so they are read once instead of being looked up for each campaign.
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
         """
         SELECT m.id, m."tenantId", m.name,
@@ -90,7 +90,9 @@ enum ManagedCampaigns: ManagedTable {
         """
     }
 
-    /// The rows with what they refer to; a row whose reference does not exist drops out, and is missed by the count.
+    /// The rows with the rows that they refer to.
+    ///
+    /// A row whose reference does not exist is left out, which the row count reveals.
     private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(

@@ -3,7 +3,7 @@ import JSON
 public import Postgres
 public import Spec
 
-/// Why rows could not be brought to what the specs say.
+/// The reason why rows could not be written as the specs say.
 public enum ManagedError: Error, Equatable, CustomStringConvertible {
     /// Fewer rows were written than planned: a row is gone, or something that it refers to is.
     case incomplete(kind: SpecKind, action: String, expected: Int, written: Int)
@@ -22,7 +22,7 @@ public enum ManagedError: Error, Equatable, CustomStringConvertible {
 /// All work is done on a connection whose transaction the caller owns: a plan must see one state of all kinds, and is
 /// applied as a whole or not at all.
 public struct ManagedRepository: Sendable {
-    /// Rows that travel in one statement.
+    /// The maximum number of rows in one statement.
     private static let batchSize = 1_000
     private static let deadline = Duration.seconds(120)
 
@@ -35,7 +35,7 @@ public struct ManagedRepository: Sendable {
     /// The managed rows that are not archived.
     ///
     /// - Parameters:
-    ///   - tenants: Whose rows; `nil` means all.
+    ///   - tenants: The owners of the rows; `nil` means all tenants.
     ///   - connection: The connection, in a transaction.
     /// - Returns: The rows, in no order.
     /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
@@ -43,7 +43,7 @@ public struct ManagedRepository: Sendable {
         try read(try await stored(tenants: tenants, on: connection).rows)
     }
 
-    /// The managed rows that are not archived, to be looked at later.
+    /// The managed rows that are not archived, to be decoded later.
     ///
     /// - Throws: `PostgresError`.
     public func stored(tenants: [String]?, on connection: PostgresConnection) async throws -> StoredRows {
@@ -58,7 +58,7 @@ public struct ManagedRepository: Sendable {
         try await select("m.\"managedBy\" IS NULL AND \(fragment: Self.isLive(tenants))", on: connection)
     }
 
-    /// The rows that belong to no spec, are not archived, and bear one of these names.
+    /// The rows that belong to no spec, are not archived, and have one of these names.
     public func unmanagedRows(
         named identities: [SpecIdentity],
         on connection: PostgresConnection
@@ -99,8 +99,8 @@ public struct ManagedRepository: Sendable {
     public func insert(_ rows: [ManagedRow], on connection: PostgresConnection) async throws {
         var known = Self.batchSize / 2
         try await write(rows, as: "created", with: kind.table.insertion, on: connection) { written in
-            // Postgres believes that a new table stays small, and would read all of it for each row that refers to it,
-            // in statements as in triggers.
+            // Postgres assumes that a new table stays small, and would scan it for each row that refers to it, both in
+            // statements and in triggers.
             guard written >= 2 * known else { return }
             known = written
             try await connection.execute("ANALYZE \(identifier: kind.table.name)", deadline: Self.deadline)
@@ -114,7 +114,7 @@ public struct ManagedRepository: Sendable {
         try await write(rows, as: "updated", with: kind.table.replacement, on: connection)
     }
 
-    /// Makes rows of others rows of specs, as they are.
+    /// Turns unmanaged rows into managed rows without changing their content.
     ///
     /// - Throws: ``ManagedError`` when a row is gone, or belongs to a spec by now.
     public func adopt(_ ids: [UUID], on connection: PostgresConnection) async throws {
@@ -129,8 +129,9 @@ public struct ManagedRepository: Sendable {
         )
     }
 
-    /// Takes rows out of each other's way, when they are about to swap what only one of them can have at a time; each
-    /// must be updated in the same transaction.
+    /// Parks rows that are about to swap unique values, so that no unique key is taken twice.
+    ///
+    /// Each row must be updated in the same transaction.
     ///
     /// - Throws: ``ManagedError`` when a row is gone.
     public func park(_ ids: [UUID], on connection: PostgresConnection) async throws {

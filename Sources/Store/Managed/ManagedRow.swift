@@ -12,12 +12,12 @@ public import Spec
 /// - of a campaign with a named audience, `audienceFilter`: the filter of that audience.
 /// - of a trigger, `campaignSays`: event and match of its campaign, if they were changed there.
 ///
-/// A field that is absent is not there; it is never null.
+/// An absent field is left out; it is never null.
 public struct ManagedRow: Hashable, Sendable {
     /// The progress of a schedule; it is not part of the content, because daemons change it.
     public struct Progress: Hashable, Sendable {
         public let runCount: Int
-        /// `nil` when it does not fire again.
+        /// The next fire time; `nil` if it does not fire again.
         public let nextRunAt: Date?
 
         public init(runCount: Int, nextRunAt: Date?) {
@@ -25,7 +25,7 @@ public struct ManagedRow: Hashable, Sendable {
         }
     }
 
-    /// How writing a schedule changes the time at which it fires next.
+    /// The change of a schedule's next fire time when the schedule is written.
     public enum NextRun: Hashable, Sendable {
         /// The times are the same: the value that daemons have set stays.
         case keep
@@ -38,11 +38,11 @@ public struct ManagedRow: Hashable, Sendable {
     public let id: UUID
     public let identity: SpecIdentity
     public let content: JSONValue
-    /// Whether a run of the campaign is launching, running or paused; false for other kinds.
+    /// True if a run of the campaign is launching, running or paused; false for other kinds.
     public let hasRunUnderWay: Bool
-    /// Of a schedule that was read; `nil` for other kinds.
+    /// The progress of a schedule that was read; `nil` for other kinds.
     public let progress: Progress?
-    /// Of a schedule that is to be written.
+    /// The next fire time of a schedule that is to be written.
     public let nextRun: NextRun?
 
     /// Makes a row, with its content in comparable form.

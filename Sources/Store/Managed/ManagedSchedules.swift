@@ -5,8 +5,8 @@ import Spec
 
 /// The table `campaign_schedules`, as far as specs own it.
 ///
-/// When a schedule fires next is no part of its content: daemons move it on. It is set along with the content, as
-/// ``ManagedRow/NextRun`` says.
+/// The next fire time is not part of the content, because daemons change it. It is written together with the content,
+/// as ``ManagedRow/NextRun`` says.
 enum ManagedSchedules: ManagedTable {
     static let name = "campaign_schedules"
 
@@ -79,7 +79,9 @@ enum ManagedSchedules: ManagedTable {
         """
     }
 
-    /// The rows with their campaigns; one whose campaign does not exist drops out, and is missed by the count.
+    /// The rows with their campaigns.
+    ///
+    /// A row whose campaign does not exist is left out, which the row count reveals.
     private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(

@@ -5,8 +5,8 @@ import Spec
 
 /// Reads and writes the rows of one kind.
 ///
-/// Writing takes a JSON array with one object for each row, so that thousands of specs are one statement. Every
-/// statement tells by its number of rows how many were found and written.
+/// Writing takes a JSON array with one object for each row, so that one statement writes thousands of specs. The row
+/// count of each statement shows how many rows were found and written.
 protocol ManagedTable: Sendable {
     static var name: String { get }
 
@@ -26,7 +26,7 @@ protocol ManagedTable: Sendable {
 
     static func replacement(_ rows: PostgresJSON) -> PostgresQuery
 
-    /// Puts rows where no other row's new name is in their way, until they are replaced.
+    /// Gives rows temporary names that cannot equal the new name of another row, until they are replaced.
     static func parking(_ ids: [UUID]) -> PostgresQuery
 
     static func archival(_ ids: [UUID]) -> PostgresQuery
@@ -46,7 +46,7 @@ extension ManagedTable {
         if let wanted = expected(identity), let fields = wanted.fields {
             var reader = ContentReader(row, expecting: fields)
             try read(&reader)
-            // The same value, not an equal one: it is not kept twice, and quickly compared.
+            // The identical value, not an equal copy, saves memory and is compared quickly.
             if reader.agrees {
                 return ManagedRow(id: id, identity: identity, comparable: wanted, state: try state(row))
             }
@@ -57,7 +57,7 @@ extension ManagedTable {
         return ManagedRow(id: id, identity: identity, comparable: content, state: try state(row))
     }
 
-    /// No slug begins with a tilde.
+    /// Renames rows to names that begin with a tilde, as no slug does.
     static func parking(_ ids: [UUID]) -> PostgresQuery {
         """
         UPDATE \(identifier: name) SET name = '~' || id
@@ -72,10 +72,10 @@ extension ManagedTable {
         """
     }
 
-    /// The name of what a row of `m` refers to, in the table `alias`.
+    /// The name of the row in the table `alias` that a row of `m` refers to.
     ///
-    /// A reference to what is archived is marked, so that it never equals the name in a spec; so is one of a managed
-    /// row to a row of others, which may bear the same name.
+    /// A reference to an archived row is marked, so that it never equals the name in a spec. A reference of a managed
+    /// row to an unmanaged row is marked too, because that row may have the same name.
     static func reference(_ alias: String) -> PostgresQuery {
         """
         \(identifier: alias).name || CASE
@@ -102,7 +102,7 @@ extension SpecKind {
 }
 
 extension PostgresRow {
-    /// The identity that a row of `m` has; rows of others need not have a name.
+    /// The identity that a row of `m` has; unmanaged rows need not have a name.
     func identity(_ kind: SpecKind) throws(PostgresError) -> SpecIdentity {
         SpecIdentity(tenant: try decode("tenantId"), kind: kind, name: try decode("name", as: String?.self) ?? "")
     }

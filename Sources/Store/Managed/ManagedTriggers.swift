@@ -5,12 +5,12 @@ import Spec
 
 /// The table `campaign_triggers`, as far as specs own it.
 ///
-/// The campaign of an active trigger says the same in its own "triggerType" and "triggerConfig", where the event is
-/// looked up; both are written in one statement.
+/// The campaign of an active trigger repeats event and match in its own "triggerType" and "triggerConfig", where the
+/// event is looked up; one statement writes both.
 enum ManagedTriggers: ManagedTable {
     static let name = "campaign_triggers"
 
-    /// A campaign that does not say what its trigger says was changed by hand, and that shows.
+    /// Selects the rows; a campaign that differs from its trigger was changed by hand, and the row shows it.
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
         """
         SELECT m.*, \(fragment: reference("c")) AS campaign,
@@ -74,7 +74,7 @@ enum ManagedTriggers: ManagedTable {
         """
     }
 
-    /// One trigger may take the campaign of another in the same plan, so all of them let go first.
+    /// Deactivates triggers too, because one may take the campaign of another in the same plan.
     static func parking(_ ids: [UUID]) -> PostgresQuery {
         """
         UPDATE campaign_triggers SET name = '~' || id, "isActive" = false
@@ -100,7 +100,7 @@ enum ManagedTriggers: ManagedTable {
         """
     }
 
-    /// Makes the campaigns of `written` triggers say what those say.
+    /// Copies event and match of the `written` triggers to their campaigns.
     private static let said: PostgresQuery = """
         said AS (
             UPDATE campaigns c SET "triggerType" = w.event, "triggerConfig" = w.match, "updatedAt" = now()
@@ -117,7 +117,9 @@ enum ManagedTriggers: ManagedTable {
         """
     }
 
-    /// The rows with their campaigns; one whose campaign does not exist drops out, and is missed by the count.
+    /// The rows with their campaigns.
+    ///
+    /// A row whose campaign does not exist is left out, which the row count reveals.
     private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(

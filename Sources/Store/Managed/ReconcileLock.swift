@@ -1,12 +1,12 @@
 public import Postgres
 
-/// The lock that lets one application of a plan happen at a time in a database.
+/// The lock that allows only one plan at a time to be applied to a database.
 public enum ReconcileLock {
     /// The session that holds the lock.
     public struct Holder: Hashable, Sendable, CustomStringConvertible {
         public let processID: Int
         public let applicationName: String
-        /// When its transaction began, as Postgres writes it; empty if we may not see it.
+        /// The start of its transaction, as Postgres writes it; empty if we may not see it.
         public let since: String
 
         public init(processID: Int, applicationName: String, since: String) {
@@ -27,7 +27,7 @@ public enum ReconcileLock {
 
     /// Takes the lock until the transaction ends, without waiting.
     ///
-    /// - Returns: Whether it was taken.
+    /// - Returns: True if it was taken.
     public static func take(on connection: PostgresConnection) async throws(PostgresError) -> Bool {
         try await connection.tryLockInTransaction(key)
     }

@@ -1,12 +1,12 @@
 public import Foundation
 import Postgres
 
-/// The messages of one reservation, which are to be sent.
+/// The messages of one lease, which are to be sent.
 public struct SendClaim: Hashable, Sendable {
     public let ids: [UUID]
     /// Messages for which quota was taken; `nil` if the sender has no quota.
     public let charged: Set<UUID>?
-    /// The reservation; only its lease can report on the messages from now on.
+    /// The lease that holds the messages; only it can report on them from now on.
     public let lease: Int64
 
     public init(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64) {
@@ -16,12 +16,12 @@ public struct SendClaim: Hashable, Sendable {
     }
 }
 
-/// A message that was looked at for sending, with all that is needed to render and send it.
+/// A message that was checked for sending, with everything that is needed to render and send it.
 public struct ClaimedMessage: Sendable {
     public let id: UUID
     public let runID: UUID
     public let revisionID: UUID
-    /// `sending` if it may be sent, `queued` if it goes back to the lane; otherwise the status that says why not.
+    /// `sending` if it may be sent, `queued` if it goes back to the lane; otherwise the status that gives the reason.
     public let status: MessageStatus
     /// The recipient's phone number as the contact has it.
     public let recipientPhone: String
@@ -30,11 +30,11 @@ public struct ClaimedMessage: Sendable {
     /// False when the contact wrote within 24 hours.
     public let isBusinessInitiated: Bool
     public let contact: ContactFields
-    /// How long it must wait in the lane; zero for most.
+    /// The time that it must wait in the lane; zero for most.
     public let delay: Duration
-    /// The number of daemons that crashed while they prepared it.
+    /// The number of daemons that crashed while preparing it.
     public let crashes: Int
-    /// The reservation that has it.
+    /// The lease that holds it.
     public let lease: Int64
     /// The context of the event that triggered it; a JSON object.
     public let context: String?

@@ -14,7 +14,7 @@ public struct DeliveryStatus: Hashable, Sendable {
     public private(set) var messageID: UUID?
     /// The highest status reported.
     ///
-    /// `failed` gives way to a later delivered or read.
+    /// A later delivered or read replaces `failed`.
     public private(set) var rank: Rank
     public private(set) var sentAt: Date?
     public private(set) var deliveredAt: Date?

@@ -11,7 +11,7 @@ public struct MessageOutcome: Hashable, Sendable {
         case failed(Failure)
         /// The request may have been written, and no answer came.
         case unconfirmed(Failure)
-        /// It was not sent, and no attempt is counted: back to the lane, `after` a delay.
+        /// It was not sent and returns to the lane `after` a delay; no attempt is counted.
         case released(after: Duration)
         /// It was not sent because its campaign stopped: it waits for the campaign.
         case withdrawn
@@ -33,7 +33,7 @@ public struct MessageOutcome: Hashable, Sendable {
     }
 
     public let messageID: UUID
-    /// The reservation under which it was sent.
+    /// The lease under which it was sent.
     public let lease: Int64
     public let result: Result
 

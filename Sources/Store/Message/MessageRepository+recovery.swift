@@ -4,7 +4,7 @@ public import Postgres
 /// A message whose lease expired before its worker reported an outcome.
 public struct ExpiredLease: Hashable, Sendable {
     public let messageID: UUID
-    /// The reservation that ran out; `nil` when Redis has forgotten it.
+    /// The lease that expired; `nil` if Redis has lost it.
     public let lease: Int64?
     /// False when it is certain that no request was written for it.
     public let mayBeWritten: Bool
@@ -19,13 +19,13 @@ public struct ExpiredLease: Hashable, Sendable {
     }
 }
 
-/// What the lane must do with the id of a message whose lease expired.
+/// The action of a lane for the id of a message whose lease expired.
 public enum LeaseVerdict: Hashable, Sendable {
-    /// Nothing more to send.
+    /// There is nothing more to send.
     case forget
-    /// Nothing more to send, and nothing was accepted.
+    /// There is nothing more to send, and nothing was accepted.
     case discard
-    /// Back into the lane, after the delay.
+    /// The message returns to the lane after the delay.
     case requeue(after: Duration)
 }
 
@@ -35,11 +35,11 @@ extension MessageRepository {
 
     /// Settles messages whose lease expired.
     ///
-    /// A message whose request may have been written becomes `unconfirmed`: sending it again could be the second time.
+    /// A message whose request may have been written becomes `unconfirmed`, because a new request could send it twice.
     /// A message that was only reserved is queued again. A crash is never an attempt, but a message that crashed
     /// ``crashLimit`` daemons while they prepared it is parked as `failed` with the code `poison`.
     ///
-    /// - Returns: For each lease what its lane should do with the id.
+    /// - Returns: The action of the lane for each message.
     public func settle(_ leases: [ExpiredLease]) async throws(PostgresError) -> [UUID: LeaseVerdict] {
         guard !leases.isEmpty else { return [:] }
         let rows = try await pool.query(
@@ -112,16 +112,16 @@ extension MessageRepository {
 }
 
 extension MessageRepository {
-    /// Sends messages again whose answer was lost, where the sender says so: no report came within `timeout`.
+    /// Retries messages whose answer was lost and for which no report came within `timeout`, if their sender allows it.
     ///
     /// The lost request counts as an attempt, and the last one is not repeated. The messages become `pending`, and their
     /// chunks are fed again.
     ///
     /// - Parameters:
-    ///   - timeout: How long a report may take.
-    ///   - maximumAttempts: How often a message is sent at most.
-    ///   - limit: How many messages of a run to take in one go.
-    /// - Returns: The runs whose messages go again, each with their number.
+    ///   - timeout: The time that a report may take.
+    ///   - maximumAttempts: The maximum number of attempts of a message.
+    ///   - limit: The maximum number of messages of a run in one batch.
+    /// - Returns: The runs with retried messages, each with the number of these.
     /// - Throws: `PostgresError`.
     public func retryUnconfirmed(
         after timeout: Duration,

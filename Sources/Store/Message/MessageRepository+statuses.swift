@@ -2,12 +2,12 @@ import Foundation
 public import Postgres
 
 extension MessageRepository {
-    /// Applies reports of WhatsApp to the messages they speak of; each message may occur once (`foldedByMessage()`).
+    /// Applies reports of WhatsApp to their messages; each message may occur once (`foldedByMessage()`).
     ///
-    /// Statuses only move forward: sent, delivered, read. `failed` ends a message unless delivered or read come after
-    /// all. A report with our id also settles a message whose answer is outstanding or was lost.
+    /// Statuses only move forward: sent, delivered, read. `failed` ends a message unless delivered or read follows. A
+    /// report with our id also settles a message whose answer is outstanding or was lost.
     ///
-    /// - Returns: The reports whose message is not known, neither by our id nor by WhatsApp's.
+    /// - Returns: The reports whose message is unknown, both by our id and by WhatsApp's.
     public func apply(_ statuses: [DeliveryStatus]) async throws(PostgresError) -> [DeliveryStatus] {
         guard !statuses.isEmpty else { return [] }
         let rows = try await pool.query(
@@ -92,10 +92,10 @@ extension MessageRepository {
         )
     }
 
-    /// Applies the parked reports whose message has become known meanwhile, and drops those older than a week: WhatsApp
-    /// repeats a report for seven days at most.
+    /// Applies the parked reports whose message is known by now, and drops those older than a week: WhatsApp repeats a
+    /// report for seven days at most.
     ///
-    /// - Returns: How many were applied.
+    /// - Returns: The number of applied reports.
     @discardableResult
     public func applyParked() async throws(PostgresError) -> Int {
         let rows = try await pool.query(
@@ -122,7 +122,7 @@ extension MessageRepository {
                 )
             )
         }
-        // Applied first, dropped second: a crash between the two applies them again, which changes nothing.
+        // Reports are applied before they are dropped: a crash in between applies them again, which changes nothing.
         _ = try await apply(statuses.foldedByMessage())
         try await pool.execute(
             """

@@ -3,9 +3,9 @@ public import Postgres
 
 /// The rows of `campaign_messages` on their way through the queue.
 ///
-/// Each step is one statement for a whole batch: it takes the rows in the order of their ids, moves only those that
-/// are still where the caller believes them, and moves the counters of their runs along. Where the status that a row
-/// comes from is known, the row is written at once; locking it first would be a second write.
+/// Each step is one statement for a whole batch. It takes the rows in the order of their ids, changes only rows that
+/// still have the status that the caller expects, and updates the counters of their runs. If the former status of a row
+/// is known, the row is written at once, because locking it first would be a second write.
 public struct MessageRepository: Sendable {
     let pool: PostgresPool
 
@@ -17,7 +17,7 @@ public struct MessageRepository: Sendable {
     ///
     /// Safe to repeat: a message that has moved on meanwhile, by a status webhook or by the first execution of the same
     /// call, keeps its status and only learns the id that WhatsApp gave it. A message that another lease holds by now
-    /// is left alone, unless WhatsApp has accepted it: acceptance counts from any lease.
+    /// is left unchanged, unless WhatsApp has accepted it: acceptance counts from any lease.
     public func record(_ outcomes: [MessageOutcome]) async throws(PostgresError) {
         let accepted = outcomes.filter { $0.waMessageID != nil }
         let others = outcomes.filter { $0.waMessageID == nil }
@@ -26,9 +26,9 @@ public struct MessageRepository: Sendable {
         try await recordAny(isAsExpected ? others : outcomes)
     }
 
-    /// Records accepted messages that are being sent under the same lease, and leaves all others alone.
+    /// Records accepted messages that are being sent under the same lease, and leaves all others unchanged.
     ///
-    /// - Returns: How many were written.
+    /// - Returns: The number of messages written.
     private func recordAccepted(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> Int {
         guard !outcomes.isEmpty else { return 0 }
         let rows = try await pool.query(
@@ -124,15 +124,15 @@ public struct MessageRepository: Sendable {
 extension MessageRepository {
     /// Claims messages: moves those that may still be sent from `queued` to `sending`.
     ///
-    /// A reservation in Redis is never enough to send: a message is sent only if its run is running, its contact is opted
-    /// in and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status
-    /// that says why not, or stay `queued` when they go back to the lane: until a time, or because their window has
+    /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in
+    /// and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status that
+    /// gives the reason. They stay `queued` if they return to the lane: until a time, or because their window has
     /// closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
     /// cancelled, unknown) are left out of the answer.
     ///
-    /// - Parameter beginnings: Reservations, of any senders.
+    /// - Parameter beginnings: The claims, of any senders.
     /// - Returns: The messages that were queued, each with its new status and the lease that holds it.
-    /// - Throws: `PostgresError`; whether the messages were begun is unknown when the connection broke.
+    /// - Throws: `PostgresError`; whether the messages were claimed is unknown if the connection broke.
     public func begin(_ beginnings: [SendClaim]) async throws(PostgresError) -> [ClaimedMessage] {
         let ids = beginnings.flatMap(\.ids)
         let isCharged = beginnings.flatMap { beginning in
@@ -188,9 +188,9 @@ extension MessageRepository {
         return messages
     }
 
-    /// When the contact may get another message; NULL if at once.
+    /// The time from which the contact may get another message; NULL if at once.
     ///
-    /// Counted are the messages that were accepted, or may have been, and those that are ahead of this one.
+    /// Counts the messages that were accepted or may have been, and those that are ahead of this one.
     private static func cappedUntil(_ ids: [UUID]) -> PostgresQuery {
         """
         SELECT coalesce(p."sentAt", p."unconfirmedAt", now()) + (t."frequencyCap" ->> 'within')::interval
@@ -206,7 +206,7 @@ extension MessageRepository {
         """
     }
 
-    /// The new status of a message, and the code that says why it is not sent.
+    /// The new status of a message, and the code with the reason if it is not sent.
     private static let decision: PostgresQuery = """
         SELECT CASE
                 WHEN r.status = \(run: .paused) AND (r."quotaUntil" IS NULL OR w.closed) THEN \(message: .pending)

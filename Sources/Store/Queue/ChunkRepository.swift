@@ -1,12 +1,12 @@
 public import Foundation
 public import Postgres
 
-/// A message that is due and belongs into its lane.
+/// A message that is due and belongs in its lane.
 public struct FedMessage: Hashable, Sendable {
     public let id: UUID
     /// The time until its next attempt; zero for most.
     public let delay: Duration
-    /// Whether it costs one of the 24 h quota.
+    /// True if it counts against the 24 h quota.
     public let isBusinessInitiated: Bool
 
     public init(id: UUID, delay: Duration, isBusinessInitiated: Bool = false) {
@@ -19,8 +19,8 @@ public struct FedMessage: Hashable, Sendable {
 /// Moves due chunks of messages from Postgres into lanes, so that only a bounded window of ids is ever in Redis.
 ///
 /// A chunk is claimed and its messages marked `queued` in one transaction, then its ids are pushed, then it is marked
-/// fed. If the daemon dies in between, another takes the chunk over when its lease has run out and pushes the ids
-/// again, which changes nothing for those that are in the lane already.
+/// fed. If the daemon dies in between, another one takes over the chunk when its lease has expired and pushes the ids
+/// again. This changes nothing for ids that are in the lane already.
 public struct ChunkRepository: Sendable {
     /// Chunks of one run that were claimed, with their messages.
     public struct Claim: Sendable {
@@ -28,13 +28,13 @@ public struct ChunkRepository: Sendable {
         public let starts: [Int]
         public let messages: [FedMessage]
 
-        /// Its chunks, as `k`.
+        /// The condition for its chunks, as `k`.
         fileprivate var condition: PostgresQuery {
             "k.\"runId\" = \(run) AND k.\"startPosition\" = ANY(\(starts)::int[])"
         }
     }
 
-    /// After this long without being marked fed, another daemon may feed a chunk.
+    /// The lease of a claimed chunk: if it is not marked fed in this time, another daemon may feed it.
     static let lease = Duration.seconds(30)
 
     private let pool: PostgresPool
@@ -45,13 +45,13 @@ public struct ChunkRepository: Sendable {
 
     /// Claims due chunks of a run and marks their messages as queued.
     ///
-    /// Of a run that waits for the quota only messages to contacts in their window are claimed; they come first. In the
-    /// run of a trigger they may have any position; the claim of each message tells them apart.
+    /// If the run waits for the quota, only messages to contacts in their window are claimed; these come first. In the
+    /// run of a trigger they may have any position, and the claim of each message distinguishes them.
     ///
     /// - Parameters:
-    ///   - run: Whose chunks.
-    ///   - limit: How many chunks at most.
-    ///   - room: How many messages: no further chunk is claimed once that many are.
+    ///   - run: The run of the chunks.
+    ///   - limit: The maximum number of chunks.
+    ///   - room: The number of messages from which on no further chunk is claimed.
     /// - Returns: `nil` when no chunk is due.
     /// - Throws: `PostgresError`.
     public func claim(run: UUID, limit: Int, room: Int = .max) async throws -> Claim? {
@@ -96,7 +96,7 @@ public struct ChunkRepository: Sendable {
         )
     }
 
-    /// Gives the chunks of a claim back, when their ids could not be pushed.
+    /// Releases the chunks of a claim whose ids could not be pushed.
     public func abandon(_ claim: Claim) async throws(PostgresError) {
         try await pool.execute(
             ChunkStatus.moving(.abandon, set: ["\"leaseUntil\" = NULL"], where: claim.condition)

@@ -1,10 +1,10 @@
 public import Foundation
 public import Postgres
 
-/// A sender as its lane needs it: whom to send as, how fast, and how to treat trouble.
+/// The settings of a sender that its lane needs: identity, rate limit, and the reaction to errors.
 public struct LaneRecord: Hashable, Sendable, Identifiable {
     public enum PairLimit: String, PostgresScalar {
-        /// A rate limit for one recipient silences the whole lane.
+        /// A rate limit for one recipient pauses the whole lane.
         case pause
         /// It delays only that recipient.
         case `defer`
@@ -24,9 +24,9 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let dailyLimit: Int?
     /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them.
     public let quietFor: Duration
-    /// The epoch that the group's contents of Redis must have.
+    /// The epoch that the data of the group in Redis must have.
     public let epoch: Int
-    /// Whether Redis has never held anything of the group: nothing was lost.
+    /// True if Redis has never held data of the group, so that nothing was lost.
     public var isNew: Bool { epoch == Self.firstEpoch }
     static let firstEpoch = 1
     /// Messages of running runs that should be in the lane, or held by a lease.
@@ -55,7 +55,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     }
 }
 
-/// A lane in which nothing is to be sent.
+/// A lane without messages to send.
 public struct IdleLane: Hashable, Sendable {
     public let sender: UUID
     public let quotaGroup: String

@@ -44,7 +44,7 @@ public struct LaneRepository: Sendable {
         return try rows.map(LaneRecord.init(row:))
     }
 
-    /// The lanes that Redis may know though nothing is to be sent in them, nor in others of their quota group.
+    /// The lanes that Redis may still hold although their quota group has nothing to send.
     public func idle() async throws -> [IdleLane] {
         let rows = try await pool.query(
             """
@@ -67,9 +67,9 @@ public struct LaneRepository: Sendable {
         }
     }
 
-    /// Remembers a pause that WhatsApp asked for, in case Redis forgets it.
+    /// Stores a pause that WhatsApp asked for, in case Redis loses it.
     ///
-    /// A pause is only ever made longer.
+    /// A pause is never shortened.
     public func pause(_ sender: UUID, for duration: Duration) async throws(PostgresError) {
         try await pool.execute(
             """
@@ -80,7 +80,7 @@ public struct LaneRepository: Sendable {
     }
 }
 
-/// The contents of a lane in Redis after it was lost.
+/// The data with which a lost lane is rebuilt in Redis.
 public struct LaneRebuild: Sendable {
     public let sender: UUID
     /// Messages that a daemon may be sending at this moment.
@@ -90,11 +90,11 @@ public struct LaneRebuild: Sendable {
     /// Business-initiated messages of the group by the hour; the last one is the current hour.
     public let quota: [QuotaBucket]
 
-    /// A message, and the reservation under which it is being sent.
+    /// A message, and the lease under which it is being sent.
     public struct Held: Hashable, Sendable {
         public let messageID: UUID
         public let lease: Int64?
-        /// Whether it counts against the quota.
+        /// True if it counts against the quota.
         public let isBusinessInitiated: Bool
 
         public init(messageID: UUID, lease: Int64?, isBusinessInitiated: Bool = false) {
@@ -113,18 +113,18 @@ public struct LaneRebuild: Sendable {
 }
 
 extension LaneRepository {
-    /// Raises the epoch of a quota group and has all its chunks fed again.
+    /// Raises the epoch of a quota group and marks all its chunks to be fed again.
     ///
     /// `restore` puts the lanes into Redis while the transaction holds the group's row: daemons that notice the loss at
-    /// the same time take turns, and the later ones find the new epoch and do nothing. When the process dies after
-    /// `restore`, the epochs differ still, and the next one begins again.
+    /// the same time take turns, and the later ones find the new epoch and do nothing. If the process dies after
+    /// `restore`, the epochs still differ, and the next process starts over.
     ///
     /// - Parameters:
     ///   - group: The quota group whose lanes were lost.
     ///   - epoch: The epoch the caller knew; if the epoch differs, another daemon has rebuilt the group.
     ///   - restore: Writes the lanes and the new epoch into Redis.
     /// - Returns: The epoch that is in force now.
-    /// - Throws: What `restore` throws, or `PostgresError`; the epoch is as it was then.
+    /// - Throws: The error of `restore`, or `PostgresError`; the epoch is then unchanged.
     public func rebuild(
         group: String,
         from epoch: Int,
@@ -173,7 +173,8 @@ extension LaneRepository {
             let sender = try row.decode(0, as: UUID.self)
             held[sender] = try await sending(of: sender, on: connection)
         }
-        // Read after what is being sent: what is recorded in between counts twice rather than not at all.
+        // The quota is read after the messages that are being sent, so that a message recorded in between counts twice
+        // rather than not at all.
         let underWay = held.values.joined().count(where: \.isBusinessInitiated)
         let quota = try await QuotaRepository().buckets(of: group, plus: underWay, on: connection)
         return try senders.map { row in

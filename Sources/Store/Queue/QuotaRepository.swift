@@ -43,8 +43,8 @@ public struct QuotaBucket: Hashable, Sendable {
 extension QuotaRepository {
     /// A common table expression that counts messages against the quota of their group.
     ///
-    /// It reads an earlier expression `changed` with the columns `"runId"` and `charged`, so that a message is counted
-    /// by the very statement that says it was sent. Whatever may have been accepted counts.
+    /// It reads an earlier expression `changed` with the columns `"runId"` and `charged`, so that the statement that
+    /// marks a message as sent also counts it. Messages that may have been accepted count too.
     static let counted: PostgresQuery = """
         charged AS (
             INSERT INTO quota_hours ("quotaGroup", hour, "tenantId", count)
@@ -55,12 +55,12 @@ extension QuotaRepository {
         )
         """
 
-    /// The last 25 hours of a group, whether something was sent in them or not; the current hour comes last.
+    /// Returns the last 25 hours of a group, including those without messages; the current hour comes last.
     ///
     /// - Parameters:
     ///   - group: The quota group.
     ///   - underWay: Messages that are being sent at this moment; they count for the current hour.
-    ///   - connection: Where to ask.
+    ///   - connection: The connection to use.
     /// - Returns: The hours in their order.
     /// - Throws: `PostgresError`.
     func buckets(
@@ -89,11 +89,11 @@ extension QuotaRepository {
     /// Compares an audience with the quota that its sender has left.
     ///
     /// - Parameters:
-    ///   - sender: Whose quota.
-    ///   - audience: How many are to be reached.
+    ///   - sender: The sender with the quota.
+    ///   - audience: The number of recipients.
     ///   - now: The end of the 24 hours.
-    ///   - connection: Where to ask.
-    /// - Returns: Whether the launch can go ahead, and a warning if the quota does not suffice.
+    ///   - connection: The connection to use.
+    /// - Returns: The result: whether the launch can go ahead, and a warning if the quota does not suffice.
     /// - Throws: `PostgresError`.
     public func check(
         sender: UUID,

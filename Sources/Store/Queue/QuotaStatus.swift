@@ -4,7 +4,7 @@ public struct QuotaStatus: Hashable, Sendable {
     public let businessSent24h: Int
     /// Allowed messages in 24 hours; `nil` for no limit.
     public let tierLimit: Int?
-    /// Whether runs resume by themselves when quota returns.
+    /// True if runs resume by themselves when quota returns.
     public let resumesByItself: Bool
 
     public init(businessSent24h: Int, tierLimit: Int?, resumesByItself: Bool = false) {
@@ -16,7 +16,7 @@ public struct QuotaStatus: Hashable, Sendable {
     /// The rest of the quota; `nil` for no limit.
     public var remaining: Int? { tierLimit.map { max(0, $0 - businessSent24h) } }
 
-    /// 1 to 4 by the limit: 1,000, 10,000, 100,000, or none; `nil` for any other limit.
+    /// The tier, 1 to 4, by the limit: 1,000, 10,000, 100,000, or none; `nil` for any other limit.
     public var tier: Int? {
         switch tierLimit {
         case 1_000: 1
@@ -43,7 +43,7 @@ public struct QuotaCheck: Hashable, Sendable {
         audience.inWindow > 0 || audience.outOfWindow == 0 || quotaStatus.remaining != 0 || quotaStatus.resumesByItself
     }
 
-    /// Why the launch cannot start, or will be paused before its end; `nil` if the quota suffices.
+    /// The reason why the launch cannot start, or will be paused before its end; `nil` if the quota suffices.
     public var warning: String? {
         guard let remaining = quotaStatus.remaining, audience.outOfWindow > remaining else { return nil }
         let ending = quotaStatus.resumesByItself ? "wait until it returns" : "wait until a person resumes the campaign"

@@ -21,10 +21,10 @@ public struct AnalyticsRepository: Sendable {
     ///
     /// - Parameters:
     ///   - campaign: The campaign.
-    ///   - tenant: Whose it is.
+    ///   - tenant: The owner of the campaign.
     ///   - run: Only this run; `nil` for all.
     ///   - revision: Only runs that sent the revision of this number; `nil` for all.
-    /// - Returns: The sums; `nil` when a run or a revision was asked for that the campaign does not have.
+    /// - Returns: The sums; `nil` if the campaign does not have the given run or revision.
     /// - Throws: `PostgresError`.
     public func counters(
         campaign: UUID,

@@ -1,13 +1,13 @@
 public import Foundation
 public import Postgres
 
-/// Which messages of a campaign a log shows; what is `nil` does not matter.
+/// The filter of a campaign's message log; a property that is `nil` matches every message.
 public struct MessageLogQuery: Sendable {
     public let campaign: UUID
     public let tenant: String
     public var run: UUID?
     public var status: MessageStatus?
-    /// Only messages that failed with this code.
+    /// The code with which the messages failed.
     public var errorCode: String?
     /// The phone number or the id of a contact.
     public var contact: String?
@@ -17,10 +17,10 @@ public struct MessageLogQuery: Sendable {
         self.tenant = tenant
     }
 
-    /// Whether all messages are shown.
+    /// True if the filter matches all messages.
     var isWhole: Bool { status == nil && errorCode == nil && contact == nil }
 
-    /// The runs that are looked at, as `r`.
+    /// The runs to search, as `r`.
     var runs: PostgresQuery {
         let own: PostgresQuery = "r.\"campaignId\" = \(campaign) AND r.\"tenantId\" = \(tenant)"
         guard let run else { return own }
@@ -46,8 +46,9 @@ public struct MessageLogRepository: Sendable {
 
     /// A page of the log, and how many messages there are in all.
     ///
-    /// The pages of a whole log are ranges of positions, so the last of a million costs what the first does. With a
-    /// filter, what comes before a page has to be walked over; ``batch(_:after:limit:)`` continues where it stopped.
+    /// The pages of an unfiltered log are ranges of positions, so the last page of a long log costs as much as the
+    /// first. With a filter, everything before a page has to be read; ``batch(_:after:limit:)`` continues after a known
+    /// message instead.
     public func page(
         _ query: MessageLogQuery,
         page: Int,
@@ -71,9 +72,9 @@ public struct MessageLogRepository: Sendable {
     /// The next messages after one of them.
     ///
     /// - Parameters:
-    ///   - query: Which ones.
+    ///   - query: The filter.
     ///   - id: The last message that is known; `nil` to begin.
-    ///   - limit: How many at most.
+    ///   - limit: The maximum number of messages.
     /// - Returns: The messages; fewer than `limit` at the end of the log.
     /// - Throws: `PostgresError`.
     public func batch(_ query: MessageLogQuery, after id: UUID?, limit: Int) async throws -> [MessageRecord] {
@@ -139,7 +140,7 @@ public struct MessageLogRepository: Sendable {
             """
     }
 
-    /// A number is found with and without its plus sign, which in an address is a space.
+    /// Finds a number with and without its plus sign, which a URL decodes to a space.
     private func contacts(_ contact: String, _ tenant: String) -> PostgresQuery {
         let id = UUID(uuidString: contact)
         let number = contact.trimmingCharacters(in: .whitespaces)
@@ -152,7 +153,7 @@ public struct MessageLogRepository: Sendable {
             """
     }
 
-    /// By the counters where they know it, otherwise by an index.
+    /// Counts by the counters of the runs if possible, otherwise by an index.
     private func total(_ query: MessageLogQuery, on connection: PostgresConnection) async throws -> Int {
         if query.contact == nil, query.errorCode == nil {
             let columns = query.status.map { [$0] } ?? MessageStatus.allCases

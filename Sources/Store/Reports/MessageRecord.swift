@@ -1,7 +1,7 @@
 public import Foundation
 import Postgres
 
-/// One recipient of one run, and what became of the message.
+/// One recipient of one run, with the status of the message.
 public struct MessageRecord: Hashable, Sendable {
     public let id: UUID
     public let runID: UUID
@@ -58,7 +58,7 @@ public struct PositionRange: Hashable, Sendable {
         self.last = last
     }
 
-    /// The positions from an offset on, where runs are laid end to end.
+    /// Returns the positions from an offset on, counted over all runs in sequence.
     public static func ranges(of runs: [(run: UUID, length: Int)], offset: Int, count: Int) -> [PositionRange] {
         var ranges: [PositionRange] = []
         var (skip, left) = (offset, count)

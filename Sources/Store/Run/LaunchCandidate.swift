@@ -33,16 +33,16 @@ struct LaunchCandidate: Sendable {
     let status: CampaignStatus
     let senderID: UUID
     let ratePerSecond: Int
-    /// Whether a spec owns it.
+    /// True if a spec owns it.
     let isManaged: Bool
-    /// Whether it waits for events, which bring its recipients.
+    /// True if it waits for events, which name its recipients.
     let isTriggered: Bool
     private let message: String
     private let audience: String?
 
     /// Reads and locks the campaign.
     ///
-    /// - Throws: ``LaunchError`` when there is none, or it lacks what a launch needs.
+    /// - Throws: ``LaunchError`` if the campaign does not exist, or lacks something that a launch needs.
     static func lock(
         _ key: CampaignKey,
         tenant: String,
@@ -78,8 +78,8 @@ struct LaunchCandidate: Sendable {
 
     /// Reads and locks the campaign with an id.
     ///
-    /// - Returns: `nil` when there is none, or it is archived.
-    /// - Throws: ``LaunchError`` when it lacks what a run needs.
+    /// - Returns: The campaign; `nil` if it does not exist or is archived.
+    /// - Throws: ``LaunchError`` if it lacks something that a run needs.
     static func lock(
         id: UUID,
         needsAudience: Bool = true,
@@ -122,7 +122,7 @@ struct LaunchCandidate: Sendable {
 
     /// The message and the audience that a run of the campaign freezes.
     ///
-    /// - Parameter event: What opens the run.
+    /// - Parameter event: The event that opens the run.
     /// - Returns: The current content.
     /// - Throws: ``LaunchError`` if the event may not happen in its state, or its audience cannot be read.
     func content(for event: CampaignStatus.Event) throws -> RevisionContent {

@@ -1,4 +1,4 @@
-/// Why a campaign cannot be launched.
+/// The reason why a campaign cannot be launched.
 public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case unknownCampaign(tenant: String, name: String, known: [String])
     case noAudience(campaign: String)
@@ -11,7 +11,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     /// More recipients than the tenant's policy allows.
     case tooManyRecipients(campaign: String, recipients: Int, allowed: Int)
     case quotaExhausted(campaign: String, problem: String)
-    /// In whole tokens: what the run would hold more, and what the tenant's wallet has.
+    /// The tenant's wallet has fewer tokens than the run would have to hold in addition.
     case insufficientBalance(campaign: String, needed: Int, available: Int)
 
     public var description: String {

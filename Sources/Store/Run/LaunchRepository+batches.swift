@@ -11,7 +11,7 @@ import Spec
 public struct LaunchPlan: Hashable, Sendable {
     /// Messages per chunk.
     public let chunkSize: Int
-    /// From one out-of-window chunk to the next.
+    /// The time from one out-of-window chunk to the next.
     public let chunkDelay: Duration
 
     public init(recipients: Int, ratePerSecond: Int) {
@@ -23,7 +23,7 @@ public struct LaunchPlan: Hashable, Sendable {
         chunkDelay = recipients < 1_000 ? .zero : .seconds(Double(chunkSize) / Double(max(1, ratePerSecond)))
     }
 
-    /// When the last message leaves, if the sender does nothing else.
+    /// Estimates when the last message is sent, if the sender sends nothing else.
     public static func estimatedCompletion(of recipients: Int, ratePerSecond: Int, from start: Date) -> Date {
         start.addingTimeInterval(Double(recipients) / Double(max(1, ratePerSecond)))
     }
@@ -42,7 +42,7 @@ struct LaunchProgress: Sendable {
     let tenantID: String
     let audience: AudienceFilter
     let phase: Phase
-    /// Contacts up to this `contactId` have been looked at in this phase; empty at its start.
+    /// The last `contactId` that this phase has processed; empty at its start.
     let cursor: String
     let nextPosition: Int
     let inWindowCount: Int
@@ -87,9 +87,9 @@ struct LaunchProgress: Sendable {
 
     /// The contacts of this phase.
     ///
-    /// The second phase takes all contacts without a message, also those that came into the window since the first
-    /// phase passed them: a webhook may be late, so the time they wrote says nothing. The look-up is a scalar subquery
-    /// because an EXISTS might be answered by reading all messages, batch after batch.
+    /// The second phase takes all contacts without a message, also those that came into the window after the first
+    /// phase passed them. The time of their message does not show this, because a webhook may be late. The look-up is a
+    /// scalar subquery because Postgres might answer an EXISTS by reading all messages, batch after batch.
     var window: PostgresQuery {
         phase == .inWindow
             ? "c.\"lastSeen\" > \(windowCutoff)"
@@ -103,7 +103,7 @@ struct LaunchProgress: Sendable {
 }
 
 extension LaunchRepository {
-    /// Runs whose messages are not all written: new ones, and those whose launch was cut off.
+    /// Runs whose messages are not all written: new ones, and those whose launch was interrupted.
     public func unfinished() async throws(PostgresError) -> [UUID] {
         let rows = try await pool.query(
             """
@@ -168,7 +168,9 @@ extension LaunchRepository {
         }
     }
 
-    /// The audience has grown since the wallet was asked, and nothing is sent that is not paid for: resuming asks again.
+    /// Pauses a run whose audience has grown since its tokens were held.
+    ///
+    /// Nothing is sent that is not paid for. Resuming the run holds tokens again.
     private func pause(
         _ launch: LaunchProgress,
         for shortage: WalletHold.Shortage,

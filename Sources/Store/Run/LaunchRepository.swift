@@ -25,7 +25,7 @@ public struct LaunchRepository: Sendable {
     ///
     /// - Parameters:
     ///   - campaign: The name of the campaign.
-    ///   - tenant: Whose campaign it is.
+    ///   - tenant: The owner of the campaign.
     ///   - now: The instant against which the 24 hour window is measured for the whole launch, and from which its
     ///     messages may be sent; `nil` takes Postgres's clock, which all daemons share.
     /// - Returns: The new run, or the one that exists.
@@ -34,9 +34,9 @@ public struct LaunchRepository: Sendable {
         try await open(.name(campaign), tenant: tenant, now: now).opening
     }
 
-    /// The same for a campaign by its name or its id, with the quota that the new run was checked against.
+    /// Opens a run of a campaign given by name or id, and returns the quota that the run was checked against.
     ///
-    /// - Returns: What became of the wish, and the quota; `nil` when there was a run before.
+    /// - Returns: The result, and the quota, which is `nil` if there was a run before.
     /// - Throws: ``LaunchError`` when the campaign cannot be launched.
     public func open(
         _ key: CampaignKey,
@@ -89,14 +89,14 @@ public struct LaunchRepository: Sendable {
                 return (.opened(run), quota)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
-            // Another process opened it in the same instant.
+            // Another process opened it at the same time.
             return try await open(key, tenant: tenant, now: given)
         }
     }
 
-    /// Compares what is still to be sent of a run with the quota that its sender has left.
+    /// Compares the messages that a run still has to send with the rest of its sender's quota.
     ///
-    /// - Returns: `nil` when there is no such run.
+    /// - Returns: The result; `nil` if the run does not exist.
     public func quota(of run: UUID, now: Date) async throws -> QuotaCheck? {
         try await pool.transaction { connection in
             let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(run)")
@@ -122,11 +122,11 @@ public struct LaunchRepository: Sendable {
 }
 
 extension LaunchRepository {
-    /// Why a run is opened.
+    /// The reason why a run is opened.
     enum Origin: Sendable {
         /// A request launched it.
         case launch
-        /// A time has come: of a schedule, or of a campaign that starts once.
+        /// A time of a schedule, or of a campaign that starts once, is due.
         case occurrence(schedule: UUID?, scheduledFor: Date)
         /// A campaign that waits for events; its messages come one by one.
         case trigger
@@ -155,7 +155,7 @@ extension LaunchRepository {
         on connection: PostgresConnection
     ) async throws -> RunRecord {
         try await checkPolicy(candidate, size: size, on: connection)
-        // Before any write: a caller that catches the refusal continues the transaction.
+        // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         let grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
         var random = SystemRandomNumberGenerator()
@@ -193,9 +193,9 @@ extension LaunchRepository {
         return try RunRecord(row: rows[0])
     }
 
-    /// Holds a campaign against the policy of its tenant.
+    /// Checks a campaign against the policy of its tenant.
     ///
-    /// One that a spec made was held against it in its plan, where a reviewer may have allowed more.
+    /// A campaign of a spec was checked in its plan, where a reviewer may have allowed more.
     private static func checkPolicy(
         _ candidate: LaunchCandidate,
         size: AudienceSize,

@@ -4,16 +4,16 @@ public import JSON
 public import Postgres
 public import Spec
 
-/// The frozen content of a campaign: what every message of a run is made from.
+/// The frozen content of a campaign, from which every message of a run is made.
 public struct RevisionContent: Hashable, Sendable {
     /// The WhatsApp payload without its recipient, with placeholders in its texts.
     public let message: JSONValue
-    /// `nil` if events or modules name the recipients.
+    /// The filter for the recipients; `nil` if events or modules name them.
     public let audience: AudienceFilter?
 
     /// Reads both from their stored form.
     ///
-    /// - Throws: What is wrong with the filter.
+    /// - Throws: The error of the filter.
     public init(message: JSONValue, audience: JSONValue?) throws {
         self.message = message
         self.audience = try audience.map { try AudienceFilter(json: $0) }
@@ -30,7 +30,7 @@ public struct RevisionContent: Hashable, Sendable {
         return .object(fields)
     }
 
-    /// Free text may be sent within 24 hours of the contact's last message only.
+    /// True for free text, which may be sent only within 24 hours of the contact's last message.
     public var isFreeText: Bool { message["type"] != .string("template") }
 }
 
@@ -43,7 +43,7 @@ extension RevisionContent {
 
 /// Freezes the contents of campaigns, so that a run can name what it sends.
 public struct RevisionRepository: Sendable {
-    /// A campaign's content that is to be frozen.
+    /// The content of a campaign to freeze.
     public struct Draft: Sendable {
         public let campaignID: UUID
         public let tenantID: String

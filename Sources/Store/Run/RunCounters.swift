@@ -38,9 +38,9 @@ extension RunCounters {
 
     /// Common table expressions that move the counters along with the statuses.
     ///
-    /// They read an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the counters
-    /// change in the very statement that changes the rows. Runs are locked in the order of their ids: statements about
-    /// the messages of the same runs wait for each other instead of for a deadlock to be found.
+    /// They read an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the statement
+    /// that changes the rows also changes the counters. Runs are locked in the order of their ids, so that statements
+    /// about the same runs wait for each other without deadlock.
     static let counted: PostgresQuery = {
         let deltas = MessageStatus.allCases.map { status in
             "count(*) FILTER (WHERE new = '\(status.rawValue)') - count(*) FILTER (WHERE old = '\(status.rawValue)')"

@@ -11,7 +11,7 @@ public struct RunRecord: Sendable {
     public let senderName: String
     public let ratePerSecond: Int
     public let status: RunStatus
-    /// Why it is paused or failed.
+    /// The reason why it is paused or failed.
     public let statusReason: String?
     /// Recipients counted before the launch; messages may be fewer while it is under way.
     public let expectedCount: Int

@@ -7,17 +7,17 @@ extension RunRepository {
         public let run: UUID
         /// Messages that were waiting and are cancelled now.
         public let messages: Int
-        /// Whether no message of the run is waiting any more.
+        /// True if no message of the run is waiting any more.
         public let isComplete: Bool
     }
 
-    /// The columns that messages of cancelled runs wait in.
+    /// The condition for cancelled runs, as `r`, that still have waiting messages.
     private static let waiting: PostgresQuery = "r.status = \(run: .cancelled) AND r.pending + r.queued > 0"
 
     /// Locks the open runs of campaigns, so that a transaction that is to cancel them is not overtaken by their counters.
     ///
-    /// It has to be the first thing that a serializable transaction does: a run that sends changes all the time, and
-    /// the transaction cannot write rows that changed after its snapshot.
+    /// It must be the first statement of a serializable transaction: a run that sends changes constantly, and the
+    /// transaction cannot write rows that changed after its snapshot.
     public static func lockOpen(
         ofCampaigns campaigns: [UUID],
         on connection: PostgresConnection
@@ -34,14 +34,14 @@ extension RunRepository {
 
     /// Cancels the open runs of campaigns, and the campaigns that have one, in the caller's transaction.
     ///
-    /// From its commit on no further message begins, as that asks for the status of the run. The messages that wait are
-    /// marked by ``cancelRest(batch:)``, however many they are.
+    /// After the commit no further message is claimed, because a claim checks the status of the run.
+    /// ``cancelRest(batch:)`` marks the waiting messages, in batches.
     ///
     /// - Parameters:
-    ///   - campaigns: Whose runs.
-    ///   - reason: Why, for people.
+    ///   - campaigns: The campaigns of the runs.
+    ///   - reason: The reason, for people.
     ///   - keepingCampaigns: True if the campaigns keep their state, because another run follows.
-    ///   - connection: Where the transaction is.
+    ///   - connection: The connection of the transaction.
     /// - Returns: The runs cancelled now.
     /// - Throws: `PostgresError`.
     @discardableResult
@@ -95,13 +95,13 @@ extension RunRepository {
         }
     }
 
-    /// Cancels the next waiting messages of a cancelled run: at most as many as a range of positions holds.
+    /// Cancels the next waiting messages of a cancelled run, within one range of positions.
     ///
-    /// Several daemons may call it at once. Messages on their way are left alone: their outcome counts, and what comes
-    /// back to the lane is cancelled by a later call.
+    /// Several daemons may call it at once. Messages that are being sent are left unchanged: their outcome counts, and
+    /// a later call cancels those that return to the lane.
     ///
-    /// - Parameter batch: How many positions to look at.
-    /// - Returns: What was done; `nil` when nothing is left to do in any run.
+    /// - Parameter batch: The number of positions in the range.
+    /// - Returns: The result; `nil` if nothing is left to do in any run.
     /// - Throws: `PostgresError`.
     public func cancelRest(batch: Int = 10_000) async throws -> Cancellation? {
         try await pool.transaction { connection in
@@ -115,7 +115,7 @@ extension RunRepository {
             let run = try row.decode(0, as: UUID.self)
             let cursor = try row.decode(1, as: Int.self)
             let last = try row.decode(2, as: Int.self) - 1
-            // Messages wait although the end was reached: they came back to the lane, so another round begins.
+            // If messages still wait after the last position, they returned to the lane, so another round begins.
             let start = cursor < last ? cursor : 0
             let end = min(start + max(1, batch), last)
             let messages = try await cancel(after: start, upTo: end, of: run, on: connection)
@@ -129,7 +129,7 @@ extension RunRepository {
         }
     }
 
-    /// The messages are locked before their run, as everywhere; the run is only locked by its counters.
+    /// Cancels the waiting messages in a range; they are locked before their run, which only the counters lock.
     private func cancel(
         after start: Int,
         upTo end: Int,
@@ -156,7 +156,7 @@ extension RunRepository {
         return try rows[0].decode(0)
     }
 
-    /// After the last position: whether the counters agree that nothing waits.
+    /// Returns, after the last position, whether the counters agree that nothing waits.
     ///
     /// If they disagree, messages came back to the lane meanwhile, or the counters were wrong and are corrected.
     private func finish(_ run: UUID, on connection: PostgresConnection) async throws -> Bool {

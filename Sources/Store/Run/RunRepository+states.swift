@@ -14,8 +14,8 @@ extension RunRepository {
     /// Completes the runs that have nothing left to send, after counting their rows.
     ///
     /// - Parameters:
-    ///   - unconfirmedTimeout: How long to wait for a report about a message whose answer was lost.
-    ///   - maximumAttempts: How often a message is sent at most, where the sender has such messages sent again.
+    ///   - unconfirmedTimeout: The time to wait for a report about a message whose answer was lost.
+    ///   - maximumAttempts: The maximum number of attempts of a message, if its sender retries such messages.
     /// - Returns: The runs completed now, and runs whose counters were wrong and which are still open.
     /// - Throws: `PostgresError`.
     public func completeFinished(unconfirmedTimeout: Duration, maximumAttempts: Int = 3) async throws -> [Completion] {
@@ -39,12 +39,12 @@ extension RunRepository {
         return completions
     }
 
-    /// The runs of one campaign, as `r`: beside a standing run there may be former ones whose messages still go out.
+    /// The runs of one campaign, as `r`: beside a standing run there may be former ones with messages still to send.
     private static func together(with run: UUID) -> PostgresQuery {
         "r.\"campaignId\" = (SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run))"
     }
 
-    /// The campaign of a run moves along with it.
+    /// Builds the UPDATE that moves the campaign of a run along with it.
     private static func moving(
         campaignOf run: UUID,
         _ event: CampaignStatus.Event,
@@ -63,7 +63,7 @@ extension RunRepository {
 
     /// Pauses the runs of a campaign and the campaign, with a reason for people.
     ///
-    /// - Returns: False when it was not running. One that only waited for the quota does not wait for it any more.
+    /// - Returns: False when it was not running. A run that only waited for the quota stops waiting for it.
     @discardableResult
     public func pause(_ run: UUID, reason: String) async throws -> Bool {
         try await pool.transaction { connection in
@@ -86,8 +86,8 @@ extension RunRepository {
     /// Resumes a paused run: messages that were withdrawn are queued again.
     ///
     /// - Returns: False when it was not paused.
-    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` when its messages are not paid for; it
-    ///   stays paused then.
+    /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` if its messages are not paid for; the
+    ///   run then stays paused.
     @discardableResult
     public func resume(_ run: UUID) async throws -> Bool {
         try await resume(run, if: "true")
@@ -219,9 +219,9 @@ extension RunRepository {
 }
 
 extension RunRepository {
-    /// Puts messages back that find no quota, and pauses their runs until some of it returns.
+    /// Puts back messages for which there is no quota, and pauses their runs until some quota returns.
     ///
-    /// Only business-initiated messages wait then; those to contacts in their window are sent. The messages become
+    /// Only business-initiated messages wait; those to contacts in their window are sent. The messages become
     /// `pending`, and resuming queues them again.
     ///
     /// - Parameters:
@@ -294,7 +294,7 @@ extension RunRepository {
         var resumed: [UUID] = []
         for row in rows {
             let run = try row.decode(0, as: UUID.self)
-            // A person may have paused it meanwhile: then it does not wait for the quota any more.
+            // A person may have paused it meanwhile; it then no longer waits for the quota.
             if try await resume(run, if: "r.\"quotaUntil\" <= now()") { resumed.append(run) }
         }
         return resumed

@@ -6,12 +6,12 @@ public struct RunRepository: Sendable {
     /// NOTIFY channel that tells daemons that a run became ready, was paused, resumed or ended.
     public static let channel = "campaign_runs"
 
-    /// Runs, as `r`, of which something may be sent: those that run, and those that only wait for the quota.
+    /// The condition for runs, as `r`, that may send messages: running ones, and those that only wait for the quota.
     static let live: PostgresQuery = """
         (r.status = \(run: .running) OR (r.status = \(run: .paused) AND r."quotaUntil" IS NOT NULL))
         """
 
-    /// Runs, as `r`, that were stopped while messages of theirs were on their way.
+    /// The condition for runs, as `r`, that were stopped while some of their messages were being sent.
     static let stopped: PostgresQuery = """
         (r.sending > 0 AND (r.status = \(run: .cancelled) OR (r.status = \(run: .paused) AND r."quotaUntil" IS NULL)))
         """
@@ -32,7 +32,7 @@ public struct RunRepository: Sendable {
     /// - Parameters:
     ///   - tenant: Only this tenant's; `nil` for all.
     ///   - campaign: Only runs of the campaign with this name; `nil` for all.
-    ///   - limit: How many at most.
+    ///   - limit: The maximum number of runs.
     /// - Returns: The runs, each with its counters.
     /// - Throws: `PostgresError`.
     public func latest(tenant: String? = nil, campaign: String? = nil, limit: Int = 20) async throws -> [RunRecord] {
@@ -114,7 +114,7 @@ extension RunRepository {
         }
     }
 
-    /// One run of a tenant; `nil` when there is none by that id.
+    /// One run of a tenant; `nil` if the tenant has no run with the id.
     public func campaignRun(_ id: UUID, tenant: String) async throws -> CampaignRunRecord? {
         let rows = try await pool.query(
             "\(fragment: CampaignRunRecord.selection) WHERE x.id = \(id) AND x.\"tenantId\" = \(tenant)"
@@ -122,7 +122,7 @@ extension RunRepository {
         return try rows.first.map(CampaignRunRecord.init(row:))
     }
 
-    /// The run of a campaign that is launching, running or paused; `nil` when there is none.
+    /// The run of a campaign that is launching, running or paused; `nil` if no run is.
     public func openRun(ofCampaign id: UUID, tenant: String) async throws -> CampaignRunRecord? {
         let rows = try await pool.query(
             """

@@ -2,36 +2,36 @@ import Calendar
 import Foundation
 import Spec
 
-/// Decides what a schedule does whose time has come; a pure function.
+/// Decides what a due schedule does; a pure function.
 struct DueRule: Hashable, Sendable {
-    /// What the schedule does now.
+    /// The action of the schedule now.
     enum Action: Hashable, Sendable {
         /// The campaign starts, for this time.
         case start(Date)
         /// Nothing starts, for the reason given.
         case skip(reason: String)
-        /// Its turn comes when the run before has ended.
+        /// It waits until the previous run has ended.
         case wait
         /// It has come to its end.
         case end
     }
 
-    /// Later than this a time counts as missed; up to it, as the everyday delay of a busy machine.
+    /// The lag in seconds beyond which a time counts as missed; a smaller lag is normal on a busy machine.
     static let tolerance: TimeInterval = 60
 
     let action: Action
-    /// When it fires next; `nil` is never.
+    /// The next fire time; `nil` means never.
     let next: Date?
 
     /// Decides.
     ///
     /// - Parameters:
     ///   - schedule: The schedule.
-    ///   - due: The time that has come.
-    ///   - now: The present.
-    ///   - runCount: How often it has started something.
-    ///   - isBusy: Whether a run of its campaign is under way.
-    ///   - freeSince: When the last run of its campaign ended; waiting for it is not missing anything.
+    ///   - due: The time that is due.
+    ///   - now: The current time.
+    ///   - runCount: The number of runs that it has started.
+    ///   - isBusy: True if a run of its campaign is under way.
+    ///   - freeSince: The end of the last run of its campaign; a time that waited for this run was not missed.
     init(schedule: ScheduleSpec, due: Date, now: Date, runCount: Int, isBusy: Bool, freeSince: Date?) {
         if let maxRuns = schedule.maxRuns, runCount >= maxRuns {
             (action, next) = (.end, nil)
@@ -56,7 +56,7 @@ struct DueRule: Hashable, Sendable {
         }
     }
 
-    /// The missed time for which a run starts now; `nil` if there is none.
+    /// The missed time for which a run starts now; `nil` if there is no such time.
     private static func makeUp(_ schedule: ScheduleSpec, from due: Date, now: Date) -> Date? {
         let earliest = now.addingTimeInterval(-Double(schedule.misfireWindow.seconds))
         switch schedule.misfire {
@@ -70,7 +70,7 @@ struct DueRule: Hashable, Sendable {
         }
     }
 
-    /// The latest time that has come.
+    /// The latest time that is due.
     private static func last(of schedule: ScheduleSpec, from due: Date, now: Date) -> Date? {
         guard let cron = schedule.cronSchedule else { return due }
         let limit = min(now, schedule.end ?? now)

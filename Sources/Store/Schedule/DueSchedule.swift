@@ -4,9 +4,9 @@ import JSON
 import Postgres
 import Spec
 
-/// Why a schedule cannot fire.
+/// The reason why a schedule cannot fire.
 public enum ScheduleError: Error, Equatable, CustomStringConvertible {
-    /// A column of its row cannot be read, as after an edit by hand.
+    /// A column of its row cannot be read, for example after an edit by hand.
     case unreadable(schedule: UUID, column: String, problem: String)
 
     public var description: String {
@@ -17,30 +17,30 @@ public enum ScheduleError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// A schedule whose time has come, with its row locked.
+/// A due schedule, with its row locked.
 struct DueSchedule: Sendable {
     let id: UUID
     let tenantID: String
     let campaignID: UUID
-    /// The time that has come.
+    /// The time that is due.
     let due: Date
     let now: Date
     let runCount: Int
-    /// Its times and rules, or what is wrong with its row.
+    /// Its times and rules, or the error of its row.
     let spec: Result<ScheduleSpec, any Error>
 
     /// Locks the schedule that has waited longest and that no other daemon has locked.
     ///
-    /// Schedules that wait for a run to end are left out: the end of the run brings them back.
+    /// Schedules that wait for a run to end are left out; they become due again when the run ends.
     ///
     /// - Parameters:
-    ///   - now: The present; `nil` takes Postgres's clock, which all daemons share.
-    ///   - connection: Where the transaction is.
-    /// - Returns: `nil` when none is due.
+    ///   - now: The current time; `nil` takes Postgres's clock, which all daemons share.
+    ///   - connection: The connection of the transaction.
+    /// - Returns: The schedule; `nil` if none is due.
     /// - Throws: `PostgresError`.
     static func lock(now: Date?, on connection: PostgresConnection) async throws -> DueSchedule? {
-        // The clock is read once, before the rows: compared with each, it could not be looked up in the index, and those
-        // that are not due yet would all be read.
+        // The clock is read once, before the rows. If the condition called the clock for each row, Postgres could not
+        // use the index, and would read all rows that are not due yet.
         let rows = try await connection.query(
             """
             WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant)
@@ -60,7 +60,7 @@ struct DueSchedule: Sendable {
         return try rows.first.map(DueSchedule.init(row:))
     }
 
-    /// A run that is under way of the campaign of `campaign_schedules AS s`.
+    /// A run under way, of the campaign of `campaign_schedules AS s`.
     private static let openRun: PostgresQuery = """
         SELECT FROM campaign_runs r WHERE r."campaignId" = s."campaignId"
             AND r.status IN \(anyOf: RunStatus.open) AND r."supersededAt" IS NULL

@@ -15,7 +15,7 @@ public struct Firing: Sendable {
         case ended
     }
 
-    /// `nil` for a campaign that starts once, at a time of its own.
+    /// The schedule; `nil` for a campaign that starts once, at a time of its own.
     public let schedule: UUID?
     public let tenantID: String
     public let campaignID: UUID
@@ -27,14 +27,14 @@ public struct Firing: Sendable {
 
 /// Fires schedules: exactly one run for each of their times, also if daemons compete or crash.
 ///
-/// A time and its run are one transaction: the schedule's row is locked, the run is opened, the outcome is noted, and the
-/// schedule moves on to its next time, or nothing of it has happened. Times are compared with Postgres's clock, so
-/// daemons whose clocks differ agree; when that clock is set, a time that was noted does not come again.
+/// Each time is one transaction: it locks the schedule's row, opens the run, records the outcome, and sets the next
+/// time, or changes nothing at all. Times are compared with Postgres's clock, so daemons whose clocks differ agree. If
+/// that clock is changed, a time that was recorded does not fire again.
 public struct ScheduleRepository: Sendable {
-    /// NOTIFY channel that tells daemons that there is another time to wake up at.
+    /// NOTIFY channel that tells daemons that there is a new time to wake up at.
     public static let channel = "campaign_schedules"
 
-    /// Whether a campaign, as `c`, has a schedule that fires again.
+    /// True if a campaign, as `c`, has a schedule that fires again.
     static let firesAgain: PostgresQuery = """
         EXISTS (
             SELECT FROM campaign_schedules s
@@ -64,9 +64,9 @@ public struct ScheduleRepository: Sendable {
         return try rows[0].decode(0, as: Double?.self).map { .seconds($0) }
     }
 
-    /// Looks at one schedule whose time has come, and does what its rules say.
+    /// Processes one due schedule by its rules.
     ///
-    /// - Parameter now: The present; `nil` takes Postgres's clock.
+    /// - Parameter now: The current time; `nil` takes Postgres's clock.
     /// - Returns: The outcome; `nil` if nothing is due that is not locked by another daemon.
     /// - Throws: `PostgresError`; nothing has happened then.
     public func fireNext(now: Date? = nil) async throws -> Firing? {
@@ -112,9 +112,9 @@ public struct ScheduleRepository: Sendable {
         for time: Date,
         on connection: PostgresConnection
     ) async throws -> Firing.Outcome {
-        // A start that fails must not have cancelled anything, while its time is noted all the same.
+        // A start that fails must not cancel anything, but its time must be recorded all the same.
         try await connection.execute("SAVEPOINT start")
-        // Without effect unless the schedule says `cancelRunning`: nothing is under way then.
+        // This has an effect only with `cancelRunning`: otherwise nothing is under way here.
         try await RunRepository.cancelOpen(
             ofCampaigns: [candidate.id],
             reason: "the next run of its schedule began",
@@ -158,7 +158,7 @@ public struct ScheduleRepository: Sendable {
         )
     }
 
-    /// Notes the outcome and moves the schedule on.
+    /// Records the outcome and sets the schedule's next time.
     private func note(
         _ schedule: DueSchedule,
         _ outcome: Firing.Outcome,
@@ -196,7 +196,7 @@ public struct ScheduleRepository: Sendable {
 }
 
 extension Firing.Outcome {
-    /// The row that notes it; `nil` for none.
+    /// The row that records the outcome; `nil` if it is not recorded.
     fileprivate var row: (name: String, reason: String?, run: UUID?)? {
         switch self {
         case .started(let run): ("started", nil, run)
@@ -208,12 +208,12 @@ extension Firing.Outcome {
 }
 
 extension ScheduleRepository {
-    /// Starts one campaign whose own time, `scheduledAt`, has come.
+    /// Starts one campaign whose own time, `scheduledAt`, is due.
     ///
     /// The campaign's state moves on in the transaction that opens its run, so it starts once. A campaign that cannot
     /// start becomes `failed`, with the reason.
     ///
-    /// - Parameter now: The present; `nil` takes Postgres's clock.
+    /// - Parameter now: The current time; `nil` takes Postgres's clock.
     /// - Returns: The outcome; `nil` if none is due that is not locked by another daemon.
     /// - Throws: `PostgresError`; nothing has happened then.
     public func startNext(now: Date? = nil) async throws -> Firing? {

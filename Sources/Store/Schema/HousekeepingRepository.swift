@@ -31,7 +31,7 @@ public struct HousekeepingRepository: Sendable {
 
     /// Deletes a batch of rows that are past their retention.
     ///
-    /// - Returns: How many rows; fewer than `limit` when nothing is left.
+    /// - Returns: The number of rows; fewer than `limit` when nothing is left.
     public func remove(_ leftover: Leftover, limit: Int = 5_000) async throws(PostgresError) -> Int {
         try await pool.execute(
             """
@@ -45,9 +45,9 @@ public struct HousekeepingRepository: Sendable {
 
     /// Deletes a batch of chunks of standing runs whose messages are all settled.
     ///
-    /// A standing run gets a chunk for each batch of events for years, and the feeder and rebuilds look at all of them.
+    /// A standing run gets a chunk for each batch of events for years, and the feeder and rebuilds read all of them.
     ///
-    /// - Returns: How many chunks.
+    /// - Returns: The number of chunks.
     public func removeChunks(limit: Int = 5_000) async throws(PostgresError) -> Int {
         try await pool.execute(
             """

@@ -1,7 +1,7 @@
 public import Logging
 public import Postgres
 
-/// The database's schema and this program do not belong together.
+/// The schema of the database does not match this program.
 public enum SchemaError: Error, Equatable, CustomStringConvertible {
     /// A step that was applied has another text now.
     case changed(version: Int, name: String)
@@ -45,11 +45,11 @@ public struct Migrator: Sendable {
         self.logger = logger
     }
 
-    /// Applies what is missing.
+    /// Applies the missing steps.
     ///
     /// - Returns: The steps applied now; empty when the schema was up to date.
     /// - Throws: ``SchemaError`` when an applied file was changed or the database is newer than this program,
-    ///   `PostgresError` when a step fails; that step then left nothing behind.
+    ///   `PostgresError` when a step fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
         try await pool.withConnection { connection in
@@ -59,8 +59,8 @@ public struct Migrator: Sendable {
                 _ = try await connection.unlock(Self.lockKey)
                 return applied
             } catch {
-                // The lock must not stay with a pooled connection; when even this fails the connection is broken,
-                // and the lock died with it.
+                // A pooled connection must not keep the lock. If even this fails, the connection is broken and the lock
+                // is gone.
                 _ = try? await connection.unlock(Self.lockKey)
                 throw error
             }
@@ -91,7 +91,7 @@ public struct Migrator: Sendable {
         try check(applied)
         let missing = migrations.filter { applied[$0.version] == nil }
         for migration in missing {
-            // A table with many rows takes its time to be rewritten.
+            // Rewriting a table with many rows takes a long time.
             try await connection.transaction(deadline: .seconds(3600)) { connection in
                 try await connection.simpleScript(migration.sql, deadline: .seconds(3600))
                 try await connection.execute(
@@ -129,10 +129,9 @@ public struct Migrator: Sendable {
 }
 
 extension Migrator {
-    /// Says why something failed in the database: where a table or a column is missing, its schema may be too old or
-    /// too new.
+    /// Explains an error of the database: if a table or a column is missing, its schema may be too old or too new.
     ///
-    /// - Returns: A ``SchemaError``, or the error as it is.
+    /// - Returns: A ``SchemaError``, or the error unchanged.
     public func explanation(of error: any Error) async -> any Error {
         guard ["42P01", "42703"].contains((error as? PostgresError)?.sqlState) else { return error }
         do {

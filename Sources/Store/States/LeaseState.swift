@@ -24,7 +24,7 @@ public enum LeaseState: String, Lifecycle {
         }
     }
 
-    /// Whether the request may have been written.
+    /// True if the request may have been written.
     public var mayBeWritten: Bool { self == .fired }
 }
 

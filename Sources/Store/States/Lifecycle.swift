@@ -1,21 +1,22 @@
-/// The states of the rows of one table, with the moves between them: the only place that says which are allowed.
+/// The states of the rows of one table, with the moves between them: the only place that defines which moves are
+/// allowed.
 ///
 /// A new state does not compile until it has a meaning and its exits. `docs/states.md` is printed from these tables, and
 /// every statement that writes a status takes its conditions from them.
 public protocol Lifecycle: RawRepresentable<String>, CaseIterable, Hashable, Sendable where AllCases == [Self] {
     associatedtype Event: LifecycleEvent
 
-    /// What it means, for `docs/states.md`.
+    /// The meaning of the state, for `docs/states.md`.
     var meaning: String { get }
     /// The moves out of this state; a move to the state itself writes the reason or a time anew.
     var exits: KeyValuePairs<Event, Self> { get }
 }
 
-/// Why a state is left.
+/// The event that makes a row leave a state.
 public protocol LifecycleEvent: RawRepresentable<String>, CaseIterable, Hashable, Sendable where AllCases == [Self] {
     /// The parts of the system that make the move.
     var movers: [Mover] { get }
-    /// When it happens, for `docs/states.md`.
+    /// The cause of the event, for `docs/states.md`.
     var cause: String { get }
 }
 

@@ -2,7 +2,7 @@ public import Postgres
 
 /// The state of a message; the values of `campaign_message_status_enum`.
 ///
-/// Statements about messages move many rows at once, each to a state of its own, so they are written by hand; they name
+/// Statements about messages move many rows at once, each to a state of its own, so they are written by hand and name
 /// the states by these cases.
 public enum MessageStatus: String, PostgresScalar, Lifecycle {
     case pending, queued, sending, sent, delivered, read, failed, cancelled, unconfirmed

@@ -34,12 +34,12 @@ public enum RunStatus: String, PostgresScalar, Lifecycle {
         }
     }
 
-    /// Whether nothing more happens to it, apart from reports of WhatsApp.
+    /// True if nothing more happens to it, apart from reports of WhatsApp.
     public var isOver: Bool { exits.isEmpty }
 
     /// Runs that are not over; a campaign has one of them at most, beside superseded ones.
     static let open = allCases.filter { !$0.isOver }
-    /// Runs whose messages are written: of these a trigger's standing run is always one.
+    /// Runs whose messages are written; a trigger's standing run is always one of these.
     static let launched: [RunStatus] = [.running, .paused]
 }
 

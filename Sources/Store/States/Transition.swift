@@ -2,7 +2,7 @@ import Postgres
 
 /// A lifecycle whose state is a column `status`.
 protocol StoredLifecycle: Lifecycle {
-    /// The table with its alias, as it stands in an UPDATE.
+    /// The table with its alias, as an UPDATE names it.
     static var table: PostgresQuery { get }
     static var alias: String { get }
     /// Assignments that every move makes.
@@ -34,11 +34,11 @@ extension StoredLifecycle {
     /// part of the text, so that partial indexes serve the statement.
     ///
     /// - Parameters:
-    ///   - event: Why the rows move.
+    ///   - event: The reason for the move.
     ///   - status: The new state as an expression, for an event that leads to several; `nil` for its only target.
-    ///   - assignments: What else is set.
-    ///   - tables: What the statement reads besides the table.
-    ///   - condition: Which rows; the table has its alias (`c`, `r` or `k`).
+    ///   - assignments: Further assignments.
+    ///   - tables: Further tables that the statement reads.
+    ///   - condition: Selects the rows; the table has its alias (`c`, `r` or `k`).
     /// - Returns: The statement, to which RETURNING may be added.
     static func moving(
         _ event: Event,

@@ -3,7 +3,7 @@ import JSON
 import Postgres
 public import Spec
 
-/// A message template as it is stored, of a spec or of the API.
+/// A message template as it is stored, from a spec or from the API.
 public struct TemplateRecord: Sendable {
     public let id: UUID
     public let tenantID: String

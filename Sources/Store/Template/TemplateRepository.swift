@@ -3,7 +3,7 @@ import JSON
 public import Postgres
 public import Spec
 
-/// Why a template could not be changed; nothing was written.
+/// The reason why a template could not be changed; nothing was written.
 public enum TemplateError: Error, Hashable, Sendable {
     /// The tenant has no such template.
     case unknown
@@ -39,7 +39,7 @@ public struct TemplateRepository: Sendable {
         }
     }
 
-    /// A template of the tenant; `nil` when there is none by that id.
+    /// A template of the tenant; `nil` if the tenant has no template with the id.
     public func find(_ id: UUID, tenant: String) async throws -> TemplateRecord? {
         try await pool.withConnection { try await Self.find(id, tenant: tenant, on: $0) }
     }
@@ -82,7 +82,7 @@ extension TemplateRepository {
         }
     }
 
-    /// Puts other texts in the place of a template's.
+    /// Replaces the texts of a template.
     ///
     /// - Throws: ``TemplateError`` when campaigns are made from it, a file owns it, or its new name is taken.
     public func replace(_ id: UUID, by spec: TemplateSpec, tenant: String) async throws -> TemplateRecord {
@@ -102,7 +102,7 @@ extension TemplateRepository {
         }
     }
 
-    /// Takes a template away; its row stays for the campaigns that once used it.
+    /// Archives a template; its row stays for the campaigns that once used it.
     ///
     /// - Throws: ``TemplateError`` when campaigns are made from it, or a file owns it.
     public func delete(_ id: UUID, tenant: String) async throws {
@@ -116,7 +116,7 @@ extension TemplateRepository {
 
     /// Locks a template that no campaign uses.
     ///
-    /// A campaign that is made from it meanwhile has its own copy of the texts.
+    /// A campaign that is made from the template at the same time has its own copy of the texts.
     private func free(_ id: UUID, tenant: String, on connection: PostgresConnection) async throws {
         guard let record = try await Self.find(id, tenant: tenant, isLocked: true, on: connection) else {
             throw TemplateError.unknown

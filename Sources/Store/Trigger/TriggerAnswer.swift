@@ -15,9 +15,9 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
         }
     }
 
-    /// A message that there will not be.
+    /// A message that will not be sent.
     public struct Refusal: Hashable, Sendable, Codable {
-        /// `nil` when it concerns every campaign that waits for the event.
+        /// The campaign; `nil` if the refusal concerns every campaign that waits for the event.
         public let campaignId: UUID?
         public let campaign: String?
         public let reason: TriggerRefusal
@@ -36,11 +36,11 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
         (self.contactId, self.eventId, self.matched, self.refused) = (contactId, eventId, matched, refused)
     }
 
-    /// Adds the answer as JSON, with sorted keys: as it is kept, and as its sender sees it.
+    /// Adds the answer as JSON, with sorted keys: in the form that is stored and that the sender of the event gets.
     ///
     /// - Parameters:
-    ///   - bytes: Where to.
-    ///   - isNamed: Without it the event's name is left out: one that we made up is nothing to its sender.
+    ///   - bytes: The buffer to append to.
+    ///   - isNamed: False to leave out the event's name, which means nothing to the sender if we made it up.
     package func append(to bytes: inout [UInt8], isNamed: Bool = true) {
         bytes += #"{"contactId":"#.utf8
         JSONText.append(contactId, to: &bytes)
@@ -78,7 +78,7 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
         bytes += "]}".utf8
     }
 
-    /// The answer as it is kept.
+    /// The answer as it is stored.
     var text: String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
@@ -87,7 +87,7 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
     }
 }
 
-/// Why an event leads to no message.
+/// The reason why an event leads to no message.
 public enum TriggerRefusal: String, Hashable, Sendable, Codable, CaseIterable {
     /// The tenant has no such contact.
     case noContact = "no_contact"

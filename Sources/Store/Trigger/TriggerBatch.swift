@@ -8,14 +8,14 @@ public struct TriggerRequest: Hashable, Sendable {
     public let contactID: String
     /// The data of the event: campaigns match on it, and messages show it as `{{context.…}}`.
     public let context: JSONValue?
-    /// The sender's own name for the event; one that was seen before gets its former answer.
+    /// The idempotency key: the sender's own name for the event; a repeated event gets its former answer.
     public let eventID: String?
 
     /// Makes a request.
     ///
     /// - Parameters:
     ///   - contactID: At most 50 characters.
-    ///   - context: An object, or nothing.
+    ///   - context: An object, or `nil`.
     ///   - eventID: At most 255 characters.
     public init(contactID: String, context: JSONValue? = nil, eventID: String? = nil) {
         (self.contactID, self.context, self.eventID) = (contactID, context, eventID)
@@ -26,8 +26,8 @@ public struct TriggerRequest: Hashable, Sendable {
 enum TriggerMatch {
     /// Returns true if a context holds everything that a configuration asks for.
     ///
-    /// Objects are compared key by key and may hold more than is asked; numbers by their value, so that 1 is 1.0;
-    /// everything else has to be the same. A campaign that asks for nothing takes every event.
+    /// Objects are compared key by key and may have additional keys. Numbers are compared by their value, so that 1
+    /// equals 1.0. Everything else has to be equal. A campaign that asks for nothing takes every event.
     static func holds(_ wanted: JSONValue?, in context: JSONValue?) -> Bool {
         switch (wanted, context) {
         case (nil, _), (.null?, nil), (.null?, .null?): true
@@ -41,7 +41,7 @@ enum TriggerMatch {
     }
 }
 
-/// Events of one kind on their way to their answers; decides, and touches nothing.
+/// A batch of events of one kind; makes decisions about them, without I/O.
 struct TriggerBatch: Sendable {
     /// A message to be written.
     struct Message: Sendable {
@@ -55,12 +55,12 @@ struct TriggerBatch: Sendable {
     let requests: [TriggerRequest]
     /// The contexts of the events as JSON; `nil` for events without one.
     let contexts: [String?]
-    /// The ids under which the events are noted.
+    /// The ids under which the events are stored.
     let ids: [UUID]
     private(set) var answers: [TriggerAnswer]
     /// The indices of the events that have not been seen before.
     private(set) var open: [Int]
-    /// For events that came twice in one batch: the index of the first one.
+    /// The index of the first event for each event that came twice in one batch.
     private var firsts: [Int: Int] = [:]
 
     init(_ requests: [TriggerRequest]) {
@@ -102,7 +102,7 @@ struct TriggerBatch: Sendable {
         open.filter { TriggerMatch.holds(wanted, in: requests[$0].context ?? .object([:])) }
     }
 
-    /// Refuses the events that a campaign waits for, as it takes none.
+    /// Refuses the events that a campaign waits for, because it takes no messages.
     mutating func refuse(by campaign: TriggeredCampaign, _ reason: TriggerRefusal) {
         for index in campaign.events { refuse(index, by: campaign, reason) }
     }
@@ -114,7 +114,7 @@ struct TriggerBatch: Sendable {
     ///   - run: Its standing run.
     ///   - position: The position of the next message.
     ///   - contacts: The contacts that were found.
-    ///   - affordable: How many messages the tenant's wallet covers; `nil` if the tenant is not billed.
+    ///   - affordable: The number of messages that the tenant's wallet covers; `nil` if the tenant is not billed.
     /// - Returns: The messages of the events that are not refused; the first one gets `position`.
     mutating func decide(
         for campaign: TriggeredCampaign,

@@ -9,20 +9,20 @@ struct TriggerContact: Sendable {
     let isOptedIn: Bool
     let isActive: Bool
     let isInWindow: Bool
-    /// Whether it is within the campaign's audience.
+    /// True if it is within the campaign's audience.
     let isMeant: Bool
-    /// Whether it had a message of the campaign within its cooldown.
+    /// True if it had a message of the campaign within its cooldown.
     let isCooling: Bool
 
     /// Campaigns per query.
     private static let campaignsOfAQuery = 50
 
-    /// Looks up the contacts of the events that campaigns wait for, whose standing runs the caller holds.
+    /// Looks up the contacts of the events that campaigns wait for, whose standing runs the caller has locked.
     ///
-    /// A number is found with and without its plus sign; of two contacts that differ in it, the one that equals the
-    /// caller's number.
+    /// A number is found with and without its plus sign. If contacts exist for both, the one that equals the number in
+    /// the event counts.
     ///
-    /// - Returns: For each campaign, by its id, the contacts by what the events call them.
+    /// - Returns: The contacts by the numbers in the events, for each campaign id.
     static func find(
         _ campaigns: [TriggeredCampaign],
         in batch: TriggerBatch,
@@ -92,7 +92,7 @@ struct TriggerContact: Sendable {
         contactID.hasPrefix("+") ? String(contactID.dropFirst()) : "+" + contactID
     }
 
-    /// Why the campaign sends it nothing; `nil` when it does.
+    /// The reason why the campaign sends it nothing; `nil` if it sends a message.
     func refusal(by campaign: TriggeredCampaign) -> TriggerRefusal? {
         if !isActive { return .deactivated }
         if !isOptedIn { return .notOptedIn }

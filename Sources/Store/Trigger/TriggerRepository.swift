@@ -4,10 +4,10 @@ import Spec
 
 /// Turns events into messages of the campaigns that wait for them.
 ///
-/// Events of one kind come in batches, and a batch is one transaction: the messages, their chunk and the
-/// answers are there together, or nothing is and the sender asks again. However many campaigns wait, a batch takes three
-/// round trips: the campaigns, the contacts, and all that is written, with COMMIT. Ids of events that may have been seen, and
-/// a wallet that pays, are one more each; a campaign that waits for the first time, or has changed, is a few.
+/// Events of one kind come in batches, and a batch is one transaction: the messages, their chunk and the answers are
+/// committed together, or nothing is and the sender asks again. A batch takes three round trips, however many campaigns
+/// wait: the campaigns, the contacts, and all writes with COMMIT. Idempotency keys that may have been seen and a wallet
+/// cost one more round trip each. A campaign that waits for the first time, or has changed, costs a few.
 public struct TriggerRepository: Sendable {
     let pool: PostgresPool
     private let announces: Bool
@@ -15,9 +15,10 @@ public struct TriggerRepository: Sendable {
     /// Makes a repository.
     ///
     /// - Parameters:
-    ///   - pool: Where the tables are.
-    ///   - announces: Whether daemons are told of new messages, each of which then looks for them: a daemon that takes
-    ///     events in itself does not need it, and a thousand events a second would be a thousand looks of each.
+    ///   - pool: The database.
+    ///   - announces: True to notify daemons of new messages, so that each of them looks for messages. A daemon that
+    ///     takes events in itself does not need it: a thousand events a second would make each daemon look a thousand
+    ///     times.
     public init(pool: PostgresPool, announces: Bool = true) {
         self.pool = pool
         self.announces = announces
@@ -28,11 +29,11 @@ public struct TriggerRepository: Sendable {
     /// - Parameters:
     ///   - requests: The events, in the order in which they came.
     ///   - event: The name of the event.
-    ///   - tenant: Whose contacts they are about.
-    ///   - now: The present, against which the 24 hour window is measured.
-    /// - Returns: The answers, in the same order; an event that was seen before gets its former one.
-    /// - Throws: `PostgresError`; nothing has happened then, unless the connection broke at its end: asking again with
-    ///   the same `eventID` tells.
+    ///   - tenant: The owner of the contacts.
+    ///   - now: The current time, against which the 24 hour window is measured.
+    /// - Returns: The answers, in the same order; a repeated event gets its former one.
+    /// - Throws: `PostgresError`; nothing has happened then, unless the connection broke at its end: a repetition with
+    ///   the same `eventID` then gets the answer.
     public func fire(
         _ requests: [TriggerRequest],
         event: String,
@@ -44,7 +45,7 @@ public struct TriggerRepository: Sendable {
                 try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
-            // Another request brought the same event in the same instant, and its answer is stored now.
+            // Another request brought the same event at the same time, and its answer is stored now.
             return try await pool.transaction { connection in
                 try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
             }

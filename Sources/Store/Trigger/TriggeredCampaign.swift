@@ -5,7 +5,7 @@ import Spec
 
 /// A campaign that waits for events of a batch, with its standing run locked.
 struct TriggeredCampaign: Sendable {
-    /// Why it takes no messages.
+    /// The state of the campaign: it takes messages, or refuses them for a reason.
     enum State: Sendable {
         /// The standing run, the position of its next message, and whether it is billed.
         case open(run: UUID, nextPosition: Int, isPaid: Bool)
@@ -22,13 +22,13 @@ struct TriggeredCampaign: Sendable {
     let isFreeText: Bool
     let state: State
 
-    /// The run that takes its messages; `nil` when it takes none.
+    /// The run that takes its messages; `nil` if it takes no messages.
     var standingRun: UUID? {
         guard case .open(let run, _, _) = state else { return nil }
         return run
     }
 
-    /// Whether its messages are billed.
+    /// True if its messages are billed.
     var isPaid: Bool {
         guard case .open(_, _, let isPaid) = state else { return false }
         return isPaid
@@ -37,12 +37,12 @@ struct TriggeredCampaign: Sendable {
     /// Finds the campaigns of a tenant that wait for one of these events, and locks their standing runs in the order of
     /// their ids.
     ///
-    /// Of many campaigns for one kind of event, each with its own `triggerConfig`, an index finds those that may wait for
-    /// these; what it finds is compared in full.
+    /// Many campaigns may wait for one kind of event, each with its own `triggerConfig`. An index finds those that may
+    /// wait for these events, and each of them is then compared in full.
     ///
-    /// A campaign that waits for the first time gets its standing run now, and one whose content has changed a new one:
-    /// the former ends when its messages have. Every transaction that adds messages locks the run, so a contact is
-    /// decided about once.
+    /// A campaign that waits for the first time gets its standing run now. One whose content has changed gets a new
+    /// run, and the former one ends when its messages have ended. Every transaction that adds messages locks the run,
+    /// so that two events of a contact are never decided at the same time.
     static func lock(
         for batch: TriggerBatch,
         tenant: String,
@@ -91,7 +91,7 @@ struct TriggeredCampaign: Sendable {
         return campaigns
     }
 
-    /// Standing runs, to be locked; a CTE, as only there they may be missing.
+    /// The standing runs to lock; a CTE, because only in a CTE they may be missing.
     private static let standing: PostgresQuery = """
         SELECT c.id AS campaign, r.id AS run, r."nextPosition", v.digest,
             r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
@@ -115,7 +115,7 @@ struct TriggeredCampaign: Sendable {
             "SELECT name, status, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
         )
         guard let row = rows.first else { return nil }
-        // What it waits for may have changed while we waited for the lock.
+        // The awaited event may have changed while we waited for the lock.
         let events = batch.matching(try row.json("triggerConfig"))
         guard !events.isEmpty else { return nil }
         // Another transaction may have opened the run.
@@ -171,7 +171,8 @@ struct TriggeredCampaign: Sendable {
         }
     }
 
-    /// The campaign with its standing run; `nil` when there is none, or the campaign's content has changed since.
+    /// The campaign with its standing run; `nil` if it has no standing run, or the campaign's content has changed
+    /// since.
     private static func current(
         _ row: PostgresRow,
         _ id: UUID,
