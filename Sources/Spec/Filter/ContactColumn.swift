@@ -5,12 +5,12 @@ public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
     case name, email, contactId, pin, yearOfBirth, messageCount, firstSeen, lastSeen, paymentStatus, tags
     case optedIn, optedInAt, deactivatedAt, metadata
 
-    /// What a column holds.
+    /// The type of a column.
     public enum ValueType: Hashable, Sendable, CaseIterable {
         case text, integer, timestamp, textList, boolean, object
     }
 
-    /// What a cell of an imported file must look like.
+    /// The form of a cell in an imported file.
     public enum Cell: Hashable, Sendable {
         /// A phone number in international form.
         case phone
@@ -24,7 +24,7 @@ public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
         case keys
     }
 
-    /// What an import does to a contact that has a value already.
+    /// The effect of an import on a contact that already has a value.
     public enum Merge: Hashable, Sendable {
         case replace
         /// A time never moves backwards.
@@ -33,7 +33,7 @@ public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
         case addKeys
     }
 
-    /// What is known of a column.
+    /// The properties of a column.
     public struct Definition: Hashable, Sendable {
         public let type: ValueType
         public let cell: Cell
