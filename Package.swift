@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "Redis", dependencies: ["CHiredis", .crypto, .log]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
 
-        // What the house stands on: no database, no network of its own.
+        // The foundations: modules that know neither the database nor the domain.
         .target(name: "JSON"),
         .target(name: "Spelling"),
         .target(name: "Calendar", dependencies: ["Spelling"]),
