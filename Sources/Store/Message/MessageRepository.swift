@@ -166,7 +166,9 @@ extension MessageRepository {
                 CROSS JOIN contacts c
                 LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
                 CROSS JOIN LATERAL (
-                    SELECT coalesce(c."lastSeen" <= clock_timestamp() - interval '24 hours', true) AS closed,
+                    SELECT coalesce(
+                            c."lastSeen" <= clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength)), true
+                        ) AS closed,
                         quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
                         (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
                 ) w

@@ -22,7 +22,7 @@ extension Cell {
         death("A7", "SIGKILL after the answer, before Postgres", at: "answerRead", 10...100),
         death("A8", "SIGKILL after Postgres, before leases end", at: "outcomesCommitted", 5...60, isQuick: true),
         death("A9", "SIGKILL in the middle of a flush", at: "flushing", 5...60),
-        death("A9b", "SIGKILL with outcomes in hand, before the flush", at: "outcomesTaken", 5...60),
+        death("A9b", "SIGKILL after answers arrived, before their flush", at: "outcomesTaken", 5...60),
         Cell("A10", "SIGKILL in the middle of a rebuild") { stage in
             try await stage.untilAccepted(0.2)
             try await stage.daemons[0].kill()

@@ -31,7 +31,7 @@ extension Cell {
 
     /// Redis is slow, full, or refuses commands.
     static let redisTroubles: [Cell] = [
-        Cell("B8", "Redis stands still: DEBUG SLEEP, CLIENT PAUSE, SIGSTOP") { stage in
+        Cell("B8", "Redis stops answering: DEBUG SLEEP, CLIENT PAUSE, SIGSTOP") { stage in
             try await stage.untilAccepted(0.1)
             try await stage.redis.send("DEBUG", "SLEEP", "5")
             try await stage.pause(500...1_500)
