@@ -1,6 +1,6 @@
-/// The columns of `contacts` that filters, placeholders and imports know, each with all that they need to know of it.
+/// The columns of `contacts` that filters, placeholders and imports use.
 ///
-/// Another column is a migration, and here its case with its definition.
+/// A new column needs a migration, and here a case with its definition.
 public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
     case name, email, contactId, pin, yearOfBirth, messageCount, firstSeen, lastSeen, paymentStatus, tags
     case optedIn, optedInAt, deactivatedAt, metadata
@@ -14,7 +14,7 @@ public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
     public enum Cell: Hashable, Sendable {
         /// A phone number in international form.
         case phone
-        /// A text of up to so many characters; the column holds no more.
+        /// A text of at most `maximum` characters, the length of the column.
         case text(maximum: Int)
         case number(ClosedRange<Int>)
         case time
@@ -27,7 +27,7 @@ public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
     /// The effect of an import on a contact that already has a value.
     public enum Merge: Hashable, Sendable {
         case replace
-        /// A time never moves backwards.
+        /// The later of both times.
         case latest
         /// Keys are added to the object.
         case addKeys
@@ -37,11 +37,11 @@ public enum ContactColumn: String, Hashable, Sendable, CaseIterable {
     public struct Definition: Hashable, Sendable {
         public let type: ValueType
         public let cell: Cell
-        /// Whether a filter may name it.
+        /// True if a filter may name it; its type then has operators.
         public var isFilterable = true
-        /// Whether a placeholder such as `{{name}}` may name it.
+        /// True if a placeholder such as `{{name}}` may name it; its type is a text, a number or a time.
         public var isPlaceholder = true
-        /// Whether the column is NOT NULL; an empty cell becomes its default then.
+        /// True if the column is NOT NULL; an empty cell becomes its default then.
         public var isRequired = false
         public var merge = Merge.replace
     }

@@ -18,11 +18,11 @@ public struct FilterCondition: Hashable, Sendable {
         case isNotIn([FilterValue])
         case isNull
         case isNotNull
-        /// The list of tags holds this one; only for `tags`.
+        /// The list holds this text; only for lists such as `tags`.
         case hasTag(String)
-        /// The list of tags holds at least one of these; only for `tags`.
+        /// The list holds at least one of these; only for lists.
         case hasAnyTag([String])
-        /// The list of tags holds all of these; only for `tags`.
+        /// The list holds all of these; only for lists.
         case hasAllTags([String])
     }
 
@@ -61,6 +61,11 @@ public enum FilterField: Hashable, Sendable, CustomStringConvertible {
     case contact(ContactColumn)
     /// A key of the contact's metadata, compared as text, or as a number if the value is one.
     case metadata(String)
+
+    /// True for a column that holds a list of texts.
+    var isList: Bool {
+        if case .contact(let column) = self { column.type == .textList } else { false }
+    }
 
     /// Reads `lastSeen` or `metadata.company`; everything else is `nil`.
     public init?(_ text: String) {

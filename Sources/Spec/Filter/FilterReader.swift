@@ -137,7 +137,7 @@ extension FilterReader {
             return value(of: read.node, field, read.field).map { .compare(comparison, $0) }
         case .contains:
             return sink.string(read.node, field: read.field).flatMap { text in
-                field == .contact(.tags) ? .hasTag(text.value) : .containsText(text.value)
+                field.isList ? .hasTag(text.value) : .containsText(text.value)
             }
         case .isIn: return list(read, operation) { value(of: $0, field, $1) }.map { .isIn(Self.alike($0)) }
         case .isNotIn: return list(read, operation) { value(of: $0, field, $1) }.map { .isNotIn(Self.alike($0)) }

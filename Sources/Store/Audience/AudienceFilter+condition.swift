@@ -39,10 +39,10 @@ extension FilterCondition {
             return "\(fragment: column(comparedWith: values.first)) <> ALL(\(fragment: values.sql(now: now)))"
         case .isNull: return "\(fragment: field.column) IS NULL"
         case .isNotNull: return "\(fragment: field.column) IS NOT NULL"
-        // Containment says the same as = ANY(tags), and can use the index.
-        case .hasTag(let tag): return "c.tags @> \([tag])::text[]"
-        case .hasAnyTag(let tags): return "c.tags && \(tags)::text[]"
-        case .hasAllTags(let tags): return "c.tags @> \(tags)::text[]"
+        // Containment says the same as = ANY(column), and can use the index.
+        case .hasTag(let tag): return "\(fragment: field.column) @> \([tag])::text[]"
+        case .hasAnyTag(let tags): return "\(fragment: field.column) && \(tags)::text[]"
+        case .hasAllTags(let tags): return "\(fragment: field.column) @> \(tags)::text[]"
         }
     }
 

@@ -101,7 +101,8 @@ public struct Migrator: Sendable {
                     """
                 )
             }
-            logger.info("Migrated", metadata: ["version": "\(migration.version)", "name": "\(migration.name)"])
+            let metadata: Logger.Metadata = ["version": "\(migration.version)", "name": "\(migration.name)"]
+            logger.info("Migration applied", metadata: metadata)
         }
         return missing
     }

@@ -42,7 +42,7 @@ struct ActiveFaults: Sendable {
                 GraphError(
                     code: error.code,
                     status: error.status,
-                    details: "told by a fault",
+                    details: "injected by a fault",
                     retryAfterSeconds: error.retryAfterSeconds
                 )
             )

@@ -80,7 +80,7 @@ struct StatusPayload: Sendable {
         json.raw(",\"message\":")
         json.string(title)
         json.raw(",\"error_data\":{\"details\":")
-        json.string("told by the simulator")
+        json.string("reported by the simulator")
         json.raw("}}]")
     }
 

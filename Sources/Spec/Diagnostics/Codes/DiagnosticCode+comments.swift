@@ -1,4 +1,4 @@
-/// C024 to C028: comments that allow warnings, and the number of findings.
+/// Comments that allow warnings, and the number of findings.
 extension DiagnosticCode {
     static let commentFamily = [allowWithoutReason, unknownAllowCode, allowedError, unusedAllow, tooManyFindings]
 

@@ -1,4 +1,4 @@
-/// C030 to C044: filters, placeholders, templates and messages.
+/// Filters, placeholders, templates and messages.
 extension DiagnosticCode {
     static let contentFamily = [
         filterField, filterOperator, filterValue, placeholder, missingParameter, superfluousParameter, templateLimit,

@@ -1,4 +1,4 @@
-/// C011 to C023: a document and its fields, and where its file is.
+/// A document and its fields, and where its file is.
 extension DiagnosticCode {
     static let documentFamily = [
         unknownKind, unknownField, missingField, wrongType, invalidValue, invalidName, misplacedFile, literalSecret,

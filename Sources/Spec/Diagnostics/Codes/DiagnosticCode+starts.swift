@@ -1,4 +1,4 @@
-/// C061 to C076: what starts a campaign, and whether it can reach anyone.
+/// What starts a campaign, and whether it can reach anyone.
 extension DiagnosticCode {
     static let startFamily = [
         unknownEvent, needlessCustom, nulCharacter, notScheduled, notEventTriggered, secondTrigger, noSchedule,

@@ -1,4 +1,4 @@
-/// C050 to C060: tenants, times and schedules.
+/// Tenants, times and schedules.
 extension DiagnosticCode {
     static let timeFamily = [
         tenantName, timeZone, quietHours, duration, localTime, cronSyntax, eitherDay, emptyWindow, neverFires,

@@ -1,4 +1,4 @@
-/// C001 to C010: the text is not YAML, or not the YAML that every tool reads in the same way.
+/// The text is not YAML, or not the YAML that every tool reads in the same way.
 extension DiagnosticCode {
     static let yamlFamily = [
         syntax, encoding, tab, duplicateKey, mergeKey, nonStringKey, unknownTag, unknownAnchor, tooLarge,

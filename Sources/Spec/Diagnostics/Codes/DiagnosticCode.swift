@@ -16,7 +16,9 @@ public struct DiagnosticCode: RawRepresentable, Sendable, CaseIterable {
     public let example: DiagnosticExample?
 
     /// All codes in the order of their numbers.
-    public static let allCases = yamlFamily + documentFamily + commentFamily + contentFamily + timeFamily + startFamily
+    public static let allCases =
+        (yamlFamily + documentFamily + commentFamily + contentFamily + timeFamily + startFamily)
+        .sorted { $0.rawValue < $1.rawValue }
 
     private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
 
