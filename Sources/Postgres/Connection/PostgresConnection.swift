@@ -32,7 +32,10 @@ public actor PostgresConnection {
     ) async throws(PostgresError) -> PostgresConnection {
         let connection = PostgresConnection(logger: logger)
         try await connection.cancellable { wire throws(PostgresError) in try wire.open(configuration) }
-        logger.debug("Connected to Postgres", metadata: ["server": "\(configuration)", "processID": "\(connection.processID)"])
+        logger.debug(
+            "Connected to Postgres",
+            metadata: ["server": "\(configuration)", "processID": "\(connection.processID)"]
+        )
         return connection
     }
 
