@@ -34,14 +34,14 @@ public struct PostgresConfiguration: Sendable {
         self.summary = try Self.check(connectionString, variable: variable)
     }
 
-    /// The same configuration with one libpq setting replaced, such as `dbname` or `options`.
+    /// Returns the same configuration with one libpq setting replaced, such as `dbname` or `options`.
     public func setting(_ keyword: String, to value: String) -> Self {
         var copy = self
         copy.settings.append((keyword, value))
         return copy
     }
 
-    /// The same configuration with a libpq setting that the connection string may still override.
+    /// Returns the same configuration with a libpq setting that the connection string may still override.
     public func defaulting(_ keyword: String, to value: String) -> Self {
         var copy = self
         copy.defaults.append((keyword, value))
@@ -99,7 +99,8 @@ extension PostgresConfiguration {
         return "postgresql://\(user)\(place)/\(values["dbname"] ?? "")"
     }
 
-    /// libpq quotes the part that it could not parse, which may be the password; only names of options are kept.
+    /// Redacts a complaint of libpq, which quotes the part that it could not parse, maybe the password; names of
+    /// options remain.
     private static func redacted(_ complaint: String) -> String {
         let trimmed = complaint.last == "\n" ? String(complaint.dropLast()) : complaint
         if trimmed.hasPrefix("invalid connection option") || trimmed.hasPrefix("invalid URI query parameter") {

@@ -59,12 +59,12 @@ public struct PostgresListener: AsyncSequence, Sendable {
             self.logger = logger
         }
 
-        /// The next event; `nil` once the task is cancelled.
+        /// Returns the next event; `nil` once the task is cancelled.
         public mutating func next() async -> PostgresListenEvent? {
             await next(isolation: nil)
         }
 
-        /// The next event; `nil` once the task is cancelled.
+        /// Returns the next event; `nil` once the task is cancelled.
         public mutating func next(isolation actor: isolated (any Actor)?) async -> PostgresListenEvent? {
             while !Task.isCancelled {
                 if let notification = pending.popLast() { return .notification(notification) }

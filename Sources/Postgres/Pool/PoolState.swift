@@ -77,7 +77,7 @@ struct PoolState<Connection: Sendable>: Sendable {
         return waiters.removeFirst()
     }
 
-    /// True if the timer must be started; there is never more than one.
+    /// Arms the only timer; returns true if the caller must start it.
     mutating func armTimer() -> Bool {
         defer { isTimerArmed = true }
         return !isTimerArmed

@@ -119,7 +119,7 @@ public final class PostgresPool: Sendable {
         try await self.query(query, deadline: deadline).affectedRows
     }
 
-    /// Notifications on these channels, over a separate connection that does not count towards the pool.
+    /// Listens on these channels, over a separate connection that does not count towards the pool.
     public func listen(_ channels: [String]) -> PostgresListener {
         PostgresListener(configuration: configuration, channels: channels, logger: logger)
     }
@@ -330,7 +330,7 @@ public struct PostgresPoolStatistics: Sendable, Hashable {
 
 /// Exponential backoff with jitter and an upper bound.
 enum Backoff {
-    /// A delay between half and the whole of `first` × 2^(attempt − 1), at most `maximum`.
+    /// Returns a delay between half and the whole of `first` × 2^(attempt − 1), at most `maximum`.
     ///
     /// - Parameters:
     ///   - attempt: The number of failures so far, from 1.

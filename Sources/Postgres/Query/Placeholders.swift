@@ -24,7 +24,7 @@ enum Placeholders {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// The end of the quoted or commented text that starts at `index`, or `index` if none starts there.
+    /// Returns the end of the quoted or commented text that starts at `index`, or `index` if none starts there.
     private static func skip(_ bytes: [UInt8], from index: Int) -> Int {
         switch bytes[index] {
         case UInt8(ascii: "'"):
@@ -74,7 +74,7 @@ enum Placeholders {
         return bytes.count
     }
 
-    /// `$$` or `$tag$` at `index`; a tag does not start with a digit.
+    /// Reads `$$` or `$tag$` at `index`; a tag does not start with a digit.
     private static func dollarTag(_ bytes: [UInt8], from index: Int) -> [UInt8]? {
         var end = index + 1
         if end < bytes.count, isDigit(bytes[end]) { return nil }

@@ -42,7 +42,7 @@ public struct PostgresQuery: Sendable {
         sql += Self.quoted(identifier)
     }
 
-    /// An identifier as SQL: in double quotes, with those inside doubled.
+    /// Quotes an identifier: puts it in double quotes and doubles those inside.
     static func quoted(_ identifier: String) -> String {
         "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
@@ -54,7 +54,7 @@ public struct PostgresQuery: Sendable {
         return result
     }
 
-    /// All queries in turn with plain SQL between them, such as `" AND "`.
+    /// Joins queries with plain SQL between them, such as `" AND "`.
     public static func joined(_ queries: [PostgresQuery], separator: String) -> Self {
         var result = PostgresQuery(sql: "")
         for (index, query) in queries.enumerated() {
@@ -66,12 +66,12 @@ public struct PostgresQuery: Sendable {
 }
 
 extension PostgresQuery: ExpressibleByStringInterpolation {
-    /// SQL without values.
+    /// Makes a query of SQL without values.
     public init(stringLiteral value: String) {
         self.init(sql: value)
     }
 
-    /// SQL with values, fragments and identifiers.
+    /// Makes a query of SQL with values, fragments and identifiers.
     public init(stringInterpolation: StringInterpolation) {
         self = stringInterpolation.query
     }
@@ -129,12 +129,12 @@ public struct PostgresBind: Sendable {
     /// SQL's NULL.
     public static let null = Self(storage: .null)
 
-    /// A value in Postgres' text form; the server infers its type from the place it is used in.
+    /// Makes a value in Postgres' text form; the server infers its type from the place it is used in.
     public static func text(_ text: PostgresText) -> Self {
         Self(storage: text.fault.map(Storage.invalid) ?? .text(text.bytes))
     }
 
-    /// A value in the binary form of the type that the server infers.
+    /// Makes a value in the binary form of the type that the server infers.
     public static func binary(_ bytes: [UInt8]) -> Self {
         Self(storage: .binary(bytes))
     }

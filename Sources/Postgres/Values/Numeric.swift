@@ -22,7 +22,7 @@ struct Numeric {
     private var isNegative: Bool { sign == 0x4000 }
     private var isFinite: Bool { sign == 0 || sign == 0x4000 }
 
-    /// The value, if it is a whole number that fits.
+    /// Returns the value, if it is a whole number that fits.
     func integer() throws(PostgresDecodingFailure) -> Int64 {
         guard isFinite, digits.indices.allSatisfy({ $0 <= weight || digits[$0] == 0 }), weight < 8 else {
             throw .outOfRange
@@ -38,7 +38,7 @@ struct Numeric {
         return value
     }
 
-    /// The nearest floating-point number.
+    /// Returns the nearest floating-point number.
     func double() -> Double {
         guard isFinite else {
             return switch sign {

@@ -2,7 +2,7 @@
 ///
 /// Scalars and optional scalars become Postgres arrays; `[UInt8]` is `bytea`.
 public protocol PostgresArrayElement: Sendable {
-    /// The encoded array.
+    /// Encodes an array.
     static func bind(array: [Self]) -> PostgresBind
     /// Reads an array from Postgres' binary form.
     static func decode(array bytes: RawSpan, type: PostgresType) throws(PostgresDecodingFailure) -> [Self]
@@ -49,7 +49,7 @@ extension UInt8: PostgresArrayElement {
 }
 
 extension PostgresText {
-    /// The literal `{…}` of a one-dimensional array.
+    /// Writes the literal `{…}` of a one-dimensional array.
     static func array<Element>(_ elements: [Element], write: (Element, inout PostgresText) -> Void) -> PostgresText {
         var text = PostgresText(capacity: elements.count * 40 + 2)
         text.append(byte: UInt8(ascii: "{"))
@@ -88,7 +88,7 @@ struct ArrayReader {
         offset = 20
     }
 
-    /// The range of the next element, or `nil` if it is NULL.
+    /// Returns the range of the next element, or `nil` if it is NULL.
     mutating func next(in bytes: RawSpan) throws(PostgresDecodingFailure) -> Range<Int>? {
         guard let length = bytes.bigEndian(Int32.self, at: offset) else { throw .wrongType }
         offset += 4
@@ -101,7 +101,7 @@ struct ArrayReader {
 }
 
 extension RawSpan {
-    /// The integer at `offset` in network byte order, or `nil` when it does not fit.
+    /// Reads the integer at `offset` in network byte order; `nil` if it does not fit.
     func bigEndian<Value: FixedWidthInteger & BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value? {
         guard offset >= 0, offset + MemoryLayout<Value>.size <= byteCount else { return nil }
         // Checked above; every bit pattern is an integer.

@@ -104,7 +104,7 @@ extension String: PostgresScalar {
 }
 
 extension String {
-    /// Text that the server sent; the connection speaks UTF-8.
+    /// Decodes text that the server sent; the connection speaks UTF-8.
     init(utf8 bytes: RawSpan) {
         self = unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
     }

@@ -38,7 +38,7 @@ final class Interrupt: Sendable {
         close(writeEnd)
     }
 
-    /// A ticket for a call that is about to begin.
+    /// Returns a ticket for a call that is about to begin.
     func ticket() -> UInt64 {
         tickets.withLock { tickets in
             tickets.last += 1

@@ -95,7 +95,7 @@ final class ResultColumns: Sendable {
         types = (0..<result.columnCount).map(result.columnType)
     }
 
-    /// The place of a column; if two have the same name, the first counts.
+    /// Returns the place of a column; if two have the same name, the first counts.
     func index(of name: String) -> Int? {
         // A result has few columns: comparing names is faster than hashing.
         let length = name.utf8.count

@@ -18,14 +18,14 @@ struct StatementCache {
         self.capacity = capacity
     }
 
-    /// The statement for `sql`, marked as used.
+    /// Returns the statement for `sql` and marks it as used.
     mutating func use(_ sql: String) -> Entry? {
         uses += 1
         entries[sql]?.lastUse = uses
         return entries[sql]
     }
 
-    /// A name that was never used on this connection.
+    /// Returns a name that was never used on this connection.
     mutating func newName() -> String {
         names += 1
         return "campaigns_\(names)"
@@ -47,7 +47,7 @@ struct StatementCache {
         entries[sql]?.columns = columns
     }
 
-    /// The columns that a statement gives, if they are known.
+    /// Returns the columns that a statement gives, if they are known.
     func columns(of sql: String) -> ResultColumns? { entries[sql]?.columns }
 
     /// Forgets a statement and leaves its name to be deallocated.

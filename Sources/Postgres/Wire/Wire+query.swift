@@ -100,7 +100,7 @@ extension Wire {
         }
     }
 
-    /// The reason why libpq refused a command: the connection is gone, or a COPY is running.
+    /// Returns the reason why libpq refused a command: the connection is gone, or a COPY is running.
     func refused(_ handle: OpaquePointer) -> PostgresError {
         if unsafe PQstatus(handle) == CONNECTION_BAD { return unsafe lose(handle) }
         return .misuse(Self.oneLine(unsafe String(cString: PQerrorMessage(handle))))

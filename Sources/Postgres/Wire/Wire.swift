@@ -217,7 +217,7 @@ extension Wire {
         return true
     }
 
-    /// A query that is ready to be sent.
+    /// Makes a statement that is ready to be sent.
     func queued(_ query: PostgresQuery, within limit: Limit) throws(PostgresError) -> QueuedStatement {
         let arguments = try BoundArguments(query)
         let statement = try prepared(query.sql, within: limit)
