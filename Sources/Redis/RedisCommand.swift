@@ -60,7 +60,7 @@ public struct RedisCommand: Sendable {
         argumentCount += 1
     }
 
-    /// The same call, carrying the script's source.
+    /// Returns the same call, with the script's source.
     func sendingSource() -> RedisCommand {
         var command = self
         command.sendsSource = true

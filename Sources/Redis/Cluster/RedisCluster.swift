@@ -180,7 +180,7 @@ extension RedisCluster {
         }
     }
 
-    /// 10 ms doubling to 320 ms, with jitter so that daemons do not retry at the same time.
+    /// Returns a delay that doubles from 10 ms to 320 ms, with jitter so that daemons do not retry at the same time.
     private static func pause(after rounds: Int) -> Duration {
         let ceiling = 10 << min(rounds, 5)
         return .milliseconds(Int.random(in: ceiling / 2...ceiling))

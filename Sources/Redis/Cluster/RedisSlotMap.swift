@@ -26,7 +26,7 @@ struct RedisSlotMap: Sendable, Hashable {
         }
     }
 
-    /// The server of a slot; `nil` if no server has it.
+    /// Returns the server of a slot; `nil` if no server has it.
     func owner(of slot: UInt16) -> RedisConfiguration.Endpoint? { owners[Int(slot)] }
 
     /// Any server, for commands without a key.
@@ -49,7 +49,7 @@ extension RedisCommand {
     /// The slot of the command's key; `nil` when it has none, and any server will do.
     var slot: UInt16? { key.map(RedisClusterSlot.slot(for:)) }
 
-    /// The index of a command's first key, counting its name as 0; `nil` if it has none.
+    /// Returns the index of a command's first key, counting its name as 0; `nil` if it has none.
     static func keyPosition(of name: String) -> Int? {
         switch name.uppercased() {
         case let name where keyless.contains(name): nil
@@ -92,7 +92,7 @@ public enum RedisClusterSlot {
         return rest[..<close]
     }
 
-    /// CRC16/XMODEM: polynomial 0x1021, start 0, nothing reflected.
+    /// Computes CRC16/XMODEM: polynomial 0x1021, start 0, nothing reflected.
     private static func crc16(_ bytes: ArraySlice<UInt8>) -> UInt16 {
         bytes.reduce(0) { crc, byte in
             (0..<8).reduce(crc ^ UInt16(byte) << 8) { value, _ in

@@ -109,7 +109,7 @@ import Glibc
         return Readiness(canRead: ready & POLLIN != 0 || isBroken, canWrite: ready & POLLOUT != 0 || isBroken)
     }
 
-    /// The time left, rounded up to avoid a busy loop, and at most a minute.
+    /// Returns the time left, rounded up to avoid a busy loop, and at most a minute.
     static func milliseconds(until deadline: ContinuousClock.Instant) -> Int32 {
         let left = deadline - .now
         guard left > .zero else { return 0 }
