@@ -216,7 +216,7 @@ struct Composer {
         problems.append(problem)
     }
 
-    /// The bytes of a scalar; a block begins after its first line, which may end in a comment.
+    /// Returns the bytes of a scalar; a block begins after its first line, which may end in a comment.
     private func contentBytes(of range: YAMLRange, _ style: YAMLScalar.Style) -> Range<Int> {
         var start = range.start.offset
         if style == .literal || style == .folded {
@@ -289,7 +289,7 @@ extension Composer {
         }
     }
 
-    /// The position of an equal key of the same mapping among the pending parts.
+    /// Returns the position of an equal key of the same mapping among the pending parts.
     private func position(of key: NodeBuilder.Part, in frame: Int) -> Int? {
         if !frames[frame].index.isEmpty, let known = frames[frame].index[text(of: key)] { return known }
         let start = frames[frame].start
@@ -352,7 +352,7 @@ struct Frame {
         self.start = start
     }
 
-    /// The place of the whole collection.
+    /// Returns the place of the whole collection.
     func range(endEvent: YAMLRange) -> YAMLRange {
         // A flow collection ends after its bracket. A block ends where its last child does, because libyaml notices the
         // end of a block only at the text that follows.

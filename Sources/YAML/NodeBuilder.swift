@@ -8,14 +8,14 @@ public struct NodeBuilder {
             Part(record: NodeRecord(kind: .invalid, range: range))
         }
 
-        /// The same scalar with a tag.
+        /// Returns the same scalar with a tag.
         func with(_ tag: YAMLScalar.CoreTag) -> Part {
             var record = record
             record.tag = tag
             return Part(record: record)
         }
 
-        /// The same node at another place: that of an alias.
+        /// Returns the same node at another place: that of an alias.
         func at(_ range: YAMLRange) -> Part {
             var record = record
             record.range = range
@@ -115,7 +115,7 @@ final class NodeTable: Sendable {
 
     subscript(index: Int) -> NodeRecord { records[index] }
 
-    /// The text of a scalar.
+    /// Returns the text of a scalar.
     func text(of scalar: NodeRecord) -> String {
         Self.text(of: scalar, in: texts)
     }
@@ -124,7 +124,7 @@ final class NodeTable: Sendable {
         String(decoding: texts[Int(scalar.first)..<Int(scalar.first) + Int(scalar.count)], as: UTF8.self)
     }
 
-    /// The position of a key among the pairs of a mapping, found by linear search, because mappings of specs are short.
+    /// Finds the position of a key among the pairs of a mapping, by linear search, because mappings of specs are short.
     func position(of key: String, in mapping: NodeRecord) -> Int? {
         var key = key
         return key.withUTF8 { bytes in
@@ -159,6 +159,6 @@ struct NodeRecord {
     var count: UInt32 = 0
     var range: YAMLRange
 
-    /// The place of an item, or of a key or value.
+    /// Returns the place of an item, or of a key or value.
     func child(_ index: Int) -> Int { Int(first) + index }
 }

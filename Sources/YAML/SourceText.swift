@@ -59,7 +59,7 @@ struct SourceText {
         self.checkpoints = checkpoints
     }
 
-    /// The length of the allowed scalar at an offset that is not printable ASCII, or `nil`.
+    /// Returns the length of the allowed scalar at an offset that is not printable ASCII, or `nil`.
     private static func allowedLength(_ bytes: [UInt8], at offset: Int) -> Int? {
         let lead = bytes[offset]
         let length: Int
@@ -87,7 +87,7 @@ struct SourceText {
     /// True if the text has no line break at its end.
     var endsInLine: Bool { bytes.count > contentStart && !isBreak(at: bytes.count - 1) }
 
-    /// The byte offset of a scalar, both counted from the start of the content.
+    /// Returns the byte offset of a scalar, both counted from the start of the content.
     func offset(ofScalar index: Int) -> Int {
         guard !checkpoints.isEmpty else { return min(contentStart + index, bytes.count) }
         let checkpoint = index / Self.stride
@@ -102,7 +102,7 @@ struct SourceText {
         return offset
     }
 
-    /// Scalars and line breaks between two offsets.
+    /// Counts the scalars and line breaks between two offsets.
     func count(from start: Int, to end: Int) -> (scalars: Int, lines: Int) {
         var scalars = 0
         var lines = 0
@@ -135,14 +135,14 @@ struct SourceText {
         return mark(at: max(last + 1, contentStart))
     }
 
-    /// The place of a byte.
+    /// Returns the place of a byte.
     func mark(at offset: Int) -> YAMLMark {
         let lineStart = bytes[..<offset].lastIndex { $0 == 0x0A || $0 == 0x0D }.map { $0 + 1 } ?? contentStart
         let line = count(from: contentStart, to: lineStart).lines + 1
         return YAMLMark(line: line, column: count(from: lineStart, to: offset).scalars + 1, offset: offset)
     }
 
-    /// The start of the next line after an offset that begins with `---`.
+    /// Returns the start of the next line after an offset that begins with `---`.
     func nextDocument(after offset: Int) -> Int? {
         var index = max(offset, contentStart)
         while index + 2 < bytes.count {
@@ -156,7 +156,7 @@ struct SourceText {
         return nil
     }
 
-    /// The bytes of the line of an offset, without its end.
+    /// Returns the bytes of the line of an offset, without its end.
     func line(around offset: Int) -> ArraySlice<UInt8> {
         let at = min(offset, bytes.count)
         let start = bytes[..<at].lastIndex { $0 == 0x0A || $0 == 0x0D }.map { $0 + 1 } ?? contentStart

@@ -91,7 +91,7 @@ struct SyntaxExplanation {
         return YAMLProblem(.syntax, at: YAMLRange(start: start, end: end), message, help: help)
     }
 
-    /// The first `{{` of a line that begins a value and is not in quotes.
+    /// Finds the first `{{` of a line that begins a value and is not in quotes.
     private static func barePlaceholder(in line: ArraySlice<UInt8>) -> Int? {
         var previous: UInt8 = 0x20
         var quote: UInt8?
@@ -115,7 +115,7 @@ struct SyntaxExplanation {
         return YAMLRange(start: mark, end: end)
     }
 
-    /// The range from a place to the last character of its line.
+    /// Returns the range from a place to the last character of its line.
     private func restOfLine(_ start: YAMLMark) -> YAMLRange {
         let rest = text.line(around: start.offset)[start.offset...]
         let end = (rest.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? start.offset) + 1
@@ -168,7 +168,7 @@ extension SyntaxExplanation {
         return YAMLProblem(.syntax, at: range(start..<end), "`\(escape)` is only half of a character", help: help)
     }
 
-    /// The escape of the character whose first half was read and whose second half follows.
+    /// Returns the escape of the character whose first half was read and whose second half follows.
     private func pair(_ high: UInt32, behind offset: Int) -> String? {
         let rest = text.bytes[offset...].prefix(6)
         guard high < 0xDC00, rest.count == 6, written(offset..<(offset + 2)) == "\\u",
@@ -198,7 +198,7 @@ extension SyntaxExplanation {
         String(decoding: text.bytes[offsets], as: UTF8.self)
     }
 
-    /// A range in the line of the mark.
+    /// Returns a range in the line of the mark.
     private func range(_ offsets: Range<Int>) -> YAMLRange {
         let column = mark.column - (mark.offset - offsets.lowerBound)
         let length = text.count(from: offsets.lowerBound, to: offsets.upperBound).scalars

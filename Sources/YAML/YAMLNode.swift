@@ -101,18 +101,18 @@ public struct YAMLMapping: Sendable {
     /// True if pairs were left out because of a reported problem, so that a missing key means nothing.
     public var isDamaged: Bool { pairs.record.isDamaged }
 
-    /// The position of a key.
+    /// Returns the position of a key.
     public func index(of key: String) -> Int? {
         pairs.table.position(of: key, in: pairs.record)
     }
 
-    /// The value of the pair at a position.
+    /// Returns the value of the pair at a position.
     public func value(at position: Int) -> YAMLNode {
         precondition(pairs.indices.contains(position), "pair \(position) of \(pairs.count)")
         return YAMLNode(pairs.table[pairs.record.child(2 * position + 1)], in: pairs.table)
     }
 
-    /// The pair with a key.
+    /// Returns the pair with a key.
     public func pair(_ key: String) -> Pair? {
         index(of: key).map { pairs[$0] }
     }
