@@ -78,7 +78,7 @@ extension JSONScanner {
         return true
     }
 
-    /// The byte that an escape means; `nil` for one that means more than one byte.
+    /// Returns the byte that an escape means; `nil` for one that means more than one byte.
     private func escape(at offset: Int) -> UInt8? {
         guard offset < text.count else { return nil }
         switch text[offset] {

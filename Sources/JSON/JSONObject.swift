@@ -53,14 +53,14 @@ public struct JSONObject: Hashable, Sendable {
         }
     }
 
-    /// The place of a key among the fields.
+    /// Returns the place of a key among the fields.
     func position(of key: String) -> Int? {
         guard fields.count > Self.short else { return fields.firstIndex { $0.key == key } }
         let position = lowerBound(of: key)
         return position < fields.count && fields[position].key == key ? position : nil
     }
 
-    /// The index of a key, or the index to insert it at.
+    /// Returns the index of a key, or the index to insert it at.
     private func lowerBound(of key: String) -> Int {
         // Many writers add fields in sorted order.
         guard let last = fields.last, !(last.key < key) else { return fields.count }
@@ -77,7 +77,7 @@ public struct JSONObject: Hashable, Sendable {
         fields.contains { condition($0.value) }
     }
 
-    /// The place of a key given as bytes.
+    /// Returns the place of a key given as bytes.
     func position(ofBytes key: UnsafeRawBufferPointer) -> Int? {
         fields.firstIndex { $0.key.isWritten(as: key) }
     }
@@ -88,12 +88,12 @@ public struct JSONObject: Hashable, Sendable {
     /// The values in the order of their keys.
     public var values: [JSONValue] { fields.map(\.value) }
 
-    /// The fields that meet a condition.
+    /// Returns the fields that meet a condition.
     public func filter(_ isIncluded: ((key: String, value: JSONValue)) throws -> Bool) rethrows -> JSONObject {
         JSONObject(sorted: try fields.filter { try isIncluded(($0.key, $0.value)) })
     }
 
-    /// The same keys with other values.
+    /// Returns the same keys with other values.
     public func mapValues(_ transform: (JSONValue) throws -> JSONValue) rethrows -> JSONObject {
         JSONObject(sorted: try fields.map { Field(key: $0.key, value: try transform($0.value)) })
     }

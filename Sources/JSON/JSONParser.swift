@@ -187,7 +187,7 @@ struct JSONParser {
         byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    /// The rest of a string whose first bytes have been read.
+    /// Reads the rest of a string whose first bytes have been read.
     private mutating func string(after first: [UInt8]) throws(JSONError) -> String {
         var text = first
         while true {

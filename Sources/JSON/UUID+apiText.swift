@@ -55,7 +55,7 @@ extension UUID {
 }
 
 extension UUID {
-    /// A new id of version 7 (RFC 9562 §5.7): milliseconds since 1970, then 74 random bits.
+    /// Makes a new id of version 7 (RFC 9562 §5.7): milliseconds since 1970, then 74 random bits.
     ///
     /// Rows that are inserted together are neighbours in their index. Foundation's `UUID()` opens `/dev/urandom` for
     /// each id, and a system generator asks the kernel for each number, which took three percent of the daemon's time
@@ -107,7 +107,7 @@ extension Sequence<UInt8> {
 }
 
 extension UInt8 {
-    /// The value of a hexadecimal digit, in letters of either size; `nil` for any other character.
+    /// Reads a hexadecimal digit, in letters of either size; `nil` for any other character.
     ///
     /// Inlined at each call, because each webhook and each id has dozens of digits.
     @inlinable
