@@ -51,7 +51,7 @@ package struct CivilDate: Hashable, Sendable, CustomStringConvertible {
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    /// The weekday of a day given as days since 1970-01-01; 0 is Sunday.
+    /// Returns the weekday of a day given as days since 1970-01-01; 0 is Sunday.
     package static func weekday(ofDays days: Int) -> Int {
         // 1970-01-01 was a Thursday.
         let remainder = (days + 4) % 7
@@ -76,7 +76,7 @@ package struct CivilDate: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Int {
-    /// The number in decimal, with zeros in front to fill a width.
+    /// Writes the number in decimal, with zeros in front to fill a width.
     func padded(to width: Int) -> String {
         let text = String(self)
         return String(repeating: "0", count: Swift.max(0, width - text.utf8.count)) + text

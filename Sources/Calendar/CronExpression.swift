@@ -51,7 +51,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         return firstDay(from: start, through: start + Self.calendarCycle) != nil
     }
 
-    /// The first day of a range that matches, in days since 1970-01-01.
+    /// Returns the first day of a range that matches, in days since 1970-01-01.
     package func firstDay(from start: Int, through end: Int) -> Int? {
         var number = start
         while number <= end {
@@ -73,7 +73,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
-    /// The last day of a range that matches.
+    /// Returns the last day of a range that matches.
     func lastDay(from start: Int, through end: Int) -> Int? {
         var number = end
         while number >= start {
@@ -93,7 +93,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
-    /// The first matching minute of a day, at or after `start`; in minutes since midnight.
+    /// Returns the first matching minute of a day, at or after `start`; in minutes since midnight.
     package func firstMinute(from start: Int) -> Int? {
         guard start < 1_440 else { return nil }
         var hour = start / 60
@@ -106,7 +106,7 @@ public struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         return later == 0 ? nil : (hour + later.trailingZeroBitCount) * 60 + minutes.trailingZeroBitCount
     }
 
-    /// The last matching minute of a day, at or before `end`.
+    /// Returns the last matching minute of a day, at or before `end`.
     func lastMinute(through end: Int) -> Int? {
         guard end >= 0 else { return nil }
         let hour = min(end, 1_439) / 60

@@ -33,7 +33,7 @@ struct CronParser {
         ]
         private static let weekdays = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
-        /// The number of a name.
+        /// Returns the number of a name.
         func number(named name: String) -> Int? {
             names.firstIndex(of: name).map { $0 + (self == .month ? 1 : 0) }
         }
@@ -82,7 +82,7 @@ struct CronParser {
         }
     }
 
-    /// The numbers of a field as bits.
+    /// Reads the numbers of a field as bits.
     mutating func mask(_ field: CronFields.Field, _ unit: Unit) throws(CronError) -> UInt64 {
         var mask: UInt64 = 0
         if let bits = Self.simple(field, unit) { return bits }
@@ -108,7 +108,7 @@ struct CronParser {
         return days
     }
 
-    /// The numbers of a field that is `*`, a name or a single number, as most fields are; `nil` for all others.
+    /// Reads the numbers of a field that is `*`, a name or a single number, as most fields are; `nil` for all others.
     private static func simple(_ field: CronFields.Field, _ unit: Unit) -> UInt64? {
         let text = field.text.utf8
         if text.count == 1, text.first == UInt8(ascii: "*") { return bits(unit.range, step: 1) }

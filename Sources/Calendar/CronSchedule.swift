@@ -22,7 +22,7 @@ public struct CronSchedule: Hashable, Sendable {
     private var firesAfterGap: Bool { (policy.gap ?? (expression.isFixedTime ? .next : .skip)) == .next }
     private var firesOnceInFold: Bool { (policy.fold ?? (expression.isFixedTime ? .first : .both)) == .first }
 
-    /// The first fire time after an instant; `nil` if none follows within 100 years, or before the year 2200.
+    /// Returns the first fire time after an instant; `nil` if none follows within 100 years, or before the year 2200.
     public func next(after date: Date) -> Date? {
         let after = Int64(date.timeIntervalSince1970.rounded(.down))
         let limit = min(Self.end, after + Int64(Self.horizon) * 86_400)
@@ -39,7 +39,7 @@ public struct CronSchedule: Hashable, Sendable {
         return nil
     }
 
-    /// The last fire time before an instant; `nil` if none precedes it within 100 years.
+    /// Returns the last fire time before an instant; `nil` if none precedes it within 100 years.
     public func previous(before date: Date) -> Date? {
         let before = Int64(date.timeIntervalSince1970.rounded(.up))
         let limit = before - Int64(Self.horizon) * 86_400
@@ -58,7 +58,7 @@ public struct CronSchedule: Hashable, Sendable {
         return nil
     }
 
-    /// The next fire times after an instant.
+    /// Returns the next fire times after an instant.
     public func fireTimes(after date: Date, count: Int) -> [Date] {
         var times: [Date] = []
         var current = date
@@ -69,7 +69,7 @@ public struct CronSchedule: Hashable, Sendable {
         return times
     }
 
-    /// The local time until which a segment repeats times of the segment before it.
+    /// Returns the local time until which a segment repeats times of the segment before it.
     private func repeatedUntil(_ index: Int) -> Int64 {
         index > 0 ? zone.segments[index - 1].localEnd : .min
     }
@@ -81,7 +81,7 @@ public struct CronSchedule: Hashable, Sendable {
         return gapStart < gapEnd && firstMatch(from: gapStart, before: gapEnd) != nil
     }
 
-    /// The first matching whole minute of local time, within a range.
+    /// Finds the first matching whole minute of local time, within a range.
     private func firstMatch(from start: Int64, before end: Int64) -> Int64? {
         guard start < end else { return nil }
         let lastDay = Int(Self.days(end - 1))
@@ -98,7 +98,7 @@ public struct CronSchedule: Hashable, Sendable {
         return nil
     }
 
-    /// The last matching whole minute of local time, within a range.
+    /// Finds the last matching whole minute of local time, within a range.
     private func lastMatch(from start: Int64, before end: Int64) -> Int64? {
         guard start < end else { return nil }
         let firstDay = Int(Self.days(start))

@@ -47,7 +47,7 @@ public struct IANAZone: Hashable, Sendable {
         Self.cache.withLock { $0[identifier] = zone }
     }
 
-    /// The names that an author may have meant; the closest first, at most three.
+    /// Returns the names that an author may have meant; the closest first, at most three.
     public static func candidates(for identifier: String) -> [String] {
         let known = TimeZone.knownTimeZoneIdentifiers
         let lowered = identifier.lowercased()
@@ -56,17 +56,17 @@ public struct IANAZone: Hashable, Sendable {
         return cities.isEmpty ? SpellingSuggestion.candidates(for: identifier, among: known) : Array(cities.prefix(3))
     }
 
-    /// Two zones are the same if they have the same name.
+    /// Compares the names: zones with the same name are equal.
     public static func == (left: Self, right: Self) -> Bool { left.identifier == right.identifier }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(identifier) }
 
-    /// Seconds that the clocks are ahead of UTC at an instant.
+    /// Returns by how many seconds the clocks are ahead of UTC at an instant.
     func offset(at instant: Int64) -> Int64 {
         segments[index(at: instant)].offset
     }
 
-    /// The index of the segment that contains an instant.
+    /// Returns the index of the segment that contains an instant.
     package func index(at instant: Int64) -> Int {
         var (low, high) = (0, segments.count - 1)
         while low < high {
@@ -76,7 +76,7 @@ public struct IANAZone: Hashable, Sendable {
         return low
     }
 
-    /// The instants at which the clocks show a local time, in seconds since 1970-01-01T00:00 local time.
+    /// Returns the instants at which the clocks show a local time, in seconds since 1970-01-01T00:00 local time.
     package func instants(of local: Int64) -> Instants {
         var found: [Int64] = []
         var gapEnd: Int64?
@@ -107,7 +107,8 @@ public struct IANAZone: Hashable, Sendable {
         return segments
     }
 
-    /// Names are paths in the database, so a name that could leave it is refused; `posix` and `right` hold copies.
+    /// Returns whether a name may be looked up: names are paths, and none may leave the database; `posix` and `right`
+    /// hold copies.
     private static func isWellFormed(_ identifier: String) -> Bool {
         let parts = identifier.split(separator: "/", omittingEmptySubsequences: false)
         guard !["posix", "right"].contains(parts[0]), (1...3).contains(parts.count) else { return false }

@@ -42,7 +42,7 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
 
     public static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }
 
-    /// The instant at which the clocks of a zone show this time.
+    /// Returns the instant at which the clocks of a zone show this time.
     ///
     /// A time that does not exist counts as the end of its gap. A time that comes twice counts as its first instant.
     /// These are the rules of cron for fixed times.
@@ -55,7 +55,7 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
         return Date(timeIntervalSince1970: Double(instant))
     }
 
-    /// The local time that the clocks of a zone show at an instant.
+    /// Makes the local time that the clocks of a zone show at an instant.
     public init(_ date: Date, in zone: IANAZone) {
         let instant = Int64(date.timeIntervalSince1970.rounded(.down))
         seconds = instant + zone.offset(at: instant)

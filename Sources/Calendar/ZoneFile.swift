@@ -19,7 +19,7 @@ enum ZoneFile {
 
     private static let directory = "/usr/share/zoneinfo"
 
-    /// The changes of a zone until ``lastYear``; `nil` if there is no such zone.
+    /// Reads the changes of a zone until ``lastYear``; `nil` if there is no such zone.
     static func transitions(of identifier: String) -> Transitions? {
         if let data = FileManager.default.contents(atPath: "\(directory)/\(identifier)") {
             return parse([UInt8](data))
@@ -90,14 +90,14 @@ enum ZoneFile {
             else { return nil }
         }
 
-        /// The offset of the byte after the block.
+        /// Returns the offset of the byte after the block.
         func end(timeSize: Int) -> Int {
             start + Self.size + times * (timeSize + 1) + types * 6 + characters + leaps * (timeSize + 4) + isStandard
                 + isUT
         }
     }
 
-    /// A signed number with its highest byte first.
+    /// Reads a signed number with its highest byte first.
     private static func big(_ bytes: [UInt8], _ start: Int, _ size: Int) -> Int64 {
         let value = bytes[start..<start + size].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return size == 4 ? Int64(Int32(truncatingIfNeeded: value)) : Int64(bitPattern: value)
@@ -121,7 +121,7 @@ struct PosixZoneRule: Equatable {
         /// Seconds after midnight in local time; may be negative, or more than a day.
         let time: Int64
 
-        /// Seconds since 1970-01-01T00:00 in local time.
+        /// Returns the time of the change in seconds since 1970-01-01T00:00 local time.
         func local(year: Int) -> Int64 {
             Int64(days(year: year)) * 86_400 + time
         }
@@ -169,7 +169,7 @@ struct PosixZoneRule: Equatable {
         summer = (offset, start, end)
     }
 
-    /// The changes after an instant, in order.
+    /// Returns the changes after an instant, in order.
     func changes(through lastYear: Int, after last: Int64) -> [ZoneFile.Change] {
         guard let summer else {
             return [ZoneFile.Change(instant: last, offset: standard)].filter { $0.instant != .min }
