@@ -1,11 +1,11 @@
 /// Numbers as people read them, the same in plans, reports and progress lines.
 public enum NumberText {
-    /// A number with its noun: `1 spec`, `1,272 specs`.
+    /// Writes a number with its noun: `1 spec`, `1,272 specs`.
     public static func count(_ number: Int, _ noun: String) -> String {
         "\(number.grouped) \(noun)\(number == 1 ? "" : "s")"
     }
 
-    /// A share as a percentage with one decimal: `98.3 %`.
+    /// Writes a share as a percentage with one decimal: `98.3 %`.
     ///
     /// Only a whole share is `100.0 %`, so that a report never hides the last missing message.
     ///
@@ -18,7 +18,7 @@ public enum NumberText {
         return "\(tenths / 10).\(tenths % 10) %"
     }
 
-    /// A duration in its two largest units, rounded up: `49 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+    /// Writes a duration in its two largest units, rounded up: `49 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
     public static func duration(seconds: Double) -> String {
         let total = Int(seconds.rounded(.up))
         let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")]
@@ -46,7 +46,7 @@ extension Int {
 }
 
 extension String {
-    /// The text with spaces before it, so that it fills a column.
+    /// Returns the text with spaces before it, so that it fills a column.
     public func leftPadded(to width: Int) -> String {
         String(repeating: " ", count: max(0, width - count)) + self
     }

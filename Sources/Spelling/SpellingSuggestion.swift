@@ -1,6 +1,6 @@
 /// Suggests the word that an author probably meant.
 public enum SpellingSuggestion {
-    /// The nearest of the known words, best first, at most three.
+    /// Returns the nearest of the known words, best first, at most three.
     ///
     /// A word is near if a third of the letters, but at least one, may differ; case does not count. Words that are
     /// farther than the nearest are left out.
@@ -19,7 +19,7 @@ public enum SpellingSuggestion {
         return near.prefix { $0.distance == near[0].distance }.prefix(3).map(\.word)
     }
 
-    /// Whether a word may be a misspelling of a known one.
+    /// Returns whether a word may be a misspelling of a known one.
     package static func isNear(_ word: String, to known: String) -> Bool {
         if let (letters, count) = letterSet(word), let (others, otherCount) = letterSet(known) {
             let limit = max(1, count / 3)
@@ -31,7 +31,7 @@ public enum SpellingSuggestion {
         return !candidates(for: word, among: [known]).isEmpty
     }
 
-    /// Which letters a short ASCII word has, whatever their case, and how many; `nil` for other words.
+    /// Returns the set of letters of a short ASCII word, whatever their case, and their number; `nil` for other words.
     private static func letterSet(_ word: String) -> (UInt64, Int)? {
         var set: UInt64 = 0
         var count = 0
@@ -44,7 +44,7 @@ public enum SpellingSuggestion {
         return (set, count)
     }
 
-    /// A help line with the nearest words, or else with the whole list if it is short.
+    /// Returns a help line with the nearest words, or else with the whole list if it is short.
     public static func help(for word: String, among known: [String], what: String) -> String? {
         let candidates = candidates(for: word, among: known)
         if !candidates.isEmpty { return "did you mean \(list(candidates, "or"))?" }
@@ -52,14 +52,14 @@ public enum SpellingSuggestion {
         return "\(what): \(list(known, "and"))"
     }
 
-    /// Words in backticks: `a`, `b` or `c`.
+    /// Lists words in backticks: `a`, `b` or `c`.
     public static func list(_ words: [String], _ last: String) -> String {
         let quoted = words.map { "`\($0)`" }
         guard quoted.count > 1, let final = quoted.last else { return quoted.first ?? "" }
         return quoted.dropLast().joined(separator: ", ") + " \(last) " + final
     }
 
-    /// The Damerau-Levenshtein distance (optimal string alignment).
+    /// Computes the Damerau-Levenshtein distance (optimal string alignment).
     static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
         var twoAgo: [Int] = []
         var previous = Array(0...right.count)
