@@ -13,7 +13,7 @@ public struct Variables: Sendable {
         values[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The value of a variable as a whole number of a range; `nil` if it is unset.
+    /// Reads a variable as a whole number of a range; `nil` if it is unset.
     public func integer(_ name: String, in range: ClosedRange<Int>, example: String) throws(ConfigurationError) -> Int?
     {
         guard let text = self[name] else { return nil }
@@ -27,7 +27,7 @@ public struct Variables: Sendable {
         return value
     }
 
-    /// The value of a variable as an `http` or `https` URL without a slash at its end; `nil` if it is unset.
+    /// Reads a variable as an `http` or `https` URL without a slash at its end; `nil` if it is unset.
     public func url(_ name: String, example: String) throws(ConfigurationError) -> String? {
         guard var text = self[name] else { return nil }
         guard text.hasPrefix("http://") || text.hasPrefix("https://"), text.count > 8 else {
@@ -37,7 +37,7 @@ public struct Variables: Sendable {
         return text
     }
 
-    /// The value of a variable as a log level; `nil` if it is unset.
+    /// Reads a variable as a log level; `nil` if it is unset.
     public func logLevel(_ name: String) throws(ConfigurationError) -> Logger.Level? {
         guard let text = self[name] else { return nil }
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
