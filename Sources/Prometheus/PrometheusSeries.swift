@@ -54,7 +54,7 @@ final class PrometheusHistogram: TimerHandler, RecorderHandler, PrometheusSeries
     private let bounds: [Double]
     private let state: Mutex<State>
 
-    /// - Parameter bounds: The largest value of each bucket, rising.
+    /// Makes a histogram from the largest value of each bucket, in rising order.
     init(bounds: [Double]) {
         self.bounds = bounds
         state = Mutex(State(counts: Array(repeating: 0, count: bounds.count + 1)))
