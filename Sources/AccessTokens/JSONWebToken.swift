@@ -29,15 +29,15 @@ struct JSONWebToken {
         self.signature = signature
     }
 
-    /// The text of a claim; `nil` if it is absent or has another type.
+    /// Returns the text of a claim; `nil` if it is absent or has another type.
     func text(_ claim: String) -> String? { claims[claim]?.stringValue }
 
-    /// The texts of a claim that is a text or a list of texts.
+    /// Returns the texts of a claim that is a text or a list of texts.
     func texts(_ claim: String) -> [String] {
         claims[claim]?.arrayValue?.compactMap(\.stringValue) ?? text(claim).map { [$0] } ?? []
     }
 
-    /// The time of a claim in seconds since 1970; `nil` if it is absent.
+    /// Returns the time of a claim in seconds since 1970; `nil` if it is absent.
     func time(_ claim: String) throws(JSONWebTokenError) -> Double? {
         switch claims[claim] {
         case nil: return nil

@@ -41,7 +41,7 @@ final class KeySetFile: Sendable {
         state = Mutex(State(keys: try Self.read(path), fingerprint: fingerprint, lookedAt: now()))
     }
 
-    /// The keys of the file, at most one second old.
+    /// Returns the keys of the file, at most one second old.
     ///
     /// - Parameters:
     ///   - id: The `kid` of the token; if it is missing, the file is read again even if it looks unchanged.
@@ -88,7 +88,7 @@ final class KeySetFile: Sendable {
         return try TokenKeySet(jwks: data)
     }
 
-    /// `nil` for a missing file; the error comes from reading it.
+    /// Returns a fingerprint of a file; `nil` if it is missing, which reading it reports.
     private static func fingerprint(_ path: String) -> Fingerprint? {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
         return Fingerprint(

@@ -43,7 +43,7 @@ final class TokenKeySet: Sendable {
         only = all.count == 1 ? all[0] : nil
     }
 
-    /// The key with this `kid`; `nil` if there is none.
+    /// Returns the key with this `kid`; `nil` if there is none.
     func key(_ id: String?) -> TokenKey? {
         guard let id else { return only }
         // A key without a `kid` is the only one and serves every token.

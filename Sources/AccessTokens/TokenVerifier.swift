@@ -47,7 +47,7 @@ package struct TokenVerifier: Sendable {
         return caller
     }
 
-    /// The keys in use; `id` is the key that the token needs.
+    /// Returns the keys in use; `id` is the key that the token needs.
     private func keys(for id: String?, logger: @autoclosure () -> Logger) async -> TokenKeySet {
         switch settings.keys {
         case .fixed(let keys): keys
@@ -55,7 +55,7 @@ package struct TokenVerifier: Sendable {
         }
     }
 
-    /// A claim that is used in statements and logs, so it must be short and without control characters.
+    /// Returns a claim that is used in statements and logs, so it must be short and without control characters.
     private func name(_ claim: String, of token: JSONWebToken, upTo limit: Int) throws(JSONWebTokenError) -> String {
         guard let text = token.text(claim) else { throw .missingClaim(claim) }
         let scalars = text.unicodeScalars
@@ -107,7 +107,7 @@ package final class VerifiedTokens: Sendable {
 
     var count: Int { state.withLock { $0.young.count + $0.old.count } }
 
-    /// The entry of a token; `nil` if it was not verified, or is evicted.
+    /// Returns the entry of a token; `nil` if it was not verified, or is evicted.
     func entry(of token: String) -> Entry? {
         let digest = Self.digest(token)
         return state.withLock { state in
