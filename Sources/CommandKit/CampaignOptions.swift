@@ -83,21 +83,21 @@ public enum CampaignLookupError: Error, Hashable, CustomStringConvertible {
 }
 
 extension CampaignOptions {
-    /// The latest run of the campaign.
+    /// Returns the latest run of the campaign.
     ///
     /// - Throws: ``CampaignLookupError`` if the campaign does not exist or was never launched.
     public func latestRun(_ pool: PostgresPool) async throws -> RunRecord {
         try await RunRepository(pool: pool).latest(of: name, tenant: tenant, pool)
     }
 
-    /// The error for a campaign that the tenant does not have.
+    /// Makes the error for a campaign that the tenant does not have.
     public func unknown(_ pool: PostgresPool) async throws -> CampaignLookupError {
         .unknown(name, tenant: tenant, known: try await CampaignRepository(pool: pool).names(tenant: tenant))
     }
 }
 
 extension RunRepository {
-    /// The latest run of a campaign.
+    /// Returns the latest run of a campaign.
     ///
     /// - Throws: ``CampaignLookupError`` if the campaign does not exist or was never launched.
     public func latest(of name: String, tenant: String, _ pool: PostgresPool) async throws -> RunRecord {

@@ -19,7 +19,7 @@ public struct DatabaseOptions: ParsableArguments {
         return environment
     }
 
-    /// The parsed connection URL.
+    /// Parses the connection URL.
     ///
     /// - Throws: `ConfigurationError` if there is none, `PostgresError` if it is malformed; both name the flag or the
     ///   variable.

@@ -16,7 +16,7 @@ public struct LogStream: TextOutputStream, Sendable {
         try? FileHandle.standardError.write(contentsOf: Data((Self.line(event) + "\n").utf8))
     }
 
-    /// The text with escapes for every character that moves the cursor, ends a line or changes the writing direction.
+    /// Escapes every character that moves the cursor, ends a line or changes the writing direction.
     static func line(_ text: String) -> String {
         var line = ""
         for scalar in text.unicodeScalars {
@@ -30,7 +30,7 @@ public struct LogStream: TextOutputStream, Sendable {
 }
 
 extension Logger {
-    /// The logger of a command; it writes to standard error, because standard output is for results.
+    /// Makes the logger of a command; it writes to standard error, because standard output is for results.
     ///
     /// By default it logs only errors: a one-shot command reports its failure itself, and retries need no log line.
     public static func command(level: Logger.Level = .error) -> Logger {

@@ -146,8 +146,8 @@ struct ApplyCommand: AsyncParsableCommand {
         if dryRun || state != nil, detailedExitcode, !plan.isEmpty { throw ExitCode.changesPending }
     }
 
-    /// The user who applies the plan, and the commit of the specs: that of their git repository, or else of the
-    /// workflow.
+    /// Returns the user who applies the plan, and the commit of the specs, taken from their git repository or else from
+    /// the workflow.
     private func origin() async -> Applier.Origin {
         let environment = ProcessInfo.processInfo.environment
         let commit = await GitCommit.current(of: path) ?? environment["GITHUB_SHA"]

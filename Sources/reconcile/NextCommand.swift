@@ -84,7 +84,7 @@ struct NextCommand: AsyncParsableCommand {
         throw ValidationError("`\(timeZone)` is not a time zone of the IANA database\(help)")
     }
 
-    /// The instant that all fire times are later than; `--from` itself may be one.
+    /// Returns the instant that all fire times are later than; `--from` itself may be one.
     private func start(in zone: IANAZone) throws -> Date {
         guard let from else { return Date() }
         return try instant(from, in: zone).addingTimeInterval(-1)
@@ -100,7 +100,7 @@ struct NextCommand: AsyncParsableCommand {
         return time.instant(in: zone)
     }
 
-    /// In UTC, such as `2026-03-29T01:00:00Z`.
+    /// Writes a time in UTC, such as `2026-03-29T01:00:00Z`.
     private static func instant(_ date: Date) -> String {
         date.formatted(Date.ISO8601FormatStyle())
     }

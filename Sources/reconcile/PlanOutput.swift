@@ -96,7 +96,7 @@ struct PlanOutput: Sendable {
         }
     }
 
-    /// The plan as a comment on a pull request, or the diagnostics if there is no plan.
+    /// Renders the plan as a comment on a pull request, or the diagnostics if there is no plan.
     private func markdown(_ report: PlanReport) -> String {
         guard report.plan == nil else { return heading(report) }
         let heading = heading(report) + "\n"
