@@ -133,7 +133,7 @@ public struct Applier: Sendable {
         }
     }
 
-    /// The frozen content of a campaign's next run; events and modules give their recipients themselves.
+    /// Freezes the content of a campaign's next run; events and modules give their recipients themselves.
     private func draft(_ row: ManagedRow) throws -> RevisionRepository.Draft? {
         guard let message = row.content["message"] else { return nil }
         return RevisionRepository.Draft(

@@ -23,7 +23,7 @@ public enum FireTimes {
         }
     }
 
-    /// The next run to store with the row of a schedule.
+    /// Returns the next run to store with the row of a schedule.
     static func nextRun(of change: PlannedChange, now: Date) -> ManagedRow.NextRun {
         let next = ScheduleSpec(content: change.after)?.nextRun(now: now, firedBefore: change.runCount)
         guard change.action == .update else { return .set(next) }
@@ -33,7 +33,7 @@ public enum FireTimes {
         return fields.contains("maxRuns") ? .fill(next) : .keep
     }
 
-    /// A line with the next fire times for each schedule of a campaign.
+    /// Returns a line with the next fire times for each schedule of a campaign.
     public static func lines(of campaign: SpecIdentity, in catalog: SpecCatalog, now: Date) -> [String] {
         catalog.all(ScheduleSpec.self)
             .filter { $0.identity.tenant == campaign.tenant && $0.value.campaign == campaign.name }
@@ -53,7 +53,7 @@ extension ScheduleSpec {
         do { try self.init(canonical: .object(fields)) } catch { return nil }
     }
 
-    /// The next fire time of a schedule that is written now.
+    /// Returns the next fire time of a schedule that is written now.
     ///
     /// A single time that has just passed is still returned: its misfire rule decides whether it fires.
     fileprivate func nextRun(now: Date, firedBefore: Int) -> Date? {
@@ -64,7 +64,7 @@ extension ScheduleSpec {
         return times(after: now, count: 1, firedBefore: firedBefore).first
     }
 
-    /// The next fire times, ascending; empty if the schedule is not active.
+    /// Returns the next fire times, ascending; empty if the schedule is not active.
     ///
     /// - Parameters:
     ///   - now: All times are later.

@@ -56,7 +56,7 @@ enum ImpactEstimator {
         return Audience(tenant: change.identity.tenant, filter: filter)
     }
 
-    /// Each audience once: first those that a policy limits, then those that most campaigns share.
+    /// Lists each audience once: first those that a policy limits, then those that most campaigns share.
     private static func order(_ audiences: [Audience], _ desired: DesiredState) -> [Audience] {
         Dictionary(grouping: audiences) { $0 }
             .map { (audience: $0.key, rank: (isLimited($0.key, desired) ? 0 : 1, -$0.value.count)) }

@@ -73,7 +73,7 @@ public struct DesiredState: Sendable {
             .map { PolicyBreach($0.rule, $0.identity, reason: $0.message) }
     }
 
-    /// The tenants sorted and without duplicates; `nil` means all.
+    /// Sorts the tenants and removes duplicates; `nil` means all.
     static func scope(_ tenants: [String]) -> [String]? {
         tenants.isEmpty ? nil : Set(tenants).sorted()
     }

@@ -41,7 +41,7 @@ enum Differ {
         return plan
     }
 
-    /// The reason why it is ambiguous which row a spec describes; `nil` if it is not.
+    /// Returns the reason why it is ambiguous which row a spec describes; `nil` if it is not.
     private static func conflict(
         _ item: DesiredState.Item,
         _ state: CurrentState,

@@ -26,20 +26,20 @@ struct RenameResolver {
     /// True if no spec has `renamedFrom`.
     var isEmpty: Bool { successors.isEmpty }
 
-    /// The row of a spec, under its own name or its former one.
+    /// Returns the row of a spec, under its own name or its former one.
     func row(of item: DesiredState.Item) -> ManagedRow? {
         guard let old = item.renamedFrom, moves(item) else { return rows[item.identity] }
         return rows[old]
     }
 
-    /// The former name of a renamed spec if rows of both names exist, so that the old row would be deleted.
+    /// Returns the former name of a renamed spec if rows of both names exist, so that the old row would be deleted.
     func ignored(_ item: DesiredState.Item) -> SpecIdentity? {
         guard let old = item.renamedFrom, items[old] == nil, canMove(item), !moves(item) else { return nil }
         // If another spec takes the row over, this rename is an earlier one, and nothing is deleted.
         return (successors[old] ?? []).compactMap { items[$0] }.contains(where: moves) ? nil : old
     }
 
-    /// The former name of a renamed spec if a spec of that name keeps the row.
+    /// Returns the former name of a renamed spec if a spec of that name keeps the row.
     func contradicted(_ item: DesiredState.Item) -> SpecIdentity? {
         guard let old = item.renamedFrom, rows[item.identity] == nil, rows[old] != nil, !canMove(item) else {
             return nil

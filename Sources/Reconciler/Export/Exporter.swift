@@ -80,7 +80,7 @@ public struct Exporter: Sendable {
         return Export(files: files.sorted { $0.path < $1.path }, skipped: skipped, outdated: outdated)
     }
 
-    /// The error of a spec under the current rules; `nil` if it is valid.
+    /// Returns the error of a spec under the current rules; `nil` if it is valid.
     private static func objection(to content: JSONValue, _ kind: SpecKind) -> SpecError? {
         do {
             _ = try kind.spec(canonical: content)
@@ -90,7 +90,7 @@ public struct Exporter: Sendable {
         }
     }
 
-    /// The content without the fields that are derived from others.
+    /// Returns the content without the fields that are derived from others.
     private static func canonical(_ row: ManagedRow) -> JSONValue {
         var content = row.content.objectValue ?? [:]
         content["sourceFile"] = nil

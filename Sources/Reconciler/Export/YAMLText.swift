@@ -6,7 +6,7 @@ enum YAMLText {
     /// The maximum length of a mapping on one line; longer mappings are written on several lines.
     private static let lineLength = 100
 
-    /// The lines of a mapping, each indented by `indent` spaces.
+    /// Writes the lines of a mapping, each indented by `indent` spaces.
     ///
     /// - Parameters:
     ///   - fields: Keys and values, in the order in which they are written.
@@ -48,7 +48,7 @@ enum YAMLText {
         }
     }
 
-    /// The value on one line; `nil` if it is too long or holds a list of mappings.
+    /// Writes the value on one line; `nil` if it is too long or holds a list of mappings.
     private static func short(_ value: JSONValue, room: Int) -> String? {
         guard isShallow(value) else { return nil }
         let text = flow(value)
@@ -74,7 +74,7 @@ enum YAMLText {
         items.allSatisfy { $0.arrayValue == nil && $0.objectValue == nil }
     }
 
-    /// The value in flow style, with plain words where they are safe.
+    /// Writes the value in flow style, with plain words where they are safe.
     private static func flow(_ value: JSONValue) -> String {
         switch value {
         case .string(let text): scalar(text)
@@ -99,7 +99,7 @@ enum YAMLText {
         isPlain(text) ? text : quoted(text)
     }
 
-    /// The text in quotes, with every character escaped that a reader may refuse or fold.
+    /// Quotes the text and escapes every character that a reader may refuse or fold.
     private static func quoted(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {

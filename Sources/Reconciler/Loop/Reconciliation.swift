@@ -103,7 +103,7 @@ public struct Reconciliation: Sendable {
         }
     }
 
-    /// The first errors of the specs; `reconcile validate` shows all.
+    /// Lists the first errors of the specs; `reconcile validate` shows all.
     private func reason(_ catalog: SpecCatalog) -> String {
         let errors = catalog.diagnostics.filter { $0.severity == .error }
         let lines = errors.prefix(5).map { error in

@@ -21,19 +21,19 @@ public struct SpecsFolder: Sendable {
         await away { SpecCatalog.load(directory: path) }
     }
 
-    /// A digest of the paths, sizes and modification times of all files, to notice changes cheaply.
+    /// Computes a digest of the paths, sizes and modification times of all files, to notice changes cheaply.
     ///
     /// Links are followed, because some deployments replace a folder by changing a link.
     public func fingerprint() async -> String {
         await away { digest { $0.stamp(of: $1) } }
     }
 
-    /// A digest of the paths and content of all files, which is equal in all copies of a repository.
+    /// Computes a digest of the paths and content of all files, which is equal in all copies of a repository.
     public func contentDigest() async -> String {
         await away { digest { $0.content(of: $1) } }
     }
 
-    /// The path of a file relative to the folder; unchanged if it is outside.
+    /// Returns the path of a file relative to the folder; unchanged if it is outside.
     func relative(_ file: String) -> String {
         let root = path.hasSuffix("/") ? path : path + "/"
         return file.hasPrefix(root) ? String(file.dropFirst(root.count)) : file
@@ -48,7 +48,7 @@ public struct SpecsFolder: Sendable {
         return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }
 
-    /// The paths of all spec files below the folder, sorted and without hidden entries.
+    /// Lists the paths of all spec files below the folder, sorted and without hidden entries.
     private func files(below folder: String, depth: Int) -> [String] {
         // A folder that is missing or vanishes counts as empty; loading the specs reports it.
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []

@@ -60,7 +60,7 @@ extension PlannedChange {
         return .object(object)
     }
 
-    /// The time in UTC, such as `2026-12-01T09:00:00Z`.
+    /// Writes a time in UTC, such as `2026-12-01T09:00:00Z`.
     private static func instant(_ date: Date) -> String {
         date.formatted(Date.ISO8601FormatStyle())
     }

@@ -8,7 +8,7 @@ enum PlanLines {
     /// Longer values are cut, unless the plan is shown in full.
     private static let valueLength = 80
 
-    /// The differences of a change to show; the content of creates and deletes only in full.
+    /// Returns the differences of a change to show; the content of creates and deletes only in full.
     static func differences(of change: PlannedChange, isFull: Bool = false) -> [FieldDifference] {
         guard change.action == .create || change.action == .delete, isFull else { return change.differences }
         return ValueDiffer.differences(
@@ -17,7 +17,7 @@ enum PlanLines {
         )
     }
 
-    /// A value on one line.
+    /// Writes a value on one line.
     static func value(_ value: JSONValue, isFull: Bool) -> String {
         let text = harmless(value.stringValue ?? value.canonicalText)
         if text.isEmpty { return "\"\"" }
@@ -77,7 +77,7 @@ extension PlannedChange.FireTimes {
         }
     }
 
-    /// The time in UTC, such as `2026-12-01 09:00Z`.
+    /// Writes a time in UTC, such as `2026-12-01 09:00Z`.
     static func text(_ date: Date) -> String {
         let style = Date.ISO8601FormatStyle(dateTimeSeparator: .space).year().month().day()
             .dateTimeSeparator(.space).time(includingFractionalSeconds: false)

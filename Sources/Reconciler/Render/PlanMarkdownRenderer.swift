@@ -116,10 +116,10 @@ public struct PlanMarkdownRenderer: Sendable {
         return String(repeating: "`", count: max(3, longest + 1))
     }
 
-    /// Text as code; an HTML element, because a code span would end at the next backtick.
+    /// Writes text as code, in an HTML element because a code span would end at the next backtick.
     private static func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
 
-    /// Text in which nothing can become markup, a mention or a link.
+    /// Escapes text so that nothing in it can become markup, a mention or a link.
     private static func escaped(_ text: String) -> String {
         let short = text.unicodeScalars.prefix(lineLength)
         let cut = short.count < text.unicodeScalars.count ? "…" : ""

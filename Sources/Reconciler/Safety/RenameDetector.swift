@@ -66,20 +66,20 @@ enum RenameDetector {
         }
     }
 
-    /// The identifying fields as one value; `nil` if the kind has none.
+    /// Returns the identifying fields as one value; `nil` if the kind has none.
     private static func identifying(_ content: JSONValue?, _ kind: SpecKind) -> JSONValue? {
         guard let fields = identifyingFields[kind] else { return nil }
         return .array(fields.map { content?[$0] ?? .null })
     }
 
-    /// The share of equal values among the fields that either spec has.
+    /// Computes the share of equal values among the fields that either spec has.
     static func similarity(_ old: [String: JSONValue], _ new: [String: JSONValue]) -> Double {
         let all = Set(old.keys).union(new.keys)
         guard !all.isEmpty else { return 0 }
         return Double(all.count { old[$0] == new[$0] }) / Double(all.count)
     }
 
-    /// The values of a content by their paths, without those that a new name or file changes.
+    /// Returns the values of a content by their paths, without those that a new name or file changes.
     static func leaves(_ content: JSONValue?) -> [String: JSONValue] {
         guard var fields = content?.objectValue else { return [:] }
         for key in ["name", "title", "protect", "sourceFile"] { fields[key] = nil }

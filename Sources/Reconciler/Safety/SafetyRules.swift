@@ -66,7 +66,7 @@ public struct SafetyRules: Sendable {
         return refusals
     }
 
-    /// The tenants that would lose all rows, unless each delete was allowed by name.
+    /// Returns the tenants that would lose all rows, unless each delete was allowed by name.
     private func emptiedTenants(_ plan: Plan) -> [Plan.TenantSize] {
         let unnamed = Set(
             plan.changes.filter { $0.action == .delete && !allowedDeletes.contains($0.identity) }.map(\.identity.tenant)
@@ -86,7 +86,7 @@ public struct SafetyRules: Sendable {
             + alike.map { .looksLikeRename(from: $0.from, to: $0.to) }
     }
 
-    /// A policy violation blocks a plan only if the plan changes something of the tenant.
+    /// Refuses a plan that changes something of a tenant whose specs violate a policy.
     private func policies(_ plan: Plan) -> [SafetyRefusal] {
         let changed = Set(plan.changes.map(\.identity.tenant))
         return plan.policyBreaches
@@ -94,7 +94,7 @@ public struct SafetyRules: Sendable {
             .map { .policy($0) }
     }
 
-    /// Deletes that were allowed by name do not count, nor do changes without an effect.
+    /// Refuses too many changes; deletes that were allowed by name do not count, nor do changes without an effect.
     private func tooManyChanges(_ plan: Plan, except tenants: Set<String>) -> [SafetyRefusal] {
         let counted = plan.changes.filter { change in
             switch change.action {
