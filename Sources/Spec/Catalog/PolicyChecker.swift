@@ -14,7 +14,7 @@ struct PolicyChecker {
         self.now = now
     }
 
-    /// All violations, sorted.
+    /// Returns all violations, sorted.
     func violations() -> [PolicyViolation] {
         let tenants = index.all(TenantSpec.self)
             .filter { $0.identity.name == $0.identity.tenant && !$0.value.policy.isEmpty }

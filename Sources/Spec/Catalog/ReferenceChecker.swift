@@ -73,7 +73,7 @@ struct ReferenceChecker {
         )
     }
 
-    /// The sender; a default sender that does not exist is reported at the tenant, not at every campaign.
+    /// Finds the sender; a default sender that does not exist is reported at the tenant, not at every campaign.
     private func sender(of campaign: Located<CampaignSpec>, _ found: inout [Diagnostic]) -> SenderSpec? {
         guard let name = campaign.value.sender else { return nil }
         if campaign.usesDefault {
@@ -82,7 +82,7 @@ struct ReferenceChecker {
         return index.find(SenderSpec.self, name, field: "sender", of: campaign, &found)?.value
     }
 
-    /// The template, if the message is made from one, and whether the message can be made.
+    /// Finds the template, if the message is made from one, and whether the message can be made.
     private func message(
         of campaign: Located<CampaignSpec>,
         _ found: inout [Diagnostic]

@@ -132,7 +132,7 @@ struct ClockChangeChecker {
         return [gap, fold].compactMap { $0 }
     }
 
-    /// The clock changes within a year and within the schedule's window.
+    /// Returns the clock changes within a year and within the schedule's window.
     private func changes() -> [(IANAZone.Segment, IANAZone.Segment)] {
         let start = max(now, schedule.value.start ?? now)
         let end = min(now.addingTimeInterval(Self.horizon), schedule.value.end ?? .distantFuture)
@@ -149,7 +149,7 @@ struct ClockChangeChecker {
 }
 
 extension CronExpression {
-    /// The first local time that matches within a short range; `nil` if none does, or the range is empty.
+    /// Finds the first local time that matches within a short range; `nil` if none does, or the range is empty.
     fileprivate func first(from start: Int64, before end: Int64) -> LocalDateTime? {
         guard start < end else { return nil }
         var day = Int((Double(start) / 86_400).rounded(.down))

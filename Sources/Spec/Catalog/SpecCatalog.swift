@@ -105,17 +105,17 @@ public struct SpecCatalog: Sendable {
         spec(CampaignSpec.self, tenant: tenant, name: name)?.identity
     }
 
-    /// The `Tenant` document of a tenant, or `nil` without one.
+    /// Returns the `Tenant` document of a tenant, or `nil` without one.
     public func tenant(_ name: String) -> Located<TenantSpec>? {
         spec(TenantSpec.self, tenant: name, name: name)
     }
 
-    /// The specs of one kind, sorted by identity.
+    /// Returns the specs of one kind, sorted by identity.
     public func all<Spec: SpecContent>(_ kind: Spec.Type) -> [Located<Spec>] {
         index.all(kind)
     }
 
-    /// One spec, or `nil` if none has the name.
+    /// Returns one spec, or `nil` if none has the name.
     public func spec<Spec: SpecContent>(_ kind: Spec.Type, tenant: String, name: String) -> Located<Spec>? {
         index.spec(kind, name, tenant: tenant)
     }

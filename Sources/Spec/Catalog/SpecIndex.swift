@@ -34,12 +34,12 @@ struct SpecIndex: Sendable {
         positions[identity].map { specs[$0] }
     }
 
-    /// The specs of one kind, sorted by identity.
+    /// Returns the specs of one kind, sorted by identity.
     func all<Spec: SpecContent>(_ type: Spec.Type) -> [Located<Spec>] {
         specs.compactMap { $0.as(type) }
     }
 
-    /// One spec without errors.
+    /// Returns one spec without errors.
     func spec<Spec: SpecContent>(_ type: Spec.Type, _ name: String, tenant: String) -> Located<Spec>? {
         self[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }

@@ -50,7 +50,7 @@ final class DiagnosticSink {
         findings.secrets.append(range)
     }
 
-    /// Whether no error was reported since an earlier count.
+    /// Returns whether no error was reported since an earlier count.
     func isClean(since count: Int) -> Bool {
         findings.errors <= Self.limit && !findings.diagnostics[count...].contains { $0.severity == .error }
     }

@@ -44,7 +44,7 @@ public indirect enum AudienceFilter: Hashable, Sendable {
 }
 
 extension AudienceFilter {
-    /// Whether every contact that the filter can select wrote within the last hours, whenever the filter is evaluated.
+    /// Returns whether every contact that the filter can select wrote within the last hours, whenever it is evaluated.
     ///
     /// Errs on the safe side: `false` if the answer depends on the contacts or the date.
     public func impliesWithin(hours: Int) -> Bool {
@@ -52,7 +52,7 @@ extension AudienceFilter {
         return possible.isEmpty
     }
 
-    /// The bounds of what a filter selects among the contacts outside of the last seconds.
+    /// Returns the bounds of what a filter selects among the contacts outside of the last seconds.
     private func selection(within seconds: Int) -> Selection {
         switch self {
         case .condition(let condition): return condition.selection(within: seconds)
@@ -119,13 +119,13 @@ extension FilterCondition {
 }
 
 extension FilterValue {
-    /// Whether the value always lies within the last seconds; `nil` if that changes with the day.
+    /// Returns whether the value always lies within the last seconds; `nil` if that changes with the day.
     fileprivate func isRecent(within seconds: Int) -> Bool? {
         guard case .time(.ago(let age)) = self else { return nil }
         return age <= seconds
     }
 
-    /// A comparison with a missing value selects no contact.
+    /// Returns the selection of a comparison; a comparison with a missing value selects no contact.
     fileprivate func selection(_ comparison: FilterCondition.Comparison, within seconds: Int) -> Selection {
         let isRecent = isRecent(within: seconds)
         switch comparison {

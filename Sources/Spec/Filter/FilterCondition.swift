@@ -99,7 +99,7 @@ public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
     case containsAny = "contains_any"
     case containsAll = "contains_all"
 
-    /// The operators that a type of field allows.
+    /// Returns the operators that a type of field allows.
     static func allowed(for field: FilterField) -> [FilterOperator] {
         switch field {
         case .metadata: return texts

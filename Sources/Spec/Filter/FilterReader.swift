@@ -219,7 +219,7 @@ extension FilterReader {
         return nil
     }
 
-    /// Numbers beside texts become texts, and whole numbers beside fractions become fractions.
+    /// Makes the values alike: numbers beside texts become texts, and whole numbers beside fractions become fractions.
     private static func alike(_ values: [FilterValue]) -> [FilterValue] {
         let hasText = values.contains { if case .text = $0 { true } else { false } }
         let hasNumber = values.contains { if case .number = $0 { true } else { false } }

@@ -118,7 +118,7 @@ extension MessageReader {
         reader.finishOpen()
     }
 
-    /// The API takes the position of a button as a number or as a text.
+    /// Checks the position of a button, which the API takes as a number or as a text.
     private func checkIndex(_ read: ReadNode) {
         let number: Int? =
             switch read.node.scalar?.value {
@@ -194,7 +194,7 @@ extension MessageReader {
         ])
     }
 
-    /// An uploaded file, or a file that is fetched from an address.
+    /// Describes an uploaded file, or a file that is fetched from an address.
     static func media(has extras: Set<String>) -> SchemaObject {
         var fields = [
             SchemaField("id", .text(upTo: 512), "The id of an uploaded file.", examples: "1013859600285441"),

@@ -243,7 +243,7 @@ struct PlaceholderText {
         bytes[range].firstIndex(of: byte)
     }
 
-    /// The range without the spaces at its ends.
+    /// Returns the range without the spaces at its ends.
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, bytes[start] == 0x20 { start += 1 }

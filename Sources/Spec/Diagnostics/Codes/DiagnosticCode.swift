@@ -28,12 +28,12 @@ public struct DiagnosticCode: RawRepresentable, Sendable, CaseIterable {
         self = code
     }
 
-    /// An entry about files as such, which no example can show.
+    /// Makes an entry about files as such, which no example can show.
     init(_ code: String, _ severity: Diagnostic.Severity, _ title: String, _ explanation: String) {
         (rawValue, self.severity, self.title, self.explanation, example) = (code, severity, title, explanation, nil)
     }
 
-    /// An entry with an example: `text` with `wrong` or `right` where it says `…`.
+    /// Makes an entry with an example: `text` with `wrong` or `right` where it says `…`.
     init(
         _ code: String,
         _ severity: Diagnostic.Severity,

@@ -31,32 +31,32 @@ enum ExampleSpecs {
     /// An audience with one condition to fill in.
     static let audience = "kind: Audience\nname: vips\nconditions: [{ … }]"
 
-    /// A campaign of a type, with its sender.
+    /// Writes a campaign of a type, with its sender.
     static func campaign(type: String) -> String {
         "\(sender)\n---\n\(campaign.replacing("type: manual", with: "type: \(type)"))"
     }
 
-    /// A manual campaign with its sender and one part written differently.
+    /// Writes a manual campaign with its sender and one part written differently.
     static func campaign(replacing part: String, with other: String) -> String {
         campaign(type: "manual").replacing(part, with: other)
     }
 
-    /// A campaign that uses a template, with the fields that follow.
+    /// Writes a campaign that uses a template, with the fields that follow.
     static func templateCampaign(_ fields: String) -> String {
         "\(template)\n---\n\(campaign(replacing: freeText, with: fields))"
     }
 
-    /// A trigger with its campaign.
+    /// Writes a trigger with its campaign.
     static func trigger(_ fields: String, type: String = "event_triggered") -> String {
         "\(campaign(type: type))\n---\nkind: Trigger\nname: start\ncampaign: welcome\n\(fields)"
     }
 
-    /// A schedule with its campaign.
+    /// Writes a schedule with its campaign.
     static func schedule(_ fields: String, type: String = "scheduled", zone: String = "Africa/Nairobi") -> String {
         "\(campaign(type: type))\n---\n\(scheduleAlone(fields, zone: zone))"
     }
 
-    /// A schedule without its campaign.
+    /// Writes a schedule without its campaign.
     static func scheduleAlone(_ fields: String, zone: String = "Africa/Nairobi") -> String {
         "kind: Schedule\nname: start\ncampaign: welcome\n\(fields)\ntimeZone: \(zone)"
     }

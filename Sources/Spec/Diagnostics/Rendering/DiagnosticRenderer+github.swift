@@ -99,12 +99,12 @@ public struct GitHubReport: Sendable {
 ///
 /// Text of a spec must not become a command, HTML, or another output.
 public enum GitHubText {
-    /// The text of a workflow command.
+    /// Escapes the text of a workflow command.
     public static func message(_ text: String) -> String {
         escape(text, alsoIn: [:])
     }
 
-    /// The value of a property of a workflow command.
+    /// Escapes the value of a property of a workflow command.
     public static func property(_ text: String) -> String {
         escape(text, alsoIn: [":": "%3A", ",": "%2C"])
     }
@@ -120,7 +120,7 @@ public enum GitHubText {
             .joined()
     }
 
-    /// One line or more for the file at `$GITHUB_OUTPUT`, ending in a newline.
+    /// Writes one line or more for the file at `$GITHUB_OUTPUT`, ending in a newline.
     public static func output(_ name: String, _ value: String) -> String {
         guard value.contains(where: \.isNewline) else { return "\(name)=\(value)\n" }
         // A spec that could guess the end marker could add outputs; a hash of the value cannot be part of the value.
@@ -129,7 +129,7 @@ public enum GitHubText {
         return "\(name)<<\(end)\n\(value)\n\(end)\n"
     }
 
-    /// `2 errors, 1 warning`, without a severity that has none.
+    /// Writes `2 errors, 1 warning`, without a severity that has none.
     static func counts(errors: Int, warnings: Int) -> String {
         [(errors, "error"), (warnings, "warning")]
             .filter { $0.0 > 0 }

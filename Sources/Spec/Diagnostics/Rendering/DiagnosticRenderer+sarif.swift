@@ -98,7 +98,7 @@ extension DiagnosticRenderer {
 }
 
 extension DiagnosticRenderer {
-    /// Diagnostics as data: counts, and for each its code, severity, range, message and help.
+    /// Renders diagnostics as data: counts, and for each its code, severity, range, message and help.
     ///
     /// Lines and columns start at 1, columns count Unicode scalars, ends are exclusive.
     public static func json(_ diagnostics: [Diagnostic]) -> JSONValue {
@@ -147,7 +147,7 @@ extension DiagnosticRenderer {
 
 /// A short name for texts that stays the same from run to run and from machine to machine; not for secrets.
 enum Fingerprint {
-    /// The 64-bit FNV-1a hash of some texts, as 16 hexadecimal digits.
+    /// Computes the 64-bit FNV-1a hash of some texts, as 16 hexadecimal digits.
     static func hash(_ texts: [String]) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
@@ -165,7 +165,7 @@ enum Fingerprint {
 enum URIText {
     private static let allowed = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/".utf8)
 
-    /// A relative path as a relative reference, and an absolute one as a `file:` URI.
+    /// Writes a relative path as a relative reference, and an absolute one as a `file:` URI.
     static func reference(to path: String) -> String {
         let start = path.hasPrefix("/") ? "file://" : ""
         return start

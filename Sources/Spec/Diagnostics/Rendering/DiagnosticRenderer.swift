@@ -57,7 +57,7 @@ public struct DiagnosticRenderer: Sendable {
         return shown.map(text).joined(separator: "\n") + "\n… and \(hidden) more (\(counts))\n"
     }
 
-    /// A line of a file without its end, if the file is known and long enough.
+    /// Returns a line of a file without its end, if the file is known and long enough.
     func line(_ number: Int, of file: String) -> Substring? {
         lines[file]?.line(number)
     }

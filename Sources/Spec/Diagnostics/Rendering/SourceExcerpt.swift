@@ -73,7 +73,7 @@ struct SourceLines: Sendable {
         self.lines = lines
     }
 
-    /// A line by its number from 1, without its end; `nil` behind the last.
+    /// Returns a line by its number from 1, without its end; `nil` behind the last.
     func line(_ number: Int) -> Substring? {
         lines.indices.contains(number - 1) ? lines[number - 1] : nil
     }
@@ -112,7 +112,7 @@ enum TerminalText {
         }
     }
 
-    /// The number of columns of a character in a terminal with a fixed pitch.
+    /// Returns the number of columns of a character in a terminal with a fixed pitch.
     static func width(of character: Character, tabWidth: Int) -> Int {
         if character == "\t" { return tabWidth }
         if character.isASCII { return 1 }
@@ -126,7 +126,7 @@ enum TerminalText {
         }
     }
 
-    /// Whether a character is wide under Unicode's East Asian Width; emoji have a property of their own.
+    /// Returns whether a character is wide under Unicode's East Asian Width; emoji have a property of their own.
     private static func isWide(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x4DBF, 0x4E00...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3,
