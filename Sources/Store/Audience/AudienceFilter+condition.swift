@@ -4,7 +4,7 @@ import Postgres
 import Spec
 
 extension AudienceFilter {
-    /// The filter as a condition on `contacts AS c`, with every value bound.
+    /// Translates the filter to a condition on `contacts AS c`, with every value bound.
     ///
     /// Conditions follow SQL: a comparison with a missing value selects no contact, also for `neq` and `not_in`. `not`
     /// selects exactly the contacts that its condition does not select, including those with missing values.
@@ -62,7 +62,7 @@ extension FilterCondition {
 }
 
 extension FilterCondition.Comparison {
-    /// Orders texts by their code points, so that a filter means the same in every database.
+    /// Returns the SQL operator; texts are ordered by code points, so that a filter means the same in every database.
     fileprivate func symbol(isText: Bool) -> String {
         let collation = isText ? "COLLATE \"C\" " : ""
         return switch self {
@@ -108,7 +108,7 @@ extension FilterValue {
 }
 
 extension [FilterValue] {
-    /// The values as one array; all have the same case as the first.
+    /// Binds the values as one array; all have the same case as the first.
     fileprivate func sql(now: Date) -> PostgresQuery {
         switch first {
         case .integer: "\(compactMap { if case .integer(let value) = $0 { value } else { nil } })::bigint[]"

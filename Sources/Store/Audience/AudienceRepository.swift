@@ -22,7 +22,8 @@ enum AudienceQuery {
     /// The 24 h window after a contact's message, in seconds.
     static let windowLength: TimeInterval = 24 * 3600
 
-    /// A condition on `contacts AS c`: the tenant's own, opted in, active, and within the filter.
+    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, active, and within the
+    /// filter.
     static func recipients(tenant: String, filter: AudienceFilter, now: Date) -> PostgresQuery {
         """
         c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL AND c."optedIn" AND \(fragment: filter.condition(now: now))

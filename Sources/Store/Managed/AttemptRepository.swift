@@ -38,7 +38,7 @@ public struct AttemptRepository: Sendable {
         self.pool = pool
     }
 
-    /// Notes an attempt.
+    /// Records an attempt.
     ///
     /// - Parameters:
     ///   - fingerprint: Identifies the state of the specs and the reason.
@@ -71,7 +71,7 @@ public struct AttemptRepository: Sendable {
         return try rows[0].decode(0)
     }
 
-    /// Notes that the specs are valid, so that a former problem is reported again when it comes back.
+    /// Records that the specs are valid, so that a former problem is reported again when it comes back.
     ///
     /// - Throws: `PostgresError`.
     public func heal() async throws {

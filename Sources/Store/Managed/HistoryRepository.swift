@@ -53,7 +53,7 @@ public struct HistoryRepository: Sendable {
 
     public init() {}
 
-    /// The name of the database and the id of its last entry, or 0 without entries.
+    /// Returns the name of the database and the id of its last entry, or 0 without entries.
     public func base(on connection: PostgresConnection) async throws -> (database: String, lastID: Int) {
         let rows = try await connection.query(
             "SELECT current_database()::text, coalesce((SELECT max(id) FROM reconcile_history), 0)"
@@ -79,7 +79,7 @@ public struct HistoryRepository: Sendable {
         return try rows[0].decode(0)
     }
 
-    /// The latest applications, newest first.
+    /// Lists the latest applications, newest first.
     ///
     /// - Parameters:
     ///   - limit: The maximum number of applications.

@@ -75,7 +75,7 @@ enum ManagedCampaigns: ManagedTable {
         """
     }
 
-    /// All schedules and triggers of an archived campaign stop, also those of the API.
+    /// Stops all schedules and triggers of archived campaigns, also those of the API.
     static func archival(_ ids: [UUID]) -> PostgresQuery {
         """
         WITH schedules AS (
@@ -90,7 +90,7 @@ enum ManagedCampaigns: ManagedTable {
         """
     }
 
-    /// The rows with the rows that they refer to.
+    /// Selects the rows with the rows that they refer to.
     ///
     /// A row whose reference does not exist is left out, which the row count reveals.
     private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {

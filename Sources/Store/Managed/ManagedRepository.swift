@@ -32,7 +32,7 @@ public struct ManagedRepository: Sendable {
         self.kind = kind
     }
 
-    /// The managed rows that are not archived.
+    /// Returns the managed rows that are not archived.
     ///
     /// - Parameters:
     ///   - tenants: The owners of the rows; `nil` means all tenants.
@@ -43,7 +43,7 @@ public struct ManagedRepository: Sendable {
         try read(try await stored(tenants: tenants, on: connection).rows)
     }
 
-    /// The managed rows that are not archived, to be decoded later.
+    /// Returns the managed rows that are not archived, to be decoded later.
     ///
     /// - Throws: `PostgresError`.
     public func stored(tenants: [String]?, on connection: PostgresConnection) async throws -> StoredRows {
@@ -52,13 +52,13 @@ public struct ManagedRepository: Sendable {
         return StoredRows(kind: kind, rows: rows)
     }
 
-    /// The rows that belong to no spec and are not archived, in the same form; their names need not be slugs, and may
-    /// be missing or occur twice.
+    /// Returns the rows that belong to no spec and are not archived, in the same form; their names need not be slugs,
+    /// and may be missing or occur twice.
     public func unmanagedRows(tenants: [String]?, on connection: PostgresConnection) async throws -> [ManagedRow] {
         try await select("m.\"managedBy\" IS NULL AND \(fragment: Self.isLive(tenants))", on: connection)
     }
 
-    /// The rows that belong to no spec, are not archived, and have one of these names.
+    /// Returns the rows that belong to no spec, are not archived, and have one of these names.
     public func unmanagedRows(
         named identities: [SpecIdentity],
         on connection: PostgresConnection

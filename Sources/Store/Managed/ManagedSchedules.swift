@@ -79,7 +79,7 @@ enum ManagedSchedules: ManagedTable {
         """
     }
 
-    /// The rows with their campaigns.
+    /// Selects the rows with their campaigns.
     ///
     /// A row whose campaign does not exist is left out, which the row count reveals.
     private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {

@@ -10,7 +10,7 @@ import Spec
 protocol ManagedTable: Sendable {
     static var name: String { get }
 
-    /// The rows that meet a condition on the table as `m`.
+    /// Selects the rows that meet a condition on the table as `m`.
     static func selection(_ condition: PostgresQuery) -> PostgresQuery
 
     /// Reads the fields of the content from a result row of the selection.
@@ -19,7 +19,7 @@ protocol ManagedTable: Sendable {
     /// Reads the columns of a result row that are not part of its content.
     static func state(_ row: PostgresRow) throws -> ManagedRow.State
 
-    /// The object that `insertion` and `replacement` read, apart from `id` and `tenantId`.
+    /// Makes the object that `insertion` and `replacement` read, apart from `id` and `tenantId`.
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue]
 
     static func insertion(_ rows: PostgresJSON) -> PostgresQuery
@@ -72,7 +72,7 @@ extension ManagedTable {
         """
     }
 
-    /// The name of the row in the table `alias` that a row of `m` refers to.
+    /// Writes an expression for the name of the row in the table `alias` that a row of `m` refers to.
     ///
     /// A reference to an archived row is marked, so that it never equals the name in a spec. A reference of a managed
     /// row to an unmanaged row is marked too, because that row may have the same name.
@@ -102,7 +102,7 @@ extension SpecKind {
 }
 
 extension PostgresRow {
-    /// The identity that a row of `m` has; unmanaged rows need not have a name.
+    /// Returns the identity that a row of `m` has; unmanaged rows need not have a name.
     func identity(_ kind: SpecKind) throws(PostgresError) -> SpecIdentity {
         SpecIdentity(tenant: try decode("tenantId"), kind: kind, name: try decode("name", as: String?.self) ?? "")
     }

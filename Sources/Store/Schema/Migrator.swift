@@ -67,7 +67,7 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// The steps that ``migrate()`` would apply, without changing anything.
+    /// Returns the steps that ``migrate()`` would apply, without changing anything.
     public func pending() async throws -> [Migration] {
         try await pool.withConnection { connection in
             let applied = try await appliedChecksums(on: connection)

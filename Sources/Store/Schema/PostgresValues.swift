@@ -2,19 +2,19 @@ import JSON
 import Postgres
 
 extension PostgresJSON {
-    /// The text of a value.
+    /// Makes the text of a value.
     init(_ value: JSONValue) {
         self.init(text: value.canonicalText)
     }
 }
 
 extension PostgresRow {
-    /// A JSON column as a value; `nil` when it is NULL.
+    /// Reads a JSON column as a value; `nil` when it is NULL.
     func json(_ column: String) throws -> JSONValue? {
         try decode(column, as: PostgresJSON?.self).map { try JSONValue(parsing: $0.text) }
     }
 
-    /// A text column as a value; `nil` when it is NULL.
+    /// Reads a text column as a value; `nil` when it is NULL.
     func text(_ column: String) throws(PostgresError) -> JSONValue? {
         try decode(column, as: String?.self).map(JSONValue.string)
     }
