@@ -63,7 +63,8 @@ public struct Samples: Codable, Hashable, Sendable {
     /// In the order of the rounds; at least one.
     public let values: [Double]
 
-    /// - Parameter values: One value for each round.
+    /// Makes samples of one value for each round.
+    ///
     /// - Throws: ``BenchError/nothingMeasured`` if there are none or one is not finite.
     public init(_ values: [Double]) throws(BenchError) {
         guard !values.isEmpty, values.allSatisfy(\.isFinite) else { throw .nothingMeasured }

@@ -8,7 +8,7 @@ public struct ProcessStatistics: Sendable {
     /// User and system time of all its threads, and of children that it has waited for, in seconds.
     public let cpuSeconds: Double
 
-    /// - Returns: `nil` if no such process runs.
+    /// Reads the resources of a process; `nil` if no such process runs.
     public init?(of process: Int32) {
         // The name is in parentheses and may contain anything.
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),

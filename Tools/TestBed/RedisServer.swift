@@ -48,7 +48,7 @@ public final class RedisServer: Sendable {
         password = address == .port ? UUID().uuidString.lowercased() : nil
     }
 
-    /// Address for commands, directly or through the port of a proxy.
+    /// Returns the address for commands, directly or through the port of a proxy.
     public func url(port: Int? = nil) -> String {
         "redis://\(password.map { ":\($0)@" } ?? "")127.0.0.1:\(port ?? self.port)/0"
     }

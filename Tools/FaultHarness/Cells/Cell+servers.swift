@@ -149,7 +149,7 @@ extension Cell {
         },
     ]
 
-    /// A cell with campaigns that are bigger than the quota: they pause when it is used up, and are cancelled then.
+    /// Makes a cell with campaigns that exceed the quota: they pause when it is used up, and are cancelled then.
     private static func quota(
         _ name: String,
         _ title: String,

@@ -151,7 +151,7 @@ private struct Footprint: Sendable {
     let megabytes: Int
     let files: Int
 
-    /// - Returns: `nil` if the daemon does not run.
+    /// Reads the resources of a daemon; `nil` if it does not run.
     init?(of daemon: DaemonProcess) {
         guard daemon.isRunning else { return nil }
         process = daemon.processID

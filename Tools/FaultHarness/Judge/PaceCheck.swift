@@ -85,7 +85,7 @@ final class Metronome: Sendable {
         }
     }
 
-    /// On Linux, Dispatch uses the monotonic clock.
+    /// Reads the monotonic clock, which Dispatch uses on Linux.
     private static func now() -> Int64 { Int64(DispatchTime.now().uptimeNanoseconds) }
 }
 
@@ -102,7 +102,7 @@ struct CPUPressure: Sendable {
         return Double(now - before) / max(1, (ContinuousClock.now - start) / .microseconds(1))
     }
 
-    /// Microseconds since the start of the machine.
+    /// Reads for how many microseconds since boot a task has waited for a processor.
     private static func total() -> Int? {
         let text = (try? String(contentsOfFile: "/proc/pressure/cpu", encoding: .utf8)) ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix("some ") }

@@ -63,7 +63,7 @@ struct Links: Sendable {
         ports = (try await redis.listen(), try await postgres.listen(), try await whatsApp.listen())
     }
 
-    /// Environment variables that make a daemon connect through the proxies.
+    /// Returns the environment variables that make a daemon connect through the proxies.
     func environment(_ machines: Machines, database: String) -> [String: String] {
         [
             "REDIS_URL": machines.redis.url(port: ports.redis),
