@@ -5,7 +5,7 @@ internal import CLibPQ
 /// Accepts what libpq accepts: a URL (`postgresql://user@host/database?sslmode=verify-full`) or keywords
 /// (`host=/var/run/postgresql dbname=campaigns`); service files, `PGPASSWORD` and `.pgpass` work as well.
 public struct PostgresConfiguration: Sendable {
-    /// Shown in `pg_stat_activity` unless the connection string names another.
+    /// The name shown in `pg_stat_activity`, unless the connection string has another.
     public var applicationName: String
     /// The longest time that opening one connection may take.
     public var connectTimeout: Duration

@@ -20,9 +20,9 @@ public enum PostgresError: Error, Sendable, Hashable {
     case configuration(String)
     /// The connection or the pool was closed by this program.
     case closed
-    /// The connection broke or stayed silent during COMMIT: the transaction may or may not have happened.
+    /// The connection broke, or the server did not answer, during COMMIT: the transaction may or may not be committed.
     case commitUnknown(String)
-    /// The body swallowed the error of a failed statement; its transaction was rolled back instead of committed.
+    /// The body hid the error of a failed statement; its transaction was rolled back instead of committed.
     case transactionAborted
     /// The call is invalid in this state, such as a transaction inside a transaction.
     case misuse(String)
@@ -38,11 +38,11 @@ extension PostgresError {
     /// The five characters of the SQLSTATE, if the server refused.
     public var sqlState: String? { serverError?.sqlState }
 
-    /// A row with the same key exists already.
+    /// True if a row with the same key exists already.
     public var isUniqueViolation: Bool { sqlState == "23505" }
-    /// A referenced row is missing, or is still referenced.
+    /// True if a referenced row is missing, or is still referenced.
     public var isForeignKeyViolation: Bool { sqlState == "23503" }
-    /// A CHECK constraint refused the row.
+    /// True if a CHECK constraint refused the row.
     public var isCheckViolation: Bool { sqlState == "23514" }
 
     /// True if the same call may succeed later, because the cause is temporary.

@@ -11,7 +11,7 @@ extension PostgresConnection {
     ///   - table: The table's exact name, found on the search path.
     ///   - columns: The exact names of the columns, in the order of the data.
     ///   - format: The format of the bytes.
-    ///   - rows: The bytes, in pieces that may be cut anywhere; pieces of some 10 kB are fastest.
+    ///   - rows: The bytes, in pieces that may be cut anywhere; pieces of about 10 kB are fastest.
     ///   - deadline: The longest time that the server may take for one piece, and for the end.
     /// - Returns: The number of rows stored.
     /// - Throws: The error of `rows`, or ``PostgresError``.

@@ -192,7 +192,7 @@ extension PostgresConnection {
         }
     }
 
-    /// Ends an open transaction without effect; if that fails, the connection is closed, which does the same.
+    /// Rolls back an open transaction; if that fails, the connection is closed, which has the same effect.
     func rollback() async {
         guard isInTransaction, status.read().isOpen, !wire.dropUnsentTransaction() else { return }
         wire.queue = []

@@ -119,7 +119,7 @@ public enum PostgresListenEvent: Sendable, Hashable {
 /// A notification that a session sent with NOTIFY.
 public struct PostgresNotification: Sendable, Hashable {
     public let channel: String
-    /// At most 8,000 bytes; empty when none was given.
+    /// The text of the notification: at most 8,000 bytes, empty if none was given.
     public let payload: String
     /// The sender's process, as in `pg_stat_activity.pid`.
     public let processID: Int32
@@ -138,7 +138,7 @@ extension PostgresConnection {
     ///
     /// - Parameters:
     ///   - channel: The exact name of the channel.
-    ///   - payload: Less than 8,000 bytes.
+    ///   - payload: The text of the notification, of fewer than 8,000 bytes.
     /// - Throws: ``PostgresError``.
     public func notify(_ channel: String, payload: String = "") async throws(PostgresError) {
         try await execute("SELECT pg_notify(\(channel), \(payload))")

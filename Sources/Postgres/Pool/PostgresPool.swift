@@ -18,7 +18,7 @@ public final class PostgresPool: Sendable {
     let acquireTimeout: Duration
     let logger: Logger
     let state: Mutex<State>
-    /// Runs the timer that ends waits; never blocks.
+    /// The queue of the timer that ends waits; never blocks.
     let timer = DispatchQueue(label: "postgres.pool")
 
     /// Makes a pool; no connection is opened yet.

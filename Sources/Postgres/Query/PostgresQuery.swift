@@ -114,7 +114,7 @@ extension PostgresQuery: ExpressibleByStringInterpolation {
 
 /// A value encoded for the server.
 ///
-/// Made by ``PostgresEncodable/postgresBind``; never printed, so that values stay out of logs.
+/// ``PostgresEncodable/postgresBind`` makes it. It is never printed, so that values stay out of logs.
 public struct PostgresBind: Sendable {
     enum Storage: Sendable {
         case null
@@ -141,7 +141,7 @@ public struct PostgresBind: Sendable {
 }
 
 extension PostgresBind: CustomStringConvertible {
-    /// Says only whether there is a value, never the value itself.
+    /// Text that says whether there is a value, but never the value itself.
     public var description: String {
         if case .null = storage { "NULL" } else { "•••" }
     }

@@ -8,7 +8,7 @@ internal import Synchronization
 /// Each call takes a ticket; a cancellation that comes after its call has ended finds another ticket and does nothing,
 /// so it never interrupts the next call.
 final class Interrupt: Sendable {
-    /// Readable while the current call is cancelled; −1 when the process ran out of descriptors.
+    /// The descriptor to poll: readable while the current call is cancelled; −1 if the process ran out of descriptors.
     let descriptor: Int32
     private let writeEnd: Int32
     private let tickets = Mutex(Tickets())

@@ -75,7 +75,7 @@ internal import CLibPQ
         )
     }
 
-    /// libpq's own words about a failure.
+    /// The message of libpq about a failure.
     var message: String {
         unsafe PQresultErrorMessage(result).map { unsafe String(cString: $0) } ?? ""
     }

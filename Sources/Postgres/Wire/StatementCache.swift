@@ -42,12 +42,12 @@ struct StatementCache {
         return entry
     }
 
-    /// Keeps the columns that the statement gives.
+    /// Keeps the columns of the rows that a statement returns.
     mutating func note(_ columns: ResultColumns, for sql: String) {
         entries[sql]?.columns = columns
     }
 
-    /// Returns the columns that a statement gives, if they are known.
+    /// Returns the columns of the rows that a statement returns, if they are known.
     func columns(of sql: String) -> ResultColumns? { entries[sql]?.columns }
 
     /// Forgets a statement and leaves its name to be deallocated.

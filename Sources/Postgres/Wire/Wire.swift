@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// Not thread-safe: it lives inside ``PostgresConnection`` and is only touched on that actor's thread.
 @safe final class Wire {
-    /// `nil` before it is opened and after it is lost.
+    /// The connection of libpq; `nil` before it is opened and after it is lost.
     var connection: OpaquePointer?
     /// The reason why `connection` is gone; later calls throw it.
     var lost: PostgresError = .closed
