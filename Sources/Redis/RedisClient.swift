@@ -10,9 +10,9 @@ public import Logging
 /// made with the first command and replaced whenever it breaks; a client never has to be made anew. Commands that had
 /// not been written then wait for the new connection; the others fail with ``RedisError/connectionLost(mayHaveExecuted:)``.
 ///
-/// A reply that misses its deadline also ends the connection: give deadlines for a server in trouble, not for its usual
-/// speed. Commands that block (`BLPOP`, `WAIT`) or change the connection (`SELECT`, `SUBSCRIBE`, `MULTI` outside one
-/// pipeline) must not be sent, because all tasks would feel it.
+/// A reply that misses its deadline also ends the connection, so choose deadlines that a healthy server never misses.
+/// Commands that block (`BLPOP`, `WAIT`) or change the connection (`SELECT`, `SUBSCRIBE`, `MULTI` outside one pipeline)
+/// must not be sent, because all tasks share the connection.
 ///
 ///     let client = RedisClient(configuration: try RedisConfiguration(url: url), logger: logger)
 ///     let count = try await client.send(RedisCommand("INCR", "visits")).asInt()
@@ -41,8 +41,8 @@ public final class RedisClient: Sendable {
     /// When the task is cancelled this returns at once; the command is then either never written, or its reply is dropped.
     ///
     /// - Parameters:
-    ///   - command: What to send.
-    ///   - deadline: When to give up; `nil` is the configuration's `commandTimeout` from now.
+    ///   - command: The command.
+    ///   - deadline: The time to give up; `nil` is the configuration's `commandTimeout` from now.
     /// - Returns: The reply, never ``RedisReply/error(_:)``.
     /// - Throws: ``RedisError``; an error that Redis answered is ``RedisError/server(_:)``.
     public func send(
@@ -61,8 +61,8 @@ public final class RedisClient: Sendable {
     /// cluster this holds for the commands of one slot.
     ///
     /// - Parameters:
-    ///   - pipeline: What to send; none gives no results.
-    ///   - deadline: When to give up; `nil` is the configuration's `commandTimeout` from now.
+    ///   - pipeline: The commands; none gives no results.
+    ///   - deadline: The time to give up; `nil` is the configuration's `commandTimeout` from now.
     /// - Returns: One result per command, in the same order.
     public func send(
         pipeline: [RedisCommand],
@@ -76,12 +76,12 @@ public final class RedisClient: Sendable {
     /// Runs a script, by its digest wherever Redis knows it.
     ///
     /// - Parameters:
-    ///   - script: What to run.
+    ///   - script: The script.
     ///   - keys: Every key that the script touches (`KEYS`).
     ///   - arguments: Everything else (`ARGV`).
-    ///   - deadline: When to give up; `nil` is the configuration's `commandTimeout` from now.
-    /// - Returns: What the script returned.
-    /// - Throws: ``RedisError``; what a failing script has written stays written.
+    ///   - deadline: The time to give up; `nil` is the configuration's `commandTimeout` from now.
+    /// - Returns: The result of the script.
+    /// - Throws: ``RedisError``; the writes of a failing script are kept.
     public func run(
         _ script: RedisScript,
         keys: [String],
@@ -103,7 +103,7 @@ public struct RedisStatistics: Sendable, Hashable {
     /// Commands written to a connection, repeats included.
     public internal(set) var commandsSent = 0
     public internal(set) var repliesReceived = 0
-    /// Round trips: how often a group of commands was written at once.
+    /// Round trips: the number of groups of commands that were written at once.
     public internal(set) var writes = 0
     public internal(set) var connectionsOpened = 0
     public internal(set) var connectionsLost = 0

@@ -70,7 +70,7 @@ public struct RedisCommand: Sendable {
     /// Writes the command at the end of `buffer`.
     ///
     /// - Parameters:
-    ///   - buffer: What goes to the socket next.
+    ///   - buffer: The bytes that go to the socket next.
     ///   - scriptIsKnown: True if the script's digest is enough.
     func encode(into buffer: inout [UInt8], scriptIsKnown: Bool) {
         guard let script else {

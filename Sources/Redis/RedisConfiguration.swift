@@ -14,7 +14,7 @@ public struct RedisConfiguration: Sendable {
     public var endpoints: [Endpoint]
     /// The ACL user; `nil` is the default user.
     public var user: String?
-    /// `nil` sends no `AUTH`.
+    /// The password; `nil` sends no `AUTH`.
     public var password: String?
     /// The number of the database, 0 to what the server allows (15 unless configured).
     public var database: Int
@@ -51,7 +51,7 @@ extension RedisConfiguration: CustomStringConvertible {
 extension RedisConfiguration: CustomDebugStringConvertible, CustomReflectable {
     public var debugDescription: String { description }
 
-    /// Without children, so that `dump` and failed expectations cannot show the password.
+    /// A mirror without children, so that `dump` and failed expectations cannot show the password.
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
@@ -107,7 +107,7 @@ struct RedisURL {
     private(set) var port: Int?
     private(set) var endpoint: RedisConfiguration.Endpoint
 
-    /// Takes one address apart; those after the first may leave out the scheme.
+    /// Parses one address; those after the first may leave out the scheme.
     init(_ text: some StringProtocol, isFirst: Bool) throws(RedisError) {
         endpoint = .tcp(host: "", port: 0)
         var rest = Substring(text)

@@ -1,6 +1,6 @@
 /// An error of a command or of the settings.
 public enum RedisError: Error, Sendable, Hashable {
-    /// Redis answered with an error; anything that a script wrote before its error stays written.
+    /// Redis answered with an error; the writes of a script before its error are kept.
     case server(RedisServerError)
     /// There was no connection before the deadline, for the named reason; the command was not executed.
     case connection(String)
@@ -74,7 +74,7 @@ extension RedisError: CustomStringConvertible {
     }
 }
 
-/// An error that Redis itself answered with, sorted by what can be done about it.
+/// An error that Redis itself answered with, classified by its remedy.
 public struct RedisServerError: Sendable, Hashable {
     /// The meaning of an error's first word.
     public enum Kind: Sendable, Hashable {

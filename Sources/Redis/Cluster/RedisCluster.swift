@@ -12,7 +12,7 @@ final class RedisCluster: Sendable {
 
     enum Topology: Sendable {
         case unknown
-        /// Not a cluster.
+        /// The seeds are the addresses of one server, not of a cluster.
         case single
         case slots(RedisSlotMap)
     }

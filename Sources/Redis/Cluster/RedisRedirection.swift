@@ -14,7 +14,7 @@ enum RedisRedirection: Hashable, Sendable {
     /// Reads an outcome.
     ///
     /// - Parameters:
-    ///   - outcome: What the server answered.
+    ///   - outcome: The answer of the server.
     ///   - host: The server's own host, which an address without one means.
     init(_ outcome: Result<RedisReply, RedisError>, host: String) {
         guard case .failure(let error) = outcome else {

@@ -6,7 +6,7 @@ struct RedisSlotMap: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - reply: The answer.
-    ///   - host: Stands in for servers that do not know their own address.
+    ///   - host: The host of servers that do not know their own address.
     /// - Throws: ``RedisError/decoding(_:)``.
     init(_ reply: RedisReply, host: String) throws(RedisError) {
         owners = Array(repeating: nil, count: RedisClusterSlot.count)

@@ -90,7 +90,8 @@ import Glibc
         return unsafe RedisReply(pointer.assumingMemoryBound(to: redisReply.self))
     }
 
-    /// Waits until the socket is readable (or writable, while there is output), the wake-up rings or `deadline` comes.
+    /// Waits until the socket is readable (or writable, while there is output), the wake-up is signalled or `deadline`
+    /// comes.
     func wait(until deadline: ContinuousClock.Instant, wakeup: RedisWakeup?) -> Readiness {
         let events = Int16(hasUnsentOutput ? POLLIN | POLLOUT : POLLIN)
         return poll(events, until: deadline, wakeup: wakeup)

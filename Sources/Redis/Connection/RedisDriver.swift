@@ -36,7 +36,7 @@ final class RedisDriver: @unchecked Sendable {
         self.logger = logger
     }
 
-    /// Begins to work until there is nothing left to do.
+    /// Starts work, which ends when nothing is left to do.
     func start() {
         queue.async { self.work() }
     }
@@ -118,7 +118,7 @@ extension RedisDriver {
 
     private func note(disconnection error: RedisError) {
         let reason = if case .connection(let reason) = error { reason } else { "\(error)" }
-        // Once per outage: the attempts repeat many times.
+        // This is logged once per outage, because the attempts repeat many times.
         if disconnection == nil {
             logger.warning("Cannot connect to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
         }

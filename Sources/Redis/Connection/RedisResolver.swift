@@ -16,7 +16,7 @@ enum RedisResolver {
     ///
     /// - Parameters:
     ///   - host: A name or a numeric address.
-    ///   - deadline: When to give up.
+    ///   - deadline: The time to give up.
     ///   - tick: Called every 20 ms or so while waiting.
     /// - Returns: The numeric addresses in the order to try them, at least one.
     /// - Throws: ``RedisError/connection(_:)``.
