@@ -82,7 +82,7 @@ struct ScannedText {
         (line, lineStart, hasContent) = (line + 1, offset + 1, false)
     }
 
-    /// Notes that the line has content, to which the comments above apply.
+    /// Records that the line has content, to which the comments above apply.
     private mutating func settle() {
         hasContent = true
         for index in comments.indices.suffix(waiting) {

@@ -1,4 +1,4 @@
-/// Something in a YAML text that cannot be accepted, with its place and a way out.
+/// A problem in a YAML text, with its place and a remedy.
 public struct YAMLProblem: Hashable, Sendable, Error {
     /// The kind of a problem; stable, for codes and tests.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
