@@ -1,9 +1,9 @@
 /// A day of the Gregorian calendar.
 package struct CivilDate: Hashable, Sendable, CustomStringConvertible {
     package let year: Int
-    /// 1 to 12.
+    /// The month, 1 to 12.
     package let month: Int
-    /// 1 to 31.
+    /// The day of the month, 1 to 31.
     package let day: Int
 
     init(year: Int, month: Int, day: Int) {
@@ -39,7 +39,7 @@ package struct CivilDate: Hashable, Sendable, CustomStringConvertible {
         self.init(year: year, month: month, day: day)
     }
 
-    /// `2026-12-01`.
+    /// The date as `2026-12-01`.
     package var description: String { "\(year.padded(to: 4))-\(month.padded(to: 2))-\(day.padded(to: 2))" }
 
     /// Days since 1970-01-01.

@@ -25,7 +25,7 @@ public struct IANAZone: Hashable, Sendable {
         package var localEnd: Int64 { end == .max ? .max : end + offset }
     }
 
-    /// No clock change is larger than a day; looking two days to either side is enough.
+    /// The seconds to search on either side: two days, which is enough because no clock change is larger than one day.
     private static let reach: Int64 = 2 * 86_400
 
     /// The name of the zone, such as `Africa/Nairobi`.

@@ -51,7 +51,7 @@ public struct Instant: Hashable, Sendable, CustomStringConvertible {
         Date(timeIntervalSince1970: Double(seconds) + Double(microseconds) / 1_000_000)
     }
 
-    /// `2025-01-01T08:00:00Z`; microseconds only if there are some.
+    /// The instant as `2025-01-01T08:00:00Z`, with microseconds only if there are some.
     public var description: String {
         let time = seconds - dayNumber * 86_400
         let clock = "\((time / 3_600).padded(to: 2)):\((time / 60 % 60).padded(to: 2)):\((time % 60).padded(to: 2))"

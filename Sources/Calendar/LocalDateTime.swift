@@ -32,7 +32,7 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
         seconds = Int64(date.days * 86_400 + time)
     }
 
-    /// `2026-12-01T09:00`; seconds only if there are some.
+    /// The time as `2026-12-01T09:00`, with seconds only if there are some.
     public var description: String {
         let day = Int((seconds - Self.floorRemainder(seconds)) / 86_400)
         let time = Int(Self.floorRemainder(seconds))

@@ -8,7 +8,7 @@ enum ZoneFile {
         let changes: [Change]
     }
 
-    /// From this instant on, clocks are this many seconds ahead of UTC.
+    /// A change: from this instant on, clocks are this many seconds ahead of UTC.
     struct Change: Equatable {
         let instant: Int64
         let offset: Int64

@@ -14,7 +14,7 @@ public struct JSONObject: Hashable, Sendable {
         var value: JSONValue
     }
 
-    /// Up to this many fields are searched linearly.
+    /// The number of fields up to which they are searched linearly.
     private static let short = 8
 
     private var fields: [Field] = []

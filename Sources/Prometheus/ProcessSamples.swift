@@ -6,7 +6,7 @@ import Foundation
 package enum ProcessSamples {
     private static let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
     private static let pageSize = max(1, sysconf(Int32(_SC_PAGESIZE)))
-    /// Computed once: the result would change with every adjustment of the clock.
+    /// The start time, computed once because the result would change with every adjustment of the clock.
     private static let startTime: Double? = {
         guard let uptime = (try? String(contentsOfFile: "/proc/uptime", encoding: .utf8))?.split(separator: " ").first,
             let uptime = Double(uptime), let fields = fields()

@@ -23,7 +23,7 @@ public enum SpellingSuggestion {
     package static func isNear(_ word: String, to known: String) -> Bool {
         if let (letters, count) = letterSet(word), let (others, otherCount) = letterSet(known) {
             let limit = max(1, count / 3)
-            // One edit changes the length by one at most, and brings or takes away two different letters at most.
+            // One edit changes the length by one at most, and adds or removes two different letters at most.
             guard abs(count - otherCount) <= limit, (letters ^ others).nonzeroBitCount <= 2 * limit else {
                 return false
             }
