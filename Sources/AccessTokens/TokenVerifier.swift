@@ -100,7 +100,8 @@ package final class VerifiedTokens: Sendable {
 
     /// Creates an empty cache.
     ///
-    /// - Parameter capacity: Maximum number of entries, at least 2, of about 200 bytes each. The least recently used go first.
+    /// - Parameter capacity: Maximum number of entries, at least 2, of about 200 bytes each. The least recently used
+    ///   are evicted first.
     init(capacity: Int = 8_192) {
         generation = capacity / 2
     }

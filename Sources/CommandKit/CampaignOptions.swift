@@ -3,7 +3,7 @@ public import Postgres
 import Spelling
 public import Store
 
-/// The campaign that a command is about: `offer --tenant acme` or `acme/offer`.
+/// The campaign of a command: `offer --tenant acme` or `acme/offer`.
 public struct CampaignOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The campaign: its name with --tenant, or tenant/name.", valueName: "campaign"))
     var campaign: String

@@ -39,7 +39,7 @@ public struct DatabaseOptions: ParsableArguments {
 
     /// Runs `body` with a connection pool, which is closed afterwards.
     ///
-    /// - Throws: What `body` throws; an error that comes from an outdated schema says so.
+    /// - Throws: The error of `body`; an error that comes from an outdated schema says so.
     public func withPool<Value>(_ body: (PostgresPool) async throws -> Value) async throws -> Value {
         let logger = Logger.command()
         let pool = PostgresPool(configuration: try configuration(), maxConnections: 2, logger: logger)

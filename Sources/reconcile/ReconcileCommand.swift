@@ -31,10 +31,10 @@ struct ReconcileCommand: AsyncParsableCommand {
 }
 
 extension ExitCode {
-    /// There are changes; only with `--detailed-exitcode`.
+    /// The exit code for pending changes; only with `--detailed-exitcode`.
     static let changesPending = ExitCode(2)
-    /// A safety rule blocks the plan.
+    /// The exit code for a plan that a safety rule blocks.
     static let refused = ExitCode(3)
-    /// The plan has changed meanwhile, or another reconcile holds the lock.
+    /// The exit code for a plan that has changed meanwhile, or a lock that another reconcile holds.
     static let tryAgain = ExitCode(4)
 }
