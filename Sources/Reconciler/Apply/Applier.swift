@@ -41,7 +41,7 @@ public struct Applier: Sendable {
     ///   - plan: The plan that was shown.
     ///   - desired: The specs that the plan was made from.
     ///   - rules: The safety rules; they are checked again, because a run may have started meanwhile.
-    ///   - origin: The entry of the history names it.
+    ///   - origin: The origin that the history records.
     /// - Returns: The id of the history entry; `nil` if there was nothing to do.
     /// - Throws: ``ReconcileError``, `ManagedError` or `PostgresError`. Nothing was changed then, except possibly after
     ///   `PostgresError.commitUnknown`.

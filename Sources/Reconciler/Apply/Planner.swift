@@ -118,7 +118,7 @@ private enum PlanningPart<Other: Sendable>: Sendable {
     case planned(Result<Plan, any Error>)
 }
 
-/// Tells changes of specs from changes that were made to rows by hand.
+/// Distinguishes changes of specs from changes that were made to rows by hand.
 enum DriftDetector {
     /// Marks the differences whose field no longer has the value that was last applied.
     static func mark(_ plan: inout Plan, on connection: PostgresConnection) async throws {

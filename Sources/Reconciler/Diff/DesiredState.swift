@@ -41,7 +41,7 @@ public struct DesiredState: Sendable {
     /// The policy violations that the specs alone show.
     let policyBreaches: [PolicyBreach]
 
-    /// Takes the specs of a valid catalog; it keeps all cores busy, so call it outside of the cooperative pool.
+    /// Makes the state from a valid catalog; this keeps all cores busy, so call it outside of the cooperative pool.
     ///
     /// - Parameters:
     ///   - catalog: All specs, without errors.

@@ -94,7 +94,7 @@ struct ReferenceComparison {
     /// The new names of rows by their former ones.
     private let newNames: [SpecIdentity: String]
 
-    /// Takes the rows by the names that they will have.
+    /// Makes a comparison from the rows by the names that they will have.
     init(rows: [SpecIdentity: ManagedRow]) {
         var names: [SpecIdentity: String] = [:]
         for (identity, row) in rows where row.identity != identity { names[row.identity] = identity.name }

@@ -16,7 +16,7 @@ public struct Exporter: Sendable {
 
     /// The files, and the rows that are not or no longer valid.
     public struct Export: Sendable {
-        /// Sorted by path.
+        /// The files, sorted by path.
         public let files: [File]
         /// Rows that cannot be written as specs, with the reasons.
         public let skipped: [String]

@@ -13,9 +13,9 @@ public struct PlannedChange: Sendable {
 
     /// The next fire times of a schedule, at most five.
     public struct FireTimes: Hashable, Sendable {
-        /// Empty for a create.
+        /// The times before the change; empty for a create.
         public let before: [Date]
-        /// Empty for a delete.
+        /// The times after the change; empty for a delete.
         public let after: [Date]
     }
 
@@ -30,7 +30,8 @@ public struct PlannedChange: Sendable {
     public let before: JSONValue?
     /// The whole content after the change; `nil` for a delete.
     public let after: JSONValue?
-    /// Empty for creates and deletes, and for the adoption of a row that already equals its spec.
+    /// The fields that differ; empty for creates and deletes, and for the adoption of a row that already equals its
+    /// spec.
     public internal(set) var differences: [FieldDifference]
     /// The place of the first field that differs, or else of the spec; `nil` for a delete.
     public let place: SourcePlace?
@@ -102,9 +103,9 @@ public struct FieldDifference: Hashable, Sendable {
     ///
     /// Members of lists are named by their content if possible, else by their position.
     public let path: String
-    /// `nil` if the field was absent.
+    /// The value before the change; `nil` if the field was absent.
     public let before: JSONValue?
-    /// `nil` if the field is removed.
+    /// The value after the change; `nil` if the field is removed.
     public let after: JSONValue?
     /// True if the row was changed by hand since it was last applied.
     public internal(set) var isDrift = false

@@ -5,7 +5,7 @@ import Spelling
 
 /// Texts that all renderers of plans share.
 enum PlanLines {
-    /// Longer values are cut, unless the plan is shown in full.
+    /// The maximum length of a value; longer ones are cut, unless the plan is shown in full.
     private static let valueLength = 80
 
     /// Returns the differences of a change to show; the content of creates and deletes only in full.

@@ -2,7 +2,7 @@ public import Spec
 
 /// The safety rules for plans, with their exceptions.
 public struct SafetyRules: Sendable {
-    /// Tenants with fewer rows have no limit.
+    /// The number of rows below which a tenant has no limit.
     private static let smallTenant = 10
 
     /// Deletes that are allowed even if the row is protected, has an open run, or looks renamed.
