@@ -1,6 +1,6 @@
 import JSON
 
-/// Finds what specs refer to, and reports what does not exist or does not fit.
+/// Finds the specs that others refer to, and reports those that do not exist or do not fit.
 struct ReferenceChecker {
     private let index: SpecIndex
 

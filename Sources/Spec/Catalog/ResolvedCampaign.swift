@@ -1,6 +1,6 @@
 public import JSON
 
-/// A campaign with everything that it refers to; large, so that it is passed around and not copied.
+/// A campaign with everything that it refers to; it is large, so it is passed by reference.
 public final class ResolvedCampaign: Sendable {
     public let identity: SpecIdentity
     /// The place of the campaign's name.

@@ -1,7 +1,7 @@
 import Calendar
 import Foundation
 
-/// Checks the times of schedules: that some are still to come, and that they come when the author expects.
+/// Checks that schedules have future times, and that they fire at the times that the author expects.
 struct ScheduleChecker: Sendable {
     private let index: SpecIndex
     private let now: Date

@@ -38,7 +38,7 @@ public struct SpecCatalog: Sendable {
     ///
     /// - Parameters:
     ///   - directory: The folder that holds a folder for each tenant.
-    ///   - now: The time that schedules are compared with: one can be over, or fire at a clock change.
+    ///   - now: The time that schedules are compared with: a schedule can be over, or fire at a clock change.
     /// - Returns: Everything that could be read, with all mistakes.
     public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
         var problems: [Diagnostic] = []

@@ -15,7 +15,7 @@ struct SpecIndex: Sendable {
     private let claimed: Set<SpecIdentity>
     private let names: [Group: [String]]
 
-    /// Takes specs in any order.
+    /// Makes an index of specs in any order.
     init(_ specs: [Located<any SpecContent>], claimed: some Sequence<SpecIdentity>) {
         self.specs = specs.sorted { $0.identity < $1.identity }
         self.claimed = Set(claimed)

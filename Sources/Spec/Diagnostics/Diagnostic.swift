@@ -85,15 +85,15 @@ extension [Diagnostic] {
     }
 }
 
-/// A stretch of a file: from `start` up to, and without, `end`.
+/// A range of a file: from `start` up to, but not including, `end`.
 public struct SourcePlace: Hashable, Sendable, Comparable {
     /// One position of a file.
     public struct Position: Hashable, Sendable, Comparable {
-        /// From 1.
+        /// The line, from 1.
         public let line: Int
-        /// From 1, in Unicode scalars.
+        /// The column in Unicode scalars, from 1.
         public let column: Int
-        /// Bytes from the start of the file.
+        /// The number of bytes from the start of the file.
         public let offset: Int
 
         /// Makes a position.

@@ -1,6 +1,6 @@
 internal import YAML
 
-/// Which warnings count as errors, and which are left out.
+/// The warnings that count as errors, and those that are left out.
 ///
 /// A named code takes precedence over ``deniesWarnings``, so that `deniesWarnings` with `allowed: [.ambiguousScalar]`
 /// denies all the others. Errors stay errors whatever the policy says.
@@ -9,7 +9,7 @@ public struct DiagnosticPolicy: Hashable, Sendable {
     public var denied: Set<DiagnosticCode>
     /// Warnings that are left out.
     public var allowed: Set<DiagnosticCode>
-    /// Whether every warning that is not allowed counts as an error.
+    /// True if every warning that is not allowed counts as an error.
     public var deniesWarnings: Bool
 
     /// Makes a policy; without arguments, one that changes nothing.

@@ -5,7 +5,7 @@ final class DiagnosticSink {
     /// The collected diagnostics, as a value that can be sent to another thread.
     struct Findings: Sendable {
         fileprivate(set) var diagnostics: [Diagnostic] = []
-        /// Ranges that must not be shown to anyone.
+        /// Ranges of secrets, which must not be shown.
         fileprivate(set) var secrets: [YAMLRange] = []
         fileprivate var errors = 0
         fileprivate var warnings = 0

@@ -16,7 +16,7 @@ public indirect enum AudienceFilter: Hashable, Sendable {
     case not(AudienceFilter)
     case condition(FilterCondition)
 
-    /// The whole tenant.
+    /// The filter that selects the whole tenant.
     public static let everybody = AudienceFilter.group(.and, [])
 
     /// The filter as the API and the rows have it.

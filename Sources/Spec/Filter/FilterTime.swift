@@ -17,7 +17,7 @@ public enum FilterTime: Hashable, Sendable, CustomStringConvertible {
         self = .ago(seconds: seconds)
     }
 
-    /// RFC 3339 in UTC, or the shortest relative form.
+    /// The time as RFC 3339 in UTC, or in the shortest relative form.
     public var description: String {
         switch self {
         case .ago(let seconds):
@@ -37,7 +37,7 @@ public enum FilterTime: Hashable, Sendable, CustomStringConvertible {
             let count = Int(text.dropLast()), count <= 100_000_000
         else { return nil }
         let seconds = count * size
-        // A century: more would leave the range of dates.
+        // The limit is a century, because more would leave the range of dates.
         return seconds <= 3_200_000_000 ? seconds : nil
     }
 }

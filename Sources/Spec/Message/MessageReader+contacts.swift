@@ -130,7 +130,7 @@ extension MessageReader {
         ])
     }
 
-    /// WhatsApp requires one more part besides the formatted name.
+    /// The name on a card; WhatsApp requires one more part besides the formatted name.
     private static var name: SchemaObject {
         let parts = ["first_name", "last_name", "middle_name", "prefix", "suffix"]
         let formatted = SchemaField(

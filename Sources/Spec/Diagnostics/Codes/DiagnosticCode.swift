@@ -1,10 +1,10 @@
-/// The stable name of a sort of diagnostic, with everything `reconcile explain` says about it.
+/// The stable name of a kind of diagnostic, with everything `reconcile explain` says about it.
 ///
 /// Each code is one entry in the file of its family: `DiagnosticCode+yaml.swift` and so on. A new code is such an entry
 /// and its name in the list of the family above it. A code is never used again for something else: C017, which named
 /// kinds that a version could not apply yet, stays unused.
 public struct DiagnosticCode: RawRepresentable, Sendable, CaseIterable {
-    /// Such as `C012`.
+    /// The name, such as `C012`.
     public let rawValue: String
     /// The severity of every diagnostic with this code.
     public let severity: Diagnostic.Severity

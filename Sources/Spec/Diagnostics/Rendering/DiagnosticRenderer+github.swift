@@ -1,7 +1,7 @@
 extension DiagnosticRenderer {
-    /// GitHub shows no more annotations of one type for a step.
+    /// The number of annotations of one type that GitHub shows for a step.
     private static let annotationsPerType = 10
-    /// A summary of more than 1 MiB is refused as a whole; half of it leaves space for a plan.
+    /// The maximum size of a summary: half of the 1 MiB that GitHub accepts, which leaves space for a plan.
     private static let summaryBytes = 1 << 19
 
     /// Writes diagnostics for a step of a GitHub workflow: at most ten errors and ten warnings as annotations, errors
@@ -49,8 +49,8 @@ extension DiagnosticRenderer {
     /// Writes diagnostics as a table in Markdown, errors first.
     ///
     /// - Parameters:
-    ///   - diagnostics: What to write.
-    ///   - limit: The most bytes to write; what does not fit is only counted.
+    ///   - diagnostics: The diagnostics to write.
+    ///   - limit: The maximum number of bytes; diagnostics that do not fit are only counted.
     /// - Returns: The text; empty without diagnostics.
     public func markdown(_ diagnostics: [Diagnostic], limit: Int) -> String {
         guard !diagnostics.isEmpty else { return "" }
@@ -91,7 +91,7 @@ public struct GitHubReport: Sendable {
     public let annotations: String
     /// Markdown for the file at `$GITHUB_STEP_SUMMARY`; empty if there is nothing to tell.
     public let stepSummary: String
-    /// For the file at `$GITHUB_OUTPUT`: `valid`, `errors` and `warnings`.
+    /// Variables for the file at `$GITHUB_OUTPUT`: `valid`, `errors` and `warnings`.
     public let outputs: [(name: String, value: String)]
 }
 

@@ -3,11 +3,11 @@ public import JSON
 extension DiagnosticRenderer {
     /// Writes diagnostics as SARIF 2.1.0, which code scanning reads.
     ///
-    /// A result keeps its fingerprint while lines move: it is made of the code, the file, the text of the line and how
-    /// often the same stood before in the file.
+    /// A result keeps its fingerprint when lines move. The fingerprint is made of the code, the file, the text of the
+    /// line, and the number of equal results before it in the file.
     ///
     /// - Parameters:
-    ///   - diagnostics: What to write; all of them, whatever other formats leave out.
+    ///   - diagnostics: The diagnostics to write: all of them, also those that other formats leave out.
     ///   - toolVersion: The version of the command, such as `1.2.0`.
     /// - Returns: The log, with one run.
     public func sarif(_ diagnostics: [Diagnostic], toolVersion: String) -> JSONValue {
@@ -153,7 +153,7 @@ enum Fingerprint {
         func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         for text in texts {
             for byte in text.utf8 { take(byte) }
-            // No UTF-8 text has this byte, so that it tells `ab`, `c` from `a`, `bc`.
+            // No UTF-8 text has this byte, so it distinguishes `ab`, `c` from `a`, `bc`.
             take(0xFF)
         }
         let digits = String(hash, radix: 16)

@@ -26,8 +26,8 @@ public struct DiagnosticRenderer: Sendable {
     /// - Parameters:
     ///   - sources: The text of each file by its path, as ``SpecCatalog/sources`` has it; a file that is missing here is
     ///     named, but not quoted.
-    ///   - usesColour: Whether to write ANSI colours.
-    ///   - paths: How the files are named in annotations and SARIF; by default as in the diagnostics.
+    ///   - usesColour: True to write ANSI colours.
+    ///   - paths: The names of the files in annotations and SARIF; by default those in the diagnostics.
     public init(sources: [String: String], usesColour: Bool = false, paths: RepositoryPaths = RepositoryPaths()) {
         lines = sources.mapValues(SourceLines.init)
         self.usesColour = usesColour
@@ -37,8 +37,9 @@ public struct DiagnosticRenderer: Sendable {
     /// Writes diagnostics one below the other, with an empty line between and a newline at the end.
     ///
     /// - Parameters:
-    ///   - diagnostics: What to write, in this order.
-    ///   - maximum: After how many the others are only counted, warnings before errors; 0 and `nil` for never.
+    ///   - diagnostics: The diagnostics to write, in this order.
+    ///   - maximum: The number of diagnostics after which the others are only counted, warnings before errors; 0 and
+    ///     `nil` mean no limit.
     /// - Returns: The text; empty without diagnostics.
     public func text(_ diagnostics: [Diagnostic], maximum: Int? = nil) -> String {
         guard let maximum, maximum > 0, diagnostics.count > maximum else {

@@ -14,7 +14,8 @@ struct SourceExcerpt {
     private static let context = 60
     private static let tabWidth = 4
 
-    /// Shows the scalars from `start` up to `end`, both from 0; an end behind the line is the end of the line.
+    /// Makes an excerpt that marks the scalars from `start` up to `end`, both from 0; an end behind the line is the end
+    /// of the line.
     init(_ line: Substring, from start: Int, to end: Int) {
         let scalars = line.unicodeScalars
         let skipped = max(0, start - 2 * Self.maximumWidth)
@@ -90,7 +91,7 @@ struct SourceLines: Sendable {
 
 /// Makes text safe for terminals, and measures its width.
 enum TerminalText {
-    /// Replaces what would move the cursor, switch colours or turn the direction of writing.
+    /// Replaces characters that would move the cursor, switch colours or change the writing direction.
     static func harmless(_ text: String, tabWidth: Int = 1) -> String {
         guard text.unicodeScalars.contains(where: isHarmful) else { return text }
         var safe = String.UnicodeScalarView()
