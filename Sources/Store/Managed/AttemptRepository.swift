@@ -9,7 +9,7 @@ public struct AttemptRepository: Sendable {
         case invalid
         /// A safety rule blocks the plan.
         case refused
-        /// Something else went wrong.
+        /// The attempt failed for another reason.
         case failed
     }
 

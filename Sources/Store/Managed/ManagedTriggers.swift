@@ -100,7 +100,7 @@ enum ManagedTriggers: ManagedTable {
         """
     }
 
-    /// Copies event and match of the `written` triggers to their campaigns.
+    /// The statement that copies event and match of the `written` triggers to their campaigns.
     private static let said: PostgresQuery = """
         said AS (
             UPDATE campaigns c SET "triggerType" = w.event, "triggerConfig" = w.match, "updatedAt" = now()

@@ -6,7 +6,7 @@ public enum ReconcileLock {
     public struct Holder: Hashable, Sendable, CustomStringConvertible {
         public let processID: Int
         public let applicationName: String
-        /// The start of its transaction, as Postgres writes it; empty if we may not see it.
+        /// The start of its transaction, as Postgres writes it; empty without the permission to see it.
         public let since: String
 
         public init(processID: Int, applicationName: String, since: String) {
@@ -22,7 +22,7 @@ public enum ReconcileLock {
         }
     }
 
-    /// "reconcil" in ASCII.
+    /// The key of the lock: "reconcil" in ASCII.
     public static let key: Int64 = 0x7265_636f_6e63_696c
 
     /// Takes the lock until the transaction ends, without waiting.

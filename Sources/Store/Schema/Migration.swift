@@ -3,12 +3,12 @@ import Foundation
 
 /// One step of the schema, embedded in the binary from `Migrations/*.sql`.
 public struct Migration: Sendable {
-    /// The number its file name starts with.
+    /// The number that its file name starts with.
     public let version: Int
     public let name: String
     let sql: String
 
-    /// SHA-256 of the file: an applied file must never change.
+    /// The SHA-256 of the file; an applied file must never change.
     public var checksum: String {
         SHA256.hash(data: Data(sql.utf8)).map { byte in
             let digits = String(byte, radix: 16)

@@ -1,7 +1,7 @@
 public import Logging
 public import Postgres
 
-/// The schema of the database does not match this program.
+/// A mismatch between the schema of the database and this program.
 public enum SchemaError: Error, Equatable, CustomStringConvertible {
     /// A step that was applied has another text now.
     case changed(version: Int, name: String)
@@ -28,7 +28,7 @@ public enum SchemaError: Error, Equatable, CustomStringConvertible {
 /// Any number of processes may call it at once: they take turns by an advisory lock, and the second one finds
 /// nothing to do.
 public struct Migrator: Sendable {
-    /// "campaign" in ASCII; any process that changes the schema takes this advisory lock.
+    /// The key of the advisory lock that any process takes to change the schema: "campaign" in ASCII.
     static let lockKey: Int64 = 0x6361_6d70_6169_676e
 
     private let pool: PostgresPool
