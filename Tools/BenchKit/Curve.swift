@@ -2,7 +2,7 @@ public import Foundation
 
 /// Cost per unit as the number of units grows.
 public struct Curve: Codable, Hashable, Sendable {
-    /// One size and what it cost.
+    /// One size and its cost.
     public struct Point: Codable, Hashable, Sendable {
         public let size: String
         public let samples: Samples
@@ -60,7 +60,7 @@ public struct Curve: Codable, Hashable, Sendable {
 
 /// Repeated measurements of one value.
 public struct Samples: Codable, Hashable, Sendable {
-    /// In the order of the rounds; at least one.
+    /// The values in the order of the rounds; at least one.
     public let values: [Double]
 
     /// Makes samples of one value for each round.
@@ -102,7 +102,7 @@ public struct Cost: Codable, Hashable, Sendable {
     }
 
     public let resource: Resource
-    /// For one message, recipient or event.
+    /// The amount for one message, recipient or event.
     public let amount: Double
 
     public init(_ resource: Resource, _ amount: Double) {

@@ -94,7 +94,7 @@ struct FuzzSupervisor {
 
 /// Checks inputs one after the other, and records each before it is checked.
 struct FuzzWorker {
-    /// Far more than the largest file needs.
+    /// The memory limit in bytes: far more than the largest file needs.
     private static let memory: rlim_t = 1 << 30
 
     let seed: UInt64

@@ -21,7 +21,7 @@ public final class DaemonProcess: Sendable {
 
     public var url: String { "http://127.0.0.1:\(port)" }
     public var isRunning: Bool { process.withLock { $0?.isRunning } == true }
-    /// 0 before the first start.
+    /// The id of the process; 0 before the first start.
     public var processID: Int32 { process.withLock { $0?.processID } ?? 0 }
 
     /// Starts the daemon, with further variables such as `CRASH_AT`, and does not wait for it.

@@ -146,6 +146,6 @@ public final class PostgresServer: Sendable {
 }
 
 extension Logger {
-    /// Discards every message.
+    /// A logger that discards every message.
     public static let silent = Logger(label: "test-bed") { _ in SwiftLogNoOpLogHandler() }
 }

@@ -17,7 +17,7 @@ public final class RedisServer: Sendable {
         case socket
     }
 
-    /// 0 with a socket.
+    /// The port; 0 with a socket.
     public let port: Int
     public let folder: URL
     /// Port of the cluster bus; 0 outside of clusters.

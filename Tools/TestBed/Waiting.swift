@@ -21,7 +21,7 @@ public enum TestBedError: Error, CustomStringConvertible {
 ///
 /// - Parameters:
 ///   - what: Names the condition in the error.
-///   - limit: How long to wait.
+///   - limit: The maximum time to wait.
 ///   - interval: The time between two polls.
 ///   - toleratesErrors: Counts an error of the condition as "not yet", for servers that are down on purpose.
 ///   - condition: The condition.

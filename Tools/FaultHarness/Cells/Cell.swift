@@ -6,7 +6,7 @@ struct Cell: Sendable {
     let setup: StageSetup
     /// True if it belongs to the short selection.
     let isQuick: Bool
-    /// Runs while messages are sent; afterwards every fault ends.
+    /// The actions while messages are sent; afterwards every fault ends.
     let scenario: @Sendable (Stage) async throws -> Void
 
     init(

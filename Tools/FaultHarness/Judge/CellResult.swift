@@ -13,7 +13,7 @@ struct CellResult: Sendable {
     var peak = 0
     /// Seconds from healing to the next accepted message.
     var recovery: Double?
-    /// From launch to the end of the last run, in seconds.
+    /// The time from launch to the end of the last run, in seconds.
     var seconds = 0.0
     /// Broken rules, each with its number; empty if the cell holds.
     var violations: [String] = []

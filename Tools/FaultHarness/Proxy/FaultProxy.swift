@@ -145,13 +145,13 @@ struct LinkFault: Sendable {
     var welcome = Welcome.normal
     /// Delay in milliseconds, drawn anew for each portion; portions stay in order.
     var latency: ClosedRange<Int> = 0...0
-    /// `nil` means unlimited.
+    /// The bandwidth; `nil` means unlimited.
     var bytesPerSecond: Int?
-    /// Portions arrive byte by byte.
+    /// True if portions arrive byte by byte.
     var isSliced = false
-    /// Bytes to the server vanish, without an error for the sender.
+    /// True if bytes to the server vanish, without an error for the sender.
     var dropsRequests = false
-    /// Bytes to the client vanish.
+    /// True if bytes to the client vanish.
     var dropsReplies = false
     /// Share of replies that are replaced by a reset; their requests have arrived.
     var cutShare = 0.0
@@ -161,7 +161,7 @@ struct LinkFault: Sendable {
     var rewritten: [String] = []
 
     static let none = LinkFault()
-    /// Drops all bytes in both directions.
+    /// A fault that drops all bytes in both directions.
     static let blackhole = LinkFault(welcome: .halfOpen, dropsRequests: true, dropsReplies: true)
     static let refused = LinkFault(welcome: .refuse)
 

@@ -193,7 +193,7 @@ extension Stage {
     ///   - count: Number of kills.
     ///   - pauses: Milliseconds between two kills.
     ///   - between: Called before each kill with its number.
-    /// - Throws: What `between` throws, and when a daemon does not die.
+    /// - Throws: The error of `between`, or an error if a daemon does not die.
     func killLoop(
         _ count: Int,
         pauses: ClosedRange<Int>,
