@@ -3,8 +3,8 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - bytes: The text.
-    ///   - isLenient: Whether to accept JSON that ``JSONValue`` cannot represent. Half of a surrogate pair, or a byte
-    ///     that is not UTF-8, becomes a replacement character. The last value of a repeated key counts. A number out of
+    ///   - isLenient: True to accept JSON that ``JSONValue`` cannot represent. Half of a surrogate pair, or a byte that
+    ///     is not UTF-8, becomes a replacement character. The last value of a repeated key counts. A number out of
     ///     range, and values nested more than 128 deep, become null. Use it for texts of other systems that cannot be
     ///     sent back.
     /// - Throws: ``JSONError`` with the byte where the text stops being JSON.

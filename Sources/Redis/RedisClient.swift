@@ -19,7 +19,7 @@ public import Logging
 public final class RedisClient: Sendable {
     public let configuration: RedisConfiguration
     private let seed: RedisNode
-    /// `nil` with one address.
+    /// The cluster; `nil` with one address.
     private let cluster: RedisCluster?
 
     /// Makes a client; nothing is connected before the first command.

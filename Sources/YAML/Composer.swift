@@ -21,7 +21,7 @@ struct Composer {
     /// The end of the last complete document.
     private var readTo = 0
 
-    // The state of the stretch of text that is being read.
+    // The state of the part of the text that is being read.
     private var firstLine = 0
     private var firstScalar = 0
 
@@ -239,7 +239,7 @@ struct Composer {
 }
 
 extension Composer {
-    /// Mappings with up to this many pairs are searched linearly for a key.
+    /// The number of pairs up to which a mapping is searched linearly for a key.
     private static let short = 8
 
     /// Puts a pair into a mapping.

@@ -1,6 +1,6 @@
 internal import CLibYAML
 
-/// The events of libyaml for one stretch of text; the only place that talks to the C library.
+/// The events of libyaml for one part of a text; the only place that talks to the C library.
 ///
 /// The parser is owned by this value alone and never leaves it.
 @safe struct EventSource: ~Copyable {

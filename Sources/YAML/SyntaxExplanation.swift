@@ -125,7 +125,7 @@ struct SyntaxExplanation {
 }
 
 extension SyntaxExplanation {
-    /// Explains a wrong escape in double quotes; `nil` if the error is another.
+    /// The problem of a wrong escape in double quotes; `nil` if the error is another.
     var escapeProblem: YAMLProblem? {
         switch failure.problem {
         // libyaml stops at the backslash for this error, and after the letter for the others.

@@ -187,7 +187,8 @@ struct RedisWaiting {
 
 /// A file descriptor that ends another thread's `poll`.
 final class RedisWakeup: Sendable {
-    /// Becomes readable after ``signal()``; -1, which `poll` ignores, when the system had no descriptor left.
+    /// The descriptor to poll: readable after ``signal()``; -1, which `poll` ignores, if the system had no descriptor
+    /// left.
     let readEnd: Int32
     private let writeEnd: Int32
 

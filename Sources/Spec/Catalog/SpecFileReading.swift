@@ -6,7 +6,7 @@ final class SpecFileReading: Sendable {
     /// One document that states its kind and its name.
     struct Document: Sendable {
         let origin: SpecOrigin
-        /// `nil` if not even a draft could be read.
+        /// The spec; `nil` if not even a draft could be read.
         let spec: Located<any SpecContent>?
         let isDraft: Bool
     }
