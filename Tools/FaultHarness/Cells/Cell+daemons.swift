@@ -3,7 +3,7 @@ import Postgres
 import TestBed
 
 extension Cell {
-    /// A daemon dies at each step between claiming a message and acknowledging it.
+    /// Deaths of a daemon at each step between claiming a message and acknowledging it.
     static let daemonDeaths: [Cell] = [
         death("A1", "SIGKILL after a chunk was claimed", at: "chunkClaimed", 1...3, isQuick: true),
         death("A2", "SIGKILL after ids were pushed, before Postgres knows", at: "idsPushed", 1...3),

@@ -48,7 +48,7 @@ extension Cell {
 }
 
 extension Cell {
-    /// The receiver is slow, silent, or refuses messages.
+    /// Faults of the receiver: it is slow, silent, or refuses messages.
     static let whatsAppTroubles: [Cell] = [
         Cell("E1", "Answers get lost, reports tell; some answers take 5 s", isQuick: true) { stage in
             try await stage.untilAccepted(0.1)

@@ -1,7 +1,7 @@
 import TestBed
 
 extension Cell {
-    /// Redis dies, with every kind of persistence.
+    /// Deaths of Redis, with every kind of persistence.
     static let redisDeaths: [Cell] = [
         redisDeath("B1", "Redis SIGKILL, log synced every second", .everySecond, downFor: 500...500),
         redisDeath("B2", "Redis SIGKILL, log synced always", .always, downFor: 500...500),
@@ -29,7 +29,7 @@ extension Cell {
         },
     ]
 
-    /// Redis is slow, full, or refuses commands.
+    /// Faults of Redis: it is slow, full, or refuses commands.
     static let redisTroubles: [Cell] = [
         Cell("B8", "Redis stops answering: DEBUG SLEEP, CLIENT PAUSE, SIGSTOP") { stage in
             try await stage.untilAccepted(0.1)
@@ -86,7 +86,7 @@ extension Cell {
 }
 
 extension Cell {
-    /// Postgres goes away, or its replies are lost.
+    /// Faults of Postgres: it goes away, or its replies are lost.
     static let postgresTroubles: [Cell] = [
         Cell("C1", "Postgres stopped at once for 2 s and 20 s, and its postmaster killed", isQuick: true) { stage in
             try await stage.untilAccepted(0.1)
