@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Spec
+import Synchronization
 
 /// Each function checks the keywords that it knows, and returns whether it knows the given one.
 extension SchemaValidator.Visit {
@@ -35,7 +36,7 @@ extension SchemaValidator.Visit {
         case "maxLength": if count > word.integerValue ?? 0 { fail(path, "is too long") }
         default:
             let pattern = word.stringValue ?? ""
-            guard let expression = try? NSRegularExpression(pattern: pattern) else {
+            guard let expression = Self.expression(pattern) else {
                 fail(path, "the schema has the malformed pattern `\(pattern)`")
                 return true
             }
@@ -43,6 +44,19 @@ extension SchemaValidator.Visit {
             if expression.firstMatch(in: text, range: whole) == nil { fail(path, "\(value) does not match \(pattern)") }
         }
         return true
+    }
+
+    /// Compiled patterns: a schema has a few, which are checked thousands of times.
+    private static let expressions = Mutex<[String: NSRegularExpression]>([:])
+
+    /// Returns the compiled pattern; `nil` if it is malformed.
+    private static func expression(_ pattern: String) -> NSRegularExpression? {
+        expressions.withLock { known in
+            if let expression = known[pattern] { return expression }
+            let expression = try? NSRegularExpression(pattern: pattern)
+            known[pattern] = expression
+            return expression
+        }
     }
 
     mutating func checkNumber(

@@ -39,7 +39,7 @@ public struct SchemaValidator: Sendable {
         return visit.failures
     }
 
-    public func isValid(_ value: JSONValue) -> Bool { failures(of: value).isEmpty }
+    public func isValid(_ value: JSONValue) -> Bool { Visit(root: root).isValid(value, root, []) }
 
     /// The mappings of a value that closed schemas apply to.
     public func closedObjects(in value: JSONValue) -> [ClosedObject] {
@@ -54,6 +54,8 @@ extension SchemaValidator {
         let root: JSONValue
         var failures: [Failure] = []
         var closed: [ClosedObject] = []
+        /// True to stop at the first error.
+        private var isQuick = false
 
         init(root: JSONValue) {
             self.root = root
@@ -70,6 +72,7 @@ extension SchemaValidator {
             case .object(let keywords):
                 if let reference = keywords["$ref"]?.stringValue { return check(value, resolve(reference), path) }
                 for (keyword, word) in keywords where !Self.annotations.contains(keyword) {
+                    if isQuick, !failures.isEmpty { return }
                     let isKnown =
                         checkAny(keyword, word, value, path) || checkText(keyword, word, value, path)
                         || checkNumber(keyword, word, value, path) || checkList(keyword, word, value, path)
@@ -83,6 +86,7 @@ extension SchemaValidator {
 
         func isValid(_ value: JSONValue, _ schema: JSONValue, _ path: [Step]) -> Bool {
             var visit = Visit(root: root)
+            visit.isQuick = true
             visit.check(value, schema, path)
             return visit.failures.isEmpty
         }
