@@ -77,11 +77,6 @@ public struct JSONObject: Hashable, Sendable {
         fields.contains { condition($0.value) }
     }
 
-    /// Returns the place of a key given as bytes.
-    func position(ofBytes key: UnsafeRawBufferPointer) -> Int? {
-        fields.firstIndex { $0.key.isWritten(as: key) }
-    }
-
     /// The keys, sorted.
     public var keys: [String] { fields.map(\.key) }
 

@@ -4,8 +4,8 @@
 /// skipped value. Its methods return `nil` or `false` for anything else; then the text has to be read with
 /// ``JSONValue/init(parsing:isLenient:)``.
 package struct JSONScanner {
-    let text: UnsafeRawBufferPointer
-    var offset = 0
+    private let text: UnsafeRawBufferPointer
+    private var offset = 0
 
     /// Starts at the first byte; the scanner must not outlive the buffer.
     package init(_ text: UnsafeRawBufferPointer) {
@@ -85,7 +85,7 @@ package struct JSONScanner {
         return true
     }
 
-    mutating func skipSpace() {
+    private mutating func skipSpace() {
         while offset < text.count {
             switch text[offset] {
             case 0x20, 0x0A, 0x0D, 0x09: offset += 1

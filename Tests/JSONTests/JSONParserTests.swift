@@ -75,33 +75,4 @@ struct JSONParserTests {
         let value: JSONValue = ["b": 1, "é": 2, "Z": 3, "a": ["y": 1, "x": 2], "a1": 4]
         #expect(value.canonicalText == "{\"Z\":3,\"a\":{\"x\":2,\"y\":1},\"a1\":4,\"b\":1,\"é\":2}")
     }
-
-    private static let samples: [JSONValue] = [
-        nil, true, false, 0, 1, -1, 12, "", "1", "a", "a\"", "a\\", "\n\t", "é😀", [], [1], [1, 2], [2, 1], ["a"], [nil],
-        [:], ["a": 1], ["a": 1, "b": [true, ["c": "d"]]], ["b": 1], ["a": nil], ["a": ["a": 1]], .number(1.5),
-    ]
-
-    @Test func aTextIsComparedAsIfItWereRead() throws {
-        for value in Self.samples {
-            for other in Self.samples {
-                for text in [other.canonicalText, other.indentedText] {
-                    // `isWritten` never confirms a number with a fraction; the caller has to parse the text.
-                    let isSure = value == other && value != .number(1.5)
-                    #expect(Self.isWritten(value, text) == isSure, "\(value) as \(text)")
-                }
-            }
-        }
-    }
-
-    @Test(arguments: [
-        "", "{", "{\"a\":1", "{\"a\":1,", "{\"a\":1}}", "{\"a\":1,\"a\":1}", "{\"a\":01}", "{\"a\":1.0}", "{\"a\":1e0}",
-        "{\"\\u0061\":1}", "{a:1}", "{\"a\" 1}", "{\"a\":1,}",
-    ])
-    func whatIsNotSurelyTheSameIsNot(text: String) {
-        #expect(!Self.isWritten(["a": 1], text))
-    }
-
-    private static func isWritten(_ value: JSONValue, _ text: String) -> Bool {
-        Array(text.utf8).withUnsafeBytes { value.isWritten(as: $0) }
-    }
 }

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// One row of a result.
 ///
 /// ```swift
@@ -77,7 +75,7 @@ public struct PostgresRow: Sendable {
         !columns.types.indices.contains(column) || result.isNull(row: index, column: column)
     }
 
-    func column(named name: String) throws(PostgresError) -> Int {
+    private func column(named name: String) throws(PostgresError) -> Int {
         guard let column = columns.index(of: name) else {
             let known = columns.names.map { "\"\($0)\"" }.joined(separator: ", ")
             throw .decoding("there is no column \"\(name)\"; the result has \(known)")
@@ -117,53 +115,6 @@ public struct PostgresRow: Sendable {
         case .outOfRange: .decoding("\(name) is \(type) and its value does not fit into \(expected)")
         case .nullElement: .decoding("\(name) has a NULL element, cannot be read as \(expected)")
         case .invalid(let reason): .decoding("\(name) \(reason)")
-        }
-    }
-}
-
-extension PostgresRow {
-    /// Compares a text column with a text, byte for byte, without making a string of it.
-    ///
-    /// - Parameters:
-    ///   - text: The text to compare with.
-    ///   - name: The column's name, letter for letter; its type is a text or `json` or `jsonb`.
-    /// - Returns: True if both are equal, `nil` for NULL.
-    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if no column has that name, or its type is
-    ///   another.
-    public func holds(_ text: String, in name: String) throws(PostgresError) -> Bool? {
-        try unsafe checkText(of: name) { bytes in unsafe Self.isSame(bytes, text) }
-    }
-
-    private static func isSame(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
-        let isSame = unsafe text.utf8.withContiguousStorageIfAvailable { wanted in
-            guard wanted.count == bytes.count else { return false }
-            guard let left = wanted.baseAddress, let right = bytes.baseAddress else { return true }
-            return unsafe memcmp(left, right, bytes.count) == 0
-        }
-        return unsafe isSame ?? text.utf8.elementsEqual(bytes)
-    }
-
-    /// Checks the bytes of a text column in place.
-    ///
-    /// - Parameters:
-    ///   - name: The column's name, letter for letter; its type is a text or `json` or `jsonb`.
-    ///   - check: Checks the bytes, which are those of the text; not called for NULL.
-    /// - Returns: The result of `check`, `nil` for NULL.
-    /// - Throws: ``PostgresError/decoding(_:)`` which names the column, if no column has that name, or its type is
-    ///   another.
-    public func checkText(
-        of name: String,
-        _ check: (UnsafeRawBufferPointer) -> Bool
-    ) throws(PostgresError) -> Bool? {
-        let column = try column(named: name)
-        guard !isNull(column) else { return nil }
-        let type = columns.types[column]
-        guard type.isText || type == .json || type == .jsonb else {
-            throw .decoding("column \"\(name)\" is \(type), cannot be looked at as text")
-        }
-        return unsafe result.withBytes(row: index, column: column) { bytes in
-            // Before the text of a jsonb comes the version of the format; there has only ever been 1.
-            unsafe check(type == .jsonb ? UnsafeRawBufferPointer(rebasing: bytes.dropFirst()) : bytes)
         }
     }
 }

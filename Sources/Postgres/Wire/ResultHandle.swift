@@ -50,13 +50,6 @@ internal import CLibPQ
         return try unsafe Value.decode(bytes.bytes, type: type)
     }
 
-    /// Checks one cell in place; the bytes live as long as `self`, which outlives the call.
-    func withBytes(row: Int, column: Int, _ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
-        let start = unsafe PQgetvalue(result, Int32(row), Int32(column))
-        let count = Int(unsafe PQgetlength(result, Int32(row), Int32(column)))
-        return unsafe body(UnsafeRawBufferPointer(start: start, count: count))
-    }
-
     /// The server's error, or `nil` when libpq itself gave up and there is only a message.
     var serverError: PostgresServerError? {
         guard let sqlState = field("C") else { return nil }

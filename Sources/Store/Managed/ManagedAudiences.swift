@@ -13,7 +13,7 @@ enum ManagedAudiences: ManagedTable {
     static func read(_ reader: inout ContentReader) throws {
         for column in ["name", "sourceFile"] { try reader.text(column) }
         reader.set("protect", .bool(try reader.row.decode("protect")))
-        try reader.fields(["logic", "conditions"], of: "filter") { stored in
+        try reader.fields(of: "filter") { stored in
             guard let filter = stored.readableFilter else { return ["filter": stored] }
             // The header is in columns of its own.
             let spec = AudienceSpec(header: SpecHeader(name: ""), filter: filter)

@@ -35,7 +35,7 @@ enum ManagedCampaigns: ManagedTable {
         for column in ["name", "title", "type", "sender", "template", "sourceFile"] { try reader.text(column) }
         try reader.json("messageTemplate", as: "message")
         try reader.json("templateParams", as: "params")
-        let isNamed = try reader.row.checkText(of: "audience") { _ in true } ?? false
+        let isNamed = try reader.row.text("audience") != nil
         if isNamed { try reader.text("audience") }
         try reader.json("audienceFilter", as: isNamed ? "audienceFilter" : "audience") { $0.readableFilter?.json ?? $0 }
     }

@@ -43,17 +43,11 @@ extension ManagedTable {
     ) throws -> ManagedRow {
         let identity = try row.identity(kind)
         let id = try row.decode("id", as: UUID.self)
-        if let wanted = expected(identity), let fields = wanted.fields {
-            var reader = ContentReader(row, expecting: fields)
-            try read(&reader)
-            // The identical value, not an equal copy, saves memory and is compared quickly.
-            if reader.agrees {
-                return ManagedRow(id: id, identity: identity, comparable: wanted, state: try state(row))
-            }
-        }
         var reader = ContentReader(row)
         try read(&reader)
-        let content = ManagedRow.comparable(.object(reader.content))
+        var content = ManagedRow.comparable(.object(reader.content))
+        // Most rows equal their specs; sharing the value of the spec saves memory, and is compared quickly later.
+        if let wanted = expected(identity), wanted == content { content = wanted }
         return ManagedRow(id: id, identity: identity, comparable: content, state: try state(row))
     }
 
