@@ -74,10 +74,15 @@ struct Faults: AsyncParsableCommand {
             for number in 1...jobs {
                 group.addTask {
                     let machines = try await Machines.start(number, binaries: folder)
-                    try await session.work(on: machines)
+                    try await session.work(on: machines) { !$0.setup.runsAlone }
                     try await machines.stop()
                 }
             }
+        }
+        if session.hasWaiting {
+            let machines = try await Machines.start(jobs + 1, binaries: folder)
+            try await session.work(on: machines) { _ in true }
+            try await machines.stop()
         }
         let results = session.results
         let bad = results.filter { !$0.isGood }
@@ -95,28 +100,36 @@ struct Faults: AsyncParsableCommand {
 
 /// The seeds of one call, which several sets of servers run.
 private final class FaultSession: Sendable {
-    private let waiting: Mutex<ArraySlice<(cell: Cell, seed: UInt64)>>
+    private let waiting: Mutex<[(cell: Cell, seed: UInt64)]>
     private let finished = Mutex<[CellResult]>([])
     private let report: String?
     private let keep: URL?
 
     init(seeds: [(cell: Cell, seed: UInt64)], report: String?, keep: URL?) {
-        waiting = Mutex(seeds[...])
+        waiting = Mutex(seeds)
         self.report = report
         self.keep = keep
     }
 
+    var hasWaiting: Bool { waiting.withLock { !$0.isEmpty } }
+
     var results: [CellResult] { finished.withLock { $0 } }
 
-    /// Runs the waiting seeds, one after the other.
-    func work(on machines: Machines) async throws {
-        while let (cell, seed) = waiting.withLock({ $0.popFirst() }) {
+    /// Runs the waiting seeds of the cells that meet a condition, one after the other.
+    func work(on machines: Machines, where isIncluded: @Sendable (Cell) -> Bool) async throws {
+        while let (cell, seed) = next(where: isIncluded) {
             let result = await run(cell, seed: seed, on: machines)
             try finished.withLock { results in
                 results.append(result)
                 show(result)
                 if let report { try write(results, to: report) }
             }
+        }
+    }
+
+    private func next(where isIncluded: (Cell) -> Bool) -> (cell: Cell, seed: UInt64)? {
+        waiting.withLock { waiting in
+            waiting.firstIndex { isIncluded($0.cell) }.map { waiting.remove(at: $0) }
         }
     }
 

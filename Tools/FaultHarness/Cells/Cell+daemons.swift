@@ -39,7 +39,7 @@ extension Cell {
 
     /// A loop of kills at any instant.
     static let killLoops: [Cell] = [
-        Cell("K10", "10 random SIGKILLs", StageSetup(drain: .seconds(200)), isQuick: true) { stage in
+        Cell("K10", "10 random SIGKILLs", StageSetup(drain: .seconds(200), runsAlone: true), isQuick: true) { stage in
             try await stage.killLoop(10, pauses: 400...1_500)
         },
         Cell(
@@ -130,7 +130,8 @@ extension Cell {
                     faults: """
                         {"latency": {"minimumMilliseconds": 200, "maximumMilliseconds": 600}, "webhooks": \
                         {"duplicatedShare": 0.3, "reorderedShare": 0.3, "delayedShare": 0.1, "delaySeconds": 3}}
-                        """
+                        """,
+                    runsAlone: true
                 ),
                 isQuick: true
             ) { stage in

@@ -88,7 +88,12 @@ extension Cell {
 extension Cell {
     /// Faults of Postgres: it goes away, or its replies are lost.
     static let postgresTroubles: [Cell] = [
-        Cell("C1", "Postgres stopped at once for 2 s and 20 s, and its postmaster killed", isQuick: true) { stage in
+        Cell(
+            "C1",
+            "Postgres stopped at once for 2 s and 20 s, and its postmaster killed",
+            StageSetup(runsAlone: true),
+            isQuick: true
+        ) { stage in
             try await stage.untilAccepted(0.1)
             for duration in [2_000...2_000, 20_000...20_000] {
                 try await stage.postgres.stopImmediately()

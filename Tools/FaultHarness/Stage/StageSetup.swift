@@ -33,6 +33,8 @@ struct StageSetup: Sendable {
     var drain = Duration.seconds(150)
     /// Maximum time from healing to the next accepted message.
     var recovery = Duration.seconds(40)
+    /// True if a debug build needs both processors of a small machine for it, so that no other cell runs beside it.
+    var runsAlone = false
 }
 
 /// Specs and contacts of a stage.
