@@ -145,8 +145,8 @@ public struct DSTPolicy: Hashable, Sendable {
         case first, both
     }
 
-    public let gap: Gap?
-    public let fold: Fold?
+    public var gap: Gap?
+    public var fold: Fold?
 
     /// Makes a policy.
     public init(gap: Gap? = nil, fold: Fold? = nil) {

@@ -32,7 +32,14 @@ public struct IANAZone: Hashable, Sendable {
     public let identifier: String
     package let segments: [Segment]
 
+    /// The zone `UTC`.
+    package static let utc = IANAZone(identifier: "UTC", segments: [Segment(start: .min, end: .max, offset: 0)])
+
     private static let cache = Mutex<[String: IANAZone]>([:])
+
+    private init(identifier: String, segments: [Segment]) {
+        (self.identifier, self.segments) = (identifier, segments)
+    }
 
     /// Finds a zone by its name in the IANA database, exactly as it is written there; `nil` if no zone has the name.
     public init?(_ identifier: String) {

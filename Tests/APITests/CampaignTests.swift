@@ -107,12 +107,11 @@ struct CampaignTests {
             let body = APIFixture.draft("t", ["templateId": .string(template), "templateParams": params])
             let made = try await api.call("POST", "/campaigns", body)
             #expect(made.status == 201, "\(made.text)")
-            let spec = TemplateSpec(
-                header: SpecHeader(name: "offer"),
-                whatsappName: "offer",
-                language: "en",
-                category: .marketing,
-                body: "Hi {{1}}, it is {{2}}."
+            let spec = try TemplateSpec(
+                canonical: [
+                    "name": "offer", "whatsappName": "offer", "language": "en", "category": "marketing",
+                    "body": "Hi {{1}}, it is {{2}}.",
+                ]
             )
             let expected = try MessagePayload.hydrate(template: spec, params: ["1": "{{name|there}}", "2": "late"])
             #expect(made.json["messageTemplate"] == expected)

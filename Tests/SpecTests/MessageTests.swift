@@ -31,16 +31,11 @@ struct MessageTests {
         #expect(error?.description == expected)
     }
 
-    private func template(header: String? = nil, body: String, buttons: [TemplateButton] = []) -> TemplateSpec {
-        TemplateSpec(
-            header: SpecHeader(name: "t"),
-            whatsappName: "hello_world",
-            language: "en",
-            category: .utility,
-            headerText: header,
-            body: body,
-            buttons: buttons
-        )
+    private func template(header: String? = nil, body: String, buttons: JSONValue = []) throws -> TemplateSpec {
+        var fields: JSONObject = ["name": "t", "whatsappName": "hello_world", "language": "en", "category": "utility"]
+        fields["header"] = header.map(JSONValue.string)
+        (fields["body"], fields["buttons"]) = (.string(body), buttons)
+        return try TemplateSpec(stored: .object(fields))
     }
 
     @Test func leavesComponentsOutWithoutVariables() throws {
@@ -52,10 +47,13 @@ struct MessageTests {
     }
 
     @Test func hydratesPositionalParametersInOrder() throws {
-        let template = template(
+        let template = try template(
             header: "On {{1}}",
             body: "{{2}} then {{1}}",
-            buttons: [.quickReply(text: "Yes"), .url(text: "Pay", url: "https://x/{{1}}"), .copyCode]
+            buttons: [
+                ["type": "quickReply", "text": "Yes"], ["type": "url", "text": "Pay", "url": "https://x/{{1}}"],
+                ["type": "copyCode"],
+            ]
         )
         #expect(template.parameters.map(\.key) == ["header", "1", "2", "button.1", "button.2"])
         let params = ["header": "h", "1": "{{name}}", "2": "b", "button.1": "u", "button.2": "c"]
@@ -81,8 +79,8 @@ struct MessageTests {
         )
     }
 
-    @Test func refusesMissingAndSuperfluousParameters() {
-        let template = template(body: "{{1}}")
+    @Test func refusesMissingAndSuperfluousParameters() throws {
+        let template = try template(body: "{{1}}")
         let error = #expect(throws: SpecError.self) {
             try MessagePayload.hydrate(template: template, params: ["2": "x"])
         }

@@ -184,12 +184,10 @@ struct RawMessageTests {
         let filter: JSONValue = ["field": "metadata.\0", "operator": "eq", "value": "x"]
         let error = #expect(throws: SpecError.self) { try AudienceFilter(json: filter) }
         #expect(error.map(Fixture.messages) == ["field: this text has a NUL character"])
-        let template = TemplateSpec(
-            header: SpecHeader(name: "t"),
-            whatsappName: "t",
-            language: "en",
-            category: .utility,
-            body: "{{1}}"
+        let template = try TemplateSpec(
+            canonical: [
+                "name": "t", "whatsappName": "t", "language": "en", "category": "utility", "body": "{{1}}",
+            ]
         )
         #expect(throws: SpecError.self) { try MessagePayload.hydrate(template: template, params: ["1": "\0"]) }
     }

@@ -13,6 +13,8 @@ final class DiagnosticSink {
     }
 
     let file: String
+    /// True if the document is a row: older rules may have allowed its texts, so only types are checked.
+    let isStored: Bool
     private(set) var findings: Findings
     /// Maximum number of diagnostics of each severity, so that a report stays readable and small.
     private static let limit = 1_000
@@ -20,8 +22,8 @@ final class DiagnosticSink {
     var diagnostics: [Diagnostic] { findings.diagnostics }
 
     /// Starts a collection, or continues that of another sink of the same file.
-    init(file: String, after findings: Findings = Findings()) {
-        (self.file, self.findings) = (file, findings)
+    init(file: String, after findings: Findings = Findings(), isStored: Bool = false) {
+        (self.file, self.findings, self.isStored) = (file, findings, isStored)
     }
 
     func report(

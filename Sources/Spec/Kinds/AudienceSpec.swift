@@ -19,7 +19,7 @@ public struct AudienceSpec: SpecContent {
 
     static var schemaDefinitions: [String: SchemaValue] { ["Filter": AudienceFilter.schema] }
 
-    public let header: SpecHeader
+    public internal(set) var header: SpecHeader
     public let filter: AudienceFilter
     /// The filter as rows hold it; made once for all campaigns that share it.
     let filterJSON: JSONValue
@@ -42,7 +42,7 @@ public struct AudienceSpec: SpecContent {
 
 extension AudienceSpec: SpecDefinition {
     init?(_ reader: inout FieldReader) {
-        let header = SpecHeader(&reader)
+        let header = SpecHeader(reading: &reader)
         let filter = FilterReader(sink: reader.sink).group(&reader)
         guard let header, let filter else { return nil }
         self.init(header: header, filter: filter)

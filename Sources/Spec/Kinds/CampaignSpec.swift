@@ -2,10 +2,19 @@ public import JSON
 import YAML
 
 /// The way a campaign is started.
-public enum CampaignType: String, Hashable, Sendable, CaseIterable {
+public enum CampaignType: String, Hashable, Sendable, CaseIterable, SpecChoice {
     case manual, scheduled
     case eventTriggered = "event_triggered"
     case moduleInitiated = "module_initiated"
+
+    var meaning: String {
+        switch self {
+        case .manual: "An operator launches it."
+        case .scheduled: "A `Schedule` starts it."
+        case .eventTriggered: "A `Trigger` sends it to the contact of an event."
+        case .moduleInitiated: "Another program starts it and names the recipients."
+        }
+    }
 }
 
 /// A message to an audience, and what starts it.
@@ -67,95 +76,135 @@ public struct CampaignSpec: SpecContent {
         TenantDefault(field: "sender", value: \.sender, ofTenant: \.sender)
     }
 
-    public let header: SpecHeader
+    public internal(set) var header = SpecHeader()
     /// The name that people see; by default the slug.
-    public let title: String
-    public let type: CampaignType
+    public internal(set) var title = ""
+    public internal(set) var type = CampaignType.manual
     /// A sender of the same tenant, by its name; never `nil` in a valid catalog, which fills in the default of the tenant.
     public internal(set) var sender: String?
-    public let content: Content
+    public internal(set) var content = Content.message(.null)
     /// `nil` if an event or a module names the recipients.
-    public let audience: Audience?
-
-    /// Makes a campaign of values that are valid already.
-    public init(
-        header: SpecHeader,
-        title: String? = nil,
-        type: CampaignType,
-        sender: String?,
-        content: Content,
-        audience: Audience?
-    ) {
-        self.header = header
-        self.title = title ?? header.name
-        self.type = type
-        self.sender = sender
-        self.content = content
-        self.audience = audience
-    }
+    public internal(set) var audience: Audience?
 
     /// All fields with their defaults; references stay names.
-    public var canonical: JSONValue {
-        var fields = header.canonicalFields
-        fields["title"] = .string(title)
-        fields["type"] = .string(type.rawValue)
-        fields["sender"] = sender.map(JSONValue.string)
-        switch content {
-        case .template(let name, let params):
-            fields["template"] = .string(name)
-            fields["params"] = .object(params.mapValues(JSONValue.string))
-        case .message(let payload): fields["message"] = payload
-        }
-        switch audience {
-        case .named(let name): fields["audience"] = .string(name)
-        case .filter(let filter): fields["audience"] = filter.json
-        case nil: break
-        }
-        return .object(fields)
+    public var canonical: JSONValue { canonicalForm }
+}
+
+extension CampaignSpec {
+    private var template: String? {
+        get { if case .template(let name, _) = content { name } else { nil } }
+        set { if let newValue { content = .template(newValue, params: [:]) } }
+    }
+
+    private var params: [String: String]? {
+        get { if case .template(_, let params) = content { params } else { nil } }
+        set { if let template, let newValue { content = .template(template, params: newValue) } }
+    }
+
+    private var message: JSONValue? {
+        get { if case .message(let payload) = content { payload } else { nil } }
+        set { if let newValue { content = .message(newValue) } }
     }
 }
 
-extension CampaignSpec: SpecDefinition {
-    init?(_ reader: inout FieldReader) {
-        let header = SpecHeader(&reader)
-        let title = reader.text("title", required: false, upTo: 255)
-        reader.require("type")
-        let type = reader.choice("type", of: CampaignType.self)
-        let sender = reader.slug("sender")
-        let content = Self.content(&reader)
-        if let type, type == .manual || type == .scheduled { reader.require("audience") }
-        let audience = Self.audience(&reader)
-        guard let header else { return nil }
-        // Missing fields were reported; the draft still serves to find other mistakes.
-        self.init(
-            header: header,
-            title: title?.value,
-            type: type ?? .manual,
-            sender: sender?.value,
-            content: content ?? .message(.null),
-            audience: audience
+extension CampaignSpec: SpecDefinition, SpecMapping {
+    static let fields: [Field] = [
+        Field("title", \.title, .text(upTo: 255))
+            .says("The name that people see. By default it is `name`.", examples: "Overdue payment reminder"),
+        Field("type", \.type, .choice).required(keepsDraft: true)
+            .says("How the campaign is started.", examples: "manual"),
+        Field("sender", \.sender, .slug)
+            .says("The sender, by its name. By default it is `defaults.sender` of the tenant.", examples: "main"),
+        Field("template", \.template, .slug)
+            .says("The template, by its name in the specs. Excludes `message`.", examples: "payment-reminder"),
+        Field("params", \.params, .params)
+            .says(
+                "A text for each variable of the template: `\"1\"` or `first_name` for the body, `header` for a positional "
+                    + "header, `button.0` for a button. The texts may hold "
+                    + "placeholders such as `{{name|there}}`.",
+                examples: ["1": "{{name|there}}", "2": "{{context.amount}}"]
+            ),
+        Field("message", \.message, .message)
+            .says(
+                "A message of the WhatsApp API, without a recipient. Excludes `template`. Unless it is a template message, "
+                    + "it reaches only contacts who wrote within the last 24 hours.",
+                examples: ["type": "text", "text": ["body": "Hi {{name|there}}, did we answer your question?"]]
+            ),
+        Field("audience", \.audience, .audience)
+            .says(
+                "The recipients: the name of an audience, or a filter. Required for `manual` and `scheduled` campaigns.",
+                examples: "subscribers",
+                ["conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
+            ),
+    ]
+
+    static let rules = [
+        SchemaRule.excludes("message", "template", with: ["params"], label: "the message is given here"),
+        SchemaRule.anyOf(["template", "message"]),
+        SchemaRule.requires("audience", when: "type", is: ["manual", "scheduled"]),
+    ]
+
+    mutating func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
+        if title.isEmpty { title = header.name }
+        // Nobody knows which of the two is meant.
+        if reader.hasConflict { content = .message(.null) }
+        return true
+    }
+}
+
+extension FieldCodec<JSONValue> {
+    fileprivate static var message: Self {
+        Self(
+            schema: .definition("Message", words: "[message](#messages)"),
+            read: { reader, key in
+                reader.node(key).flatMap { MessageReader(sink: reader.sink).message($0.node, path: $0.field) }
+            },
+            json: { $0 }
+        )
+    }
+}
+
+extension FieldCodec<CampaignSpec.Audience> {
+    fileprivate static var audience: Self {
+        Self(
+            schema: SchemaValue(
+                ["if": ["type": "string"], "then": SchemaValue.slug.json, "else": SchemaValue.reference("Filter")],
+                words: "[name](#names) or [filter](#filters)"
+            ),
+            read: { reader, key in
+                guard let read = reader.node(key) else { return nil }
+                if read.node.isScalar { return reader.slug(key).map { .named($0.value) } }
+                guard read.node.mapping != nil else {
+                    let expected = "a name or a filter"
+                    reader.sink.reportWrongType(of: read.node, field: read.field, expected: expected)
+                    return nil
+                }
+                return FilterReader(sink: reader.sink).filter(read.node, path: read.field).map { .filter($0) }
+            },
+            json: { audience in
+                switch audience {
+                case .named(let name): .string(name)
+                case .filter(let filter): filter.json
+                }
+            }
+        )
+    }
+}
+
+extension FieldCodec<[String: String]> {
+    fileprivate static var params: Self {
+        Self(
+            schema: .mapping(to: .text()),
+            read: { reader, key in Self.params(&reader, key) },
+            json: { .object($0.mapValues(JSONValue.string)) }
         )
     }
 
-    private static func content(_ reader: inout FieldReader) -> Content? {
-        let template = reader.slug("template")
-        let params = params(&reader)
-        let payload = reader.node("message").flatMap {
-            MessageReader(sink: reader.sink).message($0.node, path: $0.field)
-        }
-        if !reader.has("message") { reader.require("template") }
-        for key in ["template", "params"] {
-            if reader.exclude(key, with: "message", label: "the message is given here") { return nil }
-        }
-        if let payload { return .message(payload) }
-        return template.map { .template($0.value, params: params) }
-    }
-
-    private static func params(_ reader: inout FieldReader) -> [String: String] {
-        guard let read = reader.node("params") else { return [:] }
+    private static func params(_ reader: inout FieldReader, _ key: String) -> [String: String]? {
+        guard let read = reader.node(key) else { return nil }
         guard let mapping = read.node.mapping else {
             reader.sink.reportWrongType(of: read.node, field: read.field, expected: "a mapping")
-            return [:]
+            return nil
         }
         var params: [String: String] = [:]
         for pair in mapping.pairs {
@@ -173,90 +222,5 @@ extension CampaignSpec: SpecDefinition {
         guard text.value.isEmpty else { return }
         let message = "parameter `\(key)` is empty"
         sink.report(.invalidValue, at: text.range, field: text.field, message, help: "WhatsApp takes no empty text")
-    }
-
-    private static func audience(_ reader: inout FieldReader) -> Audience? {
-        guard let read = reader.node("audience") else { return nil }
-        if read.node.isScalar { return reader.slug("audience").map { .named($0.value) } }
-        guard read.node.mapping != nil else {
-            let expected = "a name or a filter"
-            reader.sink.reportWrongType(of: read.node, field: read.field, expected: expected)
-            return nil
-        }
-        return FilterReader(sink: reader.sink).filter(read.node, path: read.field).map(Audience.filter)
-    }
-}
-
-extension CampaignSpec {
-    static var schema: SchemaObject {
-        SchemaObject(
-            fields,
-            rules: .excludes("message", ["template", "params"]),
-            .anyOf(["template", "message"]),
-            .when(SchemaRule.has("type", "manual", "scheduled"), then: SchemaRule.requires("audience"))
-        )
-    }
-
-    private static var fields: [SchemaField] {
-        [
-            SchemaField(
-                "title",
-                .text(upTo: 255),
-                "The name that people see. By default it is `name`.",
-                examples: "Overdue payment reminder"
-            ),
-            SchemaField("type", typeValue, isRequired: true, "How the campaign is started.", examples: "manual"),
-            SchemaField(
-                "sender",
-                .slug,
-                "The sender, by its name. By default it is `defaults.sender` of the tenant.",
-                examples: "main"
-            ),
-            SchemaField(
-                "template",
-                .slug,
-                "The template, by its name in the specs. Excludes `message`.",
-                examples: "payment-reminder"
-            ),
-            SchemaField(
-                "params",
-                .mapping(to: .text()),
-                "A text for each variable of the template: `\"1\"` or `first_name` for the body, `header` for a positional "
-                    + "header, `button.0` for a button. The texts may hold "
-                    + "placeholders such as `{{name|there}}`.",
-                examples: ["1": "{{name|there}}", "2": "{{context.amount}}"]
-            ),
-            SchemaField(
-                "message",
-                .definition("Message", words: "[message](#messages)"),
-                "A message of the WhatsApp API, without a recipient. Excludes `template`. Unless it is a template message, "
-                    + "it reaches only contacts who wrote within the last 24 hours.",
-                examples: ["type": "text", "text": ["body": "Hi {{name|there}}, did we answer your question?"]]
-            ),
-            SchemaField(
-                "audience",
-                SchemaValue(
-                    [
-                        "if": ["type": "string"], "then": SchemaValue.slug.json,
-                        "else": SchemaValue.reference("Filter"),
-                    ],
-                    words: "[name](#names) or [filter](#filters)"
-                ),
-                "The recipients: the name of an audience, or a filter. Required for `manual` and `scheduled` campaigns.",
-                examples: "subscribers",
-                ["conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
-            ),
-        ]
-    }
-
-    private static var typeValue: SchemaValue {
-        .choice(CampaignType.self) { type in
-            switch type {
-            case .manual: "An operator launches it."
-            case .scheduled: "A `Schedule` starts it."
-            case .eventTriggered: "A `Trigger` sends it to the contact of an event."
-            case .moduleInitiated: "Another program starts it and names the recipients."
-            }
-        }
     }
 }

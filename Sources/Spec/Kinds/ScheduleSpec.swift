@@ -14,18 +14,29 @@ public struct ScheduleSpec: SpecContent {
     }
 
     /// The rule for starts that were missed while no daemon was running.
-    public enum Misfire: String, Hashable, Sendable, CaseIterable {
+    public enum Misfire: String, Hashable, Sendable, CaseIterable, SpecChoice {
         case skip, runOnce, runAll
+
+        var meaning: String {
+            switch self {
+            case .skip: "They are skipped."
+            case .runOnce: "One start makes up for all of them."
+            case .runAll: "Each of them is made up for."
+            }
+        }
     }
 
     /// The rule for a start while the previous run has not ended.
-    public enum Overlap: String, Hashable, Sendable, CaseIterable {
-        /// This start is skipped.
-        case skip
-        /// This start waits until the previous run has ended.
-        case queue
-        /// The previous run is cancelled.
-        case cancelRunning
+    public enum Overlap: String, Hashable, Sendable, CaseIterable, SpecChoice {
+        case skip, queue, cancelRunning
+
+        var meaning: String {
+            switch self {
+            case .skip: "This start is skipped."
+            case .queue: "This start waits until the previous run has ended."
+            case .cancelRunning: "The previous run is cancelled."
+            }
+        }
     }
 
     public static let kind = SpecKind.schedule
@@ -44,81 +55,50 @@ public struct ScheduleSpec: SpecContent {
         overlap: skip
         """
 
-    /// The default of `misfireWindow`.
-    public static let defaultMisfireWindow = SpecDuration(seconds: 3_600)
-
-    public let header: SpecHeader
+    public package(set) var header = SpecHeader()
     /// A campaign of the same tenant, by its name.
-    public let campaign: String
-    public let timing: Timing
+    public package(set) var campaign = ""
+    public package(set) var timing = Self.noTiming
     /// The zone of all local times.
-    public let zone: IANAZone
+    public package(set) var zone = IANAZone.utc
     /// The earliest time of a start; `nil` with ``Timing/at(_:)``.
-    public let from: LocalDateTime?
+    public package(set) var from: LocalDateTime?
     /// The latest time of a start; `nil` with ``Timing/at(_:)``.
-    public let until: LocalDateTime?
+    public package(set) var until: LocalDateTime?
     /// The maximum number of starts, from 1; `nil` means any number, and is the only value with ``Timing/at(_:)``.
-    public let maxRuns: Int?
-    public let misfire: Misfire
-    /// The time for which a missed start still counts; at most 7 days.
-    public let misfireWindow: SpecDuration
-    public let overlap: Overlap
-    public let dst: DSTPolicy
-    public let isActive: Bool
+    public package(set) var maxRuns: Int?
+    public package(set) var misfire = Misfire.runOnce
+    /// The time for which a missed start still counts.
+    public package(set) var misfireWindow = SpecDuration(seconds: 3_600)
+    public package(set) var overlap = Overlap.skip
+    public package(set) var dst = DSTPolicy()
+    public package(set) var isActive = true
 
-    /// Makes a schedule of values that are valid already.
-    public init(
-        header: SpecHeader,
-        campaign: String,
-        timing: Timing,
-        zone: IANAZone,
-        from: LocalDateTime? = nil,
-        until: LocalDateTime? = nil,
-        maxRuns: Int? = nil,
-        misfire: Misfire = .runOnce,
-        misfireWindow: SpecDuration = defaultMisfireWindow,
-        overlap: Overlap = .skip,
-        dst: DSTPolicy = DSTPolicy(),
-        isActive: Bool = true
-    ) {
-        self.header = header
-        self.campaign = campaign
-        self.timing = timing
-        self.zone = zone
-        self.from = from
-        self.until = until
-        self.maxRuns = maxRuns
-        self.misfire = misfire
-        self.misfireWindow = misfireWindow
-        self.overlap = overlap
-        self.dst = dst
-        self.isActive = isActive
-    }
+    /// The placeholder of a timing, before all times that can be written.
+    private static let noTiming = Timing.at(LocalDateTime(seconds: .min))
 
     /// The name of the zone in the IANA database.
     public var timeZone: String { zone.identifier }
 
     /// All fields with their defaults; `dst` has only what was given.
-    public var canonical: JSONValue {
-        var fields = header.canonicalFields
-        fields["campaign"] = .string(campaign)
-        switch timing {
-        case .cron(let expression): fields["cron"] = .string(expression.description)
-        case .at(let time): fields["at"] = .string(time.description)
-        }
-        fields["timeZone"] = .string(timeZone)
-        fields["from"] = from.map { .string($0.description) }
-        fields["until"] = until.map { .string($0.description) }
-        fields["maxRuns"] = maxRuns.map(JSONValue.integer)
-        fields["misfire"] = .string(misfire.rawValue)
-        fields["misfireWindow"] = .string(misfireWindow.description)
-        fields["overlap"] = .string(overlap.rawValue)
-        var rules: [String: JSONValue] = [:]
-        rules["gap"] = dst.gap.map { .string($0.rawValue) }
-        rules["fold"] = dst.fold.map { .string($0.rawValue) }
-        if !rules.isEmpty { fields["dst"] = .object(rules) }
-        fields["isActive"] = .bool(isActive)
-        return .object(fields)
+    public var canonical: JSONValue { canonicalForm }
+
+    private var cron: CronExpression? {
+        get { if case .cron(let expression) = timing { expression } else { nil } }
+        set { if let newValue { timing = .cron(newValue) } }
+    }
+
+    private var at: LocalDateTime? {
+        get { if case .at(let time) = timing { time } else { nil } }
+        set { if let newValue { timing = .at(newValue) } }
+    }
+}
+
+extension ScheduleSpec {
+    /// Makes a schedule of any campaign, with the defaults of all rules.
+    package init(timing: Timing, zone: IANAZone) {
+        self.init()
+        (self.timing, self.zone) = (timing, zone)
     }
 }
 
@@ -175,193 +155,94 @@ extension ScheduleSpec {
     }
 }
 
-extension ScheduleSpec: SpecDefinition {
-    init?(_ reader: inout FieldReader) {
-        let header = SpecHeader(&reader)
-        reader.require("campaign")
-        let campaign = reader.slug("campaign")
-        let timing = Self.timing(&reader)
-        reader.require("timeZone")
-        let timeZone = reader.timeZone("timeZone")
-        let from = reader.localTime("from")
-        let until = reader.localTime("until")
-        Self.checkWindow(reader, from, until)
-        let maxRuns = reader.integer("maxRuns", in: 1...1_000_000_000)
-        let misfire = reader.choice("misfire", of: Misfire.self)
-        let misfireWindow = reader.duration("misfireWindow", upTo: SpecDuration(seconds: 7 * 86_400))
-        let overlap = reader.choice("overlap", of: Overlap.self)
-        let dst = reader.mapping("dst") { reader in
-            DSTPolicy(gap: reader.choice("gap"), fold: reader.choice("fold"))
-        }
-        let isActive = reader.bool("isActive")
-        // Without a zone the times cannot be checked; missing fields were reported.
-        guard let header, let timing, let timeZone else { return nil }
-        self.init(
-            header: header,
-            campaign: campaign?.value ?? "",
-            timing: timing,
-            zone: timeZone.value,
-            from: from?.value,
-            until: until?.value,
-            maxRuns: maxRuns?.value,
-            misfire: misfire ?? .runOnce,
-            misfireWindow: misfireWindow ?? Self.defaultMisfireWindow,
-            overlap: overlap ?? .skip,
-            dst: dst ?? DSTPolicy(),
-            isActive: isActive ?? true
-        )
-    }
-
-    private static func timing(_ reader: inout FieldReader) -> Timing? {
-        let cron = reader.cron("cron")
-        let at = reader.localTime("at")
-        guard reader.has("at") else {
-            reader.require("cron", help: "give the times as `cron`, or one time as `at`")
-            return cron.map { .cron($0.value) }
-        }
-        if reader.exclude("cron", with: "at", label: "the one time is given here") { return nil }
-        let excluded = ["from", "until", "maxRuns", "dst"].filter {
-            reader.exclude($0, with: "at", label: "the one time is given here")
-        }
-        return excluded.isEmpty ? at.map { .at($0.value) } : nil
-    }
-
-    private static func checkWindow(
-        _ reader: FieldReader,
-        _ from: ReadValue<LocalDateTime>?,
-        _ until: ReadValue<LocalDateTime>?
-    ) {
-        guard let from, let until, from.value >= until.value else { return }
-        let message = "`until` is not after `from`"
-        let related = Diagnostic.Related(
-            place: SourcePlace(file: reader.sink.file, from.range),
-            label: "it starts here"
-        )
-        let help = "give the window a length"
-        reader.sink.report(.emptyWindow, at: until.range, field: until.field, message, help: help, related: related)
-    }
-}
-
-extension ScheduleSpec {
-    static var schema: SchemaObject {
-        SchemaObject(
-            timeFields + ruleFields,
-            rules: .excludes("at", ["cron", "from", "until", "maxRuns", "dst"]),
-            .anyOf(["cron", "at"])
-        )
-    }
-
-    private static var timeFields: [SchemaField] {
-        [
-            SchemaField(
-                "campaign",
-                .slug,
-                isRequired: true,
-                "The campaign, by its name; it has the type `scheduled`.",
-                examples: "weekly-digest"
-            ),
-            SchemaField(
-                "cron",
-                .text(words: "[cron expression](#cron)"),
+extension ScheduleSpec: SpecDefinition, SpecMapping {
+    static let fields: [Field] = [
+        Field("campaign", \.campaign, .slug).required(keepsDraft: true)
+            .says("The campaign, by its name; it has the type `scheduled`.", examples: "weekly-digest"),
+        Field("cron", \.cron, .cron)
+            .says(
                 "The times as five fields (minute, hour, day of month, month, day of week) or a name such as `@daily`. "
                     + "`reconcile next` shows when it fires. Excludes `at`; one of the two is required.",
                 examples: "0 9 * * MON",
                 "30 8 L * *",
                 "@daily"
             ),
-            SchemaField(
-                "at",
-                .localTime,
+        Field("at", \.at, .localTime)
+            .says(
                 "One time. Excludes `cron`, `from`, `until`, `maxRuns` and `dst`.",
                 examples: "2045-12-01T09:00"
             ),
-            SchemaField(
-                "timeZone",
-                .timeZone,
-                isRequired: true,
-                "The zone of all times: a name of the IANA database.",
-                examples: "Africa/Nairobi"
-            ),
-            SchemaField("from", .localTime, "No start before this.", examples: "2026-01-01"),
-            SchemaField("until", .localTime, "No start after this.", examples: "2045-12-31T23:59"),
-            SchemaField(
-                "maxRuns",
-                .integer(1...1_000_000_000),
-                "The maximum number of starts. By default there is no maximum.",
-                examples: 12
-            ),
-        ]
-    }
-
-    private static var ruleFields: [SchemaField] {
-        [
-            SchemaField(
-                "misfire",
-                .choice(Misfire.self) { misfire in
-                    switch misfire {
-                    case .skip: "They are skipped."
-                    case .runOnce: "One start makes up for all of them."
-                    case .runAll: "Each of them is made up for."
-                    }
-                },
-                default: "runOnce",
-                "What happens to starts that were missed while no daemon was running.",
-                examples: "runOnce"
-            ),
-            SchemaField(
-                "misfireWindow",
-                .duration,
-                default: "1h",
-                "How long after its time a missed start is still made up for; at most 7 days.",
-                examples: "6h"
-            ),
-            SchemaField(
-                "overlap",
-                .choice(Overlap.self) { overlap in
-                    switch overlap {
-                    case .skip: "This start is skipped."
-                    case .queue: "This start waits until the previous run has ended."
-                    case .cancelRunning: "The previous run is cancelled."
-                    }
-                },
-                default: "skip",
-                "What happens when the previous run has not ended.",
-                examples: "skip"
-            ),
-            SchemaField(
-                "dst",
-                dst.value,
+        Field("timeZone", \.zone, .timeZone).required()
+            .says("The zone of all times: a name of the IANA database.", examples: "Africa/Nairobi"),
+        Field("from", \.from, .localTime).says("No start before this.", examples: "2026-01-01"),
+        Field("until", \.until, .localTime).says("No start after this.", examples: "2045-12-31T23:59"),
+        Field("maxRuns", \.maxRuns, .integer(1...1_000_000_000))
+            .says("The maximum number of starts. By default there is no maximum.", examples: 12),
+        Field("misfire", \.misfire, .choice)
+            .says("What happens to starts that were missed while no daemon was running.", examples: "runOnce"),
+        Field("misfireWindow", \.misfireWindow, .duration(upToDays: 7))
+            .says("How long after its time a missed start is still made up for; at most 7 days.", examples: "6h"),
+        Field("overlap", \.overlap, .choice)
+            .says("What happens when the previous run has not ended.", examples: "skip"),
+        Field("dst", \.dst, .mapping)
+            .says(
                 "How fire times behave when the clocks change; the default depends on the expression.",
                 examples: ["gap": "skip", "fold": "both"]
             ),
-            SchemaField("isActive", .bool, default: true, "Whether the schedule starts anything.", examples: false),
-        ]
+        Field("isActive", \.isActive, .bool).says("Whether the schedule starts anything.", examples: false),
+    ]
+
+    static let rules = [
+        SchemaRule.excludes(
+            "at",
+            "cron",
+            with: ["from", "until", "maxRuns", "dst"],
+            label: "the one time is given here"
+        ),
+        SchemaRule.anyOf(["cron", "at"], help: "give the times as `cron`, or one time as `at`"),
+    ]
+
+    func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
+        checkWindow(reader)
+        return timing != Self.noTiming && !reader.hasConflict
     }
 
-    private static var dst: SchemaObject {
-        SchemaObject([
-            SchemaField(
-                "gap",
-                .choice(DSTPolicy.Gap.self) { gap in
-                    switch gap {
-                    case .next: "It fires at the end of the gap."
-                    case .skip: "It does not fire."
-                    }
-                },
-                "What happens to a time that the clocks leave out.",
-                examples: "next"
-            ),
-            SchemaField(
-                "fold",
-                .choice(DSTPolicy.Fold.self) { fold in
-                    switch fold {
-                    case .first: "It fires the first time."
-                    case .both: "It fires both times."
-                    }
-                },
-                "What happens to a time that the clocks show twice.",
-                examples: "first"
-            ),
-        ])
+    private func checkWindow(_ reader: FieldReader) {
+        guard let from, let until, from >= until, let start = reader.peek("from"), let end = reader.peek("until")
+        else { return }
+        let message = "`until` is not after `from`"
+        let place = SourcePlace(file: reader.sink.file, start.range)
+        let related = Diagnostic.Related(place: place, label: "it starts here")
+        let help = "give the window a length"
+        reader.sink.report(.emptyWindow, at: end.range, field: end.field, message, help: help, related: related)
+    }
+}
+
+extension DSTPolicy: SpecMapping {
+    init() {
+        self.init(gap: nil, fold: nil)
+    }
+
+    static let fields: [Field] = [
+        Field("gap", \.gap, .choice).says("What happens to a time that the clocks leave out.", examples: "next"),
+        Field("fold", \.fold, .choice).says("What happens to a time that the clocks show twice.", examples: "first"),
+    ]
+}
+
+extension DSTPolicy.Gap: SpecChoice {
+    var meaning: String {
+        switch self {
+        case .next: "It fires at the end of the gap."
+        case .skip: "It does not fire."
+        }
+    }
+}
+
+extension DSTPolicy.Fold: SpecChoice {
+    var meaning: String {
+        switch self {
+        case .first: "It fires the first time."
+        case .both: "It fires both times."
+        }
     }
 }

@@ -29,8 +29,11 @@ extension SpecContent {
 
 /// The definition of a kind: how its documents are read, described and completed.
 ///
-/// It is separate from ``SpecContent`` because it names types that are not public.
+/// A kind that is a ``SpecMapping`` gets its reader, its schema and its canonical form from its table of fields. The protocol
+/// is separate from ``SpecContent`` because it names types that are not public.
 protocol SpecDefinition: SpecContent {
+    var header: SpecHeader { get set }
+
     /// Reads the fields of a document and reports what is wrong with them.
     init?(_ reader: inout FieldReader)
 
@@ -53,6 +56,23 @@ protocol SpecDefinition: SpecContent {
 
     /// The field that specs of this kind take from their tenant if they leave it out.
     static var tenantDefault: TenantDefault<Self>? { get }
+}
+
+extension SpecDefinition where Self: SpecMapping {
+    init?(_ reader: inout FieldReader) {
+        self.init()
+        // Without a name, which is reported, the other fields are still read.
+        let header = SpecHeader(reading: &reader)
+        if let header { self.header = header }
+        guard read(&reader), header != nil else { return nil }
+    }
+
+    /// The header and all fields, as rows hold them.
+    var canonicalForm: JSONValue {
+        var fields = header.canonicalFields
+        write(to: &fields)
+        return .object(fields)
+    }
 }
 
 /// A field of a kind that the `Tenant` document can give for all specs of the kind.
@@ -100,57 +120,43 @@ extension SpecDefinition {
 
 /// The fields that every kind of spec has.
 public struct SpecHeader: Hashable, Sendable {
-    /// A slug, unique within tenant and kind.
-    public let name: String
+    /// A slug, unique within tenant and kind; a spec without it cannot be stored.
+    public internal(set) var name = ""
     /// True if the row refuses deletion; kept in the row, so that it survives the file.
-    public let protect: Bool
+    public internal(set) var protect = false
     /// The former name of the spec, if this is a rename.
-    public let renamedFrom: String?
+    public internal(set) var renamedFrom: String?
 
     /// Makes a header.
-    public init(name: String, protect: Bool = false, renamedFrom: String? = nil) {
-        (self.name, self.protect, self.renamedFrom) = (name, protect, renamedFrom)
+    public init(name: String, protect: Bool = false) {
+        (self.name, self.protect) = (name, protect)
     }
 
-    /// Reads the header; fails without a valid name, because a spec without a name cannot be stored.
-    init?(_ reader: inout FieldReader) {
-        reader.require("name")
-        let name = reader.slug("name")
-        let protect = reader.bool("protect")
-        let renamedFrom = reader.slug("renamedFrom")
-        guard let name else { return nil }
-        self.init(name: name.value, protect: protect ?? false, renamedFrom: renamedFrom?.value)
-    }
+    init() {}
+}
 
-    static let schema = [
-        SchemaField(
-            "name",
-            .slug,
-            isRequired: true,
-            "The name, unique within tenant and kind. It never changes; to rename the spec, see `renamedFrom`.",
-            examples: "welcome-offer"
-        ),
-        SchemaField(
-            "protect",
-            .bool,
-            default: false,
-            "Whether the row refuses deletion, even after this file was removed.",
-            examples: true
-        ),
-        SchemaField(
-            "renamedFrom",
-            .slug,
-            "The former name. Identity, history and runs follow the rename. Remove the field once the rename is applied.",
-            examples: "welcome-offer-2025"
-        ),
+extension SpecHeader: SpecMapping {
+    static let fields: [Field] = [
+        Field("name", \.name, .slug).required()
+            .says(
+                "The name, unique within tenant and kind. It never changes; to rename the spec, see `renamedFrom`.",
+                examples: "welcome-offer"
+            ),
+        Field("protect", \.protect, .bool)
+            .says("Whether the row refuses deletion, even after this file was removed.", examples: true),
+        // A rename is an instruction, not a state.
+        Field("renamedFrom", \.renamedFrom, .slug).unstored
+            .says(
+                "The former name. Identity, history and runs follow the rename. Remove the field once the rename is applied.",
+                examples: "welcome-offer-2025"
+            ),
     ]
 
-    /// The part of the header that rows hold; a rename is an instruction, not a state.
+    /// The part of the header that rows hold.
     var canonicalFields: JSONObject {
         // Capacity for the fields of every kind avoids growing the object.
         var fields = JSONObject(minimumCapacity: 12)
-        fields["name"] = .string(name)
-        fields["protect"] = .bool(protect)
+        write(to: &fields)
         return fields
     }
 }

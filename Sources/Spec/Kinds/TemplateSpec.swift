@@ -4,8 +4,16 @@ import YAML
 /// A message template that is approved by WhatsApp.
 public struct TemplateSpec: SpecContent {
     /// The category in which WhatsApp approved the template.
-    public enum Category: String, Hashable, Sendable, CaseIterable {
+    public enum Category: String, Hashable, Sendable, CaseIterable, SpecChoice {
         case marketing, utility, authentication
+
+        var meaning: String {
+            switch self {
+            case .marketing: "Offers, news and everything that fits neither other category."
+            case .utility: "A message about something that the recipient did or asked for."
+            case .authentication: "Codes for logging in."
+            }
+        }
     }
 
     public static let kind = SpecKind.template
@@ -29,43 +37,22 @@ public struct TemplateSpec: SpecContent {
         TenantDefault(field: "language", value: \.language, ofTenant: \.language)
     }
 
-    public let header: SpecHeader
+    public internal(set) var header = SpecHeader()
     /// The name in WhatsApp Manager.
-    public let whatsappName: String
+    public internal(set) var whatsappName = ""
     /// A code such as `en` or `pt_BR`; never `nil` in a valid catalog, which fills in the default of the tenant.
     public internal(set) var language: String?
-    public let category: Category
+    public internal(set) var category = Category.marketing
     /// The text above the body, with at most one variable.
-    public let headerText: String?
-    public let body: String
-    public let footer: String?
-    public let buttons: [TemplateButton]
+    public internal(set) var headerText: String?
+    public internal(set) var body = ""
+    public internal(set) var footer: String?
+    public internal(set) var buttons: [TemplateButton] = []
     /// The variables of header, body and buttons, in this order.
-    public let parameters: [TemplateParameter]
+    public private(set) var parameters: [TemplateParameter] = []
 
-    /// Makes a template.
-    ///
-    /// Text with wrong variables counts as plain text here; the reader reports such variables.
-    public init(
-        header: SpecHeader,
-        whatsappName: String,
-        language: String?,
-        category: Category,
-        headerText: String? = nil,
-        body: String,
-        footer: String? = nil,
-        buttons: [TemplateButton] = []
-    ) {
-        self.header = header
-        self.whatsappName = whatsappName
-        self.language = language
-        self.category = category
-        self.headerText = headerText
-        self.body = body
-        self.footer = footer
-        self.buttons = buttons
-        parameters = Self.parameters(header: headerText, body: body, buttons: buttons)
-    }
+    /// All fields; absent texts stay absent.
+    public var canonical: JSONValue { canonicalForm }
 
     private static func parameters(header: String?, body: String, buttons: [TemplateButton]) -> [TemplateParameter] {
         func variables(_ text: String?, _ part: TemplateParameter.Part) -> [TemplateParameter] {
@@ -82,19 +69,6 @@ public struct TemplateSpec: SpecContent {
         return variables(header, .header) + variables(body, .body) + buttonParameters
     }
 
-    /// All fields; absent texts stay absent.
-    public var canonical: JSONValue {
-        var fields = header.canonicalFields
-        fields["whatsappName"] = .string(whatsappName)
-        fields["language"] = language.map(JSONValue.string)
-        fields["category"] = .string(category.rawValue)
-        if let headerText { fields["header"] = .string(headerText) }
-        fields["body"] = .string(body)
-        if let footer { fields["footer"] = .string(footer) }
-        fields["buttons"] = .array(buttons.map(\.json))
-        return .object(fields)
-    }
-
     /// True if a text has lower-case letters, digits and underscores only.
     static func isPlainName(_ text: String) -> Bool {
         !text.isEmpty
@@ -106,74 +80,124 @@ public struct TemplateSpec: SpecContent {
     }
 }
 
-extension TemplateSpec: SpecDefinition {
-    init?(_ reader: inout FieldReader) {
-        let header = SpecHeader(&reader)
-        let whatsappName = Self.whatsappName(&reader)
-        let language = Self.language(&reader)
-        reader.require("category")
-        let category = reader.choice("category", of: Category.self)
-        let headerText = Self.part(&reader, "header", required: false, upTo: 60, variables: 1)
-        let body = Self.part(&reader, "body", required: true, upTo: 1024, variables: nil)
-        let footer = Self.part(&reader, "footer", required: false, upTo: 60, variables: 0)
-        let buttons = Self.buttons(&reader)
-        Self.checkStyle(&reader, header: headerText, body: body)
-        guard let header, let whatsappName, let category, let body else { return nil }
-        self.init(
-            header: header,
-            whatsappName: whatsappName,
-            language: language,
-            category: category,
-            headerText: headerText?.value,
-            body: body.value,
-            footer: footer?.value,
-            buttons: buttons
+extension TemplateSpec {
+    /// Reads a template back from a row, without the limits that files must keep.
+    ///
+    /// The rules for new templates become stricter while old rows stay unchanged. WhatsApp holds the approved texts
+    /// itself, so an old template can still be sent.
+    ///
+    /// - Throws: ``SpecError`` that names the fields, if a field that every template has is missing or has the wrong type.
+    public init(stored: JSONValue) throws(SpecError) {
+        let sink = DiagnosticSink(file: "", isStored: true)
+        var spec: Self?
+        if var reader = FieldReader(stored.node, path: "", what: Self.kind.phrase, sink: sink) {
+            spec = Self(&reader)
+            reader.finish()
+        }
+        guard let spec, sink.isClean(since: 0) else { throw SpecError(diagnostics: sink.diagnostics) }
+        self = spec
+    }
+}
+
+extension TemplateSpec: SpecDefinition, SpecMapping {
+    static let fields: [Field] = [
+        Field("whatsappName", \.whatsappName, .whatsappName).required()
+            .says("The name in WhatsApp Manager.", examples: "payment_reminder"),
+        Field("language", \.language, .language)
+            .says(
+                "The code of the language. By default it is `defaults.language` of the tenant.",
+                examples: "en",
+                "pt_BR"
+            ),
+        Field("category", \.category, .choice).required()
+            .says("The category in which WhatsApp approved the template.", examples: "utility"),
+        Field("header", \.headerText, .part(upTo: 60, variables: 1))
+            .says("The text above the body, with at most one variable.", examples: "Your visit on {{1}}"),
+        Field("body", \.body, .part(upTo: 1024)).required()
+            .says(
+                "The text as it was approved. Its variables are `{{1}}`, `{{2}}`, … or names such as `{{first_name}}`, "
+                    + "and campaigns give them values in `params`.",
+                examples: "Hi {{1}}, your payment of {{2}} is overdue."
+            ),
+        Field("footer", \.footer, .part(upTo: 60, variables: 0))
+            .says("The small text below the body, without variables.", examples: "Reply STOP to unsubscribe"),
+        Field("buttons", \.buttons, .buttons)
+            .says(
+                "The buttons below the message. At most 2 are of type `url`, and 1 each of `phone` and `copyCode`.",
+                examples: [["type": "quickReply", "text": "Tell me more"]]
+            ),
+    ]
+
+    mutating func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
+        if !reader.sink.isStored { checkStyle(reader) }
+        parameters = Self.parameters(header: headerText, body: body, buttons: buttons)
+        return true
+    }
+
+    /// Checks that header and body are either both positional or both named.
+    private func checkStyle(_ reader: FieldReader) {
+        // Texts that cannot be parsed were reported and are absent here.
+        guard let headerText, let above = try? TemplateVariables(headerText), let below = try? TemplateVariables(body),
+            !above.names.isEmpty, !below.names.isEmpty, let place = reader.peek("header")
+        else { return }
+        if above.isPositional != below.isPositional {
+            let texts = TemplateVariables.Problem.mixed.texts
+            reader.sink.report(.templateLimit, at: place.range, field: place.field, texts.message, help: texts.help)
+        } else if !above.isPositional, above.names.contains(where: below.names.contains) {
+            let message = "variable `\(above.names[0])` stands in header and body"
+            let help = "give the variable of the header a name of its own"
+            reader.sink.report(.templateLimit, at: place.range, field: place.field, message, help: help)
+        }
+    }
+}
+
+extension FieldCodec<String> {
+    fileprivate static var whatsappName: Self {
+        text(
+            upTo: 512,
+            pattern: "^[a-z0-9_]+$",
+            form: "a template name of WhatsApp",
+            help: "use lower-case letters, digits and underscores",
+            code: .templateLimit,
+            isValid: TemplateSpec.isPlainName
         )
     }
 
-    private static func whatsappName(_ reader: inout FieldReader) -> String? {
-        guard let read = reader.text("whatsappName", upTo: 512) else { return nil }
-        guard isPlainName(read.value) else {
-            let message = "`\(read.value)` is not a template name of WhatsApp"
-            let help = "use lower-case letters, digits and underscores"
-            reader.sink.report(.templateLimit, at: read.range, field: read.field, message, help: help)
-            return nil
+    /// The code of a language, which a tenant can also give for all its templates.
+    static var language: Self {
+        text(
+            upTo: 10,
+            pattern: "^[a-z]{2,3}(_[A-Za-z]{2,4})?$",
+            form: "a language code of WhatsApp",
+            help: "write it like `en` or `pt_BR`"
+        ) { text in
+            let parts = text.split(separator: "_", omittingEmptySubsequences: false)
+            return (1...2).contains(parts.count) && (2...3).contains(parts[0].utf8.count)
+                && parts[0].utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+                && parts.dropFirst().allSatisfy { (2...4).contains($0.utf8.count) && $0.allSatisfy(\.isLetter) }
         }
-        return read.value
     }
 
-    /// Reads `language`, which a tenant can also give for all its templates.
-    static func language(_ reader: inout FieldReader) -> String? {
-        guard let read = reader.text("language", required: false, upTo: 10) else { return nil }
-        let parts = read.value.split(separator: "_", omittingEmptySubsequences: false)
-        let isCode =
-            (1...2).contains(parts.count) && (2...3).contains(parts[0].utf8.count)
-            && parts[0].utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-            && parts.dropFirst().allSatisfy { (2...4).contains($0.utf8.count) && $0.allSatisfy(\.isLetter) }
-        guard isCode else {
-            let message = "`\(read.value)` is not a language code of WhatsApp"
-            reader.sink.report(
-                .invalidValue,
-                at: read.range,
-                field: read.field,
-                message,
-                help: "write it like `en` or `pt_BR`"
-            )
-            return nil
-        }
-        return read.value
+    /// A text of a template, with a limited number of variables; `nil` means any number.
+    fileprivate static func part(upTo limit: Int, variables: Int? = nil) -> Self {
+        var schema = SchemaValue.text(upTo: limit)
+        if variables == 0 { schema.keywords["not"] = ["pattern": "\\{\\{"] }
+        return Self(
+            schema: schema,
+            read: { reader, key in Self.part(&reader, key, upTo: limit, variables: variables) },
+            json: JSONValue.string
+        )
     }
 
     /// Reads a text with a limited number of variables.
     private static func part(
         _ reader: inout FieldReader,
         _ key: String,
-        required: Bool,
         upTo limit: Int,
         variables: Int?
-    ) -> ReadValue<String>? {
-        if required { reader.require(key) }
+    ) -> String? {
         guard let read = reader.string(key) else { return nil }
+        if reader.sink.isStored { return read.value }
         let count = read.value.unicodeScalars.count
         func report(_ message: String, _ help: String?) {
             reader.sink.report(.templateLimit, at: read.range, field: read.field, message, help: help)
@@ -193,139 +217,6 @@ extension TemplateSpec: SpecDefinition {
             report(error.texts.message, error.texts.help)
             return nil
         }
-        return read
-    }
-
-    /// Checks that header and body of one template are either both positional or both named.
-    private static func checkStyle(_ reader: inout FieldReader, header: ReadValue<String>?, body: ReadValue<String>?) {
-        // Texts that cannot be parsed were reported and are absent here.
-        guard let header, let body, let above = try? TemplateVariables(header.value),
-            let below = try? TemplateVariables(body.value), !above.names.isEmpty, !below.names.isEmpty
-        else { return }
-        if above.isPositional != below.isPositional {
-            let texts = TemplateVariables.Problem.mixed.texts
-            reader.sink.report(.templateLimit, at: header.range, field: header.field, texts.message, help: texts.help)
-        } else if !above.isPositional, above.names.contains(where: below.names.contains) {
-            let message = "variable `\(above.names[0])` stands in header and body"
-            let help = "give the variable of the header a name of its own"
-            reader.sink.report(.templateLimit, at: header.range, field: header.field, message, help: help)
-        }
-    }
-}
-
-extension TemplateSpec {
-    /// Reads a template back from a row, without the limits that files must keep.
-    ///
-    /// The rules for new templates become stricter while old rows stay unchanged. WhatsApp holds the approved texts
-    /// itself, so an old template can still be sent.
-    ///
-    /// - Throws: ``SpecError`` that names the fields, if a field that every template has is missing or has the wrong type.
-    public init(stored: JSONValue) throws(SpecError) {
-        let sink = DiagnosticSink(file: "")
-        guard var reader = FieldReader(stored.node, path: "", what: Self.kind.phrase, sink: sink),
-            let spec = Self(stored: &reader), sink.isClean(since: 0)
-        else { throw SpecError(diagnostics: sink.diagnostics) }
-        self = spec
-    }
-
-    private init?(stored reader: inout FieldReader) {
-        for key in ["name", "whatsappName", "category", "body"] { reader.require(key) }
-        let (name, protect) = (reader.string("name"), reader.bool("protect"))
-        let (whatsappName, language) = (reader.string("whatsappName"), reader.string("language"))
-        let category = reader.choice("category", of: Category.self)
-        let (headerText, body, footer) = (reader.string("header"), reader.string("body"), reader.string("footer"))
-        let sink = reader.sink
-        let buttons = reader.list("buttons") { node, path in TemplateButton(stored: node, path: path, sink: sink) }
-        reader.finishOpen()
-        guard let name, let whatsappName, let category, let body else { return nil }
-        self.init(
-            header: SpecHeader(name: name.value, protect: protect ?? false),
-            whatsappName: whatsappName.value,
-            language: language?.value,
-            category: category,
-            headerText: headerText?.value,
-            body: body.value,
-            footer: footer?.value,
-            buttons: buttons?.value ?? []
-        )
-    }
-}
-
-extension TemplateSpec {
-    static var schema: SchemaObject {
-        SchemaObject(nameFields + textFields)
-    }
-
-    static var languageValue: SchemaValue { .text(upTo: 10, pattern: "^[a-z]{2,3}(_[A-Za-z]{2,4})?$") }
-
-    static var categoryValue: SchemaValue {
-        .choice(Category.self) { category in
-            switch category {
-            case .marketing: "Offers, news and everything that fits neither other category."
-            case .utility: "A message about something that the recipient did or asked for."
-            case .authentication: "Codes for logging in."
-            }
-        }
-    }
-
-    private static var nameFields: [SchemaField] {
-        [
-            SchemaField(
-                "whatsappName",
-                .text(upTo: 512, pattern: "^[a-z0-9_]+$"),
-                isRequired: true,
-                "The name in WhatsApp Manager.",
-                examples: "payment_reminder"
-            ),
-            SchemaField(
-                "language",
-                languageValue,
-                "The code of the language. By default it is `defaults.language` of the tenant.",
-                examples: "en",
-                "pt_BR"
-            ),
-            SchemaField(
-                "category",
-                categoryValue,
-                isRequired: true,
-                "The category in which WhatsApp approved the template.",
-                examples: "utility"
-            ),
-        ]
-    }
-
-    private static var textFields: [SchemaField] {
-        [
-            SchemaField(
-                "header",
-                .text(upTo: 60),
-                "The text above the body, with at most one variable.",
-                examples: "Your visit on {{1}}"
-            ),
-            SchemaField(
-                "body",
-                .text(upTo: 1024),
-                isRequired: true,
-                "The text as it was approved. Its variables are `{{1}}`, `{{2}}`, … or names such as `{{first_name}}`, "
-                    + "and campaigns give them values in `params`.",
-                examples: "Hi {{1}}, your payment of {{2}} is overdue."
-            ),
-            SchemaField(
-                "footer",
-                SchemaValue(
-                    ["type": "string", "minLength": 1, "maxLength": 60, "not": ["pattern": "\\{\\{"]],
-                    words: "text, up to 60 characters"
-                ),
-                "The small text below the body, without variables.",
-                examples: "Reply STOP to unsubscribe"
-            ),
-            SchemaField(
-                "buttons",
-                .list(of: TemplateButton.schema, 0...10),
-                default: [],
-                "The buttons below the message. At most 2 are of type `url`, and 1 each of `phone` and `copyCode`.",
-                examples: [["type": "quickReply", "text": "Tell me more"]]
-            ),
-        ]
+        return read.value
     }
 }

@@ -1,4 +1,4 @@
-import Calendar
+public import Calendar
 public import JSON
 import YAML
 
@@ -6,62 +6,6 @@ import YAML
 ///
 /// The document is optional. An absent one equals one with nothing but a name.
 public struct TenantSpec: SpecContent {
-    /// The time of day without business-initiated messages.
-    public struct QuietHours: Hashable, Sendable {
-        /// The rule for a message that falls into quiet hours.
-        public enum Action: String, Hashable, Sendable, CaseIterable {
-            /// It is sent when they end.
-            case wait
-            /// It is never sent.
-            case skip
-        }
-
-        public let from: TimeOfDay
-        /// The end of the hours; earlier than `from` if the hours pass midnight; never the same.
-        public let to: TimeOfDay
-        public let action: Action
-
-        /// Makes quiet hours.
-        public init(from: TimeOfDay, to: TimeOfDay, action: Action = .wait) {
-            (self.from, self.to, self.action) = (from, to, action)
-        }
-    }
-
-    /// The maximum number of campaign messages to one contact.
-    public struct FrequencyCap: Hashable, Sendable {
-        /// The rule for a message that exceeds the cap.
-        public enum Action: String, Hashable, Sendable, CaseIterable {
-            /// It is never sent.
-            case skip
-            /// It is sent as soon as the cap allows.
-            case wait
-        }
-
-        /// The maximum number of messages, 1 to 1,000.
-        public let messages: Int
-        /// The period in which messages count, at most 90 days.
-        public let within: SpecDuration
-        public let action: Action
-
-        /// Makes a cap.
-        public init(messages: Int, within: SpecDuration, action: Action = .skip) {
-            (self.messages, self.within, self.action) = (messages, within, action)
-        }
-    }
-
-    /// Values for fields that the specs of the tenant leave out.
-    public struct Defaults: Hashable, Sendable {
-        /// The sender of campaigns, by its name.
-        public let sender: String?
-        /// The language of templates.
-        public let language: String?
-
-        /// Makes defaults.
-        public init(sender: String? = nil, language: String? = nil) {
-            (self.sender, self.language) = (sender, language)
-        }
-    }
-
     public static let kind = SpecKind.tenant
 
     static let meaning = "Defaults and guard rails of one tenant, named like its folder."
@@ -80,262 +24,178 @@ public struct TenantSpec: SpecContent {
         optOutWords: [no thanks]
         """
 
-    public let header: SpecHeader
-    /// A name of the IANA database; never `nil` with quiet hours.
-    public let timeZone: String?
-    public let quietHours: QuietHours?
-    public let frequencyCap: FrequencyCap?
-    public let defaults: Defaults
-    public let policy: TenantPolicy
+    public internal(set) var header = SpecHeader()
+    /// Never `nil` with quiet hours.
+    public internal(set) var zone: IANAZone?
+    public internal(set) var quietHours: QuietHours?
+    public internal(set) var frequencyCap: FrequencyCap?
+    public internal(set) var defaults = Defaults()
+    public internal(set) var policy = TenantPolicy()
     /// Words that opt a contact out, in addition to the built-in ones; sorted.
-    public let optOutWords: [String]
+    public internal(set) var optOutWords: [String] = []
 
-    /// Makes a tenant of values that are valid already.
-    public init(
-        header: SpecHeader,
-        timeZone: String? = nil,
-        quietHours: QuietHours? = nil,
-        frequencyCap: FrequencyCap? = nil,
-        defaults: Defaults = Defaults(),
-        policy: TenantPolicy = TenantPolicy(),
-        optOutWords: [String] = []
-    ) {
-        self.header = header
-        self.timeZone = timeZone
-        self.quietHours = quietHours
-        self.frequencyCap = frequencyCap
-        self.defaults = defaults
-        self.policy = policy
-        self.optOutWords = optOutWords.sorted()
-    }
+    /// The name of the zone in the IANA database.
+    public var timeZone: String? { zone?.identifier }
 
     /// The given fields, with the defaults within each group filled in; absent fields stay absent.
-    public var canonical: JSONValue {
-        var fields = header.canonicalFields
-        fields["timeZone"] = timeZone.map(JSONValue.string)
-        fields["quietHours"] = quietHours.map { hours in
-            [
-                "from": .string(hours.from.description), "to": .string(hours.to.description),
-                "action": .string(hours.action.rawValue),
-            ]
-        }
-        fields["frequencyCap"] = frequencyCap.map { cap in
-            [
-                "messages": .integer(cap.messages), "within": .string(cap.within.description),
-                "action": .string(cap.action.rawValue),
-            ]
-        }
-        var given: [String: JSONValue] = [:]
-        given["sender"] = defaults.sender.map(JSONValue.string)
-        given["language"] = defaults.language.map(JSONValue.string)
-        if !given.isEmpty { fields["defaults"] = .object(given) }
-        if !policy.isEmpty { fields["policy"] = policy.json }
-        if !optOutWords.isEmpty { fields["optOutWords"] = .array(optOutWords.map(JSONValue.string)) }
-        return .object(fields)
-    }
+    public var canonical: JSONValue { canonicalForm }
 }
 
-extension TenantSpec: SpecDefinition {
-    init?(_ reader: inout FieldReader) {
-        let header = SpecHeader(&reader)
-        let timeZone = reader.timeZone("timeZone")
-        let quietHours = reader.mapping("quietHours") { QuietHours(&$0) }
-        if reader.has("quietHours") { reader.require("timeZone") }
-        let frequencyCap = reader.mapping("frequencyCap") { FrequencyCap(&$0) }
-        let defaults = reader.mapping("defaults") { reader in
-            let sender = reader.slug("sender")
-            return Defaults(sender: sender?.value, language: TemplateSpec.language(&reader))
-        }
-        let policy = reader.mapping("policy") { TenantPolicy(&$0) }
-        let words = Self.optOutWords(&reader)
-        guard let header else { return nil }
-        self.init(
-            header: header,
-            timeZone: timeZone?.value.identifier,
-            quietHours: quietHours,
-            frequencyCap: frequencyCap,
-            defaults: defaults ?? Defaults(),
-            policy: policy ?? TenantPolicy(),
-            optOutWords: words
-        )
-    }
+extension TenantSpec: SpecDefinition, SpecMapping {
+    static let fields: [Field] = [
+        Field("timeZone", \.zone, .timeZone)
+            .says(
+                "The zone of quiet hours: a name of the IANA database.",
+                examples: "Africa/Nairobi",
+                "Europe/London"
+            ),
+        Field("quietHours", \.quietHours, .mapping)
+            .says(
+                "The time of day without business-initiated messages. Needs `timeZone`.",
+                examples: ["from": "21:00", "to": "07:30", "action": "wait"]
+            ),
+        Field("frequencyCap", \.frequencyCap, .mapping)
+            .says(
+                "The maximum number of campaign messages to one contact. By default there is none.",
+                examples: ["messages": 3, "within": "7d", "action": "skip"]
+            ),
+        Field("defaults", \.defaults, .mapping)
+            .says(
+                "Values for fields that the specs of the tenant leave out.",
+                examples: ["sender": "main", "language": "en"]
+            ),
+        Field("policy", \.policy, .mapping)
+            .says(
+                "Limits for the specs of the tenant. A plan beyond them needs `--allow-policy`.",
+                examples: ["maxRecipients": 20_000, "allowedCategories": ["marketing", "utility"]]
+            ),
+        Field("optOutWords", \.optOutWords, .optOutWords).showsDefault([])
+            .says(
+                "Words that opt a contact out, in addition to the built-in ones such as STOP.",
+                examples: ["no thanks"]
+            ),
+    ]
 
-    /// Reads the words; `Stop` and `STOP` count as the same word.
-    private static func optOutWords(_ reader: inout FieldReader) -> [String] {
-        let sink = reader.sink
-        var known: [String: YAMLRange] = [:]
-        let words = reader.list("optOutWords") { node, field -> String? in
-            guard let read = sink.string(node, field: field) else { return nil }
-            let isTrimmed = read.value.first?.isWhitespace == false && read.value.last?.isWhitespace == false
-            guard isTrimmed, read.value.unicodeScalars.count <= 100 else {
-                let help = "write 1 to 100 characters without spaces around them"
-                sink.report(.invalidValue, at: read.range, field: field, "not a word to opt out with", help: help)
-                return nil
-            }
-            if let first = known.updateValue(read.range, forKey: read.value.lowercased()) {
-                let related = Diagnostic.Related(place: SourcePlace(file: sink.file, first), label: "first here")
-                let message = "`\(read.value)` is listed twice"
-                sink.report(.invalidValue, at: read.range, field: field, message, help: "remove it", related: related)
-                return nil
-            }
-            return read.value
-        }
-        return words?.value ?? []
-    }
-}
-
-extension TenantSpec.QuietHours {
-    fileprivate init?(_ reader: inout FieldReader) {
-        let from = reader.timeOfDay("from")
-        let to = reader.timeOfDay("to")
-        let action = reader.choice("action", of: Action.self)
-        guard let from, let to else { return nil }
-        guard from.value != to.value else {
-            let message = "quiet hours start and end at \(to.value)"
-            let related = Diagnostic.Related(
-                place: SourcePlace(file: reader.sink.file, from.range),
-                label: "they start here"
-            )
-            let help = "give them a length, or remove `quietHours`"
-            reader.sink.report(.quietHours, at: to.range, field: to.field, message, help: help, related: related)
-            return nil
-        }
-        self.init(from: from.value, to: to.value, action: action ?? .wait)
-    }
-}
-
-extension TenantSpec.FrequencyCap {
-    fileprivate init?(_ reader: inout FieldReader) {
-        reader.require("messages")
-        let messages = reader.integer("messages", in: 1...1_000)
-        reader.require("within")
-        let within = reader.duration("within", upTo: SpecDuration(seconds: 90 * 86_400))
-        let action = reader.choice("action", of: Action.self)
-        guard let messages, let within else { return nil }
-        self.init(messages: messages.value, within: within, action: action ?? .skip)
-    }
+    static let rules = [SchemaRule.needs("quietHours", "timeZone")]
 }
 
 extension TenantSpec {
-    static var schema: SchemaObject {
-        SchemaObject(
-            [
-                SchemaField(
-                    "timeZone",
-                    .timeZone,
-                    "The zone of quiet hours: a name of the IANA database.",
-                    examples: "Africa/Nairobi",
-                    "Europe/London"
-                ),
-                SchemaField(
-                    "quietHours",
-                    quietHours.value,
-                    "The time of day without business-initiated messages. Needs `timeZone`.",
-                    examples: ["from": "21:00", "to": "07:30", "action": "wait"]
-                ),
-                SchemaField(
-                    "frequencyCap",
-                    frequencyCap.value,
-                    "The maximum number of campaign messages to one contact. By default there is none.",
-                    examples: ["messages": 3, "within": "7d", "action": "skip"]
-                ),
-                SchemaField(
-                    "defaults",
-                    defaults.value,
-                    "Values for fields that the specs of the tenant leave out.",
-                    examples: ["sender": "main", "language": "en"]
-                ),
-                SchemaField(
-                    "policy",
-                    TenantPolicy.schema.value,
-                    "Limits for the specs of the tenant. A plan beyond them needs `--allow-policy`.",
-                    examples: ["maxRecipients": 20_000, "allowedCategories": ["marketing", "utility"]]
-                ),
-                SchemaField(
-                    "optOutWords",
-                    .list(of: optOutWord, isSet: true),
-                    default: [],
-                    "Words that opt a contact out, in addition to the built-in ones such as STOP.",
-                    examples: ["no thanks"]
-                ),
-            ],
-            rules: .needs("quietHours", "timeZone")
-        )
+    /// The time of day without business-initiated messages.
+    public struct QuietHours: Hashable, Sendable, SpecMapping {
+        /// The rule for a message that falls into quiet hours.
+        public enum Action: String, Hashable, Sendable, CaseIterable, SpecChoice {
+            case wait, skip
+
+            var meaning: String {
+                switch self {
+                case .wait: "The message is sent when quiet hours end."
+                case .skip: "The message is never sent."
+                }
+            }
+        }
+
+        public internal(set) var from = TimeOfDay.midnight
+        /// The end of the hours; earlier than `from` if the hours pass midnight; never the same.
+        public internal(set) var to = TimeOfDay.midnight
+        public internal(set) var action = Action.wait
+
+        static let fields: [Field] = [
+            Field("from", \.from, .timeOfDay).required()
+                .says("The time at which quiet hours start; write it in quotes.", examples: "21:00"),
+            Field("to", \.to, .timeOfDay).required()
+                .says("The time at which they end; earlier than `from` if they pass midnight.", examples: "07:30"),
+            Field("action", \.action, .choice)
+                .says("What happens to a message that falls into quiet hours.", examples: "wait"),
+        ]
+
+        func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
+            guard isWhole, from == to, let start = reader.peek("from"), let end = reader.peek("to") else { return true }
+            let message = "quiet hours start and end at \(to)"
+            let place = SourcePlace(file: reader.sink.file, start.range)
+            let related = Diagnostic.Related(place: place, label: "they start here")
+            let help = "give them a length, or remove `quietHours`"
+            reader.sink.report(.quietHours, at: end.range, field: end.field, message, help: help, related: related)
+            return false
+        }
     }
 
-    private static var optOutWord: SchemaValue {
-        SchemaValue(
+    /// The maximum number of campaign messages to one contact.
+    public struct FrequencyCap: Hashable, Sendable, SpecMapping {
+        /// The rule for a message that exceeds the cap.
+        public enum Action: String, Hashable, Sendable, CaseIterable, SpecChoice {
+            case skip, wait
+
+            var meaning: String {
+                switch self {
+                case .skip: "The message is never sent."
+                case .wait: "The message is sent as soon as the cap allows."
+                }
+            }
+        }
+
+        public internal(set) var messages = 0
+        /// The period in which messages count.
+        public internal(set) var within = SpecDuration(seconds: 0)
+        public internal(set) var action = Action.skip
+
+        static let fields: [Field] = [
+            Field("messages", \.messages, .integer(1...1_000)).required()
+                .says("The number of messages.", examples: 3),
+            Field("within", \.within, .duration(upToDays: 90)).required()
+                .says("The time in which they are counted; at most 90 days.", examples: "7d"),
+            Field("action", \.action, .choice)
+                .says("What happens to a message that exceeds the cap.", examples: "skip"),
+        ]
+    }
+
+    /// Values for fields that the specs of the tenant leave out.
+    public struct Defaults: Hashable, Sendable, SpecMapping {
+        public internal(set) var sender: String?
+        public internal(set) var language: String?
+
+        static let fields: [Field] = [
+            Field("sender", \.sender, .slug).says("The sender of campaigns that name no sender.", examples: "main"),
+            Field("language", \.language, .language)
+                .says("The language of templates that name no language.", examples: "en", "pt_BR"),
+        ]
+    }
+}
+
+extension FieldCodec<[String]> {
+    /// Words of a contact; `Stop` and `STOP` count as the same word.
+    fileprivate static var optOutWords: Self {
+        let word = SchemaValue(
             ["type": "string", "minLength": 1, "maxLength": 100, "not": ["pattern": "^\\s|\\s$"]],
             words: "text, up to 100 characters"
         )
+        return Self(
+            schema: .list(of: word, isSet: true),
+            read: { reader, key in
+                let sink = reader.sink
+                var known: [String: YAMLRange] = [:]
+                return reader.list(key) { node, field in Self.word(node, field, sink, &known) }?.value.sorted()
+            },
+            json: { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) }
+        )
     }
 
-    private static var quietHours: SchemaObject {
-        SchemaObject([
-            SchemaField(
-                "from",
-                .timeOfDay,
-                isRequired: true,
-                "The time at which quiet hours start; write it in quotes.",
-                examples: "21:00"
-            ),
-            SchemaField(
-                "to",
-                .timeOfDay,
-                isRequired: true,
-                "The time at which they end; earlier than `from` if they pass midnight.",
-                examples: "07:30"
-            ),
-            SchemaField(
-                "action",
-                .choice(QuietHours.Action.self) { action in
-                    switch action {
-                    case .wait: "The message is sent when quiet hours end."
-                    case .skip: "The message is never sent."
-                    }
-                },
-                default: "wait",
-                "What happens to a message that falls into quiet hours.",
-                examples: "wait"
-            ),
-        ])
-    }
-
-    private static var frequencyCap: SchemaObject {
-        SchemaObject([
-            SchemaField("messages", .integer(1...1_000), isRequired: true, "The number of messages.", examples: 3),
-            SchemaField(
-                "within",
-                .duration,
-                isRequired: true,
-                "The time in which they are counted; at most 90 days.",
-                examples: "7d"
-            ),
-            SchemaField(
-                "action",
-                .choice(FrequencyCap.Action.self) { action in
-                    switch action {
-                    case .skip: "The message is never sent."
-                    case .wait: "The message is sent as soon as the cap allows."
-                    }
-                },
-                default: "skip",
-                "What happens to a message that exceeds the cap.",
-                examples: "skip"
-            ),
-        ])
-    }
-
-    private static var defaults: SchemaObject {
-        SchemaObject([
-            SchemaField("sender", .slug, "The sender of campaigns that name no sender.", examples: "main"),
-            SchemaField(
-                "language",
-                TemplateSpec.languageValue,
-                "The language of templates that name no language.",
-                examples: "en",
-                "pt_BR"
-            ),
-        ])
+    private static func word(
+        _ node: YAMLNode,
+        _ field: String,
+        _ sink: DiagnosticSink,
+        _ known: inout [String: YAMLRange]
+    ) -> String? {
+        guard let read = sink.string(node, field: field) else { return nil }
+        let isTrimmed = read.value.first?.isWhitespace == false && read.value.last?.isWhitespace == false
+        guard isTrimmed, read.value.unicodeScalars.count <= 100 else {
+            let help = "write 1 to 100 characters without spaces around them"
+            sink.report(.invalidValue, at: read.range, field: field, "not a word to opt out with", help: help)
+            return nil
+        }
+        guard let first = known.updateValue(read.range, forKey: read.value.lowercased()) else { return read.value }
+        let related = Diagnostic.Related(place: SourcePlace(file: sink.file, first), label: "first here")
+        let message = "`\(read.value)` is listed twice"
+        sink.report(.invalidValue, at: read.range, field: field, message, help: "remove it", related: related)
+        return nil
     }
 }

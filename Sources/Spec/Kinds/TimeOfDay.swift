@@ -5,6 +5,13 @@ public struct TimeOfDay: Hashable, Sendable, Comparable, CustomStringConvertible
     /// 0 to 59.
     public let minute: Int
 
+    /// 0:00.
+    static let midnight = TimeOfDay()
+
+    private init() {
+        (hour, minute) = (0, 0)
+    }
+
     /// Makes a time; `nil` if a part is out of range.
     public init?(hour: Int, minute: Int) {
         guard (0..<24).contains(hour), (0..<60).contains(minute) else { return nil }

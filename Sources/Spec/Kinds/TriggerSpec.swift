@@ -17,84 +17,95 @@ public struct TriggerSpec: SpecContent {
         cooldown: 24h
         """
 
-    public let header: SpecHeader
+    public internal(set) var header = SpecHeader()
     /// A campaign of the same tenant, by its name.
-    public let campaign: String
+    public internal(set) var campaign = ""
     /// The name of the event, predefined or not.
-    public let event: String
+    public internal(set) var event = ""
     /// The values that the event's context must have; each is a text, a number or a boolean.
-    public let match: [String: JSONValue]
+    public internal(set) var match: [String: JSONValue] = [:]
     /// The shortest time between two messages to one contact; `nil` means none.
-    public let cooldown: SpecDuration?
-    public let isActive: Bool
-
-    /// Makes a trigger of values that are valid already.
-    public init(
-        header: SpecHeader,
-        campaign: String,
-        event: String,
-        match: [String: JSONValue] = [:],
-        cooldown: SpecDuration? = nil,
-        isActive: Bool = true
-    ) {
-        self.header = header
-        self.campaign = campaign
-        self.event = event
-        self.match = match
-        self.cooldown = cooldown
-        self.isActive = isActive
-    }
+    public internal(set) var cooldown: SpecDuration?
+    public internal(set) var isActive = true
 
     /// True if the event is not a predefined one.
     public var isCustom: Bool { TriggerEvent(rawValue: event) == nil }
 
-    /// All fields with their defaults; `custom` only if the event is not predefined.
-    public var canonical: JSONValue {
-        var fields = header.canonicalFields
-        fields["campaign"] = .string(campaign)
-        fields["event"] = .string(event)
-        if isCustom { fields["custom"] = true }
-        if !match.isEmpty { fields["match"] = .object(match) }
-        fields["cooldown"] = cooldown.map { .string($0.description) }
-        fields["isActive"] = .bool(isActive)
-        return .object(fields)
+    /// The declaration of a custom event; the event alone decides it.
+    private var custom: Bool? {
+        get { isCustom ? true : nil }
+        set {}
     }
+
+    /// All fields with their defaults; `custom` only if the event is not predefined.
+    public var canonical: JSONValue { canonicalForm }
 }
 
-extension TriggerSpec: SpecDefinition {
-    init?(_ reader: inout FieldReader) {
-        let header = SpecHeader(&reader)
-        reader.require("campaign")
-        let campaign = reader.slug("campaign")
-        let event = Self.event(&reader)
-        let match = Self.match(&reader)
-        let cooldown = reader.duration("cooldown", upTo: SpecDuration(seconds: 365 * 86_400))
-        let isActive = reader.bool("isActive")
-        guard let header else { return nil }
-        // Missing fields were reported; the draft still serves to find other mistakes.
-        self.init(
-            header: header,
-            campaign: campaign?.value ?? "",
-            event: event ?? "",
-            match: match,
-            cooldown: cooldown,
-            isActive: isActive ?? true
+extension TriggerSpec: SpecDefinition, SpecMapping {
+    static let fields: [Field] = [
+        Field("campaign", \.campaign, .slug).required(keepsDraft: true)
+            .says("The campaign, by its name; it has the type `event_triggered`.", examples: "overdue-reminder"),
+        Field("event", \.event, .event).required(keepsDraft: true)
+            .says(
+                "The name of the event: a predefined one, or one of your own with `custom: true`.",
+                examples: "payment.overdue",
+                "appointment.due"
+            ),
+        Field("custom", \.custom, .bool).showsDefault(false)
+            .says(
+                "`true` declares that the event is your own, and not a misspelt predefined one.",
+                examples: true
+            ),
+        Field("match", \.match, .match)
+            .says(
+                "Values that the event's context must have; other events are ignored.",
+                examples: ["plan": "premium"]
+            ),
+        Field("cooldown", \.cooldown, .duration(upToDays: 365))
+            .says(
+                "The minimum time between two messages to one contact; at most 365 days. By default there is none.",
+                examples: "24h"
+            ),
+        Field("isActive", \.isActive, .bool).says("Whether the trigger reacts to events.", examples: false),
+    ]
+
+    // The reader of `event` checks it.
+    static let rules = [
+        SchemaRule.when(
+            SchemaRule.has("event", TriggerEvent.allCases.map { .string($0.rawValue) }),
+            then: [:],
+            otherwise: ["required": ["custom"], "properties": ["custom": ["const": true]]]
+        )
+    ]
+}
+
+extension FieldCodec<String> {
+    fileprivate static var event: Self {
+        Self(
+            schema: .anyOf(
+                .choice(TriggerEvent.self) { "The predefined event \($0.rawValue)." },
+                .text(upTo: 50, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$")
+            ),
+            read: { reader, key in
+                let custom = reader.node("custom")
+                guard let read = reader.string(key) else { return nil }
+                return Self.event(read, custom: custom, reader.sink)
+            },
+            json: JSONValue.string
         )
     }
 
-    private static func event(_ reader: inout FieldReader) -> String? {
-        reader.require("event")
-        let isCustom = reader.bool("custom")
-        guard let read = reader.string("event") else { return nil }
-        let sink = reader.sink
+    /// Takes a predefined event without `custom: true`, or any other with it.
+    private static func event(_ read: ReadValue<String>, custom: ReadNode?, _ sink: DiagnosticSink) -> String? {
+        let isCustom = custom?.node.scalar?.value == .bool(true)
         if TriggerEvent(rawValue: read.value) != nil {
-            if isCustom == true, let range = reader.node("custom")?.range {
+            if let custom, isCustom {
                 let message = "`\(read.value)` is a predefined event"
-                sink.report(.needlessCustom, at: range, field: reader.field("custom"), message, help: "remove `custom`")
+                sink.report(.needlessCustom, at: custom.range, field: custom.field, message, help: "remove `custom`")
             }
             return read.value
         }
-        if isCustom != true {
+        guard isCustom else {
             let known = TriggerEvent.allCases.map(\.rawValue)
             let near = SpellingSuggestion.candidates(for: read.value, among: known)
             let help =
@@ -112,19 +123,30 @@ extension TriggerSpec: SpecDefinition {
         }
         return read.value
     }
+}
 
-    private static func match(_ reader: inout FieldReader) -> [String: JSONValue] {
-        guard let read = reader.node("match") else { return [:] }
-        guard let mapping = read.node.mapping else {
-            reader.sink.reportWrongType(of: read.node, field: read.field, expected: "a mapping")
-            return [:]
-        }
-        var match: [String: JSONValue] = [:]
-        for pair in mapping.pairs {
-            let field = "\(read.field).\(pair.key)"
-            if let value = value(pair.value, field: field, reader.sink) { match[pair.key] = value }
-        }
-        return match
+extension FieldCodec<[String: JSONValue]> {
+    /// Texts, numbers and booleans by their keys.
+    fileprivate static var match: Self {
+        Self(
+            schema: .mapping(
+                to: SchemaValue(["type": ["string", "number", "boolean"]], words: "text, number, `true` or `false`")
+            ),
+            read: { reader, key in
+                guard let read = reader.node(key) else { return nil }
+                guard let mapping = read.node.mapping else {
+                    reader.sink.reportWrongType(of: read.node, field: read.field, expected: "a mapping")
+                    return nil
+                }
+                var match: [String: JSONValue] = [:]
+                for pair in mapping.pairs {
+                    let field = "\(read.field).\(pair.key)"
+                    if let value = Self.value(pair.value, field: field, reader.sink) { match[pair.key] = value }
+                }
+                return match
+            },
+            json: { $0.isEmpty ? nil : .object($0) }
+        )
     }
 
     private static func value(_ node: YAMLNode, field: String, _ sink: DiagnosticSink) -> JSONValue? {
@@ -137,68 +159,6 @@ extension TriggerSpec: SpecDefinition {
             sink.reportWrongType(of: node, field: field, expected: "a text, a number or a boolean")
             return nil
         }
-    }
-}
-
-extension TriggerSpec {
-    static var schema: SchemaObject {
-        let known = TriggerEvent.allCases.map { JSONValue.string($0.rawValue) }
-        return SchemaObject(
-            fields,
-            rules: .when(
-                SchemaRule.has("event", known),
-                then: [:],
-                otherwise: ["required": ["custom"], "properties": ["custom": ["const": true]]]
-            )
-        )
-    }
-
-    private static var fields: [SchemaField] {
-        [
-            SchemaField(
-                "campaign",
-                .slug,
-                isRequired: true,
-                "The campaign, by its name; it has the type `event_triggered`.",
-                examples: "overdue-reminder"
-            ),
-            SchemaField(
-                "event",
-                .anyOf(
-                    .choice(TriggerEvent.self) { "The predefined event \($0.rawValue)." },
-                    .text(upTo: 50, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$")
-                ),
-                isRequired: true,
-                "The name of the event: a predefined one, or one of your own with `custom: true`.",
-                examples: "payment.overdue",
-                "appointment.due"
-            ),
-            SchemaField(
-                "custom",
-                .bool,
-                default: false,
-                "`true` declares that the event is your own, and not a misspelt predefined one.",
-                examples: true
-            ),
-            SchemaField(
-                "match",
-                .mapping(
-                    to: SchemaValue(
-                        ["type": ["string", "number", "boolean"]],
-                        words: "text, number, `true` or `false`"
-                    )
-                ),
-                "Values that the event's context must have; other events are ignored.",
-                examples: ["plan": "premium"]
-            ),
-            SchemaField(
-                "cooldown",
-                .duration,
-                "The minimum time between two messages to one contact; at most 365 days. By default there is none.",
-                examples: "24h"
-            ),
-            SchemaField("isActive", .bool, default: true, "Whether the trigger reacts to events.", examples: false),
-        ]
     }
 }
 

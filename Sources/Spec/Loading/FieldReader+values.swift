@@ -13,6 +13,7 @@ extension FieldReader {
     mutating func text(_ key: String, required: Bool = true, upTo limit: Int) -> ReadValue<String>? {
         if required { require(key) }
         guard let read = string(key) else { return nil }
+        if sink.isStored { return read }
         let count = read.value.unicodeScalars.count
         if count == 0 {
             sink.report(.invalidValue, at: read.range, field: read.field, "`\(key)` is empty")
@@ -65,7 +66,7 @@ extension FieldReader {
     /// Reads the name of a spec, or a reference to one.
     mutating func slug(_ key: String) -> ReadValue<String>? {
         guard let read = string(key) else { return nil }
-        guard SpecIdentity.isSlug(read.value) else {
+        guard sink.isStored || SpecIdentity.isSlug(read.value) else {
             let message = "`\(read.value)` is not a name"
             let help = "names have 1 to 63 lower-case letters, digits and hyphens, and do not start with a hyphen"
             sink.report(.invalidName, at: read.range, field: read.field, message, help: help)
@@ -117,7 +118,6 @@ extension FieldReader {
 
     /// Reads a time of day; warns about one without quotes, because other tools read it as a number.
     mutating func timeOfDay(_ key: String) -> ReadValue<TimeOfDay>? {
-        require(key)
         guard let read = string(key) else { return nil }
         guard let time = TimeOfDay(read.value) else {
             let message = "`\(read.value)` is not a time of day"

@@ -16,6 +16,8 @@ struct FieldReader {
     private var found: UInt64 = 0
     private var missing: [(key: String, help: String?)] = []
     private var secretKeys: Set<String> = []
+    /// True if fields that exclude each other were reported.
+    private(set) var hasConflict = false
     /// The name of the mapping in messages, such as ``kind `Sender```.
     private let what: String
 
@@ -45,6 +47,11 @@ struct FieldReader {
         return ReadNode(mapping.value(at: index), key: key, in: path)
     }
 
+    /// Returns the node of a field that is read elsewhere, or `nil` if it is absent.
+    func peek(_ key: String) -> ReadNode? {
+        mapping[key].map { ReadNode($0, key: key, in: path) }
+    }
+
     /// Returns the range of the key of a field.
     func keyRange(_ key: String) -> YAMLRange? {
         mapping.pair(key)?.keyRange
@@ -61,7 +68,7 @@ struct FieldReader {
         if let value = mapping[key], value.scalar?.text.hasReferencePrefix != true { sink.hide(value.range) }
     }
 
-    /// Reports unknown and missing fields.
+    /// Reports unknown and missing fields; a row may have any other fields.
     func finish() {
         // The usual case: no field is unknown or missing.
         if missing.isEmpty, found.nonzeroBitCount == mapping.pairs.count { return }
@@ -70,7 +77,7 @@ struct FieldReader {
         }
         let absent = known.filter { !has($0) }
         var explained: Set<String> = []
-        for pair in mapping.pairs where !known.contains(pair.key) {
+        for pair in mapping.pairs where !sink.isStored && !known.contains(pair.key) {
             let near = SpellingSuggestion.candidates(for: pair.key, among: absent)
             let suggestion = near.isEmpty ? SpellingSuggestion.candidates(for: pair.key, among: known) : near
             explained.formUnion(suggestion)
@@ -154,8 +161,10 @@ extension FieldReader {
     /// Reports that two fields exclude each other, at the second; says nothing if one of them is absent.
     ///
     /// - Returns: True if both are present.
-    func exclude(_ key: String, with other: String, label: String) -> Bool {
+    @discardableResult
+    mutating func exclude(_ key: String, with other: String, label: String) -> Bool {
         guard has(other), let range = keyRange(key) else { return false }
+        hasConflict = true
         let related = keyRange(other).map {
             Diagnostic.Related(place: SourcePlace(file: sink.file, $0), label: label)
         }

@@ -56,7 +56,7 @@ public enum MessagePayload {
     }
 
     private static func button(_ button: TemplateButton, _ index: Int, text: String) -> JSONValue {
-        let isCode = button == .copyCode
+        let isCode = button.kind == .copyCode
         let parameter: JSONValue =
             isCode
             ? ["type": "coupon_code", "coupon_code": .string(text)] : ["type": "text", "text": .string(text)]

@@ -140,7 +140,7 @@ extension MessageReader {
             "The full name as shown.",
             examples: "Jane Doe"
         )
-        return SchemaObject([formatted] + texts(parts).fields, rules: .anyOf(parts))
+        return SchemaObject([formatted] + texts(parts).fields, rules: [.anyOf(parts)])
     }
 
     private static func cards(_ keys: [String]) -> SchemaValue { .list(of: texts(keys).value) }

@@ -220,7 +220,7 @@ extension MessageReader {
                 )
             )
         }
-        return SchemaObject(fields, rules: .oneOf(["id", "link"]))
+        return SchemaObject(fields, rules: [.oneOf(["id", "link"])])
     }
 
     private static var location: SchemaObject {

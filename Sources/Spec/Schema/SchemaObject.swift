@@ -1,4 +1,5 @@
 import JSON
+import YAML
 
 /// A mapping that takes these fields and no others.
 struct SchemaObject: Sendable {
@@ -6,7 +7,7 @@ struct SchemaObject: Sendable {
     /// Conditions between the fields, such as two that exclude each other.
     let rules: [SchemaRule]
 
-    init(_ fields: [SchemaField], rules: SchemaRule...) {
+    init(_ fields: [SchemaField], rules: [SchemaRule] = []) {
         self.fields = fields
         self.rules = rules
     }
@@ -28,15 +29,17 @@ struct SchemaObject: Sendable {
     var json: JSONValue { value.json }
 }
 
-/// One field of a spec: the source of the JSON Schema and of `docs/specs.md`, and checked against the readers by tests.
+/// The description of a field: the source of the JSON Schema and of `docs/specs.md`.
+///
+/// Kinds make it with ``SpecField``. For filters and messages, tests compare it with the readers.
 struct SchemaField: Sendable {
     let name: String
     let value: SchemaValue
-    let isRequired: Bool
+    var isRequired: Bool
     /// The value of an absent field; `nil` if absent fields have no value, or one that depends on other fields.
-    let defaultValue: JSONValue?
-    let description: String
-    let examples: [JSONValue]
+    var defaultValue: JSONValue?
+    var description: String
+    var examples: [JSONValue]
 
     init(
         _ name: String,
@@ -68,24 +71,50 @@ struct SchemaField: Sendable {
     }
 }
 
-/// A condition between the fields of one mapping.
+/// A condition between the fields of one mapping, for the schema and for the reader.
 struct SchemaRule: Sendable {
     let json: JSONValue
+    /// Reports what breaks the rule, after all fields were read.
+    var check: @Sendable (inout FieldReader) -> Void = { _ in }
 
-    /// A field that must not appear together with some others.
-    static func excludes(_ key: String, _ others: [String]) -> Self {
+    /// A field that must not appear together with an alternative, nor with fields that belong to the alternative.
+    ///
+    /// - Parameters:
+    ///   - key: The field.
+    ///   - alternative: The other way to say it; if it is present, it alone is reported.
+    ///   - companions: Fields that belong to the alternative.
+    ///   - label: Explains the place of the field, in the report.
+    /// - Returns: The rule.
+    static func excludes(_ key: String, _ alternative: String, with companions: [String] = [], label: String) -> Self {
+        let others = [alternative] + companions
         let absent = Dictionary(uniqueKeysWithValues: others.map { ($0, JSONValue.bool(false)) })
-        return SchemaRule(json: ["dependencies": .object([key: ["properties": .object(absent)]])])
+        return SchemaRule(json: ["dependencies": .object([key: ["properties": .object(absent)]])]) { reader in
+            if reader.exclude(alternative, with: key, label: label) { return }
+            for other in companions { reader.exclude(other, with: key, label: label) }
+        }
     }
 
     /// A field that needs another.
     static func needs(_ key: String, _ other: String) -> Self {
-        SchemaRule(json: ["dependencies": .object([key: [.string(other)]])])
+        SchemaRule(json: ["dependencies": .object([key: [.string(other)]])]) { reader in
+            if reader.has(key) { reader.require(other) }
+        }
     }
 
-    /// Fields of which at least one is present.
-    static func anyOf(_ keys: [String]) -> Self {
-        SchemaRule(json: ["anyOf": .array(keys.map { ["required": [.string($0)]] })])
+    /// A field that is required if another one has one of some words.
+    static func requires(_ key: String, when other: String, is words: [String]) -> Self {
+        let condition = has(other, words.map(JSONValue.string))
+        return SchemaRule(json: when(condition, then: requires(key)).json) { reader in
+            guard case .string(let word) = reader.peek(other)?.node.scalar?.value, words.contains(word) else { return }
+            reader.require(key)
+        }
+    }
+
+    /// Fields of which at least one is present; if none is, the first is reported as missing.
+    static func anyOf(_ keys: [String], help: String? = nil) -> Self {
+        SchemaRule(json: ["anyOf": .array(keys.map { ["required": [.string($0)]] })]) { reader in
+            if !keys.contains(where: { reader.has($0) }) { reader.require(keys[0], help: help) }
+        }
     }
 
     /// Fields of which exactly one is present.

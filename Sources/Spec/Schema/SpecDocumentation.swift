@@ -57,7 +57,7 @@ public enum SpecDocumentation {
 
         Every spec has a `kind` and these fields.
 
-        \(FieldTable(SpecHeader.schema).text)
+        \(FieldTable(SpecHeader.schema.fields).text)
         """
     }
 

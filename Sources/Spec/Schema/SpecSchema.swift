@@ -58,7 +58,7 @@ public enum SpecSchema {
         for kind in kinds {
             var object = kind.definition.schema
             object.fields =
-                [kindField.with(.constant(kind.rawValue), example: .string(kind.rawValue))] + SpecHeader.schema
+                [kindField.with(.constant(kind.rawValue), example: .string(kind.rawValue))] + SpecHeader.schema.fields
                 + object.fields
             var value = object.value
             value.keywords["description"] = .string(kind.definition.meaning)

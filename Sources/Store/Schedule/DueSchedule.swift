@@ -120,22 +120,16 @@ extension ScheduleSpec {
         } else {
             throw unreadable("cronExpression", "it has no time")
         }
+        self.init(timing: timing, zone: zone)
+        header = SpecHeader(name: try row.decode("name", as: String?.self) ?? id.uuidString.lowercased())
+        (from, until, maxRuns) = (try local("from"), try local("until"), try row.decode("maxRuns"))
+        misfire = Misfire(rawValue: try row.decode("misfire")) ?? misfire
+        misfireWindow = SpecDuration(try row.decode("misfireWindow", as: String.self)) ?? misfireWindow
+        overlap = Overlap(rawValue: try row.decode("overlap")) ?? overlap
         let dst = try row.json("dst")
-        self.init(
-            header: SpecHeader(name: try row.decode("name", as: String?.self) ?? id.uuidString.lowercased()),
-            campaign: "",
-            timing: timing,
-            zone: zone,
-            from: try local("from"),
-            until: try local("until"),
-            maxRuns: try row.decode("maxRuns"),
-            misfire: Misfire(rawValue: try row.decode("misfire")) ?? .runOnce,
-            misfireWindow: SpecDuration(try row.decode("misfireWindow", as: String.self)) ?? Self.defaultMisfireWindow,
-            overlap: Overlap(rawValue: try row.decode("overlap")) ?? .skip,
-            dst: DSTPolicy(
-                gap: dst?["gap"]?.stringValue.flatMap(DSTPolicy.Gap.init(rawValue:)),
-                fold: dst?["fold"]?.stringValue.flatMap(DSTPolicy.Fold.init(rawValue:))
-            )
+        self.dst = DSTPolicy(
+            gap: dst?["gap"]?.stringValue.flatMap(DSTPolicy.Gap.init(rawValue:)),
+            fold: dst?["fold"]?.stringValue.flatMap(DSTPolicy.Fold.init(rawValue:))
         )
     }
 }

@@ -17,17 +17,11 @@ import Testing
         until: String? = nil,
         maxRuns: Int? = nil
     ) throws -> ScheduleSpec {
-        ScheduleSpec(
-            header: SpecHeader(name: "daily"),
-            campaign: "digest",
-            timing: .cron(try CronExpression(cron)),
-            zone: try #require(IANAZone("UTC")),
-            until: until.flatMap(LocalDateTime.init(_:)),
-            maxRuns: maxRuns,
-            misfire: misfire,
-            misfireWindow: try #require(SpecDuration(window)),
-            overlap: overlap
-        )
+        var schedule = ScheduleSpec(timing: .cron(try CronExpression(cron)), zone: try #require(IANAZone("UTC")))
+        (schedule.until, schedule.maxRuns) = (until.flatMap(LocalDateTime.init(_:)), maxRuns)
+        (schedule.misfire, schedule.overlap) = (misfire, overlap)
+        schedule.misfireWindow = try #require(SpecDuration(window))
+        return schedule
     }
 
     private static func rule(
