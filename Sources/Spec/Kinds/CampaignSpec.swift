@@ -76,6 +76,8 @@ public struct CampaignSpec: SpecContent {
     public let content: Content
     /// `nil` if an event or a module names the recipients.
     public let audience: Audience?
+    /// The treatment of texts that WhatsApp refuses; `nil` is that of the tenant.
+    public let templateText: TemplateText?
 
     /// Makes a campaign of values that are valid already.
     public init(
@@ -84,7 +86,8 @@ public struct CampaignSpec: SpecContent {
         type: CampaignType,
         sender: String?,
         content: Content,
-        audience: Audience?
+        audience: Audience?,
+        templateText: TemplateText? = nil
     ) {
         self.header = header
         self.title = title ?? header.name
@@ -92,6 +95,7 @@ public struct CampaignSpec: SpecContent {
         self.sender = sender
         self.content = content
         self.audience = audience
+        self.templateText = templateText
     }
 
     /// All fields with their defaults; references stay names.
@@ -111,6 +115,7 @@ public struct CampaignSpec: SpecContent {
         case .filter(let filter): fields["audience"] = filter.json
         case nil: break
         }
+        fields["templateText"] = templateText.map { .string($0.rawValue) }
         return .object(fields)
     }
 }
@@ -125,6 +130,7 @@ extension CampaignSpec: SpecDefinition {
         let content = Self.content(&reader)
         if let type, type == .manual || type == .scheduled { reader.require("audience") }
         let audience = Self.audience(&reader)
+        let templateText = reader.choice("templateText", of: TemplateText.self)
         guard let header else { return nil }
         // Missing fields were reported; the draft still serves to find other mistakes.
         self.init(
@@ -133,7 +139,8 @@ extension CampaignSpec: SpecDefinition {
             type: type ?? .manual,
             sender: sender?.value,
             content: content ?? .message(.null),
-            audience: audience
+            audience: audience,
+            templateText: templateText
         )
     }
 
@@ -245,6 +252,13 @@ extension CampaignSpec {
                 "The recipients: the name of an audience, or a filter. Required for `manual` and `scheduled` campaigns.",
                 examples: "subscribers",
                 ["conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
+            ),
+            SchemaField(
+                "templateText",
+                TemplateText.schema,
+                "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab or "
+                    + "more than four spaces in a row. By default it is that of the tenant.",
+                examples: "strict"
             ),
         ]
     }

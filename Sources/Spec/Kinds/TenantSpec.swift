@@ -78,6 +78,7 @@ public struct TenantSpec: SpecContent {
           allowedCategories: [marketing, utility]
           minScheduleInterval: 12h
         optOutWords: [no thanks]
+        templateText: mend
         """
 
     public let header: SpecHeader
@@ -89,6 +90,8 @@ public struct TenantSpec: SpecContent {
     public let policy: TenantPolicy
     /// Words that opt a contact out, in addition to the built-in ones; sorted.
     public let optOutWords: [String]
+    /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
+    public let templateText: TemplateText?
 
     /// Makes a tenant of values that are valid already.
     public init(
@@ -98,7 +101,8 @@ public struct TenantSpec: SpecContent {
         frequencyCap: FrequencyCap? = nil,
         defaults: Defaults = Defaults(),
         policy: TenantPolicy = TenantPolicy(),
-        optOutWords: [String] = []
+        optOutWords: [String] = [],
+        templateText: TemplateText? = nil
     ) {
         self.header = header
         self.timeZone = timeZone
@@ -107,6 +111,7 @@ public struct TenantSpec: SpecContent {
         self.defaults = defaults
         self.policy = policy
         self.optOutWords = optOutWords.sorted()
+        self.templateText = templateText
     }
 
     /// The given fields, with the defaults within each group filled in; absent fields stay absent.
@@ -131,6 +136,7 @@ public struct TenantSpec: SpecContent {
         if !given.isEmpty { fields["defaults"] = .object(given) }
         if !policy.isEmpty { fields["policy"] = policy.json }
         if !optOutWords.isEmpty { fields["optOutWords"] = .array(optOutWords.map(JSONValue.string)) }
+        fields["templateText"] = templateText.map { .string($0.rawValue) }
         return .object(fields)
     }
 }
@@ -148,6 +154,7 @@ extension TenantSpec: SpecDefinition {
         }
         let policy = reader.mapping("policy") { TenantPolicy(&$0) }
         let words = Self.optOutWords(&reader)
+        let templateText = reader.choice("templateText", of: TemplateText.self)
         guard let header else { return nil }
         self.init(
             header: header,
@@ -156,7 +163,8 @@ extension TenantSpec: SpecDefinition {
             frequencyCap: frequencyCap,
             defaults: defaults ?? Defaults(),
             policy: policy ?? TenantPolicy(),
-            optOutWords: words
+            optOutWords: words,
+            templateText: templateText
         )
     }
 
@@ -257,6 +265,13 @@ extension TenantSpec {
                     default: [],
                     "Words that opt a contact out, in addition to the built-in ones such as STOP.",
                     examples: ["no thanks"]
+                ),
+                SchemaField(
+                    "templateText",
+                    TemplateText.schema,
+                    "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab "
+                        + "or more than four spaces in a row. By default it is `mend`; campaigns may say otherwise.",
+                    examples: "strict"
                 ),
             ],
             rules: .needs("quietHours", "timeZone")
