@@ -23,22 +23,41 @@ final class KeySetFile: Sendable {
         var lookedAt: ContinuousClock.Instant
     }
 
+    /// Reads the keys of a text.
+    typealias Parser = @Sendable (_ text: Data) throws(TokenKeyError) -> TokenKeySet
+
     let path: String
+    private let parse: Parser
     private let state: Mutex<State>
     private let queue = DispatchQueue(label: "campaignd.keys")
     private let now: @Sendable () -> ContinuousClock.Instant
 
     /// Reads the file for the first time.
     ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - parse: Reads its keys; by default a JSON Web Key Set.
+    ///   - now: The clock.
     /// - Throws: ``TokenKeyError`` if it has no usable keys.
     init(
         path: String,
+        parse: @escaping Parser = { text throws(TokenKeyError) in try TokenKeySet(jwks: text) },
         now: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock().now }
     ) throws(TokenKeyError) {
         self.path = path
+        self.parse = parse
         self.now = now
         let fingerprint = Self.fingerprint(path)
-        state = Mutex(State(keys: try Self.read(path), fingerprint: fingerprint, lookedAt: now()))
+        state = Mutex(State(keys: try Self.read(path, parse), fingerprint: fingerprint, lookedAt: now()))
+    }
+
+    /// Reads the file now; blocks.
+    ///
+    /// - Throws: ``TokenKeyError`` if it has no usable keys; the former keys stay.
+    func reload() throws(TokenKeyError) {
+        let fingerprint = Self.fingerprint(path)
+        let keys = try Self.read(path, parse)
+        state.withLock { $0 = State(keys: keys, fingerprint: fingerprint, lookedAt: now()) }
     }
 
     /// Returns the keys of the file, at most one second old.
@@ -66,7 +85,7 @@ final class KeySetFile: Sendable {
         var keys = known.keys
         if fingerprint != known.fingerprint || keys.key(id) == nil {
             do {
-                keys = try Self.read(path)
+                keys = try Self.read(path, parse)
             } catch {
                 logger.warning(
                     "Key file unusable, previous keys stay in use",
@@ -78,14 +97,14 @@ final class KeySetFile: Sendable {
         return keys
     }
 
-    private static func read(_ path: String) throws(TokenKeyError) -> TokenKeySet {
+    private static func read(_ path: String, _ parse: Parser) throws(TokenKeyError) -> TokenKeySet {
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
         } catch {
             throw .unreadable("it cannot be read")
         }
-        return try TokenKeySet(jwks: data)
+        return try parse(data)
     }
 
     /// Returns a fingerprint of a file; `nil` if it is missing, which reading it reports.

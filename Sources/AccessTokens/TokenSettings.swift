@@ -31,45 +31,60 @@ public struct TokenSettings: Sendable {
         guard let name = given.first, let value = variables[name] else { return nil }
         let keys: Keys =
             switch name {
-            case "JWT_SECRET": .fixed(try secret(value))
-            case "JWT_PUBLIC_KEY_FILE": .fixed(try publicKey(value))
-            default: .file(try keySetFile(value))
+            case "JWT_SECRET": try secret(value)
+            case "JWT_PUBLIC_KEY_FILE": .file(try file(name, value, parse: Self.publicKey))
+            default: .file(try file(name, value) { text throws(TokenKeyError) in try TokenKeySet(jwks: text) })
             }
         return TokenSettings(keys: keys, issuer: variables["JWT_ISSUER"], audience: variables["JWT_AUDIENCE"])
     }
 
-    private static func secret(_ text: String) throws(ConfigurationError) -> TokenKeySet {
+    private static func secret(_ text: String) throws(ConfigurationError) -> Keys {
+        if text.hasPrefix("file:/") {
+            return .file(
+                try file("JWT_SECRET", String(text.dropFirst("file:".count))) { text throws(TokenKeyError) in
+                    try secretKey(String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+                }
+            )
+        }
+        do throws(TokenKeyError) {
+            return .fixed(try secretKey(text))
+        } catch {
+            throw .malformed("JWT_SECRET", problem: "\(error)")
+        }
+    }
+
+    private static func secretKey(_ text: String) throws(TokenKeyError) -> TokenKeySet {
         guard text.utf8.count >= shortestSecret else {
-            throw .malformed(
-                "JWT_SECRET",
-                problem: "it has \(text.utf8.count) bytes, and needs \(shortestSecret); "
-                    + "make one with: openssl rand -hex 32"
+            throw .unreadable(
+                "it has \(text.utf8.count) bytes, and needs \(shortestSecret); make one with: openssl rand -hex 32"
             )
         }
         return TokenKeySet(.hmac(SymmetricKey(data: Data(text.utf8))))
     }
 
-    private static func publicKey(_ path: String) throws(ConfigurationError) -> TokenKeySet {
-        let pem: String
-        do {
-            pem = try String(contentsOf: URL(filePath: path), encoding: .utf8)
-        } catch {
-            throw .malformed("JWT_PUBLIC_KEY_FILE", problem: "`\(path)` cannot be read")
-        }
-        guard let key = TokenKey(pem: pem) else {
-            throw .malformed(
-                "JWT_PUBLIC_KEY_FILE",
-                problem: "`\(path)` has no public key in PEM, either RSA of 2048 bits or more, or P-256"
-            )
+    private static func publicKey(_ text: Data) throws(TokenKeyError) -> TokenKeySet {
+        guard let key = TokenKey(pem: String(decoding: text, as: UTF8.self)) else {
+            throw .unreadable("it has no public key in PEM, either RSA of 2048 bits or more, or P-256")
         }
         return TokenKeySet(key)
     }
 
-    private static func keySetFile(_ path: String) throws(ConfigurationError) -> KeySetFile {
+    private static func file(
+        _ variable: String,
+        _ path: String,
+        parse: @escaping KeySetFile.Parser
+    ) throws(ConfigurationError) -> KeySetFile {
         do {
-            return try KeySetFile(path: path)
+            return try KeySetFile(path: path, parse: parse)
         } catch {
-            throw .malformed("JWKS_FILE", problem: "`\(path)`: \(error)")
+            throw .malformed(variable, problem: "`\(path)`: \(error)")
         }
+    }
+
+    /// Reads keys in a file again; blocks.
+    ///
+    /// - Throws: An error that says why they cannot be used; the former keys stay.
+    package func reload() throws {
+        if case .file(let file) = keys { try file.reload() }
     }
 }

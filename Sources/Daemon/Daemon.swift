@@ -22,6 +22,7 @@ public struct Daemon: Service {
     private let environment: [String: String]
     private let logger: Logger
     private let specs: SpecsService?
+    private let reloads: AsyncStream<Void>
     private let onReady: @Sendable (_ port: Int) -> Void
 
     /// Makes a daemon.
@@ -31,18 +32,21 @@ public struct Daemon: Service {
     ///   - environment: Environment variables with access tokens.
     ///   - logger: The log.
     ///   - specs: The loop that applies specs; `nil` if another program applies them.
+    ///   - reloads: Each element makes it read its certificate, keys and secrets again, as SIGHUP does.
     ///   - onReady: Called with the HTTP port when the server accepts connections.
     public init(
         configuration: DaemonConfiguration,
         environment: [String: String],
         logger: Logger,
         specs: SpecsService? = nil,
+        reloads: AsyncStream<Void> = AsyncStream { $0.finish() },
         onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.environment = environment
         self.logger = logger
         self.specs = specs
+        self.reloads = reloads
         self.onReady = onReady
     }
 
@@ -62,7 +66,8 @@ public struct Daemon: Service {
         let channel = try await WhatsAppChannel(
             url: configuration.whatsAppURL,
             connections: configuration.maximumInFlight,
-            timeout: configuration.requestTimeout
+            timeout: configuration.requestTimeout,
+            outbound: configuration.outbound
         )
         let pool = PostgresPool(
             configuration: configuration.postgres.defaulting("options", to: Self.plannerOptions),
@@ -107,6 +112,7 @@ public struct Daemon: Service {
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let services: [any Service] =
             (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
+                Reloader(requests: reloads, parts: configuration.reloadable(certificate), logger: logger),
                 intake,
                 triggers,
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
@@ -189,7 +195,7 @@ public struct Daemon: Service {
             ),
             webhooks: WebhookEndpoints(
                 intake: intake,
-                appSecret: configuration.appSecret,
+                appSecret: configuration.appSecretSource,
                 verifyToken: configuration.verifyToken,
                 logger: logger
             ),

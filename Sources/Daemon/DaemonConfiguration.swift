@@ -20,8 +20,15 @@ public struct DaemonConfiguration: Sendable {
     var idleTimeout = Duration.seconds(75)
     /// The address of the API with its version, without a slash at the end.
     public var whatsAppURL = WhatsAppAPI.defaultURL
+    /// The proxy of requests to the API, and the certificates that they trust.
+    var outbound = OutboundSettings()
+    /// The key of webhook signatures, which may be in a file; `nil` refuses all webhooks.
+    var appSecretSource: Reloadable<String>?
     /// The key of webhook signatures; `nil` refuses all webhooks.
-    public var appSecret: String?
+    public var appSecret: String? {
+        get { appSecretSource?.value }
+        set { appSecretSource = newValue.map { Reloadable($0) } }
+    }
     /// The token for the verification of the webhook's address; `nil` refuses it.
     public var verifyToken: String?
     /// The keys of access tokens; `nil` closes the API.
@@ -69,14 +76,15 @@ extension DaemonConfiguration {
         httpPort = try variables.integer("HTTP_PORT", in: 0...65_535, example: "8080") ?? httpPort
         certificate = try ServerCertificate.read(variables)
         whatsAppURL = try variables.url("WHATSAPP_API_URL", example: WhatsAppAPI.defaultURL) ?? whatsAppURL
-        appSecret = variables["WHATSAPP_APP_SECRET"]
+        outbound = try OutboundSettings(variables)
+        appSecretSource = try Self.appSecret(variables)
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]
         tokens = try TokenSettings.read(variables)
         requestsPerSecond =
             try variables.integer("API_RATE_LIMIT", in: 0...1_000_000, example: "100") ?? requestsPerSecond
         eventsPerSecond =
             try variables.integer("TRIGGER_RATE_LIMIT", in: 0...1_000_000, example: "10000") ?? eventsPerSecond
-        triggerSecrets = try TriggerSecrets(variables["TRIGGER_SECRETS"])
+        triggerSecrets = try TriggerSecrets(variables)
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "1024") ?? maximumInFlight
         maximumConnections =
@@ -90,6 +98,15 @@ extension DaemonConfiguration {
         guard CrashPoint.isValid(variables["CRASH_AT"]) else {
             let known = CrashPoint.allCases.map(\.rawValue).joined(separator: ", ")
             throw .malformed("CRASH_AT", problem: "no crash point of that name; it is one of \(known), and :n")
+        }
+    }
+
+    private static func appSecret(_ variables: Variables) throws(ConfigurationError) -> Reloadable<String>? {
+        let name = "WHATSAPP_APP_SECRET"
+        guard variables[name] != nil else { return nil }
+        return try Reloadable { () throws(ConfigurationError) in
+            guard let secret = try variables.secret(name) else { throw .missing(name, example: "0a1b2c…") }
+            return secret
         }
     }
 

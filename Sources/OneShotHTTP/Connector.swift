@@ -12,6 +12,9 @@ struct Connector: Sendable {
     let loop: any EventLoop
     let configuration: HTTPPosterConfiguration
 
+    /// The proxy of encrypted connections; `nil` without one.
+    private var proxy: HTTPProxy? { security == nil ? nil : configuration.proxy }
+
     /// Makes the runtime instantiate the type of the decoder once.
     ///
     /// Swift 6.3.1 crashes now and then when two threads need a generic type over a generic class for the first time at
@@ -21,7 +24,7 @@ struct Connector: Sendable {
         return true
     }()
 
-    /// Opens a TCP connection for a pool of the loop; the TLS handshake follows.
+    /// Opens a TCP connection for a pool of the loop; the tunnel of a proxy and the TLS handshake follow.
     func connect(for pool: ConnectionPool) -> EventLoopFuture<PostConnection> {
         let pool = NIOLoopBound(pool, eventLoop: loop)
         // A name with several addresses has several channels until the first is connected.
@@ -31,18 +34,35 @@ struct Connector: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try prepare(channel, for: pool.value) }
             }
-            .connect(host: origin.host, port: origin.port)
+            .connect(host: proxy?.host ?? origin.host, port: proxy?.port ?? origin.port)
             .flatMapThrowing { try $0.pipeline.syncOperations.handler(type: PostConnection.self) }
     }
 
     private func prepare(_ channel: any Channel, for pool: ConnectionPool) throws {
         let pipeline = channel.pipeline.syncOperations
-        if let security {
-            try pipeline.addHandler(NIOSSLClientHandler(context: security, serverHostname: origin.serverName))
+        let connection = PostConnection(channel: channel, pool: pool)
+        if let proxy {
+            let tunnel = ProxyTunnel(request: proxy.request(for: origin)) { [weak connection] tunnel in
+                try pipeline.addHandlers(try handlers(for: connection), position: .after(tunnel))
+            }
+            try pipeline.addHandler(tunnel)
+        } else {
+            try pipeline.addHandlers(try handlers(for: connection))
         }
-        try pipeline.addHandler(HTTPRequestEncoder())
-        try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
-        try pipeline.addHandler(PostConnection(channel: channel, pool: pool))
+        try pipeline.addHandler(connection)
+    }
+
+    /// The handlers between the bytes and a connection.
+    private func handlers(for connection: PostConnection?) throws -> [any ChannelHandler] {
+        let http: [any ChannelHandler] = [
+            HTTPRequestEncoder(), ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)),
+        ]
+        guard let security else { return http }
+        let encryption = try NIOSSLClientHandler.watched(context: security, serverName: origin.serverName) {
+            [weak connection] certificate in
+            connection?.rejected = UntrustedCertificate(certificate)
+        }
+        return [encryption] + http
     }
 
     /// Describes why a connection did not open.
@@ -50,18 +70,23 @@ struct Connector: Sendable {
         let place = "\(origin.host):\(origin.port)"
         switch error {
         case let error as NIOConnectionError:
+            let server = proxy.map { "the proxy \($0)" } ?? place
             if let first = error.connectionErrors.first {
-                return "cannot connect to \(place): \(reason(of: first.error))"
+                return "cannot connect to \(server): \(reason(of: first.error))"
             }
-            return "cannot connect to \(place): the name has no address"
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: return "cannot connect to \(place): TLS: \(error)"
+            return "cannot connect to \(server): the name has no address"
+        case let error as ProxyRefusal:
+            return "cannot connect to \(place): the proxy \(proxy.map { "\($0) " } ?? "")\(error.words)"
         default: return "cannot connect to \(place): \(reason(of: error))"
         }
     }
 
-    private func reason(of error: any Error) -> String {
-        switch error {
+    /// Describes an error of a connection in words.
+    func reason(of error: any Error) -> String {
+        if let words = TLSFailure.words(of: error, host: origin.host) { return "TLS: \(words)" }
+        return switch error {
         case let error as IOError where error.errnoCode == ECONNREFUSED: "connection refused"
+        case let error as IOError where error.errnoCode == ECONNRESET: "the connection was reset"
         case ChannelError.connectTimeout: "no connection within \(configuration.connectTimeout)"
         case ChannelError.eof: "the connection was closed"
         default: "\(error)"

@@ -7,7 +7,7 @@ public import NIOSSL
 /// written, and takes a deadline until which it may be written.
 ///
 /// Outcomes are in ``PostOutcome``. The poster implements only what delivery needs, at about a quarter of the CPU of a
-/// general client: no redirects, cookies, proxies, streams or retries. Parsing, TLS and connecting are SwiftNIO's.
+/// general client: no redirects, cookies, streams or retries. Parsing, TLS and connecting are SwiftNIO's.
 ///
 ///     let poster = try await HTTPPoster.make(for: origin)
 ///     let outcome = await poster.post(PostRequest(path: "/v23.0/1001/messages", body: body))
@@ -39,6 +39,8 @@ public final class HTTPPoster: Sendable {
         if origin.isSecure {
             var tls = configuration.tls
             tls.applicationProtocols = ["http/1.1"]
+            // Older versions must not be used (RFC 8996).
+            if tls.minimumTLSVersion != .tlsv13 { tls.minimumTLSVersion = .tlsv12 }
             // Reads the machine's certificates.
             security = try await NIOThreadPool.singleton.runIfActive { [tls] in
                 try NIOSSLContext(configuration: tls)
@@ -161,8 +163,10 @@ public struct HTTPPosterConfiguration: Sendable {
     public var connections: Int
     /// Maximum size of an answer's body in bytes; the rest is not read.
     public var largestAnswer: Int
-    /// The TLS settings of encrypted connections.
+    /// The TLS settings of encrypted connections; versions before 1.2 are never used.
     public var tls: TLSConfiguration
+    /// The proxy of encrypted connections; `nil` to connect directly.
+    public var proxy: HTTPProxy?
 
     public init(
         connectTimeout: Duration = .seconds(5),
@@ -170,7 +174,8 @@ public struct HTTPPosterConfiguration: Sendable {
         idleTimeout: Duration = .seconds(3),
         connections: Int = 512,
         largestAnswer: Int = 64 * 1024,
-        tls: TLSConfiguration = .makeClientConfiguration()
+        tls: TLSConfiguration = .makeClientConfiguration(),
+        proxy: HTTPProxy? = nil
     ) {
         self.connectTimeout = connectTimeout
         self.requestTimeout = requestTimeout
@@ -178,6 +183,19 @@ public struct HTTPPosterConfiguration: Sendable {
         self.connections = connections
         self.largestAnswer = largestAnswer
         self.tls = tls
+        self.proxy = proxy
+    }
+
+    /// Trusts the certificates of a file, and no others.
+    ///
+    /// - Parameter path: A file of certificates in PEM.
+    /// - Throws: ``UnusableCertificates``.
+    public mutating func trust(certificatesIn path: String) throws(UnusableCertificates) {
+        // The error names the file once more, and nothing else.
+        guard let certificates = try? NIOSSLCertificate.fromPEMFile(path), !certificates.isEmpty else {
+            throw UnusableCertificates(path: path)
+        }
+        tls.trustRoots = .certificates(certificates)
     }
 
     /// Interval at which deadlines are checked.
@@ -185,6 +203,13 @@ public struct HTTPPosterConfiguration: Sendable {
         let shortest = min(requestTimeout, min(connectTimeout, idleTimeout))
         return max(.milliseconds(5), min(shortest / 16, .milliseconds(500)))
     }
+}
+
+/// A file from which no certificate can be read.
+public struct UnusableCertificates: Error, CustomStringConvertible {
+    public let path: String
+
+    public var description: String { "`\(path)` has no certificates in PEM that can be read" }
 }
 
 /// A request to post.

@@ -22,6 +22,8 @@ final class PostConnection: ChannelInboundHandler {
     var idleSince = NIODeadline.now()
     /// The request that was written and has no answer yet.
     private(set) var job: PostJob?
+    /// The certificate of the server that is not trusted; `nil` if there is none.
+    var rejected: UntrustedCertificate?
     private let pool: ConnectionPool
     private var state = State.opening(until: nil)
     private var isHandshaken: Bool
@@ -87,7 +89,7 @@ final class PostConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close(.lost(reason: "no answer: \(error)"), error: error)
+        close(.lost(reason: "no answer: \(pool.connector.reason(of: error))"), error: rejected ?? error)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -123,13 +125,21 @@ final class PostConnection: ChannelInboundHandler {
         if isWhole && head.isKeepAlive { pool.isFree(self) } else { close(because: "not to be used again") }
     }
 
+    /// Returns the answer that was cut off, if its status says enough; `nil` otherwise.
+    ///
+    /// With a status from 400 to 499 the server did not carry the request out, whatever the rest of the body says.
+    private func refusal(by head: HTTPResponseHead) -> PostOutcome? {
+        guard (400..<500).contains(head.status.code) else { return nil }
+        return .answered(PostAnswer(status: Int(head.status.code), headers: head.headers, body: body))
+    }
+
     private func close(_ outcome: PostOutcome, error: (any Error)? = nil) {
         if case .closed = state { return }
         var wasOpen = false
         if case .open = state { wasOpen = true }
         state = .closed
         closingError = error
-        job?.end(outcome)
+        job?.end(head.flatMap(refusal(by:)) ?? outcome)
         job = nil
         channel.close(promise: nil)
         pool.closed(self, wasOpen: wasOpen, error: error)

@@ -45,6 +45,19 @@ extension PostgresError {
     /// True if a CHECK constraint refused the row.
     public var isCheckViolation: Bool { sqlState == "23514" }
 
+    /// True if the values of a statement were refused, and not the statement: the same statement may pass with other
+    /// rows.
+    ///
+    /// These are values that no column can hold (class 22), broken constraints (class 23), and errors that triggers of the
+    /// database raise (class P0).
+    public var isAboutValues: Bool {
+        switch self {
+        case .encoding: true
+        case .server(let error): ["22", "23", "P0"].contains(String(error.sqlState.prefix(2)))
+        default: false
+        }
+    }
+
     /// True if the same call may succeed later, because the cause is temporary.
     ///
     /// After ``connection(_:)``, ``timeout(_:)`` and ``commitUnknown(_:)`` the statement may have taken effect:

@@ -13,13 +13,14 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Run the daemon.",
         discussion: """
             Launches campaigns and sends messages until it gets SIGTERM or SIGINT; then it finishes the requests under way \
-            and returns all other messages to the queue. Any number of daemons may share one Postgres and one Redis.
+            and returns all other messages to the queue. Any number of daemons may share one Postgres and one Redis. SIGHUP \
+            makes it read its certificate, keys and secrets in files again.
 
             Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
             HTTP_PORT, TLS_CERTIFICATE_FILE with TLS_PRIVATE_KEY_FILE, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, \
             JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, TRIGGER_SECRETS, LOG_LEVEL, MAX_IN_FLIGHT, \
-            DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, FLIGHT_LEASE, and the variables that senders name as \
-            their access tokens.
+            DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, FLIGHT_LEASE, SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, \
+            and the variables that senders name as their access tokens.
             """
     )
 
@@ -63,6 +64,8 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Until it is listened to, a hang-up means nothing: by default it would kill.
+        signal(SIGHUP, SIG_IGN)
         var environment = database.environment
         environment.override("REDIS_URL", redisURL)
         environment.override("HTTP_HOST", host)
@@ -86,23 +89,34 @@ struct RunCommand: AsyncParsableCommand {
                 logger: logger
             )
         }
+        let (reloads, hangup) = AsyncStream<Void>.makeStream()
         let daemon = Daemon(
             configuration: configuration,
             environment: environment,
             logger: logger,
-            specs: loop.map { loop in SpecsService(service: loop, state: { loop.status.state }) }
+            specs: loop.map { loop in SpecsService(service: loop, state: { loop.status.state }) },
+            reloads: reloads
         ) { port in
             let scheme = configuration.certificate == nil ? "http" : "https"
             logger.notice("Serving", metadata: ["url": "\(scheme)://\(configuration.httpHost):\(port)"])
         }
         var group = ServiceGroupConfiguration(
-            services: [.init(service: daemon)],
+            services: [.init(service: daemon), .init(service: HangupListener(hangup: hangup))],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
         // A request may take 30 seconds, and its outcome has to be stored.
         group.maximumGracefulShutdownDuration = .seconds(45)
         try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Passes SIGHUP on; a graceful shutdown ends it.
+private struct HangupListener: Service {
+    let hangup: AsyncStream<Void>.Continuation
+
+    func run() async {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { hangup.yield() }
     }
 }
 

@@ -32,7 +32,7 @@ struct TokenCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard let secret = Variables(ProcessInfo.processInfo.environment)["JWT_SECRET"] else {
+        guard let secret = try Variables(ProcessInfo.processInfo.environment).secret("JWT_SECRET") else {
             throw ConfigurationError.missing("JWT_SECRET", example: "$(openssl rand -hex 32)")
         }
         print(

@@ -26,6 +26,30 @@ struct DeliveryTests {
         }
     }
 
+    @Test func aHangUpMakesTheDaemonReload() async throws {
+        let secret = FileManager.default.temporaryDirectory.appending(path: "app-secret-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: secret) }  // Temporary; the system removes it otherwise.
+        try Data("secret".utf8).write(to: secret)
+        try await Stage.with(contacts: 1, rate: 80) { stage in
+            let stage = stage.with(["WHATSAPP_APP_SECRET": "file:\(secret.path)"])
+            let daemon = try await stage.startDaemon()
+            for number in 1...2 {
+                daemon.signal(SIGHUP)
+                try await eventually(within: .seconds(10), "it reloads") {
+                    daemon.errors.components(separatedBy: "Reloaded").count > number
+                }
+            }
+            #expect(daemon.errors.contains("WHATSAPP_APP_SECRET"))
+            try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            try await eventually(within: .seconds(20), "the message is reported") {
+                let statuses = try await stage.statuses()
+                return statuses["delivered", default: 0] + statuses["read", default: 0] == 1
+            }
+            daemon.signal(SIGTERM)
+            #expect(try await daemon.outcome().exitCode == 0)
+        }
+    }
+
     @Test func daemonRaisesItsLimitOfOpenFilesAndWarnsWhenItIsLow() async throws {
         func files(_ daemon: ChildProcess) throws -> String? {
             let limits = try String(contentsOfFile: "/proc/\(daemon.processID)/limits", encoding: .utf8)

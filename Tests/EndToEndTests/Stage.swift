@@ -65,6 +65,15 @@ struct Stage: Sendable {
         phoneNumberID = String(UInt64.random(in: 100_000_000_000...999_999_999_999))
     }
 
+    private init(_ other: Stage, variables: [String: String]) {
+        environment = other.environment.merging(variables) { $1 }
+        (pool, simulator, folder, ledger) = (other.pool, other.simulator, other.folder, other.ledger)
+        phoneNumberID = other.phoneNumberID
+    }
+
+    /// The same stage with other variables.
+    func with(_ variables: [String: String]) -> Stage { Stage(self, variables: variables) }
+
     private func prepare(contacts: Int, rate: Int) async throws {
         let specs = folder.appending(path: "campaigns/test")
         try FileManager.default.createDirectory(at: specs, withIntermediateDirectories: true)

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 import NIOSSL
 import OneShotHTTP
 import TestSupport
@@ -15,6 +16,27 @@ struct PostOutcomeTests {
 
     private func expectLost(_ outcome: PostOutcome, _ part: String, at place: SourceLocation = #_sourceLocation) {
         #expect(outcome.lostReason?.contains(part) == true, "\(outcome)", sourceLocation: place)
+    }
+
+    @Test func aRefusalThatIsCutOffCountsByItsStatus() async throws {
+        func outcome(of answer: String) async throws -> PostOutcome {
+            var outcome = PostOutcome.expired
+            try await ScriptedServer.withServer(react: { _ in .sayAndClose(answer) }) { _, port in
+                try await withPoster(port: port) { outcome = await $0.post(.small) }
+            }
+            return outcome
+        }
+        for status in [400, 401, 429] {
+            let head = "HTTP/1.1 \(status) No\r\nRetry-After: 7\r\nContent-Length: 500\r\n\r\n"
+            let answer = try await outcome(of: head + "{\"err").answer
+            #expect(answer?.status == status)
+            #expect(answer?.text == "{\"err")
+            #expect(answer?.headers.first(name: "Retry-After") == "7")
+        }
+        // These may have been carried out.
+        for status in [200, 500, 502] {
+            expectLost(try await outcome(of: "HTTP/1.1 \(status) X\r\nContent-Length: 500\r\n\r\n{"), "no answer")
+        }
     }
 
     // MARK: Not written

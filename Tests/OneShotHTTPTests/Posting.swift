@@ -35,6 +35,7 @@ func withPoster(
     idleTimeout: Duration = .seconds(3),
     largestAnswer: Int = 64 * 1024,
     tls: TLSConfiguration = .makeClientConfiguration(),
+    proxy: HTTPProxy? = nil,
     loops: Loops = .all,
     _ body: (HTTPPoster) async throws -> Void
 ) async throws {
@@ -48,7 +49,8 @@ func withPoster(
             idleTimeout: idleTimeout,
             connections: connections,
             largestAnswer: largestAnswer,
-            tls: tls
+            tls: tls,
+            proxy: proxy
         ),
         group: loops == .all ? all : all.next()
     )

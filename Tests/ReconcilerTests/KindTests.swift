@@ -19,6 +19,8 @@ struct KindTests {
         WalkTests.Edit("language: en }", "language: de }", "~ Tenant/acme defaults.language"),
         WalkTests.Edit("maxRecipients: 1000", "maxRecipients: 900", "~ Tenant/acme policy.maxRecipients"),
         WalkTests.Edit("optOutWords: [wacha]", "optOutWords: [wacha, basi]", "~ Tenant/acme optOutWords"),
+        WalkTests.Edit("[wacha]", "[wacha]\ntemplateText: strict", "~ Tenant/acme templateText"),
+        WalkTests.Edit("name: digest\n", "name: digest\ntemplateText: strict\n", "~ Campaign/digest templateText"),
         WalkTests.Edit("name: acme\n", "name: acme\nprotect: true\n", "~ Tenant/acme protect"),
         WalkTests.Edit("0 9 * * MON", "0 9 * * TUE", "~ Schedule/weekly cron"),
         WalkTests.Edit("timeZone: Africa/Nairobi\nfrom", "timeZone: Europe/Paris\nfrom", "~ Schedule/weekly timeZone"),
@@ -66,6 +68,8 @@ struct KindTests {
     }
 
     static let drifts: [(sql: String, line: String)] = [
+        ("UPDATE tenants SET \"templateText\" = 'strict'", "~ Tenant/acme templateText"),
+        ("UPDATE campaigns SET \"templateText\" = 'mend' WHERE name = 'digest'", "~ Campaign/digest templateText"),
         ("UPDATE tenants SET policy = NULL", "~ Tenant/acme policy"),
         ("UPDATE tenants SET \"optOutWords\" = '[\"x\"]'", "~ Tenant/acme optOutWords optOutWords"),
         (

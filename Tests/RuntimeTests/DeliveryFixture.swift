@@ -270,6 +270,7 @@ extension DeliveryFixture {
         specs: SpecsService? = nil,
         certificate: ServerCertificate? = nil,
         idleTimeout: Duration? = nil,
+        reloads: AsyncStream<Void> = AsyncStream { $0.finish() },
         logger: Logger = TestDatabase.logger,
         ending: Ending = .gracefully,
         _ body: (_ port: Int) async throws -> Value
@@ -293,6 +294,7 @@ extension DeliveryFixture {
             environment: ["TOKEN": "token"],
             logger: logger,
             specs: specs,
+            reloads: reloads,
             onReady: { bound in port.withLock { $0 = bound } }
         )
         return try await run([daemon], ending: ending) {

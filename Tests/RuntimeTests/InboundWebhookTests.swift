@@ -62,6 +62,42 @@ struct InboundWebhookTests {
         return Contact(lastSeen: try row.decode(0), messageCount: try row.decode(1), optedIn: try row.decode(2))
     }
 
+    @Test func aContactThatCannotBeWrittenKeepsNoOtherReportWaiting() async throws {
+        try await DeliveryFixture.with(contacts: 4) { fixture in
+            try await fixture.pool.withConnection { connection in
+                try await connection.simpleScript(
+                    """
+                    ALTER TABLE contacts ALTER COLUMN "messageCount" DROP NOT NULL;
+                    UPDATE contacts SET "messageCount" = NULL WHERE "contactId" = '\(DeliveryFixture.phone(2))';
+                    UPDATE contacts SET "messageCount" = 2147483647 WHERE "contactId" = '\(DeliveryFixture.phone(3))';
+                    ALTER TABLE contacts ADD CONSTRAINT refused CHECK
+                        ("contactId" <> '\(DeliveryFixture.phone(4))' OR "optedIn")
+                    """
+                )
+            }
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                let webhook = Self.messages(
+                    Self.message("1", from: 1, text: "STOP", at: now - 10),
+                    Self.message("2", from: 2, text: "hi", at: now - 10),
+                    Self.message("3", from: 3, text: "STOP", at: now - 10),
+                    Self.message("4", from: 4, text: "STOP", at: now - 10)
+                )
+                // WhatsApp is to repeat it for the one that was refused.
+                let status = try await Self.post(webhook, to: port)
+                #expect(status >= 500)
+                #expect(
+                    try await Self.contact(fixture, 1) == Contact(lastSeen: now - 10, messageCount: 1, optedIn: false)
+                )
+                #expect(
+                    try await Self.contact(fixture, 2) == Contact(lastSeen: now - 10, messageCount: 1, optedIn: true)
+                )
+                let third = Contact(lastSeen: now - 10, messageCount: 2_147_483_647, optedIn: false)
+                #expect(try await Self.contact(fixture, 3) == third)
+            }
+        }
+    }
+
     @Test func aMessageOpensTheWindowAndCountsOnce() async throws {
         try await DeliveryFixture.with(contacts: 3) { fixture in
             try await fixture.withDaemon { port in

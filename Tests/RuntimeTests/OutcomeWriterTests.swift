@@ -104,6 +104,28 @@ struct OutcomeWriterTests {
         }
     }
 
+    @Test func textsThatNoColumnHoldsAreStoredWithoutThem() async throws {
+        try await withSending(3) { (fixture, lane, ids) async throws -> Void in
+            let writer = writer(fixture.pool, lane)
+            await withTaskGroup { group in
+                group.addTask { await writer.run() }
+                let failure = MessageOutcome.Failure(
+                    code: String(repeating: "9", count: 60),
+                    message: "not \0 sent",
+                    httpStatus: 400
+                )
+                await writer.write(MessageOutcome(messageID: ids[0], lease: Self.lease, result: .failed(failure)))
+                for id in ids.dropFirst() { await writer.write(outcome(id)) }
+                writer.finish()
+            }
+            #expect(try await fixture.statuses() == [.sent: 2, .failed: 1])
+            let rows = try await fixture.pool.query(
+                "SELECT \"errorMessage\" FROM campaign_messages WHERE status = 'failed'"
+            )
+            #expect(try rows[0].decode(0, as: String.self) == "not  sent")
+        }
+    }
+
     @Test func cancellationKeepsTheLeasesOfUnwrittenOutcomes() async throws {
         try await withSending(5) { (fixture, lane, ids) async throws -> Void in
             let writer = writer(fixture.pool, lane)

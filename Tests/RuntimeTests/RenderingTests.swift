@@ -81,6 +81,58 @@ struct RenderingTests {
         #expect(template["none"] == .null)
     }
 
+    /// Renders a message with one template parameter.
+    private func parameter(
+        _ text: String,
+        name: String? = nil,
+        _ treatment: TemplateText = .mend
+    ) throws -> String? {
+        let message: JSONValue = [
+            "type": "template",
+            "template": ["components": [["type": "body", "parameters": [["type": "text", "text": .string(text)]]]]],
+        ]
+        let values = PlaceholderValues(contact: ContactFields(name.map { [.name: .text($0)] } ?? [:]), context: nil)
+        let bytes = try PayloadTemplate(message: message)
+            .body(recipient: "1", messageID: Self.id, templateText: treatment) { values[$0] }
+        let body = try JSONValue(parsing: String(decoding: bytes, as: UTF8.self))
+        return body["template"]?["components"]?[0]?["parameters"]?[0]?["text"]?.stringValue
+    }
+
+    @Test(arguments: [
+        ("Mary\nWambui", "Mary Wambui"), ("Mary \r\n Wambui", "Mary Wambui"), ("a\tb", "a b"), ("a\n\n\tb\n", "a b"),
+        ("\n a", "a"), ("a\u{2028}b", "a b"), ("a\u{85}b", "a b"), ("a     b", "a    b"), ("a    b", "a    b"),
+        ("  a  ", "  a  "), ("é â “x”", "é â “x”"), ("          a", "    a"),
+    ])
+    func parametersAreMadeSendable(text: String, expected: String) throws {
+        #expect(try parameter("Dear {{name}}", name: text) == ParameterText.mended("Dear " + text))
+        #expect(try parameter("{{name}}", name: text) == expected)
+        // A literal in the spec as well.
+        #expect(try parameter(text) == expected)
+        let fault = ParameterText.fault(in: text)
+        #expect((fault == nil) == (text == expected))
+        guard let fault else { return }
+        #expect(throws: UnsendableText.strict(fault)) { try parameter("{{name}}", name: text, .strict) }
+        #expect(throws: UnsendableText.strict(fault)) { try parameter(text, .strict) }
+    }
+
+    @Test func onlyParametersAreChanged() throws {
+        let contact = ContactFields([.name: .text("a\nb      c")])
+        #expect(try text("{{name}}\n\t.", contact: contact) == "a\nb      c\n\t.")
+    }
+
+    @Test(arguments: ["{{name}}", "{{name|}}", " {{name|}} ", "{{name| }}{{pin|}}"], [nil, "", "   ", "\n"])
+    func aBlankParameterIsAMissingValue(text: String, name: String?) {
+        let error = #expect(throws: TextTemplate.MissingValue.self) { try parameter(text, name: name) }
+        #expect(error?.path == .contact(.name))
+    }
+
+    @Test func blankValuesTakeTheirDefaultsWhereNothingElseIsSeen() throws {
+        #expect(try parameter("{{name|there}}", name: "  ") == "there")
+        #expect(try parameter("Hi {{name|}}!", name: nil) == "Hi !")
+        #expect(try parameter("Hi {{name|}}!", name: " ") == "Hi  !")
+        #expect(throws: UnsendableText.blank) { try parameter("   ") }
+    }
+
     @Test func aMissingValueWithoutADefaultNamesThePlaceholder() throws {
         for name in [nil, ContactValue.text("")] {
             let contact = ContactFields([.contactId: .text("+1")].merging(name.map { [.name: $0] } ?? [:]) { $1 })

@@ -115,4 +115,72 @@ struct MessageTests {
             #expect(Fixture.messages(error) == expected)
         }
     }
+
+    /// The warnings about one parameter.
+    private func findings(_ parameter: String, extra: String = "") -> [String] {
+        Fixture.lines(
+            """
+            \(Fixture.sender)
+            ---
+            kind: Template
+            name: hello
+            whatsappName: hello
+            language: en
+            category: utility
+            body: "Hi {{1}}"
+            ---
+            kind: Campaign
+            name: c
+            type: manual
+            sender: main
+            template: hello
+            params: { "1": \(parameter) }
+            audience: { conditions: [] }
+            \(extra)
+            """
+        )
+    }
+
+    @Test(arguments: [
+        (#""line one\nline two""#, "this parameter has a line break"),
+        (#""a\tb""#, "this parameter has a tab"),
+        (#""a      b""#, "this parameter has more than 4 spaces in a row"),
+        (#""{{name|a\nb}}""#, "this parameter has a line break"),
+        (#""{{name|}}""#, "this parameter can be empty"),
+        (#"" {{name|}} {{pin|}}""#, "this parameter can be empty"),
+        (#""   ""#, "this parameter is blank"),
+    ])
+    func warnsOfParametersThatWhatsAppRefuses(parameter: String, expected: String) {
+        let lines = findings(parameter)
+        #expect(lines.count == 1 && lines[0].contains("C045 \(expected)"), "\(lines)")
+    }
+
+    @Test(arguments: [
+        #""{{name}}""#, #""{{name|there}}""#, #""Hi {{name|}}""#, #""{{name|}}{{pin}}""#, #""a    b""#, "é",
+    ])
+    func saysNothingOfParametersThatAreFine(parameter: String) {
+        #expect(findings(parameter) == [])
+        #expect(findings(parameter, extra: "templateText: strict") == [])
+    }
+
+    @Test func findsParametersOfRawTemplateMessagesAlone() {
+        func findings(_ message: String) -> [String] {
+            Fixture.lines(
+                """
+                \(Fixture.sender)
+                ---
+                kind: Campaign
+                name: c
+                type: manual
+                sender: main
+                message: \(message)
+                audience: { conditions: [{ field: lastSeen, operator: gte, value: "-24h" }] }
+                """
+            )
+        }
+        let parameter = #"{ type: body, parameters: [{ type: text, text: "a\nb" }] }"#
+        let template = "{ type: template, template: { name: x, language: { code: en }, components: [\(parameter)] } }"
+        #expect(findings(template).count == 1 && findings(template)[0].contains("C045"))
+        #expect(findings(#"{ type: text, text: { body: "a\nb" } }"#) == [])
+    }
 }

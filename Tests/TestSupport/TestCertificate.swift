@@ -9,21 +9,29 @@ public struct TestCertificate: Sendable {
     public let chain: String
     public let key: String
 
-    public init() throws {
+    /// Makes a certificate.
+    ///
+    /// - Parameters:
+    ///   - start: When it becomes valid, in seconds from now.
+    ///   - end: When it expires, in seconds from now.
+    ///   - host: The name that it is for.
+    /// - Throws: An error of the cryptography.
+    public init(from start: TimeInterval = -3_600, until end: TimeInterval = 86_400, host: String = "localhost") throws
+    {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let name = try DistinguishedName { CommonName("localhost") }
         let certificate = try Certificate(
             version: .v3,
             serialNumber: .init(),
             publicKey: key.publicKey,
-            notValidBefore: Date(timeIntervalSinceNow: -3_600),
-            notValidAfter: Date(timeIntervalSinceNow: 86_400),
+            notValidBefore: Date(timeIntervalSinceNow: start),
+            notValidAfter: Date(timeIntervalSinceNow: end),
             issuer: name,
             subject: name,
             signatureAlgorithm: .ecdsaWithSHA256,
             extensions: try .init {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
-                SubjectAlternativeNames([.dnsName("localhost")])
+                SubjectAlternativeNames([.dnsName(host)])
             },
             issuerPrivateKey: key
         )

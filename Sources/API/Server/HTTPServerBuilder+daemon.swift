@@ -17,13 +17,15 @@ extension HTTPServerBuilder {
 
     /// The daemon's server: HTTP/1.1, and HTTP/1.0 for callers that use it.
     ///
-    /// - Parameter idleTimeout: The time that a connection may be idle, and that the body of a request may take.
+    /// - Parameter idleTimeout: The time that a connection may be idle, that the body of a request may take, and that a
+    ///   caller may leave an answer unread.
     /// - Returns: The server, without TLS.
     package static func daemon(idleTimeout: Duration) -> HTTPServerBuilder {
         precondition(hasTypes)
         let limit = TimeAmount(idleTimeout)
         return HTTPServerBuilder { responder in
             DaemonChannel(
+                writeLimit: limit,
                 inner: HTTP1Channel(
                     responder: { request, writer, channel in
                         if request.expectsContinue {
@@ -48,6 +50,7 @@ extension Request {
 
 /// A connection of Hummingbird with ``HTTPVersionRules`` added, where messages still have their version.
 private struct DaemonChannel: ServerChildChannel {
+    let writeLimit: TimeAmount
     let inner: HTTP1Channel
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
@@ -55,6 +58,7 @@ private struct DaemonChannel: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
             try pipeline.addHandler(HTTPVersionRules(), position: .before(codec))
+            try pipeline.addHandler(UnreadAnswerLimit(writeLimit), position: .first)
             return value
         }
     }
@@ -137,5 +141,49 @@ private final class RequestTimeLimit: ChannelInboundHandler, RemovableChannelHan
         case .body, .end: break
         }
         context.fireChannelRead(data)
+    }
+}
+
+/// Closes connections whose caller does not read its answers.
+///
+/// Such a connection is not idle, because the server still has something to write, and each would hold an answer in
+/// memory for ever. A caller that reads slowly is left alone.
+private final class UnreadAnswerLimit: ChannelOutboundHandler, RemovableChannelHandler {
+    typealias OutboundIn = NIOAny
+    typealias OutboundOut = NIOAny
+
+    private let interval: TimeAmount
+    private var isWatching = false
+    /// The bytes that waited at the last look.
+    private var waiting = 0
+
+    /// Makes a limit; a connection is closed after one to one and a half times as long.
+    init(_ limit: TimeAmount) {
+        interval = .nanoseconds(max(1, limit.nanoseconds / 2))
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        context.write(data, promise: promise)
+        guard !isWatching else { return }
+        isWatching = true
+        waiting = 0
+        lookLater(context, looks: 0)
+    }
+
+    /// Looks at intervals while something waits to be written; `looks` in a row have found the same bytes waiting.
+    private func lookLater(_ context: ChannelHandlerContext, looks: Int) {
+        context.eventLoop.assumeIsolated().scheduleTask(in: interval) {
+            guard context.channel.isActive else { return }
+            // A channel without the option writes at once.
+            let bytes = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+            guard bytes > 0 else {
+                self.isWatching = false
+                return
+            }
+            let looks = bytes == self.waiting ? looks + 1 : 0
+            self.waiting = bytes
+            if looks >= 2 { return context.close(promise: nil) }
+            self.lookLater(context, looks: looks)
+        }
     }
 }

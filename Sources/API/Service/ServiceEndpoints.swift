@@ -78,7 +78,9 @@ package struct ServiceEndpoints: Sendable {
     /// The OpenAPI document of the endpoints, which describes this endpoint too.
     static func description(of endpoints: [Endpoint]) -> Endpoint {
         func endpoint(_ text: String) -> Endpoint {
-            Endpoint(
+            // All answers share one buffer: callers that are slow to read must not each hold a copy.
+            let body = ByteBuffer(string: text)
+            return Endpoint(
                 method: .get,
                 path: "/openapi.json",
                 name: "getDescription",
@@ -92,7 +94,7 @@ package struct ServiceEndpoints: Sendable {
                     Response(
                         status: .ok,
                         headers: [.contentType: "application/json"],
-                        body: .init(byteBuffer: ByteBuffer(string: text))
+                        body: .init(byteBuffer: body)
                     )
                 }
             )

@@ -61,14 +61,28 @@ public struct TriggerSecrets: Sendable {
     /// Minimum length in bytes; a shorter secret could be guessed.
     static let shortestSecret = 32
 
-    private let secrets: [String: String]
+    /// The secrets by tenant; a file of them can be read again.
+    package let secrets: Reloadable<[String: String]>
 
     /// Reads `tenant:secret,tenant:secret`.
     ///
     /// - Throws: ``ConfigurationError`` that names the tenant, never the secret.
     package init(_ text: String?) throws(ConfigurationError) {
+        secrets = Reloadable(try Self.parse(text))
+    }
+
+    /// Reads the variable, or the file that it names as `file:/path`, with an entry a line or between commas.
+    ///
+    /// - Throws: ``ConfigurationError`` that names the tenant, never the secret.
+    package init(_ variables: Variables) throws(ConfigurationError) {
+        secrets = try Reloadable { () throws(ConfigurationError) in
+            try Self.parse(variables.secret("TRIGGER_SECRETS"))
+        }
+    }
+
+    private static func parse(_ text: String?) throws(ConfigurationError) -> [String: String] {
         var secrets: [String: String] = [:]
-        for (index, part) in (text ?? "").split(separator: ",").enumerated() {
+        for (index, part) in (text ?? "").split(whereSeparator: { $0 == "," || $0.isNewline }).enumerated() {
             guard let colon = part.firstIndex(of: ":"), colon != part.startIndex else {
                 throw .malformed(
                     "TRIGGER_SECRETS",
@@ -88,9 +102,9 @@ public struct TriggerSecrets: Sendable {
                 throw .malformed("TRIGGER_SECRETS", problem: "`\(tenant)` is listed twice; remove one entry")
             }
         }
-        self.secrets = secrets
+        return secrets
     }
 
     /// The secret of a tenant; `nil` if the tenant may not sign.
-    subscript(tenant: String) -> String? { secrets[tenant] }
+    subscript(tenant: String) -> String? { secrets.value[tenant] }
 }

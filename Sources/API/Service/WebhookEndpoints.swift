@@ -7,7 +7,9 @@ package import Logging
 import NIOCore
 import NIOFoundationEssentialsCompat
 package import Runtime
+package import Settings
 import Spec
+import Synchronization
 
 /// WhatsApp's webhook: `GET` verifies the address, `POST` receives delivery statuses and incoming messages.
 package struct WebhookEndpoints: Sendable {
@@ -17,13 +19,13 @@ package struct WebhookEndpoints: Sendable {
 
     let intake: StatusIntake
     /// `nil` refuses all webhooks, because their sender cannot be verified.
-    let signature: WebhookSignature?
+    private let signature: CurrentSignature?
     let verifyToken: String?
     let logger: Logger
 
-    package init(intake: StatusIntake, appSecret: String?, verifyToken: String?, logger: Logger) {
+    package init(intake: StatusIntake, appSecret: Reloadable<String>?, verifyToken: String?, logger: Logger) {
         self.intake = intake
-        signature = appSecret.map(WebhookSignature.init(appSecret:))
+        signature = appSecret.map(CurrentSignature.init(appSecret:))
         self.verifyToken = verifyToken
         self.logger = logger
     }
@@ -91,7 +93,7 @@ package struct WebhookEndpoints: Sendable {
 
     private func receive(_ request: Request) async throws -> Response {
         let body = try await request.body.collect(upTo: Self.largestBody)
-        guard let signature else {
+        guard let signature = signature?.value else {
             logger.warning("Webhook refused: WHATSAPP_APP_SECRET is not set")
             return Response(status: .serviceUnavailable)
         }
@@ -117,6 +119,26 @@ package struct WebhookEndpoints: Sendable {
     /// Compares digests, so that the time taken reveals nothing of the token.
     private static func isSame(_ one: String, _ other: String) -> Bool {
         SHA256.hash(data: Data(one.utf8)) == SHA256.hash(data: Data(other.utf8))
+    }
+}
+
+/// The signature by the current secret, which is keyed once and not for every webhook.
+private final class CurrentSignature: Sendable {
+    private let appSecret: Reloadable<String>
+    private let keyed: Mutex<(secret: String, signature: WebhookSignature)>
+
+    init(appSecret: Reloadable<String>) {
+        self.appSecret = appSecret
+        let secret = appSecret.value
+        keyed = Mutex((secret, WebhookSignature(appSecret: secret)))
+    }
+
+    var value: WebhookSignature {
+        let secret = appSecret.value
+        return keyed.withLock { keyed in
+            if keyed.secret != secret { keyed = (secret, WebhookSignature(appSecret: secret)) }
+            return keyed.signature
+        }
     }
 }
 

@@ -141,7 +141,8 @@ public struct Applier: Sendable {
             tenantID: row.identity.tenant,
             content: try RevisionContent(
                 message: message,
-                audience: row.content["audienceFilter"] ?? row.content["audience"]
+                audience: row.content["audienceFilter"] ?? row.content["audience"],
+                templateText: row.content["templateText"]?.stringValue
             )
         )
     }

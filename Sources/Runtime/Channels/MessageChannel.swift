@@ -46,14 +46,42 @@ package protocol ChannelPayload: Sendable {
     /// - Parameters:
     ///   - recipient: The recipient's address as the contact has it.
     ///   - messageID: Comes back in the provider's statuses, and finds the message without the provider's id.
+    ///   - templateText: The treatment of texts that the provider refuses.
     ///   - value: Returns the value of a placeholder; `nil` if there is none.
     /// - Returns: The bytes of the body.
-    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default.
+    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default, ``UnsendableText`` when
+    ///   the provider would refuse a text.
     func body(
         recipient: String,
         messageID: UUID,
+        templateText: TemplateText,
         value: (TextTemplate.Path) -> String?
-    ) throws(TextTemplate.MissingValue) -> [UInt8]
+    ) throws -> [UInt8]
+}
+
+/// A text of one message that the provider would refuse.
+package enum UnsendableText: Error, Hashable, CustomStringConvertible {
+    /// A parameter of a template is blank, whatever the values.
+    case blank
+    /// It must not be changed, and has something that the provider refuses, such as "a line break".
+    case strict(String)
+
+    /// The code of the failure.
+    var code: String {
+        switch self {
+        case .blank: "missing_value"
+        case .strict: "template_text"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .blank: "a parameter of the template is blank; correct the campaign"
+        case .strict(let fault):
+            "a parameter of the template has \(fault), which WhatsApp refuses; correct the contact or the event, or set "
+                + "`templateText: mend` to have it sent with spaces instead"
+        }
+    }
 }
 
 /// One request to the provider, rendered and ready.
@@ -126,4 +154,24 @@ package struct ChannelReports: Sendable {
     var isEmpty: Bool { statuses.isEmpty && inbound.isEmpty }
     /// Statuses and inbound messages.
     var count: Int { statuses.count + inbound.messages.count }
+
+    /// Appends later reports.
+    mutating func append(_ other: ChannelReports) {
+        statuses += other.statuses
+        inbound.append(other.inbound)
+    }
+
+    /// The same reports, each on its own.
+    var parts: [ChannelReports] {
+        func part(_ change: (inout InboundReport) -> Void) -> ChannelReports {
+            var report = InboundReport()
+            change(&report)
+            return ChannelReports(inbound: report)
+        }
+        return inbound.numbers.map { number in part { $0.numbers = [number] } }
+            + inbound.messages.map { message in part { $0.messages = [message] } }
+            + inbound.preferences.map { preference in part { $0.preferences = [preference] } }
+            + inbound.stops.map { stop in part { $0.stops = [stop] } }
+            + statuses.map { ChannelReports(statuses: [$0]) }
+    }
 }

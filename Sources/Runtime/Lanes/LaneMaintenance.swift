@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Postgres
 import Redis
 import ServiceLifecycle
 import Store
@@ -100,9 +101,9 @@ final class LaneMaintenance: Sendable {
         let ours = Int64.random(in: 1...Int64.max)
         let expired = try await worker.queue.recover(limit: LaneQueue.largestBatch, lease: ours)
         guard !expired.isEmpty else { return }
-        let verdicts = try await services.messages.settle(expired)
-        let endings = expired.map { lease in
-            LeaseEnding(messageID: lease.messageID, lease: ours, end: (verdicts[lease.messageID] ?? .forget).leaseEnd)
+        let verdicts = try await settle(expired)
+        let endings = expired.compactMap { lease in
+            verdicts[lease.messageID].map { LeaseEnding(messageID: lease.messageID, lease: ours, end: $0.leaseEnd) }
         }
         try await worker.queue.settle(endings)
         let parked = try await services.messages.poisoned(among: expired.filter(\.wasBeingPrepared).map(\.messageID))
@@ -112,6 +113,29 @@ final class LaneMaintenance: Sendable {
         }
         logger.warning("Took over expired leases", metadata: ["count": "\(expired.count)"])
         worker.wake()
+    }
+
+    /// Settles expired leases; one whose message Postgres refuses to settle gets no verdict, and its lease expires again.
+    private func settle(_ expired: [ExpiredLease]) async throws -> [UUID: LeaseVerdict] {
+        var verdicts: [UUID: LeaseVerdict] = [:]
+        var parts = [expired]
+        while let part = parts.popLast() {
+            do {
+                verdicts.merge(try await services.messages.settle(part)) { first, _ in first }
+            } catch {
+                guard error.isAboutValues else { throw error }
+                guard part.count == 1 else {
+                    parts += part.halves
+                    continue
+                }
+                let message = part[0].messageID.uuidString.lowercased()
+                logger.error(
+                    "Expired lease not settled, Postgres refuses its message",
+                    metadata: ["message": "\(message)", "error": "\(error)"]
+                )
+            }
+        }
+        return verdicts
     }
 
     private func rebuild(_ lane: LaneRecord, found depth: LaneDepth) async throws {

@@ -45,26 +45,37 @@ package final class ChunkFeeder: Service, Sendable {
     /// - Returns: True if there are runs to feed.
     private func feedAll() async throws -> Bool {
         let runs = try await services.runs.running()
+        var failure: (any Error)?
         for (sender, runs) in Dictionary(grouping: runs, by: \.senderID) {
             guard let worker = services.workers.worker(of: sender) else {
                 // The lane keeper does not hear of events; it wakes this service when the worker runs.
                 services.changes.notify()
                 continue
             }
-            let window = Self.window(ratePerSecond: worker.lane.ratePerSecond)
-            var room = window - (try await worker.queue.depth().ready)
-            // Triggered messages go first: they have as much room again after bulk messages filled the window.
-            for run in runs where run.isTriggered && run.counters[.pending] > 0 && room > -window {
-                room -= try await feed(run, worker: worker, room: max(room, min(window / 2, window + room)))
-            }
-            // Waits until half of the window is free, because large batches are cheaper.
-            guard room >= window / 2 else { continue }
-            let bulk = runs.filter { !$0.isTriggered || $0.counters[.pending] == 0 }
-            for (index, run) in bulk.enumerated() where run.counters[.pending] + run.counters[.queued] > 0 {
-                room -= try await feed(run, worker: worker, room: room / (bulk.count - index))
+            do {
+                try await feed(runs, of: worker)
+            } catch {
+                // A lane that takes nothing must not keep the others from being fed.
+                failure = error
             }
         }
+        if let failure { throw failure }
         return !runs.isEmpty
+    }
+
+    private func feed(_ runs: [RunRecord], of worker: LaneWorker) async throws {
+        let window = Self.window(ratePerSecond: worker.lane.ratePerSecond)
+        var room = window - (try await worker.queue.depth().ready)
+        // Triggered messages go first: they have as much room again after bulk messages filled the window.
+        for run in runs where run.isTriggered && run.counters[.pending] > 0 && room > -window {
+            room -= try await feed(run, worker: worker, room: max(room, min(window / 2, window + room)))
+        }
+        // Waits until half of the window is free, because large batches are cheaper.
+        guard room >= window / 2 else { return }
+        let bulk = runs.filter { !$0.isTriggered || $0.counters[.pending] == 0 }
+        for (index, run) in bulk.enumerated() where run.counters[.pending] + run.counters[.queued] > 0 {
+            room -= try await feed(run, worker: worker, room: room / (bulk.count - index))
+        }
     }
 
     /// Returns how many ids a lane may hold: ten seconds of sending, within bounds.

@@ -1,5 +1,6 @@
 import Foundation
 public import Logging
+import Postgres
 public import ServiceLifecycle
 public import Store
 
@@ -36,9 +37,17 @@ public struct RunLauncher: Service {
             var isBusy = false
             // One batch of each launch in turn, so a small launch does not wait for a big one.
             for run in try await launches.unfinished() where !Task.isShuttingDownGracefully {
-                let (record, isCompleting) = try await launches.writeBatch(of: run)
-                isBusy = record.status == .launching || isBusy
-                if isCompleting, record.status == .running { report(record) }
+                do {
+                    let (record, isCompleting) = try await launches.writeBatch(of: run)
+                    isBusy = record.status == .launching || isBusy
+                    if isCompleting, record.status == .running { report(record) }
+                } catch  where !((error as? PostgresError)?.isTransient ?? (error is CancellationError)) {
+                    // One launch that cannot go on must not hold up those after it.
+                    logger.error(
+                        "Could not continue a launch, trying again",
+                        metadata: ["run": "\(run.uuidString.lowercased())", "error": "\(error)"]
+                    )
+                }
             }
             return isBusy ? .again : .wait
         }

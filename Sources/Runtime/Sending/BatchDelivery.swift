@@ -124,15 +124,24 @@ struct BatchDelivery: Sendable {
         var ready: [Ready] = []
         ready.reserveCapacity(messages.count)
         for message in messages {
+            if let problem = message.problem {
+                end(message, .failed(.init(code: "unreadable_row", message: problem)))
+                continue
+            }
             do {
-                let payload = try await services.payloads.payload(of: message.revisionID)
+                let prepared = try await services.payloads.payload(of: message.revisionID)
                 let values = PlaceholderValues(contact: message.contact, context: message.context)
-                let body = try payload.body(recipient: message.recipientPhone, messageID: message.id) { values[$0] }
+                let body = try prepared.payload.body(
+                    recipient: message.recipientPhone,
+                    messageID: message.id,
+                    templateText: prepared.templateText ?? message.templateText
+                ) { values[$0] }
                 let slot = batch.reservedAt + (offsets[message.id] ?? .zero)
                 ready.append(Ready(message: message, body: body, slot: slot))
             } catch let error as TextTemplate.MissingValue {
-                let failure = MessageOutcome.Failure(code: "missing_value", message: error.description)
-                end(message, .failed(failure))
+                end(message, .failed(MessageOutcome.Failure(error, contact: message.contact)))
+            } catch let error as UnsendableText {
+                end(message, .failed(MessageOutcome.Failure(code: error.code, message: error.description)))
             } catch let error as PayloadError {
                 let failure = MessageOutcome.Failure(code: "unusable_message", message: error.description)
                 end(message, .failed(failure))
@@ -319,6 +328,23 @@ extension BatchDelivery {
             }
         } catch {
             logger.error("Could not pause the campaign", metadata: ["run": "\(message.runID)", "error": "\(error)"])
+        }
+    }
+}
+
+extension MessageOutcome.Failure {
+    /// Tells a value that the contact does not have from one that its row holds and that cannot be read.
+    fileprivate init(_ missing: TextTemplate.MissingValue, contact: ContactFields) {
+        let column: ContactColumn? =
+            switch missing.path {
+            case .contact(let column): column
+            case .metadata: .metadata
+            case .context: nil
+            }
+        if let reason = column.flatMap({ contact.unreadable[$0] }) {
+            self.init(code: "unreadable_value", message: "{{\(missing.path)}}: \(reason); correct it in `contacts`")
+        } else {
+            self.init(code: "missing_value", message: missing.description)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 package import Store
 
 /// The two statements that every message needs, batched over all lanes of a daemon; see ``GroupCommit``.
@@ -16,13 +17,42 @@ package final class LaneStatements: Sendable {
 
     package init(messages: MessageRepository) {
         claims = GroupCommit(.init(width: Self.width, largest: Self.largest)) { claims in
-            var claimed = Dictionary(grouping: try await messages.begin(claims), by: \.lease)
-            return claims.map { claimed.removeValue(forKey: $0.lease) ?? [] }
+            do {
+                var claimed = Dictionary(grouping: try await messages.begin(claims), by: \.lease)
+                return claims.map { claimed.removeValue(forKey: $0.lease) ?? [] }
+            } catch let error as PostgresError where error.isAboutValues && claims.count == 1 {
+                return [try await Self.beginApart(claims[0], of: messages, refusal: error)]
+            }
         }
         outcomes = GroupCommit(.init(width: Self.width, largest: Self.largest)) { batches in
             try await messages.record(Array(batches.joined()))
             return batches.map { _ in }
         }
+    }
+
+    /// Claims a reservation that Postgres refuses as a whole in ever smaller parts, and fails the messages that it refuses
+    /// alone.
+    ///
+    /// If it refuses each of them, the cause is not in one row: none is failed, and their leases expire.
+    private static func beginApart(
+        _ claim: SendClaim,
+        of messages: MessageRepository,
+        refusal: PostgresError
+    ) async throws -> [ClaimedMessage] {
+        var claimed: [ClaimedMessage] = []
+        var refused: [UUID: String] = [:]
+        var parts = claim.ids.halves
+        while let part = parts.popLast() {
+            do {
+                claimed += try await messages.begin([SendClaim(part, charged: claim.charged, lease: claim.lease)])
+            } catch {
+                guard error.isAboutValues else { throw error }
+                if part.count > 1 { parts += part.halves } else { refused[part[0]] = error.description }
+            }
+        }
+        guard refused.count < claim.ids.count else { throw refusal }
+        try await messages.park(refused)
+        return claimed
     }
 
     /// Claims the messages of a reservation for sending; see `MessageRepository.begin`.
@@ -47,5 +77,13 @@ package final class LaneStatements: Sendable {
     func finish() {
         claims.finish()
         outcomes.finish()
+    }
+}
+
+extension Array {
+    /// The two halves of an array with several elements; otherwise the array itself, if it is not empty.
+    var halves: [[Element]] {
+        guard count > 1 else { return isEmpty ? [] : [self] }
+        return [Array(prefix(count / 2)), Array(dropFirst(count / 2))]
     }
 }

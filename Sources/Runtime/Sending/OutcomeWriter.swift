@@ -1,13 +1,14 @@
 import Foundation
 import Logging
+import Postgres
 import Redis
 import Store
 
 /// Writes outcomes of messages in batches: to Postgres first, then to the lane.
 ///
 /// An outcome is never dropped. While Postgres is down it waits, and with it the permit to process another message. Only
-/// cancellation gives up; then the leases stay until they expire, and the daemon that takes them over sees in Postgres that
-/// the outcome is missing.
+/// cancellation gives up, and an outcome that Postgres refuses for its values while it takes others; then the leases stay
+/// until they expire, and the daemon that takes them over sees in Postgres that the outcome is missing.
 final class OutcomeWriter: Sendable {
     private struct Entry: Sendable {
         let outcome: MessageOutcome
@@ -38,8 +39,7 @@ final class OutcomeWriter: Sendable {
         let writing = Writing(write: record, lane: lane, logger: logger, clock: clock, metrics: metrics)
         entries = GroupCommit(.init(largest: LaneQueue.largestBatch)) { batch in
             CrashPoint.outcomesTaken.reach()
-            // Without an outcome in Postgres the lease must stay: nothing else leads back to the message.
-            if await writing.record(batch.map(\.outcome)) { await writing.endLeases(of: batch) }
+            await writing.endLeases(of: await writing.record(batch))
             ended(batch.count)
             return batch.map { _ in }
         }
@@ -83,8 +83,34 @@ final class OutcomeWriter: Sendable {
         let clock: any Clock<Duration>
         let metrics: SendMetrics?
 
+        /// Writes a batch, or its parts if Postgres refuses something in it.
+        ///
+        /// - Returns: The outcomes that are in Postgres: all, unless it was cancelled or refused some of them.
+        func record(_ batch: [Entry]) async -> [Entry] {
+            var written: [Entry] = []
+            var parts = [batch]
+            while let part = parts.popLast() {
+                do {
+                    if try await record(part.map(\.outcome)) { written += part }
+                } catch {
+                    guard part.count == 1 else {
+                        parts += part.halves
+                        continue
+                    }
+                    logger.error(
+                        "Outcome refused by Postgres, its lease expires",
+                        metadata: [
+                            "message": "\(part[0].outcome.messageID.uuidString.lowercased())", "error": "\(error)",
+                        ]
+                    )
+                }
+            }
+            return written
+        }
+
         /// - Returns: False when it was cancelled before the outcomes were written.
-        func record(_ outcomes: [MessageOutcome]) async -> Bool {
+        /// - Throws: `PostgresError` when their values are refused.
+        private func record(_ outcomes: [MessageOutcome]) async throws -> Bool {
             var delay = Duration.milliseconds(50)
             while true {
                 do {
@@ -93,6 +119,8 @@ final class OutcomeWriter: Sendable {
                     CrashPoint.outcomesCommitted.reach()
                     metrics?.count(outcomes)
                     return true
+                } catch let error as PostgresError where error.isAboutValues {
+                    throw error
                 } catch {
                     logger.error(
                         "Could not write outcomes, trying again",
@@ -107,6 +135,8 @@ final class OutcomeWriter: Sendable {
         }
 
         func endLeases(of batch: [Entry]) async {
+            // Without an outcome in Postgres the lease must stay: nothing else leads back to the message.
+            guard !batch.isEmpty else { return }
             let endings = batch.map { entry in
                 LeaseEnding(
                     messageID: entry.outcome.messageID,

@@ -1,7 +1,14 @@
 import Foundation
 import JSON
+import Spec
 package import Store
 import Synchronization
+
+/// The payload of a revision, and how it wants texts treated that the provider refuses; `nil` is as the tenant wants it.
+struct PreparedPayload: Sendable {
+    let payload: any ChannelPayload
+    let templateText: TemplateText?
+}
 
 /// A cache of the prepared payloads of revisions that are being sent; revisions never change.
 package final class PayloadCache: Sendable {
@@ -9,7 +16,7 @@ package final class PayloadCache: Sendable {
 
     private let runs: RunRepository
     private let channel: any MessageChannel
-    private let payloads = Mutex<[UUID: any ChannelPayload]>([:])
+    private let payloads = Mutex<[UUID: PreparedPayload]>([:])
 
     package init(runs: RunRepository, channel: any MessageChannel) {
         self.runs = runs
@@ -19,17 +26,21 @@ package final class PayloadCache: Sendable {
     /// Returns the payload of a revision.
     ///
     /// - Throws: `PostgresError` when it cannot be read; ``PayloadError`` when it cannot be used.
-    func payload(of revision: UUID) async throws -> any ChannelPayload {
+    func payload(of revision: UUID) async throws -> PreparedPayload {
         if let known = payloads.withLock({ $0[revision] }) { return known }
         guard let text = try await runs.content(ofRevision: revision) else {
             throw PayloadError(problem: "its revision is gone")
         }
-        let payload: any ChannelPayload
+        let payload: PreparedPayload
         do {
-            guard let message = try JSONValue(parsing: text)["message"], message.objectValue != nil else {
+            let content = try JSONValue(parsing: text)
+            guard let message = content["message"], message.objectValue != nil else {
                 throw PayloadError(problem: "its revision has no message")
             }
-            payload = try channel.payload(of: message)
+            payload = PreparedPayload(
+                payload: try channel.payload(of: message),
+                templateText: content["templateText"]?.stringValue.flatMap(TemplateText.init(rawValue:))
+            )
         } catch let error as PayloadError {
             throw error
         } catch {

@@ -196,7 +196,7 @@ final class GroupCommit<Item: Sendable, Answer: Sendable, Lane: Hashable & Senda
             let answers = try await commit(entries.map(\.item))
             precondition(answers.count == entries.count, "a commit must answer each of its items")
             return answers.map { .success($0) }
-        } catch  where entries.count > 1 && (error as? PostgresError)?.isRefusal ?? false {
+        } catch  where entries.count > 1 && error.isRefusal {
             var results: [Result<Answer, any Error>] = []
             for entry in entries { results += await self.results(of: [entry]) }
             return results
@@ -258,11 +258,14 @@ extension GroupCommit where Lane == OnlyLane {
     }
 }
 
-extension PostgresError {
-    /// True if nothing was committed because of the statement itself, so that repeating it later would not help.
+extension Error {
+    /// True if nothing was committed because of the items, such as a value that cannot be read: repeating it later would
+    /// not help.
     fileprivate var isRefusal: Bool {
-        switch self {
-        case .server, .encoding, .decoding: !isTransient
+        switch self as? PostgresError {
+        case .server(let error): !PostgresError.server(error).isTransient
+        case .encoding, .decoding: true
+        case nil: !(self is CancellationError)
         default: false
         }
     }

@@ -37,7 +37,11 @@ package final class StatusIntake: Service, Sendable {
             logger.error("Could not commit statuses, WhatsApp will repeat them", metadata: ["error": "\(error)"])
             metrics?.countFailed(batch.reduce(0) { $0 + $1.reports.count })
         } commit: { batch in
-            try await commit(batch)
+            do {
+                try await commit(batch)
+            } catch let error as PostgresError where error.isAboutValues && batch.count == 1 {
+                try await commit.apart(batch[0], refusal: error)
+            }
             return batch.map { _ in }
         }
     }
@@ -92,6 +96,25 @@ package final class StatusIntake: Service, Sendable {
             let oldest = statuses.lazy.compactMap(\.earliest).min()
             metrics.countWritten(batch.reduce(0) { $0 + $1.reports.count }, oldest: oldest)
             for delivery in batch { metrics.note(.now - delivery.since) }
+        }
+
+        /// Commits everything of a webhook but what Postgres refuses alone.
+        ///
+        /// - Throws: The refusal, after the rest is committed: WhatsApp then repeats the webhook.
+        func apart(_ delivery: Delivery, refusal: PostgresError) async throws {
+            let parts = delivery.reports.parts
+            guard parts.count > 1 else { throw refusal }
+            var waiting = parts.halves
+            while let part = waiting.popLast() {
+                var reports = ChannelReports()
+                for single in part { reports.append(single) }
+                do {
+                    try await self([Delivery(reports: reports, since: delivery.since)])
+                } catch let error as PostgresError where error.isAboutValues {
+                    if part.count > 1 { waiting += part.halves }
+                }
+            }
+            throw refusal
         }
     }
 }

@@ -69,6 +69,7 @@ struct CatalogLoader {
             TenantChecker(index: index).check(specs, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)
+            MessageChecker(index: index).checkParameters(specs, &found)
             return (campaigns: campaigns, found: found)
         }
         found += checked.flatMap(\.found)

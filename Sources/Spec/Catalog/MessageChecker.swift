@@ -40,6 +40,45 @@ struct MessageChecker {
         )
     }
 
+    /// Finds texts that WhatsApp refuses as parameters of a template.
+    func checkParameters(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
+        for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) where campaign.value.content.mayHaveFaults {
+            for text in campaign.texts(in: "params") + campaign.texts(in: "message") where text.isParameter {
+                let parsed = TextTemplate.parse(text.value)
+                // An empty text and broken placeholders were reported.
+                guard !text.value.isEmpty, parsed.problems.isEmpty, let finding = Self.finding(parsed.template) else {
+                    continue
+                }
+                found.append(
+                    Diagnostic(
+                        .parameterText,
+                        at: SourcePlace(file: campaign.place.file, text.range),
+                        field: text.field,
+                        finding.message,
+                        help: finding.help
+                    )
+                )
+            }
+        }
+    }
+
+    private static func finding(_ template: TextTemplate) -> (message: String, help: String)? {
+        if let fault = template.parameterFault {
+            return (
+                "this parameter has \(fault), which WhatsApp refuses: it is sent with spaces instead, or fails with "
+                    + "`templateText: strict`",
+                "write it without; line breaks belong into the body of the template"
+            )
+        }
+        guard template.canBeBlank else { return nil }
+        return template.isLiteral
+            ? ("this parameter is blank: every message fails", "write a text, or take the variable out of the template")
+            : (
+                "this parameter can be empty, which WhatsApp refuses: a message without the value fails",
+                "give a default with a text, as in `{{name|there}}`"
+            )
+    }
+
     /// Finds free messages to an audience that also has contacts outside of their 24 h window.
     func checkWindows(_ found: inout [Diagnostic]) {
         for campaign in index.all(CampaignSpec.self) where !campaign.value.type.hasContext {
@@ -79,7 +118,28 @@ extension CampaignType {
     }
 }
 
+extension ReadValue<String> {
+    /// True for a text of `params`, and for one of a parameter of a template message.
+    fileprivate var isParameter: Bool {
+        field.hasPrefix("params.")
+            || field.hasPrefix("message.template.components[") && field.contains(".parameters[")
+                && ["text", "fallback_value", "coupon_code"].contains { field.hasSuffix(".\($0)") }
+    }
+}
+
 extension CampaignSpec.Content {
+    /// True if it has template parameters, one of which may be refused.
+    fileprivate var mayHaveFaults: Bool {
+        switch self {
+        case .template(_, let params):
+            params.values.contains { text in
+                let template = TextTemplate.parse(text).template
+                return template.parameterFault != nil || template.canBeBlank
+            }
+        case .message(let payload): payload["type"] == "template"
+        }
+    }
+
     /// True if any text may have a placeholder for a value of an event, or the texts of a draft could not be read.
     fileprivate var mayMentionContext: Bool {
         switch self {

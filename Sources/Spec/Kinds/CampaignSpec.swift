@@ -85,6 +85,8 @@ public struct CampaignSpec: SpecContent {
     public internal(set) var content = Content.message(.null)
     /// `nil` if an event or a module names the recipients.
     public internal(set) var audience: Audience?
+    /// The treatment of texts that WhatsApp refuses; `nil` is that of the tenant.
+    public internal(set) var templateText: TemplateText?
 
     /// All fields with their defaults; references stay names.
     public var canonical: JSONValue { canonicalForm }
@@ -135,6 +137,12 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
                 "The recipients: the name of an audience, or a filter. Required for `manual` and `scheduled` campaigns.",
                 examples: "subscribers",
                 ["conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
+            ),
+        Field("templateText", \.templateText, .choice)
+            .says(
+                "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab or "
+                    + "more than four spaces in a row. By default it is that of the tenant.",
+                examples: "strict"
             ),
     ]
 

@@ -22,6 +22,7 @@ public struct TenantSpec: SpecContent {
           allowedCategories: [marketing, utility]
           minScheduleInterval: 12h
         optOutWords: [no thanks]
+        templateText: mend
         """
 
     public internal(set) var header = SpecHeader()
@@ -33,6 +34,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var policy = TenantPolicy()
     /// Words that opt a contact out, in addition to the built-in ones; sorted.
     public internal(set) var optOutWords: [String] = []
+    /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
+    public internal(set) var templateText: TemplateText?
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -73,6 +76,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
             .says(
                 "Words that opt a contact out, in addition to the built-in ones such as STOP.",
                 examples: ["no thanks"]
+            ),
+        Field("templateText", \.templateText, .choice)
+            .says(
+                "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab "
+                    + "or more than four spaces in a row. By default it is `mend`; campaigns may say otherwise.",
+                examples: "strict"
             ),
     ]
 

@@ -14,10 +14,17 @@ public struct ContactFields: Sendable {
     private let values: [ContactColumn: ContactValue]
     /// A JSON object.
     public let metadata: String
+    /// The columns whose value could not be read, each with the reason; they count as columns without a value.
+    public let unreadable: [ContactColumn: String]
 
-    public init(_ values: [ContactColumn: ContactValue], metadata: String = "{}") {
+    public init(
+        _ values: [ContactColumn: ContactValue],
+        metadata: String = "{}",
+        unreadable: [ContactColumn: String] = [:]
+    ) {
         self.values = values
         self.metadata = metadata
+        self.unreadable = unreadable
     }
 
     /// The value of a column; `nil` if the contact has none.
@@ -29,11 +36,28 @@ public struct ContactFields: Sendable {
     /// The names of the same columns, to read from a query that selected them.
     static let columns = PostgresQuery(sql: names.map { "\"\($0)\"" }.joined(separator: ", "))
 
-    init(row: PostgresRow) throws(PostgresError) {
+    /// Reads the columns of a row.
+    ///
+    /// The table may belong to another system: a value that cannot be read, such as a time of `infinity`, concerns only
+    /// the messages that show it.
+    init(row: PostgresRow) {
         var values: [ContactColumn: ContactValue] = [:]
         values.reserveCapacity(ContactColumn.placeholders.count)
-        for column in ContactColumn.placeholders { values[column] = try ContactValue(row: row, column: column) }
-        self.init(values, metadata: try row.decode(ContactColumn.metadata.rawValue, as: PostgresJSON.self).text)
+        var unreadable: [ContactColumn: String] = [:]
+        for column in ContactColumn.placeholders {
+            do throws(PostgresError) {
+                values[column] = try ContactValue(row: row, column: column)
+            } catch {
+                unreadable[column] = error.description
+            }
+        }
+        var metadata: String?
+        do throws(PostgresError) {
+            metadata = try row.decode(ContactColumn.metadata.rawValue, as: PostgresJSON?.self)?.text
+        } catch {
+            unreadable[.metadata] = error.description
+        }
+        self.init(values, metadata: metadata ?? "{}", unreadable: unreadable)
     }
 }
 

@@ -124,7 +124,7 @@ extension ContactColumn {
         switch definition.merge {
         case .replace: "excluded.\"\(rawValue)\""
         case .latest: "greatest(c.\"\(rawValue)\", excluded.\"\(rawValue)\")"
-        case .addKeys: "c.\"\(rawValue)\" || excluded.\"\(rawValue)\""
+        case .addKeys: "coalesce(c.\"\(rawValue)\", '{}') || excluded.\"\(rawValue)\""
         }
     }
 }

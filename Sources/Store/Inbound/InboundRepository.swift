@@ -111,7 +111,7 @@ public struct InboundRepository: Sendable {
             )
             UPDATE contacts c SET
                 "lastSeen" = greatest(c."lastSeen", k.last), "firstSeen" = coalesce(c."firstSeen", k.first),
-                "messageCount" = c."messageCount" + k.messages, "updatedAt" = now()
+                "messageCount" = least(coalesce(c."messageCount", 0) + k.messages, 2147483647), "updatedAt" = now()
             FROM locked l JOIN known k ON k.id = l.id WHERE c.id = l.id
             """
         )

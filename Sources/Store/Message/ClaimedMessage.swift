@@ -1,5 +1,6 @@
 public import Foundation
 import Postgres
+public import Spec
 
 /// The messages of one lease, which are to be sent.
 public struct SendClaim: Hashable, Sendable {
@@ -38,6 +39,10 @@ public struct ClaimedMessage: Sendable {
     public let lease: Int64
     /// The context of the event that triggered it; a JSON object.
     public let context: String?
+    /// The treatment of its texts that the provider refuses, as its tenant wants it.
+    public let templateText: TemplateText
+    /// The reason why its row could not be read, so that it cannot be sent; `nil` for nearly all.
+    public let problem: String?
 
     init(row: PostgresRow) throws(PostgresError) {
         id = try row.decode("id")
@@ -51,6 +56,24 @@ public struct ClaimedMessage: Sendable {
         delay = .seconds(max(0, try row.decode("delay", as: Double.self)))
         crashes = try row.decode("crashes")
         lease = try row.decode("lease")
-        contact = try ContactFields(row: row)
+        templateText = try row.decode("isStrict") ? .strict : .mend
+        contact = ContactFields(row: row)
+        problem = nil
+    }
+
+    /// Makes a message of a row that could not be read, so that it ends alone: it was claimed together with others.
+    init(unreadable row: PostgresRow, because error: PostgresError) throws(PostgresError) {
+        id = try row.decode("id")
+        lease = try row.decode("lease")
+        runID = MessageID.run(of: id)
+        revisionID = runID
+        status = .sending
+        recipientPhone = ""
+        (attempts, crashes, delay) = (0, 0, .zero)
+        isBusinessInitiated = true
+        context = nil
+        templateText = .mend
+        contact = ContactFields([:])
+        problem = error.description
     }
 }

@@ -26,8 +26,9 @@ public struct MessageOutcome: Hashable, Sendable {
         public let httpStatus: Int?
 
         public init(code: String, message: String, httpStatus: Int? = nil) {
-            self.code = code
-            self.message = message
+            // Texts of other systems must not prevent the outcome from being stored: a column holds no U+0000.
+            self.code = code.utf8.count > 50 ? String(code.prefix(50)) : code
+            self.message = message.utf8.contains(0) ? message.replacing("\0", with: "") : message
             self.httpStatus = httpStatus
         }
     }

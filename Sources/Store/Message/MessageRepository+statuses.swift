@@ -95,6 +95,8 @@ extension MessageRepository {
     /// Applies the parked reports whose message is known by now, and drops those older than a week: WhatsApp repeats a
     /// report for seven days at most.
     ///
+    /// A report that Postgres refuses stays parked, and the others are applied.
+    ///
     /// - Returns: The number of applied reports.
     @discardableResult
     public func applyParked() async throws(PostgresError) -> Int {
@@ -106,9 +108,11 @@ extension MessageRepository {
             """
         )
         var inbox: [Int] = []
+        var names: [String] = []
         var statuses: [DeliveryStatus] = []
         for row in rows {
             inbox.append(try row.decode(0))
+            names.append(try row.decode(1))
             guard let rank = DeliveryStatus.Rank(name: try row.decode(3, as: String.self)) else { continue }
             let code = try row.decode(5, as: String?.self)
             let message = try row.decode(6, as: String?.self)
@@ -123,7 +127,19 @@ extension MessageRepository {
             )
         }
         // Reports are applied before they are dropped: a crash in between applies them again, which changes nothing.
-        _ = try await apply(statuses.foldedByMessage())
+        do throws(PostgresError) {
+            _ = try await apply(statuses.foldedByMessage())
+        } catch  where error.isAboutValues && statuses.count > 1 {
+            var refused: Set<String> = []
+            for status in statuses.foldedByMessage() {
+                do throws(PostgresError) {
+                    _ = try await apply([status])
+                } catch  where error.isAboutValues {
+                    refused.insert(status.waMessageID)
+                }
+            }
+            inbox = rows.indices.compactMap { refused.contains(names[$0]) ? nil : inbox[$0] }
+        }
         try await pool.execute(
             """
             DELETE FROM webhook_inbox

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import Postgres
 
 /// The rows of `campaign_messages` on their way through the queue.
@@ -176,18 +176,47 @@ extension MessageRepository {
                 WHERE m.id = a.id AND m.status = \(message: .queued) AND r.id = m."runId" AND c.id = m."contactId"
                 RETURNING m.id, m."runId", r."revisionId", \(message: .queued)::campaign_message_status_enum AS old,
                     m.status AS new, m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
-                    m."nextAttemptAt" AS "waitUntil", m.holder AS lease, \(fragment: ContactFields.selection)
+                    m."nextAttemptAt" AS "waitUntil", m.holder AS lease,
+                    coalesce(t."templateText" = 'strict', false) AS "isStrict", \(fragment: ContactFields.selection)
             ), \(fragment: RunCounters.counted)
             SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
                 coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0) AS delay, crashes, lease,
-                \(fragment: ContactFields.columns)
+                "isStrict", \(fragment: ContactFields.columns)
             FROM changed
             """
         )
         var messages: [ClaimedMessage] = []
         messages.reserveCapacity(rows.count)
-        for row in rows { messages.append(try ClaimedMessage(row: row)) }
+        for row in rows {
+            do throws(PostgresError) {
+                messages.append(try ClaimedMessage(row: row))
+            } catch {
+                // The rows are claimed already: an error for all of them would leave all of them in `sending`.
+                messages.append(try ClaimedMessage(unreadable: row, because: error))
+            }
+        }
         return messages
+    }
+
+    /// Fails messages that Postgres refuses to claim, each with its reason; those that are not queued stay as they are.
+    public func park(_ refused: [UUID: String]) async throws(PostgresError) {
+        guard !refused.isEmpty else { return }
+        let ids = Array(refused.keys)
+        try await pool.execute(
+            """
+            WITH changed AS (
+                UPDATE campaign_messages m SET
+                    status = \(message: .failed), "failedAt" = now(), "errorCode" = 'unclaimable', "errorMessage" = p.reason
+                FROM (
+                    SELECT * FROM unnest(\(ids)::uuid[], \(ids.map { refused[$0] ?? "" })::text[]) AS p(id, reason)
+                    ORDER BY id
+                ) p
+                WHERE m.id = p.id AND m.status = \(message: .queued)
+                RETURNING m."runId", \(message: .queued)::campaign_message_status_enum AS old, m.status AS new
+            ), \(fragment: RunCounters.counted)
+            SELECT count(*) FROM changed
+            """
+        )
     }
 
     /// The time from which the contact may get another message; NULL if at once.
@@ -222,7 +251,7 @@ extension MessageRepository {
             CASE WHEN r.status = \(run: .running) OR r."quotaUntil" IS NOT NULL THEN k.code END AS code
         FROM (
             SELECT CASE
-                WHEN NOT c."optedIn" THEN 'opted_out'
+                WHEN c."optedIn" IS NOT TRUE THEN 'opted_out'
                 WHEN c."deactivatedAt" IS NOT NULL THEN 'deactivated'
                 WHEN r."isFreeText" AND w.closed THEN 'window_closed'
                 WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip' THEN 'quiet_hours'

@@ -39,6 +39,7 @@ struct LaunchCandidate: Sendable {
     let isTriggered: Bool
     private let message: String
     private let audience: String?
+    private let templateText: String?
 
     /// Reads and locks the campaign.
     ///
@@ -95,7 +96,7 @@ struct LaunchCandidate: Sendable {
 
     private static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
-            c."audienceFilter", c."triggerType", c."managedBy"
+            c."audienceFilter", c."templateText", c."triggerType", c."managedBy"
         FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
         """
 
@@ -118,6 +119,7 @@ struct LaunchCandidate: Sendable {
         isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
         message = try row.decode("messageTemplate", as: PostgresJSON.self).text
         self.audience = audience
+        templateText = try row.decode("templateText")
     }
 
     /// The message and the audience that a run of the campaign freezes.
@@ -132,7 +134,8 @@ struct LaunchCandidate: Sendable {
         do {
             return try RevisionContent(
                 message: JSONValue(parsing: message),
-                audience: audience.map { try JSONValue(parsing: $0) }
+                audience: audience.map { try JSONValue(parsing: $0) },
+                templateText: templateText
             )
         } catch {
             throw LaunchError.unreadableAudience(campaign: name, problem: "\(error)")

@@ -10,23 +10,31 @@ public struct RevisionContent: Hashable, Sendable {
     public let message: JSONValue
     /// The filter for the recipients; `nil` if events or modules name them.
     public let audience: AudienceFilter?
+    /// The treatment of texts that the provider refuses; `nil` is that of the tenant.
+    public let templateText: TemplateText?
 
-    /// Reads both from their stored form.
+    /// Reads all from their stored form.
     ///
     /// - Throws: The error of the filter.
-    public init(message: JSONValue, audience: JSONValue?) throws {
+    public init(message: JSONValue, audience: JSONValue?, templateText: String? = nil) throws {
         self.message = message
         self.audience = try audience.map { try AudienceFilter(json: $0) }
+        self.templateText = templateText.flatMap(TemplateText.init(rawValue:))
     }
 
     /// Reads the stored content of a revision.
     public init(json: JSONValue) throws {
-        try self.init(message: json["message"] ?? .null, audience: json["audience"])
+        try self.init(
+            message: json["message"] ?? .null,
+            audience: json["audience"],
+            templateText: json["templateText"]?.stringValue
+        )
     }
 
     public var json: JSONValue {
         var fields = ["message": message]
         fields["audience"] = audience?.json
+        fields["templateText"] = templateText.map { .string($0.rawValue) }
         return .object(fields)
     }
 

@@ -133,6 +133,10 @@ public struct ScheduleRepository: Sendable {
         } catch let error as LaunchError {
             try await connection.execute("ROLLBACK TO SAVEPOINT start")
             return .failed(reason: "\(error)")
+        } catch let error as PostgresError where error.isAboutValues {
+            // Its time would stay the first that is due, and no other schedule would fire again.
+            try await connection.execute("ROLLBACK TO SAVEPOINT start")
+            return .failed(reason: "\(error)")
         }
     }
 

@@ -6,6 +6,8 @@ public struct Migration: Sendable {
     /// The number that its file name starts with.
     public let version: Int
     public let name: String
+    /// What the step did that its operator should know, after it was applied; for each a sentence.
+    public internal(set) var notes: [String] = []
     let sql: String
 
     /// The SHA-256 of the file; an applied file must never change.
@@ -48,5 +50,6 @@ public struct Migration: Sendable {
         Migration(version: 14, name: "counted_lists", bytes: PackageResources._014_counted_lists_sql),
         Migration(version: 15, name: "starts", bytes: PackageResources._015_starts_sql),
         Migration(version: 16, name: "healed_attempts", bytes: PackageResources._016_healed_attempts_sql),
+        Migration(version: 19, name: "contact_values", bytes: PackageResources._019_contact_values_sql),
     ]
 }

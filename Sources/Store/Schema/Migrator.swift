@@ -9,6 +9,8 @@ public enum SchemaError: Error, Equatable, CustomStringConvertible {
     case newer(version: Int)
     /// Steps are missing.
     case outdated(missing: Int)
+    /// A table `contacts` that was there before cannot be used as it is.
+    case unusableContacts([String])
 
     public var description: String {
         switch self {
@@ -19,6 +21,9 @@ public enum SchemaError: Error, Equatable, CustomStringConvertible {
             "the database has migration \(version), which this program does not know; use the newer program"
         case .outdated(let missing):
             "the database lacks \(missing) migration\(missing == 1 ? "" : "s"); run: campaignd migrate"
+        case .unusableContacts(let problems):
+            "nothing was migrated, because the table `contacts` cannot be used as it is:\n"
+                + problems.map { "- \($0)" }.joined(separator: "\n")
         }
     }
 }
@@ -48,8 +53,8 @@ public struct Migrator: Sendable {
     /// Applies the missing steps.
     ///
     /// - Returns: The steps applied now; empty when the schema was up to date.
-    /// - Throws: ``SchemaError`` when an applied file was changed or the database is newer than this program,
-    ///   `PostgresError` when a step fails; the step is then rolled back.
+    /// - Throws: ``SchemaError`` when an applied file was changed, the database is newer than this program, or a table
+    ///   `contacts` cannot be used (nothing is changed then); `PostgresError` when a step fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
         try await pool.withConnection { connection in
@@ -89,22 +94,36 @@ public struct Migrator: Sendable {
         )
         let applied = try await appliedChecksums(on: connection)
         try check(applied)
-        let missing = migrations.filter { applied[$0.version] == nil }
-        for migration in missing {
+        var missing = migrations.filter { applied[$0.version] == nil }
+        if !missing.isEmpty {
+            let problems = try await ContactTableCheck(missing: missing, on: connection).problems()
+            guard problems.isEmpty else { throw SchemaError.unusableContacts(problems) }
+        }
+        for index in missing.indices {
+            let migration = missing[index]
             // Rewriting a table with many rows takes a long time.
-            try await connection.transaction(deadline: .seconds(3600)) { connection in
+            missing[index].notes = try await connection.transaction(deadline: .seconds(3600)) { connection in
                 try await connection.simpleScript(migration.sql, deadline: .seconds(3600))
+                let notes = try await Self.notes(on: connection)
                 try await connection.execute(
                     """
                     INSERT INTO schema_migrations (version, name, checksum)
                     VALUES (\(migration.version), \(migration.name), \(migration.checksum))
                     """
                 )
+                return notes
             }
             let metadata: Logger.Metadata = ["version": "\(migration.version)", "name": "\(migration.name)"]
             logger.info("Migration applied", metadata: metadata)
         }
         return missing
+    }
+
+    /// Reads the temporary table in which a step leaves what its operator should know.
+    private static func notes(on connection: PostgresConnection) async throws -> [String] {
+        let exists = try await connection.query("SELECT to_regclass('pg_temp.migration_notes') IS NOT NULL")
+        guard try exists[0].decode(0, as: Bool.self) else { return [] }
+        return try await connection.query("SELECT note FROM pg_temp.migration_notes").map { try $0.decode(0) }
     }
 
     private func appliedChecksums(on connection: PostgresConnection) async throws -> [Int: String] {

@@ -9,7 +9,7 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
 
     public enum Event: String, LifecycleEvent {
         case feed, claim, postpone, hold, refuse, windowClosed, quotaExhausted, cancel, accept, retry, release, withdraw
-        case fail, lose, requeue, park, report, retryUnconfirmed
+        case fail, lose, requeue, park, setAside, report, retryUnconfirmed
     }
 
     public var meaning: String {
@@ -36,7 +36,7 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
         case .queued:
             [
                 .claim: .sending, .postpone: .queued, .hold: .pending, .quotaExhausted: .pending, .refuse: .cancelled,
-                .windowClosed: .failed, .cancel: .cancelled,
+                .windowClosed: .failed, .setAside: .failed, .cancel: .cancelled,
                 .report: .sent, .report: .delivered, .report: .read, .report: .failed,
             ]
         case .sending:
@@ -73,7 +73,7 @@ extension MessageStatus.Event {
     public var movers: [Mover] {
         switch self {
         case .feed: [.feeder]
-        case .claim, .postpone, .hold, .refuse, .windowClosed, .quotaExhausted: [.worker]
+        case .claim, .postpone, .hold, .refuse, .windowClosed, .setAside, .quotaExhausted: [.worker]
         case .cancel: [.canceller]
         case .accept, .retry, .release, .withdraw, .fail: [.outcomes]
         case .lose: [.outcomes, .reaper]
@@ -101,6 +101,7 @@ extension MessageStatus.Event {
         case .lose: "the request may have been written, and no answer came"
         case .requeue: "its lease expired before a request was written"
         case .park: "daemons crashed repeatedly while they prepared it (`poison`)"
+        case .setAside: "Postgres refuses to claim it, and claims others beside it (`unclaimable`)"
         case .report: "WhatsApp reports it; a report with our id is believed in any state"
         case .retryUnconfirmed: "no report came in time, and the sender's `unconfirmedPolicy` is `retry`"
         }

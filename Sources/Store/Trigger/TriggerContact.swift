@@ -79,7 +79,7 @@ struct TriggerContact: Sendable {
                 """
             } ?? "false"
         return """
-            SELECT \(campaign.id)::uuid, c.id, c."contactId", c."optedIn", c."deactivatedAt" IS NULL,
+            SELECT \(campaign.id)::uuid, c.id, c."contactId", coalesce(c."optedIn", false), c."deactivatedAt" IS NULL,
                 coalesce(c."lastSeen" > \(now.addingTimeInterval(-AudienceQuery.windowLength)), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
             FROM contacts c

@@ -67,7 +67,8 @@ struct TriggeredCampaign: Sendable {
                 WHERE \(fragment: waiting)
                 ORDER BY c.id FOR NO KEY UPDATE OF r
             )
-            SELECT c.id, t.cooldown, c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", s.*
+            SELECT c.id, t.cooldown, c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", c."templateText",
+                s.*
             FROM campaigns c
             LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
             LEFT JOIN standing s ON s.campaign = c.id
@@ -82,10 +83,16 @@ struct TriggeredCampaign: Sendable {
             guard !events.isEmpty else { continue }
             let cooldown = try row.decode("cooldown", as: String?.self).flatMap(SpecDuration.init(_:))?.seconds
             let id = try row.decode("id", as: UUID.self)
-            if let campaign = try current(row, id, events, cooldown: cooldown) {
-                campaigns.append(campaign)
-            } else if let campaign = try await reopen(id, for: batch, cooldown: cooldown, now: now, on: connection) {
-                campaigns.append(campaign)
+            do {
+                if let campaign = try current(row, id, events, cooldown: cooldown) {
+                    campaigns.append(campaign)
+                } else if let campaign = try await reopen(id, for: batch, cooldown: cooldown, now: now, on: connection)
+                {
+                    campaigns.append(campaign)
+                }
+            } catch  where !(error is PostgresError) && !(error is CancellationError) {
+                // A campaign that was stored in a form that nobody can read must not keep the event from the others.
+                campaigns.append(try unreadable(row, id, events))
             }
         }
         return campaigns
@@ -102,6 +109,18 @@ struct TriggeredCampaign: Sendable {
             AND r.status IN \(anyOf: RunStatus.launched)
         JOIN campaign_revisions v ON v.id = r."revisionId"
         """
+
+    private static func unreadable(_ row: PostgresRow, _ id: UUID, _ events: [Int]) throws -> TriggeredCampaign {
+        TriggeredCampaign(
+            id: id,
+            name: try row.decode("name"),
+            events: events,
+            cooldown: nil,
+            audience: nil,
+            isFreeText: false,
+            state: .refused(.campaignIncomplete)
+        )
+    }
 
     /// Opens a standing run in place of a former one, unless another transaction has just done it.
     private static func reopen(
@@ -122,7 +141,7 @@ struct TriggeredCampaign: Sendable {
         let again = try await connection.query(
             """
             WITH standing AS MATERIALIZED (\(fragment: standing) WHERE c.id = \(id) FOR NO KEY UPDATE OF r)
-            SELECT c.name, c."messageTemplate", c."audienceFilter", s.*
+            SELECT c.name, c."messageTemplate", c."audienceFilter", c."templateText", s.*
             FROM campaigns c JOIN standing s ON s.campaign = c.id
             """
         )
@@ -182,7 +201,8 @@ struct TriggeredCampaign: Sendable {
         guard let run = try row.decode("run", as: UUID?.self) else { return nil }
         let content = try RevisionContent(
             message: JSONValue(parsing: row.decode("messageTemplate", as: PostgresJSON.self).text),
-            audience: try row.json("audienceFilter")
+            audience: try row.json("audienceFilter"),
+            templateText: try row.decode("templateText")
         )
         let isPaused = try row.decode("isPaused", as: Bool.self)
         let isUpToDate =

@@ -89,4 +89,45 @@ struct ConnectionTests {
             }
         }
     }
+
+    /// The caller asks without end and reads nothing.
+    @Test func closesConnectionsWithUnreadAnswers() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon(idleTimeout: .milliseconds(300)) { port in
+                let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    .channelOption(.autoRead, value: false)
+                    .connect(host: "127.0.0.1", port: port).get()
+                let request = ByteBuffer(string: "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                // The daemon closes the connection; nothing here does before the test's time limit.
+                await #expect(throws: (any Error).self) {
+                    while true {
+                        try Task.checkCancellation()
+                        try await channel.writeAndFlush(request).get()
+                    }
+                }
+                try await channel.closeFuture.get()
+            }
+        }
+    }
+
+    /// The caller reads a large answer in small pieces, for longer than the limit.
+    @Test func leavesCallersAloneThatReadSlowly() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon(idleTimeout: .milliseconds(400)) { port in
+                let requests = String(repeating: "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 40)
+                try await rawConnection(to: port).executeThenClose { inbound, outbound in
+                    try await outbound.write(ByteBuffer(string: requests))
+                    let start = ContinuousClock.now
+                    var bytes = 0
+                    for try await part in inbound {
+                        bytes += part.readableBytes
+                        // Not a wait for something: this is the pace of the caller.
+                        try await Task.sleep(for: .milliseconds(20))
+                        if ContinuousClock.now - start > .seconds(1.5) { break }
+                    }
+                    #expect(ContinuousClock.now - start > .seconds(1.5), "closed after \(bytes) bytes")
+                }
+            }
+        }
+    }
 }

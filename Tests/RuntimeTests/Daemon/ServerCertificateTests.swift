@@ -90,6 +90,35 @@ struct ServerCertificateTests {
         }
     }
 
+    @Test(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
+    func readsTheCertificateAtOnceWhenItIsAskedTo() async throws {
+        try await Self.withFolder { folder in
+            try TestCertificate().write(to: folder)
+            let certificate = ServerCertificate(
+                chainPath: folder.appending(path: "chain.pem").path,
+                keyPath: folder.appending(path: "key.pem").path,
+                refreshInterval: .seconds(3_600)
+            )
+            let (reloads, hangup) = AsyncStream<Void>.makeStream()
+            let log = LogCollector()
+            try await DeliveryFixture.with(contacts: 1) { fixture in
+                try await fixture.withDaemon(certificate: certificate, reloads: reloads, logger: log.logger) { port in
+                    let second = try TestCertificate()
+                    try second.write(to: folder)
+                    hangup.yield()
+                    try await eventually("the new certificate is shown") {
+                        (try? await Self.status("https://localhost:\(port)/readyz", trusting: second)) == 200
+                    }
+                    try FileManager.default.removeItem(at: folder.appending(path: "key.pem"))
+                    hangup.yield()
+                    try await eventually("the former one stays") { log.text.contains("the former one stays") }
+                    let status = try await Self.status("https://localhost:\(port)/readyz", trusting: second)
+                    #expect(status == 200)
+                }
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func readsTheFilesOutsideOfTheCooperativePool() async throws {
         try await Self.withFolder { folder in
             try TestCertificate().write(to: folder)

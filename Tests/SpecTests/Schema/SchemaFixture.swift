@@ -40,7 +40,7 @@ enum SchemaFixture {
               quietHours: { from: "21:00", to: "07:30", action: skip },
               frequencyCap: { messages: 3, within: 7d, action: wait }, defaults: { sender: main, language: en },
               policy: { maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h },
-              optOutWords: [acha] }
+              optOutWords: [acha], templateText: strict }
             ---
             { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,
               quotaGroup: portfolio-1, pairLimit: defer, onQuotaExhausted: wait, unconfirmedPolicy: retry }
@@ -57,7 +57,7 @@ enum SchemaFixture {
               { field: metadata.plan, operator: eq, value: premium } ] } ] }
             ---
             { kind: Campaign, name: hello, title: Hello, type: manual, sender: main, template: hello, params: { "1": x },
-              audience: all }
+              audience: all, templateText: mend }
             ---
             { kind: Campaign, name: text, type: scheduled, message: { type: text, text: { body: Hi, preview_url: true },
               messaging_product: whatsapp, recipient_type: individual }, audience: { conditions: [] } }

@@ -62,6 +62,22 @@ struct TriggerFiringTests {
         }
     }
 
+    @Test func contactsAndCampaignsThatCannotBeReadKeepNoOtherWaiting() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addTriggered()
+            try await fixture.addTriggered("broken", filter: #"{"logic":"OR"}"#)
+            try await fixture.addContacts(3, inWindow: 3, at: Date())
+            try await fixture.pool.execute("ALTER TABLE contacts ALTER COLUMN \"optedIn\" DROP NOT NULL")
+            try await fixture.pool.execute(
+                "UPDATE contacts SET \"optedIn\" = NULL WHERE \"contactId\" = \(Fixture.phone(2))"
+            )
+            let answers = try await fixture.fire((1...3).map { TriggerRequest(contactID: Fixture.phone($0)) })
+            #expect(answers.map { $0.matched.map(\.campaign) } == [["overdue"], [], ["overdue"]])
+            #expect(answers[1].refused.map(\.reason).contains(.notOptedIn))
+            #expect(answers.allSatisfy { $0.refused.map(\.reason).contains(.campaignIncomplete) })
+        }
+    }
+
     @Test func itsChunkIsClaimed() async throws {
         try await Fixture.with { fixture in
             try await fixture.addTriggered()

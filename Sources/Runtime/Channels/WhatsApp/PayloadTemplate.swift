@@ -9,6 +9,25 @@ struct PayloadTemplate: ChannelPayload {
     private enum Piece: Sendable {
         case bytes([UInt8])
         case text(TextTemplate)
+        /// A text of a template parameter, for which WhatsApp has rules; see `ParameterText`.
+        case parameter(TextTemplate)
+    }
+
+    /// The place of a value within a message, as far as rules for texts depend on it.
+    private enum Place {
+        case message, template, parameters, parameterText
+
+        /// The place of a field.
+        func field(_ key: String) -> Place {
+            switch (self, key) {
+            case (.message, "template"): .template
+            case (.template, "parameters"): .parameters
+            case (.parameters, "text"), (.parameters, "fallback_value"), (.parameters, "coupon_code"): .parameterText
+            case (.template, _): .template
+            case (.parameters, _): .parameters
+            default: .message
+            }
+        }
     }
 
     private var pieces: [Piece] = []
@@ -21,7 +40,7 @@ struct PayloadTemplate: ChannelPayload {
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             append(bytes: ",")
             append(key: key)
-            try append(value)
+            try append(value, at: Place.message.field(key))
         }
     }
 
@@ -29,8 +48,9 @@ struct PayloadTemplate: ChannelPayload {
     func body(
         recipient: String,
         messageID: UUID,
+        templateText: TemplateText = .mend,
         value: (TextTemplate.Path) -> String?
-    ) throws(TextTemplate.MissingValue) -> [UInt8] {
+    ) throws -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512)
         bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","to":"#.utf8
@@ -41,10 +61,23 @@ struct PayloadTemplate: ChannelPayload {
             switch piece {
             case .bytes(let same): bytes += same
             case .text(let template): JSONText.append(try template.render(value), to: &bytes)
+            case .parameter(let template):
+                JSONText.append(try Self.parameter(template, templateText, value), to: &bytes)
             }
         }
         bytes.append(UInt8(ascii: "}"))
         return bytes
+    }
+
+    /// Renders the text of a template parameter so that WhatsApp takes it.
+    private static func parameter(
+        _ template: TextTemplate,
+        _ treatment: TemplateText,
+        _ value: (TextTemplate.Path) -> String?
+    ) throws -> String {
+        guard let text = try template.renderParameter(value) else { throw UnsendableText.blank }
+        if treatment == .strict, let fault = ParameterText.fault(in: text) { throw UnsendableText.strict(fault) }
+        return ParameterText.mended(text)
     }
 
     /// Returns the number with a plus sign: without one, WhatsApp prepends the sender's own country code.
@@ -52,11 +85,13 @@ struct PayloadTemplate: ChannelPayload {
         phone.hasPrefix("+") ? phone : "+" + phone
     }
 
-    private mutating func append(_ value: JSONValue) throws(TextTemplate.Problem) {
+    private mutating func append(_ value: JSONValue, at place: Place) throws(TextTemplate.Problem) {
         switch value {
         case .string(let text):
             let template = try TextTemplate(text)
-            if template.isLiteral {
+            if place == .parameterText, !template.isLiteral || template.isRefused {
+                pieces.append(.parameter(template))
+            } else if template.isLiteral {
                 append(bytes: value.canonicalText)
             } else {
                 pieces.append(.text(template))
@@ -65,7 +100,7 @@ struct PayloadTemplate: ChannelPayload {
             append(bytes: "[")
             for (index, item) in items.enumerated() {
                 if index > 0 { append(bytes: ",") }
-                try append(item)
+                try append(item, at: place)
             }
             append(bytes: "]")
         case .object(let fields):
@@ -73,7 +108,7 @@ struct PayloadTemplate: ChannelPayload {
             for (index, field) in fields.sorted(by: { $0.key < $1.key }).enumerated() {
                 if index > 0 { append(bytes: ",") }
                 append(key: field.key)
-                try append(field.value)
+                try append(field.value, at: place.field(field.key))
             }
             append(bytes: "}")
         case .null, .bool, .integer, .number:
@@ -91,5 +126,13 @@ struct PayloadTemplate: ChannelPayload {
         } else {
             pieces.append(.bytes(Array(text.utf8)))
         }
+    }
+}
+
+extension TextTemplate {
+    /// True if it is a literal that WhatsApp refuses as a parameter.
+    fileprivate var isRefused: Bool {
+        guard case .literal(let text)? = segments.first else { return segments.isEmpty }
+        return ParameterText.isBlank(text) || ParameterText.fault(in: text) != nil
     }
 }

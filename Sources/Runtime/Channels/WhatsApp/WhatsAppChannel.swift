@@ -32,11 +32,19 @@ package struct WhatsAppChannel: MessageChannel {
     ///   - url: The address of the API, with its version.
     ///   - connections: Largest number of connections, which is also that of requests under way.
     ///   - timeout: Time an answer may take.
+    ///   - outbound: The proxy, and the certificates to trust.
     /// - Throws: ``ConfigurationError`` when `url` is not an address of a server, and NIOSSL's errors when no certificate
     ///   authorities can be loaded.
-    package init(url: String, connections: Int, timeout: Duration) async throws {
+    package init(
+        url: String,
+        connections: Int,
+        timeout: Duration,
+        outbound: OutboundSettings = OutboundSettings()
+    ) async throws {
         let api = try WhatsAppAPI(url: url)
-        let configuration = Self.configuration(connections: connections, timeout: timeout)
+        var configuration = Self.configuration(connections: connections, timeout: timeout)
+        configuration.proxy = outbound.proxy(for: api.origin)
+        if api.origin.isSecure, let path = outbound.certificateFile { try configuration.trust(certificatesIn: path) }
         self.init(poster: try await HTTPPoster.make(for: api.origin, configuration: configuration), api: api)
     }
 
@@ -94,13 +102,11 @@ package struct WhatsAppChannel: MessageChannel {
 
     static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer) -> SendAnswer {
         if (200..<300).contains(status) {
-            if let id = body.withUnsafeReadableBytes(AcceptedAnswer.messageID(in:)) {
-                return .accepted(waMessageID: id)
-            }
-            // The message may have been accepted although the answer cannot be read.
-            guard let accepted = try? JSONDecoder().decode(Accepted.self, from: body),
-                let id = accepted.messages.first?.id
-            else {
+            // The message may have been accepted although the answer cannot be read, or has an id that no row can hold.
+            let found =
+                body.withUnsafeReadableBytes(AcceptedAnswer.messageID(in:))
+                ?? (try? JSONDecoder().decode(Accepted.self, from: body))?.messages.first?.id
+            guard let id = found.flatMap(WebhookPayload.id) else {
                 return .lost("HTTP \(status) without a message id")
             }
             return .accepted(waMessageID: id)

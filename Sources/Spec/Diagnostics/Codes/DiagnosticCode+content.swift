@@ -2,7 +2,7 @@
 extension DiagnosticCode {
     static let contentFamily = [
         filterField, filterOperator, filterValue, placeholder, missingParameter, superfluousParameter, templateLimit,
-        messageShape,
+        messageShape, parameterText,
     ]
 
     public static let filterField = DiagnosticCode(
@@ -86,5 +86,16 @@ extension DiagnosticCode {
         ),
         wrong: "",
         right: "{ name: { formatted_name: Ann Lee, first_name: Ann } }"
+    )
+
+    public static let parameterText = DiagnosticCode(
+        "C045",
+        .warning,
+        "text that WhatsApp refuses as a parameter",
+        "A parameter of a template has no line breaks, no tabs and at most four spaces in a row, and is not empty. Messages "
+            + "are sent with spaces in place of these, or fail with `templateText: strict`; one with an empty parameter fails.",
+        in: ExampleSpecs.templateCampaign("template: welcome\nparams: { \"1\": \"…\" }"),
+        wrong: "Ann\\nLee",
+        right: "Ann Lee"
     )
 }
