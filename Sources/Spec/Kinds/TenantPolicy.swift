@@ -15,13 +15,16 @@ public struct TenantPolicy: Hashable, Sendable {
     public let allowedCategories: [TemplateSpec.Category]?
     /// The shortest time between two scheduled starts of one campaign.
     public let minScheduleInterval: SpecDuration?
+    /// The share of failed messages, in percent, above which a run is paused; not a limit for specs.
+    public let maxFailurePercent: Int?
 
     /// Makes a policy.
     public init(
         maxRecipients: Int? = nil,
         maxCampaigns: Int? = nil,
         allowedCategories: Set<TemplateSpec.Category>? = nil,
-        minScheduleInterval: SpecDuration? = nil
+        minScheduleInterval: SpecDuration? = nil,
+        maxFailurePercent: Int? = nil
     ) {
         self.maxRecipients = maxRecipients
         self.maxCampaigns = maxCampaigns
@@ -29,6 +32,7 @@ public struct TenantPolicy: Hashable, Sendable {
             TemplateSpec.Category.allCases.filter(allowed.contains)
         }
         self.minScheduleInterval = minScheduleInterval
+        self.maxFailurePercent = maxFailurePercent
     }
 
     /// True if there is no limit.
@@ -40,6 +44,7 @@ public struct TenantPolicy: Hashable, Sendable {
         fields["maxCampaigns"] = maxCampaigns.map(JSONValue.integer)
         fields["allowedCategories"] = allowedCategories.map { .array($0.map { .string($0.rawValue) }) }
         fields["minScheduleInterval"] = minScheduleInterval.map { .string($0.description) }
+        fields["maxFailurePercent"] = maxFailurePercent.map(JSONValue.integer)
         return .object(fields)
     }
 }
@@ -50,11 +55,13 @@ extension TenantPolicy {
         let maxCampaigns = reader.integer("maxCampaigns", in: 0...1_000_000)
         let categories = Self.categories(&reader)
         let interval = reader.duration("minScheduleInterval", upTo: SpecDuration(seconds: 366 * 86_400))
+        let failures = reader.integer("maxFailurePercent", in: 1...100)
         self.init(
             maxRecipients: maxRecipients?.value,
             maxCampaigns: maxCampaigns?.value,
             allowedCategories: categories,
-            minScheduleInterval: interval
+            minScheduleInterval: interval,
+            maxFailurePercent: failures?.value
         )
     }
 
@@ -104,6 +111,13 @@ extension TenantPolicy {
                 .duration,
                 "The minimum time between two starts of a schedule; at most 366 days.",
                 examples: "12h"
+            ),
+            SchemaField(
+                "maxFailurePercent",
+                .integer(1...100),
+                "The share of failed messages, in percent, above which a run is paused, once 200 messages are sent or "
+                    + "failed; for triggers within 24 hours. By default runs are not paused for it.",
+                examples: 20
             ),
         ])
     }
