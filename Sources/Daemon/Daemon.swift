@@ -99,6 +99,8 @@ public struct Daemon: Service {
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
+            guards: lanes.guards,
+            failure: WhatsAppChannel.failure(code:message:),
             logger: logger,
             metrics: lanes.metrics.webhooks
         )
@@ -119,6 +121,7 @@ public struct Daemon: Service {
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
                 QuotaResumer(runs: lanes.runs, logger: logger),
                 RunCanceller(runs: lanes.runs, logger: logger),
+                lanes.guards,
                 UnconfirmedMessageRetrier(
                     runs: lanes.runs,
                     messages: lanes.messages,
@@ -153,11 +156,14 @@ public struct Daemon: Service {
     }
 
     private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) -> LaneServices {
-        LaneServices(
+        let metrics = DaemonMetrics()
+        let guards = RunGuards(runs: RunRepository(pool: pool), metrics: metrics.guards, logger: logger)
+        return LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
-            statements: LaneStatements(messages: MessageRepository(pool: pool)),
+            statements: LaneStatements(messages: MessageRepository(pool: pool), guards: guards),
             runs: RunRepository(pool: pool),
+            guards: guards,
             lanes: LaneRepository(pool: pool),
             channel: channel,
             tokens: TokenResolver(environment: environment),
@@ -165,6 +171,7 @@ public struct Daemon: Service {
             gate: APIGate(limit: configuration.maximumInFlight, logger: logger),
             retries: RetryPolicy(),
             leases: LaneLeases(flight: configuration.flightLease),
+            metrics: metrics,
             workers: LaneDirectory(),
             changes: WakeSignal(),
             logger: logger

@@ -257,6 +257,8 @@ public enum PostOutcome: Sendable {
     /// No connection became free before the write deadline; no byte was written.
     case expired
     /// The request was written, at least in part, and no complete answer came: it may have been carried out.
+    ///
+    /// An answer whose head says that the request was refused (4xx) counts even if its body is cut off.
     case lost(reason: String)
 }
 
@@ -265,4 +267,6 @@ public struct PostAnswer: Sendable {
     public let status: Int
     public let headers: HTTPHeaders
     public let body: ByteBuffer
+    /// False if the body ended early or was too long, and only its beginning is here.
+    public var isWhole = true
 }

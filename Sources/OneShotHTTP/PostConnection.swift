@@ -119,18 +119,18 @@ final class PostConnection: ChannelInboundHandler {
         guard let job, let head else { return }
         self.job = nil
         self.head = nil
-        let answer = PostAnswer(status: Int(head.status.code), headers: head.headers, body: body)
+        let answer = PostAnswer(status: Int(head.status.code), headers: head.headers, body: body, isWhole: isWhole)
         body = ByteBuffer()
         job.end(.answered(answer))
         if isWhole && head.isKeepAlive { pool.isFree(self) } else { close(because: "not to be used again") }
     }
 
-    /// Returns the answer that was cut off, if its status says enough; `nil` otherwise.
-    ///
-    /// With a status from 400 to 499 the server did not carry the request out, whatever the rest of the body says.
-    private func refusal(by head: HTTPResponseHead) -> PostOutcome? {
-        guard (400..<500).contains(head.status.code) else { return nil }
-        return .answered(PostAnswer(status: Int(head.status.code), headers: head.headers, body: body))
+    /// The answer so far, if its head says that the request was refused: the rest of the body does not change that.
+    private var refusal: PostOutcome? {
+        guard let head, (400..<500).contains(head.status.code) else { return nil }
+        return .answered(
+            PostAnswer(status: Int(head.status.code), headers: head.headers, body: body, isWhole: false)
+        )
     }
 
     private func close(_ outcome: PostOutcome, error: (any Error)? = nil) {
@@ -139,7 +139,7 @@ final class PostConnection: ChannelInboundHandler {
         if case .open = state { wasOpen = true }
         state = .closed
         closingError = error
-        job?.end(head.flatMap(refusal(by:)) ?? outcome)
+        job?.end(refusal ?? outcome)
         job = nil
         channel.close(promise: nil)
         pool.closed(self, wasOpen: wasOpen, error: error)

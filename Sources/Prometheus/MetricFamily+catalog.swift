@@ -25,6 +25,24 @@ extension MetricFamily {
         "Rate limits by WhatsApp; each pauses a lane.",
         labels: ["tenant", "sender"]
     )
+    package static let sendErrors = MetricFamily(
+        "campaigns_send_errors_total",
+        .counter,
+        "Errors of WhatsApp by what they concern.",
+        labels: ["scope", "source"]
+    )
+    package static let heldMessages = MetricFamily(
+        "campaigns_held_messages_total",
+        .counter,
+        "Messages that WhatsApp accepted and holds back.",
+        labels: ["status"]
+    )
+    package static let guardPauses = MetricFamily(
+        "campaigns_guard_pauses_total",
+        .counter,
+        "Runs paused because their messages fail.",
+        labels: ["guard"]
+    )
     package static let requestsInFlight = MetricFamily(
         "campaigns_requests_in_flight",
         .gauge,
@@ -195,7 +213,8 @@ extension MetricFamily {
 
     /// All metrics, in the order of the exposition.
     static let all: [MetricFamily] = [
-        messages, requests, requestDuration, rateLimits, requestsInFlight, breakerOpen,
+        messages, requests, requestDuration, rateLimits, sendErrors, heldMessages, guardPauses,
+        requestsInFlight, breakerOpen,
         laneMessages, laneOldestReady,
         openRuns, openMessages, unconfirmed,
         scheduleLag, firings, events, refusals,

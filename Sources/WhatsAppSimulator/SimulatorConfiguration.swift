@@ -15,6 +15,8 @@ public struct SimulatorConfiguration: Sendable {
     public var port = 0
     /// The accepted bearer tokens; an empty list accepts any token that is not empty.
     public var acceptedTokens: Set<String> = []
+    /// The phone number ids that exist; an empty list accepts any.
+    public var knownNumbers: Set<String> = []
     /// True if a `to` without a leading `+` is an error, because the real service guesses its country.
     public var requiresPlus = true
     /// The id of the business account in webhooks.

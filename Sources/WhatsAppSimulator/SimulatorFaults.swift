@@ -12,6 +12,12 @@ public struct SimulatorFaults: Codable, Hashable, Sendable {
     public var errors: [ErrorFault] = []
     /// Answers with an HTML page, as from a proxy in front of the service.
     public var serverErrors = ServerErrorFault()
+    /// Answers of something other than WhatsApp; the first that strikes counts, before all errors.
+    public var pages: [PageFault] = []
+    /// Templates that are accepted and held back; the first that strikes counts.
+    public var messageStatuses: [MessageStatusFault] = []
+    /// Accepted messages that fail later; the first that strikes counts.
+    public var failures: [FailureFault] = []
     /// The latency of answers.
     public var latency = LatencyFault()
     /// Messages that are accepted, but get no complete answer.
@@ -42,6 +48,14 @@ extension SimulatorFaults {
         public var phoneNumberId: String?
         /// The value of the `Retry-After` header; `nil` sends none.
         public var retryAfterSeconds: Int?
+        /// The `error_subcode`; `nil` sends none.
+        public var subcode: Int?
+        /// The text of `error_data.details`; `nil` for the simulator's own.
+        public var details: String?
+        /// The only recipient it strikes, with `+`; `nil` strikes all.
+        public var recipient: String?
+        /// Strikes only each n-th request, counted over all; `nil` strikes any.
+        public var every: Int?
 
         /// Makes a fault that gives `code` to `share` of the requests.
         public init(
@@ -161,6 +175,8 @@ extension SimulatorFaults {
             try Check.share(error.share, "faults.errors[\(index)].share")
             try Check.status(error.status, "faults.errors[\(index)].status")
             try Self.code(error.code, "faults.errors[\(index)].code")
+            try Self.recipient(error.recipient, "faults.errors[\(index)].recipient")
+            try Check.every(error.every, "faults.errors[\(index)].every")
         }
         try Check.share(serverErrors.share, "faults.serverErrors.share")
         try Check.that(
@@ -182,11 +198,17 @@ extension SimulatorFaults {
             try Self.code(rejectEverything.code, "faults.rejectEverything.code")
         }
         try webhooks.validate()
+        try validateAnswers()
         try Self.recipients(recipientErrors, "faults.recipientErrors")
         try Self.recipients(recipientFailures, "faults.recipientFailures")
     }
 
-    private static func code(_ value: Int, _ field: String) throws(SimulatorError) {
+    static func recipient(_ number: String?, _ field: String) throws(SimulatorError) {
+        guard let number else { return }
+        try Check.that(Recipient(to: number, requiresPlus: true) != nil, field, "is not a number like +5511999990000")
+    }
+
+    static func code(_ value: Int, _ field: String) throws(SimulatorError) {
         try Check.that((0...999_999).contains(value), field, "must be an error code from 0 to 999999, not \(value)")
     }
 
@@ -223,7 +245,9 @@ extension SimulatorFaults {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case errors, serverErrors, latency, lostAnswers, rejectEverything, webhooks, recipientErrors, recipientFailures
+        case errors, serverErrors, latency, lostAnswers, rejectEverything, webhooks, recipientErrors, recipientFailures,
+            pages
+        case messageStatuses, failures
     }
 
     /// Reads faults, taking the default for each key that is missing.
@@ -237,18 +261,28 @@ extension SimulatorFaults {
         webhooks = try values.decodeIfPresent(WebhookFault.self, forKey: .webhooks) ?? .init()
         recipientErrors = try values.decodeIfPresent([String: Int].self, forKey: .recipientErrors) ?? [:]
         recipientFailures = try values.decodeIfPresent([String: Int].self, forKey: .recipientFailures) ?? [:]
+        pages = try values.decodeIfPresent([PageFault].self, forKey: .pages) ?? []
+        messageStatuses = try values.decodeIfPresent([MessageStatusFault].self, forKey: .messageStatuses) ?? []
+        failures = try values.decodeIfPresent([FailureFault].self, forKey: .failures) ?? []
     }
 }
 
 extension SimulatorFaults.ErrorFault {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case share, code, status, phoneNumberId, retryAfterSeconds
+        case share, code, status, phoneNumberId, retryAfterSeconds, subcode, details, recipient, every
     }
 
-    /// Reads one fault; `share` and `code` must be there.
+    /// Reads one fault; `code` must be there, and `share` unless a recipient or each n-th request is struck.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.closedContainer(keyedBy: CodingKeys.self)
-        share = try values.decode(Double.self, forKey: .share)
+        recipient = try values.decodeIfPresent(String.self, forKey: .recipient)
+        every = try values.decodeIfPresent(Int.self, forKey: .every)
+        subcode = try values.decodeIfPresent(Int.self, forKey: .subcode)
+        details = try values.decodeIfPresent(String.self, forKey: .details)
+        let isNarrow = recipient != nil || every != nil
+        share =
+            try isNarrow
+            ? values.decodeIfPresent(Double.self, forKey: .share) ?? 1 : values.decode(Double.self, forKey: .share)
         code = try values.decode(Int.self, forKey: .code)
         status = try values.decodeIfPresent(Int.self, forKey: .status)
         phoneNumberId = try values.decodeIfPresent(String.self, forKey: .phoneNumberId)

@@ -26,7 +26,7 @@ struct SimulatorResponder: HTTPResponder {
         case .recipient(let number): recipient(number)
         case .reset: reset()
         case .unknown:
-            Self.answer(GraphError(code: 100, status: 404, details: "no such path: \(request.uri.path)"))
+            Self.answer(.unknownPath(request.uri.path))
         }
     }
 
@@ -47,7 +47,8 @@ struct SimulatorResponder: HTTPResponder {
         var json = JSONWriter()
         json.raw("{\"error\":{\"message\":")
         json.string(error.message)
-        json.raw(",\"type\":\"OAuthException\",\"code\":\(error.code)")
+        json.raw(",\"type\":\"\(error.type)\",\"code\":\(error.code)")
+        if let subcode = error.subcode { json.raw(",\"error_subcode\":\(subcode)") }
         if let details = error.details {
             json.raw(",\"error_data\":{\"messaging_product\":\"whatsapp\",\"details\":")
             json.string(details)
@@ -132,7 +133,7 @@ extension SimulatorResponder {
     {
         let body = await body(of: request)
         let message: AdmittedMessage
-        switch read(request, body: body, isMarketing: isMarketing) {
+        switch read(request, body: body, phoneNumberID: phoneNumberID, isMarketing: isMarketing) {
         case .success(let admitted): message = admitted
         case .failure(let refusal):
             admission.refuse(
@@ -149,7 +150,7 @@ extension SimulatorResponder {
             // This is cancelled only after the shutdown timeout; the answer may then come early.
             try? await Task.sleep(for: verdict.latency)
         }
-        return await answer(verdict.outcome, to: message, context: context)
+        return await answer(verdict, to: message, context: context)
     }
 
     private struct Refusal: Error {
@@ -167,9 +168,13 @@ extension SimulatorResponder {
     private func read(
         _ request: Request,
         body: ByteBuffer?,
+        phoneNumberID: String,
         isMarketing: Bool
     ) -> Result<AdmittedMessage, Refusal> {
         if let error = refusal(of: request) { return .failure(Refusal(error: error)) }
+        guard configuration.knownNumbers.isEmpty || configuration.knownNumbers.contains(phoneNumberID) else {
+            return .failure(Refusal(error: .unknownNumber(phoneNumberID)))
+        }
         guard request.headers[.contentType]?.lowercased().hasPrefix("application/json") == true else {
             return .failure(Refusal(error: .wrongParameter("the content type must be application/json")))
         }
@@ -215,14 +220,15 @@ extension SimulatorResponder {
     }
 
     private func answer(
-        _ outcome: Verdict.Outcome,
+        _ verdict: Verdict,
         to message: AdmittedMessage,
         context: SimulatorContext
     ) async -> Response {
-        switch outcome {
-        case .accepted(let wamid): return Self.answer(Self.acceptance(of: message, wamid: wamid))
+        switch verdict.outcome {
+        case .accepted(let wamid):
+            return Self.answer(Self.acceptance(of: message, wamid: wamid, status: verdict.messageStatus))
         case .rejected(let error): return Self.answer(error)
-        case .unavailable(let status): return Self.page(status: status)
+        case .page(let page): return Self.page(page)
         case .lost(let wamid, let fault):
             switch fault.mode {
             case .garbled: return Self.answer(Array(Self.acceptance(of: message, wamid: wamid).prefix(40)))
@@ -237,24 +243,35 @@ extension SimulatorResponder {
         }
     }
 
-    private static func acceptance(of message: AdmittedMessage, wamid: String) -> [UInt8] {
+    private static func acceptance(
+        of message: AdmittedMessage,
+        wamid: String,
+        status: String = "accepted"
+    ) -> [UInt8] {
         var json = JSONWriter()
         json.raw("{\"messaging_product\":\"whatsapp\",\"contacts\":[{\"input\":")
         json.string(message.recipient.input)
         json.raw(message.recipient.kind == .user ? ",\"user_id\":" : ",\"wa_id\":")
         json.string(message.recipient.id)
         json.raw("}],\"messages\":[{\"id\":\"\(wamid)\"")
-        if message.isTemplate { json.raw(",\"message_status\":\"accepted\"") }
+        if message.isTemplate {
+            json.raw(",\"message_status\":")
+            json.string(status)
+        }
         json.raw("}]}")
         return json.bytes
     }
 
-    private static func page(status: Int) -> Response {
-        Response(
-            status: HTTPResponse.Status(code: status),
-            headers: [.contentType: "text/html"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: "<html><body><h1>\(status)</h1></body></html>"))
+    private static func page(_ page: SimulatorFaults.PageFault) -> Response {
+        let body = page.body ?? "<html><body><h1>\(page.status)</h1></body></html>"
+        var response = Response(
+            status: HTTPResponse.Status(code: page.status),
+            body: ResponseBody(byteBuffer: ByteBuffer(string: body))
         )
+        if !page.contentType.isEmpty { response.headers[.contentType] = page.contentType }
+        if let location = page.location { response.headers[.location] = location }
+        if page.closes { response.headers[.connection] = "close" }
+        return response
     }
 }
 

@@ -38,6 +38,7 @@ struct DeliveryReport {
         lines.append(line("accepted", counters.accepted, share: true))
         lines.append(line("  delivered", counters[.delivered] + counters[.read], share: true))
         lines.append(line("  read", counters[.read], share: true))
+        if run.held > 0 { lines.append(line("  held", run.held, share: true)) }
         lines.append(line("failed", counters[.failed], share: true))
         for status in [MessageStatus.unconfirmed, .cancelled, .pending, .queued, .sending] where counters[status] > 0 {
             lines.append(line(status.rawValue, counters[status], share: true))

@@ -5,15 +5,24 @@ import Store
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "Continue a paused campaign where it stopped."
+        abstract: "Continue a paused campaign where it stopped.",
+        discussion: """
+            The guards, which pause a campaign whose messages fail alike or too often, count from the beginning. Messages \
+            that failed stay failed.
+            """
     )
 
     @OptionGroup var campaign: CampaignOptions
+
+    @Flag(help: "Go on although messages fail: no guard pauses the run until it is resumed again.")
+    var ignoreGuard = false
+
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         let isResumed = try await database.withPool { pool in
-            try await RunRepository(pool: pool).resume(try await campaign.latestRun(pool).id)
+            let run = try await campaign.latestRun(pool)
+            return try await RunRepository(pool: pool).resume(run.id, ignoringGuards: ignoreGuard)
         }
         print(isResumed ? "\(campaign.path) resumed" : "\(campaign.path) was not paused")
     }

@@ -90,6 +90,8 @@ struct APIFixture: Sendable {
         let intake = StatusIntake(
             messages: MessageRepository(pool: pool),
             inbound: InboundRepository(pool: pool),
+            guards: RunGuards(runs: RunRepository(pool: pool), logger: TestDatabase.logger),
+            failure: WhatsAppChannel.failure(code:message:),
             logger: TestDatabase.logger
         )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: TestDatabase.logger)

@@ -88,6 +88,24 @@ struct CampaignStateTests {
         }
     }
 
+    @Test func resumesWithoutTheGuardsWhereAsked() async throws {
+        try await APIFixture.with(contacts: 3) { api in
+            let id = try await api.campaign()
+            #expect(try await api.call("POST", "/campaigns/\(id)/send").status == 202)
+            try await api.finishLaunches()
+            for (body, ignored) in [(["ignoreGuards": true], true), ([:], false)] as [(JSONValue, Bool)] {
+                #expect(try await api.call("POST", "/campaigns/\(id)/pause").status == 200)
+                let resumed = try await api.call("POST", "/campaigns/\(id)/resume", body)
+                #expect(resumed.json["status"] == "running", "\(resumed.text)")
+                let rows = try await api.pool.query("SELECT \"ignoresGuards\" FROM campaign_runs")
+                #expect(try rows[0].decode(0, as: Bool.self) == ignored)
+            }
+            let wrong = try await api.call("POST", "/campaigns/\(id)/resume", ["ignoreGuards": "yes"])
+            #expect(wrong.error("ignoreGuards") != nil, "\(wrong.text)")
+            #expect(try await api.call("GET", "/campaigns/\(id)/runs").json["items"]?[0]?["held"] == 0)
+        }
+    }
+
     @Test func schedulesACampaignOnce() async throws {
         try await APIFixture.with(contacts: 1) { api in
             let id = try await api.campaign("a", ["type": "scheduled", "scheduledAt": "2100-01-01T09:00:00+03:00"])

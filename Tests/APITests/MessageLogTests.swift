@@ -46,6 +46,19 @@ struct MessageLogTests {
         return try rows[0].decode(0)
     }
 
+    @Test func showsWhichMessagesWhatsAppHoldsBack() async throws {
+        try await Self.with { api, id in
+            try await api.pool.execute(
+                "UPDATE campaign_messages SET \"messageStatus\" = 'held_for_quality_assessment' WHERE position = 3"
+            )
+            let items = try await api.call("GET", "/campaigns/\(id)/messages").json["items"]
+            #expect(items?[2]?["messageStatus"] == "held_for_quality_assessment")
+            #expect(items?[1]?["messageStatus"] == nil)
+            let csv = try await api.call("GET", "/campaigns/\(id)/messages?format=csv").text
+            #expect(csv.contains("messageStatus") && csv.contains("held_for_quality_assessment"))
+        }
+    }
+
     @Test func countsTheRowsOfACampaign() async throws {
         try await Self.with { api, id in
             let json = try await api.call("GET", "/campaigns/\(id)/analytics").json

@@ -130,6 +130,23 @@ struct PostOutcomeTests {
         }
     }
 
+    /// The head says that the request was refused; the rest does not change that.
+    @Test(arguments: [400, 404, 408, 429])
+    func aRefusalCountsAlthoughItsBodyIsCutOff(status: Int) async throws {
+        let cutOff = "HTTP/1.1 \(status) No\r\nContent-Length: 50\r\n\r\n{\"error\""
+        try await ScriptedServer.withServer(
+            react: { $0.number == 0 ? .sayAndClose(cutOff) : .say(Self.fine) }
+        ) { server, port in
+            try await withPoster(port: port, loops: .one) { poster in
+                let answer = await poster.post(.small).answer
+                #expect(answer?.status == status && answer?.isWhole == false)
+                #expect(answer?.text == "{\"error\"")
+                #expect(await poster.post(.small).answer?.isWhole == true)
+                #expect(server.accepted == 2)
+            }
+        }
+    }
+
     @Test func theAnswerTakesTooLong() async throws {
         try await ScriptedServer.withServer(react: { $0.number == 0 ? .nothing : .say(Self.fine) }) { server, port in
             try await withPoster(port: port, requestTimeout: .milliseconds(200), loops: .one) { poster in

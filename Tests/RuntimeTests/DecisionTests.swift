@@ -7,42 +7,6 @@ import Testing
 struct DecisionTests {
     enum Kind: String { case pauseLane, deferRecipient, retry, fail, pauseCampaign, unconfirmed, sent }
 
-    /// Every code of the API's error reference that a send can meet, with the class it belongs to.
-    static let codes: [(Int, ErrorClass)] =
-        [4, 80007, 130429, 131048, 131057].map { ($0, .rateLimit) }
-        + [131056].map { ($0, .pairRateLimit) }
-        + [1, 2, 131000, 131016, 133004, 134101, 134102].map { ($0, .retryable) }
-        + [0, 3, 10, 200, 230, 299, 33, 190, 368, 131005, 131031, 131037, 131042, 131045, 131063, 131064].map {
-            ($0, .systemic)
-        }
-        + [133010, 134011, 132001, 132007, 132015, 132016, 132018, 132068, 132069, 131053, 131055, 134100].map {
-            ($0, .systemic)
-        }
-        + [100, 130403, 130472, 130497, 131008, 131009, 131021, 131026, 131030, 131047, 131049, 131050].map {
-            ($0, .permanent)
-        }
-        + [131051, 131052, 131062, 132000, 132005, 132008, 132012, 135000, 137000].map { ($0, .permanent) }
-
-    @Test(arguments: codes)
-    func everyCodeHasItsClass(code: Int, expected: ErrorClass) {
-        #expect(ErrorClass(code: code) == expected)
-    }
-
-    @Test(arguments: [-1, 5, 199, 300, 131060, 133015, 138000, 139000, 999_999])
-    func otherCodesSayNothing(code: Int) {
-        #expect(ErrorClass(code: code) == nil)
-    }
-
-    @Test(arguments: [
-        (429, ErrorClass.rateLimit), (500, .retryable), (503, .retryable), (507, .retryable), (401, .systemic),
-        (502, .ambiguous), (504, .ambiguous), (400, .permanent), (403, .permanent), (404, .permanent),
-        (413, .permanent),
-        (302, .permanent),
-    ])
-    func theStatusDecidesWithoutACode(status: Int, expected: ErrorClass) {
-        #expect(ErrorClass(httpStatus: status) == expected)
-    }
-
     /// The three required classes first, then further ones.
     static let answers: [(Int, Int?, Kind)] = [
         (429, nil, .pauseLane), (400, 131048, .pauseLane), (400, 131056, .pauseLane), (429, 130429, .pauseLane),
@@ -52,6 +16,7 @@ struct DecisionTests {
         (500, 130429, .pauseLane), (400, 130429, .pauseLane), (500, 131026, .fail), (429, 131047, .fail),
         (401, 190, .pauseCampaign), (404, 132001, .pauseCampaign), (401, nil, .pauseCampaign),
         (502, nil, .unconfirmed), (504, nil, .unconfirmed), (500, 999_999, .retry), (418, 999_999, .fail),
+        (408, nil, .retry), (301, nil, .pauseCampaign), (404, nil, .pauseCampaign), (407, nil, .pauseCampaign),
     ]
 
     @Test(arguments: answers)
@@ -62,7 +27,13 @@ struct DecisionTests {
 
     @Test func otherAnswers() {
         #expect(decide(.accepted(waMessageID: "wamid.1")) == .sent(waMessageID: "wamid.1"))
-        #expect(decide(.notWritten("refused")) == .retry(.init(code: "connection", message: "refused")))
+        let unwritten = MessageOutcome.Failure(
+            code: "connection",
+            message: "refused",
+            scope: .unknown,
+            consequence: .counted
+        )
+        #expect(decide(.notWritten("refused")) == .retry(unwritten))
         #expect(decide(.lost("reset")) == .unconfirmed(.init(code: "answer_lost", message: "reset")))
     }
 
@@ -85,9 +56,22 @@ struct DecisionTests {
 
     @Test func failuresKeepCodeTextAndStatus() {
         let coded = SendAnswer.refused(httpStatus: 400, code: 131026, message: "undeliverable", retryAfter: nil)
-        #expect(decide(coded) == .fail(.init(code: "131026", message: "undeliverable", httpStatus: 400)))
+        let failure = MessageOutcome.Failure(
+            code: "131026",
+            message: "undeliverable",
+            httpStatus: 400,
+            scope: .recipient
+        )
+        #expect(decide(coded) == .fail(failure))
         let bare = SendAnswer.refused(httpStatus: 400, code: nil, message: "", retryAfter: nil)
-        #expect(decide(bare) == .fail(.init(code: "400", message: "", httpStatus: 400)))
+        let counted = MessageOutcome.Failure(
+            code: "400",
+            message: "",
+            httpStatus: 400,
+            scope: .unknown,
+            consequence: .counted
+        )
+        #expect(decide(bare) == .fail(counted))
         #expect(MessageOutcome.Failure(code: "400", message: "").text == "400")
     }
 

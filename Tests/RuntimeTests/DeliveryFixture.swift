@@ -221,11 +221,13 @@ extension DeliveryFixture {
         )
         let client = MovingClient(address: address ?? Address(api), timeout: requestTimeout)
         let runs = RunRepository(pool: pool)
+        let guards = RunGuards(runs: runs, logger: TestDatabase.logger)
         let lanes = LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
-            statements: LaneStatements(messages: MessageRepository(pool: pool)),
+            statements: LaneStatements(messages: MessageRepository(pool: pool), guards: guards),
             runs: runs,
+            guards: guards,
             lanes: LaneRepository(pool: pool),
             channel: channel ?? client,
             tokens: TokenResolver(environment: ["TOKEN": "token"]),
@@ -243,6 +245,7 @@ extension DeliveryFixture {
             RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
             QuotaResumer(runs: runs, logger: TestDatabase.logger),
             RunCanceller(runs: runs, logger: TestDatabase.logger),
+            guards,
             UnconfirmedMessageRetrier(
                 runs: runs,
                 messages: lanes.messages,

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import OneShotHTTP
+import Store
 import Synchronization
 
 @testable import Runtime
@@ -57,6 +58,10 @@ extension WhatsAppDouble {
     var name: String { "WhatsApp" }
 
     func payload(of message: JSONValue) throws -> any ChannelPayload { try PayloadTemplate(message: message) }
+
+    static func failure(code: String, message: String) -> MessageOutcome.Failure {
+        WhatsAppChannel.failure(code: code, message: message)
+    }
 
     static func reports(in body: some Collection<UInt8>, receivedAt now: Date) throws -> ChannelReports {
         try WhatsAppChannel.reports(in: body, receivedAt: now)

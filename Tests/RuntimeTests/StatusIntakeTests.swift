@@ -50,6 +50,8 @@ struct StatusIntakeTests {
             let intake = StatusIntake(
                 messages: MessageRepository(pool: pool),
                 inbound: InboundRepository(pool: pool),
+                guards: RunGuards(runs: RunRepository(pool: pool), logger: TestDatabase.logger),
+                failure: WhatsAppChannel.failure(code:message:),
                 logger: TestDatabase.logger
             )
             let group = ServiceGroup(

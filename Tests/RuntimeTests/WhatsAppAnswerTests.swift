@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import OneShotHTTP
+import Store
 import TestSupport
 import Testing
 import WhatsAppSimulator
@@ -40,6 +41,33 @@ struct WhatsAppAnswerTests {
     ])
     func aSuccessThatCannotBeReadIsNoRefusal(body: String) {
         #expect(answer(200, body) == .lost("HTTP 200 without a message id"))
+    }
+
+    @Test(arguments: [
+        #"{"messages":[{"id":"wamid.1","message_status":"held_for_quality_assessment"}]}"#,
+        #"{"messages":[{"message_status":"held_for_quality_assessment","id":"wamid.1"},{"id":"wamid.2"}]}"#,
+        #"{"messages":[{"id":"wamid\u002e1","message_status":"held_for_quality_assessment"}]}"#,
+    ])
+    func aMessageThatIsHeldBackSaysSo(body: String) {
+        let held = SendAnswer.accepted(waMessageID: "wamid.1", messageStatus: "held_for_quality_assessment")
+        #expect(answer(200, body) == held)
+    }
+
+    @Test func anErrorObjectWithStatus200IsARefusal() {
+        let body = #"{"error":{"message":"(#131026) Message undeliverable","code":131026}}"#
+        guard case .refused(let refusal) = answer(200, body) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.code == 131026 && refusal.scope == .recipient)
+    }
+
+    @Test func aPageWithStatus200PausesTheCampaignAndLeavesTheMessageInDoubt() {
+        guard case .refused(let refusal) = answer(200, "<html>", headers: ["Content-Type": "text/html"]) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.scope == .sender && refusal.errorClass == .ambiguous)
     }
 
     @Test func anErrorObjectTellsCodeAndDetails() {
@@ -97,7 +125,7 @@ struct WhatsAppAnswerTests {
     @Test func aRealRequestIsAccepted() async throws {
         try await Simulator.withRunning(logger: TestDatabase.logger) { simulator in
             let url = try #require(simulator.baseURL) + "/v23.0"
-            guard case .accepted(let id) = try await send(to: url) else {
+            guard case .accepted(let id, nil) = try await send(to: url) else {
                 Issue.record("not accepted")
                 return
             }

@@ -64,6 +64,49 @@ struct FaultTests {
         }
     }
 
+    @Test func answersAsSomethingElseThanWhatsAppWould() async throws {
+        let json = #"{"pages":[{"status":407,"every":2,"contentType":"","body":""}]}"#
+        try await withFaults(json) { simulator, caller in
+            var statuses: [Int] = []
+            for index in 0..<4 { statuses.append(try await caller.text(to: Caller.number(index)).status) }
+            #expect(statuses == [200, 407, 200, 407])
+            #expect(simulator.summary().rejectedByCode == [0: 2] && simulator.summary().accepted == 2)
+        }
+    }
+
+    @Test func answersWithSubcodeAndDetailsToOneRecipient() async throws {
+        let error = #"{"code":132018,"subcode":7,"details":"a new-line","recipient":"\#(Caller.number(2))"}"#
+        try await withFaults(#"{"errors":[\#(error)]}"#) { (_, caller) async throws in
+            #expect(try await caller.text(to: Caller.number(1)).status == 200)
+            let refused = try await caller.text(to: Caller.number(2))
+            #expect(refused.code == 132_018)
+            #expect(refused.text.contains(#""error_subcode":7,"#) && refused.text.contains(#""details":"a new-line""#))
+        }
+    }
+
+    @Test func holdsTemplatesBack() async throws {
+        try await withFaults(#"{"messageStatuses":[{"status":"paused"}]}"#) { (_, caller) async throws in
+            let template =
+                #"{"messaging_product":"whatsapp","to":"+5511999990000","type":"template","template":"#
+                + #"{"name":"a","language":{"code":"en"}}}"#
+            let answer = try await caller.post(template)
+            #expect(answer.text.contains(#""message_status":"paused""#), "\(answer.text)")
+        }
+    }
+
+    @Test func knowsItsNumbers() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.knownNumbers = ["7"]
+        try await Simulator.withRunning(configuration: configuration, logger: .quiet) { simulator in
+            let caller = try Caller(simulator)
+            #expect(try await caller.text(to: Caller.number(1), sender: "7").status == 200)
+            let unknown = try await caller.text(to: Caller.number(1), sender: "8")
+            #expect(unknown.code == 100 && unknown.text.contains(#""error_subcode":33"#))
+            #expect(unknown.text.contains("GraphMethodException"))
+            #expect(try await caller.call(.POST, "/v23.0/nowhere", "{}").code == 2_500)
+        }
+    }
+
     @Test func sendsRetryAfter() async throws {
         try await withFaults(#"{"errors":[{"share":1,"code":4,"retryAfterSeconds":60}]}"#) { (_, caller) async throws in
             #expect(try await caller.text(to: "+5511999990000").retryAfter == "60")
@@ -147,6 +190,8 @@ struct FaultTests {
             #"{"rejectEverything":{"seconds":-1}}"#,
             "'faults.rejectEverything.seconds' must be 0 to 86400 seconds, not -1.0"
         ),
+        (#"{"pages":[{"status":99}]}"#, "'faults.pages[0].status' must be an HTTP status from 200 to 599, not 99"),
+        (#"{"failures":[{"code":1,"recipient":"55"}]}"#, "'faults.failures[0].recipient' is not a number like"),
         (#"{"lostAnswers":{"mode":"eaten"}}"#, "cannot read the faults: 'lostAnswers.mode': "),
         ("{", "cannot read the faults: "),
     ])

@@ -128,6 +128,12 @@ private enum MessageShapes {
             ),
             ShapeField("attempts", .integer(0...32_767), isRequired: true, "Number of answers from WhatsApp."),
             ShapeField("waMessageId", .text(0...512), "WhatsApp's id of the message."),
+            ShapeField(
+                "messageStatus",
+                .text(0...50),
+                "What WhatsApp said when it accepted the message, unless it said `accepted`: "
+                    + "`held_for_quality_assessment` or `paused`."
+            ),
             ShapeField("errorCode", .text(0...50), "WhatsApp's error code."),
             ShapeField("errorMessage", .text(0...100_000), "Explanation of the code."),
             ShapeField("sentAt", .dateTime, "When WhatsApp accepted it."),
@@ -166,6 +172,7 @@ extension MessageRecord {
             "contactId": .string(contactID.apiText), "recipientPhone": .string(recipientPhone),
             "status": .string(status.rawValue), "isBusinessInitiated": .bool(isBusinessInitiated),
             "attempts": .integer(attempts), "waMessageId": waMessageID.map(JSONValue.string),
+            "messageStatus": messageStatus.map(JSONValue.string),
             "errorCode": errorCode.map(JSONValue.string), "errorMessage": errorMessage.map(JSONValue.string),
             "sentAt": sentAt.map { .string($0.apiText) }, "deliveredAt": deliveredAt.map { .string($0.apiText) },
             "readAt": readAt.map { .string($0.apiText) }, "failedAt": failedAt.map { .string($0.apiText) },

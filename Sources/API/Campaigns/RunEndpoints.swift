@@ -75,12 +75,19 @@ struct RunEndpoints: Sendable {
     }
 
     private var resume: Endpoint {
-        action("resume", "Resume a paused campaign", "Continues where it was paused.") { call, _ in
+        action(
+            "resume",
+            "Resume a paused campaign",
+            "Continues where it was paused; messages that failed stay failed. The guards, which pause a run whose messages "
+                + "fail alike or too often, count from the beginning, or with `ignoreGuards` not at all.",
+            body: RunShapes.resumption
+        ) { call, _ in
             let record = try await campaigns.required(call)
             guard let open = try await runs.openRun(ofCampaign: record.id, tenant: call.tenant) else {
                 return try await campaigns.resumeListening(record.id, tenant: call.tenant)
             }
-            guard try await runs.resume(open.run.id) else {
+            let ignoresGuards = call.body["ignoreGuards"]?.boolValue ?? false
+            guard try await runs.resume(open.run.id, ignoringGuards: ignoresGuards) else {
                 throw CampaignError.state(try await campaigns.required(call).status, action: "resumed")
             }
             return try await campaigns.required(call)
@@ -98,6 +105,7 @@ struct RunEndpoints: Sendable {
         _ verb: String,
         _ summary: String,
         _ details: String,
+        body: ObjectShape = RunShapes.reason,
         _ act: @escaping @Sendable (APICall, _ reason: String) async throws -> CampaignRecord
     ) -> Endpoint {
         Endpoint(
@@ -108,7 +116,7 @@ struct RunEndpoints: Sendable {
             tag: "runs",
             summary: summary,
             details: details,
-            body: .optional(.object(RunShapes.reason), example: ["reason": "wrong price"]),
+            body: .optional(.object(body), example: ["reason": "wrong price"]),
             answers: [
                 .json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
@@ -153,16 +161,26 @@ struct RunEndpoints: Sendable {
 
 /// Runs and launches in requests and answers.
 private enum RunShapes {
-    static let reason = ObjectShape(
-        "Reason",
-        "The reason of an action.",
+    private static let reasonField = ShapeField(
+        "reason",
+        .text(upTo: 255),
+        "A text for people, shown with the campaign.",
+        example: "wrong price"
+    )
+
+    static let reason = ObjectShape("Reason", "The reason of an action.", [reasonField])
+
+    static let resumption = ObjectShape(
+        "Resumption",
+        "How a run is resumed.",
         [
+            reasonField,
             ShapeField(
-                "reason",
-                .text(upTo: 255),
-                "A text for people, shown with the campaign.",
-                example: "wrong price"
-            )
+                "ignoreGuards",
+                .bool,
+                "True if no guard is to pause the run until it is resumed again.",
+                example: true
+            ),
         ]
     )
 
@@ -198,6 +216,12 @@ private enum RunShapes {
                 "Messages to contacts who wrote within the last 24 hours."
             ),
             ShapeField("messages", .object(counters), isRequired: true, "Messages by status."),
+            ShapeField(
+                "held",
+                .count,
+                isRequired: true,
+                "Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example."
+            ),
             ShapeField("scheduledFor", .dateTime, "The time of the schedule that opened it."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),
             ShapeField("startedAt", .dateTime, "When sending started."),
@@ -232,6 +256,7 @@ private enum RunShapes {
             "pending": 80, "queued": 30, "sending": 2, "sent": 5, "delivered": 2, "read": 1, "failed": 0,
             "cancelled": 0, "unconfirmed": 0,
         ],
+        "held": 0,
         "createdAt": "2026-11-20T08:00:00Z", "startedAt": "2026-11-20T08:00:00Z",
         "estimatedCompletionAt": "2026-11-20T08:00:02Z",
     ]
@@ -256,6 +281,7 @@ extension CampaignRunRecord {
                     }
                 )
             ),
+            "held": .integer(max(0, run.held)),
             "scheduledFor": scheduledFor.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "startedAt": run.startedAt.map { .string($0.apiText) },
             "completedAt": run.completedAt.map { .string($0.apiText) },

@@ -33,6 +33,9 @@ package protocol MessageChannel: Sendable {
     /// - Returns: The answer; `nil` when the request was not written, because its slot had expired before it could be.
     func send(_ request: OutboundRequest) async -> SendAnswer?
 
+    /// Classifies a failure that was stored with a report, by its code and text.
+    static func failure(code: String, message: String) -> MessageOutcome.Failure
+
     /// Reads the body of a webhook whose signature was verified.
     ///
     /// - Throws: An error when the body cannot be read at all.
@@ -106,7 +109,9 @@ struct AccessToken: Hashable, Sendable, CustomStringConvertible {
 /// The answer to one request.
 package enum SendAnswer: Hashable, Sendable {
     /// The provider accepted the message, which is not yet its delivery.
-    case accepted(waMessageID: String)
+    ///
+    /// A status says that it is held back, to assess the quality of its template for example.
+    case accepted(waMessageID: String, messageStatus: String? = nil)
     case refused(Refusal)
     /// The request was not written, because there was no connection.
     case notWritten(String)
@@ -116,6 +121,9 @@ package enum SendAnswer: Hashable, Sendable {
     /// An error of the provider.
     package struct Refusal: Hashable, Sendable {
         let errorClass: ErrorClass
+        let scope: ErrorScope
+        /// What to look at, if the error points at a setting.
+        let hint: String?
         let httpStatus: Int
         /// The provider's error code; `nil` when a gateway answered for it.
         let code: Int?
@@ -135,8 +143,10 @@ enum ErrorClass: Hashable, Sendable {
     case retryable
     /// This recipient cannot get this message.
     case permanent
-    /// Token, account, number or template: every recipient would fail.
+    /// Token, account, number, template or the way to the provider: every recipient would fail.
     case systemic
+    /// This recipient wants no more messages of this kind.
+    case optOut
     /// A gateway answered for the provider: the request may have been accepted.
     case ambiguous
 }
@@ -173,5 +183,21 @@ package struct ChannelReports: Sendable {
             + inbound.preferences.map { preference in part { $0.preferences = [preference] } }
             + inbound.stops.map { stop in part { $0.stops = [stop] } }
             + statuses.map { ChannelReports(statuses: [$0]) }
+    }
+}
+
+extension MessageOutcome.Failure {
+    /// Makes a failure of an error of the provider.
+    init(code: String, message: String, httpStatus: Int? = nil, scope: ErrorScope, errorClass: ErrorClass) {
+        let consequence: MessageOutcome.Consequence =
+            switch errorClass {
+            case .systemic: .pausesRun
+            case .optOut: .optOut
+            case .permanent, .retryable: scope == .campaign || scope == .unknown ? .counted : .none
+            // An answer pauses the lane; a report comes too late for that.
+            case .rateLimit: .counted
+            case .pairRateLimit, .ambiguous: .none
+            }
+        self.init(code: code, message: message, httpStatus: httpStatus, scope: scope, consequence: consequence)
     }
 }

@@ -7,6 +7,7 @@ import Store
 package struct DaemonMetrics: Sendable {
     package let registry: PrometheusRegistry
     let send: SendMetrics
+    package let guards: GuardMetrics
     package let schedules: ScheduleMetrics
     package let triggers: TriggerMetrics
     package let webhooks: WebhookMetrics
@@ -15,6 +16,7 @@ package struct DaemonMetrics: Sendable {
     package init(registry: PrometheusRegistry = PrometheusRegistry()) {
         self.registry = registry
         send = SendMetrics(factory: registry)
+        guards = GuardMetrics(factory: registry)
         schedules = ScheduleMetrics(factory: registry)
         triggers = TriggerMetrics(factory: registry)
         webhooks = WebhookMetrics(factory: registry)
@@ -103,12 +105,14 @@ package struct WebhookMetrics: Sendable {
         case written, failed
     }
 
+    private let factory: any MetricsFactory
     private let outcomes: [Outcome: Counter]
     private let duration: CoreMetrics.Timer
     private let lag: CoreMetrics.Timer
     private let batch: Recorder
 
     init(factory: any MetricsFactory) {
+        self.factory = factory
         outcomes = MetricFamily.reports.counters(of: Outcome.self, factory: factory)
         duration = MetricFamily.webhookDuration.timer(factory: factory)
         lag = MetricFamily.webhookLag.timer(factory: factory)
@@ -132,8 +136,29 @@ package struct WebhookMetrics: Sendable {
         outcomes[.failed]?.increment(by: reports)
     }
 
+    /// Counts the failures that statuses report, by what they concern.
+    func count(_ failures: [ErrorScope]) {
+        for (scope, failures) in Dictionary(grouping: failures, by: \.self) {
+            let counter = MetricFamily.sendErrors.counter([scope.rawValue, "report"], factory: factory)
+            counter.increment(by: failures.count)
+        }
+    }
+
     /// Records how long one webhook waited for its transaction.
     func note(_ time: Duration) {
         duration.record(time)
+    }
+}
+
+/// Counts the pauses of runs by guards.
+package struct GuardMetrics: Sendable {
+    private let pauses: [GuardPause.Guard: Counter]
+
+    init(factory: any MetricsFactory) {
+        pauses = MetricFamily.guardPauses.counters(of: GuardPause.Guard.self, factory: factory)
+    }
+
+    func count(_ guarding: GuardPause.Guard) {
+        pauses[guarding]?.increment()
     }
 }

@@ -35,13 +35,25 @@ struct SendMetrics: Sendable {
     /// Counts the outcomes of a batch that is in Postgres.
     func count(_ written: [MessageOutcome]) {
         var counts: [Outcome: Int] = [:]
-        for message in written { counts[Outcome(message.result), default: 0] += 1 }
+        for message in written {
+            counts[Outcome(message.result), default: 0] += 1
+            if let status = message.messageStatus { countHeld(status) }
+        }
         for (outcome, count) in counts { outcomes[outcome]?.increment(by: count) }
     }
 
     func count(_ answer: SendAnswer, after time: Duration) {
         answers[Answer(answer)]?.increment()
         duration.record(time)
+        if case .refused(let refusal) = answer {
+            MetricFamily.sendErrors.counter([refusal.scope.rawValue, "answer"], factory: factory).increment()
+        }
+    }
+
+    /// Counts a message that the provider accepted and holds back.
+    private func countHeld(_ status: String) {
+        let known = ["held_for_quality_assessment", "paused"]
+        MetricFamily.heldMessages.counter([known.contains(status) ? status : "other"], factory: factory).increment()
     }
 
     /// Counts a rate limit.

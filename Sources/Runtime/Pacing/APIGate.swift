@@ -126,7 +126,7 @@ extension SendAnswer {
         case .refused(let refusal):
             switch refusal.errorClass {
             case .retryable, .ambiguous: false
-            case .rateLimit, .pairRateLimit, .permanent, .systemic: true
+            case .rateLimit, .pairRateLimit, .permanent, .systemic, .optOut: true
             }
         case .notWritten, .lost: false
         }

@@ -143,7 +143,12 @@ struct BatchDelivery: Sendable {
             } catch let error as UnsendableText {
                 end(message, .failed(MessageOutcome.Failure(code: error.code, message: error.description)))
             } catch let error as PayloadError {
-                let failure = MessageOutcome.Failure(code: "unusable_message", message: error.description)
+                let failure = MessageOutcome.Failure(
+                    code: "unusable_message",
+                    message: error.description,
+                    scope: .campaign,
+                    consequence: .counted
+                )
                 end(message, .failed(failure))
             } catch {
                 end(message, .released(after: .seconds(1)))
@@ -270,17 +275,22 @@ struct BatchDelivery: Sendable {
         // During an outage a request that was not written is not counted as an attempt.
         if isDown, case .notWritten = answer { return end(ready.message, .released(after: .zero)) }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
-        end(ready.message, await result(of: decision, for: ready.message))
+        let result = await result(of: decision, for: ready.message)
+        end(ready.message, result, messageStatus: decision.messageStatus)
     }
 
-    private func end(_ message: ClaimedMessage, _ result: MessageOutcome.Result) {
+    private func end(_ message: ClaimedMessage, _ result: MessageOutcome.Result, messageStatus: String? = nil) {
         // The contact wrote meanwhile, so the message is in-window and its quota charge is given back.
         let isFree = batch.charged.contains(message.id) && !message.isBusinessInitiated
-        writer.add(outcome(message, result), isFree: isFree)
+        writer.add(outcome(message, result, messageStatus: messageStatus), isFree: isFree)
     }
 
-    private func outcome(_ message: ClaimedMessage, _ result: MessageOutcome.Result) -> MessageOutcome {
-        MessageOutcome(messageID: message.id, lease: batch.lease, result: result)
+    private func outcome(
+        _ message: ClaimedMessage,
+        _ result: MessageOutcome.Result,
+        messageStatus: String? = nil
+    ) -> MessageOutcome {
+        MessageOutcome(messageID: message.id, lease: batch.lease, result: result, messageStatus: messageStatus)
     }
 }
 
@@ -288,9 +298,11 @@ extension BatchDelivery {
     /// Applies a decision to the lane or the campaign, and returns the result for the message.
     func result(of decision: SendDecision, for message: ClaimedMessage) async -> MessageOutcome.Result {
         switch decision {
-        case .sent(let id): return .sent(waMessageID: id)
+        case .sent(let id, _): return .sent(waMessageID: id)
         case .fail(let failure): return .failed(failure)
-        case .unconfirmed(let failure): return .unconfirmed(failure)
+        case .unconfirmed(let failure, let reason):
+            if let reason { await pauseCampaign(of: message, reason: reason) }
+            return .unconfirmed(failure)
         case .deferRecipient(let delay): return .released(after: delay)
         case .retry(let failure):
             let delay = services.retries.delay(afterAttempts: message.attempts + 1, random: .random(in: 0...1))

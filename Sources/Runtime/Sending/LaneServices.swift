@@ -9,6 +9,7 @@ package struct LaneServices: Sendable {
     package let messages: MessageRepository
     let statements: LaneStatements
     package let runs: RunRepository
+    package let guards: RunGuards
     let lanes: LaneRepository
     let payloads: PayloadCache
     let channel: any MessageChannel
@@ -31,6 +32,7 @@ package struct LaneServices: Sendable {
         messages: MessageRepository,
         statements: LaneStatements,
         runs: RunRepository,
+        guards: RunGuards,
         lanes: LaneRepository,
         channel: any MessageChannel,
         tokens: TokenResolver,
@@ -47,6 +49,7 @@ package struct LaneServices: Sendable {
         self.messages = messages
         self.statements = statements
         self.runs = runs
+        self.guards = guards
         self.lanes = lanes
         self.channel = channel
         payloads = PayloadCache(runs: runs, channel: channel)

@@ -15,7 +15,12 @@ package final class LaneStatements: Sendable {
     private let claims: GroupCommit<SendClaim, [ClaimedMessage], UUID>
     private let outcomes: GroupCommit<[MessageOutcome], Void, UUID>
 
-    package init(messages: MessageRepository) {
+    /// Makes the statements; ``run()`` must be running for any to be executed.
+    ///
+    /// - Parameters:
+    ///   - messages: Executes the statements.
+    ///   - guards: Pauses runs whose messages fail alike.
+    package init(messages: MessageRepository, guards: RunGuards) {
         claims = GroupCommit(.init(width: Self.width, largest: Self.largest)) { claims in
             do {
                 var claimed = Dictionary(grouping: try await messages.begin(claims), by: \.lease)
@@ -25,7 +30,10 @@ package final class LaneStatements: Sendable {
             }
         }
         outcomes = GroupCommit(.init(width: Self.width, largest: Self.largest)) { batches in
-            try await messages.record(Array(batches.joined()))
+            let outcomes = Array(batches.joined())
+            // Before the outcome, so that a crash in between loses no consent that was withdrawn.
+            try await messages.takeConsent(of: outcomes)
+            await guards.pause(try await messages.record(outcomes))
             return batches.map { _ in }
         }
     }

@@ -2,7 +2,7 @@ import Store
 
 /// The decision about a message after the provider's answer: pure, without a clock or I/O.
 enum SendDecision: Hashable, Sendable {
-    case sent(waMessageID: String)
+    case sent(waMessageID: String, messageStatus: String? = nil)
     /// The whole lane pauses, then the message is sent again; not counted as an attempt.
     case pauseLane(Duration, reason: String)
     /// Only this recipient waits; not counted as an attempt.
@@ -13,24 +13,29 @@ enum SendDecision: Hashable, Sendable {
     case fail(MessageOutcome.Failure)
     /// No recipient would get it: the campaign pauses, and the message waits with the others.
     case pauseCampaign(reason: String)
-    /// It is not known whether the message was accepted.
-    case unconfirmed(MessageOutcome.Failure)
+    /// It is not known whether the message was accepted; with a reason the campaign pauses as well.
+    case unconfirmed(MessageOutcome.Failure, pauseReason: String? = nil)
 
     /// Decides by the class of the error.
     init(_ answer: SendAnswer, pairLimit: LaneRecord.PairLimit, retries: RetryPolicy) {
         switch answer {
-        case .accepted(let id):
-            self = .sent(waMessageID: id)
+        case .accepted(let id, let status):
+            self = .sent(waMessageID: id, messageStatus: status)
         case .notWritten(let problem):
-            self = .retry(.init(code: "connection", message: problem))
+            self = .retry(
+                .init(code: "connection", message: problem, scope: .unknown, consequence: .counted)
+            )
         case .lost(let problem):
             self = .unconfirmed(.init(code: "answer_lost", message: problem))
         case .refused(let refusal):
             let failure = MessageOutcome.Failure(
                 code: refusal.code.map(String.init) ?? String(refusal.httpStatus),
                 message: refusal.message,
-                httpStatus: refusal.httpStatus
+                httpStatus: refusal.httpStatus,
+                scope: refusal.scope,
+                errorClass: refusal.errorClass
             )
+            let reason = refusal.hint.map { "\(failure.text); \($0)" } ?? failure.text
             let pause = max(refusal.retryAfter ?? .zero, retries.lanePause)
             switch refusal.errorClass {
             case .rateLimit: self = .pauseLane(pause, reason: failure.text)
@@ -38,11 +43,18 @@ enum SendDecision: Hashable, Sendable {
                 self = .deferRecipient(refusal.retryAfter ?? retries.pairDelay)
             case .pairRateLimit: self = .pauseLane(pause, reason: failure.text)
             case .retryable: self = .retry(failure)
-            case .permanent: self = .fail(failure)
-            case .systemic: self = .pauseCampaign(reason: failure.text)
-            case .ambiguous: self = .unconfirmed(failure)
+            case .permanent, .optOut: self = .fail(failure)
+            case .systemic: self = .pauseCampaign(reason: reason)
+            case .ambiguous: self = .unconfirmed(failure, pauseReason: refusal.scope == .sender ? reason : nil)
             }
         }
+    }
+}
+
+extension SendDecision {
+    /// What the provider said of an accepted message, unless it only accepted it.
+    var messageStatus: String? {
+        if case .sent(_, let status) = self { status } else { nil }
     }
 }
 

@@ -20,19 +20,33 @@ package final class StatusIntake: Service, Sendable {
     private static let parkedInterval = Duration.seconds(5)
 
     private let messages: MessageRepository
+    private let guards: RunGuards
+    private let failure: @Sendable (_ code: String, _ message: String) -> MessageOutcome.Failure
     private let logger: Logger
     private let deliveries: GroupCommit<Delivery, Void, OnlyLane>
 
     /// Makes an intake; ``run()`` must be running for anything to be committed.
+    ///
+    /// - Parameters:
+    ///   - messages: Commits statuses.
+    ///   - inbound: Commits everything else.
+    ///   - guards: Pauses runs that statuses stop.
+    ///   - failure: Classifies the failure of a stored status, by its code and text.
+    ///   - logger: Logs failures.
+    ///   - metrics: Counts reports.
     package init(
         messages: MessageRepository,
         inbound: InboundRepository,
+        guards: RunGuards,
+        failure: @escaping @Sendable (_ code: String, _ message: String) -> MessageOutcome.Failure,
         logger: Logger,
         metrics: WebhookMetrics? = nil
     ) {
         self.messages = messages
+        self.guards = guards
+        self.failure = failure
         self.logger = logger
-        let commit = Commit(messages: messages, inbound: inbound, logger: logger, metrics: metrics)
+        let commit = Commit(messages: messages, inbound: inbound, guards: guards, logger: logger, metrics: metrics)
         deliveries = GroupCommit(.init(largest: Self.largestBatch)) { batch, error in
             logger.error("Could not commit statuses, WhatsApp will repeat them", metadata: ["error": "\(error)"])
             metrics?.countFailed(batch.reduce(0) { $0 + $1.reports.count })
@@ -70,7 +84,12 @@ package final class StatusIntake: Service, Sendable {
             failure: "Could not apply parked statuses, trying again"
         )
         await loop.run {
-            while try await messages.applyParked() > 0 {}
+            while true {
+                let effects = try await messages.reportParked(reading: failure)
+                try await guards.pause(effects.stops)
+                await guards.pause(effects.alike)
+                if effects.parked == 0 { break }
+            }
         }
     }
 
@@ -78,14 +97,17 @@ package final class StatusIntake: Service, Sendable {
     private struct Commit: Sendable {
         let messages: MessageRepository
         let inbound: InboundRepository
+        let guards: RunGuards
         let logger: Logger
         let metrics: WebhookMetrics?
         let numbers = KnownNumbers()
 
         func callAsFunction(_ batch: [Delivery]) async throws {
             let statuses = batch.flatMap(\.reports.statuses)
-            let unknown = try await messages.apply(statuses.foldedByMessage())
-            try await messages.park(unknown)
+            let effects = try await messages.report(statuses.foldedByMessage())
+            try await messages.park(effects.unknown)
+            try await guards.pause(effects.stops)
+            await guards.pause(effects.alike)
             var report = batch.reduce(into: InboundReport()) { $0.append($1.reports.inbound) }
             report.numbers = numbers.unknown(among: report.numbers, at: .now)
             for run in try await inbound.apply(report) {
@@ -95,6 +117,7 @@ package final class StatusIntake: Service, Sendable {
             guard let metrics else { return }
             let oldest = statuses.lazy.compactMap(\.earliest).min()
             metrics.countWritten(batch.reduce(0) { $0 + $1.reports.count }, oldest: oldest)
+            metrics.count(statuses.compactMap { $0.failure?.scope })
             for delivery in batch { metrics.note(.now - delivery.since) }
         }
 

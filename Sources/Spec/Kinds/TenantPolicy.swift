@@ -15,6 +15,8 @@ public struct TenantPolicy: Hashable, Sendable {
     public internal(set) var allowedCategories: [TemplateSpec.Category]?
     /// The shortest time between two scheduled starts of one campaign.
     public internal(set) var minScheduleInterval: SpecDuration?
+    /// The share of failed messages, in percent, above which a run is paused; not a limit for specs.
+    public internal(set) var maxFailurePercent: Int?
 
     /// True if there is no limit.
     public var isEmpty: Bool { self == TenantPolicy() }
@@ -33,6 +35,12 @@ extension TenantPolicy: SpecMapping {
             ),
         Field("minScheduleInterval", \.minScheduleInterval, .duration(upToDays: 366))
             .says("The minimum time between two starts of a schedule; at most 366 days.", examples: "12h"),
+        Field("maxFailurePercent", \.maxFailurePercent, .integer(1...100))
+            .says(
+                "The share of failed messages, in percent, above which a run is paused, once 200 messages are sent or "
+                    + "failed; for triggers within 24 hours. By default runs are not paused for it.",
+                examples: 20
+            ),
     ]
 }
 

@@ -1,5 +1,21 @@
 public import Foundation
 
+/// What an error concerns: all that a remedy has to look at.
+public enum ErrorScope: String, CaseIterable, Sendable {
+    /// The text of this message.
+    case message
+    /// This recipient.
+    case recipient
+    /// The template or the parameters of the campaign.
+    case campaign
+    /// The number, its token or rate, or the way to the provider.
+    case sender
+    /// The account of the number.
+    case account
+    /// The provider does not say.
+    case unknown
+}
+
 /// The outcome of a message that a lease held.
 public struct MessageOutcome: Hashable, Sendable {
     public enum Result: Hashable, Sendable {
@@ -24,24 +40,50 @@ public struct MessageOutcome: Hashable, Sendable {
         public let message: String
         /// `nil` when no answer came.
         public let httpStatus: Int?
+        public let scope: ErrorScope
+        public let consequence: Consequence
 
-        public init(code: String, message: String, httpStatus: Int? = nil) {
+        /// Makes a failure; by default one that concerns its message alone.
+        public init(
+            code: String,
+            message: String,
+            httpStatus: Int? = nil,
+            scope: ErrorScope = .message,
+            consequence: Consequence = .none
+        ) {
             // Texts of other systems must not prevent the outcome from being stored: a column holds no U+0000.
             self.code = code.utf8.count > 50 ? String(code.prefix(50)) : code
             self.message = message.utf8.contains(0) ? message.replacing("\0", with: "") : message
             self.httpStatus = httpStatus
+            self.scope = scope
+            self.consequence = consequence
         }
+    }
+
+    /// The effect of a failure beyond its message.
+    public enum Consequence: Hashable, Sendable {
+        case none
+        /// The run is paused if many of its messages fail with the same code in a row; see ``AlikeRefusals``.
+        case counted
+        /// The run is paused: all its messages would fail.
+        case pausesRun
+        /// The contact has withdrawn consent.
+        case optOut
     }
 
     public let messageID: UUID
     /// The lease under which it was sent.
     public let lease: Int64
     public let result: Result
+    /// What WhatsApp said when it accepted the message, such as `held_for_quality_assessment`; `nil` if it only accepted
+    /// it.
+    public let messageStatus: String?
 
-    public init(messageID: UUID, lease: Int64, result: Result) {
+    public init(messageID: UUID, lease: Int64, result: Result, messageStatus: String? = nil) {
         self.messageID = messageID
         self.lease = lease
         self.result = result
+        self.messageStatus = messageStatus
     }
 }
 
@@ -68,7 +110,12 @@ extension MessageOutcome {
         if case .sent(let id) = result { id } else { nil }
     }
 
-    var failure: Failure? {
+    /// True if the failure is final and counts as one of many alike.
+    var isCountedAlike: Bool {
+        if case .failed(let failure) = result { failure.consequence == .counted } else { false }
+    }
+
+    public var failure: Failure? {
         switch result {
         case .retry(_, let failure), .failed(let failure), .unconfirmed(let failure): failure
         case .sent, .released, .withdrawn: nil

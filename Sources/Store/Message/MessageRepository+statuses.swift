@@ -1,15 +1,51 @@
-import Foundation
+public import Foundation
 public import Postgres
 
+/// The effects of reports beyond their messages.
+public struct StatusEffects: Sendable {
+    /// A failure that concerns all messages of a run.
+    public struct Stop: Hashable, Sendable {
+        public let run: UUID
+        public let failure: MessageOutcome.Failure
+        /// When the message failed, by WhatsApp's clock.
+        public let failedAt: Date
+    }
+
+    /// Reports whose message is unknown.
+    public fileprivate(set) var unknown: [DeliveryStatus] = []
+    /// Failures that pause a run; one for each run and code.
+    public fileprivate(set) var stops: [Stop] = []
+    /// Runs that the alike guard is to pause.
+    public fileprivate(set) var alike: [AlikeRefusals] = []
+    /// Parked reports that were applied or dropped.
+    public fileprivate(set) var parked = 0
+
+    fileprivate mutating func add(_ other: Self) {
+        unknown += other.unknown
+        stops += other.stops
+        alike += other.alike
+    }
+}
+
 extension MessageRepository {
+    /// Applies reports, and returns those whose message is unknown; see ``report(_:)``.
+    public func apply(_ statuses: [DeliveryStatus]) async throws(PostgresError) -> [DeliveryStatus] {
+        try await report(statuses).unknown
+    }
+
     /// Applies reports of WhatsApp to their messages; each message may occur once (`foldedByMessage()`).
     ///
     /// Statuses only move forward: sent, delivered, read. `failed` ends a message unless delivered or read follows. A
     /// report with our id also settles a message whose answer is outstanding or was lost.
     ///
-    /// - Returns: The reports whose message is unknown, both by our id and by WhatsApp's.
-    public func apply(_ statuses: [DeliveryStatus]) async throws(PostgresError) -> [DeliveryStatus] {
-        guard !statuses.isEmpty else { return [] }
+    /// Failures count for the guards of their runs. Consent is taken first: after a crash between the two, WhatsApp
+    /// repeats the report.
+    ///
+    /// - Returns: The effects on runs, and the reports whose message is unknown, both by our id and by WhatsApp's.
+    public func report(_ statuses: [DeliveryStatus]) async throws(PostgresError) -> StatusEffects {
+        guard !statuses.isEmpty else { return StatusEffects() }
+        try await takeConsent(of: statuses.filter { $0.consequence == .optOut })
+        let hasCounted = statuses.contains { $0.consequence == .counted }
         let rows = try await pool.query(
             """
             WITH report AS MATERIALIZED (
@@ -22,9 +58,11 @@ extension MessageRepository {
                     \(statuses.map(\.readAt))::timestamptz[],
                     \(statuses.map(\.failedAt))::timestamptz[],
                     \(statuses.map { $0.failure?.code })::text[],
-                    \(statuses.map { $0.failure?.message })::text[]
-                ) WITH ORDINALITY
-                    AS s("waMessageId", id, status, "sentAt", "deliveredAt", "readAt", "failedAt", code, message, number)
+                    \(statuses.map { $0.failure?.message })::text[],
+                    \(statuses.map { $0.consequence == .counted })::bool[]
+                ) WITH ORDINALITY AS s(
+                    "waMessageId", id, status, "sentAt", "deliveredAt", "readAt", "failedAt", code, message, counted, number
+                )
             ), target AS MATERIALIZED (
                 -- Two reports of one message would move its counters twice: the second comes back to be parked.
                 SELECT DISTINCT ON (t.id) t.id, t.number FROM (
@@ -34,7 +72,7 @@ extension MessageRepository {
                     JOIN campaign_messages m ON m."waMessageId" = r."waMessageId" WHERE r.id IS NULL
                 ) t ORDER BY t.id, t.number
             ), changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m.status AS old,
+                SELECT m.id, m."runId", m."tenantId", m.status AS old, m."messageStatus" IS NOT NULL AS "isHeld",
                     CASE
                         WHEN m.status IN \(anyOf: MessageStatus.accepted)
                             THEN CASE
@@ -46,7 +84,8 @@ extension MessageRepository {
                             THEN m.status
                         ELSE r.status
                     END AS new,
-                    r."waMessageId", r."sentAt", r."deliveredAt", r."readAt", r."failedAt", r.code, r.message, r.number
+                    r."waMessageId", r."sentAt", r."deliveredAt", r."readAt", r."failedAt", r.code, r.message, r.number,
+                    \(fragment: hasCounted ? Self.isCounted : "false") AS "isCounted"
                 FROM target t
                 JOIN report r ON r.number = t.number
                 JOIN campaign_messages m ON m.id = t.id
@@ -65,13 +104,83 @@ extension MessageRepository {
                     "errorMessage" =
                         CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.message, m."errorMessage") END
                 FROM changed WHERE m.id = changed.id
-            ), \(fragment: RunCounters.counted)
-            SELECT number FROM changed
+            ), \(fragment: RunCounters.countedWithHeld)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
+            SELECT number, "runId" FROM changed
             """
         )
-        var known: Set<Int> = []
-        for row in rows { known.insert(try row.decode(0, as: Int.self) - 1) }
-        return statuses.indices.filter { !known.contains($0) }.map { statuses[$0] }
+        var runs: [Int: UUID] = [:]
+        for row in rows { runs[try row.decode(0, as: Int.self) - 1] = try row.decode(1) }
+        var effects = StatusEffects()
+        effects.unknown = statuses.indices.filter { runs[$0] == nil }.map { statuses[$0] }
+        effects.stops = Self.stops(in: statuses, runs: runs)
+        if hasCounted {
+            effects.alike = try await RunRepository(pool: pool).alikeRefusals(of: Array(Set(runs.values)))
+        }
+        return effects
+    }
+
+    /// True if the failure of a report `r` about a message `m` counts as one of many alike: those from before the run was
+    /// resumed are about the past.
+    private static let isCounted: PostgresQuery = """
+        r.counted AND r."failedAt" > coalesce(
+            (SELECT x."guardsSince" FROM campaign_runs x WHERE x.id = m."runId"), '-infinity'
+        )
+        """
+
+    private static func stops(in statuses: [DeliveryStatus], runs: [Int: UUID]) -> [StatusEffects.Stop] {
+        var stops: [StatusEffects.Stop] = []
+        for (index, status) in statuses.enumerated() {
+            guard status.consequence == .pausesRun, let failure = status.failure, let failedAt = status.failedAt,
+                let run = runs[index]
+            else { continue }
+            if let known = stops.firstIndex(where: { $0.run == run && $0.failure.code == failure.code }) {
+                guard stops[known].failedAt < failedAt else { continue }
+                stops[known] = StatusEffects.Stop(run: run, failure: failure, failedAt: failedAt)
+            } else {
+                stops.append(StatusEffects.Stop(run: run, failure: failure, failedAt: failedAt))
+            }
+        }
+        return stops
+    }
+
+    /// Opts the contacts of messages out; of two statements about consent the later one counts.
+    ///
+    /// Only reports about known messages count.
+    private func takeConsent(of reports: [DeliveryStatus]) async throws(PostgresError) {
+        try await takeConsent(
+            reports.map { (id: $0.messageID, waMessageID: $0.waMessageID, at: $0.failedAt) }
+        )
+    }
+
+    /// Opts the contacts of messages out that WhatsApp refused because the contact wants no more of them.
+    public func takeConsent(of outcomes: [MessageOutcome]) async throws(PostgresError) {
+        let refused = outcomes.filter { $0.failure?.consequence == .optOut }
+        try await takeConsent(refused.map { (id: $0.messageID, waMessageID: "", at: nil) })
+    }
+
+    private func takeConsent(_ messages: [(id: UUID?, waMessageID: String, at: Date?)]) async throws(PostgresError) {
+        guard !messages.isEmpty else { return }
+        try await pool.execute(
+            """
+            WITH said AS MATERIALIZED (
+                SELECT DISTINCT ON (t."contactId") t."contactId" AS id, coalesce(t.at, clock_timestamp()) AS at FROM (
+                    SELECT m."contactId", i.at FROM unnest(
+                        \(messages.map { $0.id })::uuid[], \(messages.map { $0.at })::timestamptz[]
+                    ) AS i(id, at) JOIN campaign_messages m ON m.id = i.id
+                    UNION ALL
+                    SELECT m."contactId", i.at FROM unnest(
+                        \(messages.map { $0.id == nil ? $0.waMessageID : nil })::text[],
+                        \(messages.map { $0.at })::timestamptz[]
+                    ) AS i(id, at) JOIN campaign_messages m ON m."waMessageId" = i.id
+                ) t ORDER BY t."contactId", t.at DESC
+            ), locked AS MATERIALIZED (
+                SELECT c.id FROM contacts c JOIN said ON said.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+            )
+            UPDATE contacts c SET "optedIn" = false, "optedOutAt" = s.at, "updatedAt" = now()
+            FROM locked l JOIN said s ON s.id = l.id
+            WHERE c.id = l.id AND s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+            """
+        )
     }
 
     /// Keeps reports whose message is not known yet; ``applyParked()`` tries them again.
@@ -100,6 +209,17 @@ extension MessageRepository {
     /// - Returns: The number of applied reports.
     @discardableResult
     public func applyParked() async throws(PostgresError) -> Int {
+        try await reportParked { MessageOutcome.Failure(code: $0, message: $1) }.parked
+    }
+
+    /// Applies parked reports, as ``applyParked()`` does.
+    ///
+    /// - Parameter failure: Classifies a stored code and text.
+    /// - Returns: The effects, with the number of applied reports.
+    /// - Throws: `PostgresError`.
+    public func reportParked(
+        reading failure: (_ code: String, _ message: String) -> MessageOutcome.Failure
+    ) async throws(PostgresError) -> StatusEffects {
         let rows = try await pool.query(
             """
             SELECT i.id, i."waMessageId", m.id, i.status, i."occurredAt", i."errorCode", i."errorMessage"
@@ -122,18 +242,20 @@ extension MessageRepository {
                     messageID: try row.decode(2),
                     rank: rank,
                     at: try row.decode(4),
-                    failure: code.map { MessageOutcome.Failure(code: $0, message: message ?? "") }
+                    failure: code.map { failure($0, message ?? "") }
                 )
             )
         }
         // Reports are applied before they are dropped: a crash in between applies them again, which changes nothing.
+        var effects = StatusEffects()
+        let folded = statuses.foldedByMessage()
         do throws(PostgresError) {
-            _ = try await apply(statuses.foldedByMessage())
-        } catch  where error.isAboutValues && statuses.count > 1 {
+            effects = try await report(folded)
+        } catch  where error.isAboutValues && folded.count > 1 {
             var refused: Set<String> = []
-            for status in statuses.foldedByMessage() {
+            for status in folded {
                 do throws(PostgresError) {
-                    _ = try await apply([status])
+                    effects.add(try await report([status]))
                 } catch  where error.isAboutValues {
                     refused.insert(status.waMessageID)
                 }
@@ -146,7 +268,8 @@ extension MessageRepository {
             WHERE id = ANY(\(inbox)::bigint[]) OR "createdAt" < now() - interval '8 days'
             """
         )
-        return inbox.count
+        effects.parked = inbox.count
+        return effects
     }
 }
 
@@ -164,6 +287,11 @@ extension DeliveryStatus.Rank {
 }
 
 extension DeliveryStatus {
+    /// The effect of its failure; none if the message arrived after all.
+    fileprivate var consequence: MessageOutcome.Consequence {
+        rank == .failed ? failure?.consequence ?? .none : .none
+    }
+
     fileprivate var lastReport: Date {
         readAt ?? deliveredAt ?? failedAt ?? sentAt ?? Date()
     }

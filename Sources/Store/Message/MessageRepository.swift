@@ -18,12 +18,17 @@ public struct MessageRepository: Sendable {
     /// Safe to repeat: a message that has moved on meanwhile, by a status webhook or by the first execution of the same
     /// call, keeps its status and only learns the id that WhatsApp gave it. A message that another lease holds by now
     /// is left unchanged, unless WhatsApp has accepted it: acceptance counts from any lease.
-    public func record(_ outcomes: [MessageOutcome]) async throws(PostgresError) {
-        let accepted = outcomes.filter { $0.waMessageID != nil }
-        let others = outcomes.filter { $0.waMessageID == nil }
+    ///
+    /// - Returns: The runs that the alike guard is to pause now.
+    /// - Throws: `PostgresError`; record the outcomes again then.
+    @discardableResult
+    public func record(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> [AlikeRefusals] {
+        // A message that is held back moves one counter more, which the statement for most messages does not touch.
+        let accepted = outcomes.filter { $0.waMessageID != nil && $0.messageStatus == nil }
+        let others = outcomes.filter { $0.waMessageID == nil || $0.messageStatus != nil }
         // A lower count means that some messages have moved on: the general statement decides about all of them.
         let isAsExpected = try await recordAccepted(accepted) == accepted.count
-        try await recordAny(isAsExpected ? others : outcomes)
+        return try await recordAny(isAsExpected ? others : outcomes)
     }
 
     /// Records accepted messages that are being sent under the same lease, and leaves all others unchanged.
@@ -61,9 +66,10 @@ public struct MessageRepository: Sendable {
         return try rows[0].decode(0)
     }
 
-    private func recordAny(_ outcomes: [MessageOutcome]) async throws(PostgresError) {
-        guard !outcomes.isEmpty else { return }
-        try await pool.execute(
+    private func recordAny(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> [AlikeRefusals] {
+        guard !outcomes.isEmpty else { return [] }
+        let hasCounted = outcomes.contains(where: \.isCountedAlike)
+        let rows = try await pool.query(
             """
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old,
@@ -72,7 +78,8 @@ public struct MessageRepository: Sendable {
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.code END AS code,
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.message END AS message,
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.delay END AS delay,
-                    m.attempts, o."waMessageId", o."httpStatus",
+                    m.attempts, o."waMessageId", o."httpStatus", o."messageStatus", o."isCounted",
+                    coalesce(o."messageStatus", m."messageStatus") IS NOT NULL AS "isHeld",
                     m."isBusinessInitiated" AND m.holder = o.lease AND m.status <> \(message: .unconfirmed)
                         AND o.new IN \(anyOf: [MessageStatus.sent, .unconfirmed]) AS charged
                 FROM unnest(
@@ -84,8 +91,10 @@ public struct MessageRepository: Sendable {
                     \(outcomes.map { $0.failure?.message })::text[],
                     \(outcomes.map { $0.failure?.httpStatus })::int[],
                     \(outcomes.map { $0.delay?.seconds })::float8[],
-                    \(outcomes.map(\.lease))::bigint[]
-                ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease)
+                    \(outcomes.map(\.lease))::bigint[],
+                    \(outcomes.map(\.messageStatus))::text[],
+                    \(outcomes.map(\.isCountedAlike))::bool[]
+                ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease, "messageStatus", "isCounted")
                 JOIN campaign_messages m ON m.id = o.id
                 WHERE m.status IN \(anyOf: MessageStatus.unanswered + MessageStatus.accepted + [.failed])
                     AND (o.new = \(message: .sent) OR m.holder = o.lease)
@@ -98,6 +107,7 @@ public struct MessageRepository: Sendable {
                     -- Reported once: a repetition is not another attempt.
                     holder = NULL,
                     "waMessageId" = coalesce(changed."waMessageId", m."waMessageId"),
+                    "messageStatus" = coalesce(changed."messageStatus", m."messageStatus"),
                     "sentAt" = CASE WHEN changed."waMessageId" IS NULL THEN m."sentAt" ELSE coalesce(m."sentAt", now()) END,
                     "failedAt" =
                         CASE WHEN changed.new = \(message: .failed) THEN coalesce(m."failedAt", now()) ELSE m."failedAt" END,
@@ -114,10 +124,11 @@ public struct MessageRepository: Sendable {
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "httpStatus", "errorCode", "errorMessage")
                 SELECT "tenantId", id, attempts + 1, "httpStatus", code, coalesce(message, '')
                 FROM changed WHERE attempt > 0 AND code IS NOT NULL
-            ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
-            SELECT count(*) FROM changed
+            ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.countedWithHeld)
+            \(fragment: hasCounted ? AlikeRefusals.counting(.answer) + AlikeRefusals.selection : "SELECT NULL WHERE false")
             """
         )
+        return hasCounted ? try AlikeRefusals.read(rows) : []
     }
 }
 

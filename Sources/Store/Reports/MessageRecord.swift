@@ -12,6 +12,8 @@ public struct MessageRecord: Hashable, Sendable {
     public let isBusinessInitiated: Bool
     public let attempts: Int
     public let waMessageID: String?
+    /// What WhatsApp said when it accepted the message, unless it said `accepted`.
+    public let messageStatus: String?
     public let errorCode: String?
     public let errorMessage: String?
     public let sentAt: Date?
@@ -22,7 +24,7 @@ public struct MessageRecord: Hashable, Sendable {
 
     static let columns: PostgresQuery = """
         m.id, m."runId", m.position, m."contactId", m."recipientPhone", m.status, m."isBusinessInitiated", m.attempts,
-        m."waMessageId", m."errorCode", m."errorMessage", m."sentAt", m."deliveredAt", m."readAt", m."failedAt",
+        m."waMessageId", m."messageStatus", m."errorCode", m."errorMessage", m."sentAt", m."deliveredAt", m."readAt", m."failedAt",
         m."createdAt"
         """
 
@@ -36,6 +38,7 @@ public struct MessageRecord: Hashable, Sendable {
         isBusinessInitiated = try row.decode("isBusinessInitiated")
         attempts = try row.decode("attempts")
         waMessageID = try row.decode("waMessageId")
+        messageStatus = try row.decode("messageStatus")
         errorCode = try row.decode("errorCode")
         errorMessage = try row.decode("errorMessage")
         sentAt = try row.decode("sentAt")

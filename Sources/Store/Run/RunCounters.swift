@@ -41,7 +41,19 @@ extension RunCounters {
     /// They read an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the statement
     /// that changes the rows also changes the counters. Runs are locked in the order of their ids, so that statements
     /// about the same runs wait for each other without deadlock.
-    static let counted: PostgresQuery = {
+    static let counted = expressions()
+
+    /// The same expressions, with the counter of messages that WhatsApp holds back; `changed` then has a column `"isHeld"`
+    /// as well.
+    static let countedWithHeld = expressions(
+        deltas: [
+            "count(*) FILTER (WHERE \"isHeld\" AND new = 'sent') - count(*) FILTER (WHERE \"isHeld\" AND old = 'sent')"
+                + " AS held"
+        ],
+        changes: ["held = r.held + d.held"]
+    )
+
+    private static func expressions(deltas more: [String] = [], changes others: [String] = []) -> PostgresQuery {
         let deltas = MessageStatus.allCases.map { status in
             "count(*) FILTER (WHERE new = '\(status.rawValue)') - count(*) FILTER (WHERE old = '\(status.rawValue)')"
                 + " AS \(status.rawValue)"
@@ -54,14 +66,14 @@ extension RunCounters {
                     WHERE id IN (SELECT "runId" FROM changed WHERE old IS DISTINCT FROM new)
                     ORDER BY id FOR NO KEY UPDATE
                 ), counted AS (
-                    UPDATE campaign_runs r SET \(changes.joined(separator: ", "))
+                    UPDATE campaign_runs r SET \((changes + others).joined(separator: ", "))
                     FROM locked JOIN (
-                        SELECT "runId", \(deltas.joined(separator: ", "))
+                        SELECT "runId", \((deltas + more).joined(separator: ", "))
                         FROM changed WHERE old IS DISTINCT FROM new GROUP BY "runId"
                     ) d ON d."runId" = locked.id
                     WHERE r.id = locked.id
                 )
                 """
         )
-    }()
+    }
 }

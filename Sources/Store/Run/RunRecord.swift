@@ -18,6 +18,8 @@ public struct RunRecord: Sendable {
     public let recipientCount: Int
     public let inWindowCount: Int
     public let counters: RunCounters
+    /// Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example.
+    public let held: Int
     /// True for the standing run of a trigger, whose messages come with events.
     public let isTriggered: Bool
     public let startedAt: Date?
@@ -30,7 +32,8 @@ public struct RunRecord: Sendable {
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."isTriggered", r."startedAt", r."completedAt", r."estimatedCompletionAt", \(fragment: RunCounters.columns)
+            r."isTriggered", r."startedAt", r."completedAt", r."estimatedCompletionAt", r.held,
+            \(fragment: RunCounters.columns)
         FROM campaign_runs r
         JOIN campaigns c ON c.id = r."campaignId"
         JOIN senders s ON s.id = r."senderId"
@@ -53,6 +56,7 @@ public struct RunRecord: Sendable {
         completedAt = try row.decode("completedAt")
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
         isTriggered = try row.decode("isTriggered")
+        held = try row.decode("held")
         counters = try RunCounters(row: row)
     }
 }

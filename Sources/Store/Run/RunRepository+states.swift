@@ -66,12 +66,20 @@ extension RunRepository {
     /// - Returns: False when it was not running. A run that only waited for the quota stops waiting for it.
     @discardableResult
     public func pause(_ run: UUID, reason: String) async throws -> Bool {
+        try await pause(run, reason: reason, if: "true")
+    }
+
+    /// Pauses the runs of a campaign if `condition` on the given one, as `r`, holds as well.
+    func pause(_ run: UUID, reason: String, if condition: PostgresQuery) async throws -> Bool {
         try await pool.transaction { connection in
             let paused = try await connection.execute(
                 RunStatus.moving(
                     .pause,
                     set: ["\"statusReason\" = \(reason)", "\"quotaUntil\" = NULL"],
-                    where: "\(fragment: Self.together(with: run)) AND \(fragment: Self.live)"
+                    where: """
+                        \(fragment: Self.together(with: run)) AND \(fragment: Self.live)
+                            AND (SELECT \(fragment: condition) FROM campaign_runs r WHERE r.id = \(run))
+                        """
                 )
             )
             guard paused > 0 else { return false }
@@ -83,27 +91,45 @@ extension RunRepository {
         }
     }
 
-    /// Resumes a paused run: messages that were withdrawn are queued again.
+    /// Resumes a paused run: messages that were withdrawn are queued again, and the guards count anew.
     ///
+    /// - Parameters:
+    ///   - run: The run.
+    ///   - ignoringGuards: True if no guard is to pause it until it is resumed again.
     /// - Returns: False when it was not paused.
     /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` if its messages are not paid for; the
     ///   run then stays paused.
     @discardableResult
-    public func resume(_ run: UUID) async throws -> Bool {
-        try await resume(run, if: "true")
+    public func resume(_ run: UUID, ignoringGuards: Bool = false) async throws -> Bool {
+        try await resume(run, if: "true", guards: Self.guardsAnew(ignored: ignoringGuards))
     }
 
     /// Resumes a run if `condition` on `campaign_runs AS r` holds as well.
-    func resume(_ run: UUID, if condition: PostgresQuery) async throws -> Bool {
+    ///
+    /// - Parameters:
+    ///   - run: The run.
+    ///   - condition: A condition on the run.
+    ///   - guards: Assignments after which the guards count anew; an empty array if they go on counting.
+    /// - Returns: False when it was not paused.
+    /// - Throws: ``LaunchError`` and `PostgresError`; the run then stays paused.
+    func resume(_ run: UUID, if condition: PostgresQuery, guards: [PostgresQuery] = []) async throws -> Bool {
         try await pool.transaction { connection in
             let resumed = try await connection.execute(
                 RunStatus.moving(
                     .resume,
-                    set: ["\"statusReason\" = NULL", "\"quotaUntil\" = NULL"],
+                    set: ["\"statusReason\" = NULL", "\"quotaUntil\" = NULL"] + guards,
                     where: "\(fragment: Self.together(with: run)) AND \(fragment: condition)"
                 )
             )
             guard resumed > 0 else { return false }
+            if !guards.isEmpty {
+                try await connection.execute(
+                    """
+                    DELETE FROM run_refusals s USING campaign_runs r
+                    WHERE s."runId" = r.id AND r.status = \(run: .running) AND \(fragment: Self.together(with: run))
+                    """
+                )
+            }
             let together = try await connection.query(
                 """
                 SELECT r.id, c.name FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"

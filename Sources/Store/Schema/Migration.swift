@@ -50,6 +50,7 @@ public struct Migration: Sendable {
         Migration(version: 14, name: "counted_lists", bytes: PackageResources._014_counted_lists_sql),
         Migration(version: 15, name: "starts", bytes: PackageResources._015_starts_sql),
         Migration(version: 16, name: "healed_attempts", bytes: PackageResources._016_healed_attempts_sql),
-        Migration(version: 19, name: "contact_values", bytes: PackageResources._019_contact_values_sql),
+        Migration(version: 17, name: "run_guards", bytes: PackageResources._017_run_guards_sql),
+        Migration(version: 18, name: "contact_values", bytes: PackageResources._018_contact_values_sql),
     ]
 }

@@ -65,7 +65,7 @@ extension CampaignStatus.Event {
         case .launch: [.command, .api]
         case .startOnce, .startFails, .startBySchedule: [.scheduler]
         case .startByEvent: [.trigger]
-        case .pause: [.command, .api, .worker, .webhook]
+        case .pause: [.command, .api, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
         case .tokensMissing: [.launcher]
         case .resume: [.command, .api, .completer]
@@ -86,7 +86,9 @@ extension CampaignStatus.Event {
         case .startFails: "its start time has come, and no run can be opened"
         case .startBySchedule: "a time of one of its schedules has come"
         case .startByEvent: "the first event comes, or the first one after its content changed"
-        case .pause: "a person pauses it, every message would fail, or WhatsApp stopped its template, number or account"
+        case .pause:
+            "a person pauses it, every message would fail, its messages fail alike or too often, or WhatsApp stopped its "
+                + "template, number or account"
         case .quotaExhausted: "its sender has used up the 24 h quota"
         case .tokensMissing: "the audience grew during the launch, and the wallet does not cover it"
         case .pauseListening: "a campaign without a run is paused"

@@ -47,7 +47,7 @@ extension Lifecycle {
 /// The parts of the system that move rows from state to state.
 public enum Mover: String, CaseIterable, Sendable {
     case command, api, reconcile, launcher, scheduler, trigger, feeder, worker, outcomes, reaper, rebuild, canceller
-    case retries, completer, webhook, database, nothing
+    case retries, completer, guards, webhook, database, nothing
 
     public var meaning: String {
         switch self {
@@ -65,6 +65,7 @@ public enum Mover: String, CaseIterable, Sendable {
         case .canceller: "the service that cancels the waiting messages of cancelled runs"
         case .retries: "the service that retries messages whose answer was lost"
         case .completer: "the service that completes runs and resumes those for which quota returned"
+        case .guards: "the guards, which pause runs whose messages fail alike or too often"
         case .webhook: "a webhook of WhatsApp"
         case .database: "a trigger function in Postgres"
         case .nothing: "nothing today: the database allows the move, and no code makes it"

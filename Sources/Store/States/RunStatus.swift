@@ -47,7 +47,7 @@ extension RunStatus.Event {
     public var movers: [Mover] {
         switch self {
         case .launched, .tokensMissing: [.launcher]
-        case .pause: [.command, .api, .worker, .webhook]
+        case .pause: [.command, .api, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
         case .resume: [.command, .api, .completer]
         case .cancel: [.command, .api, .reconcile, .scheduler]
@@ -60,8 +60,8 @@ extension RunStatus.Event {
         case .launched: "all messages and chunks are written"
         case .tokensMissing: "the audience grew during the launch, and the wallet does not cover it"
         case .pause:
-            "a person pauses it, every message would fail, or WhatsApp stopped its template, number or account; a run "
-                + "that only waits for quota stops waiting for it"
+            "a person pauses it, every message would fail, its messages fail alike or too often, or WhatsApp stopped its "
+                + "template, number or account; a run that only waits for quota stops waiting for it"
         case .quotaExhausted: "its sender has used up the 24 h quota; sets `quotaUntil`"
         case .resume: "a person resumes it, or `quotaUntil` has passed and the sender's `onQuotaExhausted` is `wait`"
         case .cancel: "the campaign is cancelled or deleted, or the next run of a `cancelRunning` schedule begins"

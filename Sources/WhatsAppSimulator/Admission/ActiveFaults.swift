@@ -4,25 +4,55 @@ struct ActiveFaults: Sendable {
     private let rejectUntil: Int64
     private let errorByRecipient: [UInt64: Int]
     private let failureByRecipient: [UInt64: Int]
+    /// The keys of the only recipients of errors and failures, in the order of these.
+    private let errorRecipients: [UInt64?]
+    private let failureRecipients: [UInt64?]
 
     init(_ faults: SimulatorFaults, now: Int64) {
         self.faults = faults
         rejectUntil = faults.rejectEverything.map { now + Int64($0.seconds * 1e9) } ?? now
         errorByRecipient = Self.byKey(faults.recipientErrors)
         failureByRecipient = Self.byKey(faults.recipientFailures)
+        errorRecipients = faults.errors.map { $0.recipient.flatMap(Self.key) }
+        failureRecipients = faults.failures.map { $0.recipient.flatMap(Self.key) }
     }
 
-    /// The code of the `failed` status that this recipient's messages get.
-    func failure(of recipient: UInt64) -> Int? { failureByRecipient[recipient] }
+    /// The `failed` status that an accepted message of this recipient gets.
+    func failure(of recipient: UInt64, attempt: UInt64, dice: Dice) -> PendingMessage.Status? {
+        if let code = failureByRecipient[recipient] { return .failed(code: code) }
+        for (index, failure) in faults.failures.enumerated()
+        where failureRecipients[index] ?? recipient == recipient
+            && failure.share > dice.roll(.failure, recipient: recipient, attempt: attempt, index: index)
+        {
+            return .failed(code: failure.code, details: failure.details)
+        }
+        return nil
+    }
 
-    /// The outcome that a fault forces on a request, before any limit is looked at.
+    /// The `message_status` of an accepted template.
+    func messageStatus(of recipient: UInt64, attempt: UInt64, dice: Dice) -> String {
+        for (index, fault) in faults.messageStatuses.enumerated()
+        where fault.share > dice.roll(.messageStatus, recipient: recipient, attempt: attempt, index: index) {
+            return fault.status
+        }
+        return "accepted"
+    }
+
+    /// The outcome that a fault forces on a request, before any limit is looked at; `number` counts all requests from 1.
     func outcome(
         of recipient: UInt64,
         attempt: UInt64,
+        number: Int,
         phoneNumberID: String,
         now: Int64,
         dice: Dice
     ) -> Verdict.Outcome? {
+        for (index, page) in faults.pages.enumerated()
+        where number.isMultiple(of: page.every ?? 1)
+            && page.share > dice.roll(.page, recipient: recipient, attempt: attempt, index: index)
+        {
+            return .page(page)
+        }
         if now < rejectUntil, let reject = faults.rejectEverything,
             reject.phoneNumberId ?? phoneNumberID == phoneNumberID
         {
@@ -32,17 +62,21 @@ struct ActiveFaults: Sendable {
             return .rejected(GraphError(code: code, details: "set for this recipient"))
         }
         if faults.serverErrors.share > dice.roll(.serverError, recipient: recipient, attempt: attempt) {
-            return .unavailable(status: faults.serverErrors.status)
+            return .page(SimulatorFaults.PageFault(status: faults.serverErrors.status))
         }
-        for (index, error) in faults.errors.enumerated() where error.phoneNumberId ?? phoneNumberID == phoneNumberID {
+        for (index, error) in faults.errors.enumerated()
+        where error.phoneNumberId ?? phoneNumberID == phoneNumberID && errorRecipients[index] ?? recipient == recipient
+            && number.isMultiple(of: error.every ?? 1)
+        {
             guard error.share > dice.roll(.errorFault, recipient: recipient, attempt: attempt, index: index) else {
                 continue
             }
             return .rejected(
                 GraphError(
                     code: error.code,
+                    subcode: error.subcode,
                     status: error.status,
-                    details: "injected by a fault",
+                    details: error.details ?? (error.subcode == nil ? "injected by a fault" : nil),
                     retryAfterSeconds: error.retryAfterSeconds
                 )
             )
@@ -65,10 +99,12 @@ struct ActiveFaults: Sendable {
     private static func byKey(_ codes: [String: Int]) -> [UInt64: Int] {
         var byKey: [UInt64: Int] = [:]
         for (number, code) in codes {
-            if let recipient = Recipient(to: number, requiresPlus: false) { byKey[recipient.key] = code }
+            if let recipient = key(number) { byKey[recipient] = code }
         }
         return byKey
     }
+
+    private static func key(_ number: String) -> UInt64? { Recipient(to: number, requiresPlus: false)?.key }
 }
 
 /// Repeatable random decisions: each roll depends only on the seed, the recipient and the kind of decision.
@@ -78,6 +114,7 @@ struct Dice: Sendable {
         case serverError = 1, errorFault, latency, lostAnswer
         case outcome, omittedDelivered, sentDelay, deliveredDelay, readDelay
         case dropped, duplicated, reordered, delayed
+        case page, failure, messageStatus
     }
 
     let seed: UInt64

@@ -96,7 +96,11 @@ extension AdmissionControl {
             let outcome = outcome(of: message, attempt: attempt, phoneNumberID: phoneNumberID, now: now, &state)
             count(outcome, &state)
             enter(outcome, of: message, phoneNumberID: phoneNumberID, now: now)
-            return Verdict(outcome: outcome, latency: state.faults.latency(of: key, attempt: attempt, dice: dice))
+            return Verdict(
+                outcome: outcome,
+                latency: state.faults.latency(of: key, attempt: attempt, dice: dice),
+                messageStatus: state.faults.messageStatus(of: key, attempt: attempt, dice: dice)
+            )
         }
     }
 
@@ -108,14 +112,21 @@ extension AdmissionControl {
         _ state: inout State
     ) -> Verdict.Outcome {
         let key = message.recipient.key
-        let forced = state.faults.outcome(of: key, attempt: attempt, phoneNumberID: phoneNumberID, now: now, dice: dice)
+        let forced = state.faults.outcome(
+            of: key,
+            attempt: attempt,
+            number: state.summary.requests + 1,
+            phoneNumberID: phoneNumberID,
+            now: now,
+            dice: dice
+        )
         let refusal = accept(key, phoneNumberID: phoneNumberID, now: now, isForced: forced != nil, &state)
         if let forced { return forced }
         if let refusal { return .rejected(refusal) }
         state.serial += 1
         let wamid = "wamid.HBg\(origin)\(Self.hex(state.serial))"
         if queue.url != nil {
-            let failure = state.faults.failure(of: key)
+            let failure = state.faults.failure(of: key, attempt: attempt, dice: dice)
             let rungs = ladder.rungs(for: message, attempt: attempt, faults: state.faults.faults, failure: failure)
             queue.admit(.init(wamid: wamid, phoneNumberID: phoneNumberID, message: message), rungs: rungs, now: now)
         }
@@ -160,7 +171,7 @@ extension AdmissionControl {
         case .rejected(let error):
             state.summary.rejected += 1
             state.summary.rejectedByCode[error.code, default: 0] += 1
-        case .unavailable:
+        case .page:
             state.summary.rejected += 1
             state.summary.rejectedByCode[0, default: 0] += 1
         }
@@ -187,9 +198,9 @@ extension AdmissionControl {
             entry.answer = .rejected
             entry.status = error.status
             entry.code = error.code
-        case .unavailable(let status):
+        case .page(let page):
             entry.answer = .rejected
-            entry.status = status
+            entry.status = page.status
         }
         ledger.append(entry)
     }
@@ -201,7 +212,7 @@ struct Verdict: Sendable {
         case accepted(wamid: String)
         case rejected(GraphError)
         /// A page without an error code.
-        case unavailable(status: Int)
+        case page(SimulatorFaults.PageFault)
         /// Accepted, but the caller gets no complete answer.
         case lost(wamid: String, SimulatorFaults.LostAnswerFault)
     }
@@ -209,6 +220,8 @@ struct Verdict: Sendable {
     let outcome: Outcome
     /// The delay of the answer.
     var latency: Duration = .zero
+    /// The `message_status` of an accepted template.
+    var messageStatus = "accepted"
 }
 
 /// The state of one phone number: its rate and its limits.

@@ -1,18 +1,45 @@
 /// An error as the real service answers it: a code, a sentence, and the HTTP status that comes with it.
 struct GraphError: Error, Hashable, Sendable {
     let code: Int
+    let subcode: Int?
     let status: Int
     let message: String
     let details: String?
     let retryAfterSeconds: Int?
 
-    init(code: Int, status: Int? = nil, details: String? = nil, retryAfterSeconds: Int? = nil) {
+    init(
+        code: Int,
+        subcode: Int? = nil,
+        status: Int? = nil,
+        message: String? = nil,
+        details: String? = nil,
+        retryAfterSeconds: Int? = nil
+    ) {
         self.code = code
+        self.subcode = subcode
         self.status = status ?? Self.usualStatus(of: code)
-        message = "(#\(code)) \(Self.title(of: code))"
+        self.message = message ?? "(#\(code)) \(Self.title(of: code))"
         self.details = details
         self.retryAfterSeconds = retryAfterSeconds
     }
+
+    /// The error of a path that the API does not know.
+    static func unknownPath(_ path: String) -> GraphError {
+        GraphError(code: 2_500, message: "Unknown path components: \(path)")
+    }
+
+    /// The error of a path that names no number, or one that the token may not use.
+    static func unknownNumber(_ id: String) -> GraphError {
+        GraphError(
+            code: 100,
+            subcode: 33,
+            message: "Unsupported post request. Object with ID '\(id)' does not exist, cannot be loaded due to missing "
+                + "permissions, or does not support this operation."
+        )
+    }
+
+    /// The type that comes with the code.
+    var type: String { subcode == 33 ? "GraphMethodException" : "OAuthException" }
 
     static func wrongParameter(_ details: String) -> GraphError { GraphError(code: 100, details: details) }
     static func missing(_ field: String) -> GraphError { GraphError(code: 131_008, details: "'\(field)' is required") }
@@ -56,7 +83,8 @@ struct GraphError: Error, Hashable, Sendable {
         132_001: "Template does not exist", 132_005: "Template text is too long",
         132_007: "Template violates policy", 132_008: "Template parameter value does not match",
         132_012: "Template parameter format does not match", 132_015: "Template is paused",
-        132_016: "Template is disabled", 133_004: "Server temporarily unavailable",
+        132_016: "Template is disabled", 132_018: "Template parameters have a problem",
+        133_004: "Server temporarily unavailable",
         133_010: "Number is not registered", 134_100: "Template is not a marketing template",
         135_000: "Generic user error",
     ]

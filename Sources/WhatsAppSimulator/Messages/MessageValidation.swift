@@ -179,7 +179,10 @@ extension MessageRequest.Parameter {
         guard !text.isEmpty else { throw .missing("\(place).text") }
         // The real service refuses layout inside of parameters.
         guard !Self.hasLayout(text) else {
-            throw GraphError(code: 132_012, details: "'\(place).text' holds a new line, a tab or 5 spaces in a row")
+            throw GraphError(
+                code: 132_018,
+                details: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces"
+            )
         }
     }
 

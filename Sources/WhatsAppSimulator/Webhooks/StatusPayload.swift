@@ -68,19 +68,19 @@ struct StatusPayload: Sendable {
             json.string(message.isTemplate ? pricingCategory : "service", asciiOnly: true)
             json.raw("}")
         case .read: break
-        case .failed(let code): appendError(code, to: &json)
+        case .failed(let code, let details): appendError(code, details: details, to: &json)
         }
         json.raw("}")
     }
 
-    private func appendError(_ code: Int, to json: inout JSONWriter) {
+    private func appendError(_ code: Int, details: String?, to json: inout JSONWriter) {
         let title = GraphError.title(of: code)
         json.raw(",\"errors\":[{\"code\":\(code),\"title\":")
         json.string(title)
         json.raw(",\"message\":")
         json.string(title)
         json.raw(",\"error_data\":{\"details\":")
-        json.string("reported by the simulator")
+        json.string(details ?? "reported by the simulator")
         json.raw("}}]")
     }
 
@@ -100,7 +100,7 @@ struct StatusLadder: Sendable {
     let dice: Dice
 
     /// The statuses of the message that is the `attempt`-th request of its recipient, the first one first; never empty.
-    func rungs(for message: AdmittedMessage, attempt: UInt64, faults: SimulatorFaults, failure: Int?)
+    func rungs(for message: AdmittedMessage, attempt: UInt64, faults: SimulatorFaults, failure: PendingMessage.Status?)
         -> [PendingMessage.Rung]
     {
         let roll = { (purpose: Dice.Purpose, index: Int) in
@@ -121,13 +121,16 @@ struct StatusLadder: Sendable {
         return rungs
     }
 
-    private func plainRungs(failure: Int?, roll: (Dice.Purpose, Int) -> Double) -> [PendingMessage.Rung] {
+    private func plainRungs(
+        failure: PendingMessage.Status?,
+        roll: (Dice.Purpose, Int) -> Double
+    ) -> [PendingMessage.Rung] {
         let sent = PendingMessage.Rung(status: .sent, delay: delay(configuration.sentDelay, roll(.sentDelay, 0)))
         let second = delay(configuration.deliveredDelay, roll(.deliveredDelay, 0))
         // One roll divides all messages into failed, read, delivered only, and sent only.
         let outcome = roll(.outcome, 0)
         if failure != nil || outcome < configuration.failedShare {
-            return [sent, .init(status: .failed(code: failure ?? configuration.failedCode), delay: second)]
+            return [sent, .init(status: failure ?? .failed(code: configuration.failedCode), delay: second)]
         }
         guard outcome < configuration.failedShare + configuration.deliveredShare else { return [sent] }
         let delivered = PendingMessage.Rung(status: .delivered, delay: second)

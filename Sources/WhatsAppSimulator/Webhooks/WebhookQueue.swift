@@ -224,7 +224,7 @@ struct DueHeap<Element: Sendable>: Sendable {
 struct PendingMessage: Sendable {
     enum Status: Hashable, Sendable {
         case sent, delivered, read
-        case failed(code: Int)
+        case failed(code: Int, details: String? = nil)
     }
 
     /// One later status: its delay after the previous one, and its faults.

@@ -39,7 +39,10 @@ enum SchemaFixture {
             { kind: Tenant, name: acme, protect: true, renamedFrom: old, timeZone: Africa/Nairobi,
               quietHours: { from: "21:00", to: "07:30", action: skip },
               frequencyCap: { messages: 3, within: 7d, action: wait }, defaults: { sender: main, language: en },
-              policy: { maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h },
+              policy: {
+                maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,
+                maxFailurePercent: 20
+              },
               optOutWords: [acha], templateText: strict }
             ---
             { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,

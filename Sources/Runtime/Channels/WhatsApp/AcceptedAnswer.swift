@@ -1,33 +1,51 @@
 import JSON
 
 /// Finds the id in the answer to an accepted message, without making values of the rest.
-enum AcceptedAnswer {
-    /// Returns the id of the first message; `nil` if the answer is written in an unusual way and has to be decoded.
-    static func messageID(in text: UnsafeRawBufferPointer) -> String? {
+struct AcceptedAnswer: Hashable {
+    let id: String
+    /// The `message_status`, unless it is `accepted`.
+    let messageStatus: String?
+
+    /// Makes an answer of the first message in it.
+    init(id: String, messageStatus: String?) {
+        self.id = id
+        self.messageStatus = messageStatus == "accepted" ? nil : messageStatus.map { String($0.prefix(50)) }
+    }
+
+    /// Reads the first message; `nil` if the answer is written in an unusual way and has to be decoded.
+    init?(scanning text: UnsafeRawBufferPointer) {
         var scanner = JSONScanner(text)
-        guard let id = firstValue(of: "messages", in: &scanner, read: firstID), scanner.isAtEnd else { return nil }
-        return String(validating: id, as: UTF8.self)
-    }
-
-    private static func firstID(_ scanner: inout JSONScanner) -> UnsafeRawBufferPointer? {
-        guard scanner.skip(UInt8(ascii: "[")) else { return nil }
-        let id = firstValue(of: "id", in: &scanner) { $0.string() }
-        return scanner.skip(UInt8(ascii: "]")) ? id : nil
-    }
-
-    /// Reads one value of an object and skips the others.
-    private static func firstValue(
-        of name: StaticString,
-        in scanner: inout JSONScanner,
-        read: (inout JSONScanner) -> UnsafeRawBufferPointer?
-    ) -> UnsafeRawBufferPointer? {
-        var value: UnsafeRawBufferPointer?
+        var first: (id: UnsafeRawBufferPointer?, status: UnsafeRawBufferPointer?) = (nil, nil)
+        var isFound = false
         let isWhole = scanner.object { scanner, key in
-            let isWanted = value == nil && name.withUTF8Buffer { key.elementsEqual($0) }
-            guard isWanted else { return scanner.skipValue() }
-            value = read(&scanner)
-            return value != nil
+            guard !isFound, Self.equals(key, "messages") else { return scanner.skipValue() }
+            isFound = true
+            guard scanner.skip(UInt8(ascii: "[")) else { return false }
+            let isObject = scanner.object { scanner, key in
+                if first.id == nil, Self.equals(key, "id") {
+                    first.id = scanner.string()
+                    return first.id != nil
+                }
+                if first.status == nil, Self.equals(key, "message_status") {
+                    first.status = scanner.string()
+                    return first.status != nil
+                }
+                return scanner.skipValue()
+            }
+            return isObject && scanner.skip(UInt8(ascii: "]"))
         }
-        return isWhole ? value : nil
+        guard isWhole, scanner.isAtEnd, let bytes = first.id, let id = String(validating: bytes, as: UTF8.self) else {
+            return nil
+        }
+        guard let status = first.status, !Self.equals(status, "accepted") else {
+            self.init(id: id, messageStatus: nil)
+            return
+        }
+        guard let text = String(validating: status, as: UTF8.self) else { return nil }
+        self.init(id: id, messageStatus: text)
+    }
+
+    private static func equals(_ text: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
+        name.withUTF8Buffer { text.elementsEqual($0) }
     }
 }

@@ -75,8 +75,10 @@ package struct WebhookPayload {
         let text =
             problem["error_data"]?["details"]?.stringValue ?? problem["message"]?.stringValue
             ?? problem["title"]?.stringValue ?? ""
+        let code = problem["code"]?.integerValue
         return MessageOutcome.Failure(
-            code: problem["code"]?.integerValue.map(String.init) ?? "unknown",
+            reported: RefusalFacts(code: code, subcode: problem["error_subcode"]?.integerValue, details: text),
+            code: code.map(String.init) ?? "unknown",
             // A text column cannot hold NUL, but the status must still be stored.
             message: text.replacing("\0", with: "")
         )

@@ -5,6 +5,7 @@ import NIOFoundationCompat
 import NIOHTTP1
 package import OneShotHTTP
 package import Settings
+package import Store
 
 /// WhatsApp, through its Cloud API.
 package struct WhatsAppChannel: MessageChannel {
@@ -93,57 +94,116 @@ package struct WhatsAppChannel: MessageChannel {
             waitingFor: request.writeBy - .now
         )
         return switch outcome {
-        case .answered(let answer): Self.answer(status: answer.status, headers: answer.headers, body: answer.body)
+        case .answered(let answer):
+            Self.answer(
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+                isWhole: answer.isWhole
+            )
         case .notWritten(let reason): .notWritten(reason)
         case .expired: nil
         case .lost(let reason): .lost(reason)
         }
     }
 
-    static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer) -> SendAnswer {
-        if (200..<300).contains(status) {
-            // The message may have been accepted although the answer cannot be read, or has an id that no row can hold.
-            let found =
-                body.withUnsafeReadableBytes(AcceptedAnswer.messageID(in:))
-                ?? (try? JSONDecoder().decode(Accepted.self, from: body))?.messages.first?.id
-            guard let id = found.flatMap(WebhookPayload.id) else {
-                return .lost("HTTP \(status) without a message id")
+    package static func failure(code: String, message: String) -> MessageOutcome.Failure {
+        MessageOutcome.Failure(
+            reported: RefusalFacts(code: Int(code), details: message),
+            code: code,
+            message: message
+        )
+    }
+
+    static func answer(status: Int, headers: HTTPHeaders, body: ByteBuffer, isWhole: Bool = true) -> SendAnswer {
+        // Gateways answer without the API's error object; then the status decides.
+        let answer = WhatsAppAnswer(body)
+        if (200..<300).contains(status), answer.error == nil {
+            // An id that no row can hold counts as none.
+            if let accepted = answer.accepted, let id = WebhookPayload.id(accepted.id) {
+                return .accepted(waMessageID: id, messageStatus: accepted.messageStatus)
             }
-            return .accepted(waMessageID: id)
+            // The message may have been accepted although the answer cannot be read.
+            guard mediaType(headers) == "text/html" else { return .lost("HTTP \(status) without a message id") }
         }
         let retryAfter = headers.first(name: "Retry-After").flatMap(Int.init).map {
             Duration.seconds(min(max($0, 0), longestRetryAfter))
         }
-        // Gateways answer without the API's error object; then the status decides.
-        let error = try? JSONDecoder().decode(Refused.self, from: body).error
-        return .refused(
+        let error = answer.error
+        let facts = RefusalFacts(
             httpStatus: status,
             code: error?.code,
-            message: error?.text ?? "HTTP \(status)",
-            retryAfter: retryAfter
+            subcode: error?.error_subcode,
+            details: error?.text ?? "",
+            contentType: mediaType(headers),
+            isGraphError: error != nil,
+            isCutOff: !isWhole || error == nil && !answer.isJSON && mediaType(headers) == "application/json",
+            isTransient: error?.is_transient ?? false
         )
+        let message = error?.text ?? text(status, headers, isCutOff: facts.isCutOff)
+        return .refused(facts, message: message, retryAfter: retryAfter)
+    }
+
+    /// The text of an answer that has none of WhatsApp's.
+    private static func text(_ status: Int, _ headers: HTTPHeaders, isCutOff: Bool) -> String {
+        var text = "HTTP \(status)"
+        if isCutOff { return text + ", the answer ended early" }
+        if let location = headers.first(name: "Location") { text += " to \(location.prefix(200))" }
+        guard let type = mediaType(headers), type != "application/json" else { return text }
+        return "\(text) (\(type))"
+    }
+
+    /// The media type of an answer, without its parameters.
+    private static func mediaType(_ headers: HTTPHeaders) -> String? {
+        headers.first(name: "Content-Type")?.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+    }
+}
+
+/// The body of an answer of WhatsApp.
+private struct WhatsAppAnswer {
+    struct GraphError: Decodable {
+        struct Details: Decodable {
+            let details: String?
+        }
+        let message: String?
+        let code: Int?
+        let error_subcode: Int?
+        let error_data: Details?
+        let is_transient: Bool?
+
+        var text: String? { error_data?.details ?? message }
     }
 
     private struct Accepted: Decodable {
         struct Message: Decodable {
             let id: String
+            let message_status: String?
         }
         let messages: [Message]
     }
 
     private struct Refused: Decodable {
-        struct GraphError: Decodable {
-            struct Details: Decodable {
-                let details: String?
-            }
-            let message: String?
-            let code: Int?
-            let error_data: Details?
-
-            var text: String? { error_data?.details ?? message }
-        }
         let error: GraphError
     }
+
+    private(set) var accepted: AcceptedAnswer?
+    private(set) var error: GraphError?
+    private let body: ByteBuffer
+
+    init(_ body: ByteBuffer) {
+        self.body = body
+        accepted = body.withUnsafeReadableBytes { AcceptedAnswer(scanning: $0) }
+        guard accepted == nil else { return }
+        // A body of another shape is none of WhatsApp's; the caller says so.
+        if let first = try? JSONDecoder().decode(Accepted.self, from: body).messages.first {
+            accepted = AcceptedAnswer(id: first.id, messageStatus: first.message_status)
+        } else {
+            error = try? JSONDecoder().decode(Refused.self, from: body).error
+        }
+    }
+
+    /// True if the body is JSON.
+    var isJSON: Bool { (try? JSONValue(parsing: body.readableBytesView, isLenient: true)) != nil }
 }
 
 /// The address of the WhatsApp Cloud API.
