@@ -126,7 +126,8 @@ public enum TestDatabase {
 
     private static func create(_ name: String, from template: String?, on admin: PostgresConnection) async throws {
         try await admin.lock(lockKey, deadline: .seconds(300))
-        let source = template.map { " TEMPLATE \($0)" } ?? ""
+        // Copying files takes a third of the time of copying pages through the log, as the tests' server does not sync.
+        let source = template.map { " TEMPLATE \($0) STRATEGY file_copy" } ?? ""
         try await admin.simpleScript("CREATE DATABASE \(name)\(source)", deadline: .seconds(120))
         _ = try await admin.unlock(lockKey)
     }
