@@ -131,7 +131,7 @@ let package = Package(
                 .arguments, .client, .crypto, .log, .nio, .nioHTTP, .nioPosix,
             ],
             path: "Tools/Bench",
-            exclude: ["requests.lua"]
+            exclude: ["Stage/requests.lua"]
         ),
 
         // Tests.
