@@ -25,7 +25,7 @@ struct ReconcilePart: Sendable {
                 unit: .seconds,
                 ours: try Samples(outcome.plans.map(\.seconds)),
                 floor: .init("libyaml parsing the same files, on one core", try Samples(outcome.floors.map(\.seconds))),
-                targets: [.value(.atMost, 2), .ratio(.atMost, 3)],
+                targets: [.value(.atMost, 1)],
                 details: [
                     ("CPU of reconcile", ReportUnit.seconds.text(cpu)),
                     ("libyaml on 2 cores", ReportUnit.seconds.text(shared)),
@@ -36,7 +36,7 @@ struct ReconcilePart: Sendable {
                 what: "memory of that plan",
                 unit: .megabytes,
                 ours: try Samples(outcome.plans.map(\.peakMegabytes)),
-                targets: [.value(.atMost, 300)]
+                targets: [.value(.atMost, 150)]
             ),
         ])
     }
