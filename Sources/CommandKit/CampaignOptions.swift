@@ -1,9 +1,9 @@
 public import ArgumentParser
-public import Postgres
+public import Foundation
 import Spelling
 public import Store
 
-/// The campaign of a command: `offer --tenant acme` or `acme/offer`.
+/// The campaign among the specs that a command is about: `offer --tenant acme` or `acme/offer`.
 public struct CampaignOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The campaign: its name with --tenant, or tenant/name.", valueName: "campaign"))
     var campaign: String
@@ -55,55 +55,47 @@ public struct CampaignName: Hashable, Sendable {
 /// The reason why a command found no campaign or no run.
 public enum CampaignLookupError: Error, Hashable, CustomStringConvertible {
     /// The tenant has no such campaign; `known` are those that it has.
-    case unknown(String, tenant: String, known: [String])
+    case unknown(String, tenant: String?, known: [String])
     /// The same, for a command that reads specs: `known` are those without errors.
     case notAmongSpecs(String, tenant: String, known: [String])
+    case unknownID(UUID, tenant: String?)
+    /// Several campaigns have the name, and no spec manages one of them.
+    case ambiguous(String, tenant: String, campaigns: [NamedCampaign])
     case neverLaunched(String, tenant: String)
 
     public var description: String {
         switch self {
         case .unknown(let name, let tenant, let known):
-            "no campaign `\(name)` in tenant `\(tenant)`; "
-                + Self.help(name, known, otherwise: "create it with `reconcile` first")
+            "no campaign `\(name)`" + (tenant.map { " in tenant `\($0)`" } ?? "") + "; "
+                + Self.help(
+                    name,
+                    known,
+                    tenant == nil ? "there are" : "the tenant has",
+                    otherwise: "create it with `reconcile` first"
+                )
         case .notAmongSpecs(let name, let tenant, let known):
             "no campaign `\(name)` in tenant `\(tenant)` (campaigns with errors are not shown); "
-                + Self.help(name, known, otherwise: "the tenant has no campaign without errors")
+                + Self.help(name, known, "the tenant has", otherwise: "the tenant has no campaign without errors")
+        case .unknownID(let id, let tenant):
+            "no campaign with the id \(id.uuidString.lowercased())" + (tenant.map { " in tenant `\($0)`" } ?? "")
+        case .ambiguous(let name, let tenant, let campaigns):
+            "tenant `\(tenant)` has \(campaigns.count) campaigns named `\(name)`, and no spec manages one of them; "
+                + "choose one with --id:\n" + campaigns.map(Self.line).joined(separator: "\n")
         case .neverLaunched(let name, let tenant):
             "campaign `\(name)` of tenant `\(tenant)` has no run; launch it with `campaignd send \(tenant)/\(name)`"
         }
     }
 
-    private static func help(_ name: String, _ known: [String], otherwise: String) -> String {
+    private static func line(_ campaign: NamedCampaign) -> String {
+        "\(campaign.id.uuidString.lowercased())  \(campaign.status.rawValue), "
+            + "created \(campaign.createdAt.formatted(.iso8601))"
+    }
+
+    private static func help(_ name: String, _ known: [String], _ owner: String, otherwise: String) -> String {
         let near = SpellingSuggestion.candidates(for: name, among: known)
         if !near.isEmpty { return "did you mean \(near.map { "`\($0)`" }.joined(separator: " or "))?" }
         guard !known.isEmpty else { return otherwise }
         let more = known.count > 10 ? ", …" : ""
-        return "the tenant has \(known.prefix(10).map { "`\($0)`" }.joined(separator: ", "))\(more)"
-    }
-}
-
-extension CampaignOptions {
-    /// Returns the latest run of the campaign.
-    ///
-    /// - Throws: ``CampaignLookupError`` if the campaign does not exist or was never launched.
-    public func latestRun(_ pool: PostgresPool) async throws -> RunRecord {
-        try await RunRepository(pool: pool).latest(of: name, tenant: tenant, pool)
-    }
-
-    /// Makes the error for a campaign that the tenant does not have.
-    public func unknown(_ pool: PostgresPool) async throws -> CampaignLookupError {
-        .unknown(name, tenant: tenant, known: try await CampaignRepository(pool: pool).names(tenant: tenant))
-    }
-}
-
-extension RunRepository {
-    /// Returns the latest run of a campaign.
-    ///
-    /// - Throws: ``CampaignLookupError`` if the campaign does not exist or was never launched.
-    public func latest(of name: String, tenant: String, _ pool: PostgresPool) async throws -> RunRecord {
-        if let run = try await latest(tenant: tenant, campaign: name, limit: 1).first { return run }
-        let known = try await CampaignRepository(pool: pool).names(tenant: tenant)
-        guard known.contains(name) else { throw CampaignLookupError.unknown(name, tenant: tenant, known: known) }
-        throw CampaignLookupError.neverLaunched(name, tenant: tenant)
+        return "\(owner) \(known.prefix(10).map { "`\($0)`" }.joined(separator: ", "))\(more)"
     }
 }

@@ -9,7 +9,7 @@ struct CancelCommand: AsyncParsableCommand {
         discussion: "Requests that are already under way finish. The daemons mark all waiting messages as cancelled."
     )
 
-    @OptionGroup var campaign: CampaignOptions
+    @OptionGroup var campaign: CampaignSelection
 
     @Option(help: "Reason, which `report`, `watch` and the API show.")
     var reason = "cancelled by hand"
@@ -17,9 +17,10 @@ struct CancelCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let isCancelled = try await database.withPool { pool in
-            try await RunRepository(pool: pool).cancel(try await campaign.latestRun(pool).id, reason: reason)
+        try await database.withPool { pool in
+            let run = try await campaign.latestRun(pool)
+            let isCancelled = try await RunRepository(pool: pool).cancel(run.id, reason: reason)
+            print(isCancelled ? "\(run.path) cancelled" : "\(run.path) was already over")
         }
-        print(isCancelled ? "\(campaign.path) cancelled" : "\(campaign.path) was already over")
     }
 }

@@ -72,7 +72,8 @@ struct LedgerCommand: AsyncParsableCommand {
     private func latestRun() async throws -> RunRecord? {
         guard let name = try name(), let tenant = name.tenant else { return nil }
         return try await database.withPool { pool in
-            try await RunRepository(pool: pool).latest(of: name.name, tenant: tenant, pool)
+            let campaign = try await CampaignRepository(pool: pool).required(name.name, tenant: tenant)
+            return try await RunRepository(pool: pool).latest(of: campaign)
         }
     }
 

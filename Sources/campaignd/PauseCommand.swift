@@ -9,7 +9,7 @@ struct PauseCommand: AsyncParsableCommand {
         discussion: "Requests that are already under way finish; all other messages wait for `campaignd resume`."
     )
 
-    @OptionGroup var campaign: CampaignOptions
+    @OptionGroup var campaign: CampaignSelection
 
     @Option(help: "Reason, which `report`, `watch` and the API show.")
     var reason = "paused by hand"
@@ -17,9 +17,10 @@ struct PauseCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let isPaused = try await database.withPool { pool in
-            try await RunRepository(pool: pool).pause(try await campaign.latestRun(pool).id, reason: reason)
+        try await database.withPool { pool in
+            let run = try await campaign.latestRun(pool)
+            let isPaused = try await RunRepository(pool: pool).pause(run.id, reason: reason)
+            print(isPaused ? "\(run.path) paused" : "\(run.path) was not running")
         }
-        print(isPaused ? "\(campaign.path) paused" : "\(campaign.path) was not running")
     }
 }

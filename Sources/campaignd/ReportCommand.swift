@@ -11,7 +11,7 @@ struct ReportCommand: AsyncParsableCommand {
         discussion: "Exits with 1 if the run is not completed, or if its counters do not add up to its recipients."
     )
 
-    @OptionGroup var campaign: CampaignOptions
+    @OptionGroup var campaign: CampaignSelection
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {

@@ -12,7 +12,7 @@ struct ResumeCommand: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var campaign: CampaignOptions
+    @OptionGroup var campaign: CampaignSelection
 
     @Flag(help: "Go on although messages fail: no guard pauses the run until it is resumed again.")
     var ignoreGuard = false
@@ -20,10 +20,10 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        let isResumed = try await database.withPool { pool in
+        try await database.withPool { pool in
             let run = try await campaign.latestRun(pool)
-            return try await RunRepository(pool: pool).resume(run.id, ignoringGuards: ignoreGuard)
+            let isResumed = try await RunRepository(pool: pool).resume(run.id, ignoringGuards: ignoreGuard)
+            print(isResumed ? "\(run.path) resumed" : "\(run.path) was not paused")
         }
-        print(isResumed ? "\(campaign.path) resumed" : "\(campaign.path) was not paused")
     }
 }

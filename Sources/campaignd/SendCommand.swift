@@ -17,7 +17,7 @@ struct SendCommand: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var campaign: CampaignOptions
+    @OptionGroup var campaign: CampaignSelection
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -35,12 +35,14 @@ struct SendCommand: AsyncParsableCommand {
     }
 
     private func open(_ launches: LaunchRepository, _ pool: PostgresPool) async throws -> LaunchRepository.Opening {
-        do {
-            return try await RunLauncher(launches: launches, logger: .command())
-                .launch(campaign: campaign.name, tenant: campaign.tenant)
-        } catch LaunchError.unknownCampaign {
-            throw try await campaign.unknown(pool)
+        let found = try await campaign.find(pool)
+        let opening = try await RunLauncher(launches: launches, logger: .command())
+            .launch(.id(found.id), tenant: found.tenantID)
+        // Its audience may have grown beyond the policy while the messages were written.
+        if case .opened(let run) = opening, run.status == .cancelled {
+            throw LaunchRefusal(run: run)
         }
+        return opening
     }
 
     private static func lines(of quota: QuotaCheck) -> String {
@@ -52,13 +54,25 @@ struct SendCommand: AsyncParsableCommand {
         return lines + (quota.warning.map { "\n  warning     \($0)" } ?? "")
     }
 
+    private static func unreachable(_ run: RunRecord) -> String {
+        guard run.unreachableCount > 0 else { return "" }
+        return "\n  unreachable \(run.unreachableCount.grouped) wrote more than 24 h ago, and get no free text"
+    }
+
     private static func summary(of run: RunRecord, as state: String) -> String {
         """
         \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
           recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \
-        \(run.outOfWindowCount.grouped) outside)
+        \(run.outOfWindowCount.grouped) outside)\(unreachable(run))
           sender      \(run.senderName) at \(run.ratePerSecond)/s
           done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
         """ + (run.status == .paused ? "\n  paused      \(run.statusReason ?? "")" : "")
     }
+}
+
+/// A launch that ended before anything was sent.
+private struct LaunchRefusal: Error, CustomStringConvertible {
+    let run: RunRecord
+
+    var description: String { "\(run.path) was not launched: \(run.statusReason ?? "it was cancelled")" }
 }

@@ -17,6 +17,12 @@ struct WatchCommand: AsyncParsableCommand {
     @Argument(help: "Show only runs of this campaign: its name, or tenant/name.")
     var campaign: String?
 
+    @Option(
+        help: ArgumentHelp("Show only runs of the campaign with this id.", valueName: "id"),
+        transform: CampaignID.parse
+    )
+    var id: UUID?
+
     @Option(help: "Show only runs of this tenant.")
     var tenant: String?
 
@@ -28,7 +34,11 @@ struct WatchCommand: AsyncParsableCommand {
 
     @OptionGroup var database: DatabaseOptions
 
-    func validate() throws { _ = try name() }
+    func validate() throws {
+        guard try name() == nil || id == nil else {
+            throw ValidationError("Give the name of a campaign or its --id, not both.")
+        }
+    }
 
     func run() async throws {
         let name = try name()
@@ -37,15 +47,32 @@ struct WatchCommand: AsyncParsableCommand {
             let runs = RunRepository(pool: pool)
             let clock = ContinuousClock()
             let deadline = timeout.map { clock.now + .seconds($0) }
+            let watched = try await watched(CampaignRepository(pool: pool), name)
             var view = ProgressView(isTerminal: Terminal.isOutputTerminal)
             while true {
-                let records = try await runs.latest(tenant: tenant, campaign: name?.name)
+                let records = try await runs.latest(tenant: tenant, campaigns: watched)
                 if let text = view.update(records, now: Date()) { Terminal.write(text) }
                 if records.allSatisfy({ isSettled($0) }) { return }
                 if let deadline, clock.now >= deadline { throw ExitCode.failure }
                 try await clock.sleep(for: view.interval)
             }
         }
+    }
+
+    /// The campaigns to watch; `nil` for all.
+    ///
+    /// A name without a tenant may mean one campaign of each tenant.
+    private func watched(_ campaigns: CampaignRepository, _ name: CampaignName?) async throws -> [UUID]? {
+        if let id { return [try await campaigns.required(id: id, tenant: tenant).id] }
+        guard let name else { return nil }
+        if let tenant = name.tenant { return [try await campaigns.required(name.name, tenant: tenant).id] }
+        let tenants = Set(try await campaigns.named(name.name, tenant: nil).map(\.tenantID)).sorted()
+        guard !tenants.isEmpty else {
+            throw CampaignLookupError.unknown(name.name, tenant: nil, known: try await campaigns.names(tenant: nil))
+        }
+        var found: [UUID] = []
+        for tenant in tenants { found.append(try await campaigns.required(name.name, tenant: tenant).id) }
+        return found
     }
 
     private func name() throws -> CampaignName? {

@@ -131,6 +131,7 @@ struct ApplyCommand: AsyncParsableCommand {
         guard let plan = report.plan else { return }
         let rules = safety.rules
         report.refusals = rules.refusals(of: plan)
+        report.allowed = rules.grants(of: plan)
         output.show(plan)
         do {
             if let expectDigest, expectDigest != plan.digest {

@@ -15,6 +15,8 @@ enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
 struct PlanReport {
     var plan: Plan?
     var refusals: [SafetyRefusal] = []
+    /// The limits beyond policies that are stored with the plan.
+    var allowed: [PolicyGrant] = []
     var diagnostics: [Diagnostic] = []
     /// The id of the history entry; `nil` if nothing was applied.
     var historyID: Int?
@@ -23,6 +25,7 @@ struct PlanReport {
     var json: JSONValue {
         var object = plan?.json.objectValue ?? ["formatVersion": .integer(Plan.formatVersion)]
         object["refusals"] = .array(refusals.map(\.json))
+        object["allowedPolicies"] = allowed.isEmpty ? nil : .array(allowed.map { .string("\($0)") })
         object["isApplied"] = .bool(historyID != nil)
         object["historyId"] = historyID.map(JSONValue.integer)
         object["diagnostics"] = DiagnosticRenderer.json(diagnostics)["diagnostics"]
@@ -80,6 +83,9 @@ struct PlanOutput: Sendable {
         let renderer = DiagnosticRenderer(sources: sources, paths: GitHubWorkflow.repositoryPaths)
         switch options.format {
         case .text:
+            for limit in report.allowed where report.refusals.isEmpty {
+                Terminal.write("\(report.historyID == nil ? "To be allowed" : "Allowed"): \(limit)\n")
+            }
             if let plan = report.plan, let id = report.historyID {
                 let counts = "\(plan.creates.grouped) created, \(plan.updates.grouped) updated"
                 Terminal.write("Applied: \(counts), \(plan.deletes.grouped) deleted (history \(id)).\n")

@@ -43,10 +43,12 @@ struct PreviewCommand: AsyncParsableCommand {
             try await database.withPool { pool in
                 let audiences = AudienceRepository(pool: pool)
                 let size = try await audiences.size(tenant: identity.tenant, filter: filter, now: now)
+                    .reached(byFreeText: resolved.isFreeText)
                 Terminal.write(text(size, rate: resolved.sender.ratePerSecond))
                 let few = try await audiences.samples(
                     tenant: identity.tenant,
                     filter: filter,
+                    isFreeText: resolved.isFreeText,
                     now: now,
                     limit: samples
                 )
@@ -59,13 +61,17 @@ struct PreviewCommand: AsyncParsableCommand {
     }
 
     private func text(_ size: AudienceSize, rate: Int) -> String {
-        """
-        Recipients: \(size.total.grouped)
-          in window: \(size.inWindow.grouped) (free)
-          outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)
-          duration:  about \(NumberText.duration(seconds: Double(size.total) / Double(rate))) at \(rate)/s
+        let missed =
+            size.unreachable > 0
+            ? "  unreachable: \(size.unreachable.grouped) (free text reaches only contacts who wrote within 24 h)\n"
+            : ""
+        return """
+            Recipients: \(size.total.grouped)
+              in window: \(size.inWindow.grouped) (free)
+              outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)
+              duration:  about \(NumberText.duration(seconds: Double(size.total) / Double(rate))) at \(rate)/s
 
-        """
+            """ + missed
     }
 
     private func line(_ sample: AudienceSample) -> String {

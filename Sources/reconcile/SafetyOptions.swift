@@ -43,9 +43,10 @@ struct SafetyOptions: ParsableArguments {
     @Option(
         name: .customLong("allow-policy"),
         help: ArgumentHelp(
-            "Allow this spec to break this rule of its tenant, such as maxRecipients:acme/Campaign/offer; may be "
-                + "repeated.",
-            valueName: "rule:name"
+            "Allow this spec to break this rule of its tenant up to a limit, such as "
+                + "maxRecipients:acme/Campaign/offer=998. Later launches are held to the limit; without one, to what "
+                + "the plan shows. May be repeated.",
+            valueName: "rule:name=limit"
         ),
         transform: SafetyOptions.exception
     )
@@ -72,7 +73,7 @@ struct SafetyOptions: ParsableArguments {
     private static func exception(_ text: String) throws -> PolicyException {
         guard let exception = PolicyException(text) else {
             throw ValidationError(
-                "`\(text)` is not a policy rule with a spec, such as maxRecipients:acme/Campaign/offer."
+                "`\(text)` is not a policy rule with a spec and a limit, such as maxRecipients:acme/Campaign/offer=998."
             )
         }
         return exception

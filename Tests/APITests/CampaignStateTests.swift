@@ -53,7 +53,7 @@ struct CampaignStateTests {
             try await api.pool.execute(
                 """
                 INSERT INTO quota_hours ("quotaGroup", hour, "tenantId", count)
-                VALUES ('acme-group', date_trunc('hour', now(), 'UTC'), 'acme', 5)
+                VALUES ('acme/acme-group', date_trunc('hour', now(), 'UTC'), 'acme', 5)
                 """
             )
             #expect(try await refusal("d", [:]).0 == "quota_exhausted")

@@ -1,3 +1,4 @@
+import Postgres
 import TestBed
 import TestSupport
 import Testing
@@ -11,7 +12,7 @@ struct CampaignCommandTests {
 
     @Test func unknownCampaignsAreAnErrorWithASuggestion() async throws {
         try await Stage.with(contacts: 1, rate: 80) { stage in
-            for command in ["send", "pause", "resume", "cancel", "report"] {
+            for command in ["send", "pause", "resume", "cancel", "report", "watch"] {
                 let outcome = try await Self.campaignd(stage, [command, "helo", "--tenant", "test"])
                 #expect(outcome.exitCode == 1 && outcome.output.isEmpty, "\(command)")
                 #expect(outcome.errors == "error: no campaign `helo` in tenant `test`; did you mean `hello`?\n")
@@ -34,6 +35,37 @@ struct CampaignCommandTests {
             let watched = try await Self.campaignd(stage, ["watch", "test/hello", "--timeout", "0"])
             #expect(watched.exitCode == 1 && watched.output.hasPrefix("test/hello  "), "\(watched.errors)")
             #expect(try await Self.campaignd(stage, ["cancel", "test/hello"]).output == "test/hello cancelled\n")
+        }
+    }
+
+    @Test func aNameThatSeveralDraftsHaveNeedsAnID() async throws {
+        try await Stage.with(contacts: 1, rate: 80) { stage in
+            try await stage.pool.execute(
+                """
+                INSERT INTO campaigns ("tenantId", name, type, "senderId", "messageTemplate", "audienceFilter")
+                SELECT "tenantId", CASE n WHEN 3 THEN name ELSE 'draft' END, type, "senderId", "messageTemplate",
+                    "audienceFilter"
+                FROM campaigns CROSS JOIN generate_series(1, 3) n
+                """
+            )
+            let rows = try await stage.pool.query("SELECT id::text FROM campaigns WHERE name = 'draft'")
+            let ids = try rows.map { try $0.decode(0, as: String.self) }
+            for command in ["send", "pause", "watch"] {
+                let outcome = try await Self.campaignd(stage, [command, "test/draft"])
+                #expect(outcome.exitCode == 1, "\(command)")
+                #expect(ids.allSatisfy(outcome.errors.contains) && outcome.errors.contains("--id"), "\(outcome.errors)")
+            }
+            let sent = try await Self.campaignd(stage, ["send", "--id", ids[0]])
+            #expect(sent.exitCode == 0 && sent.output.hasPrefix("test/draft launched"), "\(sent.errors)")
+            // The campaign of the spec, not the draft with its name.
+            #expect(try await Self.campaignd(stage, ["send", "test/hello"]).exitCode == 0)
+            let managed = try await stage.pool.query(
+                "SELECT \"managedBy\" FROM campaigns WHERE name = 'hello' AND status <> 'draft'"
+            )
+            #expect(try managed.map { try $0.decode(0, as: String?.self) } == ["spec"])
+            for arguments in [["pause"], ["pause", "test/hello", "--id", ids[0]], ["pause", "--id", "x"]] {
+                #expect(try await Self.campaignd(stage, arguments).exitCode == 64)
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Postgres
 import Spec
 import Store
@@ -82,9 +83,8 @@ struct GuardTests {
             let refusals = SafetyRules().refusals(of: plan)
             #expect(
                 refusals.map(\.flag) == [
-                    "--allow-policy maxCampaigns:acme/Tenant/acme",
-                    "--allow-policy maxRecipients:acme/Campaign/digest",
-                    "--allow-policy maxRecipients:acme/Campaign/hello",
+                    "--allow-policy maxCampaigns:acme/Tenant/acme=5",
+                    "--allow-policy maxRecipients:acme/Campaign/hello=12",
                 ]
             )
             #expect(refusals.allSatisfy { $0.code == "policy" })
@@ -97,11 +97,93 @@ struct GuardTests {
                 try #require(PolicyException(String(refusal.flag.split(separator: " ")[1])))
             }
             try await fixture.apply(plan, desired, rules: SafetyRules(allowedPolicies: Set(exceptions)))
-            // An allowed violation stays allowed until something of the tenant changes.
+            // What was allowed stays allowed, up to its limit.
             let second = try await fixture.plan(desired)
             #expect(second.isEmpty && SafetyRules().refusals(of: second).isEmpty)
-            let third = try await fixture.plan(text.replacing("env:TOKEN", with: "env:OTHER"))
-            #expect(SafetyRules().refusals(of: third).map(\.code) == ["policy"])
+            let more = text.replacing("Hello there", with: "Hello again")
+            #expect(SafetyRules().refusals(of: try await fixture.plan(more)).isEmpty)
+            try await fixture.pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId", tags) VALUES ('acme', '999', ARRAY['vip'])
+                """
+            )
+            let third = SafetyRules().refusals(of: try await fixture.plan(more))
+            #expect(third.map(\.flag) == ["--allow-policy maxRecipients:acme/Campaign/hello=13"])
+            let tooLow = SafetyRules(
+                allowedPolicies: Set([PolicyException("maxRecipients:acme/Campaign/hello=12")].compactMap { $0 })
+            )
+            #expect(tooLow.refusals(of: try await fixture.plan(more)).count == 1)
+        }
+    }
+
+    @Test func aLimitIsStoredEvenIfNothingElseChanges() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(8, inWindow: 2)
+            let text = Samples.everything.replacing("maxRecipients: 1000", with: "maxRecipients: 10")
+            try await fixture.reach(text)
+            try await fixture.pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId", tags)
+                SELECT 'acme', '999' || n, ARRAY['vip'] FROM generate_series(1, 12) n
+                """
+            )
+            let launches = LaunchRepository(pool: fixture.pool)
+            await #expect(throws: LaunchError.tooManyRecipients(campaign: "hello", recipients: 20, allowed: 10)) {
+                _ = try await launches.open(campaign: "hello", tenant: "acme", now: ReconcilerFixture.now)
+            }
+            let exception = try #require(PolicyException("maxRecipients:acme/Campaign/hello=20"))
+            let desired = try ReconcilerFixture.desired(text)
+            let plan = try await fixture.plan(desired)
+            let rules = SafetyRules(allowedPolicies: [exception])
+            #expect(plan.isEmpty && rules.grants(of: plan).map(\.description) == [exception.description])
+            #expect(try await fixture.apply(plan, desired, rules: rules) != nil)
+            #expect(rules.grants(of: try await fixture.plan(desired)).isEmpty)
+            guard
+                case .opened = try await launches.open(campaign: "hello", tenant: "acme", now: ReconcilerFixture.now)
+            else {
+                Issue.record("not launched")
+                return
+            }
+        }
+    }
+
+    @Test func loweringALimitShowsWhoBreaksItNow() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(12, inWindow: 2)
+            try await fixture.reach(Samples.everything)
+            let text = Samples.everything.replacing("maxRecipients: 1000", with: "maxRecipients: 11")
+            let desired = try ReconcilerFixture.desired(text)
+            let plan = try await fixture.plan(desired)
+            #expect(plan.brokenLimits.map(\.identity) == [Self.hello])
+            #expect(plan.json["brokenLimits"]?[0]?["allowance"] == "maxRecipients:acme/Campaign/hello=12")
+            #expect(
+                plan.remarks.contains(
+                    "acme/Campaign/hello has 12 recipients, but the policy of tenant `acme` allows 11: "
+                        + "it will not be launched"
+                )
+            )
+            #expect(SafetyRules().refusals(of: plan).isEmpty)
+            try await fixture.apply(plan, desired)
+            let launches = LaunchRepository(pool: fixture.pool)
+            await #expect(throws: LaunchError.tooManyRecipients(campaign: "hello", recipients: 12, allowed: 11)) {
+                _ = try await launches.open(campaign: "hello", tenant: "acme", now: ReconcilerFixture.now)
+            }
+        }
+    }
+
+    @Test func aLimitIsReadInTheUnitOfItsRule() throws {
+        #expect(PolicyException("maxRecipients:acme/Campaign/offer=998")?.limit == .count(998))
+        #expect(
+            PolicyException("minScheduleInterval:acme/Schedule/weekly=6h")?.limit
+                == .interval(SpecDuration(seconds: 21_600))
+        )
+        #expect(PolicyException("allowedCategories:acme/Campaign/offer=unknown")?.limit == .unknownCategory)
+        #expect(PolicyException("maxRecipients:acme/Campaign/offer")?.limit == nil)
+        for text in [
+            "maxRecipients:acme/Campaign/offer=", "maxRecipients:acme/Campaign/offer=6h",
+            "maxCampaigns:acme/Tenant/acme=-1",
+        ] {
+            #expect(PolicyException(text) == nil, "\(text)")
         }
     }
 

@@ -49,8 +49,10 @@ struct ImpactTests {
             let plan = try await Self.estimate(Self.campaigns(45), ImpactEstimator.Limits(batch: 7), fixture)
             for change in plan.changes where change.identity.kind == .campaign {
                 let number = try #require(Int(change.identity.name.dropFirst(2)))
-                #expect(change.impact?.recipients == number - 1)
-                #expect(change.impact?.inWindow == min(15, number - 1))
+                // Free text reaches only contacts in their window.
+                let reached = min(15, number - 1)
+                #expect(change.impact?.recipients == reached && change.impact?.inWindow == reached)
+                #expect(change.impact?.unreachable == number - 1 - reached)
             }
             #expect(plan.uncountedCampaigns == 0)
         }
@@ -76,8 +78,8 @@ struct ImpactTests {
             let text = Samples.all.replacing("env:TOKEN", with: "env:TOKEN\ntier: 1\nquotaGroup: g")
             let hour = "date_trunc('hour', \(PostgresQuery(sql: "to_timestamp(1760000000)").sql))"
             for (age, tenant, group, count) in [
-                (0, "acme", "g", 100), (23, "acme", "g", 20), (1, "other", "g", 3), (24, "acme", "g", 5_000),
-                (0, "acme", "h", 7_000),
+                (0, "acme", "acme/g", 100), (24, "acme", "acme/g", 20), (1, "other", "acme/g", 3),
+                (25, "acme", "acme/g", 5_000), (0, "acme", "acme/h", 7_000), (0, "other", "other/g", 7_000),
             ] {
                 try await fixture.pool.execute(
                     """

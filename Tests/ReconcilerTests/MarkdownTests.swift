@@ -107,6 +107,7 @@ struct MarkdownTests {
         let breach = PolicyBreach(
             .maxRecipients,
             Self.identity("x", .campaign),
+            actual: .count(12),
             reason: String(repeating: "<é>", count: 10_000)
         )
         let plan = try Self.plan([Self.update("a", [Self.difference("logic", "A", "B")])])
@@ -133,7 +134,7 @@ struct MarkdownTests {
 
     @Test func nothingInAReasonIsMarkup() throws {
         let reason = "`a` <b> @team [x](y) **z** $m$ | \n# h"
-        let breach = PolicyBreach(.maxRecipients, Self.identity("x", .campaign), reason: reason)
+        let breach = PolicyBreach(.maxRecipients, Self.identity("x", .campaign), actual: .count(12), reason: reason)
         let text = PlanMarkdownRenderer().text(try Self.plan([Self.update("a", [])]), refusals: [.policy(breach)])
         let line = try #require(text.split(separator: "\n").first { $0.contains("to allow it") })
         for markup in ["<b>", "@team", "[x]", "**", "$m$", "|", "`", "# h"] {

@@ -49,7 +49,7 @@ struct DeliveryFixture: Sendable {
             _ = try await Migrator(pool: pool, logger: logger).migrate()
         }
         try await TestDatabase.withConfiguration(template: template) { postgres in
-            try await TestRedis.withGroup { redis, group in
+            try await TestRedis.withGroup(ofTenant: Self.tenant) { redis, group in
                 let pool = PostgresPool(configuration: postgres, maxConnections: 4, logger: TestDatabase.logger)
                 let result: Result<Void, any Error>
                 do {

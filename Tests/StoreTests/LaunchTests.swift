@@ -264,22 +264,6 @@ struct LaunchTests {
         }
     }
 
-    @Test func theTenantsPolicyLimitsWhatNobodyReviewed() async throws {
-        try await Fixture.with { fixture in
-            try await fixture.addCampaign()
-            try await fixture.addContacts(3)
-            try await fixture.pool.execute(
-                "INSERT INTO tenants (\"tenantId\", name, policy) VALUES ('acme', 'acme', '{\"maxRecipients\": 2}')"
-            )
-            await #expect(throws: LaunchError.tooManyRecipients(campaign: "promo", recipients: 3, allowed: 2)) {
-                _ = try await Self.open(fixture)
-            }
-            // The plan of a spec has already checked the policy.
-            try await fixture.pool.execute("UPDATE campaigns SET \"managedBy\" = 'spec'")
-            _ = try await Self.opened(fixture)
-        }
-    }
-
     @Test func movesBetweenStatusesAreCheckedInSQL() async throws {
         try await Fixture.with { fixture in
             try await fixture.addCampaign()

@@ -19,9 +19,12 @@ public enum TestRedis {
     }
 
     /// Runs `body` with a client and a quota group of its own, and deletes the keys of the group at the end.
-    public static func withGroup<Value>(_ body: (RedisClient, String) async throws -> Value) async throws -> Value {
+    public static func withGroup<Value>(
+        ofTenant tenant: String? = nil,
+        _ body: (RedisClient, String) async throws -> Value
+    ) async throws -> Value {
         let redis = RedisClient(configuration: try configuration(), logger: TestDatabase.logger)
-        let group = "test-" + UUID().uuidString.lowercased()
+        let group = (tenant.map { $0 + "/" } ?? "") + "test-" + UUID().uuidString.lowercased()
         let result: Result<Value, any Error>
         do { result = .success(try await body(redis, group)) } catch { result = .failure(error) }
         try await deleteKeys(of: group, on: redis)

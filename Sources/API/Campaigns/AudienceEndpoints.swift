@@ -26,6 +26,12 @@ struct AudienceEndpoints: Sendable {
                     .text(upTo: 63),
                     "Name of the sender whose quota is used; by default the only sender."
                 ),
+                QueryParameter(
+                    "freeText",
+                    .bool,
+                    "True to count only contacts that free text reaches: those in their window.",
+                    fallback: false
+                ),
                 QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
             ],
             body: .required(
@@ -38,7 +44,8 @@ struct AudienceEndpoints: Sendable {
                     "The audience.",
                     .object(QuotaShapes.preview),
                     example: [
-                        "total": 120, "inWindow": 40, "outOfWindow": 80, "quotaCheck": QuotaShapes.checkExample,
+                        "total": 120, "inWindow": 40, "outOfWindow": 80, "unreachable": 0,
+                        "quotaCheck": QuotaShapes.checkExample,
                         "samples": [["phone": "+254•••••••78", "name": "Amina", "isInWindow": true]],
                     ]
                 )
@@ -77,7 +84,7 @@ struct AudienceEndpoints: Sendable {
                     JSONValue.object(
                         quota.fields.merging([
                             "senderId": .string(sender.id.apiText), "sender": .string(sender.name),
-                            "phoneNumberId": .string(sender.phoneNumberID), "quotaGroup": .string(sender.quotaGroup),
+                            "phoneNumberId": .string(sender.phoneNumberID), "quotaGroup": .string(sender.quotaName),
                         ]) { first, _ in first }
                     )
                 }
@@ -96,11 +103,20 @@ struct AudienceEndpoints: Sendable {
         let now = now()
         let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
+        let isFreeText = call.query["freeText"] == true
         let size = try await audiences.size(tenant: call.tenant, filter: filter, now: now)
+            .reached(byFreeText: isFreeText)
         let count = call.query["samples"]?.integerValue ?? 0
         let samples =
             count == 0
-            ? [] : try await audiences.samples(tenant: call.tenant, filter: filter, now: now, limit: count)
+            ? []
+            : try await audiences.samples(
+                tenant: call.tenant,
+                filter: filter,
+                isFreeText: isFreeText,
+                now: now,
+                limit: count
+            )
         var check: QuotaCheck?
         if let sender, let status = try await QuotaRepository().status(of: [sender], now: now, on: pool).first {
             check = QuotaCheck(audience: size, quotaStatus: status.quota)
@@ -108,7 +124,8 @@ struct AudienceEndpoints: Sendable {
         return .json(
             .fields([
                 "total": .integer(size.total), "inWindow": .integer(size.inWindow),
-                "outOfWindow": .integer(size.outOfWindow), "quotaCheck": check?.json,
+                "outOfWindow": .integer(size.outOfWindow), "unreachable": .integer(size.unreachable),
+                "quotaCheck": check?.json,
                 "samples": .array(samples.map(\.json)),
             ])
         )
@@ -176,7 +193,7 @@ enum QuotaShapes {
 
     static let status = ObjectShape(
         "QuotaStatus",
-        "The 24-hour quota of a quota group, counted over the current hour and the 23 before.",
+        "The 24-hour quota of a quota group, counted over the current hour and the 24 before it.",
         statusFields
     )
 
@@ -203,7 +220,12 @@ enum QuotaShapes {
             ShapeField("senderId", .uuid, isRequired: true, "Id of the sender."),
             ShapeField("sender", .text(upTo: 63), isRequired: true, "Name of the sender.", example: "main"),
             ShapeField("phoneNumberId", .text(0...100), isRequired: true, "Id of the phone number at WhatsApp."),
-            ShapeField("quotaGroup", .text(0...100), isRequired: true, "Name of the group that shares the quota."),
+            ShapeField(
+                "quotaGroup",
+                .text(0...100),
+                isRequired: true,
+                "Name of the tenant's group that shares the quota."
+            ),
         ] + statusFields
     )
 
@@ -246,6 +268,12 @@ enum QuotaShapes {
                 .count,
                 isRequired: true,
                 "Other recipients: each takes one message of the quota."
+            ),
+            ShapeField(
+                "unreachable",
+                .count,
+                isRequired: true,
+                "With `freeText`, contacts that are left out because free text cannot reach them."
             ),
             ShapeField(
                 "quotaCheck",

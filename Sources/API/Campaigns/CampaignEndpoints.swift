@@ -78,6 +78,7 @@ struct CampaignEndpoints: Sendable {
             answers: [
                 .json(.created, "The new campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
+            problems: [.nameTaken],
             handle: .checked { call in
                 let draft = try await reader.draft(call.body, tenant: call.tenant)
                 let record = try await campaigns.create(
@@ -104,7 +105,7 @@ struct CampaignEndpoints: Sendable {
             answers: [
                 .json(.ok, "The changed campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
-            problems: [.stateConflict, .managedBySpec],
+            problems: [.stateConflict, .managedBySpec, .nameTaken],
             handle: .checked { call in
                 while true {
                     let record = try await campaigns.required(call)

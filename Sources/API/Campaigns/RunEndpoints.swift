@@ -215,6 +215,12 @@ private enum RunShapes {
                 isRequired: true,
                 "Messages to contacts who wrote within the last 24 hours."
             ),
+            ShapeField(
+                "unreachableCount",
+                .count,
+                isRequired: true,
+                "Contacts of the audience that free text could not reach: they wrote more than 24 hours ago."
+            ),
             ShapeField("messages", .object(counters), isRequired: true, "Messages by status."),
             ShapeField(
                 "held",
@@ -251,7 +257,7 @@ private enum RunShapes {
     static let runExample: JSONValue = [
         "id": "019aa1b2-c3d4-8e5f-8a6b-7c0000000000", "campaignId": "0b0e5a4c-6f0e-4f0a-9c39-6f1f3f0a7d11",
         "revision": 1, "status": "running", "sender": "main", "expectedCount": 120, "recipientCount": 120,
-        "inWindowCount": 40,
+        "inWindowCount": 40, "unreachableCount": 0,
         "messages": [
             "pending": 80, "queued": 30, "sending": 2, "sent": 5, "delivered": 2, "read": 1, "failed": 0,
             "cancelled": 0, "unconfirmed": 0,
@@ -273,7 +279,7 @@ extension CampaignRunRecord {
             "revision": .integer(revision), "status": .string(run.status.rawValue),
             "statusReason": run.statusReason.map(JSONValue.string), "sender": .string(run.senderName),
             "expectedCount": .integer(run.expectedCount), "recipientCount": .integer(run.recipientCount),
-            "inWindowCount": .integer(run.inWindowCount),
+            "inWindowCount": .integer(run.inWindowCount), "unreachableCount": .integer(run.unreachableCount),
             "messages": .object(
                 Dictionary(
                     uniqueKeysWithValues: MessageStatus.allCases.map {

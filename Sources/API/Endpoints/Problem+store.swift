@@ -22,6 +22,7 @@ extension Problem {
         case .unknown: .notFound("campaign")
         case .managed: .conflict(.managedBySpec, error.description)
         case .protected: .conflict(.protected, error.description)
+        case .nameTaken: .conflict(.nameTaken, error.description)
         case .state(let status, _): .conflict(status: status.rawValue, error.description)
         case .hasRuns: .conflict(.inUse, error.description)
         case .incomplete: .conflict(.notReady, error.description)
@@ -49,6 +50,7 @@ extension Problem {
         case .unknownCampaign: .notFound("campaign")
         case .notLaunchable(_, let status):
             .conflict(status: status.rawValue, "a campaign that is \(status.rawValue) cannot be launched")
+        case .ambiguousName: .conflict(.notReady, error.description)
         case .noEvent: .conflict(.notReady, "the campaign has no event to wait for; set `triggerType`")
         case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
         case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`, so it has no recipients")
@@ -59,6 +61,12 @@ extension Problem {
             .conflict(
                 .policyViolated,
                 "the campaign has \(recipients) recipients; the policy of the tenant allows \(allowed)"
+            )
+        case .policy(_, let problem): .conflict(.policyViolated, "the campaign \(problem)")
+        case .noneReachable(_, let people):
+            .conflict(
+                .notReady,
+                "the campaign sends free text, and none of the \(people) contacts of its audience has written within 24 hours"
             )
         case .quotaExhausted(_, let problem): .conflict(.quotaExhausted, problem)
         case .insufficientBalance(_, let needed, let available):

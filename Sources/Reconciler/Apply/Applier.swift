@@ -42,7 +42,8 @@ public struct Applier: Sendable {
     ///   - desired: The specs that the plan was made from.
     ///   - rules: The safety rules; they are checked again, because a run may have started meanwhile.
     ///   - origin: The origin that the history records.
-    /// - Returns: The id of the history entry; `nil` if there was nothing to do.
+    /// - Returns: The id of the history entry; `nil` if there was nothing to do. Limits that the rules allow beyond a
+    ///   policy are stored too, also by an empty plan.
     /// - Throws: ``ReconcileError``, `ManagedError` or `PostgresError`. Nothing was changed then, except possibly after
     ///   `PostgresError.commitUnknown`.
     public func apply(
@@ -51,7 +52,8 @@ public struct Applier: Sendable {
         rules: SafetyRules,
         origin: Origin
     ) async throws -> Int? {
-        guard !plan.isEmpty else { return nil }
+        let grants = rules.grants(of: plan).filter { desired.items[$0.identity] != nil }
+        guard !plan.isEmpty || !grants.isEmpty else { return nil }
         let stopped = plan.changes.filter { $0.action == .delete && $0.identity.kind == .campaign }.compactMap(\.rowID)
         return try await pool.transaction(isolation: .serializable, retries: 10, deadline: .seconds(120)) {
             connection in
@@ -68,13 +70,14 @@ public struct Applier: Sendable {
             let counted = rules.refusals(of: plan).filter { !refusals.contains($0) }
             guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
             try await write(plan, origin, on: connection)
+            try await PolicyGrantRepository().store(grants, on: connection)
             let counts = (creates: plan.creates, updates: plan.updates, deletes: plan.deletes)
             let entry = HistoryRepository.Entry(
                 digest: plan.digest,
                 actor: origin.actor,
                 gitCommit: origin.gitCommit,
                 counts: counts,
-                plan: plan.json,
+                plan: plan.record(allowing: grants),
                 toolVersion: origin.toolVersion
             )
             return try await HistoryRepository().add(entry, on: connection)

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Postgres
 import Spec
 import Spelling
@@ -33,20 +34,55 @@ enum ImpactEstimator {
         for index in plan.changes.indices {
             audiences[index] = audience(of: plan.changes[index], desired)
         }
-        let sizes = try await count(order(Array(audiences.values), desired), desired, now, limits, on: connection)
+        let kept = keptCampaigns(plan, desired)
+        let counted = Array(audiences.values) + kept.map(\.audience)
+        let sizes = try await count(order(counted, desired), desired, now, limits, on: connection)
         let campaigns = audiences.keys.sorted().compactMap { index in
             desired.items[plan.changes[index].identity]?.campaign.map { (index: index, campaign: $0) }
         }
-        let groups = Set(campaigns.map(\.campaign.sender.quotaGroup))
+        let groups = Set(campaigns.map { $0.campaign.quotaGroup })
         let used = try await QuotaRepository().used(by: groups.sorted(), now: now, on: connection)
         for (index, campaign) in campaigns {
             guard let audience = audiences[index], let size = sizes[audience] else {
                 plan.uncountedCampaigns += 1
                 continue
             }
-            plan.changes[index].impact = impact(of: campaign, size, used: used[campaign.sender.quotaGroup] ?? 0)
+            plan.changes[index].impact = impact(of: campaign, size, used: used[campaign.quotaGroup] ?? 0)
         }
-        plan.policyBreaches += plan.changes.compactMap { breach($0, desired) }
+        plan.policyBreaches += plan.changes.compactMap { change in
+            guard let impact = change.impact, impact.isBroadcast else { return nil }
+            return breach(change.identity, recipients: impact.recipients, plan, desired)
+        }
+        plan.brokenLimits = kept.compactMap { campaign in
+            guard let size = sizes[campaign.audience] else { return nil }
+            let reached = size.reached(byFreeText: campaign.isFreeText)
+            return breach(campaign.identity, recipients: reached.total, plan, desired)
+        }
+    }
+
+    /// A campaign that the plan does not change.
+    private struct KeptCampaign {
+        let identity: SpecIdentity
+        let audience: Audience
+        let isFreeText: Bool
+    }
+
+    /// The unchanged campaigns of tenants whose `maxRecipients` the plan lowers, sorted.
+    private static func keptCampaigns(_ plan: Plan, _ desired: DesiredState) -> [KeptCampaign] {
+        let lowered = Set(plan.changes.filter { $0.lowersRecipients(to: desired.policies) }.map(\.identity.tenant))
+        guard !lowered.isEmpty else { return [] }
+        let changed = Set(plan.changes.map(\.identity))
+        return desired.items.values.compactMap { item -> KeptCampaign? in
+            guard lowered.contains(item.identity.tenant), !changed.contains(item.identity),
+                let campaign = item.campaign, campaign.isBroadcast, let filter = campaign.audienceFilter
+            else { return nil }
+            return KeptCampaign(
+                identity: item.identity,
+                audience: Audience(tenant: item.identity.tenant, filter: filter),
+                isFreeText: campaign.isFreeText
+            )
+        }
+        .sorted { $0.identity < $1.identity }
     }
 
     private static func audience(of change: PlannedChange, _ desired: DesiredState) -> Audience? {
@@ -92,26 +128,55 @@ enum ImpactEstimator {
         return sizes
     }
 
-    private static func impact(of campaign: ResolvedCampaign, _ size: AudienceSize, used: Int) -> CampaignImpact {
-        CampaignImpact(
+    private static func impact(of campaign: ResolvedCampaign, _ all: AudienceSize, used: Int) -> CampaignImpact {
+        let size = all.reached(byFreeText: campaign.isFreeText)
+        return CampaignImpact(
             recipients: size.total,
             inWindow: size.inWindow,
+            unreachable: size.unreachable,
             ratePerSecond: campaign.sender.ratePerSecond,
             dailyLimit: campaign.sender.dailyLimit,
             quotaLeft: campaign.sender.dailyLimit.map { max(0, $0 - used) },
-            isBroadcast: campaign.spec.type == .manual || campaign.spec.type == .scheduled
+            isBroadcast: campaign.isBroadcast
         )
     }
 
-    private static func breach(_ change: PlannedChange, _ desired: DesiredState) -> PolicyBreach? {
-        guard let impact = change.impact, impact.isBroadcast,
-            let most = desired.policies[change.identity.tenant]?.maxRecipients, impact.recipients > most
-        else { return nil }
-        return PolicyBreach(
+    /// A campaign with more recipients than the policy and its reviewers allow; `nil` if there are not more.
+    private static func breach(
+        _ identity: SpecIdentity,
+        recipients: Int,
+        _ plan: Plan,
+        _ desired: DesiredState
+    ) -> PolicyBreach? {
+        guard let most = desired.policies[identity.tenant]?.maxRecipients, recipients > most else { return nil }
+        let allowed = plan.allowedPolicies.limit(.maxRecipients, of: identity)
+        let breach = PolicyBreach(
             .maxRecipients,
-            change.identity,
-            reason: "\(change.identity) has \(impact.recipients.grouped) recipients, "
-                + "but the policy of tenant `\(change.identity.tenant)` allows \(most.grouped)"
+            identity,
+            actual: .count(recipients),
+            reason: "\(identity) has \(recipients.grouped) recipients, "
+                + "but the policy of tenant `\(identity.tenant)` allows \(most.grouped)"
+                + (allowed.map { ", and its reviewers allowed \($0)" } ?? "")
         )
+        return plan.allowedPolicies.cover(breach) ? nil : breach
     }
+}
+
+extension PlannedChange {
+    /// True if the change lowers the maximum number of recipients of its tenant, or sets it for the first time.
+    fileprivate func lowersRecipients(to policies: [String: TenantPolicy]) -> Bool {
+        guard identity.kind == .tenant, let most = policies[identity.tenant]?.maxRecipients else { return false }
+        guard let former = before?["policy"]?["maxRecipients"]?.integerValue else { return true }
+        return most < former
+    }
+}
+
+extension ResolvedCampaign {
+    /// The quota group of its sender, as rows name it.
+    fileprivate var quotaGroup: String {
+        QuotaGroup.stored(sender.quotaGroup, tenant: identity.tenant, phoneNumberID: sender.phoneNumberId)
+    }
+
+    /// True if a launch sends to the whole audience.
+    fileprivate var isBroadcast: Bool { spec.type == .manual || spec.type == .scheduled }
 }

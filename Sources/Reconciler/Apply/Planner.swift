@@ -108,7 +108,11 @@ public struct Planner: Sendable {
     ) async throws -> Plan {
         let state = try await CurrentState.read(stored, against: desired, on: connection)
         try desired.checkTenants(against: state)
-        return try await BlockingWork.run { Result { try Differ.plan(from: state, to: desired) } }.get()
+        var plan = try await BlockingWork.run { Result { try Differ.plan(from: state, to: desired) } }.get()
+        if desired.policies.values.contains(where: { !$0.isEmpty }) {
+            plan.setAllowed(try await PolicyGrantRepository().stored(tenants: desired.tenants, on: connection))
+        }
+        return plan
     }
 }
 

@@ -70,7 +70,7 @@ public struct DesiredState: Sendable {
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
-            .map { PolicyBreach($0.rule, $0.identity, reason: $0.message) }
+            .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }
     }
 
     /// Sorts the tenants and removes duplicates; `nil` means all.

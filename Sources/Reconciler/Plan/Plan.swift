@@ -37,8 +37,12 @@ public struct Plan: Sendable {
     public let isCatalogEmpty: Bool
     /// Renames in specs that are ignored because rows of both names exist.
     public internal(set) var ignoredRenames: [Rename] = []
-    /// Violations of tenant policies, by changed and unchanged specs.
+    /// Violations of tenant policies that no reviewer has allowed, by changed and unchanged specs.
     public internal(set) var policyBreaches: [PolicyBreach]
+    /// Unchanged campaigns that a lowered limit leaves with too many recipients; their launches are refused.
+    public internal(set) var brokenLimits: [PolicyBreach] = []
+    /// The limits that reviewers have allowed beyond the policies.
+    private(set) var allowedPolicies = AllowedPolicies()
     /// The number of rows by kind that no spec manages and the plan does not adopt; they are never changed.
     public private(set) var unmanagedCounts: [SpecKind: Int] = [:]
     /// The number of campaigns whose recipients were not counted, because there were too many.
@@ -73,8 +77,36 @@ public struct Plan: Sendable {
         unmanagedCounts = unmanaged.merging(adopted, uniquingKeysWith: -).filter { $0.value > 0 }
     }
 
+    /// Takes the limits that reviewers have allowed, and drops the violations that they cover.
+    mutating func setAllowed(_ limits: [SpecIdentity: [TenantPolicy.Rule: PolicyLimit]]) {
+        allowedPolicies = AllowedPolicies(limits: limits, changes: changes)
+        policyBreaches.removeAll { allowedPolicies.cover($0) }
+    }
+
     private static func count(_ identities: some Sequence<SpecIdentity>) -> [String: Int] {
         identities.reduce(into: [:]) { $0[$1.tenant, default: 0] += 1 }
+    }
+}
+
+/// The limits that reviewers have allowed, by the names that the specs have after a plan.
+struct AllowedPolicies: Sendable {
+    private var limits: [SpecIdentity: [TenantPolicy.Rule: PolicyLimit]] = [:]
+
+    init() {}
+
+    init(limits: [SpecIdentity: [TenantPolicy.Rule: PolicyLimit]], changes: [PlannedChange]) {
+        self.limits = limits
+        for change in changes {
+            guard let former = change.renamedFrom else { continue }
+            self.limits[change.identity] = limits[former]
+        }
+    }
+
+    /// The limit that a spec was allowed; `nil` if it was allowed none.
+    func limit(_ rule: TenantPolicy.Rule, of identity: SpecIdentity) -> PolicyLimit? { limits[identity]?[rule] }
+
+    func cover(_ breach: PolicyBreach) -> Bool {
+        limit(breach.rule, of: breach.identity)?.covers(breach.actual) ?? false
     }
 }
 

@@ -128,6 +128,8 @@ public struct CampaignImpact: Hashable, Sendable {
     public let recipients: Int
     /// The recipients that wrote within 24 hours: free, and not counted against the daily limit.
     public let inWindow: Int
+    /// The contacts that free text cannot reach, because they did not write within 24 hours; they are no recipients.
+    public let unreachable: Int
     /// The rate of the campaign's sender.
     public let ratePerSecond: Int
     /// The sender's limit of business-initiated messages in 24 hours; `nil` is unlimited.

@@ -7,7 +7,7 @@ extension Plan {
     ///
     /// Later versions may add fields to `formatVersion` 1, but never change or remove one.
     public var json: JSONValue {
-        .object([
+        var fields: [String: JSONValue] = [
             "formatVersion": .integer(Self.formatVersion),
             "digest": .string(digest),
             "database": .string(database),
@@ -18,7 +18,20 @@ extension Plan {
                 Dictionary(uniqueKeysWithValues: unmanagedCounts.map { ($0.key.rawValue, .integer($0.value)) })
             ),
             "uncountedCampaigns": .integer(uncountedCampaigns),
-        ])
+        ]
+        if !brokenLimits.isEmpty {
+            fields["brokenLimits"] = .array(
+                brokenLimits.map { ["message": .string($0.reason), "allowance": .string("\($0.grant)")] }
+            )
+        }
+        return .object(fields)
+    }
+
+    /// The plan as JSON, with the limits that were stored with it.
+    func record(allowing grants: [PolicyGrant]) -> JSONValue {
+        guard !grants.isEmpty, var fields = json.objectValue else { return json }
+        fields["allowedPolicies"] = .array(grants.map { .string("\($0)") })
+        return .object(fields)
     }
 }
 
@@ -85,6 +98,7 @@ extension CampaignImpact {
             "estimatedSeconds": .integer(Int(estimatedSeconds.rounded(.up))),
             "isBroadcast": .bool(isBroadcast),
         ]
+        object["unreachable"] = unreachable > 0 ? .integer(unreachable) : nil
         object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
         object["quotaLeft"] = quotaLeft.map(JSONValue.integer)
         object["warning"] = warning.map(JSONValue.string)

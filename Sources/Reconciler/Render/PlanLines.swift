@@ -55,9 +55,10 @@ extension CampaignImpact {
     var words: String {
         guard isBroadcast else { return "\(NumberText.count(recipients, "contact")) in its audience" }
         let text = NumberText.count(recipients, "recipient")
-        guard recipients > 0 else { return text }
+        let missed = unreachable > 0 ? "; \(unreachable.grouped) out of window cannot get free text" : ""
+        guard recipients > 0 else { return text + missed }
         return text + " (\(inWindow.grouped) in window), "
-            + "~\(NumberText.duration(seconds: estimatedSeconds)) at \(ratePerSecond)/s"
+            + "~\(NumberText.duration(seconds: estimatedSeconds)) at \(ratePerSecond)/s" + missed
     }
 
     /// The part of the 24 h quota that a launch uses; `nil` if it uses none or there is no limit.
@@ -96,12 +97,20 @@ extension Plan {
         "\(NumberText.count(specCount, "spec")) \(specCount == 1 ? "is" : "are") as in the database"
     }
 
+    /// The maximum number of campaigns that remarks name.
+    private static let remarkLimit = 20
+
     /// Remarks on the plan as a whole.
     var remarks: [String] {
         var remarks: [String] = []
         if uncountedCampaigns > 0 {
             let campaigns = NumberText.count(uncountedCampaigns, "more campaign")
             remarks.append("the recipients of \(campaigns) were not counted")
+        }
+        remarks += brokenLimits.prefix(Self.remarkLimit).map { "\($0.reason): it will not be launched" }
+        if brokenLimits.count > Self.remarkLimit {
+            let rest = NumberText.count(brokenLimits.count - Self.remarkLimit, "more campaign")
+            remarks.append("\(rest) beyond a limit that the plan lowers")
         }
         let others = unmanagedCounts.sorted { $0.key < $1.key }.map {
             "\($0.value.grouped) \($0.key.rawValue)"

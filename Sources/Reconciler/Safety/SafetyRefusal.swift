@@ -31,7 +31,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
             .ignoredRename(let identity, _):
             "--allow-delete \(identity)"
         case .unmanagedRow(let identity, _): "--adopt \(identity)"
-        case .policy(let breach): "--allow-policy \(breach.exception)"
+        case .policy(let breach): "--allow-policy \(breach.grant)"
         case .tooManyChanges(_, let changed, let rows, _): "--max-change-percent \((changed * 100 + rows - 1) / rows)"
         }
     }
@@ -78,33 +78,53 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
 
 /// A violation of a tenant's policy by one of its specs.
 public struct PolicyBreach: Hashable, Sendable {
-    public let exception: PolicyException
+    /// The grant that allows exactly this violation.
+    public let grant: PolicyGrant
     /// The violation, as a sentence.
     public let reason: String
 
-    init(_ rule: TenantPolicy.Rule, _ identity: SpecIdentity, reason: String) {
-        exception = PolicyException(rule: rule, identity: identity)
+    init(_ rule: TenantPolicy.Rule, _ identity: SpecIdentity, actual: PolicyLimit, reason: String) {
+        grant = PolicyGrant(rule: rule, identity: identity, limit: actual)
         self.reason = reason
     }
+
+    public var rule: TenantPolicy.Rule { grant.rule }
+    public var identity: SpecIdentity { grant.identity }
+    /// The value beyond the policy.
+    public var actual: PolicyLimit { grant.limit }
 }
 
-/// A policy rule that one spec may break: `maxRecipients:acme/Campaign/offer`.
+/// A policy rule that one spec may break, and how far: `maxRecipients:acme/Campaign/offer=998`.
 public struct PolicyException: Hashable, Sendable, CustomStringConvertible {
     public let rule: TenantPolicy.Rule
     public let identity: SpecIdentity
+    /// The limit for this and all later launches; `nil` allows what the plan shows.
+    public let limit: PolicyLimit?
 
-    public init(rule: TenantPolicy.Rule, identity: SpecIdentity) {
-        (self.rule, self.identity) = (rule, identity)
+    public init(rule: TenantPolicy.Rule, identity: SpecIdentity, limit: PolicyLimit? = nil) {
+        (self.rule, self.identity, self.limit) = (rule, identity, limit)
     }
 
-    /// Reads a rule, a colon, and a spec with slashes; `nil` for anything else.
+    /// Reads a rule, a colon, a spec with slashes, and perhaps `=` and a limit; `nil` for anything else.
     public init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2, let rule = TenantPolicy.Rule(rawValue: parts[0]) else { return nil }
-        let names = parts[1].split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let sides = parts[1].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let names = sides[0].split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard names.count == 3, let kind = SpecKind(rawValue: names[1]) else { return nil }
-        self.init(rule: rule, identity: SpecIdentity(tenant: names[0], kind: kind, name: names[2]))
+        let identity = SpecIdentity(tenant: names[0], kind: kind, name: names[2])
+        guard sides.count == 2 else {
+            self.init(rule: rule, identity: identity)
+            return
+        }
+        guard let limit = PolicyLimit(sides[1], of: rule) else { return nil }
+        self.init(rule: rule, identity: identity, limit: limit)
     }
 
-    public var description: String { "\(rule.rawValue):\(identity)" }
+    public var description: String { "\(rule.rawValue):\(identity)" + (limit.map { "=\($0)" } ?? "") }
+
+    /// True if it allows a violation.
+    func allows(_ breach: PolicyBreach) -> Bool {
+        rule == breach.rule && identity == breach.identity && limit?.covers(breach.actual) ?? true
+    }
 }

@@ -90,8 +90,24 @@ public struct SafetyRules: Sendable {
     private func policies(_ plan: Plan) -> [SafetyRefusal] {
         let changed = Set(plan.changes.map(\.identity.tenant))
         return plan.policyBreaches
-            .filter { changed.contains($0.exception.identity.tenant) && !allowedPolicies.contains($0.exception) }
+            .filter { breach in
+                changed.contains(breach.identity.tenant) && !allowedPolicies.contains { $0.allows(breach) }
+            }
             .map { .policy($0) }
+    }
+
+    /// The limits to store with a plan, sorted: those that were named, and the values of violations that were allowed
+    /// without a limit.
+    ///
+    /// - Returns: Only limits that are not stored yet.
+    public func grants(of plan: Plan) -> [PolicyGrant] {
+        allowedPolicies.compactMap { exception -> PolicyGrant? in
+            let allowed = plan.policyBreaches.first { exception.limit == nil && exception.allows($0) }
+            guard let limit = exception.limit ?? allowed?.actual else { return nil }
+            let grant = PolicyGrant(rule: exception.rule, identity: exception.identity, limit: limit)
+            return plan.allowedPolicies.limit(grant.rule, of: grant.identity) == limit ? nil : grant
+        }
+        .sorted { $0.description < $1.description }
     }
 
     /// Refuses too many changes; deletes that were allowed by name do not count, nor do changes without an effect.

@@ -44,8 +44,11 @@ struct LaneKeys: Hashable, Sendable {
         ring = "\(lane):ring"
         outside = "\(lane):outside"
         outsideDelayed = "\(lane):outside-delayed"
-        quota = "\(Self.quotaQueue):{\(quotaGroup)}:"
+        quota = Self.bucketPrefix(of: quotaGroup)
     }
+
+    /// The prefix of the hourly buckets of a quota group.
+    static func bucketPrefix(of group: String) -> String { "\(quotaQueue):{\(group)}:" }
 }
 
 extension LaneKeys {

@@ -41,6 +41,7 @@ public struct RunLauncher: Service {
                     let (record, isCompleting) = try await launches.writeBatch(of: run)
                     isBusy = record.status == .launching || isBusy
                     if isCompleting, record.status == .running { report(record) }
+                    if isCompleting, record.status == .cancelled { reportRefused(record) }
                 } catch  where !((error as? PostgresError)?.isTransient ?? (error is CancellationError)) {
                     // One launch that cannot go on must not hold up those after it.
                     logger.error(
@@ -63,6 +64,16 @@ public struct RunLauncher: Service {
         )
     }
 
+    private func reportRefused(_ run: RunRecord) {
+        logger.warning(
+            "Launch refused by the policy",
+            metadata: [
+                "tenant": "\(run.tenantID)", "campaign": "\(run.campaignName)",
+                "run": "\(run.id.uuidString.lowercased())", "reason": "\(run.statusReason ?? "")",
+            ]
+        )
+    }
+
     /// Launches a campaign, or returns the run of an earlier launch.
     ///
     /// - Parameters:
@@ -76,7 +87,16 @@ public struct RunLauncher: Service {
         tenant: String,
         progress: @Sendable (RunRecord) -> Void = { _ in }
     ) async throws -> LaunchRepository.Opening {
-        switch try await launches.open(campaign: campaign, tenant: tenant) {
+        try await launch(.name(campaign), tenant: tenant, progress: progress)
+    }
+
+    /// Launches a campaign that is given by name or id.
+    public func launch(
+        _ campaign: CampaignKey,
+        tenant: String,
+        progress: @Sendable (RunRecord) -> Void = { _ in }
+    ) async throws -> LaunchRepository.Opening {
+        switch try await launches.open(campaign, tenant: tenant).opening {
         case .over(let run): .over(run)
         case .underWay(let run): .underWay(try await finish(run.id, progress: progress))
         case .opened(let run): .opened(try await finish(run.id, progress: progress))

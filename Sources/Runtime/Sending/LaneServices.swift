@@ -76,7 +76,8 @@ extension LaneServices {
     func rebuildLanes(of group: String, from epoch: Int) async throws -> Int {
         let (redis, leases) = (redis, leases)
         return try await lanes.rebuild(group: group, from: epoch) { epoch, lanes in
-            for lane in lanes {
+            let carried = try await FormerLanes.carried(lanes, on: redis)
+            for lane in carried {
                 let queue = LaneQueue(redis: redis, quotaGroup: group, sender: lane.sender, leases: leases)
                 try await queue.rebuild(lane, epoch: epoch)
                 CrashPoint.rebuilding.reach()

@@ -39,6 +39,7 @@ struct PolicyChecker {
             PolicyViolation(
                 rule: .maxCampaigns,
                 identity: tenant.identity,
+                actual: .count(count),
                 message: message,
                 place: place,
                 limit: place
@@ -56,18 +57,19 @@ struct PolicyChecker {
         // All languages of a template have the same category.
         let known = Dictionary(templates.map { ($0.value.whatsappName, $0.value.category) }) { first, _ in first }
         return campaigns.compactMap { campaign in
-            let what: String
+            let (what, actual): (String, PolicyLimit)
             switch sending(campaign, known) {
             case .noTemplate: return nil
             case .template(let category):
                 if allowed.contains(category) { return nil }
-                what = "a template of category `\(category.rawValue)`"
-            case .unknownTemplate: what = "a template of unknown category"
+                (what, actual) = ("a template of category `\(category.rawValue)`", .category(category))
+            case .unknownTemplate: (what, actual) = ("a template of unknown category", .unknownCategory)
             }
             let field = campaign.value.template == nil ? "message.template.name" : "template"
             return PolicyViolation(
                 rule: .allowedCategories,
                 identity: campaign.identity,
+                actual: actual,
                 message: "campaign `\(campaign.identity.name)` sends \(what), and the policy allows only \(words)",
                 place: campaign.place(of: field),
                 limit: tenant.place(of: "policy.allowedCategories")
@@ -126,6 +128,7 @@ struct IntervalChecker {
             return PolicyViolation(
                 rule: .minScheduleInterval,
                 identity: shortest.second.identity,
+                actual: .interval(shortest.length),
                 message: shortest.words + ", sooner than \(limit)",
                 place: shortest.second.place(of: field),
                 limit: tenant.place(of: "policy.minScheduleInterval")
@@ -169,6 +172,8 @@ public struct PolicyViolation: Hashable, Sendable {
     public let rule: TenantPolicy.Rule
     /// The spec beyond the limit, or the tenant if the limit concerns all its specs.
     public let identity: SpecIdentity
+    /// The value beyond the limit.
+    public let actual: PolicyLimit
     /// The violation and the limit: lower case, no full stop, names in backticks.
     public let message: String
     /// The place in the spec.
@@ -183,12 +188,14 @@ public struct PolicyViolation: Hashable, Sendable {
     public init(
         rule: TenantPolicy.Rule,
         identity: SpecIdentity,
+        actual: PolicyLimit,
         message: String,
         place: SourcePlace,
         limit: SourcePlace
     ) {
         self.rule = rule
         self.identity = identity
+        self.actual = actual
         self.message = message
         self.place = place
         self.limit = limit

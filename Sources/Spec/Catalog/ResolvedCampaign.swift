@@ -26,6 +26,11 @@ public final class ResolvedCampaign: Sendable {
         (self.audienceFilter, self.namedFilter) = (audienceFilter, namedFilter)
     }
 
+    /// True for free text, which reaches only contacts who wrote within the last 24 hours.
+    public var isFreeText: Bool {
+        if case .message(let payload) = spec.content { payload["type"] != "template" } else { false }
+    }
+
     /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.
     public var messagePayload: JSONValue {
         switch spec.content {

@@ -7,10 +7,19 @@ public struct AudienceSize: Hashable, Sendable {
     public let total: Int
     /// Contacts in their 24 h window: free, and not counted against the quota.
     public let inWindow: Int
+    /// Contacts that are not counted, because free text cannot reach them.
+    public let unreachable: Int
 
-    public init(total: Int, inWindow: Int) {
+    public init(total: Int, inWindow: Int, unreachable: Int = 0) {
         self.total = total
         self.inWindow = inWindow
+        self.unreachable = unreachable
+    }
+
+    /// The contacts that a message reaches: free text only those in their window, a template all.
+    public func reached(byFreeText isFreeText: Bool) -> AudienceSize {
+        guard isFreeText else { return self }
+        return AudienceSize(total: inWindow, inWindow: inWindow, unreachable: unreachable + outOfWindow)
     }
 
     /// Contacts out of their window: each costs quota.
@@ -110,13 +119,22 @@ public struct AudienceSample: Hashable, Sendable {
 }
 
 extension AudienceRepository {
-    /// Returns the first recipients of a filter, in the order in which a launch writes their messages.
+    /// Returns the first recipients of a filter, in the order in which a launch writes their messages; of free text only
+    /// those in their window.
     ///
     /// - Throws: `PostgresError`.
-    public func samples(tenant: String, filter: AudienceFilter, now: Date, limit: Int) async throws -> [AudienceSample]
-    {
-        let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, now: now)
+    public func samples(
+        tenant: String,
+        filter: AudienceFilter,
+        isFreeText: Bool = false,
+        now: Date,
+        limit: Int
+    ) async throws -> [AudienceSample] {
         let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        let recipients: PostgresQuery = """
+            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, now: now))
+                AND (NOT \(isFreeText) OR c."lastSeen" > \(cutoff))
+            """
         let rows = try await pool.query(
             """
             SELECT c."contactId", c.name, coalesce(c."lastSeen" > \(cutoff), false)

@@ -37,6 +37,8 @@ public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A file owns it.
     case managed(file: String?)
     case protected
+    /// A campaign of a spec has the name.
+    case nameTaken(String)
     /// Its state does not allow it.
     case state(CampaignStatus, action: String)
     /// It has been launched before, so it has runs that must stay.
@@ -52,6 +54,7 @@ public enum CampaignError: Error, Hashable, Sendable, CustomStringConvertible {
         case .managed(let file):
             "the campaign is owned by \(file.map { "the file \($0)" } ?? "a spec"): change it there"
         case .protected: "the campaign is protected"
+        case .nameTaken(let name): "a spec manages a campaign `\(name)` of the tenant: choose another name"
         case .state(let status, let action): "a campaign that is \(status.rawValue) cannot be \(action)"
         case .hasRuns: "the campaign has been launched before"
         case .incomplete(let what), .policy(let what): what
@@ -111,6 +114,7 @@ public struct CampaignRepository: Sendable {
 
     private func insert(_ draft: CampaignDraft, tenant: String, createdBy: UUID?) async throws -> CampaignRecord {
         try await pool.transaction { connection in
+            try await Self.checkName(draft.name, tenant: tenant, on: connection)
             let rows = try await connection.query(
                 """
                 INSERT INTO campaigns (
@@ -131,6 +135,19 @@ public struct CampaignRepository: Sendable {
             try await Self.writeTrigger(of: id, tenant: tenant, draft, on: connection)
             return try await Self.stored(id, tenant: tenant, on: connection)
         }
+    }
+
+    /// Checks that no campaign of a spec has the name: commands take a name to mean that campaign.
+    private static func checkName(_ name: String, tenant: String, on connection: PostgresConnection) async throws {
+        let rows = try await connection.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM campaigns
+                WHERE "tenantId" = \(tenant) AND name = \(name) AND "managedBy" = 'spec' AND "archivedAt" IS NULL
+            )
+            """
+        )
+        if try rows[0].decode(0, as: Bool.self) { throw CampaignError.nameTaken(name) }
     }
 
     static func find(
@@ -169,6 +186,9 @@ public struct CampaignRepository: Sendable {
             let current = try await Self.editable(record.id, tenant: record.tenantID, to: "changed", on: connection)
             guard current.status == .draft else { throw CampaignError.state(current.status, action: "changed") }
             guard current.updatedAt == record.updatedAt else { return nil }
+            if draft.name != current.name {
+                try await Self.checkName(draft.name, tenant: record.tenantID, on: connection)
+            }
             try await connection.execute(
                 """
                 UPDATE campaigns SET name = \(draft.name), title = \(draft.title),
@@ -188,7 +208,9 @@ public struct CampaignRepository: Sendable {
         }
     }
 
-    /// Deletes a draft that was never launched.
+    /// Archives a draft that was never launched, so that it is gone for all callers.
+    ///
+    /// Its row stays: Postgres would look for it in the messages of all campaigns.
     ///
     /// - Throws: ``CampaignError``.
     public func delete(_ id: UUID, tenant: String) async throws {
@@ -199,7 +221,19 @@ public struct CampaignRepository: Sendable {
                 "SELECT EXISTS (SELECT FROM campaign_runs WHERE \"campaignId\" = \(id))"
             )
             if try runs[0].decode(0, as: Bool.self) { throw CampaignError.hasRuns }
-            try await connection.execute("DELETE FROM campaigns WHERE id = \(id) AND \"tenantId\" = \(tenant)")
+            try await connection.execute(
+                """
+                UPDATE campaigns SET "archivedAt" = now(), "updatedAt" = now(), "templateId" = NULL,
+                    "triggerType" = NULL, "triggerConfig" = NULL
+                WHERE id = \(id) AND "tenantId" = \(tenant)
+                """
+            )
+            try await connection.execute(
+                """
+                UPDATE campaign_triggers SET "isActive" = false, "archivedAt" = now(), "updatedAt" = now()
+                WHERE "campaignId" = \(id) AND "managedBy" IS NULL AND "archivedAt" IS NULL
+                """
+            )
         }
     }
 
@@ -272,11 +306,16 @@ public struct CampaignRepository: Sendable {
 }
 
 extension CampaignRepository {
-    /// The names of the tenant's campaigns that are not archived, sorted; commands suggest them.
-    public func names(tenant: String) async throws -> [String] {
+    /// The names of campaigns that are not archived, sorted; commands suggest them.
+    ///
+    /// - Parameter tenant: The owner of the campaigns; `nil` means all tenants.
+    /// - Returns: Each name once.
+    /// - Throws: `PostgresError`.
+    public func names(tenant: String?) async throws -> [String] {
         let rows = try await pool.query(
             """
-            SELECT DISTINCT name FROM campaigns WHERE "tenantId" = \(tenant) AND "archivedAt" IS NULL ORDER BY name
+            SELECT DISTINCT name FROM campaigns
+            WHERE (\(tenant)::text IS NULL OR "tenantId" = \(tenant)::text) AND "archivedAt" IS NULL ORDER BY name
             """
         )
         return try rows.map { try $0.decode(0, as: String.self) }

@@ -6,7 +6,10 @@ public struct SenderRecord: Hashable, Sendable {
     public let id: UUID
     public let name: String
     public let phoneNumberID: String
+    /// The quota group as rows and Redis name it.
     public let quotaGroup: String
+    /// The quota group as the specs of the tenant name it.
+    public let quotaName: String
     public let ratePerSecond: Int
     public let dailyLimit: Int?
     public let resumesByItself: Bool
@@ -34,6 +37,7 @@ public struct SenderRepository: Sendable {
                 name: try row.decode("name"),
                 phoneNumberID: try row.decode("phoneNumberId"),
                 quotaGroup: try row.decode("quotaGroup"),
+                quotaName: QuotaGroup.name(of: try row.decode("quotaGroup"), tenant: tenant),
                 ratePerSecond: try row.decode("ratePerSecond"),
                 dailyLimit: try row.decode("dailyLimit"),
                 resumesByItself: try row.decode("onQuotaExhausted", as: String.self) == "wait"

@@ -7,7 +7,11 @@ enum ManagedSenders: ManagedTable {
     static let name = "senders"
 
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
-        "SELECT * FROM senders m WHERE \(fragment: condition)"
+        """
+        SELECT m.*, CASE WHEN starts_with(m."quotaGroup", m."tenantId" || '/')
+            THEN substr(m."quotaGroup", length(m."tenantId") + 2) ELSE m."quotaGroup" END AS "quotaName"
+        FROM senders m WHERE \(fragment: condition)
+        """
     }
 
     static func read(_ reader: inout ContentReader) throws {
@@ -16,6 +20,7 @@ enum ManagedSenders: ManagedTable {
         reader.set("dailyLimit", dailyLimit.map(JSONValue.integer) ?? "unlimited")
         reader.set("ratePerSecond", .integer(try reader.row.decode("ratePerSecond")))
         for column in texts { try reader.text(column) }
+        try reader.text("quotaName", as: "quotaGroup")
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] {
@@ -58,7 +63,6 @@ enum ManagedSenders: ManagedTable {
     }
 
     private static let texts = [
-        "name", "phoneNumberId", "accessToken", "quotaGroup", "pairLimit", "onQuotaExhausted", "unconfirmedPolicy",
-        "sourceFile",
+        "name", "phoneNumberId", "accessToken", "pairLimit", "onQuotaExhausted", "unconfirmedPolicy", "sourceFile",
     ]
 }

@@ -89,6 +89,8 @@ public struct LaneRebuild: Sendable {
     public let pause: Duration
     /// Business-initiated messages of the group by the hour; the last one is the current hour.
     public let quota: [QuotaBucket]
+    /// The name under which Redis may still have buckets of the group, from before groups were the tenant's own.
+    public let formerGroup: String?
 
     /// A message, and the lease under which it is being sent.
     public struct Held: Hashable, Sendable {
@@ -104,11 +106,23 @@ public struct LaneRebuild: Sendable {
         }
     }
 
-    public init(sender: UUID, sending: [Held], pause: Duration, quota: [QuotaBucket] = []) {
+    public init(
+        sender: UUID,
+        sending: [Held],
+        pause: Duration,
+        quota: [QuotaBucket] = [],
+        formerGroup: String? = nil
+    ) {
         self.sender = sender
         self.sending = sending
         self.pause = pause
         self.quota = quota
+        self.formerGroup = formerGroup
+    }
+
+    /// The same lane with other buckets.
+    public func with(quota: [QuotaBucket]) -> LaneRebuild {
+        LaneRebuild(sender: sender, sending: sending, pause: pause, quota: quota, formerGroup: formerGroup)
     }
 }
 
@@ -133,8 +147,9 @@ extension LaneRepository {
         try await pool.transaction(retries: 0, deadline: .seconds(120)) { connection in
             let rows = try await connection.query(
                 """
-                UPDATE queue_epochs SET epoch = epoch + 1, "rebuiltAt" = now()
-                WHERE "quotaGroup" = \(group) AND epoch = \(epoch) RETURNING epoch
+                UPDATE queue_epochs e SET epoch = e.epoch + 1, "rebuiltAt" = now(), "formerGroup" = NULL
+                FROM (SELECT "formerGroup" FROM queue_epochs WHERE "quotaGroup" = \(group) FOR UPDATE) former
+                WHERE e."quotaGroup" = \(group) AND e.epoch = \(epoch) RETURNING e.epoch, former."formerGroup"
                 """
             )
             guard let raised = try rows.first?.decode(0, as: Int.self) else {
@@ -143,7 +158,8 @@ extension LaneRepository {
                 )
                 return try current.first?.decode(0, as: Int.self) ?? epoch
             }
-            let lanes = try await lanes(of: group, on: connection)
+            let former = try rows[0].decode(1, as: String?.self)
+            let lanes = try await lanes(of: group, formerly: former, on: connection)
             try await connection.execute(
                 ChunkStatus.moving(
                     .feedAgain,
@@ -161,7 +177,11 @@ extension LaneRepository {
         }
     }
 
-    private func lanes(of group: String, on connection: PostgresConnection) async throws -> [LaneRebuild] {
+    private func lanes(
+        of group: String,
+        formerly former: String?,
+        on connection: PostgresConnection
+    ) async throws -> [LaneRebuild] {
         let senders = try await connection.query(
             """
             SELECT id, greatest(0, coalesce(extract(epoch FROM "pausedUntil" - now())::float8, 0))
@@ -183,7 +203,8 @@ extension LaneRepository {
                 sender: sender,
                 sending: held[sender] ?? [],
                 pause: .seconds(try row.decode(1, as: Double.self)),
-                quota: quota
+                quota: quota,
+                formerGroup: former
             )
         }
     }

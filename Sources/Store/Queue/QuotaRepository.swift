@@ -5,7 +5,9 @@ public import Postgres
 public struct QuotaRepository: Sendable {
     public init() {}
 
-    /// The business-initiated messages of the last 24 hours, counted like the buckets: this hour and 23 before.
+    /// The business-initiated messages of the last 24 hours, counted like the buckets: this hour and the 24 before.
+    ///
+    /// A message leaves the count when its whole hour is older than 24 hours, so never before WhatsApp stops counting it.
     ///
     /// - Returns: The numbers by quota group; a group that sent nothing is left out.
     public func used(
@@ -18,7 +20,7 @@ public struct QuotaRepository: Sendable {
             """
             SELECT "quotaGroup", sum(count)::bigint FROM quota_hours
             WHERE "quotaGroup" = ANY(\(groups)::text[])
-                AND hour > \(now)::timestamptz - interval '24 hours' AND hour <= \(now)
+                AND hour > \(now)::timestamptz - interval '25 hours' AND hour <= \(now)
             GROUP BY "quotaGroup"
             """
         )

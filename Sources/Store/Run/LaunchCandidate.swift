@@ -5,7 +5,7 @@ import Spec
 
 /// The name or id by which a request names a campaign of a tenant.
 public enum CampaignKey: Hashable, Sendable, CustomStringConvertible {
-    /// Names need not be unique; the newest campaign counts.
+    /// The campaign of a spec with this name, or else the only campaign with it.
     case name(String)
     case id(UUID)
 
@@ -53,10 +53,14 @@ struct LaunchCandidate: Sendable {
             """
             \(fragment: selection)
             WHERE c."tenantId" = \(tenant) AND \(fragment: key.condition) AND c."archivedAt" IS NULL
-            ORDER BY c."createdAt" DESC LIMIT 1
+            ORDER BY c."managedBy" IS NULL, c."createdAt" DESC LIMIT 20
             FOR UPDATE OF c
             """
         )
+        if rows.count > 1, try rows[0].decode("managedBy", as: String?.self) == nil {
+            let ids = try rows.map { try $0.decode("id", as: UUID.self).uuidString.lowercased() }
+            throw LaunchError.ambiguousName(campaign: key.description, ids: ids)
+        }
         guard let row = rows.first else {
             throw LaunchError.unknownCampaign(
                 tenant: tenant,

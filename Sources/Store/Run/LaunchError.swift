@@ -1,6 +1,8 @@
 /// The reason why a campaign cannot be launched.
 public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case unknownCampaign(tenant: String, name: String, known: [String])
+    /// Several campaigns have the name, and no spec manages one of them.
+    case ambiguousName(campaign: String, ids: [String])
     case noAudience(campaign: String)
     case noSender(campaign: String)
     case notLaunchable(campaign: String, status: CampaignStatus)
@@ -8,11 +10,23 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
     case emptyAudience(campaign: String)
+    /// The audience has people, but none of them has written within 24 hours, and the message is free text.
+    case noneReachable(campaign: String, people: Int)
     /// More recipients than the tenant's policy allows.
     case tooManyRecipients(campaign: String, recipients: Int, allowed: Int)
+    /// The tenant's policy forbids the launch.
+    case policy(campaign: String, problem: String)
     case quotaExhausted(campaign: String, problem: String)
     /// The tenant's wallet has fewer tokens than the run would have to hold in addition.
     case insufficientBalance(campaign: String, needed: Int, available: Int)
+
+    /// True if the launch was refused as it should be, so that nothing has failed.
+    var isRuled: Bool {
+        switch self {
+        case .tooManyRecipients, .policy, .noneReachable: true
+        default: false
+        }
+    }
 
     public var description: String {
         switch self {
@@ -21,6 +35,9 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
                 + (known.isEmpty
                     ? "the tenant has no campaigns: run reconcile first"
                     : "known are \(known.map { "`\($0)`" }.joined(separator: ", "))")
+        case .ambiguousName(let campaign, let ids):
+            "\(ids.count) campaigns are named `\(campaign)`, and no spec manages one of them; name one by its id: "
+                + ids.joined(separator: ", ")
         case .noAudience(let campaign):
             "campaign `\(campaign)` has no audience; give it one in its spec"
         case .noSender(let campaign):
@@ -37,6 +54,11 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
         case .tooManyRecipients(let campaign, let recipients, let allowed):
             "campaign `\(campaign)` has \(recipients) recipients, and the policy of its tenant allows \(allowed)"
+        case .policy(let campaign, let problem):
+            "campaign `\(campaign)` \(problem)"
+        case .noneReachable(let campaign, let people):
+            "campaign `\(campaign)` sends free text, and none of the \(people) contacts of its audience has written "
+                + "within 24 hours; send a template"
         case .quotaExhausted(let campaign, let problem):
             "campaign `\(campaign)` cannot send anything now: \(problem)"
         case .insufficientBalance(let campaign, let needed, let available):

@@ -49,6 +49,11 @@ struct LaunchProgress: Sendable {
     let expectedCount: Int
     let ratePerSecond: Int
     let startedAt: Date
+    let recipientCount: Int
+    /// The most recipients that the tenant's policy allows; `nil` for no limit.
+    let recipientLimit: Int?
+    /// True if only contacts in their window are recipients.
+    let isFreeText: Bool
     private let windowCutoff: Date
 
     /// Locks the run if its launch is not complete; `nil` when there is nothing left to do.
@@ -81,9 +86,15 @@ struct LaunchProgress: Sendable {
             expectedCount: try row.decode("expectedCount"),
             ratePerSecond: try row.decode("ratePerSecond"),
             startedAt: try row.decode("startedAt"),
+            recipientCount: try row.decode("recipientCount"),
+            recipientLimit: try row.decode("recipientLimit"),
+            isFreeText: try row.decode("isFreeText"),
             windowCutoff: try row.decode("windowCutoff")
         )
     }
+
+    /// The phase after this one.
+    var nextPhase: Phase { isFreeText ? .done : phase.next }
 
     /// The contacts of this phase.
     ///
@@ -140,7 +151,7 @@ extension LaunchRepository {
             try await connection.execute(chunks(launch, upTo: next))
         }
         let isPhaseOver = scanned < size
-        let phase = isPhaseOver ? launch.phase.next : launch.phase
+        let phase = isPhaseOver ? launch.nextPhase : launch.phase
         let cursor = isPhaseOver ? nil : try rows[0].decode("last", as: String?.self)
         try await connection.execute(
             RunStatus.moving(
@@ -154,7 +165,11 @@ extension LaunchRepository {
                 where: "r.id = \(launch.runID)"
             )
         )
-        if phase == .done {
+        let recipients = launch.recipientCount + inserted
+        if let allowed = launch.recipientLimit, recipients > allowed {
+            try await Self.refuse(launch, recipients: recipients, allowed: allowed, on: connection)
+            try await connection.notify(RunRepository.channel, payload: launch.runID.uuidString)
+        } else if phase == .done {
             try await connection.execute(
                 """
                 UPDATE campaigns c SET "recipientCount" = r."recipientCount", "updatedAt" = now()

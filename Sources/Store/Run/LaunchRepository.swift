@@ -67,7 +67,7 @@ public struct LaunchRepository: Sendable {
                     return (.opened(run), nil)
                 }
                 guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
-                let size = try await Self.count(audience, candidate: candidate, now: now, on: connection)
+                let size = try await Self.count(audience, content, of: candidate, now: now, on: connection)
                 guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
                 let quota = try await QuotaRepository().check(
                     sender: candidate.senderID,
@@ -132,14 +132,23 @@ extension LaunchRepository {
         case trigger
     }
 
+    /// Counts the contacts that the message reaches: free text only those in their window.
+    ///
+    /// - Throws: ``LaunchError/noneReachable(campaign:people:)`` if there are contacts, and it reaches none of them.
     static func count(
         _ audience: AudienceFilter,
-        candidate: LaunchCandidate,
+        _ content: RevisionContent,
+        of candidate: LaunchCandidate,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
         let predicate = AudienceQuery.recipients(tenant: candidate.tenantID, filter: audience, now: now)
-        return try await AudienceQuery.size(of: predicate, now: now, on: connection)
+        let all = try await AudienceQuery.size(of: predicate, now: now, on: connection)
+        let size = all.reached(byFreeText: content.isFreeText)
+        guard size.total > 0 || size.unreachable == 0 else {
+            throw LaunchError.noneReachable(campaign: candidate.name, people: size.unreachable)
+        }
+        return size
     }
 
     /// Freezes the content and creates the run, in the caller's transaction, which holds the campaign's row.
@@ -154,7 +163,13 @@ extension LaunchRepository {
         now: Date,
         on connection: PostgresConnection
     ) async throws -> RunRecord {
-        try await checkPolicy(candidate, size: size, on: connection)
+        let most = try await LaunchPolicy.check(
+            candidate,
+            content,
+            size: size,
+            scheduledFor: origin.scheduledFor,
+            on: connection
+        )
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         let grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
@@ -166,13 +181,15 @@ extension LaunchRepository {
             """
             INSERT INTO campaign_runs (
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
-                "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", status, "launchPhase"
+                "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", status, "launchPhase",
+                "recipientLimit", "unreachableCount"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
                 \(origin.schedule), \(origin.scheduledFor), \(origin.isTrigger),
                 \(origin.isTrigger ? RunStatus.running : .launching),
-                \(origin.isTrigger ? LaunchProgress.Phase.done : .inWindow)
+                \(origin.isTrigger ? LaunchProgress.Phase.done : .inWindow),
+                \(origin.isTrigger ? nil : most), \(size.unreachable)
             )
             """
         )
@@ -191,25 +208,6 @@ extension LaunchRepository {
         try await connection.notify(RunRepository.channel, payload: id.uuidString)
         let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
         return try RunRecord(row: rows[0])
-    }
-
-    /// Checks a campaign against the policy of its tenant.
-    ///
-    /// A campaign of a spec was checked in its plan, where a reviewer may have allowed more.
-    private static func checkPolicy(
-        _ candidate: LaunchCandidate,
-        size: AudienceSize,
-        on connection: PostgresConnection
-    ) async throws {
-        guard !candidate.isManaged else { return }
-        let rows = try await connection.query(
-            """
-            SELECT (policy ->> 'maxRecipients')::bigint FROM tenants
-            WHERE "tenantId" = \(candidate.tenantID) AND "archivedAt" IS NULL
-            """
-        )
-        guard let allowed = try rows.first?.decode(0, as: Int?.self), size.total > allowed else { return }
-        throw LaunchError.tooManyRecipients(campaign: candidate.name, recipients: size.total, allowed: allowed)
     }
 
     private static func freeze(

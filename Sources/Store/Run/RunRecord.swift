@@ -17,6 +17,8 @@ public struct RunRecord: Sendable {
     public let expectedCount: Int
     public let recipientCount: Int
     public let inWindowCount: Int
+    /// Contacts of the audience that are no recipients, because free text could not reach them.
+    public let unreachableCount: Int
     public let counters: RunCounters
     /// Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example.
     public let held: Int
@@ -26,13 +28,16 @@ public struct RunRecord: Sendable {
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
 
+    /// The campaign as output names it: `acme/offer`.
+    public var path: String { "\(tenantID)/\(campaignName)" }
+
     /// Recipients out of their 24 h window: each costs quota.
     public var outOfWindowCount: Int { recipientCount - inWindowCount }
 
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."isTriggered", r."startedAt", r."completedAt", r."estimatedCompletionAt", r.held,
+            r."unreachableCount", r."isTriggered", r."startedAt", r."completedAt", r."estimatedCompletionAt", r.held,
             \(fragment: RunCounters.columns)
         FROM campaign_runs r
         JOIN campaigns c ON c.id = r."campaignId"
@@ -52,6 +57,7 @@ public struct RunRecord: Sendable {
         expectedCount = try row.decode("expectedCount")
         recipientCount = try row.decode("recipientCount")
         inWindowCount = try row.decode("inWindowCount")
+        unreachableCount = try row.decode("unreachableCount")
         startedAt = try row.decode("startedAt")
         completedAt = try row.decode("completedAt")
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")

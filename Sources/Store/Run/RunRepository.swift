@@ -31,16 +31,20 @@ public struct RunRepository: Sendable {
     ///
     /// - Parameters:
     ///   - tenant: Only this tenant's; `nil` for all.
-    ///   - campaign: Only runs of the campaign with this name; `nil` for all.
+    ///   - campaigns: Only runs of these campaigns; `nil` for all.
     ///   - limit: The maximum number of runs.
     /// - Returns: The runs, each with its counters.
     /// - Throws: `PostgresError`.
-    public func latest(tenant: String? = nil, campaign: String? = nil, limit: Int = 20) async throws -> [RunRecord] {
+    public func latest(
+        tenant: String? = nil,
+        campaigns: [UUID]? = nil,
+        limit: Int = 20
+    ) async throws -> [RunRecord] {
         let rows = try await pool.query(
             """
             \(fragment: RunRecord.selection)
             WHERE (\(tenant)::text IS NULL OR r."tenantId" = \(tenant)::text)
-                AND (\(campaign)::text IS NULL OR c.name = \(campaign)::text)
+                AND (\(campaigns)::uuid[] IS NULL OR r."campaignId" = ANY(\(campaigns)::uuid[]))
             ORDER BY r."createdAt" DESC LIMIT \(limit)
             """
         )

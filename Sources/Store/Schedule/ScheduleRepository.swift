@@ -2,6 +2,11 @@ public import Foundation
 public import Postgres
 import Spec
 
+/// The values of `schedule_occurrences.outcome`.
+enum OccurrenceOutcome: String {
+    case started, skipped, failed
+}
+
 /// The outcome of one time of a schedule.
 public struct Firing: Sendable {
     public enum Outcome: Hashable, Sendable {
@@ -132,7 +137,7 @@ public struct ScheduleRepository: Sendable {
             return .started(run: run.id)
         } catch let error as LaunchError {
             try await connection.execute("ROLLBACK TO SAVEPOINT start")
-            return .failed(reason: "\(error)")
+            return error.isRuled ? .skipped(reason: "\(error)") : .failed(reason: "\(error)")
         } catch let error as PostgresError where error.isAboutValues {
             // Its time would stay the first that is due, and no other schedule would fire again.
             try await connection.execute("ROLLBACK TO SAVEPOINT start")
@@ -150,7 +155,7 @@ public struct ScheduleRepository: Sendable {
     ) async throws -> RunRecord {
         let content = try candidate.content(for: event)
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: candidate.name) }
-        let size = try await LaunchRepository.count(audience, candidate: candidate, now: now, on: connection)
+        let size = try await LaunchRepository.count(audience, content, of: candidate, now: now, on: connection)
         return try await LaunchRepository.insertRun(
             of: candidate,
             content,
@@ -203,9 +208,9 @@ extension Firing.Outcome {
     /// The row that records the outcome; `nil` if it is not recorded.
     fileprivate var row: (name: String, reason: String?, run: UUID?)? {
         switch self {
-        case .started(let run): ("started", nil, run)
-        case .skipped(let reason): ("skipped", reason, nil)
-        case .failed(let reason): ("failed", reason, nil)
+        case .started(let run): (OccurrenceOutcome.started.rawValue, nil, run)
+        case .skipped(let reason): (OccurrenceOutcome.skipped.rawValue, reason, nil)
+        case .failed(let reason): (OccurrenceOutcome.failed.rawValue, reason, nil)
         case .ended: nil
         }
     }

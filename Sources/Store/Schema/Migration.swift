@@ -52,5 +52,6 @@ public struct Migration: Sendable {
         Migration(version: 16, name: "healed_attempts", bytes: PackageResources._016_healed_attempts_sql),
         Migration(version: 17, name: "run_guards", bytes: PackageResources._017_run_guards_sql),
         Migration(version: 18, name: "contact_values", bytes: PackageResources._018_contact_values_sql),
+        Migration(version: 20, name: "guards", bytes: PackageResources._020_guards_sql),
     ]
 }

@@ -69,8 +69,8 @@ extension CampaignStatus.Event {
         case .quotaExhausted: [.worker]
         case .tokensMissing: [.launcher]
         case .resume: [.command, .api, .completer]
-        case .cancel: [.command, .api, .reconcile]
-        case .complete: [.completer]
+        case .cancel: [.command, .api, .reconcile, .launcher]
+        case .complete: [.completer, .launcher]
         case .reserved: [.nothing]
         }
     }
@@ -94,9 +94,10 @@ extension CampaignStatus.Event {
         case .pauseListening: "a campaign without a run is paused"
         case .resume: "a person resumes it, or quota returned"
         case .resumeListening: "a campaign without a run is resumed"
-        case .cancel: "it is cancelled together with its open run"
+        case .cancel: "it is cancelled together with its open run, or the launch grew beyond the tenant's policy"
         case .cancelWithoutRun: "it is cancelled and has no open run"
-        case .complete: "its run is complete; `scheduled` if a schedule fires again"
+        case .complete:
+            "its run is complete, or grew beyond the tenant's policy during the launch; `scheduled` if a schedule fires again"
         case .reserved: "allowed for later use"
         }
     }

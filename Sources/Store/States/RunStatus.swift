@@ -50,7 +50,7 @@ extension RunStatus.Event {
         case .pause: [.command, .api, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
         case .resume: [.command, .api, .completer]
-        case .cancel: [.command, .api, .reconcile, .scheduler]
+        case .cancel: [.command, .api, .reconcile, .scheduler, .launcher]
         case .complete: [.completer]
         }
     }
@@ -64,7 +64,9 @@ extension RunStatus.Event {
                 + "template, number or account; a run that only waits for quota stops waiting for it"
         case .quotaExhausted: "its sender has used up the 24 h quota; sets `quotaUntil`"
         case .resume: "a person resumes it, or `quotaUntil` has passed and the sender's `onQuotaExhausted` is `wait`"
-        case .cancel: "the campaign is cancelled or deleted, or the next run of a `cancelRunning` schedule begins"
+        case .cancel:
+            "the campaign is cancelled or deleted, the next run of a `cancelRunning` schedule begins, or the audience grew "
+                + "beyond the tenant's policy during the launch"
         case .complete: "nothing is pending, queued or sending, by the counters and by a count of the rows"
         }
     }

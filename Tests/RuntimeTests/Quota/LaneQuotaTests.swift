@@ -45,8 +45,8 @@ struct LaneQuotaTests {
                 Issue.record("not told")
                 return
             }
-            // Taken in this hour, it returns when this hour is 24 hours old.
-            #expect(exhausted > .seconds(23 * 3600) && exhausted <= .seconds(24 * 3600))
+            // Taken in this hour, it returns when all of this hour is 24 hours old.
+            #expect(exhausted > .seconds(24 * 3600) && exhausted <= .seconds(25 * 3600))
         }
     }
 
@@ -66,7 +66,7 @@ struct LaneQuotaTests {
         try await LaneFixture.with { fixture in
             let other = LaneQueue(redis: fixture.redis, quotaGroup: fixture.group, sender: UUID())
             let hours = try await fixture.hours()
-            for (age, count) in [(0, 1), (23, 4), (24, 100)] {
+            for (age, count) in [(0, 1), (24, 4), (25, 100)] {
                 _ = try await fixture.redis.send(
                     RedisCommand("SET", .text(fixture.lane.keys.quota + hours[age]), .integer(count))
                 )
@@ -135,7 +135,7 @@ struct LaneQuotaTests {
         try await LaneFixture.with { fixture in
             let hours = try await fixture.hours()
             _ = try await fixture.redis.send(
-                RedisCommand("HSET", .text(fixture.lane.keys.counts), .text(hours[24]), "7", "2001010100", "3")
+                RedisCommand("HSET", .text(fixture.lane.keys.counts), .text(hours[25]), "7", "2001010100", "3")
             )
             try await fixture.pushOutside(2)
             try await fixture.warmUp()
@@ -152,7 +152,7 @@ struct LaneQuotaTests {
             _ = try await fixture.takeAll(quota: 5)
             let hours = try await fixture.hours()
             let held = LaneRebuild.Held(messageID: UUID(), lease: 7, isBusinessInitiated: true)
-            let quota = hours.reversed().enumerated().map { QuotaBucket(hour: $1, count: $0 == 24 ? 2 : 0) }
+            let quota = hours.prefix(25).reversed().enumerated().map { QuotaBucket(hour: $1, count: $0 == 24 ? 2 : 0) }
             let lost = LaneRebuild(sender: fixture.sender, sending: [held], pause: .zero, quota: quota)
             try await fixture.lane.rebuild(lost, epoch: 2)
             #expect(try await fixture.used() == 2)
@@ -201,7 +201,7 @@ extension LaneFixture {
         let seconds = try await redis.send(RedisCommand("TIME")).asArray()[0].asInt()
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
-        return (0...24).map { age in
+        return (0...25).map { age in
             let date = Date(timeIntervalSince1970: Double(seconds - age * 3600))
             let parts = calendar.dateComponents([.year, .month, .day, .hour], from: date)
             let numbers = [parts.month, parts.day, parts.hour].map { String(format: "%02d", $0 ?? 0) }

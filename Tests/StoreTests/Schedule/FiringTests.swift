@@ -99,7 +99,7 @@ struct FiringTests {
             let row = try await fixture.pool.query(
                 """
                 SELECT "runCount", "nextRunAt", "lastRunAt", (SELECT count(*) FROM schedule_occurrences WHERE outcome = 'started'),
-                    (SELECT array_agg(extract(epoch FROM "scheduledFor")::int8 ORDER BY 1) FROM campaign_runs)
+                    (SELECT array_agg(extract(epoch FROM "scheduledFor")::int8 ORDER BY "scheduledFor") FROM campaign_runs)
                 FROM campaign_schedules WHERE id = \(schedule)
                 """
             )[0]

@@ -13,9 +13,9 @@ redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[8], KEYS[9],
 local first = 5 + 2 * tonumber(ARGV[4])
 for i = 5, first - 1, 2 do
     if tonumber(ARGV[i + 1]) > 0 then
-        redis.call('SET', KEYS[10] .. ARGV[i], ARGV[i + 1], 'EX', 90000)
+        redis.call('SET', KEYS[10] .. ARGV[i], ARGV[i + 1], 'EX', 93600)
         redis.call('HSET', KEYS[11], ARGV[i], ARGV[i + 1])
-        redis.call('EXPIRE', KEYS[11], 90000)
+        redis.call('EXPIRE', KEYS[11], 93600)
     else
         redis.call('DEL', KEYS[10] .. ARGV[i])
     end

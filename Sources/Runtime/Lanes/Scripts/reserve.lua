@@ -1,7 +1,8 @@
 #!lua
 -- Reserves up to `count` ids of a lane and gives each a timed slot: the permission to send one message at one instant.
 -- Business-initiated ids have a queue of their own (outside), and each is charged to the 24 h quota of the group; when the
--- quota is used up, only in-window ids are reserved. After a pause the pace rises from a quarter to full within five
+-- quota is used up, only in-window ids are reserved. The quota counts this hour and the 24 before, so at least 24 hours:
+-- nothing counts as old before WhatsApp stops counting it. After a pause the pace rises from a quarter to full within five
 -- seconds; after an idle period the first second is a tenth slower.
 --
 -- KEYS  1 epoch  2 pace  3 ring  4 ready  5 delayed  6 leases  7 held  8 passes  9 outside  10 outside-delayed
@@ -70,12 +71,12 @@ local hour = math.floor(tonumber(time[1]) / 3600)
 local chargeable, exhausted = outside, -1
 if outside > 0 and limit >= 0 then
     local hours, buckets = {}, {}
-    for h = 1, 24 do
-        hours[h] = bucket(hour - 24 + h)
+    for h = 1, 25 do
+        hours[h] = bucket(hour - 25 + h)
         buckets[h] = KEYS[11] .. hours[h]
     end
     local counts = redis.call('HMGET', KEYS[12], unpack(hours))
-    local used, oldest = 0, nil
+    local used, takens = 0, {}
     for h, value in ipairs(redis.call('MGET', unpack(buckets))) do
         local taken = tonumber(value or 0) or 0
         -- A bucket was lost, so the rest of the quota is unknown. Deleting the epoch makes a daemon rebuild the group.
@@ -84,12 +85,18 @@ if outside > 0 and limit >= 0 then
             return {'stale', ''}
         end
         used = used + taken
-        if taken > 0 and not oldest then oldest = hour + h end
+        takens[h] = taken
     end
     chargeable = math.max(0, math.min(outside, limit - used))
     -- Charges of messages under way may still be given back; until then the quota does not count as used up.
     if chargeable == 0 and tonumber(redis.call('HGET', KEYS[2], 'charged') or 0) <= 0 then
-        exhausted = math.ceil((oldest or hour + 1) * 3600000 - now / 1000)
+        -- Quota returns when enough of the oldest hours have left the count, each 25 hours after it began.
+        local left, h = used, 0
+        while left >= limit and h < 25 do
+            h = h + 1
+            left = left - takens[h]
+        end
+        exhausted = math.ceil((hour + math.max(h, 1)) * 3600000 - now / 1000)
     end
 end
 
@@ -166,14 +173,14 @@ if cap > 0 then
 end
 if #fromBack > 0 then
     redis.call('INCRBY', KEYS[11] .. current, #fromBack)
-    redis.call('EXPIRE', KEYS[11] .. current, 90000)
+    redis.call('EXPIRE', KEYS[11] .. current, 93600)
     if redis.call('HINCRBY', KEYS[12], current, #fromBack) == #fromBack then
         -- A new hour begins: drop the hours that left the quota. Their names sort like their times.
         for _, name in ipairs(redis.call('HKEYS', KEYS[12])) do
-            if name < bucket(hour - 23) then redis.call('HDEL', KEYS[12], name) end
+            if name < bucket(hour - 24) then redis.call('HDEL', KEYS[12], name) end
         end
     end
-    redis.call('EXPIRE', KEYS[12], 90000)
+    redis.call('EXPIRE', KEYS[12], 93600)
     redis.call('HINCRBY', KEYS[2], 'charged', #fromBack)
 end
 redis.call('ZADD', KEYS[6], unpack(leases))

@@ -1,0 +1,42 @@
+import Foundation
+import Redis
+import Store
+
+/// What Redis has of lanes under the names that quota groups had before they were the tenant's own.
+///
+/// A group is renamed by a migration, which cannot reach Redis. The first rebuild under the new name carries the quota
+/// over: each hour counts what Postgres or the former bucket says, whichever is more.
+enum FormerLanes {
+    /// Returns the lanes with the former buckets of their group, and removes what is left of the lanes.
+    ///
+    /// - Throws: `RedisError`; repeating the call does no harm, because the buckets stay until they expire.
+    static func carried(_ lanes: [LaneRebuild], on redis: RedisClient) async throws(RedisError) -> [LaneRebuild] {
+        guard let former = lanes.first?.formerGroup, let quota = lanes.first?.quota else { return lanes }
+        let buckets = try await buckets(of: former, hours: quota.map(\.hour), on: redis)
+        let carried = quota.map { QuotaBucket(hour: $0.hour, count: max($0.count, buckets[$0.hour] ?? 0)) }
+        for lane in lanes {
+            let keys = LaneKeys(quotaGroup: former, sender: lane.sender)
+            // Without its epoch nothing more is reserved from the former lane.
+            let left = [
+                keys.epoch, keys.ready, keys.delayed, keys.leases, keys.held, keys.passes, keys.pace, keys.ring,
+                keys.outside, keys.outsideDelayed,
+            ]
+            _ = try await redis.send(RedisCommand("DEL", arguments: left.map { .text($0) }))
+        }
+        return lanes.map { $0.with(quota: carried) }
+    }
+
+    private static func buckets(
+        of group: String,
+        hours: [String],
+        on redis: RedisClient
+    ) async throws(RedisError) -> [String: Int] {
+        let prefix = LaneKeys.bucketPrefix(of: group)
+        let commands = hours.map { RedisCommand("GET", .text(prefix + $0)) }
+        var counts: [String: Int] = [:]
+        for (hour, reply) in zip(hours, await redis.send(pipeline: commands)) {
+            counts[hour] = try reply.get().asOptionalInt()
+        }
+        return counts
+    }
+}
