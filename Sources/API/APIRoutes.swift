@@ -53,7 +53,7 @@ package struct APIRoutes: Sendable {
             AudienceEndpoints(pool: pool, now: now).all,
             TemplateEndpoints(templates: templates).all,
             WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
-            [triggers.endpoint],
+            [triggers.endpoint, triggers.campaignEndpoint],
             webhooks.all,
             service.all,
         ]

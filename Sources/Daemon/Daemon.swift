@@ -196,6 +196,7 @@ public struct Daemon: Service {
             metrics: metrics.http,
             triggers: TriggerEndpoint(
                 triggers: triggers,
+                campaigns: CampaignRepository(pool: pool),
                 authenticator: authenticator,
                 secrets: configuration.triggerSecrets,
                 limiter: RequestLimiter(rate: configuration.eventsPerSecond, counting: "events")

@@ -6,14 +6,15 @@ import JSON
 import NIOCore
 package import Runtime
 import Spec
-import Store
+package import Store
 
 /// The hook by which other systems report events of contacts: `POST /triggers/{event}`.
 package struct TriggerEndpoint: Sendable {
     /// Maximum number of events in one request.
-    private static let largestBatch = 1_000
+    static let largestBatch = 1_000
 
     let triggers: TriggerService
+    let campaigns: CampaignRepository
     let authenticator: Authenticator
     let secrets: TriggerSecrets?
     /// Counts events, not requests; `nil` means no limit.
@@ -22,12 +23,14 @@ package struct TriggerEndpoint: Sendable {
 
     package init(
         triggers: TriggerService,
+        campaigns: CampaignRepository,
         authenticator: Authenticator,
         secrets: TriggerSecrets?,
         limiter: RequestLimiter?,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        (self.triggers, self.authenticator, self.secrets) = (triggers, authenticator, secrets)
+        (self.triggers, self.campaigns) = (triggers, campaigns)
+        (self.authenticator, self.secrets) = (authenticator, secrets)
         (self.limiter, self.now) = (limiter, now)
     }
 
@@ -77,6 +80,26 @@ package struct TriggerEndpoint: Sendable {
                 "1 to 50 letters, digits, `.`, `_` and `-`, beginning with a letter or digit, such as payment.overdue"
             )
         }
+        return try await take(request, context, signed: event) { requests, tenant in
+            try await triggers.fire(event, requests, tenant: tenant)
+        }
+    }
+
+    /// Checks a request, takes its events in, and answers.
+    ///
+    /// - Parameters:
+    ///   - request: The request.
+    ///   - context: The context of the request.
+    ///   - subject: The part of the address that a signature covers.
+    ///   - commit: Takes the events in, for a tenant.
+    /// - Returns: The answers: a list for a list, an object for an object.
+    /// - Throws: ``Problem``, or the error of `commit`.
+    func take(
+        _ request: Request,
+        _ context: APIContext,
+        signed subject: String,
+        _ commit: ([TriggerRequest], _ tenant: String) async throws -> [TriggerAnswer]
+    ) async throws -> Response {
         guard request.uri.query == nil else { throw Problem.parameter("?", "this address takes no parameters") }
         let isSigned = request.headers[.campaignsSignature] != nil
         // The token is verified before the body is read.
@@ -89,7 +112,7 @@ package struct TriggerEndpoint: Sendable {
             tenant = caller.tenantID
             key = try Self.idempotencyKey(request.headers)
         } else {
-            let signature = try signature(of: request, body: body, event: event)
+            let signature = try signature(of: request, body: body, subject: subject)
             tenant = signature.tenant
             try limiter?.admit(tenant: tenant)
             // The signature is the key: a header is not signed, so it cannot tell a replay from a new event.
@@ -97,7 +120,7 @@ package struct TriggerEndpoint: Sendable {
         }
         let value = try Endpoint.value(of: body, Self.body, request.headers)
         limiter?.charge(tenant: tenant, (value.arrayValue?.count ?? 1) - 1)
-        let answers = try await triggers.fire(event, Self.requests(value, key: key), tenant: tenant)
+        let answers = try await commit(Self.requests(value, key: key), tenant)
         return APIAnswer(status: .accepted, content: .text(Self.text(of: answers, to: value))).response
     }
 
@@ -118,9 +141,9 @@ package struct TriggerEndpoint: Sendable {
         return text
     }
 
-    private func signature(of request: Request, body: ByteBuffer, event: String) throws(Problem) -> TriggerSignature {
+    private func signature(of request: Request, body: ByteBuffer, subject: String) throws(Problem) -> TriggerSignature {
         guard let signature = TriggerSignature(request.headers), let secret = secrets?[signature.tenant],
-            signature.isValid(for: body, event: event, secret: secret, now: now())
+            signature.isValid(for: body, event: subject, secret: secret, now: now())
         else { throw .unauthorized(isTokenGiven: false) }
         return signature
     }
@@ -147,7 +170,7 @@ package struct TriggerEndpoint: Sendable {
 }
 
 extension TriggerEndpoint {
-    private static let body = Shape.anyOf([.list(.object(request), count: 1...largestBatch), .object(request)])
+    static let body = Shape.anyOf([.list(.object(request), count: 1...largestBatch), .object(request)])
 
     private static let request = ObjectShape(
         "TriggerRequest",
@@ -195,7 +218,7 @@ extension TriggerEndpoint {
         ]
     )
 
-    private static let answer = ObjectShape(
+    static let answer = ObjectShape(
         "TriggerAnswer",
         "The effect of an event. Campaigns that do not wait for the event are not listed.",
         [
@@ -211,7 +234,7 @@ extension TriggerEndpoint {
         ]
     )
 
-    private static let answerExample: JSONValue = [
+    static let answerExample: JSONValue = [
         "contactId": "254712345678",
         "matched": [
             [

@@ -19,7 +19,7 @@ public final class TriggerService: Service, Sendable {
     /// The events that one transaction may hold.
     private struct Kind: Hashable {
         let tenant: String
-        let event: String
+        let source: TriggerSource
     }
 
     private struct Call: Sendable {
@@ -60,7 +60,7 @@ public final class TriggerService: Service, Sendable {
             logger.error(
                 "Could not commit events, their senders are told to repeat them",
                 metadata: [
-                    "tenant": "\(calls[0].kind.tenant)", "event": "\(calls[0].kind.event)", "error": "\(error)",
+                    "tenant": "\(calls[0].kind.tenant)", "event": "\(calls[0].kind.source.event)", "error": "\(error)",
                 ]
             )
             metrics?.countFailed(calls.reduce(0) { $0 + $1.requests.count })
@@ -68,7 +68,7 @@ public final class TriggerService: Service, Sendable {
             let kind = calls[0].kind
             var answers = try await triggers.fire(
                 calls.flatMap(\.requests),
-                event: kind.event,
+                of: kind.source,
                 tenant: kind.tenant,
                 now: now()
             )[...]
@@ -97,8 +97,19 @@ public final class TriggerService: Service, Sendable {
     ///
     /// - Returns: The answers, in the order of the requests.
     public func fire(_ event: String, _ requests: [TriggerRequest], tenant: String) async throws -> [TriggerAnswer] {
+        try await fire(.event(event), requests, tenant: tenant)
+    }
+
+    /// Takes events of one source in, all or none.
+    ///
+    /// - Returns: The answers, in the order of the requests.
+    public func fire(
+        _ source: TriggerSource,
+        _ requests: [TriggerRequest],
+        tenant: String
+    ) async throws -> [TriggerAnswer] {
         guard !requests.isEmpty else { return [] }
-        let kind = Kind(tenant: tenant, event: event)
+        let kind = Kind(tenant: tenant, source: source)
         return try await calls.perform(Call(kind: kind, requests: requests), weight: requests.count, of: kind)
     }
 

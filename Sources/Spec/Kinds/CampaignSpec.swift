@@ -87,6 +87,9 @@ public struct CampaignSpec: SpecContent {
     public internal(set) var audience: Audience?
     /// The treatment of texts that WhatsApp refuses; `nil` is that of the tenant.
     public internal(set) var templateText: TemplateText?
+    /// The module of another system that the campaign is for, and that module's own id.
+    public internal(set) var sourceModule: String?
+    public internal(set) var sourceReferenceId: String?
 
     /// All fields with their defaults; references stay names.
     public var canonical: JSONValue { canonicalForm }
@@ -144,6 +147,13 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
                     + "more than four spaces in a row. By default it is that of the tenant.",
                 examples: "strict"
             ),
+        Field("sourceModule", \.sourceModule, .text(upTo: 50))
+            .says(
+                "The part of another system that the campaign is for; lists of the API are filtered by it.",
+                examples: "orders"
+            ),
+        Field("sourceReferenceId", \.sourceReferenceId, .text(upTo: 100))
+            .says("The id of the thing that the campaign is for, in that system.", examples: "shop-17"),
     ]
 
     static let rules = [

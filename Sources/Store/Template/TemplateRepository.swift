@@ -114,7 +114,7 @@ extension TemplateRepository {
         }
     }
 
-    /// Locks a template that no campaign uses.
+    /// Locks a template that no campaign is going to send; campaigns that are over have their own copy of the texts.
     ///
     /// A campaign that is made from the template at the same time has its own copy of the texts.
     private func free(_ id: UUID, tenant: String, on connection: PostgresConnection) async throws {
@@ -125,7 +125,9 @@ extension TemplateRepository {
         if record.spec.protect { throw TemplateError.protected }
         let rows = try await connection.query(
             """
-            SELECT name FROM campaigns WHERE "templateId" = \(id) AND "archivedAt" IS NULL ORDER BY name LIMIT 5
+            SELECT name FROM campaigns WHERE "templateId" = \(id) AND "archivedAt" IS NULL
+                AND status NOT IN \(anyOf: [CampaignStatus.completed, .failed, .cancelled])
+            ORDER BY name LIMIT 5
             """
         )
         guard rows.isEmpty else {

@@ -100,6 +100,10 @@ public enum TriggerRefusal: String, Hashable, Sendable, Codable, CaseIterable {
     /// The campaign sends free text, and the contact has not written within 24 hours.
     case windowClosed = "window_closed"
     case campaignPaused = "campaign_paused"
+    /// The campaign is being sent to its whole audience.
+    case campaignBusy = "campaign_busy"
+    /// The policy of the tenant forbids the campaign.
+    case policyViolated = "policy_violated"
     /// The campaign lacks what a message needs, such as a sender.
     case campaignIncomplete = "campaign_incomplete"
     /// The tenant's wallet does not pay for another message.

@@ -40,25 +40,36 @@ public struct TriggerRepository: Sendable {
         tenant: String,
         now: Date
     ) async throws -> [TriggerAnswer] {
+        try await fire(requests, of: .event(event), tenant: tenant, now: now)
+    }
+
+    /// Takes events in, or contacts to which a program sends a campaign, like ``fire(_:event:tenant:now:)``.
+    public func fire(
+        _ requests: [TriggerRequest],
+        of source: TriggerSource,
+        tenant: String,
+        now: Date
+    ) async throws -> [TriggerAnswer] {
         do {
             return try await pool.transaction { connection in
-                try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
+                try await fire(requests, of: source, tenant: tenant, now: now, on: connection)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
             // Another request brought the same event at the same time, and its answer is stored now.
             return try await pool.transaction { connection in
-                try await fire(requests, event: event, tenant: tenant, now: now, on: connection)
+                try await fire(requests, of: source, tenant: tenant, now: now, on: connection)
             }
         }
     }
 
     private func fire(
         _ requests: [TriggerRequest],
-        event: String,
+        of source: TriggerSource,
         tenant: String,
         now: Date,
         on connection: isolated PostgresConnection
     ) async throws -> [TriggerAnswer] {
+        let event = source.event
         var batch = TriggerBatch(requests)
         let known = requests.compactMap(\.eventID)
         if !known.isEmpty {
@@ -84,7 +95,7 @@ public struct TriggerRepository: Sendable {
         let campaigns = try await TriggeredCampaign.lock(
             for: batch,
             tenant: tenant,
-            event: event,
+            source: source,
             now: now,
             on: connection
         )

@@ -46,15 +46,12 @@ struct TriggeredCampaign: Sendable {
     static func lock(
         for batch: TriggerBatch,
         tenant: String,
-        event: String,
+        source: TriggerSource,
         now: Date,
         on connection: isolated PostgresConnection
     ) async throws -> [TriggeredCampaign] {
         let contexts = Set(batch.open.compactMap { batch.contexts[$0] })
-        let waiting: PostgresQuery = """
-            c."tenantId" = \(tenant) AND c."triggerType" = \(event) AND c."archivedAt" IS NULL
-                AND c."triggerKey" = ANY ((SELECT keys FROM wanted)::bigint[])
-            """
+        let waiting = source.condition(tenant: tenant)
         let rows = try await connection.query(
             """
             WITH wanted AS MATERIALIZED (
@@ -73,21 +70,28 @@ struct TriggeredCampaign: Sendable {
             LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
             LEFT JOIN standing s ON s.campaign = c.id
             WHERE \(fragment: waiting)
-                AND (c.status IN \(anyOf: CampaignStatus.listening) OR (c.status = \(campaign: .draft) AND t.id IS NOT NULL))
+                AND (c.status IN \(anyOf: CampaignStatus.listening)
+                    OR (c.status = \(campaign: .draft) AND (t.id IS NOT NULL OR \(source.isDirect))))
             ORDER BY c.id
             """
         )
         var campaigns: [TriggeredCampaign] = []
         for row in rows {
-            let events = batch.matching(try row.json("triggerConfig"))
+            let events = try batch.matching(row, source)
             guard !events.isEmpty else { continue }
             let cooldown = try row.decode("cooldown", as: String?.self).flatMap(SpecDuration.init(_:))?.seconds
             let id = try row.decode("id", as: UUID.self)
             do {
                 if let campaign = try current(row, id, events, cooldown: cooldown) {
                     campaigns.append(campaign)
-                } else if let campaign = try await reopen(id, for: batch, cooldown: cooldown, now: now, on: connection)
-                {
+                } else if let campaign = try await reopen(
+                    id,
+                    for: batch,
+                    source: source,
+                    cooldown: cooldown,
+                    now: now,
+                    on: connection
+                ) {
                     campaigns.append(campaign)
                 }
             } catch  where !(error is PostgresError) && !(error is CancellationError) {
@@ -126,16 +130,23 @@ struct TriggeredCampaign: Sendable {
     private static func reopen(
         _ id: UUID,
         for batch: TriggerBatch,
+        source: TriggerSource,
         cooldown: Int?,
         now: Date,
         on connection: isolated PostgresConnection
     ) async throws -> TriggeredCampaign? {
         let rows = try await connection.query(
-            "SELECT name, status, \"triggerConfig\" FROM campaigns WHERE id = \(id) FOR UPDATE"
+            """
+            SELECT name, status, "triggerConfig", EXISTS (
+                SELECT FROM campaign_runs r
+                WHERE r."campaignId" = c.id AND NOT r."isTriggered" AND r.status IN \(anyOf: RunStatus.open)
+            ) AS "isBusy"
+            FROM campaigns c WHERE id = \(id) FOR UPDATE OF c
+            """
         )
         guard let row = rows.first else { return nil }
         // The awaited event may have changed while we waited for the lock.
-        let events = batch.matching(try row.json("triggerConfig"))
+        let events = try batch.matching(row, source)
         guard !events.isEmpty else { return nil }
         // Another transaction may have opened the run.
         let again = try await connection.query(
@@ -162,6 +173,8 @@ struct TriggeredCampaign: Sendable {
         }
         let status = try row.decode(1, as: CampaignStatus.self)
         if status == .paused { return campaign(nil, .refused(.campaignPaused)) }
+        // A campaign of a module may be sent to its whole audience, too.
+        if try row.decode("isBusy", as: Bool.self) { return campaign(nil, .refused(.campaignBusy)) }
         guard CampaignStatus.sources(of: .startByEvent).contains(status) else { return nil }
         do {
             guard let candidate = try await LaunchCandidate.lock(id: id, needsAudience: false, on: connection) else {
@@ -185,8 +198,8 @@ struct TriggeredCampaign: Sendable {
                 on: connection
             )
             return campaign(content, .open(run: run.id, nextPosition: 1, isPaid: true))
-        } catch is LaunchError {
-            return campaign(nil, .refused(.campaignIncomplete))
+        } catch let error as LaunchError {
+            return campaign(nil, .refused(error.isRuled ? .policyViolated : .campaignIncomplete))
         }
     }
 
