@@ -8,7 +8,7 @@ import Settings
 
 /// Reads certificates, keys and secrets in files again when it is asked to, as by SIGHUP.
 ///
-/// What cannot be used stays as it was. A graceful shutdown ends after the current reading.
+/// A part that cannot be read keeps its former value. A graceful shutdown ends after the current reading.
 struct Reloader: Service {
     /// Something that can be read again.
     struct Part: Sendable {

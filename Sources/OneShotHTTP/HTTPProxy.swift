@@ -41,7 +41,7 @@ struct ProxyRefusal: Error {
     /// The status; `nil` if the answer is none of HTTP.
     let status: Int?
 
-    /// What is wrong, after "the proxy".
+    /// The error and its remedy, as words after "the proxy".
     var words: String {
         switch status {
         case 407: "asks for a user and a password (407): HTTPS_PROXY takes them, as in http://user:password@host:port"

@@ -71,7 +71,7 @@ struct LaneOrderTests {
         }
     }
 
-    @Test func pacesAllDaemonsTogether() async throws {
+    @Test(.timing) func pacesAllDaemonsTogether() async throws {
         try await LaneFixture.with { fixture in
             try await fixture.push(500)
             try await fixture.warmUp()

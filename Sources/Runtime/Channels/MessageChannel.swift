@@ -122,7 +122,7 @@ package enum SendAnswer: Hashable, Sendable {
     package struct Refusal: Hashable, Sendable {
         let errorClass: ErrorClass
         let scope: ErrorScope
-        /// What to look at, if the error points at a setting.
+        /// The setting to look at, for errors that point at one.
         let hint: String?
         let httpStatus: Int
         /// The provider's error code; `nil` when a gateway answered for it.

@@ -2,7 +2,7 @@ import Foundation
 import Redis
 import Store
 
-/// What Redis has of lanes under the names that quota groups had before they were the tenant's own.
+/// The keys that Redis has of lanes under the names that quota groups had before they were the tenant's own.
 ///
 /// A group is renamed by a migration, which cannot reach Redis. The first rebuild under the new name carries the quota
 /// over: each hour counts what Postgres or the former bucket says, whichever is more.

@@ -52,7 +52,7 @@ enum SendDecision: Hashable, Sendable {
 }
 
 extension SendDecision {
-    /// What the provider said of an accepted message, unless it only accepted it.
+    /// The provider's status of an accepted message; `nil` if it only accepted it.
     var messageStatus: String? {
         if case .sent(_, let status) = self { status } else { nil }
     }

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// What an error concerns: all that a remedy has to look at.
+/// The scope of an error: the thing that a remedy has to look at.
 public enum ErrorScope: String, CaseIterable, Sendable {
     /// The text of this message.
     case message
@@ -75,7 +75,7 @@ public struct MessageOutcome: Hashable, Sendable {
     /// The lease under which it was sent.
     public let lease: Int64
     public let result: Result
-    /// What WhatsApp said when it accepted the message, such as `held_for_quality_assessment`; `nil` if it only accepted
+    /// The status that WhatsApp gave the message when it accepted it, such as `held_for_quality_assessment`; `nil` if it only accepted
     /// it.
     public let messageStatus: String?
 

@@ -1,6 +1,6 @@
 -- Runs that stop by themselves when their messages fail alike or too often, and messages that WhatsApp holds back.
 
--- What WhatsApp said when it accepted the message, unless it said `accepted`. No index has it.
+-- The status that WhatsApp gave the message when it accepted it; NULL for `accepted`. No index has it.
 ALTER TABLE campaign_messages ADD COLUMN "messageStatus" varchar(50);
 
 -- Messages that WhatsApp accepted and holds back.

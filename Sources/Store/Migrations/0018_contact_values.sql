@@ -2,7 +2,7 @@
 -- except for consent: nobody has agreed by NULL. The columns stay nullable, because the system that owns the table may go
 -- on writing NULL; what reads them counts NULL as the default, and NULL of "optedIn" as no.
 
--- Read by the migrator, and shown to whoever runs it.
+-- Read by the migrator, and shown to the operator.
 CREATE TEMPORARY TABLE migration_notes (note text NOT NULL) ON COMMIT DROP;
 
 DO $$
@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 
--- New rows of whoever leaves the columns out; never "optedIn", where a value says that somebody was asked.
+-- Defaults for writers that leave the columns out; never for "optedIn", where a value says that somebody was asked.
 DO $$
 DECLARE
     missing record;
@@ -55,7 +55,7 @@ BEGIN
 END
 $$;
 
--- What happens to a text that WhatsApp refuses as a parameter of a template: NULL is the default, 'mend'.
+-- The treatment of a text that WhatsApp refuses as a parameter of a template; NULL is the default, 'mend'.
 ALTER TABLE tenants ADD COLUMN "templateText" varchar(10) CHECK ("templateText" IN ('mend', 'strict'));
 -- NULL is the tenant's.
 ALTER TABLE campaigns ADD COLUMN "templateText" varchar(10) CHECK ("templateText" IN ('mend', 'strict'));

@@ -1,6 +1,6 @@
 /// The names of quota groups: specs have the name alone, rows and Redis have `tenant/name`.
 ///
-/// The default group is the phone number and is the same in both, because it is one number whoever uses it.
+/// The default group is the phone number and is the same in both, because all tenants that use a number share its quota.
 public enum QuotaGroup {
     /// The name of a group in rows and in Redis.
     public static func stored(_ name: String, tenant: String, phoneNumberID: String) -> String {

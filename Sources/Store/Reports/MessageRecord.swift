@@ -12,7 +12,7 @@ public struct MessageRecord: Hashable, Sendable {
     public let isBusinessInitiated: Bool
     public let attempts: Int
     public let waMessageID: String?
-    /// What WhatsApp said when it accepted the message, unless it said `accepted`.
+    /// The status that WhatsApp gave the message when it accepted it; `nil` for `accepted`.
     public let messageStatus: String?
     public let errorCode: String?
     public let errorMessage: String?

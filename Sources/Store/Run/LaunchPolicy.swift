@@ -117,7 +117,7 @@ extension LaunchPolicy {
         return policy.maxRecipients
     }
 
-    /// What a launch is compared with; each is read only if the policy limits it.
+    /// The facts that a launch is compared with; each is read only if the policy limits it.
     private struct Facts {
         let candidate: LaunchCandidate
         let connection: PostgresConnection

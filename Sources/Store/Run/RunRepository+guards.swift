@@ -44,8 +44,8 @@ extension RunRepository {
         return isPaused ? GuardPause(run: alike.run, guarding: .alike, reason: reason) : nil
     }
 
-    /// Pauses the runs that a guard stops and that nobody has paused: those whose messages fail alike, if the daemon that
-    /// counted them died, and those with too many failures.
+    /// Pauses running runs that a guard stops: those with too many failures, and those whose messages fail alike, if the
+    /// daemon that counted them died.
     public func pauseGuarded() async throws -> [GuardPause] {
         var paused: [GuardPause] = []
         for alike in try await alikeRefusals(of: nil) {

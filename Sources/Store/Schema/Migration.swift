@@ -6,7 +6,7 @@ public struct Migration: Sendable {
     /// The number that its file name starts with.
     public let version: Int
     public let name: String
-    /// What the step did that its operator should know, after it was applied; for each a sentence.
+    /// Sentences for the operator about what the step did; empty until it is applied.
     public internal(set) var notes: [String] = []
     let sql: String
 
@@ -52,6 +52,6 @@ public struct Migration: Sendable {
         Migration(version: 16, name: "healed_attempts", bytes: PackageResources._016_healed_attempts_sql),
         Migration(version: 17, name: "run_guards", bytes: PackageResources._017_run_guards_sql),
         Migration(version: 18, name: "contact_values", bytes: PackageResources._018_contact_values_sql),
-        Migration(version: 20, name: "guards", bytes: PackageResources._020_guards_sql),
+        Migration(version: 19, name: "guards", bytes: PackageResources._019_guards_sql),
     ]
 }

@@ -121,7 +121,7 @@ struct ConnectionTests {
                     var bytes = 0
                     for try await part in inbound {
                         bytes += part.readableBytes
-                        // Not a wait for something: this is the pace of the caller.
+                        // The pause is the caller's pace, which is tested here; the test waits for nothing in it.
                         try await Task.sleep(for: .milliseconds(20))
                         if ContinuousClock.now - start > .seconds(1.5) { break }
                     }

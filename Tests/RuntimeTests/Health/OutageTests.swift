@@ -62,7 +62,7 @@ struct OutageTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timing, .timeLimit(.minutes(1)))
     func aDeadLinkCostsSomeTens() async throws {
         let faults = try SimulatorFaults(
             json: Data(#"{"lostAnswers":{"share":1,"mode":"silent","silentSeconds":60}}"#.utf8)

@@ -20,11 +20,11 @@ struct RefusalFacts: Hashable, Sendable {
     var isTransient = false
 }
 
-/// What a refusal concerns, and whether it is tried again: a pure function of its facts.
+/// The scope of a refusal and whether it is tried again, as a pure function of its facts.
 struct ErrorVerdict: Hashable, Sendable {
     let scope: ErrorScope
     let errorClass: ErrorClass
-    /// What to look at, for errors that point at a setting.
+    /// The setting to look at, for errors that point at one.
     let hint: String?
 
     private init(_ scope: ErrorScope, _ errorClass: ErrorClass, _ setting: WhatsAppError.Setting? = nil) {
@@ -88,7 +88,7 @@ struct ErrorVerdict: Hashable, Sendable {
     private static func foreign(_ facts: RefusalFacts) -> ErrorVerdict {
         let isPage = facts.contentType == "text/html"
         return switch facts.httpStatus ?? 400 {
-        // Whether something behind the page took the message is not known.
+        // Something behind the page may have taken the message.
         case 200..<300: ErrorVerdict(.sender, .ambiguous, .addressOrProxy)
         case 300..<400: ErrorVerdict(.sender, .systemic, .address)
         case 401: ErrorVerdict(.sender, .systemic, .token)

@@ -1,4 +1,4 @@
-/// What starts a campaign, and whether it can reach anyone.
+/// Codes about the start of campaigns, and about campaigns that can reach nobody.
 extension DiagnosticCode {
     static let startFamily = [
         unknownEvent, needlessCustom, nulCharacter, notScheduled, notEventTriggered, secondTrigger, noSchedule,

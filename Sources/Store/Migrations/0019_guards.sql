@@ -10,7 +10,7 @@ ALTER TABLE campaign_runs ADD COLUMN "recipientLimit" integer;
 ALTER TABLE campaign_runs ADD COLUMN "unreachableCount" integer NOT NULL DEFAULT 0;
 
 -- Quota groups are the tenant's own: the row of a sender and everything in Redis have `tenant/group`. The default group,
--- the phone number, stays what it is, because it is one number whoever uses it; no such id has a slash.
+-- the phone number, stays what it is, because all tenants that use a number share its quota; no such id has a slash.
 ALTER TABLE senders ALTER COLUMN "quotaGroup" TYPE varchar(200);
 ALTER TABLE quota_hours ALTER COLUMN "quotaGroup" TYPE varchar(200);
 ALTER TABLE queue_epochs ALTER COLUMN "quotaGroup" TYPE varchar(200);
@@ -45,7 +45,7 @@ DELETE FROM queue_epochs e
 WHERE e."quotaGroup" IN (SELECT "formerGroup" FROM queue_epochs)
     AND NOT EXISTS (SELECT FROM senders s WHERE s."quotaGroup" = e."quotaGroup");
 
--- Whoever writes a sender gives the name of the group alone.
+-- Writers of senders give the name of the group alone.
 CREATE FUNCTION own_quota_group() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW."quotaGroup" <> NEW."phoneNumberId" AND NOT starts_with(NEW."quotaGroup", NEW."tenantId" || '/') THEN
