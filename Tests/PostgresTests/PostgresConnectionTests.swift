@@ -1,10 +1,11 @@
 import FoundationEssentials
 import Postgres
+import TestSupport
 import Testing
 
 @Suite(.enabled(if: ScratchSchema.isAvailable))
 struct PostgresConnectionTests {
-    @Test func deadlineStopsTheStatementAndKeepsTheConnection() async throws {
+    @Test(.timing) func deadlineStopsTheStatementAndKeepsTheConnection() async throws {
         try await ScratchSchema.withConnection { connection in
             let start = ContinuousClock.now
             let error = await #expect(throws: PostgresError.self) {
@@ -16,7 +17,7 @@ struct PostgresConnectionTests {
         }
     }
 
-    @Test func cancellationStopsTheStatementAndKeepsTheConnection() async throws {
+    @Test(.timing) func cancellationStopsTheStatementAndKeepsTheConnection() async throws {
         try await ScratchSchema.withPool(connections: 1) { pool, _ in
             let start = ContinuousClock.now
             await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Postgres
+import TestSupport
 import Testing
 
 @Suite(.enabled(if: ScratchSchema.isAvailable))
@@ -8,7 +9,7 @@ struct PostgresPoolTests {
         let cause: any Error
     }
 
-    @Test func exhaustionSaysHowBigThePoolIsAndHowLongItTook() async throws {
+    @Test(.timing) func exhaustionSaysHowBigThePoolIsAndHowLongItTook() async throws {
         try await ScratchSchema.withPool(connections: 1, acquireTimeout: .milliseconds(100)) { pool, _ in
             try await pool.withConnection { _ in
                 let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
@@ -183,7 +184,7 @@ struct PostgresPoolTests {
         await #expect(throws: PostgresError.closed) { try await pool.query("SELECT 1") }
     }
 
-    @Test func anUnreachableServerIsTriedUntilTheTimeIsUp() async throws {
+    @Test(.timing) func anUnreachableServerIsTriedUntilTheTimeIsUp() async throws {
         let configuration = try PostgresConfiguration("postgresql://nobody@127.0.0.1:1/none")
         let pool = PostgresPool(configuration: configuration, maxConnections: 2, acquireTimeout: .milliseconds(500))
         let start = ContinuousClock.now

@@ -6,7 +6,7 @@ import Testing
 /// cancel.
 @Suite(.enabled(if: ScratchSchema.isAvailable))
 struct PostgresSilenceTests {
-    @Test func connectingEndsWhenTheServerIsSilent() async throws {
+    @Test(.timing) func connectingEndsWhenTheServerIsSilent() async throws {
         let server = try SilentServer()
         defer { server.stop() }
         let configuration = try PostgresConfiguration(
