@@ -18,7 +18,6 @@ struct SourceFile: Sendable {
 
     /// The folder below `Sources` or `Tools`.
     var target: String { String(path.split(separator: "/")[1]) }
-    var folder: String { String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]) }
 
     private init(path: String) throws {
         self.path = path
@@ -34,10 +33,15 @@ struct SourceFile: Sendable {
     }
 
     private static let files = Result {
-        try ["Sources", "Tools"].flatMap { folder in
+        try paths(in: ["Sources", "Tools"]).map { try SourceFile(path: $0) }
+    }
+
+    /// Paths of the Swift files in folders of the repository, from its root.
+    static func paths(in folders: [String]) -> [String] {
+        folders.flatMap { folder in
             let files = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
-            return try (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".swift") }
-                .map { try SourceFile(path: "\(folder)/\($0)") }
+            return (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".swift") }
+                .map { "\(folder)/\($0)" }
         }
     }
 

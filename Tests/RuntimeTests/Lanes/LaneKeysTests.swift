@@ -13,7 +13,7 @@ struct LaneKeysTests {
         }
         let used = Set(names.map { $0.hasPrefix(LaneKeys.quotaQueue) ? $0 + "<YYYYMMDDHH>" : $0 })
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
         let page = try String(contentsOf: root.appending(path: "docs/data.md"), encoding: .utf8)
         let prefixes = [LaneKeys.queue, LaneKeys.quotaQueue].map { "| `\($0):{" }
         let described = page.split(separator: "\n").filter { line in prefixes.contains { line.hasPrefix($0) } }

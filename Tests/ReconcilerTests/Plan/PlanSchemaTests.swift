@@ -12,7 +12,7 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct PlanSchemaTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
 
     private static func definition(_ name: String) throws -> SchemaValidator {
         let data = try Data(contentsOf: root.appending(path: "docs/plan.schema.json"))

@@ -31,7 +31,7 @@ struct ExampleTests {
     /// An entry that its family's list leaves out would not be found by its name.
     @Test func everyEntryIsInTheListOfItsFamily() throws {
         let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "Sources/Spec/Diagnostics/Codes")
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Sources/Spec/Diagnostics/Codes")
         let files = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
         let entries = try files.flatMap { file in
             try String(contentsOf: file, encoding: .utf8).matches(of: /DiagnosticCode\(\s*"(C\d+)"/).map {

@@ -67,7 +67,7 @@ struct DataDocumentTests {
 /// A page of `docs`.
 private struct Document {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "docs")
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs")
 
     private let lines: [Substring]
 

@@ -5,7 +5,8 @@ import Testing
 
 struct CatalogTests {
     private static let examples = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "campaigns").resolvingSymlinksInPath().path
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: "campaigns").resolvingSymlinksInPath()
+        .path
 
     @Test func loadsTheExamplesWithoutDiagnostics() throws {
         let catalog = SpecCatalog.load(directory: Self.examples, now: Date(timeIntervalSince1970: 1_795_478_400))
