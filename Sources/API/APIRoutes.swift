@@ -45,7 +45,8 @@ package struct APIRoutes: Sendable {
             RunEndpoints(
                 campaigns: campaigns,
                 runs: RunRepository(pool: pool),
-                launches: LaunchRepository(pool: pool)
+                launches: LaunchRepository(pool: pool),
+                retries: RetryRepository(pool: pool)
             ).all,
             [ScheduleEndpoint(campaigns: campaigns).endpoint],
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,

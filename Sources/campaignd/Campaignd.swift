@@ -15,7 +15,7 @@ struct Campaignd: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, MigrateCommand.self, SendCommand.self, PauseCommand.self, ResumeCommand.self,
             CancelCommand.self, ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
-            LedgerCommand.self, TokenCommand.self, WalletCommand.self,
+            RetryCommand.self, SettleCommand.self, LedgerCommand.self, TokenCommand.self, WalletCommand.self,
         ]
     )
 

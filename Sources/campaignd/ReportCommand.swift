@@ -18,7 +18,10 @@ struct ReportCommand: AsyncParsableCommand {
         let isGood = try await database.withPool { pool in
             let run = try await campaign.latestRun(pool)
             let failures = try await RunRepository(pool: pool).failures(of: run.id)
-            print(DeliveryReport(run: run, failures: failures).text, terminator: "")
+            let whole =
+                run.retryOf == nil
+                ? nil : try await AnalyticsRepository(pool: pool).counters(withRepeated: run.id)
+            print(DeliveryReport(run: run, failures: failures, whole: whole).text, terminator: "")
             return run.status == .completed && run.counters.total == run.recipientCount
         }
         if !isGood { throw ExitCode.failure }
@@ -29,25 +32,42 @@ struct ReportCommand: AsyncParsableCommand {
 struct DeliveryReport {
     let run: RunRecord
     let failures: [FailureCount]
+    /// The counters of the run and of those that it repeats, each recipient once; `nil` if it repeats none.
+    var whole: RunCounters?
 
     /// A table of the messages by status, and of the failures by reason.
     var text: String {
-        let counters = run.counters
-        var lines = ["\(run.tenantID)/\(run.campaignName)  \(run.status.rawValue)\(reason)  \(duration)"]
-        lines.append(line("recipients", run.recipientCount))
-        lines.append(line("accepted", counters.accepted, share: true))
-        lines.append(line("  delivered", counters[.delivered] + counters[.read], share: true))
-        lines.append(line("  read", counters[.read], share: true))
-        if run.held > 0 { lines.append(line("  held", run.held, share: true)) }
-        lines.append(line("failed", counters[.failed], share: true))
-        for status in [MessageStatus.unconfirmed, .cancelled, .pending, .queued, .sending] where counters[status] > 0 {
-            lines.append(line(status.rawValue, counters[status], share: true))
-        }
+        var lines = ["\(run.path)  \(run.status.rawValue)\(reason)  \(duration)"]
+        if let former = run.retryOf { lines.append("  repeats run   \(former.uuidString.lowercased())") }
+        lines += table(of: run.counters, recipients: run.recipientCount, held: run.held)
         for failure in failures {
             let code = failure.code.isEmpty ? "no code" : failure.code
             lines.append("  \(failure.count.grouped.leftPadded(to: 7)) × \(code)  \(failure.message)")
         }
+        if let whole {
+            lines.append("with the runs that it repeats, each recipient once")
+            lines += table(of: whole, recipients: whole.total, held: 0)
+        }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func table(of counters: RunCounters, recipients: Int, held: Int) -> [String] {
+        func line(_ name: String, _ count: Int, share: Bool = true) -> String {
+            let text = "  " + name.padding(toLength: 14, withPad: " ", startingAt: 0) + count.grouped.leftPadded(to: 9)
+            guard share else { return text }
+            let part = recipients > 0 ? Double(count) / Double(recipients) : 0
+            return text + NumberText.percent(part).leftPadded(to: 9)
+        }
+        var lines = [
+            line("recipients", recipients, share: false), line("accepted", counters.accepted),
+            line("  delivered", counters[.delivered] + counters[.read]), line("  read", counters[.read]),
+        ]
+        if held > 0 { lines.append(line("  held", held)) }
+        lines.append(line("failed", counters[.failed]))
+        for status in [MessageStatus.unconfirmed, .cancelled, .pending, .queued, .sending] where counters[status] > 0 {
+            lines.append(line(status.rawValue, counters[status]))
+        }
+        return lines
     }
 
     private var reason: String { run.statusReason.map { " (\($0))" } ?? "" }
@@ -57,12 +77,5 @@ struct DeliveryReport {
         let seconds = end.timeIntervalSince(start)
         let rate = seconds > 0 ? Double(run.recipientCount) / seconds : 0
         return "in \(NumberText.duration(seconds: seconds)) (\(Int(rate.rounded()).grouped)/s)"
-    }
-
-    private func line(_ name: String, _ count: Int, share: Bool = false) -> String {
-        let text = "  " + name.padding(toLength: 14, withPad: " ", startingAt: 0) + count.grouped.leftPadded(to: 9)
-        guard share else { return text }
-        let part = run.recipientCount > 0 ? Double(count) / Double(run.recipientCount) : 0
-        return text + NumberText.percent(part).leftPadded(to: 9)
     }
 }

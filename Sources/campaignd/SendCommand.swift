@@ -13,14 +13,32 @@ struct SendCommand: AsyncParsableCommand {
         abstract: "Launch a campaign.",
         discussion: """
             Freezes the content, writes one message for each recipient and leaves the sending to the daemons. A campaign \
-            is launched once: a second call reports the state of the first run.
+            is launched once: a second call reports the state of the first run. With --again a completed campaign is sent \
+            once more on purpose, to the people who are in its audience now.
             """
     )
 
     @OptionGroup var campaign: CampaignSelection
+
+    @Flag(name: .customLong("again"), help: "Send a campaign once more: shows when it last went out, and asks.")
+    var isAgain = false
+
+    @Option(help: "Your own name for a launch with --again: a second call with the same name opens no other run.")
+    var key: String?
+
+    @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var database: DatabaseOptions
 
+    func validate() throws {
+        guard let key else { return }
+        guard isAgain else { throw ValidationError("--key names a launch with --again.") }
+        guard (1...200).contains(key.unicodeScalars.count) else {
+            throw ValidationError("--key takes 1 to 200 characters.")
+        }
+    }
+
     func run() async throws {
+        if isAgain { return try await sendAgain() }
         let (opening, quota) = try await database.withPool { pool in
             let launches = LaunchRepository(pool: pool)
             let opening = try await open(launches, pool)
@@ -30,8 +48,41 @@ struct SendCommand: AsyncParsableCommand {
         switch opening {
         case .opened(let run): print(Self.summary(of: run, as: "launched") + (quota.map(Self.lines(of:)) ?? ""))
         case .underWay(let run): print(Self.summary(of: run, as: "is under way already"))
-        case .over(let run): print(Self.summary(of: run, as: "was sent already and is \(run.status.rawValue)"))
+        case .over(let run):
+            let hint = run.status == .completed ? "\n  once more   campaignd send \(run.path) --again" : ""
+            print(Self.summary(of: run, as: "was sent already and is \(run.status.rawValue)") + hint)
         }
+    }
+
+    private func sendAgain() async throws {
+        let (last, launch) = try await database.withPool { pool in
+            let last = try await campaign.latestRun(pool)
+            return (last, try await RunRepository(pool: pool).launch(of: last.id) ?? last)
+        }
+        print(Self.history(last, of: launch))
+        // Without this, an open run would be refused only after the question. A key may be the one of the open run.
+        guard last.status.isOver || key != nil else {
+            throw LaunchError.runOpen(
+                campaign: last.campaignName,
+                status: last.status == .paused ? .paused : .running
+            )
+        }
+        try await confirmation.confirm("Send it once more, to everybody in its audience?")
+        let (run, isNew) = try await database.withPool { pool in
+            try await RunLauncher(launches: LaunchRepository(pool: pool), logger: .command())
+                .launchAgain(.id(last.campaignID), tenant: last.tenantID, key: key ?? UUID().uuidString.lowercased())
+        }
+        if isNew, run.status == .cancelled { throw LaunchRefusal(run: run) }
+        print(Self.summary(of: run, as: isNew ? "is sent again" : "was sent again under this key already"))
+    }
+
+    /// When a campaign was last sent, and to how many.
+    private static func history(_ last: RunRecord, of launch: RunRecord) -> String {
+        func time(_ run: RunRecord) -> String { run.startedAt.map { $0.formatted(.iso8601) } ?? "an unknown time" }
+        let recipients = NumberText.count(launch.recipientCount, "recipient")
+        let text = "\(launch.path) last went out at \(time(launch)) to \(recipients)"
+        guard last.id != launch.id else { return text }
+        return text + "; repeated at \(time(last)) for \(last.recipientCount.grouped) of them"
     }
 
     private func open(_ launches: LaunchRepository, _ pool: PostgresPool) async throws -> LaunchRepository.Opening {
@@ -45,7 +96,7 @@ struct SendCommand: AsyncParsableCommand {
         return opening
     }
 
-    private static func lines(of quota: QuotaCheck) -> String {
+    static func lines(of quota: QuotaCheck) -> String {
         let status = quota.quotaStatus
         let limit =
             status.tierLimit.map { "of \($0.grouped) in 24 h, \((status.remaining ?? 0).grouped) left" }
@@ -59,7 +110,7 @@ struct SendCommand: AsyncParsableCommand {
         return "\n  unreachable \(run.unreachableCount.grouped) wrote more than 24 h ago, and get no free text"
     }
 
-    private static func summary(of run: RunRecord, as state: String) -> String {
+    static func summary(of run: RunRecord, as state: String) -> String {
         """
         \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
           recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \

@@ -122,7 +122,8 @@ struct ProgressView: Sendable {
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
         var parts = [
             "\(run.tenantID)/\(run.campaignName)", bar, NumberText.percent(share).leftPadded(to: 7),
-            "\(done.grouped)/\(total.grouped)", run.status.rawValue,
+            "\(done.grouped)/\(total.grouped)",
+            run.status.rawValue + (run.retryOf == nil ? "" : " (a retry)"),
             "delivered \((counters[.delivered] + counters[.read]).grouped)", "read \(counters[.read].grouped)",
         ]
         if run.held > 0 { parts.append("held \(run.held.grouped)") }

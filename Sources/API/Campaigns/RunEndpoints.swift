@@ -4,13 +4,14 @@ import JSON
 import Spec
 import Store
 
-/// Launching campaigns, and pausing, resuming and cancelling their runs.
+/// Launching campaigns, repeating what failed, and pausing, resuming and cancelling their runs.
 struct RunEndpoints: Sendable {
     let campaigns: CampaignRepository
     let runs: RunRepository
     let launches: LaunchRepository
+    let retries: RetryRepository
 
-    var all: [Endpoint] { [send, pause, resume, cancel, list] }
+    var all: [Endpoint] { [send, retry, pause, resume, cancel, list] }
 
     private var send: Endpoint {
         Endpoint(
@@ -22,8 +23,10 @@ struct RunEndpoints: Sendable {
             summary: "Launch a campaign",
             details:
                 "Opens a run and answers at once; the daemons write and send its messages. Launching twice is one run. "
-                + "A campaign that waits for an event listens from then on.",
-            body: .optional(.object(ObjectShape("Nothing", "An object without fields.", [])), example: [:]),
+                + "A campaign that waits for an event listens from then on.\n\n"
+                + "With `again`, a campaign that has been sent is sent once more, to its present audience. That needs the header "
+                + "`Idempotency-Key` (1 to 200 characters): each key opens one run, and repeats get the same run.",
+            body: .optional(.object(RunShapes.send), example: ["again": true]),
             answers: [
                 .json(.accepted, "Launched.", .object(RunShapes.launch), example: RunShapes.launchExample)
             ],
@@ -36,6 +39,7 @@ struct RunEndpoints: Sendable {
 
     private func send(_ call: APICall) async throws -> APIAnswer {
         let record = try await campaigns.required(call)
+        if call.body["again"] == true { return try await sendAgain(call) }
         if record.waitsForEvent {
             let campaign = try await campaigns.activate(record.id, tenant: call.tenant)
             return .json(["campaign": campaign.json, "isNew": true], status: .accepted)
@@ -48,11 +52,70 @@ struct RunEndpoints: Sendable {
         case .underWay(let run): (id, isNew) = (run.id, false)
         case .over: throw CampaignError.state(try await campaigns.required(call).status, action: "launched again")
         }
+        return try await answer(call, run: id, isNew: isNew, quota: quota)
+    }
+
+    private func sendAgain(_ call: APICall) async throws -> APIAnswer {
+        guard let key = try IdempotencyKey.read(call.headers) else {
+            throw Problem.parameter("Idempotency-Key", "`again` needs this header; each key opens one run")
+        }
+        let opened = try await launches.openAgain(.id(try call.id()), tenant: call.tenant, key: key)
+        return try await answer(
+            call,
+            run: opened.run.id,
+            isNew: opened.isNew,
+            previous: opened.previous?.id,
+            quota: opened.quota
+        )
+    }
+
+    private var retry: Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/campaigns/{id}/retry",
+            noun: "campaign",
+            name: "retryCampaign",
+            tag: "runs",
+            summary: "Send failed messages again",
+            details:
+                "Opens a run for those messages of the last run that failed without ever being accepted, and whose "
+                + "contacts are opted in and active. A message whose answer was lost is not repeated. Refused while a run is "
+                + "open. Analytics of the campaign count each recipient once, in the last run.",
+            body: .optional(.object(RunShapes.retry), example: ["codes": ["131026"]]),
+            answers: [
+                .json(.accepted, "The new run.", .object(RunShapes.launch), example: RunShapes.launchExample)
+            ],
+            problems: [.stateConflict, .notReady, .quotaExhausted, .insufficientBalance, .policyViolated],
+            handle: .checked { call in
+                let record = try await campaigns.required(call)
+                let codes = call.body["codes"]?.arrayValue?.compactMap(\.stringValue) ?? []
+                let retry = try await retries.open(.id(record.id), tenant: call.tenant, codes: codes)
+                return try await answer(
+                    call,
+                    run: retry.run.id,
+                    isNew: true,
+                    previous: retry.previous.id,
+                    quota: retry.quota
+                )
+            }
+        )
+    }
+
+    /// The answer to a request that opened a run.
+    private func answer(
+        _ call: APICall,
+        run: UUID,
+        isNew: Bool,
+        previous: UUID? = nil,
+        quota: QuotaCheck?
+    ) async throws -> APIAnswer {
+        var former: JSONValue?
+        if let previous { former = try await runs.campaignRun(previous, tenant: call.tenant)?.json }
         return .json(
             .fields([
                 "campaign": try await campaigns.required(call).json,
-                "run": try await runs.campaignRun(id, tenant: call.tenant)?.json, "isNew": .bool(isNew),
-                "quotaCheck": quota?.json,
+                "run": try await runs.campaignRun(run, tenant: call.tenant)?.json, "isNew": .bool(isNew),
+                "previousRun": former, "quotaCheck": quota?.json,
             ]),
             status: .accepted
         )
@@ -184,6 +247,32 @@ private enum RunShapes {
         ]
     )
 
+    static let send = ObjectShape(
+        "LaunchRequest",
+        "How to launch a campaign.",
+        [
+            ShapeField(
+                "again",
+                .bool,
+                "Send a campaign once more; needs the header `Idempotency-Key`.",
+                example: true
+            )
+        ]
+    )
+
+    static let retry = ObjectShape(
+        "RetryRequest",
+        "Which failed messages to send again.",
+        [
+            ShapeField(
+                "codes",
+                .list(.text(upTo: 50), count: 0...100),
+                "Only messages that failed with one of these codes; all if absent or empty.",
+                example: ["131026"]
+            )
+        ]
+    )
+
     private static let counters = ObjectShape(
         "MessageCounters",
         "Messages by status; each message counts once.",
@@ -229,6 +318,7 @@ private enum RunShapes {
                 "Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example."
             ),
             ShapeField("scheduledFor", .dateTime, "The time of the schedule that opened it."),
+            ShapeField("retryOf", .uuid, "Id of the run before it, if it repeats failed messages."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),
             ShapeField("startedAt", .dateTime, "When sending started."),
             ShapeField("completedAt", .dateTime, "When it ended."),
@@ -250,6 +340,7 @@ private enum RunShapes {
                 isRequired: true,
                 "False if the campaign was already running: launching twice is one run."
             ),
+            ShapeField("previousRun", .object(run), "The last run before it; absent after the first launch."),
             ShapeField("quotaCheck", .object(QuotaShapes.check), "Comparison of the audience with the 24-hour quota."),
         ]
     )
@@ -288,7 +379,8 @@ extension CampaignRunRecord {
                 )
             ),
             "held": .integer(max(0, run.held)),
-            "scheduledFor": scheduledFor.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
+            "scheduledFor": scheduledFor.map { .string($0.apiText) },
+            "retryOf": run.retryOf.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "startedAt": run.startedAt.map { .string($0.apiText) },
             "completedAt": run.completedAt.map { .string($0.apiText) },
             "estimatedCompletionAt": run.estimatedCompletionAt.map { .string($0.apiText) },

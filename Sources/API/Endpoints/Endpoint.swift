@@ -107,9 +107,11 @@ struct APICall: Sendable {
     let query: [String: JSONValue]
     /// `null` if there is no body.
     let body: JSONValue
-    let accept: String?
+    let headers: HTTPFields
 
     var tenant: String { caller.tenantID }
+
+    var accept: String? { headers[.accept] }
 
     /// The id in the path.
     func id() throws(Problem) -> UUID {

@@ -71,7 +71,7 @@ extension Endpoint {
             ids: ids,
             query: query,
             body: try await body(of: request),
-            accept: request.headers[.accept]
+            headers: request.headers
         )
     }
 

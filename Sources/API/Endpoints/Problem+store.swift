@@ -57,6 +57,14 @@ extension Problem {
         case .noSender: .conflict(.notReady, "the campaign has no sender")
         case .emptyAudience:
             .conflict(.notReady, "the audience is empty: no contact who is active and opted in matches it")
+        case .runOpen(_, let status): .conflict(status: status.rawValue, "a run of the campaign is open")
+        case .neverSent: .conflict(.notReady, "the campaign was never sent")
+        case .nothingToRetry:
+            .conflict(
+                .notReady,
+                "no failed message may be repeated: none that was never accepted, and whose contact is opted in and active"
+            )
+        case .noneToResend: .conflict(.notReady, error.description)
         case .tooManyRecipients(_, let recipients, let allowed):
             .conflict(
                 .policyViolated,

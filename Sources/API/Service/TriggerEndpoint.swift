@@ -110,7 +110,7 @@ package struct TriggerEndpoint: Sendable {
         let key: String?
         if let caller {
             tenant = caller.tenantID
-            key = try Self.idempotencyKey(request.headers)
+            key = try IdempotencyKey.read(request.headers)
         } else {
             let signature = try signature(of: request, body: body, subject: subject)
             tenant = signature.tenant
@@ -146,14 +146,6 @@ package struct TriggerEndpoint: Sendable {
             signature.isValid(for: body, event: subject, secret: secret, now: now())
         else { throw .unauthorized(isTokenGiven: false) }
         return signature
-    }
-
-    private static func idempotencyKey(_ headers: HTTPFields) throws(Problem) -> String? {
-        guard let key = headers[.idempotencyKey] else { return nil }
-        guard (1...200).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
-            throw .parameter("Idempotency-Key", "1 to 200 printable ASCII characters")
-        }
-        return key
     }
 
     /// Reads the events of a checked body; those without an id get one from the key of the request.
@@ -244,9 +236,4 @@ extension TriggerEndpoint {
         ],
         "refused": [],
     ]
-}
-
-extension HTTPField.Name {
-    /// The idempotency key of a request.
-    fileprivate static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .from
 }

@@ -103,6 +103,23 @@ public struct RunLauncher: Service {
         }
     }
 
+    /// Launches a completed campaign once more, or returns the run that an earlier call with the key opened.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign.
+    ///   - tenant: The campaign's tenant.
+    ///   - key: The caller's own name for this launch.
+    /// - Returns: The run with all its messages, and whether it is new.
+    /// - Throws: `LaunchError` when it cannot be launched; nothing was changed then.
+    public func launchAgain(
+        _ campaign: CampaignKey,
+        tenant: String,
+        key: String
+    ) async throws -> (run: RunRecord, isNew: Bool) {
+        let opened = try await launches.openAgain(campaign, tenant: tenant, key: key)
+        return (try await finish(opened.run.id), opened.isNew)
+    }
+
     private func finish(_ id: UUID, progress: @Sendable (RunRecord) -> Void = { _ in }) async throws -> RunRecord {
         while true {
             let run = try await launches.writeBatch(of: id).run

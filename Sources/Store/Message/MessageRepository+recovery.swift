@@ -145,53 +145,66 @@ extension MessageRepository {
 
     private func retry(_ run: UUID, after timeout: Duration, maximumAttempts: Int, limit: Int) async throws -> Int {
         try await pool.transaction(deadline: .seconds(120)) { connection in
-            let rows = try await connection.query(
-                """
-                WITH changed AS MATERIALIZED (
-                    SELECT m.id, m."runId", m."tenantId", m.position, m.status AS old, m.attempts, m."errorCode",
-                        m."errorMessage", \(message: .pending)::campaign_message_status_enum AS new
-                    FROM campaign_messages m
-                    WHERE m.id BETWEEN \(MessageID.make(run: run, position: 0))
-                            AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
-                        AND m.status = \(message: .unconfirmed) AND m.attempts + 1 < \(maximumAttempts)
-                        AND m."unconfirmedAt" <= now() - \(timeout.seconds) * interval '1 second'
-                    ORDER BY m.id LIMIT \(limit)
-                    FOR NO KEY UPDATE OF m
-                ), written AS (
-                    UPDATE campaign_messages m SET
-                        status = \(message: .pending), holder = NULL, attempts = m.attempts + 1, "unconfirmedAt" = NULL,
-                        "nextAttemptAt" = NULL
-                    FROM changed WHERE m.id = changed.id
-                ), logged AS (
-                    INSERT INTO message_failures ("tenantId", "messageId", attempt, "errorCode", "errorMessage")
-                    SELECT "tenantId", id, attempts + 1, coalesce("errorCode", 'answer_lost'), coalesce("errorMessage", '')
-                    FROM changed
-                ), \(fragment: RunCounters.counted)
-                SELECT position FROM changed
-                """,
-                deadline: .seconds(120)
-            )
-            let positions = try rows.map { try $0.decode(0, as: Int.self) }
-            guard !positions.isEmpty else { return 0 }
-            try await connection.execute(
-                ChunkStatus.moving(
-                    .feedAgain,
-                    set: ["\"leaseUntil\" = NULL"],
-                    from: """
-                        (
-                            SELECT DISTINCT (
-                                SELECT "startPosition" FROM campaign_chunks
-                                WHERE "runId" = \(run) AND "startPosition" <= p.position
-                                ORDER BY "startPosition" DESC LIMIT 1
-                            ) AS start
-                            FROM unnest(\(positions)::int[]) AS p(position)
-                        ) again
-                        """,
-                    where: "k.\"runId\" = \(run) AND k.\"startPosition\" = again.start"
-                )
-            )
-            try await connection.notify(RunRepository.channel, payload: run.uuidString)
-            return positions.count
+            try await Self.retry(run, after: timeout, maximumAttempts: maximumAttempts, limit: limit, on: connection)
         }
+    }
+
+    /// Retries unconfirmed messages of one run, in the caller's transaction.
+    ///
+    /// - Returns: The number of messages, at most `limit`.
+    static func retry(
+        _ run: UUID,
+        after timeout: Duration,
+        maximumAttempts: Int = 3,
+        limit: Int,
+        on connection: PostgresConnection
+    ) async throws -> Int {
+        let rows = try await connection.query(
+            """
+            WITH changed AS MATERIALIZED (
+                SELECT m.id, m."runId", m."tenantId", m.position, m.status AS old, m.attempts, m."errorCode",
+                    m."errorMessage", \(message: .pending)::campaign_message_status_enum AS new
+                FROM campaign_messages m
+                WHERE m.id BETWEEN \(MessageID.make(run: run, position: 0))
+                        AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+                    AND m.status = \(message: .unconfirmed) AND m.attempts + 1 < \(maximumAttempts)
+                    AND m."unconfirmedAt" <= now() - \(timeout.seconds) * interval '1 second'
+                ORDER BY m.id LIMIT \(limit)
+                FOR NO KEY UPDATE OF m
+            ), written AS (
+                UPDATE campaign_messages m SET
+                    status = \(message: .pending), holder = NULL, attempts = m.attempts + 1,
+                    "lostAnswers" = m."lostAnswers" + 1, "unconfirmedAt" = NULL, "nextAttemptAt" = NULL
+                FROM changed WHERE m.id = changed.id
+            ), logged AS (
+                INSERT INTO message_failures ("tenantId", "messageId", attempt, "errorCode", "errorMessage")
+                SELECT "tenantId", id, attempts + 1, coalesce("errorCode", 'answer_lost'), coalesce("errorMessage", '')
+                FROM changed
+            ), \(fragment: RunCounters.counted)
+            SELECT position FROM changed
+            """,
+            deadline: .seconds(120)
+        )
+        let positions = try rows.map { try $0.decode(0, as: Int.self) }
+        guard !positions.isEmpty else { return 0 }
+        try await connection.execute(
+            ChunkStatus.moving(
+                .feedAgain,
+                set: ["\"leaseUntil\" = NULL"],
+                from: """
+                    (
+                        SELECT DISTINCT (
+                            SELECT "startPosition" FROM campaign_chunks
+                            WHERE "runId" = \(run) AND "startPosition" <= p.position
+                            ORDER BY "startPosition" DESC LIMIT 1
+                        ) AS start
+                        FROM unnest(\(positions)::int[]) AS p(position)
+                    ) again
+                    """,
+                where: "k.\"runId\" = \(run) AND k.\"startPosition\" = again.start"
+            )
+        )
+        try await connection.notify(RunRepository.channel, payload: run.uuidString)
+        return positions.count
     }
 }

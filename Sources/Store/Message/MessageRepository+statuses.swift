@@ -73,6 +73,7 @@ extension MessageRepository {
                 ) t ORDER BY t.id, t.number
             ), changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old, m."messageStatus" IS NOT NULL AS "isHeld",
+                    m."retriedBy" IS NOT NULL AS "isRetried",
                     CASE
                         WHEN m.status IN \(anyOf: MessageStatus.accepted)
                             THEN CASE
@@ -104,7 +105,7 @@ extension MessageRepository {
                     "errorMessage" =
                         CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.message, m."errorMessage") END
                 FROM changed WHERE m.id = changed.id
-            ), \(fragment: RunCounters.countedWithHeld)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
+            ), \(fragment: RunCounters.countedWithReports)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
             SELECT number, "runId" FROM changed
             """
         )

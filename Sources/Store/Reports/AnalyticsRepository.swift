@@ -19,6 +19,8 @@ public struct AnalyticsRepository: Sendable {
 
     /// The messages of a campaign by status.
     ///
+    /// A recipient whose failed message a later run repeats is counted in that run only, unless one run is asked for.
+    ///
     /// - Parameters:
     ///   - campaign: The campaign.
     ///   - tenant: The owner of the campaign.
@@ -37,12 +39,23 @@ public struct AnalyticsRepository: Sendable {
         if let revision { condition = "\(fragment: condition) AND v.number = \(revision)" }
         let rows = try await pool.query(
             """
-            SELECT count(*) AS runs, \(fragment: Self.sums)
+            SELECT count(*) AS runs, \(fragment: run == nil ? Self.sums : Self.sumsOfOneRun)
             FROM campaign_runs r JOIN campaign_revisions v ON v.id = r."revisionId" WHERE \(fragment: condition)
             """
         )
         let runs = try rows[0].decode("runs", as: Int.self)
         if runs == 0, run != nil || revision != nil { return nil }
+        return try RunCounters(row: rows[0])
+    }
+
+    /// The messages of a run and of those that it repeats by status, each recipient once.
+    public func counters(withRepeated run: UUID) async throws -> RunCounters {
+        let rows = try await pool.query(
+            """
+            WITH RECURSIVE \(fragment: RetrySource.chain(of: run))
+            SELECT \(fragment: Self.sums) FROM campaign_runs r WHERE r.id IN (SELECT id FROM chain)
+            """
+        )
         return try RunCounters(row: rows[0])
     }
 
@@ -64,8 +77,22 @@ public struct AnalyticsRepository: Sendable {
         )
     }
 
-    private static let sums = PostgresQuery(
-        sql: MessageStatus.allCases.map { "coalesce(sum(r.\($0.rawValue)), 0)::bigint AS \($0.rawValue)" }
-            .joined(separator: ", ")
-    )
+    /// The counters of `campaign_runs AS r` without the messages that later runs repeat.
+    private static let sums = summing { status in
+        switch status {
+        case .failed: "r.failed - r.\"retriedFailed\""
+        case .delivered: "r.delivered - r.\"retriedDelivered\""
+        case .read: "r.read - r.\"retriedRead\""
+        default: "r.\(status.rawValue)"
+        }
+    }
+
+    private static let sumsOfOneRun = summing { "r.\($0.rawValue)" }
+
+    private static func summing(_ count: (MessageStatus) -> String) -> PostgresQuery {
+        PostgresQuery(
+            sql: MessageStatus.allCases.map { "coalesce(sum(\(count($0))), 0)::bigint AS \($0.rawValue)" }
+                .joined(separator: ", ")
+        )
+    }
 }

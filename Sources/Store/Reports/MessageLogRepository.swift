@@ -91,6 +91,8 @@ public struct MessageLogRepository: Sendable {
     }
 
     /// The failures of a campaign by code and message, most frequent first, at most 1,000.
+    ///
+    /// Messages that a later run repeats are left out, unless one run is asked for.
     public func failures(of campaign: UUID, tenant: String, run: UUID?) async throws -> [FailureCount] {
         var query = MessageLogQuery(campaign: campaign, tenant: tenant)
         query.run = run
@@ -100,6 +102,7 @@ public struct MessageLogRepository: Sendable {
             FROM campaign_messages m
             WHERE m."runId" = ANY(ARRAY(SELECT r.id FROM campaign_runs r WHERE \(fragment: query.runs)))
                 AND m."failedAt" IS NOT NULL AND m.status = \(message: .failed)
+                AND (\(run != nil)::bool OR m."retriedBy" IS NULL)
             GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 1000
             """,
             deadline: .seconds(60)

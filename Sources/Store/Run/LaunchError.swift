@@ -10,6 +10,13 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
     case emptyAudience(campaign: String)
+    /// A run of the campaign is open, so no other one begins.
+    case runOpen(campaign: String, status: CampaignStatus)
+    case neverSent(campaign: String)
+    /// No failed message of its last run may be repeated.
+    case nothingToRetry(campaign: String)
+    /// No message in doubt of its last run may be sent again.
+    case noneToResend(campaign: String)
     /// The audience has people, but none of them has written within 24 hours, and the message is free text.
     case noneReachable(campaign: String, people: Int)
     /// More recipients than the tenant's policy allows.
@@ -52,6 +59,18 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "the stored audience of campaign `\(campaign)` cannot be read: \(problem)"
         case .emptyAudience(let campaign):
             "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
+        case .runOpen(let campaign, let status):
+            status == .paused
+                ? "a run of campaign `\(campaign)` is paused; resume it first, and wait until it is completed"
+                : "a run of campaign `\(campaign)` is open; wait until it is completed"
+        case .neverSent(let campaign):
+            "campaign `\(campaign)` was never sent; launch it first"
+        case .nothingToRetry(let campaign):
+            "campaign `\(campaign)` has no failed messages to repeat: none that was never accepted, and whose contact is "
+                + "opted in and active"
+        case .noneToResend(let campaign):
+            "campaign `\(campaign)` has no message in doubt that can be sent again: reports have come meanwhile, or the "
+                + "contacts opted out or cannot be reached"
         case .tooManyRecipients(let campaign, let recipients, let allowed):
             "campaign `\(campaign)` has \(recipients) recipients, and the policy of its tenant allows \(allowed)"
         case .policy(let campaign, let problem):

@@ -229,15 +229,37 @@ extension LaunchRepository {
 
     /// The chunks of the positions written by one batch; out-of-window ones are spaced from the first of them on.
     private func chunks(_ launch: LaunchProgress, upTo end: Int) -> PostgresQuery {
-        let plan = LaunchPlan(recipients: launch.expectedCount, ratePerSecond: launch.ratePerSecond)
-        let delay = launch.phase == .inWindow ? 0 : plan.chunkDelay.seconds
-        let earlier = (launch.nextPosition - 1 - launch.inWindowCount) / plan.chunkSize
+        Self.chunks(
+            of: launch.runID,
+            tenant: launch.tenantID,
+            from: launch.nextPosition,
+            upTo: end,
+            spacedAfter: launch.phase == .inWindow ? nil : launch.inWindowCount,
+            plan: LaunchPlan(recipients: launch.expectedCount, ratePerSecond: launch.ratePerSecond),
+            startedAt: launch.startedAt
+        )
+    }
+
+    /// The chunks of the positions from `start` to before `end`.
+    ///
+    /// They are spaced if `inWindow` is not `nil`: it is the number of positions before the first spaced one.
+    static func chunks(
+        of run: UUID,
+        tenant: String,
+        from start: Int,
+        upTo end: Int,
+        spacedAfter inWindow: Int?,
+        plan: LaunchPlan,
+        startedAt: Date
+    ) -> PostgresQuery {
+        let delay = inWindow == nil ? 0 : plan.chunkDelay.seconds
+        let earlier = (start - 1 - (inWindow ?? 0)) / plan.chunkSize
         return """
             INSERT INTO campaign_chunks ("runId", "startPosition", "endPosition", "tenantId", "notBefore")
-            SELECT \(launch.runID), start, least(start + \(plan.chunkSize), \(end)), \(launch.tenantID),
-                \(launch.startedAt)::timestamptz
+            SELECT \(run), start, least(start + \(plan.chunkSize), \(end)), \(tenant),
+                \(startedAt)::timestamptz
                     + (\(max(0, earlier)) + number - 1) * \(delay)::float8 * interval '1 second'
-            FROM generate_series(\(launch.nextPosition), \(end) - 1, \(plan.chunkSize)) WITH ORDINALITY AS g(start, number)
+            FROM generate_series(\(start), \(end) - 1, \(plan.chunkSize)) WITH ORDINALITY AS g(start, number)
             ON CONFLICT DO NOTHING
             """
     }

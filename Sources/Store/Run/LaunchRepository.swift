@@ -48,7 +48,6 @@ public struct LaunchRepository: Sendable {
                 let present = try await connection.query("SELECT coalesce(\(given)::timestamptz, clock_timestamp())")
                 let now = try present[0].decode(0, as: Date.self)
                 let candidate = try await LaunchCandidate.lock(key, tenant: tenant, on: connection)
-                let campaign = candidate.name
                 if let run = try await latestRun(of: candidate.id, on: connection) {
                     return (run.status.isOver ? .over(run) : .underWay(run), nil)
                 }
@@ -66,23 +65,10 @@ public struct LaunchRepository: Sendable {
                     )
                     return (.opened(run), nil)
                 }
-                guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
-                let size = try await Self.count(audience, content, of: candidate, now: now, on: connection)
-                guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
-                let quota = try await QuotaRepository().check(
-                    sender: candidate.senderID,
-                    audience: size,
-                    now: now,
-                    on: connection
-                )
-                guard quota.canProceed else {
-                    throw LaunchError.quotaExhausted(campaign: campaign, problem: quota.warning ?? "")
-                }
-                let run = try await Self.insertRun(
-                    of: candidate,
+                let (run, quota) = try await Self.openCounted(
+                    candidate,
                     content,
                     by: .launch,
-                    size: size,
                     now: now,
                     on: connection
                 )
@@ -130,6 +116,10 @@ extension LaunchRepository {
         case occurrence(schedule: UUID?, scheduledFor: Date)
         /// A campaign that waits for events; its messages come one by one.
         case trigger
+        /// A request sends it once more; one run for each key of the caller.
+        case again(key: String)
+        /// Messages of a former run are repeated; the caller writes the messages in the same transaction.
+        case retry(of: UUID)
     }
 
     /// Counts the contacts that the message reaches: free text only those in their window.
@@ -151,17 +141,87 @@ extension LaunchRepository {
         return size
     }
 
+    /// Counts the audience, compares it with the quota, and opens a run for it, in the caller's transaction.
+    ///
+    /// - Throws: ``LaunchError`` if nobody would get a message, or the quota, the policy or the wallet refuses it.
+    static func openCounted(
+        _ candidate: LaunchCandidate,
+        _ content: RevisionContent,
+        by event: CampaignStatus.Event,
+        origin: Origin = .launch,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> (run: RunRecord, quota: QuotaCheck) {
+        let campaign = candidate.name
+        guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
+        let size = try await count(audience, content, of: candidate, now: now, on: connection)
+        guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
+        let quota = try await checkQuota(of: candidate, size: size, now: now, on: connection)
+        let run = try await insertRun(
+            of: candidate,
+            content,
+            by: event,
+            size: size,
+            origin: origin,
+            now: now,
+            on: connection
+        )
+        return (run, quota)
+    }
+
+    /// Compares recipients with the quota of the campaign's sender.
+    ///
+    /// - Throws: ``LaunchError/quotaExhausted(campaign:problem:)`` if no message could be sent.
+    static func checkQuota(
+        of candidate: LaunchCandidate,
+        size: AudienceSize,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> QuotaCheck {
+        let quota = try await QuotaRepository().check(
+            sender: candidate.senderID,
+            audience: size,
+            now: now,
+            on: connection
+        )
+        guard quota.canProceed else {
+            throw LaunchError.quotaExhausted(campaign: candidate.name, problem: quota.warning ?? "")
+        }
+        return quota
+    }
+
+    /// Makes the id of a new run.
+    static func makeID(at now: Date) -> UUID {
+        var random = SystemRandomNumberGenerator()
+        return MessageID.makeRun(at: now, using: &random)
+    }
+
     /// Freezes the content and creates the run, in the caller's transaction, which holds the campaign's row.
     ///
-    /// - Throws: ``LaunchError`` if the tenant's policy or wallet refuses it; nothing was written then.
+    /// - Parameters:
+    ///   - candidate: The campaign.
+    ///   - content: What the run sends.
+    ///   - event: The move of the campaign.
+    ///   - size: The number of recipients.
+    ///   - origin: The reason of the run.
+    ///   - given: Its id; `nil` makes one.
+    ///   - now: The instant of the launch.
+    ///   - connection: The connection of the transaction.
+    ///   - messages: Writes the messages of a run that is not left to the launchers. Their tokens are held after it, so
+    ///     that the wallet is not locked for the time it takes.
+    /// - Returns: The run.
+    /// - Throws: ``LaunchError`` if the tenant's policy or wallet refuses it; nothing was written then, unless `messages`
+    ///   wrote it.
     static func insertRun(
         of candidate: LaunchCandidate,
         _ content: RevisionContent,
         by event: CampaignStatus.Event,
         size: AudienceSize,
         origin: Origin = .launch,
+        id given: UUID? = nil,
         now: Date,
-        on connection: PostgresConnection
+        on connection: PostgresConnection,
+        writing messages: (@Sendable () async throws -> Void)? = nil
     ) async throws -> RunRecord {
         let most = try await LaunchPolicy.check(
             candidate,
@@ -171,28 +231,32 @@ extension LaunchRepository {
             on: connection
         )
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
-        let grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
+        var grant: WalletHold.Grant?
+        if messages == nil { grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection) }
         let revision = try await freeze(content, of: candidate, on: connection)
-        var random = SystemRandomNumberGenerator()
-        let id = MessageID.makeRun(at: now, using: &random)
+        let id = given ?? makeID(at: now)
         let end = LaunchPlan.estimatedCompletion(of: size.total, ratePerSecond: candidate.ratePerSecond, from: now)
         let completion = origin.isTrigger ? nil : end
         try await connection.execute(
             """
             INSERT INTO campaign_runs (
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
-                "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", status, "launchPhase",
-                "recipientLimit", "unreachableCount"
+                "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
+                status, "launchPhase", "recipientLimit", "unreachableCount"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
-                \(origin.schedule), \(origin.scheduledFor), \(origin.isTrigger),
-                \(origin.isTrigger ? RunStatus.running : .launching),
-                \(origin.isTrigger ? LaunchProgress.Phase.done : .inWindow),
-                \(origin.isTrigger ? nil : most), \(size.unreachable)
+                \(origin.schedule), \(origin.scheduledFor), \(origin.isTrigger), \(origin.retried), \(origin.key),
+                \(origin.isLaunched ? RunStatus.running : .launching),
+                \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
+                \(origin.isLaunched ? nil : most), \(size.unreachable)
             )
             """
         )
+        if let messages {
+            try await messages()
+            grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
+        }
         if let grant { try await WalletHold.open(grant, run: id, on: connection) }
         try await connection.execute(
             CampaignStatus.moving(
@@ -244,4 +308,17 @@ extension LaunchRepository.Origin {
         guard case .trigger = self else { return false }
         return true
     }
+
+    fileprivate var retried: UUID? {
+        guard case .retry(let run) = self else { return nil }
+        return run
+    }
+
+    fileprivate var key: String? {
+        guard case .again(let key) = self else { return nil }
+        return key
+    }
+
+    /// True if no launcher writes its messages.
+    fileprivate var isLaunched: Bool { isTrigger || retried != nil }
 }

@@ -46,12 +46,31 @@ extension RunCounters {
     /// The same expressions, with the counter of messages that WhatsApp holds back; `changed` then has a column `"isHeld"`
     /// as well.
     static let countedWithHeld = expressions(
-        deltas: [
-            "count(*) FILTER (WHERE \"isHeld\" AND new = 'sent') - count(*) FILTER (WHERE \"isHeld\" AND old = 'sent')"
-                + " AS held"
-        ],
+        deltas: [held],
         changes: ["held = r.held + d.held"]
     )
+
+    /// The same expressions, with the counters of messages that a later run repeats; `changed` then has a column
+    /// `"isRetried"` as well.
+    static let countedWithReports = expressions(
+        deltas: [held]
+            + retried.map { status, column in
+                "count(*) FILTER (WHERE \"isRetried\" AND new = '\(status)')"
+                    + " - count(*) FILTER (WHERE \"isRetried\" AND old = '\(status)') AS \"\(column)\""
+            },
+        changes: ["held = r.held + d.held"]
+            + retried.map { _, column in "\"\(column)\" = r.\"\(column)\" + d.\"\(column)\"" }
+    )
+
+    private static let held =
+        "count(*) FILTER (WHERE \"isHeld\" AND new = 'sent') - count(*) FILTER (WHERE \"isHeld\" AND old = 'sent')"
+        + " AS held"
+
+    /// The states that a message may have that a later run repeats, with the counters of such messages.
+    private static let retried = [
+        (MessageStatus.failed.rawValue, "retriedFailed"), (MessageStatus.delivered.rawValue, "retriedDelivered"),
+        (MessageStatus.read.rawValue, "retriedRead"),
+    ]
 
     private static func expressions(deltas more: [String] = [], changes others: [String] = []) -> PostgresQuery {
         let deltas = MessageStatus.allCases.map { status in

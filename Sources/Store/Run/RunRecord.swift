@@ -24,6 +24,8 @@ public struct RunRecord: Sendable {
     public let held: Int
     /// True for the standing run of a trigger, whose messages come with events.
     public let isTriggered: Bool
+    /// The run whose failed messages it repeats; `nil` for all others.
+    public let retryOf: UUID?
     public let startedAt: Date?
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
@@ -37,8 +39,8 @@ public struct RunRecord: Sendable {
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."unreachableCount", r."isTriggered", r."startedAt", r."completedAt", r."estimatedCompletionAt", r.held,
-            \(fragment: RunCounters.columns)
+            r."unreachableCount", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
+            r."estimatedCompletionAt", r.held, \(fragment: RunCounters.columns)
         FROM campaign_runs r
         JOIN campaigns c ON c.id = r."campaignId"
         JOIN senders s ON s.id = r."senderId"
@@ -62,6 +64,7 @@ public struct RunRecord: Sendable {
         completedAt = try row.decode("completedAt")
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
         isTriggered = try row.decode("isTriggered")
+        retryOf = try row.decode("retryOf")
         held = try row.decode("held")
         counters = try RunCounters(row: row)
     }

@@ -27,6 +27,17 @@ public struct RunRepository: Sendable {
         return try rows.first.map(RunRecord.init(row:))
     }
 
+    /// The launch whose messages a run repeats, directly or through other runs; the run itself if it repeats none.
+    public func launch(of run: UUID) async throws -> RunRecord? {
+        let rows = try await pool.query(
+            """
+            WITH RECURSIVE \(fragment: RetrySource.chain(of: run))
+            \(fragment: RunRecord.selection) WHERE r.id IN (SELECT id FROM chain WHERE "retryOf" IS NULL)
+            """
+        )
+        return try rows.first.map(RunRecord.init(row:))
+    }
+
     /// The latest runs, newest first.
     ///
     /// - Parameters:

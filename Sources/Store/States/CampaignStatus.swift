@@ -9,7 +9,7 @@ public enum CampaignStatus: String, PostgresScalar, Lifecycle {
     public enum Event: String, LifecycleEvent {
         case schedule, scheduleFires, scheduleEnds, activate, launch, startOnce, startFails, startBySchedule
         case startByEvent, pause, quotaExhausted, tokensMissing, pauseListening, resume, resumeListening, cancel
-        case cancelWithoutRun, complete, reserved
+        case cancelWithoutRun, complete, sendAgain, retry, reserved
     }
 
     public var meaning: String {
@@ -34,8 +34,8 @@ public enum CampaignStatus: String, PostgresScalar, Lifecycle {
         case .scheduled:
             [
                 .schedule: .scheduled, .scheduleEnds: .draft, .scheduleEnds: .completed, .launch: .running,
-                .startOnce: .running, .startBySchedule: .running, .startFails: .failed, .cancel: .cancelled,
-                .cancelWithoutRun: .cancelled,
+                .startOnce: .running, .startBySchedule: .running, .sendAgain: .running, .retry: .running,
+                .startFails: .failed, .cancel: .cancelled, .cancelWithoutRun: .cancelled,
             ]
         case .running:
             [
@@ -48,7 +48,8 @@ public enum CampaignStatus: String, PostgresScalar, Lifecycle {
                 .startBySchedule: .running, .pause: .paused, .resume: .running, .resumeListening: .running,
                 .cancel: .cancelled, .cancelWithoutRun: .cancelled, .reserved: .completed, .reserved: .failed,
             ]
-        case .completed: [.scheduleFires: .scheduled, .startBySchedule: .running]
+        case .completed:
+            [.scheduleFires: .scheduled, .startBySchedule: .running, .sendAgain: .running, .retry: .running]
         case .failed, .cancelled: [:]
         }
     }
@@ -62,7 +63,7 @@ extension CampaignStatus.Event {
         switch self {
         case .schedule, .activate, .pauseListening, .resumeListening, .cancelWithoutRun: [.api]
         case .scheduleFires, .scheduleEnds: [.database]
-        case .launch: [.command, .api]
+        case .launch, .sendAgain, .retry: [.command, .api]
         case .startOnce, .startFails, .startBySchedule: [.scheduler]
         case .startByEvent: [.trigger]
         case .pause: [.command, .api, .worker, .guards, .webhook]
@@ -98,6 +99,8 @@ extension CampaignStatus.Event {
         case .cancelWithoutRun: "it is cancelled and has no open run"
         case .complete:
             "its run is complete, or grew beyond the tenant's policy during the launch; `scheduled` if a schedule fires again"
+        case .sendAgain: "it is sent once more by request, to its present audience"
+        case .retry: "failed messages of its last run are repeated by request, in a run of their own"
         case .reserved: "allowed for later use"
         }
     }

@@ -9,7 +9,7 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
 
     public enum Event: String, LifecycleEvent {
         case feed, claim, postpone, hold, refuse, windowClosed, quotaExhausted, cancel, accept, retry, release, withdraw
-        case fail, lose, requeue, park, setAside, report, retryUnconfirmed
+        case fail, lose, requeue, park, setAside, report, retryUnconfirmed, settle
     }
 
     public var meaning: String {
@@ -48,7 +48,7 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
         case .unconfirmed:
             [
                 .accept: .sent, .retry: .queued, .release: .queued, .withdraw: .pending, .fail: .failed,
-                .retryUnconfirmed: .pending,
+                .retryUnconfirmed: .pending, .settle: .pending, .settle: .sent, .settle: .failed,
                 .report: .sent, .report: .delivered, .report: .read, .report: .failed,
             ]
         case .sent: [.report: .delivered, .report: .read, .report: .failed]
@@ -80,6 +80,7 @@ extension MessageStatus.Event {
         case .requeue, .park: [.reaper]
         case .report: [.webhook]
         case .retryUnconfirmed: [.retries]
+        case .settle: [.command]
         }
     }
 
@@ -104,6 +105,7 @@ extension MessageStatus.Event {
         case .setAside: "Postgres refuses to claim it, and claims others beside it (`unclaimable`)"
         case .report: "WhatsApp reports it; a report with our id is believed in any state"
         case .retryUnconfirmed: "no report came in time, and the sender's `unconfirmedPolicy` is `retry`"
+        case .settle: "a person decides, after at least 15 minutes: sent, failed, or to be sent again"
         }
     }
 }

@@ -49,6 +49,21 @@ struct ReportTests {
         }
     }
 
+    @Test func aReportOfARetryCountsWhatItRepeatsToo() async throws {
+        let changes = """
+            status = 'completed', "recipientCount" = 10, pending = 0, sent = 9, failed = 1, "retryOf" = id
+            """
+        try await withRun(changes) { run, failures in
+            let whole = RunCounters([.sent: 99, .failed: 1])
+            let lines = DeliveryReport(run: run, failures: failures, whole: whole).text.split(separator: "\n")
+            #expect(lines.contains { $0 == "  repeats run   \(run.id.uuidString.lowercased())" })
+            #expect(lines.contains("  accepted              9   90.0 %"))
+            let rest = try #require(lines.firstIndex(of: "with the runs that it repeats, each recipient once"))
+                .advanced(by: 1)
+            #expect(lines[rest...].starts(with: ["  recipients          100", "  accepted             99   99.0 %"]))
+        }
+    }
+
     @Test func aReportOfARunWithoutRecipientsDividesByNothing() async throws {
         try await withRun("status = 'paused', \"statusReason\" = '190: expired', \"recipientCount\" = 0") { run, _ in
             let text = DeliveryReport(run: run, failures: []).text

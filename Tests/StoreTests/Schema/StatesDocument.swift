@@ -24,7 +24,8 @@ enum StatesDocument {
             """))
 
         \(section(RunStatus.self, "Run", """
-            A run is created as `launching`, and the standing run of a trigger as `running`. A campaign has at most one open run \
+            A run is created as `launching`; the standing run of a trigger, and a run that repeats failed messages, as \
+            `running`. A campaign has at most one open run \
             (`launching`, `running` or `paused`), not counting superseded ones.
             """))
 

@@ -1,0 +1,38 @@
+public import Postgres
+
+/// A person's decision about messages whose answer was lost, and for which no report came.
+public struct Settlement: Hashable, Sendable {
+    /// The decision; the values of `run_settlements.decision`.
+    public enum Decision: String, CaseIterable, PostgresScalar, Sendable {
+        /// They are sent once more; a recipient who got the first one gets two.
+        case resend
+        /// They count as accepted, and are paid.
+        case sent
+        /// They count as failed, and are not paid. A retry does not repeat them.
+        case failed
+    }
+
+    /// The shortest time that a report must have had.
+    public static let shortestWait = Duration.seconds(15 * 60)
+
+    public let decision: Decision
+    /// Only messages that have been unconfirmed for so long; at least ``shortestWait``.
+    public let olderThan: Duration
+    /// The person who decides.
+    public let actor: String
+    public let reason: String
+
+    /// Makes a decision.
+    ///
+    /// - Parameters:
+    ///   - decision: What becomes of the messages.
+    ///   - olderThan: How long they must have been unconfirmed; less than ``shortestWait`` is raised to it.
+    ///   - actor: The person who decides.
+    ///   - reason: Why, for people.
+    public init(_ decision: Decision, olderThan: Duration, actor: String, reason: String) {
+        self.decision = decision
+        self.olderThan = max(olderThan, Self.shortestWait)
+        self.actor = actor
+        self.reason = reason
+    }
+}
