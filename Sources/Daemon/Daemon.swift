@@ -50,13 +50,6 @@ public struct Daemon: Service {
         self.onReady = onReady
     }
 
-    /// Planner settings for statements that touch a batch of rows by their keys.
-    ///
-    /// A launch writes a million rows before Postgres has statistics on them. It would assume a small table and join
-    /// each batch with all contacts, which stops sending until autovacuum runs. Nested loops over keys are right for
-    /// any statistics, and JIT compilation costs more than such a statement.
-    private static let plannerOptions = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
-
     /// Runs until a graceful shutdown.
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start;
@@ -70,7 +63,7 @@ public struct Daemon: Service {
             outbound: configuration.outbound
         )
         let pool = PostgresPool(
-            configuration: configuration.postgres.defaulting("options", to: Self.plannerOptions),
+            configuration: configuration.postgres.addingOptions(StablePlans.options),
             maxConnections: configuration.maximumConnections,
             logger: logger
         )
@@ -132,6 +125,7 @@ public struct Daemon: Service {
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
                 ExpiredRowCleaner(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
+                StatisticsKeeper(statistics: StatisticsRepository(pool: pool), logger: logger),
                 Scheduler(
                     schedules: ScheduleRepository(pool: pool),
                     wakeup: schedulerWakeup,

@@ -10,9 +10,10 @@ public struct PostgresConfiguration: Sendable {
     /// The longest time that opening one connection may take.
     public var connectTimeout: Duration
     let connectionString: String
-    private var defaults: [(keyword: String, value: String)] = []
     private var settings: [(keyword: String, value: String)] = []
     private let summary: String
+    /// The server options that the connection string sets; `nil` if it sets none.
+    private let options: String?
 
     /// Checks a connection string.
     ///
@@ -31,7 +32,7 @@ public struct PostgresConfiguration: Sendable {
         self.applicationName = applicationName
         self.connectTimeout = connectTimeout
         self.connectionString = connectionString
-        self.summary = try Self.check(connectionString, variable: variable)
+        (summary, options) = try Self.check(connectionString, variable: variable)
     }
 
     /// Returns the same configuration with one libpq setting replaced, such as `dbname` or `options`.
@@ -41,11 +42,11 @@ public struct PostgresConfiguration: Sendable {
         return copy
     }
 
-    /// Returns the same configuration with a libpq setting that the connection string may still override.
-    public func defaulting(_ keyword: String, to value: String) -> Self {
-        var copy = self
-        copy.defaults.append((keyword, value))
-        return copy
+    /// Returns the same configuration with server options, such as `-c jit=off`, before those of the connection string,
+    /// which may override them.
+    public func addingOptions(_ text: String) -> Self {
+        let own = settings.last { $0.keyword == "options" }?.value ?? options
+        return setting("options", to: [text, own].compactMap(\.self).joined(separator: " "))
     }
 
     /// The arguments of `PQconnectStartParams`: later entries win, so defaults come before the string.
@@ -54,7 +55,6 @@ public struct PostgresConfiguration: Sendable {
             ("fallback_application_name", applicationName),
             ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "30000"),
-        ] + defaults + [
             ("dbname", connectionString),
             ("client_encoding", "UTF8"),
         ] + settings
@@ -67,7 +67,10 @@ extension PostgresConfiguration: CustomStringConvertible {
 }
 
 extension PostgresConfiguration {
-    private static func check(_ text: String, variable: String) throws(PostgresError) -> String {
+    private static func check(
+        _ text: String,
+        variable: String
+    ) throws(PostgresError) -> (summary: String, options: String?) {
         let example = "write it like postgresql://user:password@localhost:5432/campaigns"
         guard !text.isEmpty else { throw .configuration("\(variable) is empty; \(example)") }
         let isURL = text.hasPrefix("postgres://") || text.hasPrefix("postgresql://")
@@ -85,7 +88,9 @@ extension PostgresConfiguration {
         return unsafe summary(of: options)
     }
 
-    private static func summary(of options: UnsafeMutablePointer<PQconninfoOption>) -> String {
+    private static func summary(
+        of options: UnsafeMutablePointer<PQconninfoOption>
+    ) -> (summary: String, options: String?) {
         var values: [String: String] = [:]
         var option = unsafe options
         while let keyword = unsafe option.pointee.keyword {
@@ -96,7 +101,7 @@ extension PostgresConfiguration {
         }
         let user = values["user"].map { $0 + (values["password"] == nil ? "@" : ":•••@") } ?? ""
         let place = (values["host"] ?? values["hostaddr"] ?? "") + (values["port"].map { ":" + $0 } ?? "")
-        return "postgresql://\(user)\(place)/\(values["dbname"] ?? "")"
+        return ("postgresql://\(user)\(place)/\(values["dbname"] ?? "")", values["options"])
     }
 
     /// Redacts a complaint of libpq, which quotes the part that it could not parse, maybe the password; names of

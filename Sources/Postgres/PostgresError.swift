@@ -42,6 +42,10 @@ extension PostgresError {
     public var isUniqueViolation: Bool { sqlState == "23505" }
     /// True if a referenced row is missing, or is still referenced.
     public var isForeignKeyViolation: Bool { sqlState == "23503" }
+    /// True if a column that may not be NULL would have become NULL.
+    public var isNotNullViolation: Bool { sqlState == "23502" }
+    /// True if another transaction holds a row that a statement was not to wait for.
+    public var isLockNotAvailable: Bool { sqlState == "55P03" }
     /// True if a CHECK constraint refused the row.
     public var isCheckViolation: Bool { sqlState == "23514" }
 

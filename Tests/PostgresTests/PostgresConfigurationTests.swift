@@ -1,5 +1,6 @@
-import Postgres
 import Testing
+
+@testable import Postgres
 
 struct PostgresConfigurationTests {
     @Test(arguments: [
@@ -34,6 +35,16 @@ struct PostgresConfigurationTests {
     ])
     func describesTheServerWithoutThePassword(_ text: String, _ description: String) throws {
         #expect("\(try PostgresConfiguration(text))" == description)
+    }
+
+    @Test(arguments: [
+        ("postgresql://ann@db/shop", "-c jit=off"),
+        ("postgresql://ann@db/shop?options=-csearch_path%3Dcell", "-c jit=off -csearch_path=cell"),
+        ("host=db options='-c work_mem=8MB'", "-c jit=off -c work_mem=8MB"),
+    ])
+    func addedOptionsComeBeforeThoseOfTheConnectionString(_ text: String, _ options: String) throws {
+        let parameters = try PostgresConfiguration(text).addingOptions("-c jit=off").parameters
+        #expect(parameters.last { $0.keyword == "options" }?.value == options)
     }
 
     @Test(.enabled(if: ScratchSchema.isAvailable))

@@ -10,7 +10,8 @@ struct Bench: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure, and compare with a floor that is taken in the same run.",
         subcommands: [
-            MeasureCommand.self, ReceiverCommand.self, PostCommand.self, LibYAMLCommand.self, CommandCommand.self,
+            MeasureCommand.self, CompareCommand.self, ReceiverCommand.self, PostCommand.self, LibYAMLCommand.self,
+            CommandCommand.self,
         ],
         defaultSubcommand: MeasureCommand.self
     )
@@ -91,7 +92,9 @@ struct MeasureCommand: AsyncParsableCommand {
     )
 
     @Argument(
-        help: "launch, deliver, pace, reconcile, http, webhook, memory, all of these: all; growth, senders, scale."
+        help: """
+            launch, deliver, pace, reconcile, http, hook, webhook, memory, all of these: all; growth, senders, scale.
+            """
     )
     var parts: [String] = []
 
@@ -108,19 +111,14 @@ struct MeasureCommand: AsyncParsableCommand {
     var report: [String] = []
 
     func validate() throws {
-        let unknown = parts.filter { $0 != "all" && Part(rawValue: $0) == nil }
-        guard unknown.isEmpty else { throw ValidationError("no part `\(unknown[0])`; see --help") }
+        _ = try Part.chosen(parts)
         guard !parts.isEmpty || !report.isEmpty else { throw ValidationError("name a part, or a --report to write") }
         guard size.map({ $0 >= 1_000 }) ?? true else { throw ValidationError("--size takes a number from 1000") }
     }
 
     func run() async throws {
         let file = URL(filePath: json)
-        var chosen: [Part] = []
-        for part in parts.flatMap({ $0 == "all" ? Part.all : Part(rawValue: $0).map { [$0] } ?? [] })
-        where !chosen.contains(part) {
-            chosen.append(part)
-        }
+        let chosen = try Part.chosen(parts)
         if !chosen.isEmpty { try await measure(chosen, into: file) }
         guard let results = try BenchReport.read(file) else {
             throw BenchError.file(path: json, problem: "nothing has been measured yet")

@@ -81,6 +81,17 @@ public struct Samples: Codable, Hashable, Sendable {
         return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 
+    /// Finds the value below which a share of the values lies.
+    ///
+    /// - Parameter share: 0 for the smallest, 0.25 for the first quartile, 1 for the biggest.
+    /// - Returns: The value, or one between two values in proportion.
+    public func quantile(_ share: Double) -> Double {
+        let sorted = values.sorted()
+        let place = min(max(share, 0), 1) * Double(sorted.count - 1)
+        let (low, high) = (sorted[Int(place)], sorted[min(Int(place) + 1, sorted.count - 1)])
+        return low + (high - low) * (place - place.rounded(.down))
+    }
+
     /// Divides round by round, so that an influence on both cancels out.
     ///
     /// - Throws: ``BenchError/nothingMeasured`` if a value of the others is zero.

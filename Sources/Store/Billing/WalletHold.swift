@@ -85,8 +85,8 @@ enum WalletHold {
             """
             SELECT r."recipientCount" * h.price, h.amount, w.available
             FROM wallet_holds h
-            JOIN campaign_runs r ON r.id = h."runId"
-            JOIN wallets w ON w."tenantId" = h."tenantId"
+            JOIN campaign_runs r ON \(key: "r.id", of: #"h."runId""#)
+            JOIN wallets w ON \(key: #"w."tenantId""#, of: #"h."tenantId""#)
             WHERE h."runId" = \(run) AND h."closedAt" IS NULL AND NOT r."isTriggered"
             FOR NO KEY UPDATE OF h, w
             """
@@ -106,7 +106,7 @@ enum WalletHold {
         let rows = try await connection.query(
             """
             SELECT w.available, h."runId", h.price
-            FROM wallet_holds h JOIN wallets w ON w."tenantId" = h."tenantId"
+            FROM wallet_holds h JOIN wallets w ON \(key: #"w."tenantId""#, of: #"h."tenantId""#)
             WHERE h."runId" = ANY(\(runs)::uuid[]) AND h."closedAt" IS NULL
             ORDER BY h."runId" FOR NO KEY UPDATE OF h, w
             """

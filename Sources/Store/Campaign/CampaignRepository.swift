@@ -156,11 +156,15 @@ public struct CampaignRepository: Sendable {
         isLocked: Bool = false,
         on connection: PostgresConnection
     ) async throws -> CampaignRecord? {
-        let lock: PostgresQuery = isLocked ? "FOR UPDATE OF c" : ""
+        // New messages of a batch of events share a lock of their campaign, so its key stays unlocked.
+        let lock: PostgresQuery = isLocked ? "FOR NO KEY UPDATE OF c" : ""
         let rows = try await connection.query(
             """
             \(fragment: CampaignRecord.selection)
-            WHERE c.id = \(id) AND c."tenantId" = \(tenant) AND c."archivedAt" IS NULL \(fragment: lock)
+            WHERE c.id = \(id)
+                -- As one value, so that no other index than that of the key can serve.
+                AND coalesce(c."tenantId" = \(tenant) AND c."archivedAt" IS NULL, false)
+            \(fragment: lock)
             """
         )
         return try rows.first.map(CampaignRecord.init(row:))

@@ -22,7 +22,7 @@ public struct ContactImportResult: Hashable, Sendable {
 ///
 /// Two batches are merged at once if the pool has a second connection to spare. No transaction has more than one batch,
 /// so that none is huge. A crash in the middle leaves the batches before it in place, and importing the same file again
-/// is harmless.
+/// is harmless. The import leaves statistics of the contacts behind.
 public struct ContactImportRepository: Sendable {
     /// Rows per batch.
     static let batchSize = 50_000
@@ -58,7 +58,7 @@ public struct ContactImportRepository: Sendable {
         batches: Batches,
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
-        try await pool.withConnection { connection in
+        let result: ContactImportResult = try await pool.withConnection { connection in
             let staging = try await ContactStaging.create(columns, on: connection)
             do {
                 let staged = try await staging.fill(from: batches, on: connection)
@@ -81,6 +81,9 @@ public struct ContactImportRepository: Sendable {
                 throw error
             }
         }
+        // The contacts are stored; without statistics a daemon analyzes the table later.
+        try? await StatisticsRepository(pool: pool).refresh([.contacts], after: result.inserted + result.updated)
+        return result
     }
 
     /// Merges all rows, one batch at a time on each connection.

@@ -104,15 +104,20 @@ public struct InboundRepository: Sendable {
                 FROM incoming i
                 JOIN fresh f ON f."waMessageId" = i.id
                 JOIN senders s ON s."phoneNumberId" = i.number AND s."archivedAt" IS NULL
-                JOIN contacts c ON c."tenantId" = s."tenantId" AND c."contactId" IN (i.sender, '+' || i.sender)
+                CROSS JOIN LATERAL (VALUES (i.sender), ('+' || i.sender)) AS n(name)
+                CROSS JOIN LATERAL (
+                    SELECT c.id FROM contacts c
+                    WHERE c."tenantId" = s."tenantId" AND \(only: #"c."contactId""#, is: "n.name")
+                ) c
                 GROUP BY c.id
             ), locked AS MATERIALIZED (
-                SELECT c.id FROM contacts c JOIN known k ON k.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+                SELECT k.* FROM known k JOIN contacts c ON \(key: "c.id", of: "k.id")
+                ORDER BY k.id FOR NO KEY UPDATE OF c
             )
             UPDATE contacts c SET
                 "lastSeen" = greatest(c."lastSeen", k.last), "firstSeen" = coalesce(c."firstSeen", k.first),
                 "messageCount" = least(coalesce(c."messageCount", 0) + k.messages, 2147483647), "updatedAt" = now()
-            FROM locked l JOIN known k ON k.id = l.id WHERE c.id = l.id
+            FROM locked k WHERE \(key: "c.id", of: "k.id")
             """
         )
     }
@@ -122,25 +127,30 @@ public struct InboundRepository: Sendable {
         try await connection.execute(
             """
             WITH said AS MATERIALIZED (
-                SELECT DISTINCT ON (c.id) c.id, i."optedIn", i.at FROM unnest(
+                SELECT DISTINCT ON (c.id) c.id, i."optedIn" AS opted, i.at FROM unnest(
                     \(consents.map(\.tenantID))::text[], \(consents.map(\.from))::text[],
                     \(consents.map(\.isOptedIn))::bool[], \(consents.map(\.at))::timestamptz[]
                 ) AS i(tenant, sender, "optedIn", at)
-                JOIN contacts c ON c."tenantId" = i.tenant AND c."contactId" IN (i.sender, '+' || i.sender)
+                CROSS JOIN LATERAL (VALUES (i.sender), ('+' || i.sender)) AS n(name)
+                CROSS JOIN LATERAL (
+                    SELECT c.id FROM contacts c
+                    WHERE c."tenantId" = i.tenant AND \(only: #"c."contactId""#, is: "n.name")
+                ) c
                 -- Of two in the same second, no is the safe one.
                 ORDER BY c.id, i.at DESC, i."optedIn"
             ), locked AS MATERIALIZED (
-                SELECT c.id FROM contacts c JOIN said ON said.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+                SELECT said.* FROM said JOIN contacts c ON \(key: "c.id", of: "said.id")
+                ORDER BY said.id FOR NO KEY UPDATE OF c
             )
             UPDATE contacts c SET
-                "optedIn" = s."optedIn",
-                "optedInAt" = CASE WHEN s."optedIn" THEN s.at ELSE c."optedInAt" END,
-                "optedOutAt" = CASE WHEN s."optedIn" THEN c."optedOutAt" ELSE s.at END,
+                "optedIn" = s.opted,
+                "optedInAt" = CASE WHEN s.opted THEN s.at ELSE c."optedInAt" END,
+                "optedOutAt" = CASE WHEN s.opted THEN c."optedOutAt" ELSE s.at END,
                 "updatedAt" = now()
-            FROM locked l JOIN said s ON s.id = l.id
-            WHERE c.id = l.id AND (
+            FROM locked s
+            WHERE \(key: "c.id", of: "s.id") AND (
                 s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
-                OR NOT s."optedIn" AND s.at = greatest(c."optedInAt", c."optedOutAt")
+                OR NOT s.opted AND s.at = greatest(c."optedInAt", c."optedOutAt")
             )
             """
         )

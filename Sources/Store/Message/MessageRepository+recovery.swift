@@ -60,8 +60,8 @@ extension MessageRepository {
                     \(leases.map(\.lease))::bigint[],
                     \(leases.map(\.wasBeingPrepared))::bool[]
                 ) AS l(id, written, lease, preparing)
-                JOIN campaign_messages m ON m.id = l.id
-                ORDER BY m.id
+                JOIN campaign_messages m ON \(key: "m.id", of: "l.id")
+                ORDER BY l.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET
@@ -79,7 +79,7 @@ extension MessageRepository {
                             || 'contact''s data and the template, and at the end of their logs'
                         ELSE m."errorMessage"
                     END
-                FROM changed WHERE m.id = changed.id AND changed.old <> changed.new
+                FROM changed WHERE \(key: "m.id", of: "changed.id") AND changed.old <> changed.new
             ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
             SELECT id, new, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0) FROM changed
             """
@@ -143,6 +143,17 @@ extension MessageRepository {
         return retried
     }
 
+    /// The chunk of a message, as the position of its first message.
+    private static func chunk(of position: PostgresQuery, in run: UUID) -> PostgresQuery {
+        """
+        (
+            SELECT "startPosition" FROM campaign_chunks
+            WHERE "runId" = \(run) AND "startPosition" <= \(fragment: position)
+            ORDER BY "startPosition" DESC LIMIT 1
+        )
+        """
+    }
+
     private func retry(_ run: UUID, after timeout: Duration, maximumAttempts: Int, limit: Int) async throws -> Int {
         try await pool.transaction(deadline: .seconds(120)) { connection in
             try await Self.retry(run, after: timeout, maximumAttempts: maximumAttempts, limit: limit, on: connection)
@@ -161,21 +172,34 @@ extension MessageRepository {
     ) async throws -> Int {
         let rows = try await connection.query(
             """
-            WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m."tenantId", m.position, m.status AS old, m.attempts, m."errorCode",
-                    m."errorMessage", \(message: .pending)::campaign_message_status_enum AS new
-                FROM campaign_messages m
+            WITH due AS MATERIALIZED (
+                SELECT m.id, m.position FROM campaign_messages m
                 WHERE m.id BETWEEN \(MessageID.make(run: run, position: 0))
                         AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
                     AND m.status = \(message: .unconfirmed) AND m.attempts + 1 < \(maximumAttempts)
                     AND m."unconfirmedAt" <= now() - \(timeout.seconds) * interval '1 second'
                 ORDER BY m.id LIMIT \(limit)
+            ), fed AS MATERIALIZED (
+                -- Feeding locks chunks before messages.
+                SELECT k."startPosition" FROM (
+                    SELECT DISTINCT \(run)::uuid AS run, \(fragment: Self.chunk(of: "due.position", in: run)) AS start
+                    FROM due
+                ) again
+                JOIN campaign_chunks k
+                    ON \(key: #"k."runId""#, of: "again.run") AND k."startPosition" = again.start
+                ORDER BY again.start FOR NO KEY UPDATE OF k
+            ), changed AS MATERIALIZED (
+                SELECT m.id, m."runId", m."tenantId", m.position, m.status AS old, m.attempts, m."errorCode",
+                    m."errorMessage", \(message: .pending)::campaign_message_status_enum AS new
+                FROM due JOIN campaign_messages m ON \(key: "m.id", of: "due.id")
+                WHERE (SELECT count(*) FROM fed) >= 0 AND m.status = \(message: .unconfirmed)
+                ORDER BY due.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET
                     status = \(message: .pending), holder = NULL, attempts = m.attempts + 1,
                     "lostAnswers" = m."lostAnswers" + 1, "unconfirmedAt" = NULL, "nextAttemptAt" = NULL
-                FROM changed WHERE m.id = changed.id
+                FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), logged AS (
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "errorCode", "errorMessage")
                 SELECT "tenantId", id, attempts + 1, coalesce("errorCode", 'answer_lost'), coalesce("errorMessage", '')
@@ -193,15 +217,13 @@ extension MessageRepository {
                 set: ["\"leaseUntil\" = NULL"],
                 from: """
                     (
-                        SELECT DISTINCT (
-                            SELECT "startPosition" FROM campaign_chunks
-                            WHERE "runId" = \(run) AND "startPosition" <= p.position
-                            ORDER BY "startPosition" DESC LIMIT 1
-                        ) AS start
+                        SELECT DISTINCT \(run)::uuid AS run, \(fragment: Self.chunk(of: "p.position", in: run)) AS start
                         FROM unnest(\(positions)::int[]) AS p(position)
                     ) again
                     """,
-                where: "k.\"runId\" = \(run) AND k.\"startPosition\" = again.start"
+                where: """
+                    \(key: #"k."runId""#, of: "again.run") AND k."startPosition" = again.start
+                    """
             )
         )
         try await connection.notify(RunRepository.channel, payload: run.uuidString)

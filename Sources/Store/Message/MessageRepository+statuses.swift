@@ -68,8 +68,9 @@ extension MessageRepository {
                 SELECT DISTINCT ON (t.id) t.id, t.number FROM (
                     SELECT r.number, r.id FROM report r WHERE r.id IS NOT NULL
                     UNION ALL
-                    SELECT r.number, m.id FROM report r
-                    JOIN campaign_messages m ON m."waMessageId" = r."waMessageId" WHERE r.id IS NULL
+                    SELECT r.number, m.id FROM report r CROSS JOIN LATERAL (
+                        SELECT m.id FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: #"r."waMessageId""#)
+                    ) m WHERE r.id IS NULL
                 ) t ORDER BY t.id, t.number
             ), changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old, m."messageStatus" IS NOT NULL AS "isHeld",
@@ -89,8 +90,8 @@ extension MessageRepository {
                     \(fragment: hasCounted ? Self.isCounted : "false") AS "isCounted"
                 FROM target t
                 JOIN report r ON r.number = t.number
-                JOIN campaign_messages m ON m.id = t.id
-                ORDER BY m.id
+                JOIN campaign_messages m ON \(key: "m.id", of: "t.id")
+                ORDER BY t.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET
@@ -104,7 +105,7 @@ extension MessageRepository {
                     "errorCode" = CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.code, m."errorCode") END,
                     "errorMessage" =
                         CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.message, m."errorMessage") END
-                FROM changed WHERE m.id = changed.id
+                FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), \(fragment: RunCounters.countedWithReports)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
             SELECT number, "runId" FROM changed
             """
@@ -164,22 +165,25 @@ extension MessageRepository {
         try await pool.execute(
             """
             WITH said AS MATERIALIZED (
-                SELECT DISTINCT ON (t."contactId") t."contactId" AS id, coalesce(t.at, clock_timestamp()) AS at FROM (
+                SELECT DISTINCT ON (t."contactId") t."contactId" AS id, coalesce(t.at, clock_timestamp()) AS said FROM (
                     SELECT m."contactId", i.at FROM unnest(
                         \(messages.map { $0.id })::uuid[], \(messages.map { $0.at })::timestamptz[]
-                    ) AS i(id, at) JOIN campaign_messages m ON m.id = i.id
+                    ) AS i(id, at) JOIN campaign_messages m ON \(key: "m.id", of: "i.id")
                     UNION ALL
                     SELECT m."contactId", i.at FROM unnest(
                         \(messages.map { $0.id == nil ? $0.waMessageID : nil })::text[],
                         \(messages.map { $0.at })::timestamptz[]
-                    ) AS i(id, at) JOIN campaign_messages m ON m."waMessageId" = i.id
+                    ) AS i(id, at) CROSS JOIN LATERAL (
+                        SELECT m."contactId" FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: "i.id")
+                    ) m
                 ) t ORDER BY t."contactId", t.at DESC
             ), locked AS MATERIALIZED (
-                SELECT c.id FROM contacts c JOIN said ON said.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+                SELECT said.* FROM said JOIN contacts c ON \(key: "c.id", of: "said.id")
+                ORDER BY said.id FOR NO KEY UPDATE OF c
             )
-            UPDATE contacts c SET "optedIn" = false, "optedOutAt" = s.at, "updatedAt" = now()
-            FROM locked l JOIN said s ON s.id = l.id
-            WHERE c.id = l.id AND s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+            UPDATE contacts c SET "optedIn" = false, "optedOutAt" = s.said, "updatedAt" = now()
+            FROM locked s
+            WHERE \(key: "c.id", of: "s.id") AND s.said > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
             """
         )
     }
@@ -224,7 +228,9 @@ extension MessageRepository {
         let rows = try await pool.query(
             """
             SELECT i.id, i."waMessageId", m.id, i.status, i."occurredAt", i."errorCode", i."errorMessage"
-            FROM webhook_inbox i JOIN campaign_messages m ON m."waMessageId" = i."waMessageId"
+            FROM webhook_inbox i CROSS JOIN LATERAL (
+                SELECT m.id FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: #"i."waMessageId""#)
+            ) m
             ORDER BY i.id LIMIT 500
             """
         )

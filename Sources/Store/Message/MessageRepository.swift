@@ -56,7 +56,7 @@ public struct MessageRepository: Sendable {
                         \(outcomes.map(\.lease))::bigint[]
                     ) AS o(id, "waMessageId", lease) ORDER BY id
                 ) o
-                WHERE m.id = o.id AND m.status = \(message: .sending) AND m.holder = o.lease
+                WHERE \(key: "m.id", of: "o.id") AND m.status = \(message: .sending) AND m.holder = o.lease
                 RETURNING m."runId", \(message: .sending)::campaign_message_status_enum AS old, m.status AS new,
                     m."isBusinessInitiated" AS charged
             ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.counted)
@@ -95,10 +95,10 @@ public struct MessageRepository: Sendable {
                     \(outcomes.map(\.messageStatus))::text[],
                     \(outcomes.map(\.isCountedAlike))::bool[]
                 ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease, "messageStatus", "isCounted")
-                JOIN campaign_messages m ON m.id = o.id
+                JOIN campaign_messages m ON \(key: "m.id", of: "o.id")
                 WHERE m.status IN \(anyOf: MessageStatus.unanswered + MessageStatus.accepted + [.failed])
                     AND (o.new = \(message: .sent) OR m.holder = o.lease)
-                ORDER BY m.id
+                ORDER BY o.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET
@@ -119,7 +119,7 @@ public struct MessageRepository: Sendable {
                     "errorMessage" = CASE
                         WHEN changed.new = \(message: .sent) THEN NULL ELSE coalesce(changed.message, m."errorMessage")
                     END
-                FROM changed WHERE m.id = changed.id
+                FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), logged AS (
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "httpStatus", "errorCode", "errorMessage")
                 SELECT "tenantId", id, attempts + 1, "httpStatus", code, coalesce(message, '')
@@ -175,7 +175,9 @@ extension MessageRepository {
                 ) a
                 CROSS JOIN campaign_runs r
                 CROSS JOIN contacts c
-                LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
+                LEFT JOIN LATERAL (
+                    SELECT * FROM tenants t WHERE t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL OFFSET 0
+                ) t ON true
                 CROSS JOIN LATERAL (
                     SELECT coalesce(
                             c."lastSeen" <= clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength)), true
@@ -184,7 +186,8 @@ extension MessageRepository {
                         (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
                 ) w
                 CROSS JOIN LATERAL (\(fragment: Self.decision)) d
-                WHERE m.id = a.id AND m.status = \(message: .queued) AND r.id = m."runId" AND c.id = m."contactId"
+                WHERE \(key: "m.id", of: "a.id") AND m.status = \(message: .queued)
+                    AND \(key: "r.id", of: #"m."runId""#) AND \(key: "c.id", of: #"m."contactId""#)
                 RETURNING m.id, m."runId", r."revisionId", \(message: .queued)::campaign_message_status_enum AS old,
                     m.status AS new, m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
                     m."nextAttemptAt" AS "waitUntil", m.holder AS lease,
@@ -222,7 +225,7 @@ extension MessageRepository {
                     SELECT * FROM unnest(\(ids)::uuid[], \(ids.map { refused[$0] ?? "" })::text[]) AS p(id, reason)
                     ORDER BY id
                 ) p
-                WHERE m.id = p.id AND m.status = \(message: .queued)
+                WHERE \(key: "m.id", of: "p.id") AND m.status = \(message: .queued)
                 RETURNING m."runId", \(message: .queued)::campaign_message_status_enum AS old, m.status AS new
             ), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed

@@ -28,9 +28,16 @@ public struct ChunkRepository: Sendable {
         public let starts: [Int]
         public let messages: [FedMessage]
 
-        /// The condition for its chunks, as `k`.
-        fileprivate var condition: PostgresQuery {
-            "k.\"runId\" = \(run) AND k.\"startPosition\" = ANY(\(starts)::int[])"
+        /// Builds the UPDATE that moves its chunks.
+        fileprivate func moving(_ event: ChunkStatus.Event) -> PostgresQuery {
+            let runs = [UUID](repeating: run, count: starts.count)
+            return ChunkStatus.moving(
+                event,
+                set: ["\"leaseUntil\" = NULL"],
+                from: "unnest(\(runs)::uuid[], \(starts)::int[]) AS f(run, start)",
+                where: "\(key: #"k."runId""#, of: "f.run") AND k.\"startPosition\" = f.start",
+                isKeyed: true
+            )
         }
     }
 
@@ -55,18 +62,18 @@ public struct ChunkRepository: Sendable {
     /// - Returns: `nil` when no chunk is due.
     /// - Throws: `PostgresError`.
     public func claim(run: UUID, limit: Int, room: Int = .max) async throws -> Claim? {
-        try await pool.transaction { connection in
+        let (ranges, queued): ([Range<Int>], [PostgresRows]) = try await pool.transaction { connection in
             let claimed = try await connection.query(
                 """
                 UPDATE campaign_chunks c
                 SET status = \(chunk: .feeding), "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
                 FROM (
-                    SELECT "startPosition",
+                    SELECT "runId", "startPosition",
                         sum("endPosition" - "startPosition") OVER (ORDER BY "notBefore", "startPosition")
                             - ("endPosition" - "startPosition") AS ahead
                     FROM (
-                    SELECT d."startPosition", d."endPosition", d."notBefore"
-                    FROM campaign_chunks d JOIN campaign_runs r ON r.id = d."runId"
+                    SELECT d."runId", d."startPosition", d."endPosition", d."notBefore"
+                    FROM campaign_chunks d JOIN campaign_runs r ON \(key: "r.id", of: #"d."runId""#)
                     WHERE d."runId" = \(run) AND d.status <> \(chunk: .fed) AND d."notBefore" <= now()
                         AND (d.status = \(chunk: .waiting) OR d."leaseUntil" < now())
                         AND (r.status <> \(run: .paused) OR r."isTriggered" OR d."startPosition" <= r."inWindowCount")
@@ -74,41 +81,41 @@ public struct ChunkRepository: Sendable {
                     FOR UPDATE OF d SKIP LOCKED
                     ) unclaimed
                 ) due
-                WHERE c."runId" = \(run) AND c."startPosition" = due."startPosition" AND due.ahead < \(room)
+                WHERE \(key: #"c."runId""#, of: #"due."runId""#)
+                    AND c."startPosition" = due."startPosition" AND due.ahead < \(room)
                 RETURNING c."startPosition", c."endPosition"
                 """
             )
             var ranges: [Range<Int>] = []
             for row in claimed { ranges.append(try row.decode(0, as: Int.self)..<row.decode(1, as: Int.self)) }
-            guard !ranges.isEmpty else { return nil }
-            var messages: [FedMessage] = []
+            var queued: [PostgresRows] = []
             for range in ranges.mergedWhereAdjacent() {
-                messages += try await queue(range, of: run, on: connection)
+                queued.append(try await queue(range, of: run, on: connection))
             }
-            return Claim(run: run, starts: ranges.map(\.lowerBound), messages: messages)
+            return (ranges, queued)
         }
+        guard !ranges.isEmpty else { return nil }
+        // Read after the commit, because the row of the run is locked until then.
+        let messages = try queued.flatMap { try Self.messages(in: $0) }
+        return Claim(run: run, starts: ranges.map(\.lowerBound).sorted(), messages: messages)
     }
 
     /// Marks the chunks of a claim as fed, after their ids are in the lane.
     public func finish(_ claim: Claim) async throws(PostgresError) {
-        try await pool.execute(
-            ChunkStatus.moving(.finish, set: ["\"leaseUntil\" = NULL"], where: claim.condition)
-        )
+        try await pool.execute(claim.moving(.finish))
     }
 
     /// Releases the chunks of a claim whose ids could not be pushed.
     public func abandon(_ claim: Claim) async throws(PostgresError) {
-        try await pool.execute(
-            ChunkStatus.moving(.abandon, set: ["\"leaseUntil\" = NULL"], where: claim.condition)
-        )
+        try await pool.execute(claim.moving(.abandon))
     }
 
     private func queue(
         _ range: Range<Int>,
         of run: UUID,
         on connection: PostgresConnection
-    ) async throws(PostgresError) -> [FedMessage] {
-        let rows = try await connection.query(
+    ) async throws(PostgresError) -> PostgresRows {
+        try await connection.query(
             """
             WITH changed AS (
                 UPDATE campaign_messages SET status = \(message: .queued)
@@ -130,6 +137,9 @@ public struct ChunkRepository: Sendable {
             ORDER BY id
             """
         )
+    }
+
+    private static func messages(in rows: PostgresRows) throws -> [FedMessage] {
         var messages: [FedMessage] = []
         messages.reserveCapacity(rows.count)
         for row in rows {

@@ -160,13 +160,23 @@ extension LaneRepository {
             }
             let former = try rows[0].decode(1, as: String?.self)
             let lanes = try await lanes(of: group, formerly: former, on: connection)
+            // In the order in which daemons finish their claims.
+            try await connection.enqueue(
+                """
+                SELECT 1 FROM campaign_runs r
+                JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
+                JOIN campaign_chunks k ON \(key: #"k."runId""#, of: "r.id")
+                WHERE s."quotaGroup" = \(group) AND \(fragment: RunRepository.live)
+                ORDER BY k."runId", k."startPosition" FOR NO KEY UPDATE OF k
+                """
+            )
             try await connection.execute(
                 ChunkStatus.moving(
                     .feedAgain,
                     set: ["\"leaseUntil\" = NULL"],
                     from: "campaign_runs r JOIN senders s ON s.id = r.\"senderId\"",
                     where: """
-                        s."quotaGroup" = \(group) AND \(fragment: RunRepository.live) AND k."runId" = r.id
+                        s."quotaGroup" = \(group) AND \(fragment: RunRepository.live) AND \(key: #"k."runId""#, of: "r.id")
                             AND k.status <> \(chunk: .waiting)
                         """
                 ),

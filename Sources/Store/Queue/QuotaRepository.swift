@@ -51,7 +51,9 @@ extension QuotaRepository {
         charged AS (
             INSERT INTO quota_hours ("quotaGroup", hour, "tenantId", count)
             SELECT s."quotaGroup", date_trunc('hour', now(), 'UTC'), r."tenantId", count(*)
-            FROM changed JOIN campaign_runs r ON r.id = changed."runId" JOIN senders s ON s.id = r."senderId"
+            FROM changed
+            JOIN campaign_runs r ON \(key: "r.id", of: #"changed."runId""#)
+            JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
             WHERE changed.charged GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT ("quotaGroup", hour, "tenantId") DO UPDATE SET count = quota_hours.count + excluded.count
         )

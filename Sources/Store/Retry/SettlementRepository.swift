@@ -208,7 +208,7 @@ extension SettlementRepository {
                 UPDATE campaign_messages m SET status = changed.new, holder = NULL,
                     "sentAt" = coalesce(m."sentAt", m."unconfirmedAt"), "unconfirmedAt" = NULL, "errorCode" = NULL,
                     "errorMessage" = NULL
-                FROM changed WHERE m.id = changed.id
+                FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed
             """,
@@ -236,7 +236,7 @@ extension SettlementRepository {
                     "lostAnswers" = m."lostAnswers" + 1, "unconfirmedAt" = NULL,
                     "errorCode" = coalesce(m."errorCode", 'answer_lost'),
                     "errorMessage" = 'no answer came; settled as failed by hand'
-                FROM changed WHERE m.id = changed.id
+                FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed
             """,

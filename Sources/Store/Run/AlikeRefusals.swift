@@ -43,7 +43,7 @@ public struct AlikeRefusals: Hashable, Sendable {
         ), alike AS (
             INSERT INTO run_refusals AS s ("runId", source, "tenantId", code, message, count, successes)
             SELECT f."runId", \(source.rawValue), f."tenantId", left(f.code, 50), f.message, f.count, \(fragment: source.successes)
-            FROM locked JOIN refused f ON f."runId" = locked.id JOIN campaign_runs r ON r.id = locked.id
+            FROM locked JOIN refused f ON f."runId" = locked."runId" JOIN campaign_runs r ON \(key: "r.id", of: #"f."runId""#)
             ON CONFLICT ("runId", source) DO UPDATE SET
                 code = excluded.code,
                 message = excluded.message,
@@ -57,7 +57,8 @@ public struct AlikeRefusals: Hashable, Sendable {
 
     /// The result of a statement with the expressions of ``counting(_:)``: the runs to pause.
     static let selection: PostgresQuery = """
-        SELECT \(fragment: columns) FROM alike s JOIN campaign_runs r ON r.id = s."runId"
+        SELECT \(fragment: columns) FROM alike s
+        CROSS JOIN LATERAL (SELECT * FROM campaign_runs WHERE id = s."runId" OFFSET 0) r
         WHERE \(fragment: RunRepository.live) AND \(fragment: isOver)
         """
 

@@ -54,7 +54,7 @@ struct LaunchCandidate: Sendable {
             \(fragment: selection)
             WHERE c."tenantId" = \(tenant) AND \(fragment: key.condition) AND c."archivedAt" IS NULL
             ORDER BY c."managedBy" IS NULL, c."createdAt" DESC LIMIT 20
-            FOR UPDATE OF c
+            FOR NO KEY UPDATE OF c
             """
         )
         if rows.count > 1, try rows[0].decode("managedBy", as: String?.self) == nil {
@@ -92,7 +92,7 @@ struct LaunchCandidate: Sendable {
     ) async throws -> LaunchCandidate? {
         let rows = try await connection.query(
             """
-            \(fragment: selection) WHERE c.id = \(id) AND c."archivedAt" IS NULL FOR UPDATE OF c
+            \(fragment: selection) WHERE c.id = \(id) AND c."archivedAt" IS NULL FOR NO KEY UPDATE OF c
             """
         )
         return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }

@@ -79,7 +79,8 @@ extension LaunchPolicy {
         let rows = try await connection.query(
             """
             SELECT t.policy, t."allowedPolicy" AS "tenantAllowed", c."allowedPolicy" AS "campaignAllowed"
-            FROM tenants t LEFT JOIN campaigns c ON c.id = \(campaign) AND c."tenantId" = t."tenantId"
+            FROM tenants t
+            LEFT JOIN (SELECT * FROM campaigns WHERE id = \(campaign) OFFSET 0) c ON c."tenantId" = t."tenantId"
             WHERE t."tenantId" = \(tenant) AND t.policy IS NOT NULL AND t."archivedAt" IS NULL LIMIT 1
             """
         )

@@ -62,8 +62,8 @@ struct LaunchProgress: Sendable {
             """
             SELECT r.*, s."ratePerSecond", v.content
             FROM campaign_runs r
-            JOIN senders s ON s.id = r."senderId"
-            JOIN campaign_revisions v ON v.id = r."revisionId"
+            JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
+            JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
             WHERE r.id = \(run) AND r.status = \(run: .launching)
             FOR UPDATE OF r
             """
@@ -114,6 +114,9 @@ struct LaunchProgress: Sendable {
 }
 
 extension LaunchRepository {
+    /// The smallest run whose launch analyzes the tables, in messages.
+    private static let worthAnalyzing = 1_000
+
     /// Runs whose messages are not all written: new ones, and those whose launch was interrupted.
     public func unfinished() async throws(PostgresError) -> [UUID] {
         let rows = try await pool.query(
@@ -129,10 +132,21 @@ extension LaunchRepository {
     /// Messages are written inside the database, in the order of `contactId`, for which contacts have an index: first
     /// those in their window, then all others. The row of the run is locked meanwhile and stores the progress. Several
     /// processes may call this for the same run, and after a crash the next call continues after the last committed batch.
+    /// The last batch of many messages leaves statistics of their tables behind.
     ///
     /// - Returns: The run after the batch, no longer `launching` when the launch is complete; and whether this call has
     ///   completed it, rather than another one.
     public func writeBatch(of run: UUID, size: Int = 20_000) async throws -> (run: RunRecord, isCompleting: Bool) {
+        let batch = try await commitBatch(of: run, size: size)
+        let count = batch.run.recipientCount
+        if batch.isCompleting, count >= Self.worthAnalyzing {
+            // Without statistics the run is sent all the same; a daemon analyzes the tables later.
+            try? await StatisticsRepository(pool: pool).refresh([.messages, .chunks], after: count)
+        }
+        return batch
+    }
+
+    private func commitBatch(of run: UUID, size: Int) async throws -> (run: RunRecord, isCompleting: Bool) {
         try await pool.transaction(deadline: .seconds(120)) { connection in
             let launch = try await LaunchProgress.lock(run: run, on: connection)
             if let launch { try await write(launch, size: size, on: connection) }

@@ -40,7 +40,7 @@ extension RunCounters {
     ///
     /// They read an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the statement
     /// that changes the rows also changes the counters. Runs are locked in the order of their ids, so that statements
-    /// about the same runs wait for each other without deadlock.
+    /// about the same runs wait for each other without deadlock. Their cost grows with the runs of a batch, not faster.
     static let counted = expressions()
 
     /// The same expressions, with the counter of messages that WhatsApp holds back; `changed` then has a column `"isHeld"`
@@ -78,19 +78,20 @@ extension RunCounters {
                 + " AS \(status.rawValue)"
         }
         let changes = MessageStatus.allCases.map { "\($0.rawValue) = r.\($0.rawValue) + d.\($0.rawValue)" }
+        let run: PostgresQuery = "\(key: "r.id", of: "moved.\"runId\"")"
+        let locked: PostgresQuery = "\(key: "r.id", of: "d.\"runId\"")"
         return PostgresQuery(
             sql: """
                 locked AS (
-                    SELECT id FROM campaign_runs
-                    WHERE id IN (SELECT "runId" FROM changed WHERE old IS DISTINCT FROM new)
-                    ORDER BY id FOR NO KEY UPDATE
-                ), counted AS (
-                    UPDATE campaign_runs r SET \((changes + others).joined(separator: ", "))
-                    FROM locked JOIN (
+                    SELECT moved.* FROM (
                         SELECT "runId", \((deltas + more).joined(separator: ", "))
                         FROM changed WHERE old IS DISTINCT FROM new GROUP BY "runId"
-                    ) d ON d."runId" = locked.id
-                    WHERE r.id = locked.id
+                    ) moved
+                    JOIN campaign_runs r ON \(run.sql)
+                    ORDER BY moved."runId" FOR NO KEY UPDATE OF r
+                ), counted AS (
+                    UPDATE campaign_runs r SET \((changes + others).joined(separator: ", "))
+                    FROM locked d WHERE \(locked.sql)
                 )
                 """
         )

@@ -42,8 +42,8 @@ public struct RunRecord: Sendable {
             r."unreachableCount", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
             r."estimatedCompletionAt", r.held, \(fragment: RunCounters.columns)
         FROM campaign_runs r
-        JOIN campaigns c ON c.id = r."campaignId"
-        JOIN senders s ON s.id = r."senderId"
+        JOIN campaigns c ON \(key: "c.id", of: #"r."campaignId""#)
+        JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
         """
 
     init(row: PostgresRow) throws(PostgresError) {

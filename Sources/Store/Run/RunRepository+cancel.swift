@@ -61,7 +61,7 @@ extension RunRepository {
             .cancel,
             set: ["\"statusReason\" = \(reason)"],
             from: "cancelled",
-            where: "NOT \(keepingCampaigns)::bool AND c.id = cancelled.\"campaignId\""
+            where: "NOT \(keepingCampaigns)::bool AND \(key: "c.id", of: #"cancelled."campaignId""#)"
         )
         let rows = try await connection.query(
             """
@@ -148,7 +148,7 @@ extension RunRepository {
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET status = \(message: .cancelled), "nextAttemptAt" = NULL
-                FROM changed WHERE m.id = changed.id
+                FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed
             """

@@ -58,13 +58,22 @@ extension RunRepository {
         return paused
     }
 
-    /// The runs, of those given or of all, that the alike guard is to pause.
+    /// The runs, of those given or of all that send, that the alike guard is to pause.
     func alikeRefusals(of runs: [UUID]?) async throws(PostgresError) -> [AlikeRefusals] {
+        let sending: PostgresQuery =
+            if let runs {
+                """
+                (SELECT DISTINCT id FROM unnest(\(runs)::uuid[]) AS o(id)) o
+                CROSS JOIN LATERAL (SELECT * FROM campaign_runs WHERE id = o.id OFFSET 0) r
+                """
+            } else {
+                "campaign_runs r"
+            }
         let rows = try await pool.query(
             """
-            SELECT \(fragment: AlikeRefusals.columns) FROM run_refusals s JOIN campaign_runs r ON r.id = s."runId"
-            WHERE (\(runs == nil)::bool OR r.id = ANY(\(runs ?? [])::uuid[]))
-                AND \(fragment: Self.live) AND \(fragment: AlikeRefusals.isOver) AND \(fragment: AlikeRefusals.isLatest)
+            SELECT \(fragment: AlikeRefusals.columns)
+            FROM \(fragment: sending) JOIN run_refusals s ON \(key: #"s."runId""#, of: "r.id")
+            WHERE \(fragment: Self.live) AND \(fragment: AlikeRefusals.isOver) AND \(fragment: AlikeRefusals.isLatest)
             """
         )
         return try AlikeRefusals.read(rows)
@@ -120,9 +129,14 @@ extension RunRepository {
             """
             INSERT INTO run_hours ("runId", hour, "tenantId", settled, failed)
             SELECT r.id, date_trunc('hour', now()), r."tenantId", \(fragment: Self.settled), r.failed
-            FROM campaign_runs r JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
-            WHERE r."isTriggered" AND r.status = \(run: .running) AND t.policy ? 'maxFailurePercent' AND NOT EXISTS (
-                SELECT FROM run_hours h WHERE h."runId" = r.id AND h.hour >= date_trunc('hour', now())
+            FROM (
+                -- In the order that only the index of open runs has.
+                SELECT * FROM campaign_runs WHERE "isTriggered" AND status = \(run: .running) ORDER BY "senderId" OFFSET 0
+            ) r
+            JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
+            WHERE t.policy ? 'maxFailurePercent' AND NOT EXISTS (
+                SELECT FROM run_hours h
+                WHERE \(key: #"h."runId""#, of: "r.id") AND h.hour >= date_trunc('hour', now())
             )
             ON CONFLICT DO NOTHING
             """

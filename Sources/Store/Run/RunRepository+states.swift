@@ -44,6 +44,33 @@ extension RunRepository {
         "r.\"campaignId\" = (SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run))"
     }
 
+    /// Locks the open runs of a campaign in the order in which all lock runs, with the next statement.
+    private static func lockTogether(with run: UUID, on connection: isolated PostgresConnection) async throws {
+        try await connection.enqueue(
+            """
+            SELECT 1 FROM campaign_runs r
+            WHERE \(fragment: together(with: run)) AND r.status IN \(anyOf: RunStatus.open)
+            ORDER BY r.id FOR NO KEY UPDATE
+            """
+        )
+    }
+
+    /// Locks the chunks of the open runs of a campaign, with the next statement; unless it waits, that fails if another
+    /// transaction holds one of them.
+    private static func lockChunks(
+        with run: UUID,
+        waits: Bool,
+        on connection: isolated PostgresConnection
+    ) async throws {
+        try await connection.enqueue(
+            """
+            SELECT 1 FROM campaign_runs r JOIN campaign_chunks k ON \(key: #"k."runId""#, of: "r.id")
+            WHERE \(fragment: together(with: run)) AND r.status IN \(anyOf: RunStatus.open)
+            ORDER BY k."runId", k."startPosition" FOR NO KEY UPDATE OF k \(fragment: waits ? "" : "NOWAIT")
+            """
+        )
+    }
+
     /// Builds the UPDATE that moves the campaign of a run along with it.
     private static func moving(
         campaignOf run: UUID,
@@ -57,7 +84,8 @@ extension RunRepository {
             to: status,
             set: assignments,
             from: "campaign_runs r",
-            where: "r.id = \(run) AND c.id = r.\"campaignId\" AND \(fragment: condition)"
+            where: "r.id = \(run) AND \(key: "c.id", of: #"r."campaignId""#) AND \(fragment: condition)",
+            isKeyed: true
         )
     }
 
@@ -72,6 +100,7 @@ extension RunRepository {
     /// Pauses the runs of a campaign if `condition` on the given one, as `r`, holds as well.
     func pause(_ run: UUID, reason: String, if condition: PostgresQuery) async throws -> Bool {
         try await pool.transaction { connection in
+            try await Self.lockTogether(with: run, on: connection)
             let paused = try await connection.execute(
                 RunStatus.moving(
                     .pause,
@@ -113,7 +142,23 @@ extension RunRepository {
     /// - Returns: False when it was not paused.
     /// - Throws: ``LaunchError`` and `PostgresError`; the run then stays paused.
     func resume(_ run: UUID, if condition: PostgresQuery, guards: [PostgresQuery] = []) async throws -> Bool {
+        for _ in 1...10 {
+            do {
+                return try await tryResume(run, if: condition, guards: guards)
+            } catch let error as PostgresError where error.isLockNotAvailable {
+                // A daemon feeds a new chunk, and needs the run for it.
+            }
+        }
+        return try await tryResume(run, if: condition, guards: guards)
+    }
+
+    /// Resumes a run, or fails because a chunk is being fed that was added meanwhile.
+    private func tryResume(_ run: UUID, if condition: PostgresQuery, guards: [PostgresQuery]) async throws -> Bool {
         try await pool.transaction { connection in
+            // Feeding locks chunks before their run. A chunk that was added before the run is locked may be fed already.
+            try await Self.lockChunks(with: run, waits: true, on: connection)
+            try await Self.lockTogether(with: run, on: connection)
+            try await Self.lockChunks(with: run, waits: false, on: connection)
             let resumed = try await connection.execute(
                 RunStatus.moving(
                     .resume,
@@ -132,7 +177,7 @@ extension RunRepository {
             }
             let together = try await connection.query(
                 """
-                SELECT r.id, c.name FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
+                SELECT r.id, c.name FROM campaign_runs r JOIN campaigns c ON \(key: "c.id", of: #"r."campaignId""#)
                 WHERE \(fragment: Self.together(with: run)) AND r.status = \(run: .running) ORDER BY r.id
                 """
             )
@@ -149,7 +194,8 @@ extension RunRepository {
                     .feedAgain,
                     from: "campaign_runs r",
                     where: """
-                        k."runId" = r.id AND \(fragment: Self.together(with: run)) AND r.status = \(run: .running)
+                        \(key: #"k."runId""#, of: "r.id") AND \(fragment: Self.together(with: run))
+                            AND r.status = \(run: .running)
                         """
                 )
             )
@@ -267,7 +313,8 @@ extension RunRepository {
                     ORDER BY m.id
                     FOR NO KEY UPDATE OF m
                 ), written AS (
-                    UPDATE campaign_messages m SET status = \(message: .pending) FROM changed WHERE m.id = changed.id
+                    UPDATE campaign_messages m SET status = \(message: .pending)
+                    FROM changed WHERE \(key: "m.id", of: "changed.id")
                 ), \(fragment: RunCounters.counted)
                 SELECT DISTINCT "runId" FROM changed ORDER BY 1
                 """

@@ -86,6 +86,8 @@ public struct ScheduleRepository: Sendable {
         let candidate: LaunchCandidate?
         do {
             spec = try schedule.spec.get()
+            // Runs are locked before campaigns, everywhere.
+            try await RunRepository.lockOpen(ofCampaigns: [schedule.campaignID], on: connection)
             candidate = try await LaunchCandidate.lock(id: schedule.campaignID, on: connection)
         } catch let error as ScheduleError {
             return try await note(schedule, .failed(reason: "\(error)"), next: nil, on: connection)
@@ -235,7 +237,7 @@ extension ScheduleRepository {
                 WHERE c.status = \(campaign: .scheduled) AND c."archivedAt" IS NULL AND c."scheduledAt" IS NOT NULL
                     AND c."scheduledAt" <= (SELECT instant FROM present)
                 ORDER BY c."scheduledAt", c.id LIMIT 1
-                FOR UPDATE OF c SKIP LOCKED
+                FOR NO KEY UPDATE OF c SKIP LOCKED
                 """
             )
             guard let row = rows.first else { return nil }

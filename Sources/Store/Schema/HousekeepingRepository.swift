@@ -53,7 +53,7 @@ public struct HousekeepingRepository: Sendable {
             """
             DELETE FROM campaign_chunks d USING (
                 SELECT c."runId", c."startPosition" FROM campaign_runs r
-                JOIN campaign_chunks c ON c."runId" = r.id AND c.status = \(chunk: .fed)
+                JOIN campaign_chunks c ON \(key: #"c."runId""#, of: "r.id") AND c.status = \(chunk: .fed)
                 WHERE r."isTriggered" AND r.status IN \(anyOf: RunStatus.launched) AND NOT EXISTS (
                     SELECT FROM campaign_messages m
                     WHERE m.id >= message_id(r.id, c."startPosition") AND m.id < message_id(r.id, c."endPosition")
@@ -61,7 +61,8 @@ public struct HousekeepingRepository: Sendable {
                 )
                 LIMIT \(limit)
             ) over
-            WHERE d."runId" = over."runId" AND d."startPosition" = over."startPosition" AND d.status = \(chunk: .fed)
+            WHERE \(key: #"d."runId""#, of: #"over."runId""#)
+                AND d."startPosition" = over."startPosition" AND d.status = \(chunk: .fed)
             """
         )
     }

@@ -50,14 +50,14 @@ public struct Migrator: Sendable {
         self.logger = logger
     }
 
-    /// Applies the missing steps.
+    /// Applies the missing steps, and analyzes tables that have no statistics, as after a restore.
     ///
     /// - Returns: The steps applied now; empty when the schema was up to date.
     /// - Throws: ``SchemaError`` when an applied file was changed, the database is newer than this program, or a table
     ///   `contacts` cannot be used (nothing is changed then); `PostgresError` when a step fails; the step is then rolled back.
     @discardableResult
     public func migrate() async throws -> [Migration] {
-        try await pool.withConnection { connection in
+        let applied: [Migration] = try await pool.withConnection { connection in
             try await connection.lock(Self.lockKey, deadline: .seconds(120))
             do {
                 let applied = try await apply(on: connection)
@@ -70,6 +70,13 @@ public struct Migrator: Sendable {
                 throw error
             }
         }
+        do {
+            try await StatisticsRepository(pool: pool).refreshOutdated()
+        } catch {
+            // The schema is up to date; daemons analyze the tables later.
+            logger.warning("Could not analyze tables", metadata: ["error": "\(error)"])
+        }
+        return applied
     }
 
     /// Returns the steps that ``migrate()`` would apply, without changing anything.

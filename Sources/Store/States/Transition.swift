@@ -31,7 +31,7 @@ extension StoredLifecycle {
     /// Builds the UPDATE of an event: the only statement that writes a status of campaigns, runs and chunks.
     ///
     /// It moves the rows that meet the condition and are in a state which the event leaves, and no others. The states are
-    /// part of the text, so that partial indexes serve the statement.
+    /// part of the text, so that partial indexes serve the statement, unless the condition is a key.
     ///
     /// - Parameters:
     ///   - event: The reason for the move.
@@ -39,13 +39,15 @@ extension StoredLifecycle {
     ///   - assignments: Further assignments.
     ///   - tables: Further tables that the statement reads.
     ///   - condition: Selects the rows; the table has its alias (`c`, `r` or `k`).
+    ///   - isKeyed: True if the condition holds the key of each row, so that no partial index is to serve.
     /// - Returns: The statement, to which RETURNING may be added.
     static func moving(
         _ event: Event,
         to status: PostgresQuery? = nil,
         set assignments: [PostgresQuery] = [],
         from tables: PostgresQuery? = nil,
-        where condition: PostgresQuery
+        where condition: PostgresQuery,
+        isKeyed: Bool = false
     ) -> PostgresQuery {
         let target = status ?? .joined(targets(of: event).prefix(1).map(\.literal), separator: "")
         let settings = PostgresQuery.joined(["status = \(fragment: target)"] + assignments + stamps, separator: ", ")
@@ -54,7 +56,8 @@ extension StoredLifecycle {
         query.append(" WHERE \(fragment: condition)")
         let sources = sources(of: event)
         if sources.count < allCases.count {
-            query.append(" AND \(identifier: alias).status IN \(anyOf: sources)")
+            let status: PostgresQuery = isKeyed ? "\(identifier: alias).status::text" : "\(identifier: alias).status"
+            query.append(" AND \(fragment: status) IN \(anyOf: sources)")
         }
         return query
     }

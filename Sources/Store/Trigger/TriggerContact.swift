@@ -66,13 +66,14 @@ struct TriggerContact: Sendable {
         tenant: String,
         now: Date
     ) -> PostgresQuery {
-        let names = campaign.events.map { batch.requests[$0].contactID }.flatMap { [$0, respelled($0)] }
+        let names = Set(campaign.events.map { batch.requests[$0].contactID }.flatMap { [$0, respelled($0)] }).sorted()
         let isCooling: PostgresQuery =
             campaign.cooldown.map { cooldown in
                 """
                 EXISTS (
-                    SELECT FROM campaign_messages m
-                    WHERE m."contactId" = c.id AND m."campaignId" = \(campaign.id) AND m."triggerEventId" IS NOT NULL
+                    -- A contact has few messages; a campaign has many.
+                    SELECT FROM (SELECT * FROM campaign_messages m WHERE m."contactId" = c.id OFFSET 0) m
+                    WHERE m."campaignId" = \(campaign.id) AND m."triggerEventId" IS NOT NULL
                         AND m.status NOT IN \(anyOf: [MessageStatus.failed, .cancelled])
                         AND m."createdAt" > now() - \(Double(cooldown)) * interval '1 second'
                 )
@@ -82,8 +83,10 @@ struct TriggerContact: Sendable {
             SELECT \(campaign.id)::uuid, c.id, c."contactId", coalesce(c."optedIn", false), c."deactivatedAt" IS NULL,
                 coalesce(c."lastSeen" > \(now.addingTimeInterval(-AudienceQuery.windowLength)), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
-            FROM contacts c
-            WHERE c."tenantId" = \(tenant) AND c."contactId" = ANY(\(names)::text[])
+            FROM unnest(\(names)::text[]) AS n(name)
+            CROSS JOIN LATERAL (
+                SELECT * FROM contacts c WHERE c."tenantId" = \(tenant) AND \(only: #"c."contactId""#, is: "n.name")
+            ) c
             """
     }
 

@@ -22,17 +22,21 @@ public enum TriggerSource: Hashable, Sendable {
         if case .campaign = self { true } else { false }
     }
 
-    /// A condition on `campaigns AS c`; that of an event reads `wanted`, the keys of the fields of its contexts.
-    func condition(tenant: String) -> PostgresQuery {
+    /// The campaigns that may take the requests; for an event it reads `wanted`, the keys of the fields of its contexts.
+    func campaigns(of tenant: String) -> PostgresQuery {
         switch self {
         case .event(let name):
             """
-            c."tenantId" = \(tenant) AND c."triggerType" = \(name) AND c."archivedAt" IS NULL
-                AND c."triggerKey" = ANY ((SELECT keys FROM wanted)::bigint[])
+            SELECT c.* FROM wanted CROSS JOIN LATERAL unnest(wanted.keys) AS k(key) CROSS JOIN LATERAL (
+                SELECT * FROM campaigns c
+                WHERE c."triggerKey" = k.key AND c."tenantId" = \(tenant) AND c."archivedAt" IS NULL
+                    AND \(only: #"c."triggerType""#, is: "\(name)::text")
+            ) c
             """
         case .campaign(let id):
             """
-            c.id = \(id) AND c."tenantId" = \(tenant) AND c."archivedAt" IS NULL
+            SELECT c.* FROM (SELECT * FROM campaigns WHERE id = \(id) OFFSET 0) c
+            WHERE c."tenantId" = \(tenant) AND c."archivedAt" IS NULL
                 AND c.type = \(CampaignType.moduleInitiated.rawValue)::campaign_type_enum
             """
         }

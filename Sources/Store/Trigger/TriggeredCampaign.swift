@@ -3,7 +3,7 @@ import JSON
 import Postgres
 import Spec
 
-/// A campaign that waits for events of a batch, with its standing run locked.
+/// A campaign that waits for events of a batch, with its standing run.
 struct TriggeredCampaign: Sendable {
     /// The state of the campaign: it takes messages, or refuses them for a reason.
     enum State: Sendable {
@@ -34,24 +34,25 @@ struct TriggeredCampaign: Sendable {
         return isPaid
     }
 
-    /// Finds the campaigns of a tenant that wait for one of these events, and locks their standing runs in the order of
-    /// their ids.
+    /// Finds the campaigns of a tenant that wait for one of these events, with their standing runs.
     ///
     /// Many campaigns may wait for one kind of event, each with its own `triggerConfig`. An index finds those that may
     /// wait for these events, and each of them is then compared in full.
     ///
     /// A campaign that waits for the first time gets its standing run now. One whose content has changed gets a new
-    /// run, and the former one ends when its messages have ended. Every transaction that adds messages locks the run,
-    /// so that two events of a contact are never decided at the same time.
-    static func lock(
+    /// run, and the former one ends when its messages have ended.
+    ///
+    /// Two events of a contact are never decided at the same time: every transaction that adds messages locks the run
+    /// first, or fails if the run has more messages at its end than it had here.
+    static func find(
         for batch: TriggerBatch,
         tenant: String,
         source: TriggerSource,
         now: Date,
+        locksRuns: Bool,
         on connection: isolated PostgresConnection
     ) async throws -> [TriggeredCampaign] {
         let contexts = Set(batch.open.compactMap { batch.contexts[$0] })
-        let waiting = source.condition(tenant: tenant)
         let rows = try await connection.query(
             """
             WITH wanted AS MATERIALIZED (
@@ -59,23 +60,26 @@ struct TriggeredCampaign: Sendable {
                 FROM unnest(\(contexts.map(PostgresJSON.init(text:)))::jsonb[]) c (context)
                 CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(c.context) WHEN 'object' THEN c.context END) f
                 WHERE jsonb_typeof(f.value) IN ('string', 'number', 'boolean')
+            ), waiting AS MATERIALIZED (
+                \(fragment: source.campaigns(of: tenant)) ORDER BY c.id
             ), standing AS MATERIALIZED (
-                \(fragment: standing)
-                WHERE \(fragment: waiting)
-                ORDER BY c.id FOR NO KEY UPDATE OF r
+                \(fragment: standing(of: "waiting", isLocked: locksRuns))
             )
             SELECT c.id, t.cooldown, c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", c."templateText",
                 s.*
-            FROM campaigns c
-            LEFT JOIN campaign_triggers t ON t."campaignId" = c.id AND t."isActive" AND t."archivedAt" IS NULL
+            FROM waiting c
+            LEFT JOIN LATERAL (
+                SELECT t.id, t.cooldown FROM campaign_triggers t
+                WHERE t."isActive" AND t."archivedAt" IS NULL AND \(only: #"t."campaignId""#, is: "c.id")
+            ) t ON true
             LEFT JOIN standing s ON s.campaign = c.id
-            WHERE \(fragment: waiting)
-                AND (c.status IN \(anyOf: CampaignStatus.listening)
-                    OR (c.status = \(campaign: .draft) AND (t.id IS NOT NULL OR \(source.isDirect))))
+            WHERE c.status IN \(anyOf: CampaignStatus.listening)
+                OR (c.status = \(campaign: .draft) AND (t.id IS NOT NULL OR \(source.isDirect)))
             ORDER BY c.id
             """
         )
         var campaigns: [TriggeredCampaign] = []
+        var isLocked = locksRuns
         for row in rows {
             let events = try batch.matching(row, source)
             guard !events.isEmpty else { continue }
@@ -84,12 +88,20 @@ struct TriggeredCampaign: Sendable {
             do {
                 if let campaign = try current(row, id, events, cooldown: cooldown) {
                     campaigns.append(campaign)
-                } else if let campaign = try await reopen(
+                    continue
+                }
+                if !isLocked {
+                    // Runs are locked before campaigns, everywhere.
+                    try await lock(rows.compactMap { try $0.decode("run", as: UUID?.self) }, on: connection)
+                    isLocked = true
+                }
+                if let campaign = try await reopen(
                     id,
                     for: batch,
                     source: source,
                     cooldown: cooldown,
                     now: now,
+                    locksRuns: locksRuns,
                     on: connection
                 ) {
                     campaigns.append(campaign)
@@ -102,17 +114,40 @@ struct TriggeredCampaign: Sendable {
         return campaigns
     }
 
-    /// The standing runs to lock; a CTE, because only in a CTE they may be missing.
-    private static let standing: PostgresQuery = """
-        SELECT c.id AS campaign, r.id AS run, r."nextPosition", v.digest,
-            r."senderId" IS NOT DISTINCT FROM c."senderId" AS "hasSameSender",
-            r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
-            EXISTS (SELECT FROM wallet_holds h WHERE h."runId" = r.id AND h."closedAt" IS NULL) AS "isPaid"
-        FROM campaigns c
-        JOIN campaign_runs r ON r."campaignId" = c.id AND r."isTriggered" AND r."supersededAt" IS NULL
-            AND r.status IN \(anyOf: RunStatus.launched)
-        JOIN campaign_revisions v ON v.id = r."revisionId"
+    /// The standing runs of campaigns; a CTE, because only in a CTE they may be missing.
+    ///
+    /// They can be locked, in the order of their ids.
+    private static func standing(of campaigns: PostgresQuery, isLocked: Bool) -> PostgresQuery {
         """
+        SELECT s.campaign, r.id AS run, r."nextPosition", v.digest,
+            r."senderId" IS NOT DISTINCT FROM s.sender AS "hasSameSender",
+            r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
+            coalesce((SELECT h."closedAt" IS NULL FROM wallet_holds h WHERE h."runId" = r.id), false) AS "isPaid"
+        FROM (
+            SELECT c.id AS campaign, c."senderId" AS sender, o.run FROM \(fragment: campaigns) c
+            CROSS JOIN LATERAL (
+                SELECT r.id AS run FROM campaign_runs r
+                WHERE r."isTriggered" AND r."supersededAt" IS NULL AND r.status IN \(anyOf: RunStatus.launched)
+                    AND \(only: #"r."campaignId""#, is: "c.id")
+            ) o
+        ) s
+        JOIN campaign_runs r ON \(key: "r.id", of: "s.run")
+        JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
+        WHERE r."supersededAt" IS NULL AND r.status::text IN \(anyOf: RunStatus.launched)
+        ORDER BY s.run \(fragment: isLocked ? "FOR NO KEY UPDATE OF r" : "")
+        """
+    }
+
+    /// Locks runs in the order in which all lock them, with the next statement.
+    static func lock(_ runs: [UUID], on connection: isolated PostgresConnection) async throws {
+        guard !runs.isEmpty else { return }
+        try await connection.enqueue(
+            """
+            SELECT 1 FROM unnest(\(runs.sorted { $0.uuidString < $1.uuidString })::uuid[]) AS o(id)
+            JOIN campaign_runs r ON \(key: "r.id", of: "o.id") ORDER BY o.id FOR NO KEY UPDATE OF r
+            """
+        )
+    }
 
     private static func unreadable(_ row: PostgresRow, _ id: UUID, _ events: [Int]) throws -> TriggeredCampaign {
         TriggeredCampaign(
@@ -133,6 +168,7 @@ struct TriggeredCampaign: Sendable {
         source: TriggerSource,
         cooldown: Int?,
         now: Date,
+        locksRuns: Bool,
         on connection: isolated PostgresConnection
     ) async throws -> TriggeredCampaign? {
         let rows = try await connection.query(
@@ -141,7 +177,7 @@ struct TriggeredCampaign: Sendable {
                 SELECT FROM campaign_runs r
                 WHERE r."campaignId" = c.id AND NOT r."isTriggered" AND r.status IN \(anyOf: RunStatus.open)
             ) AS "isBusy"
-            FROM campaigns c WHERE id = \(id) FOR UPDATE OF c
+            FROM campaigns c WHERE id = \(id) FOR NO KEY UPDATE OF c
             """
         )
         guard let row = rows.first else { return nil }
@@ -151,9 +187,11 @@ struct TriggeredCampaign: Sendable {
         // Another transaction may have opened the run.
         let again = try await connection.query(
             """
-            WITH standing AS MATERIALIZED (\(fragment: standing) WHERE c.id = \(id) FOR NO KEY UPDATE OF r)
+            WITH standing AS MATERIALIZED (
+                \(fragment: standing(of: "(SELECT * FROM campaigns WHERE id = \(id) OFFSET 0)", isLocked: locksRuns))
+            )
             SELECT c.name, c."messageTemplate", c."audienceFilter", c."templateText", s.*
-            FROM campaigns c JOIN standing s ON s.campaign = c.id
+            FROM standing s JOIN campaigns c ON \(key: "c.id", of: "s.campaign")
             """
         )
         if let found = again.first, let campaign = try current(found, id, events, cooldown: cooldown) {

@@ -80,6 +80,17 @@ struct ContactImportTests {
         }
     }
 
+    @Test func importLeavesStatisticsBehind() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.pool.execute("ALTER TABLE contacts SET (autovacuum_enabled = off)")
+            _ = try await Self.run(Self.batches(1...1_000), fixture)
+            let known: Int = try await fixture.value(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = 'contacts'::regclass"
+            )
+            #expect(known == 1_000)
+        }
+    }
+
     @Test func twoBatchesAreMergedAtOnce() async throws {
         try await Fixture.with { fixture in
             // Each batch waits until two have come here.

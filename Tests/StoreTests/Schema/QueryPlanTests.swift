@@ -22,7 +22,7 @@ struct QueryPlanTests {
 
     private static let now = Date()
     /// Planner settings: none, as for commands, and those of a daemon.
-    private static let options = ["-c jit=on", "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"]
+    private static let options = ["-c jit=on", StablePlans.options]
     private static let filters = [
         Selective(
             filter: #"{"field":"tags","operator":"contains_any","value":["vip"]}"#,
@@ -48,7 +48,8 @@ struct QueryPlanTests {
             for (number, selective) in Self.filters.enumerated() {
                 try await expectNoScan(selective, number, in: fixture)
             }
-            // The same calls without their index, to see that this test can fail.
+            // The same calls without their index, to see that this test can fail. A daemon takes another index then.
+            guard options != StablePlans.options else { return }
             let first = Self.filters[0]
             try await fixture.pool.execute("DROP INDEX \(fragment: PostgresQuery(sql: first.index))")
             let scans = try await scans(in: fixture) { try await count(first, in: fixture) }

@@ -161,6 +161,65 @@ struct TriggerFiringTests {
         }
     }
 
+    /// Daemons of the version before add messages without waiting for batches of this one.
+    @Test func eventsAreDecidedAgainIfTheirRunHasMovedOn() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addContacts(2, at: Date())
+            try await fixture.addTriggered()
+            let first = try await fixture.fire([TriggerRequest(contactID: Fixture.phone(1))])
+            let run: UUID = try await fixture.value("SELECT id FROM campaign_runs")
+            let second = try await fixture.pool.withConnection { connection in
+                try await connection.simpleScript("BEGIN")
+                try await connection.execute("UPDATE campaign_runs SET \"nextPosition\" = \"nextPosition\" + 1")
+                async let answers = fixture.fire([TriggerRequest(contactID: Fixture.phone(2), eventID: "again")])
+                try await eventually("the batch waits for the run") {
+                    try await fixture.value(
+                        """
+                        SELECT EXISTS (
+                            SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        )
+                        """
+                    )
+                }
+                try await connection.simpleScript("COMMIT")
+                return try await answers
+            }
+            #expect(first[0].matched.map(\.messageId) == [MessageID.make(run: run, position: 1)])
+            #expect(second[0].matched.map(\.messageId) == [MessageID.make(run: run, position: 3)])
+            let counters = try await fixture.counters(of: run)
+            #expect(counters.counted == counters.rows)
+            #expect(try await fixture.value("SELECT count(*)::int FROM trigger_events", as: Int.self) == 2)
+        }
+    }
+
+    @Test func runThatEndedMeanwhileTakesNoMessages() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addContacts(2, at: Date())
+            try await fixture.addTriggered()
+            _ = try await fixture.fire([TriggerRequest(contactID: Fixture.phone(1))])
+            let answers = try await fixture.pool.withConnection { connection in
+                try await connection.simpleScript("BEGIN")
+                try await connection.execute("UPDATE campaign_runs SET status = 'cancelled'")
+                try await connection.execute("UPDATE campaigns SET status = 'running' WHERE status <> 'running'")
+                try await connection.execute("UPDATE campaigns SET status = 'cancelled'")
+                async let answers = fixture.fire([TriggerRequest(contactID: Fixture.phone(2))])
+                try await eventually("the batch waits") {
+                    try await fixture.value(
+                        """
+                        SELECT EXISTS (
+                            SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        )
+                        """
+                    )
+                }
+                try await connection.simpleScript("COMMIT")
+                return try await answers
+            }
+            #expect(answers[0].matched.isEmpty)
+            #expect(try await fixture.value("SELECT count(*)::int FROM campaign_messages", as: Int.self) == 1)
+        }
+    }
+
     @Test func saysWhyThereIsNoMessage() async throws {
         try await Fixture.with { fixture in
             try await fixture.addTriggered(

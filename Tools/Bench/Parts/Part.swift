@@ -1,13 +1,28 @@
+import ArgumentParser
 import BenchKit
 import Foundation
 
 /// A part of the bench.
 enum Part: String, CaseIterable, Sendable {
-    case launch, deliver, pace, reconcile, http, webhook, memory
+    case launch, deliver, pace, reconcile, http, hook, webhook, memory
     case growth, senders, scale
 
     /// Parts that fill the table of targets.
-    static let all: [Part] = [.launch, .deliver, .pace, .reconcile, .http, .webhook, .memory]
+    static let all: [Part] = [.launch, .deliver, .pace, .reconcile, .http, .hook, .webhook, .memory]
+
+    /// The parts with these names, each once; `all` names those of the table.
+    ///
+    /// - Throws: `ValidationError` for a name that no part has.
+    static func chosen(_ names: [String]) throws -> [Part] {
+        var chosen: [Part] = []
+        for name in names {
+            guard let parts = name == "all" ? all : Part(rawValue: name).map({ [$0] }) else {
+                throw ValidationError("no part `\(name)`; see --help")
+            }
+            chosen += parts.filter { !chosen.contains($0) }
+        }
+        return chosen
+    }
 
     func measure(_ plan: BenchPlan) async throws -> PartResults {
         switch self {
@@ -16,6 +31,7 @@ enum Part: String, CaseIterable, Sendable {
         case .pace: try await PacePart(plan: plan).measure()
         case .reconcile: try await ReconcilePart(plan: plan).measure()
         case .http: try await HTTPPart(plan: plan).measure()
+        case .hook: try await HookPart(plan: plan).measure()
         case .webhook: try await WebhookPart(plan: plan).measure()
         case .memory: try await MemoryPart(plan: plan).measure()
         case .growth: try await GrowthPart(plan: plan).measure()

@@ -8,7 +8,7 @@ extension Stage {
     static let firstPhone = 254_700_000_000
 
     /// Adds contacts to a tenant; two in five have written within the last day.
-    func addContacts(_ count: Int, tenant: String = tenant) async throws {
+    func addContacts(_ count: Int, tenant: String = tenant, isAnalyzed: Bool = true) async throws {
         try await execute(
             """
             INSERT INTO contacts (
@@ -21,7 +21,15 @@ extension Stage {
             FROM generate_series(1, \(count)) n
             """
         )
-        try await execute("VACUUM ANALYZE contacts")
+        if isAnalyzed { try await execute("VACUUM ANALYZE contacts") }
+    }
+
+    /// Stops autovacuum for all tables, as where it is off or behind.
+    func stopAutovacuum() async throws {
+        let tables = try await pool.query("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
+        for table in tables {
+            try await execute("ALTER TABLE \(identifier: try table.decode(0)) SET (autovacuum_enabled = off)")
+        }
     }
 
     /// Adds a sender; the default rate disables pacing.

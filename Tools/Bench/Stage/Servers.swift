@@ -9,8 +9,10 @@ import TestBed
 struct Servers: Sendable {
     let postgresURL: String
     let redisURL: String
-    /// Folder of campaignd, reconcile and this program.
+    /// Folder of this program.
     let binaries: URL
+    /// Folder of the campaignd and reconcile that are measured.
+    var programs: URL
     /// Folder for logs and generated files.
     let folder: URL
     let postgres: Int32
@@ -40,6 +42,7 @@ struct Servers: Sendable {
             postgresURL: postgresURL,
             redisURL: redisURL,
             binaries: own,
+            programs: own,
             folder: folder,
             postgres: postgresID,
             redis: redisID,
@@ -88,7 +91,9 @@ struct Servers: Sendable {
         )
     }
 
-    func path(of program: String) -> String { binaries.appending(path: program).path }
+    func path(of program: String) -> String {
+        (program == "Bench" ? binaries : programs).appending(path: program).path
+    }
 
     /// Runs a command to its end with further variables, and returns its output.
     @discardableResult

@@ -5,7 +5,7 @@ import TestBed
 /// Sends requests of one kind with wrk, as fast as responses arrive.
 struct WebLoad: Sendable {
     /// Kind of request, as `requests.lua` names it.
-    enum Kind: String, Sendable { case hello, hook, webhook, analytics }
+    enum Kind: String, Sendable { case hello, hook, event, webhook, analytics }
 
     /// Counters of wrk.
     struct Outcome: Codable, Sendable {
@@ -23,13 +23,19 @@ struct WebLoad: Sendable {
     /// Variables for `requests.lua`.
     let environment: [String: String]
 
+    /// - Parameters:
+    ///   - seconds: The duration.
+    ///   - connections: The number of connections, each with one request at a time.
+    ///   - delay: The wait of a connection between a response and its next request, in milliseconds.
+    /// - Returns: The counters of wrk.
     /// - Throws: ``BenchError/wrong(_:)`` when a request was refused.
-    func run(seconds: Int, connections: Int) async throws -> Outcome {
+    func run(seconds: Int, connections: Int, delay: Int = 0) async throws -> Outcome {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "requests.lua")
+        let own = ["BENCH_NAME": kind.rawValue, "BENCH_DELAY": "\(delay)"]
         let output = try await ChildProcess.run(
             "wrk",
             ["-t1", "-c\(connections)", "-d\(seconds)s", "-s", script.path, daemon.url],
-            environment: Servers.environment(environment.merging(["BENCH_NAME": kind.rawValue]) { $1 })
+            environment: Servers.environment(environment.merging(own) { $1 })
         )
         guard let line = output.split(separator: "\n").first(where: { $0.hasPrefix("RESULT ") }) else {
             throw TestBedError.command("wrk", output: output)

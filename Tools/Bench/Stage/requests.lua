@@ -2,12 +2,14 @@
 --
 --   BENCH_NAME=hook BENCH_JWT=… BENCH_CONTACTS=200000 wrk -t1 -s requests.lua …
 --
--- BENCH_NAME is hello, hook, webhook or analytics. Answers other than 2xx and broken connections count as failed.
--- Webhooks come from the file BENCH_WEBHOOKS, line by line from BENCH_FIRST on; use one thread for them.
+-- BENCH_NAME is hello, hook, event (a hook call with an event id), webhook or analytics. Answers other than 2xx and broken connections count as failed.
+-- With BENCH_DELAY each connection waits so many milliseconds before a request. Webhooks come from the file BENCH_WEBHOOKS, line by line from BENCH_FIRST on; use one thread for them.
 local name = os.getenv('BENCH_NAME')
 local token = 'Bearer ' .. (os.getenv('BENCH_JWT') or '')
 local contacts = tonumber(os.getenv('BENCH_CONTACTS') or '1')
 local nextWebhook
+local events = 0
+local series
 
 -- The lines of the file, repeatedly. They are read on demand: with a hundred thousand of them in memory, garbage
 -- collection pauses wrk for a fifth of a second, and every request seems to take that long.
@@ -24,14 +26,25 @@ local function webhooks(first)
     end
 end
 
+local wait = tonumber(os.getenv('BENCH_DELAY') or '0')
+if wait > 0 then
+    function delay() return wait end
+end
+
 function init()
     math.randomseed(os.time())
+    series = os.time() .. '-' .. math.random(1, 1000000) .. '-'
     if name == 'webhook' then nextWebhook = webhooks(tonumber(os.getenv('BENCH_FIRST') or '0')) end
 end
 
 function request()
-    if name == 'hook' then
-        local body = '{"contactId":"' .. (254700000000 + math.random(1, contacts))
+    if name == 'hook' or name == 'event' then
+        local id = ''
+        if name == 'event' then
+            events = events + 1
+            id = '"eventId":"' .. series .. events .. '",'
+        end
+        local body = '{' .. id .. '"contactId":"' .. (254700000000 + math.random(1, contacts))
             .. '","context":{"amount":"12.50","orderId":"order-' .. math.random(1, 1000000) .. '"}}'
         return wrk.format('POST', '/triggers/bench.event',
             { ['Authorization'] = token, ['Content-Type'] = 'application/json' }, body)

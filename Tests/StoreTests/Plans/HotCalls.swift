@@ -1,0 +1,155 @@
+import Foundation
+import JSON
+import Postgres
+import Spec
+
+@testable import Store
+
+/// The calls that daemons make for each batch of messages, events and reports, and at each look of a service.
+struct HotCalls {
+    static let event = "payment.overdue"
+
+    /// The pool of a daemon; the rows of the test come from elsewhere.
+    let pool: PostgresPool
+
+    /// Makes every call once, with rows to work on.
+    ///
+    /// `campaign` is a triggered campaign with a cooldown, `module` one that a program sends; `run` has at least 12
+    /// queued messages with these ids.
+    func all(campaign: UUID, module: UUID, run: UUID, messages ids: [UUID]) async throws {
+        try await hook("first", contacts: 1...3)
+        try await hook("second", contacts: 4...6)
+        try await post(to: module, contacts: 1...3)
+        for run in try await RunRepository(pool: pool).running() { try await feed(run.id) }
+        try await send(ids)
+        try await recover(ids, run: run)
+        try await report(ids)
+        try await look(campaign: campaign, run: run)
+    }
+
+    /// New and repeated events, with and without campaigns that wait.
+    func hook(_ name: String, contacts: ClosedRange<Int>) async throws {
+        let triggers = TriggerRepository(pool: pool, announces: false)
+        let requests = contacts.map {
+            TriggerRequest(
+                contactID: Fixture.phone($0),
+                context: ["amount": .string("\($0)")],
+                eventID: "\(name)-\($0)"
+            )
+        }
+        _ = try await triggers.fire(requests, event: Self.event, tenant: "acme", now: Date())
+        _ = try await triggers.fire(requests, event: Self.event, tenant: "acme", now: Date())
+        // As it is repeated when a run has changed.
+        _ = try await triggers.fire(
+            requests.map { TriggerRequest(contactID: $0.contactID, context: $0.context) },
+            of: .event(Self.event),
+            tenant: "acme",
+            now: Date(),
+            locksRuns: true
+        )
+    }
+
+    /// Messages that a program sends to contacts that it names.
+    func post(to module: UUID, contacts: ClosedRange<Int>) async throws {
+        let requests = contacts.map { TriggerRequest(contactID: Fixture.phone($0), eventID: "post-\($0)") }
+        do {
+            try await CampaignRepository(pool: pool).checkMessages(requests.count, of: module, tenant: "acme")
+        } catch is CampaignError {
+            // There are no rows yet.
+        }
+        for locksRuns in [false, true] {
+            _ = try await TriggerRepository(pool: pool, announces: false).fire(
+                requests,
+                of: .campaign(module),
+                tenant: "acme",
+                now: Date(),
+                locksRuns: locksRuns
+            )
+        }
+    }
+
+    func feed(_ run: UUID) async throws {
+        let chunks = ChunkRepository(pool: pool)
+        if let claim = try await chunks.claim(run: run, limit: 1) { try await chunks.finish(claim) }
+        if let claim = try await chunks.claim(run: run, limit: 1) { try await chunks.abandon(claim) }
+    }
+
+    func send(_ ids: [UUID]) async throws {
+        let messages = MessageRepository(pool: pool)
+        _ = try await messages.begin(Array(ids.prefix(6)), lease: 1)
+        for consequence in [MessageOutcome.Consequence.optOut, .counted] {
+            let outcomes = [
+                MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "wamid.\(ids[0])")),
+                MessageOutcome(
+                    messageID: ids[consequence == .optOut ? 1 : 4],
+                    lease: 1,
+                    result: .failed(Self.failure(consequence))
+                ),
+            ]
+            try await messages.takeConsent(of: outcomes)
+            try await messages.record(outcomes)
+        }
+        try await messages.park([ids[6]: "unreadable"])
+    }
+
+    private static func failure(_ consequence: MessageOutcome.Consequence) -> MessageOutcome.Failure {
+        MessageOutcome.Failure(code: "131026", message: "undeliverable", consequence: consequence)
+    }
+
+    func recover(_ ids: [UUID], run: UUID) async throws {
+        let messages = MessageRepository(pool: pool)
+        _ = try await messages.settle([
+            ExpiredLease(messageID: ids[2], lease: 1, mayBeWritten: true),
+            ExpiredLease(messageID: ids[3], lease: 1, mayBeWritten: false),
+        ])
+        _ = try await messages.poisoned(among: ids)
+        _ = try await messages.retryUnconfirmed(after: .zero)
+        _ = try await BacklogRepository(pool: pool).dueFor(ids, deadline: .seconds(30))
+        _ = try await RunRepository(pool: pool).waitForQuota(Array(ids.suffix(2)), for: .seconds(3_600))
+    }
+
+    func report(_ ids: [UUID]) async throws {
+        let messages = MessageRepository(pool: pool)
+        let statuses = [
+            DeliveryStatus(waMessageID: "wamid.\(ids[0])", messageID: nil, rank: .delivered, at: Date(), failure: nil),
+            DeliveryStatus(waMessageID: "wamid.x", messageID: ids[0], rank: .read, at: Date(), failure: nil),
+            DeliveryStatus(waMessageID: "wamid.\(UUID())", messageID: nil, rank: .sent, at: Date(), failure: nil),
+        ]
+        try await messages.park(try await messages.apply(statuses))
+        for consequence in [MessageOutcome.Consequence.optOut, .counted] {
+            _ = try await messages.report([
+                DeliveryStatus(
+                    waMessageID: "wamid.\(ids[0])",
+                    messageID: nil,
+                    rank: .failed,
+                    at: Date(),
+                    failure: Self.failure(consequence)
+                )
+            ])
+        }
+        _ = try await messages.applyParked()
+        var inbound = InboundReport()
+        inbound.messages = [
+            InboundReport.Message(id: "\(UUID())", phoneNumberID: "1", from: Fixture.phone(2), at: Date(), text: "STOP")
+        ]
+        try await InboundRepository(pool: pool).apply(inbound)
+    }
+
+    func look(campaign: UUID, run: UUID) async throws {
+        let runs = RunRepository(pool: pool)
+        _ = try await runs.running()
+        if try await runs.find(run) != nil { _ = try await LaunchRepository(pool: pool).writeBatch(of: run) }
+        _ = try await runs.completeFinished(unconfirmedTimeout: .seconds(900))
+        _ = try await runs.resumeWhereQuotaReturned()
+        _ = try await runs.cancelRest()
+        _ = try await runs.pauseGuarded()
+        _ = try await LaneRepository(pool: pool).open()
+        _ = try await LaneRepository(pool: pool).idle()
+        _ = try await LaunchRepository(pool: pool).unfinished()
+        _ = try await ScheduleRepository(pool: pool).untilNext()
+        _ = try await ScheduleRepository(pool: pool).fireNext()
+        _ = try await ScheduleRepository(pool: pool).startNext()
+        _ = try await AnalyticsRepository(pool: pool).counters(campaign: campaign, tenant: "acme")
+        _ = try await BacklogRepository(pool: pool).tenants(deadline: .seconds(30))
+    }
+}
