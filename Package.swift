@@ -75,7 +75,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "AccessTokens", "API", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Store",
-                .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioSSL,
+                .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioPosix,
+                .nioSSL,
             ]
         ),
         .target(
@@ -187,8 +188,8 @@ let package = Package(
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "AccessTokens", "API", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime", "Settings", "Spec",
-                "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator", "campaignd",
+                "AccessTokens", "API", "Calendar", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime", "Settings",
+                "Spec", "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator", "campaignd",
                 .client, .crypto, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),

@@ -36,17 +36,21 @@ package struct APIRoutes: Sendable {
     ) {
         let campaigns = CampaignRepository(pool: pool)
         let log = MessageLogRepository(pool: pool)
+        let outlooks = OutlookRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
         let groups: [[Endpoint]] = [
             CampaignEndpoints(
                 campaigns: campaigns,
+                outlooks: outlooks,
                 reader: CampaignDraftReader(senders: SenderRepository(pool: pool), templates: templates, now: now)
             ).all,
             RunEndpoints(
                 campaigns: campaigns,
                 runs: RunRepository(pool: pool),
                 launches: LaunchRepository(pool: pool),
-                retries: RetryRepository(pool: pool)
+                retries: RetryRepository(pool: pool),
+                outlooks: outlooks,
+                actions: RunActionRepository(pool: pool)
             ).all,
             [ScheduleEndpoint(campaigns: campaigns).endpoint],
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,

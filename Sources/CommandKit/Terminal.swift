@@ -6,6 +6,13 @@ public enum Terminal {
     public static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
     public static var areErrorsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// The columns of the terminal that results go to; `nil` if they go elsewhere, or if it does not tell.
+    public static var outputWidth: Int? {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
     /// True if results may be coloured: only on a terminal, and not if `NO_COLOR` is set.
     public static var outputHasColour: Bool { isOutputTerminal && allowsColour }
     /// True if messages on standard error may be coloured.

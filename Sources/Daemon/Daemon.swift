@@ -21,6 +21,7 @@ public struct Daemon: Service {
     private let configuration: DaemonConfiguration
     private let environment: [String: String]
     private let logger: Logger
+    private let version: String
     private let specs: SpecsService?
     private let reloads: AsyncStream<Void>
     private let onReady: @Sendable (_ port: Int) -> Void
@@ -31,6 +32,7 @@ public struct Daemon: Service {
     ///   - configuration: The configuration.
     ///   - environment: Environment variables with access tokens.
     ///   - logger: The log.
+    ///   - version: The version, for the log and the heartbeat.
     ///   - specs: The loop that applies specs; `nil` if another program applies them.
     ///   - reloads: Each element makes it read its certificate, keys and secrets again, as SIGHUP does.
     ///   - onReady: Called with the HTTP port when the server accepts connections.
@@ -38,6 +40,7 @@ public struct Daemon: Service {
         configuration: DaemonConfiguration,
         environment: [String: String],
         logger: Logger,
+        version: String = "unknown",
         specs: SpecsService? = nil,
         reloads: AsyncStream<Void> = AsyncStream { $0.finish() },
         onReady: @escaping @Sendable (_ port: Int) -> Void = { _ in }
@@ -45,6 +48,7 @@ public struct Daemon: Service {
         self.configuration = configuration
         self.environment = environment
         self.logger = logger
+        self.version = version
         self.specs = specs
         self.reloads = reloads
         self.onReady = onReady
@@ -53,8 +57,8 @@ public struct Daemon: Service {
     /// Runs until a graceful shutdown.
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start;
-    ///   ``ConfigurationError`` when the API's address is invalid, and NIOSSL's errors when no certificate authorities can
-    ///   be loaded.
+    ///   ``ListeningError`` when the port cannot be listened on; ``ConfigurationError`` when the API's address is invalid,
+    ///   and NIOSSL's errors when no certificate authorities can be loaded.
     public func run() async throws {
         let channel = try await WhatsAppChannel(
             url: configuration.whatsAppURL,
@@ -84,11 +88,14 @@ public struct Daemon: Service {
     private func serve(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) async throws {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
+        try await ListeningError.check(host: configuration.httpHost, port: configuration.httpPort)
+        try await logStart(pool: pool)
 
         let lanes = laneServices(pool: pool, redis: redis, channel: channel)
         let feederWakeup = WakeSignal()
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
+        let actionsWakeup = WakeSignal()
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
@@ -110,6 +117,13 @@ public struct Daemon: Service {
                 Reloader(requests: reloads, parts: configuration.reloadable(certificate), logger: logger),
                 intake,
                 triggers,
+                Heartbeat(
+                    version: version,
+                    daemons: DaemonRepository(pool: pool),
+                    services: lanes,
+                    logger: logger
+                ),
+                RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
                 QuotaResumer(runs: lanes.runs, logger: logger),
@@ -135,7 +149,7 @@ public struct Daemon: Service {
                 ChangeListener(
                     pool: pool,
                     listeners: [
-                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes],
+                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
                         ScheduleRepository.channel: [schedulerWakeup],
                     ]
                 ),
@@ -147,6 +161,16 @@ public struct Daemon: Service {
         let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
         // The group must not handle signals itself: it inherits the graceful shutdown of the caller's task.
         try await group.run()
+    }
+
+    /// Logs the version, the address of WhatsApp, and what is off.
+    private func logStart(pool: PostgresPool) async throws {
+        logger.notice("Starting", metadata: ["version": "\(version)", "whatsApp": "\(configuration.whatsAppURL)"])
+        let tokens = TokenResolver(environment: environment)
+        let senders = try await SenderRepository(pool: pool).tokenReferences().compactMap { sender in
+            tokens.problem(with: sender.reference).map { "\(sender.tenant)/\(sender.sender): \($0)" }
+        }
+        for gap in configuration.gaps(senders: senders) { logger.warning("\(gap)") }
     }
 
     private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) -> LaneServices {
@@ -204,7 +228,8 @@ public struct Daemon: Service {
             service: ServiceEndpoints(
                 checks: checks(pool: pool, redis: redis, lanes: lanes),
                 specs: specs?.state,
-                metrics: { await scrape.text() }
+                metrics: { await scrape.text() },
+                waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] }
             )
         )
     }

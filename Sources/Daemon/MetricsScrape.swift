@@ -73,11 +73,17 @@ final class MetricsScrape: Sendable {
 
     private func laneSamples() async -> [MetricSample] {
         guard let lanes else { return [] }
-        return await LaneSamples(redis: lanes.redis, workers: lanes.workers.all)
+        // Known without Redis, and most of all wanted when it is down.
+        let waiting = lanes.workers.all.prefix(LaneSamples.largestCount).map { worker in
+            let (lane, reason) = (worker.lane, worker.condition.waiting.reason)
+            return MetricSample(.laneWaiting, [lane.tenantID, lane.name, reason.rawValue], 1)
+        }
+        let queues = await LaneSamples(redis: lanes.redis, workers: lanes.workers.all)
             .read(deadline: .now + Self.patience) { ids in
                 guard !ids.isEmpty else { return [:] }
                 return await withTimeLimit { try await self.backlog.dueFor(ids, deadline: Self.patience) } ?? [:]
             }
+        return waiting + queues
     }
 
     private func gateSamples() -> [MetricSample] {
@@ -197,5 +203,13 @@ struct LaneSamples: Sendable {
         guard let depth = try? await worker.queue.depth(deadline: deadline) else { return nil }
         let front = try? await worker.queue.front(deadline: deadline)
         return Look(tenant: lane.tenantID, sender: lane.name, depth: depth, front: front ?? [])
+    }
+}
+
+extension WaitingLane {
+    /// - Returns: `nil` for a lane that sends.
+    init?(_ worker: LaneWorker) {
+        let lane = worker.lane
+        self.init(tenant: lane.tenantID, sender: lane.name, worker.condition.waiting)
     }
 }

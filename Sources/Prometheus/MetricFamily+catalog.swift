@@ -67,6 +67,12 @@ extension MetricFamily {
         "Age of the oldest ready message in the queue of a sender, since it was due.",
         labels: ["tenant", "sender"]
     )
+    package static let laneWaiting = MetricFamily(
+        "campaigns_lane_waiting",
+        .gauge,
+        "Why the lane of a sender does not send, as this daemon sees it: 1 for its reason.",
+        labels: ["tenant", "sender", "reason"]
+    )
 
     // Runs.
     package static let openRuns = MetricFamily(
@@ -215,7 +221,7 @@ extension MetricFamily {
     static let all: [MetricFamily] = [
         messages, requests, requestDuration, rateLimits, sendErrors, heldMessages, guardPauses,
         requestsInFlight, breakerOpen,
-        laneMessages, laneOldestReady,
+        laneMessages, laneOldestReady, laneWaiting,
         openRuns, openMessages, unconfirmed,
         scheduleLag, firings, events, refusals,
         webhookDuration, webhookLag, webhookBatch, reports,

@@ -19,8 +19,9 @@ struct CancelCommand: AsyncParsableCommand {
     func run() async throws {
         try await database.withPool { pool in
             let run = try await campaign.latestRun(pool)
-            let isCancelled = try await RunRepository(pool: pool).cancel(run.id, reason: reason)
+            let isCancelled = try await RunRepository(pool: pool).cancel(run.id, reason: reason, by: .commandLine)
             print(isCancelled ? "\(run.path) cancelled" : "\(run.path) was already over")
+            if isCancelled { try await DaemonNotice.write(pool) }
         }
     }
 }

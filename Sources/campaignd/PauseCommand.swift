@@ -19,8 +19,9 @@ struct PauseCommand: AsyncParsableCommand {
     func run() async throws {
         try await database.withPool { pool in
             let run = try await campaign.latestRun(pool)
-            let isPaused = try await RunRepository(pool: pool).pause(run.id, reason: reason)
+            let isPaused = try await RunRepository(pool: pool).pause(run.id, reason: reason, by: .commandLine)
             print(isPaused ? "\(run.path) paused" : "\(run.path) was not running")
+            if isPaused { try await DaemonNotice.write(pool) }
         }
     }
 }

@@ -21,7 +21,14 @@ struct ReportCommand: AsyncParsableCommand {
             let whole =
                 run.retryOf == nil
                 ? nil : try await AnalyticsRepository(pool: pool).counters(withRepeated: run.id)
-            print(DeliveryReport(run: run, failures: failures, whole: whole).text, terminator: "")
+            let report = DeliveryReport(
+                run: run,
+                failures: failures,
+                whole: whole,
+                outlook: try await OutlookRepository(pool: pool).outlook(of: run),
+                actions: try await RunActionRepository(pool: pool).latest(of: [run.id])[run.id] ?? []
+            )
+            print(report.text, terminator: "")
             return run.status == .completed && run.counters.total == run.recipientCount
         }
         if !isGood { throw ExitCode.failure }
@@ -34,15 +41,23 @@ struct DeliveryReport {
     let failures: [FailureCount]
     /// The counters of the run and of those that it repeats, each recipient once; `nil` if it repeats none.
     var whole: RunCounters?
+    /// Why it waits and when it is done; `nil` if it is over.
+    var outlook: RunOutlook?
+    /// What was done to it, newest first.
+    var actions: [RunAction] = []
 
     /// A table of the messages by status, and of the failures by reason.
     var text: String {
         var lines = ["\(run.path)  \(run.status.rawValue)\(reason)  \(duration)"]
         if let former = run.retryOf { lines.append("  repeats run   \(former.uuidString.lowercased())") }
+        if let outlook { lines += Self.lines(of: outlook) }
         lines += table(of: run.counters, recipients: run.recipientCount, held: run.held)
         for failure in failures {
             let code = failure.code.isEmpty ? "no code" : failure.code
             lines.append("  \(failure.count.grouped.leftPadded(to: 7)) × \(code)  \(failure.message)")
+        }
+        lines += actions.reversed().map { action in
+            "  \(action.at.formatted(.iso8601))  \(Terminal.harmless(action.words))"
         }
         if let whole {
             lines.append("with the runs that it repeats, each recipient once")
@@ -70,12 +85,29 @@ struct DeliveryReport {
         return lines
     }
 
-    private var reason: String { run.statusReason.map { " (\($0))" } ?? "" }
+    private static func lines(of outlook: RunOutlook) -> [String] {
+        var lines: [String] = []
+        if !outlook.waiting.isMoving { lines.append("  waits         \(Terminal.harmless(outlook.waiting.words))") }
+        if let end = outlook.endText { lines.append("  done by       \(end)") }
+        return lines
+    }
+
+    /// The reason of its state; that of a run under way is told with what it waits for.
+    private var reason: String { outlook == nil ? run.statusReason.map { " (\($0))" } ?? "" : "" }
 
     private var duration: String {
         guard let start = run.startedAt, let end = run.completedAt else { return "" }
         let seconds = end.timeIntervalSince(start)
-        let rate = seconds > 0 ? Double(run.recipientCount) / seconds : 0
+        let rate = seconds > 0 ? Double(run.counters.tried) / seconds : 0
         return "in \(NumberText.duration(seconds: seconds)) (\(Int(rate.rounded()).grouped)/s)"
+    }
+}
+
+extension RunOutlook {
+    /// When the run is done, as reports say it; `nil` if that is unknown.
+    var endText: String? {
+        estimatedCompletionAt.map { end in
+            end.formatted(.iso8601) + (waiting.reason.isOpenEnded ? " if it could begin now" : "")
+        }
     }
 }

@@ -17,13 +17,18 @@ struct ResumeCommand: AsyncParsableCommand {
     @Flag(help: "Go on although messages fail: no guard pauses the run until it is resumed again.")
     var ignoreGuard = false
 
+    @Option(help: "Reason, which `report` and the API show.")
+    var reason: String?
+
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         try await database.withPool { pool in
             let run = try await campaign.latestRun(pool)
-            let isResumed = try await RunRepository(pool: pool).resume(run.id, ignoringGuards: ignoreGuard)
+            let isResumed = try await RunRepository(pool: pool)
+                .resume(run.id, ignoringGuards: ignoreGuard, reason: reason, by: .commandLine)
             print(isResumed ? "\(run.path) resumed" : "\(run.path) was not paused")
+            if isResumed { try await DaemonNotice.write(pool) }
         }
     }
 }

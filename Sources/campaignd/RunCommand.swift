@@ -94,6 +94,7 @@ struct RunCommand: AsyncParsableCommand {
             configuration: configuration,
             environment: environment,
             logger: logger,
+            version: Program.version,
             specs: loop.map { loop in SpecsService(service: loop, state: { loop.status.state }) },
             reloads: reloads
         ) { port in

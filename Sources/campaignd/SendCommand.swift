@@ -39,19 +39,23 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         if isAgain { return try await sendAgain() }
-        let (opening, quota) = try await database.withPool { pool in
+        let text = try await database.withPool { pool in
             let launches = LaunchRepository(pool: pool)
             let opening = try await open(launches, pool)
-            guard case .opened(let run) = opening else { return (opening, QuotaCheck?.none) }
-            return (opening, try await launches.quota(of: run.id, now: Date()))
+            let outlooks = OutlookRepository(pool: pool)
+            switch opening {
+            case .opened(let run):
+                let quota = try await launches.quota(of: run.id, now: Date())
+                let summary = Self.summary(of: run, try await outlooks.outlook(of: run), as: "launched")
+                return summary + (quota.map(Self.lines(of:)) ?? "")
+            case .underWay(let run):
+                return Self.summary(of: run, try await outlooks.outlook(of: run), as: "is under way already")
+            case .over(let run):
+                let hint = run.status == .completed ? "\n  once more   campaignd send \(run.path) --again" : ""
+                return Self.summary(of: run, nil, as: "was sent already and is \(run.status.rawValue)") + hint
+            }
         }
-        switch opening {
-        case .opened(let run): print(Self.summary(of: run, as: "launched") + (quota.map(Self.lines(of:)) ?? ""))
-        case .underWay(let run): print(Self.summary(of: run, as: "is under way already"))
-        case .over(let run):
-            let hint = run.status == .completed ? "\n  once more   campaignd send \(run.path) --again" : ""
-            print(Self.summary(of: run, as: "was sent already and is \(run.status.rawValue)") + hint)
-        }
+        print(text)
     }
 
     private func sendAgain() async throws {
@@ -68,12 +72,19 @@ struct SendCommand: AsyncParsableCommand {
             )
         }
         try await confirmation.confirm("Send it once more, to everybody in its audience?")
-        let (run, isNew) = try await database.withPool { pool in
-            try await RunLauncher(launches: LaunchRepository(pool: pool), logger: .command())
-                .launchAgain(.id(last.campaignID), tenant: last.tenantID, key: key ?? UUID().uuidString.lowercased())
+        let text = try await database.withPool { pool in
+            let (run, isNew) = try await RunLauncher(launches: LaunchRepository(pool: pool), logger: .command())
+                .launchAgain(
+                    .id(last.campaignID),
+                    tenant: last.tenantID,
+                    key: key ?? UUID().uuidString.lowercased(),
+                    by: .commandLine
+                )
+            if isNew, run.status == .cancelled { throw LaunchRefusal(run: run) }
+            let outlook = try await OutlookRepository(pool: pool).outlook(of: run)
+            return Self.summary(of: run, outlook, as: isNew ? "is sent again" : "was sent again under this key already")
         }
-        if isNew, run.status == .cancelled { throw LaunchRefusal(run: run) }
-        print(Self.summary(of: run, as: isNew ? "is sent again" : "was sent again under this key already"))
+        print(text)
     }
 
     /// When a campaign was last sent, and to how many.
@@ -88,7 +99,7 @@ struct SendCommand: AsyncParsableCommand {
     private func open(_ launches: LaunchRepository, _ pool: PostgresPool) async throws -> LaunchRepository.Opening {
         let found = try await campaign.find(pool)
         let opening = try await RunLauncher(launches: launches, logger: .command())
-            .launch(.id(found.id), tenant: found.tenantID)
+            .launch(.id(found.id), tenant: found.tenantID, by: .commandLine)
         // Its audience may have grown beyond the policy while the messages were written.
         if case .opened(let run) = opening, run.status == .cancelled {
             throw LaunchRefusal(run: run)
@@ -110,14 +121,16 @@ struct SendCommand: AsyncParsableCommand {
         return "\n  unreachable \(run.unreachableCount.grouped) wrote more than 24 h ago, and get no free text"
     }
 
-    static func summary(of run: RunRecord, as state: String) -> String {
-        """
-        \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
-          recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \
-        \(run.outOfWindowCount.grouped) outside)\(unreachable(run))
-          sender      \(run.senderName) at \(run.ratePerSecond)/s
-          done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
-        """ + (run.status == .paused ? "\n  paused      \(run.statusReason ?? "")" : "")
+    static func summary(of run: RunRecord, _ outlook: RunOutlook?, as state: String) -> String {
+        let end = outlook.map(\.endText) ?? run.estimatedCompletionAt.map { $0.formatted(.iso8601) }
+        let waiting = outlook.flatMap { $0.waiting.isMoving ? nil : "\n  waits       \($0.waiting.words)" }
+        return """
+            \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
+              recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \
+            \(run.outOfWindowCount.grouped) outside)\(unreachable(run))
+              sender      \(run.senderName) at \(run.ratePerSecond)/s
+              done by     \(end ?? "unknown")
+            """ + (waiting ?? "")
     }
 }
 

@@ -48,10 +48,16 @@ struct WatchCommand: AsyncParsableCommand {
             let clock = ContinuousClock()
             let deadline = timeout.map { clock.now + .seconds($0) }
             let watched = try await watched(CampaignRepository(pool: pool), name)
-            var view = ProgressView(isTerminal: Terminal.isOutputTerminal)
+            let outlooks = OutlookRepository(pool: pool)
+            var known: (at: ContinuousClock.Instant, outlooks: [UUID: RunOutlook])?
+            var view = ProgressView(isTerminal: Terminal.isOutputTerminal, width: Terminal.outputWidth)
             while true {
                 let records = try await runs.latest(tenant: tenant, campaigns: watched)
-                if let text = view.update(records, now: Date()) { Terminal.write(text) }
+                if known.map({ clock.now - $0.at >= .seconds(1) }) ?? true {
+                    known = (clock.now, try await outlooks.outlooks(of: records))
+                }
+                let text = view.update(records, known?.outlooks ?? [:], now: Date())
+                if let text { Terminal.write(text) }
                 if records.allSatisfy({ isSettled($0) }) { return }
                 if let deadline, clock.now >= deadline { throw ExitCode.failure }
                 try await clock.sleep(for: view.interval)
@@ -90,32 +96,47 @@ struct ProgressView: Sendable {
     private static let width = 30
 
     private let isTerminal: Bool
+    /// The columns of the terminal: a longer line would take two, and could not be drawn over.
+    private let columns: Int?
     private var drawn: [String] = []
     private var earlier: [UUID: (accepted: Int, at: Date)] = [:]
 
-    init(isTerminal: Bool) {
-        self.isTerminal = isTerminal
+    init(isTerminal: Bool, width: Int? = nil) {
+        (self.isTerminal, columns) = (isTerminal, width)
     }
 
     /// The time between two updates: short on a terminal so that bars move, longer elsewhere so that logs stay short.
     var interval: Duration { isTerminal ? .milliseconds(250) : .seconds(3) }
 
     /// Returns the text to write now; `nil` if nothing has changed.
-    mutating func update(_ runs: [RunRecord], now: Date) -> String? {
-        let lines = runs.isEmpty ? ["no runs"] : runs.reversed().map { line(for: $0, now: now) }
+    mutating func update(_ runs: [RunRecord], _ outlooks: [UUID: RunOutlook] = [:], now: Date) -> String? {
+        let lines = runs.isEmpty ? ["no runs"] : runs.reversed().flatMap { rows(for: $0, outlooks[$0.id], now: now) }
         for run in runs { earlier[run.id] = (run.counters.accepted, now) }
         guard lines != drawn else { return nil }
         defer { drawn = lines }
         guard isTerminal else { return lines.joined(separator: "\n") + "\n" }
         // Moves the cursor up over the former lines, and clears each line before it is written again.
         let up = drawn.isEmpty ? "" : "\u{1B}[\(drawn.count)A"
-        return up + lines.map { "\u{1B}[2K\($0)\n" }.joined()
+        let rest = lines.count < drawn.count ? "\u{1B}[J" : ""
+        return up + lines.map { "\u{1B}[2K\(cut($0))\n" }.joined() + rest
     }
 
-    private func line(for run: RunRecord, now: Date) -> String {
+    private func cut(_ line: String) -> String {
+        guard let columns, line.count > columns else { return line }
+        return line.prefix(max(0, columns - 1)) + "…"
+    }
+
+    /// The progress of a run, and below it why it waits.
+    private func rows(for run: RunRecord, _ outlook: RunOutlook?, now: Date) -> [String] {
+        let line = line(for: run, outlook, now: now)
+        guard let waiting = outlook?.waiting, !waiting.isMoving, !run.status.isOver else { return [line] }
+        return [line, "  waits: \(Terminal.harmless(waiting.words))"]
+    }
+
+    private func line(for run: RunRecord, _ outlook: RunOutlook?, now: Date) -> String {
         let counters = run.counters
         let total = max(run.recipientCount, run.expectedCount)
-        let done = max(0, counters.total - counters.open)
+        let done = max(0, counters.tried)
         // A triggered run may have more messages than were expected when it began.
         let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
         let filled = Int((share * Double(Self.width)).rounded(.down))
@@ -130,8 +151,16 @@ struct ProgressView: Sendable {
         if counters[.failed] > 0 { parts.append("failed \(counters[.failed].grouped)") }
         if counters[.unconfirmed] > 0 { parts.append("unconfirmed \(counters[.unconfirmed].grouped)") }
         if let rate = rate(of: run, now: now) { parts.append("\(rate.grouped)/s") }
-        if let reason = run.statusReason { parts.append("(\(reason))") }
+        if counters[.cancelled] > 0 { parts.append("cancelled \(counters[.cancelled].grouped)") }
+        if let end = Self.end(of: run, outlook) { parts.append(end) }
         return parts.joined(separator: "  ")
+    }
+
+    /// When a run is done, or why it ended; an end that is not in sight would only move along with the clock.
+    private static func end(of run: RunRecord, _ outlook: RunOutlook?) -> String? {
+        guard let outlook, !run.status.isOver else { return run.statusReason.map { "(\($0))" } }
+        guard !outlook.waiting.reason.isOpenEnded else { return nil }
+        return outlook.estimatedCompletionAt.map { "done by \($0.formatted(.iso8601))" }
     }
 
     private func rate(of run: RunRecord, now: Date) -> Int? {

@@ -44,7 +44,14 @@ struct PreviewCommand: AsyncParsableCommand {
                 let audiences = AudienceRepository(pool: pool)
                 let size = try await audiences.size(tenant: identity.tenant, filter: filter, now: now)
                     .reached(byFreeText: resolved.isFreeText)
-                Terminal.write(text(size, rate: resolved.sender.ratePerSecond))
+                let seconds = try await LaunchDuration.seconds(
+                    of: resolved,
+                    reaching: size,
+                    in: catalog,
+                    now: now,
+                    pool: pool
+                )
+                Terminal.write(text(size, seconds, rate: resolved.sender.ratePerSecond))
                 let few = try await audiences.samples(
                     tenant: identity.tenant,
                     filter: filter,
@@ -60,16 +67,17 @@ struct PreviewCommand: AsyncParsableCommand {
         for line in FireTimes.lines(of: identity, in: catalog, now: now) { Terminal.write("\(line)\n") }
     }
 
-    private func text(_ size: AudienceSize, rate: Int) -> String {
+    private func text(_ size: AudienceSize, _ seconds: Double, rate: Int) -> String {
         let missed =
             size.unreachable > 0
             ? "  unreachable: \(size.unreachable.grouped) (free text reaches only contacts who wrote within 24 h)\n"
             : ""
+        let duration = LaunchDuration.words(seconds, recipients: size.total, ratePerSecond: rate)
         return """
             Recipients: \(size.total.grouped)
               in window: \(size.inWindow.grouped) (free)
               outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)
-              duration:  about \(NumberText.duration(seconds: Double(size.total) / Double(rate))) at \(rate)/s
+              duration:  about \(duration)
 
             """ + missed
     }

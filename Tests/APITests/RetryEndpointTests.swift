@@ -50,6 +50,7 @@ struct RetryEndpointTests {
             #expect(retry.json["run"]?["recipientCount"] == 4 && retry.json["isNew"] == true)
             #expect(retry.json["run"]?["retryOf"] == retry.json["previousRun"]?["id"])
             #expect(retry.json["previousRun"]?["messages"]?["failed"] == 4)
+            #expect(retry.json["run"]?["actions"]?[0]?["action"] == "retry")
             #expect(try await api.call("POST", "/campaigns/\(id)/retry").code == "state_conflict")
             let analytics = try await api.call("GET", "/campaigns/\(id)/analytics").json
             #expect(analytics["total"] == 20 && analytics["failed"] == 0 && analytics["pending"] == 4)
@@ -87,6 +88,7 @@ struct RetryEndpointTests {
             #expect(first.status == 202 && first.json["isNew"] == true, "\(first.text)")
             #expect(first.json["previousRun"]?["recipientCount"] == 6 && first.json["previousRun"]?["startedAt"] != nil)
             #expect(first.json["run"]?["expectedCount"] == 6 && first.json["quotaCheck"] != nil)
+            #expect(first.json["run"]?["actions"]?[0]?["action"] == "again")
             let repeated = try await again("monday")
             #expect(repeated.json["isNew"] == false && repeated.json["run"]?["id"] == first.json["run"]?["id"])
             #expect(try await again("tuesday").code == "state_conflict")

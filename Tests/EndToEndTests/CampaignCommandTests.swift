@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import TestBed
 import TestSupport
@@ -35,6 +36,36 @@ struct CampaignCommandTests {
             let watched = try await Self.campaignd(stage, ["watch", "test/hello", "--timeout", "0"])
             #expect(watched.exitCode == 1 && watched.output.hasPrefix("test/hello  "), "\(watched.errors)")
             #expect(try await Self.campaignd(stage, ["cancel", "test/hello"]).output == "test/hello cancelled\n")
+        }
+    }
+
+    @Test func commandsSayThatNoDaemonRuns() async throws {
+        try await Stage.with(contacts: 3, rate: 80) { stage in
+            let sent = try await Self.campaignd(stage, ["send", "test/hello"])
+            #expect(sent.output.contains("\n  waits       no_daemon since "), "\(sent.output)")
+            let watched = try await Self.campaignd(stage, ["watch", "test/hello", "--timeout", "0"])
+            #expect(watched.output.contains("\n  waits: no_daemon since "), "\(watched.output)")
+            let reported = try await Self.campaignd(stage, ["report", "test/hello"])
+            #expect(reported.output.contains("\n  waits         no_daemon since "), "\(reported.output)")
+            #expect(reported.output.contains(#/  launched by .+ \(command\)\n/#), "\(reported.output)")
+            _ = try await Self.campaignd(stage, ["pause", "test/hello", "--reason", "wrong price"])
+            let resumed = try await Self.campaignd(stage, ["resume", "test/hello"])
+            #expect(resumed.errors == "note: no daemon runs; start one with `campaignd run`\n")
+        }
+    }
+
+    @Test func aPortInUseIsOneLine() async throws {
+        try await Stage.with(contacts: 1, rate: 80) { stage in
+            let daemon = try await stage.startDaemon()
+            let port = try #require(daemon.errors.firstMatch(of: /url=http:\/\/127\.0\.0\.1:(\d+)/)).1
+            let environment = stage.environment.merging(["HTTP_PORT": String(port)]) { $1 }
+            let second = try await Command.run("campaignd", ["run"], environment: environment)
+            #expect(second.exitCode == 1)
+            #expect(second.errors.hasPrefix("error: cannot listen on 127.0.0.1:\(port): "), "\(second.errors)")
+            #expect(second.errors.split(separator: "\n").count == 1, "\(second.errors)")
+            daemon.signal(SIGTERM)
+            let log = try await daemon.outcome().errors
+            #expect(log.contains("Starting") && log.contains("version="), "\(log)")
         }
     }
 

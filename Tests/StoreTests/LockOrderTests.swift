@@ -206,7 +206,12 @@ private final class Bustle: Sendable {
         let campaign = try await fixture.addTriggered("cancelled-\(round)")
         let request = TriggerRequest(contactID: Fixture.phone(round % 40 + 1))
         _ = try await fixture.fire([request])
-        _ = try await CampaignRepository(pool: fixture.pool).cancel(campaign, tenant: "acme", reason: "by hand")
+        _ = try await CampaignRepository(pool: fixture.pool).cancel(
+            campaign,
+            tenant: "acme",
+            reason: "by hand",
+            by: .daemon
+        )
     }
 
     /// Changes a campaign, so that its standing run is replaced, and the price of messages, which replaces all.

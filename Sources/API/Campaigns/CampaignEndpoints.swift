@@ -8,6 +8,7 @@ import Store
 /// Creating, reading, changing and deleting campaigns.
 struct CampaignEndpoints: Sendable {
     let campaigns: CampaignRepository
+    let outlooks: OutlookRepository
     let reader: CampaignDraftReader
 
     var all: [Endpoint] { [list, find, create, update, delete] }
@@ -48,7 +49,8 @@ struct CampaignEndpoints: Sendable {
                     page: call.page,
                     limit: call.limit
                 )
-                return call.page(found.map(\.json), total: total)
+                let outlooks = try await outlooks.outlooks(of: found)
+                return call.page(found.map { $0.json(outlooks[$0.id]) }, total: total)
             }
         )
     }
@@ -62,7 +64,10 @@ struct CampaignEndpoints: Sendable {
             tag: "campaigns",
             summary: "Get a campaign",
             answers: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
-            handle: .checked { call in .json(try await campaigns.required(call).json) }
+            handle: .checked { call in
+                let record = try await campaigns.required(call)
+                return .json(record.json(try await outlooks.outlooks(of: [record])[record.id]))
+            }
         )
     }
 

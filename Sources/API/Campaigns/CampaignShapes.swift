@@ -137,7 +137,13 @@ enum CampaignShapes {
             ShapeField("scheduledAt", .dateTime, "When to send it."),
             ShapeField("startedAt", .dateTime, "When the latest run started."),
             ShapeField("completedAt", .dateTime, "When the latest run ended."),
-            ShapeField("estimatedCompletionAt", .dateTime, "Estimated end of the run."),
+            ShapeField(
+                "estimatedCompletionAt",
+                .dateTime,
+                "Estimated end of the run, from what remains, what stands before it on its sender, quiet hours and quota; "
+                    + "absent while a person or a guard stops it."
+            ),
+            ShapeField("waiting", .object(OutlookShapes.waiting), "Why the open run does not send."),
             ShapeField("triggerType", .text(0...50), "Event that starts it."),
             ShapeField("triggerConfig", .map(.any, keys: 0...1_000), "Values that the event's context must have."),
             ShapeField("managedBy", .choice(["spec"]), "`spec` if a spec file owns it: it can only be changed there."),

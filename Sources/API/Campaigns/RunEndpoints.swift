@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import JSON
+import Logging
 import Spec
 import Store
 
@@ -10,6 +11,8 @@ struct RunEndpoints: Sendable {
     let runs: RunRepository
     let launches: LaunchRepository
     let retries: RetryRepository
+    let outlooks: OutlookRepository
+    let actions: RunActionRepository
 
     var all: [Endpoint] { [send, retry, pause, resume, cancel, list] }
 
@@ -39,12 +42,12 @@ struct RunEndpoints: Sendable {
 
     private func send(_ call: APICall) async throws -> APIAnswer {
         let record = try await campaigns.required(call)
-        if call.body["again"] == true { return try await sendAgain(call) }
+        if call.body["again"] == true { return try await sendAgain(record, call) }
         if record.waitsForEvent {
             let campaign = try await campaigns.activate(record.id, tenant: call.tenant)
             return .json(["campaign": campaign.json, "isNew": true], status: .accepted)
         }
-        let (opening, quota) = try await launches.open(.id(record.id), tenant: call.tenant)
+        let (opening, quota) = try await launches.open(.id(record.id), tenant: call.tenant, by: call.actor)
         let id: UUID
         let isNew: Bool
         switch opening {
@@ -52,14 +55,16 @@ struct RunEndpoints: Sendable {
         case .underWay(let run): (id, isNew) = (run.id, false)
         case .over: throw CampaignError.state(try await campaigns.required(call).status, action: "launched again")
         }
+        if isNew { log(.send, of: record, by: call) }
         return try await answer(call, run: id, isNew: isNew, quota: quota)
     }
 
-    private func sendAgain(_ call: APICall) async throws -> APIAnswer {
+    private func sendAgain(_ record: CampaignRecord, _ call: APICall) async throws -> APIAnswer {
         guard let key = try IdempotencyKey.read(call.headers) else {
             throw Problem.parameter("Idempotency-Key", "`again` needs this header; each key opens one run")
         }
-        let opened = try await launches.openAgain(.id(try call.id()), tenant: call.tenant, key: key)
+        let opened = try await launches.openAgain(.id(record.id), tenant: call.tenant, key: key, by: call.actor)
+        if opened.isNew { log(.again, of: record, by: call) }
         return try await answer(
             call,
             run: opened.run.id,
@@ -89,7 +94,8 @@ struct RunEndpoints: Sendable {
             handle: .checked { call in
                 let record = try await campaigns.required(call)
                 let codes = call.body["codes"]?.arrayValue?.compactMap(\.stringValue) ?? []
-                let retry = try await retries.open(.id(record.id), tenant: call.tenant, codes: codes)
+                let retry = try await retries.open(.id(record.id), tenant: call.tenant, codes: codes, by: call.actor)
+                log(.retry, of: record, by: call)
                 return try await answer(
                     call,
                     run: retry.run.id,
@@ -109,25 +115,35 @@ struct RunEndpoints: Sendable {
         previous: UUID? = nil,
         quota: QuotaCheck?
     ) async throws -> APIAnswer {
-        var former: JSONValue?
-        if let previous { former = try await runs.campaignRun(previous, tenant: call.tenant)?.json }
+        let current = try await runs.campaignRun(run, tenant: call.tenant)
+        var former: CampaignRunRecord?
+        if let previous { former = try await runs.campaignRun(previous, tenant: call.tenant) }
+        let outlook = try await outlooks.outlooks(of: current.map { [$0.run] } ?? [])[run]
+        let actions = try await actions.latest(of: [run] + (previous.map { [$0] } ?? []))
         return .json(
             .fields([
-                "campaign": try await campaigns.required(call).json,
-                "run": try await runs.campaignRun(run, tenant: call.tenant)?.json, "isNew": .bool(isNew),
-                "previousRun": former, "quotaCheck": quota?.json,
+                "campaign": try await campaigns.required(call).json(outlook),
+                "run": current?.json(outlook, actions[run] ?? []), "isNew": .bool(isNew),
+                "previousRun": former.map { $0.json(nil, actions[$0.run.id] ?? []) }, "quotaCheck": quota?.json,
             ]),
             status: .accepted
         )
     }
 
+    /// Runs with why they wait, and with what was done to them.
+    private func json(of found: [CampaignRunRecord]) async throws -> [JSONValue] {
+        let outlooks = try await outlooks.outlooks(of: found.map(\.run))
+        let actions = try await actions.latest(of: found.map(\.run.id))
+        return found.map { $0.json(outlooks[$0.run.id], actions[$0.run.id] ?? []) }
+    }
+
     private var pause: Endpoint {
-        action("pause", "Pause a campaign", "Acts within a second; requests under way are finished.") { call, reason in
+        action(.pause, "Pause a campaign", "Acts within a second; requests under way are finished.") { call, reason in
             let record = try await campaigns.required(call)
             guard let open = try await runs.openRun(ofCampaign: record.id, tenant: call.tenant) else {
                 return try await campaigns.pauseListening(record.id, tenant: call.tenant, reason: reason)
             }
-            guard try await runs.pause(open.run.id, reason: reason) else {
+            guard try await runs.pause(open.run.id, reason: reason, by: call.actor) else {
                 if open.run.status == .launching {
                     throw CampaignError.incomplete("the messages are still being written; try again")
                 }
@@ -139,7 +155,7 @@ struct RunEndpoints: Sendable {
 
     private var resume: Endpoint {
         action(
-            "resume",
+            .resume,
             "Resume a paused campaign",
             "Continues where it was paused; messages that failed stay failed. The guards, which pause a run whose messages "
                 + "fail alike or too often, count from the beginning, or with `ignoreGuards` not at all.",
@@ -149,8 +165,13 @@ struct RunEndpoints: Sendable {
             guard let open = try await runs.openRun(ofCampaign: record.id, tenant: call.tenant) else {
                 return try await campaigns.resumeListening(record.id, tenant: call.tenant)
             }
-            let ignoresGuards = call.body["ignoreGuards"]?.boolValue ?? false
-            guard try await runs.resume(open.run.id, ignoringGuards: ignoresGuards) else {
+            let resumed = try await runs.resume(
+                open.run.id,
+                ignoringGuards: call.body["ignoreGuards"]?.boolValue ?? false,
+                reason: call.body["reason"]?.stringValue,
+                by: call.actor
+            )
+            guard resumed else {
                 throw CampaignError.state(try await campaigns.required(call).status, action: "resumed")
             }
             return try await campaigns.required(call)
@@ -158,14 +179,15 @@ struct RunEndpoints: Sendable {
     }
 
     private var cancel: Endpoint {
-        action("cancel", "Cancel a campaign", "Messages that were not sent yet never are. Cancelling is final.") {
+        action(.cancel, "Cancel a campaign", "Messages that were not sent yet never are. Cancelling is final.") {
             call,
-            reason in try await campaigns.cancel(try call.id(), tenant: call.tenant, reason: reason)
+            reason in
+            try await campaigns.cancel(try call.id(), tenant: call.tenant, reason: reason, by: call.actor)
         }
     }
 
     private func action(
-        _ verb: String,
+        _ kind: RunAction.Kind,
         _ summary: String,
         _ details: String,
         body: ObjectShape = RunShapes.reason,
@@ -173,9 +195,9 @@ struct RunEndpoints: Sendable {
     ) -> Endpoint {
         Endpoint(
             method: .post,
-            path: "/campaigns/{id}/\(verb)",
+            path: "/campaigns/{id}/\(kind.rawValue)",
             noun: "campaign",
-            name: "\(verb)Campaign",
+            name: "\(kind.rawValue)Campaign",
             tag: "runs",
             summary: summary,
             details: details,
@@ -183,12 +205,21 @@ struct RunEndpoints: Sendable {
             answers: [
                 .json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
-            problems: [.stateConflict, .notReady] + (verb == "resume" ? [.insufficientBalance] : []),
+            problems: [.stateConflict, .notReady] + (kind == .resume ? [.insufficientBalance] : []),
             handle: .checked { call in
-                let reason = call.body["reason"]?.stringValue ?? "by request"
-                return .json(try await act(call, reason).json)
+                let record = try await act(call, call.body["reason"]?.stringValue ?? "by request")
+                log(kind, of: record, by: call)
+                return .json(record.json(try await outlooks.outlooks(of: [record])[record.id]))
             }
         )
+    }
+
+    private func log(_ kind: RunAction.Kind, of campaign: CampaignRecord, by call: APICall) {
+        var metadata: Logger.Metadata = [
+            "tenant": "\(call.tenant)", "campaign": "\(campaign.name)", "who": "\(call.actor)",
+        ]
+        if let reason = call.body["reason"]?.stringValue { metadata["reason"] = "\(reason)" }
+        call.logger.notice("Campaign \(kind.past)", metadata: metadata)
     }
 
     private var list: Endpoint {
@@ -216,7 +247,7 @@ struct RunEndpoints: Sendable {
                     page: call.page,
                     limit: call.limit
                 )
-                return call.page(found.map(\.json), total: total)
+                return call.page(try await json(of: found), total: total)
             }
         )
     }
@@ -322,7 +353,19 @@ private enum RunShapes {
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),
             ShapeField("startedAt", .dateTime, "When sending started."),
             ShapeField("completedAt", .dateTime, "When it ended."),
-            ShapeField("estimatedCompletionAt", .dateTime, "Estimated end."),
+            ShapeField(
+                "estimatedCompletionAt",
+                .dateTime,
+                "Estimated end, from what remains, what stands before it on its sender, quiet hours and quota; absent while "
+                    + "a person or a guard stops it."
+            ),
+            ShapeField("waiting", .object(OutlookShapes.waiting), "Why it does not send; absent once it is over."),
+            ShapeField(
+                "actions",
+                .list(.object(OutlookShapes.action), count: 0...100),
+                isRequired: true,
+                "Who launched, paused, resumed or cancelled it and why, newest first."
+            ),
         ]
     )
 
@@ -355,7 +398,8 @@ private enum RunShapes {
         ],
         "held": 0,
         "createdAt": "2026-11-20T08:00:00Z", "startedAt": "2026-11-20T08:00:00Z",
-        "estimatedCompletionAt": "2026-11-20T08:00:02Z",
+        "estimatedCompletionAt": "2026-11-21T08:00:02Z", "waiting": OutlookShapes.example,
+        "actions": [["action": "send", "who": "command:jane", "at": "2026-11-20T08:00:00Z"]],
     ]
 
     static let launchExample: JSONValue = [
@@ -364,8 +408,9 @@ private enum RunShapes {
 }
 
 extension CampaignRunRecord {
-    fileprivate var json: JSONValue {
-        .fields([
+    fileprivate func json(_ outlook: RunOutlook?, _ actions: [RunAction]) -> JSONValue {
+        let end = outlook.map(\.estimatedCompletionAt) ?? run.estimatedCompletionAt
+        return .fields([
             "id": .string(run.id.apiText), "campaignId": .string(run.campaignID.apiText),
             "revision": .integer(revision), "status": .string(run.status.rawValue),
             "statusReason": run.statusReason.map(JSONValue.string), "sender": .string(run.senderName),
@@ -383,7 +428,8 @@ extension CampaignRunRecord {
             "retryOf": run.retryOf.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "startedAt": run.startedAt.map { .string($0.apiText) },
             "completedAt": run.completedAt.map { .string($0.apiText) },
-            "estimatedCompletionAt": run.estimatedCompletionAt.map { .string($0.apiText) },
+            "estimatedCompletionAt": end.map { .string($0.apiText) }, "waiting": outlook?.waiting.json,
+            "actions": .array(actions.map(\.json)),
         ])
     }
 }

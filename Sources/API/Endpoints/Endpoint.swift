@@ -6,6 +6,7 @@ import JSON
 import Logging
 import NIOCore
 import Spec
+import Store
 
 /// One route: how it is called, what it accepts and answers, and the code that handles it.
 ///
@@ -108,8 +109,13 @@ struct APICall: Sendable {
     /// `null` if there is no body.
     let body: JSONValue
     let headers: HTTPFields
+    let context: APIContext
 
     var tenant: String { caller.tenantID }
+    /// The log, with the id of the request.
+    var logger: Logger { context.logger }
+    /// The caller, as actions on runs record it.
+    var actor: RunActor { .api(caller.subject) }
 
     var accept: String? { headers[.accept] }
 

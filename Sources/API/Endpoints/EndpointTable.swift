@@ -71,7 +71,8 @@ extension Endpoint {
             ids: ids,
             query: query,
             body: try await body(of: request),
-            headers: request.headers
+            headers: request.headers,
+            context: context
         )
     }
 

@@ -5,6 +5,7 @@ import JSON
 import NIOCore
 import Prometheus
 import Spec
+package import Store
 
 /// The state of continuous reconciling, with the field names of the JSON answer.
 public struct SpecsState: Sendable, Codable {
@@ -18,6 +19,22 @@ public struct SpecsState: Sendable, Codable {
     public var reason: String?
 
     public init() {}
+}
+
+/// A lane that cannot send, for `/readyz`.
+package struct WaitingLane: Sendable, Encodable {
+    let tenant: String
+    let sender: String
+    let reason: String
+    let since: Date
+    let until: Date?
+
+    /// - Returns: `nil` for a lane that sends.
+    package init?(tenant: String, sender: String, _ waiting: Waiting) {
+        guard !waiting.isMoving else { return nil }
+        (self.tenant, self.sender, reason) = (tenant, sender, waiting.reason.rawValue)
+        (since, until) = (waiting.since, waiting.until)
+    }
 }
 
 /// Serves `/healthz` (the process is alive), `/readyz` (all dependencies are available) and `/metrics`.
@@ -50,27 +67,34 @@ package struct ServiceEndpoints: Sendable {
         let epoch: String
         /// Does not affect readiness: after a broken commit the daemon still sends what was applied before.
         let specs: SpecsState?
+        /// Does not affect readiness either: another daemon would wait as well.
+        let waiting: [WaitingLane]?
 
         var isReady: Bool { [postgres, redis, schema, epoch].allSatisfy { $0 == "ok" } }
     }
 
+    /// The most lanes that the answer lists.
+    private static let mostLanes = 100
     /// Time limit of each check, as probes of Kubernetes wait one second by default.
     private static let limit = Duration.milliseconds(900)
 
     let checks: Checks
     let specs: (@Sendable () -> SpecsState)?
     let metrics: @Sendable () async -> String
+    let waiting: @Sendable () -> [WaitingLane]
 
     /// - Parameters:
     ///   - checks: The checks of `/readyz`.
     ///   - specs: Reads the state of continuous reconciling; `nil` if this daemon does not reconcile.
     ///   - metrics: Renders all metrics in the text format of Prometheus.
+    ///   - waiting: The lanes that cannot send.
     package init(
         checks: Checks,
         specs: (@Sendable () -> SpecsState)?,
-        metrics: @escaping @Sendable () async -> String
+        metrics: @escaping @Sendable () async -> String,
+        waiting: @escaping @Sendable () -> [WaitingLane] = { [] }
     ) {
-        (self.checks, self.specs, self.metrics) = (checks, specs, metrics)
+        (self.checks, self.specs, self.metrics, self.waiting) = (checks, specs, metrics, waiting)
     }
 
     var all: [Endpoint] { [liveness, readinessEndpoint, metricsEndpoint] }
@@ -160,6 +184,18 @@ package struct ServiceEndpoints: Sendable {
         )
     }
 
+    private static let lane = ObjectShape(
+        "WaitingLane",
+        "A lane that cannot send.",
+        [
+            ShapeField("tenant", .text(upTo: 50), isRequired: true, "Tenant of the sender."),
+            ShapeField("sender", .text(upTo: 63), isRequired: true, "Name of the sender."),
+            ShapeField("reason", .choice(Waiting.Reason.self), isRequired: true, "The reason."),
+            ShapeField("since", .dateTime, isRequired: true, "Since when."),
+            ShapeField("until", .dateTime, "When it ends by itself; absent if that is unknown."),
+        ]
+    )
+
     private static let readinessShape = ObjectShape(
         "Readiness",
         "The state of each dependency: `ok`, or an error.",
@@ -175,6 +211,11 @@ package struct ServiceEndpoints: Sendable {
                 example: "ok"
             ),
             ShapeField("specs", .map(.any, keys: 0...20), "The state of continuous reconciling."),
+            ShapeField(
+                "waiting",
+                .list(.object(lane), count: 1...mostLanes),
+                "Lanes that cannot send; absent if all can. They do not affect readiness."
+            ),
         ]
     )
 
@@ -185,7 +226,15 @@ package struct ServiceEndpoints: Sendable {
         async let redis = state(of: checks.redis)
         async let schema = state(of: checks.schema)
         async let epoch = state(of: checks.epoch)
-        return await Readiness(postgres: postgres, redis: redis, schema: schema, epoch: epoch, specs: specs?())
+        let lanes = Array(waiting().sorted { ($0.tenant, $0.sender) < ($1.tenant, $1.sender) }.prefix(Self.mostLanes))
+        return await Readiness(
+            postgres: postgres,
+            redis: redis,
+            schema: schema,
+            epoch: epoch,
+            specs: specs?(),
+            waiting: lanes.isEmpty ? nil : lanes
+        )
     }
 
     private func state(of check: @escaping Check) async -> String {

@@ -3,6 +3,7 @@ package import Foundation
 import HTTPTypes
 import Hummingbird
 import JSON
+import Logging
 import NIOCore
 package import Runtime
 import Spec
@@ -20,6 +21,7 @@ package struct TriggerEndpoint: Sendable {
     /// Counts events, not requests; `nil` means no limit.
     let limiter: RequestLimiter?
     let now: @Sendable () -> Date
+    private let refusals = RefusalLog()
 
     package init(
         triggers: TriggerService,
@@ -112,7 +114,7 @@ package struct TriggerEndpoint: Sendable {
             tenant = caller.tenantID
             key = try IdempotencyKey.read(request.headers)
         } else {
-            let signature = try signature(of: request, body: body, subject: subject)
+            let signature = try signature(of: request, body: body, subject: subject, context)
             tenant = signature.tenant
             try limiter?.admit(tenant: tenant)
             // The signature is the key: a header is not signed, so it cannot tell a replay from a new event.
@@ -141,10 +143,27 @@ package struct TriggerEndpoint: Sendable {
         return text
     }
 
-    private func signature(of request: Request, body: ByteBuffer, subject: String) throws(Problem) -> TriggerSignature {
-        guard let signature = TriggerSignature(request.headers), let secret = secrets?[signature.tenant],
-            signature.isValid(for: body, event: subject, secret: secret, now: now())
-        else { throw .unauthorized(isTokenGiven: false) }
+    private func signature(
+        of request: Request,
+        body: ByteBuffer,
+        subject: String,
+        _ context: APIContext
+    ) throws(Problem) -> TriggerSignature {
+        func refused(_ problem: String) -> Problem {
+            let tenant = request.headers[.campaignsTenant] ?? ""
+            let place: Logger.Metadata = ["tenant": "\(tenant.prefix(50))", "subject": "\(subject.prefix(50))"]
+            refusals.note(problem, place, to: context.logger)
+            return .unauthorized(isTokenGiven: false)
+        }
+        guard let signature = TriggerSignature(request.headers) else {
+            throw refused("Trigger refused, its headers X-Campaigns-Tenant and X-Campaigns-Signature are malformed")
+        }
+        guard let secret = secrets?[signature.tenant] else {
+            throw refused("Trigger refused, TRIGGER_SECRETS has no secret of its tenant")
+        }
+        if let problem = signature.problem(for: body, event: subject, secret: secret, now: now()) {
+            throw refused(problem)
+        }
         return signature
     }
 

@@ -34,14 +34,23 @@ struct TriggerSignature: Sendable {
         (self.tenant, self.time, self.code) = (tenant, time, code)
     }
 
-    /// True if the signature was made with the secret, over exactly these bytes, within the tolerance.
-    func isValid(for body: ByteBuffer, event: String, secret: String, now: Date) -> Bool {
+    /// Checks that the signature was made with the secret, over exactly these bytes, within the tolerance.
+    ///
+    /// - Returns: What is wrong and what to check, for the log; `nil` for a valid signature.
+    func problem(for body: ByteBuffer, event: String, secret: String, now: Date) -> String? {
         var signed = Data("\(time).\(tenant).\(event).".utf8)
         signed.append(contentsOf: body.readableBytesView)
         let key = SymmetricKey(data: Data(secret.utf8))
         // Compares in constant time.
         let isAuthentic = HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: signed, using: key)
-        return isAuthentic && abs(now.timeIntervalSince1970 - Double(time)) <= Self.tolerance
+        guard isAuthentic else {
+            return "Trigger refused, its signature is wrong: check the tenant's secret in TRIGGER_SECRETS, and that "
+                + "exactly `<t>.<tenant>.<event or id of the campaign>.<body>` is signed"
+        }
+        guard abs(now.timeIntervalSince1970 - Double(time)) <= Self.tolerance else {
+            return "Trigger refused, its signature is older or newer than 300 s: check the clocks, and that `t` is now"
+        }
+        return nil
     }
 
     /// The signature in hexadecimal digits; a replay has the same one.

@@ -22,6 +22,7 @@ package struct WebhookEndpoints: Sendable {
     private let signature: CurrentSignature?
     let verifyToken: String?
     let logger: Logger
+    private let refusals = RefusalLog()
 
     package init(intake: StatusIntake, appSecret: Reloadable<String>?, verifyToken: String?, logger: Logger) {
         self.intake = intake
@@ -82,6 +83,8 @@ package struct WebhookEndpoints: Sendable {
         guard let verifyToken, query["hub.mode"] == "subscribe", let challenge = query["hub.challenge"],
             let token = query["hub.verify_token"], Self.isSame(String(token), verifyToken)
         else {
+            let advice = verifyToken == nil ? "WHATSAPP_VERIFY_TOKEN is not set" : "compare WHATSAPP_VERIFY_TOKEN"
+            refusals.note("Verification of the webhook's address refused: \(advice)", to: logger)
             return Response(status: .forbidden)
         }
         return Response(
@@ -94,10 +97,18 @@ package struct WebhookEndpoints: Sendable {
     private func receive(_ request: Request) async throws -> Response {
         let body = try await request.body.collect(upTo: Self.largestBody)
         guard let signature = signature?.value else {
-            logger.warning("Webhook refused: WHATSAPP_APP_SECRET is not set")
+            refusals.note("Webhook refused: WHATSAPP_APP_SECRET is not set", to: logger)
             return Response(status: .serviceUnavailable)
         }
         guard signature.isValid(request.headers[.hubSignature], for: body) else {
+            refusals.note(
+                request.headers[.hubSignature] == nil
+                    ? "Webhook refused, it has no signature: check that the proxy passes X-Hub-Signature-256 on"
+                    : "Webhook refused, its signature is wrong: check that WHATSAPP_APP_SECRET is the secret of the app that "
+                        + "sends it, and that the proxy does not change the body",
+                ["bytes": "\(body.readableBytes)"],
+                to: logger
+            )
             return Response(status: .unauthorized)
         }
         let reports: ChannelReports

@@ -120,7 +120,12 @@ public struct Applier: Sendable {
         let ids = plan.changes.filter { $0.action == .delete && $0.identity.kind == kind }.compactMap(\.rowID)
         try await ManagedRepository(kind: kind).archive(ids, on: connection)
         guard kind == .campaign else { return }
-        try await RunRepository.cancelOpen(ofCampaigns: ids, reason: "its spec was deleted", on: connection)
+        try await RunRepository.cancelOpen(
+            ofCampaigns: ids,
+            reason: "its spec was deleted",
+            by: .reconcile,
+            on: connection
+        )
     }
 
     private func rows(_ plan: Plan, _ kind: SpecKind, _ action: PlannedChange.Action) -> [ManagedRow] {

@@ -42,12 +42,23 @@ enum ImpactEstimator {
         }
         let groups = Set(campaigns.map { $0.campaign.quotaGroup })
         let used = try await QuotaRepository().used(by: groups.sorted(), now: now, on: connection)
+        let situations = try await Situations(
+            of: campaigns.map(\.campaign),
+            tenants: desired.items.values.map(\.spec),
+            now: now,
+            on: connection
+        )
         for (index, campaign) in campaigns {
             guard let audience = audiences[index], let size = sizes[audience] else {
                 plan.uncountedCampaigns += 1
                 continue
             }
-            plan.changes[index].impact = impact(of: campaign, size, used: used[campaign.quotaGroup] ?? 0)
+            plan.changes[index].impact = impact(
+                of: campaign,
+                size.reached(byFreeText: campaign.isFreeText),
+                used: used[campaign.quotaGroup] ?? 0,
+                situations
+            )
         }
         plan.policyBreaches += plan.changes.compactMap { change in
             guard let impact = change.impact, impact.isBroadcast else { return nil }
@@ -128,15 +139,20 @@ enum ImpactEstimator {
         return sizes
     }
 
-    private static func impact(of campaign: ResolvedCampaign, _ all: AudienceSize, used: Int) -> CampaignImpact {
-        let size = all.reached(byFreeText: campaign.isFreeText)
-        return CampaignImpact(
+    private static func impact(
+        of campaign: ResolvedCampaign,
+        _ size: AudienceSize,
+        used: Int,
+        _ situations: Situations
+    ) -> CampaignImpact {
+        CampaignImpact(
             recipients: size.total,
             inWindow: size.inWindow,
             unreachable: size.unreachable,
             ratePerSecond: campaign.sender.ratePerSecond,
             dailyLimit: campaign.sender.dailyLimit,
             quotaLeft: campaign.sender.dailyLimit.map { max(0, $0 - used) },
+            estimatedSeconds: situations.seconds(of: campaign, size),
             isBroadcast: campaign.isBroadcast
         )
     }
@@ -173,7 +189,7 @@ extension PlannedChange {
 
 extension ResolvedCampaign {
     /// The quota group of its sender, as rows name it.
-    fileprivate var quotaGroup: String {
+    var quotaGroup: String {
         QuotaGroup.stored(sender.quotaGroup, tenant: identity.tenant, phoneNumberID: sender.phoneNumberId)
     }
 

@@ -136,14 +136,13 @@ public struct CampaignImpact: Hashable, Sendable {
     public let dailyLimit: Int?
     /// The rest of the daily limit now; `nil` is unlimited.
     public let quotaLeft: Int?
+    /// The time from a launch now to its last message: with what stands before it on its sender, quiet hours and quota.
+    public let estimatedSeconds: Double
     /// True if a launch sends to the whole audience; false if events or modules select the recipients.
     public let isBroadcast: Bool
 
     /// The recipients that count against the daily limit.
     public var outOfWindow: Int { recipients - inWindow }
-
-    /// The time that the sender needs for this campaign alone.
-    public var estimatedSeconds: Double { Double(recipients) / Double(max(1, ratePerSecond)) }
 
     /// The reason why a launch would stop before its end; `nil` if it would not.
     public var warning: String? {

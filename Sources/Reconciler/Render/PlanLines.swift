@@ -58,7 +58,8 @@ extension CampaignImpact {
         let missed = unreachable > 0 ? "; \(unreachable.grouped) out of window cannot get free text" : ""
         guard recipients > 0 else { return text + missed }
         return text + " (\(inWindow.grouped) in window), "
-            + "~\(NumberText.duration(seconds: estimatedSeconds)) at \(ratePerSecond)/s" + missed
+            + "~" + LaunchDuration.words(estimatedSeconds, recipients: recipients, ratePerSecond: ratePerSecond)
+            + missed
     }
 
     /// The part of the 24 h quota that a launch uses; `nil` if it uses none or there is no limit.

@@ -6,8 +6,25 @@ import Synchronization
 /// The workers of this daemon, by sender.
 package final class LaneDirectory: Sendable {
     private let workers = Mutex<[UUID: LaneWorker]>([:])
+    private let problem = Mutex<String?>(nil)
 
     package init() {}
+
+    /// The error of Postgres when the lanes were read last; `nil` after a success.
+    var storeProblem: String? {
+        get { problem.withLock { $0 } }
+        set { problem.withLock { $0 = newValue } }
+    }
+
+    /// The lanes that cannot send, with the causes that only this daemon knows.
+    var reports: [LaneReport] {
+        workers.withLock { workers in
+            workers.compactMap { sender, worker in
+                let causes = worker.condition.causes
+                return causes.isEmpty ? nil : LaneReport(sender: sender, causes: causes)
+            }
+        }
+    }
 
     /// Replaces the workers.
     ///

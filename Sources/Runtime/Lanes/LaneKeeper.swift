@@ -48,7 +48,7 @@ package final class LaneKeeper: Service, Sendable {
                 failure: "Could not read the lanes, trying again"
             )
             await loop.run {
-                let open = try await services.lanes.open()
+                let open = try await openLanes()
                 lanes = lanes.filter { !$0.value.isOver }
                 for record in open where !(lanes[record.id]?.update(record) ?? false) {
                     // The sender moved to another quota group: its former lane is closed.
@@ -61,6 +61,18 @@ package final class LaneKeeper: Service, Sendable {
                 for id in Set(lanes.keys).subtracting(open.map(\.id)) { lanes[id]?.close() }
                 if services.workers.replace(with: lanes.mapValues(\.worker)) { feeder?.notify() }
             }
+        }
+    }
+
+    /// Reads the lanes, and notes for their workers whether Postgres answers.
+    private func openLanes() async throws -> [LaneRecord] {
+        do {
+            let open = try await services.lanes.open()
+            services.workers.storeProblem = nil
+            return open
+        } catch {
+            services.workers.storeProblem = "Postgres: \(error)"
+            throw error
         }
     }
 

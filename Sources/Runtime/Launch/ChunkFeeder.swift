@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Redis
 import ServiceLifecycle
+import Spec
 package import Store
 
 /// Periodically moves due chunks into their lanes (the dispatcher of bulk messages), up to the lane's window.
@@ -80,7 +81,7 @@ package final class ChunkFeeder: Service, Sendable {
 
     /// Returns how many ids a lane may hold: ten seconds of sending, within bounds.
     static func window(ratePerSecond: Int) -> Int {
-        min(max(ratePerSecond * 10, 1_000), 10_000)
+        LaneWork.window(ratePerSecond: ratePerSecond)
     }
 
     private func feed(_ run: RunRecord, worker: LaneWorker, room: Int) async throws -> Int {

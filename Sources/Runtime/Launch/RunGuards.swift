@@ -54,7 +54,8 @@ package struct RunGuards: Service {
         for stop in stops {
             let reason = "reported by WhatsApp: \(stop.failure.text)"
             guard try await runs.pause(stop, reason: reason) else { continue }
-            let metadata = await runs.metadata(of: stop.run, ["reason": "\(reason)"])
+            let actor = RunActor.guardRail(for: stop.failure.scope, otherwise: .webhook)
+            let metadata = await runs.metadata(of: stop.run, ["reason": "\(reason)", "who": "\(actor)"])
             logger.error("Campaign paused", metadata: metadata)
         }
     }

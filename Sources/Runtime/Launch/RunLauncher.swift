@@ -79,24 +79,27 @@ public struct RunLauncher: Service {
     /// - Parameters:
     ///   - campaign: The campaign's name.
     ///   - tenant: The campaign's tenant.
+    ///   - actor: Who launches it.
     ///   - progress: Called after each batch.
     /// - Returns: The run, new or old.
     /// - Throws: `LaunchError` when it cannot be launched; nothing was changed then.
     public func launch(
         campaign: String,
         tenant: String,
+        by actor: RunActor = .daemon,
         progress: @Sendable (RunRecord) -> Void = { _ in }
     ) async throws -> LaunchRepository.Opening {
-        try await launch(.name(campaign), tenant: tenant, progress: progress)
+        try await launch(.name(campaign), tenant: tenant, by: actor, progress: progress)
     }
 
     /// Launches a campaign that is given by name or id.
     public func launch(
         _ campaign: CampaignKey,
         tenant: String,
+        by actor: RunActor = .daemon,
         progress: @Sendable (RunRecord) -> Void = { _ in }
     ) async throws -> LaunchRepository.Opening {
-        switch try await launches.open(campaign, tenant: tenant).opening {
+        switch try await launches.open(campaign, tenant: tenant, by: actor).opening {
         case .over(let run): .over(run)
         case .underWay(let run): .underWay(try await finish(run.id, progress: progress))
         case .opened(let run): .opened(try await finish(run.id, progress: progress))
@@ -109,14 +112,16 @@ public struct RunLauncher: Service {
     ///   - campaign: The campaign.
     ///   - tenant: The campaign's tenant.
     ///   - key: The caller's own name for this launch.
+    ///   - actor: Who launches it.
     /// - Returns: The run with all its messages, and whether it is new.
     /// - Throws: `LaunchError` when it cannot be launched; nothing was changed then.
     public func launchAgain(
         _ campaign: CampaignKey,
         tenant: String,
-        key: String
+        key: String,
+        by actor: RunActor = .daemon
     ) async throws -> (run: RunRecord, isNew: Bool) {
-        let opened = try await launches.openAgain(campaign, tenant: tenant, key: key)
+        let opened = try await launches.openAgain(campaign, tenant: tenant, key: key, by: actor)
         return (try await finish(opened.run.id), opened.isNew)
     }
 

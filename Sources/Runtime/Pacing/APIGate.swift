@@ -17,6 +17,8 @@ package final class APIGate: Sendable {
 
     private struct State {
         var breaker: CircuitBreaker
+        /// The answer that opened the breaker.
+        var problem = ""
         var window: SendWindow
     }
 
@@ -54,6 +56,9 @@ package final class APIGate: Sendable {
     /// True if the circuit breaker is open: the API seems to be down.
     package var isShut: Bool { state.withLock { !$0.breaker.isClosed } }
 
+    /// The reason why the circuit breaker is open, for people; `nil` while it is closed.
+    var problem: String? { state.withLock { $0.breaker.isClosed ? nil : $0.problem } }
+
     /// Number of requests under way.
     package var inFlight: Int { state.withLock { $0.window.inFlight } }
 
@@ -86,11 +91,14 @@ package final class APIGate: Sendable {
             state.window.end(isAnswered: answer.isAnswer, at: now())
             state.breaker.record(isUp: answer.showsThatAPIIsUp, probe: probe, at: now(), random: random())
             let isShut = !state.breaker.isClosed
-            if isShut && !wasShut { state.window.reset() }
+            if isShut && !wasShut {
+                state.window.reset()
+                state.problem = answer.problem
+            }
             return (wasShut, isShut)
         }
         if isShut && !wasShut {
-            logger?.error("Circuit breaker opened, only probes are sent", metadata: ["reason": "\(answer)"])
+            logger?.error("Circuit breaker opened, only probes are sent", metadata: ["reason": "\(answer.problem)"])
         } else if wasShut && !isShut {
             logger?.notice("Circuit breaker closed")
         }
@@ -116,6 +124,16 @@ extension SendAnswer {
         switch self {
         case .accepted, .refused: true
         case .notWritten, .lost: false
+        }
+    }
+
+    /// What went wrong, for people.
+    fileprivate var problem: String {
+        switch self {
+        case .accepted: ""
+        case .notWritten(let problem), .lost(let problem): problem
+        case .refused(let refusal):
+            refusal.message.isEmpty ? "HTTP \(refusal.httpStatus)" : refusal.message
         }
     }
 

@@ -1,25 +1,20 @@
+import Spec
 import Synchronization
 
 /// The pace at which a lane grants slots, computed from the sender's rate.
 ///
-/// Slots are evenly spaced (GCRA with burst 1). If the network delays one request by `jitter` seconds more than another,
-/// the receiver sees at most `rate × (1 + jitter)` requests in one second. Therefore slightly less than the rate is
-/// granted, and a slot expires ``useBy`` after its time: together these keep every second within the rate.
+/// Slots are evenly spaced (GCRA with burst 1). Slightly less than the rate is granted (``GrantedPace``), and a slot expires
+/// ``useBy`` after its time: together these keep every second within the rate.
 struct Pace: Hashable, Sendable {
-    /// Share of the rate that is granted; leaves room for 40 ms of jitter: 0.96 × 1.04 < 1.
-    static let share = 0.96
+    /// Share of the rate that is granted.
+    static let share = GrantedPace.share
     /// Above this rate there is no ring of past slots, which would be too long: even spacing alone holds the pace.
-    static let largestRing = 2_000
-    /// Maximum lifetime of a slot at very high rates, in seconds.
-    private static let longestUseBy = 0.2
-    private static let shortestUseBy = 0.02
+    static let largestRing = GrantedPace.largestEvenRate
 
     let ratePerSecond: Int
 
     /// Time from one slot to the next.
-    var intervalMicroseconds: Double {
-        1_000_000 / (Double(ratePerSecond) * Self.share * (1 + Self.shortestUseBy) / (1 + useBySeconds))
-    }
+    var intervalMicroseconds: Double { 1_000_000 / GrantedPace.messagesPerSecond(ratePerSecond: ratePerSecond) }
 
     /// Time ahead for which slots are granted: long enough for a batch, short enough to lose little when a daemon
     /// crashes.
@@ -31,12 +26,7 @@ struct Pace: Hashable, Sendable {
     ///
     /// It is longer for faster lanes: a machine that sends at its limit is always late, and would otherwise give back more
     /// slots than it uses. The granted rate is lowered to compensate.
-    var useBy: Duration { .milliseconds(Int(useBySeconds * 1_000)) }
-
-    private var useBySeconds: Double {
-        let share = Double(ratePerSecond) / Double(Self.largestRing)
-        return min(max(Self.shortestUseBy, Self.shortestUseBy * share), Self.longestUseBy)
-    }
+    var useBy: Duration { .milliseconds(Int(GrantedPace.useBySeconds(ratePerSecond: ratePerSecond) * 1_000)) }
 
     /// Number of past slots that the lane remembers; 0 for none.
     var ringCapacity: Int { ratePerSecond <= Self.largestRing ? ratePerSecond : 0 }

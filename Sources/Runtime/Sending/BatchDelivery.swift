@@ -301,7 +301,7 @@ extension BatchDelivery {
         case .sent(let id, _): return .sent(waMessageID: id)
         case .fail(let failure): return .failed(failure)
         case .unconfirmed(let failure, let reason):
-            if let reason { await pauseCampaign(of: message, reason: reason) }
+            if let reason { await pauseCampaign(of: message, reason: reason, by: .answer) }
             return .unconfirmed(failure)
         case .deferRecipient(let delay): return .released(after: delay)
         case .retry(let failure):
@@ -310,8 +310,8 @@ extension BatchDelivery {
         case .pauseLane(let duration, let reason):
             await pauseLane(for: duration, reason: reason)
             return .released(after: .zero)
-        case .pauseCampaign(let reason):
-            await pauseCampaign(of: message, reason: reason)
+        case .pauseCampaign(let reason, let actor):
+            await pauseCampaign(of: message, reason: reason, by: actor)
             return .withdrawn
         }
     }
@@ -331,10 +331,12 @@ extension BatchDelivery {
         }
     }
 
-    private func pauseCampaign(of message: ClaimedMessage, reason: String) async {
+    private func pauseCampaign(of message: ClaimedMessage, reason: String, by actor: RunActor) async {
         do {
-            if try await services.runs.pause(message.runID, reason: reason) {
-                let ids: Logger.Metadata = ["message": "\(message.id.uuidString.lowercased())", "reason": "\(reason)"]
+            if try await services.runs.pause(message.runID, reason: reason, by: actor) {
+                let ids: Logger.Metadata = [
+                    "message": "\(message.id.uuidString.lowercased())", "reason": "\(reason)", "who": "\(actor)",
+                ]
                 let metadata = await services.runs.metadata(of: message.runID, ids)
                 logger.error("Campaign paused", metadata: metadata)
             }

@@ -25,6 +25,8 @@ package struct LaneServices: Sendable {
     package let workers: LaneDirectory
     /// Notified when lanes should be read again.
     package let changes: WakeSignal
+    /// Notified when a lane begins or ends to wait.
+    package let reports = WakeSignal()
     let logger: Logger
 
     package init(

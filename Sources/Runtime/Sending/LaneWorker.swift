@@ -17,10 +17,14 @@ package final class LaneWorker: Sendable {
     ///
     /// A reservation costs about thirty Redis commands and a part of two statements, however few messages it is for.
     private static let smallestReservation = 64
+    /// Time after which a missing access token is looked for again.
+    private static let patienceForToken = Duration.seconds(5)
     /// Time after which an idle lane looks for messages again, in case a wake-up was lost.
     private static let idle = Duration.seconds(1)
 
     package let queue: LaneQueue
+    /// Why it does not send.
+    package let condition: LaneCondition
     private let services: LaneServices
     private let record: Mutex<LaneRecord>
     private let isRetired = Mutex(false)
@@ -41,6 +45,8 @@ package final class LaneWorker: Sendable {
         logger[metadataKey: "tenant"] = "\(lane.tenantID)"
         logger[metadataKey: "sender"] = "\(lane.name)"
         self.logger = logger
+        let reports = services.reports
+        condition = LaneCondition(logger: logger, changed: { reports.notify() })
     }
 
     /// The current state of the lane: rate, token and epoch may change while the worker runs.
@@ -93,17 +99,15 @@ package final class LaneWorker: Sendable {
     /// Reserves slots; waits and returns `nil` when nothing can be sent now.
     private func nextBatch() async -> ReservedBatch? {
         let lane = self.lane
+        let access = Result { () throws(TokenError) in try services.tokens.token(for: lane.accessToken) }
+        noteFacts(of: lane, access)
         guard lane.quietFor == .zero else {
             // Quiet hours: the lane keeper updates their rest once a second, and the claim in Postgres checks them again.
             await idle(upTo: min(lane.quietFor, Self.idle))
             return nil
         }
-        let token: AccessToken
-        do {
-            token = try services.tokens.token(for: lane.accessToken)
-        } catch {
-            logger.error("Lane waits for its access token", metadata: ["error": "\(error)"])
-            await sleep(.seconds(15))
+        guard case .success(let token) = access else {
+            await idle(upTo: Self.patienceForToken)
             return nil
         }
         let probe: Int?
@@ -118,6 +122,34 @@ package final class LaneWorker: Sendable {
         return await reserve(wanted, probe: probe, token: token, lane: lane)
     }
 
+    /// Notes what is known without asking Redis.
+    private func noteFacts(of lane: LaneRecord, _ access: Result<AccessToken, TokenError>) {
+        let outage = services.gate.problem
+        let problem = services.workers.storeProblem
+        condition.note { facts in
+            facts.postgresProblem = problem
+            facts.tokenProblem = nil
+            if case .failure(let error) = access { facts.tokenProblem = error.problem }
+            facts.outage = outage
+            facts.quotaUntil = lane.quotaUntil
+            facts.quietUntil = lane.quietFor > .zero ? Date() + lane.quietFor / .seconds(1) : nil
+            // Redis is not asked then.
+            if facts.quietUntil != nil || facts.tokenProblem != nil { facts.redisProblem = nil }
+        }
+    }
+
+    /// Notes what Redis answered.
+    private func note(_ reservation: Reservation) {
+        condition.note { facts in
+            facts.redisProblem = nil
+            if case .paused(let duration) = reservation {
+                facts.pausedUntil = Date() + duration / .seconds(1)
+            } else {
+                facts.pausedUntil = nil
+            }
+        }
+    }
+
     private func reserve(_ wanted: Int, probe: Int?, token: AccessToken, lane: LaneRecord) async -> ReservedBatch? {
         let permits = await services.permits.take(upTo: wanted, minimum: Self.smallestReservation)
         let lease = Int64.random(in: 1...Int64.max)
@@ -130,6 +162,7 @@ package final class LaneWorker: Sendable {
                 epoch: lane.epoch,
                 lease: lease
             )
+            note(reservation)
             if case .slots(let slots, let exhausted) = reservation {
                 services.channel.prepare(for: slots.count)
                 services.permits.give(back: permits - slots.count)
@@ -151,6 +184,7 @@ package final class LaneWorker: Sendable {
         } catch {
             services.permits.give(back: permits)
             services.gate.abandon(probe: probe)
+            condition.note { $0.redisProblem = "Redis: \(error)" }
             logger.warning("Could not reserve slots, trying again", metadata: ["error": "\(error)"])
             await sleep(.milliseconds(500))
         }

@@ -12,7 +12,7 @@ enum SendDecision: Hashable, Sendable {
     /// The message can never be delivered to this recipient.
     case fail(MessageOutcome.Failure)
     /// No recipient would get it: the campaign pauses, and the message waits with the others.
-    case pauseCampaign(reason: String)
+    case pauseCampaign(reason: String, by: RunActor = .answer)
     /// It is not known whether the message was accepted; with a reason the campaign pauses as well.
     case unconfirmed(MessageOutcome.Failure, pauseReason: String? = nil)
 
@@ -44,7 +44,8 @@ enum SendDecision: Hashable, Sendable {
             case .pairRateLimit: self = .pauseLane(pause, reason: failure.text)
             case .retryable: self = .retry(failure)
             case .permanent, .optOut: self = .fail(failure)
-            case .systemic: self = .pauseCampaign(reason: reason)
+            case .systemic:
+                self = .pauseCampaign(reason: reason, by: .guardRail(for: refusal.scope, otherwise: .answer))
             case .ambiguous: self = .unconfirmed(failure, pauseReason: refusal.scope == .sender ? reason : nil)
             }
         }

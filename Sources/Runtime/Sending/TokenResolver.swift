@@ -34,6 +34,16 @@ package struct TokenResolver: Sendable {
         }
     }
 
+    /// The reason why a reference leads to no usable token; `nil` if it does.
+    package func problem(with reference: String) -> String? {
+        do {
+            _ = try token(for: reference)
+            return nil
+        } catch {
+            return error.problem
+        }
+    }
+
     /// Checks that a token fits into a header, after removing the line break that editors and secret stores append.
     private static func token(_ text: String, from place: String) throws(TokenError) -> AccessToken {
         let value = text.trimmingCharacters(in: .whitespacesAndNewlines)

@@ -145,13 +145,18 @@ extension CampaignRepository {
     /// Its schedules and triggers that no file owns stop with it.
     ///
     /// - Throws: ``CampaignError`` in any other state.
-    public func cancel(_ id: UUID, tenant: String, reason: String) async throws -> CampaignRecord {
+    public func cancel(_ id: UUID, tenant: String, reason: String, by actor: RunActor) async throws -> CampaignRecord {
         try await pool.transaction { connection in
             // Runs are locked before campaigns, as everywhere. A run that opens between the two is found by the next
             // round.
             let own = try await Self.own(id, tenant: tenant, on: connection)
             try await RunRepository.lockOpen(ofCampaigns: own, on: connection)
-            let runs = try await RunRepository.cancelOpen(ofCampaigns: [id], reason: reason, on: connection)
+            let runs = try await RunRepository.cancelOpen(
+                ofCampaigns: [id],
+                reason: reason,
+                by: actor,
+                on: connection
+            )
             guard let record = try await Self.find(id, tenant: tenant, isLocked: true, on: connection) else {
                 throw CampaignError.unknown
             }

@@ -44,4 +44,14 @@ public struct SenderRepository: Sendable {
             )
         }
     }
+
+    /// The references of the access tokens of all senders, by tenant and name.
+    public func tokenReferences() async throws -> [(tenant: String, sender: String, reference: String)] {
+        let rows = try await pool.query(
+            """
+            SELECT "tenantId", name, "accessToken" FROM senders WHERE "archivedAt" IS NULL ORDER BY "tenantId", name
+            """
+        )
+        return try rows.map { (try $0.decode(0), try $0.decode(1), try $0.decode(2)) }
+    }
 }

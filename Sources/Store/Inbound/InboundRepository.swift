@@ -195,7 +195,7 @@ public struct InboundRepository: Sendable {
             )
             for row in rows {
                 let run = try row.decode(0, as: UUID.self)
-                if try await runs.pause(run, reason: stop.reason) { paused.append(run) }
+                if try await runs.pause(run, reason: stop.reason, by: stop.subject.actor) { paused.append(run) }
             }
         }
         return paused
@@ -203,6 +203,11 @@ public struct InboundRepository: Sendable {
 }
 
 extension InboundReport.Stop.Subject {
+    fileprivate var actor: RunActor {
+        guard case .template = self else { return .webhook }
+        return .template
+    }
+
     /// The condition for the runs that need it, on `campaign_runs AS r`, `senders AS s`, `campaign_revisions AS v`.
     fileprivate var condition: PostgresQuery {
         switch self {

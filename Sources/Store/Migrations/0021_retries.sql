@@ -1,4 +1,4 @@
--- Runs that repeat failed messages, campaigns that are sent again, and people's decisions about lost answers.
+-- Runs that repeat failed messages, campaigns that are sent again, and requests whose answer was lost.
 
 -- The run whose failed messages this one repeats; NULL for all others. No foreign key: both belong to one campaign and
 -- go with it, and a key would be checked beside each update of the counters.
@@ -18,19 +18,3 @@ ALTER TABLE campaign_runs ADD COLUMN "retriedRead" integer NOT NULL DEFAULT 0;
 ALTER TABLE campaign_messages ADD COLUMN "retriedBy" uuid;
 -- Requests that WhatsApp may have accepted, although the message was sent again or given up afterwards.
 ALTER TABLE campaign_messages ADD COLUMN "lostAnswers" smallint NOT NULL DEFAULT 0;
-
--- Who decided what about the messages of a run whose answers were lost, and why.
-CREATE TABLE run_settlements (
-    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    "runId" uuid NOT NULL REFERENCES campaign_runs (id) ON DELETE CASCADE,
-    "tenantId" varchar(50) NOT NULL,
-    decision varchar(10) NOT NULL CHECK (decision IN ('resend', 'sent', 'failed')),
-    -- How many messages it was about.
-    messages integer NOT NULL,
-    -- Only messages that had been unconfirmed for so many seconds.
-    "olderThan" integer NOT NULL,
-    actor text NOT NULL,
-    reason text NOT NULL,
-    "createdAt" timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX "run_settlements_runId_index" ON run_settlements ("runId", id);

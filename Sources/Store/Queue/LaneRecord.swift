@@ -24,6 +24,8 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let dailyLimit: Int?
     /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them.
     public let quietFor: Duration
+    /// When some of the 24 h quota returns, if all its runs wait for that; `nil` otherwise.
+    public let quotaUntil: Date?
     /// The epoch that the data of the group in Redis must have.
     public let epoch: Int
     /// True if Redis has never held data of the group, so that nothing was lost.
@@ -43,6 +45,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         pairLimit = try row.decode("pairLimit")
         dailyLimit = try row.decode("dailyLimit")
         quietFor = .seconds(max(0, try row.decode("quietFor", as: Double.self)))
+        quotaUntil = try row.decode("quotaUntil")
         epoch = try row.decode("epoch")
         expected = try row.decode("expected")
     }

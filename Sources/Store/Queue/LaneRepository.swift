@@ -23,16 +23,18 @@ public struct LaneRepository: Sendable {
         let rows = try await pool.query(
             """
             SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."accessToken", s."ratePerSecond", s."quotaGroup",
-                s."pairLimit", s."dailyLimit", e.epoch, r.expected,
+                s."pairLimit", s."dailyLimit", e.epoch, r.expected, r."quotaUntil",
                 coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
                     THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
             FROM (
-                SELECT "senderId", sum(expected) AS expected FROM (
-                    SELECT r."senderId", r.queued + r.sending AS expected FROM campaign_runs r
+                SELECT "senderId", sum(expected) AS expected,
+                    CASE WHEN bool_and("quotaUntil" IS NOT NULL) THEN min("quotaUntil") END AS "quotaUntil"
+                FROM (
+                    SELECT r."senderId", r.queued + r.sending AS expected, r."quotaUntil" FROM campaign_runs r
                     WHERE \(fragment: RunRepository.live)
                         AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
                     UNION ALL
-                    SELECT r."senderId", r.sending FROM campaign_runs r WHERE \(fragment: RunRepository.stopped)
+                    SELECT r."senderId", r.sending, NULL FROM campaign_runs r WHERE \(fragment: RunRepository.stopped)
                 ) open
                 GROUP BY 1
             ) r

@@ -24,13 +24,15 @@ extension LaunchRepository {
     ///   - tenant: The owner of the campaign.
     ///   - key: The caller's own name for the request, 1 to 200 characters; one name opens one run of the campaign.
     ///   - given: The instant of the launch; `nil` takes Postgres's clock, which all daemons share.
+    ///   - actor: Who launches it.
     /// - Returns: The run, whose messages are still to be written if it is new.
     /// - Throws: ``LaunchError`` if a run of the campaign is open, it was never sent, or it cannot be launched.
     public func openAgain(
         _ campaign: CampaignKey,
         tenant: String,
         key: String,
-        now given: Date? = nil
+        now given: Date? = nil,
+        by actor: RunActor = .daemon
     ) async throws -> Repetition {
         try await pool.transaction(deadline: .seconds(120)) { connection in
             let now = try await Self.present(given, on: connection)
@@ -49,6 +51,7 @@ extension LaunchRepository {
                 now: now,
                 on: connection
             )
+            try await RunAction.record(.again, on: run.id, by: actor, connection)
             return Repetition(run: run, isNew: true, previous: previous, quota: quota)
         }
     }

@@ -107,6 +107,7 @@ public struct RetryRepository: Sendable {
     ///   - tenant: The owner of the campaign.
     ///   - codes: Only messages that failed with one of these codes; empty for all.
     ///   - given: The instant of the launch; `nil` takes Postgres's clock.
+    ///   - actor: Who retries it.
     /// - Returns: The run, with all its messages.
     /// - Throws: ``LaunchError`` if a run of the campaign is open, there is nothing to repeat, or the quota, the policy or
     ///   the wallet refuses it; nothing has happened then.
@@ -114,12 +115,16 @@ public struct RetryRepository: Sendable {
         _ campaign: CampaignKey,
         tenant: String,
         codes: [String] = [],
-        now given: Date? = nil
+        now given: Date? = nil,
+        by actor: RunActor = .daemon
     ) async throws -> Retry {
         try await pool.transaction(deadline: Self.deadline) { connection in
             let now = try await LaunchRepository.present(given, on: connection)
             let candidate = try await LaunchCandidate.lock(campaign, tenant: tenant, on: connection)
-            return try await Self.open(candidate, .failed(codes: codes), now: now, on: connection)
+            let retry = try await Self.open(candidate, .failed(codes: codes), now: now, on: connection)
+            let reason = codes.isEmpty ? nil : "only \(codes.joined(separator: ", "))"
+            try await RunAction.record(.retry, on: retry.run.id, by: actor, reason: reason, connection)
+            return retry
         }
     }
 

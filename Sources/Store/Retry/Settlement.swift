@@ -1,9 +1,9 @@
-public import Postgres
+import Spec
 
 /// A person's decision about messages whose answer was lost, and for which no report came.
 public struct Settlement: Hashable, Sendable {
-    /// The decision; the values of `run_settlements.decision`.
-    public enum Decision: String, CaseIterable, PostgresScalar, Sendable {
+    /// The decision.
+    public enum Decision: String, CaseIterable, Sendable {
         /// They are sent once more; a recipient who got the first one gets two.
         case resend
         /// They count as accepted, and are paid.
@@ -19,8 +19,9 @@ public struct Settlement: Hashable, Sendable {
     /// Only messages that have been unconfirmed for so long; at least ``shortestWait``.
     public let olderThan: Duration
     /// The person who decides.
-    public let actor: String
-    public let reason: String
+    public let actor: RunActor
+    /// Why, for people.
+    public let reason: String?
 
     /// Makes a decision.
     ///
@@ -29,10 +30,17 @@ public struct Settlement: Hashable, Sendable {
     ///   - olderThan: How long they must have been unconfirmed; less than ``shortestWait`` is raised to it.
     ///   - actor: The person who decides.
     ///   - reason: Why, for people.
-    public init(_ decision: Decision, olderThan: Duration, actor: String, reason: String) {
+    public init(_ decision: Decision, olderThan: Duration, actor: RunActor, reason: String?) {
         self.decision = decision
         self.olderThan = max(olderThan, Self.shortestWait)
         self.actor = actor
         self.reason = reason
+    }
+
+    /// The decision about so many messages, as the record of a run has it.
+    func words(_ messages: Int) -> String {
+        let time = SpecDuration(seconds: Int(olderThan.components.seconds))
+        return "\(messages) unconfirmed for \(time) or longer: \(decision.rawValue)"
+            + (reason.map { " (\($0))" } ?? "")
     }
 }

@@ -260,7 +260,9 @@ extension SettlementRepository {
                 now: now,
                 on: connection
             )
-            try await Self.record(settlement, of: retry.repeated, on: connection)
+            var runs = retry.repeated
+            runs[retry.run.id] = retry.run.recipientCount
+            try await Self.record(settlement, of: runs, on: connection)
             return Outcome(settled: retry.repeated, run: retry.run)
         }
     }
@@ -271,13 +273,12 @@ extension SettlementRepository {
         on connection: PostgresConnection
     ) async throws {
         for (run, count) in counts where count > 0 {
-            try await connection.execute(
-                """
-                INSERT INTO run_settlements ("runId", "tenantId", decision, messages, "olderThan", actor, reason)
-                SELECT id, "tenantId", \(settlement.decision.rawValue), \(count),
-                    \(Int(settlement.olderThan.components.seconds)), \(settlement.actor), \(settlement.reason)
-                FROM campaign_runs WHERE id = \(run)
-                """
+            try await RunAction.record(
+                .settle,
+                on: run,
+                by: settlement.actor,
+                reason: settlement.words(count),
+                connection
             )
         }
     }

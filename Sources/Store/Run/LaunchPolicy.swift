@@ -195,6 +195,7 @@ extension LaunchRepository {
                 where: "r.id = \(launch.runID)"
             )
         )
+        try await RunAction.record(.cancel, on: launch.runID, by: .policy, reason: reason, connection)
         try await connection.execute(
             """
             UPDATE schedule_occurrences SET outcome = \(OccurrenceOutcome.skipped.rawValue), reason = \(reason)

@@ -22,11 +22,6 @@ public struct LaunchPlan: Hashable, Sendable {
         }
         chunkDelay = recipients < 1_000 ? .zero : .seconds(Double(chunkSize) / Double(max(1, ratePerSecond)))
     }
-
-    /// Estimates when the last message is sent, if the sender sends nothing else.
-    public static func estimatedCompletion(of recipients: Int, ratePerSecond: Int, from start: Date) -> Date {
-        start.addingTimeInterval(Double(recipients) / Double(max(1, ratePerSecond)))
-    }
 }
 
 /// The progress of a launch, with the row of its run locked.
@@ -213,6 +208,7 @@ extension LaunchRepository {
         let run = RunStatus.moving(.tokensMissing, set: because, where: "r.id = \(launch.runID)")
         let campaign = CampaignStatus.moving(.tokensMissing, set: because, where: "c.id = \(launch.campaignID)")
         try await connection.execute("WITH run AS (\(fragment: run)) \(fragment: campaign)")
+        try await RunAction.record(.pause, on: launch.runID, by: .balance, reason: reason, connection)
     }
 
     private func insertion(_ launch: LaunchProgress, size: Int) -> PostgresQuery {

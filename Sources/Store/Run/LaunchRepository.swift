@@ -28,10 +28,16 @@ public struct LaunchRepository: Sendable {
     ///   - tenant: The owner of the campaign.
     ///   - now: The instant against which the 24 hour window is measured for the whole launch, and from which its
     ///     messages may be sent; `nil` takes Postgres's clock, which all daemons share.
+    ///   - actor: Who launches it.
     /// - Returns: The new run, or the one that exists.
     /// - Throws: ``LaunchError`` when the campaign cannot be launched.
-    public func open(campaign: String, tenant: String, now: Date? = nil) async throws -> Opening {
-        try await open(.name(campaign), tenant: tenant, now: now).opening
+    public func open(
+        campaign: String,
+        tenant: String,
+        now: Date? = nil,
+        by actor: RunActor = .daemon
+    ) async throws -> Opening {
+        try await open(.name(campaign), tenant: tenant, now: now, by: actor).opening
     }
 
     /// Opens a run of a campaign given by name or id, and returns the quota that the run was checked against.
@@ -41,7 +47,8 @@ public struct LaunchRepository: Sendable {
     public func open(
         _ key: CampaignKey,
         tenant: String,
-        now given: Date? = nil
+        now given: Date? = nil,
+        by actor: RunActor = .daemon
     ) async throws -> (opening: Opening, quota: QuotaCheck?) {
         do {
             return try await pool.transaction(deadline: .seconds(120)) { connection -> (Opening, QuotaCheck?) in
@@ -63,6 +70,7 @@ public struct LaunchRepository: Sendable {
                         now: now,
                         on: connection
                     )
+                    try await RunAction.record(.send, on: run.id, by: actor, connection)
                     return (.opened(run), nil)
                 }
                 let (run, quota) = try await Self.openCounted(
@@ -72,11 +80,12 @@ public struct LaunchRepository: Sendable {
                     now: now,
                     on: connection
                 )
+                try await RunAction.record(.send, on: run.id, by: actor, connection)
                 return (.opened(run), quota)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
             // Another process opened it at the same time.
-            return try await open(key, tenant: tenant, now: given)
+            return try await open(key, tenant: tenant, now: given, by: actor)
         }
     }
 
@@ -235,8 +244,15 @@ extension LaunchRepository {
         if messages == nil { grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection) }
         let revision = try await freeze(content, of: candidate, on: connection)
         let id = given ?? makeID(at: now)
-        let end = LaunchPlan.estimatedCompletion(of: size.total, ratePerSecond: candidate.ratePerSecond, from: now)
-        let completion = origin.isTrigger ? nil : end
+        var completion: Date?
+        if !origin.isTrigger {
+            completion = try await OutlookRepository.completion(
+                of: size,
+                by: candidate.senderID,
+                from: now,
+                on: connection
+            )
+        }
         try await connection.execute(
             """
             INSERT INTO campaign_runs (
@@ -285,7 +301,8 @@ extension LaunchRepository {
             SELECT \(candidate.id)::uuid, \(candidate.tenantID)::text,
                 coalesce((SELECT max(number) FROM campaign_revisions WHERE "campaignId" = \(candidate.id)), 0) + 1,
                 \(content.digest)::text, \(PostgresJSON(text: content.json.canonicalText))::jsonb
-            ON CONFLICT ("campaignId", digest) DO UPDATE SET digest = excluded.digest
+            -- Not a column of the key, because a transaction that updates a run twice shares a lock of the key.
+            ON CONFLICT ("campaignId", digest) DO UPDATE SET "tenantId" = excluded."tenantId"
             RETURNING id
             """
         )

@@ -19,6 +19,9 @@ public struct RunCounters: Hashable, Sendable {
     /// Messages that still wait for an attempt or its outcome.
     public var open: Int { self[.pending] + self[.queued] + self[.sending] }
 
+    /// Messages that were sent, or failed; not those that were cancelled or still wait.
+    public var tried: Int { accepted + self[.failed] + self[.unconfirmed] }
+
     /// Messages that WhatsApp accepted.
     public var accepted: Int { self[.sent] + self[.delivered] + self[.read] }
 

@@ -40,6 +40,7 @@ extension RunRepository {
     /// - Parameters:
     ///   - campaigns: The campaigns of the runs.
     ///   - reason: The reason, for people.
+    ///   - actor: Who cancels them.
     ///   - keepingCampaigns: True if the campaigns keep their state, because another run follows.
     ///   - connection: The connection of the transaction.
     /// - Returns: The runs cancelled now.
@@ -48,6 +49,7 @@ extension RunRepository {
     public static func cancelOpen(
         ofCampaigns campaigns: [UUID],
         reason: String,
+        by actor: RunActor = .daemon,
         keepingCampaigns: Bool = false,
         on connection: PostgresConnection
     ) async throws(PostgresError) -> [UUID] {
@@ -76,6 +78,7 @@ extension RunRepository {
         var ended: [UUID] = []
         for row in rows {
             let run = try row.decode(0, as: UUID.self)
+            try await RunAction.record(.cancel, on: run, by: actor, reason: reason, connection)
             try await connection.notify(channel, payload: run.uuidString)
             ended.append(run)
         }
@@ -86,12 +89,18 @@ extension RunRepository {
     ///
     /// - Returns: False when it was not under way.
     @discardableResult
-    public func cancel(_ run: UUID, reason: String) async throws -> Bool {
+    public func cancel(_ run: UUID, reason: String, by actor: RunActor = .daemon) async throws -> Bool {
         try await pool.transaction { connection in
             let rows = try await connection.query("SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run)")
             guard let campaign = try rows.first?.decode(0, as: UUID.self) else { return false }
             try await Self.lockOpen(ofCampaigns: [campaign], on: connection)
-            return try await Self.cancelOpen(ofCampaigns: [campaign], reason: reason, on: connection).contains(run)
+            let ended = try await Self.cancelOpen(
+                ofCampaigns: [campaign],
+                reason: reason,
+                by: actor,
+                on: connection
+            )
+            return ended.contains(run)
         }
     }
 

@@ -8,6 +8,8 @@ public struct GuardPause: Hashable, Sendable {
         case alike
         /// The share of failed messages is above the tenant's policy.
         case share
+
+        var actor: RunActor { .guardRail(rawValue) }
     }
 
     public let run: UUID
@@ -34,6 +36,7 @@ extension RunRepository {
         let isPaused = try await pause(
             alike.run,
             reason: reason,
+            by: GuardPause.Guard.alike.actor,
             if: """
                 EXISTS (
                     SELECT FROM run_refusals s WHERE s."runId" = r.id AND s.source = \(source.rawValue)
@@ -110,6 +113,7 @@ extension RunRepository {
         try await pause(
             stop.run,
             reason: reason,
+            by: .guardRail(for: stop.failure.scope, otherwise: .webhook),
             if: "\(stop.failedAt)::timestamptz > coalesce(r.\"guardsSince\", '-infinity')"
         )
     }
@@ -184,7 +188,12 @@ extension RunRepository {
             `policy.maxFailurePercent`\(most); mend the cause and resume, or go on without the guards: \
             \(try await resumeCommand(share.run))
             """
-        let isPaused = try await pause(share.run, reason: reason, if: "NOT r.\"ignoresGuards\"")
+        let isPaused = try await pause(
+            share.run,
+            reason: reason,
+            by: GuardPause.Guard.share.actor,
+            if: "NOT r.\"ignoresGuards\""
+        )
         return isPaused ? GuardPause(run: share.run, guarding: .share, reason: reason) : nil
     }
 

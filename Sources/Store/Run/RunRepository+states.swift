@@ -89,19 +89,24 @@ extension RunRepository {
         )
     }
 
-    /// Pauses the runs of a campaign and the campaign, with a reason for people.
+    /// Pauses the runs of a campaign and the campaign, with a reason for people, and records who did it.
     ///
     /// - Returns: False when it was not running. A run that only waited for the quota stops waiting for it.
     @discardableResult
-    public func pause(_ run: UUID, reason: String) async throws -> Bool {
-        try await pause(run, reason: reason, if: "true")
+    public func pause(_ run: UUID, reason: String, by actor: RunActor = .daemon) async throws -> Bool {
+        try await pause(run, reason: reason, by: actor, if: "true")
     }
 
     /// Pauses the runs of a campaign if `condition` on the given one, as `r`, holds as well.
-    func pause(_ run: UUID, reason: String, if condition: PostgresQuery) async throws -> Bool {
+    func pause(
+        _ run: UUID,
+        reason: String,
+        by actor: RunActor,
+        if condition: PostgresQuery
+    ) async throws -> Bool {
         try await pool.transaction { connection in
             try await Self.lockTogether(with: run, on: connection)
-            let paused = try await connection.execute(
+            let paused = try await connection.query(
                 RunStatus.moving(
                     .pause,
                     set: ["\"statusReason\" = \(reason)", "\"quotaUntil\" = NULL"],
@@ -109,12 +114,14 @@ extension RunRepository {
                         \(fragment: Self.together(with: run)) AND \(fragment: Self.live)
                             AND (SELECT \(fragment: condition) FROM campaign_runs r WHERE r.id = \(run))
                         """
-                )
+                ) + " RETURNING r.id"
             )
-            guard paused > 0 else { return false }
+            guard !paused.isEmpty else { return false }
             try await connection.execute(
                 Self.moving(campaignOf: run, .pause, set: ["\"statusReason\" = \(reason)"])
             )
+            let ids = try paused.map { try $0.decode(0, as: UUID.self) }
+            try await RunAction.record(.pause, on: ids, by: actor, reason: reason, connection)
             try await connection.notify(Self.channel, payload: run.uuidString)
             return true
         }
@@ -125,12 +132,25 @@ extension RunRepository {
     /// - Parameters:
     ///   - run: The run.
     ///   - ignoringGuards: True if no guard is to pause it until it is resumed again.
+    ///   - reason: The reason, for people.
+    ///   - actor: Who resumes it.
     /// - Returns: False when it was not paused.
     /// - Throws: ``LaunchError/insufficientBalance(campaign:needed:available:)`` if its messages are not paid for; the
     ///   run then stays paused.
     @discardableResult
-    public func resume(_ run: UUID, ignoringGuards: Bool = false) async throws -> Bool {
-        try await resume(run, if: "true", guards: Self.guardsAnew(ignored: ignoringGuards))
+    public func resume(
+        _ run: UUID,
+        ignoringGuards: Bool = false,
+        reason: String? = nil,
+        by actor: RunActor = .daemon
+    ) async throws -> Bool {
+        try await resume(
+            run,
+            if: "true",
+            guards: Self.guardsAnew(ignored: ignoringGuards),
+            reason: reason,
+            by: actor
+        )
     }
 
     /// Resumes a run if `condition` on `campaign_runs AS r` holds as well.
@@ -139,34 +159,48 @@ extension RunRepository {
     ///   - run: The run.
     ///   - condition: A condition on the run.
     ///   - guards: Assignments after which the guards count anew; an empty array if they go on counting.
+    ///   - reason: The reason, for people.
+    ///   - actor: Who resumes it.
     /// - Returns: False when it was not paused.
     /// - Throws: ``LaunchError`` and `PostgresError`; the run then stays paused.
-    func resume(_ run: UUID, if condition: PostgresQuery, guards: [PostgresQuery] = []) async throws -> Bool {
+    func resume(
+        _ run: UUID,
+        if condition: PostgresQuery,
+        guards: [PostgresQuery] = [],
+        reason: String? = nil,
+        by actor: RunActor
+    ) async throws -> Bool {
         for _ in 1...10 {
             do {
-                return try await tryResume(run, if: condition, guards: guards)
+                return try await tryResume(run, if: condition, guards: guards, reason: reason, by: actor)
             } catch let error as PostgresError where error.isLockNotAvailable {
                 // A daemon feeds a new chunk, and needs the run for it.
             }
         }
-        return try await tryResume(run, if: condition, guards: guards)
+        return try await tryResume(run, if: condition, guards: guards, reason: reason, by: actor)
     }
 
     /// Resumes a run, or fails because a chunk is being fed that was added meanwhile.
-    private func tryResume(_ run: UUID, if condition: PostgresQuery, guards: [PostgresQuery]) async throws -> Bool {
+    private func tryResume(
+        _ run: UUID,
+        if condition: PostgresQuery,
+        guards: [PostgresQuery],
+        reason: String?,
+        by actor: RunActor
+    ) async throws -> Bool {
         try await pool.transaction { connection in
             // Feeding locks chunks before their run. A chunk that was added before the run is locked may be fed already.
             try await Self.lockChunks(with: run, waits: true, on: connection)
             try await Self.lockTogether(with: run, on: connection)
             try await Self.lockChunks(with: run, waits: false, on: connection)
-            let resumed = try await connection.execute(
+            let resumed = try await connection.query(
                 RunStatus.moving(
                     .resume,
                     set: ["\"statusReason\" = NULL", "\"quotaUntil\" = NULL"] + guards,
                     where: "\(fragment: Self.together(with: run)) AND \(fragment: condition)"
-                )
+                ) + " RETURNING r.id"
             )
-            guard resumed > 0 else { return false }
+            guard !resumed.isEmpty else { return false }
             if !guards.isEmpty {
                 try await connection.execute(
                     """
@@ -202,6 +236,8 @@ extension RunRepository {
             try await connection.execute(
                 Self.moving(campaignOf: run, .resume, set: ["\"statusReason\" = NULL"])
             )
+            let ids = try resumed.map { try $0.decode(0, as: UUID.self) }
+            try await RunAction.record(.resume, on: ids, by: actor, reason: reason, connection)
             try await connection.notify(Self.channel, payload: run.uuidString)
             return true
         }
@@ -349,6 +385,7 @@ extension RunRepository {
         try await connection.execute(
             Self.moving(campaignOf: run, .quotaExhausted, set: ["\"statusReason\" = \(reason)"])
         )
+        try await RunAction.record(.pause, on: run, by: .quota, reason: reason, connection)
         try await connection.notify(Self.channel, payload: run.uuidString)
         return true
     }
@@ -368,7 +405,7 @@ extension RunRepository {
         for row in rows {
             let run = try row.decode(0, as: UUID.self)
             // A person may have paused it meanwhile; it then no longer waits for the quota.
-            if try await resume(run, if: "r.\"quotaUntil\" <= now()") { resumed.append(run) }
+            if try await resume(run, if: "r.\"quotaUntil\" <= now()", by: .quota) { resumed.append(run) }
         }
         return resumed
     }

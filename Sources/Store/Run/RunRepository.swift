@@ -80,7 +80,8 @@ public struct RunRepository: Sendable {
         return try rows.first?.decode(0, as: PostgresJSON.self).text
     }
 
-    /// Failed and unconfirmed messages of a run by reason, most frequent first.
+    /// Failed and unconfirmed messages of a run by reason, most frequent first, and those that were left out for a reason
+    /// of their own; the rest of a cancelled run was not.
     public func failures(of run: UUID) async throws -> [FailureCount] {
         let first = MessageID.make(run: run, position: 0)
         let last = MessageID.make(run: run, position: MessageID.maximumPosition)
@@ -89,6 +90,7 @@ public struct RunRepository: Sendable {
             SELECT coalesce("errorCode", ''), coalesce("errorMessage", ''), count(*)
             FROM campaign_messages
             WHERE id BETWEEN \(first) AND \(last) AND status IN \(anyOf: [MessageStatus.failed, .unconfirmed, .cancelled])
+                AND (status <> \(message: .cancelled) OR "errorCode" IS NOT NULL)
             GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 50
             """,
             deadline: .seconds(120)

@@ -125,6 +125,7 @@ public struct ScheduleRepository: Sendable {
         try await RunRepository.cancelOpen(
             ofCampaigns: [candidate.id],
             reason: "the next run of its schedule began",
+            by: .schedule,
             keepingCampaigns: true,
             on: connection
         )
@@ -158,7 +159,7 @@ public struct ScheduleRepository: Sendable {
         let content = try candidate.content(for: event)
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: candidate.name) }
         let size = try await LaunchRepository.count(audience, content, of: candidate, now: now, on: connection)
-        return try await LaunchRepository.insertRun(
+        let run = try await LaunchRepository.insertRun(
             of: candidate,
             content,
             by: event,
@@ -167,6 +168,8 @@ public struct ScheduleRepository: Sendable {
             now: now,
             on: connection
         )
+        try await RunAction.record(.send, on: run.id, by: .schedule, connection)
+        return run
     }
 
     /// Records the outcome and sets the schedule's next time.

@@ -53,6 +53,7 @@ public struct Migration: Sendable {
         Migration(version: 17, name: "run_guards", bytes: PackageResources._017_run_guards_sql),
         Migration(version: 18, name: "contact_values", bytes: PackageResources._018_contact_values_sql),
         Migration(version: 19, name: "guards", bytes: PackageResources._019_guards_sql),
+        Migration(version: 20, name: "waiting", bytes: PackageResources._020_waiting_sql),
         Migration(version: 21, name: "retries", bytes: PackageResources._021_retries_sql),
     ]
 }

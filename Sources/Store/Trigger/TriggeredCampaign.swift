@@ -235,6 +235,7 @@ struct TriggeredCampaign: Sendable {
                 now: now,
                 on: connection
             )
+            try await RunAction.record(.send, on: run.id, by: .trigger, connection)
             return campaign(content, .open(run: run.id, nextPosition: 1, isPaid: true))
         } catch let error as LaunchError {
             return campaign(nil, .refused(error.isRuled ? .policyViolated : .campaignIncomplete))

@@ -36,12 +36,14 @@ struct RetryCommand: AsyncParsableCommand {
         print(Self.text(of: preview))
         guard preview.total > 0 else { throw LaunchError.nothingToRetry(campaign: preview.run.campaignName) }
         try await confirmation.confirm("Send \(preview.total == 1 ? "it" : "them") again?")
-        let retry = try await database.withPool { pool in
-            try await RetryRepository(pool: pool)
-                .open(.id(preview.run.campaignID), tenant: preview.run.tenantID, codes: codes)
+        let text = try await database.withPool { pool in
+            let retry = try await RetryRepository(pool: pool)
+                .open(.id(preview.run.campaignID), tenant: preview.run.tenantID, codes: codes, by: .commandLine)
+            let outlook = try await OutlookRepository(pool: pool).outlook(of: retry.run)
+            return SendCommand.summary(of: retry.run, outlook, as: "is sent again where it failed")
+                + SendCommand.lines(of: retry.quota)
         }
-        let summary = SendCommand.summary(of: retry.run, as: "is sent again where it failed")
-        print(summary + SendCommand.lines(of: retry.quota))
+        print(text)
     }
 
     static func text(of preview: RetryRepository.Preview) -> String {

@@ -1,7 +1,6 @@
 public import ArgumentParser
 import CommandKit
 import Foundation
-import Logging
 import Postgres
 import Spec
 import Spelling
@@ -34,8 +33,8 @@ struct SettleCommand: AsyncParsableCommand {
     )
     var olderThan: String
 
-    @Option(help: "Reason, which is kept with the run.")
-    var reason = "settled by hand"
+    @Option(help: "Reason, which `report` and the API show.")
+    var reason: String?
 
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var database: DatabaseOptions
@@ -52,7 +51,7 @@ struct SettleCommand: AsyncParsableCommand {
     private var settlement: Settlement {
         // `validate()` has refused anything else.
         let duration = SpecDuration(olderThan)?.duration ?? Settlement.shortestWait
-        return Settlement(unconfirmed, olderThan: duration, actor: NSUserName(), reason: reason)
+        return Settlement(unconfirmed, olderThan: duration, actor: .commandLine, reason: reason)
     }
 
     func run() async throws {
@@ -73,10 +72,9 @@ struct SettleCommand: AsyncParsableCommand {
             try await SettlementRepository(pool: pool)
                 .settle(settlement, of: last.campaignID, tenant: last.tenantID)
         }
-        log(outcome, of: last)
         let settled = outcome.settled.values.reduce(0, +)
         print("\(path)  \(NumberText.count(settled, "message")) settled: \(unconfirmed.rawValue)")
-        if let run = outcome.run { print(SendCommand.summary(of: run, as: "is sent again where it was in doubt")) }
+        if let run = outcome.run { print(SendCommand.summary(of: run, nil, as: "is sent again where it was in doubt")) }
         guard settled < total else { return }
         print("  left alone: \((total - settled).grouped), reported meanwhile, not to be reached, or tried three times")
     }
@@ -87,20 +85,6 @@ struct SettleCommand: AsyncParsableCommand {
             "Send \(total == 1 ? "it" : "them") again? Duplicates are possible, as the first may have arrived."
         case .sent: "Count \(total == 1 ? "it" : "them") as sent, and debit the wallet?"
         case .failed: "Count \(total == 1 ? "it" : "them") as failed, and release the tokens?"
-        }
-    }
-
-    private func log(_ outcome: SettlementRepository.Outcome, of last: RunRecord) {
-        let logger = Logger.command(level: .notice)
-        for (run, count) in outcome.settled {
-            logger.notice(
-                "Unconfirmed messages settled",
-                metadata: [
-                    "tenant": "\(last.tenantID)", "campaign": "\(last.campaignName)",
-                    "run": "\(run.uuidString.lowercased())", "decision": "\(unconfirmed.rawValue)", "count": "\(count)",
-                    "actor": "\(settlement.actor)", "reason": "\(settlement.reason)",
-                ]
-            )
         }
     }
 

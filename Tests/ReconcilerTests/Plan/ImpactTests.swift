@@ -95,6 +95,34 @@ struct ImpactTests {
         }
     }
 
+    @Test func whatStandsBeforeACampaignAndQuietHoursCount() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(192, inWindow: 0)
+            let text = Samples.all
+            func seconds(_ text: String) async throws -> Double? {
+                try await fixture.plan(text).changes.first { $0.identity.name == "hello" }?.impact?.estimatedSeconds
+            }
+            let alone = try #require(try await seconds(text))
+            #expect(abs(alone - 192 / 76.8) < 0.1)
+            try await fixture.reach(text)
+            let campaign = text.replacing("title: Hello there", with: "title: Hello you")
+            try await fixture.pool.execute(
+                """
+                INSERT INTO campaign_runs (id, "campaignId", "tenantId", "revisionId", "senderId", status, "isFreeText",
+                    "windowCutoff", "launchPhase", "recipientCount", pending)
+                SELECT gen_random_uuid(), c.id, c."tenantId", v.id, c."senderId", 'running', false, now(), 'done', 768, 768
+                FROM campaigns c JOIN campaign_revisions v ON v."campaignId" = c.id WHERE c.name = 'raw'
+                """
+            )
+            let behind = try #require(try await seconds(campaign))
+            #expect(behind > alone + 1 && behind < 960 / 76.8 + 1, "they take turns: \(behind)")
+            // It is 08:53:20 in UTC.
+            let quiet = "\n---\nkind: Tenant\nname: acme\ntimeZone: UTC\nquietHours: { from: \"08:00\", to: \"09:00\" }"
+            let waits = try #require(try await seconds(campaign + quiet))
+            #expect(abs(waits - behind - 400) < 1)
+        }
+    }
+
     @Test func aThousandAudiencesTakeFewQueries() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(100, inWindow: 10)

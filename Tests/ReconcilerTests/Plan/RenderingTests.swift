@@ -25,7 +25,8 @@ struct RenderingTests {
                     + acme/Template/offer
                     + acme/Audience/vips
                     + acme/Campaign/event
-                    + acme/Campaign/hello  3,912 recipients (1,500 in window), ~49 s at 80/s
+                    + acme/Campaign/hello  3,912 recipients (1,500 in window), ~2 d 2 h until all are sent \
+                    (51 s of sending at 80/s)
                         quota: takes 2,412 of the 1,000 left of 1,000 in 24 h
                         warning: 2,412 recipients outside of their window exceed the sender's daily limit of 1,000: \
                     at least 3 days

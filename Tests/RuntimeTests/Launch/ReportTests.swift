@@ -72,6 +72,48 @@ struct ReportTests {
         }
     }
 
+    /// The numbers are of what was sent.
+    @Test func aCancelledRunCountsWhatWasSent() async throws {
+        let changes = """
+            status = 'cancelled', "recipientCount" = 985, "expectedCount" = 985, pending = 0, sent = 94, cancelled = 891,
+            "startedAt" = now() - interval '4.7 s', "completedAt" = now()
+            """
+        try await withRun(changes) { run, _ in
+            let lines = DeliveryReport(run: run, failures: []).text.split(separator: "\n").map(String.init)
+            #expect(lines.first?.hasSuffix("(20/s)") == true, "\(lines)")
+            #expect(lines.contains("  cancelled           891   90.5 %"))
+            var view = ProgressView(isTerminal: false)
+            let line = view.update([run], now: Date()) ?? ""
+            #expect(line.contains("9.5 %  94/985  cancelled"), "\(line)")
+        }
+    }
+
+    @Test func reportAndProgressSayWhyARunWaits() async throws {
+        try await withRun("pending = 3") { run, _ in
+            let since = Date(timeIntervalSince1970: 1_780_000_000)
+            let waiting = Waiting(.quietHours, since: since, until: since + 3_600)
+            let outlook = RunOutlook(waiting: waiting, estimatedCompletionAt: since + 3_601)
+            let report = DeliveryReport(run: run, failures: [], outlook: outlook).text
+            let words = "quiet_hours since 2026-05-28T20:26:40Z until 2026-05-28T21:26:40Z: quiet hours of the tenant"
+            #expect(report.contains("  waits         \(words)\n"), "\(report)")
+            #expect(report.contains("  done by       2026-05-28T21:26:41Z\n"))
+            var view = ProgressView(isTerminal: false)
+            let line = view.update([run], [run.id: outlook], now: since) ?? ""
+            #expect(line.contains("  done by 2026-05-28T21:26:41Z\n  waits: \(words)\n"), "\(line)")
+            // An end that only moves along with the clock would be a new line each time.
+            let down = RunOutlook(waiting: Waiting(.noDaemon, since: since), estimatedCompletionAt: since)
+            let still = view.update([run], [run.id: down], now: since) ?? ""
+            #expect(still.contains("  waits: no_daemon since ") && !still.contains("done by"))
+            // A line that is too long would take two rows, and the next update would overwrite the wrong ones.
+            var narrow = ProgressView(isTerminal: true, width: 60)
+            let drawn = narrow.update([run], [run.id: outlook], now: since) ?? ""
+            let rows = drawn.split(separator: "\n").map { $0.replacing("\u{1B}[2K", with: "") }
+            #expect(rows.count == 2 && rows.allSatisfy { $0.count <= 60 }, "\(rows)")
+            let fewer = narrow.update([run], now: since) ?? ""
+            #expect(fewer.hasPrefix("\u{1B}[2A") && fewer.hasSuffix("\u{1B}[J"), "clears the row that is gone")
+        }
+    }
+
     @Test func progressIsDrawnOverItselfOnATerminalAndOnceElsewhere() async throws {
         try await withRun("\"recipientCount\" = 200, \"expectedCount\" = 200, pending = 100, sent = 100") { run, _ in
             let now = Date(timeIntervalSince1970: 1_000)

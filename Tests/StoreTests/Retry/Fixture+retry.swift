@@ -66,7 +66,7 @@ extension Fixture {
     }
 
     func retry(_ codes: [String] = []) async throws -> RetryRepository.Retry {
-        try await retries.open(.name("promo"), tenant: "acme", codes: codes)
+        try await retries.open(.name("promo"), tenant: "acme", codes: codes, by: .command("ana"))
     }
 
     /// Stores the policy of the tenant.

@@ -65,6 +65,8 @@ struct RetryTests {
             #expect(preview.total == 2 && preview.others == 2 && preview.launch.id == preview.run.id)
             let first = try await fixture.retry(["2", "9"])
             #expect(first.run.recipientCount == 2)
+            let actions = try await RunActionRepository(pool: fixture.pool).latest(of: [first.run.id])[first.run.id]
+            #expect(actions?.map(\.words) == ["retried by ana (command): only 2, 9"])
             try await fixture.send(first.run.id, failing: [0: "2"])
             let second = try await fixture.retry()
             #expect(second.run.recipientCount == 3 && second.run.retryOf == first.run.id)

@@ -9,7 +9,12 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct SendAgainTests {
     private static func again(_ fixture: Fixture, _ key: String) async throws -> LaunchRepository.Repetition {
-        try await LaunchRepository(pool: fixture.pool).openAgain(.name("promo"), tenant: "acme", key: key)
+        try await LaunchRepository(pool: fixture.pool).openAgain(
+            .name("promo"),
+            tenant: "acme",
+            key: key,
+            by: .command("ana")
+        )
     }
 
     private static func write(_ run: UUID, _ fixture: Fixture) async throws {
@@ -22,6 +27,8 @@ struct SendAgainTests {
             let first = try await Self.again(fixture, "a")
             #expect(first.isNew && first.previous?.id == run && first.quota != nil && first.run.status == .launching)
             #expect(first.previous?.recipientCount == 5 && first.previous?.startedAt != nil)
+            let actions = try await RunActionRepository(pool: fixture.pool).latest(of: [first.run.id])[first.run.id]
+            #expect(actions?.map(\.words) == ["sent again by ana (command)"])
             let repeated = try await Self.again(fixture, "a")
             #expect(!repeated.isNew && repeated.run.id == first.run.id && repeated.previous?.id == run)
             await #expect(throws: LaunchError.runOpen(campaign: "promo", status: .running)) {

@@ -9,7 +9,7 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct SettlementTests {
     private static func settlement(_ decision: Settlement.Decision) -> Settlement {
-        Settlement(decision, olderThan: .seconds(900), actor: "ana", reason: "no reports since Monday")
+        Settlement(decision, olderThan: .seconds(900), actor: .command("ana"), reason: "no reports since Monday")
     }
 
     private static func settle(
@@ -27,10 +27,13 @@ struct SettlementTests {
 
     private static func records(_ fixture: Fixture) async throws -> [String] {
         try await fixture.column(
-            """
-            SELECT concat_ws(' ', decision, messages, "olderThan", actor || ':', reason) FROM run_settlements ORDER BY id
-            """
+            "SELECT concat_ws(' ', who, reason) FROM run_actions WHERE action = 'settle' ORDER BY id"
         )
+    }
+
+    /// The record of a decision about so many messages.
+    private static func record(_ messages: Int, _ decision: String) -> String {
+        "command:ana \(messages) unconfirmed for 15m or longer: \(decision) (no reports since Monday)"
     }
 
     @Test func whatIsSentIsPaidAndTakesReports() async throws {
@@ -52,7 +55,7 @@ struct SettlementTests {
             try await fixture.expectWallet(available: 85, held: 0)
             #expect(try await fixture.analytics() == RunCounters.of([.sent: 4, .delivered: 1, .unconfirmed: 1]))
             try await fixture.expectCountersEqualRows(run)
-            #expect(try await Self.records(fixture) == ["sent 2 900 ana: no reports since Monday"])
+            #expect(try await Self.records(fixture) == [Self.record(2, "sent")])
             #expect(try await Self.settle(.sent, fixture).settled == [:])
             _ = try await messages.apply([fixture.report(ids[0], .read), fixture.report(ids[1], .failed)])
             try await fixture.expectWallet(available: 88, held: 0, "the failed one is refunded")
@@ -104,7 +107,7 @@ struct SettlementTests {
             try await fixture.expectWallet(available: 14, held: 4)
             let once = RunCounters.of([.pending: 2, .sent: 1, .failed: 1, .unconfirmed: 1])
             #expect(try await fixture.analytics() == once)
-            #expect(try await Self.records(fixture) == ["resend 2 900 ana: no reports since Monday"])
+            #expect(try await Self.records(fixture) == Array(repeating: Self.record(2, "resend"), count: 2))
             try await fixture.send(again.id)
             try await fixture.expectWallet(available: 14, held: 0)
             for run in [run, again.id] { try await fixture.expectCountersEqualRows(run) }
@@ -133,7 +136,7 @@ struct SettlementTests {
             let attempts: Int = try await fixture.value("SELECT attempts FROM campaign_messages WHERE id = \(ids[0])")
             let chunks: [String] = try await fixture.column("SELECT status::text FROM campaign_chunks")
             #expect(attempts == 1 && chunks == ["waiting"])
-            #expect(try await Self.records(fixture) == ["resend 1 900 ana: no reports since Monday"])
+            #expect(try await Self.records(fixture) == [Self.record(1, "resend")])
         }
     }
 
@@ -146,7 +149,8 @@ struct SettlementTests {
             try await fixture.ageDoubts()
             let settlements = SettlementRepository(pool: fixture.pool, batch: 1)
             let campaign = try await fixture.campaignID()
-            try await fixture.failing("id < 2", on: "run_settlements") {
+            let last: Int = try await fixture.value("SELECT max(id) FROM run_actions")
+            try await fixture.failing("id < \(last + 2)", on: "run_actions") {
                 _ = try await settlements.settle(Self.settlement(decision), of: campaign, tenant: "acme")
             }
             let spent = decision == .sent ? 1 : 0
@@ -182,7 +186,7 @@ struct SettlementTests {
             #expect(outcome.settled == [run: 2] && outcome.run?.recipientCount == 2 && outcome.run?.retryOf == run)
             for run in [run, try #require(outcome.run).id] { try await fixture.expectCountersEqualRows(run) }
             #expect(try await fixture.counters(of: run).rows[.failed] == 2)
-            #expect(try await Self.records(fixture).count == 1)
+            #expect(try await Self.records(fixture).count == 2, "of both runs")
         }
     }
 
@@ -222,7 +226,7 @@ struct SettlementTests {
     }
 
     @Test func aReportHasAQuarterOfAnHour() {
-        #expect(Settlement(.sent, olderThan: .seconds(1), actor: "", reason: "").olderThan == .seconds(900))
-        #expect(Settlement(.sent, olderThan: .seconds(1_000), actor: "", reason: "").olderThan == .seconds(1_000))
+        #expect(Settlement(.sent, olderThan: .seconds(1), actor: .daemon, reason: "").olderThan == .seconds(900))
+        #expect(Settlement(.sent, olderThan: .seconds(1_000), actor: .daemon, reason: "").olderThan == .seconds(1_000))
     }
 }

@@ -108,7 +108,8 @@ struct LaunchTests {
                 #expect(abs(due - Double((start - 1) / size) * delay) < 0.001, "position \(start)")
             }
             let end = try #require(try await RunRepository(pool: fixture.pool).find(run)?.estimatedCompletionAt)
-            #expect(abs(end.timeIntervalSince(Fixture.now) - Double(recipients) / 80) < 0.001)
+            // The lane grants 96 % of the rate.
+            #expect(abs(end.timeIntervalSince(Fixture.now) - Double(recipients) / (80 * 0.96)) < 0.01)
         }
     }
 

@@ -95,6 +95,8 @@ struct FiringTests {
             #expect(first != second)
             try await Self.finish(second, fixture)
             #expect(try await fixture.value(status) == "completed")
+            let actions: [String] = try await fixture.column("SELECT action || ' by ' || who FROM run_actions")
+            #expect(actions == ["send by schedule", "send by schedule"])
             #expect(try await schedules.fireNext(now: Self.nine + 2 * 86_400) == nil)
             let row = try await fixture.pool.query(
                 """

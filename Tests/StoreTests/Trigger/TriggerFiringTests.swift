@@ -58,6 +58,8 @@ struct TriggerFiringTests {
             #expect(try rows[0].decode(3, as: String?.self) == "12")
             #expect(try rows[0].decode(4, as: String.self) == "running")
             #expect(try rows[0].decode(5, as: String.self) == "running")
+            let actions: [String] = try await fixture.column("SELECT action || ' by ' || who FROM run_actions")
+            #expect(actions == ["send by trigger"])
             try await Self.expectConsistent(fixture, messages: 2)
         }
     }

@@ -1,0 +1,42 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// The HTTP address cannot be listened on.
+struct ListeningError: Error, Hashable, CustomStringConvertible {
+    let host: String
+    let port: Int
+    let code: Int32
+
+    var description: String {
+        let place = "\(host):\(port)"
+        switch code {
+        case EADDRINUSE:
+            return "cannot listen on \(place): another program uses the port; stop it, or set HTTP_PORT (--port)"
+        case EACCES:
+            return "cannot listen on \(place): this user may not use the port; set HTTP_PORT (--port) to 1024 or more"
+        case EADDRNOTAVAIL:
+            return "cannot listen on \(place): this machine has no such address; set HTTP_HOST (--host)"
+        default:
+            return "cannot listen on \(place) (HTTP_HOST, HTTP_PORT): \(String(cString: strerror(code)))"
+        }
+    }
+
+    /// Listens for a moment, before anything else starts: otherwise all services would start, fail and log.
+    ///
+    /// - Throws: ``ListeningError``; another error of the address is left to the server.
+    static func check(host: String, port: Int) async throws {
+        guard port != 0 else { return }
+        do {
+            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: host, port: port)
+                .get()
+            try await channel.close()
+        } catch let error as IOError {
+            throw ListeningError(host: host, port: port, code: error.errnoCode)
+        } catch {
+            // Such as an unknown host: the server says so as well.
+        }
+    }
+}

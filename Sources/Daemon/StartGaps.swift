@@ -1,0 +1,32 @@
+extension DaemonConfiguration {
+    /// The most senders that the log of a start names.
+    private static let mostSenders = 10
+
+    /// What is switched off because something is not set, and why that matters, as lines of the log.
+    ///
+    /// - Parameter senders: The senders without a usable access token, each with the reason.
+    /// - Returns: The lines, none if all is set.
+    func gaps(senders: [String]) -> [String] {
+        var gaps: [String] = []
+        if tokens == nil {
+            gaps.append(
+                "No keys for access tokens, the API answers 503: set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_FILE"
+            )
+        }
+        if appSecret == nil {
+            gaps.append(
+                "WHATSAPP_APP_SECRET is not set, all webhooks are refused: no delivery reports, and STOP is not heard"
+            )
+        }
+        if verifyToken == nil {
+            gaps.append("WHATSAPP_VERIFY_TOKEN is not set, WhatsApp cannot verify the webhook's address")
+        }
+        for sender in senders.prefix(Self.mostSenders) {
+            gaps.append("Sender has no access token, its messages wait: \(sender)")
+        }
+        if senders.count > Self.mostSenders {
+            gaps.append("\(senders.count - Self.mostSenders) more senders have no access token")
+        }
+        return gaps
+    }
+}

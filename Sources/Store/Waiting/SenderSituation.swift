@@ -1,0 +1,240 @@
+public import Foundation
+import JSON
+public import Postgres
+public import Spec
+
+/// What a sender has to send, and what decides how fast: read from Postgres in a few statements for any number of senders.
+public struct SenderSituation: Sendable {
+    /// An open run of the sender.
+    struct Run: Sendable {
+        let id: UUID
+        let campaignID: UUID
+        let status: RunStatus
+        let statusReason: String?
+        let isTriggered: Bool
+        let quotaUntil: Date?
+        let since: Date
+        let expectedCount: Int
+        let recipientCount: Int
+        let inWindowCount: Int
+        let counters: RunCounters
+        /// The last action on it.
+        let lastAction: (kind: RunAction.Kind, actor: RunActor, at: Date)?
+    }
+
+    /// Postgres's clock.
+    public let now: Date
+    public let senderID: UUID
+    public let tenantID: String
+    public let name: String
+    public let ratePerSecond: Int
+    let resumesByItself: Bool
+    /// The end of a pause that WhatsApp asked for.
+    public let pausedUntil: Date?
+    public let hours: SendingHours?
+    let quotaGroup: String
+    let dailyLimit: Int?
+    /// Charges of its quota group, by hour.
+    public private(set) var charged: [Date: Int] = [:]
+    /// The open runs, oldest first.
+    private(set) var runs: [Run] = []
+
+    private init(row: PostgresRow) throws {
+        now = try row.decode("now")
+        senderID = try row.decode("id")
+        tenantID = try row.decode("tenantId")
+        name = try row.decode("name")
+        ratePerSecond = try row.decode("ratePerSecond")
+        resumesByItself = try row.decode("onQuotaExhausted", as: String.self) == "wait"
+        pausedUntil = try row.decode("pausedUntil")
+        quotaGroup = try row.decode("quotaGroup")
+        dailyLimit = try row.decode("dailyLimit")
+        let quiet = try row.json("quietHours")
+        hours = SendingHours(
+            quietHours: TenantSpec.QuietHours(
+                from: quiet?["from"]?.stringValue ?? "",
+                to: quiet?["to"]?.stringValue ?? "",
+                action: quiet?["action"]?.stringValue
+            ),
+            timeZone: try row.decode("timeZone")
+        )
+    }
+}
+
+extension SenderSituation {
+    /// Reads the situation of senders.
+    ///
+    /// - Parameters:
+    ///   - condition: Selects the senders, as `s`.
+    ///   - kept: Selects standing runs of triggers, as `r`, that are read although they have nothing to send.
+    ///   - hasActions: True if the last action on each run is needed; a plan may lack the right to read them.
+    ///   - connection: The connection to use.
+    /// - Returns: The situations by the sender's id.
+    /// - Throws: `PostgresError`.
+    static func read(
+        where condition: PostgresQuery,
+        keeping kept: PostgresQuery = "false",
+        withActions hasActions: Bool = false,
+        on connection: PostgresConnection
+    ) async throws -> [UUID: SenderSituation] {
+        let rows = try await connection.query(
+            """
+            SELECT s.id, s."tenantId", s.name, s."ratePerSecond", s."quotaGroup", s."dailyLimit", s."onQuotaExhausted",
+                s."pausedUntil", t."quietHours", t."timeZone", clock_timestamp() AS now
+            FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
+            WHERE \(fragment: condition)
+            """
+        )
+        var senders: [UUID: SenderSituation] = [:]
+        for row in rows {
+            let sender = try SenderSituation(row: row)
+            senders[sender.senderID] = sender
+        }
+        try await addRuns(to: &senders, keeping: kept, withActions: hasActions, on: connection)
+        try await addCharges(to: &senders, on: connection)
+        return senders
+    }
+
+    private static func addRuns(
+        to senders: inout [UUID: SenderSituation],
+        keeping kept: PostgresQuery,
+        withActions hasActions: Bool,
+        on connection: PostgresConnection
+    ) async throws {
+        guard !senders.isEmpty else { return }
+        let actions: PostgresQuery =
+            hasActions
+            ? """
+            LEFT JOIN LATERAL (
+                SELECT x.action, x.who, x."createdAt" FROM run_actions x WHERE x."runId" = r.id
+                ORDER BY x.id DESC LIMIT 1
+            ) a ON true
+            """
+            : "CROSS JOIN (SELECT NULL::text, NULL::text, NULL::timestamptz) a(action, who, \"createdAt\")"
+        let rows = try await connection.query(
+            """
+            SELECT r.id, r."senderId", r."campaignId", r.status, r."statusReason", r."isTriggered", r."quotaUntil",
+                coalesce(r."startedAt", r."createdAt") AS since, r."expectedCount", r."recipientCount",
+                r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt"
+            FROM campaign_runs r \(fragment: actions)
+            WHERE r."senderId" = ANY(\(Array(senders.keys))::uuid[]) AND r.status IN \(anyOf: RunStatus.open)
+                AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0 OR \(fragment: kept))
+            ORDER BY r."createdAt", r.id
+            """
+        )
+        for row in rows { senders[try row.decode("senderId")]?.runs.append(try Run(row: row)) }
+    }
+
+    private static func addCharges(
+        to senders: inout [UUID: SenderSituation],
+        on connection: PostgresConnection
+    ) async throws {
+        let groups = Set(senders.values.filter { $0.dailyLimit != nil }.map(\.quotaGroup))
+        let charges = try await charges(of: groups.sorted(), on: connection)
+        for id in senders.keys {
+            guard let group = senders[id]?.quotaGroup else { continue }
+            senders[id]?.charged = charges[group] ?? [:]
+        }
+    }
+
+    /// The charges of quota groups by hour.
+    public static func charges(
+        of groups: [String],
+        on connection: PostgresConnection
+    ) async throws -> [String: [Date: Int]] {
+        guard !groups.isEmpty else { return [:] }
+        let rows = try await connection.query(
+            """
+            SELECT "quotaGroup", hour, sum(count)::bigint AS count FROM quota_hours
+            WHERE "quotaGroup" = ANY(\(groups)::text[]) AND hour > now() - interval '26 hours'
+            GROUP BY 1, 2
+            """
+        )
+        var charges: [String: [Date: Int]] = [:]
+        for row in rows {
+            charges[try row.decode("quotaGroup"), default: [:]][try row.decode("hour")] = try row.decode("count")
+        }
+        return charges
+    }
+
+    /// The situations of senders by tenant and name; new senders are left out.
+    public static func read(
+        named names: [(tenant: String, sender: String)],
+        on connection: PostgresConnection
+    ) async throws -> [UUID: SenderSituation] {
+        guard !names.isEmpty else { return [:] }
+        return try await read(
+            where: """
+                s."archivedAt" IS NULL AND (s."tenantId", s.name) IN (
+                    SELECT * FROM unnest(\(names.map(\.tenant))::text[], \(names.map(\.sender))::text[])
+                )
+                """,
+            on: connection
+        )
+    }
+
+    /// The situation of one sender.
+    static func read(of sender: UUID, on connection: PostgresConnection) async throws -> SenderSituation? {
+        try await read(where: "s.id = \(sender)", on: connection)[sender]
+    }
+}
+
+extension SenderSituation.Run {
+    fileprivate init(row: PostgresRow) throws {
+        id = try row.decode("id")
+        campaignID = try row.decode("campaignId")
+        status = try row.decode("status")
+        statusReason = try row.decode("statusReason")
+        isTriggered = try row.decode("isTriggered")
+        quotaUntil = try row.decode("quotaUntil")
+        since = try row.decode("since")
+        expectedCount = try row.decode("expectedCount")
+        recipientCount = try row.decode("recipientCount")
+        inWindowCount = try row.decode("inWindowCount")
+        counters = try RunCounters(row: row)
+        let kind = try row.decode("action", as: String?.self).flatMap(RunAction.Kind.init(rawValue:))
+        if let kind, let who = try row.decode("who", as: String?.self),
+            let at = try row.decode("actedAt", as: Date?.self)
+        {
+            lastAction = (kind, RunActor(stored: who), at)
+        } else {
+            lastAction = nil
+        }
+    }
+
+    /// The messages that it still has to send.
+    var share: LaneWork.Share {
+        let total = isTriggered ? recipientCount : max(recipientCount, status == .launching ? expectedCount : 0)
+        let unwritten = status == .launching ? max(0, total - counters.total) : 0
+        let queued = max(0, counters[.queued] + counters[.sending])
+        let pending = max(0, counters[.pending]) + unwritten
+        return LaneWork.Share(
+            run: id,
+            queued: queued,
+            pending: pending,
+            outside: min(queued + pending, max(0, total - inWindowCount)),
+            goesFirst: isTriggered,
+            chunk: LaunchPlan(recipients: max(expectedCount, recipientCount), ratePerSecond: 1).chunkSize
+        )
+    }
+
+    /// True if it may send: nobody stopped it.
+    var isLive: Bool { status == .launching || status == .running || (status == .paused && quotaUntil != nil) }
+}
+
+extension SenderSituation {
+    /// The work of its lane: what is live, oldest first.
+    public var shares: [LaneWork.Share] { runs.filter(\.isLive).map(\.share) }
+
+    /// When the last message of a run is sent.
+    func estimate(from start: Date, adding share: LaneWork.Share? = nil) -> DeliveryEstimate {
+        DeliveryEstimate(
+            from: start,
+            ratePerSecond: ratePerSecond,
+            shares: shares + (share.map { [$0] } ?? []),
+            hours: hours,
+            quota: dailyLimit.map { DeliveryEstimate.Quota(limit: $0, charged: charged) },
+            pausedUntil: pausedUntil
+        )
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Postgres
+import Redis
+import Store
+import TestSupport
+import Testing
+
+@testable import AccessTokens
+@testable import Daemon
+@testable import Runtime
+@testable import Settings
+
+/// What the start of a daemon says: what is off, and why it does not start.
+struct DaemonStartTests {
+    private static func configuration() throws -> DaemonConfiguration {
+        DaemonConfiguration(
+            postgres: try PostgresConfiguration("postgresql://localhost/x", applicationName: "test"),
+            redis: try RedisConfiguration(url: "redis://localhost:6379/0")
+        )
+    }
+
+    @Test func whatIsNotSetIsToldWithItsConsequence() throws {
+        let gaps = try Self.configuration().gaps(senders: ["acme/main: the environment variable TOKEN is not set"])
+        #expect(gaps.count == 4)
+        #expect(gaps[0].contains("503") && gaps[0].contains("JWT_SECRET"))
+        #expect(gaps[1].contains("WHATSAPP_APP_SECRET") && gaps[1].contains("webhooks are refused"))
+        #expect(gaps[2].contains("WHATSAPP_VERIFY_TOKEN"))
+        #expect(gaps[3].contains("acme/main: the environment variable TOKEN is not set"))
+        var complete = try Self.configuration()
+        complete.tokens = try TokenSettings.read(Variables(["JWT_SECRET": TestToken.secret]))
+        (complete.appSecret, complete.verifyToken) = ("secret", "token")
+        #expect(complete.gaps(senders: []) == [])
+        let many = complete.gaps(senders: (1...25).map { "acme/s\($0): no" })
+        #expect(many.count == 11 && many[10] == "15 more senders have no access token")
+    }
+
+    @Test func aPortInUseIsOneLineWithItsVariable() async throws {
+        let other = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(other.localAddress?.port)
+        let error = await #expect(throws: ListeningError.self) {
+            try await ListeningError.check(host: "127.0.0.1", port: port)
+        }
+        let text = try #require(error?.description)
+        #expect(text.hasPrefix("cannot listen on 127.0.0.1:\(port): another program uses the port"))
+        #expect(text.contains("HTTP_PORT") && !text.contains("\n"))
+        try await other.close()
+        try await ListeningError.check(host: "127.0.0.1", port: port)
+        try await ListeningError.check(host: "127.0.0.1", port: 0)
+    }
+}
