@@ -56,11 +56,6 @@ extension LaunchRepository {
         }
     }
 
-    /// The given instant, or the present by Postgres's clock.
-    static func present(_ given: Date?, on connection: PostgresConnection) async throws(PostgresError) -> Date {
-        try await connection.query("SELECT coalesce(\(given)::timestamptz, clock_timestamp())")[0].decode(0)
-    }
-
     /// The last run of a campaign that may get another one.
     ///
     /// - Throws: ``LaunchError`` if a run is open, there was none, or the campaign gets its messages by events.

@@ -180,8 +180,10 @@ extension SettlementRepository {
                         "SELECT 1 FROM campaign_runs WHERE id = \(run) AND status IN \(anyOf: RunStatus.open)"
                     )
                     if open.isEmpty { throw RunHasEnded() }
-                case .sent: count = try await accept(run, settlement, on: connection)
-                case .failed: count = try await fail(run, settlement, on: connection)
+                case .sent:
+                    count = try await close(run, settlement, as: .sent, set: Self.accepted, on: connection)
+                case .failed:
+                    count = try await close(run, settlement, as: .failed, set: Self.failed, on: connection)
                 }
                 try await Self.record(settlement, of: [run: count], on: connection)
                 return count
@@ -191,23 +193,25 @@ extension SettlementRepository {
         }
     }
 
-    private func accept(
+    /// Moves unconfirmed messages of a run to a state in which they stay, unless a report comes.
+    private func close(
         _ run: UUID,
         _ settlement: Settlement,
+        as status: MessageStatus,
+        set assignments: PostgresQuery,
         on connection: PostgresConnection
     ) async throws -> Int {
         let rows = try await connection.query(
             """
             WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m.status AS old, \(message: .sent)::campaign_message_status_enum AS new
+                SELECT m.id, m."runId", m.status AS old, \(message: status)::campaign_message_status_enum AS new
                 FROM campaign_messages m
                 WHERE m.id BETWEEN message_id(\(run), 0) AND message_id(\(run), \(MessageID.maximumPosition))
                     AND \(fragment: Self.unconfirmed(settlement))
                 ORDER BY m.id LIMIT \(batch) FOR NO KEY UPDATE OF m
             ), written AS (
-                UPDATE campaign_messages m SET status = changed.new, holder = NULL,
-                    "sentAt" = coalesce(m."sentAt", m."unconfirmedAt"), "unconfirmedAt" = NULL, "errorCode" = NULL,
-                    "errorMessage" = NULL
+                UPDATE campaign_messages m SET
+                    status = changed.new, holder = NULL, "unconfirmedAt" = NULL, \(fragment: assignments)
                 FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), \(fragment: RunCounters.counted)
             SELECT count(*) FROM changed
@@ -217,33 +221,16 @@ extension SettlementRepository {
         return try rows[0].decode(0)
     }
 
-    /// Fails unconfirmed messages of a run; they keep the mark that a request may have been accepted.
-    private func fail(
-        _ run: UUID,
-        _ settlement: Settlement,
-        on connection: PostgresConnection
-    ) async throws -> Int {
-        let rows = try await connection.query(
-            """
-            WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m.status AS old, \(message: .failed)::campaign_message_status_enum AS new
-                FROM campaign_messages m
-                WHERE m.id BETWEEN message_id(\(run), 0) AND message_id(\(run), \(MessageID.maximumPosition))
-                    AND \(fragment: Self.unconfirmed(settlement))
-                ORDER BY m.id LIMIT \(batch) FOR NO KEY UPDATE OF m
-            ), written AS (
-                UPDATE campaign_messages m SET status = changed.new, holder = NULL, "failedAt" = clock_timestamp(),
-                    "lostAnswers" = m."lostAnswers" + 1, "unconfirmedAt" = NULL,
-                    "errorCode" = coalesce(m."errorCode", 'answer_lost'),
-                    "errorMessage" = 'no answer came; settled as failed by hand'
-                FROM changed WHERE \(key: "m.id", of: "changed.id")
-            ), \(fragment: RunCounters.counted)
-            SELECT count(*) FROM changed
-            """,
-            deadline: .seconds(120)
-        )
-        return try rows[0].decode(0)
-    }
+    private static let accepted: PostgresQuery = """
+        "sentAt" = coalesce(m."sentAt", m."unconfirmedAt"), "errorCode" = NULL, "errorMessage" = NULL
+        """
+
+    /// Failed messages keep the mark that a request may have been accepted, so that no retry repeats them.
+    private static let failed: PostgresQuery = """
+        "failedAt" = clock_timestamp(), "lostAnswers" = m."lostAnswers" + 1,
+        "errorCode" = coalesce(m."errorCode", 'answer_lost'),
+        "errorMessage" = 'no answer came; settled as failed by hand'
+        """
 
     private func sendInNewRun(
         _ settlement: Settlement,

@@ -52,8 +52,7 @@ public struct LaunchRepository: Sendable {
     ) async throws -> (opening: Opening, quota: QuotaCheck?) {
         do {
             return try await pool.transaction(deadline: .seconds(120)) { connection -> (Opening, QuotaCheck?) in
-                let present = try await connection.query("SELECT coalesce(\(given)::timestamptz, clock_timestamp())")
-                let now = try present[0].decode(0, as: Date.self)
+                let now = try await Self.present(given, on: connection)
                 let candidate = try await LaunchCandidate.lock(key, tenant: tenant, on: connection)
                 if let run = try await latestRun(of: candidate.id, on: connection) {
                     return (run.status.isOver ? .over(run) : .underWay(run), nil)
@@ -152,7 +151,8 @@ extension LaunchRepository {
 
     /// Counts the audience, compares it with the quota, and opens a run for it, in the caller's transaction.
     ///
-    /// - Throws: ``LaunchError`` if nobody would get a message, or the quota, the policy or the wallet refuses it.
+    /// - Throws: ``LaunchError`` if the message reaches none of the audience, or the quota, the policy or the wallet
+    ///   refuses it.
     static func openCounted(
         _ candidate: LaunchCandidate,
         _ content: RevisionContent,
@@ -197,6 +197,11 @@ extension LaunchRepository {
             throw LaunchError.quotaExhausted(campaign: candidate.name, problem: quota.warning ?? "")
         }
         return quota
+    }
+
+    /// The given instant, or the present by Postgres's clock.
+    static func present(_ given: Date?, on connection: PostgresConnection) async throws(PostgresError) -> Date {
+        try await connection.query("SELECT coalesce(\(given)::timestamptz, clock_timestamp())")[0].decode(0)
     }
 
     /// Makes the id of a new run.

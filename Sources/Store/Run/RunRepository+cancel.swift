@@ -76,12 +76,10 @@ extension RunRepository {
             """
         )
         var ended: [UUID] = []
-        for row in rows {
-            let run = try row.decode(0, as: UUID.self)
-            try await RunAction.record(.cancel, on: run, by: actor, reason: reason, connection)
-            try await connection.notify(channel, payload: run.uuidString)
-            ended.append(run)
-        }
+        for row in rows { ended.append(try row.decode(0)) }
+        guard !ended.isEmpty else { return [] }
+        try await RunAction.record(.cancel, on: ended, by: actor, reason: reason, connection)
+        for run in ended { try await connection.notify(channel, payload: run.uuidString) }
         return ended
     }
 
