@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// Logs refused requests, at most one a minute for each reason: whoever can reach the address could fill the log otherwise.
+/// Logs refused requests, at most one a minute for each reason, so that no caller can fill the log.
 final class RefusalLog: Sendable {
     private static let interval = Duration.seconds(60)
 

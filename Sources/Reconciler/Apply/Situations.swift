@@ -4,7 +4,8 @@ public import Spec
 import Spelling
 public import Store
 
-/// What decides how long the campaigns of a plan take: the work of their senders, quiet hours and quota, as they will be.
+/// The facts that decide how long the campaigns of a plan take: the work of their senders, quiet hours and quota, as they
+/// will be.
 struct Situations: Sendable {
     fileprivate struct Key: Hashable {
         let tenant: String

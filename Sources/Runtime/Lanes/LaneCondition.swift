@@ -3,7 +3,7 @@ import Logging
 package import Store
 import Synchronization
 
-/// What a daemon knows of one of its lanes: each `nil` or false is no obstacle.
+/// The obstacles that a daemon knows for one of its lanes; `nil` for each that does not hold.
 struct LaneFacts: Hashable, Sendable {
     /// The error of Postgres.
     var postgresProblem: String?
@@ -105,7 +105,7 @@ extension LaneCondition.State {
         var known = WaitingFacts(now: now, since: now)
         known.lastHeartbeat = now
         known.reports = [causes.map { $0.beginning(since) }]
-        // Whether it then goes on by itself is a matter of its runs.
+        // Its runs decide whether it then goes on by itself; the lane says only until when.
         (known.quotaUntil, known.resumesByItself) = (facts.quotaUntil, true)
         known.quietUntil = facts.quietUntil
         let next = Waiting(known)

@@ -127,7 +127,7 @@ extension SendAnswer {
         }
     }
 
-    /// What went wrong, for people.
+    /// The error, for people; empty for an accepted message.
     fileprivate var problem: String {
         switch self {
         case .accepted: ""

@@ -7,13 +7,13 @@ public import Foundation
 public struct DeliveryEstimate: Sendable {
     /// The 24 h quota of a sender.
     public struct Quota: Hashable, Sendable {
-        /// Hours from the begin of an hour after which what was charged in it no longer counts: it counts until its end is
-        /// 24 hours old.
+        /// Hours from the begin of an hour after which its charges no longer count: they count until its end is 24 hours
+        /// old.
         public static let hours = 25.0
 
         /// Allowed business-initiated messages in 24 hours.
         public let limit: Int
-        /// What was charged, by the begin of the hour.
+        /// Charged messages, by the begin of the hour.
         public let charged: [Date: Int]
 
         public init(limit: Int, charged: [Date: Int] = [:]) {
@@ -27,7 +27,7 @@ public struct DeliveryEstimate: Sendable {
             return max(0, limit - counting)
         }
 
-        /// What returns after an instant, in order.
+        /// The charges that return after an instant, in order.
         func refills(after date: Date) -> [(at: Date, count: Int)] {
             charged.map { (at: returns($0.key), count: $0.value) }.filter { $0.at > date }.sorted { $0.at < $1.at }
         }
@@ -98,7 +98,7 @@ public struct DeliveryEstimate: Sendable {
             if missing <= count { return (at, missing) }
             missing -= count
         }
-        // What is sent from now on returns later: one limit for each day.
+        // Messages that are sent from now on count for a day: one limit goes out each day.
         let limit = Double(max(1, quota.limit))
         let days = (missing / limit).rounded(.up)
         return (

@@ -75,8 +75,8 @@ public struct MessageOutcome: Hashable, Sendable {
     /// The lease under which it was sent.
     public let lease: Int64
     public let result: Result
-    /// The status that WhatsApp gave the message when it accepted it, such as `held_for_quality_assessment`; `nil` if it only accepted
-    /// it.
+    /// The status that WhatsApp gave the message when it accepted it, such as `held_for_quality_assessment`; `nil` if it
+    /// only accepted it.
     public let messageStatus: String?
 
     public init(messageID: UUID, lease: Int64, result: Result, messageStatus: String? = nil) {

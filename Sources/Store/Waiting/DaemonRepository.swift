@@ -2,7 +2,7 @@ public import Foundation
 import JSON
 public import Postgres
 
-/// What keeps one lane of a daemon from sending.
+/// The causes that keep one lane of a daemon from sending.
 public struct LaneReport: Hashable, Sendable {
     public let sender: UUID
     /// At least one.
@@ -21,7 +21,7 @@ public struct DaemonRepository: Sendable {
         public let now: Date
         /// The last heartbeat of any daemon; `nil` if there was none in the last minutes, and none before.
         public let lastSeen: Date?
-        /// What the daemons that run say of their lanes; a lane that is not listed is not stopped.
+        /// The reports of the daemons that run; a lane that is not listed is not stopped.
         let lanes: [[UUID: [Waiting]]]
 
         /// True if a daemon runs.
@@ -29,7 +29,7 @@ public struct DaemonRepository: Sendable {
             lastSeen.map { now.timeIntervalSince($0) <= WaitingFacts.heartbeatLimit } ?? false
         }
 
-        /// What each daemon says of a lane.
+        /// The causes that each daemon reports for a lane; empty if the lane sends.
         func reports(of sender: UUID) -> [[Waiting]] { lanes.map { $0[sender] ?? [] } }
     }
 

@@ -129,7 +129,7 @@ extension SenderSituation {
         )
     }
 
-    /// What the row of a run, its last action and its sender say.
+    /// The facts from the row of a run, its last action and its sender.
     private func facts(of run: Run) -> WaitingFacts {
         var facts = WaitingFacts(now: now, since: run.since)
         facts.isLaunching = run.status == .launching

@@ -69,7 +69,7 @@ public struct RunAction: Hashable, Sendable {
     public enum Kind: String, CaseIterable, Sendable {
         case send, pause, resume, cancel, retry, again, settle
 
-        /// What happened to the campaign: `paused`.
+        /// The action as a participle about the campaign: `paused`.
         public var past: String {
             switch self {
             case .send: "launched"

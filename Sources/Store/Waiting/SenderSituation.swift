@@ -3,7 +3,9 @@ import JSON
 public import Postgres
 public import Spec
 
-/// What a sender has to send, and what decides how fast: read from Postgres in a few statements for any number of senders.
+/// The messages that a sender has to send, and the facts that decide how fast.
+///
+/// They are read from Postgres in a few statements for any number of senders.
 public struct SenderSituation: Sendable {
     /// An open run of the sender.
     struct Run: Sendable {

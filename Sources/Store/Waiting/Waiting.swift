@@ -65,7 +65,7 @@ public struct Waiting: Hashable, Sendable {
     public let until: Date?
     /// Who stopped it: a person or a guard.
     public let actor: RunActor?
-    /// What more there is to say, for people: why it was paused, which variable is not set.
+    /// More about the cause, for people: why it was paused, which variable is not set.
     public let detail: String?
 
     public init(
@@ -112,7 +112,7 @@ public struct WaitingFacts: Hashable, Sendable {
     public var isLaunching = false
     /// The last heartbeat of any daemon.
     public var lastHeartbeat: Date?
-    /// What keeps the lane from sending, for each daemon that runs: a lane is stopped if it is on all of them.
+    /// The causes that keep the lane from sending, for each daemon that runs: a lane is stopped if all of them have one.
     public var reports: [[Waiting]] = []
     /// `nil` unless the run is paused; a run that only waits for the quota is not.
     public var pause: Pause?

@@ -123,12 +123,6 @@ extension SendAnswer {
             )
         )
     }
-
-    /// Makes the answer for an error object with a code, or for an answer without one.
-    static func refused(httpStatus: Int, code: Int?, message: String, retryAfter: Duration?) -> SendAnswer {
-        let facts = RefusalFacts(httpStatus: httpStatus, code: code, details: message, isGraphError: code != nil)
-        return refused(facts, message: message, retryAfter: retryAfter)
-    }
 }
 
 extension MessageOutcome.Failure {

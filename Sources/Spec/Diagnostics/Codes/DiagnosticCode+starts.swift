@@ -1,4 +1,4 @@
-/// Codes about the start of campaigns, and about campaigns that can reach nobody.
+/// Codes about the start of campaigns, and about audiences without reachable contacts.
 extension DiagnosticCode {
     static let startFamily = [
         unknownEvent, needlessCustom, nulCharacter, notScheduled, notEventTriggered, secondTrigger, noSchedule,
