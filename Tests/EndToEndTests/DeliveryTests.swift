@@ -15,7 +15,7 @@ struct DeliveryTests {
                 let statuses = try await stage.statuses()
                 return statuses["delivered", default: 0] + statuses["read", default: 0] == 300
             }
-            try await eventually(within: .seconds(10), "the run completes") {
+            try await eventually("the run completes") {
                 try await stage.runStatus() == "completed"
             }
             let report = try await stage.succeed("campaignd", "report", "hello", "--tenant", "test")
@@ -35,13 +35,13 @@ struct DeliveryTests {
             let daemon = try await stage.startDaemon()
             for number in 1...2 {
                 daemon.signal(SIGHUP)
-                try await eventually(within: .seconds(10), "it reloads") {
+                try await eventually("it reloads") {
                     daemon.errors.components(separatedBy: "Reloaded").count > number
                 }
             }
             #expect(daemon.errors.contains("WHATSAPP_APP_SECRET"))
             try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
-            try await eventually(within: .seconds(20), "the message is reported") {
+            try await eventually("the message is reported") {
                 let statuses = try await stage.statuses()
                 return statuses["delivered", default: 0] + statuses["read", default: 0] == 1
             }

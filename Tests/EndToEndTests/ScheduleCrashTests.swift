@@ -10,7 +10,7 @@ import WhatsAppSimulator
 struct ScheduleCrashTests {
     private static let count = 500
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func eachOfManySchedulesStartsOneRunWhicheverDaemonDies() async throws {
         // Short leases, so that messages of a dead daemon are recovered soon.
         let variables = ["REQUEST_TIMEOUT": "1", "FLIGHT_LEASE": "6", "UNCONFIRMED_TIMEOUT": "2"]

@@ -22,7 +22,7 @@ struct WalletCommandTests {
         """
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func tokensAreToppedUpHeldAndSpent() async throws {
         try await Stage.with(contacts: 20, rate: 80) { stage in
             let none = try await Self.wallet(stage, "show")

@@ -6,7 +6,7 @@ import Testing
 @testable import OneShotHTTP
 
 /// Requests that may not be written late, and connections that are opened before they are needed.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct ConnectionWaitTests {
     private static let fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Requests and their answers, over connections that are kept.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct HTTPPosterTests {
     private static let fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

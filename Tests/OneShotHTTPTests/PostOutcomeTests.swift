@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Outcomes of requests without an answer: a request that may have been read is never reported as not written.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct PostOutcomeTests {
     private static let fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -3,7 +3,7 @@ import Testing
 
 @Suite(.enabled(if: ScratchSchema.isAvailable))
 struct PostgresListenerTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func notificationsComeAgainAfterTheConnectionWasKilled() async throws {
         try await ScratchSchema.withPool { pool, scratch in
             let channel = scratch.name
@@ -33,7 +33,7 @@ struct PostgresListenerTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func cancellationEndsTheSequence() async throws {
         let listener = PostgresListener(
             configuration: try ScratchSchema.serverConfiguration(),

@@ -54,7 +54,7 @@ struct ScratchSchema: Sendable {
 
 /// Waits until `condition` holds, or fails after `limit`.
 func eventually(
-    within limit: Duration = .seconds(10),
+    within limit: Duration = .seconds(60),
     _ what: Comment,
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool

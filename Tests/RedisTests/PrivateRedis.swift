@@ -48,5 +48,5 @@ struct PrivateRedis: Sendable {
 
 /// Polls until the condition holds, for ten seconds at most.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    try await wait(for: "the condition of the test", within: .seconds(10), every: .milliseconds(5), condition)
+    try await wait(for: "the condition of the test", within: .seconds(60), every: .milliseconds(5), condition)
 }

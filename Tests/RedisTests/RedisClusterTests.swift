@@ -28,7 +28,7 @@ struct RedisClusterTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func everyKeyIsServedByTheServerOfItsSlot() async throws {
         try await withClient { cluster, client in
             let keys = (0..<300).map { "key-\($0)" }
@@ -59,7 +59,7 @@ struct RedisClusterTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func nothingIsLostOrDoneTwiceWhileASlotMoves() async throws {
         try await withClient { cluster, client in
             let keys = ["{moving}:list", "{moving}:hash", "{moving}:text"]
@@ -98,7 +98,7 @@ struct RedisClusterTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aClusterWithoutTheSlotIsToldSoAtTheDeadline() async throws {
         try await withClient { cluster, client in
             let key = "lonely"
@@ -124,7 +124,7 @@ struct RedisClusterTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func severalAddressesOfOneServerAreNotACluster() async throws {
         try await PrivateRedis.with { server in
             let client = server.client { configuration in

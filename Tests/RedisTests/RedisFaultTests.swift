@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Outcomes of commands when the server or the connection fails; each test has a server of its own.
-@Suite(.serialized, .timing, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timing, .timeLimit(.minutes(3)))
 struct RedisFaultTests {
     /// Twenty tasks that send without pause, and the replies that they got.
     private final class Crowd: Sendable {

@@ -3,7 +3,7 @@ import Redis
 import Testing
 
 /// States in which a server refuses commands, each produced on a real server.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(3)))
 struct RedisServerStateTests {
     private func kind(_ client: RedisClient, _ command: RedisCommand) async throws -> RedisServerError.Kind {
         let error = try #require(

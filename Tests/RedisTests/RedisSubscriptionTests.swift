@@ -31,7 +31,7 @@ private final class WarningCount: LogHandler {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(3)))
 struct RedisSubscriptionTests {
     private func subscription(_ server: PrivateRedis) -> RedisSubscription {
         RedisSubscription(

@@ -10,7 +10,7 @@ import WhatsAppSimulator
 /// A message has at most three attempts; a rate limit is none.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct AttemptTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func rateLimitsBetweenFailuresAreNoAttempts() async throws {
         let text = #"{"errors":[{"share":0.4,"code":130429,"status":429}],"serverErrors":{"share":0.4,"status":503}}"#
         let faults = try SimulatorFaults(json: Data(text.utf8))

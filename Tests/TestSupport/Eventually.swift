@@ -13,7 +13,7 @@ public struct NotInTime: Error, CustomStringConvertible {
 ///
 /// - Throws: `TestBedError` when it does not hold within `limit`, or what `condition` throws.
 public func eventually(
-    within limit: Duration = .seconds(10),
+    within limit: Duration = .seconds(60),
     _ what: String,
     _ condition: () async throws -> Bool
 ) async throws {

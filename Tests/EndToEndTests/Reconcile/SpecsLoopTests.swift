@@ -60,7 +60,7 @@ struct SpecsLoopTests {
                 text.replacing("type: manual", with: "type: manuel")
             )
             try await Self.reaches(address, applied: second, attempted: broken)
-            try await eventually(within: .seconds(20), "it is tried again") {
+            try await eventually("it is tried again") {
                 try await stage.count("SELECT coalesce(max(count), 0) FROM reconcile_attempts") >= 3
             }
             #expect(Self.reports(daemon) == 1)

@@ -12,7 +12,7 @@ import Testing
 struct LargeCatalogTests {
     private static let count = 3_000
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func referencesOfNewSpecsAreFoundByIndexes() async throws {
         let specs = (1...Self.count).map { number in
             """

@@ -7,7 +7,7 @@ import Testing
 @testable import Runtime
 
 /// Malformed, slow and endless requests.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(3)))
 struct ConnectionTests {
     private static func head(_ field: String, token: String? = try? TestToken.text()) -> String {
         """

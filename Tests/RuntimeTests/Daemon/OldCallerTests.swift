@@ -7,7 +7,7 @@ import Testing
 @testable import Runtime
 
 /// Callers of HTTP/1.0, and requests without a valid `Host`.
-@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(3)))
 struct OldCallerTests {
     /// Returns everything that the daemon sends until it closes the connection.
     private static func talk(_ text: String, port: Int) async throws -> String {

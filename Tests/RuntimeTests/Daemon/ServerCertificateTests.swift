@@ -45,7 +45,7 @@ struct ServerCertificateTests {
         return try result.get()
     }
 
-    @Test(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(3)))
     func servesHTTPSAndRenewsTheCertificateWithoutARestart() async throws {
         try await Self.withFolder { folder in
             let first = try TestCertificate()
@@ -90,7 +90,7 @@ struct ServerCertificateTests {
         }
     }
 
-    @Test(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable), .timeLimit(.minutes(3)))
     func readsTheCertificateAtOnceWhenItIsAskedTo() async throws {
         try await Self.withFolder { folder in
             try TestCertificate().write(to: folder)
@@ -119,7 +119,7 @@ struct ServerCertificateTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func readsTheFilesOutsideOfTheCooperativePool() async throws {
+    @Test(.timeLimit(.minutes(3))) func readsTheFilesOutsideOfTheCooperativePool() async throws {
         try await Self.withFolder { folder in
             try TestCertificate().write(to: folder)
             let certificate = ServerCertificate(
@@ -159,7 +159,7 @@ struct ServerCertificateTests {
     /// Before a request, within its head and within its body; with TLS, before the handshake.
     @Test(
         .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable),
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(3)),
         arguments: [false, true]
     )
     func closesIdleConnections(isTLS: Bool) async throws {

@@ -12,7 +12,7 @@ import WhatsAppSimulator
 /// Runs with their lane in a Redis Cluster.
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryClusterTests {
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func aLaneMovesToOtherServersWhileItSends() async throws {
         try await RedisClusterServers.with { cluster in
             try await DeliveryFixture.with(contacts: 800, rate: 150, dailyLimit: 10_000) { fixture in

@@ -13,7 +13,7 @@ import WhatsAppSimulator
 struct DeliveryCrashTests {
     private static let leases = LaneLeases(reservation: .seconds(2), flight: .seconds(4))
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func aLaneThatRedisLostIsRebuilt() async throws {
         try await DeliveryFixture.with(contacts: 500, rate: 100) { fixture in
             let run = try await fixture.launch()
@@ -28,7 +28,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func aGracefulShutdownGivesBackAndTheNextDaemonGoesOn() async throws {
         try await DeliveryFixture.with(contacts: 400, rate: 200) { fixture in
             let run = try await fixture.launch()
@@ -50,7 +50,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(3)))
     func afterACrashNothingIsLostAndNothingComesTwice() async throws {
         // Slow answers, so that many are under way when the daemon dies.
         let faults = try SimulatorFaults(
@@ -73,7 +73,7 @@ struct DeliveryCrashTests {
         }
     }
 
-    @Test(.timing, .timeLimit(.minutes(2)))
+    @Test(.timing, .timeLimit(.minutes(3)))
     func twoDaemonsShareALane() async throws {
         try await DeliveryFixture.with(contacts: 400, rate: 150) { fixture in
             let run = try await fixture.launch()
@@ -86,7 +86,7 @@ struct DeliveryCrashTests {
     }
 
     /// No run keeps the lane open, but the leases of the dead daemon must still be taken over.
-    @Test(.timeLimit(.minutes(2)), arguments: ["cancel", "pause", "cancel and lose Redis"])
+    @Test(.timeLimit(.minutes(3)), arguments: ["cancel", "pause", "cancel and lose Redis"])
     func messagesBeingSentAreSettledAlthoughTheirRunWasStopped(stop: String) async throws {
         let faults = try SimulatorFaults(
             json: Data(#"{"latency":{"minimumMilliseconds":500,"maximumMilliseconds":900}}"#.utf8)
@@ -115,7 +115,7 @@ struct DeliveryCrashTests {
     }
 
     /// No message was being sent, so nothing in Postgres points to the lane.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func theNextDaemonEmptiesStaleLanes() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 100) { fixture in
             let run = try await fixture.launch()
@@ -136,7 +136,7 @@ struct DeliveryCrashTests {
     }
 
     /// The next daemon removes the messages from the lane; they are fed again when the run resumes.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aRunThatWasPausedMeanwhileGoesOnWhole() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 200) { fixture in
             let run = try await fixture.launch()

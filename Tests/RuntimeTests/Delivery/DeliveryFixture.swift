@@ -147,7 +147,7 @@ extension DeliveryFixture {
         return counts
     }
 
-    func completes(_ run: UUID, within limit: Duration = .seconds(30)) async throws {
+    func completes(_ run: UUID, within limit: Duration = .seconds(90)) async throws {
         do {
             try await eventually(within: limit, "the run completes") { try await self.run(run).status == .completed }
         } catch {
@@ -301,7 +301,7 @@ extension DeliveryFixture {
             onReady: { bound in port.withLock { $0 = bound } }
         )
         return try await run([daemon], ending: ending) {
-            try await eventually(within: .seconds(20), "the daemon serves") { port.withLock { $0 } != nil }
+            try await eventually("the daemon serves") { port.withLock { $0 } != nil }
             let bound = try #require(port.withLock { $0 })
             try simulator.setWebhookURL("http://127.0.0.1:\(bound)/webhooks/whatsapp")
             return try await body(bound)

@@ -11,7 +11,7 @@ import WhatsAppSimulator
 /// Whole runs through Postgres, Redis and a simulated WhatsApp.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aRunIsDeliveredOnceToEachAndCompletes() async throws {
         try await DeliveryFixture.with(contacts: 300) { fixture in
             let run = try await fixture.launch()

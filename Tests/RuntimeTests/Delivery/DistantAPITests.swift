@@ -11,7 +11,7 @@ import WhatsAppSimulator
 @Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DistantAPITests {
     /// Daemons start without connections; the second one starts on a busy lane.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func thePaceHoldsWhileConnectionsAreOpened() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 60) { fixture in
             let run = try await fixture.launch()

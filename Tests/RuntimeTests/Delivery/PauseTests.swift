@@ -13,7 +13,7 @@ struct PauseTests {
     /// With notifications of Postgres one second is enough.
     ///
     /// Without them daemons poll every second, first the lane keeper and then the feeder.
-    @Test(.timeLimit(.minutes(2)), arguments: [(true, Duration.seconds(1)), (false, .seconds(2))])
+    @Test(.timeLimit(.minutes(3)), arguments: [(true, Duration.seconds(1)), (false, .seconds(2))])
     func pauseAndResumeActOnAllDaemons(listens: Bool, limit: Duration) async throws {
         try await DeliveryFixture.with(contacts: 3_000, rate: 100) { fixture in
             let run = try await fixture.launch()

@@ -12,7 +12,7 @@ import Testing
 struct PoisonTests {
     private static let leases = LaneLeases(reservation: .milliseconds(300), flight: .seconds(4))
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func theMessageOfWhichThreeDaemonsDiedIsParkedAndAllOthersAreSent() async throws {
         try await DeliveryFixture.with(contacts: 20, rate: 400) { fixture in
             let run = try await fixture.launch()
@@ -48,7 +48,7 @@ struct PoisonTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aCrashWhileMessagesWaitForTheirSlotsIsNotCountedAgainstThem() async throws {
         try await DeliveryFixture.with(contacts: 5, rate: 400) { fixture in
             let run = try await fixture.launch()

@@ -15,7 +15,7 @@ struct ReportedFailureTests {
     private static func faults(_ json: String) throws -> SimulatorFaults { try SimulatorFaults(json: Data(json.utf8)) }
 
     private func isPaused(_ run: UUID, of fixture: DeliveryFixture) async throws -> RunRecord {
-        try await eventually(within: .seconds(20), "the run is paused and everything is reported") {
+        try await eventually("the run is paused and everything is reported") {
             let record = try await fixture.run(run)
             let counters = record.counters
             return record.status == .paused && counters[.sending] + counters[.queued] + counters[.sent] == 0
@@ -24,7 +24,7 @@ struct ReportedFailureTests {
     }
 
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(3)),
         arguments: [(131042, "Message failed to send because of a payment issue"), (132015, "Template is paused")]
     )
     func aReportOfTheAccountOrTheTemplateStopsTheRun(code: Int, details: String) async throws {
@@ -42,7 +42,7 @@ struct ReportedFailureTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func reportsWithTheSameUnknownCodeStopTheRun() async throws {
         let faults = try Self.faults(#"{"failures":[{"code":139999,"details":"news"}]}"#)
         try await DeliveryFixture.with(contacts: 200, rate: 50, faults: faults) { fixture in
@@ -60,7 +60,7 @@ struct ReportedFailureTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aReportThatTheContactWantsNoMoreTakesConsentAndStopsNothing() async throws {
         let number = DeliveryFixture.phone(3)
         let faults = try Self.faults(#"{"failures":[{"code":131050,"recipient":"\#(number)"}]}"#)
@@ -76,7 +76,7 @@ struct ReportedFailureTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func heldMessagesAreShownUntilTheyAreReleased() async throws {
         let faults = try Self.faults(#"{"messageStatuses":[{"status":"held_for_quality_assessment","share":0.5}]}"#)
         try await DeliveryFixture.with(contacts: 40, faults: faults) { fixture in

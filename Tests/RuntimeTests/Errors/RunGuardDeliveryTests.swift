@@ -13,7 +13,7 @@ struct RunGuardDeliveryTests {
     private static func faults(_ json: String) throws -> SimulatorFaults { try SimulatorFaults(json: Data(json.utf8)) }
 
     private func isPaused(_ run: UUID, of fixture: DeliveryFixture) async throws -> RunRecord {
-        try await eventually(within: .seconds(20), "the run is paused and nothing is being sent") {
+        try await eventually("the run is paused and nothing is being sent") {
             let record = try await fixture.run(run)
             return record.status == .paused && record.counters[.sending] + record.counters[.queued] == 0
         }
@@ -21,7 +21,7 @@ struct RunGuardDeliveryTests {
     }
 
     /// The template was changed at WhatsApp: every message has a parameter too many.
-    @Test(.timeLimit(.minutes(1)), arguments: [132000, 131008, 132012])
+    @Test(.timeLimit(.minutes(3)), arguments: [132000, 131008, 132012])
     func aRefusalOfEveryMessageStopsTheRunAfterAHandful(code: Int) async throws {
         let details = "number of localizable_params (1) does not match"
         let faults = try Self.faults(#"{"errors":[{"share":1,"code":\#(code),"details":"\#(details)"}]}"#)
@@ -43,7 +43,7 @@ struct RunGuardDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aRunGoesOnWithoutTheGuard() async throws {
         let faults = try Self.faults(#"{"errors":[{"share":1,"code":132000}]}"#)
         try await DeliveryFixture.with(contacts: 120, faults: faults) { fixture in
@@ -62,7 +62,7 @@ struct RunGuardDeliveryTests {
 
     /// What stands between the daemon and WhatsApp answers: nothing fails, and the reason names the setting.
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(3)),
         arguments: [
             (#"{"pages":[{"status":404}]}"#, "404: HTTP 404 (text/html)", "phoneNumberId"),
             (
@@ -91,7 +91,7 @@ struct RunGuardDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aPageWithStatus200PausesTheRunAndLeavesDoubt() async throws {
         let faults = try Self.faults(#"{"pages":[{"status":200}]}"#)
         try await DeliveryFixture.with(contacts: 8, faults: faults) { fixture in
@@ -105,7 +105,7 @@ struct RunGuardDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aRequestTimeoutOfTheServerIsRepeated() async throws {
         let faults = try Self.faults(
             #"{"pages":[{"status":408,"every":3,"contentType":"","body":"","closes":true}]}"#
@@ -128,7 +128,7 @@ struct RunGuardDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func theTextOfOneContactFailsThatMessageAlone() async throws {
         let details = "Param text cannot have new-line/tab characters or more than 4 consecutive spaces"
         let error = #"{"code":132018,"details":"\#(details)","recipient":"\#(DeliveryFixture.phone(7))"}"#
@@ -141,7 +141,7 @@ struct RunGuardDeliveryTests {
 
     /// Neither texts nor recipients trip the alike guard, however many there are.
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(3)),
         arguments: [#""code":132018,"details":"a new-line in a text""#, #""code":131026"#]
     )
     func textsAndRecipientsNeverStopTheRun(error: String) async throws {
@@ -153,7 +153,7 @@ struct RunGuardDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func tooManyFailuresStopTheRunOfATenantThatSaysSo() async throws {
         let faults = try Self.faults(#"{"errors":[{"share":0.5,"code":131026}]}"#)
         try await DeliveryFixture.with(contacts: 900, rate: 300, faults: faults) { fixture in
@@ -175,7 +175,7 @@ struct RunGuardDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func anAnswerThatTheContactWantsNoMoreTakesConsent() async throws {
         let number = DeliveryFixture.phone(4)
         let faults = try Self.faults(#"{"recipientErrors":{"\#(number)":131050}}"#)

@@ -89,7 +89,7 @@ struct WaitingDeliveryTests {
         log.text.split(separator: "\n").filter { $0.contains(text) }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func quietHoursAreToldWithTheirEnd() async throws {
         let log = LogCollector()
         try await DeliveryFixture.with(contacts: 20) { fixture in
@@ -119,7 +119,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aMissingTokenIsToldWithItsVariable() async throws {
         let log = LogCollector()
         try await DeliveryFixture.with(contacts: 20) { fixture in
@@ -136,7 +136,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func whatsAppIsToldToBeUnreachable() async throws {
         let log = LogCollector()
         try await DeliveryFixture.with(contacts: 60, rate: 50) { fixture in
@@ -149,7 +149,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func redisThatIsAwayIsTold() async throws {
         let log = LogCollector()
         let nowhere = try RedisConfiguration(url: "redis://127.0.0.1:1")
@@ -163,7 +163,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aRateLimitIsToldWithItsEnd() async throws {
         let log = LogCollector()
         var faults = SimulatorFaults()
@@ -179,7 +179,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: ["wait", "pause"])
+    @Test(.timeLimit(.minutes(3)), arguments: ["wait", "pause"])
     func usedUpQuotaIsToldWithItsReturn(onQuotaExhausted: String) async throws {
         let log = LogCollector()
         try await DeliveryFixture.with(contacts: 20, onQuotaExhausted: onQuotaExhausted) { fixture in
@@ -201,7 +201,7 @@ struct WaitingDeliveryTests {
 
     /// A template that WhatsApp stopped is told apart from what a guard or a person pauses.
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(3)),
         arguments: [
             (132015, Waiting.Reason.templateNotApproved, "guard:template"), (131042, .paused, "guard:answer"),
             (132012, .paused, "guard:alike"),
@@ -220,7 +220,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func aPersonWhoPausesIsNamedAndLogged() async throws {
         let log = LogCollector()
         try await DeliveryFixture.with(contacts: 400, rate: 20) { fixture in
@@ -246,8 +246,8 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
-    func noDaemonIsToldByWhoeverIsLeft() async throws {
+    @Test(.timeLimit(.minutes(3)))
+    func noDaemonIsToldOnceTheLastHasStopped() async throws {
         try await DeliveryFixture.with(contacts: 400, rate: 20) { fixture in
             let outlooks = OutlookRepository(pool: fixture.pool)
             let run = try await fixture.run(try await fixture.launch())
@@ -267,7 +267,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(3)))
     func theSecondCampaignOfASenderIsBehindTheFirst() async throws {
         try await DeliveryFixture.with(contacts: 900, rate: 20) { fixture in
             let first = try await fixture.run(try await fixture.launch())
@@ -287,7 +287,7 @@ struct WaitingDeliveryTests {
         }
     }
 
-    @Test(.timing, .timeLimit(.minutes(2)))
+    @Test(.timing, .timeLimit(.minutes(3)))
     func twoCampaignsEndWhenTheyWereSaidTo() async throws {
         try await DeliveryFixture.with(contacts: 300, rate: 50) { fixture in
             let outlooks = OutlookRepository(pool: fixture.pool)
