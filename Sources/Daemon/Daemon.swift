@@ -125,21 +125,21 @@ public struct Daemon: Service {
                 ),
                 RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
-                RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
-                QuotaResumer(runs: lanes.runs, logger: logger),
-                RunCanceller(runs: lanes.runs, logger: logger),
-                lanes.guards,
-                UnconfirmedMessageRetrier(
+                RunMaintenance(
                     runs: lanes.runs,
                     messages: lanes.messages,
                     unconfirmedTimeout: configuration.unconfirmedTimeout,
                     retries: lanes.retries,
                     logger: logger
                 ),
+                lanes.guards,
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
-                ExpiredRowCleaner(housekeeping: HousekeepingRepository(pool: pool), logger: logger),
-                StatisticsKeeper(statistics: StatisticsRepository(pool: pool), logger: logger),
+                TableMaintenance(
+                    housekeeping: HousekeepingRepository(pool: pool),
+                    statistics: StatisticsRepository(pool: pool),
+                    logger: logger
+                ),
                 Scheduler(
                     schedules: ScheduleRepository(pool: pool),
                     wakeup: schedulerWakeup,

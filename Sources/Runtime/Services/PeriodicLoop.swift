@@ -105,3 +105,32 @@ package struct PeriodicLoop: Sendable {
         }
     }
 }
+
+/// Work that a service repeats after a fixed interval, as an entry of its table of jobs.
+struct PeriodicJob: Sendable {
+    private let interval: Duration
+    private let failure: Logger.Message
+    private let work: @Sendable () async throws -> Void
+
+    /// Makes a job.
+    ///
+    /// - Parameters:
+    ///   - interval: Time from the end of the work to its next beginning.
+    ///   - failure: The log line of an error of the work.
+    ///   - work: The work.
+    init(every interval: Duration, failure: Logger.Message, _ work: @escaping @Sendable () async throws -> Void) {
+        (self.interval, self.failure, self.work) = (interval, failure, work)
+    }
+
+    /// Runs each job in a loop of its own, so that a slow one does not delay the others, until a graceful shutdown or
+    /// cancellation; see ``PeriodicLoop``.
+    static func runAll(_ jobs: [PeriodicJob], logger: Logger) async {
+        await withDiscardingTaskGroup { group in
+            for job in jobs {
+                group.addTask {
+                    await PeriodicLoop(every: job.interval, logger: logger, failure: job.failure).run(job.work)
+                }
+            }
+        }
+    }
+}

@@ -242,17 +242,14 @@ extension DeliveryFixture {
         let wakeup = WakeSignal()
         var services: [any Service] = [
             LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: wakeup),
-            RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
-            QuotaResumer(runs: runs, logger: TestDatabase.logger),
-            RunCanceller(runs: runs, logger: TestDatabase.logger),
-            guards,
-            UnconfirmedMessageRetrier(
+            RunMaintenance(
                 runs: runs,
                 messages: lanes.messages,
                 unconfirmedTimeout: unconfirmedTimeout,
                 retries: retries,
                 logger: TestDatabase.logger
             ),
+            guards,
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
         ]
         if listens {

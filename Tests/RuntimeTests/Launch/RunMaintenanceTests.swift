@@ -9,7 +9,7 @@ import Testing
 
 /// The recount at the end of a run, and its log lines.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
-struct RunCompleterTests {
+struct RunMaintenanceTests {
     @Test func aRunIsCompleteOnlyAfterItsRecount() async throws {
         try await DeliveryFixture.with(contacts: 4) { fixture in
             let run = try await fixture.launch()
@@ -18,7 +18,13 @@ struct RunCompleterTests {
             let log = LogCollector()
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask {
-                    await RunCompleter(runs: fixture.runs, unconfirmedTimeout: .zero, logger: log.logger).run()
+                    await RunMaintenance(
+                        runs: fixture.runs,
+                        messages: fixture.messages,
+                        unconfirmedTimeout: .zero,
+                        retries: RetryPolicy(),
+                        logger: log.logger
+                    ).run()
                 }
                 try await eventually("the counters are put right") {
                     log.text.contains("Corrected run counters")
