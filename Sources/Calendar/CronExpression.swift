@@ -182,7 +182,7 @@ struct CronDays: Hashable, Sendable {
         }
     }
 
-    /// True if `day`, which is a `weekday`, is the weekday nearest to `target` in the same month.
+    /// Returns true if `day`, which is a `weekday`, is the weekday nearest to `target` in the same month.
     private static func nearest(to target: Int, weekday: Int, of day: Int, length: Int) -> Bool {
         let targetWeekday = ((weekday + target - day) % 7 + 7) % 7
         let nearest =

@@ -74,7 +74,7 @@ public struct CronSchedule: Hashable, Sendable {
         index > 0 ? zone.segments[index - 1].localEnd : .min
     }
 
-    /// True if a fire time falls into the gap at the start of a segment, and so fires at the gap's end.
+    /// Returns true if a fire time falls into the gap at the start of a segment, and so fires at the gap's end.
     private func firesAtEndOfGap(before index: Int) -> Bool {
         guard firesAfterGap, index > 0 else { return false }
         let (gapStart, gapEnd) = (zone.segments[index - 1].localEnd, zone.segments[index].localStart)

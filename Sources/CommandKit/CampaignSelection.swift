@@ -65,7 +65,7 @@ public enum CampaignID {
 }
 
 extension CampaignRepository {
-    /// The campaign that a name of a tenant means.
+    /// Returns the campaign that a name of a tenant means.
     ///
     /// - Throws: ``CampaignLookupError``.
     public func required(_ name: String, tenant: String) async throws -> NamedCampaign {
@@ -77,7 +77,7 @@ extension CampaignRepository {
         }
     }
 
-    /// The campaign with an id.
+    /// Returns the campaign with an id.
     ///
     /// - Throws: ``CampaignLookupError``.
     public func required(id: UUID, tenant: String?) async throws -> NamedCampaign {
@@ -89,7 +89,7 @@ extension CampaignRepository {
 }
 
 extension RunRepository {
-    /// The latest run of a campaign.
+    /// Returns the latest run of a campaign.
     ///
     /// - Throws: ``CampaignLookupError`` if the campaign was never launched.
     public func latest(of campaign: NamedCampaign) async throws -> RunRecord {

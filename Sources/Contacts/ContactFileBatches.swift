@@ -124,7 +124,7 @@ private final class FileChunks: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The next chunk; `nil` at the end of the file.
+    /// Returns the next chunk; `nil` at the end of the file.
     func next() async throws -> [UInt8]? {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Result { try self.read() }) }

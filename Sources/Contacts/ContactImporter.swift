@@ -41,7 +41,7 @@ public struct ContactImporter: Sendable {
         return report
     }
 
-    /// True for a slug of at most 50 characters.
+    /// Returns true for a slug of at most 50 characters.
     static func isTenant(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         guard (1...50).contains(bytes.count), bytes.first != UInt8(ascii: "-") else { return false }

@@ -76,7 +76,7 @@ struct ContactRowChecker {
         }
     }
 
-    /// WhatsApp's ids of contacts are international phone numbers, digits only.
+    /// Appends a phone number: WhatsApp's ids of contacts are international phone numbers, digits only.
     private mutating func appendPhone(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
         scratch.removeAll(keepingCapacity: true)
         for byte in cell.first == UInt8(ascii: "+") ? cell.dropFirst() : cell {

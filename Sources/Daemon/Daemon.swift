@@ -196,7 +196,7 @@ public struct Daemon: Service {
         )
     }
 
-    /// The HTTP interface of the daemon.
+    /// Makes the HTTP interface of the daemon.
     func routes(
         pool: PostgresPool,
         redis: RedisClient,

@@ -134,7 +134,7 @@ extension DaemonConfiguration {
 }
 
 extension Variables {
-    /// `DATABASE_URL`.
+    /// Reads `DATABASE_URL`.
     public func postgres(applicationName: String) throws(ConfigurationError) -> PostgresConfiguration {
         guard let text = self["DATABASE_URL"] else {
             throw .missing("DATABASE_URL", example: "postgresql://user:password@localhost:5432/campaigns")
@@ -146,7 +146,7 @@ extension Variables {
         }
     }
 
-    /// `REDIS_URL`.
+    /// Reads `REDIS_URL`.
     public func redis() throws(ConfigurationError) -> RedisConfiguration {
         guard let text = self["REDIS_URL"] else { throw .missing("REDIS_URL", example: "redis://localhost:6379/0") }
         do {

@@ -58,7 +58,7 @@ struct Reloader: Service {
 }
 
 extension DaemonConfiguration {
-    /// Everything that may change while the daemon runs.
+    /// Returns everything that may change while the daemon runs.
     ///
     /// Access tokens in files are not among it: they are read whenever they are used.
     func reloadable(_ certificate: CertificateRenewal?) -> [Reloader.Part] {

@@ -2,7 +2,7 @@ extension DaemonConfiguration {
     /// The most senders that the log of a start names.
     private static let mostSenders = 10
 
-    /// Lines of the log about functions that are off because a setting is missing, with the consequence.
+    /// Returns the lines of the log about functions that are off because a setting is missing, with the consequence.
     ///
     /// - Parameter senders: The senders without a usable access token, each with the reason.
     /// - Returns: The lines, none if all is set.

@@ -72,7 +72,7 @@ public struct JSONObject: Hashable, Sendable {
         return low
     }
 
-    /// True if any value meets a condition; reads the values in place.
+    /// Returns true if any value meets a condition; reads the values in place.
     package func hasValue(where condition: (JSONValue) -> Bool) -> Bool {
         fields.contains { condition($0.value) }
     }

@@ -80,14 +80,14 @@ final class ConnectionPool {
 
     // MARK: Calls by connections
 
-    /// A connection is open, TLS included.
+    /// Handles a connection that has opened, TLS included.
     func opened(_ connection: PostConnection) {
         opening -= 1
         gauge.note(opening: .now() - connection.beganOpening)
         isFree(connection)
     }
 
-    /// A connection is free: it is new or has brought its answer.
+    /// Handles a connection that is free: it is new or has brought its answer.
     func isFree(_ connection: PostConnection) {
         let now = NIODeadline.now()
         lastFailure = nil
@@ -99,7 +99,7 @@ final class ConnectionPool {
         idle.append(connection)
     }
 
-    /// A connection was closed, or did not open.
+    /// Handles a connection that was closed, or did not open.
     func closed(_ connection: PostConnection, wasOpen: Bool, error: (any Error)?) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         guard wasOpen else { return failedToOpen(error ?? ChannelError.eof) }

@@ -52,7 +52,7 @@ struct Connector: Sendable {
         try pipeline.addHandler(connection)
     }
 
-    /// The handlers between the bytes and a connection.
+    /// Returns the handlers between the bytes and a connection.
     private func handlers(for connection: PostConnection?) throws -> [any ChannelHandler] {
         let http: [any ChannelHandler] = [
             HTTPRequestEncoder(), ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)),

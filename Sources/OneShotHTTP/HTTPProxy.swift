@@ -28,7 +28,7 @@ public struct HTTPProxy: Hashable, Sendable, CustomStringConvertible {
     /// The address, without user and password.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// The request for a tunnel.
+    /// Returns the request for a tunnel.
     func request(for origin: HTTPOrigin) -> String {
         let server = origin.host.contains(":") ? "[\(origin.host)]:\(origin.port)" : "\(origin.host):\(origin.port)"
         let credentials = authorization.map { "Proxy-Authorization: \($0)\r\n" } ?? ""

@@ -39,7 +39,7 @@ final class PostConnection: ChannelInboundHandler {
 
     // MARK: Calls by the pool
 
-    /// TCP is connected.
+    /// Handles the end of the TCP handshake.
     ///
     /// - Parameter deadline: When the connection is given up if TLS takes longer.
     func connected(by deadline: NIODeadline) {

@@ -34,7 +34,7 @@ public final class Reloadable<Value: Sendable>: Sendable {
 }
 
 extension Variables {
-    /// The text of a variable, or of the file that it names as `file:/path`; `nil` if it is unset.
+    /// Returns the text of a variable, or of the file that it names as `file:/path`; `nil` if it is unset.
     ///
     /// - Throws: ``ConfigurationError`` if the file cannot be read, or is empty.
     public func secret(_ name: String) throws(ConfigurationError) -> String? {

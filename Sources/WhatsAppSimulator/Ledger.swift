@@ -183,7 +183,7 @@ public struct LedgerSummary: Sendable {
     /// The most accepted requests in any sliding second, by phone number id.
     public var mostAcceptedInOneSecond: [String: Int] { acceptedSeconds.mapValues(\.most) }
 
-    /// Number of messages that `recipient` was sent; the recipient as the caller wrote it.
+    /// Returns the number of messages that `recipient` was sent; the recipient as the caller wrote it.
     public func acceptedCount(of recipient: String) -> Int { acceptedByRecipient[recipient] ?? 0 }
 
     /// Adds the next entry; times must not go back, as in a ledger.

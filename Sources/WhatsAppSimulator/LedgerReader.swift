@@ -42,7 +42,7 @@ public struct LedgerReader: Sendable {
         }
     }
 
-    /// All entries, in the order of the file; blocks like ``forEach(_:)``.
+    /// Returns all entries, in the order of the file; blocks like ``forEach(_:)``.
     ///
     /// - Throws: ``SimulatorError`` for a file or line that cannot be read.
     public func entries() throws -> [LedgerEntry] {

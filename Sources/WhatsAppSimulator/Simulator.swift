@@ -70,10 +70,10 @@ public final class Simulator: Service {
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for an address that cannot be posted to.
     public func setWebhookURL(_ url: String?) throws(SimulatorError) { try Self.setURL(url, on: queue) }
 
-    /// The counts since the start or the last reset.
+    /// Returns the counts since the start or the last reset.
     public func summary() -> SimulatorSummary { admission.summary }
 
-    /// Number of accepted messages to `recipient`, a number with `+` or a user id.
+    /// Returns the number of accepted messages to `recipient`, a number with `+` or a user id.
     public func acceptedCount(of recipient: String) -> Int {
         guard let known = Recipient(to: recipient, requiresPlus: false) ?? Recipient(id: recipient, kind: .user) else {
             return 0

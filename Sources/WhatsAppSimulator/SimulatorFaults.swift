@@ -371,7 +371,7 @@ private struct AnyKey: CodingKey {
 }
 
 extension Decoder {
-    /// The keyed container, after refusing keys outside `keys`: a misspelled fault must not pass as no fault.
+    /// Returns the keyed container, after refusing keys outside `keys`: a misspelled fault must not pass as no fault.
     func closedContainer<Key: CodingKey & CaseIterable>(keyedBy keys: Key.Type) throws -> KeyedDecodingContainer<Key> {
         let present = try container(keyedBy: AnyKey.self)
         for key in present.allKeys where Key(stringValue: key.stringValue) == nil {
@@ -386,7 +386,7 @@ extension Decoder {
 
 /// The wording of decoding errors.
 enum DecodingReason {
-    /// The path of keys to the mistake; empty at the top.
+    /// Returns the path of keys to the mistake; empty at the top.
     static func path(of error: any Error) -> String {
         switch error {
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
@@ -398,7 +398,7 @@ enum DecodingReason {
         }
     }
 
-    /// One line that names the place and what is wrong there.
+    /// Returns one line that names the place and what is wrong there.
     static func text(of error: any Error) -> String {
         let place = path(of: error)
         let prefix = place.isEmpty ? "" : "'\(place)': "

@@ -30,7 +30,7 @@ struct SimulatorResponder: HTTPResponder {
         }
     }
 
-    /// The error for a request with a token that is not accepted; `nil` if the token is accepted.
+    /// Returns the error for a request with a token that is not accepted; `nil` if the token is accepted.
     func refusal(of request: Request) -> GraphError? {
         guard let value = request.headers[.authorization] else { return .unauthorized("no access token") }
         let scheme = "Bearer "
@@ -42,7 +42,7 @@ struct SimulatorResponder: HTTPResponder {
         return nil
     }
 
-    /// An error in the shape of the real service.
+    /// Makes an error in the shape of the real service.
     static func answer(_ error: GraphError) -> Response {
         var json = JSONWriter()
         json.raw("{\"error\":{\"message\":")
@@ -159,7 +159,7 @@ extension SimulatorResponder {
         var callbackData: String?
     }
 
-    /// The body, or `nil` if it is too long or the caller closed the connection.
+    /// Returns the body, or `nil` if it is too long or the caller closed the connection.
     private func body(of request: Request) async -> ByteBuffer? {
         // Both failures are answered with the same error, so their difference is not kept.
         try? await request.body.collect(upTo: Self.longestBody)

@@ -276,7 +276,7 @@ extension Composer {
         NodeTable.text(of: scalar.record, in: builder.texts)
     }
 
-    /// True if a plain text may be something other than a string; most texts clearly are not.
+    /// Returns true if a plain text may be something other than a string; most texts clearly are not.
     private func mayBeOther(_ scalar: NodeBuilder.Part) -> Bool {
         guard scalar.record.count > 0 else { return true }
         switch builder.texts[Int(scalar.record.first)] {

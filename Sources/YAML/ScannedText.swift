@@ -71,7 +71,7 @@ struct ScannedText {
         return offset
     }
 
-    /// True if a byte can be the last of a line break, which most bytes cannot.
+    /// Returns true if a byte can be the last of a line break, which most bytes cannot.
     private static func mayEndLine(_ byte: UInt8) -> Bool {
         byte == 0x0A || byte == 0x0D || byte >= 0x80
     }

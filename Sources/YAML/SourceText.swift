@@ -114,7 +114,7 @@ struct SourceText {
         return (scalars, lines)
     }
 
-    /// True if the byte is the last one of a line break: LF, CR or CR LF.
+    /// Returns true if the byte is the last one of a line break: LF, CR or CR LF.
     func isBreak(at offset: Int) -> Bool {
         Self.isBreak(bytes, at: offset)
     }

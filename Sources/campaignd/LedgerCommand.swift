@@ -68,7 +68,7 @@ struct LedgerCommand: AsyncParsableCommand {
         try campaign.map { try CampaignName($0, tenant: tenant) }
     }
 
-    /// The latest run of the campaign; `nil` if none was named.
+    /// Returns the latest run of the campaign; `nil` if none was named.
     private func latestRun() async throws -> RunRecord? {
         guard let name = try name(), let tenant = name.tenant else { return nil }
         return try await database.withPool { pool in
@@ -77,7 +77,7 @@ struct LedgerCommand: AsyncParsableCommand {
         }
     }
 
-    /// The ledger's summary of one run; each request carries the id of its message.
+    /// Returns the ledger's summary of one run; each request carries the id of its message.
     private func summary(of run: RunRecord) async throws -> LedgerSummary {
         let id = run.id
         return try await LedgerReader(path: file).summary { entry in

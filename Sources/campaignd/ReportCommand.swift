@@ -41,9 +41,9 @@ struct DeliveryReport {
     let failures: [FailureCount]
     /// The counters of the run and of those that it repeats, each recipient once; `nil` if it repeats none.
     var whole: RunCounters?
-    /// Why it waits and when it is done; `nil` if it is over.
+    /// The causes for which it waits, and the time at which it is done; `nil` if it is over.
     var outlook: RunOutlook?
-    /// What was done to it, newest first.
+    /// The actions on it, newest first.
     var actions: [RunAction] = []
 
     /// A table of the messages by status, and of the failures by reason.
@@ -104,7 +104,7 @@ struct DeliveryReport {
 }
 
 extension RunOutlook {
-    /// When the run is done, as reports say it; `nil` if that is unknown.
+    /// The time at which the run is done, as reports say it; `nil` if that is unknown.
     var endText: String? {
         estimatedCompletionAt.map { end in
             end.formatted(.iso8601) + (waiting.reason.isOpenEnded ? " if it could begin now" : "")

@@ -87,7 +87,7 @@ struct SendCommand: AsyncParsableCommand {
         print(text)
     }
 
-    /// When a campaign was last sent, and to how many.
+    /// Describes when a campaign was last sent, and to how many.
     private static func history(_ last: RunRecord, of launch: RunRecord) -> String {
         func time(_ run: RunRecord) -> String { run.startedAt.map { $0.formatted(.iso8601) } ?? "an unknown time" }
         let recipients = NumberText.count(launch.recipientCount, "recipient")

@@ -65,7 +65,7 @@ struct WatchCommand: AsyncParsableCommand {
         }
     }
 
-    /// The campaigns to watch; `nil` for all.
+    /// Returns the campaigns to watch; `nil` for all.
     ///
     /// A name without a tenant may mean one campaign of each tenant.
     private func watched(_ campaigns: CampaignRepository, _ name: CampaignName?) async throws -> [UUID]? {
@@ -126,7 +126,7 @@ struct ProgressView: Sendable {
         return line.prefix(max(0, columns - 1)) + "…"
     }
 
-    /// The progress of a run, and below it why it waits.
+    /// Returns the progress of a run, and below it why it waits.
     private func rows(for run: RunRecord, _ outlook: RunOutlook?, now: Date) -> [String] {
         let line = line(for: run, outlook, now: now)
         guard let waiting = outlook?.waiting, !waiting.isMoving, !run.status.isOver else { return [line] }
@@ -156,7 +156,7 @@ struct ProgressView: Sendable {
         return parts.joined(separator: "  ")
     }
 
-    /// When a run is done, or why it ended; an end that is not in sight would only move along with the clock.
+    /// Describes when a run is done, or why it ended; an end that is not in sight would only move along with the clock.
     private static func end(of run: RunRecord, _ outlook: RunOutlook?) -> String? {
         guard let outlook, !run.status.isOver else { return run.statusReason.map { "(\($0))" } }
         guard !outlook.waiting.reason.isOpenEnded else { return nil }

@@ -12,7 +12,7 @@ public struct Comparison: Sendable {
         }
     }
 
-    /// What the ratios of a row say.
+    /// The conclusion from the ratios of a row.
     public enum Verdict: String, Sendable {
         case worse, better
         /// The quartiles of the ratios include 1.

@@ -142,7 +142,7 @@ public struct Target: Codable, Hashable, Sendable {
         Target(subject: .ratio, bound: bound, number: number)
     }
 
-    /// True if a number reaches it.
+    /// Returns true if a number reaches it.
     func isReached(by value: Double) -> Bool {
         switch bound {
         case .atMost: value <= number

@@ -164,7 +164,7 @@ struct DeliveryMetrics: Hashable, Sendable {
     var readRate: Double { Self.percent(read, of: sent) }
     var failureRate: Double { Self.percent(failed, of: total) }
 
-    /// A percentage with two decimals; 0 if `whole` is 0.
+    /// Returns a percentage with two decimals; 0 if `whole` is 0.
     static func percent(_ part: Int, of whole: Int) -> Double {
         whole > 0 ? (Double(part) / Double(whole) * 10_000).rounded() / 100 : 0
     }

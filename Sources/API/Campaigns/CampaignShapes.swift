@@ -99,7 +99,7 @@ enum CampaignShapes {
 
     private static func object(_ field: String) -> JSONValue { holds(field, "object") }
 
-    /// The schema of an object with this field, not null.
+    /// Returns the schema of an object with this field, not null.
     private static func holds(_ field: String, _ type: String) -> JSONValue {
         ["required": [.string(field)], "properties": .object([field: ["type": .string(type)]])]
     }

@@ -2,7 +2,7 @@ import JSON
 import Spec
 import Store
 
-/// Why runs wait, who acted on them, and when they are done, in answers.
+/// The shapes of outlooks: the causes for which runs wait, the actors, and the times at which they are done.
 enum OutlookShapes {
     static let waiting = ObjectShape(
         "Waiting",
@@ -59,7 +59,7 @@ extension RunAction {
 }
 
 extension CampaignRecord {
-    /// The campaign with the outlook of its open run.
+    /// Returns the campaign with the outlook of its open run.
     func json(_ outlook: RunOutlook?) -> JSONValue {
         guard let outlook, var fields = json.objectValue else { return json }
         fields["waiting"] = outlook.waiting.json

@@ -107,7 +107,7 @@ struct RunEndpoints: Sendable {
         )
     }
 
-    /// The answer to a request that opened a run.
+    /// Makes the answer to a request that opened a run.
     private func answer(
         _ call: APICall,
         run: UUID,

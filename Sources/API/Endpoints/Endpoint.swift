@@ -119,7 +119,7 @@ struct APICall: Sendable {
 
     var accept: String? { headers[.accept] }
 
-    /// The id in the path.
+    /// Returns the id in the path.
     func id() throws(Problem) -> UUID {
         guard let id = ids["id"] else { throw .notFound("id") }
         return id
@@ -132,7 +132,7 @@ struct APICall: Sendable {
 
     func uuid(_ name: String) -> UUID? { text(name).flatMap { UUID(uuidString: $0) } }
 
-    /// The answer to a request for a page of a list.
+    /// Makes the answer to a request for a page of a list.
     func page(_ items: [JSONValue], total: Int) -> APIAnswer {
         .json(["items": .array(items), "page": .integer(page), "limit": .integer(limit), "total": .integer(total)])
     }
@@ -157,7 +157,7 @@ struct APIAnswer: Sendable {
         APIAnswer(status: status, content: .json(value))
     }
 
-    /// The answer to a request that created something, with its address.
+    /// Makes the answer to a request that created something, with its address.
     static func created(_ value: JSONValue, at path: String) -> APIAnswer {
         APIAnswer(status: .created, content: .json(value), headers: [.location: path])
     }
@@ -194,7 +194,7 @@ struct APIAnswer: Sendable {
 }
 
 extension JSONValue {
-    /// An object with the fields that have a value: answers contain no nulls for absent values.
+    /// Makes an object with the fields that have a value: answers contain no nulls for absent values.
     static func fields(_ fields: [String: JSONValue?]) -> JSONValue {
         .object(fields.compactMapValues { $0 })
     }

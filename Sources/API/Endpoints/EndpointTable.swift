@@ -20,14 +20,14 @@ struct EndpointTable: Sendable {
         self.endpoints = endpoints
     }
 
-    /// The methods of an address; empty if there is no such address.
+    /// Returns the methods of an address; empty if there is no such address.
     func methods(at path: String) -> [HTTPRequest.Method] {
         let own = matches(path).map(\.method)
         guard !own.isEmpty else { return [] }
         return (own + (own.contains(.get) ? [.head] : []) + [.options]).sorted { $0.rawValue < $1.rawValue }
     }
 
-    /// The endpoints at an address; a path without placeholders wins over one with them.
+    /// Returns the endpoints at an address; a path without placeholders wins over one with them.
     func matches(_ path: String) -> [Endpoint] {
         let parts = path.split(separator: "/")
         let found = endpoints.filter { endpoint in

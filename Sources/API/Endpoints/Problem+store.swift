@@ -86,7 +86,7 @@ extension Problem {
         }
     }
 
-    /// Postgres refused a change of state: a concurrent request was faster.
+    /// Makes the problem of a change of state that Postgres refused: a concurrent request was faster.
     private static func statusMove(_ error: PostgresError) -> Problem {
         let words = (error.serverError?.message ?? "").split(separator: " ").map(String.init)
         let status = words.firstIndex(of: "from").flatMap { words.indices.contains($0 + 1) ? words[$0 + 1] : nil }

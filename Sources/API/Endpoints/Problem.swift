@@ -65,7 +65,7 @@ struct Problem: Error, Hashable, Sendable {
         self.detail = detail
     }
 
-    /// The body of the answer.
+    /// Returns the body of the answer.
     func json(requestID: String) -> JSONValue {
         var fields: [String: JSONValue] = [
             "type": "about:blank", "title": .string(code.status.reasonPhrase),
@@ -101,7 +101,7 @@ extension Problem {
         return problem
     }
 
-    /// Also answers requests for the data of other tenants.
+    /// Makes the answer to a request for an unknown object, or for one of another tenant.
     static func notFound(_ noun: String) -> Problem {
         Problem(.notFound, "no such \(noun)")
     }
@@ -155,7 +155,7 @@ struct FieldProblem: Hashable, Sendable {
         self.message = message
     }
 
-    /// The same error with its path below another field.
+    /// Returns the same error with its path below another field.
     func below(_ path: String) -> FieldProblem {
         guard !path.isEmpty else { return self }
         if field.isEmpty { return FieldProblem(path, message) }

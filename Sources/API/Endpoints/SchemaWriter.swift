@@ -47,7 +47,7 @@ struct SchemaWriter {
     /// Pattern of texts without NUL, which Postgres cannot store.
     static let text: JSONValue = #"^[^\u0000]*$"#
 
-    /// The schema of any value that Postgres can store.
+    /// Writes the schema of any value that Postgres can store.
     private mutating func storable() -> JSONValue {
         let own: JSONValue = ["$ref": "#/components/schemas/Value"]
         components["Value"] = [

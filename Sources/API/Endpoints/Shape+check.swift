@@ -134,7 +134,7 @@ extension Shape {
         return fitting?.1 ?? wrongType(value, path)
     }
 
-    /// True if the value has the type of this shape; its contents are not checked.
+    /// Returns true if the value has the type of this shape; its contents are not checked.
     private func isType(of value: JSONValue) -> Bool {
         switch (self, value) {
         case (.any, _), (.null, .null), (.bool, .bool), (.list, .array), (.object, .object), (.map, .object),

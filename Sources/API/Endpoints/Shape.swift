@@ -80,13 +80,13 @@ struct ObjectShape: Sendable {
         self.rules = rules
     }
 
-    /// The same fields, all optional: the body of a `PATCH`.
+    /// Returns the same fields, all optional: the body of a `PATCH`.
     func allOptional(_ name: String, _ description: String) -> ObjectShape {
         let fields = fields.map { ShapeField($0.name, $0.shape, $0.description, example: $0.example) }
         return ObjectShape(name, description, fields)
     }
 
-    /// A page of a list.
+    /// Makes the shape of a page of a list.
     static func page(of item: ObjectShape, _ name: String, _ description: String) -> ObjectShape {
         ObjectShape(
             name,

@@ -37,7 +37,7 @@ enum SpecSchemas {
         return found.mapValues(\.modernSchema)
     }
 
-    /// The schema of a template without the fields of files only.
+    /// Returns the schema of a template without the fields of files only.
     private static func templateRequest(_ schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, var properties = fields["properties"]?.objectValue else { return schema }
         for name in fieldsOfSpecsOnly { properties[name] = nil }
@@ -50,7 +50,7 @@ enum SpecSchemas {
         return .object(fields)
     }
 
-    /// The same schema for a change: nothing is required, and null removes an optional field.
+    /// Returns the same schema for a change: nothing is required, and null removes an optional field.
     private static func change(of schema: JSONValue) -> JSONValue {
         guard var fields = schema.objectValue, let properties = fields["properties"]?.objectValue else { return schema }
         let required = fields["required"]?.arrayValue ?? []

@@ -17,7 +17,7 @@ package struct APIContext: RequestContext {
 
     /// Adds the id of the request to each line.
     ///
-    /// Made on demand, because metadata is costly and most requests log nothing.
+    /// It is made on demand, because metadata is costly and most requests log nothing.
     var logger: Logger {
         get {
             guard !requestID.isEmpty else { return unnamedLogger }

@@ -15,7 +15,7 @@ extension HTTPServerBuilder {
         return true
     }()
 
-    /// The daemon's server: HTTP/1.1, and HTTP/1.0 for callers that use it.
+    /// Makes the daemon's server: HTTP/1.1, and HTTP/1.0 for callers that use it.
     ///
     /// - Parameter idleTimeout: The time that a connection may be idle, that the body of a request may take, and that a
     ///   caller may leave an answer unread.

@@ -99,7 +99,7 @@ package struct ServiceEndpoints: Sendable {
 
     var all: [Endpoint] { [liveness, readinessEndpoint, metricsEndpoint] }
 
-    /// The OpenAPI document of the endpoints, which describes this endpoint too.
+    /// Makes the endpoint of the OpenAPI document, which describes this endpoint too.
     static func description(of endpoints: [Endpoint]) -> Endpoint {
         func endpoint(_ text: String) -> Endpoint {
             // All answers share one buffer: callers that are slow to read must not each hold a copy.
@@ -259,7 +259,7 @@ package struct ServiceEndpoints: Sendable {
 }
 
 extension Endpoint.Answer {
-    /// An answer in plain text.
+    /// Describes an answer in plain text.
     fileprivate static func plain(_ description: String, example: JSONValue) -> Endpoint.Answer {
         Endpoint.Answer(
             status: .ok,

@@ -174,7 +174,7 @@ struct WebhookSignature: Sendable {
         return hmac.finalize() == code
     }
 
-    /// The bytes of an HMAC-SHA-256 in hexadecimal digits; `nil` for any other text.
+    /// Returns the bytes of an HMAC-SHA-256 in hexadecimal digits; `nil` for any other text.
     static func code(hex: Substring) -> [UInt8]? {
         guard hex.utf8.count == 64 else { return nil }
         var code: [UInt8] = []

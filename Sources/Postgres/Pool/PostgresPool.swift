@@ -308,7 +308,7 @@ extension PostgresPool {
 }
 
 extension PostgresConnection {
-    /// True if the last transaction was rolled back only because of a concurrent one or a stale plan.
+    /// Returns true if the last transaction was rolled back only because of a concurrent one or a stale plan.
     nonisolated func mayRepeatTransaction(after error: any Error) -> Bool {
         let state = status.read()
         guard state.isOpen, !Task.isCancelled, let failure = state.failure else { return false }

@@ -70,7 +70,7 @@ public struct PostgresRow: Sendable {
         try decode(try column(named: name), as: type)
     }
 
-    /// True if a column holds NULL or does not exist.
+    /// Returns true if a column holds NULL or does not exist.
     public func isNull(_ column: Int) -> Bool {
         !columns.types.indices.contains(column) || result.isNull(row: index, column: column)
     }
@@ -83,7 +83,7 @@ public struct PostgresRow: Sendable {
         return column
     }
 
-    /// True if the column is not NULL.
+    /// Returns true if the column is not NULL.
     ///
     /// The value is then decoded without an optional, because the type of an optional would have to be looked up each
     /// time.

@@ -78,7 +78,7 @@ enum ImpactEstimator {
         let isFreeText: Bool
     }
 
-    /// The unchanged campaigns of tenants whose `maxRecipients` the plan lowers, sorted.
+    /// Returns the unchanged campaigns of tenants whose `maxRecipients` the plan lowers, sorted.
     private static func keptCampaigns(_ plan: Plan, _ desired: DesiredState) -> [KeptCampaign] {
         let lowered = Set(plan.changes.filter { $0.lowersRecipients(to: desired.policies) }.map(\.identity.tenant))
         guard !lowered.isEmpty else { return [] }
@@ -157,7 +157,7 @@ enum ImpactEstimator {
         )
     }
 
-    /// A campaign with more recipients than the policy and its reviewers allow; `nil` if there are not more.
+    /// Returns a campaign with more recipients than the policy and its reviewers allow; `nil` if there are not more.
     private static func breach(
         _ identity: SpecIdentity,
         recipients: Int,
@@ -179,7 +179,7 @@ enum ImpactEstimator {
 }
 
 extension PlannedChange {
-    /// True if the change lowers the maximum number of recipients of its tenant, or sets it for the first time.
+    /// Returns true if the change lowers the maximum number of recipients of its tenant, or sets it for the first time.
     fileprivate func lowersRecipients(to policies: [String: TenantPolicy]) -> Bool {
         guard identity.kind == .tenant, let most = policies[identity.tenant]?.maxRecipients else { return false }
         guard let former = before?["policy"]?["maxRecipients"]?.integerValue else { return true }

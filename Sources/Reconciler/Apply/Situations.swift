@@ -41,7 +41,7 @@ struct Situations: Sendable {
         self.hours = hours
     }
 
-    /// The time from a launch now to the last message of a campaign, in seconds.
+    /// Returns the time from a launch now to the last message of a campaign, in seconds.
     func seconds(of campaign: ResolvedCampaign, _ size: AudienceSize) -> Double {
         let situation = senders[Key(campaign)]
         let sender = campaign.sender

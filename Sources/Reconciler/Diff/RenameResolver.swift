@@ -47,7 +47,7 @@ struct RenameResolver {
         return old
     }
 
-    /// True if several specs take over the same row.
+    /// Returns true if several specs take over the same row.
     func isAmbiguous(_ item: DesiredState.Item) -> Bool {
         guard let old = item.renamedFrom, moves(item) else { return false }
         return (successors[old] ?? []).compactMap { items[$0] }.count(where: moves) > 1
@@ -58,7 +58,7 @@ struct RenameResolver {
         return canMove(item) && isVacated(item.identity, &seen)
     }
 
-    /// True if no row of the name exists, or a spec that was renamed from it takes the row over.
+    /// Returns true if no row of the name exists, or a spec that was renamed from it takes the row over.
     private func isVacated(_ identity: SpecIdentity, _ seen: inout Set<SpecIdentity>) -> Bool {
         guard rows[identity] != nil else { return true }
         guard seen.insert(identity).inserted else { return false }
@@ -68,7 +68,7 @@ struct RenameResolver {
         return false
     }
 
-    /// True if there is a row of the former name that no spec keeps.
+    /// Returns true if there is a row of the former name that no spec keeps.
     private func canMove(_ item: DesiredState.Item) -> Bool {
         var seen: Set<SpecIdentity> = [item.identity]
         var current = item
@@ -117,7 +117,7 @@ struct ReferenceComparison {
         return differences
     }
 
-    /// True if a difference only replaces a former name by the new name of the same row.
+    /// Returns true if a difference only replaces a former name by the new name of the same row.
     func follows(_ difference: FieldDifference, tenant: String) -> Bool {
         let kind = Self.fields[difference.path] ?? (difference.path == "defaults.sender" ? .sender : nil)
         guard let kind, let old = difference.before?.stringValue else { return false }

@@ -103,7 +103,7 @@ public struct Exporter: Sendable {
 
 /// The rule for the paths of exported specs.
 public enum ExportPath {
-    /// True if a path from a row is that of a spec file within a tenant's folder: `acme/offers/spring.yaml`.
+    /// Returns true if a path from a row is that of a spec file within a tenant's folder: `acme/offers/spring.yaml`.
     public static func isInside(_ path: String) -> Bool {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count >= 2, path.hasSuffix(".yaml") || path.hasSuffix(".yml") else { return false }

@@ -127,7 +127,7 @@ enum YAMLText {
         }
     }
 
-    /// True for words that every reader reads as strings.
+    /// Returns true for words that every reader reads as strings.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.utf8.first, isLetter(first), text.utf8.last != UInt8(ascii: " ") else { return false }
         guard !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(text.lowercased()) else {
@@ -138,7 +138,7 @@ enum YAMLText {
         } || isReference(text)
     }
 
-    /// True for `env:NAME` and `file:/path`, which need no quotes and read better without.
+    /// Returns true for `env:NAME` and `file:/path`, which need no quotes and read better without.
     private static func isReference(_ text: String) -> Bool {
         guard let reference = SecretReference(text) else { return false }
         return reference.description == text
@@ -151,7 +151,7 @@ enum YAMLText {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 
-    /// True if a text has several lines and can be written as a block, which has no escapes.
+    /// Returns true if a text has several lines and can be written as a block, which has no escapes.
     private static func isBlock(_ text: String) -> Bool {
         guard text.contains("\n"), text.last != "\n", let first = text.first, first != " ", first != "\n" else {
             return false

@@ -102,7 +102,7 @@ struct AllowedPolicies: Sendable {
         }
     }
 
-    /// The limit that a spec was allowed; `nil` if it was allowed none.
+    /// Returns the limit that a spec was allowed; `nil` if it was allowed none.
     func limit(_ rule: TenantPolicy.Rule, of identity: SpecIdentity) -> PolicyLimit? { limits[identity]?[rule] }
 
     func cover(_ breach: PolicyBreach) -> Bool {

@@ -27,7 +27,7 @@ extension Plan {
         return .object(fields)
     }
 
-    /// The plan as JSON, with the limits that were stored with it.
+    /// Returns the plan as JSON, with the limits that were stored with it.
     func record(allowing grants: [PolicyGrant]) -> JSONValue {
         guard !grants.isEmpty, var fields = json.objectValue else { return json }
         fields["allowedPolicies"] = .array(grants.map { .string("\($0)") })

@@ -123,7 +123,7 @@ public struct PolicyException: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(rule.rawValue):\(identity)" + (limit.map { "=\($0)" } ?? "") }
 
-    /// True if it allows a violation.
+    /// Returns true if it allows a violation.
     func allows(_ breach: PolicyBreach) -> Bool {
         rule == breach.rule && identity == breach.identity && limit?.covers(breach.actual) ?? true
     }

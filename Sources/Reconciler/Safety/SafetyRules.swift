@@ -96,8 +96,8 @@ public struct SafetyRules: Sendable {
             .map { .policy($0) }
     }
 
-    /// The limits to store with a plan, sorted: those that were named, and the values of violations that were allowed
-    /// without a limit.
+    /// Returns the limits to store with a plan, sorted: those that were named, and the values of violations that were
+    /// allowed without a limit.
     ///
     /// - Returns: Only limits that are not stored yet.
     public func grants(of plan: Plan) -> [PolicyGrant] {

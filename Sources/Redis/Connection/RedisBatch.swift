@@ -108,7 +108,7 @@ struct RedisInFlight {
         deadline = nil
     }
 
-    /// True if a deadline of an entry without a reply has passed.
+    /// Returns true if a deadline of an entry without a reply has passed.
     mutating func hasExpired(at now: ContinuousClock.Instant) -> Bool {
         guard let earliest = deadline, earliest <= now else { return false }
         deadline = unanswered.map(\.batch.deadline).min()

@@ -1,7 +1,7 @@
 package import OneShotHTTP
 package import Settings
 
-/// How requests reach the outside: through which proxy, and which certificates are trusted.
+/// The way of requests to the outside: the proxy, and the certificates that are trusted.
 package struct OutboundSettings: Sendable {
     /// A file of certificates in PEM to trust instead of the system's; `nil` for the system's.
     package var certificateFile: String?

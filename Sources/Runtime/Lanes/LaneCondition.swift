@@ -10,21 +10,21 @@ struct LaneFacts: Hashable, Sendable {
     /// The error of Redis.
     var redisProblem: String?
     var tokenProblem: String?
-    /// Why the circuit breaker is open.
+    /// The reason why the circuit breaker is open.
     var outage: String?
     /// The end of a pause that WhatsApp asked for.
     var pausedUntil: Date?
-    /// When some of the quota returns.
+    /// The time at which some of the quota returns.
     var quotaUntil: Date?
     /// The end of quiet hours.
     var quietUntil: Date?
 }
 
-/// Why a lane does not send, as its daemon sees it; each change is logged once.
+/// The causes for which a lane does not send, as its daemon sees it; each change is logged once.
 package final class LaneCondition: Sendable {
     fileprivate struct State {
         var facts = LaneFacts()
-        /// When each cause began that holds.
+        /// The times at which the causes began that hold.
         var since: [Waiting.Reason: Date] = [:]
         var waiting: Waiting
     }
@@ -52,7 +52,7 @@ package final class LaneCondition: Sendable {
         state = Mutex(State(waiting: Waiting(.moving, since: now())))
     }
 
-    /// Why it does not send.
+    /// The cause for which it does not send.
     package var waiting: Waiting { state.withLock { $0.waiting } }
 
     /// The causes that only this daemon knows.
@@ -147,7 +147,7 @@ extension LaneFacts {
 }
 
 extension Waiting {
-    /// The same cause with the time at which it began.
+    /// Returns the same cause with the time at which it began.
     fileprivate func beginning(_ since: [Reason: Date]) -> Waiting {
         Waiting(reason, since: since[reason] ?? self.since, until: until, detail: detail)
     }

@@ -47,12 +47,12 @@ struct LaneKeys: Hashable, Sendable {
         quota = Self.bucketPrefix(of: quotaGroup)
     }
 
-    /// The prefix of the hourly buckets of a quota group.
+    /// Returns the prefix of the hourly buckets of a quota group.
     static func bucketPrefix(of group: String) -> String { "\(quotaQueue):{\(group)}:" }
 }
 
 extension LaneKeys {
-    /// True if these are still the keys of the sender; it may have moved to another quota group.
+    /// Returns true if these are still the keys of the sender; it may have moved to another quota group.
     func matches(_ lane: LaneRecord) -> Bool {
         self == LaneKeys(quotaGroup: lane.quotaGroup, sender: lane.id)
     }

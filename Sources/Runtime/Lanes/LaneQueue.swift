@@ -362,7 +362,7 @@ enum LaneScripts {
 }
 
 extension Collection {
-    /// The elements in portions of at most `size`.
+    /// Returns the elements in portions of at most `size`.
     func chunked(by size: Int) -> [SubSequence] {
         var chunks: [SubSequence] = []
         var rest = self[...]

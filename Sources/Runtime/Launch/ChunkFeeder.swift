@@ -43,6 +43,8 @@ package final class ChunkFeeder: Service, Sendable {
         }
     }
 
+    /// Feeds all lanes.
+    ///
     /// - Returns: True if there are runs to feed.
     private func feedAll() async throws -> Bool {
         let runs = try await services.runs.running()

@@ -23,7 +23,7 @@ package final class LaneWorker: Sendable {
     private static let idle = Duration.seconds(1)
 
     package let queue: LaneQueue
-    /// Why it does not send.
+    /// The cause for which it does not send.
     package let condition: LaneCondition
     private let services: LaneServices
     private let record: Mutex<LaneRecord>

@@ -108,6 +108,8 @@ final class OutcomeWriter: Sendable {
             return written
         }
 
+        /// Writes outcomes, trying again until Postgres answers.
+        ///
         /// - Returns: False when it was cancelled before the outcomes were written.
         /// - Throws: `PostgresError` when their values are refused.
         private func record(_ outcomes: [MessageOutcome]) async throws -> Bool {

@@ -34,7 +34,7 @@ package struct TokenResolver: Sendable {
         }
     }
 
-    /// The reason why a reference leads to no usable token; `nil` if it does.
+    /// Returns the reason why a reference leads to no usable token; `nil` if it does.
     package func problem(with reference: String) -> String? {
         do {
             _ = try token(for: reference)

@@ -46,7 +46,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
         }
     }
 
-    /// True if the variable is unset or names a point.
+    /// Returns true if the variable is unset or names a point.
     package static func isValid(_ text: String?) -> Bool {
         text == nil || parse(text) != nil
     }

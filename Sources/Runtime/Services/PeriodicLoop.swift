@@ -86,7 +86,8 @@ package struct PeriodicLoop: Sendable {
         }
     }
 
-    /// Wait after errors in a row: a second or the interval, whichever is shorter, then twice as long each time.
+    /// Returns the wait after errors in a row: a second or the interval, whichever is shorter, then twice as long each
+    /// time.
     static func backoff(afterFailures failures: Int, interval: Duration) -> Duration {
         let first = min(interval, .seconds(1))
         return min(first * (1 << min(max(failures - 1, 0), 16)), max(longestBackoff, first))

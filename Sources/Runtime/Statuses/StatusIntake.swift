@@ -76,7 +76,7 @@ package final class StatusIntake: Service, Sendable {
         }
     }
 
-    /// Periodically applies parked statuses when their message has become known.
+    /// Applies parked statuses periodically, when their message has become known.
     private func retryParked() async {
         let loop = PeriodicLoop(
             every: Self.parkedInterval,

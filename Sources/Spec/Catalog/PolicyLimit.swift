@@ -38,7 +38,7 @@ public enum PolicyLimit: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// True if a value is within this limit.
+    /// Returns true if a value is within this limit.
     public func covers(_ actual: PolicyLimit) -> Bool {
         switch (self, actual) {
         case (.count(let most), .count(let count)): count <= most

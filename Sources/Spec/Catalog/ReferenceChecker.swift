@@ -37,7 +37,8 @@ struct ReferenceChecker {
         found.append(diagnostic)
     }
 
-    /// True if the spec that has the old name is renamed too, and so on until a name is free: a chain, not a circle.
+    /// Returns true if the spec that has the old name is renamed too, and so on until a name is free: a chain, not a
+    /// circle.
     private func isRenamedItself(_ spec: Located<any SpecContent>, besides first: SpecIdentity) -> Bool {
         var seen: Set<SpecIdentity> = [first]
         var current = spec

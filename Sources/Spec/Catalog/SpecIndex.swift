@@ -44,12 +44,12 @@ struct SpecIndex: Sendable {
         self[SpecIdentity(tenant: tenant, kind: Spec.kind, name: name)]?.as(Spec.self)
     }
 
-    /// True if a document claims the name, but has errors.
+    /// Returns true if a document claims the name, but has errors.
     func isBroken(_ identity: SpecIdentity) -> Bool {
         positions[identity] == nil && claimed.contains(identity)
     }
 
-    /// True if a tenant has a document of a kind with errors.
+    /// Returns true if a tenant has a document of a kind with errors.
     func hasBroken(_ kind: SpecKind, tenant: String) -> Bool {
         // Every spec without errors has claimed its identity.
         guard claimed.count > specs.count else { return false }

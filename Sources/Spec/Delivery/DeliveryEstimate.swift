@@ -1,6 +1,6 @@
 public import Foundation
 
-/// When a run is done, from what is known now: a pure function that plans, launches, reports and the API share.
+/// The estimated end of a run, from what is known now: a pure function that plans, launches, reports and the API share.
 ///
 /// It counts what stands before the run on its sender, the pace that the lane grants, quiet hours, a pause that WhatsApp
 /// asked for, and the 24 h quota. It knows nothing of failures and of events to come.
@@ -21,13 +21,13 @@ public struct DeliveryEstimate: Sendable {
             self.charged = charged
         }
 
-        /// The rest of the quota at an instant.
+        /// Returns the rest of the quota at an instant.
         func left(at date: Date) -> Int {
             let counting = charged.filter { returns($0.key) > date }.values.reduce(0, +)
             return max(0, limit - counting)
         }
 
-        /// The charges that return after an instant, in order.
+        /// Returns the charges that return after an instant, in order.
         func refills(after date: Date) -> [(at: Date, count: Int)] {
             charged.map { (at: returns($0.key), count: $0.value) }.filter { $0.at > date }.sorted { $0.at < $1.at }
         }
@@ -64,7 +64,7 @@ public struct DeliveryEstimate: Sendable {
         (self.hours, self.quota) = (hours, quota)
     }
 
-    /// When the last message of a run is sent.
+    /// Estimates when the last message of a run is sent.
     ///
     /// Quota counts as used when it returns, also if a person must resume the run then.
     ///
@@ -77,7 +77,7 @@ public struct DeliveryEstimate: Sendable {
         return self.end(of: last.messages, from: last.at).map { max(end, $0) }
     }
 
-    /// When the first message of a run is sent.
+    /// Estimates when the first message of a run is sent.
     public func turn(of run: UUID) -> Date? {
         end(of: work.place(of: run).ahead, from: start)
     }
@@ -88,7 +88,7 @@ public struct DeliveryEstimate: Sendable {
         return hours.end(of: seconds, from: date)
     }
 
-    /// The instant at which enough quota has returned, and the messages that waited for the last part of it.
+    /// Returns the instant at which enough quota has returned, and the messages that waited for the last part of it.
     private func lastRefill(_ quota: Quota, missing: Double) -> (at: Date, messages: Double) {
         var missing = missing
         var at = start

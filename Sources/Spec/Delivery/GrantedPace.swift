@@ -10,7 +10,7 @@ public enum GrantedPace {
     private static let shortestUseBy = 0.02
     private static let longestUseBy = 0.2
 
-    /// Seconds after its instant at which a slot expires.
+    /// Returns the seconds after its instant at which a slot expires.
     ///
     /// - Parameter ratePerSecond: The sender's rate.
     /// - Returns: 0.02, and up to 0.2 for very high rates.
@@ -19,7 +19,7 @@ public enum GrantedPace {
         return min(max(shortestUseBy, shortestUseBy * share), longestUseBy)
     }
 
-    /// Messages that a lane grants in one second; longer-lived slots lower it to compensate.
+    /// Returns the messages that a lane grants in one second; longer-lived slots lower it to compensate.
     public static func messagesPerSecond(ratePerSecond: Int) -> Double {
         Double(max(1, ratePerSecond)) * share * (1 + shortestUseBy) / (1 + useBySeconds(ratePerSecond: ratePerSecond))
     }

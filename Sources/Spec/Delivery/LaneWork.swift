@@ -54,7 +54,7 @@ public struct LaneWork: Hashable, Sendable {
         window = Self.window(ratePerSecond: ratePerSecond)
     }
 
-    /// How many ids a lane may hold: ten seconds of sending, within bounds.
+    /// Returns how many ids a lane may hold: ten seconds of sending, within bounds.
     public static func window(ratePerSecond: Int) -> Int {
         min(max(ratePerSecond * 10, 1_000), 10_000)
     }

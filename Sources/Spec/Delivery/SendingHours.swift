@@ -26,7 +26,7 @@ public struct SendingHours: Hashable, Sendable {
         to = Int64(quietHours.to.minutes) * 60
     }
 
-    /// The quiet hours that contain an instant; `nil` outside of them.
+    /// Returns the quiet hours that contain an instant; `nil` outside of them.
     public func quiet(at date: Date) -> (since: Date, until: Date)? {
         let (midnight, time) = local(date)
         let (start, end): (Int64, Int64)
@@ -43,7 +43,7 @@ public struct SendingHours: Hashable, Sendable {
         return (instant(start), instant(end))
     }
 
-    /// The instant at which work ends that begins at `start` and rests during quiet hours.
+    /// Returns the instant at which work ends that begins at `start` and rests during quiet hours.
     ///
     /// - Parameters:
     ///   - seconds: The work.
@@ -65,13 +65,13 @@ public struct SendingHours: Hashable, Sendable {
         return nil
     }
 
-    /// The next begin of quiet hours, from an instant outside of them.
+    /// Returns the next begin of quiet hours, from an instant outside of them.
     private func nextQuiet(after date: Date) -> Date {
         let (midnight, time) = local(date)
         return instant(midnight + (time < from ? 0 : Self.day) + from)
     }
 
-    /// The local midnight before an instant, and the seconds since then.
+    /// Returns the local midnight before an instant, and the seconds since then.
     private func local(_ date: Date) -> (midnight: Int64, time: Int64) {
         let seconds = LocalDateTime(date, in: zone).seconds
         let time = ((seconds % Self.day) + Self.day) % Self.day

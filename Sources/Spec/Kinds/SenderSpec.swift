@@ -136,7 +136,7 @@ extension FieldCodec<String> {
         keyPart(upTo: 100, form: "a quota group", help: "use letters, digits, `-`, `_` and `.`")
     }
 
-    /// A text that may be part of a Redis key; braces would move the key to another slot of a cluster.
+    /// Reads a text that may be part of a Redis key; braces would move the key to another slot of a cluster.
     private static func keyPart(upTo limit: Int, form: String, help: String) -> Self {
         text(upTo: limit, pattern: "^[A-Za-z0-9._-]+$", form: form, help: help) { text in
             text.utf8.allSatisfy { byte in

@@ -17,7 +17,7 @@ public struct SpecIdentity: Hashable, Sendable, Comparable, CustomStringConverti
         (left.tenant, left.kind, left.name) < (right.tenant, right.kind, right.name)
     }
 
-    /// True if a text can be a name: 1 to 63 of `a-z`, `0-9` and `-`, not starting with a hyphen.
+    /// Returns true if a text can be a name: 1 to 63 of `a-z`, `0-9` and `-`, not starting with a hyphen.
     public static func isSlug(_ text: String) -> Bool {
         let bytes = text.utf8
         guard (1...63).contains(bytes.count), bytes.first != UInt8(ascii: "-") else { return false }

@@ -57,7 +57,7 @@ extension TemplateButton: SpecMapping {
 
     static let fields = [type, label, address, number]
 
-    /// The fields beside `type`.
+    /// Returns the fields beside `type`.
     private static func fields(of kind: Kind) -> [Field] {
         switch kind {
         case .quickReply: [label]
@@ -142,8 +142,8 @@ extension FieldCodec<String> {
         )
     }
 
-    /// True if a text is a phone number with its country code: an optional plus sign and 7 to 15 digits, with blanks,
-    /// brackets and hyphens between them.
+    /// Returns true if a text is a phone number with its country code: an optional plus sign and 7 to 15 digits, with
+    /// blanks, brackets and hyphens between them.
     private static func isPhoneNumber(_ text: String) -> Bool {
         let number = text.hasPrefix("+") ? text.dropFirst() : Substring(text)
         let digits = number.utf8.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

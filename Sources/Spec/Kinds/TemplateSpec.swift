@@ -69,7 +69,7 @@ public struct TemplateSpec: SpecContent {
         return variables(header, .header) + variables(body, .body) + buttonParameters
     }
 
-    /// True if a text has lower-case letters, digits and underscores only.
+    /// Returns true if a text has lower-case letters, digits and underscores only.
     static func isPlainName(_ text: String) -> Bool {
         !text.isEmpty
             && text.utf8.allSatisfy { byte in
@@ -178,7 +178,7 @@ extension FieldCodec<String> {
         }
     }
 
-    /// A text of a template, with a limited number of variables; `nil` means any number.
+    /// Reads a text of a template, with a limited number of variables; `nil` means any number.
     fileprivate static func part(upTo limit: Int, variables: Int? = nil) -> Self {
         var schema = SchemaValue.text(upTo: limit)
         if variables == 0 { schema.keywords["not"] = ["pattern": "\\{\\{"] }

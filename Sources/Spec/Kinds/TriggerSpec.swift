@@ -174,8 +174,8 @@ public enum TriggerEvent: String, Hashable, Sendable, CaseIterable {
     case paymentOverdue = "payment.overdue"
     case sessionResolved = "session.resolved"
 
-    /// True if a text can be the name of an event: 1 to 50 letters, digits, `.`, `_` and `-`, the first a letter or
-    /// digit.
+    /// Returns true if a text can be the name of an event: 1 to 50 letters, digits, `.`, `_` and `-`, the first a
+    /// letter or digit.
     public static func isName(_ text: String) -> Bool {
         let bytes = text.utf8
         guard (1...50).contains(bytes.count), let first = bytes.first, isLetterOrDigit(first) else { return false }

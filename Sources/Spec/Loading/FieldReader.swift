@@ -215,7 +215,7 @@ struct ReadValue<Value> {
 
     var range: YAMLRange { read.range }
 
-    /// Another value of the same field.
+    /// Returns another value of the same field.
     func with<Other>(_ value: Other) -> ReadValue<Other> {
         ReadValue<Other>(value, from: read)
     }
@@ -225,7 +225,7 @@ struct ReadValue<Value> {
 enum FieldPath {
     private static let suffixes = (0..<64).map { "[\($0)]" }
 
-    /// The path of an item of a list.
+    /// Returns the path of an item of a list.
     static func item(_ index: Int, of list: String) -> String {
         index < suffixes.count ? list + suffixes[index] : "\(list)[\(index)]"
     }

@@ -55,13 +55,13 @@ public struct Located<Value: Sendable>: Sendable {
     /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     var usesDefault: Bool { origin.usesDefault }
 
-    /// The same spec by its own type; `nil` if it is of another kind.
+    /// Returns the same spec by its own type; `nil` if it is of another kind.
     func `as`<Spec: SpecContent>(_ type: Spec.Type) -> Located<Spec>? {
         // Comparing kinds is faster than casting.
         identity.kind == Spec.kind ? map { $0 as? Spec } : nil
     }
 
-    /// The same place with another value.
+    /// Returns the same place with another value.
     func map<Other: Sendable>(_ transform: (Value) -> Other?) -> Located<Other>? {
         transform(value).map { Located<Other>($0, from: origin) }
     }
@@ -129,7 +129,7 @@ final class SpecOrigin: Sendable {
 }
 
 extension YAMLMapping {
-    /// True if a field is absent, and neither misspelt nor part of a reported problem.
+    /// Returns true if a field is absent, and neither misspelt nor part of a reported problem.
     fileprivate func lacks(_ key: String, isDraft: Bool) -> Bool {
         guard !isDamaged, index(of: key) == nil else { return false }
         return !isDraft || !pairs.contains { SpellingSuggestion.isNear($0.key, to: key) }

@@ -58,12 +58,12 @@ public enum ParameterText {
         return String(mended)
     }
 
-    /// True if nothing of a text would be seen.
+    /// Returns true if nothing of a text would be seen.
     public static func isBlank(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy(\.properties.isWhitespace)
     }
 
-    /// True if a text may need a change: a fast look at its bytes, as nearly all texts need none.
+    /// Returns true if a text may need a change: a fast look at its bytes, as nearly all texts need none.
     private static func isSuspect(_ text: String) -> Bool {
         var spaces = 0
         for byte in text.utf8 {

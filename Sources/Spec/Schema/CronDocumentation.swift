@@ -82,7 +82,7 @@ enum CronDocumentation {
         return "| `\(expression)` | \(rule.isEmpty ? "" : "`{ \(rule) }`") | \(days.joined(separator: " | ")) |"
     }
 
-    /// The first fire times from a day on; empty if an input is wrong, which the test of the file would show.
+    /// Returns the first fire times from a day on; empty if an input is wrong, which the test of the file would show.
     private static func fireTimes(
         _ expression: String,
         _ policy: DSTPolicy,

@@ -52,7 +52,7 @@ extension FieldCodec<Int> {
 }
 
 extension FieldCodec<Int?> {
-    /// A number, or `unlimited`, which is `nil`.
+    /// Reads a number, or `unlimited`, which is `nil`.
     static func integerOrUnlimited(_ range: ClosedRange<Int>) -> Self {
         Self(
             schema: .anyOf(.integer(range), .constant("unlimited")),
@@ -70,7 +70,7 @@ extension FieldCodec<String> {
     /// The name of a spec, or a reference to one.
     static var slug: Self { Self(schema: .slug, read: { $0.slug($1)?.value }, json: JSONValue.string) }
 
-    /// A text that is not empty.
+    /// Reads a text that is not empty.
     static func text(upTo limit: Int) -> Self {
         Self(
             schema: .text(upTo: limit),
@@ -79,7 +79,7 @@ extension FieldCodec<String> {
         )
     }
 
-    /// A text of one form.
+    /// Reads a text of one form.
     ///
     /// - Parameters:
     ///   - limit: The maximum number of Unicode scalars.
@@ -114,7 +114,7 @@ extension FieldCodec<String> {
 }
 
 extension FieldCodec where Value: CustomStringConvertible {
-    /// A value that is written as a text.
+    /// Reads a value that is written as a text.
     fileprivate static func described(
         _ schema: SchemaValue,
         _ read: @escaping @Sendable (inout FieldReader, String) -> Value?

@@ -65,7 +65,7 @@ struct SchemaField: Sendable {
         return .object(keywords)
     }
 
-    /// The same field with a narrower value.
+    /// Returns the same field with a narrower value.
     func with(_ value: SchemaValue, example: JSONValue) -> SchemaField {
         SchemaField(name, value, isRequired: true, description, examples: example)
     }
@@ -77,7 +77,7 @@ struct SchemaRule: Sendable {
     /// Reports what breaks the rule, after all fields were read.
     var check: @Sendable (inout FieldReader) -> Void = { _ in }
 
-    /// A field that must not appear together with an alternative, nor with fields that belong to the alternative.
+    /// Forbids a field beside an alternative, and beside fields that belong to the alternative.
     ///
     /// - Parameters:
     ///   - key: The field.
@@ -94,14 +94,14 @@ struct SchemaRule: Sendable {
         }
     }
 
-    /// A field that needs another.
+    /// Requires another field beside a field.
     static func needs(_ key: String, _ other: String) -> Self {
         SchemaRule(json: ["dependencies": .object([key: [.string(other)]])]) { reader in
             if reader.has(key) { reader.require(other) }
         }
     }
 
-    /// A field that is required if another one has one of some words.
+    /// Requires a field if another one has one of some words.
     static func requires(_ key: String, when other: String, is words: [String]) -> Self {
         let condition = has(other, words.map(JSONValue.string))
         return SchemaRule(json: when(condition, then: requires(key)).json) { reader in
@@ -110,14 +110,14 @@ struct SchemaRule: Sendable {
         }
     }
 
-    /// Fields of which at least one is present; if none is, the first is reported as missing.
+    /// Requires at least one of some fields; if all are absent, the first is reported as missing.
     static func anyOf(_ keys: [String], help: String? = nil) -> Self {
         SchemaRule(json: ["anyOf": .array(keys.map { ["required": [.string($0)]] })]) { reader in
             if !keys.contains(where: { reader.has($0) }) { reader.require(keys[0], help: help) }
         }
     }
 
-    /// Fields of which exactly one is present.
+    /// Requires exactly one of some fields.
     static func oneOf(_ keys: [String]) -> Self {
         SchemaRule(json: ["oneOf": .array(keys.map { ["required": [.string($0)]] })])
     }
@@ -128,12 +128,12 @@ struct SchemaRule: Sendable {
         return SchemaRule(json: .object(keywords))
     }
 
-    /// The condition that a field has one of some values.
+    /// Returns the condition that a field has one of some values.
     static func has(_ key: String, _ values: JSONValue...) -> JSONValue {
         has(key, values)
     }
 
-    /// The condition that a field has one of some values.
+    /// Returns the condition that a field has one of some values.
     static func has(_ key: String, _ values: [JSONValue]) -> JSONValue {
         let word: JSONValue = values.count == 1 ? ["const": values[0]] : ["enum": .array(values)]
         return ["required": [.string(key)], "properties": .object([key: word])]

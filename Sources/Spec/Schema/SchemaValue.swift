@@ -6,7 +6,7 @@ struct SchemaValue: Sendable {
     struct Part: Sendable {
         /// The path of the mapping within the value: empty, or `[]` for the items of a list.
         let path: String
-        /// When the mapping has these fields, such as ``"`type` is `url`"``; `nil` means always.
+        /// The condition, in the words of the fields, such as ``"`type` is `url`"``; `nil` means always.
         let condition: String?
         let object: SchemaObject
     }
@@ -43,12 +43,12 @@ struct SchemaValue: Sendable {
     /// The name of a zone; which names exist is left to the readers.
     static let timeZone = text(words: "IANA time zone")
 
-    /// Exactly one value.
+    /// Makes a schema for exactly one value.
     static func constant(_ value: String) -> Self {
         SchemaValue(["const": .string(value)], words: "`\(value)`")
     }
 
-    /// A string that is not empty; lengths count Unicode scalars, as those of the readers do.
+    /// Makes a schema for a string that is not empty; lengths count Unicode scalars, as those of the readers do.
     static func text(upTo limit: Int? = nil, pattern: String? = nil, words: String = "text") -> Self {
         var keywords: [String: JSONValue] = ["type": "string"]
         if pattern == nil { keywords["minLength"] = 1 }
@@ -79,18 +79,18 @@ struct SchemaValue: Sendable {
         return value
     }
 
-    /// A mapping whose keys the author chooses.
+    /// Makes a schema for a mapping whose keys the author chooses.
     static func mapping(to value: SchemaValue) -> Self {
         SchemaValue(["type": "object", "additionalProperties": value.json], words: "mapping of keys to \(value.words)")
     }
 
-    /// One of the words of an enumeration, each with its meaning.
+    /// Makes a schema for one of the words of an enumeration, each with its meaning.
     static func choice<Choice>(_ type: Choice.Type, _ meaning: (Choice) -> String) -> Self
     where Choice: CaseIterable & RawRepresentable<String> {
         choice(Array(type.allCases), meaning)
     }
 
-    /// One of some words of an enumeration, each with its meaning.
+    /// Makes a schema for one of some words of an enumeration, each with its meaning.
     static func choice<Choice: RawRepresentable<String>>(_ words: [Choice], _ meaning: (Choice) -> String) -> Self {
         var value = SchemaValue(
             [
@@ -120,7 +120,7 @@ struct SchemaValue: Sendable {
         ["$ref": .string("#/definitions/\(name)")]
     }
 
-    /// A mapping whose fields depend on one of them: `key` says which of the objects it is.
+    /// Makes a schema for a mapping whose fields depend on one of them: `key` says which of the objects it is.
     static func variants<Choice>(
         by key: SchemaField,
         of type: Choice.Type,
@@ -146,7 +146,7 @@ struct SchemaValue: Sendable {
         return value
     }
 
-    /// A number with separators between thousands.
+    /// Writes a number with separators between thousands.
     private static func grouped(_ number: Int) -> String {
         let digits = Array(String(number))
         return digits.indices.map { index in

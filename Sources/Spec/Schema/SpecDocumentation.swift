@@ -230,7 +230,7 @@ private struct FieldTable {
         return value.canonicalText
     }
 
-    /// Bars would end the cell of a table.
+    /// Escapes bars, which would end the cell of a table.
     private static func cell(_ text: String) -> String {
         text.replacing("|", with: "\\|")
     }
@@ -279,7 +279,7 @@ extension FilterOperator {
         }
     }
 
-    /// A condition with the operator.
+    /// Returns a condition with the operator.
     fileprivate func example(on type: ContactColumn.ValueType) -> String {
         let (field, values) =
             switch type {

@@ -112,12 +112,12 @@ struct SpecField<Mapping: SpecMapping>: Sendable {
 }
 
 extension SpecField {
-    /// The same field with its description.
+    /// Returns the same field with its description.
     func says(_ description: String, examples: JSONValue...) -> Self {
         with { ($0.schema.description, $0.schema.examples) = (description, examples) }
     }
 
-    /// The same field, required.
+    /// Returns the same field, required.
     ///
     /// - Parameter keepsDraft: True if a mapping without the field still serves to find other mistakes.
     /// - Returns: The changed field.
@@ -128,7 +128,7 @@ extension SpecField {
         }
     }
 
-    /// The same field with another default in the documents than that of its property.
+    /// Returns the same field with another default in the documents than that of its property.
     func showsDefault(_ value: JSONValue?) -> Self { with { $0.schema.defaultValue = value } }
 
     /// The same field, left out of the canonical form.

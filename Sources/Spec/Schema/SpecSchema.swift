@@ -7,7 +7,7 @@ public enum SpecSchema {
     /// The folder for schemas, next to the folders of the tenants; hidden, so that it does not count as a tenant.
     public static let folder = ".schema"
 
-    /// The name of the file for one kind, or for all of them.
+    /// Returns the name of the file for one kind, or for all of them.
     public static func fileName(of kind: SpecKind?) -> String {
         (kind?.rawValue.lowercased() ?? "spec") + ".json"
     }
@@ -15,7 +15,7 @@ public enum SpecSchema {
     /// The first line of a file in the folder of a tenant; editors with yaml-language-server follow it.
     public static let modeline = "# yaml-language-server: $schema=../\(folder)/\(fileName(of: nil))"
 
-    /// The schema of documents of one kind, or of any kind.
+    /// Returns the schema of documents of one kind, or of any kind.
     public static func json(of kind: SpecKind?) -> JSONValue {
         var schema: [String: JSONValue] = [
             "$schema": "http://json-schema.org/draft-07/schema#",
@@ -40,7 +40,7 @@ public enum SpecSchema {
         return .object(schema)
     }
 
-    /// The text of the file; always the same for the same kinds.
+    /// Returns the text of the file; always the same for the same kinds.
     public static func text(of kind: SpecKind?) -> String {
         json(of: kind).indentedText + "\n"
     }

@@ -16,7 +16,7 @@ public struct AudienceSize: Hashable, Sendable {
         self.unreachable = unreachable
     }
 
-    /// The contacts that a message reaches: free text only those in their window, a template all.
+    /// Returns the contacts that a message reaches: free text only those in their window, a template all.
     public func reached(byFreeText isFreeText: Bool) -> AudienceSize {
         guard isFreeText else { return self }
         return AudienceSize(total: inWindow, inWindow: inWindow, unreachable: unreachable + outOfWindow)

@@ -41,7 +41,7 @@ public struct WalletRepository: Sendable {
         self.pool = pool
     }
 
-    /// The wallet of a tenant; `nil` when it is not billed.
+    /// Returns the wallet of a tenant; `nil` when it is not billed.
     public func find(tenant: String) async throws(PostgresError) -> WalletRecord? {
         let rows = try await pool.query("\(fragment: WalletRecord.selection) WHERE w.\"tenantId\" = \(tenant)")
         guard let row = rows.first else { return nil }
@@ -118,7 +118,7 @@ public struct WalletRepository: Sendable {
         }
     }
 
-    /// A page of the ledger, newest entry first, and how many entries there are in all.
+    /// Returns a page of the ledger, newest entry first, and how many entries there are in all.
     ///
     /// Entries are counted when they are written, so the total of a long ledger costs as much as a sum over its runs.
     /// The entries before the page are skipped within the index.

@@ -5,7 +5,7 @@ public import Postgres
 public import Spec
 
 extension CampaignRepository {
-    /// The current time of Postgres's clock, which decides when schedules fire and which all daemons share.
+    /// Returns the current time of Postgres's clock, which decides when schedules fire and which all daemons share.
     public func present() async throws(PostgresError) -> Date {
         try await pool.query("SELECT clock_timestamp()")[0].decode(0)
     }
@@ -64,7 +64,7 @@ extension CampaignRepository {
         }
     }
 
-    /// The schedules of a campaign that still fire.
+    /// Returns the schedules of a campaign that still fire.
     public func schedules(of id: UUID, tenant: String) async throws -> [CampaignScheduleRecord] {
         let rows = try await pool.query(
             """

@@ -14,7 +14,7 @@ public struct CampaignQuery: Sendable {
 
     public init() {}
 
-    /// A condition on `campaigns AS c`.
+    /// Returns a condition on `campaigns AS c`.
     func condition(tenant: String) -> PostgresQuery {
         var parts: [PostgresQuery] = ["c.\"tenantId\" = \(tenant) AND c.\"archivedAt\" IS NULL"]
         if let status { parts.append("c.status = \(status.rawValue)::campaign_status_enum") }
@@ -70,7 +70,7 @@ public struct CampaignRepository: Sendable {
         self.pool = pool
     }
 
-    /// A page of the campaigns, newest first, and how many there are in all.
+    /// Returns a page of the campaigns, newest first, and how many there are in all.
     public func list(
         tenant: String,
         _ query: CampaignQuery,
@@ -90,7 +90,7 @@ public struct CampaignRepository: Sendable {
         }
     }
 
-    /// A campaign of the tenant; `nil` if the tenant has no campaign with the id, or it is archived.
+    /// Returns a campaign of the tenant; `nil` if the tenant has no campaign with the id, or it is archived.
     public func find(_ id: UUID, tenant: String) async throws -> CampaignRecord? {
         try await pool.withConnection { try await Self.find(id, tenant: tenant, on: $0) }
     }
@@ -170,7 +170,7 @@ public struct CampaignRepository: Sendable {
         return try rows.first.map(CampaignRecord.init(row:))
     }
 
-    /// A campaign that was written in this transaction.
+    /// Returns a campaign that was written in this transaction.
     static func stored(_ id: UUID, tenant: String, on connection: PostgresConnection) async throws -> CampaignRecord {
         guard let record = try await find(id, tenant: tenant, on: connection) else {
             throw PostgresError.misuse("a campaign that was just written is not there")
@@ -269,7 +269,7 @@ public struct CampaignRepository: Sendable {
         }
     }
 
-    /// A campaign that no file owns, locked.
+    /// Returns a campaign that no file owns, locked.
     static func editable(
         _ id: UUID,
         tenant: String,
@@ -310,7 +310,7 @@ public struct CampaignRepository: Sendable {
 }
 
 extension CampaignRepository {
-    /// The names of campaigns that are not archived, sorted; commands suggest them.
+    /// Returns the names of campaigns that are not archived, sorted; commands suggest them.
     ///
     /// - Parameter tenant: The owner of the campaigns; `nil` means all tenants.
     /// - Returns: Each name once.

@@ -68,7 +68,7 @@ public enum NameMeaning: Hashable, Sendable {
 }
 
 extension CampaignRepository {
-    /// The campaigns with a name, archived ones too.
+    /// Returns the campaigns with a name, archived ones too.
     ///
     /// - Parameters:
     ///   - name: The name.
@@ -86,7 +86,7 @@ extension CampaignRepository {
         return try rows.map(NamedCampaign.init(row:))
     }
 
-    /// The campaign with an id, archived or not; `nil` if there is none, or it belongs to another tenant.
+    /// Returns the campaign with an id, archived or not; `nil` if there is none, or it belongs to another tenant.
     public func named(id: UUID, tenant: String?) async throws -> NamedCampaign? {
         let rows = try await pool.query(
             """

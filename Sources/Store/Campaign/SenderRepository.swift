@@ -23,7 +23,7 @@ public struct SenderRepository: Sendable {
         self.pool = pool
     }
 
-    /// All senders that are not archived, by name.
+    /// Returns all senders that are not archived, by name.
     public func all(tenant: String) async throws -> [SenderRecord] {
         let rows = try await pool.query(
             """
@@ -45,7 +45,7 @@ public struct SenderRepository: Sendable {
         }
     }
 
-    /// The references of the access tokens of all senders, by tenant and name.
+    /// Returns the references of the access tokens of all senders, by tenant and name.
     public func tokenReferences() async throws -> [(tenant: String, sender: String, reference: String)] {
         let rows = try await pool.query(
             """

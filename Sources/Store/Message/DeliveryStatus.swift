@@ -68,7 +68,7 @@ public struct DeliveryStatus: Hashable, Sendable {
 }
 
 extension Sequence<DeliveryStatus> {
-    /// One status per message, in the order in which the messages first appear.
+    /// Returns one status per message, in the order in which the messages first appear.
     public func foldedByMessage() -> [DeliveryStatus] {
         var folded: [DeliveryStatus] = []
         // A message may be named by our id in one report, and by WhatsApp's alone in another.

@@ -9,7 +9,7 @@ public enum MessageID {
     /// The highest position of a run that an id can hold.
     public static let maximumPosition = 1 << 40 - 1
 
-    /// A new id for a run.
+    /// Makes a new id for a run.
     public static func makeRun(at now: Date, using generator: inout some RandomNumberGenerator) -> UUID {
         let milliseconds = UInt64(max(0, now.timeIntervalSince1970 * 1000))
         let random = UInt64.random(in: 0..<1 << 34, using: &generator)
@@ -18,13 +18,13 @@ public enum MessageID {
         return uuid(high: high, low: low)
     }
 
-    /// The id of the message at a position (from 1) of a run.
+    /// Returns the id of the message at a position (from 1) of a run.
     public static func make(run: UUID, position: Int) -> UUID {
         let (high, low) = words(run)
         return uuid(high: high, low: low & ~0xff_ffff_ffff | UInt64(position))
     }
 
-    /// The run that a message belongs to.
+    /// Returns the run that a message belongs to.
     public static func run(of message: UUID) -> UUID {
         let (high, low) = words(message)
         return uuid(high: high, low: low & ~0xff_ffff_ffff)

@@ -143,7 +143,7 @@ extension MessageRepository {
         return retried
     }
 
-    /// The chunk of a message, as the position of its first message.
+    /// Returns the chunk of a message, as the position of its first message.
     private static func chunk(of position: PostgresQuery, in run: UUID) -> PostgresQuery {
         """
         (

@@ -7,7 +7,7 @@ public struct StatusEffects: Sendable {
     public struct Stop: Hashable, Sendable {
         public let run: UUID
         public let failure: MessageOutcome.Failure
-        /// When the message failed, by WhatsApp's clock.
+        /// The time at which the message failed, by WhatsApp's clock.
         public let failedAt: Date
     }
 

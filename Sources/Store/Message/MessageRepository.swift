@@ -233,7 +233,7 @@ extension MessageRepository {
         )
     }
 
-    /// The time from which the contact may get another message; NULL if at once.
+    /// Returns the time from which the contact may get another message; NULL if at once.
     ///
     /// Counts the messages that were accepted or may have been, and those that are ahead of this one.
     private static func cappedUntil(_ ids: [UUID]) -> PostgresQuery {

@@ -156,7 +156,7 @@ public struct ChunkRepository: Sendable {
 }
 
 extension [Range<Int>] {
-    /// The same positions in as few ranges as possible, ascending.
+    /// Returns the same positions in as few ranges as possible, ascending.
     func mergedWhereAdjacent() -> [Range<Int>] {
         var merged: [Range<Int>] = []
         for range in sorted(by: { $0.lowerBound < $1.lowerBound }) {

@@ -24,7 +24,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let dailyLimit: Int?
     /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them.
     public let quietFor: Duration
-    /// When some of the 24 h quota returns, if all its runs wait for that; `nil` otherwise.
+    /// The time at which some of the 24 h quota returns, if all its runs wait for that; `nil` otherwise.
     public let quotaUntil: Date?
     /// The epoch that the data of the group in Redis must have.
     public let epoch: Int
@@ -50,7 +50,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         expected = try row.decode("expected")
     }
 
-    /// The lane of a sender whose runs have nothing to send any more.
+    /// Returns the lane of a sender whose runs have nothing to send any more.
     public func emptied() -> LaneRecord {
         var lane = self
         lane.expected = 0

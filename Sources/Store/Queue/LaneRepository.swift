@@ -46,7 +46,7 @@ public struct LaneRepository: Sendable {
         return try rows.map(LaneRecord.init(row:))
     }
 
-    /// The lanes that Redis may still hold although their quota group has nothing to send.
+    /// Returns the lanes that Redis may still hold although their quota group has nothing to send.
     public func idle() async throws -> [IdleLane] {
         let rows = try await pool.query(
             """
@@ -122,7 +122,7 @@ public struct LaneRebuild: Sendable {
         self.formerGroup = formerGroup
     }
 
-    /// The same lane with other buckets.
+    /// Returns the same lane with other buckets.
     public func with(quota: [QuotaBucket]) -> LaneRebuild {
         LaneRebuild(sender: sender, sending: sending, pause: pause, quota: quota, formerGroup: formerGroup)
     }

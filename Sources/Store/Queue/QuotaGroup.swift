@@ -2,12 +2,12 @@
 ///
 /// The default group is the phone number and is the same in both, because all tenants that use a number share its quota.
 public enum QuotaGroup {
-    /// The name of a group in rows and in Redis.
+    /// Returns the name of a group in rows and in Redis.
     public static func stored(_ name: String, tenant: String, phoneNumberID: String) -> String {
         name == phoneNumberID ? name : "\(tenant)/\(name)"
     }
 
-    /// The name of a stored group as the specs of its tenant have it.
+    /// Returns the name of a stored group as the specs of its tenant have it.
     public static func name(of stored: String, tenant: String) -> String {
         let prefix = "\(tenant)/"
         return stored.hasPrefix(prefix) ? String(stored.dropFirst(prefix.count)) : stored

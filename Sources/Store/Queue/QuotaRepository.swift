@@ -5,7 +5,8 @@ public import Postgres
 public struct QuotaRepository: Sendable {
     public init() {}
 
-    /// The business-initiated messages of the last 24 hours, counted like the buckets: this hour and the 24 before.
+    /// Returns the business-initiated messages of the last 24 hours, counted like the buckets: this hour and the 24
+    /// before.
     ///
     /// A message leaves the count when its whole hour is older than 24 hours, so never before WhatsApp stops counting it.
     ///

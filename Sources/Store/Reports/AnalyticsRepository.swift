@@ -17,7 +17,7 @@ public struct AnalyticsRepository: Sendable {
         self.pool = pool
     }
 
-    /// The messages of a campaign by status.
+    /// Returns the messages of a campaign by status.
     ///
     /// A recipient whose failed message a later run repeats is counted in that run only, unless one run is asked for.
     ///
@@ -58,7 +58,7 @@ public struct AnalyticsRepository: Sendable {
         return try RunCounters(row: rows[0])
     }
 
-    /// The messages of a run and of those that it repeats by status, each recipient once.
+    /// Returns the messages of a run and of those that it repeats by status, each recipient once.
     public func counters(withRepeated run: UUID) async throws -> RunCounters {
         let rows = try await pool.query(
             """
@@ -69,7 +69,7 @@ public struct AnalyticsRepository: Sendable {
         return try RunCounters(row: rows[0])
     }
 
-    /// All campaigns of a tenant that are not archived, and all messages that it ever sent.
+    /// Returns all campaigns of a tenant that are not archived, and all messages that it ever sent.
     public func overview(tenant: String) async throws -> Overview {
         let rows = try await pool.query(
             """

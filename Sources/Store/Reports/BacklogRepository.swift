@@ -20,7 +20,7 @@ public struct BacklogRepository: Sendable {
         self.pool = pool
     }
 
-    /// The tenants that have open runs or unconfirmed messages, from the counters of the runs.
+    /// Returns the tenants that have open runs or unconfirmed messages, from the counters of the runs.
     ///
     /// - Parameter deadline: The longest time that the query may take, not counting the wait for a connection.
     /// - Returns: One element per tenant, in no order.

@@ -44,7 +44,7 @@ public struct MessageLogRepository: Sendable {
         self.pool = pool
     }
 
-    /// A page of the log, and how many messages there are in all.
+    /// Returns a page of the log, and how many messages there are in all.
     ///
     /// The pages of an unfiltered log are ranges of positions, so the last page of a long log costs as much as the
     /// first. With a filter, everything before a page has to be read; ``batch(_:after:limit:)`` continues after a known
@@ -69,7 +69,7 @@ public struct MessageLogRepository: Sendable {
         }
     }
 
-    /// The next messages after one of them.
+    /// Returns the next messages after one of them.
     ///
     /// - Parameters:
     ///   - query: The filter.
@@ -90,7 +90,7 @@ public struct MessageLogRepository: Sendable {
         try await pool.withConnection { try await total(query, on: $0) }
     }
 
-    /// The failures of a campaign by code and message, most frequent first, at most 1,000.
+    /// Returns the failures of a campaign by code and message, most frequent first, at most 1,000.
     ///
     /// Messages that a later run repeats are left out, unless one run is asked for.
     public func failures(of campaign: UUID, tenant: String, run: UUID?) async throws -> [FailureCount] {
@@ -112,7 +112,7 @@ public struct MessageLogRepository: Sendable {
         }
     }
 
-    /// Messages, as `m`, from the index that serves the query.
+    /// Selects messages, as `m`, from the index that serves the query.
     private func source(_ query: MessageLogQuery, after id: UUID?, limit: Int) -> PostgresQuery {
         let later: PostgresQuery = id.map { "AND m.id > \($0)" } ?? ""
         if let contact = query.contact {

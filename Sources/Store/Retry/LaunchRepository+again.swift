@@ -56,7 +56,7 @@ extension LaunchRepository {
         }
     }
 
-    /// The last run of a campaign that may get another one.
+    /// Returns the last run of a campaign that may get another one.
     ///
     /// - Throws: ``LaunchError`` if a run is open, there was none, or the campaign gets its messages by events.
     static func closedRun(of candidate: LaunchCandidate, on connection: PostgresConnection) async throws -> RunRecord {

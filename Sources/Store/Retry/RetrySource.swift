@@ -33,7 +33,7 @@ struct RetrySource: Sendable {
         cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
     }
 
-    /// The run and those that it repeats, down to the launch.
+    /// Returns the run and those that it repeats, down to the launch.
     static func chain(of run: UUID, on connection: PostgresConnection) async throws(PostgresError) -> [UUID] {
         let rows = try await connection.query(
             "WITH RECURSIVE \(fragment: chain(of: run)) SELECT id FROM chain ORDER BY depth"
@@ -43,7 +43,7 @@ struct RetrySource: Sendable {
         return runs
     }
 
-    /// The recursive expression `chain` with the ids of a run and of those that it repeats.
+    /// Returns the recursive expression `chain` with the ids of a run and of those that it repeats.
     static func chain(of run: UUID) -> PostgresQuery {
         """
         chain AS (
@@ -65,7 +65,7 @@ struct RetrySource: Sendable {
         ))
         """
 
-    /// The condition for messages, as `m`, that failed without an id of WhatsApp, and are not repeated yet.
+    /// Returns the condition for messages, as `m`, that failed without an id of WhatsApp, and are not repeated yet.
     static func failed(in runs: [UUID]) -> PostgresQuery {
         """
         m."runId" = ANY(\(runs)::uuid[]) AND m."failedAt" IS NOT NULL AND m.status = \(message: .failed)

@@ -16,11 +16,11 @@ public struct Settlement: Hashable, Sendable {
     public static let shortestWait = Duration.seconds(15 * 60)
 
     public let decision: Decision
-    /// Only messages that have been unconfirmed for so long; at least ``shortestWait``.
+    /// The least time for which its messages have been unconfirmed; at least ``shortestWait``.
     public let olderThan: Duration
     /// The person who decides.
     public let actor: RunActor
-    /// Why, for people.
+    /// The reason, for people.
     public let reason: String?
 
     /// Makes a decision.
@@ -37,7 +37,7 @@ public struct Settlement: Hashable, Sendable {
         self.reason = reason
     }
 
-    /// The decision about so many messages, as the record of a run has it.
+    /// Returns the decision about so many messages, as the record of a run has it.
     func words(_ messages: Int) -> String {
         let time = SpecDuration(seconds: Int(olderThan.components.seconds))
         return "\(messages) unconfirmed for \(time) or longer: \(decision.rawValue)"

@@ -16,7 +16,7 @@ public struct SettlementRepository: Sendable {
         public let status: RunStatus
         /// Messages that a decision would settle.
         public let messages: Int
-        /// When the first of them became unconfirmed.
+        /// The time at which the first of them became unconfirmed.
         public let oldest: Date
     }
 
@@ -109,7 +109,7 @@ public struct SettlementRepository: Sendable {
 }
 
 extension SettlementRepository {
-    /// The messages, as `m`, that have been unconfirmed for long enough.
+    /// Selects the messages, as `m`, that have been unconfirmed for long enough.
     private static func unconfirmed(_ settlement: Settlement) -> PostgresQuery {
         """
         m.status = \(message: .unconfirmed)
@@ -117,7 +117,7 @@ extension SettlementRepository {
         """
     }
 
-    /// The runs that a decision concerns.
+    /// Returns the runs that a decision concerns.
     private static func runs(
         of campaign: UUID,
         tenant: String,

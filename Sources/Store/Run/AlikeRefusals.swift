@@ -6,9 +6,9 @@ import Postgres
 public struct AlikeRefusals: Hashable, Sendable {
     /// The way in which the refusals came.
     enum Source: String {
-        /// In answers to requests; an accepted message ends the row.
+        /// Answers to requests; an accepted message ends the row.
         case answer
-        /// In reports about accepted messages; a delivered message ends the row.
+        /// Reports about accepted messages; a delivered message ends the row.
         case report
     }
 
@@ -25,7 +25,7 @@ public struct AlikeRefusals: Hashable, Sendable {
     /// True if they came in reports.
     public let isReported: Bool
 
-    /// Common table expressions that count the refusals among the rows that a statement changes.
+    /// Makes common table expressions that count the refusals among the rows that a statement changes.
     ///
     /// The statement has an expression `changed` with the columns `"runId"`, `"tenantId"`, `old`, `new`, `code`, `message`
     /// and `"isCounted"`, and the expressions of ``RunCounters``: a run is locked before its refusals, as everywhere.

@@ -126,7 +126,7 @@ struct LaunchCandidate: Sendable {
         templateText = try row.decode("templateText")
     }
 
-    /// The message and the audience that a run of the campaign freezes.
+    /// Returns the message and the audience that a run of the campaign freezes.
     ///
     /// - Parameter event: The event that opens the run.
     /// - Returns: The current content.

@@ -41,7 +41,7 @@ struct LaunchPolicy: Sendable {
         }
     }
 
-    /// The first rule that a launch breaks; `nil` if it breaks none.
+    /// Returns the first rule that a launch breaks; `nil` if it breaks none.
     ///
     /// - Parameters:
     ///   - category: The category of the campaign's template; `nil` for a message without one.
@@ -123,7 +123,7 @@ extension LaunchPolicy {
         let candidate: LaunchCandidate
         let connection: PostgresConnection
 
-        /// The category of the template that a message names; `nil` if it names none.
+        /// Returns the category of the template that a message names; `nil` if it names none.
         func category(of message: JSONValue) async throws -> String? {
             guard message["type"] == "template" else { return nil }
             let name = message["template"]?["name"]?.stringValue ?? ""
@@ -158,7 +158,7 @@ extension LaunchPolicy {
 
         private static let active: [CampaignStatus] = [.scheduled, .running, .paused]
 
-        /// The time between the last scheduled start of the campaign and this one.
+        /// Returns the time between the last scheduled start of the campaign and this one.
         func interval(before start: Date?) async throws -> SpecDuration? {
             guard let start else { return nil }
             let rows = try await connection.query(

@@ -237,7 +237,8 @@ extension LaunchRepository {
             """
     }
 
-    /// The chunks of the positions written by one batch; out-of-window ones are spaced from the first of them on.
+    /// Returns the chunks of the positions written by one batch; out-of-window ones are spaced from the first of them
+    /// on.
     private func chunks(_ launch: LaunchProgress, upTo end: Int) -> PostgresQuery {
         Self.chunks(
             of: launch.runID,
@@ -250,7 +251,7 @@ extension LaunchRepository {
         )
     }
 
-    /// The chunks of the positions from `start` to before `end`.
+    /// Returns the chunks of the positions from `start` to before `end`.
     ///
     /// They are spaced if `inWindow` is not `nil`: it is the number of positions before the first spaced one.
     static func chunks(

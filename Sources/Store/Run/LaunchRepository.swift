@@ -199,7 +199,7 @@ extension LaunchRepository {
         return quota
     }
 
-    /// The given instant, or the present by Postgres's clock.
+    /// Returns the given instant, or the present by Postgres's clock.
     static func present(_ given: Date?, on connection: PostgresConnection) async throws(PostgresError) -> Date {
         try await connection.query("SELECT coalesce(\(given)::timestamptz, clock_timestamp())")[0].decode(0)
     }

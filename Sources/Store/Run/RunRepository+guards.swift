@@ -61,7 +61,7 @@ extension RunRepository {
         return paused
     }
 
-    /// The runs, of those given or of all that send, that the alike guard is to pause.
+    /// Returns the runs, of those given or of all that send, that the alike guard is to pause.
     func alikeRefusals(of runs: [UUID]?) async throws(PostgresError) -> [AlikeRefusals] {
         let sending: PostgresQuery =
             if let runs {
@@ -82,7 +82,7 @@ extension RunRepository {
         return try AlikeRefusals.read(rows)
     }
 
-    /// The command that resumes a run without guards.
+    /// Returns the command that resumes a run without guards.
     private func resumeCommand(_ run: UUID) async throws -> String {
         let record = try await find(run)
         let path = record.map { "\($0.tenantID)/\($0.campaignName)" } ?? run.uuidString.lowercased()

@@ -39,7 +39,8 @@ extension RunRepository {
         return completions
     }
 
-    /// The runs of one campaign, as `r`: beside a standing run there may be former ones with messages still to send.
+    /// Selects the runs of one campaign, as `r`: beside a standing run there may be former ones with messages still to
+    /// send.
     private static func together(with run: UUID) -> PostgresQuery {
         "r.\"campaignId\" = (SELECT \"campaignId\" FROM campaign_runs WHERE id = \(run))"
     }

@@ -27,7 +27,8 @@ public struct RunRepository: Sendable {
         return try rows.first.map(RunRecord.init(row:))
     }
 
-    /// The launch whose messages a run repeats, directly or through other runs; the run itself if it repeats none.
+    /// Returns the launch whose messages a run repeats, directly or through other runs; the run itself if it repeats
+    /// none.
     public func launch(of run: UUID) async throws -> RunRecord? {
         let rows = try await pool.query(
             """
@@ -38,7 +39,7 @@ public struct RunRepository: Sendable {
         return try rows.first.map(RunRecord.init(row:))
     }
 
-    /// The latest runs, newest first.
+    /// Returns the latest runs, newest first.
     ///
     /// - Parameters:
     ///   - tenant: Only this tenant's; `nil` for all.
@@ -74,14 +75,14 @@ public struct RunRepository: Sendable {
         return try rows.map(RunRecord.init(row:))
     }
 
-    /// The payload of a revision, to be rendered for each message.
+    /// Returns the payload of a revision, to be rendered for each message.
     public func content(ofRevision id: UUID) async throws -> String? {
         let rows = try await pool.query("SELECT content FROM campaign_revisions WHERE id = \(id)")
         return try rows.first?.decode(0, as: PostgresJSON.self).text
     }
 
-    /// Failed and unconfirmed messages of a run by reason, most frequent first, and those that were left out for a reason
-    /// of their own; the rest of a cancelled run was not.
+    /// Returns failed and unconfirmed messages of a run by reason, most frequent first, and those that were left out
+    /// for a reason of their own; the rest of a cancelled run was not.
     public func failures(of run: UUID) async throws -> [FailureCount] {
         let first = MessageID.make(run: run, position: 0)
         let last = MessageID.make(run: run, position: MessageID.maximumPosition)
@@ -109,7 +110,7 @@ public struct FailureCount: Hashable, Sendable {
 }
 
 extension RunRepository {
-    /// A page of the runs of a campaign, newest first, and how many there are in all.
+    /// Returns a page of the runs of a campaign, newest first, and how many there are in all.
     public func runs(
         ofCampaign id: UUID,
         tenant: String,
@@ -131,7 +132,7 @@ extension RunRepository {
         }
     }
 
-    /// One run of a tenant; `nil` if the tenant has no run with the id.
+    /// Returns one run of a tenant; `nil` if the tenant has no run with the id.
     public func campaignRun(_ id: UUID, tenant: String) async throws -> CampaignRunRecord? {
         let rows = try await pool.query(
             "\(fragment: CampaignRunRecord.selection) WHERE x.id = \(id) AND x.\"tenantId\" = \(tenant)"
@@ -139,7 +140,7 @@ extension RunRepository {
         return try rows.first.map(CampaignRunRecord.init(row:))
     }
 
-    /// The run of a campaign that is launching, running or paused; `nil` if no run is.
+    /// Returns the run of a campaign that is launching, running or paused; `nil` if no run is.
     public func openRun(ofCampaign id: UUID, tenant: String) async throws -> CampaignRunRecord? {
         let rows = try await pool.query(
             """

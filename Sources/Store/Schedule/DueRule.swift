@@ -56,7 +56,7 @@ struct DueRule: Hashable, Sendable {
         }
     }
 
-    /// The missed time for which a run starts now; `nil` if there is no such time.
+    /// Returns the missed time for which a run starts now; `nil` if there is no such time.
     private static func makeUp(_ schedule: ScheduleSpec, from due: Date, now: Date) -> Date? {
         let earliest = now.addingTimeInterval(-Double(schedule.misfireWindow.seconds))
         switch schedule.misfire {
@@ -70,7 +70,7 @@ struct DueRule: Hashable, Sendable {
         }
     }
 
-    /// The latest time that is due.
+    /// Returns the latest time that is due.
     private static func last(of schedule: ScheduleSpec, from due: Date, now: Date) -> Date? {
         guard let cron = schedule.cronSchedule else { return due }
         let limit = min(now, schedule.end ?? now)

@@ -1,6 +1,6 @@
 import Postgres
 
-/// How hot statements keep their plans, whatever Postgres knows about the tables.
+/// Keeps the plans of hot statements, whatever Postgres knows about the tables.
 ///
 /// A hot statement is one that a daemon executes for each batch of messages, events or reports, or at each look of a
 /// periodic service. Postgres keeps its plan for as long as the connection lives, and makes it when the connection is

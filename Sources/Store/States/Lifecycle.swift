@@ -33,12 +33,12 @@ extension Lifecycle {
         allCases.flatMap { state in state.exits.map { Move(from: state, to: $0.value, event: $0.key) } }
     }
 
-    /// The states in which an event may happen.
+    /// Returns the states in which an event may happen.
     public static func sources(of event: Event) -> [Self] {
         allCases.filter { state in state.exits.contains { $0.key == event } }
     }
 
-    /// The states to which an event leads.
+    /// Returns the states to which an event leads.
     static func targets(of event: Event) -> [Self] {
         allCases.filter { state in moves.contains { $0.event == event && $0.to == state } }
     }

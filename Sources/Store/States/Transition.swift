@@ -69,27 +69,27 @@ extension Lifecycle {
 }
 
 extension PostgresQuery.StringInterpolation {
-    /// The state of a campaign as SQL text: `\(campaign: .paused)`.
+    /// Appends the state of a campaign as SQL text: `\(campaign: .paused)`.
     mutating func appendInterpolation(campaign status: CampaignStatus) {
         appendInterpolation(fragment: status.literal)
     }
 
-    /// The state of a run as SQL text.
+    /// Appends the state of a run as SQL text.
     mutating func appendInterpolation(run status: RunStatus) {
         appendInterpolation(fragment: status.literal)
     }
 
-    /// The state of a message as SQL text.
+    /// Appends the state of a message as SQL text.
     mutating func appendInterpolation(message status: MessageStatus) {
         appendInterpolation(fragment: status.literal)
     }
 
-    /// The state of a chunk as SQL text.
+    /// Appends the state of a chunk as SQL text.
     mutating func appendInterpolation(chunk status: ChunkStatus) {
         appendInterpolation(fragment: status.literal)
     }
 
-    /// States as the right side of IN: `r.status IN \(anyOf: RunStatus.open)`.
+    /// Appends states as the right side of IN: `r.status IN \(anyOf: RunStatus.open)`.
     mutating func appendInterpolation(anyOf states: [some Lifecycle]) {
         appendInterpolation(fragment: "(\(fragment: .joined(states.map(\.literal), separator: ", ")))")
     }

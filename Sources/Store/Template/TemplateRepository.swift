@@ -24,7 +24,7 @@ public struct TemplateRepository: Sendable {
         self.pool = pool
     }
 
-    /// A page of the templates by name, and how many there are in all.
+    /// Returns a page of the templates by name, and how many there are in all.
     public func list(tenant: String, page: Int, limit: Int) async throws -> (templates: [TemplateRecord], total: Int) {
         try await pool.withConnection { connection in
             let condition: PostgresQuery = "t.\"tenantId\" = \(tenant) AND t.\"archivedAt\" IS NULL"
@@ -39,7 +39,7 @@ public struct TemplateRepository: Sendable {
         }
     }
 
-    /// A template of the tenant; `nil` if the tenant has no template with the id.
+    /// Returns a template of the tenant; `nil` if the tenant has no template with the id.
     public func find(_ id: UUID, tenant: String) async throws -> TemplateRecord? {
         try await pool.withConnection { try await Self.find(id, tenant: tenant, on: $0) }
     }

@@ -97,7 +97,7 @@ struct TriggerBatch: Sendable {
         answers[index].refused = [TriggerAnswer.Refusal(reason: .eventIDReused)]
     }
 
-    /// The events that a campaign with such a `triggerConfig` waits for.
+    /// Returns the events that a campaign with such a `triggerConfig` waits for.
     func matching(_ wanted: JSONValue?) -> [Int] {
         open.filter { TriggerMatch.holds(wanted, in: requests[$0].context ?? .object([:])) }
     }
@@ -169,7 +169,7 @@ struct TriggerBatch: Sendable {
         if !answers[index].refused.contains(refusal) { answers[index].refused.append(refusal) }
     }
 
-    /// The answers, with those of repetitions within the batch.
+    /// Returns the answers, with those of repetitions within the batch.
     func completed() -> [TriggerAnswer] {
         answers.indices.map { index in
             guard let first = firsts[index], answers[index].refused.first?.reason != .eventIDReused else {

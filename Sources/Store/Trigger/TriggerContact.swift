@@ -90,12 +90,12 @@ struct TriggerContact: Sendable {
             """
     }
 
-    /// The same number with its plus sign, or without.
+    /// Returns the same number with its plus sign, or without.
     static func respelled(_ contactID: String) -> String {
         contactID.hasPrefix("+") ? String(contactID.dropFirst()) : "+" + contactID
     }
 
-    /// The reason why the campaign sends it nothing; `nil` if it sends a message.
+    /// Returns the reason why the campaign sends it nothing; `nil` if it sends a message.
     func refusal(by campaign: TriggeredCampaign) -> TriggerRefusal? {
         if !isActive { return .deactivated }
         if !isOptedIn { return .notOptedIn }

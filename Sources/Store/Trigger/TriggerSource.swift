@@ -22,7 +22,8 @@ public enum TriggerSource: Hashable, Sendable {
         if case .campaign = self { true } else { false }
     }
 
-    /// The campaigns that may take the requests; for an event it reads `wanted`, the keys of the fields of its contexts.
+    /// Selects the campaigns that may take the requests; for an event it reads `wanted`, the keys of the fields of its
+    /// contexts.
     func campaigns(of tenant: String) -> PostgresQuery {
         switch self {
         case .event(let name):
@@ -44,7 +45,7 @@ public enum TriggerSource: Hashable, Sendable {
 }
 
 extension TriggerBatch {
-    /// The events that a campaign takes; a program that names the campaign decides itself.
+    /// Returns the events that a campaign takes; a program that names the campaign decides itself.
     func matching(_ row: PostgresRow, _ source: TriggerSource) throws -> [Int] {
         source.isDirect ? open : matching(try row.json("triggerConfig"))
     }

@@ -114,7 +114,7 @@ struct TriggeredCampaign: Sendable {
         return campaigns
     }
 
-    /// The standing runs of campaigns; a CTE, because only in a CTE they may be missing.
+    /// Selects the standing runs of campaigns; a CTE, because only in a CTE they may be missing.
     ///
     /// They can be locked, in the order of their ids.
     private static func standing(of campaigns: PostgresQuery, isLocked: Bool) -> PostgresQuery {
@@ -242,8 +242,8 @@ struct TriggeredCampaign: Sendable {
         }
     }
 
-    /// The campaign with its standing run; `nil` if it has no standing run, or the campaign's content has changed
-    /// since.
+    /// Returns the campaign with its standing run; `nil` if it has no standing run, or the campaign's content has
+    /// changed since.
     private static func current(
         _ row: PostgresRow,
         _ id: UUID,

@@ -29,7 +29,7 @@ public struct DaemonRepository: Sendable {
             lastSeen.map { now.timeIntervalSince($0) <= WaitingFacts.heartbeatLimit } ?? false
         }
 
-        /// The causes that each daemon reports for a lane; empty if the lane sends.
+        /// Returns the causes that each daemon reports for a lane; empty if the lane sends.
         func reports(of sender: UUID) -> [[Waiting]] { lanes.map { $0[sender] ?? [] } }
     }
 

@@ -2,7 +2,7 @@ public import Foundation
 public import Postgres
 public import Spec
 
-/// Why an open run does not send, and when it is done.
+/// The causes for which an open run does not send, and the time at which it is done.
 public struct RunOutlook: Hashable, Sendable {
     public let waiting: Waiting
     /// `nil` while a person or a guard stops it, and for the standing run of a trigger with nothing to send.
@@ -21,7 +21,7 @@ public struct OutlookRepository: Sendable {
         self.pool = pool
     }
 
-    /// The outlook of those of the runs that are open.
+    /// Returns the outlook of those of the runs that are open.
     ///
     /// A few statements, whatever the number of runs; none of them reads messages.
     public func outlooks(of runs: [RunRecord]) async throws -> [UUID: RunOutlook] {
@@ -30,18 +30,19 @@ public struct OutlookRepository: Sendable {
         return try await outlooks(of: "r.id = ANY(\(open.map(\.id))::uuid[])") { $0.id }
     }
 
-    /// The outlook of one run; `nil` if it is over.
+    /// Returns the outlook of one run; `nil` if it is over.
     public func outlook(of run: RunRecord) async throws -> RunOutlook? {
         try await outlooks(of: [run])[run.id]
     }
 
-    /// The outlook of those of the campaigns that have an open run, by campaign.
+    /// Returns the outlook of those of the campaigns that have an open run, by campaign.
     public func outlooks(of campaigns: [CampaignRecord]) async throws -> [UUID: RunOutlook] {
         guard !campaigns.isEmpty else { return [:] }
         return try await outlooks(of: "r.\"campaignId\" = ANY(\(campaigns.map(\.id))::uuid[])") { $0.campaignID }
     }
 
-    /// The outlook of the open runs that meet a condition on `campaign_runs AS r`, and of others of their senders.
+    /// Returns the outlook of the open runs that meet a condition on `campaign_runs AS r`, and of others of their
+    /// senders.
     private func outlooks(
         of condition: PostgresQuery,
         by key: (SenderSituation.Run) -> UUID
@@ -69,7 +70,7 @@ public struct OutlookRepository: Sendable {
         }
     }
 
-    /// When a run would be done that a sender begins now.
+    /// Estimates when a run would be done that a sender begins now.
     ///
     /// - Parameters:
     ///   - size: Its recipients.
@@ -129,7 +130,7 @@ extension SenderSituation {
         )
     }
 
-    /// The facts from the row of a run, its last action and its sender.
+    /// Returns the facts from the row of a run, its last action and its sender.
     private func facts(of run: Run) -> WaitingFacts {
         var facts = WaitingFacts(now: now, since: run.since)
         facts.isLaunching = run.status == .launching
@@ -149,7 +150,7 @@ extension SenderSituation {
         return facts
     }
 
-    /// True if messages of other runs go out while this one has none in the lane, or only after events.
+    /// Returns true if messages of other runs go out while this one has none in the lane, or only after events.
     private func isBehindOthers(_ run: Run) -> Bool {
         guard run.status == .running, !run.isTriggered else { return false }
         let others = runs.filter { $0.id != run.id && $0.isLive }.map(\.share)

@@ -1,7 +1,7 @@
 public import Foundation
 public import Postgres
 
-/// Who acts on a run: a person, or a part of the system.
+/// The actor of a change to a run: a person, or a part of the system.
 public struct RunActor: Hashable, Sendable, CustomStringConvertible {
     /// `command:jane`, `api:jane@example.com`, `guard:quota`.
     public let description: String
@@ -14,11 +14,11 @@ public struct RunActor: Hashable, Sendable, CustomStringConvertible {
         self.init(stored)
     }
 
-    /// A person at the command line.
+    /// Names a person at the command line.
     public static func command(_ user: String) -> RunActor { RunActor("command:\(user)") }
-    /// The caller of the API, by the subject of its token.
+    /// Names the caller of the API, by the subject of its token.
     public static func api(_ subject: String) -> RunActor { RunActor("api:\(subject)") }
-    /// A guard of the daemon, which stops what would fail for everybody.
+    /// Names a guard of the daemon, which stops what would fail for everybody.
     public static func guardRail(_ name: String) -> RunActor { RunActor("guard:\(name)") }
 
     /// The 24 h quota is used up, or has returned.
@@ -39,7 +39,7 @@ public struct RunActor: Hashable, Sendable, CustomStringConvertible {
     public static let trigger = RunActor("trigger")
     public static let reconcile = RunActor("reconcile")
 
-    /// The guard that stops a campaign for a failure that every message would get.
+    /// Returns the guard that stops a campaign for a failure that every message would get.
     ///
     /// - Parameters:
     ///   - scope: Whom the failure concerns.
@@ -96,7 +96,7 @@ public struct RunAction: Hashable, Sendable {
 }
 
 extension RunActor {
-    /// A reason without the name of the guard that it begins with, for sentences that have named it.
+    /// Returns a reason without the name of the guard that it begins with, for sentences that have named it.
     func shortened(_ reason: String) -> String {
         for name in ["alike guard: ", "failure share guard: "] where description.hasPrefix("guard:") {
             if reason.hasPrefix(name) { return String(reason.dropFirst(name.count)) }
@@ -113,7 +113,7 @@ public struct RunActionRepository: Sendable {
         self.pool = pool
     }
 
-    /// The latest actions on runs, newest first, at most `limit` for each.
+    /// Returns the latest actions on runs, newest first, at most `limit` for each.
     public func latest(of runs: [UUID], limit: Int = 20) async throws -> [UUID: [RunAction]] {
         guard !runs.isEmpty else { return [:] }
         let rows = try await pool.query(
@@ -142,7 +142,7 @@ public struct RunActionRepository: Sendable {
         public let runID: UUID
     }
 
-    /// The latest actions of all runs, oldest first.
+    /// Returns the latest actions of all runs, oldest first.
     ///
     /// They are read from the end of the primary key, whatever the size of the table. Their ids need not appear in order:
     /// a transaction that began earlier may end later.

@@ -139,7 +139,7 @@ extension SenderSituation {
         }
     }
 
-    /// The charges of quota groups by hour.
+    /// Returns the charges of quota groups by hour.
     public static func charges(
         of groups: [String],
         on connection: PostgresConnection
@@ -159,7 +159,7 @@ extension SenderSituation {
         return charges
     }
 
-    /// The situations of senders by tenant and name; new senders are left out.
+    /// Returns the situations of senders by tenant and name; new senders are left out.
     public static func read(
         named names: [(tenant: String, sender: String)],
         on connection: PostgresConnection
@@ -175,7 +175,7 @@ extension SenderSituation {
         )
     }
 
-    /// The situation of one sender.
+    /// Returns the situation of one sender.
     static func read(of sender: UUID, on connection: PostgresConnection) async throws -> SenderSituation? {
         try await read(where: "s.id = \(sender)", on: connection)[sender]
     }
@@ -228,7 +228,7 @@ extension SenderSituation {
     /// The work of its lane: what is live, oldest first.
     public var shares: [LaneWork.Share] { runs.filter(\.isLive).map(\.share) }
 
-    /// When the last message of a run is sent.
+    /// Estimates when the last message of a run is sent.
     func estimate(from start: Date, adding share: LaneWork.Share? = nil) -> DeliveryEstimate {
         DeliveryEstimate(
             from: start,

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// Why a run or a lane does not send, since when and until when.
+/// A cause for which a run or a lane does not send, with its beginning and end.
 public struct Waiting: Hashable, Sendable {
     /// The causes, in the order in which they are told: the first that holds.
     public enum Reason: String, CaseIterable, Hashable, Sendable {
@@ -61,9 +61,9 @@ public struct Waiting: Hashable, Sendable {
 
     public let reason: Reason
     public let since: Date
-    /// When it ends by itself; `nil` if that is unknown.
+    /// The time at which it ends by itself; `nil` if that is unknown.
     public let until: Date?
-    /// Who stopped it: a person or a guard.
+    /// The person or guard that stopped it.
     public let actor: RunActor?
     /// More about the cause, for people: why it was paused, which variable is not set.
     public let detail: String?
@@ -107,7 +107,7 @@ public struct WaitingFacts: Hashable, Sendable {
     }
 
     public var now: Date
-    /// When the run was opened or last resumed.
+    /// The time at which the run was opened or last resumed.
     public var since: Date
     public var isLaunching = false
     /// The last heartbeat of any daemon.
@@ -116,14 +116,14 @@ public struct WaitingFacts: Hashable, Sendable {
     public var reports: [[Waiting]] = []
     /// `nil` unless the run is paused; a run that only waits for the quota is not.
     public var pause: Pause?
-    /// When some of the quota returns.
+    /// The time at which some of the quota returns.
     public var quotaUntil: Date?
     /// True if the run resumes by itself when quota returns.
     public var resumesByItself = false
     public var rateLimitedUntil: Date?
     public var quietSince: Date?
     public var quietUntil: Date?
-    /// When its turn comes, if the messages of other runs go first.
+    /// The time at which its turn comes, if the messages of other runs go first.
     public var turnAt: Date?
 
     public init(now: Date, since: Date) {
@@ -140,7 +140,7 @@ extension Waiting {
 }
 
 extension WaitingFacts {
-    /// The cause, if it holds.
+    /// Returns the cause, if it holds.
     fileprivate func cause(_ reason: Waiting.Reason) -> Waiting? {
         switch reason {
         case .launching: launching

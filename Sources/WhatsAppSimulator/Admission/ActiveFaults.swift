@@ -17,7 +17,7 @@ struct ActiveFaults: Sendable {
         failureRecipients = faults.failures.map { $0.recipient.flatMap(Self.key) }
     }
 
-    /// The `failed` status that an accepted message of this recipient gets.
+    /// Returns the `failed` status that an accepted message of this recipient gets.
     func failure(of recipient: UInt64, attempt: UInt64, dice: Dice) -> PendingMessage.Status? {
         if let code = failureByRecipient[recipient] { return .failed(code: code) }
         for (index, failure) in faults.failures.enumerated()
@@ -29,7 +29,7 @@ struct ActiveFaults: Sendable {
         return nil
     }
 
-    /// The `message_status` of an accepted template.
+    /// Returns the `message_status` of an accepted template.
     func messageStatus(of recipient: UInt64, attempt: UInt64, dice: Dice) -> String {
         for (index, fault) in faults.messageStatuses.enumerated()
         where fault.share > dice.roll(.messageStatus, recipient: recipient, attempt: attempt, index: index) {
@@ -38,7 +38,8 @@ struct ActiveFaults: Sendable {
         return "accepted"
     }
 
-    /// The outcome that a fault forces on a request, before any limit is looked at; `number` counts all requests from 1.
+    /// Returns the outcome that a fault forces on a request, before any limit is looked at; `number` counts all
+    /// requests from 1.
     func outcome(
         of recipient: UInt64,
         attempt: UInt64,
@@ -119,7 +120,7 @@ struct Dice: Sendable {
 
     let seed: UInt64
 
-    /// A number from 0 up to but not including 1.
+    /// Returns a number from 0 up to but not including 1.
     func roll(_ purpose: Purpose, recipient: UInt64, attempt: UInt64, index: Int = 0) -> Double {
         var value = Self.mix(seed ^ 0x9E37_79B9_7F4A_7C15)
         value = Self.mix(value ^ recipient)
@@ -128,7 +129,7 @@ struct Dice: Sendable {
         return Double(value >> 11) / Double(1 << 53)
     }
 
-    /// The finaliser of SplitMix64: every input bit changes about half of the output bits.
+    /// Applies the finaliser of SplitMix64: every input bit changes about half of the output bits.
     static func mix(_ input: UInt64) -> UInt64 {
         var value = input &+ 0x9E37_79B9_7F4A_7C15
         value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -235,7 +235,7 @@ struct SenderRecord: Sendable {
         pairs = limits.pairInterval.map { PairLimit(interval: $0.nanoseconds, burst: limits.pairBurst) }
     }
 
-    /// The error of the first limit that a message to `recipient` would break at `now`.
+    /// Returns the error of the first limit that a message to `recipient` would break at `now`.
     mutating func refusal(of recipient: UInt64, at now: Int64, limits: SimulatorLimits) -> GraphError? {
         if let rate = limits.ratePerSecond, accepted.count(at: now) >= rate {
             return GraphError(code: 130_429, details: "more than \(rate) messages in one second")

@@ -36,7 +36,7 @@ struct DailyQuota: Sendable {
     private var order: [(time: Int64, recipient: UInt64)] = []
     private var head = 0
 
-    /// True if a message to `recipient` stays within `limit` at `now`, in nanoseconds.
+    /// Returns true if a message to `recipient` stays within `limit` at `now`, in nanoseconds.
     mutating func admits(_ recipient: UInt64, at now: Int64, limit: Int) -> Bool {
         expire(at: now)
         return latest[recipient] != nil || latest.count < limit
@@ -74,7 +74,7 @@ struct PairLimit: Sendable {
         credit = interval * Int64(burst - 1)
     }
 
-    /// True if a message to this pair may go at `now`, in nanoseconds.
+    /// Returns true if a message to this pair may go at `now`, in nanoseconds.
     func admits(_ pair: UInt64, at now: Int64) -> Bool {
         (settled[pair] ?? now) - now <= credit
     }
@@ -103,7 +103,7 @@ public struct SlidingSecond: Sendable {
 
     public init() {}
 
-    /// The number of events in the second that ends at `now`, in nanoseconds; `now` never goes back.
+    /// Returns the number of events in the second that ends at `now`, in nanoseconds; `now` never goes back.
     mutating func count(at now: Int64) -> Int {
         while head < times.count, times[head] <= now - Self.length { head += 1 }
         // Old events are removed only when they are more than half, so that each event is moved at most once.
@@ -128,14 +128,14 @@ public struct SlidingSecond: Sendable {
 
 /// The two clocks of the ledger.
 enum MonotonicTime {
-    /// Nanoseconds of `CLOCK_MONOTONIC`, which all processes of one machine share.
+    /// Returns the nanoseconds of `CLOCK_MONOTONIC`, which all processes of one machine share.
     static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    /// Milliseconds since 1970 of the wall clock.
+    /// Returns the milliseconds since 1970 of the wall clock.
     static func wall() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -23,12 +23,12 @@ struct GraphError: Error, Hashable, Sendable {
         self.retryAfterSeconds = retryAfterSeconds
     }
 
-    /// The error of a path that the API does not know.
+    /// Makes the error of a path that the API does not know.
     static func unknownPath(_ path: String) -> GraphError {
         GraphError(code: 2_500, message: "Unknown path components: \(path)")
     }
 
-    /// The error of a path that names no number, or one that the token may not use.
+    /// Makes the error of a path that names no number, or one that the token may not use.
     static func unknownNumber(_ id: String) -> GraphError {
         GraphError(
             code: 100,
@@ -48,7 +48,7 @@ struct GraphError: Error, Hashable, Sendable {
     }
     static func unauthorized(_ details: String) -> GraphError { GraphError(code: 190, details: details) }
 
-    /// The HTTP status that usually comes with a code; callers of the real service must not rely on it.
+    /// Returns the HTTP status that usually comes with a code; callers of the real service must not rely on it.
     static func usualStatus(of code: Int) -> Int {
         switch code {
         case 0, 190: 401
@@ -60,7 +60,7 @@ struct GraphError: Error, Hashable, Sendable {
         }
     }
 
-    /// The title of a code, which `failed` statuses also contain.
+    /// Returns the title of a code, which `failed` statuses also contain.
     static func title(of code: Int) -> String {
         titles[code] ?? "Error \(code)"
     }

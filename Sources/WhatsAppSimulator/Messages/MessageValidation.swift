@@ -250,7 +250,7 @@ struct Recipient: Hashable, Sendable {
         key = Self.hash(id) | 1 << 63
     }
 
-    /// FNV-1a over the bytes: the same in every process, unlike `Hasher`.
+    /// Computes FNV-1a over the bytes: the same in every process, unlike `Hasher`.
     static func hash(_ text: String) -> UInt64 {
         text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0100_0000_01B3 }
     }

@@ -99,7 +99,8 @@ struct StatusLadder: Sendable {
     let configuration: WebhookConfiguration
     let dice: Dice
 
-    /// The statuses of the message that is the `attempt`-th request of its recipient, the first one first; never empty.
+    /// Returns the statuses of the message that is the `attempt`-th request of its recipient, the first one first;
+    /// never empty.
     func rungs(for message: AdmittedMessage, attempt: UInt64, faults: SimulatorFaults, failure: PendingMessage.Status?)
         -> [PendingMessage.Rung]
     {

@@ -89,7 +89,8 @@ extension WebhookQueue {
         case stop
     }
 
-    /// The next thing to do at `now`; a batch that is handed out must come back to ``settle(_:isDelivered:now:)``.
+    /// Returns the next thing to do at `now`; a batch that is handed out must come back to
+    /// ``settle(_:isDelivered:now:)``.
     func next(now: Int64, wall: Int64) -> Work {
         state.withLock { state in
             if let deadline = state.deadline {

@@ -56,7 +56,7 @@ struct HookPart: Sendable {
         ])
     }
 
-    /// The hook from the first event of a new database on, and again when everything is analyzed.
+    /// Measures the hook from the first event of a new database on, and again when everything is analyzed.
     private func newDatabase() async throws -> (cold: WebLoad.Outcome, warm: WebLoad.Outcome) {
         try await stage(ratePerSecond: 1, isAnalyzed: false) { stage in
             let daemon = try await DaemonProcess.start(on: stage)
@@ -77,7 +77,7 @@ struct HookPart: Sendable {
         }
     }
 
-    /// The hook with a part of its load, while nothing is sent.
+    /// Measures the hook with a part of its load, while nothing is sent.
     ///
     /// - Parameter fastest: Events per second without waiting.
     /// - Returns: The wait of each connection before a request, in milliseconds, and the measurement.
@@ -102,7 +102,7 @@ struct HookPart: Sendable {
         }
     }
 
-    /// The same load, while the same daemon sends the messages to a receiver on this machine.
+    /// Measures the hook under the same load, while the same daemon sends the messages to a receiver on this machine.
     private func delivered(delay: Int) async throws -> (outcome: WebLoad.Outcome, drain: String) {
         try await stage(ratePerSecond: 1_000_000) { stage in
             let receiver = try await ReceiverProcess.start(on: plan.servers)
@@ -134,7 +134,7 @@ struct HookPart: Sendable {
         }
     }
 
-    /// A database with contacts and one campaign that waits for the event.
+    /// Runs `body` on a database with contacts and one campaign that waits for the event.
     private func stage<Value>(
         ratePerSecond: Int,
         isAnalyzed: Bool = true,

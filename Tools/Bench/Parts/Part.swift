@@ -10,7 +10,7 @@ enum Part: String, CaseIterable, Sendable {
     /// Parts that fill the table of targets.
     static let all: [Part] = [.launch, .deliver, .pace, .reconcile, .http, .hook, .webhook, .memory]
 
-    /// The parts with these names, each once; `all` names those of the table.
+    /// Returns the parts with these names, each once; `all` names those of the table.
     ///
     /// - Throws: `ValidationError` for a name that no part has.
     static func chosen(_ names: [String]) throws -> [Part] {

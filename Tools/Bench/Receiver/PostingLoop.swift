@@ -64,7 +64,8 @@ struct PostingLoop: Sendable {
         }
     }
 
-    /// The settings of the daemon's client: no retry, no redirects, and idle connections close before servers close them.
+    /// Returns the settings of the daemon's client: no retry, no redirects, and idle connections close before servers
+    /// close them.
     private static func configuration(_ connections: Int) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,

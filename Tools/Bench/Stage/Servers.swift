@@ -102,7 +102,7 @@ struct Servers: Sendable {
         return try await ChildProcess.run(command, arguments, environment: environment, within: .seconds(900))
     }
 
-    /// The environment of this process with further variables.
+    /// Returns the environment of this process with further variables.
     static func environment(_ further: [String: String]) -> [String: String] {
         ProcessInfo.processInfo.environment.merging(further) { $1 }
     }

@@ -23,6 +23,8 @@ struct WebLoad: Sendable {
     /// Variables for `requests.lua`.
     let environment: [String: String]
 
+    /// Runs wrk against the daemon.
+    ///
     /// - Parameters:
     ///   - seconds: The duration.
     ///   - connections: The number of connections, each with one request at a time.

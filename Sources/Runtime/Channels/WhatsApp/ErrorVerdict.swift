@@ -48,7 +48,7 @@ struct ErrorVerdict: Hashable, Sendable {
         }
     }
 
-    /// The verdict on a code that means several things; `nil` if the table's applies.
+    /// Returns the verdict on a code that means several things; `nil` if the table's applies.
     private static func refined(_ code: Int, _ facts: RefusalFacts) -> ErrorVerdict? {
         let details = facts.details.lowercased()
         if code == 100 {
@@ -68,7 +68,7 @@ struct ErrorVerdict: Hashable, Sendable {
         return nil
     }
 
-    /// True for the details of a parameter text with a line break, a tab or too many spaces.
+    /// Returns true for the details of a parameter text with a line break, a tab or too many spaces.
     private static func concernsLayout(_ details: String) -> Bool {
         ["new-line", "newline", "new line", "line break", "tab character", "/tab", "a tab", "consecutive spaces"]
             .contains(where: details.contains) || (details.contains("spaces") && details.contains("more than 4"))
@@ -84,7 +84,7 @@ struct ErrorVerdict: Hashable, Sendable {
         }
     }
 
-    /// The verdict on an answer that is not WhatsApp's, or of which only the status could be read.
+    /// Returns the verdict on an answer that is not WhatsApp's, or of which only the status could be read.
     private static func foreign(_ facts: RefusalFacts) -> ErrorVerdict {
         let isPage = facts.contentType == "text/html"
         return switch facts.httpStatus ?? 400 {

@@ -17,7 +17,7 @@ struct PayloadTemplate: ChannelPayload {
     private enum Place {
         case message, template, parameters, parameterText
 
-        /// The place of a field.
+        /// Returns the place of a field.
         func field(_ key: String) -> Place {
             switch (self, key) {
             case (.message, "template"): .template

@@ -144,7 +144,7 @@ package struct WhatsAppChannel: MessageChannel {
         return .refused(facts, message: message, retryAfter: retryAfter)
     }
 
-    /// The text of an answer that has none of WhatsApp's.
+    /// Returns the text of an answer that has none of WhatsApp's.
     private static func text(_ status: Int, _ headers: HTTPHeaders, isCutOff: Bool) -> String {
         var text = "HTTP \(status)"
         if isCutOff { return text + ", the answer ended early" }
@@ -153,7 +153,7 @@ package struct WhatsAppChannel: MessageChannel {
         return "\(text) (\(type))"
     }
 
-    /// The media type of an answer, without its parameters.
+    /// Returns the media type of an answer, without its parameters.
     private static func mediaType(_ headers: HTTPHeaders) -> String? {
         headers.first(name: "Content-Type")?.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
     }
