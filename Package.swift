@@ -36,6 +36,7 @@ let package = Package(
         // The foundations: modules that know neither the database nor the domain.
         .target(name: "JSON"),
         .target(name: "Spelling"),
+        .target(name: "Randomness"),
         .target(name: "Calendar", dependencies: ["Spelling"]),
         .target(name: "Settings", dependencies: [.log]),
         .target(name: "Prometheus", dependencies: [.metrics]),
@@ -62,7 +63,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Lanes/Scripts")]
         ),
-        .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Spec", "Spelling", "Store"]),
+        .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Randomness", "Spec", "Spelling", "Store"]),
         .target(
             name: "API",
             dependencies: [
@@ -111,11 +112,11 @@ let package = Package(
             path: "Tools/TestBed"
         ),
 
-        // The fault harness shares only the clients and the simulator with what it judges.
+        // The fault harness shares only the clients, the simulator and random numbers with what it judges.
         .executableTarget(
             name: "FaultHarness",
             dependencies: [
-                "Postgres", "Redis", "TestBed", "WhatsAppSimulator", .arguments, .log, .nio, .nioPosix,
+                "Postgres", "Randomness", "Redis", "TestBed", "WhatsAppSimulator", .arguments, .log, .nio, .nioPosix,
             ],
             path: "Tools/FaultHarness",
             resources: [.embedInCode("SQL")]
@@ -123,7 +124,11 @@ let package = Package(
 
         // Fuzzing and measurements.
         .target(name: "SpecSamples", path: "Tools/SpecSamples"),
-        .executableTarget(name: "SpecFuzz", dependencies: ["Spec", "SpecSamples"], path: "Tools/SpecFuzz"),
+        .executableTarget(
+            name: "SpecFuzz",
+            dependencies: ["Randomness", "Spec", "SpecSamples"],
+            path: "Tools/SpecFuzz"
+        ),
         .target(name: "BenchKit", dependencies: ["TestBed"], path: "Tools/BenchKit"),
         .executableTarget(
             name: "Bench",
@@ -144,9 +149,9 @@ let package = Package(
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "HouseTests"),
-        .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "YAMLTests", dependencies: ["Randomness", "YAML"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
-        .testTarget(name: "CalendarTests", dependencies: ["Calendar"]),
+        .testTarget(name: "CalendarTests", dependencies: ["Calendar", "Randomness"]),
         .testTarget(
             name: "OneShotHTTPTests",
             dependencies: ["OneShotHTTP", "TestSupport", .nio, .nioHTTP, .nioPosix, .nioSSL]
@@ -161,13 +166,13 @@ let package = Package(
         ),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["Calendar", "JSON", "Store", "Spec", "Postgres", "TestSupport", .log]
+            dependencies: ["Calendar", "JSON", "Randomness", "Store", "Spec", "Postgres", "TestSupport", .log]
         ),
         .testTarget(
             name: "ReconcilerTests",
             dependencies: [
-                "Calendar", "JSON", "JSONSchema", "Reconciler", "Spec", "Spelling", "Store", "Postgres", "TestSupport",
-                .log,
+                "Calendar", "JSON", "JSONSchema", "Randomness", "Reconciler", "Spec", "Spelling", "Store", "Postgres",
+                "TestSupport", .log,
             ]
         ),
         .testTarget(

@@ -60,13 +60,7 @@ public struct CronSchedule: Hashable, Sendable {
 
     /// Returns the next fire times after an instant.
     public func fireTimes(after date: Date, count: Int) -> [Date] {
-        var times: [Date] = []
-        var current = date
-        while times.count < count, let next = next(after: current) {
-            times.append(next)
-            current = next
-        }
-        return times
+        Array(sequence(first: date, next: next(after:)).dropFirst().prefix(count))
     }
 
     /// Returns the local time until which a segment repeats times of the segment before it.

@@ -1,4 +1,5 @@
 public import Foundation
+import Randomness
 
 /// Invented contacts as lines of a CSV file; the same seed and date always give the same contacts.
 ///
@@ -30,7 +31,7 @@ public struct SampleContacts: Sequence, Sendable {
     }
 
     public func makeIterator() -> Iterator {
-        Iterator(count: count, random: SplitMix64(state: seed), seconds: Int(now.timeIntervalSince1970))
+        Iterator(count: count, random: SplitMix64(seed: seed), seconds: Int(now.timeIntervalSince1970))
     }
 
     /// The header, then one line for each contact, without line breaks.
@@ -91,18 +92,5 @@ public struct SampleContacts: Sequence, Sendable {
         private static func format(_ seconds: Int) -> String {
             Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
         }
-    }
-}
-
-/// A small deterministic generator of random numbers.
-private struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -1,21 +1,5 @@
 import Foundation
-
-/// A random number generator that always gives the same numbers.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
+import Randomness
 
 /// A minute of local time.
 struct WallMinute: Hashable {
@@ -46,7 +30,7 @@ struct RandomExpression {
     private let month: Set<Int>
     private let day: @Sendable (WallMinute) -> Bool
 
-    init(using generator: inout SeededGenerator) {
+    init(using generator: inout SplitMix64) {
         let minute = Self.field(0...59, &generator)
         let hour = Self.field(0...23, &generator)
         let month = Bool.random(using: &generator) ? ("*", Set(1...12)) : Self.field(1...12, &generator)
@@ -63,7 +47,7 @@ struct RandomExpression {
         minute.contains(wall.minute) && hour.contains(wall.hour) && month.contains(wall.month) && day(wall)
     }
 
-    private static func field(_ range: ClosedRange<Int>, _ generator: inout SeededGenerator) -> (String, Set<Int>) {
+    private static func field(_ range: ClosedRange<Int>, _ generator: inout SplitMix64) -> (String, Set<Int>) {
         switch Int.random(in: 0...5, using: &generator) {
         case 0: return ("*", Set(range))
         case 1:
@@ -84,7 +68,7 @@ struct RandomExpression {
         }
     }
 
-    private static func days(_ generator: inout SeededGenerator) -> (String, @Sendable (WallMinute) -> Bool) {
+    private static func days(_ generator: inout SplitMix64) -> (String, @Sendable (WallMinute) -> Bool) {
         switch Int.random(in: 0...9, using: &generator) {
         case 0...3: return ("*", { _ in true })
         case 4: return ("L", { $0.day == $0.monthLength })
@@ -110,7 +94,7 @@ struct RandomExpression {
             .min { abs($0 - target) < abs($1 - target) }
     }
 
-    private static func weekdays(_ generator: inout SeededGenerator) -> (String, @Sendable (WallMinute) -> Bool) {
+    private static func weekdays(_ generator: inout SplitMix64) -> (String, @Sendable (WallMinute) -> Bool) {
         let names = ["SUN", "MON", "tue", "Wed", "THU", "fri", "SAT"]
         switch Int.random(in: 0...9, using: &generator) {
         case 0...4: return ("*", { _ in true })

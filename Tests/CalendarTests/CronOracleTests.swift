@@ -1,4 +1,5 @@
 import Foundation
+import Randomness
 import Testing
 
 @testable import Calendar
@@ -19,7 +20,7 @@ struct CronOracleTests {
     func firesExactlyWhenAScanOfAllMinutesSays(identifier: String) throws {
         let zone = try #require(TimeZone(identifier: identifier))
         let ours = try #require(IANAZone(identifier))
-        var generator = SeededGenerator(seed: identifier.utf8.reduce(1) { $0 &* 31 &+ UInt64($1) })
+        var generator = SplitMix64(seed: identifier.utf8.reduce(1) { $0 &* 31 &+ UInt64($1) })
         var checked = 0
         for start in windows(zone, &generator) {
             let scan = MinuteScan(zone: zone, start: start, minutes: Self.windowDays * 1_440)
@@ -66,7 +67,7 @@ struct CronOracleTests {
     }
 
     /// Starts of windows, in minutes: around changes of the clock, ends of months and leap days of random years.
-    private func windows(_ zone: TimeZone, _ generator: inout SeededGenerator) -> [Int] {
+    private func windows(_ zone: TimeZone, _ generator: inout SplitMix64) -> [Int] {
         var starts: [Int] = []
         var years = (0..<2).map { _ in Int.random(in: 1973...2036, using: &generator) }
         years += ["Pacific/Apia": 2011, "Pacific/Kwajalein": 1993][zone.identifier].map { [$0] } ?? []

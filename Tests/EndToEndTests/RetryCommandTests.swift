@@ -65,26 +65,13 @@ struct RetryCommandTests {
             faults.lostAnswers = .init(share: 0.4, mode: .close)
             try stage.simulator.setFaults(faults)
             try stage.simulator.setWebhookURL(nil)
-            let again = try await stage.succeed(
-                "campaignd",
-                "send",
-                "test/hello",
-                "--again",
-                "--key",
-                "monday",
-                "--yes"
-            )
+            func sendAgain() async throws -> String {
+                try await stage.succeed("campaignd", "send", "test/hello", "--again", "--key", "monday", "--yes")
+            }
+            let again = try await sendAgain()
             #expect(again.contains("to 30 recipients; repeated at") && again.contains("is sent again: run"), "\(again)")
             try await Self.completes(stage, runs: 4)
-            let repeated = try await stage.succeed(
-                "campaignd",
-                "send",
-                "test/hello",
-                "--again",
-                "--key",
-                "monday",
-                "--yes"
-            )
+            let repeated = try await sendAgain()
             #expect(repeated.contains("was sent again under this key already"), "\(repeated)")
             try stage.simulator.setFaults(SimulatorFaults())
             try await Self.settle(stage)

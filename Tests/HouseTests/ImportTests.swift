@@ -5,7 +5,7 @@ import Testing
 struct ImportTests {
     /// The modules of this package that each target may import.
     private static let allowed: [String: Set<String>] = [
-        "JSON": [], "Spelling": [], "Settings": [], "Prometheus": [], "OneShotHTTP": [],
+        "JSON": [], "Spelling": [], "Randomness": [], "Settings": [], "Prometheus": [], "OneShotHTTP": [],
         "Calendar": ["Spelling"],
         "YAML": ["CLibYAML"],
         "Postgres": ["CLibPQ", "Calendar"],
@@ -17,7 +17,7 @@ struct ImportTests {
         "Runtime": [
             "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
         ],
-        "Contacts": ["Calendar", "JSON", "Spec", "Spelling", "Store"],
+        "Contacts": ["Calendar", "JSON", "Randomness", "Spec", "Spelling", "Store"],
         "API": [
             "AccessTokens", "Calendar", "JSON", "Postgres", "Prometheus", "Runtime", "Settings", "Spec",
             "Spelling", "Store",
@@ -35,8 +35,8 @@ struct ImportTests {
             "AccessTokens", "API", "CommandKit", "Contacts", "Daemon", "Postgres", "Reconciler",
             "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator",
         ],
-        "SpecFuzz": ["JSON", "Spec", "SpecSamples"],
-        "FaultHarness": ["Postgres", "TestBed", "WhatsAppSimulator"],
+        "SpecFuzz": ["JSON", "Randomness", "Spec", "SpecSamples"],
+        "FaultHarness": ["Postgres", "Randomness", "TestBed", "WhatsAppSimulator"],
         "TestBed": ["Postgres", "Redis"],
         "BenchKit": ["TestBed"],
         "Bench": [

@@ -27,11 +27,7 @@ struct ReconcilerFixture: Sendable {
     static func with<Value>(isMigrated: Bool = true, _ body: (ReconcilerFixture) async throws -> Value) async throws
         -> Value
     {
-        let version = Migration.all.map(\.checksum).joined()
-        let template = TestDatabase.Template.filled(version: version) { pool, logger in
-            _ = try await Migrator(pool: pool, logger: logger).migrate()
-        }
-        return try await TestDatabase.withConfiguration(template: isMigrated ? template : nil) { configuration in
+        try await TestDatabase.withConfiguration(template: isMigrated ? .migrated : nil) { configuration in
             let pool = PostgresPool(configuration: configuration, acquireTimeout: .seconds(60))
             let result: Result<Value, any Error>
             do {

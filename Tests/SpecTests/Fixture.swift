@@ -10,6 +10,38 @@ enum Fixture {
         accessToken: env:TOKEN
         """
 
+    /// A sender and the campaign `c`, which sends free text to those in their window.
+    static func campaign(
+        type: String,
+        message: String = "{ type: text, text: { body: Hi } }",
+        audience: String = "{ conditions: [{ field: lastSeen, operator: gt, value: -24h }] }"
+    ) -> String {
+        """
+        \(sender)
+        ---
+        kind: Campaign
+        name: c
+        type: \(type)
+        sender: main
+        message: \(message)
+        audience: \(audience)
+        """
+    }
+
+    /// A sender and the template `hello`.
+    static func template(body: String) -> String {
+        """
+        \(sender)
+        ---
+        kind: Template
+        name: hello
+        whatsappName: hello
+        language: en
+        category: utility
+        body: "\(body)"
+        """
+    }
+
     static func catalog(
         _ text: String,
         path: String = "campaigns/acme/test.yaml",

@@ -13,11 +13,7 @@ struct Fixture {
     let pool: PostgresPool
 
     static func with<Value>(connections: Int = 6, _ body: (Fixture) async throws -> Value) async throws -> Value {
-        let version = Migration.all.map(\.checksum).joined()
-        let template = TestDatabase.Template.filled(version: version) { pool, logger in
-            _ = try await Migrator(pool: pool, logger: logger).migrate()
-        }
-        return try await TestDatabase.with(template: template, connections: connections) { pool in
+        try await TestDatabase.with(template: .migrated, connections: connections) { pool in
             try await body(Fixture(pool: pool))
         }
     }
@@ -134,5 +130,18 @@ extension MessageRepository {
     /// Claims the messages of one reservation.
     func begin(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64) async throws(PostgresError) -> [ClaimedMessage] {
         try await begin([SendClaim(ids, charged: charged, lease: lease)])
+    }
+}
+
+extension MessageRepository {
+    /// Applies reports, and returns those whose message is unknown.
+    func apply(_ statuses: [DeliveryStatus]) async throws -> [DeliveryStatus] {
+        try await report(statuses).unknown
+    }
+
+    /// Applies parked reports, and returns their number.
+    @discardableResult
+    func applyParked() async throws -> Int {
+        try await reportParked { MessageOutcome.Failure(code: $0, message: $1) }.parked
     }
 }

@@ -1,3 +1,4 @@
+import Randomness
 import Testing
 import YAML
 
@@ -42,7 +43,7 @@ struct LimitTests {
     }
 
     @Test func survivesMutatedInput() {
-        var random = SplitMix(state: 42)
+        var random = SplitMix64(seed: 42)
         let seed = Array(
             "a: &x [1, 'b', \"c\\n\"]\nb: *x\n? {c: d}\n: |\n  text\n--- !!str e\n...\n%YAML 1.2\n---\n- - f\n".utf8
         )
@@ -59,17 +60,5 @@ struct LimitTests {
             let stream = YAMLReader().read(bytes)
             #expect(stream.problems.allSatisfy { $0.range.start.offset <= bytes.count })
         }
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

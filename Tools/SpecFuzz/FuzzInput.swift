@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Randomness
 import Spec
 import SpecSamples
 
@@ -8,7 +9,7 @@ struct FuzzInput {
     let bytes: [UInt8]
 
     init(seed: UInt64, round: UInt64) {
-        var dice = FuzzDice(state: seed &* 0x9E37_79B9_7F4A_7C15 ^ round)
+        var dice = FuzzDice(seed: seed &* 0x9E37_79B9_7F4A_7C15 ^ round)
         var bytes = Array(FuzzSeeds.specs[dice.below(FuzzSeeds.specs.count)].utf8)
         if dice.below(4) == 0 {
             bytes += Array("\n---\n".utf8) + Array(FuzzSeeds.specs[dice.below(FuzzSeeds.specs.count)].utf8)
@@ -89,16 +90,14 @@ enum FuzzSeeds {
     ]
 }
 
-/// Random numbers that depend only on the seed (SplitMix64).
+/// Random choices that depend only on the seed.
 struct FuzzDice {
-    var state: UInt64
+    private var generator: SplitMix64
+
+    init(seed: UInt64) {
+        generator = SplitMix64(seed: seed)
+    }
 
     /// Returns a number from 0 up to but not including `limit`.
-    mutating func below(_ limit: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Int((value ^ (value >> 31)) >> 1) % limit
-    }
+    mutating func below(_ limit: Int) -> Int { Int(generator.next() >> 1) % limit }
 }

@@ -145,13 +145,7 @@ extension ScheduleSpec {
 
     /// Returns the next times within the window after an instant, at most `count`.
     public func fireTimes(after date: Date, count: Int) -> [Date] {
-        var times: [Date] = []
-        var current = date
-        while times.count < count, let next = next(after: current) {
-            times.append(next)
-            current = next
-        }
-        return times
+        Array(sequence(first: date, next: next(after:)).dropFirst().prefix(count))
     }
 }
 

@@ -28,11 +28,6 @@ public struct StatusEffects: Sendable {
 }
 
 extension MessageRepository {
-    /// Applies reports, and returns those whose message is unknown; see ``report(_:)``.
-    public func apply(_ statuses: [DeliveryStatus]) async throws(PostgresError) -> [DeliveryStatus] {
-        try await report(statuses).unknown
-    }
-
     /// Applies reports of WhatsApp to their messages; each message may occur once (`foldedByMessage()`).
     ///
     /// Statuses only move forward: sent, delivered, read. `failed` ends a message unless delivered or read follows. A
@@ -188,7 +183,7 @@ extension MessageRepository {
         )
     }
 
-    /// Keeps reports whose message is not known yet; ``applyParked()`` tries them again.
+    /// Keeps reports whose message is not known yet; ``reportParked(reading:)`` tries them again.
     public func park(_ statuses: [DeliveryStatus]) async throws(PostgresError) {
         guard !statuses.isEmpty else { return }
         try await pool.execute(
@@ -210,14 +205,6 @@ extension MessageRepository {
     /// report for seven days at most.
     ///
     /// A report that Postgres refuses stays parked, and the others are applied.
-    ///
-    /// - Returns: The number of applied reports.
-    @discardableResult
-    public func applyParked() async throws(PostgresError) -> Int {
-        try await reportParked { MessageOutcome.Failure(code: $0, message: $1) }.parked
-    }
-
-    /// Applies parked reports, as ``applyParked()`` does.
     ///
     /// - Parameter failure: Classifies a stored code and text.
     /// - Returns: The effects, with the number of applied reports.

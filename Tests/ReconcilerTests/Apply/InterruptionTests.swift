@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Randomness
 import Spec
 import Store
 import TestSupport
@@ -91,7 +92,7 @@ struct InterruptionTests {
     @Test func crashesAtRandomTimesLeaveAllOrNothing() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.reach(Samples.everything)
-            var generator = SplitMix64(state: 7)
+            var generator = SplitMix64(seed: 7)
             let killer = try await PostgresConnection.connect(fixture.configuration)
             var states: Set<[String]> = []
             for round in 1...20 {

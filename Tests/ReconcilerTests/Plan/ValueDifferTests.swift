@@ -1,22 +1,13 @@
 import JSON
+import Randomness
 import Spec
 import Testing
 
 @testable import Reconciler
 
 struct ValueDifferTests {
-    /// A random number generator with a fixed seed.
-    private struct Dice: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ (state >> 29)
-        }
-    }
-
     /// There are few values and names, so that many of them are equal.
-    private static func value(depth: Int, _ dice: inout Dice) -> JSONValue {
+    private static func value(depth: Int, _ dice: inout SplitMix64) -> JSONValue {
         switch Int.random(in: 0..<(depth > 0 ? 7 : 4), using: &dice) {
         case 0: return .null
         case 1: return .bool(Bool.random(using: &dice))
@@ -33,7 +24,7 @@ struct ValueDifferTests {
     }
 
     @Test func thereIsADifferenceIfAndOnlyIfValuesDiffer() {
-        var dice = Dice(state: 42)
+        var dice = SplitMix64(seed: 42)
         var equal = 0
         for _ in 0..<20_000 {
             let (left, right) = (Self.value(depth: 3, &dice), Self.value(depth: 3, &dice))

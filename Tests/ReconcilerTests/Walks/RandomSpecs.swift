@@ -1,3 +1,4 @@
+import Randomness
 import Spec
 
 /// A repository of specs that changes at random, always valid.
@@ -21,7 +22,7 @@ struct RandomSpecs {
     private var former: [SpecKind: Set<String>] = [:]
 
     init(seed: UInt64) {
-        generator = SplitMix64(state: seed)
+        generator = SplitMix64(seed: seed)
         for kind in SpecKind.allCases { add(kind) }
     }
 
@@ -215,18 +216,5 @@ struct RandomSpecs {
             return
                 "campaign: \(name(part, .campaign))\nevent: payment.overdue\nmatch: { version: \(version) }\ncooldown: 1h"
         }
-    }
-}
-
-/// A random number generator that depends only on its seed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Randomness
 import Spec
 import Store
 import TestSupport
@@ -15,7 +16,7 @@ struct RandomWalkTests {
         try await ReconcilerFixture.with { fixture in
             var specs = RandomSpecs(seed: seed)
             var rows: [Int: String] = [:]
-            var dice = SplitMix64(state: seed &+ 100)
+            var dice = SplitMix64(seed: seed &+ 100)
             for step in 1...15 {
                 for mark in try await Self.meddle(fixture, specs, rows, &dice) { rows[mark] = nil }
                 let desired = try ReconcilerFixture.desired(specs.text)

@@ -45,10 +45,7 @@ struct DeliveryFixture: Sendable {
         unconfirmedPolicy: String = "hold",
         _ body: (DeliveryFixture) async throws -> Void
     ) async throws {
-        let template = TestDatabase.Template.filled(version: Migration.all.map(\.checksum).joined()) { pool, logger in
-            _ = try await Migrator(pool: pool, logger: logger).migrate()
-        }
-        try await TestDatabase.withConfiguration(template: template) { postgres in
+        try await TestDatabase.withConfiguration(template: .migrated) { postgres in
             try await TestRedis.withGroup(ofTenant: Self.tenant) { redis, group in
                 let pool = PostgresPool(configuration: postgres, maxConnections: 4, logger: TestDatabase.logger)
                 let result: Result<Void, any Error>
@@ -200,7 +197,7 @@ extension DeliveryFixture {
 extension DeliveryFixture {
     /// Everything of a daemon but its HTTP server, with times of the test's own.
     ///
-    /// Webhooks are not included: ``applyReports()`` does their work.
+    /// Webhooks are not included.
     func withDelivery<Value: Sendable>(
         retries: RetryPolicy = RetryPolicy(),
         leases: LaneLeases = LaneLeases(),

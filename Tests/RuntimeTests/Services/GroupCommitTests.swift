@@ -46,7 +46,7 @@ struct GroupCommitTests {
         mixesLanes: Bool = true,
         _ body: (
             _ statements: Statements, _ handIn: @Sendable (Int, String) async throws -> Void,
-            _ answers: @Sendable () -> [Int: Int?]
+            _ answers: @escaping @Sendable () -> [Int: Int?]
         ) async throws -> Void
     ) async throws {
         let statements = Statements()
@@ -83,6 +83,21 @@ struct GroupCommitTests {
                 { answers.all }
             )
             source.finish()
+        }
+    }
+
+    /// Runs `body` when the item 1 is committed, and the items 2 and 3 are in the next batch.
+    private func withTwoTogether(
+        _ body: (_ statements: Statements, _ answers: @escaping @Sendable () -> [Int: Int?]) async throws -> Void
+    ) async throws {
+        try await with(width: 1) { statements, handIn, answers in
+            try await handIn(1, "a")
+            try await eventually("the first is begun") { statements.begun == [[1]] }
+            try await handIn(2, "b")
+            try await handIn(3, "c")
+            statements.end(with: 1)
+            try await eventually("two are together") { statements.begun == [[1], [2, 3]] }
+            try await body(statements, answers)
         }
     }
 
@@ -138,13 +153,7 @@ struct GroupCommitTests {
     }
 
     @Test func aRefusedItemFailsAlone() async throws {
-        try await with(width: 1) { statements, handIn, answers in
-            try await handIn(1, "a")
-            try await eventually("the first is begun") { statements.begun == [[1]] }
-            try await handIn(2, "b")
-            try await handIn(3, "c")
-            statements.end(with: 1)
-            try await eventually("two are together") { statements.begun == [[1], [2, 3]] }
+        try await withTwoTogether { statements, answers in
             statements.end(with: 2, .encoding("no such text"))
             try await eventually("they are tried alone") { statements.begun == [[1], [2, 3], [2]] }
             statements.end(with: 2, .encoding("no such text"))
@@ -156,13 +165,7 @@ struct GroupCommitTests {
 
     /// It is unknown whether the statement took effect, so it is not repeated.
     @Test func anUnknownResultIsUnknownForTheWholeBatch() async throws {
-        try await with(width: 1) { statements, handIn, answers in
-            try await handIn(1, "a")
-            try await eventually("the first is begun") { statements.begun == [[1]] }
-            try await handIn(2, "b")
-            try await handIn(3, "c")
-            statements.end(with: 1)
-            try await eventually("two are together") { statements.begun == [[1], [2, 3]] }
+        try await withTwoTogether { statements, answers in
             statements.end(with: 2, .connection("gone"))
             try await eventually("both know") { answers() == [1: 10, 2: nil, 3: nil] }
             #expect(statements.begun.count == 2)

@@ -43,14 +43,7 @@ struct CatalogTests {
 
     @Test func reportsReferencesWithCandidates() {
         let text = """
-            \(Fixture.sender)
-            ---
-            kind: Template
-            name: hello
-            whatsappName: hello
-            language: en
-            category: utility
-            body: "Hi {{1}} and {{2}}"
+            \(Fixture.template(body: "Hi {{1}} and {{2}}"))
             ---
             kind: Campaign
             name: c

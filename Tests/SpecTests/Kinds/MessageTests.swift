@@ -120,14 +120,7 @@ struct MessageTests {
     private func findings(_ parameter: String, extra: String = "") -> [String] {
         Fixture.lines(
             """
-            \(Fixture.sender)
-            ---
-            kind: Template
-            name: hello
-            whatsappName: hello
-            language: en
-            category: utility
-            body: "Hi {{1}}"
+            \(Fixture.template(body: "Hi {{1}}"))
             ---
             kind: Campaign
             name: c

@@ -9,14 +9,7 @@ struct ScheduleTests {
 
     private static func catalog(_ fields: String, type: String = "scheduled", tenant: String = "") -> SpecCatalog {
         let text = """
-            \(Fixture.sender)
-            ---
-            kind: Campaign
-            name: c
-            type: \(type)
-            sender: main
-            message: { type: text, text: { body: Hi } }
-            audience: { conditions: [{ field: lastSeen, operator: gt, value: -24h }] }
+            \(Fixture.campaign(type: type))
             ---
             kind: Schedule
             name: s

@@ -5,14 +5,7 @@ import Testing
 struct TriggerTests {
     private static func text(_ trigger: String, type: String = "event_triggered") -> String {
         """
-        \(Fixture.sender)
-        ---
-        kind: Campaign
-        name: c
-        type: \(type)
-        sender: main
-        message: { type: text, text: { body: Hi } }
-        audience: { conditions: [{ field: lastSeen, operator: gt, value: -24h }] }
+        \(Fixture.campaign(type: type))
         ---
         kind: Trigger
         name: t

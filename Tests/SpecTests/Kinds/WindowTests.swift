@@ -52,17 +52,9 @@ struct WindowTests {
     }
 
     private static func lines(_ audience: String, message: String, type: String) -> [String] {
-        let text = """
-            \(Fixture.sender)
-            ---
-            kind: Campaign
-            name: c
-            type: \(type)
-            sender: main
-            message: \(message)
-            audience: \(audience)
-            """
-        return Fixture.lines(text).filter { !$0.contains("C073") && !$0.contains("C074") }
+        Fixture.lines(Fixture.campaign(type: type, message: message, audience: audience)).filter {
+            !$0.contains("C073") && !$0.contains("C074")
+        }
     }
 
     @Test func warnsOnlyAboutFreeMessagesToMany() {

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Postgres
+import Randomness
 import Spec
 import TestSupport
 import Testing
@@ -25,24 +26,6 @@ struct FilterOracleTests {
     private static let times = [
         "-24h", "-7d", "-90m", "-2w", "2026-05-20", "2026-05-27T10:00:00Z", "2026-05-27T13:00:00+03:00",
     ]
-
-    private struct SplitMix64: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
-
-        mutating func pick<Value>(_ values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &self)] }
-        mutating func chance(_ one: Int) -> Bool { Int.random(in: 1...one, using: &self) == 1 }
-        mutating func few<Value>(_ values: [Value], from least: Int = 1) -> [Value] {
-            (0..<Int.random(in: least...3, using: &self)).map { _ in pick(values) }
-        }
-    }
 
     private static func person(_ number: Int, _ dice: inout SplitMix64) -> FilterOracle.Person {
         let seconds = [0, 90 * 60, 86_400, 7 * 86_400, 8 * 86_400, 14 * 86_400]
@@ -125,7 +108,7 @@ struct FilterOracleTests {
     @Test(arguments: [11, 12, 13] as [UInt64])
     func selectsWhomAnIndependentEvaluationSelects(seed: UInt64) async throws {
         try await Fixture.with { fixture in
-            var dice = SplitMix64(state: seed)
+            var dice = SplitMix64(seed: seed)
             let people = (1...120).map { Self.person($0, &dice) }
             try await Self.insert(people, fixture.pool)
             let oracle = FilterOracle(now: Fixture.now)
@@ -166,5 +149,15 @@ struct FilterOracleTests {
                 .size(tenant: "acme", filter: filter, now: Fixture.now)
             #expect(size.total == 1)
         }
+    }
+}
+
+extension SplitMix64 {
+    fileprivate mutating func pick<Value>(_ values: [Value]) -> Value {
+        values[Int.random(in: 0..<values.count, using: &self)]
+    }
+    fileprivate mutating func chance(_ one: Int) -> Bool { Int.random(in: 1...one, using: &self) == 1 }
+    fileprivate mutating func few<Value>(_ values: [Value], from least: Int = 1) -> [Value] {
+        (0..<Int.random(in: least...3, using: &self)).map { _ in pick(values) }
     }
 }

@@ -91,10 +91,7 @@ struct ColdPlanTests {
 
     /// A database that nothing analyzes, a pool for its rows, and the pool of a daemon with one connection.
     private static func withDaemon(_ body: (Fixture, PostgresPool) async throws -> Void) async throws {
-        let template = TestDatabase.Template.filled(version: Migration.all.map(\.checksum).joined()) { pool, logger in
-            _ = try await Migrator(pool: pool, logger: logger).migrate()
-        }
-        try await TestDatabase.withConfiguration(template: template) { postgres in
+        try await TestDatabase.withConfiguration(template: .migrated) { postgres in
             // The checks of foreign keys need the settings, too: each would read a table that was empty when it was planned.
             let rows = PostgresPool(
                 configuration: postgres.addingOptions(StablePlans.options),

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Randomness
 import TestSupport
 import Testing
 
@@ -12,7 +13,7 @@ struct CounterTests {
     func countersEqualRowsAfterRandomOperations(seed: UInt64) async throws {
         try await Fixture.with { fixture in
             let run = try await fixture.queuedRun(contacts: 30, inWindow: 15)
-            var walk = RandomWalk(fixture: fixture, ids: try await fixture.ids(of: run), random: Dice(state: seed))
+            var walk = RandomWalk(fixture: fixture, ids: try await fixture.ids(of: run), random: SplitMix64(seed: seed))
             for step in 1...120 {
                 let what = try await walk.step()
                 let counters = try await fixture.counters(of: run)
@@ -29,7 +30,7 @@ struct CounterTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for seed in 1...4 as ClosedRange<UInt64> {
                     group.addTask {
-                        var walk = RandomWalk(fixture: fixture, ids: ids, random: Dice(state: seed))
+                        var walk = RandomWalk(fixture: fixture, ids: ids, random: SplitMix64(seed: seed))
                         for _ in 1...60 { _ = try await walk.step() }
                     }
                 }
@@ -45,7 +46,7 @@ struct CounterTests {
 private struct RandomWalk {
     let fixture: Fixture
     let ids: [UUID]
-    var random: Dice
+    var random: SplitMix64
     var lease: Int64 = 0
 
     mutating func step() async throws -> String {
@@ -91,14 +92,5 @@ private struct RandomWalk {
             .sent(waMessageID: "w\(random.next() % 100)"), .retry(after: .seconds(1), failure), .failed(failure),
             .unconfirmed(failure), .released(after: .zero), .withdrawn,
         ].randomElement(using: &random) ?? .withdrawn
-    }
-}
-
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 29
     }
 }

@@ -118,10 +118,7 @@ struct QueryPlanTests {
 
     /// 120,000 contacts of two tenants, and a run with 100,000 messages.
     private static func withManyContacts(_ options: String, _ body: (Fixture) async throws -> Void) async throws {
-        let template = TestDatabase.Template.filled(version: Migration.all.map(\.checksum).joined()) { pool, logger in
-            _ = try await Migrator(pool: pool, logger: logger).migrate()
-        }
-        try await TestDatabase.withConfiguration(template: template) { postgres in
+        try await TestDatabase.withConfiguration(template: .migrated) { postgres in
             let pool = PostgresPool(
                 configuration: postgres.setting("options", to: options),
                 maxConnections: 1,

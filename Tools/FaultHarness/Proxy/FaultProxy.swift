@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import Randomness
 import Synchronization
 
 /// A TCP proxy on the loopback interface that injects faults.
@@ -7,7 +8,7 @@ final class FaultProxy: Sendable {
     private struct State: Sendable {
         var fault = LinkFault.none
         var upstreams: [Int]
-        var random: SeededGenerator
+        var random: SplitMix64
         var channels: [ObjectIdentifier: any Channel] = [:]
     }
 
@@ -20,7 +21,7 @@ final class FaultProxy: Sendable {
     ///   - upstreams: Ports of servers; the first that accepts gets the connection.
     ///   - seed: Seed of the random decisions.
     init(to upstreams: [Int], seed: UInt64) {
-        state = Mutex(State(upstreams: upstreams, random: SeededGenerator(seed: seed)))
+        state = Mutex(State(upstreams: upstreams, random: SplitMix64(seed: seed)))
     }
 
     /// Takes a free port and serves on it.

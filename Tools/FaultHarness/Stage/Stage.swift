@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOCore
 import Postgres
+import Randomness
 import Synchronization
 import TestBed
 import WhatsAppSimulator
@@ -22,7 +23,7 @@ final class Stage: Sendable {
     let pool: PostgresPool
     private let environment: [String: String]
     private let simulator = Mutex<ChildProcess?>(nil)
-    private let random: Mutex<SeededGenerator>
+    private let random: Mutex<SplitMix64>
 
     static let tenant = "test"
     static let phones = ["100200300400", "100200300500"]
@@ -36,7 +37,7 @@ final class Stage: Sendable {
     init(_ cell: Cell, seed: UInt64, machines: Machines) async throws {
         setup = cell.setup
         self.machines = machines
-        random = Mutex(SeededGenerator(seed: seed))
+        random = Mutex(SplitMix64(seed: seed))
         database = "cell_\(UUID().uuidString.lowercased().filter { $0 != "-" })"
         folder = machines.folder.appending(path: "\(cell.name)-\(seed)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -280,23 +281,6 @@ extension Stage {
         try await connection.simpleScript(Statement.holdCampaigns)
         try await pause(milliseconds)
         await connection.close()
-    }
-}
-
-/// Random numbers that repeat with their seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }
 
