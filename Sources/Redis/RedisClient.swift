@@ -49,8 +49,8 @@ public final class RedisClient: Sendable {
         _ command: RedisCommand,
         deadline: ContinuousClock.Instant? = nil
     ) async throws(RedisError) -> RedisReply {
-        guard let outcome = await send(pipeline: [command], deadline: deadline).first else { throw .closed }
-        return try outcome.get()
+        guard let result = await send(pipeline: [command], deadline: deadline).first else { throw .closed }
+        return try result.get()
     }
 
     /// Sends commands right after one another on one connection.
@@ -67,7 +67,7 @@ public final class RedisClient: Sendable {
     public func send(
         pipeline: [RedisCommand],
         deadline: ContinuousClock.Instant? = nil
-    ) async -> [Result<RedisReply, RedisError>] {
+    ) async -> [RedisResult] {
         let deadline = deadline ?? .now + configuration.commandTimeout
         guard let cluster else { return await seed.send(pipeline: pipeline, deadline: deadline) }
         return await cluster.send(pipeline: pipeline, deadline: deadline)

@@ -12,6 +12,9 @@ public enum RedisReply: Sendable, Hashable {
     case error(RedisServerError)
 }
 
+/// The reply to one command, or the reason why there is none.
+public typealias RedisResult = Result<RedisReply, RedisError>
+
 extension RedisReply {
     /// True if the reply is null.
     public var isNull: Bool { self == .null }

@@ -197,7 +197,7 @@ extension APIFixture {
         }
         let matching = endpoints.matches(String(path.prefix { $0 != "?" }))
         guard let endpoint = matching.first(where: { $0.method.rawValue == method }) else { return }
-        if let answer = endpoint.answers.first(where: { $0.status.code == reply.status }) {
+        if let answer = endpoint.responses.first(where: { $0.status.code == reply.status }) {
             guard let form = answer.content.first(where: { type.hasPrefix($0.mediaType) }) else {
                 #expect(answer.content.isEmpty, "\(method) \(path) answers \(type)")
                 return

@@ -69,7 +69,7 @@ struct DescriptionTests {
     @Test func hasExamplesThatMatchTheirShapes() async throws {
         try await APIFixture.with { api in
             for endpoint in api.endpoints.endpoints {
-                var examples: [(Shape, JSONValue)] = endpoint.answers.flatMap {
+                var examples: [(Shape, JSONValue)] = endpoint.responses.flatMap {
                     $0.content.map { ($0.shape, $0.example) }
                 }
                 switch endpoint.body {

@@ -21,7 +21,7 @@ struct AnalyticsEndpoints: Sendable {
             name: "getOverview",
             tag: "analytics",
             summary: "Get totals of all campaigns",
-            answers: [.json(.ok, "The totals.", .object(Self.overviewShape), example: Self.overviewExample)],
+            responses: [.json(.ok, "The totals.", .object(Self.overviewShape), example: Self.overviewExample)],
             handle: .checked { call in
                 let overview = try await analytics.overview(tenant: call.tenant)
                 let metrics = DeliveryMetrics(counters: overview.counters)
@@ -49,7 +49,7 @@ struct AnalyticsEndpoints: Sendable {
                 Self.run,
                 QueryParameter("revision", .integer(1...Int(Int32.max)), "Only runs that sent this revision."),
             ],
-            answers: [
+            responses: [
                 .json(.ok, "Counts and rates.", .object(DeliveryMetrics.shape), example: DeliveryMetrics.example)
             ],
             handle: .checked { call in
@@ -75,7 +75,7 @@ struct AnalyticsEndpoints: Sendable {
             tag: "analytics",
             summary: "Count the failures of a campaign by reason",
             query: [Self.run],
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "Reasons, most frequent first.",

@@ -38,7 +38,7 @@ struct AudienceEndpoints: Sendable {
                 .spec(.filter),
                 example: ["logic": "AND", "conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
             ),
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "The audience.",
@@ -61,7 +61,7 @@ struct AudienceEndpoints: Sendable {
             name: "getQuota",
             tag: "audiences",
             summary: "Get the 24-hour quota of each sender",
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "The quotas of all senders.",
@@ -93,7 +93,7 @@ struct AudienceEndpoints: Sendable {
         )
     }
 
-    private func preview(_ call: APICall) async throws -> APIAnswer {
+    private func preview(_ call: APICall) async throws -> APIResponse {
         let filter: AudienceFilter
         do {
             filter = try AudienceFilter(json: call.body)

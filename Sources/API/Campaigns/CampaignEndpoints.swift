@@ -28,7 +28,7 @@ struct CampaignEndpoints: Sendable {
                 QueryParameter("sourceReferenceId", .text(upTo: 100), "Only campaigns for this object of the module."),
                 QueryParameter("q", .text(upTo: 100), "Only campaigns with this text in their name or title."),
             ],
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "A page of campaigns.",
@@ -63,7 +63,7 @@ struct CampaignEndpoints: Sendable {
             name: "getCampaign",
             tag: "campaigns",
             summary: "Get a campaign",
-            answers: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
+            responses: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
             handle: .checked { call in
                 let record = try await campaigns.required(call)
                 return .json(record.json(try await outlooks.outlooks(of: [record])[record.id]))
@@ -80,7 +80,7 @@ struct CampaignEndpoints: Sendable {
             summary: "Create a campaign",
             details: "It is a draft until it is launched or scheduled.",
             body: .required(.object(CampaignShapes.create), example: CampaignShapes.createExample),
-            answers: [
+            responses: [
                 .json(.created, "The new campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
             problems: [.nameTaken],
@@ -107,7 +107,7 @@ struct CampaignEndpoints: Sendable {
             details:
                 "A field that is left out stays, and `null` removes it. A campaign from a spec file is changed in the file.",
             body: .required(.object(CampaignShapes.update), example: ["title": "Spring offer"]),
-            answers: [
+            responses: [
                 .json(.ok, "The changed campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
             problems: [.stateConflict, .managedBySpec, .nameTaken],
@@ -133,7 +133,7 @@ struct CampaignEndpoints: Sendable {
             tag: "campaigns",
             summary: "Delete a draft",
             details: "A launched campaign keeps its log and cannot be deleted; cancel it instead.",
-            answers: [Endpoint.Answer(status: .noContent, description: "Deleted.")],
+            responses: [Endpoint.ResponseShape(status: .noContent, description: "Deleted.")],
             problems: [.stateConflict, .managedBySpec, .protected, .inUse],
             handle: .checked { call in
                 try await campaigns.delete(try call.id(), tenant: call.tenant)

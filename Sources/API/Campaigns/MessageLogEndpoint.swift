@@ -37,8 +37,8 @@ struct MessageLogEndpoint: Sendable {
                 QueryParameter("after", .uuid, "Only messages after the one with this id; `page` is ignored."),
                 QueryParameter("format", .choice(["json", "csv"]), "Format of the answer; overrides `Accept`."),
             ],
-            answers: [
-                Endpoint.Answer(
+            responses: [
+                Endpoint.ResponseShape(
                     status: .ok,
                     description: "A page of messages, or the whole log as CSV.",
                     content: [
@@ -58,7 +58,7 @@ struct MessageLogEndpoint: Sendable {
         )
     }
 
-    private func answer(_ call: APICall) async throws -> APIAnswer {
+    private func answer(_ call: APICall) async throws -> APIResponse {
         let record = try await campaigns.required(call)
         var query = MessageLogQuery(campaign: record.id, tenant: call.tenant)
         query.run = call.uuid("run")
@@ -89,8 +89,8 @@ struct MessageLogEndpoint: Sendable {
     }
 
     /// Streams the log in batches, so that neither the daemon nor Postgres holds all of it.
-    private func csv(_ query: MessageLogQuery, name: String) -> APIAnswer {
-        var answer = APIAnswer(
+    private func csv(_ query: MessageLogQuery, name: String) -> APIResponse {
+        var answer = APIResponse(
             content: .stream(mediaType: "text/csv; charset=utf-8; header=present") { writer in
                 try await writer.write(ByteBuffer(string: CSVText.line(MessageShapes.columns)))
                 var last: UUID?

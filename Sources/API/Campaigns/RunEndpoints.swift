@@ -30,7 +30,7 @@ struct RunEndpoints: Sendable {
                 + "With `again`, a campaign that has been sent is sent once more, to its present audience. That needs the header "
                 + "`Idempotency-Key` (1 to 200 characters): each key opens one run, and repeats get the same run.",
             body: .optional(.object(RunShapes.send), example: ["again": true]),
-            answers: [
+            responses: [
                 .json(.accepted, "Launched.", .object(RunShapes.launch), example: RunShapes.launchExample)
             ],
             problems: [
@@ -40,7 +40,7 @@ struct RunEndpoints: Sendable {
         )
     }
 
-    private func send(_ call: APICall) async throws -> APIAnswer {
+    private func send(_ call: APICall) async throws -> APIResponse {
         let record = try await campaigns.required(call)
         if call.body["again"] == true { return try await sendAgain(record, call) }
         if record.waitsForEvent {
@@ -59,7 +59,7 @@ struct RunEndpoints: Sendable {
         return try await answer(call, run: id, isNew: isNew, quota: quota)
     }
 
-    private func sendAgain(_ record: CampaignRecord, _ call: APICall) async throws -> APIAnswer {
+    private func sendAgain(_ record: CampaignRecord, _ call: APICall) async throws -> APIResponse {
         guard let key = try IdempotencyKey.read(call.headers) else {
             throw Problem.parameter("Idempotency-Key", "`again` needs this header; each key opens one run")
         }
@@ -87,7 +87,7 @@ struct RunEndpoints: Sendable {
                 + "contacts are opted in and active. A message whose answer was lost is not repeated. Refused while a run is "
                 + "open. Analytics of the campaign count each recipient once, in the last run.",
             body: .optional(.object(RunShapes.retry), example: ["codes": ["131026"]]),
-            answers: [
+            responses: [
                 .json(.accepted, "The new run.", .object(RunShapes.launch), example: RunShapes.launchExample)
             ],
             problems: [.stateConflict, .notReady, .quotaExhausted, .insufficientBalance, .policyViolated],
@@ -114,7 +114,7 @@ struct RunEndpoints: Sendable {
         isNew: Bool,
         previous: UUID? = nil,
         quota: QuotaCheck?
-    ) async throws -> APIAnswer {
+    ) async throws -> APIResponse {
         let current = try await runs.campaignRun(run, tenant: call.tenant)
         var former: CampaignRunRecord?
         if let previous { former = try await runs.campaignRun(previous, tenant: call.tenant) }
@@ -202,7 +202,7 @@ struct RunEndpoints: Sendable {
             summary: summary,
             details: details,
             body: .optional(.object(body), example: ["reason": "wrong price"]),
-            answers: [
+            responses: [
                 .json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
             ],
             problems: [.stateConflict, .notReady] + (kind == .resume ? [.insufficientBalance] : []),
@@ -231,7 +231,7 @@ struct RunEndpoints: Sendable {
             tag: "runs",
             summary: "List the runs of a campaign, newest first",
             query: [.page, .limit],
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "A page of runs.",

@@ -23,7 +23,7 @@ struct ScheduleEndpoint: Sendable {
             summary: "Schedule a campaign, once or repeatedly",
             details: "Replaces an earlier schedule. A campaign from a spec file is scheduled in the file.",
             body: .required(.object(Self.request), example: ["scheduledAt": "2027-01-01T09:00:00Z"]),
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "The scheduled campaign.",

@@ -18,7 +18,7 @@ struct TemplateEndpoints: Sendable {
             tag: "templates",
             summary: "List templates in the order of their names",
             query: [.page, .limit],
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "A page of templates.",
@@ -41,7 +41,7 @@ struct TemplateEndpoints: Sendable {
             tag: "templates",
             summary: "Create a template",
             body: .required(.spec(.template), example: TemplateShapes.createExample),
-            answers: [
+            responses: [
                 .json(.created, "The template.", .object(TemplateShapes.template), example: TemplateShapes.example)
             ],
             problems: [.nameTaken],
@@ -60,7 +60,7 @@ struct TemplateEndpoints: Sendable {
             name: "getTemplate",
             tag: "templates",
             summary: "Get a template",
-            answers: [.json(.ok, "The template.", .object(TemplateShapes.template), example: TemplateShapes.example)],
+            responses: [.json(.ok, "The template.", .object(TemplateShapes.template), example: TemplateShapes.example)],
             handle: .checked { call in .json(try await template(call).json) }
         )
     }
@@ -77,7 +77,7 @@ struct TemplateEndpoints: Sendable {
                 "A field that is left out stays, and `null` removes it. The result must be a valid template. A template "
                 + "that a campaign uses cannot be changed; create another one instead.",
             body: .required(.spec(.templateChange), example: ["footer": "Reply STOP to leave"]),
-            answers: [
+            responses: [
                 .json(.ok, "The changed template.", .object(TemplateShapes.template), example: TemplateShapes.example)
             ],
             problems: [.managedBySpec, .protected, .inUse, .nameTaken],
@@ -102,7 +102,7 @@ struct TemplateEndpoints: Sendable {
             name: "deleteTemplate",
             tag: "templates",
             summary: "Delete a template that no campaign uses",
-            answers: [Endpoint.Answer(status: .noContent, description: "Deleted.")],
+            responses: [Endpoint.ResponseShape(status: .noContent, description: "Deleted.")],
             problems: [.managedBySpec, .protected, .inUse],
             handle: .checked { call in
                 try await templates.delete(try call.id(), tenant: call.tenant)

@@ -20,7 +20,7 @@ struct WalletEndpoints: Sendable {
             tag: "wallets",
             summary: "Get the wallet of the tenant",
             details: "Answers 404 if the tenant has no wallet; such a tenant is not billed.",
-            answers: [.json(.ok, "The wallet.", .object(WalletShapes.wallet), example: WalletShapes.walletExample)],
+            responses: [.json(.ok, "The wallet.", .object(WalletShapes.wallet), example: WalletShapes.walletExample)],
             problems: [.notFound],
             handle: .checked { call in .json(try await wallet(call).json) }
         )
@@ -35,7 +35,7 @@ struct WalletEndpoints: Sendable {
             summary: "List the entries of the ledger, newest first",
             details: "One entry covers all messages of a run that were recorded together. Entries never change.",
             query: [.page, .limit],
-            answers: [
+            responses: [
                 .json(
                     .ok,
                     "A page of the ledger.",

@@ -26,8 +26,8 @@ struct Endpoint: Sendable {
         case optional(Shape, example: JSONValue)
     }
 
-    /// The answer to a successful request.
-    struct Answer: Sendable {
+    /// A response that a caller has to expect.
+    struct ResponseShape: Sendable {
         let status: HTTPResponse.Status
         let description: String
         /// One entry for each media type.
@@ -44,14 +44,14 @@ struct Endpoint: Sendable {
             _ description: String,
             _ shape: Shape,
             example: JSONValue
-        ) -> Answer {
-            Answer(status: status, description: description, content: [Content(shape: shape, example: example)])
+        ) -> ResponseShape {
+            ResponseShape(status: status, description: description, content: [Content(shape: shape, example: example)])
         }
     }
 
     enum Handler: Sendable {
         /// Receives a request after its token, rate, ids, query and body were checked.
-        case checked(@Sendable (APICall) async throws -> APIAnswer)
+        case checked(@Sendable (APICall) async throws -> APIResponse)
         /// Receives the request itself, for routes with checks of their own: signatures, probes, WhatsApp's webhook.
         case raw(@Sendable (Request, APIContext) async throws -> Response)
     }
@@ -70,7 +70,7 @@ struct Endpoint: Sendable {
     var pathShapes: [String: Shape] = [:]
     var query: [QueryParameter] = []
     var body = Body.none
-    let answers: [Answer]
+    let responses: [ResponseShape]
     /// Problems of this endpoint, beside those that are possible everywhere.
     var problems: [Problem.Code] = []
     let handle: Handler
@@ -133,13 +133,13 @@ struct APICall: Sendable {
     func uuid(_ name: String) -> UUID? { text(name).flatMap { UUID(uuidString: $0) } }
 
     /// Makes the answer to a request for a page of a list.
-    func page(_ items: [JSONValue], total: Int) -> APIAnswer {
+    func page(_ items: [JSONValue], total: Int) -> APIResponse {
         .json(["items": .array(items), "page": .integer(page), "limit": .integer(limit), "total": .integer(total)])
     }
 }
 
-/// The answer of an endpoint to a successful request.
-struct APIAnswer: Sendable {
+/// The response of an endpoint to a successful request.
+struct APIResponse: Sendable {
     enum Content: Sendable {
         case none
         case json(JSONValue)
@@ -153,16 +153,16 @@ struct APIAnswer: Sendable {
     var content: Content
     var headers: HTTPFields = [:]
 
-    static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> APIAnswer {
-        APIAnswer(status: status, content: .json(value))
+    static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> APIResponse {
+        APIResponse(status: status, content: .json(value))
     }
 
     /// Makes the answer to a request that created something, with its address.
-    static func created(_ value: JSONValue, at path: String) -> APIAnswer {
-        APIAnswer(status: .created, content: .json(value), headers: [.location: path])
+    static func created(_ value: JSONValue, at path: String) -> APIResponse {
+        APIResponse(status: .created, content: .json(value), headers: [.location: path])
     }
 
-    static let noContent = APIAnswer(status: .noContent, content: .none)
+    static let noContent = APIResponse(status: .noContent, content: .none)
 
     var response: Response {
         var headers = headers

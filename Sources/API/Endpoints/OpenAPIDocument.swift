@@ -160,7 +160,7 @@ struct OpenAPIDocument {
 
     private func responses(_ endpoint: Endpoint, _ writer: inout SchemaWriter) -> JSONValue {
         var responses: [String: JSONValue] = [:]
-        for answer in endpoint.answers {
+        for answer in endpoint.responses {
             var content: [String: JSONValue] = [:]
             for form in answer.content {
                 content[form.mediaType] = ["schema": writer.schema(form.shape), "example": form.example]

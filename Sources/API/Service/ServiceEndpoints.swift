@@ -111,7 +111,7 @@ package struct ServiceEndpoints: Sendable {
                 tag: "service",
                 summary: "Get this document",
                 access: .open,
-                answers: [
+                responses: [
                     .json(.ok, "The OpenAPI document.", .map(.any, keys: 0...100), example: ["openapi": "3.1.0"])
                 ],
                 handle: .raw { _, _ in
@@ -134,7 +134,7 @@ package struct ServiceEndpoints: Sendable {
             tag: "service",
             summary: "Check that the process is alive",
             access: .open,
-            answers: [.plain("The process is alive.", example: "ok\n")],
+            responses: [.plain("The process is alive.", example: "ok\n")],
             handle: .raw { request, context in "ok\n".response(from: request, context: context) }
         )
     }
@@ -147,7 +147,7 @@ package struct ServiceEndpoints: Sendable {
             tag: "service",
             summary: "Check that all dependencies of the daemon are available",
             access: .open,
-            answers: [
+            responses: [
                 .json(.ok, "All are available.", .object(Self.readinessShape), example: Self.readyExample),
                 .json(
                     .serviceUnavailable,
@@ -173,7 +173,7 @@ package struct ServiceEndpoints: Sendable {
             tag: "service",
             summary: "Get the metrics, in the text format of Prometheus",
             access: .open,
-            answers: [.plain("The metrics.", example: "")],
+            responses: [.plain("The metrics.", example: "")],
             handle: .raw { _, _ in
                 Response(
                     status: .ok,
@@ -258,10 +258,10 @@ package struct ServiceEndpoints: Sendable {
     }
 }
 
-extension Endpoint.Answer {
+extension Endpoint.ResponseShape {
     /// Describes an answer in plain text.
-    fileprivate static func plain(_ description: String, example: JSONValue) -> Endpoint.Answer {
-        Endpoint.Answer(
+    fileprivate static func plain(_ description: String, example: JSONValue) -> Endpoint.ResponseShape {
+        Endpoint.ResponseShape(
             status: .ok,
             description: description,
             content: [.init(mediaType: "text/plain", shape: .text(0...Int(Int32.max)), example: example)]

@@ -26,7 +26,7 @@ extension TriggerEndpoint {
                 Self.body,
                 example: ["contactId": "254712345678", "context": ["orderNumber": "A-17"], "eventId": "order-A-17"]
             ),
-            answers: [
+            responses: [
                 .json(
                     .accepted,
                     "Committed. One answer for one contact, a list for a list.",

@@ -61,7 +61,7 @@ package struct TriggerEndpoint: Sendable {
                 Self.body,
                 example: ["contactId": "254712345678", "context": ["amount": "12.50"]]
             ),
-            answers: [
+            responses: [
                 .json(
                     .accepted,
                     "Committed. One answer for one event, a list for a list.",
@@ -100,7 +100,7 @@ package struct TriggerEndpoint: Sendable {
         _ request: Request,
         _ context: APIContext,
         signed subject: String,
-        _ commit: ([TriggerRequest], _ tenant: String) async throws -> [TriggerAnswer]
+        _ commit: ([TriggerRequest], _ tenant: String) async throws -> [TriggerOutcome]
     ) async throws -> Response {
         guard request.uri.query == nil else { throw Problem.parameter("?", "this address takes no parameters") }
         let isSigned = request.headers[.campaignsSignature] != nil
@@ -123,11 +123,11 @@ package struct TriggerEndpoint: Sendable {
         let value = try Endpoint.value(of: body, Self.body, request.headers)
         limiter?.charge(tenant: tenant, (value.arrayValue?.count ?? 1) - 1)
         let answers = try await commit(Self.requests(value, key: key), tenant)
-        return APIAnswer(status: .accepted, content: .text(Self.text(of: answers, to: value))).response
+        return APIResponse(status: .accepted, content: .text(Self.text(of: answers, to: value))).response
     }
 
     /// Encodes the answers: a list for a list, an object for an object.
-    private static func text(of answers: [TriggerAnswer], to value: JSONValue) -> [UInt8] {
+    private static func text(of answers: [TriggerOutcome], to value: JSONValue) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(answers.count * 256)
         guard let items = value.arrayValue else {

@@ -46,13 +46,13 @@ package struct WebhookEndpoints: Sendable {
                 QueryParameter("hub.challenge", .text(0...1_000), "The text to answer with."),
                 QueryParameter("hub.verify_token", .text(0...1_000), "The value of WHATSAPP_VERIFY_TOKEN."),
             ],
-            answers: [
-                Endpoint.Answer(
+            responses: [
+                Endpoint.ResponseShape(
                     status: .ok,
                     description: "The challenge.",
                     content: [.init(mediaType: "text/plain", shape: .text(0...1_000), example: "1158201444")]
                 ),
-                Endpoint.Answer(status: .forbidden, description: "Wrong or missing `hub.verify_token`."),
+                Endpoint.ResponseShape(status: .forbidden, description: "Wrong or missing `hub.verify_token`."),
             ],
             handle: .raw { request, _ in verify(request) }
         )
@@ -67,12 +67,12 @@ package struct WebhookEndpoints: Sendable {
             summary: "Receive delivery statuses and messages from WhatsApp",
             details: "Signed with WHATSAPP_APP_SECRET in the header X-Hub-Signature-256.",
             access: .open,
-            answers: [
-                Endpoint.Answer(status: .ok, description: "Everything in the webhook is stored."),
-                Endpoint.Answer(status: .badRequest, description: "The body cannot be read."),
-                Endpoint.Answer(status: .unauthorized, description: "The signature is missing or wrong."),
-                Endpoint.Answer(status: .contentTooLarge, description: "The body has more than 3 MiB."),
-                Endpoint.Answer(status: .serviceUnavailable, description: "Not stored; send the webhook again."),
+            responses: [
+                Endpoint.ResponseShape(status: .ok, description: "Everything in the webhook is stored."),
+                Endpoint.ResponseShape(status: .badRequest, description: "The body cannot be read."),
+                Endpoint.ResponseShape(status: .unauthorized, description: "The signature is missing or wrong."),
+                Endpoint.ResponseShape(status: .contentTooLarge, description: "The body has more than 3 MiB."),
+                Endpoint.ResponseShape(status: .serviceUnavailable, description: "Not stored; send the webhook again."),
             ],
             handle: .raw { request, _ in try await receive(request) }
         )

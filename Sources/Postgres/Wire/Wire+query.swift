@@ -132,42 +132,42 @@ extension Wire {
     /// - Throws: The first error of the server, or the reason why there is no answer.
     func results(within limit: Limit) throws(PostgresError) -> ResultHandle {
         let handle = try unsafe handle()
-        var outcome = Outcome()
+        var answer = PartialAnswer()
         var deadline = limit.deadline
         while true {
             let waited = unsafe pump(
                 handle,
                 until: deadline,
-                cancellable: limit.isCancellable && outcome.interruption == nil
+                cancellable: limit.isCancellable && answer.interruption == nil
             )
             switch waited {
             case .ready:
                 guard let result = unsafe PQgetResult(handle) else {
                     // In a pipeline this ends one statement only.
                     if unsafe PQpipelineStatus(handle) != PQ_PIPELINE_OFF { continue }
-                    return try unsafe finish(handle, outcome)
+                    return try unsafe finish(handle, answer)
                 }
-                switch try unsafe note(ResultHandle(result), handle, &outcome) {
+                switch try unsafe note(ResultHandle(result), handle, &answer) {
                 case .result: continue
-                case .copyStarted: if let last = outcome.last { return last }
+                case .copyStarted: if let last = answer.last { return last }
                 case .pipelineEnd:
                     guard unsafe PQexitPipelineMode(handle) == 1 else { throw unsafe lose(handle) }
-                    return try unsafe finish(handle, outcome)
+                    return try unsafe finish(handle, answer)
                 }
             case .broken:
-                throw unsafe lose(handle, outcome.failure?.serverError?.message)
+                throw unsafe lose(handle, answer.failure?.serverError?.message)
             case .deadline, .cancelled:
-                guard outcome.interruption == nil else { throw giveUp(outcome) }
-                outcome.interruption = waited == .cancelled ? .cancelled : .timeout(limit.allowed)
-                outcome.cancel = unsafe CancelRequest(connection: handle)
-                guard outcome.cancel != nil else { throw giveUp(outcome) }
+                guard answer.interruption == nil else { throw giveUp(answer) }
+                answer.interruption = waited == .cancelled ? .cancelled : .timeout(limit.allowed)
+                answer.cancel = unsafe CancelRequest(connection: handle)
+                guard answer.cancel != nil else { throw giveUp(answer) }
                 deadline = ContinuousClock.now + Self.cancelGrace
             }
         }
     }
 
     /// The part of the answer read so far.
-    private struct Outcome {
+    private struct PartialAnswer {
         var last: ResultHandle?
         var failure: PostgresError?
         /// The reason why the statement was cancelled, if it was.
@@ -182,13 +182,13 @@ extension Wire {
     private func note(
         _ result: ResultHandle,
         _ handle: OpaquePointer,
-        _ outcome: inout Outcome
+        _ answer: inout PartialAnswer
     ) throws(PostgresError) -> Noted {
         switch result.status {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-            outcome.last = result
+            answer.last = result
         case PGRES_COPY_IN:
-            outcome.last = result
+            answer.last = result
             return .copyStarted
         case PGRES_PIPELINE_SYNC: return .pipelineEnd
         // The statement was skipped because of an error that has been recorded.
@@ -198,29 +198,29 @@ extension Wire {
             throw lost
         default:
             let error = result.serverError.map(PostgresError.server) ?? .connection(Self.oneLine(result.message))
-            outcome.failure = outcome.failure ?? error
+            answer.failure = answer.failure ?? error
         }
         return .result
     }
 
-    private func finish(_ handle: OpaquePointer, _ outcome: Outcome) throws(PostgresError) -> ResultHandle {
-        if let cancel = outcome.cancel, !cancel.wait(for: Self.cancelGrace) { throw giveUp(outcome) }
+    private func finish(_ handle: OpaquePointer, _ answer: PartialAnswer) throws(PostgresError) -> ResultHandle {
+        if let cancel = answer.cancel, !cancel.wait(for: Self.cancelGrace) { throw giveUp(answer) }
         if unsafe PQstatus(handle) == CONNECTION_BAD {
-            throw unsafe lose(handle, outcome.failure?.serverError?.message)
+            throw unsafe lose(handle, answer.failure?.serverError?.message)
         }
-        unsafe noteTransaction(handle, outcome.failure)
-        guard let failure = outcome.failure else {
+        unsafe noteTransaction(handle, answer.failure)
+        guard let failure = answer.failure else {
             // The cancel request came too late: the statement has taken effect, so it is reported as done.
-            if let last = outcome.last { return last }
-            if let interruption = outcome.interruption { throw interruption }
+            if let last = answer.last { return last }
+            if let interruption = answer.interruption { throw interruption }
             throw unsafe lose(handle, "the server gave no result")
         }
-        if let interruption = outcome.interruption, failure.sqlState == "57014" { throw interruption }
+        if let interruption = answer.interruption, failure.sqlState == "57014" { throw interruption }
         throw failure
     }
 
-    private func giveUp(_ outcome: Outcome) -> PostgresError {
-        let reason = outcome.interruption ?? .closed
+    private func giveUp(_ answer: PartialAnswer) -> PostgresError {
+        let reason = answer.interruption ?? .closed
         abandon(.connection("the server answered neither a statement nor its cancellation"))
         return reason
     }

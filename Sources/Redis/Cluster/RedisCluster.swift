@@ -7,7 +7,6 @@ internal import Synchronization
 /// server has one connection that all tasks share. Seeds that are not a cluster are addresses of a single server, tried
 /// in turn.
 final class RedisCluster: Sendable {
-    typealias Outcome = Result<RedisReply, RedisError>
     typealias Endpoint = RedisConfiguration.Endpoint
 
     enum Topology: Sendable {
@@ -102,8 +101,8 @@ final class RedisCluster: Sendable {
         let host = configuration.endpoints.first?.host ?? "127.0.0.1"
         for node in [seed] + nodes {
             let limit = min(deadline, .now + (node === seed && nodes.isEmpty ? .seconds(60) : Self.refreshTimeout))
-            let outcomes = await node.send(pipeline: [RedisCommand("CLUSTER", "SLOTS")], deadline: limit)
-            switch outcomes[0] {
+            let results = await node.send(pipeline: [RedisCommand("CLUSTER", "SLOTS")], deadline: limit)
+            switch results[0] {
             case .success(let reply):
                 let topology = Topology.slots(try RedisSlotMap(reply, host: host))
                 adopt(topology)
@@ -148,8 +147,8 @@ extension RedisCluster {
     /// Commands of one slot stay together and in order. What a server refused to execute because of its slot is sent
     /// again, until `deadline`, so the order against the others of the pipeline may change then. A transaction is never
     /// taken apart: it goes to one server, and is refused as a whole.
-    func send(pipeline: [RedisCommand], deadline: ContinuousClock.Instant) async -> [Outcome] {
-        var outcomes = [Outcome](repeating: .failure(.timeout(mayHaveExecuted: false)), count: pipeline.count)
+    func send(pipeline: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisResult] {
+        var results = [RedisResult](repeating: .failure(.timeout(mayHaveExecuted: false)), count: pipeline.count)
         var open = Array(pipeline.indices)
         var asked: [Int: Endpoint] = [:]
         let isTransaction = pipeline.contains { $0.name.uppercased() == "MULTI" }
@@ -162,17 +161,17 @@ extension RedisCluster {
                 case .single, .unknown: return await seed.send(pipeline: pipeline, deadline: deadline)
                 }
             } catch {
-                for index in open { outcomes[index] = .failure(error) }
-                return outcomes
+                for index in open { results[index] = .failure(error) }
+                return results
             }
             let groups = groups(of: open, in: pipeline, map: map, asked: asked, isTransaction: isTransaction)
-            for (index, outcome) in await exchange(groups, pipeline, deadline) { outcomes[index] = outcome }
-            let next = follow(groups, outcomes: outcomes)
-            guard !next.again.isEmpty, !isTransaction, !Task.isCancelled else { return outcomes }
+            for (index, result) in await exchange(groups, pipeline, deadline) { results[index] = result }
+            let next = follow(groups, results: results)
+            guard !next.again.isEmpty, !isTransaction, !Task.isCancelled else { return results }
             rounds += 1
             if next.mustWait || rounds > Self.promptRedirections {
                 let pause = Self.pause(after: rounds)
-                guard .now + pause < deadline else { return outcomes }
+                guard .now + pause < deadline else { return results }
                 // Only cancellation ends the sleep early; it is checked after the next round.
                 try? await Task.sleep(for: pause)
             }
@@ -227,7 +226,7 @@ extension RedisCluster {
         _ groups: [Group],
         _ pipeline: [RedisCommand],
         _ deadline: ContinuousClock.Instant
-    ) async -> [(Int, Outcome)] {
+    ) async -> [(Int, RedisResult)] {
         if groups.count == 1 { return await Self.exchange(groups[0], pipeline, deadline) }
         return await withTaskGroup { tasks in
             for group in groups { tasks.addTask { await Self.exchange(group, pipeline, deadline) } }
@@ -239,21 +238,21 @@ extension RedisCluster {
         _ group: Group,
         _ pipeline: [RedisCommand],
         _ deadline: ContinuousClock.Instant
-    ) async -> [(Int, Outcome)] {
+    ) async -> [(Int, RedisResult)] {
         guard group.isAsking else {
-            let outcomes = await group.node.send(pipeline: group.indices.map { pipeline[$0] }, deadline: deadline)
-            return Array(zip(group.indices, outcomes))
+            let results = await group.node.send(pipeline: group.indices.map { pipeline[$0] }, deadline: deadline)
+            return Array(zip(group.indices, results))
         }
         // ASKING holds for the next command only, so nothing may have to be repeated: scripts go with their source.
         let commands = group.indices.flatMap { [RedisCommand("ASKING"), pipeline[$0].sendingSource()] }
-        let outcomes = await group.node.send(pipeline: commands, deadline: deadline)
-        return group.indices.enumerated().map { ($1, outcomes[2 * $0 + 1]) }
+        let results = await group.node.send(pipeline: commands, deadline: deadline)
+        return group.indices.enumerated().map { ($1, results[2 * $0 + 1]) }
     }
 
     /// Applies redirections, and returns what to send again, where and when.
     private func follow(
         _ groups: [Group],
-        outcomes: [Outcome]
+        results: [RedisResult]
     ) -> (again: [Int], asked: [Int: Endpoint], mustWait: Bool) {
         var again: [Int] = []
         var asked: [Int: Endpoint] = [:]
@@ -261,9 +260,9 @@ extension RedisCluster {
         for group in groups {
             let host = group.node.configuration.endpoints.first?.host ?? "127.0.0.1"
             for index in group.indices {
-                switch RedisRedirection(outcomes[index], host: host) {
+                switch RedisRedirection(results[index], host: host) {
                 case .none:
-                    if case .failure(let error) = outcomes[index], error.isLossOfServer { distrust() }
+                    if case .failure(let error) = results[index], error.isLossOfServer { distrust() }
                     continue
                 case .moved(let slot, let endpoint): learn(slot, at: endpoint)
                 case .ask(let endpoint): asked[index] = endpoint

@@ -11,13 +11,13 @@ enum RedisRedirection: Hashable, Sendable {
     /// The server was not reached, and the command was not executed.
     case unreachable
 
-    /// Reads an outcome.
+    /// Reads a result.
     ///
     /// - Parameters:
-    ///   - outcome: The answer of the server.
+    ///   - result: The answer of the server.
     ///   - host: The server's own host, which an address without one means.
-    init(_ outcome: Result<RedisReply, RedisError>, host: String) {
-        guard case .failure(let error) = outcome else {
+    init(_ result: RedisResult, host: String) {
+        guard case .failure(let error) = result else {
             self = .none
             return
         }

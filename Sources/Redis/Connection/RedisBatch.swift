@@ -4,12 +4,10 @@ internal import Synchronization
 ///
 /// Each command gets one result: a later one, such as a reply after a cancellation, is ignored.
 final class RedisBatch: Sendable {
-    typealias Outcome = Result<RedisReply, RedisError>
-
     private struct State {
-        var outcomes: [Outcome?]
+        var results: [RedisResult?]
         var missing: Int
-        var continuation: CheckedContinuation<[Outcome], Never>?
+        var continuation: CheckedContinuation<[RedisResult], Never>?
     }
 
     let commands: [RedisCommand]
@@ -19,7 +17,7 @@ final class RedisBatch: Sendable {
     init(_ commands: [RedisCommand], deadline: ContinuousClock.Instant) {
         self.commands = commands
         self.deadline = deadline
-        self.state = Mutex(State(outcomes: Array(repeating: nil, count: commands.count), missing: commands.count))
+        self.state = Mutex(State(results: Array(repeating: nil, count: commands.count), missing: commands.count))
     }
 
     /// True if the task stopped waiting.
@@ -28,17 +26,17 @@ final class RedisBatch: Sendable {
     }
 
     /// Sets the continuation that the last result resumes; resumes it at once if all results are known.
-    func resumeWhenFinished(_ continuation: CheckedContinuation<[Outcome], Never>) {
-        let outcomes = state.withLock { state -> [Outcome]? in
+    func resumeWhenFinished(_ continuation: CheckedContinuation<[RedisResult], Never>) {
+        let results = state.withLock { state -> [RedisResult]? in
             if state.missing > 0 { state.continuation = continuation }
-            return state.missing > 0 ? nil : state.outcomes.compactMap(\.self)
+            return state.missing > 0 ? nil : state.results.compactMap(\.self)
         }
-        if let outcomes { continuation.resume(returning: outcomes) }
+        if let results { continuation.resume(returning: results) }
     }
 
     /// Gives one command its result.
-    func finish(_ index: Int, _ outcome: Outcome) {
-        finish(index..<index + 1, outcome)
+    func finish(_ index: Int, _ result: RedisResult) {
+        finish(index..<index + 1, result)
     }
 
     /// Gives every command without a result the same failure, and returns whether there was one.
@@ -48,21 +46,21 @@ final class RedisBatch: Sendable {
     }
 
     @discardableResult
-    private func finish(_ indices: Range<Int>, _ outcome: Outcome) -> Bool {
+    private func finish(_ indices: Range<Int>, _ result: RedisResult) -> Bool {
         let (isChanged, resumption) = state.withLock { state in
             var isChanged = false
-            for index in indices where state.outcomes[index] == nil {
-                state.outcomes[index] = outcome
+            for index in indices where state.results[index] == nil {
+                state.results[index] = result
                 state.missing -= 1
                 isChanged = true
             }
             guard state.missing == 0, let continuation = state.continuation else {
-                return (isChanged, nil as (CheckedContinuation<[Outcome], Never>, [Outcome])?)
+                return (isChanged, nil as (CheckedContinuation<[RedisResult], Never>, [RedisResult])?)
             }
             state.continuation = nil
-            return (isChanged, (continuation, state.outcomes.compactMap(\.self)))
+            return (isChanged, (continuation, state.results.compactMap(\.self)))
         }
-        if let (continuation, outcomes) = resumption { continuation.resume(returning: outcomes) }
+        if let (continuation, results) = resumption { continuation.resume(returning: results) }
         return isChanged
     }
 }

@@ -16,7 +16,7 @@ final class RedisDriver: @unchecked Sendable {
     private static let roundLimit = (commands: 4_096, bytes: 1 << 20)
 
     /// The result of one command of a batch.
-    private typealias Answer = (batch: RedisBatch, index: Int, outcome: RedisBatch.Outcome)
+    private typealias Answer = (batch: RedisBatch, index: Int, result: RedisResult)
 
     private let queue = DispatchQueue(label: "redis.connection")
     private let configuration: RedisConfiguration
@@ -191,21 +191,21 @@ extension RedisDriver {
                 statistics.repliesReceived += answers.count
                 statistics.inFlight = inFlight.count
             }
-            for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
+            for answer in answers { answer.batch.finish(answer.index, answer.result) }
         }
         while let reply = try connection.nextReply() {
             guard let entry = inFlight.popFirst() else { throw .connection("an unexpected reply") }
-            let outcome = outcome(of: reply, to: entry.batch.commands[entry.index], connection)
-            answers.append((entry.batch, entry.index, outcome))
+            let result = result(of: reply, to: entry.batch.commands[entry.index], connection)
+            answers.append((entry.batch, entry.index, result))
         }
         if !answers.isEmpty { backoff.succeeded() }
     }
 
-    private func outcome(
+    private func result(
         of reply: RedisReply,
         to command: RedisCommand,
         _ connection: RedisConnection
-    ) -> RedisBatch.Outcome {
+    ) -> RedisResult {
         guard case .error(let error) = reply else { return .success(reply) }
         if let script = command.script, error.kind == .noScript { connection.forget(script) }
         return .failure(.server(error))
@@ -247,7 +247,7 @@ extension RedisDriver {
             statistics.inFlight = 0
             statistics.waiting += returned.reduce(0) { $0 + $1.commands.count }
         }
-        for answer in answers { answer.batch.finish(answer.index, answer.outcome) }
+        for answer in answers { answer.batch.finish(answer.index, answer.result) }
         note(disconnection: error)
     }
 }

@@ -17,15 +17,15 @@ final class RedisNode: Sendable {
 
     /// Sends commands right after one another; if Redis has forgotten the digest of a script, the script is sent again
     /// with its source.
-    func send(pipeline: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisBatch.Outcome] {
-        var outcomes = await exchange(pipeline, deadline: deadline)
-        let unknown = outcomes.indices.filter { pipeline[$0].script != nil && outcomes[$0].isUnknownScript }
-        guard !unknown.isEmpty else { return outcomes }
+    func send(pipeline: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisResult] {
+        var results = await exchange(pipeline, deadline: deadline)
+        let unknown = results.indices.filter { pipeline[$0].script != nil && results[$0].isUnknownScript }
+        guard !unknown.isEmpty else { return results }
         let repeats = await exchange(unknown.map { pipeline[$0].sendingSource() }, deadline: deadline)
-        for (index, outcome) in zip(unknown, repeats) {
-            outcomes[index] = outcome
+        for (index, result) in zip(unknown, repeats) {
+            results[index] = result
         }
-        return outcomes
+        return results
     }
 
     /// Refuses further commands, waits for those in flight (each bounded by its deadline) and closes the connection.
@@ -35,7 +35,7 @@ final class RedisNode: Sendable {
         }
     }
 
-    private func exchange(_ commands: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisBatch.Outcome] {
+    private func exchange(_ commands: [RedisCommand], deadline: ContinuousClock.Instant) async -> [RedisResult] {
         if commands.isEmpty { return [] }
         let batch = RedisBatch(commands, deadline: deadline)
         return await withTaskCancellationHandler {
@@ -59,7 +59,7 @@ final class RedisNode: Sendable {
     }
 }
 
-extension Result<RedisReply, RedisError> {
+extension RedisResult {
     fileprivate var isUnknownScript: Bool {
         guard case .failure(.server(let error)) = self else { return false }
         return error.kind == .noScript

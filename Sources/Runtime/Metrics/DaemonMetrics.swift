@@ -76,12 +76,12 @@ package struct TriggerMetrics: Sendable {
         refusals = MetricFamily.refusals.counters(of: TriggerRefusal.self, factory: factory)
     }
 
-    /// Counts the answers of a committed transaction.
-    func count(_ answers: [TriggerAnswer]) {
-        for (outcome, answers) in Dictionary(grouping: answers, by: Outcome.init) {
-            outcomes[outcome]?.increment(by: answers.count)
+    /// Counts the events of a committed transaction.
+    func count(_ events: [TriggerOutcome]) {
+        for (outcome, events) in Dictionary(grouping: events, by: Outcome.init) {
+            outcomes[outcome]?.increment(by: events.count)
         }
-        for refusal in answers.lazy.flatMap(\.refused) { refusals[refusal.reason]?.increment() }
+        for refusal in events.lazy.flatMap(\.refused) { refusals[refusal.reason]?.increment() }
     }
 
     func countFailed(_ events: Int) {
@@ -90,11 +90,11 @@ package struct TriggerMetrics: Sendable {
 }
 
 extension TriggerMetrics.Outcome {
-    init(_ answer: TriggerAnswer) {
-        if !answer.matched.isEmpty {
+    init(_ event: TriggerOutcome) {
+        if !event.matched.isEmpty {
             self = .matched
         } else {
-            self = answer.refused.isEmpty ? .ignored : .refused
+            self = event.refused.isEmpty ? .ignored : .refused
         }
     }
 }

@@ -6,7 +6,7 @@ public import Store
 /// Turns events into messages, for the HTTP hook and for code in this process alike.
 ///
 /// ```swift
-/// let answer = try await triggers.fire(
+/// let outcome = try await triggers.fire(
 ///     TriggerEvent.ticketPurchased.rawValue,
 ///     TriggerRequest(contactID: "254712345678", context: ["eventId": "evt-abc"], eventID: "order-17"),
 ///     tenant: "acme"
@@ -32,7 +32,7 @@ public final class TriggerService: Service, Sendable {
     /// Transactions at the same time; each takes a connection.
     private static let width = 3
 
-    private let calls: GroupCommit<Call, [TriggerAnswer], Kind>
+    private let calls: GroupCommit<Call, [TriggerOutcome], Kind>
 
     /// Makes a service; ``run()`` must be running for anything to be committed.
     ///
@@ -66,17 +66,17 @@ public final class TriggerService: Service, Sendable {
             metrics?.countFailed(calls.reduce(0) { $0 + $1.requests.count })
         } commit: { calls in
             let kind = calls[0].kind
-            var answers = try await triggers.fire(
+            var outcomes = try await triggers.fire(
                 calls.flatMap(\.requests),
                 of: kind.source,
                 tenant: kind.tenant,
                 now: now()
             )[...]
             committed()
-            metrics?.count(Array(answers))
+            metrics?.count(Array(outcomes))
             return calls.map { call in
-                defer { answers = answers.dropFirst(call.requests.count) }
-                return Array(answers.prefix(call.requests.count))
+                defer { outcomes = outcomes.dropFirst(call.requests.count) }
+                return Array(outcomes.prefix(call.requests.count))
             }
         }
     }
@@ -89,25 +89,25 @@ public final class TriggerService: Service, Sendable {
     ///   - tenant: The contact's tenant.
     /// - Returns: The campaigns that matched, and those that refused with the reason.
     /// - Throws: `PostgresError` when nothing was committed, `CancellationError` when the service has ended.
-    public func fire(_ event: String, _ request: TriggerRequest, tenant: String) async throws -> TriggerAnswer {
+    public func fire(_ event: String, _ request: TriggerRequest, tenant: String) async throws -> TriggerOutcome {
         try await fire(event, [request], tenant: tenant)[0]
     }
 
     /// Takes events of one name in, all or none.
     ///
-    /// - Returns: The answers, in the order of the requests.
-    public func fire(_ event: String, _ requests: [TriggerRequest], tenant: String) async throws -> [TriggerAnswer] {
+    /// - Returns: The outcomes, in the order of the requests.
+    public func fire(_ event: String, _ requests: [TriggerRequest], tenant: String) async throws -> [TriggerOutcome] {
         try await fire(.event(event), requests, tenant: tenant)
     }
 
     /// Takes events of one source in, all or none.
     ///
-    /// - Returns: The answers, in the order of the requests.
+    /// - Returns: The outcomes, in the order of the requests.
     public func fire(
         _ source: TriggerSource,
         _ requests: [TriggerRequest],
         tenant: String
-    ) async throws -> [TriggerAnswer] {
+    ) async throws -> [TriggerOutcome] {
         guard !requests.isEmpty else { return [] }
         let kind = Kind(tenant: tenant, source: source)
         return try await calls.perform(Call(kind: kind, requests: requests), weight: requests.count, of: kind)

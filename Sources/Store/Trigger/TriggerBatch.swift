@@ -8,7 +8,7 @@ public struct TriggerRequest: Hashable, Sendable {
     public let contactID: String
     /// The data of the event: campaigns match on it, and messages show it as `{{context.…}}`.
     public let context: JSONValue?
-    /// The idempotency key: the sender's own name for the event; a repeated event gets its former answer.
+    /// The idempotency key: the sender's own name for the event; a repeated event gets its former outcome.
     public let eventID: String?
 
     /// Makes a request.
@@ -57,7 +57,7 @@ struct TriggerBatch: Sendable {
     let contexts: [String?]
     /// The ids under which the events are stored.
     let ids: [UUID]
-    private(set) var answers: [TriggerAnswer]
+    private(set) var outcomes: [TriggerOutcome]
     /// The indices of the events that have not been seen before.
     private(set) var open: [Int]
     /// The index of the first event for each event that came twice in one batch.
@@ -67,7 +67,7 @@ struct TriggerBatch: Sendable {
         self.requests = requests
         contexts = requests.map { $0.context?.canonicalText }
         ids = requests.map { _ in UUID.timeOrdered() }
-        answers = requests.map { TriggerAnswer(contactId: $0.contactID, eventId: $0.eventID) }
+        outcomes = requests.map { TriggerOutcome(contactId: $0.contactID, eventId: $0.eventID) }
         open = []
         var byName: [String: Int] = [:]
         for (index, request) in requests.enumerated() {
@@ -85,16 +85,16 @@ struct TriggerBatch: Sendable {
         }
     }
 
-    /// Gives an event its former answer.
-    mutating func recall(_ former: TriggerRequest, answer: TriggerAnswer) {
+    /// Gives an event its former outcome.
+    mutating func recall(_ former: TriggerRequest, outcome: TriggerOutcome) {
         for index in requests.indices where requests[index].eventID == former.eventID {
-            if requests[index].isSame(as: former) { answers[index] = answer } else { refuseReuse(index) }
+            if requests[index].isSame(as: former) { outcomes[index] = outcome } else { refuseReuse(index) }
         }
         open.removeAll { requests[$0].eventID == former.eventID }
     }
 
     private mutating func refuseReuse(_ index: Int) {
-        answers[index].refused = [TriggerAnswer.Refusal(reason: .eventIDReused)]
+        outcomes[index].refused = [TriggerOutcome.Refusal(reason: .eventIDReused)]
     }
 
     /// Returns the events that a campaign with such a `triggerConfig` waits for.
@@ -144,8 +144,8 @@ struct TriggerBatch: Sendable {
                 refuse(index, by: campaign, .cooldown)
                 continue
             }
-            answers[index].matched.append(
-                TriggerAnswer.Match(
+            outcomes[index].matched.append(
+                TriggerOutcome.Match(
                     campaignId: campaign.id,
                     campaign: campaign.name,
                     messageId: MessageID.make(run: run, position: position + messages.count)
@@ -165,17 +165,17 @@ struct TriggerBatch: Sendable {
     }
 
     private mutating func refuse(_ index: Int, by campaign: TriggeredCampaign?, _ reason: TriggerRefusal) {
-        let refusal = TriggerAnswer.Refusal(campaignId: campaign?.id, campaign: campaign?.name, reason: reason)
-        if !answers[index].refused.contains(refusal) { answers[index].refused.append(refusal) }
+        let refusal = TriggerOutcome.Refusal(campaignId: campaign?.id, campaign: campaign?.name, reason: reason)
+        if !outcomes[index].refused.contains(refusal) { outcomes[index].refused.append(refusal) }
     }
 
-    /// Returns the answers, with those of repetitions within the batch.
-    func completed() -> [TriggerAnswer] {
-        answers.indices.map { index in
-            guard let first = firsts[index], answers[index].refused.first?.reason != .eventIDReused else {
-                return answers[index]
+    /// Returns the outcomes, with those of repetitions within the batch.
+    func completed() -> [TriggerOutcome] {
+        outcomes.indices.map { index in
+            guard let first = firsts[index], outcomes[index].refused.first?.reason != .eventIDReused else {
+                return outcomes[index]
             }
-            return answers[first]
+            return outcomes[first]
         }
     }
 }

@@ -4,7 +4,7 @@ import Spec
 
 /// Turns events into messages of the campaigns that wait for them.
 ///
-/// Events of one kind come in batches, and a batch is one transaction: the messages, their chunk and the answers are
+/// Events of one kind come in batches, and a batch is one transaction: the messages, their chunk and the outcomes are
 /// committed together, or nothing is and the sender asks again. A batch takes three round trips, however many campaigns
 /// wait: the campaigns, the contacts, and all writes with COMMIT. Idempotency keys that may have been seen and a wallet
 /// cost one more round trip each. A campaign that waits for the first time, or has changed, costs a few.
@@ -35,15 +35,15 @@ public struct TriggerRepository: Sendable {
     ///   - event: The name of the event.
     ///   - tenant: The owner of the contacts.
     ///   - now: The current time, against which the 24 hour window is measured.
-    /// - Returns: The answers, in the same order; a repeated event gets its former one.
+    /// - Returns: The outcomes, in the same order; a repeated event gets its former one.
     /// - Throws: `PostgresError`; nothing has happened then, unless the connection broke at its end: a repetition with
-    ///   the same `eventID` then gets the answer.
+    ///   the same `eventID` then gets the outcome.
     public func fire(
         _ requests: [TriggerRequest],
         event: String,
         tenant: String,
         now: Date
-    ) async throws -> [TriggerAnswer] {
+    ) async throws -> [TriggerOutcome] {
         try await fire(requests, of: .event(event), tenant: tenant, now: now)
     }
 
@@ -53,11 +53,11 @@ public struct TriggerRepository: Sendable {
         of source: TriggerSource,
         tenant: String,
         now: Date
-    ) async throws -> [TriggerAnswer] {
+    ) async throws -> [TriggerOutcome] {
         do {
             return try await fire(requests, of: source, tenant: tenant, now: now, locksRuns: false)
         } catch let error as PostgresError where error.isUniqueViolation || error.isNotNullViolation {
-            // Another request brought the same event at the same time, and its answer is stored now; or a run has
+            // Another request brought the same event at the same time, and its outcome is stored now; or a run has
             // changed since it was read.
             return try await fire(requests, of: source, tenant: tenant, now: now, locksRuns: true)
         }
@@ -73,7 +73,7 @@ public struct TriggerRepository: Sendable {
         tenant: String,
         now: Date,
         locksRuns: Bool
-    ) async throws -> [TriggerAnswer] {
+    ) async throws -> [TriggerOutcome] {
         try await pool.transaction { connection in
             try await fire(
                 requests,
@@ -93,7 +93,7 @@ public struct TriggerRepository: Sendable {
         now: Date,
         locksRuns: Bool,
         on connection: isolated PostgresConnection
-    ) async throws -> [TriggerAnswer] {
+    ) async throws -> [TriggerOutcome] {
         let event = source.event
         // Sent with the next statement, which thus sees what the batch before has committed.
         try await connection.enqueue("SELECT pg_advisory_xact_lock(hashtextextended(\(tenant + "/" + event), 0))")
@@ -117,7 +117,7 @@ public struct TriggerRepository: Sendable {
                         context: try row.json("context"),
                         eventID: try row.decode(0)
                     ),
-                    answer: try JSONDecoder().decode(TriggerAnswer.self, from: Data(answer.utf8))
+                    outcome: try JSONDecoder().decode(TriggerOutcome.self, from: Data(answer.utf8))
                 )
             }
         }
@@ -247,7 +247,7 @@ public struct TriggerRepository: Sendable {
         tenant: String,
         on connection: isolated PostgresConnection
     ) async throws {
-        let answers = batch.open.map { batch.answers[$0].text }
+        let outcomes = batch.open.map { batch.outcomes[$0].text }
         try await connection.enqueue(
             """
             INSERT INTO trigger_events (id, "tenantId", event, "eventId", "contactId", context, answer)
@@ -256,7 +256,7 @@ public struct TriggerRepository: Sendable {
                 \(batch.open.map { batch.ids[$0] })::uuid[], \(batch.open.map { batch.requests[$0].eventID })::text[],
                 \(batch.open.map { batch.requests[$0].contactID })::text[],
                 \(batch.open.map { batch.contexts[$0].map(PostgresJSON.init(text:)) })::jsonb[],
-                \(answers.map(PostgresJSON.init(text:)))::jsonb[]
+                \(outcomes.map(PostgresJSON.init(text:)))::jsonb[]
             ) AS e(id, name, contact, context, answer)
             """
         )

@@ -9,7 +9,7 @@ import Testing
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct WalletTriggerTests {
     private static func fire(_ fixture: Fixture, _ contacts: ClosedRange<Int>, id: String? = nil) async throws
-        -> [TriggerAnswer]
+        -> [TriggerOutcome]
     {
         try await fixture.fire(
             contacts.map { number in
@@ -22,7 +22,7 @@ struct WalletTriggerTests {
         )
     }
 
-    private static func refusals(_ answers: [TriggerAnswer]) -> [TriggerRefusal?] {
+    private static func refusals(_ answers: [TriggerOutcome]) -> [TriggerRefusal?] {
         answers.map { $0.refused.first?.reason }
     }
 

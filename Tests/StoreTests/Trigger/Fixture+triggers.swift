@@ -37,7 +37,7 @@ extension Fixture {
         return campaign
     }
 
-    func fire(_ requests: [TriggerRequest], event: String = "payment.overdue") async throws -> [TriggerAnswer] {
+    func fire(_ requests: [TriggerRequest], event: String = "payment.overdue") async throws -> [TriggerOutcome] {
         try await TriggerRepository(pool: pool).fire(requests, event: event, tenant: "acme", now: Date())
     }
 

@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct TriggerFiringTests {
-    private static func refusals(_ answers: [TriggerAnswer]) -> [TriggerRefusal?] {
+    private static func refusals(_ answers: [TriggerOutcome]) -> [TriggerRefusal?] {
         answers.map { $0.refused.first?.reason }
     }
 
@@ -154,7 +154,7 @@ struct TriggerFiringTests {
             try await fixture.addTriggered(cooldown: "1h")
             try await fixture.addContacts(20, at: Date())
             let requests = (1...20).map { TriggerRequest(contactID: Fixture.phone($0), eventID: "event-\($0)") }
-            let answers = try await withThrowingTaskGroup(of: [TriggerAnswer].self) { group in
+            let answers = try await withThrowingTaskGroup(of: [TriggerOutcome].self) { group in
                 for _ in 0..<6 { group.addTask { try await fixture.fire(requests) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }

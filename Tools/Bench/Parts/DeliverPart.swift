@@ -21,34 +21,34 @@ struct DeliverPart: Sendable {
             let delivery = Delivery(stage: stage, receiver: receiver, daemons: [daemon])
             // Warms up connections and caches, as in a daemon that has run for a while.
             _ = try await delivery.send("warm", tenant: "warm", count: 1_000)
-            var (outcomes, floors): ([Delivery.Outcome], [PostingLoop.Result]) = ([], [])
+            var (measurements, floors): ([Delivery.Measurement], [PostingLoop.Result]) = ([], [])
             var updates: (hot: Int, all: Int) = (0, 0)
             for round in 1...plan.pick(quick: 1, full: 3) {
                 try await stage.addCampaign("deliver-\(round)")
-                let outcome = try await delivery.send("deliver-\(round)", count: count)
+                let measurement = try await delivery.send("deliver-\(round)", count: count)
                 updates = try await Self.updates(stage)
-                let floor = try await self.floor(receiver, connections: outcome.connections, count: count)
-                outcomes.append(outcome)
+                let floor = try await self.floor(receiver, connections: measurement.connections, count: count)
+                measurements.append(measurement)
                 floors.append(floor)
-                plan.say("deliver: \(Int(outcome.perSecond))/s, floor \(Int(floor.perSecond))/s")
+                plan.say("deliver: \(Int(measurement.perSecond))/s, floor \(Int(floor.perSecond))/s")
             }
-            let connections = outcomes[outcomes.count - 1].connections
+            let connections = measurements[measurements.count - 1].connections
             let fewer = try await floor(receiver, connections: 64, count: count)
             let own = try await floor(receiver, client: .own, connections: connections, count: count)
             try await daemon.stop()
             try await receiver.stop()
-            return PartResults([try row(outcomes, floors, fewer: fewer, own: own, updates: updates)])
+            return PartResults([try row(measurements, floors, fewer: fewer, own: own, updates: updates)])
         }
     }
 
     private func row(
-        _ outcomes: [Delivery.Outcome],
+        _ measurements: [Delivery.Measurement],
         _ floors: [PostingLoop.Result],
         fewer: PostingLoop.Result,
         own: PostingLoop.Result,
         updates: (hot: Int, all: Int)
     ) throws -> ReportRow {
-        let last = outcomes[outcomes.count - 1]
+        let last = measurements[measurements.count - 1]
         let floor = floors[floors.count - 1]
         func cpu(_ result: PostingLoop.Result) -> String {
             "\(Effort.text(result.cpuSeconds / Double(result.count) * 10_000)) s per 10,000 messages"
@@ -57,7 +57,7 @@ struct DeliverPart: Sendable {
             part: "deliver",
             what: "delivery, no pacing, committed",
             unit: .perSecond,
-            ours: try Samples(outcomes.map(\.perSecond)),
+            ours: try Samples(measurements.map(\.perSecond)),
             floor: .init(
                 "AsyncHTTPClient posting the same body over \(last.connections) connections, no database",
                 try Samples(floors.map(\.perSecond))

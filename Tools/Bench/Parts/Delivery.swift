@@ -5,7 +5,7 @@ import TestBed
 /// One campaign sent from end to end, by daemons that run already.
 struct Delivery: Sendable {
     /// Measurements of a delivery.
-    struct Outcome: Sendable {
+    struct Measurement: Sendable {
         /// From the first request at the receiver to the commit of the last outcome.
         let seconds: Double
         let count: Int
@@ -20,7 +20,7 @@ struct Delivery: Sendable {
     let daemons: [DaemonProcess]
 
     /// Launches a campaign, waits until Postgres has all outcomes and checks that each recipient got one message.
-    func send(_ campaign: String, tenant: String = Stage.tenant, count: Int) async throws -> Outcome {
+    func send(_ campaign: String, tenant: String = Stage.tenant, count: Int) async throws -> Measurement {
         try await receiver.reset()
         _ = try await stage.launch(campaign, tenant: tenant)
         return try await follow(campaign, tenant: tenant, count: count)
@@ -34,7 +34,7 @@ struct Delivery: Sendable {
     ///   - count: Number of their messages.
     /// - Returns: The measurements.
     /// - Throws: ``BenchError`` unless each recipient got exactly one message.
-    func follow(_ campaign: String, tenant: String = Stage.tenant, count: Int) async throws -> Outcome {
+    func follow(_ campaign: String, tenant: String = Stage.tenant, count: Int) async throws -> Measurement {
         try await wait(for: "the first message", within: .seconds(60), every: .milliseconds(5)) {
             try await receiver.summary().count > 0
         }
@@ -53,7 +53,7 @@ struct Delivery: Sendable {
         guard summary.count == count, summary.distinct == count else {
             throw BenchError.wrong("\(summary.count) requests to \(summary.distinct) recipients of \(count)")
         }
-        return Outcome(
+        return Measurement(
             seconds: end - summary.first,
             count: count,
             connections: summary.mostConnections,

@@ -71,11 +71,11 @@ struct GrowthPart: Sendable {
     private func plans() async throws -> Curve {
         var points: [Curve.Point] = []
         for specs in plan.pick(quick: [1_000, 10_000], full: [1_000, 10_000, 50_000]) {
-            let outcome = try await ReconcilePart(plan: plan).measure(
+            let measurement = try await ReconcilePart(plan: plan).measure(
                 specs: specs,
                 rounds: plan.pick(quick: 1, full: 3)
             )
-            let each = outcome.plans.map { $0.seconds / Double(specs) * 1e6 }
+            let each = measurement.plans.map { $0.seconds / Double(specs) * 1e6 }
             points.append(.init(ReportUnit.count.text(Double(specs)), try Samples(each)))
         }
         return Curve(part: "growth", what: "plan, each spec", unit: .microseconds, points: points)

@@ -19,7 +19,9 @@ struct HTTPPart: Sendable {
             let big = try await stage.addFinished("big", count: 10_000_000)
             let daemon = try await DaemonProcess.start(on: stage)
             let load = try await Self.load(stage, daemon, campaign: big)
-            var (hellos, hooks, analytics): ([WebLoad.Outcome], [WebLoad.Outcome], [WebLoad.Outcome]) = ([], [], [])
+            var (hellos, hooks, analytics): ([WebLoad.Measurement], [WebLoad.Measurement], [WebLoad.Measurement]) = (
+                [], [], []
+            )
             var committed: [Double] = []
             var effort: Effort?
             let seconds = plan.pick(quick: 3, full: 8)
@@ -49,9 +51,9 @@ struct HTTPPart: Sendable {
     }
 
     private func rows(
-        _ hellos: [WebLoad.Outcome],
-        _ hooks: [WebLoad.Outcome],
-        _ analytics: [WebLoad.Outcome],
+        _ hellos: [WebLoad.Measurement],
+        _ hooks: [WebLoad.Measurement],
+        _ analytics: [WebLoad.Measurement],
         effort: Effort?
     ) throws -> [ReportRow] {
         let count = hooks[hooks.count - 1].requests

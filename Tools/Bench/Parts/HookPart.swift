@@ -9,7 +9,7 @@ struct HookPart: Sendable {
 
     func measure() async throws -> PartResults {
         var (colds, warms): ([Double], [Double]) = ([], [])
-        var (alones, busies): ([WebLoad.Outcome], [WebLoad.Outcome]) = ([], [])
+        var (alones, busies): ([WebLoad.Measurement], [WebLoad.Measurement]) = ([], [])
         var drain = ""
         for _ in 1...plan.pick(quick: 1, full: 3) {
             let (cold, warm) = try await newDatabase()
@@ -57,7 +57,7 @@ struct HookPart: Sendable {
     }
 
     /// Measures the hook from the first event of a new database on, and again when everything is analyzed.
-    private func newDatabase() async throws -> (cold: WebLoad.Outcome, warm: WebLoad.Outcome) {
+    private func newDatabase() async throws -> (cold: WebLoad.Measurement, warm: WebLoad.Measurement) {
         try await stage(ratePerSecond: 1, isAnalyzed: false) { stage in
             let daemon = try await DaemonProcess.start(on: stage)
             let load = try await HTTPPart.load(stage, daemon)
@@ -82,7 +82,7 @@ struct HookPart: Sendable {
     /// - Parameter fastest: Events per second without waiting.
     /// - Returns: The wait of each connection before a request, in milliseconds, and the measurement.
     /// - Throws: ``BenchError`` when a request was refused.
-    private func alone(fastest: Double) async throws -> (delay: Int, outcome: WebLoad.Outcome) {
+    private func alone(fastest: Double) async throws -> (delay: Int, measurement: WebLoad.Measurement) {
         try await stage(ratePerSecond: 1) { stage in
             let daemon = try await DaemonProcess.start(on: stage)
             let load = try await HTTPPart.load(stage, daemon)
@@ -92,18 +92,18 @@ struct HookPart: Sendable {
                 let trial = try await load(.event).run(seconds: 2, connections: HTTPPart.connections, delay: delay)
                 delay = max(1, delay + Int(round - Double(HTTPPart.connections) * 1_000 / trial.perSecond))
             }
-            let outcome = try await load(.event).run(
+            let measurement = try await load(.event).run(
                 seconds: plan.pick(quick: 4, full: 10),
                 connections: HTTPPart.connections,
                 delay: delay
             )
             try await daemon.stop()
-            return (delay, outcome)
+            return (delay, measurement)
         }
     }
 
     /// Measures the hook under the same load, while the same daemon sends the messages to a receiver on this machine.
-    private func delivered(delay: Int) async throws -> (outcome: WebLoad.Outcome, drain: String) {
+    private func delivered(delay: Int) async throws -> (measurement: WebLoad.Measurement, drain: String) {
         try await stage(ratePerSecond: 1_000_000) { stage in
             let receiver = try await ReceiverProcess.start(on: plan.servers)
             let daemon = try await DaemonProcess.start(on: stage, receiver: receiver)
@@ -113,7 +113,7 @@ struct HookPart: Sendable {
             }
             let sent = try await receiver.summary().count
             let seconds = plan.pick(quick: 4, full: 10)
-            let outcome = try await load(.event).run(
+            let measurement = try await load(.event).run(
                 seconds: seconds,
                 connections: HTTPPart.connections,
                 delay: delay
@@ -130,7 +130,7 @@ struct HookPart: Sendable {
             try await daemon.stop()
             try await receiver.stop()
             let perSecond = ReportUnit.perSecond.text(Double(meanwhile) / Double(seconds))
-            return (outcome, "\(perSecond), the rest within \(ReportUnit.seconds.text(drained)) of the last event")
+            return (measurement, "\(perSecond), the rest within \(ReportUnit.seconds.text(drained)) of the last event")
         }
     }
 

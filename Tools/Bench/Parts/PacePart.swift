@@ -20,7 +20,7 @@ struct PacePart: Sendable {
                 daemons.append(try await DaemonProcess.start(on: stage, receiver: receiver, name: name))
             }
             let delivery = Delivery(stage: stage, receiver: receiver, daemons: daemons)
-            let outcome = try await delivery.send("pace", count: count)
+            let measurement = try await delivery.send("pace", count: count)
             let ledger = try await receiver.summary(rate: Self.rate)
             for daemon in daemons { try await daemon.stop() }
             try await receiver.stop()
@@ -36,7 +36,7 @@ struct PacePart: Sendable {
                     details: [
                         ("time", ReportUnit.seconds.text(ledger.last - ledger.first)),
                         ("busiest second", "\(ledger.mostInOneSecond) requests"),
-                    ] + outcome.effort.details(per: count, of: "messages")
+                    ] + measurement.effort.details(per: count, of: "messages")
                 ),
                 ReportRow(
                     part: "pace",

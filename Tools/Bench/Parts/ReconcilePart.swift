@@ -6,7 +6,7 @@ struct ReconcilePart: Sendable {
     let plan: BenchPlan
 
     /// Measurements of one size.
-    struct Outcome: Sendable {
+    struct Measurement: Sendable {
         let specs: Int
         let plans: [MeasuredProcess]
         /// libyaml alone, on one core and on all.
@@ -15,16 +15,19 @@ struct ReconcilePart: Sendable {
     }
 
     func measure() async throws -> PartResults {
-        let outcome = try await measure(specs: 10_000, rounds: plan.pick(quick: 1, full: 5))
-        let cpu = try Samples(outcome.plans.map(\.cpuSeconds)).median
-        let shared = try Samples(outcome.sharedFloors.map(\.seconds)).median
+        let measurement = try await measure(specs: 10_000, rounds: plan.pick(quick: 1, full: 5))
+        let cpu = try Samples(measurement.plans.map(\.cpuSeconds)).median
+        let shared = try Samples(measurement.sharedFloors.map(\.seconds)).median
         return PartResults([
             ReportRow(
                 part: "reconcile",
                 what: "plan of 10,000 specs, nothing changed",
                 unit: .seconds,
-                ours: try Samples(outcome.plans.map(\.seconds)),
-                floor: .init("libyaml parsing the same files, on one core", try Samples(outcome.floors.map(\.seconds))),
+                ours: try Samples(measurement.plans.map(\.seconds)),
+                floor: .init(
+                    "libyaml parsing the same files, on one core",
+                    try Samples(measurement.floors.map(\.seconds))
+                ),
                 targets: [.value(.atMost, 1)],
                 details: [
                     ("CPU of reconcile", ReportUnit.seconds.text(cpu)),
@@ -35,14 +38,14 @@ struct ReconcilePart: Sendable {
                 part: "reconcile",
                 what: "memory of that plan",
                 unit: .megabytes,
-                ours: try Samples(outcome.plans.map(\.peakMegabytes)),
+                ours: try Samples(measurement.plans.map(\.peakMegabytes)),
                 targets: [.value(.atMost, 150)]
             ),
         ])
     }
 
     /// Applies generated specs once and then measures several plans.
-    func measure(specs: Int, rounds: Int) async throws -> Outcome {
+    func measure(specs: Int, rounds: Int) async throws -> Measurement {
         let folder = plan.servers.folder.appending(path: "specs-\(specs)")
         try SpecGenerator(specs: specs).write(into: folder.path)
         return try await Stage.with("reconcile", on: plan.servers) { stage in
@@ -58,7 +61,7 @@ struct ReconcilePart: Sendable {
                 plans.append(try await run(command, environment: ["DATABASE_URL": stage.databaseURL]))
             }
             plan.say("reconcile: \(specs) specs in \(Effort.text(try Samples(plans.map(\.seconds)).median)) s")
-            return Outcome(specs: specs, plans: plans, floors: floors, sharedFloors: sharedFloors)
+            return Measurement(specs: specs, plans: plans, floors: floors, sharedFloors: sharedFloors)
         }
     }
 

@@ -18,15 +18,15 @@ struct ScalePart: Sendable {
             let receiver = try await ReceiverProcess.start(on: plan.servers)
             var results: [ReportRow] = []
             for count in [1, 2, 4] {
-                let outcomes = try await send(stage, receiver, daemons: count, each: each)
-                plan.say("scale: \(count) daemons \(outcomes.map { Int($0.perSecond) })/s")
-                let last = outcomes[outcomes.count - 1]
+                let measurements = try await send(stage, receiver, daemons: count, each: each)
+                plan.say("scale: \(count) daemons \(measurements.map { Int($0.perSecond) })/s")
+                let last = measurements[measurements.count - 1]
                 results.append(
                     ReportRow(
                         part: "scale",
                         what: count == 1 ? "one daemon" : "\(count) daemons",
                         unit: .perSecond,
-                        ours: try Samples(outcomes.map(\.perSecond)),
+                        ours: try Samples(measurements.map(\.perSecond)),
                         details: last.effort.details(per: last.count, of: "messages"),
                         costs: last.effort.costs(per: last.count)
                     )
@@ -42,13 +42,13 @@ struct ScalePart: Sendable {
         _ receiver: ReceiverProcess,
         daemons count: Int,
         each: Int
-    ) async throws -> [Delivery.Outcome] {
+    ) async throws -> [Delivery.Measurement] {
         var daemons: [DaemonProcess] = []
         for number in 1...count {
             daemons.append(try await DaemonProcess.start(on: stage, receiver: receiver, name: "daemon-\(number)"))
         }
         let delivery = Delivery(stage: stage, receiver: receiver, daemons: daemons)
-        var outcomes: [Delivery.Outcome] = []
+        var measurements: [Delivery.Measurement] = []
         // The first round warms up all daemons.
         for round in 0...plan.pick(quick: 1, full: 2) {
             try await receiver.reset()
@@ -60,10 +60,10 @@ struct ScalePart: Sendable {
             try await stage.setQuiet(true)
             for name in names { _ = try await stage.launch(name) }
             try await stage.setQuiet(false)
-            let outcome = try await delivery.follow("scale-\(count)-\(round)-%", count: each * Self.senders)
-            if round > 0 { outcomes.append(outcome) }
+            let measurement = try await delivery.follow("scale-\(count)-\(round)-%", count: each * Self.senders)
+            if round > 0 { measurements.append(measurement) }
         }
         for daemon in daemons { try await daemon.stop() }
-        return outcomes
+        return measurements
     }
 }

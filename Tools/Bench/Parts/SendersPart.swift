@@ -28,7 +28,7 @@ struct SendersPart: Sendable {
             try await launchAll(stage, lanes: lanes)
             let sending = try await DaemonProcess.start(on: stage, receiver: receiver)
             let delivery = Delivery(stage: stage, receiver: receiver, daemons: [sending])
-            let outcome = try await delivery.follow("lane-%", count: lanes * Self.recipients)
+            let measurement = try await delivery.follow("lane-%", count: lanes * Self.recipients)
             let ledger = try await receiver.summary(rate: Self.rate)
             try await wait(for: "the end of all runs", within: .seconds(120), every: .milliseconds(500)) {
                 try await stage.number("SELECT count(*) FROM campaign_runs WHERE status <> 'completed'") == 0
@@ -38,14 +38,14 @@ struct SendersPart: Sendable {
             let after = try await idle(stage, sending)
             try await sending.stop()
             try await receiver.stop()
-            plan.say("senders: \(Int(outcome.perSecond))/s; idle \(before.text), afterwards \(after.text)")
-            return PartResults(try rows(lanes, outcome, ledger, before, after))
+            plan.say("senders: \(Int(measurement.perSecond))/s; idle \(before.text), afterwards \(after.text)")
+            return PartResults(try rows(lanes, measurement, ledger, before, after))
         }
     }
 
     private func rows(
         _ lanes: Int,
-        _ outcome: Delivery.Outcome,
+        _ measurement: Delivery.Measurement,
         _ ledger: ReceiverLedger.Summary,
         _ before: Idle,
         _ after: Idle
@@ -55,11 +55,11 @@ struct SendersPart: Sendable {
                 part: "senders",
                 what: "\(ReportUnit.count.text(Double(lanes))) senders of 80/s on one daemon, together",
                 unit: .perSecond,
-                ours: try Samples([outcome.perSecond]),
+                ours: try Samples([measurement.perSecond]),
                 details: [
                     ("messages", "\(Self.recipients) of each sender"),
                     ("busiest second of any sender", "\(ledger.mostInOneSecond) requests"),
-                ] + outcome.effort.details(per: outcome.count, of: "messages")
+                ] + measurement.effort.details(per: measurement.count, of: "messages")
             ),
             ReportRow(
                 part: "senders",

@@ -25,7 +25,7 @@ struct WebhookPart: Sendable {
             try write(count, into: file)
             let daemon = try await DaemonProcess.start(on: stage)
             let hello = try await HTTPPart.load(stage, daemon)(.hello)
-            var (hellos, webhooks): ([WebLoad.Outcome], [WebLoad.Outcome]) = ([], [])
+            var (hellos, webhooks): ([WebLoad.Measurement], [WebLoad.Measurement]) = ([], [])
             var effort: Effort?
             var first = 0
             for _ in 1...rounds {
@@ -37,15 +37,15 @@ struct WebhookPart: Sendable {
                 )
                 let before = try await delivered(stage)
                 let mark = try await stage.mark([("campaignd", daemon.processID)])
-                let outcome = try await load.run(seconds: seconds, connections: Self.connections)
+                let measurement = try await load.run(seconds: seconds, connections: Self.connections)
                 effort = try await stage.mark([("campaignd", daemon.processID)]) - mark
                 let changed = try await delivered(stage) - before
-                guard changed >= outcome.requests, changed <= outcome.requests + Self.connections else {
-                    throw BenchError.wrong("\(changed) statuses were committed of \(outcome.requests)")
+                guard changed >= measurement.requests, changed <= measurement.requests + Self.connections else {
+                    throw BenchError.wrong("\(changed) statuses were committed of \(measurement.requests)")
                 }
                 first += changed + Self.connections
-                webhooks.append(outcome)
-                plan.say("webhook: \(Int(outcome.perSecond))/s, hello \(Int(hellos.last?.perSecond ?? 0))/s")
+                webhooks.append(measurement)
+                plan.say("webhook: \(Int(measurement.perSecond))/s, hello \(Int(hellos.last?.perSecond ?? 0))/s")
             }
             try await daemon.stop()
             return PartResults([

@@ -8,7 +8,7 @@ struct WebLoad: Sendable {
     enum Kind: String, Sendable { case hello, hook, event, webhook, analytics }
 
     /// Counters of wrk.
-    struct Outcome: Codable, Sendable {
+    struct Measurement: Codable, Sendable {
         let perSecond: Double
         /// Milliseconds.
         let p50: Double
@@ -31,7 +31,7 @@ struct WebLoad: Sendable {
     ///   - delay: The wait of a connection between a response and its next request, in milliseconds.
     /// - Returns: The counters of wrk.
     /// - Throws: ``BenchError/wrong(_:)`` when a request was refused.
-    func run(seconds: Int, connections: Int, delay: Int = 0) async throws -> Outcome {
+    func run(seconds: Int, connections: Int, delay: Int = 0) async throws -> Measurement {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "requests.lua")
         let own = ["BENCH_NAME": kind.rawValue, "BENCH_DELAY": "\(delay)"]
         let output = try await ChildProcess.run(
@@ -42,10 +42,10 @@ struct WebLoad: Sendable {
         guard let line = output.split(separator: "\n").first(where: { $0.hasPrefix("RESULT ") }) else {
             throw TestBedError.command("wrk", output: output)
         }
-        let outcome = try JSONDecoder().decode(Outcome.self, from: Data(line.dropFirst(7).utf8))
-        guard outcome.failed == 0 else {
-            throw BenchError.wrong("\(outcome.failed) requests of \(kind.rawValue) failed")
+        let measurement = try JSONDecoder().decode(Measurement.self, from: Data(line.dropFirst(7).utf8))
+        guard measurement.failed == 0 else {
+            throw BenchError.wrong("\(measurement.failed) requests of \(kind.rawValue) failed")
         }
-        return outcome
+        return measurement
     }
 }

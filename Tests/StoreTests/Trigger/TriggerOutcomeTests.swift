@@ -6,12 +6,12 @@ import Testing
 @testable import Store
 
 /// An answer is written by hand, and read as JSON.
-struct TriggerAnswerTests {
+struct TriggerOutcomeTests {
     private static let id = UUID(uuidString: "2F9D0A3E-6A44-4A57-9D3C-0C6A3A1A2B4C") ?? UUID()
 
     private static let answers = [
-        TriggerAnswer(contactId: "254712345678", eventId: nil),
-        TriggerAnswer(
+        TriggerOutcome(contactId: "254712345678", eventId: nil),
+        TriggerOutcome(
             contactId: "+254\"7\\1\n",
             eventId: "order \u{1}/ü",
             matched: [
@@ -20,7 +20,7 @@ struct TriggerAnswerTests {
             ],
             refused: [.init(reason: .noContact)]
         ),
-        TriggerAnswer(
+        TriggerOutcome(
             contactId: "",
             eventId: "",
             refused: [
@@ -30,12 +30,12 @@ struct TriggerAnswerTests {
         ),
     ]
 
-    @Test(arguments: answers) func isReadAsItWasWritten(answer: TriggerAnswer) throws {
-        #expect(try JSONDecoder().decode(TriggerAnswer.self, from: Data(answer.text.utf8)) == answer)
+    @Test(arguments: answers) func isReadAsItWasWritten(answer: TriggerOutcome) throws {
+        #expect(try JSONDecoder().decode(TriggerOutcome.self, from: Data(answer.text.utf8)) == answer)
         #expect(try JSONValue(parsing: answer.text).canonicalText == answer.text)
     }
 
-    @Test(arguments: answers) func aNameThatIsNotTheSendersIsLeftOut(answer: TriggerAnswer) throws {
+    @Test(arguments: answers) func aNameThatIsNotTheSendersIsLeftOut(answer: TriggerOutcome) throws {
         var bytes: [UInt8] = []
         answer.append(to: &bytes, isNamed: false)
         let json = try JSONValue(parsing: bytes)

@@ -2,8 +2,8 @@ public import Foundation
 import JSON
 import Spec
 
-/// The answer to an event; stored with the event, and given again if the event is repeated.
-public struct TriggerAnswer: Hashable, Sendable, Codable {
+/// The outcome of an event: messages, and the reasons of those that it lacks; stored with the event, and given again if the event is repeated.
+public struct TriggerOutcome: Hashable, Sendable, Codable {
     /// A message on its way.
     public struct Match: Hashable, Sendable, Codable {
         public let campaignId: UUID
@@ -36,7 +36,7 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
         (self.contactId, self.eventId, self.matched, self.refused) = (contactId, eventId, matched, refused)
     }
 
-    /// Adds the answer as JSON, with sorted keys: in the form that is stored and that the sender of the event gets.
+    /// Adds the outcome as JSON, with sorted keys: in the form that is stored and that the sender of the event gets.
     ///
     /// - Parameters:
     ///   - bytes: The buffer to append to.
@@ -78,7 +78,7 @@ public struct TriggerAnswer: Hashable, Sendable, Codable {
         bytes += "]}".utf8
     }
 
-    /// The answer as it is stored.
+    /// The outcome as it is stored.
     var text: String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
