@@ -48,7 +48,7 @@ struct Reloader: Service {
                 names.append(part.name)
             } catch {
                 logger.warning(
-                    "Could not reload, the former one stays",
+                    "Could not reload a variable, its former value stays",
                     metadata: ["variable": "\(part.name)", "problem": "\(error)"]
                 )
             }

@@ -25,7 +25,7 @@ extension DaemonConfiguration {
             gaps.append("Sender has no access token, its messages wait: \(sender)")
         }
         if senders.count > Self.mostSenders {
-            gaps.append("\(senders.count - Self.mostSenders) more senders have no access token")
+            gaps.append("Senders have no access token, their messages wait: \(senders.count - Self.mostSenders) more")
         }
         return gaps
     }

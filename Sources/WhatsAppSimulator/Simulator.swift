@@ -180,7 +180,7 @@ extension Simulator {
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in
                 guard let port = channel.localAddress?.port else { return }
-                self.logger.info("Simulator is listening", metadata: ["port": "\(port)"])
+                self.logger.info("Simulator listening", metadata: ["port": "\(port)"])
                 self.readiness.begin(port: port)
             },
             logger: quiet

@@ -84,7 +84,7 @@ struct SpecsLoop: Service {
             status.failed(commit: commit, at: Date(), reason: reason)
             logger.log(
                 level: isNew ? .error : .debug,
-                "Specs could not be applied, nothing was changed",
+                "Specs not applied, nothing was changed",
                 metadata: metadata.merging(["reason": "\(reason)"]) { $1 }
             )
         }

@@ -115,7 +115,7 @@ package struct WebhookEndpoints: Sendable {
         do {
             reports = try WhatsAppChannel.reports(in: body.readableBytesView, receivedAt: Date())
         } catch {
-            logger.warning("Signed webhook is unreadable", metadata: ["error": "\(error)"])
+            logger.warning("Webhook refused, its body is unreadable", metadata: ["error": "\(error)"])
             return Response(status: .badRequest)
         }
         do {

@@ -237,7 +237,7 @@ extension PostgresPool {
     ///
     /// - Returns: The time from which the next one may be made.
     private func noteFailure(_ error: PostgresError) -> ContinuousClock.Instant {
-        logger.warning("Cannot connect to Postgres", metadata: ["error": "\(error)"])
+        logger.warning("Could not connect to Postgres", metadata: ["error": "\(error)"])
         let now = ContinuousClock.now
         return state.withLock { state in
             state.noteFailure(now: now) { failures in

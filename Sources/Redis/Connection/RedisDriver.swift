@@ -120,7 +120,10 @@ extension RedisDriver {
         let reason = if case .connection(let reason) = error { reason } else { "\(error)" }
         // This is logged once per outage, because the attempts repeat many times.
         if disconnection == nil {
-            logger.warning("Cannot connect to Redis", metadata: ["redis": "\(configuration)", "reason": "\(reason)"])
+            logger.warning(
+                "Could not connect to Redis",
+                metadata: ["redis": "\(configuration)", "reason": "\(reason)"]
+            )
         }
         disconnection = reason
         mailbox.count { statistics in

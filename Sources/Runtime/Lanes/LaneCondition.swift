@@ -82,7 +82,7 @@ package final class LaneCondition: Sendable {
 
     private func log(_ waiting: Waiting, after former: Waiting) {
         guard !waiting.isMoving else {
-            logger.notice("Lane goes on", metadata: ["after": "\(former.reason.rawValue)"])
+            logger.notice("Lane sends again", metadata: ["after": "\(former.reason.rawValue)"])
             return
         }
         var metadata: Logger.Metadata = [

@@ -115,7 +115,7 @@ struct BatchDelivery: Sendable {
             try await queue.mark(messages, isBeingPrepared: isBeingPrepared, lease: batch.lease)
         } catch {
             // A crash now would be counted against the wrong messages, or none; only three in a row park a message.
-            logger.debug("Could not mark messages", metadata: ["error": "\(error)"])
+            logger.debug("Could not mark messages in their lease", metadata: ["error": "\(error)"])
         }
     }
 
@@ -243,7 +243,7 @@ struct BatchDelivery: Sendable {
             _ = try await queue.push([message], run: ready.message.runID, epoch: batch.lane.epoch)
         } catch {
             logger.debug(
-                "Could not return a message to its lane, the lane keeper will",
+                "Could not return a message to its lane, the lane's maintenance will",
                 metadata: ["error": "\(error)"]
             )
         }

@@ -37,7 +37,7 @@ package struct Heartbeat: Service {
             atMostEvery: Self.shortestInterval,
             wakeup: wakeup,
             logger: logger,
-            failure: "Could not leave a heartbeat, trying again"
+            failure: "Could not write the heartbeat, trying again"
         )
         await loop.run {
             try await daemons.beat(id, version: version, lanes: workers.reports)

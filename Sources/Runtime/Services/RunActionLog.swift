@@ -34,7 +34,7 @@ package struct RunActionLog: Service {
             atMostEvery: Self.shortestInterval,
             wakeup: wakeup,
             logger: logger,
-            failure: "Could not read what was done to campaigns, trying again"
+            failure: "Could not read the actions on campaigns, trying again"
         )
         var seen: Set<Int>?
         await loop.run {

@@ -40,7 +40,7 @@ struct SpecsLoopTests {
     }
 
     private static func reports(_ daemon: ChildProcess) -> Int {
-        daemon.errors.matches(of: /error.*Specs could not be applied/).count
+        daemon.errors.matches(of: /error.*Specs not applied/).count
     }
 
     @Test func commitsAreAppliedAndABrokenOneIsReportedOnce() async throws {

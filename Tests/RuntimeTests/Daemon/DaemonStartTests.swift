@@ -33,7 +33,7 @@ struct DaemonStartTests {
         (complete.appSecret, complete.verifyToken) = ("secret", "token")
         #expect(complete.gaps(senders: []) == [])
         let many = complete.gaps(senders: (1...25).map { "acme/s\($0): no" })
-        #expect(many.count == 11 && many[10] == "15 more senders have no access token")
+        #expect(many.count == 11 && many[10] == "Senders have no access token, their messages wait: 15 more")
     }
 
     @Test func aPortInUseIsOneLineWithItsVariable() async throws {

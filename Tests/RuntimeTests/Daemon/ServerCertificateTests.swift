@@ -111,7 +111,7 @@ struct ServerCertificateTests {
                     }
                     try FileManager.default.removeItem(at: folder.appending(path: "key.pem"))
                     hangup.yield()
-                    try await eventually("the former one stays") { log.text.contains("the former one stays") }
+                    try await eventually("the former one stays") { log.text.contains("its former value stays") }
                     let status = try await Self.status("https://localhost:\(port)/readyz", trusting: second)
                     #expect(status == 200)
                 }

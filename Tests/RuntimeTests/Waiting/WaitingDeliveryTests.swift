@@ -115,7 +115,7 @@ struct WaitingDeliveryTests {
                 #expect(try await caller.views(of: run).run["waiting"] == nil, "a run that is over waits for nothing")
             }
             #expect(Self.lines(log, "notice Lane waits").count == 1, "\(log.text)")
-            #expect(Self.lines(log, "notice Lane goes on").count == 1)
+            #expect(Self.lines(log, "notice Lane sends again").count == 1)
         }
     }
 
