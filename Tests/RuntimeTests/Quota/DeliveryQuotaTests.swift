@@ -9,7 +9,7 @@ import WhatsAppSimulator
 @testable import Runtime
 
 /// Runs that need more than the 24 h quota has left.
-@Suite(.timing, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+@Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeliveryQuotaTests {
     @Test(.timeLimit(.minutes(3)))
     func twoDaemonsTogetherStopAtTheQuotaAndGoOnWhereTheyStopped() async throws {
@@ -19,7 +19,7 @@ struct DeliveryQuotaTests {
             let run = try await fixture.launch()
             try await fixture.withDelivery {
                 try await fixture.withDelivery {
-                    try await eventually(within: .seconds(30), "all but the rest of the quota is sent") {
+                    try await eventually("all but the rest of the quota is sent") {
                         try await fixture.run(run).counters.accepted == 130
                     }
                     try await eventually("the campaign is paused") { try await fixture.run(run).status == .paused }
@@ -49,7 +49,7 @@ struct DeliveryQuotaTests {
             let run = try await fixture.launch()
             try await fixture.withDelivery {
                 try await fixture.withDelivery {
-                    try await eventually(within: .seconds(30), "the campaign is paused") {
+                    try await eventually("the campaign is paused") {
                         try await fixture.run(run).status == .paused
                     }
                     try await fixture.expectWaitingForQuota(run, messages: 70)
@@ -67,7 +67,7 @@ struct DeliveryQuotaTests {
             try await fixture.pool.execute("UPDATE senders SET \"dailyLimit\" = 10")
             let run = try await fixture.launch()
             try await fixture.withDelivery {
-                try await eventually(within: .seconds(30), "the campaign is paused") {
+                try await eventually("the campaign is paused") {
                     try await fixture.run(run).status == .paused
                 }
                 try await fixture.pool.execute("UPDATE senders SET \"dailyLimit\" = NULL")
@@ -85,11 +85,11 @@ struct DeliveryQuotaTests {
             try await fixture.pool.execute("UPDATE senders SET \"dailyLimit\" = 40")
             let run = try await fixture.launch()
             try await fixture.withDelivery {
-                try await eventually(within: .seconds(30), "half of the quota is used") {
+                try await eventually("half of the quota is used") {
                     try await fixture.run(run).counters.accepted >= 20
                 }
                 try await TestRedis.deleteKeys(of: fixture.group, on: fixture.redis)
-                try await eventually(within: .seconds(30), "the campaign is paused") {
+                try await eventually("the campaign is paused") {
                     try await fixture.run(run).status == .paused
                 }
                 try await eventually("nothing is on its way") {
