@@ -10,7 +10,10 @@ struct Machines: Sendable {
     let binaries: URL
     let environment: [String: String]
 
-    /// Creates the files of the servers and starts Postgres.
+    /// The database with all migrations, of which each cell gets a copy.
+    static let template = "migrated"
+
+    /// Creates the files of the servers, starts Postgres and migrates the template.
     ///
     /// The user of Postgres needs access to the folder.
     static func start(_ number: Int, binaries: URL) async throws -> Machines {
@@ -30,6 +33,12 @@ struct Machines: Sendable {
         }
         let postgres = try await PostgresServer.make(folder: folder, environment: environment)
         try await postgres.start()
+        try await postgres.administrate("CREATE DATABASE \(template)")
+        try await ChildProcess.run(
+            binaries.appending(path: "campaignd").path,
+            ["migrate"],
+            environment: environment.merging(["DATABASE_URL": postgres.url(database: template)]) { $1 }
+        )
         return Machines(
             folder: folder,
             postgres: postgres,

@@ -33,7 +33,7 @@ final class Stage: Sendable {
     private var simulatorURL: String { "http://127.0.0.1:\(simulatorPort)/_simulator" }
     var ledger: URL { folder.appending(path: "ledger.jsonl") }
 
-    /// Sets up the stage: migrates, imports contacts, applies specs, starts daemons and receiver; launches nothing.
+    /// Sets up the stage: copies the template, imports contacts, applies specs, starts daemons and receiver; launches nothing.
     init(_ cell: Cell, seed: UInt64, machines: Machines) async throws {
         setup = cell.setup
         self.machines = machines
@@ -43,7 +43,7 @@ final class Stage: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         simulatorPort = try FreePort.find()
         try await machines.postgres.start()
-        try await machines.postgres.administrate("CREATE DATABASE \(database)")
+        try await machines.postgres.administrate("CREATE DATABASE \(database) TEMPLATE \(Machines.template)")
         try await machines.redis.startAnew(setup.persistence)
         direct = FaultProxy(to: [machines.postgres.port], seed: seed)
         let url = machines.postgres.url(database: database, port: try await direct.listen())
@@ -84,7 +84,6 @@ final class Stage: Sendable {
         try SpecText.all(setup).write(to: specs.appending(path: "all.yaml"), atomically: true, encoding: .utf8)
         let contacts = folder.appending(path: "contacts.csv")
         try SpecText.contacts(setup).write(to: contacts, atomically: true, encoding: .utf8)
-        try await run("campaignd", "migrate")
         try await run("campaignd", "contacts", "import", "--tenant", Self.tenant, contacts.path)
         try await run("campaignd", "wallet", "top-up", "1000000", "--tenant", Self.tenant, "--reference", "stage")
         try await run("reconcile", folder.appending(path: "campaigns").path)
