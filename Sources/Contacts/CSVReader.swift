@@ -1,7 +1,8 @@
 /// Reads CSV (RFC 4180) from chunks of bytes.
 ///
-/// Quoted fields may contain commas, doubled quotes and line breaks; lines end with LF or CRLF; a byte order mark at the
-/// start is skipped. After a malformed record, reading continues with the line after its first one, so that an unclosed
+/// The separator is the one of comma, semicolon, tab and bar that the first line has most of, outside quotes; a first line
+/// `sep=;`, by which spreadsheets name it, is skipped. Quoted fields may contain separators, doubled quotes and line breaks;
+/// lines end with LF or CRLF; a byte order mark at the start is skipped. After a malformed record, reading continues with the line after its first one, so that an unclosed
 /// quote does not swallow the rest of the file.
 struct CSVReader {
     enum Event: Equatable {
@@ -16,6 +17,7 @@ struct CSVReader {
     static let maximumRecord = 1 << 20
 
     private(set) var record = CSVRecord()
+    private var separator = UInt8(ascii: ",")
     private var buffer: [UInt8] = []
     private var position = 0
     private var line = 1
@@ -40,8 +42,10 @@ struct CSVReader {
     /// - Returns: The result.
     mutating func next(isLast: Bool) -> Event {
         if isAtStart {
-            guard isLast || buffer.count >= 3 else { return .needsBytes }
-            if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+            guard isLast || buffer.contains(Self.lineFeed) || buffer.count > Self.maximumRecord else {
+                return .needsBytes
+            }
+            readStart()
             isAtStart = false
         }
         if isSkippingLine { skipLine() }
@@ -60,6 +64,27 @@ struct CSVReader {
             }
         }
         return .needsBytes
+    }
+
+    /// Skips the byte order mark, and finds the separator in the first line.
+    private mutating func readStart() {
+        if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+        let first = buffer[position...].prefix { $0 != Self.lineFeed && $0 != Self.return }
+        if first.count == 5, String(decoding: first, as: UTF8.self).lowercased().hasPrefix("sep="),
+            let named = first.last
+        {
+            separator = named
+            skipLine()
+            return
+        }
+        var counts: [UInt8: Int] = [:]
+        var isQuoted = false
+        for byte in first {
+            if byte == Self.quote { isQuoted.toggle() }
+            if !isQuoted, Self.separators.contains(byte) { counts[byte, default: 0] += 1 }
+        }
+        let most = counts.values.max() ?? 0
+        separator = Self.separators.first { counts[$0] == most } ?? separator
     }
 
     private mutating func skipMalformed(_ message: String) -> Event {
@@ -104,6 +129,7 @@ extension CSVReader {
         let bytes = buffer.span
         var index = position
         let limit = min(bytes.count, position + Self.maximumRecord + 1)
+        let separator = separator
         while index < limit {
             let byte = bytes[index]
             index += 1
@@ -118,7 +144,7 @@ extension CSVReader {
                 continue
             }
             switch byte {
-            case Self.comma:
+            case separator:
                 record.endField()
                 state = .fieldStart
             case Self.lineFeed:
@@ -151,7 +177,7 @@ extension CSVReader {
     }
 
     private static let quote = UInt8(ascii: "\"")
-    private static let comma = UInt8(ascii: ",")
+    private static let separators = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t"), UInt8(ascii: "|")]
     private static let lineFeed = UInt8(ascii: "\n")
     private static let `return` = UInt8(ascii: "\r")
 }
@@ -171,6 +197,18 @@ struct CSVRecord {
 
     subscript(index: Int) -> ArraySlice<UInt8> {
         bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]]
+    }
+
+    /// Returns the record with each field changed.
+    func mapped(_ transform: (ArraySlice<UInt8>) -> [UInt8]) -> CSVRecord {
+        var record = self
+        record.reset(line: line)
+        record.isASCII = isASCII
+        for index in 0..<count {
+            record.bytes += transform(self[index])
+            record.endField()
+        }
+        return record
     }
 
     mutating func reset(line: Int) {

@@ -11,6 +11,7 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
     private(set) var progress: ImportProgress
     private let chunks: FileChunks
     private let onProgress: (ImportProgress) -> Void
+    private var decoder: UTF16Decoder
     private var reader: CSVReader
     private var checker: ContactRowChecker
     private var nextNumber = 1
@@ -20,8 +21,13 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
     /// Opens the file and reads its header.
     ///
     /// - Throws: ``ContactImportError``
-    init(file: String, onProgress: @escaping (ImportProgress) -> Void) async throws {
+    init(
+        file: String,
+        options: ContactImportOptions = ContactImportOptions(),
+        onProgress: @escaping (ImportProgress) -> Void
+    ) async throws {
         let chunks = try FileChunks(file: file)
+        var decoder = UTF16Decoder()
         var reader = CSVReader()
         var progress = ImportProgress(totalBytes: chunks.size)
         var isAtEnd = false
@@ -29,23 +35,24 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
         while event == .needsBytes, !isAtEnd {
             if let bytes = try await chunks.next() {
                 progress.bytesRead += bytes.count
-                reader.append(bytes)
+                reader.append(decoder.utf8(of: bytes))
             } else {
                 isAtEnd = true
             }
             event = reader.next(isLast: isAtEnd)
         }
         switch event {
-        case .record: header = try ContactHeader(reader.record, file: file)
+        case .record: header = try ContactHeader(reader.record, file: file, names: options.columns)
         case .malformed(_, let message): throw ContactImportError.header(file: file, problems: [message])
         case .needsBytes: throw ContactImportError.empty(file: file)
         }
         self.chunks = chunks
+        self.decoder = decoder
         self.reader = reader
         self.progress = progress
         self.isAtEnd = isAtEnd
         self.onProgress = onProgress
-        checker = ContactRowChecker(header: header)
+        checker = ContactRowChecker(header: header, options: options)
     }
 
     func makeAsyncIterator() -> ContactFileBatches { self }
@@ -58,7 +65,7 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
                 hasBytesToParse = false
             } else if let bytes = try await chunks.next() {
                 progress.bytesRead += bytes.count
-                reader.append(bytes)
+                reader.append(decoder.utf8(of: bytes))
             } else {
                 isAtEnd = true
             }
@@ -77,6 +84,8 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
             case .record:
                 checker.add(reader.record, to: &batch)
                 if !checker.problems.isEmpty { report.reject(checker.problems) }
+                if let warning = checker.warning { report.warn(warning) }
+                report.isWindows1252 = checker.isWindows1252
             case .malformed(let line, let message):
                 report.reject([RowProblem(line: line, column: nil, message: message)])
             case .needsBytes:

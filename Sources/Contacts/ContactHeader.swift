@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Spec
 import Spelling
@@ -8,6 +9,8 @@ struct ContactHeader: Sendable {
     enum Field: Hashable, Sendable {
         case column(ContactColumn)
         case metadata(key: String)
+        /// Left out of the import.
+        case ignored
     }
 
     /// The fields with their names in the file, in the order of the file.
@@ -21,20 +24,36 @@ struct ContactHeader: Sendable {
 
     /// Reads the names of the columns.
     ///
+    /// - Parameters:
+    ///   - record: The first record of the file.
+    ///   - file: The path of the file, for errors.
+    ///   - names: The columns of names that the file has, for names that are not understood by themselves.
     /// - Throws: ``ContactImportError/header(file:problems:)`` with all problems.
-    init(_ record: CSVRecord, file: String) throws(ContactImportError) {
+    init(_ record: CSVRecord, file: String, names: [String: String] = [:]) throws(ContactImportError) {
         var problems: [String] = []
         var fields: [(name: String, field: Field)] = []
+        // Spreadsheets write the empty columns behind the last one, too.
+        let last = (0..<record.count).last { !record[$0].trimmed.isEmpty } ?? -1
+        var unused = names
         for index in 0..<record.count {
-            let name = String(decoding: record[index].trimmed, as: UTF8.self)
-            guard let field = Self.field(named: name) else {
-                problems.append(Self.unknown(name, number: index + 1))
+            let name = Self.text(record[index].trimmed)
+            if name.isEmpty, index > last, last >= 0 {
+                fields.append((name, .ignored))
                 continue
             }
-            if fields.contains(where: { $0.field == field }) {
+            let meant = names[name]
+            unused[name] = nil
+            guard let field = meant == "-" ? .ignored : Self.field(named: meant ?? name) else {
+                problems.append(Self.unknown(meant ?? name, number: index + 1))
+                continue
+            }
+            if field != .ignored, fields.contains(where: { $0.field == field }) {
                 problems.append("column `\(name)` appears twice; remove one")
             }
             fields.append((name, field))
+        }
+        for name in unused.keys.sorted() {
+            problems.append("there is no column `\(name)`, which `--column` names")
         }
         if !fields.contains(where: { $0.field == .column(.contactId) }) {
             problems.append("column `contactId` is missing")
@@ -57,6 +76,7 @@ struct ContactHeader: Sendable {
                 var json: [UInt8] = []
                 JSONText.append(String(key), to: &json)
                 metadata.append((index, json))
+            case .ignored: break
             }
         }
         self.columns = metadata.isEmpty ? columns : columns + [.metadata]
@@ -72,8 +92,39 @@ struct ContactHeader: Sendable {
             let isUsable = !key.isEmpty && key.utf8.count <= 100 && !key.utf8.contains(0)
             return isUsable ? .metadata(key: String(key)) : nil
         }
-        guard let column = ContactColumn(rawValue: name), column != .metadata else { return nil }
+        guard let column = spellings[plain(name)] else { return nil }
         return .column(column)
+    }
+
+    /// The columns by their names in small letters without separators, and by names that other programs use.
+    private static let spellings: [String: ContactColumn] = {
+        var spellings = Dictionary(uniqueKeysWithValues: ContactColumn.importable.map { (plain($0.rawValue), $0) })
+        let usual: [ContactColumn: String] = [
+            .contactId: """
+            phone phonenumber phoneno mobile mobilenumber mobileno mobilephone cell cellphone cellnumber tel telephone \
+            telephonenumber whatsapp whatsappnumber whatsappphone waid msisdn telefon telefono celular movil telefone \
+            telemovel portable handy handynummer simu
+            """,
+            .name: "fullname customername contactname displayname nombre nome nom jina",
+            .email: "mail emailaddress mailaddress correo courriel",
+            .yearOfBirth: "birthyear",
+        ]
+        for (column, names) in usual {
+            for name in names.split(separator: " ") { spellings[String(name)] = column }
+        }
+        return spellings
+    }()
+
+    /// Returns a name in small letters without accents, blanks and separators.
+    private static func plain(_ name: String) -> String {
+        name.folding(options: [.caseInsensitive, .diacriticInsensitive], locale: nil).filter {
+            $0.isLetter || $0.isNumber
+        }
+    }
+
+    /// Returns the text of a name, which may be written in Windows-1252.
+    private static func text(_ name: ArraySlice<UInt8>) -> String {
+        String(decoding: name.isUTF8 ? name : Windows1252.utf8(of: name)[...], as: UTF8.self)
     }
 
     private static func unknown(_ name: String, number: Int) -> String {

@@ -1,5 +1,27 @@
+public import Spec
 import Spelling
 public import Store
+
+/// The choices for reading a contacts file.
+public struct ContactImportOptions: Sendable {
+    /// The country of national numbers; without one they are refused.
+    public var country: CallingCode?
+    /// The column for names of the file that are not understood by themselves, or `-` to leave the column out.
+    public var columns: [String: String]
+    /// True if an empty cell clears the value of a contact that exists; it leaves the value otherwise.
+    public var emptyClears: Bool
+    /// True if nothing is to be changed.
+    public var isDryRun: Bool
+
+    public init(
+        country: CallingCode? = nil,
+        columns: [String: String] = [:],
+        emptyClears: Bool = false,
+        isDryRun: Bool = false
+    ) {
+        (self.country, self.columns, self.emptyClears, self.isDryRun) = (country, columns, emptyClears, isDryRun)
+    }
+}
 
 /// Imports contacts from a CSV file, as `campaignd contacts import` does.
 ///
@@ -19,24 +41,33 @@ public struct ContactImporter: Sendable {
     /// - Parameters:
     ///   - file: The path of the file.
     ///   - tenant: The tenant, a slug.
+    ///   - options: The choices for reading the file.
     ///   - progress: Called several times per second, on the caller's actor.
     /// - Returns: Counts of rows, and the problems of skipped rows.
     /// - Throws: ``ContactImportError`` if nothing was imported, or `PostgresError`.
     public func run(
         file: String,
         tenant: String,
+        options: ContactImportOptions = ContactImportOptions(),
         progress: @escaping (ImportProgress) -> Void = { _ in }
     ) async throws -> ImportReport {
         guard Self.isTenant(tenant) else { throw ContactImportError.tenant(tenant) }
         let start = ContinuousClock.now
-        let batches = try await ContactFileBatches(file: file, onProgress: progress)
-        let result = try await repository.run(tenant: tenant, columns: batches.header.columns, batches: batches) {
+        let batches = try await ContactFileBatches(file: file, options: options, onProgress: progress)
+        let result = try await repository.run(
+            tenant: tenant,
+            columns: batches.header.columns,
+            batches: batches,
+            emptyClears: options.emptyClears,
+            isDryRun: options.isDryRun
+        ) {
             var state = batches.progress
             (state.merged, state.staged) = ($0, $1)
             progress(state)
         }
         var report = batches.report
         report.result = result
+        report.isDryRun = options.isDryRun
         report.duration = ContinuousClock.now - start
         return report
     }
@@ -61,22 +92,36 @@ public struct ImportReport: Sendable {
     public internal(set) var problems: [RowProblem] = []
     /// Number of all problems, also of those that are not kept.
     public internal(set) var problemCount = 0
+    /// The first unusual numbers that were taken all the same, up to ``maximumProblems``.
+    public internal(set) var warnings: [RowProblem] = []
+    /// Number of all warnings.
+    public internal(set) var warningCount = 0
+    /// True if the file was read as Windows-1252, because it is not UTF-8.
+    public internal(set) var isWindows1252 = false
+    public internal(set) var isDryRun = false
     public internal(set) var duration = Duration.zero
 
     /// The result in a few lines, without the problems of rows.
     public var summary: String {
         let good = result.inserted + result.updated + result.unchanged
         var text =
-            "imported \(good.grouped) contacts: \(result.inserted.grouped) new, "
+            "\(isDryRun ? "would import" : "imported") \(good.grouped) contacts: \(result.inserted.grouped) new, "
             + "\(result.updated.grouped) updated, \(result.unchanged.grouped) unchanged"
         if result.duplicates > 0 {
-            text += "\n\(result.duplicates.grouped) rows were overridden by a later row with the same contactId"
+            text += "\n\(result.duplicates.grouped) rows were joined with a later row of the same person"
         }
         if rejected > 0 {
             text += "\n\(rejected.grouped) rows were rejected, with \(problemCount.grouped) problems"
             if problemCount > problems.count { text += " (the first \(problems.count) are shown)" }
         }
+        if warningCount > 0 { text += "\n\(warningCount.grouped) numbers have an unusual length" }
+        if isWindows1252 { text += "\nread as Windows-1252, because the file is not UTF-8" }
         return text
+    }
+
+    mutating func warn(_ warning: RowProblem) {
+        warningCount += 1
+        if warnings.count < Self.maximumProblems { warnings.append(warning) }
     }
 
     mutating func reject(_ found: [RowProblem]) {

@@ -6,24 +6,34 @@ import Store
 /// Checks the records of a contacts file and adds the valid ones to a batch.
 struct ContactRowChecker {
     private let header: ContactHeader
+    private let numbers: PhoneNumberReader
+    private let emptyClears: Bool
     /// The problems of the latest record; empty if it was added.
     private(set) var problems: [RowProblem] = []
+    /// The oddity of the latest record, if it has one and was added.
+    private(set) var warning: RowProblem?
+    /// True once a text was not UTF-8; the file is taken for one in Windows-1252 then.
+    private(set) var isWindows1252 = false
+    private var hasUTF8 = false
     /// Buffer that is reused for each row.
     private var scratch: [UInt8] = []
 
-    init(header: ContactHeader) {
+    init(header: ContactHeader, options: ContactImportOptions = ContactImportOptions()) {
         self.header = header
+        numbers = PhoneNumberReader(country: options.country)
+        emptyClears = options.emptyClears
     }
 
     /// Adds the record to the batch, or sets ``problems``.
     mutating func add(_ record: CSVRecord, to batch: inout ContactImportBatch) {
         problems.removeAll(keepingCapacity: true)
+        warning = nil
         guard record.count == header.fields.count else {
             let message = "has \(record.count) fields, the header has \(header.fields.count)"
             problems.append(RowProblem(line: record.line, column: nil, message: message))
             return
         }
-        checkText(of: record)
+        let record = checkedText(of: record)
         guard problems.isEmpty else { return }
         batch.beginRow()
         for (column, index) in zip(header.columns, header.indexes) {
@@ -33,9 +43,24 @@ struct ContactRowChecker {
         }
         if !header.metadata.isEmpty { appendMetadata(of: record, to: &batch) }
         if problems.isEmpty { batch.endRow() } else { batch.discardRow() }
+        if var found = warning {
+            found.line = record.line
+            warning = problems.isEmpty ? found : nil
+        }
     }
 
-    private mutating func checkText(of record: CSVRecord) {
+    /// Returns the record in UTF-8, or adds its problems.
+    ///
+    /// A file that had no letter outside ASCII in UTF-8 before the first one that is not UTF-8 is one in Windows-1252, as
+    /// spreadsheets save it.
+    private mutating func checkedText(of record: CSVRecord) -> CSVRecord {
+        var record = record
+        if !record.isASCII {
+            let isUTF8 = (0..<record.count).allSatisfy { record[$0].isUTF8 }
+            if isUTF8, !isWindows1252 { hasUTF8 = true }
+            if !isUTF8, !hasUTF8 { isWindows1252 = true }
+            if isWindows1252 { record = record.mapped(Windows1252.utf8(of:)) }
+        }
         for index in 0..<record.count {
             let message: String? =
                 if !record.isASCII, !record[index].isUTF8 {
@@ -48,6 +73,7 @@ struct ContactRowChecker {
             guard let message else { continue }
             problems.append(RowProblem(line: record.line, column: header.fields[index].name, message: message))
         }
+        return record
     }
 
     /// Adds one cell; returns its problem if it is invalid.
@@ -78,20 +104,16 @@ struct ContactRowChecker {
 
     /// Appends a phone number: WhatsApp's ids of contacts are international phone numbers, digits only.
     private mutating func appendPhone(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
-        scratch.removeAll(keepingCapacity: true)
-        for byte in cell.first == UInt8(ascii: "+") ? cell.dropFirst() : cell {
-            switch byte {
-            case _ where byte.isDigit: scratch.append(byte)
-            case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "("), UInt8(ascii: ")"): continue
-            default: return Self.quoted(cell) + " is not a phone number such as +254712345678"
+        do throws(PhoneNumberReader.Problem) {
+            let number = try numbers.read(utf8: cell)
+            batch.append(number.digits.utf8)
+            warning = number.warning.map {
+                RowProblem(line: 0, column: "contactId", message: Self.quoted(cell) + " " + $0)
             }
+            return nil
+        } catch {
+            return cell.isEmpty ? error.description : Self.quoted(cell) + " " + error.description
         }
-        guard (6...15).contains(scratch.count) else {
-            if cell.isEmpty { return "is empty; each row needs a phone number" }
-            return Self.quoted(cell) + " has \(scratch.count) digits, a phone number has 6 to 15"
-        }
-        batch.append(scratch)
-        return nil
     }
 
     private func appendNumber(
@@ -124,14 +146,26 @@ struct ContactRowChecker {
     }
 
     private func appendBoolean(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
-        let word = cell.count <= 5 ? String(decoding: cell, as: UTF8.self).lowercased() : ""
+        let word = cell.count <= 20 ? String(decoding: cell, as: UTF8.self).lowercased() : ""
         switch word {
-        case "true", "yes", "1": batch.append("t".utf8)
-        case "false", "no", "0": batch.append("f".utf8)
+        case _ where Self.yes.contains(word): batch.append("t".utf8)
+        case _ where Self.no.contains(word): batch.append("f".utf8)
         default: return Self.quoted(cell) + " is neither true nor false (yes, no, 1 and 0 work as well)"
         }
         return nil
     }
+
+    /// The words of spreadsheets and people for true, in the languages of most spreadsheets.
+    private static let yes: Set = [
+        "true", "yes", "1", "y", "wahr", "ja", "vrai", "oui", "verdadero", "sí", "si", "verdadeiro", "sim", "vero",
+        "sì", "waar",
+        "sant", "sand", "prawda", "tak", "истина", "да", "ndiyo", "kweli", "doğru", "evet",
+    ]
+    private static let no: Set = [
+        "false", "no", "0", "n", "falsch", "nein", "faux", "non", "falso", "não", "nao", "onwaar", "nee", "falskt",
+        "nej",
+        "falsk", "fałsz", "nie", "ложь", "нет", "hapana", "uongo", "yanlış", "hayır",
+    ]
 
     private func appendTags(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
         var tags: [ArraySlice<UInt8>] = []
@@ -147,11 +181,12 @@ struct ContactRowChecker {
     private mutating func appendMetadata(of record: CSVRecord, to batch: inout ContactImportBatch) {
         scratch.removeAll(keepingCapacity: true)
         scratch.append(UInt8(ascii: "{"))
-        for (number, entry) in header.metadata.enumerated() {
-            if number > 0 { scratch.append(UInt8(ascii: ",")) }
+        for entry in header.metadata {
+            let cell = record[entry.index].trimmed
+            if cell.isEmpty, !emptyClears { continue }
+            if scratch.count > 1 { scratch.append(UInt8(ascii: ",")) }
             scratch += entry.json
             scratch.append(UInt8(ascii: ":"))
-            let cell = record[entry.index].trimmed
             if cell.isEmpty { scratch += "null".utf8 } else { JSONText.append(utf8: cell, to: &scratch) }
         }
         scratch.append(UInt8(ascii: "}"))
@@ -194,7 +229,7 @@ extension UInt8 {
 /// The reason why a row was not imported.
 public struct RowProblem: Hashable, Sendable, CustomStringConvertible {
     /// The line that the row begins on, from 1; the header is line 1.
-    public let line: Int
+    public internal(set) var line: Int
     /// Name of the column; `nil` if the problem concerns the whole row.
     public let column: String?
     public let message: String

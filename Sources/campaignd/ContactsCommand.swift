@@ -20,8 +20,12 @@ struct ContactsImportCommand: AsyncParsableCommand {
         abstract: "Import contacts from a CSV file.",
         discussion: """
             The first line names the columns: \(ContactColumn.importable.map(describe).joined(separator: ", ")), and \
-            metadata.<key> for anything else. Contacts that exist are updated in the columns that the \
-            file has. Invalid rows are reported with their line and skipped; the exit code is then 1.
+            metadata.<key> for anything else; usual names such as Phone, Mobile or Full name are understood. \
+            Contacts that exist are updated in the columns that the file has, and an empty cell leaves what is there. \
+            Invalid rows are reported with their line and skipped; the exit code is then 1.
+
+            The separator (comma, semicolon, tab or bar) is found by itself, and so are UTF-8, UTF-16 with its mark, and \
+            Windows-1252. Phone numbers are brought to one form: +254 (0) 700-000 017 becomes 254700000017.
             """
     )
 
@@ -39,19 +43,60 @@ struct ContactsImportCommand: AsyncParsableCommand {
     @Option(help: "Tenant of the contacts.")
     var tenant: String
 
+    @Option(help: "Country of numbers without a country code, such as KE.")
+    var country: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What a column of the file is, such as 'Phone=contactId', 'Plan=metadata.plan', or 'Notes=-' to leave it out.",
+            valueName: "name=column"
+        )
+    )
+    var column: [String] = []
+
+    @Option(help: "What an empty cell does to a contact that exists: keeps its value, or clears it.")
+    var empty = EmptyCells.keeps
+
+    @Flag(help: "Check the file and count what would change, and change nothing.")
+    var dryRun = false
+
     @OptionGroup var database: DatabaseOptions
 
+    /// The effect of an empty cell.
+    enum EmptyCells: String, ExpressibleByArgument, CaseIterable {
+        case keeps, clears
+    }
+
+    private func options() throws -> ContactImportOptions {
+        var options = ContactImportOptions(emptyClears: empty == .clears, isDryRun: dryRun)
+        if let country {
+            guard let code = CallingCode.of(country: country) else {
+                throw ValidationError("unknown country `\(country)`; --country takes a code of two letters, such as KE")
+            }
+            options.country = code
+        }
+        for entry in column {
+            guard let sign = entry.lastIndex(of: "="), sign != entry.startIndex else {
+                throw ValidationError("--column takes NAME=COLUMN, such as 'Phone=contactId', not `\(entry)`")
+            }
+            options.columns[String(entry[..<sign])] = String(entry[entry.index(after: sign)...])
+        }
+        return options
+    }
+
     func run() async throws {
+        let options = try options()
         let isTerminal = Terminal.areErrorsTerminal
         let bar = ImportProgressBar()
         let report = try await database.withPool { pool in
             let importer = ContactImporter(repository: ContactImportRepository(pool: pool))
-            return try await importer.run(file: file, tenant: tenant) { progress in
+            return try await importer.run(file: file, tenant: tenant, options: options) { progress in
                 if isTerminal { Terminal.complain("\r" + bar.line(progress)) }
             }
         }
         if isTerminal { Terminal.complain("\n") }
         for problem in report.problems { Terminal.complain("\(file): \(problem)\n") }
+        for warning in report.warnings { Terminal.complain("\(file): warning: \(warning)\n") }
         let hidden = report.problemCount - report.problems.count
         if hidden > 0 { Terminal.complain("… and \(hidden.grouped) more\n") }
         print(report.summary)

@@ -78,6 +78,17 @@ struct TriggerHookTests {
         }
     }
 
+    @Test(arguments: [
+        "+254 711 000-001", "00254711000001", "254711000001", "+254 (0) 711 000 001", "\u{200E}+254711000001",
+    ])
+    func findsContactsHoweverTheirNumberIsWritten(number: String) async throws {
+        try await APIFixture.with(contacts: 1) { api in
+            _ = try await Self.activate(api)
+            let reply = try await api.call("POST", Self.path, ["contactId": .string(number)])
+            #expect(reply.json["matched"]?.arrayValue?.count == 1, "\(reply.text)")
+        }
+    }
+
     @Test func answersAListWithAList() async throws {
         try await APIFixture.with(contacts: 3) { api in
             _ = try await Self.activate(api)

@@ -167,12 +167,19 @@ package struct TriggerEndpoint: Sendable {
         return signature
     }
 
+    /// Returns the id that contacts are stored under; a text that is no phone number stays as it is, and finds no contact.
+    private static func contactID(_ text: String) -> String {
+        let digits = text.hasPrefix("+") ? text.dropFirst() : text[...]
+        let isPlain = !digits.hasPrefix("0") && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        return isPlain ? text : (try? PhoneNumberReader().read(text).digits) ?? text
+    }
+
     /// Reads the events of a checked body; those without an id get one from the key of the request.
     private static func requests(_ value: JSONValue, key: String?) -> [TriggerRequest] {
         let items = value.arrayValue ?? [value]
         return items.enumerated().map { index, item in
             TriggerRequest(
-                contactID: item["contactId"]?.stringValue ?? "",
+                contactID: contactID(item["contactId"]?.stringValue ?? ""),
                 context: item["context"],
                 eventID: item["eventId"]?.stringValue ?? key.map { value.arrayValue == nil ? $0 : "\($0)#\(index)" }
             )

@@ -7,7 +7,7 @@ public struct ContactImportResult: Hashable, Sendable {
     public var updated = 0
     /// Contacts that had all these values already; their rows were not written.
     public var unchanged = 0
-    /// Rows that a later row of the same file overrode.
+    /// Rows that were joined with a later row of the same person.
     public var duplicates = 0
 
     public init(inserted: Int = 0, updated: Int = 0, unchanged: Int = 0, duplicates: Int = 0) {
@@ -41,14 +41,17 @@ public struct ContactImportRepository: Sendable {
 
     /// Stages all batches and merges them into the tenant's contacts.
     ///
-    /// Columns that are not named are left alone. An empty cell becomes NULL, or the default where NULL is not allowed;
-    /// an empty `optedIn` never changes the consent of a contact that exists. `lastSeen` never moves backwards, and
-    /// `metadata` is merged key by key. If several rows have the same `contactId`, the last one counts.
+    /// Columns that are not named are left alone, and so are values of contacts that exist whose cell is empty. With
+    /// `emptyClears` an empty cell becomes NULL, or the default where NULL is not allowed; an empty `optedIn` never changes
+    /// the consent of a contact that exists. `lastSeen` never moves backwards, and `metadata` is merged key by key. If
+    /// several rows have the same `contactId`, the last value of each column counts, with `emptyClears` the last row.
     ///
     /// - Parameters:
     ///   - tenant: The owner of the contacts.
     ///   - columns: The columns of the rows, in their order, with `contactId` among them.
     ///   - batches: The rows; the next batch is asked for when the server has taken the one before.
+    ///   - emptyClears: True if an empty cell clears the value of a contact that exists.
+    ///   - isDryRun: True if contacts are only counted, and nothing is changed.
     ///   - written: Called after each batch with the rows merged so far and the number of all staged rows.
     /// - Returns: The numbers of contacts by result.
     /// - Throws: The error of `batches`, which leaves all contacts unchanged, or `PostgresError`.
@@ -56,14 +59,22 @@ public struct ContactImportRepository: Sendable {
         tenant: String,
         columns: [ContactColumn],
         batches: Batches,
+        emptyClears: Bool = false,
+        isDryRun: Bool = false,
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
         let result: ContactImportResult = try await pool.withConnection { connection in
             let staging = try await ContactStaging.create(columns, on: connection)
             do {
                 let staged = try await staging.fill(from: batches, on: connection)
-                var result = ContactImportResult(duplicates: try await staging.removeDuplicates(on: connection))
-                let merge = ContactMerge(staging: staging, tenant: tenant)
+                let duplicates = try await staging.removeDuplicates(emptyClears: emptyClears, on: connection)
+                var result = ContactImportResult(duplicates: duplicates)
+                let merge = ContactMerge(
+                    staging: staging,
+                    tenant: tenant,
+                    emptyClears: emptyClears,
+                    isDryRun: isDryRun
+                )
                 try await withSecondConnection { second in
                     try await run(merge, upTo: staged, on: [connection] + second) { done, merged in
                         result.inserted += done.inserted
@@ -81,6 +92,7 @@ public struct ContactImportRepository: Sendable {
                 throw error
             }
         }
+        guard !isDryRun else { return result }
         // The contacts are stored; without statistics a daemon analyzes the table later.
         try? await StatisticsRepository(pool: pool).refresh([.contacts], after: result.inserted + result.updated)
         return result

@@ -12,6 +12,10 @@ struct ContactMerge: Sendable {
 
     let staging: ContactStaging
     let tenant: String
+    /// True if an empty cell clears the value of a contact that exists.
+    let emptyClears: Bool
+    /// True if everything is rolled back after it was counted.
+    let isDryRun: Bool
 
     /// Merges the rows with these numbers; harmless to repeat.
     func run(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> Done {
@@ -26,7 +30,7 @@ struct ContactMerge: Sendable {
         var result = ContactImportResult()
         for pass in passes {
             let query = upsert(numbers, pass.condition, updated: pass.updated)
-            let row = try await connection.query(query, deadline: .seconds(300))[0]
+            let row = try await counts(query, on: connection)
             let inserted = try row.decode(1, as: Int.self)
             let updated = try row.decode(2, as: Int.self)
             result.inserted += inserted
@@ -34,6 +38,21 @@ struct ContactMerge: Sendable {
             result.unchanged += try row.decode(0, as: Int.self) - inserted - updated
         }
         return Done(numbers: numbers, result: result, connection: connection)
+    }
+
+    private func counts(_ query: PostgresQuery, on connection: PostgresConnection) async throws -> PostgresRow {
+        guard isDryRun else { return try await connection.query(query, deadline: .seconds(300))[0] }
+        try await connection.execute("BEGIN")
+        let rows: PostgresRows
+        do {
+            rows = try await connection.query(query, deadline: .seconds(300))
+        } catch {
+            // The first error says more than one of the rollback.
+            _ = try? await connection.execute("ROLLBACK")
+            throw error
+        }
+        try await connection.execute("ROLLBACK")
+        return rows[0]
     }
 
     /// Merges in one statement, and so in one transaction, in the order of the unique key.
@@ -45,14 +64,21 @@ struct ContactMerge: Sendable {
         updated: [ContactColumn]
     ) -> PostgresQuery {
         let names = PostgresQuery(sql: staging.columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
-        let proposed = PostgresQuery(sql: staging.columns.map(\.proposed).joined(separator: ", "))
+        let values = staging.columns.map { $0.proposed(emptyClears: emptyClears) }
+        let proposed = PostgresQuery(sql: values.joined(separator: ", "))
         return """
             WITH batch AS MATERIALIZED (
                 SELECT * FROM \(identifier: staging.table) i
                 WHERE number >= \(numbers.lowerBound) AND number < \(numbers.upperBound) AND \(fragment: condition)
+            ), old AS MATERIALIZED (
+                -- Locked, so that the values that are kept are still there when they are written again.
+                SELECT c.* FROM batch i JOIN contacts c
+                    ON c."tenantId" = \(tenant) AND \(key: #"c."contactId""#, of: #"i."contactId""#)
+                ORDER BY i."contactId" FOR NO KEY UPDATE OF c
             ), written AS (
                 INSERT INTO contacts AS c ("tenantId", \(fragment: names))
-                SELECT \(tenant)::text, \(fragment: proposed) FROM batch i ORDER BY i."contactId"
+                SELECT \(tenant)::text, \(fragment: proposed)
+                FROM batch i LEFT JOIN old ON old."contactId" = i."contactId" ORDER BY i."contactId"
                 ON CONFLICT ("tenantId", "contactId") \(fragment: Self.resolution(updated))
                 RETURNING c.xmax = 0 AS inserted
             )

@@ -42,20 +42,40 @@ struct ContactStaging: Sendable {
         )
     }
 
-    /// Removes all but the last row of each contact, so that batches have no contact in common.
+    /// Joins the rows of each contact in the last of them, so that batches have no contact in common.
     ///
+    /// - Parameters:
+    ///   - emptyClears: True if the last row counts as it is; otherwise the last value of each column counts.
+    ///   - connection: The connection that made the table.
     /// - Returns: The number of rows removed.
-    func removeDuplicates(on connection: PostgresConnection) async throws(PostgresError) -> Int {
+    /// - Throws: `PostgresError`
+    func removeDuplicates(
+        emptyClears: Bool,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> Int {
         // A BRIN index is built quickly, and finds the rows of a batch because they are stored in the order of numbers.
         try await connection.simpleScript("CREATE INDEX ON \(table) USING brin (number)", deadline: .seconds(600))
         try await connection.simpleScript("ANALYZE \(table)", deadline: .seconds(600))
+        let repeated: PostgresQuery = """
+            SELECT "contactId", max(number) AS last FROM \(identifier: table) GROUP BY "contactId" HAVING count(*) > 1
+            """
+        let others = columns.filter { $0 != .contactId }
+        if !emptyClears, !others.isEmpty,
+            try await !connection.query("\(fragment: repeated) LIMIT 1", deadline: .seconds(600)).isEmpty
+        {
+            try await connection.simpleScript("CREATE INDEX ON \(table) (\"contactId\")", deadline: .seconds(600))
+            let joined = others.map { "\"\($0.rawValue)\" = \($0.joined(from: table))" }.joined(separator: ", ")
+            try await connection.execute(
+                """
+                UPDATE \(identifier: table) i SET \(fragment: PostgresQuery(sql: joined))
+                FROM (\(fragment: repeated)) d WHERE i."contactId" = d."contactId" AND i.number = d.last
+                """,
+                deadline: .seconds(600)
+            )
+        }
         return try await connection.execute(
             """
-            DELETE FROM \(identifier: table) i
-            USING (
-                SELECT "contactId", max(number) AS last FROM \(identifier: table)
-                GROUP BY "contactId" HAVING count(*) > 1
-            ) d
+            DELETE FROM \(identifier: table) i USING (\(fragment: repeated)) d
             WHERE i."contactId" = d."contactId" AND i.number < d.last
             """,
             deadline: .seconds(600)
@@ -105,9 +125,30 @@ extension ContactColumn {
         }
     }
 
-    /// The value of a new contact; an empty cell becomes the column's default where NULL is not allowed.
-    var proposed: String {
-        guard definition.isRequired, self != .contactId else { return "i.\"\(rawValue)\"" }
+    /// Returns the value of a column from all staged rows of one contact.
+    fileprivate func joined(from table: String) -> String {
+        let rows = "FROM \(table) x WHERE x.\"contactId\" = i.\"contactId\""
+        return switch definition.merge {
+        case .replace:
+            "(SELECT x.\"\(rawValue)\" \(rows) AND x.\"\(rawValue)\" IS NOT NULL ORDER BY x.number DESC LIMIT 1)"
+        case .latest: "(SELECT max(x.\"\(rawValue)\") \(rows))"
+        case .addKeys:
+            """
+            (SELECT jsonb_object_agg(e.key, e.value ORDER BY x.number)
+            FROM \(table) x, jsonb_each(x."\(rawValue)") e WHERE x."contactId" = i."contactId")
+            """
+        }
+    }
+
+    /// Returns the value to write: that of the row, else that of the contact that exists, `old`, else the column's default where
+    /// NULL is not allowed.
+    ///
+    /// - Parameter emptyClears: True if an empty cell clears the value of a contact that exists.
+    /// - Returns: An expression over the staged row `i` and the contact `old`.
+    func proposed(emptyClears: Bool) -> String {
+        guard self != .contactId else { return "i.\"\(rawValue)\"" }
+        let kept = emptyClears || definition.merge != .replace ? "" : ", old.\"\(rawValue)\""
+        guard definition.isRequired else { return "coalesce(i.\"\(rawValue)\"\(kept))" }
         let standard =
             switch type {
             case .text: "''"
@@ -116,7 +157,7 @@ extension ContactColumn {
             case .textList, .object: "'{}'"
             case .boolean: "true"
             }
-        return "coalesce(i.\"\(rawValue)\", \(standard))"
+        return "coalesce(i.\"\(rawValue)\"\(kept), \(standard))"
     }
 
     /// The value of a contact that exists.

@@ -24,11 +24,11 @@ public struct InboundReport: Hashable, Sendable {
         /// The contact's number, without a plus sign.
         public let from: String
         public let at: Date
-        /// The text, or the label of the button that was pressed.
-        public let text: String?
+        /// The text, or the label and the payload of the button that was pressed.
+        public let texts: [String]
 
-        public init(id: String, phoneNumberID: String, from: String, at: Date, text: String?) {
-            (self.id, self.phoneNumberID, self.from, self.at, self.text) = (id, phoneNumberID, from, at, text)
+        public init(id: String, phoneNumberID: String, from: String, at: Date, texts: [String]) {
+            (self.id, self.phoneNumberID, self.from, self.at, self.texts) = (id, phoneNumberID, from, at, texts)
         }
     }
 

@@ -67,9 +67,10 @@ public struct InboundRepository: Sendable {
 
     private static func consents(in report: InboundReport, senders: [String: [Sender]]) -> [Consent] {
         let written = report.messages.flatMap { message -> [Consent] in
-            guard let text = message.text else { return [] }
-            return (senders[message.phoneNumberID] ?? []).compactMap { sender in
-                guard let isOptedIn = ConsentWords.consent(in: text, own: sender.optOutWords) else { return nil }
+            (senders[message.phoneNumberID] ?? []).compactMap { sender in
+                guard let isOptedIn = ConsentWords.consent(in: message.texts, own: sender.optOutWords) else {
+                    return nil
+                }
                 return Consent(tenantID: sender.tenantID, from: message.from, isOptedIn: isOptedIn, at: message.at)
             }
         }
@@ -86,9 +87,17 @@ public struct InboundRepository: Sendable {
         return written + chosen
     }
 
+    /// Returns the ids under which contacts may be stored, for each sender of a report.
+    private static func names(of senders: [String]) -> [(sender: String, contactID: String)] {
+        Set(senders).flatMap { sender in
+            PhoneNumberAliases.of(sender).flatMap { [(sender, $0), (sender, "+" + $0)] }
+        }
+    }
+
     /// Opens windows and counts messages.
     private func count(_ messages: [InboundReport.Message], on connection: PostgresConnection) async throws {
         guard !messages.isEmpty else { return }
+        let names = Self.names(of: messages.map(\.from))
         try await connection.execute(
             """
             WITH incoming AS MATERIALIZED (
@@ -96,6 +105,9 @@ public struct InboundRepository: Sendable {
                     \(messages.map(\.id))::text[], \(messages.map(\.phoneNumberID))::text[],
                     \(messages.map(\.from))::text[], \(messages.map(\.at))::timestamptz[]
                 ) AS i(id, number, sender, at) ORDER BY id
+            ), names AS MATERIALIZED (
+                SELECT DISTINCT sender, name
+                FROM unnest(\(names.map(\.sender))::text[], \(names.map(\.contactID))::text[]) AS n(sender, name)
             ), fresh AS (
                 INSERT INTO inbound_messages ("waMessageId") SELECT id FROM incoming
                 ON CONFLICT DO NOTHING RETURNING "waMessageId"
@@ -104,7 +116,7 @@ public struct InboundRepository: Sendable {
                 FROM incoming i
                 JOIN fresh f ON f."waMessageId" = i.id
                 JOIN senders s ON s."phoneNumberId" = i.number AND s."archivedAt" IS NULL
-                CROSS JOIN LATERAL (VALUES (i.sender), ('+' || i.sender)) AS n(name)
+                JOIN names n ON n.sender = i.sender
                 CROSS JOIN LATERAL (
                     SELECT c.id FROM contacts c
                     WHERE c."tenantId" = s."tenantId" AND \(only: #"c."contactId""#, is: "n.name")
@@ -124,14 +136,18 @@ public struct InboundRepository: Sendable {
 
     private func write(_ consents: [Consent], on connection: PostgresConnection) async throws {
         guard !consents.isEmpty else { return }
+        let names = Self.names(of: consents.map(\.from))
         try await connection.execute(
             """
-            WITH said AS MATERIALIZED (
+            WITH names AS MATERIALIZED (
+                SELECT DISTINCT sender, name
+                FROM unnest(\(names.map(\.sender))::text[], \(names.map(\.contactID))::text[]) AS n(sender, name)
+            ), said AS MATERIALIZED (
                 SELECT DISTINCT ON (c.id) c.id, i."optedIn" AS opted, i.at FROM unnest(
                     \(consents.map(\.tenantID))::text[], \(consents.map(\.from))::text[],
                     \(consents.map(\.isOptedIn))::bool[], \(consents.map(\.at))::timestamptz[]
                 ) AS i(tenant, sender, "optedIn", at)
-                CROSS JOIN LATERAL (VALUES (i.sender), ('+' || i.sender)) AS n(name)
+                JOIN names n ON n.sender = i.sender
                 CROSS JOIN LATERAL (
                     SELECT c.id FROM contacts c
                     WHERE c."tenantId" = i.tenant AND \(only: #"c."contactId""#, is: "n.name")
@@ -219,7 +235,7 @@ extension InboundReport.Stop.Subject {
         case .template(let name, let language):
             """
             v.content #>> '{message,template,name}' = \(name)
-                AND v.content #>> '{message,template,language,code}' = \(language)
+                AND replace(v.content #>> '{message,template,language,code}', '-', '_') = replace(\(language)::text, '-', '_')
             """
         }
     }

@@ -183,6 +183,73 @@ struct InboundWebhookTests {
         }
     }
 
+    @Test func buttonsThatSayUnsubscribeTakeConsentByTheirPayloadToo() async throws {
+        try await DeliveryFixture.with(contacts: 3) { fixture in
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                func press(_ number: Int, _ button: String) async throws {
+                    let phone = DeliveryFixture.phone(number).dropFirst()
+                    let message =
+                        #"{"from":"\#(phone)","id":"wamid.\#(number)","timestamp":"\#(now)","type":"button",\#(button)}"#
+                    #expect(try await Self.post(Self.messages(message), to: port) == 200)
+                }
+                try await press(1, #""button":{"text":"Parar promoções","payload":"p-17"}"#)
+                try await press(2, #""button":{"text":"Não","payload":"STOP_PROMOTIONS"}"#)
+                try await press(3, #""interactive":{"button_reply":{"id":"yes","title":"Keep them coming"}}"#)
+                #expect(try await Self.contact(fixture, 1).optedIn == false)
+                #expect(try await Self.contact(fixture, 2).optedIn == false)
+                #expect(try await Self.contact(fixture, 3).optedIn == true)
+            }
+        }
+    }
+
+    /// WhatsApp writes numbers of these countries in another form than people do.
+    @Test(arguments: [
+        ("+5531987654321", "553187654321"), ("553187654321", "5531987654321"), ("5215512345678", "525512345678"),
+        ("+525512345678", "5215512345678"), ("541123456789", "5491123456789"), ("+5491123456789", "541123456789"),
+    ])
+    func peopleAreFoundByTheFormOfTheirNumberThatWhatsAppUses(stored: String, written: String) async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId") VALUES (\(DeliveryFixture.tenant), \(stored))
+                """
+            )
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                let message =
+                    #"{"from":"\#(written)","id":"wamid.x","timestamp":"\#(now)","type":"text","text":{"body":"STOP 🙏"}}"#
+                #expect(try await Self.post(Self.messages(message), to: port) == 200)
+                let row = try await fixture.pool.query(
+                    #"SELECT "optedIn", "messageCount" FROM contacts WHERE "contactId" = \#(stored)"#
+                )[0]
+                #expect(try row.decode(0, as: Bool.self) == false)
+                #expect(try row.decode(1, as: Int.self) == 1)
+            }
+        }
+    }
+
+    @Test func aBlockedTemplateIsFoundByBothSpellingsOfItsLanguage() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            let run = try await fixture.launch()
+            try await fixture.pool.execute(
+                """
+                UPDATE campaign_revisions SET content = jsonb_set(content, '{message,template,language,code}', '"en_US"')
+                """
+            )
+            var paused = InboundReport()
+            paused.numbers = [.init(phoneNumberID: "1001", displayPhoneNumber: nil, businessAccountID: Self.account)]
+            paused.stops = [
+                .init(
+                    businessAccountID: Self.account,
+                    subject: .template(name: "hello", language: "en-US"),
+                    reason: "PAUSED"
+                )
+            ]
+            #expect(try await InboundRepository(pool: fixture.pool).apply(paused) == [run])
+        }
+    }
+
     /// WhatsApp repeats a refused webhook for a week, with all other reports in it.
     @Test func reportsThatMakeNoSenseAreTakenAndHideNoOther() async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in
@@ -281,6 +348,22 @@ struct InboundWebhookTests {
         ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["DISABLE"]}}"#, true),
         ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":["REINSTATE"]}}"#, false),
         ("account_update", #"{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"REINSTATE"}}"#, false),
+        (
+            "account_update",
+            #"{"event":"ACCOUNT_RESTRICTION","restriction_info":[{"restriction_type":"RESTRICTED_ADD_PHONE_NUMBER_ACTION"}]}"#,
+            false
+        ),
+        (
+            "account_update",
+            #"{"event":"ACCOUNT_RESTRICTION","restriction_info":[{"restriction_type":"RESTRICTED_ADD_PHONE_NUMBER_ACTION"},"#
+                + #"{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":1790000000}]}"#,
+            true
+        ),
+        // A warning, or the end of a restriction.
+        (
+            "account_update",
+            #"{"event":"ACCOUNT_RESTRICTION","violation_info":{"violation_type":"UTILITY_TEMPLATE_ABUSE"}}"#, false
+        ),
         ("some_new_field", #"{"event":"PAUSED","anything":[1,2]}"#, false),
     ])
     func campaignsThatWhatsAppBlocksArePaused(field: String, value: String, pauses: Bool) async throws {

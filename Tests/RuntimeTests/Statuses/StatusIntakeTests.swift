@@ -27,7 +27,7 @@ struct StatusIntakeTests {
                 phoneNumberID: "1001",
                 from: "254711000001",
                 at: Date(),
-                text: "hello"
+                texts: ["hello"]
             )
         ]
         return (isGood, status, report)

@@ -130,7 +130,7 @@ struct HotCalls {
         _ = try await messages.applyParked()
         var inbound = InboundReport()
         inbound.messages = [
-            InboundReport.Message(id: "\(UUID())", phoneNumberID: "1", from: Fixture.phone(2), at: Date(), text: "STOP")
+            InboundReport.Message(id: "\(UUID())", phoneNumberID: "1", from: Fixture.phone(2), at: Date(), texts: ["STOP"])
         ]
         try await InboundRepository(pool: pool).apply(inbound)
     }

@@ -128,16 +128,17 @@ extension WebhookPayload.Change {
                 from: from,
                 // A time in the future would keep the 24 h window open for too long.
                 at: min(WebhookPayload.time(message["timestamp"]) ?? now, now),
-                text: Self.words(of: message)
+                texts: Self.words(of: message)
             )
         }
     }
 
-    /// Returns the text of a message, or the title of the button that was pressed.
-    private static func words(of message: JSONValue) -> String? {
-        message["text"]?["body"]?.stringValue ?? message["button"]?["text"]?.stringValue
-            ?? message["interactive"]?["button_reply"]?["title"]?.stringValue
-            ?? message["interactive"]?["list_reply"]?["title"]?.stringValue
+    /// Returns the text of a message, or the title and the payload of the button that was pressed.
+    private static func words(of message: JSONValue) -> [String] {
+        let (button, interactive) = (message["button"], message["interactive"])
+        let reply = interactive?["button_reply"] ?? interactive?["list_reply"]
+        let texts = [message["text"]?["body"], button?["text"], button?["payload"], reply?["title"], reply?["id"]]
+        return texts.compactMap { $0?.stringValue }
     }
 
     fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
@@ -176,9 +177,9 @@ extension WebhookPayload.Change {
                 reason: "WhatsApp has flagged the number for its quality: sending on would get it restricted"
             )
         case "account_update":
-            guard ["DISABLED_UPDATE", "ACCOUNT_RESTRICTION", "ACCOUNT_DELETED"].contains(event), !isReinstated else {
-                return nil
-            }
+            guard ["DISABLED_UPDATE", "ACCOUNT_RESTRICTION", "ACCOUNT_DELETED"].contains(event), !isReinstated,
+                forbidsSending
+            else { return nil }
             return InboundReport.Stop(
                 businessAccountID: account,
                 subject: .account,
@@ -192,6 +193,15 @@ extension WebhookPayload.Change {
     private var isReinstated: Bool {
         let state = value["ban_info"]?["waba_ban_state"]
         return (state?.arrayValue ?? [state ?? .null]).contains("REINSTATE")
+    }
+
+    /// False for a restriction of other things than sending, such as the addition of phone numbers.
+    ///
+    /// Without a list of restrictions an `ACCOUNT_RESTRICTION` is a warning, or says that one has ended.
+    private var forbidsSending: Bool {
+        guard text("event") == "ACCOUNT_RESTRICTION" else { return true }
+        let types = (value["restriction_info"]?.arrayValue ?? []).compactMap { $0["restriction_type"]?.stringValue }
+        return types.contains { $0.hasPrefix("RESTRICTED_") && $0.hasSuffix("_INITIATED_MESSAGING") }
     }
 
     /// Returns a text of the change, without NUL, which a row cannot hold.
