@@ -96,6 +96,7 @@ public struct Daemon: Service {
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
         let actionsWakeup = WakeSignal()
+        let notifierWakeup = WakeSignal()
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
@@ -124,6 +125,14 @@ public struct Daemon: Service {
                     logger: logger
                 ),
                 RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
+                Notifier(
+                    notifications: NotificationRepository(pool: pool),
+                    tokens: lanes.tokens,
+                    outbound: configuration.outbound,
+                    wakeup: notifierWakeup,
+                    metrics: lanes.metrics.notifications,
+                    logger: logger
+                ),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
                 QuotaResumer(runs: lanes.runs, logger: logger),
@@ -151,6 +160,7 @@ public struct Daemon: Service {
                     listeners: [
                         RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
                         ScheduleRepository.channel: [schedulerWakeup],
+                        NotificationRepository.channel: [notifierWakeup],
                     ]
                 ),
                 try server(

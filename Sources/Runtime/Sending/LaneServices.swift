@@ -13,7 +13,7 @@ package struct LaneServices: Sendable {
     let lanes: LaneRepository
     let payloads: PayloadCache
     let channel: any MessageChannel
-    let tokens: TokenResolver
+    package let tokens: TokenResolver
     let permits: SendPermits
     package let gate: APIGate
     package let retries: RetryPolicy

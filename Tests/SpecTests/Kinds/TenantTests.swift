@@ -96,6 +96,30 @@ struct TenantTests {
             ["4:30 C015 `allowedCategories` allows no category (list one, or remove the field)"]
         ),
         (
+            "notify: { url: \"https://hooks.slack.com/services/T1/B2/x\", format: slack }",
+            [
+                "4:16 C019 `url` is an address that lets everybody post who knows it "
+                    + "(refer to it: `env:ACME_OPS_HOOK` or `file:/run/secrets/acme-hook`)"
+            ]
+        ),
+        (
+            "notify: { url: \"http://ops.example/\", on: [pased] }",
+            [
+                "4:11 C013 missing field `secret` (`notify` needs it)",
+                "4:16 C015 `url` is no address to post to "
+                    + "(write an https address (http only on this machine), or `env:NAME` or `file:/path`)",
+                "4:44 C015 `pased` is not a value of `on` (did you mean `paused`?)",
+            ]
+        ),
+        (
+            "notify: { url: env:HOOK, secret: s3cret, on: [] }",
+            [
+                "4:34 C019 `secret` holds a secret instead of a reference to one "
+                    + "(refer to it: `env:ACME_OPS_SECRET` or `file:/run/secrets/whatsapp`)",
+                "4:46 C015 `on` names no reason (list one, or remove the field)",
+            ]
+        ),
+        (
             "optOutWords: [Stop, STOP, \" x\"]",
             [
                 "4:21 C015 `STOP` is listed twice (remove it)",
@@ -113,6 +137,25 @@ struct TenantTests {
     func locatesMistakes(field: String, expected: [String]) {
         let text = "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\n\(field)\n---\n\(Fixture.sender)\n"
         #expect(Fixture.lines(text) == expected)
+    }
+
+    @Test(arguments: [
+        "https://ops.example/a?b=c", "https://ops.example:8443", "http://localhost:1/x", "http://127.0.0.1:80/",
+        "http://[::1]:8080/x", "https://10.0.0.1/", "env:HOOK", "file:/run/hook",
+    ])
+    func takesAddressesThatAreNoSecrets(url: String) throws {
+        let text = "kind: Tenant\nname: acme\nnotify: { url: \"\(url)\", secret: env:KEY, on: [quota, paused] }"
+        let catalog = Fixture.catalog(text)
+        #expect(catalog.diagnostics.map(Fixture.line) == [])
+        let tenant = try #require(catalog.tenant("acme")?.value)
+        #expect(
+            tenant.canonical["notify"] == [
+                "url": .string(url), "secret": "env:KEY", "format": "json", "on": ["paused", "quota"],
+            ]
+        )
+        #expect(try TenantSpec(canonical: tenant.canonical) == tenant)
+        let slack = Fixture.catalog("kind: Tenant\nname: acme\nnotify: { url: \"\(url)\", format: slack }")
+        #expect(slack.tenant("acme")?.value.notify?.on == TenantSpec.Notify.Reason.allCases)
     }
 
     @Test func needsATimeZoneForQuietHours() {

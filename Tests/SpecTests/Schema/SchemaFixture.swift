@@ -43,7 +43,10 @@ enum SchemaFixture {
                 maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,
                 maxFailurePercent: 20
               },
-              optOutWords: [acha], templateText: strict }
+              optOutWords: [acha], templateText: strict,
+              notify: { url: "https://ops.example/hook", secret: "env:OPS", format: json, on: [paused, quota] } }
+            ---
+            { kind: Tenant, name: other, notify: { url: "env:HOOK", format: slack } }
             ---
             { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,
               quotaGroup: portfolio-1, pairLimit: defer, onQuotaExhausted: wait, unconfirmedPolicy: retry }
