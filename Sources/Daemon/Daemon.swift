@@ -145,6 +145,7 @@ public struct Daemon: Service {
                     retries: lanes.retries,
                     logger: logger
                 ),
+                CappedMessageRetrier(runs: lanes.runs, messages: lanes.messages, logger: logger),
                 ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: feederWakeup),
                 RunLauncher(launches: LaunchRepository(pool: pool), wakeup: launcherWakeup, logger: logger),
                 ExpiredRowCleaner(housekeeping: HousekeepingRepository(pool: pool), logger: logger),

@@ -154,6 +154,8 @@ struct DeliveryMetrics: Hashable, Sendable {
 
     var total: Int { counters.total }
     var pending: Int { counters[.pending] }
+    /// Pending messages that wait for WhatsApp's cap.
+    var capped: Int { max(0, counters.capped) }
     var queued: Int { counters[.queued] + counters[.sending] }
     var sent: Int { counters.accepted }
     var delivered: Int { counters[.delivered] }
@@ -171,8 +173,9 @@ struct DeliveryMetrics: Hashable, Sendable {
 
     var json: JSONValue {
         [
-            "total": .integer(total), "pending": .integer(pending), "queued": .integer(queued), "sent": .integer(sent),
-            "delivered": .integer(delivered), "read": .integer(read), "failed": .integer(failed),
+            "total": .integer(total), "pending": .integer(pending), "capped": .integer(capped),
+            "queued": .integer(queued), "sent": .integer(sent), "delivered": .integer(delivered),
+            "read": .integer(read), "failed": .integer(failed),
             "deliveryRate": .number(deliveryRate), "readRate": .number(readRate), "failureRate": .number(failureRate),
         ]
     }
@@ -185,6 +188,13 @@ struct DeliveryMetrics: Hashable, Sendable {
         [
             ShapeField("total", .sum, isRequired: true, "All messages.", example: 1_000),
             ShapeField("pending", .sum, isRequired: true, "Not queued yet.", example: 0),
+            ShapeField(
+                "capped",
+                .sum,
+                isRequired: true,
+                "Pending, because WhatsApp caps the recipient (code 131049).",
+                example: 0
+            ),
             ShapeField("queued", .sum, isRequired: true, "Queued, or the request is under way.", example: 0),
             ShapeField("sent", .sum, isRequired: true, "Accepted, also if delivered or read.", example: 980),
             ShapeField("delivered", .sum, isRequired: true, "Delivered but not read.", example: 500),
@@ -203,7 +213,8 @@ struct DeliveryMetrics: Hashable, Sendable {
     )
 
     static let example: JSONValue = [
-        "total": 1_000, "pending": 0, "queued": 0, "sent": 980, "delivered": 500, "read": 400, "failed": 20,
+        "total": 1_000, "pending": 0, "capped": 0, "queued": 0, "sent": 980, "delivered": 500, "read": 400,
+        "failed": 20,
         "deliveryRate": .number(91.84), "readRate": .number(40.82), "failureRate": 2,
     ]
 }

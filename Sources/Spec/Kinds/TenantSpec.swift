@@ -23,6 +23,7 @@ public struct TenantSpec: SpecContent {
           minScheduleInterval: 12h
         optOutWords: [no thanks]
         templateText: mend
+        onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
         """
 
@@ -37,6 +38,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var optOutWords: [String] = []
     /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
     public internal(set) var templateText: TemplateText?
+    /// The reaction when WhatsApp caps a person; `nil` is ``UserCap/Action/fail``.
+    public internal(set) var onUserCap: UserCap?
     /// Where people of the tenant are told about its campaigns; `nil` if they are not told.
     public internal(set) var notify: Notify?
 
@@ -85,6 +88,13 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab "
                     + "or more than four spaces in a row. By default it is `mend`; campaigns may say otherwise.",
                 examples: "strict"
+            ),
+        Field("onUserCap", \.onUserCap, .userCap)
+            .says(
+                "What happens to messages that WhatsApp does not deliver because the person got too many marketing messages "
+                    + "(code 131049). By default they fail; campaigns may say otherwise.",
+                examples: "fail",
+                ["action": "retry", "every": "24h", "until": "72h"]
             ),
         Field("notify", \.notify, .mapping)
             .says(

@@ -151,8 +151,8 @@ extension FieldCodec where Value: CustomStringConvertible {
 }
 
 extension FieldCodec<SpecDuration> {
-    static func duration(upToDays days: Int) -> Self {
-        described(.duration) { $0.duration($1, upTo: SpecDuration(seconds: days * 86_400)) }
+    static func duration(from least: SpecDuration = SpecDuration(seconds: 1), upToDays days: Int) -> Self {
+        described(.duration) { $0.duration($1, from: least, upTo: SpecDuration(seconds: days * 86_400)) }
     }
 }
 

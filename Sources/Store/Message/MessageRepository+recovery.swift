@@ -144,7 +144,7 @@ extension MessageRepository {
     }
 
     /// The chunk of a message, as the position of its first message.
-    private static func chunk(of position: PostgresQuery, in run: UUID) -> PostgresQuery {
+    static func chunk(of position: PostgresQuery, in run: UUID) -> PostgresQuery {
         """
         (
             SELECT "startPosition" FROM campaign_chunks

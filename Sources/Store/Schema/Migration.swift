@@ -56,5 +56,6 @@ public struct Migration: Sendable {
         Migration(version: 20, name: "waiting", bytes: PackageResources._020_waiting_sql),
         Migration(version: 21, name: "retries", bytes: PackageResources._021_retries_sql),
         Migration(version: 23, name: "notifications", bytes: PackageResources._023_notifications_sql),
+        Migration(version: 24, name: "user_cap", bytes: PackageResources._024_user_cap_sql),
     ]
 }

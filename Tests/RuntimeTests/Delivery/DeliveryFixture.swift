@@ -253,6 +253,7 @@ extension DeliveryFixture {
                 retries: retries,
                 logger: TestDatabase.logger
             ),
+            CappedMessageRetrier(runs: runs, messages: lanes.messages, logger: TestDatabase.logger),
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
         ]
         if listens {

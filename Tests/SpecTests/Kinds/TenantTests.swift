@@ -120,6 +120,29 @@ struct TenantTests {
             ]
         ),
         (
+            "onUserCap: { action: retry, every: 30m, until: 31d }",
+            ["4:36 C053 `every` is 30m, outside of 1h to 30d", "4:48 C053 `until` is 31d, outside of 1h to 30d"]
+        ),
+        (
+            "onUserCap: { action: retry, every: 2d, until: 24h }",
+            [
+                "4:47 C053 `until` is 1d, shorter than `every` (2d) "
+                    + "(make `until` at least as long: it counts from the first refusal)"
+            ]
+        ),
+        (
+            "onUserCap: { action: retry, every: 4d }",
+            [
+                "4:36 C053 `until` is 3d, shorter than `every` (4d) "
+                    + "(make `until` at least as long: it counts from the first refusal)"
+            ]
+        ),
+        (
+            "onUserCap: { action: fail, until: 24h }",
+            ["4:35 C015 `until` belongs to `action: retry` (remove it)"]
+        ),
+        ("onUserCap: retri", ["4:12 C015 `retri` is not a value of `onUserCap` (did you mean `retry`?)"]),
+        (
             "optOutWords: [Stop, STOP, \" x\"]",
             [
                 "4:21 C015 `STOP` is listed twice (remove it)",
@@ -137,6 +160,23 @@ struct TenantTests {
     func locatesMistakes(field: String, expected: [String]) {
         let text = "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\n\(field)\n---\n\(Fixture.sender)\n"
         #expect(Fixture.lines(text) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("fail", "fail"), ("{ action: fail }", "fail"),
+            ("retry", ["action": "retry", "every": "1d", "until": "3d"]),
+            ("{ action: retry, every: 90m, until: 36h }", ["action": "retry", "every": "90m", "until": "36h"]),
+            ("{ action: retry, until: 30d }", ["action": "retry", "every": "1d", "until": "30d"]),
+        ] as [(String, JSONValue)]
+    )
+    func readsWhatHappensAtACap(text: String, expected: JSONValue) throws {
+        let catalog = Fixture.catalog("kind: Tenant\nname: acme\nonUserCap: \(text)")
+        #expect(catalog.diagnostics.map(Fixture.line) == [])
+        let tenant = try #require(catalog.tenant("acme")?.value)
+        #expect(tenant.canonical["onUserCap"] == expected)
+        #expect(try TenantSpec(canonical: tenant.canonical) == tenant)
+        #expect(try UserCap(json: expected) == tenant.onUserCap)
     }
 
     @Test(arguments: [
