@@ -123,6 +123,16 @@ public struct Daemon: Service {
                     services: lanes,
                     logger: logger
                 ),
+                // Its session shows that this daemon lives, so it ends after the lanes.
+                ChangeListener(
+                    pool: pool,
+                    listeners: [
+                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
+                        ScheduleRepository.channel: [schedulerWakeup],
+                    ],
+                    presence: lanes.presence
+                ),
+                DeadDaemonWatch(daemons: DaemonRepository(pool: pool), services: lanes, logger: logger),
                 RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunCompleter(runs: lanes.runs, unconfirmedTimeout: configuration.unconfirmedTimeout, logger: logger),
@@ -145,13 +155,6 @@ public struct Daemon: Service {
                     wakeup: schedulerWakeup,
                     logger: logger,
                     metrics: lanes.metrics.schedules
-                ),
-                ChangeListener(
-                    pool: pool,
-                    listeners: [
-                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
-                        ScheduleRepository.channel: [schedulerWakeup],
-                    ]
                 ),
                 try server(
                     router: routes(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes).router,
@@ -191,6 +194,7 @@ public struct Daemon: Service {
             leases: LaneLeases(flight: configuration.flightLease),
             metrics: metrics,
             workers: LaneDirectory(),
+            presence: DaemonPresence(),
             changes: WakeSignal(),
             logger: logger
         )

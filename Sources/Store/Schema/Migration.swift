@@ -55,5 +55,6 @@ public struct Migration: Sendable {
         Migration(version: 19, name: "guards", bytes: PackageResources._019_guards_sql),
         Migration(version: 20, name: "waiting", bytes: PackageResources._020_waiting_sql),
         Migration(version: 21, name: "retries", bytes: PackageResources._021_retries_sql),
+        Migration(version: 22, name: "daemon_numbers", bytes: PackageResources._022_daemon_numbers_sql),
     ]
 }

@@ -200,7 +200,7 @@ extension DeliveryFixture {
 extension DeliveryFixture {
     /// Everything of a daemon but its HTTP server, with times of the test's own.
     ///
-    /// Webhooks are not included: ``applyReports()`` does their work.
+    /// Webhooks are not included: ``applyReports()`` does their work. With a `presence` it sees other daemons die, and is seen.
     func withDelivery<Value: Sendable>(
         retries: RetryPolicy = RetryPolicy(),
         leases: LaneLeases = LaneLeases(),
@@ -210,6 +210,8 @@ extension DeliveryFixture {
         address: Address? = nil,
         channel: (any MessageChannel)? = nil,
         listens: Bool = true,
+        presence: DaemonPresence? = nil,
+        logger: Logger = TestDatabase.logger,
         redis configuration: RedisConfiguration? = nil,
         ending: Ending = .gracefully,
         _ body: () async throws -> Value
@@ -236,27 +238,39 @@ extension DeliveryFixture {
             retries: retries,
             leases: leases,
             workers: LaneDirectory(),
+            presence: presence ?? DaemonPresence(isAnnounced: true),
             changes: WakeSignal(),
-            logger: TestDatabase.logger
+            logger: logger
         )
         let wakeup = WakeSignal()
         var services: [any Service] = [
             LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: wakeup),
-            RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: TestDatabase.logger),
-            QuotaResumer(runs: runs, logger: TestDatabase.logger),
-            RunCanceller(runs: runs, logger: TestDatabase.logger),
+            RunCompleter(runs: runs, unconfirmedTimeout: unconfirmedTimeout, logger: logger),
+            QuotaResumer(runs: runs, logger: logger),
+            RunCanceller(runs: runs, logger: logger),
             guards,
             UnconfirmedMessageRetrier(
                 runs: runs,
                 messages: lanes.messages,
                 unconfirmedTimeout: unconfirmedTimeout,
                 retries: retries,
-                logger: TestDatabase.logger
+                logger: logger
             ),
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
         ]
         if listens {
-            services.append(ChangeListener(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]))
+            services.append(
+                ChangeListener(
+                    pool: pool,
+                    listeners: [RunRepository.channel: [wakeup, lanes.changes]],
+                    presence: lanes.presence
+                )
+            )
+        }
+        if presence != nil {
+            let daemons = DaemonRepository(pool: pool)
+            services.append(Heartbeat(version: "1", daemons: daemons, services: lanes, logger: logger))
+            services.append(DeadDaemonWatch(daemons: daemons, services: lanes, logger: logger))
         }
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }

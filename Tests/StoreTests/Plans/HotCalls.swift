@@ -151,5 +151,6 @@ struct HotCalls {
         _ = try await ScheduleRepository(pool: pool).startNext()
         _ = try await AnalyticsRepository(pool: pool).counters(campaign: campaign, tenant: "acme")
         _ = try await BacklogRepository(pool: pool).tenants(deadline: .seconds(30))
+        _ = try await DaemonRepository(pool: pool).census(by: DaemonNumber())
     }
 }
