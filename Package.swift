@@ -58,8 +58,7 @@ let package = Package(
             name: "Runtime",
             dependencies: [
                 "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
-                .lifecycle,
-                .log, .metrics, .nio, .nioFoundation, .nioHTTP,
+                .crypto, .lifecycle, .log, .metrics, .nio, .nioFoundation, .nioHTTP,
             ],
             resources: [.embedInCode("Lanes/Scripts")]
         ),

@@ -96,6 +96,7 @@ public struct Daemon: Service {
         let launcherWakeup = WakeSignal()
         let schedulerWakeup = WakeSignal()
         let actionsWakeup = WakeSignal()
+        let notifierWakeup = WakeSignal()
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
@@ -123,7 +124,26 @@ public struct Daemon: Service {
                     services: lanes,
                     logger: logger
                 ),
+                // Its session shows that this daemon lives, so it ends after the lanes.
+                ChangeListener(
+                    pool: pool,
+                    listeners: [
+                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
+                        ScheduleRepository.channel: [schedulerWakeup],
+                        NotificationRepository.channel: [notifierWakeup],
+                    ],
+                    presence: lanes.presence
+                ),
+                DeadDaemonWatch(daemons: DaemonRepository(pool: pool), services: lanes, logger: logger),
                 RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
+                Notifier(
+                    notifications: NotificationRepository(pool: pool),
+                    tokens: lanes.tokens,
+                    outbound: configuration.outbound,
+                    wakeup: notifierWakeup,
+                    metrics: lanes.metrics.notifications,
+                    logger: logger
+                ),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunMaintenance(
                     runs: lanes.runs,
@@ -145,13 +165,6 @@ public struct Daemon: Service {
                     wakeup: schedulerWakeup,
                     logger: logger,
                     metrics: lanes.metrics.schedules
-                ),
-                ChangeListener(
-                    pool: pool,
-                    listeners: [
-                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
-                        ScheduleRepository.channel: [schedulerWakeup],
-                    ]
                 ),
                 try server(
                     router: routes(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes).router,
@@ -191,6 +204,7 @@ public struct Daemon: Service {
             leases: LaneLeases(flight: configuration.flightLease),
             metrics: metrics,
             workers: LaneDirectory(),
+            presence: DaemonPresence(),
             changes: WakeSignal(),
             logger: logger
         )

@@ -146,6 +146,14 @@ extension MetricFamily {
         labels: ["outcome"]
     )
 
+    // Notifications.
+    package static let notifications = MetricFamily(
+        "campaigns_notifications_total",
+        .counter,
+        "Attempts to post a notification to a tenant, by outcome.",
+        labels: ["outcome"]
+    )
+
     // HTTP.
     package static let httpRequests = MetricFamily(
         "campaigns_http_requests_total",
@@ -225,6 +233,7 @@ extension MetricFamily {
         openRuns, openMessages, unconfirmed,
         scheduleLag, firings, events, refusals,
         webhookDuration, webhookLag, webhookBatch, reports,
+        notifications,
         httpRequests, httpDuration,
         redisUp, postgresUp, connections, connectionLimit, connectionWaiters,
         cpu, memory, virtualMemory, files, startTime,

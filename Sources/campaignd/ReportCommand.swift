@@ -81,6 +81,7 @@ struct DeliveryReport {
         lines.append(line("failed", counters[.failed]))
         for status in [MessageStatus.unconfirmed, .cancelled, .pending, .queued, .sending] where counters[status] > 0 {
             lines.append(line(status.rawValue, counters[status]))
+            if status == .pending, counters.capped > 0 { lines.append(line("  capped", counters.capped)) }
         }
         return lines
     }

@@ -148,6 +148,7 @@ struct ProgressView: Sendable {
             "delivered \((counters[.delivered] + counters[.read]).grouped)", "read \(counters[.read].grouped)",
         ]
         if run.held > 0 { parts.append("held \(run.held.grouped)") }
+        if counters.capped > 0 { parts.append("capped \(counters.capped.grouped)") }
         if counters[.failed] > 0 { parts.append("failed \(counters[.failed].grouped)") }
         if counters[.unconfirmed] > 0 { parts.append("unconfirmed \(counters[.unconfirmed].grouped)") }
         if let rate = rate(of: run, now: now) { parts.append("\(rate.grouped)/s") }

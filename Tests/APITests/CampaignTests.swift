@@ -44,6 +44,31 @@ struct CampaignTests {
         }
     }
 
+    @Test func aCampaignSaysWhatHappensAtACapOfWhatsApp() async throws {
+        try await APIFixture.with { api in
+            let rule: JSONValue = ["action": "retry", "every": "36h", "until": "72h"]
+            let made = try await api.call("POST", "/campaigns", APIFixture.draft("a", ["onUserCap": rule]))
+            #expect(made.status == 201, "\(made.text)")
+            #expect(made.json["onUserCap"] == ["action": "retry", "every": "36h", "until": "3d"])
+            let path = "/campaigns/\(made.id)"
+            #expect(try await api.call("PATCH", path, ["onUserCap": "fail"]).json["onUserCap"] == "fail")
+            #expect(try await api.call("PATCH", path, ["title": "A"]).json["onUserCap"] == "fail")
+            #expect(try await api.call("PATCH", path, ["onUserCap": nil]).json["onUserCap"] == nil)
+            let wrong: [(JSONValue, String)] = [
+                (["action": "retry", "every": "30m"], "onUserCap.every"),
+                (["action": "retry", "every": "48h", "until": "24h"], "onUserCap.until"),
+                (["action": "fail", "until": "24h"], "onUserCap.until"),
+            ]
+            for (value, field) in wrong {
+                let refused = try await api.call("PATCH", path, ["onUserCap": value])
+                #expect(refused.status == 422 && refused.error(field) != nil, "\(refused.text)")
+            }
+            for value in ["wait", ["every": "24h"], ["action": "retry", "after": "1h"], 5] as [JSONValue] {
+                #expect(try await api.call("PATCH", path, ["onUserCap": value]).status == 422)
+            }
+        }
+    }
+
     @Test func asksForASenderIfThereAreSeveral() async throws {
         try await APIFixture.with { api in
             try await api.pool.execute(

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestBed
 import TestSupport
 import Testing
@@ -136,6 +137,42 @@ struct DeliveryTests {
             #expect((ledger.mostRequestsInOneSecond[stage.phoneNumberID] ?? 0) <= 80)
             // A kill between the mark and the write leaves a message unconfirmed; that is rare.
             #expect(ledger.recipients >= 398)
+        }
+    }
+
+    /// Without the other daemon's look they would wait for ten seconds after their slots.
+    @Test(.timing) func anotherDaemonTakesBackAtOnceWhatAKilledOneHeld() async throws {
+        try await Stage.with(contacts: 500, rate: 80) { stage in
+            let killed = try await stage.startDaemon()
+            var number = 0
+            try await eventually("its number is stored") {
+                let rows = try await stage.pool.query("SELECT number FROM daemon_heartbeats WHERE number IS NOT NULL")
+                number = try rows.first?.decode(0, as: Int.self) ?? 0
+                return number > 0
+            }
+            let other = try await stage.startDaemon()
+            try await stage.succeed("campaignd", "send", "hello", "--tenant", "test")
+            func held() async throws -> Int {
+                try await stage.pool.query(
+                    """
+                    SELECT count(*) FROM campaign_messages
+                    WHERE status = 'sending' AND holder / 1000000000 = \(number)
+                    """
+                )[0].decode(0)
+            }
+            try await eventually(within: .seconds(30), "it holds messages") {
+                try await held() > 5 && stage.simulator.summary().accepted > 50
+            }
+            killed.signal(SIGKILL)
+            _ = try await killed.outcome()
+            // One may have been fired, and waits for 45 seconds.
+            try await eventually(within: .seconds(4), "they are taken back") { try await held() <= 2 }
+            try await eventually(within: .seconds(60), "all others are sent") {
+                stage.simulator.summary().accepted >= 498
+            }
+            other.signal(SIGTERM)
+            #expect(try await other.outcome().exitCode == 0)
+            #expect(try await LedgerReader(path: stage.ledger.path).summary().repeatedRecipients.isEmpty)
         }
     }
 

@@ -119,9 +119,14 @@ struct Fixture {
         }
         var rows = RunCounters(Dictionary(uniqueKeysWithValues: MessageStatus.allCases.map { ($0, 0) }))
         let counts = try await pool.query(
-            "SELECT status, count(*) FROM campaign_messages WHERE \"runId\" = \(run) GROUP BY 1"
+            """
+            SELECT status, count(*), count(*) FILTER (WHERE "isCapped") FROM campaign_messages WHERE "runId" = \(run) GROUP BY 1
+            """
         )
-        for row in counts { rows[try row.decode(0, as: MessageStatus.self)] = try row.decode(1) }
+        for row in counts {
+            rows[try row.decode(0, as: MessageStatus.self)] = try row.decode(1)
+            rows.capped += try row.decode(2, as: Int.self)
+        }
         return (record.counters, rows)
     }
 }

@@ -184,7 +184,13 @@ struct DeliveryMetrics: Hashable, Sendable {
             + "messages are in `total` only.",
         [
             ShapeField("total", .sum, isRequired: true, "All messages.", example: 1_000),
-            ShapeField("pending", .sum, isRequired: true, "Not queued yet.", example: 0),
+            ShapeField(
+                "pending",
+                .sum,
+                isRequired: true,
+                "Not queued yet, or waiting because WhatsApp caps the recipient.",
+                example: 0
+            ),
             ShapeField("queued", .sum, isRequired: true, "Queued, or the request is under way.", example: 0),
             ShapeField("sent", .sum, isRequired: true, "Accepted, also if delivered or read.", example: 980),
             ShapeField("delivered", .sum, isRequired: true, "Delivered but not read.", example: 500),

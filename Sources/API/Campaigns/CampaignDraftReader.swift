@@ -39,6 +39,7 @@ struct CampaignDraftReader: Sendable {
         if let filter = body["audienceFilter"] {
             draft.audienceFilter = filter == .null ? nil : readFilter(filter, &errors)
         }
+        if let cap = body["onUserCap"] { draft.onUserCap = cap == .null ? nil : readUserCap(cap, &errors) }
         errors += triggerProblems(draft)
         if body["sender"] != nil || body["senderId"] != nil {
             draft.senderID = try await sender(body, tenant: tenant, &errors)
@@ -64,6 +65,15 @@ struct CampaignDraftReader: Sendable {
             return try AudienceFilter(json: json).json
         } catch {
             errors += FieldProblem.all(of: error, below: "audienceFilter")
+            return nil
+        }
+    }
+
+    private func readUserCap(_ json: JSONValue, _ errors: inout [FieldProblem]) -> JSONValue? {
+        do throws(SpecError) {
+            return try UserCap(json: json).json
+        } catch {
+            errors += FieldProblem.all(of: error, below: "")
             return nil
         }
     }

@@ -63,6 +63,37 @@ enum CampaignShapes {
         ),
     ]
 
+    private static let capField = ShapeField(
+        "onUserCap",
+        .nullable(
+            .anyOf([
+                .choice(UserCap.Action.self),
+                .object(
+                    ObjectShape(
+                        nil,
+                        nil,
+                        [
+                            ShapeField("action", .choice(UserCap.Action.self), isRequired: true, "What happens to it."),
+                            ShapeField(
+                                "every",
+                                .formatted(.duration),
+                                "From a refusal to the next attempt; 1 hour to 30 days."
+                            ),
+                            ShapeField(
+                                "until",
+                                .formatted(.duration),
+                                "Since the first refusal, after which a further one fails it; up to 30 days."
+                            ),
+                        ]
+                    )
+                ),
+            ])
+        ),
+        "What happens to a message that WhatsApp does not deliver because the person got too many marketing messages (code "
+            + "131049). By default it is that of the tenant.",
+        example: ["action": "retry", "every": "24h", "until": "72h"]
+    )
+
     /// `CreateCampaignDto`.
     static let create = ObjectShape(
         "CreateCampaign",
@@ -82,7 +113,7 @@ enum CampaignShapes {
                 "WhatsApp message without recipient; texts may contain placeholders.",
                 example: ["type": "text", "text": ["body": "Hi {{name|there}}"]]
             ),
-            audienceField,
+            audienceField, capField,
         ] + linkFields,
         rules: [
             ["anyOf": [["required": ["messageTemplate"]], text("templateId")]],
@@ -146,6 +177,11 @@ enum CampaignShapes {
             ShapeField("waiting", .object(OutlookShapes.waiting), "Why the open run does not send."),
             ShapeField("triggerType", .text(0...50), "Event that starts it."),
             ShapeField("triggerConfig", .map(.any, keys: 0...1_000), "Values that the event's context must have."),
+            ShapeField(
+                "onUserCap",
+                .anyOf([.text(upTo: 10), .map(.any, keys: 0...3)]),
+                "What happens to a message that WhatsApp's cap for a person stops; absent if the tenant says it."
+            ),
             ShapeField("managedBy", .choice(["spec"]), "`spec` if a spec file owns it: it can only be changed there."),
             ShapeField("sourceFile", .text(0...4_096), "Path of that file."),
             ShapeField("createdBy", .uuid, "Id of the user who created it."),
@@ -195,7 +231,7 @@ extension CampaignRecord {
             "startedAt": startedAt.map { .string($0.apiText) }, "completedAt": completedAt.map { .string($0.apiText) },
             "estimatedCompletionAt": estimatedCompletionAt.map { .string($0.apiText) },
             "triggerType": triggerType.map(JSONValue.string), "triggerConfig": triggerConfig,
-            "managedBy": isManagedBySpec ? JSONValue.string("spec") : Optional.none,
+            "onUserCap": onUserCap, "managedBy": isManagedBySpec ? JSONValue.string("spec") : Optional.none,
             "sourceFile": sourceFile.map(JSONValue.string),
             "createdBy": createdBy.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "updatedAt": .string(updatedAt.apiText),

@@ -348,6 +348,12 @@ private enum RunShapes {
                 isRequired: true,
                 "Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example."
             ),
+            ShapeField(
+                "capped",
+                .count,
+                isRequired: true,
+                "Messages among the pending ones that wait because WhatsApp caps their recipients (code 131049)."
+            ),
             ShapeField("scheduledFor", .dateTime, "The time of the schedule that opened it."),
             ShapeField("retryOf", .uuid, "Id of the run before it, if it repeats failed messages."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),
@@ -396,7 +402,7 @@ private enum RunShapes {
             "pending": 80, "queued": 30, "sending": 2, "sent": 5, "delivered": 2, "read": 1, "failed": 0,
             "cancelled": 0, "unconfirmed": 0,
         ],
-        "held": 0,
+        "held": 0, "capped": 0,
         "createdAt": "2026-11-20T08:00:00Z", "startedAt": "2026-11-20T08:00:00Z",
         "estimatedCompletionAt": "2026-11-21T08:00:02Z", "waiting": OutlookShapes.example,
         "actions": [["action": "send", "who": "command:jane", "at": "2026-11-20T08:00:00Z"]],
@@ -423,7 +429,7 @@ extension CampaignRunRecord {
                     }
                 )
             ),
-            "held": .integer(max(0, run.held)),
+            "held": .integer(max(0, run.held)), "capped": .integer(max(0, run.counters.capped)),
             "scheduledFor": scheduledFor.map { .string($0.apiText) },
             "retryOf": run.retryOf.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "startedAt": run.startedAt.map { .string($0.apiText) },

@@ -19,30 +19,42 @@ public import Logging
 public struct PostgresListener: AsyncSequence, Sendable {
     public typealias Element = PostgresListenEvent
     public typealias Failure = Never
+    /// Work on each new session before it listens; if it fails, the session is closed and another one opened.
+    public typealias Opening = @Sendable (PostgresConnection) async throws(PostgresError) -> Void
 
     private let configuration: PostgresConfiguration
     private let channels: [String]
+    private let opening: Opening?
     private let logger: Logger
 
     /// Prepares to listen; nothing is opened yet.
+    ///
+    /// - Parameters:
+    ///   - configuration: The server.
+    ///   - channels: The exact names of the channels.
+    ///   - opening: Work on each new session, such as taking locks that it holds for as long as it is open.
+    ///   - logger: Receives a warning whenever the connection breaks.
     public init(
         configuration: PostgresConfiguration,
         channels: [String],
+        opening: Opening? = nil,
         logger: Logger = Logger(label: "postgres")
     ) {
         self.configuration = configuration
         self.channels = channels
+        self.opening = opening
         self.logger = logger
     }
 
     public func makeAsyncIterator() -> Iterator {
-        Iterator(configuration: configuration, channels: channels, logger: logger)
+        Iterator(configuration: configuration, channels: channels, opening: opening, logger: logger)
     }
 
     /// Waits for events; its connection is closed when the iterator is discarded.
     public struct Iterator: AsyncIteratorProtocol {
         private let configuration: PostgresConfiguration
         private let channels: [String]
+        private let opening: Opening?
         private let logger: Logger
         private var connection: PostgresConnection?
         private var wasConnected = false
@@ -53,9 +65,10 @@ public struct PostgresListener: AsyncSequence, Sendable {
         private static let silence = Duration.seconds(10)
         private static let pingLimit = Duration.seconds(5)
 
-        init(configuration: PostgresConfiguration, channels: [String], logger: Logger) {
+        init(configuration: PostgresConfiguration, channels: [String], opening: Opening?, logger: Logger) {
             self.configuration = configuration
             self.channels = channels
+            self.opening = opening
             self.logger = logger
         }
 
@@ -85,7 +98,13 @@ public struct PostgresListener: AsyncSequence, Sendable {
 
         private mutating func connect() async throws(PostgresError) -> PostgresListenEvent {
             let opened = try await PostgresConnection.connect(configuration, logger: logger)
-            for channel in channels { try await opened.listen(channel) }
+            do throws(PostgresError) {
+                try await opening?(opened)
+                for channel in channels { try await opened.listen(channel) }
+            } catch {
+                await opened.close()
+                throw error
+            }
             connection = opened
             failures = 0
             defer { wasConnected = true }

@@ -120,8 +120,13 @@ public final class PostgresPool: Sendable {
     }
 
     /// Listens on these channels, over a separate connection that does not count towards the pool.
-    public func listen(_ channels: [String]) -> PostgresListener {
-        PostgresListener(configuration: configuration, channels: channels, logger: logger)
+    ///
+    /// - Parameters:
+    ///   - channels: The exact names of the channels.
+    ///   - opening: Work on each new session, such as taking locks that it holds for as long as it is open.
+    /// - Returns: The notifications, as an endless sequence.
+    public func listen(_ channels: [String], opening: PostgresListener.Opening? = nil) -> PostgresListener {
+        PostgresListener(configuration: configuration, channels: channels, opening: opening, logger: logger)
     }
 
     /// Closes the pool: waiting callers get ``PostgresError/closed``; running calls may finish.

@@ -150,7 +150,8 @@ public struct Applier: Sendable {
             content: try RevisionContent(
                 message: message,
                 audience: row.content["audienceFilter"] ?? row.content["audience"],
-                templateText: row.content["templateText"]?.stringValue
+                templateText: row.content["templateText"]?.stringValue,
+                onUserCap: row.content["onUserCap"]
             )
         )
     }

@@ -147,6 +147,8 @@ enum ErrorClass: Hashable, Sendable {
     case systemic
     /// This recipient wants no more messages of this kind.
     case optOut
+    /// The provider limits how many messages this recipient gets: another time may do.
+    case userCap
     /// A gateway answered for the provider: the request may have been accepted.
     case ambiguous
 }
@@ -193,6 +195,7 @@ extension MessageOutcome.Failure {
             switch errorClass {
             case .systemic: .pausesRun
             case .optOut: .optOut
+            case .userCap: .userCap
             case .permanent, .retryable: scope == .campaign || scope == .unknown ? .counted : .none
             // An answer pauses the lane; a report comes too late for that.
             case .rateLimit: .counted

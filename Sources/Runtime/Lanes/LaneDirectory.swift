@@ -7,6 +7,7 @@ import Synchronization
 package final class LaneDirectory: Sendable {
     private let workers = Mutex<[UUID: LaneWorker]>([:])
     private let problem = Mutex<String?>(nil)
+    private let deadDaemons = Mutex<Set<DaemonNumber>>([])
 
     package init() {}
 
@@ -14,6 +15,19 @@ package final class LaneDirectory: Sendable {
     var storeProblem: String? {
         get { problem.withLock { $0 } }
         set { problem.withLock { $0 = newValue } }
+    }
+
+    /// The daemons that have died lately, whose leases each lane takes back.
+    var dead: Set<DaemonNumber> { deadDaemons.withLock { $0 } }
+
+    /// Replaces the daemons that have died, and has the lanes look at once if there are more of them.
+    func replaceDead(with dead: Set<DaemonNumber>) {
+        let isMore = deadDaemons.withLock { former in
+            defer { former = dead }
+            return !dead.isSubset(of: former)
+        }
+        guard isMore else { return }
+        for worker in all { worker.upkeep.notify() }
     }
 
     /// The lanes that cannot send, with the causes that only this daemon knows.
@@ -32,7 +46,10 @@ package final class LaneDirectory: Sendable {
     func replace(with workers: [UUID: LaneWorker]) -> Bool {
         self.workers.withLock { former in
             defer { former = workers }
-            return workers.contains { former[$0.key] !== $0.value }
+            let new = workers.filter { former[$0.key] !== $0.value }.values
+            // They may have looked before the dead were known, and were not here to be told.
+            for worker in new { worker.upkeep.notify() }
+            return !new.isEmpty
         }
     }
 

@@ -10,6 +10,8 @@ import Store
 /// lost lanes; ``StaleLaneCleaner`` runs once at the start. A graceful shutdown ends after the workers have ended.
 package final class LaneKeeper: Service, Sendable {
     private static let interval = Duration.seconds(1)
+    /// Longest wait for the first heartbeat; without one, leases of this daemon expire in their own time after a crash.
+    private static let patience = Duration.seconds(2)
 
     private let services: LaneServices
     private let wakeup: WakeSignal
@@ -30,6 +32,9 @@ package final class LaneKeeper: Service, Sendable {
     func run() async {
         await withDiscardingTaskGroup { statements in
             statements.addTask { await self.services.statements.run() }
+            await cancelWhenGracefulShutdown {
+                await self.services.presence.announced.wait(upTo: Self.patience, clock: ContinuousClock())
+            }
             // The workers end first: their last messages still need statements.
             await keepLanes()
             services.statements.finish()

@@ -9,6 +9,8 @@ import Synchronization
 /// Periodically maintains one lane: takes over expired leases (the reaper), and rebuilds the lane from Postgres when Redis
 /// has lost it.
 ///
+/// When a daemon has died, it takes over at once what that daemon had reserved and not fired.
+///
 /// It ends, and the worker with it, when Postgres has nothing to send and the lane is empty. A graceful shutdown ends it
 /// after its current look.
 final class LaneMaintenance: Sendable {
@@ -75,12 +77,23 @@ final class LaneMaintenance: Sendable {
 
     func run() async {
         var (looksEmpty, looksOver) = (0, 0)
+        var nextLook = ContinuousClock.now
+        // The daemons from which this lane has taken everything back.
+        var settled: Set<DaemonNumber> = []
         let loop = PeriodicLoop(
             every: Self.interval,
+            wakeup: worker.upkeep,
             logger: logger,
             failure: "Could not maintain the lane, trying again"
         )
         await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
+            let dead = services.workers.dead
+            try await takeBack(from: dead.subtracting(settled))
+            // Those that are alive after all are forgotten, in case they die later.
+            settled = dead
+            // Looks are counted below, so one for the dead is none of them.
+            let rest = ContinuousClock.now.duration(to: nextLook)
+            guard rest <= .zero else { return .waitFor(rest) }
             let lane = worker.lane
             let depth = try await worker.queue.depth()
             looksOver = depth.total == 0 && phase.withLock { $0 == .closed } ? looksOver + 1 : 0
@@ -91,28 +104,52 @@ final class LaneMaintenance: Sendable {
                 try await rebuild(lane, found: depth)
                 looksEmpty = 0
             } else if depth.held > 0 {
-                try await settleExpired()
+                let count = try await settleExpired()
+                if count > 0 { logger.warning("Took over expired leases", metadata: ["count": "\(count)"]) }
             }
+            nextLook = .now + Self.interval
             return .wait
         }
     }
 
-    private func settleExpired() async throws {
-        let ours = Int64.random(in: 1...Int64.max)
-        let expired = try await worker.queue.recover(limit: LaneQueue.largestBatch, lease: ours)
-        guard !expired.isEmpty else { return }
-        let verdicts = try await settle(expired)
-        let endings = expired.compactMap { lease in
-            verdicts[lease.messageID].map { LeaseEnding(messageID: lease.messageID, lease: ours, end: $0.leaseEnd) }
+    /// Takes over what dead daemons had reserved and not fired.
+    ///
+    /// After a crash in between, the leases have expired for the next look of any daemon.
+    private func takeBack(from dead: Set<DaemonNumber>) async throws {
+        guard !dead.isEmpty else { return }
+        try await worker.queue.abandon(dead)
+        let count = try await settleExpired()
+        guard count > 0 else { return }
+        let numbers = dead.map(\.description).sorted().joined(separator: ", ")
+        logger.warning("Daemon died, took back its leases", metadata: ["count": "\(count)", "daemons": "\(numbers)"])
+    }
+
+    /// Takes over expired leases and settles them: first in Postgres, then in the lane.
+    ///
+    /// - Returns: The number of leases.
+    private func settleExpired() async throws -> Int {
+        var count = 0
+        while true {
+            let ours = services.presence.lease()
+            let expired = try await worker.queue.recover(limit: LaneQueue.largestBatch, lease: ours)
+            guard !expired.isEmpty else { return count }
+            CrashPoint.leasesTakenOver.reach()
+            let verdicts = try await settle(expired)
+            let endings = expired.compactMap { lease in
+                verdicts[lease.messageID].map { LeaseEnding(messageID: lease.messageID, lease: ours, end: $0.leaseEnd) }
+            }
+            try await worker.queue.settle(endings)
+            let parked = try await services.messages.poisoned(
+                among: expired.filter(\.wasBeingPrepared).map(\.messageID)
+            )
+            if !parked.isEmpty {
+                let ids = parked.map(\.uuidString).joined(separator: ", ").lowercased()
+                logger.error("Parked messages that crashed a daemon repeatedly", metadata: ["messages": "\(ids)"])
+            }
+            worker.wake()
+            count += expired.count
+            guard expired.count == LaneQueue.largestBatch else { return count }
         }
-        try await worker.queue.settle(endings)
-        let parked = try await services.messages.poisoned(among: expired.filter(\.wasBeingPrepared).map(\.messageID))
-        if !parked.isEmpty {
-            let ids = parked.map(\.uuidString).joined(separator: ", ").lowercased()
-            logger.error("Parked messages that crashed a daemon repeatedly", metadata: ["messages": "\(ids)"])
-        }
-        logger.warning("Took over expired leases", metadata: ["count": "\(expired.count)"])
-        worker.wake()
     }
 
     /// Settles expired leases; one whose message Postgres refuses to settle gets no verdict, and its lease expires again.
@@ -150,7 +187,8 @@ final class LaneMaintenance: Sendable {
 }
 
 extension LeaseVerdict {
-    fileprivate var leaseEnd: LeaseEnd {
+    /// The end of the lease in the lane.
+    var leaseEnd: LeaseEnd {
         switch self {
         case .forget: .done
         case .discard: .void

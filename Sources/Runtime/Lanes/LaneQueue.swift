@@ -150,6 +150,20 @@ package struct LaneQueue: Sendable {
         )
     }
 
+    /// Ends the time of leases whose daemons have died, except those of messages that may have been written.
+    ///
+    /// - Returns: The number of leases that the reaper can take over now.
+    /// - Throws: `RedisError`; repeating the call does no harm.
+    @discardableResult
+    func abandon(_ daemons: Set<DaemonNumber>) async throws(RedisError) -> Int {
+        guard !daemons.isEmpty else { return 0 }
+        return try await redis.run(
+            LaneScripts.abandon,
+            keys: [keys.leases, keys.held],
+            arguments: daemons.map { .text($0.description) }
+        ).asInt()
+    }
+
     /// Takes over expired leases (the reaper's part in Redis).
     func recover(limit: Int, lease: Int64) async throws(RedisError) -> [ExpiredLease] {
         let reply = try await redis.run(
@@ -353,6 +367,7 @@ enum LaneScripts {
     static let settle = script("settle", PackageResources.settle_lua)
     static let push = script("push", PackageResources.push_lua)
     static let pause = script("pause", PackageResources.pause_lua)
+    static let abandon = script("abandon", PackageResources.abandon_lua)
     static let recover = script("recover", PackageResources.recover_lua)
     static let rebuild = script("rebuild", PackageResources.rebuild_lua)
 

@@ -3,7 +3,7 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Periodically completes, cancels and resumes runs, and queues unconfirmed messages again.
+/// Periodically completes, cancels and resumes runs, and queues unconfirmed and capped messages again.
 ///
 /// Any number of daemons may run one. A graceful shutdown ends after the current statements; another daemon continues.
 package struct RunMaintenance: Service {
@@ -36,6 +36,11 @@ package struct RunMaintenance: Service {
                 .init(every: second, failure: "Could not resume runs that wait for quota, trying again", resumeWaiting),
                 .init(every: second, failure: "Could not cancel messages of cancelled runs, trying again", cancelRest),
                 .init(every: second, failure: "Could not retry unconfirmed messages, trying again", retryUnconfirmed),
+                .init(
+                    every: second,
+                    failure: "Could not retry messages that WhatsApp capped, trying again",
+                    feedCapped
+                ),
             ],
             logger: logger
         )
@@ -67,6 +72,20 @@ package struct RunMaintenance: Service {
             guard step.isComplete else { continue }
             let metadata = await runs.metadata(of: step.run)
             logger.info("Run cancelled, no message is left", metadata: metadata)
+        }
+    }
+
+    /// Queues messages again that waited because WhatsApp caps their recipients, a batch at a time.
+    private func feedCapped() async throws {
+        let batch = 1_000
+        var isFull = true
+        while isFull, !Task.isShuttingDownGracefully {
+            let fed = try await messages.feedCapped(limit: batch)
+            for (run, count) in fed {
+                let metadata = await runs.metadata(of: run, ["messages": "\(count)"])
+                logger.info("Capped messages queued again", metadata: metadata)
+            }
+            isFull = fed.values.reduce(0, +) == batch
         }
     }
 

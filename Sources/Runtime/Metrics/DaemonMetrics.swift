@@ -11,6 +11,7 @@ package struct DaemonMetrics: Sendable {
     package let schedules: ScheduleMetrics
     package let triggers: TriggerMetrics
     package let webhooks: WebhookMetrics
+    package let notifications: NotificationMetrics
     package let http: HTTPMetrics
 
     package init(registry: PrometheusRegistry = PrometheusRegistry()) {
@@ -20,6 +21,7 @@ package struct DaemonMetrics: Sendable {
         schedules = ScheduleMetrics(factory: registry)
         triggers = TriggerMetrics(factory: registry)
         webhooks = WebhookMetrics(factory: registry)
+        notifications = NotificationMetrics(factory: registry)
         http = HTTPMetrics(factory: registry)
     }
 }
@@ -147,6 +149,24 @@ package struct WebhookMetrics: Sendable {
     /// Records how long one webhook waited for its transaction.
     func note(_ time: Duration) {
         duration.record(time)
+    }
+}
+
+/// Counts attempts to post a notification.
+package struct NotificationMetrics: Sendable {
+    enum Outcome: String, CaseIterable {
+        case delivered, failed, held
+        case givenUp = "given_up"
+    }
+
+    private let outcomes: [Outcome: Counter]
+
+    init(factory: any MetricsFactory) {
+        outcomes = MetricFamily.notifications.counters(of: Outcome.self, factory: factory)
+    }
+
+    func count(_ outcome: Outcome) {
+        outcomes[outcome]?.increment()
     }
 }
 

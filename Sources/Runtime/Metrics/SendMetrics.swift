@@ -5,7 +5,7 @@ import Store
 /// Counts requests to the provider, and outcomes of messages.
 struct SendMetrics: Sendable {
     enum Outcome: String, CaseIterable {
-        case sent, retry, failed, unconfirmed, released, withdrawn
+        case sent, retry, failed, capped, unconfirmed, released, withdrawn
     }
 
     /// The answers to requests, as label values.
@@ -67,7 +67,7 @@ extension SendMetrics.Outcome {
         switch result {
         case .sent: self = .sent
         case .retry: self = .retry
-        case .failed: self = .failed
+        case .failed(let failure): self = failure.consequence == .userCap ? .capped : .failed
         case .unconfirmed: self = .unconfirmed
         case .released: self = .released
         case .withdrawn: self = .withdrawn

@@ -144,7 +144,7 @@ extension SendAnswer {
         case .refused(let refusal):
             switch refusal.errorClass {
             case .retryable, .ambiguous: false
-            case .rateLimit, .pairRateLimit, .permanent, .systemic, .optOut: true
+            case .rateLimit, .pairRateLimit, .permanent, .systemic, .optOut, .userCap: true
             }
         case .notWritten, .lost: false
         }

@@ -13,7 +13,7 @@ package struct LaneServices: Sendable {
     let lanes: LaneRepository
     let payloads: PayloadCache
     let channel: any MessageChannel
-    let tokens: TokenResolver
+    package let tokens: TokenResolver
     let permits: SendPermits
     package let gate: APIGate
     package let retries: RetryPolicy
@@ -23,6 +23,7 @@ package struct LaneServices: Sendable {
     /// One permit, held while a message that may have crashed a daemon is prepared.
     let suspects = SendPermits(count: 1)
     package let workers: LaneDirectory
+    package let presence: DaemonPresence
     /// Notified when lanes should be read again.
     package let changes: WakeSignal
     /// Notified when a lane begins or ends to wait.
@@ -44,6 +45,7 @@ package struct LaneServices: Sendable {
         leases: LaneLeases = LaneLeases(),
         metrics: DaemonMetrics = DaemonMetrics(),
         workers: LaneDirectory,
+        presence: DaemonPresence = DaemonPresence(isAnnounced: true),
         changes: WakeSignal,
         logger: Logger
     ) {
@@ -62,6 +64,7 @@ package struct LaneServices: Sendable {
         self.leases = leases
         self.metrics = metrics
         self.workers = workers
+        self.presence = presence
         self.changes = changes
         self.logger = logger
     }

@@ -25,6 +25,8 @@ package final class LaneWorker: Sendable {
     package let queue: LaneQueue
     /// The cause for which it does not send.
     package let condition: LaneCondition
+    /// Notified when the maintenance of the lane should look at once; it is its only waiter.
+    let upkeep = WakeSignal()
     private let services: LaneServices
     private let record: Mutex<LaneRecord>
     private let isRetired = Mutex(false)
@@ -152,7 +154,7 @@ package final class LaneWorker: Sendable {
 
     private func reserve(_ wanted: Int, probe: Int?, token: AccessToken, lane: LaneRecord) async -> ReservedBatch? {
         let permits = await services.permits.take(upTo: wanted, minimum: Self.smallestReservation)
-        let lease = Int64.random(in: 1...Int64.max)
+        let lease = services.presence.lease()
         do {
             let reservation = try await queue.reserve(
                 permits,

@@ -43,7 +43,8 @@ enum SendDecision: Hashable, Sendable {
                 self = .deferRecipient(refusal.retryAfter ?? retries.pairDelay)
             case .pairRateLimit: self = .pauseLane(pause, reason: failure.text)
             case .retryable: self = .retry(failure)
-            case .permanent, .optOut: self = .fail(failure)
+            // Postgres decides whether a message waits for a cap.
+            case .permanent, .optOut, .userCap: self = .fail(failure)
             case .systemic:
                 self = .pauseCampaign(reason: reason, by: .guardRail(for: refusal.scope, otherwise: .answer))
             case .ambiguous: self = .unconfirmed(failure, pauseReason: refusal.scope == .sender ? reason : nil)

@@ -19,6 +19,8 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case flushing
     case outcomesCommitted
     case rebuilding
+    case notificationPosted
+    case leasesTakenOver
 
     /// The armed point, and the pass at which it crashes the process.
     private struct Armed: Sendable {

@@ -87,6 +87,8 @@ public struct CampaignSpec: SpecContent {
     public internal(set) var audience: Audience?
     /// The treatment of texts that WhatsApp refuses; `nil` is that of the tenant.
     public internal(set) var templateText: TemplateText?
+    /// The reaction when WhatsApp caps a person; `nil` is that of the tenant.
+    public internal(set) var onUserCap: UserCap?
     /// The module of another system that the campaign is for, and that module's own id.
     public internal(set) var sourceModule: String?
     public internal(set) var sourceReferenceId: String?
@@ -146,6 +148,13 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
                 "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab or "
                     + "more than four spaces in a row. By default it is that of the tenant.",
                 examples: "strict"
+            ),
+        Field("onUserCap", \.onUserCap, .userCap)
+            .says(
+                "What happens to messages that WhatsApp does not deliver because the person got too many marketing messages "
+                    + "(code 131049). By default it is that of the tenant.",
+                examples: ["action": "retry", "every": "24h", "until": "72h"],
+                "fail"
             ),
         Field("sourceModule", \.sourceModule, .text(upTo: 50))
             .says(

@@ -82,7 +82,7 @@ extension SenderSpec: SpecDefinition, SpecMapping {
                 "The id of the number in WhatsApp Manager, in quotes; not the number itself.",
                 examples: "106540352242922"
             ),
-        Field("accessToken", \.accessToken, .secretReference).required()
+        Field("accessToken", \.accessToken, .secretReference(of: "token", example: "env:WHATSAPP_TOKEN")).required()
             .says(
                 "The environment variable or the file that holds the access token; never the token itself.",
                 examples: "env:WHATSAPP_TOKEN_ACME",
@@ -149,7 +149,13 @@ extension FieldCodec<String> {
 }
 
 extension FieldCodec<SecretReference> {
-    fileprivate static var secretReference: Self {
+    /// Makes a field for a reference to a secret.
+    ///
+    /// - Parameters:
+    ///   - secret: What it refers to, for the message about a secret in a spec: `token`.
+    ///   - example: A reference.
+    /// - Returns: The codec.
+    static func secretReference(of secret: String, example: String) -> Self {
         Self(
             schema: .text(pattern: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+)$", words: "`env:NAME` or `file:/path`"),
             read: { reader, key in
@@ -164,11 +170,11 @@ extension FieldCodec<SecretReference> {
                     return nil
                 }
                 if let reference = SecretReference(scalar.text) { return reference }
-                let help = "refer to it: `env:WHATSAPP_TOKEN` or `file:/run/secrets/whatsapp`"
+                let help = "refer to it: `\(example)` or `file:/run/secrets/whatsapp`"
                 let (code, problem): (DiagnosticCode, String) =
                     scalar.text.hasReferencePrefix
                     ? (.invalidValue, "refers to no variable or absolute path")
-                    : (.literalSecret, "holds a token instead of a reference to one")
+                    : (.literalSecret, "holds a \(secret) instead of a reference to one")
                 reader.sink.report(code, at: read.range, field: read.field, "`\(key)` \(problem)", help: help)
                 return nil
             },

@@ -1,5 +1,4 @@
 import JSON
-import YAML
 
 /// Limits for the specs of a tenant; `nil` means no limit.
 public struct TenantPolicy: Hashable, Sendable {
@@ -28,7 +27,7 @@ extension TenantPolicy: SpecMapping {
             .says("The maximum number of recipients of one run.", examples: 20_000),
         Field("maxCampaigns", \.maxCampaigns, .integer(0...1_000_000))
             .says("The maximum number of campaigns of the tenant.", examples: 20),
-        Field("allowedCategories", \.allowedCategories, .categories)
+        Field("allowedCategories", \.allowedCategories, .choices(ifEmpty: "allows no category"))
             .says(
                 "The categories that templates may have. By default all are allowed.",
                 examples: ["marketing", "utility"]
@@ -42,27 +41,4 @@ extension TenantPolicy: SpecMapping {
                 examples: 20
             ),
     ]
-}
-
-extension FieldCodec<[TemplateSpec.Category]> {
-    fileprivate static var categories: Self {
-        let category = FieldCodec<TemplateSpec.Category>.choice.schema
-        return Self(
-            schema: .list(of: category, 1...Int.max),
-            read: { reader, key in
-                let sink = reader.sink
-                let read = reader.list(key) { node, field in
-                    sink.string(node, field: field).flatMap { sink.choice($0, of: TemplateSpec.Category.self, as: key) }
-                }
-                guard let read else { return nil }
-                if read.node.sequence?.isEmpty == true {
-                    let message = "`\(key)` allows no category"
-                    let help = "list one, or remove the field"
-                    sink.report(.invalidValue, at: read.range, field: read.field, message, help: help)
-                }
-                return TemplateSpec.Category.allCases.filter(read.value.contains)
-            },
-            json: { .array($0.map { .string($0.rawValue) }) }
-        )
-    }
 }

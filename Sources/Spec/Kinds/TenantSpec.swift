@@ -23,6 +23,8 @@ public struct TenantSpec: SpecContent {
           minScheduleInterval: 12h
         optOutWords: [no thanks]
         templateText: mend
+        onUserCap: { action: retry, every: 24h, until: 72h }
+        notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
         """
 
     public internal(set) var header = SpecHeader()
@@ -36,6 +38,10 @@ public struct TenantSpec: SpecContent {
     public internal(set) var optOutWords: [String] = []
     /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
     public internal(set) var templateText: TemplateText?
+    /// The reaction when WhatsApp caps a person; `nil` is ``UserCap/Action/fail``.
+    public internal(set) var onUserCap: UserCap?
+    /// The receiver by which people of the tenant are told about its campaigns; `nil` if they are not told.
+    public internal(set) var notify: Notify?
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -82,6 +88,19 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab "
                     + "or more than four spaces in a row. By default it is `mend`; campaigns may say otherwise.",
                 examples: "strict"
+            ),
+        Field("onUserCap", \.onUserCap, .userCap)
+            .says(
+                "What happens to messages that WhatsApp does not deliver because the person got too many marketing messages "
+                    + "(code 131049). By default they fail; campaigns may say otherwise.",
+                examples: "fail",
+                ["action": "retry", "every": "24h", "until": "72h"]
+            ),
+        Field("notify", \.notify, .mapping)
+            .says(
+                "Where people of the tenant are told what happened to its campaigns: a signed webhook, or a channel of "
+                    + "Slack. By default nobody is told. See [operations](operations.md#notifications).",
+                examples: ["url": "env:ACME_OPS_HOOK", "secret": "env:ACME_OPS_SECRET", "on": ["paused", "quota"]]
             ),
     ]
 
@@ -167,6 +186,152 @@ extension TenantSpec {
             Field("language", \.language, .language)
                 .says("The language of templates that name no language.", examples: "en", "pt_BR"),
         ]
+    }
+}
+
+extension TenantSpec {
+    /// The receiver of posts about the campaigns of the tenant.
+    public struct Notify: Hashable, Sendable, SpecMapping {
+        /// The form of a post.
+        public enum Format: String, Hashable, Sendable, CaseIterable, SpecChoice {
+            case json, slack
+
+            var meaning: String {
+                switch self {
+                case .json: "A JSON object with the events."
+                case .slack: "A text for a channel of Slack, or of what takes its incoming webhooks."
+                }
+            }
+        }
+
+        /// The events that people are told about.
+        public enum Reason: String, Hashable, Sendable, CaseIterable, SpecChoice {
+            case paused, failed, completed, quota, template
+
+            var meaning: String {
+                switch self {
+                case .paused: "A person, a guard or an error paused a run."
+                case .failed: "A run could not start, or was stopped because it broke the policy."
+                case .completed: "A run is complete."
+                case .quota: "A run waits because the 24 hour quota is used up; without it, this counts as `paused`."
+                case .template: "WhatsApp refused, paused or disabled a template; without it, such a pause is `paused`."
+                }
+            }
+        }
+
+        /// An address, or a reference to one.
+        public internal(set) var url = ""
+        /// The key of the signature; `nil` leaves posts unsigned.
+        public internal(set) var secret: SecretReference?
+        public internal(set) var format = Format.json
+        /// In the order of ``Reason``; never empty.
+        public internal(set) var on = Reason.allCases
+
+        static let fields: [Field] = [
+            Field("url", \.url, .hookURL).required()
+                .says(
+                    "The address that is posted to: https, or a reference to the variable or file that holds it. The "
+                        + "addresses of Slack are secrets, so they can only be referred to.",
+                    examples: "env:ACME_OPS_HOOK",
+                    "https://ops.acme.example/campaigns"
+                ),
+            Field("secret", \.secret, .secretReference(of: "secret", example: "env:ACME_OPS_SECRET"))
+                .says(
+                    "The environment variable or the file that holds the key with which posts are signed. Required unless "
+                        + "`format` is `slack`.",
+                    examples: "env:ACME_OPS_SECRET",
+                    "file:/run/secrets/acme-ops"
+                ),
+            Field("format", \.format, .choice).says("The form of the posts.", examples: "slack"),
+            Field("on", \.on, .choices(ifEmpty: "names no reason"))
+                .says("What people are told about. By default all of these.", examples: ["paused", "failed", "quota"]),
+        ]
+
+        static let rules = [SchemaRule.requires("secret", unless: "format", is: ["slack"])]
+
+        /// Services whose addresses let everybody post who knows them, as the ends of host names.
+        static let secretHosts = [
+            "hooks.slack.com", "hooks.slack-gov.com", "discord.com", "discordapp.com", "chat.googleapis.com",
+            "webhook.office.com",
+        ]
+    }
+}
+
+extension FieldCodec<String> {
+    /// An address of a webhook, or a reference to one; what is wrong with it is told without showing it.
+    fileprivate static var hookURL: Self {
+        let rest = "(:[0-9]{1,5})?([/?][!-~]*)?$"
+        let hosts = TenantSpec.Notify.secretHosts.map { $0.replacing(".", with: "\\.") }.joined(separator: "|")
+        return Self(
+            schema: .text(
+                pattern:
+                    "^(env:[A-Za-z_][A-Za-z0-9_]*$|file:/.+$|https://(?![a-z0-9.-]*(\(hosts))([:/?]|$))[a-z0-9.-]+\(rest)"
+                    + "|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])\(rest))",
+                words: "https address, `env:NAME` or `file:/path`"
+            ),
+            read: { reader, key in
+                reader.guardSecret(key)
+                guard let read = reader.string(key) else { return nil }
+                if reader.sink.isStored || SecretReference(read.value) != nil { return read.value }
+                switch HookAddress(read.value) {
+                case .plain: return read.value
+                case .secret:
+                    let help = "refer to it: `env:ACME_OPS_HOOK` or `file:/run/secrets/acme-hook`"
+                    let message = "`\(key)` is an address that lets everybody post who knows it"
+                    reader.sink.report(.literalSecret, at: read.range, field: read.field, message, help: help)
+                case .unusable:
+                    let help = "write an https address (http only on this machine), or `env:NAME` or `file:/path`"
+                    let message = "`\(key)` is no address to post to"
+                    reader.sink.report(.invalidValue, at: read.range, field: read.field, message, help: help)
+                }
+                return nil
+            },
+            json: JSONValue.string
+        )
+    }
+}
+
+/// A text as the address of a webhook.
+private enum HookAddress {
+    /// May stand in a spec.
+    case plain
+    /// Whoever knows it may post there.
+    case secret
+    case unusable
+
+    private static let local: Set = ["localhost", "127.0.0.1", "[::1]"]
+
+    init(_ text: String) {
+        let isSecure = text.hasPrefix("https://")
+        guard isSecure || text.hasPrefix("http://"), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            self = .unusable
+            return
+        }
+        let rest = text.dropFirst(isSecure ? 8 : 7)
+        let authority = String(rest.prefix { $0 != "/" && $0 != "?" })
+        let isBracketed = authority.hasPrefix("[")
+        let hostEnd =
+            isBracketed
+            ? authority.firstIndex(of: "]").map { authority.index(after: $0) } : authority.firstIndex(of: ":")
+        let host = String(authority[..<(hostEnd ?? authority.endIndex)])
+        let port = authority.dropFirst(host.count)
+        let isPort =
+            port.isEmpty
+            || port.first == ":" && (2...6).contains(port.count)
+                && port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+        let isName =
+            !host.isEmpty
+            && host.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (0x30...0x39).contains(byte)
+                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+            }
+        if !isPort || !(isSecure ? isName : Self.local.contains(host)) {
+            self = .unusable
+        } else if TenantSpec.Notify.secretHosts.contains(where: host.hasSuffix) {
+            self = .secret
+        } else {
+            self = .plain
+        }
     }
 }
 

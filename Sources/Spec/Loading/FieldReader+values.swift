@@ -96,8 +96,8 @@ extension DiagnosticSink {
 }
 
 extension FieldReader {
-    /// Reads a duration that is longer than zero and at most a limit.
-    mutating func duration(_ key: String, upTo limit: SpecDuration) -> SpecDuration? {
+    /// Reads a duration within bounds.
+    mutating func duration(_ key: String, from least: SpecDuration, upTo limit: SpecDuration) -> SpecDuration? {
         guard let read = node(key) else { return nil }
         let help = "write a whole number with its unit, such as `90s`, `15m`, `24h` or `7d`"
         guard let scalar = read.node.scalar, case .string(let text) = scalar.value else {
@@ -108,8 +108,8 @@ extension FieldReader {
             sink.report(.duration, at: read.range, field: read.field, "`\(text)` is not a duration", help: help)
             return nil
         }
-        guard duration.seconds > 0, duration <= limit else {
-            let message = "`\(key)` is \(text), outside of 1s to \(limit)"
+        guard duration >= least, duration <= limit else {
+            let message = "`\(key)` is \(text), outside of \(least) to \(limit)"
             sink.report(.duration, at: read.range, field: read.field, message)
             return nil
         }

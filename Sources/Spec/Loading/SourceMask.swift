@@ -7,7 +7,9 @@ enum SourceMask {
         var masked = bytes
         for range in secrets { blot(&masked, from: range.start.offset, to: range.end.offset) }
         maskTokens(&masked)
-        maskLiteralFields(&masked)
+        maskLiterals(of: "accessToken", in: &masked)
+        maskLiterals(of: "secret", in: &masked)
+        maskAddresses(&masked)
         return String(decoding: masked, as: UTF8.self)
     }
 
@@ -30,9 +32,26 @@ enum SourceMask {
         }
     }
 
-    /// Masks text after `accessToken:` that is not a reference, even in a file that is not valid YAML.
-    private static func maskLiteralFields(_ bytes: inout [UInt8]) {
-        let key = Array("accessToken".utf8)
+    /// Masks what follows the names of services whose addresses let everybody post who knows them.
+    private static func maskAddresses(_ bytes: inout [UInt8]) {
+        for host in TenantSpec.Notify.secretHosts.map({ Array($0.utf8) }) {
+            var index = 0
+            while index + host.count < bytes.count {
+                guard bytes[index] == host[0], bytes[index...].starts(with: host) else {
+                    index += 1
+                    continue
+                }
+                index += host.count
+                let end = bytes[index...].firstIndex { $0 <= 0x20 || $0 == UInt8(ascii: "\"") } ?? bytes.count
+                blot(&bytes, from: index, to: end)
+                index = end
+            }
+        }
+    }
+
+    /// Masks text after a key that is not a reference, even in a file that is not valid YAML.
+    private static func maskLiterals(of name: String, in bytes: inout [UInt8]) {
+        let key = Array(name.utf8)
         var index = 0
         while index + key.count < bytes.count {
             guard bytes[index] == key[0], bytes[index...].starts(with: key) else {
@@ -40,6 +59,8 @@ enum SourceMask {
                 continue
             }
             index += key.count
+            // A word in a text, not a key.
+            guard bytes[index...].prefix(4).contains(UInt8(ascii: ":")), !isWord(bytes[index]) else { continue }
             while index < bytes.count,
                 [UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ":"), 0x20].contains(bytes[index])
             {

@@ -26,6 +26,33 @@ extension FieldCodec where Value: SpecChoice {
     }
 }
 
+extension FieldCodec {
+    /// Reads a list of words of an enumeration, at least one; kept in the order of the enumeration.
+    ///
+    /// - Parameter problem: What is wrong with an empty list, after the name of the field: `allows no category`.
+    /// - Returns: The codec.
+    static func choices<Choice>(ifEmpty problem: String) -> Self
+    where Value == [Choice], Choice: SpecChoice & Equatable {
+        Self(
+            schema: .list(of: FieldCodec<Choice>.choice.schema, 1...Int.max),
+            read: { reader, key in
+                let sink = reader.sink
+                let read = reader.list(key) { node, field in
+                    sink.string(node, field: field).flatMap { sink.choice($0, of: Choice.self, as: key) }
+                }
+                guard let read else { return nil }
+                if read.node.sequence?.isEmpty == true {
+                    let message = "`\(key)` \(problem)"
+                    let help = "list one, or remove the field"
+                    sink.report(.invalidValue, at: read.range, field: read.field, message, help: help)
+                }
+                return Choice.allCases.filter { read.value.contains($0) }
+            },
+            json: { .array($0.map { .string($0.rawValue) }) }
+        )
+    }
+}
+
 extension FieldCodec where Value: SpecMapping {
     /// A nested mapping; left out if none of its fields has a value.
     static var mapping: Self {
@@ -124,8 +151,8 @@ extension FieldCodec where Value: CustomStringConvertible {
 }
 
 extension FieldCodec<SpecDuration> {
-    static func duration(upToDays days: Int) -> Self {
-        described(.duration) { $0.duration($1, upTo: SpecDuration(seconds: days * 86_400)) }
+    static func duration(from least: SpecDuration = SpecDuration(seconds: 1), upToDays days: Int) -> Self {
+        described(.duration) { $0.duration($1, from: least, upTo: SpecDuration(seconds: days * 86_400)) }
     }
 }
 

@@ -110,6 +110,15 @@ struct SchemaRule: Sendable {
         }
     }
 
+    /// Requires a field unless another one has one of some words.
+    static func requires(_ key: String, unless other: String, is words: [String]) -> Self {
+        let alternatives: [JSONValue] = [has(other, words.map(JSONValue.string)), requires(key)]
+        return SchemaRule(json: ["anyOf": .array(alternatives)]) { reader in
+            if case .string(let word) = reader.peek(other)?.node.scalar?.value, words.contains(word) { return }
+            reader.require(key)
+        }
+    }
+
     /// Requires at least one of some fields; if all are absent, the first is reported as missing.
     static func anyOf(_ keys: [String], help: String? = nil) -> Self {
         SchemaRule(json: ["anyOf": .array(keys.map { ["required": [.string($0)]] })]) { reader in

@@ -18,6 +18,8 @@ public struct CampaignDraft: Sendable {
     public var scheduledAt: Date?
     public var triggerType: String?
     public var triggerConfig: JSONValue?
+    /// The reaction when WhatsApp caps a person; `nil` is that of the tenant.
+    public var onUserCap: JSONValue?
 
     public init(name: String, type: CampaignType, message: JSONValue) {
         self.name = name
@@ -38,5 +40,6 @@ public struct CampaignDraft: Sendable {
         scheduledAt = record.scheduledAt
         triggerType = record.triggerType
         triggerConfig = record.triggerConfig
+        onUserCap = record.onUserCap
     }
 }

@@ -29,6 +29,8 @@ public struct CampaignRecord: Sendable {
     public let estimatedCompletionAt: Date?
     public let triggerType: String?
     public let triggerConfig: JSONValue?
+    /// The reaction when WhatsApp caps a person; `nil` is that of the tenant.
+    public let onUserCap: JSONValue?
     public let protect: Bool
     /// The file that it comes from; `nil` for a campaign that no spec owns.
     public let sourceFile: String?
@@ -47,7 +49,7 @@ public struct CampaignRecord: Sendable {
             c."sourceReferenceId", c."senderId", s.name AS "senderName", c."messageTemplate", c."templateId",
             c."templateParams", c."audienceFilter", c."recipientCount", c."scheduledAt", c."startedAt", c."completedAt",
             c."estimatedCompletionAt", c."triggerType", c."triggerConfig", c.protect, c."sourceFile", c."managedBy",
-            c."createdBy", c."createdAt", c."updatedAt"
+            c."createdBy", c."createdAt", c."updatedAt", c."onUserCap"
         FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
         """
 
@@ -74,6 +76,7 @@ public struct CampaignRecord: Sendable {
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
         triggerType = try row.decode("triggerType")
         triggerConfig = try row.json("triggerConfig")
+        onUserCap = try row.json("onUserCap")
         protect = try row.decode("protect")
         sourceFile = try row.decode("sourceFile")
         isManagedBySpec = try row.decode("managedBy", as: String?.self) == "spec"

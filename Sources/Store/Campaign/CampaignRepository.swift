@@ -120,14 +120,15 @@ public struct CampaignRepository: Sendable {
                 INSERT INTO campaigns (
                     "tenantId", name, title, type, "sourceModule", "sourceReferenceId", "senderId", "messageTemplate",
                     "templateId", "templateParams", "audienceFilter", "scheduledAt", "triggerType", "triggerConfig",
-                    "createdBy"
+                    "onUserCap", "createdBy"
                 ) VALUES (
                     \(tenant), \(draft.name), \(draft.title), \(draft.type.rawValue)::campaign_type_enum,
                     \(draft.sourceModule), \(draft.sourceReferenceID), \(draft.senderID),
                     \(PostgresJSON(draft.message))::jsonb, \(draft.templateID),
                     \(draft.templateParams.map { PostgresJSON($0) })::jsonb,
                     \(draft.audienceFilter.map { PostgresJSON($0) })::jsonb, \(draft.scheduledAt),
-                    \(draft.triggerType), \(draft.triggerConfig.map { PostgresJSON($0) })::jsonb, \(createdBy)
+                    \(draft.triggerType), \(draft.triggerConfig.map { PostgresJSON($0) })::jsonb,
+                    \(draft.onUserCap.map { PostgresJSON($0) })::jsonb, \(createdBy)
                 ) RETURNING id
                 """
             )
@@ -203,6 +204,7 @@ public struct CampaignRepository: Sendable {
                     "audienceFilter" = \(draft.audienceFilter.map { PostgresJSON($0) })::jsonb,
                     "scheduledAt" = \(draft.scheduledAt), "triggerType" = \(draft.triggerType),
                     "triggerConfig" = \(draft.triggerConfig.map { PostgresJSON($0) })::jsonb,
+                    "onUserCap" = \(draft.onUserCap.map { PostgresJSON($0) })::jsonb,
                     "updatedAt" = greatest(clock_timestamp(), "updatedAt" + interval '1 microsecond')
                 WHERE id = \(record.id)
                 """

@@ -13,7 +13,9 @@ enum ManagedTenants: ManagedTable {
     static func read(_ reader: inout ContentReader) throws {
         reader.set("protect", .bool(try reader.row.decode("protect")))
         for column in ["name", "timeZone", "templateText", "sourceFile"] { try reader.text(column) }
-        for column in ["quietHours", "frequencyCap", "defaults", "policy", "optOutWords"] { try reader.json(column) }
+        for column in ["quietHours", "frequencyCap", "defaults", "policy", "optOutWords", "notify", "onUserCap"] {
+            try reader.json(column)
+        }
     }
 
     static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] { content }
@@ -22,7 +24,7 @@ enum ManagedTenants: ManagedTable {
         """
         INSERT INTO tenants (
             id, "tenantId", name, "timeZone", "quietHours", "frequencyCap", defaults, policy, "optOutWords",
-            "templateText", protect, "sourceFile", "managedBy"
+            "templateText", notify, "onUserCap", protect, "sourceFile", "managedBy"
         )
         SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
         """
@@ -33,7 +35,8 @@ enum ManagedTenants: ManagedTable {
         UPDATE tenants m SET
             name = r.name, "timeZone" = r."timeZone", "quietHours" = r."quietHours", "frequencyCap" = r."frequencyCap",
             defaults = r.defaults, policy = r.policy, "optOutWords" = r."optOutWords",
-            "templateText" = r."templateText", protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
+            "templateText" = r."templateText", notify = r.notify, "onUserCap" = r."onUserCap",
+            protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
         FROM \(fragment: recordset(rows))
         WHERE m.id = r.id AND m."managedBy" = 'spec' AND m."archivedAt" IS NULL
         """
@@ -43,7 +46,8 @@ enum ManagedTenants: ManagedTable {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "timeZone" text, "quietHours" jsonb, "frequencyCap" jsonb,
-            defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, protect boolean, "sourceFile" text
+            defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, notify jsonb, "onUserCap" jsonb,
+            protect boolean, "sourceFile" text
         )
         """
     }

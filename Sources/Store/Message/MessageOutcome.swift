@@ -69,6 +69,8 @@ public struct MessageOutcome: Hashable, Sendable {
         case pausesRun
         /// The contact has withdrawn consent.
         case optOut
+        /// WhatsApp caps the messages of the person: the message waits and is tried again, if its campaign says so.
+        case userCap
     }
 
     public let messageID: UUID
@@ -113,6 +115,11 @@ extension MessageOutcome {
     /// True if the failure is final and counts as one of many alike.
     var isCountedAlike: Bool {
         if case .failed(let failure) = result { failure.consequence == .counted } else { false }
+    }
+
+    /// True if the message waits and is tried again, if its campaign says so.
+    var isCapped: Bool {
+        if case .failed(let failure) = result { failure.consequence == .userCap } else { false }
     }
 
     public var failure: Failure? {

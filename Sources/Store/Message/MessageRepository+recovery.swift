@@ -32,41 +32,61 @@ public enum LeaseVerdict: Hashable, Sendable {
 extension MessageRepository {
     /// A message that crashed this many daemons is parked.
     public static let crashLimit = 3
+    /// Time for which a message waits before it may crash the last daemon that it is allowed to, in seconds.
+    ///
+    /// A death is noticed within a second: without this time, three restarts of daemons in a row could park a message that is
+    /// only unlucky.
+    static let crashPause = 10.0
 
     /// Settles messages whose lease expired.
     ///
     /// A message whose request may have been written becomes `unconfirmed`, because a new request could send it twice.
     /// A message that was only reserved is queued again. A crash is never an attempt, but a message that crashed
-    /// ``crashLimit`` daemons while they prepared it is parked as `failed` with the code `poison`.
+    /// ``crashLimit`` daemons while they prepared it is parked as `failed` with the code `poison`. Before the last of these
+    /// crashes it waits for ``crashPause``. A message that has crashed one is prepared alone: if its daemon died while it had
+    /// more messages of the lease to prepare, it had not begun with this one.
     ///
     /// - Returns: The action of the lane for each message.
     public func settle(_ leases: [ExpiredLease]) async throws(PostgresError) -> [UUID: LeaseVerdict] {
         guard !leases.isEmpty else { return [:] }
+        let preparing = leases.lazy.filter(\.wasBeingPrepared).map(\.lease)
+            .reduce(into: [Int64?: Int]()) { counts, lease in counts[lease, default: 0] += 1 }
         let rows = try await pool.query(
             """
             WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m.status AS old, m."nextAttemptAt",
+                SELECT m.id, m."runId", m.status AS old,
+                    CASE
+                        WHEN d.died AND m.crashes + 2 = \(Self.crashLimit)
+                        THEN greatest(m."nextAttemptAt", now() + \(Self.crashPause) * interval '1 second')
+                        ELSE m."nextAttemptAt"
+                    END AS "nextAttemptAt",
                     m."isBusinessInitiated" AND m.status = \(message: .sending) AND m.holder = l.lease AND l.written AS charged,
-                    m.status = \(message: .sending) AND m.holder = l.lease AND NOT l.written AND l.preparing AS died,
+                    d.died,
                     CASE
                         WHEN m.status <> \(message: .sending) OR m.holder <> l.lease THEN m.status
                         WHEN l.written THEN \(message: .unconfirmed)
-                        WHEN l.preparing AND m.crashes + 1 >= \(Self.crashLimit) THEN \(message: .failed)
+                        WHEN d.died AND m.crashes + 1 >= \(Self.crashLimit) THEN \(message: .failed)
                         ELSE \(message: .queued)
                     END AS new
                 FROM unnest(
                     \(leases.map(\.messageID))::uuid[],
                     \(leases.map(\.mayBeWritten))::bool[],
                     \(leases.map(\.lease))::bigint[],
-                    \(leases.map(\.wasBeingPrepared))::bool[]
-                ) AS l(id, written, lease, preparing)
+                    \(leases.map(\.wasBeingPrepared))::bool[],
+                    \(leases.map { $0.wasBeingPrepared && preparing[$0.lease] == 1 })::bool[]
+                ) AS l(id, written, lease, preparing, alone)
                 JOIN campaign_messages m ON \(key: "m.id", of: "l.id")
+                CROSS JOIN LATERAL (
+                    SELECT m.status = \(message: .sending) AND m.holder = l.lease AND NOT l.written
+                        AND CASE WHEN m.crashes = 0 THEN l.preparing ELSE l.alone END AS died
+                ) d
                 ORDER BY l.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET
                     status = changed.new,
                     crashes = m.crashes + CASE WHEN changed.died THEN 1 ELSE 0 END,
+                    "nextAttemptAt" = changed."nextAttemptAt",
                     "failedAt" = CASE WHEN changed.new = \(message: .failed) THEN now() ELSE m."failedAt" END,
                     "unconfirmedAt" = CASE WHEN changed.new = \(message: .unconfirmed) THEN now() ELSE m."unconfirmedAt" END,
                     "errorCode" = CASE changed.new
@@ -144,7 +164,7 @@ extension MessageRepository {
     }
 
     /// Returns the chunk of a message, as the position of its first message.
-    private static func chunk(of position: PostgresQuery, in run: UUID) -> PostgresQuery {
+    static func chunk(of position: PostgresQuery, in run: UUID) -> PostgresQuery {
         """
         (
             SELECT "startPosition" FROM campaign_chunks

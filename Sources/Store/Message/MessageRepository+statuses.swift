@@ -41,6 +41,8 @@ extension MessageRepository {
         guard !statuses.isEmpty else { return StatusEffects() }
         try await takeConsent(of: statuses.filter { $0.consequence == .optOut })
         let hasCounted = statuses.contains { $0.consequence == .counted }
+        let hasCapped = statuses.contains { $0.consequence == .userCap }
+        let waits = hasCapped ? UserCapRule.waits(if: Self.isCapped) : "false"
         let rows = try await pool.query(
             """
             WITH report AS MATERIALIZED (
@@ -54,9 +56,11 @@ extension MessageRepository {
                     \(statuses.map(\.failedAt))::timestamptz[],
                     \(statuses.map { $0.failure?.code })::text[],
                     \(statuses.map { $0.failure?.message })::text[],
-                    \(statuses.map { $0.consequence == .counted })::bool[]
+                    \(statuses.map { $0.consequence == .counted })::bool[],
+                    \(statuses.map { $0.consequence == .userCap })::bool[]
                 ) WITH ORDINALITY AS s(
-                    "waMessageId", id, status, "sentAt", "deliveredAt", "readAt", "failedAt", code, message, counted, number
+                    "waMessageId", id, status, "sentAt", "deliveredAt", "readAt", "failedAt", code, message, counted, capped,
+                    number
                 )
             ), target AS MATERIALIZED (
                 -- Two reports of one message would move its counters twice: the second comes back to be parked.
@@ -70,7 +74,12 @@ extension MessageRepository {
             ), changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old, m."messageStatus" IS NOT NULL AS "isHeld",
                     m."retriedBy" IS NOT NULL AS "isRetried",
+                    m.attempts, former."isFormer", \(fragment: waits) AS waits,
+                    \(fragment: hasCapped ? UserCapRule.delay : "NULL::float8") AS delay, m."isCapped" AS "wasCapped",
+                    \(fragment: waits) OR (m."isCapped" AND former."isFormer") AS "isCapped",
                     CASE
+                        WHEN \(fragment: waits) THEN \(message: .pending)
+                        WHEN former."isFormer" THEN m.status
                         WHEN m.status IN \(anyOf: MessageStatus.accepted)
                             THEN CASE
                                 WHEN r.status = \(message: .failed) THEN
@@ -86,22 +95,44 @@ extension MessageRepository {
                 FROM target t
                 JOIN report r ON r.number = t.number
                 JOIN campaign_messages m ON \(key: "m.id", of: "t.id")
+                -- About a request that was repeated since: only its arrival counts.
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(m."cappedAt" >= CASE r.status
+                        WHEN \(message: .sent) THEN r."sentAt" WHEN \(message: .failed) THEN r."failedAt"
+                    END, false) AS "isFormer"
+                ) former
+                \(fragment: hasCapped ? UserCapRule.waiting(if: Self.isCapped) : "")
                 ORDER BY t.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
                 UPDATE campaign_messages m SET
                     status = changed.new,
                     "waMessageId" = coalesce(m."waMessageId", changed."waMessageId"),
-                    "sentAt" = coalesce(m."sentAt", changed."sentAt", changed."deliveredAt", changed."readAt"),
+                    "sentAt" = CASE
+                        WHEN changed.waits THEN NULL
+                        WHEN changed."isFormer" THEN m."sentAt"
+                        ELSE coalesce(m."sentAt", changed."sentAt", changed."deliveredAt", changed."readAt")
+                    END,
                     "deliveredAt" = coalesce(m."deliveredAt", changed."deliveredAt", changed."readAt"),
                     "readAt" = coalesce(m."readAt", changed."readAt"),
-                    "failedAt" = CASE WHEN changed.new = \(message: .failed) THEN coalesce(m."failedAt", changed."failedAt") END,
-                    "unconfirmedAt" = NULL,
-                    "errorCode" = CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.code, m."errorCode") END,
-                    "errorMessage" =
-                        CASE WHEN changed.new = \(message: .failed) THEN coalesce(changed.message, m."errorMessage") END
+                    "failedAt" = CASE
+                        WHEN changed."isFormer" THEN m."failedAt"
+                        WHEN changed.new = \(message: .failed) THEN coalesce(m."failedAt", changed."failedAt")
+                    END,
+                    "unconfirmedAt" = CASE WHEN changed."isFormer" THEN m."unconfirmedAt" END,
+                    "errorCode" = CASE
+                        WHEN changed."isFormer" THEN m."errorCode"
+                        WHEN changed.new = \(message: .failed) OR changed.waits THEN coalesce(changed.code, m."errorCode")
+                    END,
+                    "errorMessage" = CASE
+                        WHEN changed."isFormer" THEN m."errorMessage"
+                        WHEN changed.new = \(message: .failed) OR changed.waits
+                            THEN coalesce(changed.message, m."errorMessage")
+                    END,
+                    \(fragment: hasCapped ? UserCapRule.assignments + ", " + Self.capping : Self.uncapping)
                 FROM changed WHERE \(key: "m.id", of: "changed.id")
-            ), \(fragment: RunCounters.countedWithReports)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
+            ), \(fragment: hasCapped ? UserCapRule.alarm + ", " + Self.cappedLog + ", " : "")
+            \(fragment: RunCounters.countedWithReports)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
             SELECT number, "runId" FROM changed
             """
         )
@@ -121,6 +152,36 @@ extension MessageRepository {
     private static let isCounted: PostgresQuery = """
         r.counted AND r."failedAt" > coalesce(
             (SELECT x."guardsSince" FROM campaign_runs x WHERE x.id = m."runId"), '-infinity'
+        )
+        """
+
+    /// True for a report `r` about a message `m` that WhatsApp's cap for the person has stopped, after the message was
+    /// accepted or while its answer is outstanding.
+    private static let isCapped: PostgresQuery = """
+        r.capped AND NOT former."isFormer" AND m.status IN \(anyOf: MessageStatus.unanswered + [.sent])
+        """
+
+    /// The assignment for reports without a cap: a message that arrived waits no more.
+    private static let uncapping: PostgresQuery = "\"isCapped\" = changed.\"isCapped\""
+
+    /// Further assignments that make a message wait of which WhatsApp had accepted a request: no lease holds it any more, the
+    /// request counts as none of its attempts, and may have arrived after all.
+    private static let capping: PostgresQuery = """
+        "nextAttemptAt" = CASE
+            WHEN changed.waits THEN now() + changed.delay * interval '1 second' ELSE m."nextAttemptAt"
+        END,
+        holder = CASE WHEN NOT changed.waits THEN m.holder END,
+        attempts = m.attempts
+            - CASE WHEN changed.waits AND changed.old = \(message: .sent) AND m.attempts > 0 THEN 1 ELSE 0 END,
+        "lostAnswers" = m."lostAnswers" + CASE WHEN changed.waits THEN 1 ELSE 0 END
+        """
+
+    /// The expression that logs the refusals.
+    private static let cappedLog: PostgresQuery = """
+        refusals AS (
+            INSERT INTO message_failures ("tenantId", "messageId", attempt, "errorCode", "errorMessage")
+            SELECT "tenantId", id, greatest(attempts, 1), coalesce(code, 'unknown'), coalesce(message, '')
+            FROM changed WHERE waits
         )
         """
 

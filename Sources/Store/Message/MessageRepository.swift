@@ -69,15 +69,26 @@ public struct MessageRepository: Sendable {
     private func recordAny(_ outcomes: [MessageOutcome]) async throws(PostgresError) -> [AlikeRefusals] {
         guard !outcomes.isEmpty else { return [] }
         let hasCounted = outcomes.contains(where: \.isCountedAlike)
+        let hasCapped = outcomes.contains(where: \.isCapped)
+        let waits = hasCapped ? UserCapRule.waits(if: Self.isCapped) : "false"
         let rows = try await pool.query(
             """
             WITH changed AS MATERIALIZED (
                 SELECT m.id, m."runId", m."tenantId", m.status AS old,
-                    CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.new ELSE m.status END AS new,
-                    CASE WHEN m.holder = o.lease THEN o.attempt ELSE 0 END AS attempt,
+                    CASE
+                        WHEN \(fragment: waits) THEN \(message: .pending)
+                        WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.new
+                        ELSE m.status
+                    END AS new,
+                    CASE WHEN m.holder = o.lease AND NOT \(fragment: waits) THEN o.attempt ELSE 0 END AS attempt,
+                    \(fragment: waits) AS waits, \(fragment: waits) OR m."isCapped" AS "isCapped",
+                    m."isCapped" AS "wasCapped",
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.code END AS code,
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.message END AS message,
-                    CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.delay END AS delay,
+                    CASE
+                        WHEN \(fragment: waits) THEN \(fragment: hasCapped ? UserCapRule.delay : "NULL")
+                        WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.delay
+                    END AS delay,
                     m.attempts, o."waMessageId", o."httpStatus", o."messageStatus", o."isCounted",
                     coalesce(o."messageStatus", m."messageStatus") IS NOT NULL AS "isHeld",
                     m."isBusinessInitiated" AND m.holder = o.lease AND m.status <> \(message: .unconfirmed)
@@ -93,9 +104,14 @@ public struct MessageRepository: Sendable {
                     \(outcomes.map { $0.delay?.seconds })::float8[],
                     \(outcomes.map(\.lease))::bigint[],
                     \(outcomes.map(\.messageStatus))::text[],
-                    \(outcomes.map(\.isCountedAlike))::bool[]
-                ) AS o(id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease, "messageStatus", "isCounted")
+                    \(outcomes.map(\.isCountedAlike))::bool[],
+                    \(outcomes.map(\.isCapped))::bool[]
+                ) AS o(
+                    id, new, attempt, "waMessageId", code, message, "httpStatus", delay, lease, "messageStatus", "isCounted",
+                    capped
+                )
                 JOIN campaign_messages m ON \(key: "m.id", of: "o.id")
+                \(fragment: hasCapped ? UserCapRule.waiting(if: Self.isCapped) : "")
                 WHERE m.status IN \(anyOf: MessageStatus.unanswered + MessageStatus.accepted + [.failed])
                     AND (o.new = \(message: .sent) OR m.holder = o.lease)
                 ORDER BY o.id
@@ -118,18 +134,24 @@ public struct MessageRepository: Sendable {
                         CASE WHEN changed.new = \(message: .sent) THEN NULL ELSE coalesce(changed.code, m."errorCode") END,
                     "errorMessage" = CASE
                         WHEN changed.new = \(message: .sent) THEN NULL ELSE coalesce(changed.message, m."errorMessage")
-                    END
+                    END\(fragment: hasCapped ? ", " + UserCapRule.assignments : "")
                 FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), logged AS (
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "httpStatus", "errorCode", "errorMessage")
                 SELECT "tenantId", id, attempts + 1, "httpStatus", code, coalesce(message, '')
-                FROM changed WHERE attempt > 0 AND code IS NOT NULL
-            ), \(fragment: QuotaRepository.counted), \(fragment: RunCounters.countedWithHeld)
+                FROM changed WHERE (attempt > 0 OR waits) AND code IS NOT NULL
+            ), \(fragment: hasCapped ? UserCapRule.alarm + ", " : "")\(fragment: QuotaRepository.counted),
+            \(fragment: hasCapped ? RunCounters.countedWithHeldAndCapped : RunCounters.countedWithHeld)
             \(fragment: hasCounted ? AlikeRefusals.counting(.answer) + AlikeRefusals.selection : "SELECT NULL WHERE false")
             """
         )
         return hasCounted ? try AlikeRefusals.read(rows) : []
     }
+
+    /// True for an outcome `o` of a message `m` that WhatsApp's cap for the person has stopped.
+    private static let isCapped: PostgresQuery = """
+        o.capped AND m.holder = o.lease AND m.status IN \(anyOf: MessageStatus.unanswered)
+        """
 }
 
 extension MessageRepository {

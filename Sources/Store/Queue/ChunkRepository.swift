@@ -121,6 +121,8 @@ public struct ChunkRepository: Sendable {
                 UPDATE campaign_messages SET status = \(message: .queued)
                 WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
                     AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = \(message: .pending)
+                    -- A capped message is fed when its time has come.
+                    AND NOT "isCapped"
                 RETURNING id, "runId", \(message: .pending)::campaign_message_status_enum AS old, status AS new,
                     "nextAttemptAt", "isBusinessInitiated"
             ), \(fragment: RunCounters.counted)

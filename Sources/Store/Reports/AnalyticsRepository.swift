@@ -102,7 +102,7 @@ public struct AnalyticsRepository: Sendable {
     private static func summing(_ count: (MessageStatus) -> String) -> PostgresQuery {
         PostgresQuery(
             sql: MessageStatus.allCases.map { "coalesce(sum(\(count($0))), 0)::bigint AS \($0.rawValue)" }
-                .joined(separator: ", ")
+                .joined(separator: ", ") + ", coalesce(sum(r.capped), 0)::bigint AS capped"
         )
     }
 }

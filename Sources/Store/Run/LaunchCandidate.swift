@@ -40,6 +40,7 @@ struct LaunchCandidate: Sendable {
     private let message: String
     private let audience: String?
     private let templateText: String?
+    private let onUserCap: String?
 
     /// Reads and locks the campaign.
     ///
@@ -100,7 +101,7 @@ struct LaunchCandidate: Sendable {
 
     private static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
-            c."audienceFilter", c."templateText", c."triggerType", c."managedBy"
+            c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy"
         FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
         """
 
@@ -124,6 +125,7 @@ struct LaunchCandidate: Sendable {
         message = try row.decode("messageTemplate", as: PostgresJSON.self).text
         self.audience = audience
         templateText = try row.decode("templateText")
+        onUserCap = try row.decode("onUserCap", as: PostgresJSON?.self)?.text
     }
 
     /// Returns the message and the audience that a run of the campaign freezes.
@@ -139,7 +141,8 @@ struct LaunchCandidate: Sendable {
             return try RevisionContent(
                 message: JSONValue(parsing: message),
                 audience: audience.map { try JSONValue(parsing: $0) },
-                templateText: templateText
+                templateText: templateText,
+                onUserCap: onUserCap.map { try JSONValue(parsing: $0) }
             )
         } catch {
             throw LaunchError.unreadableAudience(campaign: name, problem: "\(error)")

@@ -12,14 +12,22 @@ public struct RevisionContent: Hashable, Sendable {
     public let audience: AudienceFilter?
     /// The treatment of texts that the provider refuses; `nil` is that of the tenant.
     public let templateText: TemplateText?
+    /// The reaction when WhatsApp caps a person, as stored; `nil` is that of the tenant.
+    public let onUserCap: JSONValue?
 
     /// Reads all from their stored form.
     ///
     /// - Throws: The error of the filter.
-    public init(message: JSONValue, audience: JSONValue?, templateText: String? = nil) throws {
+    public init(
+        message: JSONValue,
+        audience: JSONValue?,
+        templateText: String? = nil,
+        onUserCap: JSONValue? = nil
+    ) throws {
         self.message = message
         self.audience = try audience.map { try AudienceFilter(json: $0) }
         self.templateText = templateText.flatMap(TemplateText.init(rawValue:))
+        self.onUserCap = onUserCap
     }
 
     /// Reads the stored content of a revision.
@@ -27,7 +35,8 @@ public struct RevisionContent: Hashable, Sendable {
         try self.init(
             message: json["message"] ?? .null,
             audience: json["audience"],
-            templateText: json["templateText"]?.stringValue
+            templateText: json["templateText"]?.stringValue,
+            onUserCap: json["onUserCap"]
         )
     }
 
@@ -35,6 +44,7 @@ public struct RevisionContent: Hashable, Sendable {
         var fields = ["message": message]
         fields["audience"] = audience?.json
         fields["templateText"] = templateText.map { .string($0.rawValue) }
+        fields["onUserCap"] = onUserCap
         return .object(fields)
     }
 

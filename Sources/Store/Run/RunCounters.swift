@@ -3,9 +3,12 @@ import Postgres
 /// The messages of a run by status, kept in `campaign_runs` so that no query has to count a big table.
 public struct RunCounters: Hashable, Sendable {
     private var counts: [MessageStatus: Int]
+    /// Pending messages that wait because WhatsApp caps their recipients.
+    public var capped: Int
 
-    public init(_ counts: [MessageStatus: Int] = [:]) {
+    public init(_ counts: [MessageStatus: Int] = [:], capped: Int = 0) {
         self.counts = counts
+        self.capped = capped
     }
 
     public subscript(status: MessageStatus) -> Int {
@@ -27,6 +30,7 @@ public struct RunCounters: Hashable, Sendable {
 
     init(row: PostgresRow) throws(PostgresError) {
         counts = [:]
+        capped = try row.decode("capped")
         for status in MessageStatus.allCases {
             counts[status] = try row.decode(status.rawValue, as: Int.self)
         }
@@ -36,7 +40,7 @@ public struct RunCounters: Hashable, Sendable {
 extension RunCounters {
     /// The counter columns, for a SELECT from `campaign_runs AS r`.
     static let columns = PostgresQuery(
-        sql: MessageStatus.allCases.map { "r.\($0.rawValue)" }.joined(separator: ", ")
+        sql: MessageStatus.allCases.map { "r.\($0.rawValue)" }.joined(separator: ", ") + ", r.capped"
     )
 
     /// Common table expressions that move the counters along with the statuses.
@@ -53,15 +57,29 @@ extension RunCounters {
         changes: ["held = r.held + d.held"]
     )
 
+    /// The same expressions, with the counter of messages that wait for a cap; `changed` then has columns `"wasCapped"` and
+    /// `"isCapped"` as well.
+    static let countedWithCapped = expressions(deltas: [capped], changes: [cappedChange])
+
+    /// The same expressions with both.
+    static let countedWithHeldAndCapped = expressions(
+        deltas: [held, capped],
+        changes: ["held = r.held + d.held", cappedChange]
+    )
+
+    private static let capped =
+        "count(*) FILTER (WHERE \"isCapped\") - count(*) FILTER (WHERE \"wasCapped\") AS capped"
+    private static let cappedChange = "capped = r.capped + d.capped"
+
     /// The same expressions, with the counters of messages that a later run repeats; `changed` then has a column
-    /// `"isRetried"` as well.
+    /// `"isRetried"` as well, and those of capped messages.
     static let countedWithReports = expressions(
-        deltas: [held]
+        deltas: [held, capped]
             + retried.map { status, column in
                 "count(*) FILTER (WHERE \"isRetried\" AND new = '\(status)')"
                     + " - count(*) FILTER (WHERE \"isRetried\" AND old = '\(status)') AS \"\(column)\""
             },
-        changes: ["held = r.held + d.held"]
+        changes: ["held = r.held + d.held", cappedChange]
             + retried.map { _, column in "\"\(column)\" = r.\"\(column)\" + d.\"\(column)\"" }
     )
 

@@ -147,16 +147,17 @@ extension RunRepository {
         let rows = try await connection.query(
             """
             WITH changed AS MATERIALIZED (
-                SELECT m.id, m."runId", m.status AS old, \(message: .cancelled)::campaign_message_status_enum AS new
+                SELECT m.id, m."runId", m.status AS old, \(message: .cancelled)::campaign_message_status_enum AS new,
+                    m."isCapped" AS "wasCapped", false AS "isCapped"
                 FROM campaign_messages m
                 WHERE m.id BETWEEN \(MessageID.make(run: run, position: start + 1))
                     AND \(MessageID.make(run: run, position: end)) AND m.status IN \(anyOf: MessageStatus.waiting)
                 ORDER BY m.id
                 FOR NO KEY UPDATE OF m
             ), written AS (
-                UPDATE campaign_messages m SET status = \(message: .cancelled), "nextAttemptAt" = NULL
+                UPDATE campaign_messages m SET status = \(message: .cancelled), "nextAttemptAt" = NULL, "isCapped" = false
                 FROM changed WHERE \(key: "m.id", of: "changed.id")
-            ), \(fragment: RunCounters.counted)
+            ), \(fragment: RunCounters.countedWithCapped)
             SELECT count(*) FROM changed
             """
         )

@@ -14,14 +14,15 @@ extension RunRepository {
     /// Completes the runs that have nothing left to send, after counting their rows.
     ///
     /// - Parameters:
-    ///   - unconfirmedTimeout: The time to wait for a report about a message whose answer was lost.
+    ///   - unconfirmedTimeout: The time to wait for a report about a message whose answer was lost; and about an accepted
+    ///     message, if the campaign tries those again that WhatsApp caps.
     ///   - maximumAttempts: The maximum number of attempts of a message, if its sender retries such messages.
     /// - Returns: The runs completed now, and runs whose counters were wrong and which are still open.
     /// - Throws: `PostgresError`.
     public func completeFinished(unconfirmedTimeout: Duration, maximumAttempts: Int = 3) async throws -> [Completion] {
         let candidates = try await pool.query(
             """
-            SELECT r.id, r.unconfirmed FROM campaign_runs r
+            SELECT r.id, r.unconfirmed, r.sent > 0 AND \(fragment: UserCapRule.retries) FROM campaign_runs r
             WHERE r.status = \(run: .running) AND r.pending + r.queued + r.sending <= 0
                 AND (NOT r."isTriggered" OR r."supersededAt" IS NOT NULL)
             """
@@ -29,6 +30,7 @@ extension RunRepository {
         var completions: [Completion] = []
         for row in candidates {
             let run = try row.decode(0, as: UUID.self)
+            if try row.decode(2), try await awaitsReports(run, timeout: unconfirmedTimeout) { continue }
             if try row.decode(1, as: Int.self) > 0,
                 try await isUnsettled(run, timeout: unconfirmedTimeout, maximumAttempts: maximumAttempts)
             {
@@ -266,6 +268,23 @@ extension RunRepository {
         return try rows[0].decode(0)
     }
 
+    /// Returns true if a message was sent so recently that WhatsApp may still report its cap, after which it is tried again.
+    ///
+    /// The last messages were sent last, so they are looked at first.
+    private func awaitsReports(_ run: UUID, timeout: Duration) async throws -> Bool {
+        let rows = try await pool.query(
+            """
+            SELECT 1 FROM campaign_messages
+            WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
+                    AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+                AND status = \(message: .sent) AND "sentAt" > now() - \(timeout.seconds) * interval '1 second'
+            ORDER BY id DESC LIMIT 1
+            """,
+            deadline: .seconds(120)
+        )
+        return !rows.isEmpty
+    }
+
     private func complete(_ run: UUID) async throws -> Completion? {
         try await pool.transaction(deadline: .seconds(120)) { connection in
             let locked = try await connection.query(
@@ -303,7 +322,7 @@ extension RunRepository {
     func recount(_ run: UUID, on connection: PostgresConnection) async throws -> RunCounters {
         let rows = try await connection.query(
             """
-            SELECT status, count(*) FROM campaign_messages
+            SELECT status, count(*), count(*) FILTER (WHERE "isCapped") FROM campaign_messages
             WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
                 AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
             GROUP BY status
@@ -311,7 +330,10 @@ extension RunRepository {
             deadline: .seconds(120)
         )
         var counters = RunCounters(Dictionary(uniqueKeysWithValues: MessageStatus.allCases.map { ($0, 0) }))
-        for row in rows { counters[try row.decode(0, as: MessageStatus.self)] = try row.decode(1) }
+        for row in rows {
+            counters[try row.decode(0, as: MessageStatus.self)] = try row.decode(1)
+            counters.capped += try row.decode(2, as: Int.self)
+        }
         return counters
     }
 
@@ -321,7 +343,8 @@ extension RunRepository {
         }
         try await connection.execute(
             """
-            UPDATE campaign_runs SET \(fragment: .joined(assignments, separator: ", ")) WHERE id = \(run)
+            UPDATE campaign_runs SET \(fragment: .joined(assignments, separator: ", ")), capped = \(counters.capped)
+            WHERE id = \(run)
             """
         )
     }

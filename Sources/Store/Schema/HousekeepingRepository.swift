@@ -12,11 +12,13 @@ public struct HousekeepingRepository: Sendable {
         case inbound = "inbound_messages"
         /// The outcomes of the times of schedules.
         case occurrences = "schedule_occurrences"
+        /// Events that tenants were told of, or are still to be told of.
+        case notifications
 
         /// The retention in days.
         public var days: Int {
             switch self {
-            case .failures, .events: 30
+            case .failures, .events, .notifications: 30
             case .inbound: 8
             case .occurrences: 90
             }

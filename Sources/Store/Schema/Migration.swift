@@ -55,5 +55,8 @@ public struct Migration: Sendable {
         Migration(version: 19, name: "guards", bytes: PackageResources._019_guards_sql),
         Migration(version: 20, name: "waiting", bytes: PackageResources._020_waiting_sql),
         Migration(version: 21, name: "retries", bytes: PackageResources._021_retries_sql),
+        Migration(version: 22, name: "daemon_numbers", bytes: PackageResources._022_daemon_numbers_sql),
+        Migration(version: 23, name: "notifications", bytes: PackageResources._023_notifications_sql),
+        Migration(version: 24, name: "user_cap", bytes: PackageResources._024_user_cap_sql),
     ]
 }

@@ -63,7 +63,7 @@ public enum Mover: String, CaseIterable, Sendable {
         case .reaper: "the maintenance of a lane, which settles expired leases"
         case .rebuild: "the rebuild of the lanes of a quota group after Redis lost them"
         case .canceller: "the service that cancels the waiting messages of cancelled runs"
-        case .retries: "the service that retries messages whose answer was lost"
+        case .retries: "the services that retry messages whose answer was lost, and those that WhatsApp capped"
         case .completer: "the service that completes runs and resumes those for which quota returned"
         case .guards: "the guards, which pause runs whose messages fail alike or too often"
         case .webhook: "a webhook of WhatsApp"

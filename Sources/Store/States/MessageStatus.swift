@@ -9,12 +9,13 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
 
     public enum Event: String, LifecycleEvent {
         case feed, claim, postpone, hold, refuse, windowClosed, quotaExhausted, cancel, accept, retry, release, withdraw
-        case fail, lose, requeue, park, setAside, report, retryUnconfirmed, settle
+        case fail, lose, requeue, park, setAside, report, retryUnconfirmed, settle, cap
     }
 
     public var meaning: String {
         switch self {
-        case .pending: "Written, and not in a lane: its chunk is not due, or its run is paused."
+        case .pending:
+            "Written, and not in a lane: its chunk is not due, its run is paused, or WhatsApp caps its recipient."
         case .queued: "Its id is in the lane of its sender, or about to be."
         case .sending: "A lease holds it; the request may have been written."
         case .sent: "WhatsApp accepted it."
@@ -42,16 +43,16 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
         case .sending:
             [
                 .accept: .sent, .retry: .queued, .release: .queued, .withdraw: .pending, .fail: .failed,
-                .lose: .unconfirmed, .requeue: .queued, .park: .failed,
+                .lose: .unconfirmed, .requeue: .queued, .park: .failed, .cap: .pending,
                 .report: .sent, .report: .delivered, .report: .read, .report: .failed,
             ]
         case .unconfirmed:
             [
                 .accept: .sent, .retry: .queued, .release: .queued, .withdraw: .pending, .fail: .failed,
-                .retryUnconfirmed: .pending, .settle: .pending, .settle: .sent, .settle: .failed,
+                .retryUnconfirmed: .pending, .settle: .pending, .settle: .sent, .settle: .failed, .cap: .pending,
                 .report: .sent, .report: .delivered, .report: .read, .report: .failed,
             ]
-        case .sent: [.report: .delivered, .report: .read, .report: .failed]
+        case .sent: [.cap: .pending, .report: .delivered, .report: .read, .report: .failed]
         case .delivered: [.report: .read]
         case .read: [:]
         case .failed: [.report: .delivered, .report: .read]
@@ -77,6 +78,7 @@ extension MessageStatus.Event {
         case .cancel: [.canceller]
         case .accept, .retry, .release, .withdraw, .fail: [.outcomes]
         case .lose: [.outcomes, .reaper]
+        case .cap: [.outcomes, .webhook]
         case .requeue, .park: [.reaper]
         case .report: [.webhook]
         case .retryUnconfirmed: [.retries]
@@ -104,6 +106,7 @@ extension MessageStatus.Event {
         case .park: "daemons crashed repeatedly while they prepared it (`poison`)"
         case .setAside: "Postgres refuses to claim it, and claims others beside it (`unclaimable`)"
         case .report: "WhatsApp reports it; a report with our id is believed in any state"
+        case .cap: "WhatsApp caps the messages of the person (131049), and `onUserCap` has it tried again"
         case .retryUnconfirmed: "no report came in time, and the sender's `unconfirmedPolicy` is `retry`"
         case .settle: "a person decides, after at least 15 minutes: sent, failed, or to be sent again"
         }

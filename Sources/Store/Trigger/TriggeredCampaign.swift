@@ -66,7 +66,7 @@ struct TriggeredCampaign: Sendable {
                 \(fragment: standing(of: "waiting", isLocked: locksRuns))
             )
             SELECT c.id, t.cooldown, c.name, c."triggerConfig", c."messageTemplate", c."audienceFilter", c."templateText",
-                s.*
+                c."onUserCap", s.*
             FROM waiting c
             LEFT JOIN LATERAL (
                 SELECT t.id, t.cooldown FROM campaign_triggers t
@@ -190,7 +190,7 @@ struct TriggeredCampaign: Sendable {
             WITH standing AS MATERIALIZED (
                 \(fragment: standing(of: "(SELECT * FROM campaigns WHERE id = \(id) OFFSET 0)", isLocked: locksRuns))
             )
-            SELECT c.name, c."messageTemplate", c."audienceFilter", c."templateText", s.*
+            SELECT c.name, c."messageTemplate", c."audienceFilter", c."templateText", c."onUserCap", s.*
             FROM standing s JOIN campaigns c ON \(key: "c.id", of: "s.campaign")
             """
         )
@@ -254,7 +254,8 @@ struct TriggeredCampaign: Sendable {
         let content = try RevisionContent(
             message: JSONValue(parsing: row.decode("messageTemplate", as: PostgresJSON.self).text),
             audience: try row.json("audienceFilter"),
-            templateText: try row.decode("templateText")
+            templateText: try row.decode("templateText"),
+            onUserCap: try row.json("onUserCap")
         )
         let isPaused = try row.decode("isPaused", as: Bool.self)
         let isUpToDate =

@@ -33,8 +33,24 @@ public struct DaemonRepository: Sendable {
         func reports(of sender: UUID) -> [[Waiting]] { lanes.map { $0[sender] ?? [] } }
     }
 
+    /// The daemons with a number that were seen lately, by whether a session holds their lock.
+    public struct Census: Hashable, Sendable {
+        public let living: Set<DaemonNumber>
+        /// Their processes have ended, or only their connections broke.
+        public let missing: Set<DaemonNumber>
+
+        public init(living: Set<DaemonNumber>, missing: Set<DaemonNumber>) {
+            (self.living, self.missing) = (living, missing)
+        }
+    }
+
     /// Time after which the row of a daemon that is gone is removed by the others, in seconds.
     private static let retention = 600.0
+    /// The first key of the advisory locks that daemons hold, "dmon" in ASCII; the second one is their number.
+    private static let lockClass = 0x646d_6f6e
+    /// Time after a start of Postgres in which nobody is judged, in seconds: longer than daemons take to connect again, which
+    /// wait for at most five seconds between two attempts.
+    private static let returnTime = 6.0
 
     private let pool: PostgresPool
 
@@ -49,9 +65,15 @@ public struct DaemonRepository: Sendable {
     /// - Parameters:
     ///   - daemon: The id of the daemon, new at each start.
     ///   - version: Its version.
+    ///   - number: Its number, once a session of it has held the lock of that number; `nil` if it cannot hold it.
     ///   - lanes: Its lanes that cannot send.
     /// - Throws: `PostgresError`; the next heartbeat says the same.
-    public func beat(_ daemon: UUID, version: String, lanes: [LaneReport]) async throws(PostgresError) {
+    public func beat(
+        _ daemon: UUID,
+        version: String,
+        number: DaemonNumber? = nil,
+        lanes: [LaneReport]
+    ) async throws(PostgresError) {
         let reports = PostgresJSON(.array(lanes.map(\.json)))
         try await pool.execute(
             """
@@ -59,8 +81,9 @@ public struct DaemonRepository: Sendable {
                 DELETE FROM daemon_heartbeats
                 WHERE id <> \(daemon) AND "lastSeen" < now() - \(Self.retention) * interval '1 second'
             )
-            INSERT INTO daemon_heartbeats (id, version, lanes) VALUES (\(daemon), \(version), \(reports)::jsonb)
-            ON CONFLICT (id) DO UPDATE SET "lastSeen" = now(), lanes = excluded.lanes
+            INSERT INTO daemon_heartbeats (id, version, number, lanes)
+            VALUES (\(daemon), \(version), \(number?.value), \(reports)::jsonb)
+            ON CONFLICT (id) DO UPDATE SET "lastSeen" = now(), number = excluded.number, lanes = excluded.lanes
             """
         )
     }
@@ -86,6 +109,99 @@ public struct DaemonRepository: Sendable {
             lanes.append(LaneReport.read(try row.json("lanes") ?? .null))
         }
         return Presence(now: now, lastSeen: try rows[0].decode("lastSeen"), lanes: lanes)
+    }
+}
+
+extension DaemonRepository {
+    /// Listens on these channels over sessions that show that the daemon lives.
+    ///
+    /// Each session holds an advisory lock of the daemon's number. Postgres drops it at the moment at which the connection
+    /// closes, also when the process is killed. It is shared, so that a session of the same daemon that Postgres still
+    /// believes in keeps no new one waiting.
+    ///
+    /// - Parameters:
+    ///   - channels: The exact names of the channels.
+    ///   - number: The number of the daemon.
+    ///   - opened: Called for each new session with whether it holds the lock. It does not behind a pooler that lends its
+    ///     sessions for one transaction: the lock then belongs to a session of the pooler, and says nothing of the daemon.
+    /// - Returns: The notifications, as an endless sequence.
+    public func listen(
+        to channels: [String],
+        as number: DaemonNumber,
+        opened: @escaping @Sendable (_ isHeld: Bool) -> Void
+    ) -> PostgresListener {
+        pool.listen(channels) { connection throws(PostgresError) in
+            opened(try await Self.hold(number, on: connection, opened: connection.processID))
+        }
+    }
+
+    /// Takes the lock of a number.
+    ///
+    /// - Returns: True if the session that the client has opened itself, with this process, holds it.
+    static func hold(
+        _ number: DaemonNumber,
+        on connection: PostgresConnection,
+        opened process: Int32
+    ) async throws(PostgresError) -> Bool {
+        try await connection.execute("SELECT pg_advisory_lock_shared(\(lockClass), \(number.value))")
+        // Another statement, because a pooler may run it in another session.
+        return try await isHeld(number, on: connection, opened: process)
+    }
+
+    /// Returns whether the session of this statement is the one of that process, and holds the lock.
+    ///
+    /// A pooler tells its clients a process of its own.
+    static func isHeld(
+        _ number: DaemonNumber,
+        on connection: PostgresConnection,
+        opened process: Int32
+    ) async throws(PostgresError) -> Bool {
+        let rows = try await connection.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM (\(fragment: locks)) held
+                WHERE held.number = \(number.value) AND held.pid = pg_backend_pid() AND held.pid = \(process)
+            )
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// The locks of daemons in this database.
+    private static var locks: PostgresQuery {
+        """
+        SELECT l.objid::int8 AS number, l.pid FROM pg_locks l
+        WHERE l.locktype = 'advisory' AND l.granted AND l.classid = \(lockClass)::int8::oid AND l.objsubid = 2
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """
+    }
+
+    /// Looks which daemons of the last minutes still hold their lock.
+    ///
+    /// A daemon that lost only its connection is missing until it has connected again. Where the connections of all break at
+    /// once, as at a restart of Postgres, nothing can be told: so a daemon that does not hold its own lock judges nobody, and
+    /// soon after a start of Postgres none does.
+    ///
+    /// - Parameter own: The number of the daemon that asks.
+    /// - Returns: `nil` if nothing can be told now.
+    /// - Throws: `PostgresError`.
+    public func census(by own: DaemonNumber) async throws(PostgresError) -> Census? {
+        let rows = try await pool.query(
+            """
+            WITH held AS MATERIALIZED (\(fragment: Self.locks))
+            SELECT d.number, EXISTS (SELECT FROM held h WHERE h.number = d.number) FROM daemon_heartbeats d
+            WHERE d.number IS NOT NULL AND d."lastSeen" > now() - \(Self.retention) * interval '1 second'
+                AND EXISTS (SELECT FROM held h WHERE h.number = \(own.value))
+                AND pg_postmaster_start_time() < now() - \(Self.returnTime) * interval '1 second'
+            """
+        )
+        guard !rows.isEmpty else { return nil }
+        var (living, missing): (Set<DaemonNumber>, Set<DaemonNumber>) = ([], [])
+        for row in rows {
+            guard let number = DaemonNumber(try row.decode(0, as: Int.self)) else { continue }
+            if try row.decode(1, as: Bool.self) { living.insert(number) } else { missing.insert(number) }
+        }
+        return Census(living: living, missing: missing)
     }
 }
 

@@ -10,7 +10,8 @@ public struct RunActor: Hashable, Sendable, CustomStringConvertible {
         self.description = String(description.prefix(300))
     }
 
-    init(stored: String) {
+    /// Makes an actor of its stored form.
+    public init(stored: String) {
         self.init(stored)
     }
 

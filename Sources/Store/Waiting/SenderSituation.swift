@@ -20,6 +20,8 @@ public struct SenderSituation: Sendable {
         let recipientCount: Int
         let inWindowCount: Int
         let counters: RunCounters
+        /// The times at which the first and the last message are tried again that WhatsApp's cap for their person has stopped.
+        let cappedUntil: ClosedRange<Date>?
         /// The last action on it.
         let lastAction: (kind: RunAction.Kind, actor: RunActor, at: Date)?
     }
@@ -69,7 +71,8 @@ extension SenderSituation {
     /// - Parameters:
     ///   - condition: Selects the senders, as `s`.
     ///   - kept: Selects standing runs of triggers, as `r`, that are read although they have nothing to send.
-    ///   - hasActions: True if the last action on each run is needed; a plan may lack the right to read them.
+    ///   - hasActions: True if the last action on each run and its capped messages are needed; a plan may lack the right to
+    ///     read them.
     ///   - connection: The connection to use.
     /// - Returns: The situations by the sender's id.
     /// - Throws: `PostgresError`.
@@ -113,12 +116,21 @@ extension SenderSituation {
             ) a ON true
             """
             : "CROSS JOIN (SELECT NULL::text, NULL::text, NULL::timestamptz) a(action, who, \"createdAt\")"
+        let capped: PostgresQuery =
+            hasActions
+            ? """
+            LEFT JOIN LATERAL (
+                SELECT min(k."dueAt"), max(k."dueAt") FROM capped_messages k WHERE k."runId" = r.id AND r.capped > 0
+            ) w(first, last) ON true
+            """
+            : "CROSS JOIN (SELECT NULL::timestamptz, NULL::timestamptz) w(first, last)"
         let rows = try await connection.query(
             """
             SELECT r.id, r."senderId", r."campaignId", r.status, r."statusReason", r."isTriggered", r."quotaUntil",
                 coalesce(r."startedAt", r."createdAt") AS since, r."expectedCount", r."recipientCount",
-                r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt"
-            FROM campaign_runs r \(fragment: actions)
+                r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt",
+                w.first AS "cappedFirst", w.last AS "cappedLast"
+            FROM campaign_runs r \(fragment: actions) \(fragment: capped)
             WHERE r."senderId" = ANY(\(Array(senders.keys))::uuid[]) AND r.status IN \(anyOf: RunStatus.open)
                 AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0 OR \(fragment: kept))
             ORDER BY r."createdAt", r.id
@@ -194,6 +206,9 @@ extension SenderSituation.Run {
         recipientCount = try row.decode("recipientCount")
         inWindowCount = try row.decode("inWindowCount")
         counters = try RunCounters(row: row)
+        let first = try row.decode("cappedFirst", as: Date?.self)
+        let last = try row.decode("cappedLast", as: Date?.self)
+        cappedUntil = if let first, let last { first...last } else { nil }
         let kind = try row.decode("action", as: String?.self).flatMap(RunAction.Kind.init(rawValue:))
         if let kind, let who = try row.decode("who", as: String?.self),
             let at = try row.decode("actedAt", as: Date?.self)
@@ -204,12 +219,12 @@ extension SenderSituation.Run {
         }
     }
 
-    /// The messages that it still has to send.
+    /// The messages that it still has to send, without those that wait for WhatsApp's cap.
     var share: LaneWork.Share {
         let total = isTriggered ? recipientCount : max(recipientCount, status == .launching ? expectedCount : 0)
         let unwritten = status == .launching ? max(0, total - counters.total) : 0
         let queued = max(0, counters[.queued] + counters[.sending])
-        let pending = max(0, counters[.pending]) + unwritten
+        let pending = max(0, counters[.pending] - max(0, counters.capped)) + unwritten
         return LaneWork.Share(
             run: id,
             queued: queued,

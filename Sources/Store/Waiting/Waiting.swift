@@ -26,6 +26,8 @@ public struct Waiting: Hashable, Sendable {
         case rateLimited = "rate_limited"
         /// The quiet hours of the tenant.
         case quietHours = "quiet_hours"
+        /// WhatsApp caps the messages of all people that are left.
+        case userCap = "user_cap"
         /// Other runs of the sender are sent first.
         case behindOthers = "behind_others"
         /// It sends, or is about to.
@@ -53,6 +55,7 @@ public struct Waiting: Hashable, Sendable {
             case .quota: "the 24 hour quota is used up"
             case .rateLimited: "WhatsApp asked the sender to send less"
             case .quietHours: "quiet hours of the tenant"
+            case .userCap: "WhatsApp limits the messages of those who are left; they are tried again then"
             case .behindOthers: "other runs of the sender are sent first"
             case .moving: "it is being sent"
             }
@@ -123,6 +126,8 @@ public struct WaitingFacts: Hashable, Sendable {
     public var rateLimitedUntil: Date?
     public var quietSince: Date?
     public var quietUntil: Date?
+    /// The time at which the first message is tried again, if WhatsApp caps the people of all that are left.
+    public var cappedUntil: Date?
     /// The time at which its turn comes, if the messages of other runs go first.
     public var turnAt: Date?
 
@@ -153,6 +158,7 @@ extension WaitingFacts {
         case .rateLimited: rateLimited
         case .quietHours:
             quietUntil.map { Waiting(reason, since: max(quietSince ?? since, since), until: $0) }
+        case .userCap: cappedUntil.map { Waiting(reason, since: since, until: $0) }
         case .behindOthers: turnAt.map { Waiting(reason, since: since, until: $0) }
         case .moving: Waiting(reason, since: since)
         }

@@ -20,6 +20,13 @@ struct KindTests {
         WalkTests.Edit("maxRecipients: 1000", "maxRecipients: 900", "~ Tenant/acme policy.maxRecipients"),
         WalkTests.Edit("optOutWords: [wacha]", "optOutWords: [wacha, basi]", "~ Tenant/acme optOutWords"),
         WalkTests.Edit("[wacha]", "[wacha]\ntemplateText: strict", "~ Tenant/acme templateText"),
+        WalkTests.Edit(
+            "[wacha]",
+            "[wacha]\nnotify: { url: env:A, secret: env:B, on: [quota] }",
+            "~ Tenant/acme notify"
+        ),
+        WalkTests.Edit("[wacha]", "[wacha]\nonUserCap: retry", "~ Tenant/acme onUserCap"),
+        WalkTests.Edit("name: digest\n", "name: digest\nonUserCap: fail\n", "~ Campaign/digest onUserCap"),
         WalkTests.Edit("name: digest\n", "name: digest\ntemplateText: strict\n", "~ Campaign/digest templateText"),
         WalkTests.Edit("name: acme\n", "name: acme\nprotect: true\n", "~ Tenant/acme protect"),
         WalkTests.Edit("0 9 * * MON", "0 9 * * TUE", "~ Schedule/weekly cron"),
@@ -70,6 +77,13 @@ struct KindTests {
     static let drifts: [(sql: String, line: String)] = [
         ("UPDATE tenants SET \"templateText\" = 'strict'", "~ Tenant/acme templateText"),
         ("UPDATE campaigns SET \"templateText\" = 'mend' WHERE name = 'digest'", "~ Campaign/digest templateText"),
+        ("UPDATE tenants SET notify = '{\"url\": \"env:X\"}'", "~ Tenant/acme notify"),
+        ("UPDATE tenants SET \"onUserCap\" = '\"fail\"'", "~ Tenant/acme onUserCap"),
+        (
+            "UPDATE campaigns SET \"onUserCap\" = '{\"action\": \"retry\", \"every\": \"1d\", \"until\": \"2d\"}' "
+                + "WHERE name = 'digest'",
+            "~ Campaign/digest onUserCap"
+        ),
         ("UPDATE tenants SET policy = NULL", "~ Tenant/acme policy"),
         ("UPDATE tenants SET \"optOutWords\" = '[\"x\"]'", "~ Tenant/acme optOutWords optOutWords"),
         (

@@ -197,7 +197,7 @@ extension DeliveryFixture {
 extension DeliveryFixture {
     /// Everything of a daemon but its HTTP server, with times of the test's own.
     ///
-    /// Webhooks are not included.
+    /// Webhooks are not included. With a `presence` it sees other daemons die, and is seen.
     func withDelivery<Value: Sendable>(
         retries: RetryPolicy = RetryPolicy(),
         leases: LaneLeases = LaneLeases(),
@@ -207,6 +207,8 @@ extension DeliveryFixture {
         address: Address? = nil,
         channel: (any MessageChannel)? = nil,
         listens: Bool = true,
+        presence: DaemonPresence? = nil,
+        logger: Logger = TestDatabase.logger,
         redis configuration: RedisConfiguration? = nil,
         ending: Ending = .gracefully,
         _ body: () async throws -> Value
@@ -233,8 +235,9 @@ extension DeliveryFixture {
             retries: retries,
             leases: leases,
             workers: LaneDirectory(),
+            presence: presence ?? DaemonPresence(isAnnounced: true),
             changes: WakeSignal(),
-            logger: TestDatabase.logger
+            logger: logger
         )
         let wakeup = WakeSignal()
         var services: [any Service] = [
@@ -244,13 +247,24 @@ extension DeliveryFixture {
                 messages: lanes.messages,
                 unconfirmedTimeout: unconfirmedTimeout,
                 retries: retries,
-                logger: TestDatabase.logger
+                logger: logger
             ),
             guards,
             ChunkFeeder(chunks: ChunkRepository(pool: pool), services: lanes, wakeup: wakeup),
         ]
         if listens {
-            services.append(ChangeListener(pool: pool, listeners: [RunRepository.channel: [wakeup, lanes.changes]]))
+            services.append(
+                ChangeListener(
+                    pool: pool,
+                    listeners: [RunRepository.channel: [wakeup, lanes.changes]],
+                    presence: lanes.presence
+                )
+            )
+        }
+        if presence != nil {
+            let daemons = DaemonRepository(pool: pool)
+            services.append(Heartbeat(version: "1", daemons: daemons, services: lanes, logger: logger))
+            services.append(DeadDaemonWatch(daemons: daemons, services: lanes, logger: logger))
         }
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }

@@ -77,10 +77,11 @@ struct ErrorVerdictTests {
             Case.code($0, .campaign, .permanent, details: "Please check your parameters")
         }
         cases += [131052, 131060].map { Case.code($0, .message, .permanent) }
-        cases += [130403, 130472, 130497, 131021, 131026, 131030, 131047, 131049, 131062, 137000].map {
+        cases += [130403, 130472, 130497, 131021, 131026, 131030, 131047, 131062, 137000].map {
             Case.code($0, .recipient, .permanent)
         }
         cases += [131050].map { Case.code($0, .recipient, .optOut) }
+        cases += [131049].map { Case.code($0, .recipient, .userCap) }
         return cases
     }()
 
@@ -176,7 +177,7 @@ struct ErrorVerdictTests {
         (131042, "Payment issue", ErrorScope.account, MessageOutcome.Consequence.pausesRun),
         (132015, "Template is paused", .campaign, .pausesRun), (190, "expired", .sender, .pausesRun),
         (131050, "stopped", .recipient, .optOut), (131026, "undeliverable", .recipient, .none),
-        (131049, "ecosystem", .recipient, .none), (131053, "media", .campaign, .counted),
+        (131049, "ecosystem", .recipient, .userCap), (131053, "media", .campaign, .counted),
         (132018, "Param text cannot have new-line/tab characters", .message, .none),
         (131048, "spam", .sender, .counted), (999_999, "news", .unknown, .counted),
         (131000, "something went wrong", .unknown, .counted),
@@ -251,6 +252,7 @@ extension WhatsAppError {
         case .retryable: "tried again"
         case .systemic: "the run pauses"
         case .optOut: "the message fails, and the contact is opted out"
+        case .userCap: "the message fails, or waits and is tried again, as `onUserCap` says"
         case .ambiguous: "the message is unconfirmed"
         case .permanent:
             "the message fails" + (scope == .campaign || scope == .unknown ? "; alike in a row, the run pauses" : "")

@@ -37,10 +37,14 @@ struct LaneFixture: Sendable {
         _ = try await redis.send(RedisCommand("HSET", .text(lane.keys.pace), "next", .integer(last)))
     }
 
+    /// Pushes new messages; those at the indices `charged` are business-initiated.
     @discardableResult
-    func push(_ count: Int, run: UUID? = nil) async throws -> [UUID] {
+    func push(_ count: Int, charged: Set<Int> = [], run: UUID? = nil) async throws -> [UUID] {
         let ids = (0..<count).map { _ in UUID() }
-        _ = try await lane.push(ids.map { FedMessage(id: $0, delay: .zero) }, run: run ?? self.run, epoch: 1)
+        let messages = ids.indices.map {
+            FedMessage(id: ids[$0], delay: .zero, isBusinessInitiated: charged.contains($0))
+        }
+        _ = try await lane.push(messages, run: run ?? self.run, epoch: 1)
         return ids
     }
 

@@ -98,6 +98,91 @@ struct LaneLeaseTests {
         }
     }
 
+    /// Postgres knows a message by the lease that claimed it, also when a reaper has died in between.
+    @Test func leasesThatAreTakenOverTwiceStillNameTheClaim() async throws {
+        try await LaneFixture.with(leases: Self.brief) { fixture in
+            let ids = try await fixture.push(3, charged: [1])
+            try await fixture.warmUp()
+            _ = try await fixture.take(3, rate: 80)
+            _ = try await fixture.lane.fire([ids[2]], epoch: 1, lease: 7)
+            for reaper: Int64 in [8, 9] {
+                var expired: [UUID: ExpiredLease] = [:]
+                try await eventually("the leases run out") {
+                    for lease in try await fixture.lane.recover(limit: 10, lease: reaper) {
+                        expired[lease.messageID] = lease
+                    }
+                    return expired.count == 3
+                }
+                #expect(expired.values.allSatisfy { $0.lease == 7 })
+                #expect(ids.map { expired[$0]?.mayBeWritten } == [false, false, true])
+            }
+            // The quota and the line of each are still known, too.
+            let heir = fixture.heir
+            var count = 0
+            try await eventually("the leases run out") {
+                count += try await heir.recover(limit: 10, lease: 10).count
+                return count == 3
+            }
+            try await fixture.settle(ids, .release, lease: 10)
+            #expect(try await fixture.lane.depth() == LaneDepth(epoch: 1, ready: 3, delayed: 0, held: 0))
+            #expect(try await fixture.lane.waitingForQuota() == [ids[1]])
+        }
+    }
+
+    @Test func deadDaemonsLoseWhatTheyHaveNotFired() async throws {
+        try await LaneFixture.with { fixture in
+            let (dead, living) = (DaemonNumber(), DaemonNumber())
+            let ids = try await fixture.push(5)
+            try await fixture.warmUp()
+            #expect(try await fixture.take(3, rate: 80, lease: dead.lease(1)) == Array(ids[..<3]))
+            try await fixture.lane.mark([ids[1]], isBeingPrepared: false, lease: dead.lease(1))
+            _ = try await fixture.lane.fire([ids[2]], epoch: 1, lease: dead.lease(1))
+            _ = try await fixture.take(1, rate: 80, lease: living.lease(1))
+            // A lease that an older daemon drew: its digits mean nothing.
+            _ = try await fixture.take(1, rate: 80, lease: Int64(dead.value))
+            #expect(try await fixture.lane.abandon([]) == 0)
+            #expect(try await fixture.lane.abandon([DaemonNumber()]) == 0)
+            #expect(try await fixture.lane.recover(limit: 10, lease: 9).isEmpty)
+
+            #expect(try await fixture.lane.abandon([dead, DaemonNumber()]) == 2)
+            // The daemon lives after all: it fires what is not taken over yet, and nothing else.
+            #expect(try await fixture.lane.fire([ids[0]], epoch: 1, lease: dead.lease(1)) == .answers([true]))
+            #expect(
+                try await fixture.lane.recover(limit: 10, lease: 9) == [
+                    ExpiredLease(messageID: ids[1], lease: dead.lease(1), mayBeWritten: false)
+                ]
+            )
+            #expect(try await fixture.lane.fire([ids[1]], epoch: 1, lease: dead.lease(1)) == .answers([false]))
+            #expect(try await fixture.lane.abandon([dead]) == 0)
+        }
+    }
+
+    /// A reaper that dies is a dead daemon like any other.
+    @Test func whatADeadReaperHeldIsTakenBackAtOnce() async throws {
+        try await LaneFixture.with { fixture in
+            let (sender, reaper) = (DaemonNumber(), DaemonNumber())
+            let ids = try await fixture.push(2)
+            try await fixture.warmUp()
+            _ = try await fixture.take(2, rate: 80, lease: sender.lease(1))
+            #expect(try await fixture.lane.abandon([sender]) == 2)
+            #expect(try await fixture.lane.recover(limit: 10, lease: reaper.lease(1)).count == 2)
+            #expect(try await fixture.lane.recover(limit: 10, lease: 9).isEmpty)
+            #expect(try await fixture.lane.abandon([sender, reaper]) == 2)
+            let again = try await fixture.lane.recover(limit: 10, lease: 9)
+            #expect(Set(again.map(\.messageID)) == Set(ids) && again.allSatisfy { $0.lease == sender.lease(1) })
+        }
+    }
+
+    @Test func moreLeasesThanOneCallTakesAreAbandoned() async throws {
+        try await LaneFixture.with { fixture in
+            let dead = DaemonNumber()
+            for _ in 1...3 { try await fixture.push(400) }
+            try await fixture.warmUp()
+            _ = try await fixture.take(1_200, rate: 20_000, lease: dead.lease(1))
+            #expect(try await fixture.lane.abandon([dead]) == 1_200)
+        }
+    }
+
     @Test func takesOverNoMoreThanAskedFor() async throws {
         try await LaneFixture.with(leases: Self.brief) { fixture in
             try await fixture.push(5)

@@ -29,6 +29,15 @@ struct ReportTests {
         }
     }
 
+    @Test func aReportShowsWhatWaitsForACap() async throws {
+        try await withRun("status = 'running', \"recipientCount\" = 10, pending = 4, capped = 3, sent = 6") {
+            run,
+            failures in
+            let lines = DeliveryReport(run: run, failures: failures).text.split(separator: "\n").map(String.init)
+            #expect(lines.contains("    capped              3   30.0 %"), "\(lines)")
+        }
+    }
+
     @Test func aReportCountsByStatusAndByReason() async throws {
         let changes = """
             status = 'completed', "recipientCount" = 1000, pending = 0, sent = 100, delivered = 300, read = 500, failed = 90,

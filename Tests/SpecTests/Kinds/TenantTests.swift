@@ -96,6 +96,53 @@ struct TenantTests {
             ["4:30 C015 `allowedCategories` allows no category (list one, or remove the field)"]
         ),
         (
+            "notify: { url: \"https://hooks.slack.com/services/T1/B2/x\", format: slack }",
+            [
+                "4:16 C019 `url` is an address that lets everybody post who knows it "
+                    + "(refer to it: `env:ACME_OPS_HOOK` or `file:/run/secrets/acme-hook`)"
+            ]
+        ),
+        (
+            "notify: { url: \"http://ops.example/\", on: [pased] }",
+            [
+                "4:11 C013 missing field `secret` (`notify` needs it)",
+                "4:16 C015 `url` is no address to post to "
+                    + "(write an https address (http only on this machine), or `env:NAME` or `file:/path`)",
+                "4:44 C015 `pased` is not a value of `on` (did you mean `paused`?)",
+            ]
+        ),
+        (
+            "notify: { url: env:HOOK, secret: s3cret, on: [] }",
+            [
+                "4:34 C019 `secret` holds a secret instead of a reference to one "
+                    + "(refer to it: `env:ACME_OPS_SECRET` or `file:/run/secrets/whatsapp`)",
+                "4:46 C015 `on` names no reason (list one, or remove the field)",
+            ]
+        ),
+        (
+            "onUserCap: { action: retry, every: 30m, until: 31d }",
+            ["4:36 C053 `every` is 30m, outside of 1h to 30d", "4:48 C053 `until` is 31d, outside of 1h to 30d"]
+        ),
+        (
+            "onUserCap: { action: retry, every: 2d, until: 24h }",
+            [
+                "4:47 C053 `until` is 1d, shorter than `every` (2d) "
+                    + "(make `until` at least as long: it counts from the first refusal)"
+            ]
+        ),
+        (
+            "onUserCap: { action: retry, every: 4d }",
+            [
+                "4:36 C053 `until` is 3d, shorter than `every` (4d) "
+                    + "(make `until` at least as long: it counts from the first refusal)"
+            ]
+        ),
+        (
+            "onUserCap: { action: fail, until: 24h }",
+            ["4:35 C015 `until` belongs to `action: retry` (remove it)"]
+        ),
+        ("onUserCap: retri", ["4:12 C015 `retri` is not a value of `onUserCap` (did you mean `retry`?)"]),
+        (
             "optOutWords: [Stop, STOP, \" x\"]",
             [
                 "4:21 C015 `STOP` is listed twice (remove it)",
@@ -113,6 +160,42 @@ struct TenantTests {
     func locatesMistakes(field: String, expected: [String]) {
         let text = "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\n\(field)\n---\n\(Fixture.sender)\n"
         #expect(Fixture.lines(text) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("fail", "fail"), ("{ action: fail }", "fail"),
+            ("retry", ["action": "retry", "every": "1d", "until": "3d"]),
+            ("{ action: retry, every: 90m, until: 36h }", ["action": "retry", "every": "90m", "until": "36h"]),
+            ("{ action: retry, until: 30d }", ["action": "retry", "every": "1d", "until": "30d"]),
+        ] as [(String, JSONValue)]
+    )
+    func readsWhatHappensAtACap(text: String, expected: JSONValue) throws {
+        let catalog = Fixture.catalog("kind: Tenant\nname: acme\nonUserCap: \(text)")
+        #expect(catalog.diagnostics.map(Fixture.line) == [])
+        let tenant = try #require(catalog.tenant("acme")?.value)
+        #expect(tenant.canonical["onUserCap"] == expected)
+        #expect(try TenantSpec(canonical: tenant.canonical) == tenant)
+        #expect(try UserCap(json: expected) == tenant.onUserCap)
+    }
+
+    @Test(arguments: [
+        "https://ops.example/a?b=c", "https://ops.example:8443", "http://localhost:1/x", "http://127.0.0.1:80/",
+        "http://[::1]:8080/x", "https://10.0.0.1/", "env:HOOK", "file:/run/hook",
+    ])
+    func takesAddressesThatAreNoSecrets(url: String) throws {
+        let text = "kind: Tenant\nname: acme\nnotify: { url: \"\(url)\", secret: env:KEY, on: [quota, paused] }"
+        let catalog = Fixture.catalog(text)
+        #expect(catalog.diagnostics.map(Fixture.line) == [])
+        let tenant = try #require(catalog.tenant("acme")?.value)
+        #expect(
+            tenant.canonical["notify"] == [
+                "url": .string(url), "secret": "env:KEY", "format": "json", "on": ["paused", "quota"],
+            ]
+        )
+        #expect(try TenantSpec(canonical: tenant.canonical) == tenant)
+        let slack = Fixture.catalog("kind: Tenant\nname: acme\nnotify: { url: \"\(url)\", format: slack }")
+        #expect(slack.tenant("acme")?.value.notify?.on == TenantSpec.Notify.Reason.allCases)
     }
 
     @Test func needsATimeZoneForQuietHours() {

@@ -74,6 +74,20 @@ struct SchemaAgreementTests {
         "{ kind: Trigger, name: a, campaign: b, event: payment.overdue, cooldown: 24 }",
         "{ kind: Tenant, name: a, quietHours: { from: '21:00', to: '07:00' } }",
         "{ kind: Tenant, name: a, policy: { allowedCategories: [] } }",
+        "{ kind: Tenant, name: a, onUserCap: wait }",
+        "{ kind: Tenant, name: a, onUserCap: { every: 24h } }",
+        "{ kind: Tenant, name: a, onUserCap: { action: fail, every: 24h } }",
+        "{ kind: Tenant, name: a, onUserCap: { action: retry, upto: 24h } }",
+        "{ kind: Tenant, name: a, onUserCap: [retry] }",
+        "{ kind: Tenant, name: a, notify: { url: 'env:A' } }",
+        "{ kind: Tenant, name: a, notify: { secret: 'env:A' } }",
+        "{ kind: Tenant, name: a, notify: { url: 'env:A', secret: 'env:A', on: [] } }",
+        "{ kind: Tenant, name: a, notify: { url: 'env:A', secret: 'env:A', on: [sent] } }",
+        "{ kind: Tenant, name: a, notify: { url: 'https://hooks.slack.com/services/T/B/x', format: slack } }",
+        "{ kind: Tenant, name: a, notify: { url: 'https://x.webhook.office.com:443/x', secret: 'env:A' } }",
+        "{ kind: Tenant, name: a, notify: { url: 'http://ops.example/hook', secret: 'env:A' } }",
+        "{ kind: Tenant, name: a, notify: { url: 'https://user:password@ops.example/', secret: 'env:A' } }",
+        "{ kind: Tenant, name: a, notify: { url: 'https://ops.example/', secret: 's3cret' } }",
     ])
     func wrongDocumentIsRefused(text: String) throws {
         let document = try #require(SchemaFixture.documents(text).first)

@@ -43,7 +43,11 @@ enum SchemaFixture {
                 maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,
                 maxFailurePercent: 20
               },
-              optOutWords: [acha], templateText: strict }
+              optOutWords: [acha], templateText: strict,
+              onUserCap: { action: retry, every: 24h, until: 72h },
+              notify: { url: "https://ops.example/hook", secret: "env:OPS", format: json, on: [paused, quota] } }
+            ---
+            { kind: Tenant, name: other, onUserCap: retry, notify: { url: "env:HOOK", format: slack } }
             ---
             { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,
               quotaGroup: portfolio-1, pairLimit: defer, onQuotaExhausted: wait, unconfirmedPolicy: retry }
@@ -60,7 +64,7 @@ enum SchemaFixture {
               { field: metadata.plan, operator: eq, value: premium } ] } ] }
             ---
             { kind: Campaign, name: hello, title: Hello, type: manual, sender: main, template: hello, params: { "1": x },
-              audience: all, templateText: mend }
+              audience: all, templateText: mend, onUserCap: fail }
             ---
             { kind: Campaign, name: text, type: scheduled, message: { type: text, text: { body: Hi, preview_url: true },
               messaging_product: whatsapp, recipient_type: individual }, audience: { conditions: [] } }

@@ -302,6 +302,70 @@ struct MessageTests {
         }
     }
 
+    /// Deaths are noticed so soon that three could follow each other within seconds.
+    @Test func aMessageWaitsBeforeItsLastCrash() async throws {
+        try await Fixture.with { fixture in
+            let run = try await fixture.queuedRun(contacts: 2)
+            let messages = MessageRepository(pool: fixture.pool)
+            let ids = try await fixture.ids(of: run)
+            for death in 1...3 {
+                #expect(try await messages.begin(ids, lease: Int64(death)).map(\.crashes).max() == death - 1)
+                let verdicts = try await messages.settle(
+                    ids.map { id in
+                        ExpiredLease(
+                            messageID: id,
+                            lease: Int64(death),
+                            mayBeWritten: false,
+                            wasBeingPrepared: id == ids[0]
+                        )
+                    }
+                )
+                let seconds: Double = try await fixture.value(
+                    """
+                    SELECT coalesce(extract(epoch FROM "nextAttemptAt" - now()), 0)::float8 FROM campaign_messages
+                    WHERE id = \(ids[0])
+                    """
+                )
+                switch verdicts[ids[0]] {
+                case .requeue(let delay):
+                    #expect(death == 1 ? delay == .zero : death == 2 && delay > .seconds(8) && delay <= .seconds(10))
+                    #expect(death == 1 ? seconds == 0 : seconds > 5, "it waits also if Redis is lost")
+                case let other: #expect(death == 3 && other == .discard)
+                }
+                #expect(verdicts[ids[1]] == .requeue(after: .zero))
+                try await Self.expectCountersEqualRows(run, fixture)
+            }
+        }
+    }
+
+    /// Messages that may have crashed a daemon are prepared one at a time.
+    @Test func aSuspectAmongOthersHasNotCrashedItsDaemonAgain() async throws {
+        try await Fixture.with { fixture in
+            let run = try await fixture.queuedRun(contacts: 3)
+            let messages = MessageRepository(pool: fixture.pool)
+            let ids = try await fixture.ids(of: run)
+            let deaths: [(Int64, ArraySlice<UUID>, [Int])] = [
+                (1, ids[..<2], [1, 1, 0]), (2, ids[...], [1, 1, 1]), (3, ids[...], [1, 1, 1]),
+                (4, ids[1..<2], [1, 2, 1]),
+            ]
+            for (lease, preparing, expected) in deaths {
+                _ = try await messages.begin(ids, lease: lease)
+                _ = try await messages.settle(
+                    ids.map { id in
+                        ExpiredLease(
+                            messageID: id,
+                            lease: lease,
+                            mayBeWritten: false,
+                            wasBeingPrepared: preparing.contains(id)
+                        )
+                    }
+                )
+                let crashes: [Int] = try await fixture.column("SELECT crashes FROM campaign_messages ORDER BY id")
+                #expect(crashes == expected)
+            }
+        }
+    }
+
     private static func permutations<Item>(_ items: [Item]) -> [[Item]] {
         guard items.count > 1 else { return [items] }
         return items.indices.flatMap { index in

@@ -77,7 +77,7 @@ struct HotCalls {
     func send(_ ids: [UUID]) async throws {
         let messages = MessageRepository(pool: pool)
         _ = try await messages.begin(Array(ids.prefix(6)), lease: 1)
-        for consequence in [MessageOutcome.Consequence.optOut, .counted] {
+        for consequence in [MessageOutcome.Consequence.optOut, .counted, .userCap] {
             let outcomes = [
                 MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "wamid.\(ids[0])")),
                 MessageOutcome(
@@ -104,6 +104,7 @@ struct HotCalls {
         ])
         _ = try await messages.poisoned(among: ids)
         _ = try await messages.retryUnconfirmed(after: .zero)
+        _ = try await messages.feedCapped()
         _ = try await BacklogRepository(pool: pool).dueFor(ids, deadline: .seconds(30))
         _ = try await RunRepository(pool: pool).waitForQuota(Array(ids.suffix(2)), for: .seconds(3_600))
     }
@@ -116,7 +117,7 @@ struct HotCalls {
             DeliveryStatus(waMessageID: "wamid.\(UUID())", messageID: nil, rank: .sent, at: Date(), failure: nil),
         ]
         try await messages.park(try await messages.apply(statuses))
-        for consequence in [MessageOutcome.Consequence.optOut, .counted] {
+        for consequence in [MessageOutcome.Consequence.optOut, .counted, .userCap] {
             _ = try await messages.report([
                 DeliveryStatus(
                     waMessageID: "wamid.\(ids[0])",
@@ -130,7 +131,13 @@ struct HotCalls {
         _ = try await messages.applyParked()
         var inbound = InboundReport()
         inbound.messages = [
-            InboundReport.Message(id: "\(UUID())", phoneNumberID: "1", from: Fixture.phone(2), at: Date(), texts: ["STOP"])
+            InboundReport.Message(
+                id: "\(UUID())",
+                phoneNumberID: "1",
+                from: Fixture.phone(2),
+                at: Date(),
+                texts: ["STOP"]
+            )
         ]
         try await InboundRepository(pool: pool).apply(inbound)
     }
@@ -151,5 +158,6 @@ struct HotCalls {
         _ = try await ScheduleRepository(pool: pool).startNext()
         _ = try await AnalyticsRepository(pool: pool).counters(campaign: campaign, tenant: "acme")
         _ = try await BacklogRepository(pool: pool).tenants(deadline: .seconds(30))
+        _ = try await DaemonRepository(pool: pool).census(by: DaemonNumber())
     }
 }

@@ -24,7 +24,9 @@ struct PlanNode {
         "campaigns_tenantId_sourceModule_index", "campaign_runs_tenantId_index",
     ]
     /// Tables that stay small, or whose rows all wait.
-    private static let small: Set = ["senders", "tenants", "queue_epochs", "wallets", "webhook_inbox"]
+    private static let small: Set = [
+        "senders", "tenants", "queue_epochs", "wallets", "webhook_inbox", "daemon_heartbeats",
+    ]
 
     let node: JSONValue
 

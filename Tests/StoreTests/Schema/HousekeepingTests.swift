@@ -27,6 +27,7 @@ struct HousekeepingTests {
                     )
                 case .events:
                     ("id, \"tenantId\", event, \"contactId\", answer", "gen_random_uuid(), 'acme', 'e', '1', '{}'")
+                case .notifications: ("\"tenantId\", reason, event", "'acme', 'quota', '{}'")
                 case .inbound: ("\"waMessageId\"", "n::text")
                 case .occurrences:
                     (

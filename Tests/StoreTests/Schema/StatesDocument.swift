@@ -43,7 +43,8 @@ enum StatesDocument {
             states below, and in `campaign_messages.holder` from the claim until the outcome. `reserve.lua` creates it as \
             `reserved`; after a rebuild of the lane, messages that Postgres shows as `sending` begin as `fired`. `settle.lua` ends \
             it in any state, after Postgres knows the outcome. If it expires first, the reaper asks Postgres: a fired message \
-            becomes `unconfirmed`, any other one is queued again. An entry that was lost counts as fired.
+            becomes `unconfirmed`, any other one is queued again. An entry that was lost counts as fired. A lease begins with the \
+            number of its daemon; when that daemon dies, its leases expire at once, except those that are fired (`abandon.lua`).
             """))
 
         """

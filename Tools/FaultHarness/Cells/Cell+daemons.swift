@@ -35,12 +35,34 @@ extension Cell {
             stage.daemons[1].signal(SIGCONT)
             try await stage.pause(0...2_000)
         },
+        Cell("A13", "SIGKILL while the leases of a dead daemon are taken back", StageSetup(doubts: 5)) { stage in
+            try await stage.untilAccepted(0.2)
+            // The other daemon must not take them back first.
+            stage.daemons[1].signal(SIGSTOP)
+            try await stage.daemons[0].kill()
+            try await stage.daemons[0].start(["CRASH_AT": "leasesTakenOver"])
+            try await stage.daemons[0].end(within: .seconds(30))
+            stage.daemons[1].signal(SIGCONT)
+            try await stage.pause(0...2_000)
+        },
     ]
 
     /// A loop of kills at any instant.
     static let killLoops: [Cell] = [
         Cell("K10", "10 random SIGKILLs", StageSetup(drain: .seconds(200), runsAlone: true), isQuick: true) { stage in
             try await stage.killLoop(10, pauses: 400...1_500)
+        },
+        Cell("K60", "60 random SIGKILLs over 20,000 messages at 500/s, FLUSHALL meanwhile", doubtful(100)) { stage in
+            let last = stage.pick(20...40)
+            try await stage.killLoop(60, pauses: 100...1_000) { number in
+                guard number == last else { return }
+                // At any time after a kill, as the kills themselves.
+                try await stage.pause(100...1_000)
+                try await stage.redis.send("FLUSHALL")
+            }
+        },
+        Cell("K60b", "60 random SIGKILLs over 20,000 messages at 500/s", doubtful(5)) { stage in
+            try await stage.killLoop(60, pauses: 100...1_000)
         },
         Cell(
             "K200",
@@ -59,6 +81,17 @@ extension Cell {
             }
         },
     ]
+
+    /// Makes two senders that share 500 messages per second, of which few may stay in doubt.
+    private static func doubtful(_ limit: Int) -> StageSetup {
+        StageSetup(
+            recipients: (10_000, 10_000),
+            ratePerSecond: 250,
+            doubts: limit,
+            drain: .seconds(300),
+            runsAlone: true
+        )
+    }
 
     private static func death(
         _ name: String,

@@ -97,7 +97,8 @@ struct WhatsAppError: Sendable {
         // The recipient.
         WhatsAppError([131_026], .recipient, .permanent, "not on WhatsApp, or not reachable"),
         WhatsAppError([131_047], .recipient, .permanent, "24 h window closed"),
-        WhatsAppError([131_049, 130_472], .recipient, .permanent, "WhatsApp's own cap for a person, or an experiment"),
+        WhatsAppError([131_049], .recipient, .userCap, "WhatsApp's own cap for a person"),
+        WhatsAppError([130_472], .recipient, .permanent, "WhatsApp's own experiment with a person"),
         WhatsAppError([131_050], .recipient, .optOut, "recipient stopped marketing messages"),
         WhatsAppError([130_403, 131_021], .recipient, .permanent, "blocked, or the sender itself"),
         WhatsAppError([130_497], .recipient, .permanent, "country not allowed"),

@@ -24,7 +24,7 @@ local entries = redis.call('HMGET', KEYS[4], unpack(ids))
 for n, entry in ipairs(entries) do
     local i, id = groups[n], ids[n]
     local verb, line = ARGV[i + 1], ARGV[i + 3]
-    local lease, pass, bucket = string.match(entry or '', '^.([^|]*)|([^|]*)|?(.*)$')
+    local lease, pass, bucket = string.match(entry or '', '^.([^|]*)|([^|]*)|?([^|]*)')
     if lease == ARGV[i] then
         local isOutside = line == 'out' or (line == '' and bucket ~= '')
         if verb == 'release' then

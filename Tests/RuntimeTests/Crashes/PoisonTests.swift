@@ -16,12 +16,12 @@ struct PoisonTests {
     func theMessageOfWhichThreeDaemonsDiedIsParkedAndAllOthersAreSent() async throws {
         try await DeliveryFixture.with(contacts: 20, rate: 400) { fixture in
             let run = try await fixture.launch()
-            let lane = try await lane(of: run, in: fixture)
-            let poison = try await fed(run, into: lane, of: fixture)[7]
+            let lane = try await fixture.lane(of: run, leases: Self.leases)
+            let poison = try await fixture.feed(run, into: lane)[7]
             // A daemon dies while it renders one message. From the second time on the other messages of its reservation
             // are safe, because they are suspects too and are rendered one at a time.
             for death in 1...3 {
-                let (ids, token) = try await reserveAll(20, from: lane)
+                let (ids, token) = try await fixture.reserveAll(20, from: lane)
                 let begun = try await fixture.messages.begin([SendClaim(ids, lease: token)])
                 #expect(begun.allSatisfy { $0.crashes == ($0.id == poison ? death - 1 : min(death - 1, 1)) })
                 if death > 1 {
@@ -52,10 +52,10 @@ struct PoisonTests {
     func aCrashWhileMessagesWaitForTheirSlotsIsNotCountedAgainstThem() async throws {
         try await DeliveryFixture.with(contacts: 5, rate: 400) { fixture in
             let run = try await fixture.launch()
-            let lane = try await lane(of: run, in: fixture)
-            _ = try await fed(run, into: lane, of: fixture)
+            let lane = try await fixture.lane(of: run, leases: Self.leases)
+            _ = try await fixture.feed(run, into: lane)
             for _ in 1...4 {
-                let (ids, token) = try await reserveAll(5, from: lane)
+                let (ids, token) = try await fixture.reserveAll(5, from: lane)
                 let begun = try await fixture.messages.begin([SendClaim(ids, lease: token)])
                 #expect(begun.count == 5 && begun.allSatisfy { $0.crashes == 0 })
                 try await lane.mark(ids, isBeingPrepared: false, lease: token)
@@ -63,7 +63,7 @@ struct PoisonTests {
             }
             // The crash of a daemon that had not begun a message counts against no message either.
             for _ in 1...4 {
-                _ = try await reserveAll(5, from: lane)
+                _ = try await fixture.reserveAll(5, from: lane)
                 try await settleWhenExpired(5, of: lane, in: fixture)
             }
             try await fixture.withDelivery { try await fixture.completes(run) }
@@ -93,36 +93,6 @@ struct PoisonTests {
             #expect(expired[ids[1]]?.wasBeingPrepared == false && expired[ids[1]]?.mayBeWritten == false)
             #expect(expired[ids[2]]?.wasBeingPrepared == false && expired[ids[2]]?.mayBeWritten == true)
         }
-    }
-
-    private func lane(of run: UUID, in fixture: DeliveryFixture) async throws -> LaneQueue {
-        let sender = try await fixture.run(run).senderID
-        let lane = LaneQueue(redis: fixture.redis, quotaGroup: fixture.group, sender: sender, leases: Self.leases)
-        _ = try await LaneRepository(pool: fixture.pool).open()
-        _ = try await fixture.redis.send(RedisCommand("SET", .text(lane.keys.epoch), "1"))
-        return lane
-    }
-
-    private func fed(_ run: UUID, into lane: LaneQueue, of fixture: DeliveryFixture) async throws -> [UUID] {
-        let chunks = ChunkRepository(pool: fixture.pool)
-        var messages: [FedMessage] = []
-        while let claim = try await chunks.claim(run: run, limit: 10) {
-            #expect(try await lane.push(claim.messages, run: run, epoch: 1))
-            try await chunks.finish(claim)
-            messages += claim.messages
-        }
-        return messages.map(\.id)
-    }
-
-    private func reserveAll(_ count: Int, from lane: LaneQueue) async throws -> (ids: [UUID], token: Int64) {
-        let token = Int64.random(in: 1...Int64.max)
-        var ids: [UUID] = []
-        try await eventually("everything is reserved") {
-            ids += try await lane.reserve(count - ids.count, pace: Pace(ratePerSecond: 5_000), epoch: 1, lease: token)
-                .ids
-            return ids.count == count
-        }
-        return (ids, token)
     }
 
     /// Settles expired leases as the lane's maintenance does.

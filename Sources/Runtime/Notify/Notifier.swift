@@ -1,0 +1,224 @@
+package import Foundation
+package import Logging
+import NIOHTTP1
+import OneShotHTTP
+import ServiceLifecycle
+package import Store
+
+/// Posts what happened to campaigns to the people of their tenants, as `notify` of the tenant says.
+///
+/// Any number of daemons may run one: Postgres gives each post to one of them at a time. A post is repeated until the
+/// receiver has answered with a 2xx, so it may arrive twice, with the same id. A graceful shutdown ends after the posts
+/// that are under way.
+package struct Notifier: Service {
+    /// Times of the service; the defaults are those of a daemon.
+    package struct Times: Sendable {
+        /// The least time between two posts to a tenant for one reason; also the length of a claim.
+        package var spacing = Duration.seconds(60)
+        /// The time that an answer may take; shorter than `spacing`.
+        package var timeout = Duration.seconds(10)
+        /// The delay after the first failed attempt; it doubles with each.
+        package var firstDelay = Duration.seconds(60)
+        package var longestDelay = Duration.seconds(3600)
+        /// The time after which a post is not repeated any more.
+        package var giveUp = Duration.seconds(12 * 3600)
+        /// The time between two looks, if nothing wakes the service.
+        package var interval = Duration.seconds(5)
+
+        package init() {}
+
+        /// Returns the delay after a failed attempt.
+        ///
+        /// - Parameters:
+        ///   - attempt: The attempt, from 1.
+        ///   - random: A number from 0 to 1, by which the delay is up to a fifth longer.
+        /// - Returns: The delay.
+        func delay(after attempt: Int, random: Double) -> Duration {
+            min(firstDelay * (1 << min(max(attempt - 1, 0), 16)), longestDelay) * (1 + 0.2 * random)
+        }
+    }
+
+    /// Posts at once; each has connections of its own.
+    private static let limit = 20
+    /// The body of an answer is of no interest; a little of it is read, so that the connection can be closed in order.
+    private static let largestAnswer = 4 * 1024
+    /// The longest wait that a receiver may ask for.
+    private static let longestRetryAfter = Duration.seconds(6 * 3600)
+
+    private let notifications: NotificationRepository
+    private let tokens: TokenResolver
+    private let outbound: OutboundSettings
+    private let wakeup: WakeSignal?
+    private let times: Times
+    private let now: @Sendable () -> Date
+    private let metrics: NotificationMetrics?
+    private let logger: Logger
+
+    /// Makes a notifier.
+    ///
+    /// - Parameters:
+    ///   - notifications: The outbox.
+    ///   - tokens: Resolves references, each time they are needed.
+    ///   - outbound: The proxy, and the certificates to trust.
+    ///   - wakeup: Notified when there is something to post; this service is its only waiter.
+    ///   - times: Times of the service.
+    ///   - now: The clock of the signatures.
+    ///   - metrics: Counts attempts.
+    ///   - logger: The log.
+    package init(
+        notifications: NotificationRepository,
+        tokens: TokenResolver,
+        outbound: OutboundSettings = OutboundSettings(),
+        wakeup: WakeSignal? = nil,
+        times: Times = Times(),
+        now: @escaping @Sendable () -> Date = { Date() },
+        metrics: NotificationMetrics? = nil,
+        logger: Logger
+    ) {
+        self.notifications = notifications
+        self.tokens = tokens
+        self.outbound = outbound
+        self.wakeup = wakeup
+        self.times = times
+        self.now = now
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    package func run() async {
+        let loop = PeriodicLoop(
+            every: times.interval,
+            wakeup: wakeup,
+            logger: logger,
+            failure: "Could not read notifications, trying again"
+        )
+        await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
+            try await postDue() == Self.limit ? .again : .wait
+        }
+    }
+
+    /// Posts what is due.
+    ///
+    /// - Returns: The number of posts that were tried.
+    /// - Throws: `PostgresError` if nothing can be claimed.
+    @discardableResult
+    func postDue() async throws -> Int {
+        let posts = try await notifications.claim(limit: Self.limit, spacing: times.spacing)
+        await withDiscardingTaskGroup { group in
+            for post in posts { group.addTask { await handle(post) } }
+        }
+        return posts.count
+    }
+
+    private func handle(_ post: NotificationPost) async {
+        do {
+            try await attempt(post)
+        } catch {
+            // The claim ends, and the post is repeated.
+            logger.warning(
+                "Could not record the outcome of a notification, it is posted again",
+                metadata: metadata(of: post, ["error": "\(error)"])
+            )
+        }
+    }
+
+    private func attempt(_ post: NotificationPost) async throws {
+        guard let target = post.target, !post.events.isEmpty else {
+            try await notifications.giveUp(post, because: "the tenant wants to be told no more")
+            return
+        }
+        let receiver: NotificationTarget
+        do throws(NotificationTarget.Problem) {
+            receiver = try NotificationTarget(target, tokens: tokens)
+        } catch {
+            return try await hold(post, because: "\(error)")
+        }
+        switch await send(post, to: receiver) {
+        case .delivered:
+            CrashPoint.notificationPosted.reach()
+            try await notifications.deliver(post)
+            metrics?.count(.delivered)
+            logger.info("Notification posted", metadata: metadata(of: post))
+        case .failed(let reason, let retryAfter):
+            try await fail(post, because: reason, retryAfter: retryAfter)
+        }
+    }
+
+    private func hold(_ post: NotificationPost, because problem: String) async throws {
+        metrics?.count(.held)
+        guard try await notifications.hold(post, because: problem) else { return }
+        logger.warning("Notification waits", metadata: metadata(of: post, ["reason": "\(problem)"]))
+    }
+
+    private func fail(_ post: NotificationPost, because reason: String, retryAfter: Duration) async throws {
+        let delay = max(retryAfter, times.delay(after: post.attempt, random: .random(in: 0...1)))
+        let retry = try await notifications.fail(post, because: reason, after: delay, upTo: times.giveUp)
+        switch retry {
+        case .repeated(let isNews):
+            metrics?.count(.failed)
+            guard isNews else { return }
+            logger.warning(
+                "Could not post a notification, trying again",
+                metadata: metadata(of: post, ["reason": "\(reason)"])
+            )
+        case .exhausted:
+            guard try await notifications.giveUp(post, because: reason) else { return }
+            metrics?.count(.givenUp)
+            logger.error(
+                "Notification given up, its events are not told",
+                metadata: metadata(of: post, ["events": "\(post.events.count)", "reason": "\(reason)"])
+            )
+        }
+    }
+
+    private func metadata(of post: NotificationPost, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
+        let ids: Logger.Metadata = [
+            "tenant": "\(post.tenantID)", "about": "\(post.reason)", "post": "\(post.id.uuidString.lowercased())",
+        ]
+        return ids.merging(more) { _, new in new }
+    }
+}
+
+extension Notifier {
+    private enum Outcome {
+        case delivered
+        /// With the wait that the receiver asks for.
+        case failed(String, retryAfter: Duration)
+    }
+
+    /// Sends one request, which ends within the timeout.
+    private func send(_ post: NotificationPost, to receiver: NotificationTarget) async -> Outcome {
+        let poster: HTTPPoster
+        do {
+            var configuration = HTTPPosterConfiguration(
+                connectTimeout: times.timeout / 2,
+                requestTimeout: times.timeout,
+                connections: 1,
+                largestAnswer: Self.largestAnswer
+            )
+            configuration.proxy = outbound.proxy(for: receiver.origin)
+            if receiver.origin.isSecure, let path = outbound.certificateFile {
+                try configuration.trust(certificatesIn: path)
+            }
+            poster = try await HTTPPoster.make(for: receiver.origin, configuration: configuration)
+        } catch {
+            return .failed("the certificates to trust cannot be read: \(error)", retryAfter: .zero)
+        }
+        let outcome = await poster.post(receiver.request(for: post, at: now()))
+        await poster.shutdown()
+        switch outcome {
+        case .answered(let answer) where (200..<300).contains(answer.status): return .delivered
+        case .answered(let answer):
+            let isRedirect = (300..<400).contains(answer.status)
+            let advice = isRedirect ? ": redirects are not followed, so name the final address in notify.url" : ""
+            return .failed("HTTP \(answer.status)\(advice)", retryAfter: Self.retryAfter(answer.headers))
+        case .notWritten(let reason), .lost(let reason): return .failed(reason, retryAfter: .zero)
+        case .expired: return .failed("no connection became free", retryAfter: .zero)
+        }
+    }
+
+    private static func retryAfter(_ headers: HTTPHeaders) -> Duration {
+        guard let text = headers.first(name: "Retry-After"), let seconds = Int(text), seconds > 0 else { return .zero }
+        return min(.seconds(min(seconds, 1 << 30)), longestRetryAfter)
+    }
+}
