@@ -101,14 +101,23 @@ enum WalletHold {
 
     /// Returns the tokens that a tenant can spend on standing runs.
     ///
-    /// The wallet stays locked, so the budget is valid until the end of the transaction.
+    /// The wallet stays locked, so the budget is valid until the end of the transaction. It is locked once, after all holds:
+    /// a statement that locks a row again, for its next hold, does so by the version of its snapshot, and may wait there for
+    /// a transaction that waits for the lock it has already.
     static func budget(of runs: [UUID], on connection: isolated PostgresConnection) async throws -> Budget {
         let rows = try await connection.query(
             """
-            SELECT w.available, h."runId", h.price
-            FROM wallet_holds h JOIN wallets w ON \(key: #"w."tenantId""#, of: #"h."tenantId""#)
-            WHERE h."runId" = ANY(\(runs)::uuid[]) AND h."closedAt" IS NULL
-            ORDER BY h."runId" FOR NO KEY UPDATE OF h, w
+            WITH holds AS MATERIALIZED (
+                SELECT h."runId", h."tenantId", h.price FROM wallet_holds h
+                WHERE h."runId" = ANY(\(runs)::uuid[]) AND h."closedAt" IS NULL
+                ORDER BY h."runId" FOR NO KEY UPDATE
+            ), locked AS MATERIALIZED (
+                SELECT w."tenantId", w.available FROM wallets w
+                WHERE w."tenantId" = ANY(ARRAY(SELECT DISTINCT "tenantId" FROM holds))
+                ORDER BY w."tenantId" FOR NO KEY UPDATE
+            )
+            SELECT l.available, h."runId", h.price FROM holds h JOIN locked l ON l."tenantId" = h."tenantId"
+            ORDER BY h."runId"
             """
         )
         var prices: [UUID: Int] = [:]

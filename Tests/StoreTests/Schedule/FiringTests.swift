@@ -51,7 +51,7 @@ struct FiringTests {
                 """
                 INSERT INTO campaign_schedules ("campaignId", "tenantId", "cronExpression", "nextRunAt")
                 SELECT \(campaign)::uuid, 'acme', '0 9 * * *', now() + n * interval '1 minute'
-                FROM generate_series(1, 3000) n
+                FROM generate_series(1, 1000) n
                 """
             )
             try await fixture.pool.execute(
