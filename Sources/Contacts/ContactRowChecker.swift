@@ -12,6 +12,8 @@ struct ContactRowChecker {
     private(set) var problems: [RowProblem] = []
     /// The oddity of the latest record, if it has one and was added.
     private(set) var warning: RowProblem?
+    /// The oddity of the number in the latest record.
+    private var oddity: String?
     /// True once a text was not UTF-8; the file is taken for one in Windows-1252 then.
     private(set) var isWindows1252 = false
     private var hasUTF8 = false
@@ -27,7 +29,7 @@ struct ContactRowChecker {
     /// Adds the record to the batch, or sets ``problems``.
     mutating func add(_ record: CSVRecord, to batch: inout ContactImportBatch) {
         problems.removeAll(keepingCapacity: true)
-        warning = nil
+        (warning, oddity) = (nil, nil)
         guard record.count == header.fields.count else {
             let message = "has \(record.count) fields, the header has \(header.fields.count)"
             problems.append(RowProblem(line: record.line, column: nil, message: message))
@@ -43,9 +45,8 @@ struct ContactRowChecker {
         }
         if !header.metadata.isEmpty { appendMetadata(of: record, to: &batch) }
         if problems.isEmpty { batch.endRow() } else { batch.discardRow() }
-        if var found = warning {
-            found.line = record.line
-            warning = problems.isEmpty ? found : nil
+        if let oddity, problems.isEmpty {
+            warning = RowProblem(line: record.line, column: ContactColumn.contactId.rawValue, message: oddity)
         }
     }
 
@@ -107,9 +108,7 @@ struct ContactRowChecker {
         do throws(PhoneNumberReader.Problem) {
             let number = try numbers.read(utf8: cell)
             batch.append(number.digits.utf8)
-            warning = number.warning.map {
-                RowProblem(line: 0, column: "contactId", message: Self.quoted(cell) + " " + $0)
-            }
+            oddity = number.warning.map { Self.quoted(cell) + " " + $0 }
             return nil
         } catch {
             return cell.isEmpty ? error.description : Self.quoted(cell) + " " + error.description
@@ -229,7 +228,7 @@ extension UInt8 {
 /// The reason why a row was not imported.
 public struct RowProblem: Hashable, Sendable, CustomStringConvertible {
     /// The line that the row begins on, from 1; the header is line 1.
-    public internal(set) var line: Int
+    public let line: Int
     /// Name of the column; `nil` if the problem concerns the whole row.
     public let column: String?
     public let message: String

@@ -1,4 +1,6 @@
 /// Random numbers that depend only on their seed, for samples, faults, fuzzing and tests; never for secrets.
+///
+/// A target of its own: the fault harness and the fuzzer share it with the commands, and import nothing else of them.
 public struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

@@ -43,7 +43,7 @@ struct ContactsImportCommand: AsyncParsableCommand {
     @Option(help: "Tenant of the contacts.")
     var tenant: String
 
-    @Option(help: "Country of numbers without a country code, such as KE.")
+    @Option(help: "Country of numbers without a country code, such as KE.", completion: .list(CallingCode.countries))
     var country: String?
 
     @Option(

@@ -6,7 +6,7 @@ import Synchronization
 /// Periodically looks which daemons have died, and has each lane take back at once what these had reserved.
 ///
 /// One statement for all lanes of a daemon. Without it, what a daemon had claimed would wait until its leases expire, ten
-/// seconds after their slots; and if Redis is lost in that time, nobody can tell any more that nothing of it was written.
+/// seconds after their slots; and a loss of Redis in that time would also lose the knowledge that nothing of it was written.
 package struct DeadDaemonWatch: Service {
     private static let interval = Duration.milliseconds(250)
     /// Time between the two looks that find a daemon dead: one whose connection broke is back by then.

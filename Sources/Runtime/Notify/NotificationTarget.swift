@@ -68,12 +68,8 @@ struct NotificationTarget: Sendable {
             let time = String(Int(now.timeIntervalSince1970))
             let code = HMAC<SHA256>.authenticationCode(for: Data("\(time).\(body)".utf8), using: key)
             headers.add(name: "X-Campaigns-Timestamp", value: time)
-            headers.add(name: "X-Campaigns-Signature", value: "sha256=" + code.map(Self.hex).joined())
+            headers.add(name: "X-Campaigns-Signature", value: "sha256=" + code.hexText)
         }
         return PostRequest(path: path, headers: headers, body: ByteBuffer(string: body))
-    }
-
-    private static func hex(_ byte: UInt8) -> String {
-        (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 }

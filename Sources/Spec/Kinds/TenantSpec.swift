@@ -99,7 +99,7 @@ extension TenantSpec: SpecDefinition, SpecMapping {
         Field("notify", \.notify, .mapping)
             .says(
                 "Where people of the tenant are told what happened to its campaigns: a signed webhook, or a channel of "
-                    + "Slack. By default nobody is told. See [operations](operations.md#notifications).",
+                    + "Slack. By default nothing is posted. See [operations](operations.md#notifications).",
                 examples: ["url": "env:ACME_OPS_HOOK", "secret": "env:ACME_OPS_SECRET", "on": ["paused", "quota"]]
             ),
     ]
@@ -295,7 +295,7 @@ extension FieldCodec<String> {
 private enum HookAddress {
     /// May stand in a spec.
     case plain
-    /// Whoever knows it may post there.
+    /// Gives everyone who has it the right to post, so it is a secret.
     case secret
     case unusable
 

@@ -50,7 +50,7 @@ public struct PhoneNumberReader: Sendable {
                     + " again"
             )
         }
-        // What a program writes that took the number for a fraction: 254700000017.0
+        // Programs that take the number for a fraction write 254700000017.0
         if text.hasSuffix(".0"), text.dropLast(2).allSatisfy(\.isNumber) { text = text.dropLast(2) }
         for character in text {
             if let digit = character.wholeNumberValue, (0...9).contains(digit) {

@@ -178,7 +178,7 @@ extension NotificationRepository {
         try await end(post, because: nil, stamping: "postedAt")
     }
 
-    /// Ends a post that nobody takes; its events are not told.
+    /// Ends a post that its receiver never accepted; its events are dropped.
     ///
     /// - Returns: False if another daemon has ended it.
     @discardableResult

@@ -48,7 +48,7 @@ public struct DaemonRepository: Sendable {
     private static let retention = 600.0
     /// The first key of the advisory locks that daemons hold, "dmon" in ASCII; the second one is their number.
     private static let lockClass = 0x646d_6f6e
-    /// Time after a start of Postgres in which nobody is judged, in seconds: longer than daemons take to connect again, which
+    /// Time after a start of Postgres in which no daemon is judged, in seconds: longer than daemons take to connect again, which
     /// wait for at most five seconds between two attempts.
     private static let returnTime = 6.0
 
@@ -178,9 +178,9 @@ extension DaemonRepository {
 
     /// Looks which daemons of the last minutes still hold their lock.
     ///
-    /// A daemon that lost only its connection is missing until it has connected again. Where the connections of all break at
-    /// once, as at a restart of Postgres, nothing can be told: so a daemon that does not hold its own lock judges nobody, and
-    /// soon after a start of Postgres none does.
+    /// A daemon that lost only its connection is missing until it has connected again. At a restart of
+    /// Postgres all connections break at once, and the locks say nothing. So a daemon judges others only while it holds its
+    /// own lock, and not soon after a start of Postgres.
     ///
     /// - Parameter own: The number of the daemon that asks.
     /// - Returns: `nil` if nothing can be told now.

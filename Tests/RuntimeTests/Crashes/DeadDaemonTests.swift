@@ -8,7 +8,7 @@ import WhatsAppSimulator
 
 @testable import Runtime
 
-/// What a daemon leaves when it dies, and a daemon that only looks dead.
+/// The leases of daemons that die, and of a daemon that only looks dead.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct DeadDaemonTests {
     /// Leases of reserved messages that no test outlives: what returns to the lane was taken back.

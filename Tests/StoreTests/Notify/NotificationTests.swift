@@ -28,7 +28,7 @@ struct NotificationTests {
         )
     }
 
-    /// What the outbox holds: `reason what why`.
+    /// Reads the outbox: `reason what campaign who why`.
     private static func told(_ fixture: Fixture) async throws -> [String] {
         try await fixture.column(
             """

@@ -49,9 +49,9 @@ struct DaemonCensusTests {
             await other.die()
             let one = DaemonRepository.Census(living: [judge.number], missing: [other.number])
             try await eventually("one is missing") { try await daemons.census(by: judge.number) == one }
-            #expect(try await daemons.census(by: other.number) == nil, "who holds no lock judges nobody")
+            #expect(try await daemons.census(by: other.number) == nil, "a daemon without its lock cannot judge others")
             await judge.die()
-            try await eventually("nobody can tell") { try await daemons.census(by: judge.number) == nil }
+            try await eventually("no daemon can judge") { try await daemons.census(by: judge.number) == nil }
         }
     }
 
