@@ -21,8 +21,9 @@ enum ConsentWriting {
             FROM heard GROUP BY tenant, key
         ), known AS MATERIALIZED (
             SELECT s.tenant, s.key, c.id,
-                -- A consent that was stored with its time before the person ever opted out.
-                CASE WHEN c."optedIn" AND c."suppressedLevel" IS NULL THEN c."optedInAt" END AS "agreedAt"
+                -- A consent that was stored with its time before the person ever opted out. A time in the future is wrong.
+                CASE WHEN c."optedIn" AND c."suppressedLevel" IS NULL AND c."optedInAt" <= statement_timestamp()
+                    THEN c."optedInAt" END AS "agreedAt"
             FROM said s
             CROSS JOIN LATERAL (
                 SELECT c.id, c."optedIn", c."suppressedLevel", c."optedInAt" FROM contacts c
