@@ -183,7 +183,10 @@ public struct Daemon: Service {
         let senders = try await SenderRepository(pool: pool).tokenReferences().compactMap { sender in
             tokens.problem(with: sender.reference).map { "\(sender.tenant)/\(sender.sender): \($0)" }
         }
-        for gap in configuration.gaps(senders: senders) { logger.warning("\(gap)") }
+        let receivers = try await NotificationRepository(pool: pool).targets().compactMap { tenant, target in
+            NotificationTarget.problem(with: target, tokens: tokens).map { "\(tenant): \($0)" }
+        }
+        for gap in configuration.gaps(senders: senders, receivers: receivers) { logger.warning("\(gap)") }
     }
 
     private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) -> LaneServices {

@@ -5,10 +5,10 @@ import NIOCore
 import NIOHTTP1
 import OneShotHTTP
 import Spec
-import Store
+package import Store
 
 /// The receiver of a post, with its references resolved: how a request to it is made and signed.
-struct NotificationTarget: Sendable {
+package struct NotificationTarget: Sendable {
     /// The reason why nothing can be posted; it holds neither the address nor the secret.
     struct Problem: Error, CustomStringConvertible {
         let description: String
@@ -39,6 +39,16 @@ struct NotificationTarget: Sendable {
         format = target.format
         guard format == .slack || key != nil else {
             throw Problem(description: "notify.secret is missing, and posts of the format json are signed")
+        }
+    }
+
+    /// Returns the reason why nothing could be posted to a target now; `nil` if it could.
+    package static func problem(with target: NotificationPost.Target, tokens: TokenResolver) -> String? {
+        do throws(Problem) {
+            _ = try NotificationTarget(target, tokens: tokens)
+            return nil
+        } catch {
+            return error.description
         }
     }
 
