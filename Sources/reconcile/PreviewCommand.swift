@@ -39,10 +39,11 @@ struct PreviewCommand: AsyncParsableCommand {
             throw CampaignLookupError.notAmongSpecs(identity.name, tenant: identity.tenant, known: known)
         }
         let now = Date()
+        let number = WindowNumbers(catalog.specs).number(of: resolved.sender, tenant: identity.tenant)
         if let filter = resolved.audienceFilter {
             try await database.withPool { pool in
                 let audiences = AudienceRepository(pool: pool)
-                let size = try await audiences.size(tenant: identity.tenant, filter: filter, now: now)
+                let size = try await audiences.size(tenant: identity.tenant, filter: filter, number: number, now: now)
                     .reached(byFreeText: resolved.isFreeText)
                 let seconds = try await LaunchDuration.seconds(
                     of: resolved,
@@ -56,6 +57,7 @@ struct PreviewCommand: AsyncParsableCommand {
                     tenant: identity.tenant,
                     filter: filter,
                     isFreeText: resolved.isFreeText,
+                    number: number,
                     now: now,
                     limit: samples
                 )

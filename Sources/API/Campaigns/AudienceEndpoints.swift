@@ -24,7 +24,8 @@ struct AudienceEndpoints: Sendable {
                 QueryParameter(
                     "sender",
                     .text(upTo: 63),
-                    "Name of the sender whose quota is used; by default the only sender."
+                    "Name of the sender whose quota and 24 hour window count; by default the only sender. Of several senders "
+                        + "without a name, a message to any of their numbers opens the window."
                 ),
                 QueryParameter(
                     "freeText",
@@ -104,7 +105,9 @@ struct AudienceEndpoints: Sendable {
         let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
         let isFreeText = call.query["freeText"] == true
-        let size = try await audiences.size(tenant: call.tenant, filter: filter, now: now)
+        var number: String?
+        if let sender { number = try await audiences.windowNumber(of: sender.id) }
+        let size = try await audiences.size(tenant: call.tenant, filter: filter, number: number, now: now)
             .reached(byFreeText: isFreeText)
         let count = call.query["samples"]?.integerValue ?? 0
         let samples =
@@ -114,6 +117,7 @@ struct AudienceEndpoints: Sendable {
                 tenant: call.tenant,
                 filter: filter,
                 isFreeText: isFreeText,
+                number: number,
                 now: now,
                 limit: count
             )

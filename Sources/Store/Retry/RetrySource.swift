@@ -16,21 +16,20 @@ struct RetrySource: Sendable {
     let selection: Selection
     /// True if only contacts in their 24 h window can get the message.
     let isFreeText: Bool
-    /// Contacts who wrote later are in their window.
-    let cutoff: Date
+    let window: ContactWindow
 
     init(
         last run: RunRecord,
         _ selection: Selection,
         isFreeText: Bool,
-        now: Date,
+        window: ContactWindow,
         on connection: PostgresConnection
     ) async throws {
         runs = try await Self.chain(of: run.id, on: connection)
         tenant = run.tenantID
         self.selection = selection
         self.isFreeText = isFreeText
-        cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        self.window = window
     }
 
     /// Returns the run and those that it repeats, down to the launch.
@@ -103,7 +102,7 @@ struct RetrySource: Sendable {
     var contacts: PostgresQuery {
         """
         c."tenantId" = \(tenant) AND c."optedIn" AND c."deactivatedAt" IS NULL
-            AND (NOT \(isFreeText)::bool OR c."lastSeen" > \(cutoff))
+            AND (NOT \(isFreeText)::bool OR \(fragment: window.isOpen))
         """
     }
 }

@@ -5,7 +5,8 @@ import Spec
 /// A contact as a triggered campaign sees it.
 struct TriggerContact: Sendable {
     let id: UUID
-    let contactID: String
+    /// The number to which a message goes; empty if only a user id is known.
+    let phone: String
     let isOptedIn: Bool
     let isActive: Bool
     let isInWindow: Bool
@@ -19,8 +20,8 @@ struct TriggerContact: Sendable {
 
     /// Looks up the contacts of the events that campaigns wait for, whose standing runs the caller has locked.
     ///
-    /// A number is found with and without its plus sign. If contacts exist for both, the one that equals the number in
-    /// the event counts.
+    /// A contact is found by any spelling of its number, and else by the ids that WhatsApp has for it. If several contacts
+    /// have the number, the one that equals the number in the event counts.
     ///
     /// - Returns: The contacts by the numbers in the events, for each campaign id.
     static func find(
@@ -31,42 +32,72 @@ struct TriggerContact: Sendable {
         on connection: isolated PostgresConnection
     ) async throws -> [UUID: [String: TriggerContact]] {
         var contacts: [UUID: [String: TriggerContact]] = [:]
+        try await find(campaigns, in: batch, tenant: tenant, now: now, by: .contactID, into: &contacts, on: connection)
+        let known = contacts
+        let others = campaigns.filter { campaign in
+            campaign.events.contains { known[campaign.id]?[batch.requests[$0].contactID] == nil }
+        }
+        try await find(others, in: batch, tenant: tenant, now: now, by: .learnedID, into: &contacts, on: connection)
+        return contacts
+    }
+
+    /// The ids by which contacts are found.
+    private enum Name {
+        case contactID, learnedID
+    }
+
+    /// Adds the contacts that are not found yet.
+    private static func find(
+        _ campaigns: [TriggeredCampaign],
+        in batch: TriggerBatch,
+        tenant: String,
+        now: Date,
+        by name: Name,
+        into contacts: inout [UUID: [String: TriggerContact]],
+        on connection: isolated PostgresConnection
+    ) async throws {
         for start in stride(from: 0, to: campaigns.count, by: campaignsOfAQuery) {
             var query: PostgresQuery = ""
             for (index, campaign) in campaigns[start...].prefix(campaignsOfAQuery).enumerated() {
                 if index > 0 { query.append(" UNION ALL ") }
-                query.append(select(for: campaign, in: batch, tenant: tenant, now: now))
+                let asked = Set(campaign.events.map { batch.requests[$0].contactID })
+                let names = asked.subtracting(contacts[campaign.id].map { Set($0.keys) } ?? []).sorted()
+                query.append(select(for: campaign, names, tenant: tenant, now: now, by: name))
             }
             for row in try await connection.query(query) {
                 let contact = TriggerContact(
                     id: try row.decode(1),
-                    contactID: try row.decode(2),
-                    isOptedIn: try row.decode(3),
-                    isActive: try row.decode(4),
-                    isInWindow: try row.decode(5),
-                    isMeant: try row.decode(6),
-                    isCooling: try row.decode(7)
+                    phone: try row.decode(4),
+                    isOptedIn: try row.decode(5),
+                    isActive: try row.decode(6),
+                    isInWindow: try row.decode(7),
+                    isMeant: try row.decode(8),
+                    isCooling: try row.decode(9)
                 )
-                contacts[try row.decode(0), default: [:]][contact.contactID] = contact
+                let (campaign, name) = (try row.decode(0, as: UUID.self), try row.decode(2, as: String.self))
+                let isExact = try row.decode(3, as: String.self) == name
+                if isExact || contacts[campaign]?[name] == nil { contacts[campaign, default: [:]][name] = contact }
             }
         }
-        for campaign in campaigns {
-            guard var found = contacts[campaign.id] else { continue }
-            for name in campaign.events.map({ batch.requests[$0].contactID }) where found[name] == nil {
-                found[name] = found[respelled(name)]
-            }
-            contacts[campaign.id] = found
-        }
-        return contacts
     }
 
     private static func select(
         for campaign: TriggeredCampaign,
-        in batch: TriggerBatch,
+        _ names: [String],
         tenant: String,
-        now: Date
+        now: Date,
+        by name: Name
     ) -> PostgresQuery {
-        let names = Set(campaign.events.map { batch.requests[$0].contactID }.flatMap { [$0, respelled($0)] }).sorted()
+        let window = ContactWindow(at: now, number: campaign.windowNumber)
+        let contacts: PostgresQuery
+        switch name {
+        case .contactID: contacts = ContactLookup.byContactID("contact_key(n.name)", of: "\(tenant)")
+        case .learnedID:
+            contacts = """
+                SELECT c.* FROM (\(fragment: ContactLookup.byLearnedID("contact_key(n.name)", of: "\(tenant)"))) k
+                JOIN contacts c ON \(key: "c.id", of: #"k."contactId""#)
+                """
+        }
         let isCooling: PostgresQuery =
             campaign.cooldown.map { cooldown in
                 """
@@ -80,19 +111,12 @@ struct TriggerContact: Sendable {
                 """
             } ?? "false"
         return """
-            SELECT \(campaign.id)::uuid, c.id, c."contactId", coalesce(c."optedIn", false), c."deactivatedAt" IS NULL,
-                coalesce(c."lastSeen" > \(now.addingTimeInterval(-AudienceQuery.windowLength)), false),
+            SELECT \(campaign.id)::uuid, c.id, n.name, c."contactId", \(fragment: Recipient.phone),
+                coalesce(c."optedIn", false), c."deactivatedAt" IS NULL, coalesce(\(fragment: window.isOpen), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
             FROM unnest(\(names)::text[]) AS n(name)
-            CROSS JOIN LATERAL (
-                SELECT * FROM contacts c WHERE c."tenantId" = \(tenant) AND \(only: #"c."contactId""#, is: "n.name")
-            ) c
+            CROSS JOIN LATERAL (\(fragment: contacts)) c
             """
-    }
-
-    /// Returns the same number with its plus sign, or without.
-    static func respelled(_ contactID: String) -> String {
-        contactID.hasPrefix("+") ? String(contactID.dropFirst()) : "+" + contactID
     }
 
     /// Returns the reason why the campaign sends it nothing; `nil` if it sends a message.

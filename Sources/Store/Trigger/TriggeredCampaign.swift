@@ -20,6 +20,8 @@ struct TriggeredCampaign: Sendable {
     let cooldown: Int?
     let audience: AudienceFilter?
     let isFreeText: Bool
+    /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    var windowNumber: String?
     let state: State
 
     /// The run that takes its messages; `nil` if it takes no messages.
@@ -122,6 +124,8 @@ struct TriggeredCampaign: Sendable {
         SELECT s.campaign, r.id AS run, r."nextPosition", v.digest,
             r."senderId" IS NOT DISTINCT FROM s.sender AS "hasSameSender",
             r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
+            (SELECT \(fragment: ContactWindow.numberOfSender) FROM senders s WHERE \(key: "s.id", of: #"r."senderId""#))
+                AS "windowNumber",
             coalesce((SELECT h."closedAt" IS NULL FROM wallet_holds h WHERE h."runId" = r.id), false) AS "isPaid"
         FROM (
             SELECT c.id AS campaign, c."senderId" AS sender, o.run FROM \(fragment: campaigns) c
@@ -198,7 +202,7 @@ struct TriggeredCampaign: Sendable {
             return campaign
         }
         let name = try row.decode(0, as: String.self)
-        func campaign(_ content: RevisionContent?, _ state: State) -> TriggeredCampaign {
+        func campaign(_ content: RevisionContent?, _ state: State, number: String? = nil) -> TriggeredCampaign {
             TriggeredCampaign(
                 id: id,
                 name: name,
@@ -206,6 +210,7 @@ struct TriggeredCampaign: Sendable {
                 cooldown: cooldown,
                 audience: content?.audience,
                 isFreeText: content?.isFreeText ?? false,
+                windowNumber: number,
                 state: state
             )
         }
@@ -236,7 +241,8 @@ struct TriggeredCampaign: Sendable {
                 on: connection
             )
             try await RunAction.record(.send, on: run.id, by: .trigger, connection)
-            return campaign(content, .open(run: run.id, nextPosition: 1, isPaid: true))
+            let state = State.open(run: run.id, nextPosition: 1, isPaid: true)
+            return campaign(content, state, number: candidate.windowNumber)
         } catch let error as LaunchError {
             return campaign(nil, .refused(error.isRuled ? .policyViolated : .campaignIncomplete))
         }
@@ -268,6 +274,7 @@ struct TriggeredCampaign: Sendable {
             cooldown: cooldown,
             audience: content.audience,
             isFreeText: content.isFreeText,
+            windowNumber: try row.decode("windowNumber"),
             state: isPaused
                 ? .refused(.campaignPaused)
                 : .open(
