@@ -51,7 +51,8 @@ struct ContactKeyTests {
         try await Fixture.with(connections: 1) { fixture in
             for (spelling, key) in zip(spellings, try await Self.keys(spellings, in: fixture)) {
                 #expect(key == "254700000017", "\(spelling)")
-                #expect(try PhoneNumberReader().read(spelling).digits == key, "\(spelling)")
+                let number = try PhoneNumberReader().read(spelling)
+                #expect(number.digits == key, "\(spelling)")
             }
         }
     }
@@ -59,7 +60,8 @@ struct ContactKeyTests {
     @Test func anIDThatIsNoInternationalNumberIsItsOwnKey() async throws {
         let ids = ["", "42", "0042", "+42", "0700 000 017", "US.13491208655302741918", "b-17", "1234567890123456"]
         try await Fixture.with(connections: 1) { fixture in
-            #expect(try await Self.keys(ids, in: fixture) == ids)
+            let keys = try await Self.keys(ids, in: fixture)
+            #expect(keys == ids)
         }
     }
 
