@@ -69,7 +69,7 @@ public struct ContactIDRepository: Sendable {
                     \(rows.map(\.learned.messageID))::uuid[], \(rows.map(\.learned.waMessageID))::text[],
                     \(rows.map(\.kind.rawValue))::text[], \(rows.map(\.id))::text[]
                 ) AS n(message, "waMessageId", kind, id)
-            ), owned AS (
+            ), owned AS MATERIALIZED (
                 SELECT m."contactId", n.kind, n.id FROM named n JOIN campaign_messages m ON \(key: "m.id", of: "n.message")
                 UNION ALL
                 SELECT m."contactId", n.kind, n.id FROM named n CROSS JOIN LATERAL (
@@ -108,7 +108,9 @@ public struct ContactIDRepository: Sendable {
             INSERT INTO contact_ids ("tenantId", key, "contactId", kind, id)
             SELECT DISTINCT ON (c."tenantId", contact_key(o.id), coalesce(c."mergedInto", c.id))
                 c."tenantId", contact_key(o.id), coalesce(c."mergedInto", c.id), o.kind, o.id
-            FROM \(fragment: owned) o JOIN contacts c ON \(key: "c.id", of: #"o."contactId""#)
+            FROM \(fragment: owned) o
+            -- Planned alone, or the contacts might be read in the order that is asked for.
+            CROSS JOIN LATERAL (SELECT * FROM contacts c WHERE \(key: "c.id", of: #"o."contactId""#) OFFSET 0) c
             WHERE o.id <> ltrim(c."contactId", '+')
             ORDER BY c."tenantId", contact_key(o.id), coalesce(c."mergedInto", c.id), o.kind
             ON CONFLICT DO NOTHING

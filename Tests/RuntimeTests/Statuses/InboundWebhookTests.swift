@@ -16,7 +16,7 @@ struct InboundWebhookTests {
     private static let account = "WABA-1"
 
     /// Posts one change, signed as WhatsApp does.
-    private static func post(
+    static func post(
         _ value: String,
         field: String = "messages",
         to port: Int,
