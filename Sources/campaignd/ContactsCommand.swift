@@ -10,7 +10,10 @@ struct ContactsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contacts",
         abstract: "Work with contacts.",
-        subcommands: [ContactsImportCommand.self, ContactsSampleCommand.self]
+        subcommands: [
+            ContactsImportCommand.self, ContactsSampleCommand.self, ContactsDuplicatesCommand.self,
+            ContactsMergeCommand.self,
+        ]
     )
 }
 
@@ -43,7 +46,10 @@ struct ContactsImportCommand: AsyncParsableCommand {
     @Option(help: "Tenant of the contacts.")
     var tenant: String
 
-    @Option(help: "Country of numbers without a country code, such as KE.", completion: .list(CallingCode.countries))
+    @Option(
+        help: "Country of numbers without a country code, such as KE. (default: the country of the tenant)",
+        completion: .list(CallingCode.countries)
+    )
     var country: String?
 
     @Option(

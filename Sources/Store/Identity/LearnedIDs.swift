@@ -79,24 +79,23 @@ public struct ContactIDRepository: Sendable {
             SELECT "contactId", id FROM stored WHERE kind = 'waId'
             """
         )
-        try await Self.address(new, on: pool)
+        try await address(new)
     }
 
-    /// Stores the ids of contacts that are known, in the caller's transaction.
-    static func learn(_ ids: [ContactID], on connection: PostgresConnection) async throws(PostgresError) {
+    /// Stores the ids of contacts that are known, as far as they are new.
+    func learn(_ ids: [ContactID]) async throws(PostgresError) {
         guard !ids.isEmpty else { return }
-        let new = try await connection.query(
+        let new = try await pool.query(
             """
             WITH owned AS MATERIALIZED (
                 SELECT * FROM unnest(
                     \(ids.map(\.contact))::uuid[], \(ids.map(\.kind.rawValue))::text[], \(ids.map(\.id))::text[]
                 ) AS o("contactId", kind, id)
-            ), \(fragment: storing("owned"))
+            ), \(fragment: Self.storing("owned"))
             SELECT "contactId", id FROM stored WHERE kind = 'waId'
             """
         )
-        guard !new.isEmpty else { return }
-        try await connection.execute(addressing(try contacts(new)))
+        try await address(new)
     }
 
     /// Returns the expression `stored`, which writes the ids of an expression that are not known yet.
@@ -119,25 +118,19 @@ public struct ContactIDRepository: Sendable {
         """
     }
 
-    private static func address(_ new: PostgresRows, on pool: PostgresPool) async throws(PostgresError) {
-        guard !new.isEmpty else { return }
-        try await pool.execute(addressing(try contacts(new)))
-    }
-
-    private static func contacts(_ rows: PostgresRows) throws(PostgresError) -> [UUID: String] {
-        var numbers: [UUID: String] = [:]
-        for row in rows { numbers[try row.decode(0)] = try row.decode(1, as: String.self) }
-        return numbers
-    }
-
     /// Gives contacts that were known by a user id alone the number to which messages go from now on.
-    private static func addressing(_ numbers: [UUID: String]) -> PostgresQuery {
+    private func address(_ new: PostgresRows) async throws(PostgresError) {
+        guard !new.isEmpty else { return }
+        var numbers: [UUID: String] = [:]
+        for row in new { numbers[try row.decode(0)] = try row.decode(1, as: String.self) }
         let ids = Array(numbers.keys)
-        return """
+        try await pool.execute(
+            """
             UPDATE contacts c SET "currentNumber" = n.number, "currentNumberAt" = clock_timestamp(), "updatedAt" = now()
             FROM unnest(\(ids)::uuid[], \(ids.map { numbers[$0] })::text[]) AS n(id, number)
             WHERE \(key: "c.id", of: "n.id") AND c."currentNumber" IS NULL AND \(fragment: Recipient.isKnownByUserID)
                 AND n.number ~ '^[0-9]{6,15}$'
             """
+        )
     }
 }

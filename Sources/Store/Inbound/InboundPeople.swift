@@ -18,15 +18,15 @@ struct InboundPeople: Sendable {
     subscript(sighting: Sighting) -> [UUID] { contacts[sighting] ?? [] }
 
     /// Looks for the contacts of people who are not found yet.
-    mutating func find(_ sightings: some Sequence<Sighting>, on connection: PostgresConnection) async throws {
+    func finding(_ sightings: [Sighting], in pool: PostgresPool) async throws -> InboundPeople {
         let open = Array(Set(sightings.filter { contacts[$0] == nil }))
-        guard !open.isEmpty else { return }
+        guard !open.isEmpty else { return self }
         var names: [(sighting: Int, id: String)] = []
         for (index, sighting) in open.enumerated() {
             names += sighting.person.ids.map { (sighting: index, id: $0) }
         }
         let replies = open.indices.filter { open[$0].person.repliesTo != nil }
-        let rows = try await connection.query(
+        let rows = try await pool.query(
             """
             WITH named AS MATERIALIZED (
                 SELECT n.sighting, n.tenant, contact_key(n.id) AS key, n.at FROM unnest(
@@ -51,9 +51,11 @@ struct InboundPeople: Sendable {
             WHERE m."tenantId" = r.tenant
             """
         )
+        var found = self
         for row in rows {
-            contacts[open[try row.decode(0, as: Int.self)], default: []].append(try row.decode(1))
+            found.contacts[open[try row.decode(0, as: Int.self)], default: []].append(try row.decode(1))
         }
+        return found
     }
 
     /// The ids that the webhooks have for the contacts.
@@ -72,10 +74,10 @@ struct InboundPeople: Sendable {
     /// Makes contacts of people who are not found, for tenants that want it.
     ///
     /// They have not agreed to anything: they are opted out until they say so, or an import does.
-    mutating func create(_ sightings: some Sequence<Sighting>, on connection: PostgresConnection) async throws {
+    func creating(_ sightings: [Sighting], in pool: PostgresPool) async throws -> InboundPeople {
         let unknown = Array(Set(sightings.filter { contacts[$0] == nil && $0.person.id.utf8.count <= 50 }))
-        guard !unknown.isEmpty else { return }
-        try await connection.execute(
+        guard !unknown.isEmpty else { return self }
+        try await pool.execute(
             """
             INSERT INTO contacts ("tenantId", "contactId", name, "optedIn")
             SELECT DISTINCT ON (tenant, contact_key(id)) tenant, id, left(name, 255), false FROM unnest(
@@ -85,7 +87,7 @@ struct InboundPeople: Sendable {
             ORDER BY tenant, contact_key(id), id ON CONFLICT DO NOTHING
             """
         )
-        try await find(unknown, on: connection)
+        return try await finding(unknown, in: pool)
     }
 }
 
@@ -107,7 +109,7 @@ extension InboundPeople {
     func move(
         _ sighting: Sighting,
         _ move: InboundReport.Move,
-        on connection: PostgresConnection
+        in pool: PostgresPool
     ) async throws -> [MovedContact] {
         let contacts = self[sighting]
         guard !contacts.isEmpty else { return [] }
@@ -115,11 +117,10 @@ extension InboundPeople {
             move.userIDs.map { ContactID(contact: contact, kind: .userID, id: $0) }
                 + (move.number.map { [ContactID(contact: contact, kind: .waID, id: $0)] } ?? [])
         }
-        guard let number = move.number else {
-            try await ContactIDRepository.learn(ids, on: connection)
-            return []
-        }
-        let rows = try await connection.query(
+        // Learned first: after a crash in between, the repeated report finds the contact.
+        try await ContactIDRepository(pool: pool).learn(ids)
+        guard let number = move.number else { return [] }
+        let rows = try await pool.query(
             """
             WITH moving AS MATERIALIZED (
                 SELECT c.id, o.id AS other, c."optedIn" IS NOT TRUE AS "isOut", c."optedOutAt"
@@ -143,7 +144,6 @@ extension InboundPeople {
             SELECT DISTINCT ON (id) id, other FROM moving ORDER BY id, other
             """
         )
-        try await ContactIDRepository.learn(ids, on: connection)
         return try rows.map { row in
             MovedContact(tenantID: sighting.tenantID, contact: try row.decode(0), other: try row.decode(1))
         }

@@ -44,56 +44,48 @@ public struct InboundRepository: Sendable {
         guard !report.isEmpty else { return effects }
         try await learn(report.numbers)
         if !report.messages.isEmpty || !report.preferences.isEmpty || !report.moves.isEmpty {
-            effects.moved = try await pool.transaction { connection in
-                let senders = try await senders(of: report, on: connection)
-                let (people, moved) = try await Self.people(in: report, senders: senders, on: connection)
-                try await ContactIDRepository.learn(people.ids, on: connection)
-                try await count(report.messages, from: people, senders: senders, on: connection)
-                try await write(Self.consents(in: report, senders: senders), of: people, on: connection)
-                return moved
-            }
+            // Each step may be repeated, and has a transaction of its own, because the next one locks other rows first.
+            let senders = try await senders(of: report)
+            let (people, moved) = try await people(in: report, senders: senders)
+            effects.moved = moved
+            try await write(Self.consents(in: report, senders: senders), of: people)
+            try await count(report.messages, from: people, senders: senders)
         }
         if !report.stops.isEmpty { effects.paused = try await pause(report.stops) }
         return effects
     }
 
-    /// Finds the contacts of the people in a report, and gives those who have moved their new number.
-    private static func people(
+    /// Finds the contacts of the people in a report, learns their ids, and gives those who have moved their new number.
+    private func people(
         in report: InboundReport,
-        senders: [String: [Sender]],
-        on connection: PostgresConnection
+        senders: [String: [Sender]]
     ) async throws -> (people: InboundPeople, moved: [MovedContact]) {
         func sightings(_ number: String, _ person: InboundReport.Person, _ at: Date) -> [(Sender, Sighting)] {
             (senders[number] ?? []).map { ($0, Sighting(tenantID: $0.tenantID, person: person, at: at)) }
         }
         let written = report.messages.flatMap { sightings($0.phoneNumberID, $0.person, $0.at) }
         let seen = (written + report.preferences.flatMap { sightings($0.phoneNumberID, $0.person, $0.at) }).map(\.1)
-        var people = InboundPeople()
-        try await people.find(seen, on: connection)
+        var people = try await InboundPeople().finding(seen, in: pool)
         var moved: [MovedContact] = []
         for move in report.moves.sorted(by: { $0.at < $1.at }) {
             for (_, sighting) in sightings(move.phoneNumberID, move.person, move.at) {
-                var former = InboundPeople()
-                try await former.find([sighting], on: connection)
-                moved += try await former.move(sighting, move, on: connection)
+                moved += try await InboundPeople().finding([sighting], in: pool).move(sighting, move, in: pool)
             }
         }
         // A person who has moved may have written from the new number already.
-        if !report.moves.isEmpty { try await people.find(seen, on: connection) }
-        try await people.create(written.filter(\.0.createsContacts).map(\.1), on: connection)
+        if !report.moves.isEmpty { people = try await people.finding(seen, in: pool) }
+        people = try await people.creating(written.filter(\.0.createsContacts).map(\.1), in: pool)
+        try await ContactIDRepository(pool: pool).learn(people.ids)
         return (people, moved)
     }
 
     /// Returns the tenants by the number that received the messages.
-    private func senders(
-        of report: InboundReport,
-        on connection: PostgresConnection
-    ) async throws -> [String: [Sender]] {
+    private func senders(of report: InboundReport) async throws -> [String: [Sender]] {
         let numbers = Set(
             report.messages.map(\.phoneNumberID) + report.preferences.map(\.phoneNumberID)
                 + report.moves.map(\.phoneNumberID)
         )
-        let rows = try await connection.query(
+        let rows = try await pool.query(
             """
             SELECT DISTINCT s."phoneNumberId", s."tenantId", t."optOutWords", t."createContacts" IS NOT DISTINCT FROM 'inbound'
             FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
@@ -133,8 +125,7 @@ public struct InboundRepository: Sendable {
     private func count(
         _ messages: [InboundReport.Message],
         from people: InboundPeople,
-        senders: [String: [Sender]],
-        on connection: PostgresConnection
+        senders: [String: [Sender]]
     ) async throws {
         guard !messages.isEmpty else { return }
         var known: [(message: InboundReport.Message, tenant: String, contact: UUID)] = []
@@ -144,7 +135,7 @@ public struct InboundRepository: Sendable {
                 known += people[sighting].map { (message, sender.tenantID, $0) }
             }
         }
-        try await connection.execute(
+        try await pool.execute(
             """
             WITH fresh AS (
                 INSERT INTO inbound_messages ("waMessageId")
@@ -177,14 +168,10 @@ public struct InboundRepository: Sendable {
         )
     }
 
-    private func write(
-        _ consents: [Consent],
-        of people: InboundPeople,
-        on connection: PostgresConnection
-    ) async throws {
+    private func write(_ consents: [Consent], of people: InboundPeople) async throws {
         let said = consents.flatMap { consent in people[consent.sighting].map { (contact: $0, consent: consent) } }
         guard !said.isEmpty else { return }
-        try await connection.execute(
+        try await pool.execute(
             """
             WITH said AS MATERIALIZED (
                 SELECT DISTINCT ON (i.id) i.id, i."optedIn" AS opted, i.at FROM unnest(

@@ -20,8 +20,8 @@ struct TriggerContact: Sendable {
 
     /// Looks up the contacts of the events that campaigns wait for, whose standing runs the caller has locked.
     ///
-    /// A contact is found by any spelling of its number, and else by the ids that WhatsApp has for it. If several contacts
-    /// have the number, the one that equals the number in the event counts.
+    /// A contact is found by any spelling of its number, else by the ids that WhatsApp has for it, else by a national number of
+    /// the tenant's country. If several contacts have the number, the one that equals the number in the event counts.
     ///
     /// - Returns: The contacts by the numbers in the events, for each campaign id.
     static func find(
@@ -32,12 +32,14 @@ struct TriggerContact: Sendable {
         on connection: isolated PostgresConnection
     ) async throws -> [UUID: [String: TriggerContact]] {
         var contacts: [UUID: [String: TriggerContact]] = [:]
-        try await find(campaigns, in: batch, tenant: tenant, now: now, by: .contactID, into: &contacts, on: connection)
-        let known = contacts
-        let others = campaigns.filter { campaign in
-            campaign.events.contains { known[campaign.id]?[batch.requests[$0].contactID] == nil }
-        }
-        try await find(others, in: batch, tenant: tenant, now: now, by: .learnedID, into: &contacts, on: connection)
+        // Nearly all events end the search here.
+        var open = Search(campaigns, in: batch, known: contacts)
+        try await find(open, .contactID, tenant: tenant, now: now, into: &contacts, on: connection)
+        open = Search(campaigns, in: batch, known: contacts)
+        try await find(open, .learnedID, tenant: tenant, now: now, into: &contacts, on: connection)
+        open = Search(campaigns, in: batch, known: contacts)
+        guard let national = try await open.national(tenant: tenant, on: connection) else { return contacts }
+        try await find(national, .contactID, tenant: tenant, now: now, into: &contacts, on: connection)
         return contacts
     }
 
@@ -46,23 +48,47 @@ struct TriggerContact: Sendable {
         case contactID, learnedID
     }
 
-    /// Adds the contacts that are not found yet.
+    /// The names in events for which no contact is found yet, by campaign.
+    private struct Search {
+        /// The campaigns, each with the ids to look for by the names in the events.
+        var wanted: [(campaign: TriggeredCampaign, ids: [String: String])]
+
+        init(_ campaigns: [TriggeredCampaign], in batch: TriggerBatch, known: [UUID: [String: TriggerContact]]) {
+            wanted = campaigns.compactMap { campaign in
+                let names = Set(campaign.events.map { batch.requests[$0].contactID })
+                let ids = names.filter { known[campaign.id]?[$0] == nil }.map { ($0, $0) }
+                return ids.isEmpty ? nil : (campaign, Dictionary(uniqueKeysWithValues: ids))
+            }
+        }
+
+        /// Returns the search for those names that are national numbers in the tenant's country; `nil` if there are none.
+        func national(tenant: String, on connection: isolated PostgresConnection) async throws -> Search? {
+            guard !wanted.isEmpty, let country = try await TenantCountry.of(tenant, on: connection) else { return nil }
+            let reader = PhoneNumberReader(country: country)
+            var search = self
+            search.wanted = wanted.compactMap { campaign, ids in
+                // A name that is no number at all stays unknown.
+                let numbers = ids.compactMapValues { try? reader.read($0).digits }.filter { $0.key != $0.value }
+                return numbers.isEmpty ? nil : (campaign, numbers)
+            }
+            return search.wanted.isEmpty ? nil : search
+        }
+    }
+
+    /// Adds the contacts that a search finds.
     private static func find(
-        _ campaigns: [TriggeredCampaign],
-        in batch: TriggerBatch,
+        _ search: Search,
+        _ name: Name,
         tenant: String,
         now: Date,
-        by name: Name,
         into contacts: inout [UUID: [String: TriggerContact]],
         on connection: isolated PostgresConnection
     ) async throws {
-        for start in stride(from: 0, to: campaigns.count, by: campaignsOfAQuery) {
+        for start in stride(from: 0, to: search.wanted.count, by: campaignsOfAQuery) {
             var query: PostgresQuery = ""
-            for (index, campaign) in campaigns[start...].prefix(campaignsOfAQuery).enumerated() {
+            for (index, wanted) in search.wanted[start...].prefix(campaignsOfAQuery).enumerated() {
                 if index > 0 { query.append(" UNION ALL ") }
-                let asked = Set(campaign.events.map { batch.requests[$0].contactID })
-                let names = asked.subtracting(contacts[campaign.id].map { Set($0.keys) } ?? []).sorted()
-                query.append(select(for: campaign, names, tenant: tenant, now: now, by: name))
+                query.append(select(for: wanted.campaign, wanted.ids, tenant: tenant, now: now, by: name))
             }
             for row in try await connection.query(query) {
                 let contact = TriggerContact(
@@ -83,18 +109,19 @@ struct TriggerContact: Sendable {
 
     private static func select(
         for campaign: TriggeredCampaign,
-        _ names: [String],
+        _ ids: [String: String],
         tenant: String,
         now: Date,
         by name: Name
     ) -> PostgresQuery {
+        let names = ids.keys.sorted()
         let window = ContactWindow(at: now, number: campaign.windowNumber)
         let contacts: PostgresQuery
         switch name {
-        case .contactID: contacts = ContactLookup.byContactID("contact_key(n.name)", of: "\(tenant)")
+        case .contactID: contacts = ContactLookup.byContactID("contact_key(n.id)", of: "\(tenant)")
         case .learnedID:
             contacts = """
-                SELECT c.* FROM (\(fragment: ContactLookup.byLearnedID("contact_key(n.name)", of: "\(tenant)"))) k
+                SELECT c.* FROM (\(fragment: ContactLookup.byLearnedID("contact_key(n.id)", of: "\(tenant)"))) k
                 JOIN contacts c ON \(key: "c.id", of: #"k."contactId""#)
                 """
         }
@@ -114,7 +141,7 @@ struct TriggerContact: Sendable {
             SELECT \(campaign.id)::uuid, c.id, n.name, c."contactId", \(fragment: Recipient.phone),
                 coalesce(c."optedIn", false), c."deactivatedAt" IS NULL, coalesce(\(fragment: window.isOpen), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
-            FROM unnest(\(names)::text[]) AS n(name)
+            FROM unnest(\(names)::text[], \(names.map { ids[$0] })::text[]) AS n(name, id)
             CROSS JOIN LATERAL (\(fragment: contacts)) c
             """
     }

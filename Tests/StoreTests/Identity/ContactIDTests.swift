@@ -167,7 +167,10 @@ struct MovedContactTests {
     }
 
     private static func number(_ fixture: Fixture, _ contact: UUID) async throws -> String? {
-        try await fixture.value("SELECT \"currentNumber\" FROM contacts WHERE id = \(contact)", as: String?.self)
+        let number: String = try await fixture.value(
+            "SELECT coalesce(\"currentNumber\", '') FROM contacts WHERE id = \(contact)"
+        )
+        return number.isEmpty ? nil : number
     }
 
     @Test func messagesFollowThePersonAndTheContactStays() async throws {

@@ -54,7 +54,7 @@ struct PayloadTemplate: ChannelPayload {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512)
         bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","#.utf8
-        if Self.isUserID(recipient) {
+        if UserID.isUserID(recipient.utf8) {
             bytes += #""recipient":"#.utf8
             JSONText.append(recipient, to: &bytes)
         } else {
@@ -84,13 +84,6 @@ struct PayloadTemplate: ChannelPayload {
         guard let text = try template.renderParameter(value) else { throw UnsendableText.blank }
         if treatment == .strict, let fault = ParameterText.fault(in: text) { throw UnsendableText.strict(fault) }
         return ParameterText.mended(text)
-    }
-
-    /// Returns true for a business-scoped user id, such as `KE.4051298`.
-    static func isUserID(_ recipient: String) -> Bool {
-        let id = recipient.utf8
-        return id.count > 3 && id.prefix(2).allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-            && id.dropFirst(2).first == UInt8(ascii: ".")
     }
 
     /// Returns the number with a plus sign: without one, WhatsApp prepends the sender's own country code.
