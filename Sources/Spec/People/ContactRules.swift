@@ -18,7 +18,7 @@ public enum ContactCreation: String, Hashable, Sendable, CaseIterable, SpecChoic
 
     var meaning: String {
         switch self {
-        case .never: "Messages of people who are no contacts change nothing."
+        case .never: "Nobody becomes a contact by writing; an opt-out is remembered all the same."
         case .inbound: "Who writes to a number of the tenant becomes a contact, which is opted out until it agrees."
         }
     }
