@@ -43,8 +43,13 @@ struct PreviewCommand: AsyncParsableCommand {
         if let filter = resolved.audienceFilter {
             try await database.withPool { pool in
                 let audiences = AudienceRepository(pool: pool)
-                let size = try await audiences.size(tenant: identity.tenant, filter: filter, number: number, now: now)
-                    .reached(byFreeText: resolved.isFreeText)
+                let size = try await audiences.size(
+                    tenant: identity.tenant,
+                    filter: filter,
+                    isMarketing: resolved.isMarketing,
+                    number: number,
+                    now: now
+                ).reached(byFreeText: resolved.isFreeText)
                 let seconds = try await LaunchDuration.seconds(
                     of: resolved,
                     reaching: size,
@@ -56,6 +61,7 @@ struct PreviewCommand: AsyncParsableCommand {
                 let few = try await audiences.samples(
                     tenant: identity.tenant,
                     filter: filter,
+                    isMarketing: resolved.isMarketing,
                     isFreeText: resolved.isFreeText,
                     number: number,
                     now: now,

@@ -33,6 +33,12 @@ struct AudienceEndpoints: Sendable {
                     "True to count only contacts that free text reaches: those in their window.",
                     fallback: false
                 ),
+                QueryParameter(
+                    "category",
+                    .choice(TemplateSpec.Category.self),
+                    "Category of the template: contacts who stopped marketing messages get the others.",
+                    fallback: .string(TemplateSpec.Category.marketing.rawValue)
+                ),
                 QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
             ],
             body: .required(
@@ -107,8 +113,16 @@ struct AudienceEndpoints: Sendable {
         let isFreeText = call.query["freeText"] == true
         var number: String?
         if let sender { number = try await audiences.windowNumber(of: sender.id) }
-        let size = try await audiences.size(tenant: call.tenant, filter: filter, number: number, now: now)
-            .reached(byFreeText: isFreeText)
+        let category = call.text("category").flatMap(TemplateSpec.Category.init(rawValue:))
+        let isMarketing = isFreeText || category?.isMarketing != false
+        let size = try await audiences.size(
+            tenant: call.tenant,
+            filter: filter,
+            isMarketing: isMarketing,
+            number: number,
+            now: now
+        )
+        .reached(byFreeText: isFreeText)
         let count = call.query["samples"]?.integerValue ?? 0
         let samples =
             count == 0
@@ -116,6 +130,7 @@ struct AudienceEndpoints: Sendable {
             : try await audiences.samples(
                 tenant: call.tenant,
                 filter: filter,
+                isMarketing: isMarketing,
                 isFreeText: isFreeText,
                 number: number,
                 now: now,

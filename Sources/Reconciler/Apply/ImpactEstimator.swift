@@ -14,6 +14,8 @@ enum ImpactEstimator {
     struct Audience: Hashable {
         let tenant: String
         let filter: AudienceFilter
+        /// False if contacts who stopped only marketing messages are in it.
+        let isMarketing: Bool
         /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
         let number: String?
     }
@@ -140,7 +142,7 @@ enum ImpactEstimator {
             guard start < obligatory || ContinuousClock.now < end else { break }
             let batch = audiences[start..<min(start + limits.batch, most)]
             let counted = try await AudienceRepository.sizes(
-                of: batch.map { ($0.tenant, $0.filter, $0.number) },
+                of: batch.map { ($0.tenant, $0.filter, $0.isMarketing, $0.number) },
                 now: now,
                 on: connection
             )
@@ -196,6 +198,7 @@ extension ImpactEstimator.Audience {
         self.init(
             tenant: tenant,
             filter: filter,
+            isMarketing: campaign.isMarketing,
             number: numbers.number(of: campaign.sender, tenant: tenant)
         )
     }

@@ -31,11 +31,12 @@ enum AudienceQuery {
     /// The 24 h window after a contact's message, in seconds.
     static let windowLength: TimeInterval = 24 * 3600
 
-    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, active, and within the
-    /// filter.
-    static func recipients(tenant: String, filter: AudienceFilter, now: Date) -> PostgresQuery {
+    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, not suppressed, active, and
+    /// within the filter.
+    static func recipients(tenant: String, filter: AudienceFilter, isMarketing: Bool, now: Date) -> PostgresQuery {
         """
-        c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL AND c."optedIn" AND \(fragment: filter.condition(now: now))
+        c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL
+            AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing)) AND \(fragment: filter.condition(now: now))
         """
     }
 
@@ -69,16 +70,23 @@ public struct AudienceRepository: Sendable {
     /// - Parameters:
     ///   - tenant: The owner of the contacts.
     ///   - filter: The filter.
+    ///   - isMarketing: False if contacts who stopped only marketing messages are recipients.
     ///   - number: The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
     ///   - now: The instant of the launch.
     public func size(
         tenant: String,
         filter: AudienceFilter,
+        isMarketing: Bool = true,
         number: String? = nil,
         now: Date
     ) async throws -> AudienceSize {
         try await pool.withConnection { connection in
-            let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, now: now)
+            let recipients = AudienceQuery.recipients(
+                tenant: tenant,
+                filter: filter,
+                isMarketing: isMarketing,
+                now: now
+            )
             let window = ContactWindow(at: now, number: number)
             return try await AudienceQuery.size(of: recipients, window: window, on: connection)
         }
@@ -96,13 +104,18 @@ extension AudienceRepository {
     ///
     /// - Returns: The sizes, in the order of the filters.
     public static func sizes(
-        of audiences: [(tenant: String, filter: AudienceFilter, number: String?)],
+        of audiences: [(tenant: String, filter: AudienceFilter, isMarketing: Bool, number: String?)],
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [AudienceSize] {
         guard !audiences.isEmpty else { return [] }
         let queries = audiences.enumerated().map { index, audience -> PostgresQuery in
-            let recipients = AudienceQuery.recipients(tenant: audience.tenant, filter: audience.filter, now: now)
+            let recipients = AudienceQuery.recipients(
+                tenant: audience.tenant,
+                filter: audience.filter,
+                isMarketing: audience.isMarketing,
+                now: now
+            )
             let window = ContactWindow(at: now, number: audience.number)
             return """
                 SELECT \(index)::int AS number, count(*), count(*) FILTER (WHERE \(fragment: window.isOpen))
@@ -134,6 +147,7 @@ extension AudienceRepository {
     public func samples(
         tenant: String,
         filter: AudienceFilter,
+        isMarketing: Bool = true,
         isFreeText: Bool = false,
         number: String? = nil,
         now: Date,
@@ -141,7 +155,7 @@ extension AudienceRepository {
     ) async throws -> [AudienceSample] {
         let window = ContactWindow(at: now, number: number)
         let recipients: PostgresQuery = """
-            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, now: now))
+            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now))
                 AND (NOT \(isFreeText) OR \(fragment: window.isOpen))
             """
         let rows = try await pool.query(

@@ -216,6 +216,7 @@ extension ContactDuplicates {
             metadata = coalesce(o.metadata, '{}') || coalesce(k.metadata, '{}'),
             tags = ARRAY(SELECT DISTINCT t FROM unnest(coalesce(k.tags, '{}') || coalesce(o.tags, '{}')) t ORDER BY t),
             "optedIn" = k."optedIn" IS TRUE AND o."optedIn" IS TRUE,
+            "suppressedLevel" = least(k."suppressedLevel", o."suppressedLevel"),
             "optedInAt" = greatest(k."optedInAt", o."optedInAt"), "optedOutAt" = greatest(k."optedOutAt", o."optedOutAt"),
             "deactivatedAt" = coalesce(k."deactivatedAt", o."deactivatedAt"),
             "currentNumber" = coalesce(k."currentNumber", CASE WHEN o."currentNumber" <> k."contactId" THEN o."currentNumber" END),

@@ -120,10 +120,11 @@ extension InboundPeople {
         // Learned first: after a crash in between, the repeated report finds the contact.
         try await ContactIDRepository(pool: pool).learn(ids)
         guard let number = move.number else { return [] }
+        try await ConsentRepository(pool: pool).carry(contacts, to: [number] + move.userIDs, tenant: sighting.tenantID)
         let rows = try await pool.query(
             """
             WITH moving AS MATERIALIZED (
-                SELECT c.id, o.id AS other, c."optedIn" IS NOT TRUE AS "isOut", c."optedOutAt"
+                SELECT c.id, o.id AS other, c."optedIn" IS NOT TRUE AS "isOut", c."optedOutAt", c."suppressedLevel"
                 FROM contacts c LEFT JOIN LATERAL (
                     \(fragment: ContactLookup.byContactID("contact_key(\(number))", of: "\(sighting.tenantID)"))
                 ) o ON o.id <> c.id
@@ -138,8 +139,11 @@ extension InboundPeople {
                 FROM (SELECT DISTINCT ON (id) id, other FROM moving ORDER BY id, other) m
                 WHERE \(key: "c.id", of: "m.id")
             ), warned AS (
-                UPDATE contacts c SET "optedIn" = false, "optedOutAt" = coalesce(m."optedOutAt", \(move.at)), "updatedAt" = now()
-                FROM moving m WHERE \(key: "c.id", of: "m.other") AND m."isOut" AND c."optedIn"
+                UPDATE contacts c SET
+                    "optedIn" = c."optedIn" AND NOT m."isOut", "optedOutAt" = greatest(c."optedOutAt", m."optedOutAt"),
+                    "suppressedLevel" = least(c."suppressedLevel", m."suppressedLevel"), "updatedAt" = now()
+                FROM moving m
+                WHERE \(key: "c.id", of: "m.other") AND (m."isOut" OR m."suppressedLevel" IS NOT NULL)
             )
             SELECT DISTINCT ON (id) id, other FROM moving ORDER BY id, other
             """

@@ -6,18 +6,13 @@ import Spec
 /// Records messages and consent of contacts, and pauses runs that WhatsApp has stopped.
 ///
 /// Everything may come twice and in any order: messages are counted once, times only move forward, and the later of two
-/// statements about consent counts.
+/// statements about consent counts. Consent is kept of everybody, also of those who are no contacts.
 public struct InboundRepository: Sendable {
     private struct Sender: Hashable {
         let tenantID: String
         let optOutWords: [String]
         /// True if people become contacts by writing.
         let createsContacts: Bool
-    }
-
-    private struct Consent {
-        let sighting: Sighting
-        let isOptedIn: Bool
     }
 
     /// The effects of a report on runs and contacts.
@@ -48,7 +43,8 @@ public struct InboundRepository: Sendable {
             let senders = try await senders(of: report)
             let (people, moved) = try await people(in: report, senders: senders)
             effects.moved = moved
-            try await write(Self.consents(in: report, senders: senders), of: people)
+            // Before messages are counted, so that a crash in between loses no consent: WhatsApp repeats the report.
+            try await ConsentRepository(pool: pool).record(Self.consents(in: report, senders: senders))
             try await count(report.messages, from: people, senders: senders)
         }
         if !report.stops.isEmpty { effects.paused = try await pause(report.stops) }
@@ -102,20 +98,32 @@ public struct InboundRepository: Sendable {
         return senders
     }
 
-    private static func consents(in report: InboundReport, senders: [String: [Sender]]) -> [Consent] {
-        let written = report.messages.flatMap { message -> [Consent] in
+    private static func consents(in report: InboundReport, senders: [String: [Sender]]) -> [ConsentStatement] {
+        let written = report.messages.flatMap { message -> [ConsentStatement] in
             (senders[message.phoneNumberID] ?? []).compactMap { sender in
                 guard let isOptedIn = ConsentWords.consent(in: message.texts, own: sender.optOutWords) else {
                     return nil
                 }
-                let sighting = Sighting(tenantID: sender.tenantID, person: message.person, at: message.at)
-                return Consent(sighting: sighting, isOptedIn: isOptedIn)
+                return ConsentStatement(
+                    tenantID: sender.tenantID,
+                    ids: message.person.ids,
+                    .all,
+                    isOptedIn: isOptedIn,
+                    source: message.isButton ? .button : .message,
+                    at: message.at
+                )
             }
         }
         let chosen = report.preferences.flatMap { preference in
             (senders[preference.phoneNumberID] ?? []).map { sender in
-                let sighting = Sighting(tenantID: sender.tenantID, person: preference.person, at: preference.at)
-                return Consent(sighting: sighting, isOptedIn: preference.isOptedIn)
+                ConsentStatement(
+                    tenantID: sender.tenantID,
+                    ids: preference.person.ids,
+                    .marketing,
+                    isOptedIn: preference.isOptedIn,
+                    source: .preference,
+                    at: preference.at
+                )
             }
         }
         return written + chosen
@@ -164,36 +172,6 @@ public struct InboundRepository: Sendable {
                 "lastSeen" = greatest(c."lastSeen", k.last), "firstSeen" = coalesce(c."firstSeen", k.first),
                 "messageCount" = least(coalesce(c."messageCount", 0) + k.messages, 2147483647), "updatedAt" = now()
             FROM locked k WHERE \(key: "c.id", of: "k.id")
-            """
-        )
-    }
-
-    private func write(_ consents: [Consent], of people: InboundPeople) async throws {
-        let said = consents.flatMap { consent in people[consent.sighting].map { (contact: $0, consent: consent) } }
-        guard !said.isEmpty else { return }
-        try await pool.execute(
-            """
-            WITH said AS MATERIALIZED (
-                SELECT DISTINCT ON (i.id) i.id, i."optedIn" AS opted, i.at FROM unnest(
-                    \(said.map(\.contact))::uuid[], \(said.map(\.consent.isOptedIn))::bool[],
-                    \(said.map(\.consent.sighting.at))::timestamptz[]
-                ) AS i(id, "optedIn", at)
-                -- Of two in the same second, no is the safe one.
-                ORDER BY i.id, i.at DESC, i."optedIn"
-            ), locked AS MATERIALIZED (
-                SELECT said.* FROM said JOIN contacts c ON \(key: "c.id", of: "said.id")
-                ORDER BY said.id FOR NO KEY UPDATE OF c
-            )
-            UPDATE contacts c SET
-                "optedIn" = s.opted,
-                "optedInAt" = CASE WHEN s.opted THEN s.at ELSE c."optedInAt" END,
-                "optedOutAt" = CASE WHEN s.opted THEN c."optedOutAt" ELSE s.at END,
-                "updatedAt" = now()
-            FROM locked s
-            WHERE \(key: "c.id", of: "s.id") AND (
-                s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
-                OR NOT s.opted AND s.at = greatest(c."optedInAt", c."optedOutAt")
-            )
             """
         )
     }

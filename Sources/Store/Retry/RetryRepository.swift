@@ -76,11 +76,13 @@ public struct RetryRepository: Sendable {
             let now = try await LaunchRepository.present(given, on: connection)
             let candidate = try await LaunchCandidate.lock(campaign, tenant: tenant, on: connection)
             let run = try await LaunchRepository.closedRun(of: candidate, on: connection)
+            let content = try candidate.content(for: .retry)
             let source = try await RetrySource(
                 last: run,
                 .failed(codes: []),
-                isFreeText: try candidate.content(for: .retry).isFreeText,
+                isFreeText: content.isFreeText,
                 window: ContactWindow(at: now, number: candidate.windowNumber),
+                isMarketing: try await candidate.isMarketing(content, on: connection),
                 on: connection
             )
             let counts = try await Self.count(source, on: connection)
@@ -145,6 +147,7 @@ public struct RetryRepository: Sendable {
             selection,
             isFreeText: content.isFreeText,
             window: ContactWindow(at: now, number: candidate.windowNumber),
+            isMarketing: try await candidate.isMarketing(content, on: connection),
             on: connection
         )
         let id = LaunchRepository.makeID(at: now)

@@ -17,18 +17,21 @@ struct RetrySource: Sendable {
     /// True if only contacts in their 24 h window can get the message.
     let isFreeText: Bool
     let window: ContactWindow
+    /// False if contacts who stopped only marketing messages can get the message.
+    let isMarketing: Bool
 
     init(
         last run: RunRecord,
         _ selection: Selection,
         isFreeText: Bool,
         window: ContactWindow,
+        isMarketing: Bool,
         on connection: PostgresConnection
     ) async throws {
         runs = try await Self.chain(of: run.id, on: connection)
         tenant = run.tenantID
         self.selection = selection
-        self.isFreeText = isFreeText
+        (self.isFreeText, self.isMarketing) = (isFreeText, isMarketing)
         self.window = window
     }
 
@@ -101,7 +104,8 @@ struct RetrySource: Sendable {
     /// The condition for contacts, as `c`, that can get the message now.
     var contacts: PostgresQuery {
         """
-        c."tenantId" = \(tenant) AND c."optedIn" AND c."deactivatedAt" IS NULL
+        c."tenantId" = \(tenant) AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing))
+            AND c."deactivatedAt" IS NULL
             AND (NOT \(isFreeText)::bool OR \(fragment: window.isOpen))
         """
     }

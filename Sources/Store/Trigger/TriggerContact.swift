@@ -7,6 +7,7 @@ struct TriggerContact: Sendable {
     let id: UUID
     /// The number to which a message goes; empty if only a user id is known.
     let phone: String
+    /// True if it agrees to the messages of the campaign.
     let isOptedIn: Bool
     let isActive: Bool
     let isInWindow: Bool
@@ -139,7 +140,8 @@ struct TriggerContact: Sendable {
             } ?? "false"
         return """
             SELECT \(campaign.id)::uuid, c.id, n.name, c."contactId", \(fragment: Recipient.phone),
-                coalesce(c."optedIn", false), c."deactivatedAt" IS NULL, coalesce(\(fragment: window.isOpen), false),
+                coalesce(\(fragment: ConsentCondition.allows(isMarketing: campaign.isMarketing)), false),
+                c."deactivatedAt" IS NULL, coalesce(\(fragment: window.isOpen), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
             FROM unnest(\(names)::text[], \(names.map { ids[$0] })::text[]) AS n(name, id)
             CROSS JOIN LATERAL (\(fragment: contacts)) c

@@ -15,10 +15,10 @@ struct ContactDuplicateTests {
     private static func withTwins(_ body: (Fixture, _ kept: UUID, _ other: UUID) async throws -> Void) async throws {
         try await Fixture.with { fixture in
             try await fixture.addCampaign()
-            let kept = try await fixture.addContact(long)
-            let other = try await fixture.addContact(short)
-            try await fixture.addContact("254700000001")
-            try await fixture.addContact(short, tenant: "other")
+            let kept = try await fixture.addPerson(long)
+            let other = try await fixture.addPerson(short)
+            try await fixture.addPerson("254700000001")
+            try await fixture.addPerson(short, tenant: "other")
             try await body(fixture, kept, other)
         }
     }

@@ -86,7 +86,7 @@ struct ContactIDTests {
     func numbersThatWhatsAppRewritesAreFoundBeforeAnythingWasLearned(stored: String, seen: String) async throws {
         try await Fixture.with { fixture in
             try await fixture.addSender("main", number: "1")
-            let contact = try await fixture.addContact(stored)
+            let contact = try await fixture.addPerson(stored)
             try await fixture.hear(.init(seen))
             #expect(try await fixture.heard(contact) == 1)
             let outcomes = try await Self.fire(at: seen, in: fixture)
@@ -111,8 +111,8 @@ struct ContactIDTests {
         try await Self.withMessage { fixture, contact, _ in
             // One number of WhatsApp may send for two tenants.
             try await fixture.addSender("other", number: "1", tenant: "other")
-            let twin = try await fixture.addContact(Fixture.phone(1), tenant: "other")
-            let stranger = try await fixture.addContact("254722000000", tenant: "other")
+            let twin = try await fixture.addPerson(Fixture.phone(1), tenant: "other")
+            let stranger = try await fixture.addPerson("254722000000", tenant: "other")
             try await fixture.hear(.init(Self.user, userIDs: [Self.user], repliesTo: "wamid.1"))
             try await fixture.hear(.init(Self.user, userIDs: [Self.user]), saying: "STOP")
             #expect(try await fixture.heard(contact) == 2)
@@ -162,7 +162,7 @@ struct MovedContactTests {
     private static func withContact(_ body: (Fixture, UUID) async throws -> Void) async throws {
         try await Fixture.with { fixture in
             try await fixture.addCampaign()
-            try await body(fixture, try await fixture.addContact(old))
+            try await body(fixture, try await fixture.addPerson(old))
         }
     }
 
@@ -254,7 +254,7 @@ struct MovedContactTests {
 
     @Test func twoContactsOfOnePersonNeverGetAMessageOnOneNumber() async throws {
         try await Self.withContact { fixture, contact in
-            let other = try await fixture.addContact("+" + Self.new)
+            let other = try await fixture.addPerson("+" + Self.new)
             try await fixture.hear(.init(Self.old), saying: "STOP")
             let moved = try await fixture.move(.init(Self.old), to: Self.new)
             #expect(moved == [MovedContact(tenantID: "acme", contact: contact, other: other)])
@@ -273,7 +273,7 @@ struct UserIDContactTests {
     @Test func messagesGoToTheUserIDUntilANumberIsKnown() async throws {
         try await Fixture.with { fixture in
             try await fixture.addCampaign()
-            let contact = try await fixture.addContact("KE.40512")
+            let contact = try await fixture.addPerson("KE.40512")
             let run = try await fixture.launch(at: Date())
             #expect(try await fixture.value("SELECT \"recipientPhone\" FROM campaign_messages") == "")
             try await fixture.pool.execute("UPDATE campaign_messages SET status = 'queued'")

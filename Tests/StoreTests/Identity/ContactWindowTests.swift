@@ -18,7 +18,7 @@ struct ContactWindowTests {
         try await Fixture.with { fixture in
             try await fixture.addSender("second", number: "2")
             var contacts: [UUID] = []
-            for number in 1...4 { contacts.append(try await fixture.addContact(Fixture.phone(number))) }
+            for number in 1...4 { contacts.append(try await fixture.addPerson(Fixture.phone(number))) }
             try await fixture.addCampaign("promo")
             try await fixture.hear(.init(Fixture.phone(1)), on: "1")
             try await fixture.hear(.init(Fixture.phone(2)), on: "2")

@@ -17,7 +17,7 @@ extension Fixture {
     }
 
     @discardableResult
-    func addContact(_ id: String, tenant: String = "acme") async throws -> UUID {
+    func addPerson(_ id: String, tenant: String = "acme") async throws -> UUID {
         try await value(
             "INSERT INTO contacts (\"tenantId\", \"contactId\") VALUES (\(tenant), \(id)) RETURNING id"
         )

@@ -146,6 +146,7 @@ struct HotCalls {
         ]
         try await ContactIDRepository(pool: pool).learn(learned.compactMap(\.self))
         try await InboundRepository(pool: pool).apply(inbound)
+        _ = try await ConsentRepository(pool: pool).suppressMissed()
     }
 
     func look(campaign: UUID, run: UUID) async throws {

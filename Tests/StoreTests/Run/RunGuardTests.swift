@@ -282,11 +282,12 @@ struct RunGuardTests {
             _ = try await stage.report(2..<3, .failed, code: 131_050, consequence: .optOut)
             let consents = try await stage.fixture.column(
                 """
-                SELECT c."optedIn" FROM campaign_messages m JOIN contacts c ON c.id = m."contactId" ORDER BY m.id
+                SELECT coalesce(c."suppressedLevel", '-') || c."optedIn" FROM campaign_messages m
+                JOIN contacts c ON c.id = m."contactId" ORDER BY m.id
                 """,
-                as: Bool.self
+                as: String.self
             )
-            #expect(consents == [false, false, true])
+            #expect(consents == ["marketingtrue", "marketingtrue", "-true"])
         }
     }
 }
