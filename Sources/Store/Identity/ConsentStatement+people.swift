@@ -56,19 +56,24 @@ extension ConsentRepository {
     func carry(_ contacts: [UUID], to ids: [String], tenant: String) async throws(PostgresError) {
         try await pool.execute(
             """
+            WITH known AS MATERIALIZED (
+                SELECT contact_key(c."contactId") AS key FROM unnest(\(contacts)::uuid[]) AS i(id)
+                JOIN contacts c ON \(key: "c.id", of: "i.id")
+                UNION
+                SELECT k.key FROM unnest(\(contacts)::uuid[]) AS i(id)
+                JOIN contact_ids k ON \(key: #"k."contactId""#, of: "i.id")
+            ), said AS MATERIALIZED (
+                SELECT max(s."optedOutAt") AS "outAt", max(s."optedInAt") AS "inAt",
+                    max(s."marketingOutAt") AS "marketingOutAt", max(s."marketingInAt") AS "marketingInAt"
+                FROM known CROSS JOIN LATERAL (
+                    SELECT * FROM suppressions s WHERE s."tenantId" = \(tenant) AND \(only: "s.key", is: "known.key")
+                ) s HAVING count(*) > 0
+            )
             INSERT INTO suppressions AS s (
                 "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt", "isContact"
             )
-            SELECT \(tenant)::text, n.key, said.* FROM (
-                SELECT max(s."optedOutAt"), max(s."optedInAt"), max(s."marketingOutAt"), max(s."marketingInAt"), true
-                FROM suppressions s
-                WHERE s."tenantId" = \(tenant) AND s.key IN (
-                    SELECT contact_key(c."contactId") FROM contacts c WHERE c.id = ANY(\(contacts)::uuid[])
-                    UNION
-                    SELECT k.key FROM contact_ids k WHERE k."contactId" = ANY(\(contacts)::uuid[])
-                )
-                HAVING count(*) > 0
-            ) said CROSS JOIN (SELECT DISTINCT contact_key(i.id) FROM unnest(\(ids)::text[]) AS i(id)) AS n(key)
+            SELECT \(tenant)::text, n.key, "outAt", "inAt", "marketingOutAt", "marketingInAt", true
+            FROM said CROSS JOIN (SELECT DISTINCT contact_key(i.id) FROM unnest(\(ids)::text[]) AS i(id)) AS n(key)
             ORDER BY n.key
             ON CONFLICT ("tenantId", key) DO UPDATE SET
                 "optedOutAt" = greatest(s."optedOutAt", excluded."optedOutAt"),

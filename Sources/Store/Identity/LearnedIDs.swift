@@ -76,10 +76,10 @@ public struct ContactIDRepository: Sendable {
                     SELECT m."contactId" FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: #"n."waMessageId""#)
                 ) m WHERE n.message IS NULL
             ), \(fragment: Self.storing("owned"))
-            SELECT "contactId", id FROM stored WHERE kind = 'waId'
+            \(fragment: Self.consequences)
             """
         )
-        try await address(new)
+        try await follow(new)
     }
 
     /// Stores the ids of contacts that are known, as far as they are new.
@@ -92,10 +92,10 @@ public struct ContactIDRepository: Sendable {
                     \(ids.map(\.contact))::uuid[], \(ids.map(\.kind.rawValue))::text[], \(ids.map(\.id))::text[]
                 ) AS o("contactId", kind, id)
             ), \(fragment: Self.storing("owned"))
-            SELECT "contactId", id FROM stored WHERE kind = 'waId'
+            \(fragment: Self.consequences)
             """
         )
-        try await address(new)
+        try await follow(new)
     }
 
     /// Returns the expression `stored`, which writes the ids of an expression that are not known yet.
@@ -113,17 +113,32 @@ public struct ContactIDRepository: Sendable {
             WHERE o.id <> ltrim(c."contactId", '+')
             ORDER BY c."tenantId", contact_key(o.id), coalesce(c."mergedInto", c.id), o.kind
             ON CONFLICT DO NOTHING
-            RETURNING "contactId", kind, id
+            RETURNING "contactId", kind, id, "tenantId"
         )
         """
     }
 
-    /// Gives contacts that were known by a user id alone the number to which messages go from now on.
-    private func address(_ new: PostgresRows) async throws(PostgresError) {
+    /// Selects the ids that have consequences: numbers, and ids of people who have opted out.
+    private static let consequences: PostgresQuery = """
+        SELECT s."contactId", s.kind, s.id, s."tenantId", c."suppressedLevel" IS NOT NULL FROM stored s
+        CROSS JOIN LATERAL (SELECT * FROM contacts c WHERE \(key: "c.id", of: #"s."contactId""#) OFFSET 0) c
+        WHERE s.kind = 'waId' OR c."suppressedLevel" IS NOT NULL
+        """
+
+    /// Gives contacts that were known by a user id alone the number to which messages go from now on, and has opt-outs count for
+    /// the new ids.
+    private func follow(_ new: PostgresRows) async throws(PostgresError) {
         guard !new.isEmpty else { return }
         var numbers: [UUID: String] = [:]
-        for row in new { numbers[try row.decode(0)] = try row.decode(1, as: String.self) }
+        for row in new {
+            let contact = try row.decode(0, as: UUID.self)
+            let id = try row.decode(2, as: String.self)
+            if try row.decode(1, as: String.self) == ContactID.Kind.waID.rawValue { numbers[contact] = id }
+            guard try row.decode(4, as: Bool.self) else { continue }
+            try await ConsentRepository(pool: pool).carry([contact], to: [id], tenant: try row.decode(3))
+        }
         let ids = Array(numbers.keys)
+        guard !ids.isEmpty else { return }
         try await pool.execute(
             """
             UPDATE contacts c SET "currentNumber" = n.number, "currentNumberAt" = clock_timestamp(), "updatedAt" = now()

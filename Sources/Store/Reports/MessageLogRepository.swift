@@ -149,13 +149,14 @@ public struct MessageLogRepository: Sendable {
         """
         ARRAY(
             WITH found AS (
-                SELECT c.id FROM contacts c
+                SELECT coalesce(c."mergedInto", c.id) AS id FROM contacts c
                 WHERE c."tenantId" = \(tenant) AND contact_key(c."contactId") = contact_key(\(contact))
                 UNION
                 SELECT k."contactId" FROM contact_ids k
                 WHERE k."tenantId" = \(tenant) AND k.key = contact_key(\(contact))
                 UNION
-                SELECT c.id FROM contacts c WHERE c."tenantId" = \(tenant) AND c.id = \(UUID(uuidString: contact))
+                SELECT coalesce(c."mergedInto", c.id) FROM contacts c
+                WHERE c."tenantId" = \(tenant) AND c.id = \(UUID(uuidString: contact))
             )
             SELECT id FROM found
             UNION

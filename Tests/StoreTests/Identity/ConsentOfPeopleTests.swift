@@ -40,6 +40,18 @@ struct ConsentOfPeopleTests {
         }
     }
 
+    @Test func anIDThatIsLearnedLaterIsOptedOutToo() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addSender("main", number: "1")
+            try await fixture.addPerson(Self.old)
+            try await fixture.hear(.init(Self.old), saying: "STOP")
+            try await fixture.hear(.init(Self.old, userIDs: [Self.user]))
+            #expect(try await Self.suppressed(fixture) == [Self.old, Self.user])
+            try await fixture.addPerson(Self.user)
+            #expect(try await Self.consent(fixture) == ["\(Self.old) all f", "\(Self.user) all f"])
+        }
+    }
+
     @Test func anOptOutFollowsThePersonToAnotherNumber() async throws {
         try await Fixture.with { fixture in
             try await fixture.addSender("main", number: "1")
