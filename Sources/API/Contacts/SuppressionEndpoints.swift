@@ -126,7 +126,7 @@ struct SuppressionEndpoints: Sendable {
                 guard let reason = call.text("reason") else {
                     throw Problem.parameter("reason", "is missing; say how the person agreed")
                 }
-                guard try await consents.find(id, tenant: call.tenant) != nil else {
+                guard try await consents.hasOptedOut(id, tenant: call.tenant) else {
                     throw Problem.notFound("suppression")
                 }
                 let level = call.text("level").flatMap(ConsentLevel.init(rawValue:)) ?? .all

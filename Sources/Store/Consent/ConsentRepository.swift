@@ -1,16 +1,16 @@
 public import Foundation
 public import Postgres
 
-/// What a person does not get, and why.
+/// The messages that a person does not get, and the reason.
 public struct SuppressionRecord: Hashable, Sendable {
     /// The id of the person in its one form: a phone number has digits only, without those that WhatsApp leaves out.
     public let key: String
     public let level: ConsentLevel
-    /// When the person opted out.
+    /// The time of the opt-out.
     public let since: Date
-    /// How the opt-out came in, a ``ConsentSource``; `nil` if it is not in the history.
+    /// The way by which the opt-out came in, a ``ConsentSource``; `nil` if it is not in the history.
     public let source: String?
-    /// Who said it for the person; `nil` if the person did.
+    /// The person who said it for this one; `nil` if this one did.
     public let actor: RunActor?
     public let reason: String?
 
@@ -33,7 +33,7 @@ public struct ConsentChange: Hashable, Sendable {
     public let actor: RunActor?
     public let reason: String?
     public let at: Date
-    /// When it came in; it counts from ``at`` on.
+    /// The time at which it came in; it counts from ``at`` on.
     public let recordedAt: Date
 
     init(row: PostgresRow) throws(PostgresError) {
@@ -98,12 +98,15 @@ public struct ConsentRepository: Sendable {
         try await pool.execute(
             """
             WITH missed AS MATERIALIZED (
-                SELECT c.id, s.level, s."optedOutAt" FROM suppressions s
+                SELECT c.id, s.level, s."optedOutAt" FROM (
+                    SELECT * FROM suppressions
+                    WHERE level IS NOT NULL AND NOT "isContact" AND "updatedAt" > now() - interval '1 day'
+                    ORDER BY "updatedAt" OFFSET 0
+                ) s
                 CROSS JOIN LATERAL (
                     \(fragment: ContactLookup.byContactID("s.key", of: #"s."tenantId""#))
                 ) c
-                WHERE s.level IS NOT NULL AND NOT s."isContact" AND s."updatedAt" > now() - interval '1 day'
-                    AND least(c."suppressedLevel", s.level) IS DISTINCT FROM c."suppressedLevel"
+                WHERE least(c."suppressedLevel", s.level) IS DISTINCT FROM c."suppressedLevel"
             ), locked AS MATERIALIZED (
                 SELECT m.* FROM missed m JOIN contacts c ON \(key: "c.id", of: "m.id")
                 ORDER BY m.id FOR NO KEY UPDATE OF c
@@ -149,6 +152,21 @@ extension ConsentRepository {
         )
         guard let row = rows.first else { return nil }
         return try SuppressionRecord(row: row)
+    }
+
+    /// Returns true if a person is suppressed, or a contact with the id is opted out in its row.
+    public func hasOptedOut(_ id: String, tenant: String) async throws(PostgresError) -> Bool {
+        let rows = try await pool.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM suppressions WHERE "tenantId" = \(tenant) AND key = contact_key(\(id)) AND level IS NOT NULL
+            ) OR EXISTS (
+                SELECT FROM contacts
+                WHERE "tenantId" = \(tenant) AND contact_key("contactId") = contact_key(\(id)) AND "optedIn" IS NOT TRUE
+            )
+            """
+        )
+        return try rows[0].decode(0)
     }
 
     private static let selection: PostgresQuery = """

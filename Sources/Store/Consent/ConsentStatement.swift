@@ -33,11 +33,11 @@ public struct ConsentStatement: Hashable, Sendable {
     public let level: ConsentLevel
     public let isOptedIn: Bool
     public let source: ConsentSource
-    /// Who said it for the person; `nil` if the person did.
+    /// The person who said it for this one; `nil` if this one did.
     public let actor: RunActor?
     /// The reason, for people.
     public let reason: String?
-    /// When it was said; `nil` is the present by Postgres's clock.
+    /// The time at which it was said; `nil` is the present by Postgres's clock.
     public let at: Date?
 
     public init(

@@ -11,7 +11,7 @@ public struct ContactImportResult: Hashable, Sendable {
     public var duplicates = 0
     public var consent = Consent()
 
-    /// What became of contacts who are opted out, although their row opts them in.
+    /// Contacts who had opted out, although their row opts them in.
     public struct Consent: Hashable, Sendable {
         /// Contacts who stay opted out of all messages.
         public var optedOut = 0

@@ -82,12 +82,11 @@ BEGIN
         "suppressedLevel" = s.level,
         "optedIn" = c."optedIn" AND s.level <> 'all',
         "optedOutAt" = CASE WHEN s.level = 'all' THEN greatest(c."optedOutAt", s."optedOutAt") ELSE c."optedOutAt" END
-    FROM added a
+    FROM (SELECT a.id, a."tenantId", contact_key(a."contactId") AS key FROM added a OFFSET 0) a
     CROSS JOIN LATERAL (
         -- Only its key finds a suppression, whatever Postgres knows of the table.
         SELECT * FROM suppressions s
-        WHERE s."tenantId" = a."tenantId" AND s.key >= contact_key(a."contactId") AND s.key <= contact_key(a."contactId")
-        ORDER BY s.key OFFSET 0
+        WHERE s."tenantId" = a."tenantId" AND s.key >= a.key AND s.key <= a.key ORDER BY s.key OFFSET 0
     ) s
     WHERE s.level IS NOT NULL AND c.id = a.id;
     RETURN NULL;

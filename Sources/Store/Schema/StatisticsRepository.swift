@@ -23,6 +23,8 @@ public struct StatisticsRepository: Sendable {
         case occurrences = "schedule_occurrences"
         case holds = "wallet_holds"
         case entries = "wallet_entries"
+        case suppressions
+        case consents = "consent_changes"
     }
 
     /// A table is analyzed if more than this share of it is new.

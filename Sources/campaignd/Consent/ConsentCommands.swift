@@ -110,7 +110,7 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
         try await database.withPool { pool in
             let consents = ConsentRepository(pool: pool)
             for id in ids {
-                guard try await consents.find(id, tenant: contacts.tenant) != nil else {
+                guard try await consents.hasOptedOut(id, tenant: contacts.tenant) else {
                     print("\(Terminal.harmless(id)) had not opted out")
                     continue
                 }

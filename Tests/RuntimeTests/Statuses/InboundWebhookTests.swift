@@ -204,6 +204,29 @@ struct InboundWebhookTests {
                 #expect(try await Self.contact(fixture, 1).optedIn == false)
                 #expect(try await Self.contact(fixture, 2).optedIn == false)
                 #expect(try await Self.contact(fixture, 3).optedIn == true)
+                let consents = ConsentRepository(pool: fixture.pool)
+                let history = try await consents.history(of: DeliveryFixture.phone(1), tenant: DeliveryFixture.tenant)
+                #expect(history.changes.map(\.source) == ["button"])
+            }
+        }
+    }
+
+    @Test func anOptOutOfSomebodyWhoIsNoContactIsKept() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                let stop = Self.message("s", from: 9, text: "STOP", at: now - 10)
+                #expect(try await Self.post(Self.messages(stop), to: port) == 200)
+                try await fixture.pool.execute(
+                    """
+                    INSERT INTO contacts ("tenantId", "contactId", "optedIn")
+                    VALUES (\(DeliveryFixture.tenant), \(DeliveryFixture.phone(9)), true)
+                    """
+                )
+                #expect(try await Self.contact(fixture, 9).optedIn == false)
+                let start = Self.message("t", from: 9, text: "start", at: now - 5)
+                #expect(try await Self.post(Self.messages(start), to: port) == 200)
+                #expect(try await Self.contact(fixture, 9).optedIn == true)
             }
         }
     }

@@ -114,6 +114,17 @@ struct ConsentTests {
         }
     }
 
+    @Test func aContactWhomAnotherSystemOptedOutMayBeOptedInByAPerson() async throws {
+        try await Fixture.with(connections: 2) { fixture in
+            try await fixture.addContacts(1)
+            #expect(try await fixture.consents.hasOptedOut(Fixture.phone(1), tenant: "acme") == false)
+            try await fixture.pool.execute("UPDATE contacts SET \"optedIn\" = false")
+            #expect(try await fixture.consents.hasOptedOut("+" + Fixture.phone(1), tenant: "acme"))
+            try await fixture.hear(Fixture.phone(1), "START")
+            #expect(try await fixture.audience() == [Fixture.phone(1)])
+        }
+    }
+
     @Test func tenantsShareNothing() async throws {
         try await Fixture.with(connections: 2) { fixture in
             try await fixture.addContacts(1)

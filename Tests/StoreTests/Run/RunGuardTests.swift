@@ -275,11 +275,12 @@ struct RunGuardTests {
             // A later consent counts, an earlier one does not.
             try await stage.fixture.pool.execute(
                 """
-                UPDATE contacts SET "optedInAt" = now() + interval '1 hour' WHERE id =
+                UPDATE contacts SET "optedInAt" = now() - interval '1 hour' WHERE id =
                     (SELECT "contactId" FROM campaign_messages WHERE id = \(stage.ids[2]))
                 """
             )
-            _ = try await stage.report(2..<3, .failed, code: 131_050, consequence: .optOut)
+            let before = Date().addingTimeInterval(-7_200)
+            _ = try await stage.report(2..<3, .failed, code: 131_050, consequence: .optOut, at: before)
             let consents = try await stage.fixture.column(
                 """
                 SELECT coalesce(c."suppressedLevel", '-') || c."optedIn" FROM campaign_messages m
