@@ -100,6 +100,7 @@ public struct Daemon: Service {
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
+            contacts: ContactIDRepository(pool: pool),
             guards: lanes.guards,
             failure: WhatsAppChannel.failure(code:message:),
             logger: logger,
@@ -158,6 +159,7 @@ public struct Daemon: Service {
                 TableMaintenance(
                     housekeeping: HousekeepingRepository(pool: pool),
                     statistics: StatisticsRepository(pool: pool),
+                    consents: ConsentRepository(pool: pool),
                     logger: logger
                 ),
                 Scheduler(
@@ -195,7 +197,12 @@ public struct Daemon: Service {
         return LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
-            statements: LaneStatements(messages: MessageRepository(pool: pool), guards: guards),
+            statements: LaneStatements(
+                messages: MessageRepository(pool: pool),
+                contacts: ContactIDRepository(pool: pool),
+                guards: guards,
+                logger: logger
+            ),
             runs: RunRepository(pool: pool),
             guards: guards,
             lanes: LaneRepository(pool: pool),

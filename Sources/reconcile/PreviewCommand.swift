@@ -39,11 +39,17 @@ struct PreviewCommand: AsyncParsableCommand {
             throw CampaignLookupError.notAmongSpecs(identity.name, tenant: identity.tenant, known: known)
         }
         let now = Date()
+        let number = WindowNumbers(catalog.specs).number(of: resolved.sender, tenant: identity.tenant)
         if let filter = resolved.audienceFilter {
             try await database.withPool { pool in
                 let audiences = AudienceRepository(pool: pool)
-                let size = try await audiences.size(tenant: identity.tenant, filter: filter, now: now)
-                    .reached(byFreeText: resolved.isFreeText)
+                let size = try await audiences.size(
+                    tenant: identity.tenant,
+                    filter: filter,
+                    isMarketing: resolved.isMarketing,
+                    number: number,
+                    now: now
+                ).reached(byFreeText: resolved.isFreeText)
                 let seconds = try await LaunchDuration.seconds(
                     of: resolved,
                     reaching: size,
@@ -55,7 +61,9 @@ struct PreviewCommand: AsyncParsableCommand {
                 let few = try await audiences.samples(
                     tenant: identity.tenant,
                     filter: filter,
+                    isMarketing: resolved.isMarketing,
                     isFreeText: resolved.isFreeText,
+                    number: number,
                     now: now,
                     limit: samples
                 )

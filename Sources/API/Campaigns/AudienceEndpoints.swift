@@ -24,13 +24,20 @@ struct AudienceEndpoints: Sendable {
                 QueryParameter(
                     "sender",
                     .text(upTo: 63),
-                    "Name of the sender whose quota is used; by default the only sender."
+                    "Name of the sender whose quota and 24 hour window count; by default the only sender. Of several senders "
+                        + "without a name, a message to any of their numbers opens the window."
                 ),
                 QueryParameter(
                     "freeText",
                     .bool,
                     "True to count only contacts that free text reaches: those in their window.",
                     fallback: false
+                ),
+                QueryParameter(
+                    "category",
+                    .choice(TemplateSpec.Category.self),
+                    "Category of the template: contacts who stopped marketing messages get the others.",
+                    fallback: .string(TemplateSpec.Category.marketing.rawValue)
                 ),
                 QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
             ],
@@ -104,8 +111,18 @@ struct AudienceEndpoints: Sendable {
         let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
         let isFreeText = call.query["freeText"] == true
-        let size = try await audiences.size(tenant: call.tenant, filter: filter, now: now)
-            .reached(byFreeText: isFreeText)
+        var number: String?
+        if let sender { number = try await audiences.windowNumber(of: sender.id) }
+        let category = call.text("category").flatMap(TemplateSpec.Category.init(rawValue:))
+        let isMarketing = isFreeText || category?.isMarketing != false
+        let size = try await audiences.size(
+            tenant: call.tenant,
+            filter: filter,
+            isMarketing: isMarketing,
+            number: number,
+            now: now
+        )
+        .reached(byFreeText: isFreeText)
         let count = call.query["samples"]?.integerValue ?? 0
         let samples =
             count == 0
@@ -113,7 +130,9 @@ struct AudienceEndpoints: Sendable {
             : try await audiences.samples(
                 tenant: call.tenant,
                 filter: filter,
+                isMarketing: isMarketing,
                 isFreeText: isFreeText,
+                number: number,
                 now: now,
                 limit: count
             )

@@ -157,8 +157,8 @@ public struct MessageRepository: Sendable {
 extension MessageRepository {
     /// Claims messages: moves those that may still be sent from `queued` to `sending`.
     ///
-    /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in
-    /// and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status that
+    /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in,
+    /// not suppressed and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status that
     /// gives the reason. They stay `queued` if they return to the lane: until a time, or because their window has
     /// closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
     /// cancelled, unknown) are left out of the answer.
@@ -172,17 +172,22 @@ extension MessageRepository {
             beginning.ids.map { beginning.charged?.contains($0) ?? true }
         }
         let leases = beginnings.flatMap { repeatElement($0.lease, count: $0.ids.count) }
+        // A statement of its own for senders whose own window counts, which takes one more look-up.
+        let windows = beginnings.flatMap { repeatElement($0.windowNumber, count: $0.ids.count) }
+        let isOwnWindow = windows.contains { $0 != nil }
         let rows = try await pool.query(
             """
             WITH changed AS (
                 UPDATE campaign_messages m SET
                     status = d.new,
                     holder = a.lease,
+                    "recipientPhone" = coalesce(c."currentNumber", m."recipientPhone"),
                     "isBusinessInitiated" = w.closed,
                     "nextAttemptAt" = CASE WHEN d.new = \(message: .queued) THEN greatest(w."quietUntil", w."cappedUntil") END,
                     "errorCode" = coalesce(d.code, m."errorCode"),
                     "errorMessage" = CASE d.code
                         WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
+                        WHEN 'marketing_stopped' THEN 'the contact stopped marketing messages before the message was sent'
                         WHEN 'deactivated' THEN 'the contact was deactivated before the message was sent'
                         WHEN 'window_closed' THEN 'the 24 hour window closed before the message was sent; use a template'
                         WHEN 'quiet_hours' THEN 'its time fell into the quiet hours of the tenant'
@@ -191,8 +196,10 @@ extension MessageRepository {
                     END,
                     "failedAt" = CASE WHEN d.new = \(message: .failed) THEN now() ELSE m."failedAt" END
                 FROM (
-                    SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[], \(leases)::bigint[])
-                        AS a(id, charged, lease)
+                    SELECT * FROM unnest(
+                        \(ids)::uuid[], \(isCharged)::bool[], \(leases)::bigint[]
+                        \(fragment: isOwnWindow ? ", \(windows)::text[]" : "")
+                    ) AS a(id, charged, lease \(fragment: isOwnWindow ? ", number" : ""))
                     ORDER BY id
                 ) a
                 CROSS JOIN campaign_runs r
@@ -203,7 +210,7 @@ extension MessageRepository {
                 CROSS JOIN LATERAL (
                     SELECT coalesce(
                             c."lastSeen" <= clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength)), true
-                        ) AS closed,
+                        ) \(fragment: isOwnWindow ? Self.isClosedForNumber : "") AS closed,
                         quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
                         (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
                 ) w
@@ -273,6 +280,15 @@ extension MessageRepository {
         """
     }
 
+    /// The rest of the condition for a closed window, if the contact must have written to the number `a.number` itself.
+    private static let isClosedForNumber: PostgresQuery = """
+        OR CASE WHEN a.number IS NOT NULL THEN NOT EXISTS (
+            SELECT FROM contact_windows i
+            WHERE \(key: #"i."contactId""#, of: "c.id") AND i."phoneNumberId" = a.number
+                AND i."lastInboundAt" > clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength))
+        ) ELSE false END
+        """
+
     /// The new status of a message, and the code with the reason if it is not sent.
     private static let decision: PostgresQuery = """
         SELECT CASE
@@ -287,7 +303,7 @@ extension MessageRepository {
             CASE WHEN r.status = \(run: .running) OR r."quotaUntil" IS NOT NULL THEN k.code END AS code
         FROM (
             SELECT CASE
-                WHEN c."optedIn" IS NOT TRUE THEN 'opted_out'
+                \(fragment: ConsentCondition.refusals)
                 WHEN c."deactivatedAt" IS NOT NULL THEN 'deactivated'
                 WHEN r."isFreeText" AND w.closed THEN 'window_closed'
                 WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip' THEN 'quiet_hours'

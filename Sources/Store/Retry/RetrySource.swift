@@ -16,21 +16,23 @@ struct RetrySource: Sendable {
     let selection: Selection
     /// True if only contacts in their 24 h window can get the message.
     let isFreeText: Bool
-    /// Contacts who wrote later are in their window.
-    let cutoff: Date
+    let window: ContactWindow
+    /// False if contacts who stopped only marketing messages can get the message.
+    let isMarketing: Bool
 
     init(
         last run: RunRecord,
         _ selection: Selection,
         isFreeText: Bool,
-        now: Date,
+        window: ContactWindow,
+        isMarketing: Bool,
         on connection: PostgresConnection
     ) async throws {
         runs = try await Self.chain(of: run.id, on: connection)
         tenant = run.tenantID
         self.selection = selection
-        self.isFreeText = isFreeText
-        cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        (self.isFreeText, self.isMarketing) = (isFreeText, isMarketing)
+        self.window = window
     }
 
     /// Returns the run and those that it repeats, down to the launch.
@@ -102,8 +104,9 @@ struct RetrySource: Sendable {
     /// The condition for contacts, as `c`, that can get the message now.
     var contacts: PostgresQuery {
         """
-        c."tenantId" = \(tenant) AND c."optedIn" AND c."deactivatedAt" IS NULL
-            AND (NOT \(isFreeText)::bool OR c."lastSeen" > \(cutoff))
+        c."tenantId" = \(tenant) AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing))
+            AND c."deactivatedAt" IS NULL
+            AND (NOT \(isFreeText)::bool OR \(fragment: window.isOpen))
         """
     }
 }

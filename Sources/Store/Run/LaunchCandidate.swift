@@ -33,6 +33,8 @@ struct LaunchCandidate: Sendable {
     let status: CampaignStatus
     let senderID: UUID
     let ratePerSecond: Int
+    /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    let windowNumber: String?
     /// True if a spec owns it.
     let isManaged: Bool
     /// True if it waits for events, which name its recipients.
@@ -101,7 +103,8 @@ struct LaunchCandidate: Sendable {
 
     private static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
-            c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy"
+            c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy",
+            \(fragment: ContactWindow.numberOfSender) AS "windowNumber"
         FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
         """
 
@@ -120,6 +123,7 @@ struct LaunchCandidate: Sendable {
         status = try row.decode("status")
         senderID = sender
         ratePerSecond = rate
+        windowNumber = try row.decode("windowNumber")
         isManaged = try row.decode("managedBy", as: String?.self) != nil
         isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
         message = try row.decode("messageTemplate", as: PostgresJSON.self).text
@@ -147,6 +151,35 @@ struct LaunchCandidate: Sendable {
         } catch {
             throw LaunchError.unreadableAudience(campaign: name, problem: "\(error)")
         }
+    }
+
+    /// Returns the category of the template that a message names; `nil` if it names none.
+    func category(of content: RevisionContent, on connection: PostgresConnection) async throws -> String? {
+        guard !content.isFreeText else { return nil }
+        let name = content.message["template"]?["name"]?.stringValue ?? ""
+        let rows = try await connection.query(
+            """
+            SELECT coalesce((
+                SELECT t.category FROM (SELECT "templateId" FROM campaigns WHERE id = \(id) OFFSET 0) c
+                JOIN templates t ON \(key: "t.id", of: #"c."templateId""#)
+                WHERE t."tenantId" = \(tenantID) AND t."whatsappName" = \(name)
+            ), (
+                SELECT t.category FROM (
+                    SELECT * FROM templates t
+                    WHERE t."tenantId" = \(tenantID) AND \(only: #"t."whatsappName""#, is: "\(name)::text")
+                ) t WHERE t."archivedAt" IS NULL ORDER BY t."createdAt" DESC LIMIT 1
+            ))
+            """
+        )
+        return try rows[0].decode(0, as: String?.self) ?? PolicyLimit.unknownCategory.description
+    }
+
+    /// Returns false if contacts who stopped only marketing messages get the message.
+    ///
+    /// Free text, and a template whose category is not known, may be marketing.
+    func isMarketing(_ content: RevisionContent, on connection: PostgresConnection) async throws -> Bool {
+        let category = try await category(of: content, on: connection)
+        return category.flatMap(TemplateSpec.Category.init(rawValue:))?.isMarketing ?? true
     }
 
     private static func knownNames(tenant: String, on connection: PostgresConnection) async throws -> [String] {
