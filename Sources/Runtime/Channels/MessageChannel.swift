@@ -157,10 +157,17 @@ enum ErrorClass: Hashable, Sendable {
 package struct ChannelReports: Sendable {
     package var statuses: [DeliveryStatus] = []
     package var inbound = InboundReport()
+    /// The numbers and accounts that the webhook is about, those of changes that nothing is read of included.
+    package var sources: Set<WebhookSource> = []
 
-    package init(statuses: [DeliveryStatus] = [], inbound: InboundReport = InboundReport()) {
+    package init(
+        statuses: [DeliveryStatus] = [],
+        inbound: InboundReport = InboundReport(),
+        sources: Set<WebhookSource> = []
+    ) {
         self.statuses = statuses
         self.inbound = inbound
+        self.sources = sources
     }
 
     var isEmpty: Bool { statuses.isEmpty && inbound.isEmpty }

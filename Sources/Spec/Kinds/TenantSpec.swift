@@ -25,6 +25,7 @@ public struct TenantSpec: SpecContent {
         templateText: mend
         onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
+        webhook: { forward: "https://inbox.acme.example/whatsapp" }
         """
 
     public internal(set) var header = SpecHeader()
@@ -42,6 +43,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var onUserCap: UserCap?
     /// The receiver by which people of the tenant are told about its campaigns; `nil` if they are not told.
     public internal(set) var notify: Notify?
+    /// What becomes of the webhooks of the tenant, besides being counted here; `nil` is nothing.
+    public internal(set) var webhook: Webhook?
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -101,6 +104,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "Where people of the tenant are told what happened to its campaigns: a signed webhook, or a channel of "
                     + "Slack. By default nothing is posted. See [operations](operations.md#notifications).",
                 examples: ["url": "env:ACME_OPS_HOOK", "secret": "env:ACME_OPS_SECRET", "on": ["paused", "quota"]]
+            ),
+        Field("webhook", \.webhook, .mapping)
+            .says(
+                "What else happens to the webhooks of WhatsApp that are about the tenant's numbers. See "
+                    + "[operations](operations.md#webhooks-for-other-systems).",
+                examples: ["forward": "https://inbox.acme.example/whatsapp"]
             ),
     ]
 
@@ -253,6 +262,24 @@ extension TenantSpec {
         static let secretHosts = [
             "hooks.slack.com", "hooks.slack-gov.com", "discord.com", "discordapp.com", "chat.googleapis.com",
             "webhook.office.com",
+        ]
+    }
+}
+
+extension TenantSpec {
+    /// The treatment of webhooks that are about the tenant's numbers.
+    public struct Webhook: Hashable, Sendable, SpecMapping {
+        /// An address, or a reference to one.
+        public internal(set) var forward = ""
+
+        static let fields: [Field] = [
+            Field("forward", \.forward, .hookURL).required()
+                .says(
+                    "The address to which each webhook is passed on with its signature, such as that of an inbox or a CRM: "
+                        + "https, or a reference to the variable or file that holds it.",
+                    examples: "https://inbox.acme.example/whatsapp",
+                    "env:ACME_INBOX_HOOK"
+                )
         ]
     }
 }

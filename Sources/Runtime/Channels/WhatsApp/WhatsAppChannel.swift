@@ -74,7 +74,8 @@ package struct WhatsAppChannel: MessageChannel {
         let payload = try WebhookPayload(parsing: body)
         return ChannelReports(
             statuses: payload.deliveryStatuses(receivedAt: now),
-            inbound: payload.inboundReport(receivedAt: now)
+            inbound: payload.inboundReport(receivedAt: now),
+            sources: payload.sources
         )
     }
 
