@@ -23,6 +23,7 @@ public struct StatisticsRepository: Sendable {
         case entries = "wallet_entries"
         case capped = "capped_messages"
         case notifications
+        case forwards = "webhook_forwards"
     }
 
     /// A table is analyzed if more than this share of it is new.
