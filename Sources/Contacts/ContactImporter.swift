@@ -10,6 +10,8 @@ public struct ContactImportOptions: Sendable {
     public var columns: [String: String]
     /// True if an empty cell clears the value of a contact that exists; it leaves the value otherwise.
     public var emptyClears: Bool
+    /// True if `optedIn=true` undoes an opt-out without a later `optedInAt`.
+    public var allowsOptIn: Bool
     /// True if nothing is to be changed.
     public var isDryRun: Bool
 
@@ -17,9 +19,11 @@ public struct ContactImportOptions: Sendable {
         country: CallingCode? = nil,
         columns: [String: String] = [:],
         emptyClears: Bool = false,
+        allowsOptIn: Bool = false,
         isDryRun: Bool = false
     ) {
-        (self.country, self.columns, self.emptyClears, self.isDryRun) = (country, columns, emptyClears, isDryRun)
+        (self.country, self.columns, self.emptyClears) = (country, columns, emptyClears)
+        (self.allowsOptIn, self.isDryRun) = (allowsOptIn, isDryRun)
     }
 }
 
@@ -42,6 +46,7 @@ public struct ContactImporter: Sendable {
     ///   - file: The path of the file.
     ///   - tenant: The tenant, a slug.
     ///   - options: The choices for reading the file.
+    ///   - actor: The person who imports.
     ///   - progress: Called several times per second, on the caller's actor.
     /// - Returns: Counts of rows, and the problems of skipped rows.
     /// - Throws: ``ContactImportError`` if nothing was imported, or `PostgresError`.
@@ -49,6 +54,7 @@ public struct ContactImporter: Sendable {
         file: String,
         tenant: String,
         options: ContactImportOptions = ContactImportOptions(),
+        by actor: RunActor = .daemon,
         progress: @escaping (ImportProgress) -> Void = { _ in }
     ) async throws -> ImportReport {
         guard Self.isTenant(tenant) else { throw ContactImportError.tenant(tenant) }
@@ -59,7 +65,9 @@ public struct ContactImporter: Sendable {
             columns: batches.header.columns,
             batches: batches,
             emptyClears: options.emptyClears,
-            isDryRun: options.isDryRun
+            allowsOptIn: options.allowsOptIn,
+            isDryRun: options.isDryRun,
+            by: actor
         ) {
             var state = batches.progress
             (state.merged, state.staged) = ($0, $1)
@@ -110,12 +118,31 @@ public struct ImportReport: Sendable {
         if result.duplicates > 0 {
             text += "\n\(result.duplicates.grouped) rows were joined with a later row of the same person"
         }
+        text += Self.sentence(about: result.consent, isDryRun: isDryRun)
         if rejected > 0 {
             text += "\n\(rejected.grouped) rows were rejected, with \(problemCount.grouped) problems"
             if problemCount > problems.count { text += " (the first \(problems.count) are shown)" }
         }
         if warningCount > 0 { text += "\n\(warningCount.grouped) numbers have an unusual length" }
         if isWindows1252 { text += "\nread as Windows-1252, because the file is not UTF-8" }
+        return text
+    }
+
+    /// Returns the lines about contacts who had opted out; empty if there are none.
+    private static func sentence(about consent: ContactImportResult.Consent, isDryRun: Bool) -> String {
+        var text = ""
+        let out = [
+            consent.optedOut > 0 ? "\(consent.optedOut.grouped) stay opted out" : nil,
+            consent.marketingStopped > 0 ? "\(consent.marketingStopped.grouped) stay opted out of marketing" : nil,
+        ].compactMap(\.self)
+        if !out.isEmpty {
+            text +=
+                "\n\(out.joined(separator: ", ")): the file has no later `optedInAt`; --allow-opt-in opts them in, if "
+                + "they have agreed again"
+        }
+        if consent.optedIn > 0 {
+            text += "\n\(consent.optedIn.grouped) who had opted out \(isDryRun ? "would be" : "were") opted in again"
+        }
         return text
     }
 

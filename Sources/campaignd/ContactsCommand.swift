@@ -10,7 +10,10 @@ struct ContactsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contacts",
         abstract: "Work with contacts.",
-        subcommands: [ContactsImportCommand.self, ContactsSampleCommand.self]
+        subcommands: [
+            ContactsImportCommand.self, ContactsSampleCommand.self, ContactsSuppressCommand.self,
+            ContactsUnsuppressCommand.self, ContactsSuppressedCommand.self, ContactsConsentCommand.self,
+        ]
     )
 }
 
@@ -57,6 +60,9 @@ struct ContactsImportCommand: AsyncParsableCommand {
     @Option(help: "What an empty cell does to a contact that exists: keeps its value, or clears it.")
     var empty = EmptyCells.keeps
 
+    @Flag(help: "Opt in contacts whose row says optedIn=true although they have opted out: they have agreed again.")
+    var allowOptIn = false
+
     @Flag(help: "Check the file and count what would change, and change nothing.")
     var dryRun = false
 
@@ -68,7 +74,11 @@ struct ContactsImportCommand: AsyncParsableCommand {
     }
 
     private func options() throws -> ContactImportOptions {
-        var options = ContactImportOptions(emptyClears: empty == .clears, isDryRun: dryRun)
+        var options = ContactImportOptions(
+            emptyClears: empty == .clears,
+            allowsOptIn: allowOptIn,
+            isDryRun: dryRun
+        )
         if let country {
             guard let code = CallingCode.of(country: country) else {
                 throw ValidationError("unknown country `\(country)`; --country takes a code of two letters, such as KE")
@@ -90,7 +100,7 @@ struct ContactsImportCommand: AsyncParsableCommand {
         let bar = ImportProgressBar()
         let report = try await database.withPool { pool in
             let importer = ContactImporter(repository: ContactImportRepository(pool: pool))
-            return try await importer.run(file: file, tenant: tenant, options: options) { progress in
+            return try await importer.run(file: file, tenant: tenant, options: options, by: .commandLine) { progress in
                 if isTerminal { Terminal.complain("\r" + bar.line(progress)) }
             }
         }
