@@ -10,16 +10,24 @@ public struct ContactImportOptions: Sendable {
     public var columns: [String: String]
     /// True if an empty cell clears the value of a contact that exists; it leaves the value otherwise.
     public var emptyClears: Bool
+    /// True if `optedIn=true` undoes an opt-out without a later `optedInAt`.
+    public var allowsOptIn: Bool
     /// True if nothing is to be changed.
     public var isDryRun: Bool
+    /// The path of a file for the rows that are refused; `nil` makes none.
+    public var refused: String?
 
     public init(
         country: CallingCode? = nil,
         columns: [String: String] = [:],
         emptyClears: Bool = false,
-        isDryRun: Bool = false
+        allowsOptIn: Bool = false,
+        isDryRun: Bool = false,
+        refused: String? = nil
     ) {
-        (self.country, self.columns, self.emptyClears, self.isDryRun) = (country, columns, emptyClears, isDryRun)
+        self.refused = refused
+        (self.country, self.columns, self.emptyClears) = (country, columns, emptyClears)
+        (self.allowsOptIn, self.isDryRun) = (allowsOptIn, isDryRun)
     }
 }
 
@@ -34,32 +42,36 @@ public struct ContactImporter: Sendable {
         self.repository = repository
     }
 
-    /// Imports a file.
+    /// Imports a file, or the rows of a query.
     ///
     /// After a cancellation the contacts that were merged so far stay. Importing the file again is harmless.
     ///
     /// - Parameters:
-    ///   - file: The path of the file.
+    ///   - source: The file or the query.
     ///   - tenant: The tenant, a slug.
     ///   - options: The choices for reading the file.
+    ///   - actor: The person who imports.
     ///   - progress: Called several times per second, on the caller's actor.
     /// - Returns: Counts of rows, and the problems of skipped rows.
     /// - Throws: ``ContactImportError`` if nothing was imported, or `PostgresError`.
     public func run(
-        file: String,
+        from source: ContactSource,
         tenant: String,
         options: ContactImportOptions = ContactImportOptions(),
+        by actor: RunActor = .daemon,
         progress: @escaping (ImportProgress) -> Void = { _ in }
     ) async throws -> ImportReport {
         guard Self.isTenant(tenant) else { throw ContactImportError.tenant(tenant) }
         let start = ContinuousClock.now
-        let batches = try await ContactFileBatches(file: file, options: options, onProgress: progress)
+        let batches = try await ContactFileBatches(source: source, options: options, onProgress: progress)
         let result = try await repository.run(
             tenant: tenant,
             columns: batches.header.columns,
             batches: batches,
             emptyClears: options.emptyClears,
-            isDryRun: options.isDryRun
+            allowsOptIn: options.allowsOptIn,
+            isDryRun: options.isDryRun,
+            by: actor
         ) {
             var state = batches.progress
             (state.merged, state.staged) = ($0, $1)
@@ -110,12 +122,31 @@ public struct ImportReport: Sendable {
         if result.duplicates > 0 {
             text += "\n\(result.duplicates.grouped) rows were joined with a later row of the same person"
         }
+        text += Self.sentence(about: result.consent, isDryRun: isDryRun)
         if rejected > 0 {
             text += "\n\(rejected.grouped) rows were rejected, with \(problemCount.grouped) problems"
             if problemCount > problems.count { text += " (the first \(problems.count) are shown)" }
         }
         if warningCount > 0 { text += "\n\(warningCount.grouped) numbers have an unusual length" }
         if isWindows1252 { text += "\nread as Windows-1252, because the file is not UTF-8" }
+        return text
+    }
+
+    /// Returns the lines about contacts who had opted out; empty if there are none.
+    private static func sentence(about consent: ContactImportResult.Consent, isDryRun: Bool) -> String {
+        var text = ""
+        let out = [
+            consent.optedOut > 0 ? "\(consent.optedOut.grouped) stay opted out" : nil,
+            consent.marketingStopped > 0 ? "\(consent.marketingStopped.grouped) stay opted out of marketing" : nil,
+        ].compactMap(\.self)
+        if !out.isEmpty {
+            text +=
+                "\n\(out.joined(separator: ", ")): the file has no later `optedInAt`; --allow-opt-in opts them in, if "
+                + "they have agreed again"
+        }
+        if consent.optedIn > 0 {
+            text += "\n\(consent.optedIn.grouped) who had opted out \(isDryRun ? "would be" : "were") opted in again"
+        }
         return text
     }
 
@@ -137,6 +168,8 @@ public enum ContactImportError: Error, Equatable, CustomStringConvertible {
     case unreadable(file: String, reason: String)
     case empty(file: String)
     case header(file: String, problems: [String])
+    /// The file of refused rows.
+    case unwritable(file: String, reason: String)
 
     public var description: String {
         switch self {
@@ -144,6 +177,8 @@ public enum ContactImportError: Error, Equatable, CustomStringConvertible {
             "`\(name)` is not a tenant: use up to 50 letters a-z, digits and hyphens, not beginning with a hyphen"
         case .unreadable(let file, let reason):
             "cannot read \(file): \(reason)"
+        case .unwritable(let file, let reason):
+            "cannot write \(file): \(reason)"
         case .empty(let file):
             "\(file) is empty; its first line must name the columns, such as contactId,name,tags"
         case .header(let file, let problems):

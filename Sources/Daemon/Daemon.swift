@@ -176,6 +176,7 @@ public struct Daemon: Service {
                 TableMaintenance(
                     housekeeping: HousekeepingRepository(pool: pool),
                     statistics: StatisticsRepository(pool: pool),
+                    consents: ConsentRepository(pool: pool),
                     logger: logger
                 ),
                 Scheduler(

@@ -42,8 +42,12 @@ struct PreviewCommand: AsyncParsableCommand {
         if let filter = resolved.audienceFilter {
             try await database.withPool { pool in
                 let audiences = AudienceRepository(pool: pool)
-                let size = try await audiences.size(tenant: identity.tenant, filter: filter, now: now)
-                    .reached(byFreeText: resolved.isFreeText)
+                let size = try await audiences.size(
+                    tenant: identity.tenant,
+                    filter: filter,
+                    isMarketing: resolved.isMarketing,
+                    now: now
+                ).reached(byFreeText: resolved.isFreeText)
                 let seconds = try await LaunchDuration.seconds(
                     of: resolved,
                     reaching: size,
@@ -55,6 +59,7 @@ struct PreviewCommand: AsyncParsableCommand {
                 let few = try await audiences.samples(
                     tenant: identity.tenant,
                     filter: filter,
+                    isMarketing: resolved.isMarketing,
                     isFreeText: resolved.isFreeText,
                     now: now,
                     limit: samples

@@ -32,6 +32,12 @@ struct AudienceEndpoints: Sendable {
                     "True to count only contacts that free text reaches: those in their window.",
                     fallback: false
                 ),
+                QueryParameter(
+                    "category",
+                    .choice(TemplateSpec.Category.self),
+                    "Category of the template: contacts who stopped marketing messages get the others.",
+                    fallback: .string(TemplateSpec.Category.marketing.rawValue)
+                ),
                 QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
             ],
             body: .required(
@@ -104,7 +110,9 @@ struct AudienceEndpoints: Sendable {
         let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
         let isFreeText = call.query["freeText"] == true
-        let size = try await audiences.size(tenant: call.tenant, filter: filter, now: now)
+        let category = call.text("category").flatMap(TemplateSpec.Category.init(rawValue:))
+        let isMarketing = isFreeText || category?.isMarketing != false
+        let size = try await audiences.size(tenant: call.tenant, filter: filter, isMarketing: isMarketing, now: now)
             .reached(byFreeText: isFreeText)
         let count = call.query["samples"]?.integerValue ?? 0
         let samples =
@@ -113,6 +121,7 @@ struct AudienceEndpoints: Sendable {
             : try await audiences.samples(
                 tenant: call.tenant,
                 filter: filter,
+                isMarketing: isMarketing,
                 isFreeText: isFreeText,
                 now: now,
                 limit: count

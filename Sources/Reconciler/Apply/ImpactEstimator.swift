@@ -14,6 +14,8 @@ enum ImpactEstimator {
     struct Audience: Hashable {
         let tenant: String
         let filter: AudienceFilter
+        /// False if contacts who stopped only marketing messages are in it.
+        let isMarketing: Bool
     }
 
     /// The limits of counting.
@@ -89,7 +91,11 @@ enum ImpactEstimator {
             else { return nil }
             return KeptCampaign(
                 identity: item.identity,
-                audience: Audience(tenant: item.identity.tenant, filter: filter),
+                audience: Audience(
+                    tenant: item.identity.tenant,
+                    filter: filter,
+                    isMarketing: campaign.isMarketing
+                ),
                 isFreeText: campaign.isFreeText
             )
         }
@@ -98,9 +104,9 @@ enum ImpactEstimator {
 
     private static func audience(of change: PlannedChange, _ desired: DesiredState) -> Audience? {
         guard change.action != .delete, !change.isFormal,
-            let filter = desired.items[change.identity]?.campaign?.audienceFilter
+            let campaign = desired.items[change.identity]?.campaign, let filter = campaign.audienceFilter
         else { return nil }
-        return Audience(tenant: change.identity.tenant, filter: filter)
+        return Audience(tenant: change.identity.tenant, filter: filter, isMarketing: campaign.isMarketing)
     }
 
     /// Lists each audience once: first those that a policy limits, then those that most campaigns share.
@@ -130,7 +136,7 @@ enum ImpactEstimator {
             guard start < obligatory || ContinuousClock.now < end else { break }
             let batch = audiences[start..<min(start + limits.batch, most)]
             let counted = try await AudienceRepository.sizes(
-                of: batch.map { ($0.tenant, $0.filter) },
+                of: batch.map { ($0.tenant, $0.filter, $0.isMarketing) },
                 now: now,
                 on: connection
             )

@@ -2,7 +2,8 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Periodically deletes expired rows, and analyzes tables that have outgrown their statistics.
+/// Periodically deletes expired rows, gives contacts suppressions that they missed, and analyzes tables that have outgrown
+/// their statistics.
 ///
 /// Any number of daemons may run one. A graceful shutdown ends after the portion that is being deleted, and after the
 /// tables that have been found.
@@ -11,11 +12,16 @@ package struct TableMaintenance: Service {
 
     let housekeeping: HousekeepingRepository
     let statistics: StatisticsRepository
+    let consents: ConsentRepository
     let logger: Logger
 
-    package init(housekeeping: HousekeepingRepository, statistics: StatisticsRepository, logger: Logger) {
-        self.housekeeping = housekeeping
-        self.statistics = statistics
+    package init(
+        housekeeping: HousekeepingRepository,
+        statistics: StatisticsRepository,
+        consents: ConsentRepository,
+        logger: Logger
+    ) {
+        (self.housekeeping, self.statistics, self.consents) = (housekeeping, statistics, consents)
         self.logger = logger
     }
 
@@ -23,6 +29,9 @@ package struct TableMaintenance: Service {
         await PeriodicJob.runAll(
             [
                 .init(every: .seconds(60), failure: "Could not delete expired rows, trying again", deleteExpired),
+                .init(every: .seconds(60), failure: "Could not look for missed opt-outs, trying again") {
+                    try await consents.suppressMissed()
+                },
                 // Tables of a new database outgrow their statistics within seconds.
                 .init(every: .seconds(10), failure: "Could not analyze tables, trying again", analyzeOutgrown),
             ],

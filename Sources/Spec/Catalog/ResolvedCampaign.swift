@@ -31,6 +31,11 @@ public final class ResolvedCampaign: Sendable {
         if case .message(let payload) = spec.content { payload["type"] != "template" } else { false }
     }
 
+    /// False if contacts who stopped only marketing messages get the message, too.
+    ///
+    /// A raw message counts as marketing here; a launch also knows the templates of the tenant that have its name.
+    public var isMarketing: Bool { template?.category.isMarketing ?? true }
+
     /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.
     public var messagePayload: JSONValue {
         switch spec.content {

@@ -7,6 +7,9 @@ public struct TemplateSpec: SpecContent {
     public enum Category: String, Hashable, Sendable, CaseIterable, SpecChoice {
         case marketing, utility, authentication
 
+        /// True if people who stopped marketing messages do not get it.
+        public var isMarketing: Bool { self == .marketing }
+
         var meaning: String {
             switch self {
             case .marketing: "Offers, news and everything that fits neither other category."

@@ -81,6 +81,22 @@ public struct PhoneNumberReader: Sendable {
         return try number(Array(digits), isInternational: digits.count < text.count, hasOptionalZero: false)
     }
 
+    /// Reads the id of a contact: a number in any of the usual spellings, or an id that is no number, which stays as it is.
+    ///
+    /// - Throws: ``Problem`` for a number that is wrong, and for an id that is too long.
+    public func readID(_ text: String) throws(Problem) -> String {
+        do {
+            return try read(text).digits
+        } catch {
+            let isNumber = text.allSatisfy { $0.isNumber || $0 == "+" || Self.isSeparator($0) }
+            guard !isNumber else { throw error }
+            guard (1...50).contains(text.unicodeScalars.count), !text.utf8.contains(0) else {
+                throw Problem(description: "is not the id of a contact, which has 1 to 50 characters")
+            }
+            return text
+        }
+    }
+
     private func number(
         _ digits: [UInt8],
         isInternational: Bool,

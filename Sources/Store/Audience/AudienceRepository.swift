@@ -31,11 +31,12 @@ enum AudienceQuery {
     /// The 24 h window after a contact's message, in seconds.
     static let windowLength: TimeInterval = 24 * 3600
 
-    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, active, and within the
-    /// filter.
-    static func recipients(tenant: String, filter: AudienceFilter, now: Date) -> PostgresQuery {
+    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, not suppressed, active, and
+    /// within the filter.
+    static func recipients(tenant: String, filter: AudienceFilter, isMarketing: Bool, now: Date) -> PostgresQuery {
         """
-        c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL AND c."optedIn" AND \(fragment: filter.condition(now: now))
+        c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL
+            AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing)) AND \(fragment: filter.condition(now: now))
         """
     }
 
@@ -65,9 +66,22 @@ public struct AudienceRepository: Sendable {
     }
 
     /// Counts the recipients of a filter as a launch at `now` would.
-    public func size(tenant: String, filter: AudienceFilter, now: Date) async throws -> AudienceSize {
+    ///
+    /// - Parameters:
+    ///   - tenant: The owner of the contacts.
+    ///   - filter: The audience.
+    ///   - isMarketing: False if contacts who stopped only marketing messages are recipients.
+    ///   - now: The present.
+    /// - Returns: The size.
+    /// - Throws: `PostgresError`.
+    public func size(
+        tenant: String,
+        filter: AudienceFilter,
+        isMarketing: Bool = true,
+        now: Date
+    ) async throws -> AudienceSize {
         try await pool.withConnection { connection in
-            try await Self.size(tenant: tenant, filter: filter, now: now, on: connection)
+            try await Self.size(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now, on: connection)
         }
     }
 
@@ -75,10 +89,11 @@ public struct AudienceRepository: Sendable {
     public static func size(
         tenant: String,
         filter: AudienceFilter,
+        isMarketing: Bool = true,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
-        let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, now: now)
+        let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now)
         return try await AudienceQuery.size(of: recipients, now: now, on: connection)
     }
 }
@@ -88,14 +103,19 @@ extension AudienceRepository {
     ///
     /// - Returns: The sizes, in the order of the filters.
     public static func sizes(
-        of audiences: [(tenant: String, filter: AudienceFilter)],
+        of audiences: [(tenant: String, filter: AudienceFilter, isMarketing: Bool)],
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [AudienceSize] {
         guard !audiences.isEmpty else { return [] }
         let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
         let queries = audiences.enumerated().map { index, audience -> PostgresQuery in
-            let recipients = AudienceQuery.recipients(tenant: audience.tenant, filter: audience.filter, now: now)
+            let recipients = AudienceQuery.recipients(
+                tenant: audience.tenant,
+                filter: audience.filter,
+                isMarketing: audience.isMarketing,
+                now: now
+            )
             return """
                 SELECT \(index)::int AS number, count(*), count(*) FILTER (WHERE c."lastSeen" > \(cutoff))
                 FROM contacts c WHERE \(fragment: recipients)
@@ -126,13 +146,14 @@ extension AudienceRepository {
     public func samples(
         tenant: String,
         filter: AudienceFilter,
+        isMarketing: Bool = true,
         isFreeText: Bool = false,
         now: Date,
         limit: Int
     ) async throws -> [AudienceSample] {
         let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
         let recipients: PostgresQuery = """
-            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, now: now))
+            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now))
                 AND (NOT \(isFreeText) OR c."lastSeen" > \(cutoff))
             """
         let rows = try await pool.query(

@@ -9,6 +9,27 @@ public struct ContactImportResult: Hashable, Sendable {
     public var unchanged = 0
     /// Rows that were joined with a later row of the same person.
     public var duplicates = 0
+    public var consent = Consent()
+
+    /// Contacts who had opted out, although their row opts them in.
+    public struct Consent: Hashable, Sendable {
+        /// Contacts who stay opted out of all messages.
+        public var optedOut = 0
+        /// Contacts who stay opted out of marketing messages only.
+        public var marketingStopped = 0
+        /// Contacts who were opted in again.
+        public var optedIn = 0
+
+        public init(optedOut: Int = 0, marketingStopped: Int = 0, optedIn: Int = 0) {
+            (self.optedOut, self.marketingStopped, self.optedIn) = (optedOut, marketingStopped, optedIn)
+        }
+
+        static func += (total: inout Consent, part: Consent) {
+            total.optedOut += part.optedOut
+            total.marketingStopped += part.marketingStopped
+            total.optedIn += part.optedIn
+        }
+    }
 
     public init(inserted: Int = 0, updated: Int = 0, unchanged: Int = 0, duplicates: Int = 0) {
         self.inserted = inserted
@@ -45,13 +66,17 @@ public struct ContactImportRepository: Sendable {
     /// `emptyClears` an empty cell becomes NULL, or the default where NULL is not allowed; an empty `optedIn` never changes
     /// the consent of a contact that exists. `lastSeen` never moves backwards, and `metadata` is merged key by key. If
     /// several rows have the same `contactId`, the last value of each column counts, with `emptyClears` the last row.
+    /// `optedIn=false` is kept as an opt-out; `optedIn=true` undoes an opt-out only with a later `optedInAt`, or if
+    /// `allowsOptIn`.
     ///
     /// - Parameters:
     ///   - tenant: The owner of the contacts.
     ///   - columns: The columns of the rows, in their order, with `contactId` among them.
     ///   - batches: The rows; the next batch is asked for when the server has taken the one before.
     ///   - emptyClears: True if an empty cell clears the value of a contact that exists.
+    ///   - allowsOptIn: True if rows without a time undo opt-outs.
     ///   - isDryRun: True if contacts are only counted, and nothing is changed.
+    ///   - actor: The person who imports.
     ///   - written: Called after each batch with the rows merged so far and the number of all staged rows.
     /// - Returns: The numbers of contacts by result.
     /// - Throws: The error of `batches`, which leaves all contacts unchanged, or `PostgresError`.
@@ -60,7 +85,9 @@ public struct ContactImportRepository: Sendable {
         columns: [ContactColumn],
         batches: Batches,
         emptyClears: Bool = false,
+        allowsOptIn: Bool = false,
         isDryRun: Bool = false,
+        by actor: RunActor = .daemon,
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
         let result: ContactImportResult = try await pool.withConnection { connection in
@@ -70,9 +97,15 @@ public struct ContactImportRepository: Sendable {
                 let duplicates = try await staging.removeDuplicates(emptyClears: emptyClears, on: connection)
                 var result = ContactImportResult(duplicates: duplicates)
                 let merge = ContactMerge(
-                    staging: staging,
+                    rows: ContactRows(staging),
                     tenant: tenant,
                     emptyClears: emptyClears,
+                    consents: ContactConsents(
+                        rows: ContactRows(staging),
+                        tenant: tenant,
+                        allowsOptIn: allowsOptIn,
+                        actor: actor
+                    ),
                     isDryRun: isDryRun
                 )
                 try await withSecondConnection { second in
@@ -80,6 +113,7 @@ public struct ContactImportRepository: Sendable {
                         result.inserted += done.inserted
                         result.updated += done.updated
                         result.unchanged += done.unchanged
+                        result.consent += done.consent
                         written(merged, staged)
                     }
                 }

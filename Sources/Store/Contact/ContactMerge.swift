@@ -10,16 +10,34 @@ struct ContactMerge: Sendable {
         let connection: PostgresConnection
     }
 
-    let staging: ContactStaging
+    let rows: ContactRows
     let tenant: String
     /// True if an empty cell clears the value of a contact that exists.
     let emptyClears: Bool
+    let consents: ContactConsents
     /// True if everything is rolled back after it was counted.
     let isDryRun: Bool
 
     /// Merges the rows with these numbers; harmless to repeat.
     func run(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> Done {
-        let columns = staging.columns
+        guard isDryRun else {
+            return Done(numbers: numbers, result: try await merge(numbers, on: connection), connection: connection)
+        }
+        try await connection.execute("BEGIN")
+        let result: ContactImportResult
+        do {
+            result = try await merge(numbers, on: connection)
+        } catch {
+            // The first error says more than one of the rollback.
+            _ = try? await connection.execute("ROLLBACK")
+            throw error
+        }
+        try await connection.execute("ROLLBACK")
+        return Done(numbers: numbers, result: result, connection: connection)
+    }
+
+    private func merge(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> ContactImportResult {
+        let columns = rows.columns
         // Rows without a value for consent must not change it, so they are merged without that column.
         let passes: [(condition: PostgresQuery, updated: [ContactColumn])] =
             columns.contains(.optedIn)
@@ -28,31 +46,39 @@ struct ContactMerge: Sendable {
                 (PostgresQuery(sql: "i.\"optedIn\" IS NULL"), columns.filter { $0 != .optedIn }),
             ] : [(PostgresQuery(sql: "true"), columns)]
         var result = ContactImportResult()
+        // Consent comes first, in a transaction of its own: suppressions are locked before contacts everywhere.
+        result.consent = try await consents.run(numbers, on: connection)
         for pass in passes {
             let query = upsert(numbers, pass.condition, updated: pass.updated)
-            let row = try await counts(query, on: connection)
+            let row = try await connection.query(query, deadline: .seconds(300))[0]
             let inserted = try row.decode(1, as: Int.self)
             let updated = try row.decode(2, as: Int.self)
             result.inserted += inserted
             result.updated += updated
             result.unchanged += try row.decode(0, as: Int.self) - inserted - updated
+            result.consent.optedOut += try row.decode(3, as: Int.self)
         }
-        return Done(numbers: numbers, result: result, connection: connection)
+        return result
     }
 
-    private func counts(_ query: PostgresQuery, on connection: PostgresConnection) async throws -> PostgresRow {
-        guard isDryRun else { return try await connection.query(query, deadline: .seconds(300))[0] }
-        try await connection.execute("BEGIN")
-        let rows: PostgresRows
-        do {
-            rows = try await connection.query(query, deadline: .seconds(300))
-        } catch {
-            // The first error says more than one of the rollback.
-            _ = try? await connection.execute("ROLLBACK")
-            throw error
-        }
-        try await connection.execute("ROLLBACK")
-        return rows[0]
+    /// True for a row `i` that opts in the contact `old`, who stays opted out.
+    private var staysOut: PostgresQuery {
+        guard rows.columns.contains(.optedIn) else { return "false" }
+        let agreedAt = ContactConsents.optedInAt(rows.columns)
+        return """
+            i."optedIn" AND old.id IS NOT NULL AND (
+                coalesce(old."suppressedLevel" = 'all', false) OR (
+                    old."optedIn" IS NOT TRUE AND NOT \(consents.allowsOptIn)
+                    AND (\(fragment: agreedAt) > coalesce(old."optedOutAt", '-infinity')) IS NOT TRUE
+                )
+            )
+            """
+    }
+
+    private func proposed(_ column: ContactColumn) -> PostgresQuery {
+        let proposed = PostgresQuery(sql: column.proposed(emptyClears: emptyClears))
+        guard column == .optedIn else { return proposed }
+        return "CASE WHEN \(fragment: staysOut) THEN old.\"optedIn\" ELSE \(fragment: proposed) END"
     }
 
     /// Merges in one statement, and so in one transaction, in the order of the unique key.
@@ -63,13 +89,11 @@ struct ContactMerge: Sendable {
         _ condition: PostgresQuery,
         updated: [ContactColumn]
     ) -> PostgresQuery {
-        let names = PostgresQuery(sql: staging.columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
-        let values = staging.columns.map { $0.proposed(emptyClears: emptyClears) }
-        let proposed = PostgresQuery(sql: values.joined(separator: ", "))
+        let names = PostgresQuery(sql: rows.columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
+        let proposed = PostgresQuery.joined(rows.columns.map(proposed), separator: ", ")
         return """
             WITH batch AS MATERIALIZED (
-                SELECT * FROM \(identifier: staging.table) i
-                WHERE number >= \(numbers.lowerBound) AND number < \(numbers.upperBound) AND \(fragment: condition)
+                SELECT * FROM (\(fragment: rows.selection(numbers))) i WHERE \(fragment: condition)
             ), old AS MATERIALIZED (
                 -- Locked, so that the values that are kept are still there when they are written again.
                 SELECT c.* FROM batch i JOIN contacts c
@@ -82,7 +106,11 @@ struct ContactMerge: Sendable {
                 ON CONFLICT ("tenantId", "contactId") \(fragment: Self.resolution(updated))
                 RETURNING c.xmax = 0 AS inserted
             )
-            SELECT (SELECT count(*) FROM batch), count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
+            SELECT (SELECT count(*) FROM batch), count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted), (
+                -- The others were counted with their suppressions.
+                SELECT count(*) FROM batch i JOIN old ON old."contactId" = i."contactId"
+                WHERE old."suppressedLevel" IS DISTINCT FROM 'all' AND \(fragment: staysOut)
+            )
             FROM written
             """
     }

@@ -26,13 +26,23 @@ public struct InboundReport: Hashable, Sendable {
         public let at: Date
         /// The text, or the label and the payload of the button that was pressed.
         public let texts: [String]
+        /// True if a button was pressed.
+        public let isButton: Bool
 
-        public init(id: String, phoneNumberID: String, from: String, at: Date, texts: [String]) {
-            (self.id, self.phoneNumberID, self.from, self.at, self.texts) = (id, phoneNumberID, from, at, texts)
+        public init(
+            id: String,
+            phoneNumberID: String,
+            from: String,
+            at: Date,
+            texts: [String],
+            isButton: Bool = false
+        ) {
+            (self.id, self.phoneNumberID, self.from, self.at) = (id, phoneNumberID, from, at)
+            (self.texts, self.isButton) = (texts, isButton)
         }
     }
 
-    /// The consent that a contact chose in WhatsApp's own settings.
+    /// The consent to marketing messages that a contact chose in WhatsApp's own settings.
     public struct Preference: Hashable, Sendable {
         public let phoneNumberID: String
         public let from: String

@@ -6,18 +6,11 @@ import Spec
 /// Records messages and consent of contacts, and pauses runs that WhatsApp has stopped.
 ///
 /// Everything may come twice and in any order: messages are counted once, times only move forward, and the later of two
-/// statements about consent counts.
+/// statements about consent counts. Consent is kept of everybody, also of those who are no contacts.
 public struct InboundRepository: Sendable {
     private struct Sender {
         let tenantID: String
         let optOutWords: [String]
-    }
-
-    private struct Consent {
-        let tenantID: String
-        let from: String
-        let isOptedIn: Bool
-        let at: Date
     }
 
     let pool: PostgresPool
@@ -35,22 +28,19 @@ public struct InboundRepository: Sendable {
         guard !report.isEmpty else { return [] }
         try await learn(report.numbers)
         if !report.messages.isEmpty || !report.preferences.isEmpty {
-            try await pool.transaction { connection in
-                let senders = try await senders(of: report, on: connection)
-                try await count(report.messages, on: connection)
-                try await write(Self.consents(in: report, senders: senders), on: connection)
-            }
+            // Consent is taken first, so that a crash in between loses none: WhatsApp repeats the report. Each statement
+            // has a transaction of its own, because the next one locks other contacts first.
+            let senders = try await senders(of: report)
+            try await ConsentRepository(pool: pool).record(Self.consents(in: report, senders: senders))
+            try await count(report.messages)
         }
         return report.stops.isEmpty ? [] : try await pause(report.stops)
     }
 
     /// Returns the tenants by the number that received the messages.
-    private func senders(
-        of report: InboundReport,
-        on connection: PostgresConnection
-    ) async throws -> [String: [Sender]] {
+    private func senders(of report: InboundReport) async throws -> [String: [Sender]] {
         let numbers = Set(report.messages.map(\.phoneNumberID) + report.preferences.map(\.phoneNumberID))
-        let rows = try await connection.query(
+        let rows = try await pool.query(
             """
             SELECT DISTINCT s."phoneNumberId", s."tenantId", t."optOutWords"
             FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
@@ -65,21 +55,30 @@ public struct InboundRepository: Sendable {
         return senders
     }
 
-    private static func consents(in report: InboundReport, senders: [String: [Sender]]) -> [Consent] {
-        let written = report.messages.flatMap { message -> [Consent] in
+    private static func consents(in report: InboundReport, senders: [String: [Sender]]) -> [ConsentStatement] {
+        let written = report.messages.flatMap { message -> [ConsentStatement] in
             (senders[message.phoneNumberID] ?? []).compactMap { sender in
                 guard let isOptedIn = ConsentWords.consent(in: message.texts, own: sender.optOutWords) else {
                     return nil
                 }
-                return Consent(tenantID: sender.tenantID, from: message.from, isOptedIn: isOptedIn, at: message.at)
+                return ConsentStatement(
+                    tenantID: sender.tenantID,
+                    ids: [message.from],
+                    .all,
+                    isOptedIn: isOptedIn,
+                    source: message.isButton ? .button : .message,
+                    at: message.at
+                )
             }
         }
         let chosen = report.preferences.flatMap { preference in
             (senders[preference.phoneNumberID] ?? []).map { sender in
-                Consent(
+                ConsentStatement(
                     tenantID: sender.tenantID,
-                    from: preference.from,
+                    ids: [preference.from],
+                    .marketing,
                     isOptedIn: preference.isOptedIn,
+                    source: .preference,
                     at: preference.at
                 )
             }
@@ -95,10 +94,10 @@ public struct InboundRepository: Sendable {
     }
 
     /// Opens windows and counts messages.
-    private func count(_ messages: [InboundReport.Message], on connection: PostgresConnection) async throws {
+    private func count(_ messages: [InboundReport.Message]) async throws {
         guard !messages.isEmpty else { return }
         let names = Self.names(of: messages.map(\.from))
-        try await connection.execute(
+        try await pool.execute(
             """
             WITH incoming AS MATERIALIZED (
                 SELECT DISTINCT ON (id) id, number, sender, at FROM unnest(
@@ -130,44 +129,6 @@ public struct InboundRepository: Sendable {
                 "lastSeen" = greatest(c."lastSeen", k.last), "firstSeen" = coalesce(c."firstSeen", k.first),
                 "messageCount" = least(coalesce(c."messageCount", 0) + k.messages, 2147483647), "updatedAt" = now()
             FROM locked k WHERE \(key: "c.id", of: "k.id")
-            """
-        )
-    }
-
-    private func write(_ consents: [Consent], on connection: PostgresConnection) async throws {
-        guard !consents.isEmpty else { return }
-        let names = Self.names(of: consents.map(\.from))
-        try await connection.execute(
-            """
-            WITH names AS MATERIALIZED (
-                SELECT DISTINCT sender, name
-                FROM unnest(\(names.map(\.sender))::text[], \(names.map(\.contactID))::text[]) AS n(sender, name)
-            ), said AS MATERIALIZED (
-                SELECT DISTINCT ON (c.id) c.id, i."optedIn" AS opted, i.at FROM unnest(
-                    \(consents.map(\.tenantID))::text[], \(consents.map(\.from))::text[],
-                    \(consents.map(\.isOptedIn))::bool[], \(consents.map(\.at))::timestamptz[]
-                ) AS i(tenant, sender, "optedIn", at)
-                JOIN names n ON n.sender = i.sender
-                CROSS JOIN LATERAL (
-                    SELECT c.id FROM contacts c
-                    WHERE c."tenantId" = i.tenant AND \(only: #"c."contactId""#, is: "n.name")
-                ) c
-                -- Of two in the same second, no is the safe one.
-                ORDER BY c.id, i.at DESC, i."optedIn"
-            ), locked AS MATERIALIZED (
-                SELECT said.* FROM said JOIN contacts c ON \(key: "c.id", of: "said.id")
-                ORDER BY said.id FOR NO KEY UPDATE OF c
-            )
-            UPDATE contacts c SET
-                "optedIn" = s.opted,
-                "optedInAt" = CASE WHEN s.opted THEN s.at ELSE c."optedInAt" END,
-                "optedOutAt" = CASE WHEN s.opted THEN c."optedOutAt" ELSE s.at END,
-                "updatedAt" = now()
-            FROM locked s
-            WHERE \(key: "c.id", of: "s.id") AND (
-                s.at > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
-                OR NOT s.opted AND s.at = greatest(c."optedInAt", c."optedOutAt")
-            )
             """
         )
     }

@@ -201,7 +201,7 @@ extension MessageRepository {
         return stops
     }
 
-    /// Opts the contacts of messages out; of two statements about consent the later one counts.
+    /// Opts the contacts of messages out of marketing; of two statements about consent the later one counts.
     ///
     /// Only reports about known messages count.
     private func takeConsent(of reports: [DeliveryStatus]) async throws(PostgresError) {
@@ -210,7 +210,7 @@ extension MessageRepository {
         )
     }
 
-    /// Opts the contacts of messages out that WhatsApp refused because the contact wants no more of them.
+    /// Opts the contacts of messages out of marketing that WhatsApp refused because the contact has stopped it.
     public func takeConsent(of outcomes: [MessageOutcome]) async throws(PostgresError) {
         let refused = outcomes.filter { $0.failure?.consequence == .optOut }
         try await takeConsent(refused.map { (id: $0.messageID, waMessageID: "", at: nil) })
@@ -218,30 +218,36 @@ extension MessageRepository {
 
     private func takeConsent(_ messages: [(id: UUID?, waMessageID: String, at: Date?)]) async throws(PostgresError) {
         guard !messages.isEmpty else { return }
-        try await pool.execute(
+        let rows = try await pool.query(
             """
-            WITH said AS MATERIALIZED (
-                SELECT DISTINCT ON (t."contactId") t."contactId" AS id, coalesce(t.at, clock_timestamp()) AS said FROM (
-                    SELECT m."contactId", i.at FROM unnest(
-                        \(messages.map { $0.id })::uuid[], \(messages.map { $0.at })::timestamptz[]
-                    ) AS i(id, at) JOIN campaign_messages m ON \(key: "m.id", of: "i.id")
-                    UNION ALL
-                    SELECT m."contactId", i.at FROM unnest(
-                        \(messages.map { $0.id == nil ? $0.waMessageID : nil })::text[],
-                        \(messages.map { $0.at })::timestamptz[]
-                    ) AS i(id, at) CROSS JOIN LATERAL (
-                        SELECT m."contactId" FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: "i.id")
-                    ) m
-                ) t ORDER BY t."contactId", t.at DESC
-            ), locked AS MATERIALIZED (
-                SELECT said.* FROM said JOIN contacts c ON \(key: "c.id", of: "said.id")
-                ORDER BY said.id FOR NO KEY UPDATE OF c
-            )
-            UPDATE contacts c SET "optedIn" = false, "optedOutAt" = s.said, "updatedAt" = now()
-            FROM locked s
-            WHERE \(key: "c.id", of: "s.id") AND s.said > coalesce(greatest(c."optedInAt", c."optedOutAt"), '-infinity')
+            SELECT c."tenantId", c."contactId", t."recipientPhone", t.at FROM (
+                SELECT m."contactId" AS id, m."recipientPhone", i.at FROM unnest(
+                    \(messages.map { $0.id })::uuid[], \(messages.map { $0.at })::timestamptz[]
+                ) AS i(id, at) JOIN campaign_messages m ON \(key: "m.id", of: "i.id")
+                UNION ALL
+                SELECT m."contactId" AS id, m."recipientPhone", i.at FROM unnest(
+                    \(messages.map { $0.id == nil ? $0.waMessageID : nil })::text[],
+                    \(messages.map { $0.at })::timestamptz[]
+                ) AS i(id, at) CROSS JOIN LATERAL (
+                    SELECT * FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: "i.id")
+                ) m
+            ) t JOIN contacts c ON \(key: "c.id", of: "t.id")
             """
         )
+        var statements: [ConsentStatement] = []
+        for row in rows {
+            statements.append(
+                ConsentStatement(
+                    tenantID: try row.decode(0),
+                    ids: [try row.decode(1), try row.decode(2)],
+                    .marketing,
+                    isOptedIn: false,
+                    source: .refusal,
+                    at: try row.decode(3)
+                )
+            )
+        }
+        try await ConsentRepository(pool: pool).record(statements)
     }
 
     /// Keeps reports whose message is not known yet; ``reportParked(reading:)`` tries them again.

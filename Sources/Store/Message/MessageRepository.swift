@@ -157,8 +157,8 @@ public struct MessageRepository: Sendable {
 extension MessageRepository {
     /// Claims messages: moves those that may still be sent from `queued` to `sending`.
     ///
-    /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in
-    /// and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status that
+    /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in,
+    /// not suppressed and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status that
     /// gives the reason. They stay `queued` if they return to the lane: until a time, or because their window has
     /// closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
     /// cancelled, unknown) are left out of the answer.
@@ -183,6 +183,7 @@ extension MessageRepository {
                     "errorCode" = coalesce(d.code, m."errorCode"),
                     "errorMessage" = CASE d.code
                         WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
+                        WHEN 'marketing_stopped' THEN 'the contact stopped marketing messages before the message was sent'
                         WHEN 'deactivated' THEN 'the contact was deactivated before the message was sent'
                         WHEN 'window_closed' THEN 'the 24 hour window closed before the message was sent; use a template'
                         WHEN 'quiet_hours' THEN 'its time fell into the quiet hours of the tenant'
@@ -287,7 +288,7 @@ extension MessageRepository {
             CASE WHEN r.status = \(run: .running) OR r."quotaUntil" IS NOT NULL THEN k.code END AS code
         FROM (
             SELECT CASE
-                WHEN c."optedIn" IS NOT TRUE THEN 'opted_out'
+                \(fragment: ConsentCondition.refusals)
                 WHEN c."deactivatedAt" IS NOT NULL THEN 'deactivated'
                 WHEN r."isFreeText" AND w.closed THEN 'window_closed'
                 WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip' THEN 'quiet_hours'

@@ -79,10 +79,12 @@ public struct RetryRepository: Sendable {
             let now = try await LaunchRepository.present(given, on: connection)
             let candidate = try await LaunchCandidate.lock(campaign, tenant: tenant, on: connection)
             let run = try await LaunchRepository.closedRun(of: candidate, on: connection)
+            let content = try candidate.content(for: .retry)
             let source = try await RetrySource(
                 last: run,
                 .failed(codes: []),
-                isFreeText: try candidate.content(for: .retry).isFreeText,
+                isFreeText: content.isFreeText,
+                isMarketing: try await candidate.isMarketing(content, on: connection),
                 now: now,
                 on: connection
             )
@@ -156,6 +158,7 @@ public struct RetryRepository: Sendable {
             last: previous,
             selection,
             isFreeText: content.isFreeText,
+            isMarketing: try await candidate.isMarketing(content, on: connection),
             now: now,
             on: connection
         )

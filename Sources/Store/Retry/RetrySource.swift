@@ -16,6 +16,8 @@ struct RetrySource: Sendable {
     let selection: Selection
     /// True if only contacts in their 24 h window can get the message.
     let isFreeText: Bool
+    /// False if contacts who stopped only marketing messages can get the message.
+    let isMarketing: Bool
     /// Contacts who wrote later are in their window.
     let cutoff: Date
 
@@ -23,13 +25,14 @@ struct RetrySource: Sendable {
         last run: RunRecord,
         _ selection: Selection,
         isFreeText: Bool,
+        isMarketing: Bool,
         now: Date,
         on connection: PostgresConnection
     ) async throws {
         runs = try await Self.chain(of: run.id, on: connection)
         tenant = run.tenantID
         self.selection = selection
-        self.isFreeText = isFreeText
+        (self.isFreeText, self.isMarketing) = (isFreeText, isMarketing)
         cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
     }
 
@@ -102,7 +105,8 @@ struct RetrySource: Sendable {
     /// The condition for contacts, as `c`, that can get the message now.
     var contacts: PostgresQuery {
         """
-        c."tenantId" = \(tenant) AND c."optedIn" AND c."deactivatedAt" IS NULL
+        c."tenantId" = \(tenant) AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing))
+            AND c."deactivatedAt" IS NULL
             AND (NOT \(isFreeText)::bool OR c."lastSeen" > \(cutoff))
         """
     }

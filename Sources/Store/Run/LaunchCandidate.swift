@@ -149,6 +149,35 @@ struct LaunchCandidate: Sendable {
         }
     }
 
+    /// Returns the category of the template that a message names; `nil` if it names none.
+    func category(of content: RevisionContent, on connection: PostgresConnection) async throws -> String? {
+        guard !content.isFreeText else { return nil }
+        let name = content.message["template"]?["name"]?.stringValue ?? ""
+        let rows = try await connection.query(
+            """
+            SELECT coalesce((
+                SELECT t.category FROM (SELECT "templateId" FROM campaigns WHERE id = \(id) OFFSET 0) c
+                JOIN templates t ON \(key: "t.id", of: #"c."templateId""#)
+                WHERE t."tenantId" = \(tenantID) AND t."whatsappName" = \(name)
+            ), (
+                SELECT t.category FROM (
+                    SELECT * FROM templates t
+                    WHERE t."tenantId" = \(tenantID) AND \(only: #"t."whatsappName""#, is: "\(name)::text")
+                ) t WHERE t."archivedAt" IS NULL ORDER BY t."createdAt" DESC LIMIT 1
+            ))
+            """
+        )
+        return try rows[0].decode(0, as: String?.self) ?? PolicyLimit.unknownCategory.description
+    }
+
+    /// Returns false if contacts who stopped only marketing messages get the message.
+    ///
+    /// Free text, and a template whose category is not known, may be marketing.
+    func isMarketing(_ content: RevisionContent, on connection: PostgresConnection) async throws -> Bool {
+        let category = try await category(of: content, on: connection)
+        return category.flatMap(TemplateSpec.Category.init(rawValue:))?.isMarketing ?? true
+    }
+
     private static func knownNames(tenant: String, on connection: PostgresConnection) async throws -> [String] {
         let rows = try await connection.query(
             """

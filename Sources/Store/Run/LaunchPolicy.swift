@@ -110,7 +110,7 @@ extension LaunchPolicy {
         }
         let facts = Facts(candidate: candidate, connection: connection)
         let breach = policy.breach(
-            category: policy.allowedCategories == nil ? nil : try await facts.category(of: content.message),
+            category: policy.allowedCategories == nil ? nil : try await candidate.category(of: content, on: connection),
             campaigns: policy.maxCampaigns == nil ? nil : try await facts.campaigns(),
             interval: policy.minScheduleInterval == nil ? nil : try await facts.interval(before: scheduledFor)
         )
@@ -122,22 +122,6 @@ extension LaunchPolicy {
     private struct Facts {
         let candidate: LaunchCandidate
         let connection: PostgresConnection
-
-        /// Returns the category of the template that a message names; `nil` if it names none.
-        func category(of message: JSONValue) async throws -> String? {
-            guard message["type"] == "template" else { return nil }
-            let name = message["template"]?["name"]?.stringValue ?? ""
-            let rows = try await connection.query(
-                """
-                SELECT t.category FROM templates t
-                LEFT JOIN campaigns c ON c.id = \(candidate.id) AND c."templateId" = t.id
-                WHERE t."tenantId" = \(candidate.tenantID) AND t."whatsappName" = \(name)
-                    AND (t."archivedAt" IS NULL OR c.id IS NOT NULL)
-                ORDER BY c.id IS NULL, t."createdAt" DESC LIMIT 1
-                """
-            )
-            return try rows.first?.decode(0, as: String.self) ?? PolicyLimit.unknownCategory.description
-        }
 
         /// Counts the tenant's campaigns of specs and the others that are under way, with this one.
         ///

@@ -49,6 +49,8 @@ struct LaunchProgress: Sendable {
     let recipientLimit: Int?
     /// True if only contacts in their window are recipients.
     let isFreeText: Bool
+    /// False if contacts who stopped only marketing messages are recipients, too.
+    let isMarketing: Bool
     private let windowCutoff: Date
 
     /// Locks the run if its launch is not complete; `nil` when there is nothing left to do.
@@ -84,6 +86,7 @@ struct LaunchProgress: Sendable {
             recipientCount: try row.decode("recipientCount"),
             recipientLimit: try row.decode("recipientLimit"),
             isFreeText: try row.decode("isFreeText"),
+            isMarketing: try row.decode("isMarketing"),
             windowCutoff: try row.decode("windowCutoff")
         )
     }
@@ -212,7 +215,12 @@ extension LaunchRepository {
     }
 
     private func insertion(_ launch: LaunchProgress, size: Int) -> PostgresQuery {
-        let audience = AudienceQuery.recipients(tenant: launch.tenantID, filter: launch.audience, now: launch.startedAt)
+        let audience = AudienceQuery.recipients(
+            tenant: launch.tenantID,
+            filter: launch.audience,
+            isMarketing: launch.isMarketing,
+            now: launch.startedAt
+        )
         return """
             WITH audience AS MATERIALIZED (
                 SELECT c.id, c."contactId" FROM contacts c

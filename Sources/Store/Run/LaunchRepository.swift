@@ -141,7 +141,12 @@ extension LaunchRepository {
         now: Date,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
-        let predicate = AudienceQuery.recipients(tenant: candidate.tenantID, filter: audience, now: now)
+        let predicate = AudienceQuery.recipients(
+            tenant: candidate.tenantID,
+            filter: audience,
+            isMarketing: try await candidate.isMarketing(content, on: connection),
+            now: now
+        )
         let all = try await AudienceQuery.size(of: predicate, now: now, on: connection)
         let size = all.reached(byFreeText: content.isFreeText)
         guard size.total > 0 || size.unreachable == 0 else {
@@ -248,6 +253,7 @@ extension LaunchRepository {
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         var grant: WalletHold.Grant?
         if messages == nil { grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection) }
+        let isMarketing = try await candidate.isMarketing(content, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
         let id = given ?? makeID(at: now)
         var completion: Date?
@@ -264,14 +270,14 @@ extension LaunchRepository {
             INSERT INTO campaign_runs (
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
                 "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
-                status, "launchPhase", "recipientLimit", "unreachableCount"
+                status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
                 \(origin.schedule), \(origin.scheduledFor), \(origin.isTrigger), \(origin.retried), \(origin.key),
                 \(origin.isLaunched ? RunStatus.running : .launching),
                 \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
-                \(origin.isLaunched ? nil : most), \(size.unreachable)
+                \(origin.isLaunched ? nil : most), \(size.unreachable), \(isMarketing)
             )
             """
         )

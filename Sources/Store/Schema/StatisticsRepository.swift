@@ -21,6 +21,8 @@ public struct StatisticsRepository: Sendable {
         case occurrences = "schedule_occurrences"
         case holds = "wallet_holds"
         case entries = "wallet_entries"
+        case suppressions
+        case consents = "consent_changes"
         case capped = "capped_messages"
         case notifications
         case forwards = "webhook_forwards"

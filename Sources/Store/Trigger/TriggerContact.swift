@@ -6,6 +6,7 @@ import Spec
 struct TriggerContact: Sendable {
     let id: UUID
     let contactID: String
+    /// True if it agrees to the messages of the campaign.
     let isOptedIn: Bool
     let isActive: Bool
     let isInWindow: Bool
@@ -80,7 +81,8 @@ struct TriggerContact: Sendable {
                 """
             } ?? "false"
         return """
-            SELECT \(campaign.id)::uuid, c.id, c."contactId", coalesce(c."optedIn", false), c."deactivatedAt" IS NULL,
+            SELECT \(campaign.id)::uuid, c.id, c."contactId",
+                coalesce(\(fragment: ConsentCondition.allows(isMarketing: campaign.isMarketing)), false), c."deactivatedAt" IS NULL,
                 coalesce(c."lastSeen" > \(now.addingTimeInterval(-AudienceQuery.windowLength)), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
             FROM unnest(\(names)::text[]) AS n(name)

@@ -20,6 +20,8 @@ struct TriggeredCampaign: Sendable {
     let cooldown: Int?
     let audience: AudienceFilter?
     let isFreeText: Bool
+    /// False if contacts who stopped only marketing messages get its messages.
+    let isMarketing: Bool
     let state: State
 
     /// The run that takes its messages; `nil` if it takes no messages.
@@ -119,7 +121,7 @@ struct TriggeredCampaign: Sendable {
     /// They can be locked, in the order of their ids.
     private static func standing(of campaigns: PostgresQuery, isLocked: Bool) -> PostgresQuery {
         """
-        SELECT s.campaign, r.id AS run, r."nextPosition", v.digest,
+        SELECT s.campaign, r.id AS run, r."nextPosition", r."isMarketing", v.digest,
             r."senderId" IS NOT DISTINCT FROM s.sender AS "hasSameSender",
             r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
             coalesce((SELECT h."closedAt" IS NULL FROM wallet_holds h WHERE h."runId" = r.id), false) AS "isPaid"
@@ -157,6 +159,7 @@ struct TriggeredCampaign: Sendable {
             cooldown: nil,
             audience: nil,
             isFreeText: false,
+            isMarketing: true,
             state: .refused(.campaignIncomplete)
         )
     }
@@ -198,7 +201,11 @@ struct TriggeredCampaign: Sendable {
             return campaign
         }
         let name = try row.decode(0, as: String.self)
-        func campaign(_ content: RevisionContent?, _ state: State) -> TriggeredCampaign {
+        func campaign(
+            _ content: RevisionContent?,
+            isMarketing: Bool = true,
+            _ state: State
+        ) -> TriggeredCampaign {
             TriggeredCampaign(
                 id: id,
                 name: name,
@@ -206,6 +213,7 @@ struct TriggeredCampaign: Sendable {
                 cooldown: cooldown,
                 audience: content?.audience,
                 isFreeText: content?.isFreeText ?? false,
+                isMarketing: isMarketing,
                 state: state
             )
         }
@@ -236,7 +244,11 @@ struct TriggeredCampaign: Sendable {
                 on: connection
             )
             try await RunAction.record(.send, on: run.id, by: .trigger, connection)
-            return campaign(content, .open(run: run.id, nextPosition: 1, isPaid: true))
+            return campaign(
+                content,
+                isMarketing: try await candidate.isMarketing(content, on: connection),
+                .open(run: run.id, nextPosition: 1, isPaid: true)
+            )
         } catch let error as LaunchError {
             return campaign(nil, .refused(error.isRuled ? .policyViolated : .campaignIncomplete))
         }
@@ -268,6 +280,7 @@ struct TriggeredCampaign: Sendable {
             cooldown: cooldown,
             audience: content.audience,
             isFreeText: content.isFreeText,
+            isMarketing: try row.decode("isMarketing"),
             state: isPaused
                 ? .refused(.campaignPaused)
                 : .open(

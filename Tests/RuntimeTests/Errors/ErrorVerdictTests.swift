@@ -251,7 +251,7 @@ extension WhatsAppError {
         case .pairRateLimit: "the lane pauses, or the recipient waits"
         case .retryable: "tried again"
         case .systemic: "the run pauses"
-        case .optOut: "the message fails, and the contact is opted out"
+        case .optOut: "the message fails, and the contact is opted out of marketing"
         case .userCap: "the message fails, or waits and is tried again, as `onUserCap` says"
         case .ambiguous: "the message is unconfirmed"
         case .permanent:

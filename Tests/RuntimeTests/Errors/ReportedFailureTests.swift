@@ -69,7 +69,9 @@ struct ReportedFailureTests {
             try await fixture.withDaemon { _ in
                 try await fixture.completes(run)
                 try await eventually("the contact is opted out") {
-                    let rows = try await fixture.pool.query("SELECT \"contactId\" FROM contacts WHERE NOT \"optedIn\"")
+                    let rows = try await fixture.pool.query(
+                        "SELECT \"contactId\" FROM contacts WHERE \"suppressedLevel\" = 'marketing'"
+                    )
                     return try rows.map { try $0.decode(0, as: String.self) } == [number]
                 }
             }

@@ -183,7 +183,9 @@ struct RunGuardDeliveryTests {
             let run = try await fixture.launch()
             try await fixture.withDelivery { try await fixture.completes(run) }
             try await fixture.expectDelivered(run, contacts: 10, failed: 1)
-            let rows = try await fixture.pool.query("SELECT \"contactId\" FROM contacts WHERE NOT \"optedIn\"")
+            let rows = try await fixture.pool.query(
+                "SELECT \"contactId\" FROM contacts WHERE \"suppressedLevel\" = 'marketing'"
+            )
             #expect(try rows.map { try $0.decode(0, as: String.self) } == [number])
         }
     }

@@ -170,15 +170,20 @@ struct InboundWebhookTests {
                         + #""category":"marketing_messages","value":"\#(value)","timestamp":\#(time)}]}"#
                     #expect(try await Self.post(webhook, field: "user_preferences", to: port) == 200)
                 }
+                let consents = ConsentRepository(pool: fixture.pool)
+                func level() async throws -> ConsentLevel? {
+                    try await consents.find(DeliveryFixture.phone(4), tenant: DeliveryFixture.tenant)?.level
+                }
                 try await prefer("stop", at: now - 40)
-                #expect(try await Self.contact(fixture, 4).optedIn == false)
+                #expect(try await level() == .marketing)
                 try await prefer("resume", at: now - 30)
-                #expect(try await Self.contact(fixture, 4).optedIn == true)
+                #expect(try await level() == nil)
                 // Of two preferences in the same second the opt-out holds, in any order, because that is the safe
                 // choice.
                 try await prefer("stop", at: now - 30)
                 try await prefer("resume", at: now - 30)
-                #expect(try await Self.contact(fixture, 4).optedIn == false)
+                #expect(try await level() == .marketing)
+                #expect(try await Self.contact(fixture, 4).optedIn == true)
             }
         }
     }
@@ -199,6 +204,29 @@ struct InboundWebhookTests {
                 #expect(try await Self.contact(fixture, 1).optedIn == false)
                 #expect(try await Self.contact(fixture, 2).optedIn == false)
                 #expect(try await Self.contact(fixture, 3).optedIn == true)
+                let consents = ConsentRepository(pool: fixture.pool)
+                let history = try await consents.history(of: DeliveryFixture.phone(1), tenant: DeliveryFixture.tenant)
+                #expect(history.changes.map(\.source) == ["button"])
+            }
+        }
+    }
+
+    @Test func anOptOutOfSomebodyWhoIsNoContactIsKept() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                let stop = Self.message("s", from: 9, text: "STOP", at: now - 10)
+                #expect(try await Self.post(Self.messages(stop), to: port) == 200)
+                try await fixture.pool.execute(
+                    """
+                    INSERT INTO contacts ("tenantId", "contactId", "optedIn")
+                    VALUES (\(DeliveryFixture.tenant), \(DeliveryFixture.phone(9)), true)
+                    """
+                )
+                #expect(try await Self.contact(fixture, 9).optedIn == false)
+                let start = Self.message("t", from: 9, text: "start", at: now - 5)
+                #expect(try await Self.post(Self.messages(start), to: port) == 200)
+                #expect(try await Self.contact(fixture, 9).optedIn == true)
             }
         }
     }

@@ -116,7 +116,12 @@ struct FilterOracleTests {
             for round in 1...400 {
                 let json = Self.filter(0, &dice)
                 let filter = try AudienceFilter(json: json)
-                let recipients = AudienceQuery.recipients(tenant: "acme", filter: filter, now: Fixture.now)
+                let recipients = AudienceQuery.recipients(
+                    tenant: "acme",
+                    filter: filter,
+                    isMarketing: true,
+                    now: Fixture.now
+                )
                 let found = try await fixture.column(
                     "SELECT \"contactId\" FROM contacts c WHERE \(fragment: recipients)",
                     as: String.self

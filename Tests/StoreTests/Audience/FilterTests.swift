@@ -89,7 +89,12 @@ struct FilterTests {
             try await fixture.pool.execute(PostgresQuery(sql: Self.contacts))
             for (text, expected) in Self.cases {
                 let filter = try AudienceFilter(json: JSONValue(parsing: text))
-                let recipients = AudienceQuery.recipients(tenant: "acme", filter: filter, now: Fixture.now)
+                let recipients = AudienceQuery.recipients(
+                    tenant: "acme",
+                    filter: filter,
+                    isMarketing: true,
+                    now: Fixture.now
+                )
                 let found = try await fixture.column(
                     """
                     SELECT "contactId" FROM contacts c WHERE \(fragment: recipients) ORDER BY 1

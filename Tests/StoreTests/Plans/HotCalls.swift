@@ -140,6 +140,7 @@ struct HotCalls {
             )
         ]
         try await InboundRepository(pool: pool).apply(inbound)
+        _ = try await ConsentRepository(pool: pool).suppressMissed()
     }
 
     func look(campaign: UUID, run: UUID) async throws {

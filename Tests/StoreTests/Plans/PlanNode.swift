@@ -6,7 +6,8 @@ struct PlanNode {
     /// The column that the condition of an index must hold; without it, the index finds all rows of a tenant, run or
     /// campaign.
     private static let deciding = [
-        "contacts_tenantId_contactId_key": "contactId", "trigger_events_eventId_key": "eventId",
+        "contacts_tenantId_contactId_key": "contactId", "contacts_tenantId_key_index": "contactId",
+        "suppressions_pkey": "key", "trigger_events_eventId_key": "eventId",
         "campaign_chunks_pkey": "startPosition", "campaigns_triggerKey_index": "triggerType",
     ]
     /// Indexes of rows that wait for something: reading one from end to end is the purpose of a look.
@@ -15,6 +16,7 @@ struct PlanNode {
         "campaign_runs_cancelled_index", "campaign_schedules_due_index", "campaigns_scheduledAt_index",
         "webhook_inbox_pkey", "senders_pkey", "senders_phoneNumberId_index", "senders_tenantId_name_key",
         "queue_epochs_pkey", "tenants_tenantId_key", "wallets_pkey", "wallet_holds_open_index",
+        "suppressions_unmatched_index",
     ]
     /// Indexes that find more rows than a batch needs, whatever their condition.
     private static let unfit: Set = [

@@ -275,18 +275,20 @@ struct RunGuardTests {
             // A later consent counts, an earlier one does not.
             try await stage.fixture.pool.execute(
                 """
-                UPDATE contacts SET "optedInAt" = now() + interval '1 hour' WHERE id =
+                UPDATE contacts SET "optedInAt" = now() - interval '1 hour' WHERE id =
                     (SELECT "contactId" FROM campaign_messages WHERE id = \(stage.ids[2]))
                 """
             )
-            _ = try await stage.report(2..<3, .failed, code: 131_050, consequence: .optOut)
+            let before = Date().addingTimeInterval(-7_200)
+            _ = try await stage.report(2..<3, .failed, code: 131_050, consequence: .optOut, at: before)
             let consents = try await stage.fixture.column(
                 """
-                SELECT c."optedIn" FROM campaign_messages m JOIN contacts c ON c.id = m."contactId" ORDER BY m.id
+                SELECT coalesce(c."suppressedLevel", '-') || c."optedIn" FROM campaign_messages m
+                JOIN contacts c ON c.id = m."contactId" ORDER BY m.id
                 """,
-                as: Bool.self
+                as: String.self
             )
-            #expect(consents == [false, false, true])
+            #expect(consents == ["marketingtrue", "marketingtrue", "-true"])
         }
     }
 }

@@ -140,7 +140,8 @@ extension WebhookPayload.Change {
                 from: from,
                 // A time in the future would keep the 24 h window open for too long.
                 at: min(WebhookPayload.time(message["timestamp"]) ?? now, now),
-                texts: Self.words(of: message)
+                texts: Self.words(of: message),
+                isButton: message["button"] != nil || message["interactive"] != nil
             )
         }
     }
