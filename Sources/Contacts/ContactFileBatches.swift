@@ -4,7 +4,7 @@ import JSON
 import Spec
 public import Store
 
-/// Where an import reads its rows from.
+/// The source of the rows of an import.
 public enum ContactSource: Sendable {
     /// A CSV file.
     case file(String)

@@ -1,4 +1,4 @@
-/// What became of one webhook that was posted to its receiver.
+/// The outcome of one post of a webhook.
 enum ForwardOutcome: Hashable, Sendable {
     case taken
     /// The receiver answered with an error, which may be about this webhook alone.
@@ -12,7 +12,7 @@ enum ForwardOutcome: Hashable, Sendable {
 /// It is about one webhook if the receiver takes another one of the batch. So one that is refused does not hold up those
 /// behind it. If several in a row are refused, the receiver is to blame, and all of them keep their places.
 struct ForwardProgress: Sendable {
-    /// How many in a row may be refused.
+    /// The number of refusals in a row after which the receiver is to blame.
     let patience: Int
     private(set) var taken: [Int64] = []
     /// Those that are put off, if the receiver works.

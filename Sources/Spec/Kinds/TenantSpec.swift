@@ -43,7 +43,7 @@ public struct TenantSpec: SpecContent {
     public internal(set) var onUserCap: UserCap?
     /// The receiver by which people of the tenant are told about its campaigns; `nil` if they are not told.
     public internal(set) var notify: Notify?
-    /// What becomes of the webhooks of the tenant, besides being counted here; `nil` is nothing.
+    /// The treatment of webhooks about the tenant, besides reading them; `nil` is none.
     public internal(set) var webhook: Webhook?
 
     /// The name of the zone in the IANA database.

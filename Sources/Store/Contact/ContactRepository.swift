@@ -74,7 +74,7 @@ public struct ContactChange: Sendable {
     }
 }
 
-/// What became of a contact that was to be added or changed.
+/// The outcome of a change of a contact.
 public enum ContactOutcome: Hashable, Sendable {
     case created
     case updated
@@ -183,7 +183,7 @@ public struct ContactRepository: Sendable {
         let reason: String?
     }
 
-    /// What is known of the person with an id.
+    /// The person with an id, as far as the database knows.
     private struct Known {
         let key: String
         /// The id as the row of the contact has it; `nil` if there is none.
