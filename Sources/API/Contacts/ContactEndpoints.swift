@@ -51,16 +51,16 @@ struct ContactEndpoints: Sendable {
                 example: ["logic": "AND", "conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
             ),
             responses: [Self.page],
-            handle: .checked { call in
-                let filter: AudienceFilter
-                do {
-                    filter = try AudienceFilter(json: call.body)
-                } catch {
-                    throw Problem.invalid(FieldProblem.all(of: error, below: ""))
-                }
-                return try await page(call, filter: filter)
-            }
+            handle: .checked { call in try await page(call, filter: try Self.filter(call.body)) }
         )
+    }
+
+    private static func filter(_ body: JSONValue) throws(Problem) -> AudienceFilter {
+        do throws(SpecError) {
+            return try AudienceFilter(json: body)
+        } catch {
+            throw .invalid(FieldProblem.all(of: error, below: ""))
+        }
     }
 
     private func page(_ call: APICall, filter: AudienceFilter?) async throws -> APIResponse {

@@ -39,7 +39,7 @@ public struct ContactRecord: Hashable, Sendable {
         self.values = values
     }
 
-    private static func value(of column: ContactColumn, in row: PostgresRow) throws(PostgresError) -> Value? {
+    private static func value(of column: ContactColumn, in row: PostgresRow) throws -> Value? {
         let name = column.rawValue
         return switch column.type {
         case .text: try row.decode(name, as: String?.self).map(Value.text)
