@@ -7,8 +7,9 @@ extension DaemonConfiguration {
     /// - Parameters:
     ///   - senders: The senders without a usable access token, each with the reason.
     ///   - receivers: The tenants whose notifications cannot be posted, each with the reason.
+    ///   - forwards: The tenants whose webhooks cannot be passed on, each with the reason.
     /// - Returns: The lines, none if all is set.
-    func gaps(senders: [String], receivers: [String] = []) -> [String] {
+    func gaps(senders: [String], receivers: [String] = [], forwards: [String] = []) -> [String] {
         var gaps: [String] = []
         if tokens == nil {
             gaps.append(
@@ -25,6 +26,7 @@ extension DaemonConfiguration {
         }
         gaps += Self.lines("Sender has no access token, its messages wait", senders)
         gaps += Self.lines("Tenant is not told of its campaigns, nothing can be posted", receivers)
+        gaps += Self.lines("Webhooks of the tenant cannot be passed on, they wait for 24 hours", forwards)
         return gaps
     }
 

@@ -27,6 +27,7 @@ public struct StatisticsRepository: Sendable {
         case notifications
         case suppressions
         case consents = "consent_changes"
+        case forwards = "webhook_forwards"
     }
 
     /// A table is analyzed if more than this share of it is new.
