@@ -90,12 +90,24 @@ struct APIFixture: Sendable {
         let intake = StatusIntake(
             messages: MessageRepository(pool: pool),
             inbound: InboundRepository(pool: pool),
+            contacts: ContactIDRepository(pool: pool),
             guards: RunGuards(runs: RunRepository(pool: pool), logger: TestDatabase.logger),
             failure: WhatsAppChannel.failure(code:message:),
             logger: TestDatabase.logger
         )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: TestDatabase.logger)
-        let api = daemon.routes(pool: pool, redis: redis, intake: intake, triggers: triggers)
+        let forwarding = WebhookForwarding(
+            forwards: ForwardRepository(pool: pool),
+            wakeup: WakeSignal(),
+            logger: TestDatabase.logger
+        )
+        let api = daemon.routes(
+            pool: pool,
+            redis: redis,
+            intake: intake,
+            forwarding: forwarding,
+            triggers: triggers
+        )
         let router = api.router
         let port = Mutex<Int?>(nil)
         let application = Application(

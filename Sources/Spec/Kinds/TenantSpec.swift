@@ -22,9 +22,13 @@ public struct TenantSpec: SpecContent {
           allowedCategories: [marketing, utility]
           minScheduleInterval: 12h
         optOutWords: [no thanks]
+        country: GB
+        window: number
+        createContacts: never
         templateText: mend
         onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
+        webhook: { forward: "https://inbox.acme.example/whatsapp" }
         """
 
     public internal(set) var header = SpecHeader()
@@ -36,12 +40,20 @@ public struct TenantSpec: SpecContent {
     public internal(set) var policy = TenantPolicy()
     /// Words that opt a contact out, in addition to the built-in ones; sorted.
     public internal(set) var optOutWords: [String] = []
+    /// The country of national numbers of contacts, as an ISO 3166 code; `nil` if they are refused.
+    public internal(set) var country: String?
+    /// The owner of the 24 hour window; `nil` is ``WindowOwner/number``.
+    public internal(set) var window: WindowOwner?
+    /// The people who become contacts by themselves; `nil` is ``ContactCreation/never``.
+    public internal(set) var createContacts: ContactCreation?
     /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
     public internal(set) var templateText: TemplateText?
     /// The reaction when WhatsApp caps a person; `nil` is ``UserCap/Action/fail``.
     public internal(set) var onUserCap: UserCap?
     /// The receiver by which people of the tenant are told about its campaigns; `nil` if they are not told.
     public internal(set) var notify: Notify?
+    /// The treatment of webhooks about the tenant, besides reading them; `nil` is none.
+    public internal(set) var webhook: Webhook?
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -83,6 +95,22 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "Words that opt a contact out, in addition to the built-in ones such as STOP.",
                 examples: ["no thanks"]
             ),
+        Field("country", \.country, .country)
+            .says(
+                "The country of national phone numbers, such as `0700 000 017`, in imports and events. Without it they are "
+                    + "refused.",
+                examples: "KE"
+            ),
+        Field("window", \.window, .choice)
+            .says(
+                "Whose 24 hour window counts for a tenant with several numbers. By default it is `number`.",
+                examples: "contact"
+            ),
+        Field("createContacts", \.createContacts, .choice)
+            .says(
+                "Whether people become contacts by writing to a number of the tenant. By default it is `never`.",
+                examples: "inbound"
+            ),
         Field("templateText", \.templateText, .choice)
             .says(
                 "The treatment of texts that WhatsApp refuses as a parameter of a template: those with a line break, a tab "
@@ -101,6 +129,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "Where people of the tenant are told what happened to its campaigns: a signed webhook, or a channel of "
                     + "Slack. By default nothing is posted. See [operations](operations.md#notifications).",
                 examples: ["url": "env:ACME_OPS_HOOK", "secret": "env:ACME_OPS_SECRET", "on": ["paused", "quota"]]
+            ),
+        Field("webhook", \.webhook, .mapping)
+            .says(
+                "What else happens to the webhooks of WhatsApp that are about the tenant's numbers. See "
+                    + "[operations](operations.md#webhooks-for-other-systems).",
+                examples: ["forward": "https://inbox.acme.example/whatsapp"]
             ),
     ]
 
@@ -253,6 +287,24 @@ extension TenantSpec {
         static let secretHosts = [
             "hooks.slack.com", "hooks.slack-gov.com", "discord.com", "discordapp.com", "chat.googleapis.com",
             "webhook.office.com",
+        ]
+    }
+}
+
+extension TenantSpec {
+    /// The treatment of webhooks that are about the tenant's numbers.
+    public struct Webhook: Hashable, Sendable, SpecMapping {
+        /// An address, or a reference to one.
+        public internal(set) var forward = ""
+
+        static let fields: [Field] = [
+            Field("forward", \.forward, .hookURL).required()
+                .says(
+                    "The address to which each webhook is passed on with its signature, such as that of an inbox or a CRM: "
+                        + "https, or a reference to the variable or file that holds it.",
+                    examples: "https://inbox.acme.example/whatsapp",
+                    "env:ACME_INBOX_HOOK"
+                )
         ]
     }
 }

@@ -22,15 +22,17 @@ enum ConsentWriting {
                 max(at) FILTER (WHERE opted) AS "marketingInAt"
             FROM heard GROUP BY tenant, key
         ), known AS MATERIALIZED (
-            SELECT s.tenant, s.key, c.id,
+            SELECT DISTINCT s.tenant, s.key, c.id,
                 -- A consent that was stored with its time before the person ever opted out. A time in the future is wrong.
                 CASE WHEN c."optedIn" AND c."suppressedLevel" IS NULL AND c."optedInAt" <= statement_timestamp()
                     THEN c."optedInAt" END AS "agreedAt"
             FROM said s
             CROSS JOIN LATERAL (
-                SELECT c.id, c."optedIn", c."suppressedLevel", c."optedInAt" FROM contacts c
-                WHERE c."tenantId" = s.tenant AND \(only: #"contact_key(c."contactId")"#, is: "s.key")
-            ) c
+                SELECT c.id FROM (\(fragment: ContactLookup.byContactID("s.key", of: "s.tenant", at: lastSaid))) c
+                UNION ALL
+                SELECT k."contactId" FROM (\(fragment: ContactLookup.byLearnedID("s.key", of: "s.tenant"))) k
+            ) n
+            JOIN contacts c ON \(key: "c.id", of: "n.id")
         ), kept AS (
             INSERT INTO suppressions AS s (
                 "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt", "isContact"
@@ -65,6 +67,11 @@ enum ConsentWriting {
         )
         """
     }
+
+    /// The time of the last statement of `said AS s`.
+    private static let lastSaid: PostgresQuery = """
+        greatest(s."outAt", s."inAt", s."marketingOutAt", s."marketingInAt")
+        """
 
     /// Returns the main statement, which writes the contacts.
     ///

@@ -41,9 +41,12 @@ public struct RetryRepository: Sendable {
     /// A run that was opened to repeat messages.
     public struct Retry: Sendable {
         public let run: RunRecord
+        /// False if an earlier request with the same key opened the run.
+        public let isNew: Bool
         /// The last run before it.
-        public let previous: RunRecord
-        public let quota: QuotaCheck
+        public let previous: RunRecord?
+        /// The quota that the run was checked against; `nil` if it is not new.
+        public let quota: QuotaCheck?
         /// The repeated messages by the run that they were of.
         let repeated: [UUID: Int]
     }
@@ -81,8 +84,8 @@ public struct RetryRepository: Sendable {
                 last: run,
                 .failed(codes: []),
                 isFreeText: content.isFreeText,
+                window: ContactWindow(at: now, number: candidate.windowNumber),
                 isMarketing: try await candidate.isMarketing(content, on: connection),
-                now: now,
                 on: connection
             )
             let counts = try await Self.count(source, on: connection)
@@ -102,12 +105,14 @@ public struct RetryRepository: Sendable {
 
     /// Opens a run that repeats the failed messages, with a hold and a check of the quota of its own.
     ///
-    /// The campaign's row is locked, so of several requests at once one opens a run.
+    /// The campaign's row is locked, so of several requests at once one opens a run. A request with a key may be repeated:
+    /// it gets the run that the first one opened, whatever has become of it.
     ///
     /// - Parameters:
     ///   - campaign: The name or id of the campaign.
     ///   - tenant: The owner of the campaign.
     ///   - codes: Only messages that failed with one of these codes; empty for all.
+    ///   - key: The caller's own name for the request, 1 to 200 characters; one name opens one run of the campaign.
     ///   - given: The instant of the launch; `nil` takes Postgres's clock.
     ///   - actor: Who retries it.
     /// - Returns: The run, with all its messages.
@@ -117,13 +122,19 @@ public struct RetryRepository: Sendable {
         _ campaign: CampaignKey,
         tenant: String,
         codes: [String] = [],
+        key: String? = nil,
         now given: Date? = nil,
         by actor: RunActor = .daemon
     ) async throws -> Retry {
         try await pool.transaction(deadline: Self.deadline) { connection in
             let now = try await LaunchRepository.present(given, on: connection)
             let candidate = try await LaunchCandidate.lock(campaign, tenant: tenant, on: connection)
-            let retry = try await Self.open(candidate, .failed(codes: codes), now: now, on: connection)
+            if let key, let run = try await LaunchRepository.run(of: candidate, key: key, isRetry: true, on: connection)
+            {
+                let previous = try await LaunchRepository.lastRun(of: candidate.id, before: run.id, on: connection)
+                return Retry(run: run, isNew: false, previous: previous, quota: nil, repeated: [:])
+            }
+            let retry = try await Self.open(candidate, .failed(codes: codes), key: key, now: now, on: connection)
             let reason = codes.isEmpty ? nil : "only \(codes.joined(separator: ", "))"
             try await RunAction.record(.retry, on: retry.run.id, by: actor, reason: reason, connection)
             return retry
@@ -137,6 +148,7 @@ public struct RetryRepository: Sendable {
     static func open(
         _ candidate: LaunchCandidate,
         _ selection: RetrySource.Selection,
+        key: String? = nil,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> Retry {
@@ -146,8 +158,8 @@ public struct RetryRepository: Sendable {
             last: previous,
             selection,
             isFreeText: content.isFreeText,
+            window: ContactWindow(at: now, number: candidate.windowNumber),
             isMarketing: try await candidate.isMarketing(content, on: connection),
-            now: now,
             on: connection
         )
         let id = LaunchRepository.makeID(at: now)
@@ -162,7 +174,7 @@ public struct RetryRepository: Sendable {
             content,
             by: .retry,
             size: size,
-            origin: .retry(of: previous.id),
+            origin: .retry(of: previous.id, key: key),
             id: id,
             now: now,
             on: connection
@@ -171,7 +183,13 @@ public struct RetryRepository: Sendable {
             try await count(repeated, of: selection, on: connection)
         }
         let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
-        return Retry(run: try RunRecord(row: rows[0]), previous: previous, quota: quota, repeated: repeated)
+        return Retry(
+            run: try RunRecord(row: rows[0]),
+            isNew: true,
+            previous: previous,
+            quota: quota,
+            repeated: repeated
+        )
     }
 }
 
@@ -229,7 +247,7 @@ extension RetryRepository {
         let rows = try await connection.query(
             """
             WITH repeated AS MATERIALIZED (
-                SELECT m.id, m."runId", c."lastSeen" > \(source.cutoff) AS "inWindow"
+                SELECT m.id, m."runId", \(fragment: source.window.isOpen) AS "inWindow"
                 FROM campaign_messages m JOIN contacts c ON c.id = m."contactId"
                 WHERE \(fragment: source.messages) AND \(fragment: source.contacts)
                 ORDER BY m.id FOR NO KEY UPDATE OF m
@@ -287,18 +305,18 @@ extension RetryRepository {
         let rows = try await connection.query(
             """
             WITH numbered AS (
-                SELECT c.id, c."contactId", w.closed,
+                SELECT c.id, \(fragment: Recipient.phone) AS phone, w.closed,
                     row_number() OVER (ORDER BY w.closed, m.id) AS position
                 FROM campaign_messages m
                 JOIN contacts c ON c.id = m."contactId"
-                CROSS JOIN LATERAL (SELECT coalesce(c."lastSeen" <= \(source.cutoff), true) AS closed) w
+                CROSS JOIN LATERAL (SELECT (\(fragment: source.window.isOpen)) IS NOT TRUE AS closed) w
                 WHERE m."runId" = ANY(\(source.runs)::uuid[]) AND m."failedAt" IS NOT NULL AND m."retriedBy" = \(run)
             ), inserted AS (
                 INSERT INTO campaign_messages (
                     id, "runId", position, "campaignId", "tenantId", "contactId", "recipientPhone", "isBusinessInitiated"
                 )
                 SELECT message_id(\(run), position), \(run), position, \(candidate.id), \(candidate.tenantID), id,
-                    "contactId", closed
+                    phone, closed
                 FROM numbered ORDER BY position
                 RETURNING "isBusinessInitiated"
             )
