@@ -269,7 +269,7 @@ private enum ContactShapes {
         example: "254712345678"
     )
 
-    /// The columns with the rules of imports.
+    /// Returns the columns, with the rules of imports.
     private static func columns(isRequest: Bool) -> [ShapeField] {
         ContactColumn.allCases.filter { $0 != .contactId }.map { column in
             ShapeField(column.rawValue, shape(of: column, isRequest: isRequest), description(of: column))
