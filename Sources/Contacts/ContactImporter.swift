@@ -4,7 +4,7 @@ public import Store
 
 /// The choices for reading a contacts file.
 public struct ContactImportOptions: Sendable {
-    /// The country of national numbers; without one they are refused.
+    /// The country of national numbers; `nil` takes that of the tenant, and without one they are refused.
     public var country: CallingCode?
     /// The column for names of the file that are not understood by themselves, or `-` to leave the column out.
     public var columns: [String: String]
@@ -63,6 +63,8 @@ public struct ContactImporter: Sendable {
     ) async throws -> ImportReport {
         guard Self.isTenant(tenant) else { throw ContactImportError.tenant(tenant) }
         let start = ContinuousClock.now
+        var options = options
+        if options.country == nil { options.country = try await repository.country(of: tenant) }
         let batches = try await ContactFileBatches(source: source, options: options, onProgress: progress)
         let result = try await repository.run(
             tenant: tenant,

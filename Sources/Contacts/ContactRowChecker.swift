@@ -103,8 +103,13 @@ struct ContactRowChecker {
         }
     }
 
-    /// Appends a phone number: WhatsApp's ids of contacts are international phone numbers, digits only.
+    /// Appends an id of WhatsApp: an international phone number, digits only, or a user id where only that is known.
     private mutating func appendPhone(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
+        if UserID.isUserID(cell) {
+            guard cell.count <= 50 else { return "is a user id of \(cell.count) characters, at most 50 fit" }
+            batch.append(cell)
+            return nil
+        }
         do throws(PhoneNumberReader.Problem) {
             let number = try numbers.read(utf8: cell)
             batch.append(number.digits.utf8)

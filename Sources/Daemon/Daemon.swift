@@ -100,6 +100,7 @@ public struct Daemon: Service {
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool),
+            contacts: ContactIDRepository(pool: pool),
             guards: lanes.guards,
             failure: WhatsAppChannel.failure(code:message:),
             logger: logger,
@@ -226,7 +227,12 @@ public struct Daemon: Service {
         return LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
-            statements: LaneStatements(messages: MessageRepository(pool: pool), guards: guards),
+            statements: LaneStatements(
+                messages: MessageRepository(pool: pool),
+                contacts: ContactIDRepository(pool: pool),
+                guards: guards,
+                logger: logger
+            ),
             runs: RunRepository(pool: pool),
             guards: guards,
             lanes: LaneRepository(pool: pool),

@@ -15,6 +15,7 @@ struct ContactsCommand: AsyncParsableCommand {
         subcommands: [
             ContactsImportCommand.self, ContactsSampleCommand.self, ContactsSuppressCommand.self,
             ContactsUnsuppressCommand.self, ContactsSuppressedCommand.self, ContactsConsentCommand.self,
+            ContactsDuplicatesCommand.self, ContactsMergeCommand.self,
         ]
     )
 }
@@ -71,7 +72,10 @@ struct ContactsImportCommand: AsyncParsableCommand {
     @Option(help: "Tenant of the contacts.")
     var tenant: String
 
-    @Option(help: "Country of numbers without a country code, such as KE.", completion: .list(CallingCode.countries))
+    @Option(
+        help: "Country of numbers without a country code, such as KE. (default: the country of the tenant)",
+        completion: .list(CallingCode.countries)
+    )
     var country: String?
 
     @Option(

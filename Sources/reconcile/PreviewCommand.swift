@@ -39,6 +39,7 @@ struct PreviewCommand: AsyncParsableCommand {
             throw CampaignLookupError.notAmongSpecs(identity.name, tenant: identity.tenant, known: known)
         }
         let now = Date()
+        let number = WindowNumbers(catalog.specs).number(of: resolved.sender, tenant: identity.tenant)
         if let filter = resolved.audienceFilter {
             try await database.withPool { pool in
                 let audiences = AudienceRepository(pool: pool)
@@ -46,6 +47,7 @@ struct PreviewCommand: AsyncParsableCommand {
                     tenant: identity.tenant,
                     filter: filter,
                     isMarketing: resolved.isMarketing,
+                    number: number,
                     now: now
                 ).reached(byFreeText: resolved.isFreeText)
                 let seconds = try await LaunchDuration.seconds(
@@ -61,6 +63,7 @@ struct PreviewCommand: AsyncParsableCommand {
                     filter: filter,
                     isMarketing: resolved.isMarketing,
                     isFreeText: resolved.isFreeText,
+                    number: number,
                     now: now,
                     limit: samples
                 )

@@ -52,6 +52,55 @@ struct ContactImporterTests {
         return try rows.first?.decode(0, as: String.self) ?? "none"
     }
 
+    /// Contacts that exist keep the id that they are stored under, whatever the spelling in the file.
+    @Test func rowsFindTheirContactByEveryIDOfIt() async throws {
+        try await Self.with { pool in
+            try await pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId") VALUES ('acme', '+254700000001'), ('acme', '551187654321'),
+                    ('acme', 'KE.405'), ('acme', '254700000003'), ('acme', '254700000004'), ('acme', '+254700000004')
+                """
+            )
+            try await pool.execute(
+                """
+                INSERT INTO contact_ids ("tenantId", key, "contactId", kind, id)
+                SELECT 'acme', '254711111111', id, 'waId', '254711111111' FROM contacts WHERE "contactId" = 'KE.405'
+                """
+            )
+            let file = """
+                contactId,name
+                254700000001,plus
+                5511987654321,Brazil
+                254711111111,learned
+                254700000003,exact
+                254700000004,exact of two
+                KE.77.x,user
+                254799999999,new
+                """
+            let report = try await Self.run(file, on: pool)
+            #expect(report.problems == [])
+            #expect(report.result == ContactImportResult(inserted: 2, updated: 5))
+            #expect(try await Self.run(file, on: pool).result == ContactImportResult(unchanged: 7))
+            let names = [
+                "+254700000001": "plus", "551187654321": "Brazil", "KE.405": "learned", "254700000003": "exact",
+                "254700000004": "exact of two", "KE.77.x": "user", "254799999999": "new",
+            ]
+            for (id, name) in names { #expect(try await Self.contact(id, "name", on: pool) == name) }
+        }
+    }
+
+    @Test func theTenantsCountryIsThatOfNationalNumbersUnlessTheCallerNamesOne() async throws {
+        try await Self.with { pool in
+            try await pool.execute("INSERT INTO tenants (\"tenantId\", name, country) VALUES ('acme', 'acme', 'KE')")
+            let report = try await Self.run("contactId\n0700 000 001\n", on: pool)
+            #expect(report.result == ContactImportResult(inserted: 1))
+            #expect(try await Self.contact("254700000001", "1", on: pool) == "1")
+            let options = ContactImportOptions(country: CallingCode.of(country: "UG"))
+            try await Self.run("contactId\n0700 000 001\n", on: pool, options: options)
+            #expect(try await Self.contact("256700000001", "1", on: pool) == "1")
+        }
+    }
+
     @Test func importsEveryColumn() async throws {
         try await Self.with { pool in
             let report = try await Self.run(

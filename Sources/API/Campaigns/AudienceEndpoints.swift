@@ -24,7 +24,8 @@ struct AudienceEndpoints: Sendable {
                 QueryParameter(
                     "sender",
                     .text(upTo: 63),
-                    "Name of the sender whose quota is used; by default the only sender."
+                    "Name of the sender whose quota and 24 hour window count; by default the only sender. Of several senders "
+                        + "without a name, a message to any of their numbers opens the window."
                 ),
                 QueryParameter(
                     "freeText",
@@ -110,10 +111,18 @@ struct AudienceEndpoints: Sendable {
         let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
         let isFreeText = call.query["freeText"] == true
+        var number: String?
+        if let sender { number = try await audiences.windowNumber(of: sender.id) }
         let category = call.text("category").flatMap(TemplateSpec.Category.init(rawValue:))
         let isMarketing = isFreeText || category?.isMarketing != false
-        let size = try await audiences.size(tenant: call.tenant, filter: filter, isMarketing: isMarketing, now: now)
-            .reached(byFreeText: isFreeText)
+        let size = try await audiences.size(
+            tenant: call.tenant,
+            filter: filter,
+            isMarketing: isMarketing,
+            number: number,
+            now: now
+        )
+        .reached(byFreeText: isFreeText)
         let count = call.query["samples"]?.integerValue ?? 0
         let samples =
             count == 0
@@ -123,6 +132,7 @@ struct AudienceEndpoints: Sendable {
                 filter: filter,
                 isMarketing: isMarketing,
                 isFreeText: isFreeText,
+                number: number,
                 now: now,
                 limit: count
             )

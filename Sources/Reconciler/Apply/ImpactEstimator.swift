@@ -16,6 +16,8 @@ enum ImpactEstimator {
         let filter: AudienceFilter
         /// False if contacts who stopped only marketing messages are in it.
         let isMarketing: Bool
+        /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+        let number: String?
     }
 
     /// The limits of counting.
@@ -32,11 +34,12 @@ enum ImpactEstimator {
         limits: Limits = Limits(),
         on connection: PostgresConnection
     ) async throws {
+        let numbers = WindowNumbers(desired.items.values.lazy.map(\.spec))
         var audiences: [Int: Audience] = [:]
         for index in plan.changes.indices {
-            audiences[index] = audience(of: plan.changes[index], desired)
+            audiences[index] = audience(of: plan.changes[index], desired, numbers)
         }
-        let kept = keptCampaigns(plan, desired)
+        let kept = keptCampaigns(plan, desired, numbers)
         let counted = Array(audiences.values) + kept.map(\.audience)
         let sizes = try await count(order(counted, desired), desired, now, limits, on: connection)
         let campaigns = audiences.keys.sorted().compactMap { index in
@@ -81,32 +84,35 @@ enum ImpactEstimator {
     }
 
     /// Returns the unchanged campaigns of tenants whose `maxRecipients` the plan lowers, sorted.
-    private static func keptCampaigns(_ plan: Plan, _ desired: DesiredState) -> [KeptCampaign] {
+    private static func keptCampaigns(
+        _ plan: Plan,
+        _ desired: DesiredState,
+        _ numbers: WindowNumbers
+    ) -> [KeptCampaign] {
         let lowered = Set(plan.changes.filter { $0.lowersRecipients(to: desired.policies) }.map(\.identity.tenant))
         guard !lowered.isEmpty else { return [] }
         let changed = Set(plan.changes.map(\.identity))
         return desired.items.values.compactMap { item -> KeptCampaign? in
             guard lowered.contains(item.identity.tenant), !changed.contains(item.identity),
-                let campaign = item.campaign, campaign.isBroadcast, let filter = campaign.audienceFilter
+                let campaign = item.campaign, campaign.isBroadcast,
+                let audience = Audience(of: campaign, numbers)
             else { return nil }
             return KeptCampaign(
                 identity: item.identity,
-                audience: Audience(
-                    tenant: item.identity.tenant,
-                    filter: filter,
-                    isMarketing: campaign.isMarketing
-                ),
+                audience: audience,
                 isFreeText: campaign.isFreeText
             )
         }
         .sorted { $0.identity < $1.identity }
     }
 
-    private static func audience(of change: PlannedChange, _ desired: DesiredState) -> Audience? {
-        guard change.action != .delete, !change.isFormal,
-            let campaign = desired.items[change.identity]?.campaign, let filter = campaign.audienceFilter
-        else { return nil }
-        return Audience(tenant: change.identity.tenant, filter: filter, isMarketing: campaign.isMarketing)
+    private static func audience(
+        of change: PlannedChange,
+        _ desired: DesiredState,
+        _ numbers: WindowNumbers
+    ) -> Audience? {
+        guard change.action != .delete, !change.isFormal else { return nil }
+        return desired.items[change.identity]?.campaign.flatMap { Audience(of: $0, numbers) }
     }
 
     /// Lists each audience once: first those that a policy limits, then those that most campaigns share.
@@ -136,7 +142,7 @@ enum ImpactEstimator {
             guard start < obligatory || ContinuousClock.now < end else { break }
             let batch = audiences[start..<min(start + limits.batch, most)]
             let counted = try await AudienceRepository.sizes(
-                of: batch.map { ($0.tenant, $0.filter, $0.isMarketing) },
+                of: batch.map { ($0.tenant, $0.filter, $0.isMarketing, $0.number) },
                 now: now,
                 on: connection
             )
@@ -181,6 +187,20 @@ enum ImpactEstimator {
                 + (allowed.map { ", and its reviewers allowed \($0)" } ?? "")
         )
         return plan.allowedPolicies.cover(breach) ? nil : breach
+    }
+}
+
+extension ImpactEstimator.Audience {
+    /// Makes the audience of a campaign; `nil` if an event or a module names the recipients.
+    fileprivate init?(of campaign: ResolvedCampaign, _ numbers: WindowNumbers) {
+        guard let filter = campaign.audienceFilter else { return nil }
+        let tenant = campaign.identity.tenant
+        self.init(
+            tenant: tenant,
+            filter: filter,
+            isMarketing: campaign.isMarketing,
+            number: numbers.number(of: campaign.sender, tenant: tenant)
+        )
     }
 }
 

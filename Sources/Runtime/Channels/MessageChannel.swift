@@ -47,7 +47,7 @@ package protocol ChannelPayload: Sendable {
     /// Renders the body of one request.
     ///
     /// - Parameters:
-    ///   - recipient: The recipient's address as the contact has it.
+    ///   - recipient: The recipient's number as the contact has it, or its user id if only that is known.
     ///   - messageID: Comes back in the provider's statuses, and finds the message without the provider's id.
     ///   - templateText: The treatment of texts that the provider refuses.
     ///   - value: Returns the value of a placeholder; `nil` if there is none.
@@ -111,12 +111,19 @@ package enum SendAnswer: Hashable, Sendable {
     /// The provider accepted the message, which is not yet its delivery.
     ///
     /// A status says that it is held back, to assess the quality of its template for example.
-    case accepted(waMessageID: String, messageStatus: String? = nil)
+    /// Ids say by what WhatsApp knows the recipient, if that is not what the message was sent to.
+    case accepted(waMessageID: String, messageStatus: String? = nil, recipient: RecipientIDs? = nil)
     case refused(Refusal)
     /// The request was not written, because there was no connection.
     case notWritten(String)
     /// The request may have been written, and no usable answer came.
     case lost(String)
+
+    /// The ids that the provider has for a recipient.
+    package struct RecipientIDs: Hashable, Sendable {
+        let waID: String?
+        let userID: String?
+    }
 
     /// An error of the provider.
     package struct Refusal: Hashable, Sendable {
@@ -156,27 +163,32 @@ enum ErrorClass: Hashable, Sendable {
 /// Everything that one webhook reports.
 package struct ChannelReports: Sendable {
     package var statuses: [DeliveryStatus] = []
+    /// The ids that statuses name for the contacts of our messages.
+    package var learnedIDs: [LearnedIDs] = []
     package var inbound = InboundReport()
     /// The numbers and accounts that the webhook is about, those of changes that nothing is read of included.
     package var sources: Set<WebhookSource> = []
 
     package init(
         statuses: [DeliveryStatus] = [],
+        learnedIDs: [LearnedIDs] = [],
         inbound: InboundReport = InboundReport(),
         sources: Set<WebhookSource> = []
     ) {
         self.statuses = statuses
+        self.learnedIDs = learnedIDs
         self.inbound = inbound
         self.sources = sources
     }
 
-    var isEmpty: Bool { statuses.isEmpty && inbound.isEmpty }
+    var isEmpty: Bool { statuses.isEmpty && learnedIDs.isEmpty && inbound.isEmpty }
     /// Statuses and inbound messages.
     var count: Int { statuses.count + inbound.messages.count }
 
     /// Appends later reports.
     mutating func append(_ other: ChannelReports) {
         statuses += other.statuses
+        learnedIDs += other.learnedIDs
         inbound.append(other.inbound)
     }
 
@@ -190,7 +202,9 @@ package struct ChannelReports: Sendable {
         return inbound.numbers.map { number in part { $0.numbers = [number] } }
             + inbound.messages.map { message in part { $0.messages = [message] } }
             + inbound.preferences.map { preference in part { $0.preferences = [preference] } }
+            + inbound.moves.map { move in part { $0.moves = [move] } }
             + inbound.stops.map { stop in part { $0.stops = [stop] } }
+            + learnedIDs.map { ChannelReports(learnedIDs: [$0]) }
             + statuses.map { ChannelReports(statuses: [$0]) }
     }
 }

@@ -43,7 +43,12 @@ struct BatchDelivery: Sendable {
         let begun: [ClaimedMessage]
         do {
             begun = try await services.statements.begin(
-                SendClaim(batch.slots.map(\.messageID), charged: batch.charged, lease: batch.lease),
+                SendClaim(
+                    batch.slots.map(\.messageID),
+                    charged: batch.charged,
+                    lease: batch.lease,
+                    windowNumber: batch.lane.windowNumber
+                ),
                 of: batch.lane.id
             )
         } catch {
@@ -132,7 +137,7 @@ struct BatchDelivery: Sendable {
                 let prepared = try await services.payloads.payload(of: message.revisionID)
                 let values = PlaceholderValues(contact: message.contact, context: message.context)
                 let body = try prepared.payload.body(
-                    recipient: message.recipientPhone,
+                    recipient: message.address,
                     messageID: message.id,
                     templateText: prepared.templateText ?? message.templateText
                 ) { values[$0] }
@@ -274,6 +279,16 @@ struct BatchDelivery: Sendable {
         let isDown = services.gate.end(answer, probe: batch.probe)
         // During an outage a request that was not written is not counted as an attempt.
         if isDown, case .notWritten = answer { return end(ready.message, .released(after: .zero)) }
+        if case .accepted(let id, _, let recipient?) = answer,
+            let learned = LearnedIDs(
+                messageID: ready.message.id,
+                waMessageID: id,
+                waID: recipient.waID,
+                userIDs: [recipient.userID].compactMap(\.self)
+            )
+        {
+            services.statements.learn(learned)
+        }
         let decision = SendDecision(answer, pairLimit: batch.lane.pairLimit, retries: services.retries)
         let result = await result(of: decision, for: ready.message)
         end(ready.message, result, messageStatus: decision.messageStatus)

@@ -1,8 +1,9 @@
 import Foundation
+package import Logging
 import Postgres
 package import Store
 
-/// The two statements that every message needs, batched over all lanes of a daemon; see ``GroupCommit``.
+/// The statements that messages need, batched over all lanes of a daemon; see ``GroupCommit``.
 ///
 /// A thousand lanes with a few messages each cost no more statements than one lane with many.
 package final class LaneStatements: Sendable {
@@ -14,13 +15,16 @@ package final class LaneStatements: Sendable {
 
     private let claims: GroupCommit<SendClaim, [ClaimedMessage], UUID>
     private let outcomes: GroupCommit<[MessageOutcome], Void, UUID>
+    private let identities: GroupCommit<LearnedIDs, Void, OnlyLane>
 
     /// Makes the statements; ``run()`` must be running for any to be executed.
     ///
     /// - Parameters:
     ///   - messages: Executes the statements.
+    ///   - contacts: Learns the ids of contacts that answers name.
     ///   - guards: Pauses runs whose messages fail alike.
-    package init(messages: MessageRepository, guards: RunGuards) {
+    ///   - logger: Logs failures.
+    package init(messages: MessageRepository, contacts: ContactIDRepository, guards: RunGuards, logger: Logger) {
         claims = GroupCommit(.init(width: Self.width, largest: Self.largest)) { claims in
             do {
                 var claimed = Dictionary(grouping: try await messages.begin(claims), by: \.lease)
@@ -35,6 +39,13 @@ package final class LaneStatements: Sendable {
             try await messages.takeConsent(of: outcomes)
             await guards.pause(try await messages.record(outcomes))
             return batches.map { _ in }
+        }
+        identities = GroupCommit(.init(largest: Self.largest)) { learned, error in
+            let metadata: Logger.Metadata = ["count": "\(learned.count)", "error": "\(error)"]
+            logger.warning("Could not store ids of contacts, statuses bring them again", metadata: metadata)
+        } commit: { learned in
+            try await contacts.learn(learned)
+            return learned.map { _ in }
         }
     }
 
@@ -52,7 +63,13 @@ package final class LaneStatements: Sendable {
         var parts = claim.ids.halves
         while let part = parts.popLast() {
             do {
-                claimed += try await messages.begin([SendClaim(part, charged: claim.charged, lease: claim.lease)])
+                let smaller = SendClaim(
+                    part,
+                    charged: claim.charged,
+                    lease: claim.lease,
+                    windowNumber: claim.windowNumber
+                )
+                claimed += try await messages.begin([smaller])
             } catch {
                 guard error.isAboutValues else { throw error }
                 if part.count > 1 { parts += part.halves } else { refused[part[0]] = error.description }
@@ -73,11 +90,18 @@ package final class LaneStatements: Sendable {
         try await outcomes.perform(messages, weight: messages.count, of: sender)
     }
 
+    /// Takes ids of a contact that an answer named, without waiting until they are stored.
+    func learn(_ ids: LearnedIDs) {
+        // After the end nothing is stored: statuses bring the ids again.
+        _ = identities.add(ids)
+    }
+
     /// Executes statements until ``finish()`` was called, or until it is cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.claims.run() }
             group.addTask { await self.outcomes.run() }
+            group.addTask { await self.identities.run() }
         }
     }
 
@@ -85,6 +109,7 @@ package final class LaneStatements: Sendable {
     func finish() {
         claims.finish()
         outcomes.finish()
+        identities.finish()
     }
 }
 

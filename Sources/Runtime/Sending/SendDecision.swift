@@ -19,7 +19,7 @@ enum SendDecision: Hashable, Sendable {
     /// Decides by the class of the error.
     init(_ answer: SendAnswer, pairLimit: LaneRecord.PairLimit, retries: RetryPolicy) {
         switch answer {
-        case .accepted(let id, let status):
+        case .accepted(let id, let status, _):
             self = .sent(waMessageID: id, messageStatus: status)
         case .notWritten(let problem):
             self = .retry(

@@ -3,7 +3,6 @@ package import Logging
 import Postgres
 import ServiceLifecycle
 package import Store
-import Synchronization
 
 /// Commits the provider's reports (statuses and inbound messages), those of many webhooks in one transaction.
 ///
@@ -30,6 +29,7 @@ package final class StatusIntake: Service, Sendable {
     /// - Parameters:
     ///   - messages: Commits statuses.
     ///   - inbound: Commits everything else.
+    ///   - contacts: Learns the ids of contacts that statuses name.
     ///   - guards: Pauses runs that statuses stop.
     ///   - failure: Classifies the failure of a stored status, by its code and text.
     ///   - logger: Logs failures.
@@ -37,6 +37,7 @@ package final class StatusIntake: Service, Sendable {
     package init(
         messages: MessageRepository,
         inbound: InboundRepository,
+        contacts: ContactIDRepository,
         guards: RunGuards,
         failure: @escaping @Sendable (_ code: String, _ message: String) -> MessageOutcome.Failure,
         logger: Logger,
@@ -46,7 +47,14 @@ package final class StatusIntake: Service, Sendable {
         self.guards = guards
         self.failure = failure
         self.logger = logger
-        let commit = Commit(messages: messages, inbound: inbound, guards: guards, logger: logger, metrics: metrics)
+        let commit = Commit(
+            messages: messages,
+            inbound: inbound,
+            contacts: contacts,
+            guards: guards,
+            logger: logger,
+            metrics: metrics
+        )
         deliveries = GroupCommit(.init(largest: Self.largestBatch)) { batch, error in
             logger.error("Could not commit statuses, WhatsApp will repeat them", metadata: ["error": "\(error)"])
             metrics?.countFailed(batch.reduce(0) { $0 + $1.reports.count })
@@ -97,10 +105,12 @@ package final class StatusIntake: Service, Sendable {
     private struct Commit: Sendable {
         let messages: MessageRepository
         let inbound: InboundRepository
+        let contacts: ContactIDRepository
         let guards: RunGuards
         let logger: Logger
         let metrics: WebhookMetrics?
         let numbers = KnownNumbers()
+        let identities = KnownIdentities()
 
         func callAsFunction(_ batch: [Delivery]) async throws {
             let statuses = batch.flatMap(\.reports.statuses)
@@ -108,17 +118,37 @@ package final class StatusIntake: Service, Sendable {
             try await messages.park(effects.unknown)
             try await guards.pause(effects.stops)
             await guards.pause(effects.alike)
+            // Before inbound messages, which may name their sender by an id that only a status of the same batch has.
+            let learned = identities.unknown(among: batch.flatMap(\.reports.learnedIDs))
+            try await contacts.learn(learned)
+            identities.note(learned)
             var report = batch.reduce(into: InboundReport()) { $0.append($1.reports.inbound) }
             report.numbers = numbers.unknown(among: report.numbers, at: .now)
-            for run in try await inbound.apply(report) {
+            let changes = try await inbound.apply(report)
+            for run in changes.paused {
                 logger.error("Campaign paused, WhatsApp blocked what it needs", metadata: ["run": "\(run)"])
             }
+            for contact in changes.moved { log(contact) }
             numbers.note(report.numbers, at: .now)
             guard let metrics else { return }
             let oldest = statuses.lazy.compactMap(\.earliest).min()
             metrics.countWritten(batch.reduce(0) { $0 + $1.reports.count }, oldest: oldest)
             metrics.count(statuses.compactMap { $0.failure?.scope })
             for delivery in batch { metrics.note(.now - delivery.since) }
+        }
+
+        private func log(_ moved: MovedContact) {
+            var metadata: Logger.Metadata = [
+                "tenant": "\(moved.tenantID)", "contact": "\(moved.contact.uuidString.lowercased())",
+            ]
+            guard let other = moved.other else {
+                return logger.notice("Contact changed number", metadata: metadata)
+            }
+            metadata["other"] = "\(other.uuidString.lowercased())"
+            logger.warning(
+                "Contact changed to the number of another contact; merge them with `campaignd contacts merge`",
+                metadata: metadata
+            )
         }
 
         /// Commits everything of a webhook but what Postgres refuses alone.
@@ -145,36 +175,4 @@ package final class StatusIntake: Service, Sendable {
 extension DeliveryStatus {
     /// Time of the first event that it reports.
     fileprivate var earliest: Date? { [sentAt, deliveredAt, readAt, failedAt].compactMap(\.self).min() }
-}
-
-/// Names of our own numbers that are stored already: every webhook repeats them, and they hardly ever change.
-final class KnownNumbers: Sendable {
-    /// Time until a number is stored again: a sender that was added meanwhile learns its names this much later.
-    private static let lifetime = Duration.seconds(60)
-
-    /// The names that were stored last, by the number's id.
-    private let noted = Mutex<[String: (number: InboundReport.Number, at: ContinuousClock.Instant)]>([:])
-
-    /// Returns the numbers that have to be stored; afterwards they must be handed to ``note(_:at:)``.
-    func unknown(
-        among numbers: Set<InboundReport.Number>,
-        at now: ContinuousClock.Instant
-    ) -> Set<InboundReport.Number> {
-        noted.withLock { noted in
-            numbers.filter { number in
-                guard let last = noted[number.phoneNumberID] else { return true }
-                return last.number != number || now - last.at >= Self.lifetime
-            }
-        }
-    }
-
-    /// Records that numbers were stored just now.
-    func note(_ numbers: Set<InboundReport.Number>, at now: ContinuousClock.Instant) {
-        guard !numbers.isEmpty else { return }
-        noted.withLock { noted in
-            // A signed webhook may name any number, so old entries are dropped to bound the memory.
-            noted = noted.filter { now - $0.value.at < Self.lifetime }
-            for number in numbers { noted[number.phoneNumberID] = (number, now) }
-        }
-    }
 }

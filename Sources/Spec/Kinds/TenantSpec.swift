@@ -22,6 +22,9 @@ public struct TenantSpec: SpecContent {
           allowedCategories: [marketing, utility]
           minScheduleInterval: 12h
         optOutWords: [no thanks]
+        country: GB
+        window: number
+        createContacts: never
         templateText: mend
         onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
@@ -37,6 +40,12 @@ public struct TenantSpec: SpecContent {
     public internal(set) var policy = TenantPolicy()
     /// Words that opt a contact out, in addition to the built-in ones; sorted.
     public internal(set) var optOutWords: [String] = []
+    /// The country of national numbers of contacts, as an ISO 3166 code; `nil` if they are refused.
+    public internal(set) var country: String?
+    /// The owner of the 24 hour window; `nil` is ``WindowOwner/number``.
+    public internal(set) var window: WindowOwner?
+    /// The people who become contacts by themselves; `nil` is ``ContactCreation/never``.
+    public internal(set) var createContacts: ContactCreation?
     /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
     public internal(set) var templateText: TemplateText?
     /// The reaction when WhatsApp caps a person; `nil` is ``UserCap/Action/fail``.
@@ -85,6 +94,22 @@ extension TenantSpec: SpecDefinition, SpecMapping {
             .says(
                 "Words that opt a contact out, in addition to the built-in ones such as STOP.",
                 examples: ["no thanks"]
+            ),
+        Field("country", \.country, .country)
+            .says(
+                "The country of national phone numbers, such as `0700 000 017`, in imports and events. Without it they are "
+                    + "refused.",
+                examples: "KE"
+            ),
+        Field("window", \.window, .choice)
+            .says(
+                "Whose 24 hour window counts for a tenant with several numbers. By default it is `number`.",
+                examples: "contact"
+            ),
+        Field("createContacts", \.createContacts, .choice)
+            .says(
+                "Whether people become contacts by writing to a number of the tenant. By default it is `never`.",
+                examples: "inbound"
             ),
         Field("templateText", \.templateText, .choice)
             .says(

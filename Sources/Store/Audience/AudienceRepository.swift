@@ -43,12 +43,12 @@ enum AudienceQuery {
     /// Counts the recipients, split by their 24 hour window.
     static func size(
         of recipients: PostgresQuery,
-        now: Date,
+        window: ContactWindow,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
         let rows = try await connection.query(
             """
-            SELECT count(*), count(*) FILTER (WHERE c."lastSeen" > \(now.addingTimeInterval(-windowLength)))
+            SELECT count(*), count(*) FILTER (WHERE \(fragment: window.isOpen))
             FROM contacts c WHERE \(fragment: recipients)
             """,
             deadline: .seconds(120)
@@ -69,46 +69,46 @@ public struct AudienceRepository: Sendable {
     ///
     /// - Parameters:
     ///   - tenant: The owner of the contacts.
-    ///   - filter: The audience.
+    ///   - filter: The filter.
     ///   - isMarketing: False if contacts who stopped only marketing messages are recipients.
-    ///   - now: The present.
-    /// - Returns: The size.
-    /// - Throws: `PostgresError`.
+    ///   - number: The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    ///   - now: The instant of the launch.
     public func size(
         tenant: String,
         filter: AudienceFilter,
         isMarketing: Bool = true,
+        number: String? = nil,
         now: Date
     ) async throws -> AudienceSize {
         try await pool.withConnection { connection in
-            try await Self.size(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now, on: connection)
+            let recipients = AudienceQuery.recipients(
+                tenant: tenant,
+                filter: filter,
+                isMarketing: isMarketing,
+                now: now
+            )
+            let window = ContactWindow(at: now, number: number)
+            return try await AudienceQuery.size(of: recipients, window: window, on: connection)
         }
     }
 
-    /// Counts the recipients of a filter on a connection whose transaction the caller owns.
-    public static func size(
-        tenant: String,
-        filter: AudienceFilter,
-        isMarketing: Bool = true,
-        now: Date,
-        on connection: PostgresConnection
-    ) async throws -> AudienceSize {
-        let recipients = AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now)
-        return try await AudienceQuery.size(of: recipients, now: now, on: connection)
+    /// Returns the business number whose own 24 hour window counts for a sender; `nil` if any of the tenant's does.
+    public func windowNumber(of sender: UUID) async throws -> String? {
+        try await pool.withConnection { try await ContactWindow.number(of: sender, on: $0) }
     }
 }
 
 extension AudienceRepository {
-    /// Counts the recipients of several filters in one query.
+    /// Counts the recipients of several filters in one query, each with the business number whose own 24 hour window
+    /// counts.
     ///
     /// - Returns: The sizes, in the order of the filters.
     public static func sizes(
-        of audiences: [(tenant: String, filter: AudienceFilter, isMarketing: Bool)],
+        of audiences: [(tenant: String, filter: AudienceFilter, isMarketing: Bool, number: String?)],
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [AudienceSize] {
         guard !audiences.isEmpty else { return [] }
-        let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
         let queries = audiences.enumerated().map { index, audience -> PostgresQuery in
             let recipients = AudienceQuery.recipients(
                 tenant: audience.tenant,
@@ -116,8 +116,9 @@ extension AudienceRepository {
                 isMarketing: audience.isMarketing,
                 now: now
             )
+            let window = ContactWindow(at: now, number: audience.number)
             return """
-                SELECT \(index)::int AS number, count(*), count(*) FILTER (WHERE c."lastSeen" > \(cutoff))
+                SELECT \(index)::int AS number, count(*), count(*) FILTER (WHERE \(fragment: window.isOpen))
                 FROM contacts c WHERE \(fragment: recipients)
                 """
         }
@@ -134,7 +135,7 @@ public struct AudienceSample: Hashable, Sendable {
     /// The phone number.
     public let contactID: String
     public let name: String?
-    /// True if the contact wrote within 24 hours.
+    /// True if the 24 hour window is open.
     public let isInWindow: Bool
 }
 
@@ -148,17 +149,18 @@ extension AudienceRepository {
         filter: AudienceFilter,
         isMarketing: Bool = true,
         isFreeText: Bool = false,
+        number: String? = nil,
         now: Date,
         limit: Int
     ) async throws -> [AudienceSample] {
-        let cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        let window = ContactWindow(at: now, number: number)
         let recipients: PostgresQuery = """
             \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now))
-                AND (NOT \(isFreeText) OR c."lastSeen" > \(cutoff))
+                AND (NOT \(isFreeText) OR \(fragment: window.isOpen))
             """
         let rows = try await pool.query(
             """
-            SELECT c."contactId", c.name, coalesce(c."lastSeen" > \(cutoff), false)
+            SELECT c."contactId", c.name, coalesce(\(fragment: window.isOpen), false)
             FROM contacts c WHERE \(fragment: recipients) ORDER BY c."contactId" LIMIT \(limit)
             """,
             deadline: .seconds(60)

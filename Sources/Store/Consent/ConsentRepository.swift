@@ -70,6 +70,7 @@ public struct ConsentRepository: Sendable {
     /// - Throws: `PostgresError`.
     public func record(_ statements: [ConsentStatement]) async throws(PostgresError) {
         guard !statements.isEmpty else { return }
+        let statements = try await ConsentStatement.withKnownIDs(statements, in: pool)
         let ids = statements.enumerated().flatMap { number, statement in statement.ids.map { (number + 1, $0) } }
         let heard: PostgresQuery = """
             SELECT DISTINCT h.tenant, contact_key(i.id) AS key, h.level, h.opted, h.source, h.actor, h.reason,
@@ -103,8 +104,7 @@ public struct ConsentRepository: Sendable {
                     ORDER BY "updatedAt" OFFSET 0
                 ) s
                 CROSS JOIN LATERAL (
-                    SELECT c.id, c."suppressedLevel" FROM contacts c
-                    WHERE c."tenantId" = s."tenantId" AND \(only: #"contact_key(c."contactId")"#, is: "s.key")
+                    \(fragment: ContactLookup.byContactID("s.key", of: #"s."tenantId""#))
                 ) c
                 WHERE least(c."suppressedLevel", s.level) IS DISTINCT FROM c."suppressedLevel"
             ), locked AS MATERIALIZED (

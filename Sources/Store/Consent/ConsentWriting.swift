@@ -7,10 +7,12 @@ import Postgres
 enum ConsentWriting {
     /// Returns the common table expressions that record statements, to be followed by ``contacts``.
     ///
-    /// - Parameter heard: Selects the statements, one row for each id: `tenant`, `key` (a `contact_key`), `level`, `opted`,
-    ///   `source`, `actor`, `reason` and `at`.
+    /// - Parameters:
+    ///   - heard: Selects the statements, one row for each id: `tenant`, `key` (a `contact_key`), `level`, `opted`, `source`,
+    ///     `actor`, `reason` and `at`.
+    ///   - areContacts: True if the caller adds the contacts that do not exist yet.
     /// - Returns: The expressions without `WITH`.
-    static func expressions(heard: PostgresQuery) -> PostgresQuery {
+    static func expressions(heard: PostgresQuery, areContacts: Bool = false) -> PostgresQuery {
         """
         heard AS MATERIALIZED (\(fragment: heard)), said AS MATERIALIZED (
             -- Consent to all messages is consent to marketing messages, too.
@@ -20,21 +22,23 @@ enum ConsentWriting {
                 max(at) FILTER (WHERE opted) AS "marketingInAt"
             FROM heard GROUP BY tenant, key
         ), known AS MATERIALIZED (
-            SELECT s.tenant, s.key, c.id,
+            SELECT DISTINCT s.tenant, s.key, c.id,
                 -- A consent that was stored with its time before the person ever opted out. A time in the future is wrong.
                 CASE WHEN c."optedIn" AND c."suppressedLevel" IS NULL AND c."optedInAt" <= statement_timestamp()
                     THEN c."optedInAt" END AS "agreedAt"
             FROM said s
             CROSS JOIN LATERAL (
-                SELECT c.id, c."optedIn", c."suppressedLevel", c."optedInAt" FROM contacts c
-                WHERE c."tenantId" = s.tenant AND \(only: #"contact_key(c."contactId")"#, is: "s.key")
-            ) c
+                SELECT c.id FROM (\(fragment: ContactLookup.byContactID("s.key", of: "s.tenant", at: lastSaid))) c
+                UNION ALL
+                SELECT k."contactId" FROM (\(fragment: ContactLookup.byLearnedID("s.key", of: "s.tenant"))) k
+            ) n
+            JOIN contacts c ON \(key: "c.id", of: "n.id")
         ), kept AS (
             INSERT INTO suppressions AS s (
                 "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt", "isContact"
             )
             SELECT s.tenant, s.key, s."outAt", greatest(s."inAt", k."agreedAt"), s."marketingOutAt",
-                greatest(s."marketingInAt", k."agreedAt"), k.key IS NOT NULL
+                greatest(s."marketingInAt", k."agreedAt"), k.key IS NOT NULL OR \(areContacts)
             FROM said s
             LEFT JOIN (SELECT tenant, key, max("agreedAt") AS "agreedAt" FROM known GROUP BY tenant, key) k
                 ON k.tenant = s.tenant AND k.key = s.key
@@ -63,6 +67,11 @@ enum ConsentWriting {
         )
         """
     }
+
+    /// The time of the last statement of `said AS s`.
+    private static let lastSaid: PostgresQuery = """
+        greatest(s."outAt", s."inAt", s."marketingOutAt", s."marketingInAt")
+        """
 
     /// The main statement, which writes the contacts.
     static let contacts: PostgresQuery = """

@@ -48,7 +48,7 @@ public struct ContactImportRepository: Sendable {
     /// Rows per batch.
     static let batchSize = 50_000
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
     private let batchSize: Int
 
     public init(pool: PostgresPool) {
@@ -94,6 +94,7 @@ public struct ContactImportRepository: Sendable {
             let staging = try await ContactStaging.create(columns, on: connection)
             do {
                 let staged = try await staging.fill(from: batches, on: connection)
+                try await staging.useKnownIDs(tenant: tenant, on: connection)
                 let duplicates = try await staging.removeDuplicates(emptyClears: emptyClears, on: connection)
                 var result = ContactImportResult(duplicates: duplicates)
                 let merge = ContactMerge(

@@ -86,7 +86,7 @@ public enum ContactOutcome: Hashable, Sendable {
 
 /// Contacts, one by one or page by page; ``ContactImportRepository`` writes many at once.
 public struct ContactRepository: Sendable {
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     public init(pool: PostgresPool) {
         self.pool = pool

@@ -8,9 +8,19 @@ import Spec
 /// Everything may come twice and in any order: messages are counted once, times only move forward, and the later of two
 /// statements about consent counts. Consent is kept of everybody, also of those who are no contacts.
 public struct InboundRepository: Sendable {
-    private struct Sender {
+    private struct Sender: Hashable {
         let tenantID: String
         let optOutWords: [String]
+        /// True if people become contacts by writing.
+        let createsContacts: Bool
+    }
+
+    /// The effects of a report on runs and contacts.
+    public struct Effects: Sendable {
+        /// The runs paused now.
+        public var paused: [UUID] = []
+        /// The contacts that have another number from now on.
+        public var moved: [MovedContact] = []
     }
 
     let pool: PostgresPool
@@ -21,28 +31,59 @@ public struct InboundRepository: Sendable {
 
     /// Applies a report.
     ///
-    /// - Returns: The runs paused now, with the reason.
+    /// - Returns: The runs paused now, and the contacts that moved.
     /// - Throws: `PostgresError`; apply the report again then to complete it.
     @discardableResult
-    public func apply(_ report: InboundReport) async throws -> [UUID] {
-        guard !report.isEmpty else { return [] }
+    public func apply(_ report: InboundReport) async throws -> Effects {
+        var effects = Effects()
+        guard !report.isEmpty else { return effects }
         try await learn(report.numbers)
-        if !report.messages.isEmpty || !report.preferences.isEmpty {
-            // Consent is taken first, so that a crash in between loses none: WhatsApp repeats the report. Each statement
-            // has a transaction of its own, because the next one locks other contacts first.
+        if !report.messages.isEmpty || !report.preferences.isEmpty || !report.moves.isEmpty {
+            // Each step may be repeated, and has a transaction of its own, because the next one locks other rows first.
             let senders = try await senders(of: report)
+            let (people, moved) = try await people(in: report, senders: senders)
+            effects.moved = moved
+            // Before messages are counted, so that a crash in between loses no consent: WhatsApp repeats the report.
             try await ConsentRepository(pool: pool).record(Self.consents(in: report, senders: senders))
-            try await count(report.messages)
+            try await count(report.messages, from: people, senders: senders)
         }
-        return report.stops.isEmpty ? [] : try await pause(report.stops)
+        if !report.stops.isEmpty { effects.paused = try await pause(report.stops) }
+        return effects
+    }
+
+    /// Finds the contacts of the people in a report, learns their ids, and gives those who have moved their new number.
+    private func people(
+        in report: InboundReport,
+        senders: [String: [Sender]]
+    ) async throws -> (people: InboundPeople, moved: [MovedContact]) {
+        func sightings(_ number: String, _ person: InboundReport.Person, _ at: Date) -> [(Sender, Sighting)] {
+            (senders[number] ?? []).map { ($0, Sighting(tenantID: $0.tenantID, person: person, at: at)) }
+        }
+        let written = report.messages.flatMap { sightings($0.phoneNumberID, $0.person, $0.at) }
+        let seen = (written + report.preferences.flatMap { sightings($0.phoneNumberID, $0.person, $0.at) }).map(\.1)
+        var people = try await InboundPeople().finding(seen, in: pool)
+        var moved: [MovedContact] = []
+        for move in report.moves.sorted(by: { $0.at < $1.at }) {
+            for (_, sighting) in sightings(move.phoneNumberID, move.person, move.at) {
+                moved += try await InboundPeople().finding([sighting], in: pool).move(sighting, move, in: pool)
+            }
+        }
+        // A person who has moved may have written from the new number already.
+        if !report.moves.isEmpty { people = try await people.finding(seen, in: pool) }
+        people = try await people.creating(written.filter(\.0.createsContacts).map(\.1), in: pool)
+        try await ContactIDRepository(pool: pool).learn(people.ids)
+        return (people, moved)
     }
 
     /// Returns the tenants by the number that received the messages.
     private func senders(of report: InboundReport) async throws -> [String: [Sender]] {
-        let numbers = Set(report.messages.map(\.phoneNumberID) + report.preferences.map(\.phoneNumberID))
+        let numbers = Set(
+            report.messages.map(\.phoneNumberID) + report.preferences.map(\.phoneNumberID)
+                + report.moves.map(\.phoneNumberID)
+        )
         let rows = try await pool.query(
             """
-            SELECT DISTINCT s."phoneNumberId", s."tenantId", t."optOutWords"
+            SELECT DISTINCT s."phoneNumberId", s."tenantId", t."optOutWords", t."createContacts" IS NOT DISTINCT FROM 'inbound'
             FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
             WHERE s."phoneNumberId" = ANY(\(Array(numbers))::text[]) AND s."archivedAt" IS NULL
             """
@@ -50,7 +91,9 @@ public struct InboundRepository: Sendable {
         var senders: [String: [Sender]] = [:]
         for row in rows {
             let words = try row.json("optOutWords")?.arrayValue?.compactMap(\.stringValue) ?? []
-            senders[try row.decode(0), default: []].append(Sender(tenantID: try row.decode(1), optOutWords: words))
+            senders[try row.decode(0), default: []].append(
+                Sender(tenantID: try row.decode(1), optOutWords: words, createsContacts: try row.decode(3))
+            )
         }
         return senders
     }
@@ -63,7 +106,7 @@ public struct InboundRepository: Sendable {
                 }
                 return ConsentStatement(
                     tenantID: sender.tenantID,
-                    ids: [message.from],
+                    ids: message.person.ids,
                     .all,
                     isOptedIn: isOptedIn,
                     source: message.isButton ? .button : .message,
@@ -75,7 +118,7 @@ public struct InboundRepository: Sendable {
             (senders[preference.phoneNumberID] ?? []).map { sender in
                 ConsentStatement(
                     tenantID: sender.tenantID,
-                    ids: [preference.from],
+                    ids: preference.person.ids,
                     .marketing,
                     isOptedIn: preference.isOptedIn,
                     source: .preference,
@@ -86,44 +129,44 @@ public struct InboundRepository: Sendable {
         return written + chosen
     }
 
-    /// Returns the ids under which contacts may be stored, for each sender of a report.
-    private static func names(of senders: [String]) -> [(sender: String, contactID: String)] {
-        Set(senders).flatMap { sender in
-            PhoneNumberAliases.of(sender).flatMap { [(sender, $0), (sender, "+" + $0)] }
-        }
-    }
-
     /// Opens windows and counts messages.
-    private func count(_ messages: [InboundReport.Message]) async throws {
+    private func count(
+        _ messages: [InboundReport.Message],
+        from people: InboundPeople,
+        senders: [String: [Sender]]
+    ) async throws {
         guard !messages.isEmpty else { return }
-        let names = Self.names(of: messages.map(\.from))
+        var known: [(message: InboundReport.Message, tenant: String, contact: UUID)] = []
+        for message in messages {
+            for sender in senders[message.phoneNumberID] ?? [] {
+                let sighting = Sighting(tenantID: sender.tenantID, person: message.person, at: message.at)
+                known += people[sighting].map { (message, sender.tenantID, $0) }
+            }
+        }
         try await pool.execute(
             """
-            WITH incoming AS MATERIALIZED (
-                SELECT DISTINCT ON (id) id, number, sender, at FROM unnest(
-                    \(messages.map(\.id))::text[], \(messages.map(\.phoneNumberID))::text[],
-                    \(messages.map(\.from))::text[], \(messages.map(\.at))::timestamptz[]
-                ) AS i(id, number, sender, at) ORDER BY id
-            ), names AS MATERIALIZED (
-                SELECT DISTINCT sender, name
-                FROM unnest(\(names.map(\.sender))::text[], \(names.map(\.contactID))::text[]) AS n(sender, name)
-            ), fresh AS (
-                INSERT INTO inbound_messages ("waMessageId") SELECT id FROM incoming
+            WITH fresh AS (
+                INSERT INTO inbound_messages ("waMessageId")
+                SELECT DISTINCT id FROM unnest(\(messages.map(\.id))::text[]) AS i(id) ORDER BY id
                 ON CONFLICT DO NOTHING RETURNING "waMessageId"
+            ), written AS MATERIALIZED (
+                SELECT DISTINCT ON (w.message, w.contact) w.* FROM unnest(
+                    \(known.map(\.message.id))::text[], \(known.map(\.message.phoneNumberID))::text[],
+                    \(known.map(\.tenant))::text[], \(known.map(\.contact))::uuid[],
+                    \(known.map(\.message.at))::timestamptz[]
+                ) AS w(message, number, tenant, contact, at)
+                JOIN fresh f ON f."waMessageId" = w.message
             ), known AS MATERIALIZED (
-                SELECT c.id, count(DISTINCT i.id) AS messages, min(i.at) AS first, max(i.at) AS last
-                FROM incoming i
-                JOIN fresh f ON f."waMessageId" = i.id
-                JOIN senders s ON s."phoneNumberId" = i.number AND s."archivedAt" IS NULL
-                JOIN names n ON n.sender = i.sender
-                CROSS JOIN LATERAL (
-                    SELECT c.id FROM contacts c
-                    WHERE c."tenantId" = s."tenantId" AND \(only: #"c."contactId""#, is: "n.name")
-                ) c
-                GROUP BY c.id
+                SELECT contact AS id, count(*) AS messages, min(at) AS first, max(at) AS last FROM written GROUP BY contact
             ), locked AS MATERIALIZED (
                 SELECT k.* FROM known k JOIN contacts c ON \(key: "c.id", of: "k.id")
                 ORDER BY k.id FOR NO KEY UPDATE OF c
+            ), windows AS (
+                INSERT INTO contact_windows AS i ("contactId", "phoneNumberId", "tenantId", "lastInboundAt")
+                SELECT l.id, w.number, w.tenant, max(w.at) FROM locked l JOIN written w ON w.contact = l.id
+                GROUP BY 1, 2, 3 ORDER BY 1, 2
+                ON CONFLICT ("contactId", "phoneNumberId") DO UPDATE SET "lastInboundAt" = excluded."lastInboundAt"
+                WHERE excluded."lastInboundAt" > i."lastInboundAt"
             )
             UPDATE contacts c SET
                 "lastSeen" = greatest(c."lastSeen", k.last), "firstSeen" = coalesce(c."firstSeen", k.first),

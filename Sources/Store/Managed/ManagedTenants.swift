@@ -12,7 +12,9 @@ enum ManagedTenants: ManagedTable {
 
     static func read(_ reader: inout ContentReader) throws {
         reader.set("protect", .bool(try reader.row.decode("protect")))
-        for column in ["name", "timeZone", "templateText", "sourceFile"] { try reader.text(column) }
+        for column in ["name", "timeZone", "templateText", "country", "window", "createContacts", "sourceFile"] {
+            try reader.text(column)
+        }
         for column in [
             "quietHours", "frequencyCap", "defaults", "policy", "optOutWords", "notify", "webhook", "onUserCap",
         ] {
@@ -26,7 +28,8 @@ enum ManagedTenants: ManagedTable {
         """
         INSERT INTO tenants (
             id, "tenantId", name, "timeZone", "quietHours", "frequencyCap", defaults, policy, "optOutWords",
-            "templateText", notify, webhook, "onUserCap", protect, "sourceFile", "managedBy"
+            "templateText", notify, webhook, "onUserCap", country, "window", "createContacts", protect, "sourceFile",
+            "managedBy"
         )
         SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
         """
@@ -38,7 +41,8 @@ enum ManagedTenants: ManagedTable {
             name = r.name, "timeZone" = r."timeZone", "quietHours" = r."quietHours", "frequencyCap" = r."frequencyCap",
             defaults = r.defaults, policy = r.policy, "optOutWords" = r."optOutWords",
             "templateText" = r."templateText", notify = r.notify, webhook = r.webhook,
-            "onUserCap" = r."onUserCap",
+            "onUserCap" = r."onUserCap", country = r.country, "window" = r."window",
+            "createContacts" = r."createContacts",
             protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
         FROM \(fragment: recordset(rows))
         WHERE m.id = r.id AND m."managedBy" = 'spec' AND m."archivedAt" IS NULL
@@ -50,7 +54,7 @@ enum ManagedTenants: ManagedTable {
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "timeZone" text, "quietHours" jsonb, "frequencyCap" jsonb,
             defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, notify jsonb, webhook jsonb,
-            "onUserCap" jsonb, protect boolean, "sourceFile" text
+            "onUserCap" jsonb, country text, "window" text, "createContacts" text, protect boolean, "sourceFile" text
         )
         """
     }

@@ -9,11 +9,14 @@ public struct SendClaim: Hashable, Sendable {
     public let charged: Set<UUID>?
     /// The lease that holds the messages; only it can report on them from now on.
     public let lease: Int64
+    /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    public let windowNumber: String?
 
-    public init(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64) {
+    public init(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64, windowNumber: String? = nil) {
         self.ids = ids
         self.charged = charged
         self.lease = lease
+        self.windowNumber = windowNumber
     }
 }
 
@@ -24,7 +27,7 @@ public struct ClaimedMessage: Sendable {
     public let revisionID: UUID
     /// `sending` if it may be sent, `queued` if it goes back to the lane; otherwise the status that gives the reason.
     public let status: MessageStatus
-    /// The recipient's phone number as the contact has it.
+    /// The recipient's phone number as the contact has it; empty if only a user id is known.
     public let recipientPhone: String
     /// Answers received so far.
     public let attempts: Int
@@ -43,6 +46,12 @@ public struct ClaimedMessage: Sendable {
     public let templateText: TemplateText
     /// The reason why its row could not be read, so that it cannot be sent; `nil` for nearly all.
     public let problem: String?
+
+    /// The recipient's number, or its user id if only that is known.
+    public var address: String {
+        guard recipientPhone.isEmpty, case .text(let id)? = contact[.contactId] else { return recipientPhone }
+        return id
+    }
 
     init(row: PostgresRow) throws(PostgresError) {
         id = try row.decode("id")

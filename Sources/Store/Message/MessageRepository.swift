@@ -172,12 +172,16 @@ extension MessageRepository {
             beginning.ids.map { beginning.charged?.contains($0) ?? true }
         }
         let leases = beginnings.flatMap { repeatElement($0.lease, count: $0.ids.count) }
+        // A statement of its own for senders whose own window counts, which takes one more look-up.
+        let windows = beginnings.flatMap { repeatElement($0.windowNumber, count: $0.ids.count) }
+        let isOwnWindow = windows.contains { $0 != nil }
         let rows = try await pool.query(
             """
             WITH changed AS (
                 UPDATE campaign_messages m SET
                     status = d.new,
                     holder = a.lease,
+                    "recipientPhone" = coalesce(c."currentNumber", m."recipientPhone"),
                     "isBusinessInitiated" = w.closed,
                     "nextAttemptAt" = CASE WHEN d.new = \(message: .queued) THEN greatest(w."quietUntil", w."cappedUntil") END,
                     "errorCode" = coalesce(d.code, m."errorCode"),
@@ -192,8 +196,10 @@ extension MessageRepository {
                     END,
                     "failedAt" = CASE WHEN d.new = \(message: .failed) THEN now() ELSE m."failedAt" END
                 FROM (
-                    SELECT * FROM unnest(\(ids)::uuid[], \(isCharged)::bool[], \(leases)::bigint[])
-                        AS a(id, charged, lease)
+                    SELECT * FROM unnest(
+                        \(ids)::uuid[], \(isCharged)::bool[], \(leases)::bigint[]
+                        \(fragment: isOwnWindow ? ", \(windows)::text[]" : "")
+                    ) AS a(id, charged, lease \(fragment: isOwnWindow ? ", number" : ""))
                     ORDER BY id
                 ) a
                 CROSS JOIN campaign_runs r
@@ -204,7 +210,7 @@ extension MessageRepository {
                 CROSS JOIN LATERAL (
                     SELECT coalesce(
                             c."lastSeen" <= clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength)), true
-                        ) AS closed,
+                        ) \(fragment: isOwnWindow ? Self.isClosedForNumber : "") AS closed,
                         quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
                         (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
                 ) w
@@ -273,6 +279,15 @@ extension MessageRepository {
         OFFSET (t."frequencyCap" ->> 'messages')::int - 1 LIMIT 1
         """
     }
+
+    /// The rest of the condition for a closed window, if the contact must have written to the number `a.number` itself.
+    private static let isClosedForNumber: PostgresQuery = """
+        OR CASE WHEN a.number IS NOT NULL THEN NOT EXISTS (
+            SELECT FROM contact_windows i
+            WHERE \(key: #"i."contactId""#, of: "c.id") AND i."phoneNumberId" = a.number
+                AND i."lastInboundAt" > clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength))
+        ) ELSE false END
+        """
 
     /// The new status of a message, and the code with the reason if it is not sent.
     private static let decision: PostgresQuery = """

@@ -20,6 +20,8 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let ratePerSecond: Int
     public let quotaGroup: String
     public let pairLimit: PairLimit
+    /// The number itself, if only a message to it opens the 24 hour window; `nil` if one to any of the tenant's does.
+    public let windowNumber: String?
     /// Business-initiated messages in 24 hours; `nil` for no limit.
     public let dailyLimit: Int?
     /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them.
@@ -43,6 +45,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         ratePerSecond = try row.decode("ratePerSecond")
         quotaGroup = try row.decode("quotaGroup")
         pairLimit = try row.decode("pairLimit")
+        windowNumber = try row.decode("windowNumber")
         dailyLimit = try row.decode("dailyLimit")
         quietFor = .seconds(max(0, try row.decode("quietFor", as: Double.self)))
         quotaUntil = try row.decode("quotaUntil")

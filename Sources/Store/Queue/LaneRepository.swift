@@ -24,6 +24,7 @@ public struct LaneRepository: Sendable {
             """
             SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."accessToken", s."ratePerSecond", s."quotaGroup",
                 s."pairLimit", s."dailyLimit", e.epoch, r.expected, r."quotaUntil",
+                \(fragment: ContactWindow.numberOfSender) AS "windowNumber",
                 coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
                     THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
             FROM (

@@ -143,17 +143,26 @@ public struct MessageLogRepository: Sendable {
             """
     }
 
-    /// Finds a number with and without its plus sign, which a URL decodes to a space.
+    /// Finds the rows of a person by any id and spelling, with those that were merged into them; a URL decodes a plus sign
+    /// to a space.
     private func contacts(_ contact: String, _ tenant: String) -> PostgresQuery {
-        let id = UUID(uuidString: contact)
-        let number = contact.trimmingCharacters(in: .whitespaces)
-        let names = [contact, number, TriggerContact.respelled(number)]
-        return """
-            ARRAY(
-                SELECT c.id FROM contacts c
-                WHERE c."tenantId" = \(tenant) AND (c."contactId" = ANY(\(names)::text[]) OR c.id = \(id))
+        """
+        ARRAY(
+            WITH found AS (
+                SELECT coalesce(c."mergedInto", c.id) AS id FROM contacts c
+                WHERE c."tenantId" = \(tenant) AND contact_key(c."contactId") = contact_key(\(contact))
+                UNION
+                SELECT k."contactId" FROM contact_ids k
+                WHERE k."tenantId" = \(tenant) AND k.key = contact_key(\(contact))
+                UNION
+                SELECT coalesce(c."mergedInto", c.id) FROM contacts c
+                WHERE c."tenantId" = \(tenant) AND c.id = \(UUID(uuidString: contact))
             )
-            """
+            SELECT id FROM found
+            UNION
+            SELECT c.id FROM found JOIN contacts c ON c."mergedInto" = found.id
+        )
+        """
     }
 
     /// Counts by the counters of the runs if possible, otherwise by an index.

@@ -84,8 +84,8 @@ public struct RetryRepository: Sendable {
                 last: run,
                 .failed(codes: []),
                 isFreeText: content.isFreeText,
+                window: ContactWindow(at: now, number: candidate.windowNumber),
                 isMarketing: try await candidate.isMarketing(content, on: connection),
-                now: now,
                 on: connection
             )
             let counts = try await Self.count(source, on: connection)
@@ -158,8 +158,8 @@ public struct RetryRepository: Sendable {
             last: previous,
             selection,
             isFreeText: content.isFreeText,
+            window: ContactWindow(at: now, number: candidate.windowNumber),
             isMarketing: try await candidate.isMarketing(content, on: connection),
-            now: now,
             on: connection
         )
         let id = LaunchRepository.makeID(at: now)
@@ -247,7 +247,7 @@ extension RetryRepository {
         let rows = try await connection.query(
             """
             WITH repeated AS MATERIALIZED (
-                SELECT m.id, m."runId", c."lastSeen" > \(source.cutoff) AS "inWindow"
+                SELECT m.id, m."runId", \(fragment: source.window.isOpen) AS "inWindow"
                 FROM campaign_messages m JOIN contacts c ON c.id = m."contactId"
                 WHERE \(fragment: source.messages) AND \(fragment: source.contacts)
                 ORDER BY m.id FOR NO KEY UPDATE OF m
@@ -305,18 +305,18 @@ extension RetryRepository {
         let rows = try await connection.query(
             """
             WITH numbered AS (
-                SELECT c.id, c."contactId", w.closed,
+                SELECT c.id, \(fragment: Recipient.phone) AS phone, w.closed,
                     row_number() OVER (ORDER BY w.closed, m.id) AS position
                 FROM campaign_messages m
                 JOIN contacts c ON c.id = m."contactId"
-                CROSS JOIN LATERAL (SELECT coalesce(c."lastSeen" <= \(source.cutoff), true) AS closed) w
+                CROSS JOIN LATERAL (SELECT (\(fragment: source.window.isOpen)) IS NOT TRUE AS closed) w
                 WHERE m."runId" = ANY(\(source.runs)::uuid[]) AND m."failedAt" IS NOT NULL AND m."retriedBy" = \(run)
             ), inserted AS (
                 INSERT INTO campaign_messages (
                     id, "runId", position, "campaignId", "tenantId", "contactId", "recipientPhone", "isBusinessInitiated"
                 )
                 SELECT message_id(\(run), position), \(run), position, \(candidate.id), \(candidate.tenantID), id,
-                    "contactId", closed
+                    phone, closed
                 FROM numbered ORDER BY position
                 RETURNING "isBusinessInitiated"
             )

@@ -16,24 +16,23 @@ struct RetrySource: Sendable {
     let selection: Selection
     /// True if only contacts in their 24 h window can get the message.
     let isFreeText: Bool
+    let window: ContactWindow
     /// False if contacts who stopped only marketing messages can get the message.
     let isMarketing: Bool
-    /// Contacts who wrote later are in their window.
-    let cutoff: Date
 
     init(
         last run: RunRecord,
         _ selection: Selection,
         isFreeText: Bool,
+        window: ContactWindow,
         isMarketing: Bool,
-        now: Date,
         on connection: PostgresConnection
     ) async throws {
         runs = try await Self.chain(of: run.id, on: connection)
         tenant = run.tenantID
         self.selection = selection
         (self.isFreeText, self.isMarketing) = (isFreeText, isMarketing)
-        cutoff = now.addingTimeInterval(-AudienceQuery.windowLength)
+        self.window = window
     }
 
     /// Returns the run and those that it repeats, down to the launch.
@@ -107,7 +106,7 @@ struct RetrySource: Sendable {
         """
         c."tenantId" = \(tenant) AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing))
             AND c."deactivatedAt" IS NULL
-            AND (NOT \(isFreeText)::bool OR c."lastSeen" > \(cutoff))
+            AND (NOT \(isFreeText)::bool OR \(fragment: window.isOpen))
         """
     }
 }

@@ -33,6 +33,8 @@ struct LaunchCandidate: Sendable {
     let status: CampaignStatus
     let senderID: UUID
     let ratePerSecond: Int
+    /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    let windowNumber: String?
     /// True if a spec owns it.
     let isManaged: Bool
     /// True if it waits for events, which name its recipients.
@@ -101,7 +103,8 @@ struct LaunchCandidate: Sendable {
 
     private static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
-            c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy"
+            c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy",
+            \(fragment: ContactWindow.numberOfSender) AS "windowNumber"
         FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
         """
 
@@ -120,6 +123,7 @@ struct LaunchCandidate: Sendable {
         status = try row.decode("status")
         senderID = sender
         ratePerSecond = rate
+        windowNumber = try row.decode("windowNumber")
         isManaged = try row.decode("managedBy", as: String?.self) != nil
         isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
         message = try row.decode("messageTemplate", as: PostgresJSON.self).text

@@ -51,13 +51,13 @@ struct LaunchProgress: Sendable {
     let isFreeText: Bool
     /// False if contacts who stopped only marketing messages are recipients, too.
     let isMarketing: Bool
-    private let windowCutoff: Date
+    private let openWindow: ContactWindow
 
     /// Locks the run if its launch is not complete; `nil` when there is nothing left to do.
     static func lock(run: UUID, on connection: PostgresConnection) async throws -> LaunchProgress? {
         let rows = try await connection.query(
             """
-            SELECT r.*, s."ratePerSecond", v.content
+            SELECT r.*, s."ratePerSecond", v.content, \(fragment: ContactWindow.numberOfSender) AS "windowNumber"
             FROM campaign_runs r
             JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
             JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
@@ -87,7 +87,10 @@ struct LaunchProgress: Sendable {
             recipientLimit: try row.decode("recipientLimit"),
             isFreeText: try row.decode("isFreeText"),
             isMarketing: try row.decode("isMarketing"),
-            windowCutoff: try row.decode("windowCutoff")
+            openWindow: ContactWindow(
+                cutoff: try row.decode("windowCutoff"),
+                number: try row.decode("windowNumber")
+            )
         )
     }
 
@@ -101,9 +104,9 @@ struct LaunchProgress: Sendable {
     /// scalar subquery because Postgres might answer an EXISTS by reading all messages, batch after batch.
     var window: PostgresQuery {
         phase == .inWindow
-            ? "c.\"lastSeen\" > \(windowCutoff)"
+            ? openWindow.isOpen
             : """
-            (c."lastSeen" IS NULL OR c."lastSeen" <= \(windowCutoff) OR (
+            (c."lastSeen" IS NULL OR c."lastSeen" <= \(openWindow.cutoff) OR (
                 SELECT m.id FROM campaign_messages m
                 WHERE m."contactId" = c.id AND m."runId" = \(runID) AND m."triggerEventId" IS NULL
             ) IS NULL)
@@ -223,11 +226,11 @@ extension LaunchRepository {
         )
         return """
             WITH audience AS MATERIALIZED (
-                SELECT c.id, c."contactId" FROM contacts c
+                SELECT c.id, c."contactId", \(fragment: Recipient.phone) AS phone FROM contacts c
                 WHERE \(fragment: audience) AND \(fragment: launch.window) AND c."contactId" > \(launch.cursor)
                 ORDER BY c."contactId" LIMIT \(size)
             ), numbered AS (
-                SELECT id, "contactId",
+                SELECT id, "contactId", phone,
                     \(launch.nextPosition)::bigint - 1 + row_number() OVER (ORDER BY "contactId") AS position
                 FROM audience
             ), inserted AS (
@@ -235,7 +238,7 @@ extension LaunchRepository {
                     id, "runId", position, "campaignId", "tenantId", "contactId", "recipientPhone", "isBusinessInitiated"
                 )
                 SELECT message_id(\(launch.runID), position), \(launch.runID), position, \(launch.campaignID),
-                    \(launch.tenantID), id, "contactId", \(launch.phase == .outOfWindow)
+                    \(launch.tenantID), id, phone, \(launch.phase == .outOfWindow)
                 FROM numbered ORDER BY position
                 ON CONFLICT ("contactId", "runId", "triggerEventId") DO NOTHING
                 RETURNING 1

@@ -147,7 +147,8 @@ extension LaunchRepository {
             isMarketing: try await candidate.isMarketing(content, on: connection),
             now: now
         )
-        let all = try await AudienceQuery.size(of: predicate, now: now, on: connection)
+        let window = ContactWindow(at: now, number: candidate.windowNumber)
+        let all = try await AudienceQuery.size(of: predicate, window: window, on: connection)
         let size = all.reached(byFreeText: content.isFreeText)
         guard size.total > 0 || size.unreachable == 0 else {
             throw LaunchError.noneReachable(campaign: candidate.name, people: size.unreachable)

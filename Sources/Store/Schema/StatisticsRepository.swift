@@ -8,6 +8,8 @@ public struct StatisticsRepository: Sendable {
     /// A table that grows with the work of daemons.
     public enum Table: String, CaseIterable, Sendable {
         case contacts, campaigns
+        case contactIDs = "contact_ids"
+        case windows = "contact_windows"
         case messages = "campaign_messages"
         case chunks = "campaign_chunks"
         case runs = "campaign_runs"
@@ -21,10 +23,10 @@ public struct StatisticsRepository: Sendable {
         case occurrences = "schedule_occurrences"
         case holds = "wallet_holds"
         case entries = "wallet_entries"
-        case suppressions
-        case consents = "consent_changes"
         case capped = "capped_messages"
         case notifications
+        case suppressions
+        case consents = "consent_changes"
         case forwards = "webhook_forwards"
     }
 

@@ -154,7 +154,7 @@ struct TriggerBatch: Sendable {
             messages.append(
                 Message(
                     contact: contact.id,
-                    phone: contact.contactID,
+                    phone: contact.phone,
                     isBusinessInitiated: !contact.isInWindow,
                     event: ids[index],
                     context: contexts[index]

@@ -22,6 +22,8 @@ struct TriggeredCampaign: Sendable {
     let isFreeText: Bool
     /// False if contacts who stopped only marketing messages get its messages.
     let isMarketing: Bool
+    /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    var windowNumber: String?
     let state: State
 
     /// The run that takes its messages; `nil` if it takes no messages.
@@ -124,6 +126,8 @@ struct TriggeredCampaign: Sendable {
         SELECT s.campaign, r.id AS run, r."nextPosition", r."isMarketing", v.digest,
             r."senderId" IS NOT DISTINCT FROM s.sender AS "hasSameSender",
             r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
+            (SELECT \(fragment: ContactWindow.numberOfSender) FROM senders s WHERE \(key: "s.id", of: #"r."senderId""#))
+                AS "windowNumber",
             coalesce((SELECT h."closedAt" IS NULL FROM wallet_holds h WHERE h."runId" = r.id), false) AS "isPaid"
         FROM (
             SELECT c.id AS campaign, c."senderId" AS sender, o.run FROM \(fragment: campaigns) c
@@ -204,6 +208,7 @@ struct TriggeredCampaign: Sendable {
         func campaign(
             _ content: RevisionContent?,
             isMarketing: Bool = true,
+            number: String? = nil,
             _ state: State
         ) -> TriggeredCampaign {
             TriggeredCampaign(
@@ -214,6 +219,7 @@ struct TriggeredCampaign: Sendable {
                 audience: content?.audience,
                 isFreeText: content?.isFreeText ?? false,
                 isMarketing: isMarketing,
+                windowNumber: number,
                 state: state
             )
         }
@@ -247,6 +253,7 @@ struct TriggeredCampaign: Sendable {
             return campaign(
                 content,
                 isMarketing: try await candidate.isMarketing(content, on: connection),
+                number: candidate.windowNumber,
                 .open(run: run.id, nextPosition: 1, isPaid: true)
             )
         } catch let error as LaunchError {
@@ -281,6 +288,7 @@ struct TriggeredCampaign: Sendable {
             audience: content.audience,
             isFreeText: content.isFreeText,
             isMarketing: try row.decode("isMarketing"),
+            windowNumber: try row.decode("windowNumber"),
             state: isPaused
                 ? .refused(.campaignPaused)
                 : .open(

@@ -125,7 +125,7 @@ struct WhatsAppAnswerTests {
     @Test func aRealRequestIsAccepted() async throws {
         try await Simulator.withRunning(logger: TestDatabase.logger) { simulator in
             let url = try #require(simulator.baseURL) + "/v23.0"
-            guard case .accepted(let id, nil) = try await send(to: url) else {
+            guard case .accepted(let id, nil, nil) = try await send(to: url) else {
                 Issue.record("not accepted")
                 return
             }

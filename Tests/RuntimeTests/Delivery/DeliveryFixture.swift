@@ -224,7 +224,12 @@ extension DeliveryFixture {
         let lanes = LaneServices(
             redis: redis,
             messages: MessageRepository(pool: pool),
-            statements: LaneStatements(messages: MessageRepository(pool: pool), guards: guards),
+            statements: LaneStatements(
+                messages: MessageRepository(pool: pool),
+                contacts: ContactIDRepository(pool: pool),
+                guards: guards,
+                logger: logger
+            ),
             runs: runs,
             guards: guards,
             lanes: LaneRepository(pool: pool),

@@ -50,6 +50,7 @@ struct StatusIntakeTests {
             let intake = StatusIntake(
                 messages: MessageRepository(pool: pool),
                 inbound: InboundRepository(pool: pool),
+                contacts: ContactIDRepository(pool: pool),
                 guards: RunGuards(runs: RunRepository(pool: pool), logger: TestDatabase.logger),
                 failure: WhatsAppChannel.failure(code:message:),
                 logger: TestDatabase.logger

@@ -44,6 +44,7 @@ enum SchemaFixture {
                 maxFailurePercent: 20
               },
               optOutWords: [acha], templateText: strict,
+              country: KE, window: contact, createContacts: inbound,
               onUserCap: { action: retry, every: 24h, until: 72h },
               notify: { url: "https://ops.example/hook", secret: "env:OPS", format: json, on: [paused, quota] },
               webhook: { forward: "https://inbox.example:8443/whatsapp?tenant=acme" } }

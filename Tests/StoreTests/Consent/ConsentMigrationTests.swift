@@ -17,8 +17,7 @@ struct ConsentMigrationTests {
     }
 
     private static func migrate(_ fixture: Fixture) async throws -> [String] {
-        let steps = Migration.all.filter { $0.version <= 25 }
-        return try await Migrator(pool: fixture.pool, migrations: steps, logger: TestDatabase.logger).migrate()
+        try await Migrator(pool: fixture.pool, logger: TestDatabase.logger).migrate()
             .flatMap(\.notes)
     }
 

@@ -76,7 +76,8 @@ struct HotCalls {
 
     func send(_ ids: [UUID]) async throws {
         let messages = MessageRepository(pool: pool)
-        _ = try await messages.begin(Array(ids.prefix(6)), lease: 1)
+        _ = try await messages.begin([SendClaim(Array(ids.prefix(3)), lease: 1, windowNumber: "1")])
+        _ = try await messages.begin(Array(ids[3..<6]), lease: 1)
         for consequence in [MessageOutcome.Consequence.optOut, .counted, .userCap] {
             let outcomes = [
                 MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "wamid.\(ids[0])")),
@@ -130,15 +131,20 @@ struct HotCalls {
         }
         _ = try await messages.applyParked()
         var inbound = InboundReport()
+        let person = InboundReport.Person(
+            Fixture.phone(2),
+            userIDs: ["KE.\(ids[0])"],
+            repliesTo: "wamid.\(ids[0])"
+        )
         inbound.messages = [
-            InboundReport.Message(
-                id: "\(UUID())",
-                phoneNumberID: "1",
-                from: Fixture.phone(2),
-                at: Date(),
-                texts: ["STOP"]
-            )
+            InboundReport.Message(id: "\(UUID())", phoneNumberID: "1", person: person, at: Date(), texts: ["STOP"])
         ]
+        inbound.moves = [InboundReport.Move(phoneNumberID: "1", person: person, number: "254711000001", at: Date())]
+        let learned = [
+            LearnedIDs(messageID: ids[1], waMessageID: "wamid.y", waID: "254722000001", userIDs: ["KE.\(ids[1])"]),
+            LearnedIDs(messageID: nil, waMessageID: "wamid.\(ids[0])", waID: nil, userIDs: ["KE.9\(ids[0])"]),
+        ]
+        try await ContactIDRepository(pool: pool).learn(learned.compactMap(\.self))
         try await InboundRepository(pool: pool).apply(inbound)
         _ = try await ConsentRepository(pool: pool).suppressMissed()
     }

@@ -57,6 +57,38 @@ struct QueryPlanTests {
         }
     }
 
+    /// A tenant with several numbers: the window of the sender's own number counts.
+    @Test(.timeLimit(.minutes(3))) func theOwnWindowOfANumberIsFoundByItsKey() async throws {
+        try await Self.withManyContacts(StablePlans.options) { fixture in
+            try await fixture.addSender("second", number: "2")
+            try await fixture.pool.execute(
+                """
+                INSERT INTO contact_windows ("contactId", "phoneNumberId", "tenantId", "lastInboundAt")
+                SELECT id, n, "tenantId", "lastSeen" FROM contacts, unnest('{1,2}'::text[]) n
+                """,
+                deadline: .seconds(60)
+            )
+            try await fixture.pool.execute("VACUUM ANALYZE contact_windows", deadline: .seconds(60))
+            for (number, filter) in (Self.filters + [Selective(filter: "", index: "")]).enumerated() {
+                let audience = filter.filter.isEmpty ? AudienceFilter.group(.and, []) : try Self.audience(filter)
+                let counting = try await scans(in: fixture) {
+                    let size = try await AudienceRepository(pool: fixture.pool)
+                        .size(tenant: "acme", filter: audience, number: "1", now: Self.now)
+                    #expect(size.inWindow > 0)
+                }
+                #expect(counting == [:], "count \(filter)")
+                let launch = try await scans(in: fixture) {
+                    let name = "window-\(number)"
+                    try await fixture.addCampaign(name, filter: #"{"logic":"AND","conditions":[\#(filter.filter)]}"#)
+                    let run = try await fixture.launch(name, at: Self.now)
+                    let inWindow = try await RunRepository(pool: fixture.pool).find(run)?.inWindowCount
+                    #expect(inWindow ?? 0 > 0)
+                }
+                #expect(launch == [:], "launch \(filter)")
+            }
+        }
+    }
+
     private func expectNoScan(_ selective: Selective, _ number: Int, in fixture: Fixture) async throws {
         let counting = try await scans(in: fixture) { try await count(selective, in: fixture) }
         #expect(counting == [:], "count")
@@ -108,7 +140,7 @@ struct QueryPlanTests {
         let rows = try await fixture.pool.query(
             """
             SELECT relname::text, seq_scan FROM pg_stat_user_tables
-            WHERE relname IN ('contacts', 'campaign_messages') ORDER BY 1
+            WHERE relname IN ('contacts', 'campaign_messages', 'contact_windows') ORDER BY 1
             """
         )
         var scans: [String: Int] = [:]

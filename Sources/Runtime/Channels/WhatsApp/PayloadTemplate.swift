@@ -53,8 +53,14 @@ struct PayloadTemplate: ChannelPayload {
     ) throws -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512)
-        bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","to":"#.utf8
-        JSONText.append(Self.internationalNumber(recipient), to: &bytes)
+        bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","#.utf8
+        if UserID.isUserID(recipient.utf8) {
+            bytes += #""recipient":"#.utf8
+            JSONText.append(recipient, to: &bytes)
+        } else {
+            bytes += #""to":"#.utf8
+            JSONText.append(Self.internationalNumber(recipient), to: &bytes)
+        }
         bytes += #","biz_opaque_callback_data":"#.utf8
         JSONText.append(messageID.apiText, to: &bytes)
         for piece in pieces {

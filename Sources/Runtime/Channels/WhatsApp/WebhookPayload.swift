@@ -114,6 +114,7 @@ extension WebhookPayload {
                 )
                 report.messages += change.inboundMessages(to: number, receivedAt: now)
                 report.preferences += change.preferences(of: number, receivedAt: now)
+                report.moves += change.moves(to: number, receivedAt: now)
             }
             if let account, let stop = change.stop(account: account) { report.stops.append(stop) }
         }
@@ -129,15 +130,15 @@ extension WebhookPayload {
 extension WebhookPayload.Change {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
         (value["messages"]?.arrayValue ?? []).compactMap { message in
-            // People with a hidden number have no `from`. A `system` message, such as a change of number, was not
-            // written by the contact, so it does not open the 24 h window.
-            guard let from = message["from"]?.stringValue, !from.utf8.contains(0),
-                let id = message["id"]?.stringValue.flatMap(WebhookPayload.id), message["type"] != "system"
+            // A `system` message, such as a change of number, was not written by the contact, so it does not open the 24 h
+            // window.
+            guard let id = message["id"]?.stringValue.flatMap(WebhookPayload.id), message["type"] != "system",
+                let person = person(message, number: message["from"], repliesTo: message["context"]?["id"])
             else { return nil }
             return InboundReport.Message(
                 id: id,
                 phoneNumberID: number,
-                from: from,
+                person: person,
                 // A time in the future would keep the 24 h window open for too long.
                 at: min(WebhookPayload.time(message["timestamp"]) ?? now, now),
                 texts: Self.words(of: message),
@@ -156,13 +157,13 @@ extension WebhookPayload.Change {
 
     fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
         (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
-            guard let from = preference["wa_id"]?.stringValue, !from.utf8.contains(0),
-                let choice = preference["value"]?.stringValue, ["stop", "resume"].contains(choice)
+            guard let person = person(preference, number: preference["wa_id"]),
+                let choice = preference["value"]?.stringValue, ["stop", "resume", "signup"].contains(choice)
             else { return nil }
             return InboundReport.Preference(
                 phoneNumberID: number,
-                from: from,
-                isOptedIn: choice == "resume",
+                person: person,
+                isOptedIn: choice != "stop",
                 at: min(WebhookPayload.time(preference["timestamp"]) ?? now, now)
             )
         }

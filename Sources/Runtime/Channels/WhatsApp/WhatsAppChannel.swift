@@ -74,6 +74,7 @@ package struct WhatsAppChannel: MessageChannel {
         let payload = try WebhookPayload(parsing: body)
         return ChannelReports(
             statuses: payload.deliveryStatuses(receivedAt: now),
+            learnedIDs: payload.learnedIDs(),
             inbound: payload.inboundReport(receivedAt: now),
             sources: payload.sources
         )
@@ -122,7 +123,11 @@ package struct WhatsAppChannel: MessageChannel {
         if (200..<300).contains(status), answer.error == nil {
             // An id that no row can hold counts as none.
             if let accepted = answer.accepted, let id = WebhookPayload.id(accepted.id) {
-                return .accepted(waMessageID: id, messageStatus: accepted.messageStatus)
+                return .accepted(
+                    waMessageID: id,
+                    messageStatus: accepted.messageStatus,
+                    recipient: accepted.recipient
+                )
             }
             // The message may have been accepted although the answer cannot be read.
             guard mediaType(headers) == "text/html" else { return .lost("HTTP \(status) without a message id") }
@@ -180,7 +185,18 @@ private struct WhatsAppAnswer {
             let id: String
             let message_status: String?
         }
+        struct Contact: Decodable {
+            let input: String?
+            let wa_id: String?
+            let user_id: String?
+
+            /// Returns an id that differs from what the message was sent to.
+            func news(_ id: String?) -> String? {
+                id == input.map { String($0.drop { $0 == "+" }) } ? nil : id
+            }
+        }
         let messages: [Message]
+        let contacts: [Contact]?
     }
 
     private struct Refused: Decodable {
@@ -196,8 +212,14 @@ private struct WhatsAppAnswer {
         accepted = body.withUnsafeReadableBytes { AcceptedAnswer(scanning: $0) }
         guard accepted == nil else { return }
         // A body of another shape is none of WhatsApp's; the caller says so.
-        if let first = try? JSONDecoder().decode(Accepted.self, from: body).messages.first {
-            accepted = AcceptedAnswer(id: first.id, messageStatus: first.message_status)
+        if let answer = try? JSONDecoder().decode(Accepted.self, from: body), let first = answer.messages.first {
+            let contact = answer.contacts?.first
+            accepted = AcceptedAnswer(
+                id: first.id,
+                messageStatus: first.message_status,
+                waID: contact?.news(contact?.wa_id),
+                userID: contact?.news(contact?.user_id)
+            )
         } else {
             error = try? JSONDecoder().decode(Refused.self, from: body).error
         }

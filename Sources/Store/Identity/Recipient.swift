@@ -1,0 +1,54 @@
+import Postgres
+
+/// The addresses of contacts, as `contacts AS c`.
+enum Recipient {
+    /// True for a contact whose `contactId` is a business-scoped user id, such as `KE.4051298`.
+    static let isKnownByUserID: PostgresQuery = """
+        (substr(c."contactId", 3, 1) = '.' AND c."contactId" ~ '^[A-Z]{2}\\.')
+        """
+
+    /// The number to which messages go; empty if only a user id is known.
+    static let phone: PostgresQuery = """
+        coalesce(c."currentNumber", CASE WHEN \(fragment: isKnownByUserID) THEN '' ELSE c."contactId" END)
+        """
+
+    /// True for a contact whose `contactId` still names the person: it was not merged into another contact, and the person has
+    /// not moved to another number, which leaves the old one to somebody else.
+    ///
+    /// - Parameter time: The time that counts; by default the present.
+    static func isNamedByContactID(at time: PostgresQuery? = nil) -> PostgresQuery {
+        let former: PostgresQuery = time.map { "OR c.\"currentNumberAt\" > \(fragment: $0)" } ?? ""
+        return """
+            (c."mergedInto" IS NULL AND (c."currentNumber" IS NULL \(fragment: former) OR \(fragment: isKnownByUserID)))
+            """
+    }
+}
+
+/// The subqueries that find contacts by their ids.
+enum ContactLookup {
+    /// Finds contacts, as `c`, whose `contactId` has a key, by an index.
+    ///
+    /// - Parameters:
+    ///   - key: The key, as `contact_key` makes it.
+    ///   - tenant: The owner of the contacts.
+    ///   - time: The time at which the person was known by the id; by default the present.
+    static func byContactID(
+        _ key: PostgresQuery,
+        of tenant: PostgresQuery,
+        at time: PostgresQuery? = nil
+    ) -> PostgresQuery {
+        """
+        SELECT * FROM contacts c
+        WHERE c."tenantId" = \(fragment: tenant) AND \(fragment: Recipient.isNamedByContactID(at: time))
+            AND \(only: #"contact_key(c."contactId")"#, is: key)
+        """
+    }
+
+    /// Finds rows of `contact_ids`, as `k`, with a key: ids that were learned of a contact.
+    static func byLearnedID(_ key: PostgresQuery, of tenant: PostgresQuery) -> PostgresQuery {
+        """
+        SELECT k."contactId" FROM contact_ids k
+        WHERE k."tenantId" = \(fragment: tenant) AND \(only: "k.key", is: key)
+        """
+    }
+}
