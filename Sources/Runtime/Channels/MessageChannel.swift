@@ -157,13 +157,21 @@ enum ErrorClass: Hashable, Sendable {
 package struct ChannelReports: Sendable {
     package var statuses: [DeliveryStatus] = []
     package var inbound = InboundReport()
+    /// Lines for the log.
+    package var notices: [WebhookNotice] = []
+    /// The changes by type.
+    package var events: [WebhookEvent] = []
 
-    package init(statuses: [DeliveryStatus] = [], inbound: InboundReport = InboundReport()) {
-        self.statuses = statuses
-        self.inbound = inbound
+    package init(
+        statuses: [DeliveryStatus] = [],
+        inbound: InboundReport = InboundReport(),
+        notices: [WebhookNotice] = [],
+        events: [WebhookEvent] = []
+    ) {
+        (self.statuses, self.inbound, self.notices, self.events) = (statuses, inbound, notices, events)
     }
 
-    var isEmpty: Bool { statuses.isEmpty && inbound.isEmpty }
+    var isEmpty: Bool { statuses.isEmpty && inbound.isEmpty && notices.isEmpty && events.isEmpty }
     /// Statuses and inbound messages.
     var count: Int { statuses.count + inbound.messages.count }
 
@@ -171,6 +179,8 @@ package struct ChannelReports: Sendable {
     mutating func append(_ other: ChannelReports) {
         statuses += other.statuses
         inbound.append(other.inbound)
+        notices += other.notices
+        events += other.events
     }
 
     /// The same reports, each on its own.
@@ -184,6 +194,8 @@ package struct ChannelReports: Sendable {
             + inbound.messages.map { message in part { $0.messages = [message] } }
             + inbound.preferences.map { preference in part { $0.preferences = [preference] } }
             + inbound.stops.map { stop in part { $0.stops = [stop] } }
+            + inbound.facts.map { fact in part { $0.facts = [fact] } }
+            + (notices.isEmpty && events.isEmpty ? [] : [ChannelReports(notices: notices, events: events)])
             + statuses.map { ChannelReports(statuses: [$0]) }
     }
 }

@@ -58,9 +58,12 @@ public struct InboundReport: Hashable, Sendable {
         public let subject: Subject
         /// The reason, for people.
         public let reason: String
+        /// The time of WhatsApp's report; a later report on the template overrides it.
+        public let at: Date
 
-        public init(businessAccountID: String, subject: Subject, reason: String) {
-            (self.businessAccountID, self.subject, self.reason) = (businessAccountID, subject, reason)
+        public init(businessAccountID: String, subject: Subject, reason: String, at: Date = Date()) {
+            (self.businessAccountID, self.subject) = (businessAccountID, subject)
+            (self.reason, self.at) = (reason, at)
         }
     }
 
@@ -68,10 +71,13 @@ public struct InboundReport: Hashable, Sendable {
     public var messages: [Message] = []
     public var preferences: [Preference] = []
     public var stops: [Stop] = []
+    public var facts: [AccountFact] = []
 
     public init() {}
 
-    public var isEmpty: Bool { numbers.isEmpty && messages.isEmpty && preferences.isEmpty && stops.isEmpty }
+    public var isEmpty: Bool {
+        numbers.isEmpty && messages.isEmpty && preferences.isEmpty && stops.isEmpty && facts.isEmpty
+    }
 
     /// Appends a later report.
     public mutating func append(_ other: InboundReport) {
@@ -79,5 +85,6 @@ public struct InboundReport: Hashable, Sendable {
         messages += other.messages
         preferences += other.preferences
         stops += other.stops
+        facts += other.facts
     }
 }

@@ -41,7 +41,11 @@ public struct InboundRepository: Sendable {
                 try await write(Self.consents(in: report, senders: senders), on: connection)
             }
         }
-        return report.stops.isEmpty ? [] : try await pause(report.stops)
+        let facts = AccountFactRepository(pool: pool)
+        try await facts.keep(report.facts)
+        var stops: [InboundReport.Stop] = []
+        for stop in report.stops where try await !facts.overrides(stop) { stops.append(stop) }
+        return stops.isEmpty ? [] : try await pause(stops)
     }
 
     /// Returns the tenants by the number that received the messages.

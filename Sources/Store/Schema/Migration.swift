@@ -58,5 +58,6 @@ public struct Migration: Sendable {
         Migration(version: 22, name: "daemon_numbers", bytes: PackageResources._022_daemon_numbers_sql),
         Migration(version: 23, name: "notifications", bytes: PackageResources._023_notifications_sql),
         Migration(version: 24, name: "user_cap", bytes: PackageResources._024_user_cap_sql),
+        Migration(version: 27, name: "account_facts", bytes: PackageResources._027_account_facts_sql),
     ]
 }

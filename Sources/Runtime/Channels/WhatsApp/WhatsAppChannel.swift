@@ -74,7 +74,9 @@ package struct WhatsAppChannel: MessageChannel {
         let payload = try WebhookPayload(parsing: body)
         return ChannelReports(
             statuses: payload.deliveryStatuses(receivedAt: now),
-            inbound: payload.inboundReport(receivedAt: now)
+            inbound: payload.inboundReport(receivedAt: now),
+            notices: payload.notices(),
+            events: payload.events()
         )
     }
 
