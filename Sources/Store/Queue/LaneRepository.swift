@@ -23,7 +23,7 @@ public struct LaneRepository: Sendable {
         let rows = try await pool.query(
             """
             SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."accessToken", s."ratePerSecond", s."quotaGroup",
-                s."pairLimit", s."dailyLimit", e.epoch, r.expected, r."quotaUntil",
+                s."pairLimit", \(fragment: QuotaRepository.limit) AS "dailyLimit", e.epoch, r.expected, r."quotaUntil",
                 \(fragment: ContactWindow.numberOfSender) AS "windowNumber",
                 coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
                     THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
