@@ -12,8 +12,8 @@ enum Recipient {
         coalesce(c."currentNumber", CASE WHEN \(fragment: isKnownByUserID) THEN '' ELSE c."contactId" END)
         """
 
-    /// True for a contact whose `contactId` still names the person: it was not merged into another contact, and the person has
-    /// not moved to another number, which leaves the old one to somebody else.
+    /// Returns the condition for a contact whose `contactId` still names the person: it was not merged into another contact, and
+    /// the person has not moved to another number, which leaves the old one to somebody else.
     ///
     /// - Parameter time: The time that counts; by default the present.
     static func isNamedByContactID(at time: PostgresQuery? = nil) -> PostgresQuery {
@@ -42,6 +42,11 @@ enum ContactLookup {
         WHERE c."tenantId" = \(fragment: tenant) AND \(fragment: Recipient.isNamedByContactID(at: time))
             AND \(only: #"contact_key(c."contactId")"#, is: key)
         """
+    }
+
+    /// Finds the rows of `contact_ids`, as `k`, of a contact.
+    static func ids(of contact: PostgresQuery) -> PostgresQuery {
+        "SELECT * FROM contact_ids k WHERE \(only: #"k."contactId""#, is: contact)"
     }
 
     /// Finds rows of `contact_ids`, as `k`, with a key: ids that were learned of a contact.
