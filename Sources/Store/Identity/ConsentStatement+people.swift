@@ -53,6 +53,7 @@ extension ConsentRepository {
     ///   - contacts: The contacts of a person.
     ///   - ids: The new ids of the person.
     ///   - tenant: The owner of the contacts.
+    /// - Throws: `PostgresError`; harmless to repeat.
     func carry(_ contacts: [UUID], to ids: [String], tenant: String) async throws(PostgresError) {
         try await pool.execute(
             """

@@ -16,6 +16,7 @@ enum Recipient {
     /// the person has not moved to another number, which leaves the old one to somebody else.
     ///
     /// - Parameter time: The time that counts; by default the present.
+    /// - Returns: The condition.
     static func isNamedByContactID(at time: PostgresQuery? = nil) -> PostgresQuery {
         let former: PostgresQuery = time.map { "OR c.\"currentNumberAt\" > \(fragment: $0)" } ?? ""
         return """
@@ -32,6 +33,7 @@ enum ContactLookup {
     ///   - key: The key, as `contact_key` makes it.
     ///   - tenant: The owner of the contacts.
     ///   - time: The time at which the person was known by the id; by default the present.
+    /// - Returns: The subquery.
     static func byContactID(
         _ key: PostgresQuery,
         of tenant: PostgresQuery,

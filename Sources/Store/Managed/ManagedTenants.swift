@@ -12,7 +12,9 @@ enum ManagedTenants: ManagedTable {
 
     static func read(_ reader: inout ContentReader) throws {
         reader.set("protect", .bool(try reader.row.decode("protect")))
-        for column in ["name", "timeZone", "templateText", "country", "window", "createContacts", "sourceFile"] { try reader.text(column) }
+        for column in ["name", "timeZone", "templateText", "country", "window", "createContacts", "sourceFile"] {
+            try reader.text(column)
+        }
         for column in ["quietHours", "frequencyCap", "defaults", "policy", "optOutWords", "notify", "onUserCap"] {
             try reader.json(column)
         }
