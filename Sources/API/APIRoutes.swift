@@ -57,6 +57,7 @@ package struct APIRoutes: Sendable {
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
             AudienceEndpoints(pool: pool, now: now).all,
             TemplateEndpoints(templates: templates).all,
+            ContactEndpoints(contacts: ContactRepository(pool: pool), now: now).all,
             SuppressionEndpoints(consents: ConsentRepository(pool: pool)).all,
             WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
             [triggers.endpoint, triggers.campaignEndpoint],

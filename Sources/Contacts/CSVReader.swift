@@ -17,6 +17,8 @@ struct CSVReader {
     static let maximumRecord = 1 << 20
 
     private(set) var record = CSVRecord()
+    /// The line that was skipped after ``Event/malformed(line:message:)``, without its end.
+    private(set) var malformedLine: [UInt8] = []
     private var separator = UInt8(ascii: ",")
     private var buffer: [UInt8] = []
     private var position = 0
@@ -89,6 +91,7 @@ struct CSVReader {
 
     private mutating func skipMalformed(_ message: String) -> Event {
         let start = line
+        malformedLine = Array(buffer[position...].prefix { $0 != Self.lineFeed && $0 != Self.return })
         skipLine()
         return .malformed(line: start, message: message)
     }

@@ -1,6 +1,32 @@
 import Dispatch
 import Glibc
-import Store
+import JSON
+import Spec
+public import Store
+
+/// The source of the rows of an import.
+public enum ContactSource: Sendable {
+    /// A CSV file.
+    case file(String)
+    /// The rows of a query, as CSV.
+    case query(ContactQuery)
+
+    /// The name in messages.
+    public var name: String {
+        switch self {
+        case .file(let path): path
+        case .query: "the query"
+        }
+    }
+}
+
+/// CSV text, chunk by chunk.
+private protocol CSVChunks: Sendable {
+    /// Size of the text in bytes; `nil` if it is not known.
+    var size: Int? { get }
+    /// Returns the next chunk; `nil` at the end.
+    func next() async throws -> [UInt8]?
+}
 
 /// The valid rows of a contacts file in batches, read and checked chunk by chunk.
 ///
@@ -9,7 +35,9 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
     let header: ContactHeader
     private(set) var report = ImportReport()
     private(set) var progress: ImportProgress
-    private let chunks: FileChunks
+    private let chunks: any CSVChunks
+    /// Collects the refused rows; `nil` if nobody wants them.
+    private let refused: RefusedRows?
     private let onProgress: (ImportProgress) -> Void
     private var decoder: UTF16Decoder
     private var reader: CSVReader
@@ -18,15 +46,20 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
     private var hasBytesToParse = true
     private var isAtEnd: Bool
 
-    /// Opens the file and reads its header.
+    /// Opens the source and reads its header.
     ///
     /// - Throws: ``ContactImportError``
     init(
-        file: String,
+        source: ContactSource,
         options: ContactImportOptions = ContactImportOptions(),
         onProgress: @escaping (ImportProgress) -> Void
     ) async throws {
-        let chunks = try FileChunks(file: file)
+        let file = source.name
+        let chunks: any CSVChunks =
+            switch source {
+            case .file(let path): try FileChunks(file: path)
+            case .query(let query): QueryChunks(query: query)
+            }
         var decoder = UTF16Decoder()
         var reader = CSVReader()
         var progress = ImportProgress(totalBytes: chunks.size)
@@ -47,6 +80,9 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
         case .needsBytes: throw ContactImportError.empty(file: file)
         }
         self.chunks = chunks
+        refused = try options.refused.map { (path) throws(ContactImportError) in
+            try RefusedRows(file: path, header: reader.record)
+        }
         self.decoder = decoder
         self.reader = reader
         self.progress = progress
@@ -61,6 +97,7 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
         while hasBytesToParse {
             try Task.checkCancellation()
             let batch = parse()
+            try await refused?.write()
             if isAtEnd {
                 hasBytesToParse = false
             } else if let bytes = try await chunks.next() {
@@ -83,11 +120,16 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
             switch reader.next(isLast: isAtEnd) {
             case .record:
                 checker.add(reader.record, to: &batch)
-                if !checker.problems.isEmpty { report.reject(checker.problems) }
+                if !checker.problems.isEmpty {
+                    report.reject(checker.problems)
+                    refused?.add(reader.record, isWindows1252: checker.isWindows1252, checker.problems)
+                }
                 if let warning = checker.warning { report.warn(warning) }
                 report.isWindows1252 = checker.isWindows1252
             case .malformed(let line, let message):
-                report.reject([RowProblem(line: line, column: nil, message: message)])
+                let problem = RowProblem(line: line, column: nil, message: message)
+                report.reject([problem])
+                refused?.add(line: reader.malformedLine, problem)
             case .needsBytes:
                 nextNumber = batch.endNumber
                 return batch
@@ -99,7 +141,7 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
 /// The bytes of a file in chunks, read on a queue of its own.
 ///
 /// A slow disk or pipe never blocks Swift's cooperative pool, and one chunk is in memory at a time.
-private final class FileChunks: Sendable {
+private final class FileChunks: CSVChunks {
     /// Size of the file in bytes; `nil` for a pipe.
     let size: Int?
     private let file: String
@@ -155,5 +197,42 @@ private final class FileChunks: Sendable {
 
     private static func error(_ file: String) -> ContactImportError {
         .unreadable(file: file, reason: String(cString: strerror(errno)))
+    }
+}
+
+/// The rows of a query as CSV text; the first line has the names of the columns.
+private actor QueryChunks: CSVChunks {
+    nonisolated let size: Int? = nil
+    private let query: ContactQuery
+    private var names: [String]?
+
+    init(query: ContactQuery) {
+        self.query = query
+    }
+
+    func next() async throws -> [UInt8]? {
+        let rows = try await query.next()
+        var text: [UInt8] = []
+        if names == nil {
+            // A query without rows has no names, and nothing to import.
+            let names = rows.first.flatMap(\.objectValue)?.keys.sorted() ?? [ContactColumn.contactId.rawValue]
+            self.names = names
+            CSVText.append(names.map { Array($0.utf8) }, to: &text)
+        } else if rows.isEmpty {
+            return nil
+        }
+        for row in rows { CSVText.append((names ?? []).map { Self.cell(row[$0]) }, to: &text) }
+        return text
+    }
+
+    /// Returns a value as a cell of a file has it.
+    private static func cell(_ value: JSONValue?) -> [UInt8] {
+        switch value {
+        case nil, .null: []
+        case .string(let text): Array(text.utf8)
+        case .array(let items):
+            Array(items.map { String(decoding: cell($0), as: UTF8.self) }.joined(separator: "|").utf8)
+        case .some(let value): Array(value.canonicalText.utf8)
+        }
     }
 }

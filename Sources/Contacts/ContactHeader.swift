@@ -43,7 +43,8 @@ struct ContactHeader: Sendable {
             }
             let meant = names[name]
             unused[name] = nil
-            guard let field = meant == "-" ? .ignored : Self.field(named: meant ?? name) else {
+            let isLeftOut = meant == "-" || (meant == nil && name == RefusedRows.column)
+            guard let field = isLeftOut ? .ignored : Self.field(named: meant ?? name) else {
                 problems.append(Self.unknown(meant ?? name, number: index + 1))
                 continue
             }

@@ -14,14 +14,18 @@ public struct ContactImportOptions: Sendable {
     public var allowsOptIn: Bool
     /// True if nothing is to be changed.
     public var isDryRun: Bool
+    /// The path of a file for the rows that are refused; `nil` makes none.
+    public var refused: String?
 
     public init(
         country: CallingCode? = nil,
         columns: [String: String] = [:],
         emptyClears: Bool = false,
         allowsOptIn: Bool = false,
-        isDryRun: Bool = false
+        isDryRun: Bool = false,
+        refused: String? = nil
     ) {
+        self.refused = refused
         (self.country, self.columns, self.emptyClears) = (country, columns, emptyClears)
         (self.allowsOptIn, self.isDryRun) = (allowsOptIn, isDryRun)
     }
@@ -38,12 +42,12 @@ public struct ContactImporter: Sendable {
         self.repository = repository
     }
 
-    /// Imports a file.
+    /// Imports a file, or the rows of a query.
     ///
     /// After a cancellation the contacts that were merged so far stay. Importing the file again is harmless.
     ///
     /// - Parameters:
-    ///   - file: The path of the file.
+    ///   - source: The file or the query.
     ///   - tenant: The tenant, a slug.
     ///   - options: The choices for reading the file.
     ///   - actor: The person who imports.
@@ -51,7 +55,7 @@ public struct ContactImporter: Sendable {
     /// - Returns: Counts of rows, and the problems of skipped rows.
     /// - Throws: ``ContactImportError`` if nothing was imported, or `PostgresError`.
     public func run(
-        file: String,
+        from source: ContactSource,
         tenant: String,
         options: ContactImportOptions = ContactImportOptions(),
         by actor: RunActor = .daemon,
@@ -61,7 +65,7 @@ public struct ContactImporter: Sendable {
         let start = ContinuousClock.now
         var options = options
         if options.country == nil { options.country = try await repository.country(of: tenant) }
-        let batches = try await ContactFileBatches(file: file, options: options, onProgress: progress)
+        let batches = try await ContactFileBatches(source: source, options: options, onProgress: progress)
         let result = try await repository.run(
             tenant: tenant,
             columns: batches.header.columns,
@@ -167,6 +171,8 @@ public enum ContactImportError: Error, Equatable, CustomStringConvertible {
     case unreadable(file: String, reason: String)
     case empty(file: String)
     case header(file: String, problems: [String])
+    /// The file of refused rows.
+    case unwritable(file: String, reason: String)
 
     public var description: String {
         switch self {
@@ -174,6 +180,8 @@ public enum ContactImportError: Error, Equatable, CustomStringConvertible {
             "`\(name)` is not a tenant: use up to 50 letters a-z, digits and hyphens, not beginning with a hyphen"
         case .unreadable(let file, let reason):
             "cannot read \(file): \(reason)"
+        case .unwritable(let file, let reason):
+            "cannot write \(file): \(reason)"
         case .empty(let file):
             "\(file) is empty; its first line must name the columns, such as contactId,name,tags"
         case .header(let file, let problems):

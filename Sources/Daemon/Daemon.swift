@@ -106,6 +106,15 @@ public struct Daemon: Service {
             logger: logger,
             metrics: lanes.metrics.webhooks
         )
+        let forwarderWakeup = WakeSignal()
+        let forwarding = WebhookForwarding(
+            forwards: ForwardRepository(pool: pool),
+            wakeup: forwarderWakeup,
+            metrics: lanes.metrics.forwards,
+            logger: logger
+        )
+        // Otherwise the first webhooks would be taken for those of tenants that do not forward.
+        try await forwarding.refresh()
         let triggers = TriggerService(
             triggers: TriggerRepository(pool: pool, announces: false),
             logger: logger,
@@ -118,6 +127,7 @@ public struct Daemon: Service {
             (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
                 Reloader(requests: reloads, parts: configuration.reloadable(certificate), logger: logger),
                 intake,
+                forwarding,
                 triggers,
                 Heartbeat(
                     version: version,
@@ -145,6 +155,14 @@ public struct Daemon: Service {
                     metrics: lanes.metrics.notifications,
                     logger: logger
                 ),
+                WebhookForwarder(
+                    forwards: ForwardRepository(pool: pool),
+                    tokens: lanes.tokens,
+                    outbound: configuration.outbound,
+                    wakeup: forwarderWakeup,
+                    metrics: lanes.metrics.forwards,
+                    logger: logger
+                ),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunMaintenance(
                     runs: lanes.runs,
@@ -169,7 +187,14 @@ public struct Daemon: Service {
                     metrics: lanes.metrics.schedules
                 ),
                 try server(
-                    router: routes(pool: pool, redis: redis, intake: intake, triggers: triggers, lanes: lanes).router,
+                    router: routes(
+                        pool: pool,
+                        redis: redis,
+                        intake: intake,
+                        forwarding: forwarding,
+                        triggers: triggers,
+                        lanes: lanes
+                    ).router,
                     certificate: certificate?.reloader
                 ),
             ] as [any Service]
@@ -185,7 +210,15 @@ public struct Daemon: Service {
         let senders = try await SenderRepository(pool: pool).tokenReferences().compactMap { sender in
             tokens.problem(with: sender.reference).map { "\(sender.tenant)/\(sender.sender): \($0)" }
         }
-        for gap in configuration.gaps(senders: senders) { logger.warning("\(gap)") }
+        let receivers = try await NotificationRepository(pool: pool).targets().compactMap { tenant, target in
+            NotificationTarget.problem(with: target, tokens: tokens).map { "\(tenant): \($0)" }
+        }
+        let forwards = try await ForwardRepository(pool: pool).receivers().compactMap { tenant, address in
+            HookURL.problem(with: address, field: "webhook.forward", tokens: tokens).map { "\(tenant): \($0)" }
+        }
+        for gap in configuration.gaps(senders: senders, receivers: receivers, forwards: forwards) {
+            logger.warning("\(gap)")
+        }
     }
 
     private func laneServices(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) -> LaneServices {
@@ -222,6 +255,7 @@ public struct Daemon: Service {
         pool: PostgresPool,
         redis: RedisClient,
         intake: StatusIntake,
+        forwarding: WebhookForwarding,
         triggers: TriggerService,
         lanes: LaneServices? = nil
     ) -> APIRoutes {
@@ -242,6 +276,7 @@ public struct Daemon: Service {
             ),
             webhooks: WebhookEndpoints(
                 intake: intake,
+                forwarding: forwarding,
                 appSecret: configuration.appSecretSource,
                 verifyToken: configuration.verifyToken,
                 logger: logger

@@ -154,6 +154,13 @@ extension MetricFamily {
         labels: ["outcome"]
     )
 
+    package static let forwards = MetricFamily(
+        "campaigns_forwarded_webhooks_total",
+        .counter,
+        "Webhooks for other systems of the tenants, by outcome.",
+        labels: ["outcome"]
+    )
+
     // HTTP.
     package static let httpRequests = MetricFamily(
         "campaigns_http_requests_total",
@@ -233,7 +240,7 @@ extension MetricFamily {
         openRuns, openMessages, unconfirmed,
         scheduleLag, firings, events, refusals,
         webhookDuration, webhookLag, webhookBatch, reports,
-        notifications,
+        notifications, forwards,
         httpRequests, httpDuration,
         redisUp, postgresUp, connections, connectionLimit, connectionWaiters,
         cpu, memory, virtualMemory, files, startTime,

@@ -2,6 +2,8 @@ import ArgumentParser
 import CommandKit
 import Contacts
 import Foundation
+import Logging
+import Postgres
 import Spec
 import Spelling
 import Store
@@ -42,7 +44,30 @@ struct ContactsImportCommand: AsyncParsableCommand {
     }
 
     @Argument(help: "The CSV file.", completion: .file(extensions: ["csv"]))
-    var file: String
+    var file: String?
+
+    @Option(
+        name: .customLong("from-sql"),
+        help: ArgumentHelp(
+            "A SELECT whose rows are imported in place of a file; its columns are named like those of a file.",
+            valueName: "select"
+        )
+    )
+    var fromSQL: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The database for --from-sql: its connection URL, or env:NAME for the variable with it.",
+            valueName: "url"
+        )
+    )
+    var fromDatabase: String?
+
+    @Option(
+        help: ArgumentHelp("A file for the refused rows, as CSV with a column for the reason.", valueName: "file"),
+        completion: .file(extensions: ["csv"])
+    )
+    var refused: String?
 
     @Option(help: "Tenant of the contacts.")
     var tenant: String
@@ -81,7 +106,8 @@ struct ContactsImportCommand: AsyncParsableCommand {
         var options = ContactImportOptions(
             emptyClears: empty == .clears,
             allowsOptIn: allowOptIn,
-            isDryRun: dryRun
+            isDryRun: dryRun,
+            refused: refused
         )
         if let country {
             guard let code = CallingCode.of(country: country) else {
@@ -98,16 +124,59 @@ struct ContactsImportCommand: AsyncParsableCommand {
         return options
     }
 
+    func validate() throws {
+        guard (file == nil) != (fromSQL == nil) else {
+            throw ValidationError("name either a file or --from-sql with --from-database")
+        }
+        guard (fromSQL == nil) == (fromDatabase == nil) else {
+            throw ValidationError("--from-sql and --from-database need each other")
+        }
+        if let file, file == refused { throw ValidationError("--refused must not name the file that is imported") }
+    }
+
+    /// Runs `body` with the rows to import.
+    private func withSource<Value: Sendable>(_ body: (ContactSource) async throws -> Value) async throws -> Value {
+        guard let fromSQL, let fromDatabase else { return try await body(.file(file ?? "")) }
+        var url = fromDatabase
+        if fromDatabase.hasPrefix("env:") {
+            let name = String(fromDatabase.dropFirst("env:".count))
+            guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else {
+                throw ValidationError("--from-database: the environment variable \(name) is not set")
+            }
+            url = value
+        }
+        let pool = PostgresPool(
+            configuration: try PostgresConfiguration(
+                url,
+                variable: "--from-database",
+                applicationName: Program.name
+            ),
+            maxConnections: 1,
+            logger: .command()
+        )
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await ContactQuery.run(fromSQL, on: pool) { try await body(.query($0)) })
+        } catch {
+            result = .failure(error)
+        }
+        await pool.shutdown()
+        return try result.get()
+    }
+
     func run() async throws {
         let options = try options()
         let isTerminal = Terminal.areErrorsTerminal
         let bar = ImportProgressBar()
         let report = try await database.withPool { pool in
             let importer = ContactImporter(repository: ContactImportRepository(pool: pool))
-            return try await importer.run(file: file, tenant: tenant, options: options, by: .commandLine) { progress in
-                if isTerminal { Terminal.complain("\r" + bar.line(progress)) }
+            return try await withSource { source in
+                try await importer.run(from: source, tenant: tenant, options: options, by: .commandLine) { progress in
+                    if isTerminal { Terminal.complain("\r" + bar.line(progress)) }
+                }
             }
         }
+        let file = file ?? "the query"
         if isTerminal { Terminal.complain("\n") }
         for problem in report.problems { Terminal.complain("\(file): \(problem)\n") }
         for warning in report.warnings { Terminal.complain("\(file): warning: \(warning)\n") }

@@ -96,7 +96,18 @@ struct APIFixture: Sendable {
             logger: TestDatabase.logger
         )
         let triggers = TriggerService(triggers: TriggerRepository(pool: pool), logger: TestDatabase.logger)
-        let api = daemon.routes(pool: pool, redis: redis, intake: intake, triggers: triggers)
+        let forwarding = WebhookForwarding(
+            forwards: ForwardRepository(pool: pool),
+            wakeup: WakeSignal(),
+            logger: TestDatabase.logger
+        )
+        let api = daemon.routes(
+            pool: pool,
+            redis: redis,
+            intake: intake,
+            forwarding: forwarding,
+            triggers: triggers
+        )
         let router = api.router
         let port = Mutex<Int?>(nil)
         let application = Application(

@@ -65,6 +65,30 @@ struct RetryEndpointTests {
         }
     }
 
+    @Test func aKeyRepeatsFailedMessagesOnce() async throws {
+        try await APIFixture.with(contacts: 20) { api in
+            let id = try await api.campaign()
+            func post(_ path: String, _ body: JSONValue, key: String) async throws -> APIFixture.Reply {
+                try await api.call("POST", "/campaigns/\(id)/\(path)", body, headers: ["Idempotency-Key": key])
+            }
+            #expect(try await api.call("POST", "/campaigns/\(id)/send").status == 202)
+            try await Self.complete(api, failed: 4)
+            let first = try await post("retry", [:], key: "monday")
+            #expect(first.status == 202 && first.json["isNew"] == true, "\(first.text)")
+            let repeated = try await post("retry", [:], key: "monday")
+            #expect(repeated.status == 202 && repeated.json["isNew"] == false, "\(repeated.text)")
+            #expect(repeated.json["run"]?["id"] == first.json["run"]?["id"])
+            #expect(repeated.json["previousRun"]?["id"] == first.json["previousRun"]?["id"])
+            #expect(try await post("retry", [:], key: "tuesday").code == "state_conflict")
+            try await Self.complete(api, failed: 1)
+            #expect(try await post("retry", [:], key: "monday").json["run"]?["id"] == first.json["run"]?["id"])
+            let other = try await post("send", ["again": true], key: "monday")
+            #expect((other.status, other.code) == (409, "not_ready"), "\(other.text)")
+            #expect(try await post("retry", [:], key: "tuesday").json["isNew"] == true)
+            #expect(try await api.call("GET", "/campaigns/\(id)/runs").json["total"] == 3)
+        }
+    }
+
     @Test func aKeySendsACampaignAgainOnce() async throws {
         try await APIFixture.with(contacts: 6) { api in
             let id = try await api.campaign()

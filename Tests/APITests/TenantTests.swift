@@ -52,6 +52,8 @@ struct TenantTests {
             }
             #expect(try await other("GET", "/campaigns")["total"] == 0)
             #expect(try await other("GET", "/templates")["total"] == 0)
+            #expect(try await other("GET", "/contacts")["total"] == 0)
+            #expect(try await other("POST", "/contacts/search", APIFixture.everybody)["total"] == 0)
             #expect(try await other("GET", "/campaigns/analytics/overview")["totalCampaigns"] == 0)
             let senders = try await other("GET", "/campaigns/quota")["items"]?.arrayValue ?? []
             #expect(senders.map { $0["phoneNumberId"] } == ["2001"])

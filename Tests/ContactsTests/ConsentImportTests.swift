@@ -21,7 +21,7 @@ struct ConsentImportTests {
         try Data(rows.utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }  // A file left in /tmp is harmless.
         return try await ContactImporter(repository: ContactImportRepository(pool: pool)).run(
-            file: file.path,
+            from: .file(file.path),
             tenant: "acme",
             options: ContactImportOptions(allowsOptIn: allowsOptIn, isDryRun: isDryRun),
             by: .command("ana")

@@ -35,7 +35,7 @@ struct ContactImporterTests {
         try data.write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }  // A file left in /tmp is harmless.
         return try await ContactImporter(repository: ContactImportRepository(pool: pool)).run(
-            file: file.path,
+            from: .file(file.path),
             tenant: tenant,
             options: options
         )
@@ -328,19 +328,19 @@ struct ContactImporterTests {
         try Data(header.utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }  // A file left in /tmp is harmless.
         await #expect(throws: ContactImportError.header(file: file.path, problems: problems)) {
-            _ = try await ContactFileBatches(file: file.path) { _ in }
+            _ = try await ContactFileBatches(source: .file(file.path)) { _ in }
         }
     }
 
     @Test func explainsUnreadableFiles() async throws {
         await #expect(throws: ContactImportError.unreadable(file: "/no/such", reason: "No such file or directory")) {
-            _ = try await ContactFileBatches(file: "/no/such") { _ in }
+            _ = try await ContactFileBatches(source: .file("/no/such")) { _ in }
         }
         await #expect(throws: ContactImportError.unreadable(file: "/tmp", reason: "it is a folder")) {
-            _ = try await ContactFileBatches(file: "/tmp") { _ in }
+            _ = try await ContactFileBatches(source: .file("/tmp")) { _ in }
         }
         await #expect(throws: ContactImportError.empty(file: "/dev/null")) {
-            _ = try await ContactFileBatches(file: "/dev/null") { _ in }
+            _ = try await ContactFileBatches(source: .file("/dev/null")) { _ in }
         }
         #expect(ContactImporter.isTenant("acme-1"))
         for name in ["", "-a", "Acme", "a_b", String(repeating: "a", count: 51)] {

@@ -85,7 +85,8 @@ struct RunEndpoints: Sendable {
             details:
                 "Opens a run for those messages of the last run that failed without ever being accepted, and whose "
                 + "contacts are opted in and active. A message whose answer was lost is not repeated. Refused while a run is "
-                + "open. Analytics of the campaign count each recipient once, in the last run.",
+                + "open. Analytics of the campaign count each recipient once, in the last run. With the header "
+                + "`Idempotency-Key` (1 to 200 characters) the request may be repeated: each key opens one run.",
             body: .optional(.object(RunShapes.retry), example: ["codes": ["131026"]]),
             responses: [
                 .json(.accepted, "The new run.", .object(RunShapes.launch), example: RunShapes.launchExample)
@@ -94,13 +95,19 @@ struct RunEndpoints: Sendable {
             handle: .checked { call in
                 let record = try await campaigns.required(call)
                 let codes = call.body["codes"]?.arrayValue?.compactMap(\.stringValue) ?? []
-                let retry = try await retries.open(.id(record.id), tenant: call.tenant, codes: codes, by: call.actor)
-                log(.retry, of: record, by: call)
+                let retry = try await retries.open(
+                    .id(record.id),
+                    tenant: call.tenant,
+                    codes: codes,
+                    key: try IdempotencyKey.read(call.headers),
+                    by: call.actor
+                )
+                if retry.isNew { log(.retry, of: record, by: call) }
                 return try await answer(
                     call,
                     run: retry.run.id,
-                    isNew: true,
-                    previous: retry.previous.id,
+                    isNew: retry.isNew,
+                    previous: retry.previous?.id,
                     quota: retry.quota
                 )
             }

@@ -59,6 +59,8 @@ extension Problem {
             .conflict(.notReady, "the audience is empty: no contact who is active and opted in matches it")
         case .runOpen(_, let status): .conflict(status: status.rawValue, "a run of the campaign is open")
         case .neverSent: .conflict(.notReady, "the campaign was never sent")
+        case .keyOfAnother:
+            .conflict(.notReady, "the key belongs to another kind of request; take a new `Idempotency-Key`")
         case .nothingToRetry:
             .conflict(
                 .notReady,

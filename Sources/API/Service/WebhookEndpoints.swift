@@ -18,14 +18,22 @@ package struct WebhookEndpoints: Sendable {
     private static let path = "/webhooks/whatsapp"
 
     let intake: StatusIntake
+    private let forwarding: WebhookForwarding
     /// `nil` refuses all webhooks, because their sender cannot be verified.
     private let signature: CurrentSignature?
     let verifyToken: String?
     let logger: Logger
     private let refusals = RefusalLog()
 
-    package init(intake: StatusIntake, appSecret: Reloadable<String>?, verifyToken: String?, logger: Logger) {
+    package init(
+        intake: StatusIntake,
+        forwarding: WebhookForwarding,
+        appSecret: Reloadable<String>?,
+        verifyToken: String?,
+        logger: Logger
+    ) {
         self.intake = intake
+        self.forwarding = forwarding
         signature = appSecret.map(CurrentSignature.init(appSecret:))
         self.verifyToken = verifyToken
         self.logger = logger
@@ -119,9 +127,12 @@ package struct WebhookEndpoints: Sendable {
             return Response(status: .badRequest)
         }
         do {
+            try await forwarding.take(from: reports.sources, signature: request.headers[.hubSignature] ?? "") {
+                Data(body.readableBytesView)
+            }
             try await intake.take(reports)
         } catch {
-            // WhatsApp sends the webhook again after any answer but 200; the intake has logged the error.
+            // WhatsApp sends the webhook again after any answer but 200; the services have logged the error.
             return Response(status: .serviceUnavailable)
         }
         return Response(status: .ok)

@@ -166,15 +166,19 @@ package struct ChannelReports: Sendable {
     /// The ids that statuses name for the contacts of our messages.
     package var learnedIDs: [LearnedIDs] = []
     package var inbound = InboundReport()
+    /// The numbers and accounts that the webhook is about, those of changes that nothing is read of included.
+    package var sources: Set<WebhookSource> = []
 
     package init(
         statuses: [DeliveryStatus] = [],
         learnedIDs: [LearnedIDs] = [],
-        inbound: InboundReport = InboundReport()
+        inbound: InboundReport = InboundReport(),
+        sources: Set<WebhookSource> = []
     ) {
         self.statuses = statuses
         self.learnedIDs = learnedIDs
         self.inbound = inbound
+        self.sources = sources
     }
 
     var isEmpty: Bool { statuses.isEmpty && learnedIDs.isEmpty && inbound.isEmpty }

@@ -12,6 +12,7 @@ package struct DaemonMetrics: Sendable {
     package let triggers: TriggerMetrics
     package let webhooks: WebhookMetrics
     package let notifications: NotificationMetrics
+    package let forwards: ForwardMetrics
     package let http: HTTPMetrics
 
     package init(registry: PrometheusRegistry = PrometheusRegistry()) {
@@ -22,6 +23,7 @@ package struct DaemonMetrics: Sendable {
         triggers = TriggerMetrics(factory: registry)
         webhooks = WebhookMetrics(factory: registry)
         notifications = NotificationMetrics(factory: registry)
+        forwards = ForwardMetrics(factory: registry)
         http = HTTPMetrics(factory: registry)
     }
 }
@@ -167,6 +169,24 @@ package struct NotificationMetrics: Sendable {
 
     func count(_ outcome: Outcome) {
         outcomes[outcome]?.increment()
+    }
+}
+
+/// Counts webhooks that are passed on to other systems.
+package struct ForwardMetrics: Sendable {
+    enum Outcome: String, CaseIterable {
+        case delivered, failed, held, mixed
+        case givenUp = "given_up"
+    }
+
+    private let outcomes: [Outcome: Counter]
+
+    init(factory: any MetricsFactory) {
+        outcomes = MetricFamily.forwards.counters(of: Outcome.self, factory: factory)
+    }
+
+    func count(_ outcome: Outcome, by number: Int = 1) {
+        outcomes[outcome]?.increment(by: number)
     }
 }
 

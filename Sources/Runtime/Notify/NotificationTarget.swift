@@ -5,52 +5,34 @@ import NIOCore
 import NIOHTTP1
 import OneShotHTTP
 import Spec
-import Store
+package import Store
 
 /// The receiver of a post, with its references resolved: how a request to it is made and signed.
-struct NotificationTarget: Sendable {
-    /// The reason why nothing can be posted; it holds neither the address nor the secret.
-    struct Problem: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    let origin: HTTPOrigin
-    private let path: String
+package struct NotificationTarget: Sendable {
+    /// The receiver.
+    let url: HookURL
     private let key: SymmetricKey?
     private let format: TenantSpec.Notify.Format
 
     /// Resolves the references.
-    init(_ target: NotificationPost.Target, tokens: TokenResolver) throws(Problem) {
-        let isReference = SecretReference(target.url) != nil
-        let url = isReference ? try Self.resolve(target.url, of: "url", tokens) : target.url
-        let place = isReference ? "the address in \(target.url)" : "notify.url"
-        guard let parts = URLComponents(string: url), let origin = HTTPOrigin(url: url), parts.user == nil else {
-            throw Problem(description: "\(place) is no https address")
-        }
-        guard origin.isSecure || ["localhost", "127.0.0.1", "::1"].contains(origin.host) else {
-            throw Problem(description: "\(place) begins with http: only https is posted to, except on this machine")
-        }
-        self.origin = origin
-        let query = parts.percentEncodedQuery.map { "?\($0)" } ?? ""
-        path = (parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath) + query
-        key = try target.secret.map { (reference) throws(Problem) in
-            SymmetricKey(data: Data(try Self.resolve(reference, of: "secret", tokens).utf8))
+    init(_ target: NotificationPost.Target, tokens: TokenResolver) throws(HookURL.Problem) {
+        url = try HookURL(target.url, field: "notify.url", tokens: tokens)
+        key = try target.secret.map { (reference) throws(HookURL.Problem) in
+            SymmetricKey(data: Data(try HookURL.resolve(reference, of: "notify.secret", tokens).utf8))
         }
         format = target.format
         guard format == .slack || key != nil else {
-            throw Problem(description: "notify.secret is missing, and posts of the format json are signed")
+            throw HookURL.Problem(description: "notify.secret is missing, and posts of the format json are signed")
         }
     }
 
-    private static func resolve(
-        _ reference: String,
-        of field: String,
-        _ tokens: TokenResolver
-    ) throws(Problem) -> String {
-        do throws(TokenError) {
-            return try tokens.token(for: reference).value
+    /// Returns the reason why nothing could be posted to a target now; `nil` if it could.
+    package static func problem(with target: NotificationPost.Target, tokens: TokenResolver) -> String? {
+        do throws(HookURL.Problem) {
+            _ = try NotificationTarget(target, tokens: tokens)
+            return nil
         } catch {
-            throw Problem(description: "notify.\(field): \(error.problem)")
+            return error.description
         }
     }
 
@@ -70,6 +52,6 @@ struct NotificationTarget: Sendable {
             headers.add(name: "X-Campaigns-Timestamp", value: time)
             headers.add(name: "X-Campaigns-Signature", value: "sha256=" + code.hexText)
         }
-        return PostRequest(path: path, headers: headers, body: ByteBuffer(string: body))
+        return PostRequest(path: url.path, headers: headers, body: ByteBuffer(string: body))
     }
 }

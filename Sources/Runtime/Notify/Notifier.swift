@@ -1,6 +1,5 @@
 package import Foundation
 package import Logging
-import NIOHTTP1
 import OneShotHTTP
 import ServiceLifecycle
 package import Store
@@ -40,11 +39,6 @@ package struct Notifier: Service {
 
     /// Posts at once; each has connections of its own.
     private static let limit = 20
-    /// The body of an answer is of no interest; a little of it is read, so that the connection can be closed in order.
-    private static let largestAnswer = 4 * 1024
-    /// The longest wait that a receiver may ask for.
-    private static let longestRetryAfter = Duration.seconds(6 * 3600)
-
     private let notifications: NotificationRepository
     private let tokens: TokenResolver
     private let outbound: OutboundSettings
@@ -128,18 +122,18 @@ package struct Notifier: Service {
             return
         }
         let receiver: NotificationTarget
-        do throws(NotificationTarget.Problem) {
+        do throws(HookURL.Problem) {
             receiver = try NotificationTarget(target, tokens: tokens)
         } catch {
             return try await hold(post, because: "\(error)")
         }
         switch await send(post, to: receiver) {
-        case .delivered:
+        case .taken:
             CrashPoint.notificationPosted.reach()
             try await notifications.deliver(post)
             metrics?.count(.delivered)
             logger.info("Notification posted", metadata: metadata(of: post))
-        case .failed(let reason, let retryAfter):
+        case .failed(let reason, _, let retryAfter):
             try await fail(post, because: reason, retryAfter: retryAfter)
         }
     }
@@ -180,45 +174,20 @@ package struct Notifier: Service {
 }
 
 extension Notifier {
-    private enum Outcome {
-        case delivered
-        /// With the wait that the receiver asks for.
-        case failed(String, retryAfter: Duration)
-    }
-
     /// Sends one request, which ends within the timeout.
-    private func send(_ post: NotificationPost, to receiver: NotificationTarget) async -> Outcome {
+    private func send(_ post: NotificationPost, to receiver: NotificationTarget) async -> HookClient.Outcome {
         let poster: HTTPPoster
-        do {
-            var configuration = HTTPPosterConfiguration(
-                connectTimeout: times.timeout / 2,
-                requestTimeout: times.timeout,
-                connections: 1,
-                largestAnswer: Self.largestAnswer
+        do throws(HookURL.Problem) {
+            poster = try await HookClient.poster(
+                for: receiver.url.origin,
+                outbound: outbound,
+                timeout: times.timeout
             )
-            configuration.proxy = outbound.proxy(for: receiver.origin)
-            if receiver.origin.isSecure, let path = outbound.certificateFile {
-                try configuration.trust(certificatesIn: path)
-            }
-            poster = try await HTTPPoster.make(for: receiver.origin, configuration: configuration)
         } catch {
-            return .failed("the certificates to trust cannot be read: \(error)", retryAfter: .zero)
+            return .failed(error.description, status: nil, retryAfter: .zero)
         }
-        let outcome = await poster.post(receiver.request(for: post, at: now()))
+        let outcome = await HookClient.post(receiver.request(for: post, at: now()), with: poster, field: "notify.url")
         await poster.shutdown()
-        switch outcome {
-        case .answered(let answer) where (200..<300).contains(answer.status): return .delivered
-        case .answered(let answer):
-            let isRedirect = (300..<400).contains(answer.status)
-            let advice = isRedirect ? ": redirects are not followed, so name the final address in notify.url" : ""
-            return .failed("HTTP \(answer.status)\(advice)", retryAfter: Self.retryAfter(answer.headers))
-        case .notWritten(let reason), .lost(let reason): return .failed(reason, retryAfter: .zero)
-        case .expired: return .failed("no connection became free", retryAfter: .zero)
-        }
-    }
-
-    private static func retryAfter(_ headers: HTTPHeaders) -> Duration {
-        guard let text = headers.first(name: "Retry-After"), let seconds = Int(text), seconds > 0 else { return .zero }
-        return min(.seconds(min(seconds, 1 << 30)), longestRetryAfter)
+        return outcome
     }
 }

@@ -20,6 +20,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case outcomesCommitted
     case rebuilding
     case notificationPosted
+    case webhooksForwarded
     case leasesTakenOver
 
     /// The armed point, and the pass at which it crashes the process.

@@ -28,6 +28,7 @@ public struct TenantSpec: SpecContent {
         templateText: mend
         onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
+        webhook: { forward: "https://inbox.acme.example/whatsapp" }
         """
 
     public internal(set) var header = SpecHeader()
@@ -51,6 +52,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var onUserCap: UserCap?
     /// The receiver by which people of the tenant are told about its campaigns; `nil` if they are not told.
     public internal(set) var notify: Notify?
+    /// The treatment of webhooks about the tenant, besides reading them; `nil` is none.
+    public internal(set) var webhook: Webhook?
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -126,6 +129,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "Where people of the tenant are told what happened to its campaigns: a signed webhook, or a channel of "
                     + "Slack. By default nothing is posted. See [operations](operations.md#notifications).",
                 examples: ["url": "env:ACME_OPS_HOOK", "secret": "env:ACME_OPS_SECRET", "on": ["paused", "quota"]]
+            ),
+        Field("webhook", \.webhook, .mapping)
+            .says(
+                "What else happens to the webhooks of WhatsApp that are about the tenant's numbers. See "
+                    + "[operations](operations.md#webhooks-for-other-systems).",
+                examples: ["forward": "https://inbox.acme.example/whatsapp"]
             ),
     ]
 
@@ -278,6 +287,24 @@ extension TenantSpec {
         static let secretHosts = [
             "hooks.slack.com", "hooks.slack-gov.com", "discord.com", "discordapp.com", "chat.googleapis.com",
             "webhook.office.com",
+        ]
+    }
+}
+
+extension TenantSpec {
+    /// The treatment of webhooks that are about the tenant's numbers.
+    public struct Webhook: Hashable, Sendable, SpecMapping {
+        /// An address, or a reference to one.
+        public internal(set) var forward = ""
+
+        static let fields: [Field] = [
+            Field("forward", \.forward, .hookURL).required()
+                .says(
+                    "The address to which each webhook is passed on with its signature, such as that of an inbox or a CRM: "
+                        + "https, or a reference to the variable or file that holds it.",
+                    examples: "https://inbox.acme.example/whatsapp",
+                    "env:ACME_INBOX_HOOK"
+                )
         ]
     }
 }

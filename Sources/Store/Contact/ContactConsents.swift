@@ -6,12 +6,15 @@ import Spec
 /// `optedIn=false` always opts out. `optedIn=true` undoes an opt-out only if the row names a later time, or if the person who
 /// imports says so; otherwise the contact stays opted out, and is counted.
 struct ContactConsents: Sendable {
-    let staging: ContactStaging
+    let rows: ContactRows
     let tenant: String
     /// True if rows without a time undo opt-outs.
     let allowsOptIn: Bool
     /// The person who imports.
     let actor: RunActor
+    var source = ConsentSource.import
+    /// The reason for opting in people who had opted out.
+    var reason: String?
 
     /// Returns the time at which the contact of a row `i` agreed; a time in the future counts as the present.
     static func optedInAt(_ columns: [ContactColumn]) -> PostgresQuery {
@@ -27,21 +30,20 @@ struct ContactConsents: Sendable {
     /// - Returns: The contacts who stay opted out although their row opts them in, of all messages and of marketing, and
     ///   those whom it has opted in again.
     func run(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> ContactImportResult.Consent {
-        let columns = staging.columns
+        let columns = rows.columns
         let optedIn: PostgresQuery = columns.contains(.optedIn) ? "i.\"optedIn\"" : "NULL::boolean"
         let optedInAt = Self.optedInAt(columns)
         let heard: PostgresQuery = """
             SELECT DISTINCT \(tenant)::text AS tenant, key, 'all' AS level, "isOptedIn" AS opted,
-                \(ConsentSource.import.rawValue)::text AS source, \(actor.description)::text AS actor, NULL::text AS reason, at
+                \(source.rawValue)::text AS source, \(actor.description)::text AS actor, \(reason)::text AS reason, at
             FROM decided WHERE "isOptedIn" IS NOT NULL
             """
-        let rows = try await connection.query(
+        let counts = try await connection.query(
             """
             WITH batch AS MATERIALIZED (
                 SELECT i."contactId", contact_key(i."contactId") AS key, \(fragment: optedIn) AS opted,
                     \(fragment: optedInAt) AS at
-                FROM \(identifier: staging.table) i
-                WHERE number >= \(numbers.lowerBound) AND number < \(numbers.upperBound)
+                FROM (\(fragment: rows.selection(numbers))) i
             ), decided AS MATERIALIZED (
                 SELECT b.key, s.level,
                     CASE
@@ -72,9 +74,9 @@ struct ContactConsents: Sendable {
             deadline: .seconds(300)
         )
         return ContactImportResult.Consent(
-            optedOut: try rows[0].decode(0),
-            marketingStopped: try rows[0].decode(1),
-            optedIn: try rows[0].decode(2)
+            optedOut: try counts[0].decode(0),
+            marketingStopped: try counts[0].decode(1),
+            optedIn: try counts[0].decode(2)
         )
     }
 }

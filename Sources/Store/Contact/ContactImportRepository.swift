@@ -98,11 +98,11 @@ public struct ContactImportRepository: Sendable {
                 let duplicates = try await staging.removeDuplicates(emptyClears: emptyClears, on: connection)
                 var result = ContactImportResult(duplicates: duplicates)
                 let merge = ContactMerge(
-                    staging: staging,
+                    rows: ContactRows(staging),
                     tenant: tenant,
                     emptyClears: emptyClears,
                     consents: ContactConsents(
-                        staging: staging,
+                        rows: ContactRows(staging),
                         tenant: tenant,
                         allowsOptIn: allowsOptIn,
                         actor: actor

@@ -10,7 +10,7 @@ struct ContactMerge: Sendable {
         let connection: PostgresConnection
     }
 
-    let staging: ContactStaging
+    let rows: ContactRows
     let tenant: String
     /// True if an empty cell clears the value of a contact that exists.
     let emptyClears: Bool
@@ -37,7 +37,7 @@ struct ContactMerge: Sendable {
     }
 
     private func merge(_ numbers: Range<Int>, on connection: PostgresConnection) async throws -> ContactImportResult {
-        let columns = staging.columns
+        let columns = rows.columns
         // Rows without a value for consent must not change it, so they are merged without that column.
         let passes: [(condition: PostgresQuery, updated: [ContactColumn])] =
             columns.contains(.optedIn)
@@ -63,8 +63,8 @@ struct ContactMerge: Sendable {
 
     /// True for a row `i` that opts in the contact `old`, who stays opted out.
     private var staysOut: PostgresQuery {
-        guard staging.columns.contains(.optedIn) else { return "false" }
-        let agreedAt = ContactConsents.optedInAt(staging.columns)
+        guard rows.columns.contains(.optedIn) else { return "false" }
+        let agreedAt = ContactConsents.optedInAt(rows.columns)
         return """
             i."optedIn" AND old.id IS NOT NULL AND (
                 coalesce(old."suppressedLevel" = 'all', false) OR (
@@ -90,12 +90,11 @@ struct ContactMerge: Sendable {
         _ condition: PostgresQuery,
         updated: [ContactColumn]
     ) -> PostgresQuery {
-        let names = PostgresQuery(sql: staging.columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
-        let proposed = PostgresQuery.joined(staging.columns.map(proposed), separator: ", ")
+        let names = PostgresQuery(sql: rows.columns.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
+        let proposed = PostgresQuery.joined(rows.columns.map(proposed), separator: ", ")
         return """
             WITH batch AS MATERIALIZED (
-                SELECT * FROM \(identifier: staging.table) i
-                WHERE number >= \(numbers.lowerBound) AND number < \(numbers.upperBound) AND \(fragment: condition)
+                SELECT * FROM (\(fragment: rows.selection(numbers))) i WHERE \(fragment: condition)
             ), old AS MATERIALIZED (
                 -- Locked, so that the values that are kept are still there when they are written again.
                 SELECT c.* FROM batch i JOIN contacts c

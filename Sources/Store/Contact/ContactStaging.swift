@@ -1,6 +1,33 @@
 import Postgres
 import Spec
 
+/// The rows that are merged into the contacts: those that an import has staged, or those of a request.
+struct ContactRows: Sendable {
+    let columns: [ContactColumn]
+    private let source: PostgresQuery
+
+    /// Makes the rows of a staging table.
+    init(_ staging: ContactStaging) {
+        columns = staging.columns
+        source = "\(identifier: staging.table)"
+    }
+
+    /// Makes the rows of an array of JSON objects, with `number` and the columns.
+    init(_ json: PostgresJSON, columns: [ContactColumn]) {
+        self.columns = columns
+        let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
+        let types = PostgresQuery(sql: definitions)
+        source = "jsonb_to_recordset(\(json)::jsonb) AS r(number bigint, \(fragment: types))"
+    }
+
+    /// Selects the rows with these numbers.
+    func selection(_ numbers: Range<Int>) -> PostgresQuery {
+        """
+        SELECT * FROM \(fragment: source) WHERE number >= \(numbers.lowerBound) AND number < \(numbers.upperBound)
+        """
+    }
+}
+
 /// The table in which an import collects its rows before they are merged, visible to all connections that merge.
 ///
 /// It is unlogged: rows that a crash loses are imported again anyway. During the import the importer holds an advisory

@@ -15,7 +15,9 @@ enum ManagedTenants: ManagedTable {
         for column in ["name", "timeZone", "templateText", "country", "window", "createContacts", "sourceFile"] {
             try reader.text(column)
         }
-        for column in ["quietHours", "frequencyCap", "defaults", "policy", "optOutWords", "notify", "onUserCap"] {
+        for column in [
+            "quietHours", "frequencyCap", "defaults", "policy", "optOutWords", "notify", "webhook", "onUserCap",
+        ] {
             try reader.json(column)
         }
     }
@@ -26,7 +28,8 @@ enum ManagedTenants: ManagedTable {
         """
         INSERT INTO tenants (
             id, "tenantId", name, "timeZone", "quietHours", "frequencyCap", defaults, policy, "optOutWords",
-            "templateText", notify, "onUserCap", country, "window", "createContacts", protect, "sourceFile", "managedBy"
+            "templateText", notify, webhook, "onUserCap", country, "window", "createContacts", protect, "sourceFile",
+            "managedBy"
         )
         SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
         """
@@ -37,8 +40,9 @@ enum ManagedTenants: ManagedTable {
         UPDATE tenants m SET
             name = r.name, "timeZone" = r."timeZone", "quietHours" = r."quietHours", "frequencyCap" = r."frequencyCap",
             defaults = r.defaults, policy = r.policy, "optOutWords" = r."optOutWords",
-            "templateText" = r."templateText", notify = r.notify, "onUserCap" = r."onUserCap",
-            country = r.country, "window" = r."window", "createContacts" = r."createContacts",
+            "templateText" = r."templateText", notify = r.notify, webhook = r.webhook,
+            "onUserCap" = r."onUserCap", country = r.country, "window" = r."window",
+            "createContacts" = r."createContacts",
             protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
         FROM \(fragment: recordset(rows))
         WHERE m.id = r.id AND m."managedBy" = 'spec' AND m."archivedAt" IS NULL
@@ -49,9 +53,8 @@ enum ManagedTenants: ManagedTable {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "timeZone" text, "quietHours" jsonb, "frequencyCap" jsonb,
-            defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, notify jsonb, "onUserCap" jsonb,
-            country text, "window" text, "createContacts" text,
-            protect boolean, "sourceFile" text
+            defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, notify jsonb, webhook jsonb,
+            "onUserCap" jsonb, country text, "window" text, "createContacts" text, protect boolean, "sourceFile" text
         )
         """
     }

@@ -70,6 +70,19 @@ public struct NotificationRepository: Sendable {
         self.pool = pool
     }
 
+    /// Returns the receivers of all tenants, by tenant.
+    public func targets() async throws -> [(tenant: String, target: NotificationPost.Target)] {
+        let rows = try await pool.query(
+            "SELECT \"tenantId\", notify FROM tenants WHERE notify IS NOT NULL AND \"archivedAt\" IS NULL ORDER BY 1"
+        )
+        var targets: [(tenant: String, target: NotificationPost.Target)] = []
+        for row in rows {
+            guard let target = NotificationPost.Target(try row.json("notify")) else { continue }
+            targets.append((try row.decode("tenantId"), target))
+        }
+        return targets
+    }
+
     /// Claims posts that are due.
     ///
     /// A claim lasts for `spacing`, which must be longer than an attempt: if the daemon dies, another one repeats the post

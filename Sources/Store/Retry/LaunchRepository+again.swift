@@ -37,7 +37,7 @@ extension LaunchRepository {
         try await pool.transaction(deadline: .seconds(120)) { connection in
             let now = try await Self.present(given, on: connection)
             let candidate = try await LaunchCandidate.lock(campaign, tenant: tenant, on: connection)
-            if let known = try await Self.run(of: candidate, key: key, on: connection) {
+            if let known = try await Self.run(of: candidate, key: key, isRetry: false, on: connection) {
                 let previous = try await Self.lastRun(of: candidate.id, before: known.id, on: connection)
                 return Repetition(run: known, isNew: false, previous: previous, quota: nil)
             }
@@ -77,9 +77,13 @@ extension LaunchRepository {
         return run
     }
 
-    private static func run(
+    /// Returns the run that an earlier request with the same key opened.
+    ///
+    /// - Throws: ``LaunchError/keyOfAnother(campaign:)`` if that request was of the other kind.
+    static func run(
         of candidate: LaunchCandidate,
         key: String,
+        isRetry: Bool,
         on connection: PostgresConnection
     ) async throws -> RunRecord? {
         let rows = try await connection.query(
@@ -87,10 +91,12 @@ extension LaunchRepository {
             \(fragment: RunRecord.selection) WHERE r."campaignId" = \(candidate.id) AND r."launchKey" = \(key)
             """
         )
-        return try rows.first.map(RunRecord.init(row:))
+        let run = try rows.first.map(RunRecord.init(row:))
+        if let run, (run.retryOf != nil) != isRetry { throw LaunchError.keyOfAnother(campaign: candidate.name) }
+        return run
     }
 
-    private static func lastRun(
+    static func lastRun(
         of campaign: UUID,
         before run: UUID?,
         on connection: PostgresConnection

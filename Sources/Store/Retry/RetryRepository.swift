@@ -41,9 +41,12 @@ public struct RetryRepository: Sendable {
     /// A run that was opened to repeat messages.
     public struct Retry: Sendable {
         public let run: RunRecord
+        /// False if an earlier request with the same key opened the run.
+        public let isNew: Bool
         /// The last run before it.
-        public let previous: RunRecord
-        public let quota: QuotaCheck
+        public let previous: RunRecord?
+        /// The quota that the run was checked against; `nil` if it is not new.
+        public let quota: QuotaCheck?
         /// The repeated messages by the run that they were of.
         let repeated: [UUID: Int]
     }
@@ -102,12 +105,14 @@ public struct RetryRepository: Sendable {
 
     /// Opens a run that repeats the failed messages, with a hold and a check of the quota of its own.
     ///
-    /// The campaign's row is locked, so of several requests at once one opens a run.
+    /// The campaign's row is locked, so of several requests at once one opens a run. A request with a key may be repeated:
+    /// it gets the run that the first one opened, whatever has become of it.
     ///
     /// - Parameters:
     ///   - campaign: The name or id of the campaign.
     ///   - tenant: The owner of the campaign.
     ///   - codes: Only messages that failed with one of these codes; empty for all.
+    ///   - key: The caller's own name for the request, 1 to 200 characters; one name opens one run of the campaign.
     ///   - given: The instant of the launch; `nil` takes Postgres's clock.
     ///   - actor: Who retries it.
     /// - Returns: The run, with all its messages.
@@ -117,13 +122,19 @@ public struct RetryRepository: Sendable {
         _ campaign: CampaignKey,
         tenant: String,
         codes: [String] = [],
+        key: String? = nil,
         now given: Date? = nil,
         by actor: RunActor = .daemon
     ) async throws -> Retry {
         try await pool.transaction(deadline: Self.deadline) { connection in
             let now = try await LaunchRepository.present(given, on: connection)
             let candidate = try await LaunchCandidate.lock(campaign, tenant: tenant, on: connection)
-            let retry = try await Self.open(candidate, .failed(codes: codes), now: now, on: connection)
+            if let key, let run = try await LaunchRepository.run(of: candidate, key: key, isRetry: true, on: connection)
+            {
+                let previous = try await LaunchRepository.lastRun(of: candidate.id, before: run.id, on: connection)
+                return Retry(run: run, isNew: false, previous: previous, quota: nil, repeated: [:])
+            }
+            let retry = try await Self.open(candidate, .failed(codes: codes), key: key, now: now, on: connection)
             let reason = codes.isEmpty ? nil : "only \(codes.joined(separator: ", "))"
             try await RunAction.record(.retry, on: retry.run.id, by: actor, reason: reason, connection)
             return retry
@@ -137,6 +148,7 @@ public struct RetryRepository: Sendable {
     static func open(
         _ candidate: LaunchCandidate,
         _ selection: RetrySource.Selection,
+        key: String? = nil,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> Retry {
@@ -162,7 +174,7 @@ public struct RetryRepository: Sendable {
             content,
             by: .retry,
             size: size,
-            origin: .retry(of: previous.id),
+            origin: .retry(of: previous.id, key: key),
             id: id,
             now: now,
             on: connection
@@ -171,7 +183,13 @@ public struct RetryRepository: Sendable {
             try await count(repeated, of: selection, on: connection)
         }
         let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
-        return Retry(run: try RunRecord(row: rows[0]), previous: previous, quota: quota, repeated: repeated)
+        return Retry(
+            run: try RunRecord(row: rows[0]),
+            isNew: true,
+            previous: previous,
+            quota: quota,
+            repeated: repeated
+        )
     }
 }
 

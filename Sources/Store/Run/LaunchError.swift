@@ -13,6 +13,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     /// A run of the campaign is open, so no other one begins.
     case runOpen(campaign: String, status: CampaignStatus)
     case neverSent(campaign: String)
+    /// The caller's key has opened a run of the campaign already, by another kind of request.
+    case keyOfAnother(campaign: String)
     /// No failed message of its last run may be repeated.
     case nothingToRetry(campaign: String)
     /// No message in doubt of its last run may be sent again.
@@ -65,6 +67,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
                 : "a run of campaign `\(campaign)` is open; wait until it is completed"
         case .neverSent(let campaign):
             "campaign `\(campaign)` was never sent; launch it first"
+        case .keyOfAnother(let campaign):
+            "the key has opened another run of campaign `\(campaign)`, by another kind of request; take a new key"
         case .nothingToRetry(let campaign):
             "campaign `\(campaign)` has no failed messages to repeat: none that was never accepted, and whose contact is "
                 + "opted in and active"

@@ -126,8 +126,9 @@ extension LaunchRepository {
         case trigger
         /// A request sends it once more; one run for each key of the caller.
         case again(key: String)
-        /// Messages of a former run are repeated; the caller writes the messages in the same transaction.
-        case retry(of: UUID)
+        /// Messages of a former run are repeated; the caller writes the messages in the same transaction. One run for each
+        /// key, if the caller has one.
+        case retry(of: UUID, key: String? = nil)
     }
 
     /// Counts the contacts that the message reaches: free text only those in their window.
@@ -339,13 +340,16 @@ extension LaunchRepository.Origin {
     }
 
     fileprivate var retried: UUID? {
-        guard case .retry(let run) = self else { return nil }
+        guard case .retry(let run, _) = self else { return nil }
         return run
     }
 
     fileprivate var key: String? {
-        guard case .again(let key) = self else { return nil }
-        return key
+        switch self {
+        case .again(let key): key
+        case .retry(_, let key): key
+        case .launch, .occurrence, .trigger: nil
+        }
     }
 
     /// True if no launcher writes its messages.

@@ -23,8 +23,11 @@ public struct StatisticsRepository: Sendable {
         case occurrences = "schedule_occurrences"
         case holds = "wallet_holds"
         case entries = "wallet_entries"
+        case capped = "capped_messages"
+        case notifications
         case suppressions
         case consents = "consent_changes"
+        case forwards = "webhook_forwards"
     }
 
     /// A table is analyzed if more than this share of it is new.

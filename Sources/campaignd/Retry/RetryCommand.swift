@@ -41,7 +41,7 @@ struct RetryCommand: AsyncParsableCommand {
                 .open(.id(preview.run.campaignID), tenant: preview.run.tenantID, codes: codes, by: .commandLine)
             let outlook = try await OutlookRepository(pool: pool).outlook(of: retry.run)
             return SendCommand.summary(of: retry.run, outlook, as: "is sent again where it failed")
-                + SendCommand.lines(of: retry.quota)
+                + (retry.quota.map(SendCommand.lines(of:)) ?? "")
         }
         print(text)
     }

@@ -25,6 +25,7 @@ struct KindTests {
             "[wacha]\nnotify: { url: env:A, secret: env:B, on: [quota] }",
             "~ Tenant/acme notify"
         ),
+        WalkTests.Edit("[wacha]", "[wacha]\nwebhook: { forward: env:INBOX }", "~ Tenant/acme webhook"),
         WalkTests.Edit("[wacha]", "[wacha]\nonUserCap: retry", "~ Tenant/acme onUserCap"),
         WalkTests.Edit("name: digest\n", "name: digest\nonUserCap: fail\n", "~ Campaign/digest onUserCap"),
         WalkTests.Edit("name: digest\n", "name: digest\ntemplateText: strict\n", "~ Campaign/digest templateText"),
@@ -78,6 +79,7 @@ struct KindTests {
         ("UPDATE tenants SET \"templateText\" = 'strict'", "~ Tenant/acme templateText"),
         ("UPDATE campaigns SET \"templateText\" = 'mend' WHERE name = 'digest'", "~ Campaign/digest templateText"),
         ("UPDATE tenants SET notify = '{\"url\": \"env:X\"}'", "~ Tenant/acme notify"),
+        ("UPDATE tenants SET webhook = '{\"forward\": \"env:X\"}'", "~ Tenant/acme webhook"),
         ("UPDATE tenants SET \"onUserCap\" = '\"fail\"'", "~ Tenant/acme onUserCap"),
         (
             "UPDATE campaigns SET \"onUserCap\" = '{\"action\": \"retry\", \"every\": \"1d\", \"until\": \"2d\"}' "

@@ -33,7 +33,11 @@ struct DaemonStartTests {
         (complete.appSecret, complete.verifyToken) = ("secret", "token")
         #expect(complete.gaps(senders: []) == [])
         let many = complete.gaps(senders: (1...25).map { "acme/s\($0): no" })
-        #expect(many.count == 11 && many[10] == "Senders have no access token, their messages wait: 15 more")
+        #expect(many.count == 11 && many[10] == "Sender has no access token, its messages wait: 15 more")
+        let receivers = complete.gaps(senders: [], receivers: ["acme: notify.secret: KEY is not set"])
+        #expect(receivers.count == 1 && receivers[0].contains("not told") && receivers[0].contains("KEY is not set"))
+        let forwards = complete.gaps(senders: [], forwards: ["acme: webhook.forward: INBOX is not set"])
+        #expect(forwards.count == 1 && forwards[0].contains("passed on") && forwards[0].contains("INBOX is not set"))
     }
 
     @Test func aPortInUseIsOneLineWithItsVariable() async throws {

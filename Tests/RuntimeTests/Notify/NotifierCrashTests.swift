@@ -8,7 +8,7 @@ import Testing
 
 @testable import Runtime
 
-/// A daemon that is killed after the receiver took a post and before Postgres knows.
+/// A daemon that is killed after a receiver took a post and before Postgres knows.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct NotifierCrashTests {
     private static func start(
@@ -69,6 +69,39 @@ struct NotifierCrashTests {
                 let ids = receiver.posts.map { $0.json["id"] }
                 #expect(ids.count == 2 && Set(ids).count == 1)
                 #expect(receiver.posts.allSatisfy { $0.isSigned(with: "key") })
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func aWebhookThatWasPassedOnAndNotDeletedIsPassedOnAgain() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await HookReceiver.withRunning { receiver, address in
+                try await fixture.pool.execute(
+                    """
+                    INSERT INTO tenants ("tenantId", name, webhook)
+                    VALUES (\(DeliveryFixture.tenant), 'acme', '{"forward": "env:HOOK"}')
+                    """
+                )
+                let forwards = ForwardRepository(pool: fixture.pool)
+                try await forwards.addReceivers()
+                try await forwards.store(
+                    ["one", "two"].map {
+                        ForwardedWebhook(tenantID: DeliveryFixture.tenant, signature: "s", body: Data($0.utf8))
+                    }
+                )
+                let first = try await Self.start(fixture, hook: address, ["CRASH_AT": "webhooksForwarded"])
+                try await eventually(within: .seconds(90), "the daemon has posted and died") { !first.isRunning }
+                #expect(receiver.posts.map(\.body) == ["one", "two"], "\(first.errors)")
+                // The lease of the dead daemon ends.
+                try await fixture.pool.execute("UPDATE webhook_receivers SET \"leasedUntil\" = now()")
+                let second = try await Self.start(fixture, hook: address)
+                try await eventually(within: .seconds(90), "nothing waits") {
+                    try await fixture.pool.query("SELECT FROM webhook_forwards").isEmpty
+                }
+                second.signal(SIGTERM)
+                #expect(try await second.outcome().exitCode == 0)
+                #expect(receiver.posts.map(\.body) == ["one", "two", "one", "two"])
             }
         }
     }

@@ -120,6 +120,13 @@ struct TenantTests {
             ]
         ),
         (
+            "webhook: { forward: \"http://inbox.example/\" }",
+            [
+                "4:21 C015 `forward` is no address to post to "
+                    + "(write an https address (http only on this machine), or `env:NAME` or `file:/path`)"
+            ]
+        ),
+        (
             "onUserCap: { action: retry, every: 30m, until: 31d }",
             ["4:36 C053 `every` is 30m, outside of 1h to 30d", "4:48 C053 `until` is 31d, outside of 1h to 30d"]
         ),

@@ -88,6 +88,10 @@ struct SchemaAgreementTests {
         "{ kind: Tenant, name: a, notify: { url: 'http://ops.example/hook', secret: 'env:A' } }",
         "{ kind: Tenant, name: a, notify: { url: 'https://user:password@ops.example/', secret: 'env:A' } }",
         "{ kind: Tenant, name: a, notify: { url: 'https://ops.example/', secret: 's3cret' } }",
+        "{ kind: Tenant, name: a, webhook: { } }",
+        "{ kind: Tenant, name: a, webhook: { forward: 'http://inbox.example/' } }",
+        "{ kind: Tenant, name: a, webhook: { forward: 'inbox.example' } }",
+        "{ kind: Tenant, name: a, webhook: { to: 'https://inbox.example/' } }",
     ])
     func wrongDocumentIsRefused(text: String) throws {
         let document = try #require(SchemaFixture.documents(text).first)

@@ -46,9 +46,11 @@ enum SchemaFixture {
               optOutWords: [acha], templateText: strict,
               country: KE, window: contact, createContacts: inbound,
               onUserCap: { action: retry, every: 24h, until: 72h },
-              notify: { url: "https://ops.example/hook", secret: "env:OPS", format: json, on: [paused, quota] } }
+              notify: { url: "https://ops.example/hook", secret: "env:OPS", format: json, on: [paused, quota] },
+              webhook: { forward: "https://inbox.example:8443/whatsapp?tenant=acme" } }
             ---
-            { kind: Tenant, name: other, onUserCap: retry, notify: { url: "env:HOOK", format: slack } }
+            { kind: Tenant, name: other, onUserCap: retry, notify: { url: "env:HOOK", format: slack },
+              webhook: { forward: "env:INBOX" } }
             ---
             { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,
               quotaGroup: portfolio-1, pairLimit: defer, onQuotaExhausted: wait, unconfirmedPolicy: retry }

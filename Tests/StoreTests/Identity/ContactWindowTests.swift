@@ -189,7 +189,7 @@ struct ContactWindowTests {
             )
             try await fixture.pool.execute("UPDATE campaigns SET status = 'completed'")
             let retry = try await RetryRepository(pool: fixture.pool).open(.name("promo"), tenant: "acme")
-            #expect(retry.previous.id == run)
+            #expect(retry.previous?.id == run)
             #expect(retry.run.inWindowCount == 1)
             let inWindow = try await fixture.column(
                 """

@@ -120,12 +120,14 @@ struct HookPart: Sendable {
             )
             let meanwhile = try await receiver.summary().count - sent
             let end = ContinuousClock.now
-            let events = try await stage.number("SELECT count(*) FROM trigger_events")
-            try await wait(for: "\(events) outcomes", within: .seconds(120), every: .milliseconds(20)) {
-                try await stage.sentCount(of: "bench.event") >= events
+            // Counted each time: the daemon still commits the last events, whose connections the load has closed.
+            let eventCount: PostgresQuery = "SELECT count(*) FROM trigger_events"
+            try await wait(for: "all outcomes", within: .seconds(120), every: .milliseconds(20)) {
+                try await stage.sentCount(of: "bench.event") >= stage.number(eventCount)
             }
             let drained = (ContinuousClock.now - end).inSeconds
             let received = try await receiver.summary().count
+            let events = try await stage.number(eventCount)
             guard received == events else { throw BenchError.wrong("\(received) messages were sent of \(events)") }
             try await daemon.stop()
             try await receiver.stop()

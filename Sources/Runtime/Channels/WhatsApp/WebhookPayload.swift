@@ -86,6 +86,18 @@ package struct WebhookPayload {
 }
 
 extension WebhookPayload {
+    /// The numbers and accounts of all changes.
+    var sources: Set<WebhookSource> {
+        Set(
+            changes.map { change in
+                WebhookSource(
+                    phoneNumberID: change.value["metadata"]?["phone_number_id"]?.stringValue,
+                    businessAccountID: change.account
+                )
+            }
+        )
+    }
+
     /// Returns everything besides statuses.
     func inboundReport(receivedAt now: Date) -> InboundReport {
         var report = InboundReport()

@@ -75,7 +75,8 @@ package struct WhatsAppChannel: MessageChannel {
         return ChannelReports(
             statuses: payload.deliveryStatuses(receivedAt: now),
             learnedIDs: payload.learnedIDs(),
-            inbound: payload.inboundReport(receivedAt: now)
+            inbound: payload.inboundReport(receivedAt: now),
+            sources: payload.sources
         )
     }
 
