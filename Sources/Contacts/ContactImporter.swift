@@ -137,17 +137,18 @@ public struct ImportReport: Sendable {
     /// Returns the lines about contacts who had opted out; empty if there are none.
     private static func sentence(about consent: ContactImportResult.Consent, isDryRun: Bool) -> String {
         var text = ""
-        let out = [
-            consent.optedOut > 0 ? "\(consent.optedOut.grouped) stay opted out" : nil,
-            consent.marketingStopped > 0 ? "\(consent.marketingStopped.grouped) stay opted out of marketing" : nil,
-        ].compactMap(\.self)
+        func words(_ count: Int, _ what: String) -> String? {
+            count > 0 ? "\(count.grouped) \(count == 1 ? "stays" : "stay") opted out\(what)" : nil
+        }
+        let out = [words(consent.optedOut, ""), words(consent.marketingStopped, " of marketing")].compactMap(\.self)
         if !out.isEmpty {
             text +=
                 "\n\(out.joined(separator: ", ")): the file has no later `optedInAt`; --allow-opt-in opts them in, if "
                 + "they have agreed again"
         }
         if consent.optedIn > 0 {
-            text += "\n\(consent.optedIn.grouped) who had opted out \(isDryRun ? "would be" : "were") opted in again"
+            let verb = isDryRun ? "would be" : consent.optedIn == 1 ? "was" : "were"
+            text += "\n\(consent.optedIn.grouped) who had opted out \(verb) opted in again"
         }
         return text
     }

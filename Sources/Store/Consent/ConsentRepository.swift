@@ -84,7 +84,7 @@ public struct ConsentRepository: Sendable {
             JOIN unnest(\(ids.map(\.0))::bigint[], \(ids.map(\.1))::text[]) AS i(number, id) ON i.number = h.number
             """
         try await pool.execute(
-            "WITH \(fragment: ConsentWriting.expressions(heard: heard)) \(fragment: ConsentWriting.contacts)"
+            "WITH \(fragment: ConsentWriting.expressions(heard: heard)) \(fragment: ConsentWriting.contacts())"
         )
     }
 

@@ -5,7 +5,7 @@ import Postgres
 /// It may be repeated, and statements may come in any order, because times only move forward. Rows are locked in one order
 /// everywhere: suppressions by their key, then contacts by their id.
 enum ConsentWriting {
-    /// Returns the common table expressions that record statements, to be followed by ``contacts``.
+    /// Returns the common table expressions that record statements, to be followed by ``contacts(mergedLater:)``.
     ///
     /// - Parameters:
     ///   - heard: Selects the statements, one row for each id: `tenant`, `key` (a `contact_key`), `level`, `opted`, `source`,
@@ -73,11 +73,16 @@ enum ConsentWriting {
         greatest(s."outAt", s."inAt", s."marketingOutAt", s."marketingInAt")
         """
 
-    /// The main statement, which writes the contacts.
-    static let contacts: PostgresQuery = """
+    /// Returns the main statement, which writes the contacts.
+    ///
+    /// - Parameter mergedLater: The condition for contacts, as `c`, whose `optedIn` the caller writes itself.
+    /// - Returns: The statement.
+    static func contacts(mergedLater: PostgresQuery = "false") -> PostgresQuery {
+        """
         UPDATE contacts c SET
             "suppressedLevel" = l.level,
             "optedIn" = CASE
+                WHEN \(fragment: mergedLater) THEN c."optedIn"
                 WHEN l.level = 'all' THEN false
                 WHEN l."inAt" > coalesce(c."optedOutAt", '-infinity') THEN true
                 ELSE c."optedIn"
@@ -86,4 +91,5 @@ enum ConsentWriting {
             "updatedAt" = now()
         FROM locked l WHERE \(key: "c.id", of: "l.id")
         """
+    }
 }

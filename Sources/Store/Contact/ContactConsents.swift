@@ -22,6 +22,9 @@ struct ContactConsents: Sendable {
             ? "CASE WHEN i.\"optedInAt\" > now() THEN now() ELSE i.\"optedInAt\" END" : "NULL::timestamptz"
     }
 
+    /// True for a contact `c` whose row is merged next: so it counts as updated if its consent changes.
+    private static let isInBatch: PostgresQuery = "c.\"contactId\" IN (SELECT b.\"contactId\" FROM batch b)"
+
     /// Records the consent of the rows with these numbers; harmless to repeat.
     ///
     /// - Returns: The contacts who stay opted out although their row opts them in, of all messages and of marketing, and
@@ -63,7 +66,7 @@ struct ContactConsents: Sendable {
                     -- An empty cell opts in a new contact only.
                     OR (s.level IS NOT NULL AND coalesce(b.opted, c.id IS NULL))
             ), \(fragment: ConsentWriting.expressions(heard: heard, areContacts: true)),
-            written AS (\(fragment: ConsentWriting.contacts))
+            written AS (\(fragment: ConsentWriting.contacts(mergedLater: Self.isInBatch)))
             SELECT count(*) FILTER (WHERE "isOptedIn" IS NULL AND level = 'all'),
                 count(*) FILTER (WHERE "isOptedIn" IS NULL AND level = 'marketing'), count(*) FILTER (WHERE "isOptedIn")
             FROM decided

@@ -158,9 +158,9 @@ extension MessageRepository {
     /// Claims messages: moves those that may still be sent from `queued` to `sending`.
     ///
     /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in,
-    /// not suppressed and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the status that
-    /// gives the reason. They stay `queued` if they return to the lane: until a time, or because their window has
-    /// closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
+    /// not suppressed and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the
+    /// status that gives the reason. They stay `queued` if they return to the lane: until a time, or because their window
+    /// has closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
     /// cancelled, unknown) are left out of the answer.
     ///
     /// - Parameter beginnings: The claims, of any senders.

@@ -29,7 +29,7 @@ CREATE INDEX "contacts_tenantId_key_index" ON contacts ("tenantId", contact_key(
 -- about the same level; of two at the same time the opt-out counts.
 CREATE TABLE suppressions (
     "tenantId" varchar(50) NOT NULL,
-    -- The contact_key of an id. Text, so that it can also hold a hash that names its kind: no id has that form.
+    -- The contact_key of an id. Text, so that it can also hold a hash with the name of its kind, which is longer than any id.
     key text NOT NULL,
     -- The last statements about all messages.
     "optedOutAt" timestamptz,

@@ -136,7 +136,7 @@ struct ContactsSuppressedCommand: AsyncParsableCommand {
         abstract: "List the people who opted out, with time and source."
     )
 
-    private static let page = 1_000
+    private static let page = 10_000
 
     @OptionGroup var contacts: ContactOptions
     @OptionGroup var database: DatabaseOptions

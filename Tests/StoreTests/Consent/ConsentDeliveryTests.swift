@@ -124,6 +124,32 @@ struct ConsentDeliveryTests {
         }
     }
 
+    /// Audience, claim and hook read a column of the contact, and no suppression.
+    @Test func nothingOfADeliveryReadsSuppressions() async throws {
+        try await Fixture.with(connections: 1) { fixture in
+            try await fixture.addTemplate("utility")
+            try await fixture.addContacts(50, inWindow: 50, at: Date())
+            try await Self.stop(fixture)
+            func read() async throws -> Int {
+                _ = try await fixture.pool.query("SELECT pg_stat_force_next_flush()")
+                return try await fixture.value(
+                    """
+                    SELECT (seq_scan + coalesce(idx_scan, 0))::bigint FROM pg_stat_user_tables WHERE relname = 'suppressions'
+                    """
+                )
+            }
+            let before = try await read()
+            #expect(before > 0)
+            try await fixture.addCampaign(message: Fixture.reminder)
+            let run = try await fixture.launch(at: Date())
+            try await fixture.send(run, failing: [3: "131000"])
+            _ = try await fixture.retry()
+            try await fixture.addTriggered(message: Fixture.reminder)
+            for _ in 1...2 { _ = try await fixture.fire((1...3).map { TriggerRequest(contactID: Fixture.phone($0)) }) }
+            #expect(try await read() == before)
+        }
+    }
+
     @Test func aContactWhoOptsInAgainGetsMessages() async throws {
         try await Self.with(Self.kinds[0]) { fixture in
             try await Self.stop(fixture)
