@@ -47,6 +47,16 @@ public struct LaneRepository: Sendable {
         return try rows.map(LaneRecord.init(row:))
     }
 
+    /// Returns true if the 24 h limit of a sender is still the one that its lane knows.
+    public func hasLimit(_ limit: Int?, sender: UUID) async throws(PostgresError) -> Bool {
+        let rows = try await pool.query(
+            """
+            SELECT \(fragment: QuotaRepository.limit) IS NOT DISTINCT FROM \(limit)::int FROM senders s WHERE s.id = \(sender)
+            """
+        )
+        return try rows.first?.decode(0) ?? false
+    }
+
     /// Returns the lanes that Redis may still hold although their quota group has nothing to send.
     public func idle() async throws -> [IdleLane] {
         let rows = try await pool.query(
