@@ -201,7 +201,8 @@ let package = Package(
             name: "WhatsAppSimulatorTests",
             dependencies: [
                 "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
-            ]
+            ],
+            exclude: ["pywa_client.py"]
         ),
         .testTarget(name: "CommandKitTests", dependencies: ["CommandKit", "Spelling", .arguments, .log]),
         .testTarget(name: "BenchKitTests", dependencies: ["BenchKit"]),

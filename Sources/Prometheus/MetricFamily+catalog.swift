@@ -145,6 +145,12 @@ extension MetricFamily {
         "Statuses and inbound messages from WhatsApp, committed or failed.",
         labels: ["outcome"]
     )
+    package static let webhookEvents = MetricFamily(
+        "campaigns_webhook_events_total",
+        .counter,
+        "Events of templates, numbers and accounts from WhatsApp, by type.",
+        labels: ["type", "known"]
+    )
 
     // Notifications.
     package static let notifications = MetricFamily(
@@ -239,7 +245,7 @@ extension MetricFamily {
         laneMessages, laneOldestReady, laneWaiting,
         openRuns, openMessages, unconfirmed,
         scheduleLag, firings, events, refusals,
-        webhookDuration, webhookLag, webhookBatch, reports,
+        webhookDuration, webhookLag, webhookBatch, reports, webhookEvents,
         notifications, forwards,
         httpRequests, httpDuration,
         redisUp, postgresUp, connections, connectionLimit, connectionWaiters,

@@ -65,6 +65,9 @@ public final class Simulator: Service {
         admission.faults = faults
     }
 
+    /// The current rules.
+    public var rules: SimulatorRules { admission.rules }
+
     /// Changes the address of statuses, also of waiting ones; `nil` drops these and posts no more.
     ///
     /// - Throws: ``SimulatorError/invalid(field:reason:)`` for an address that cannot be posted to.

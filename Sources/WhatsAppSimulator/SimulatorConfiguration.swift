@@ -33,6 +33,8 @@ public struct SimulatorConfiguration: Sendable {
     public var webhooks = WebhookConfiguration()
     /// The faults at start and after a reset.
     public var faults = SimulatorFaults()
+    /// The rules of the real service at start and after a reset; all off at first.
+    public var rules = SimulatorRules()
     /// The file that gets one line per request; `nil` keeps no ledger.
     public var ledgerPath: String?
     /// The seed of every random decision; the same seed and recipients repeat the same run.
@@ -54,6 +56,7 @@ public struct SimulatorConfiguration: Sendable {
         try limits.validate()
         try webhooks.validate()
         try faults.validate()
+        try rules.validate()
     }
 }
 

@@ -11,6 +11,7 @@ struct SimulatorResponder: HTTPResponder {
     let admission: AdmissionControl
     let queue: WebhookQueue
     let ledger: Ledger?
+    let media = MediaStore()
 
     func respond(to request: Request, context: SimulatorContext) async throws -> Response {
         switch SimulatorRoute(method: request.method.rawValue, path: request.uri.path) {
@@ -18,7 +19,15 @@ struct SimulatorResponder: HTTPResponder {
             try await send(request, phoneNumberID: id, isMarketing: false, context: context)
         case .marketingMessages(let id):
             try await send(request, phoneNumberID: id, isMarketing: true, context: context)
-        case .phoneNumber(let id): phoneNumber(id, request)
+        case .node(let id): node(id, request)
+        case .upload(let id): try await upload(request, phoneNumberID: id)
+        case .delete(let id): delete(id, request)
+        case .download(let id): download(id, request)
+        case .rules: try document(admission.rules)
+        case .setRules: try await setRules(request)
+        case .inbound: try await inbound(request)
+        case .preference: try await preference(request)
+        case .event: try await event(request)
         case .summary: try document(admission.summary)
         case .faults: try document(admission.faults)
         case .setFaults: try await setFaults(request)
@@ -73,7 +82,16 @@ struct SimulatorResponder: HTTPResponder {
 enum SimulatorRoute: Hashable, Sendable {
     case messages(phoneNumberID: String)
     case marketingMessages(phoneNumberID: String)
-    case phoneNumber(id: String)
+    /// A number, or a medium.
+    case node(id: String)
+    case upload(phoneNumberID: String)
+    case delete(mediaID: String)
+    case download(mediaID: String)
+    case rules
+    case setRules
+    case inbound
+    case preference
+    case event
     case summary
     case faults
     case setFaults
@@ -99,7 +117,9 @@ enum SimulatorRoute: Hashable, Sendable {
             switch (method, parts.count, parts.last) {
             case ("POST", 2, "messages"): .messages(phoneNumberID: String(id))
             case ("POST", 2, "marketing_messages"): .marketingMessages(phoneNumberID: String(id))
-            case ("GET", 1, _): .phoneNumber(id: String(id))
+            case ("POST", 2, "media"): .upload(phoneNumberID: String(id))
+            case ("GET", 1, _): .node(id: String(id))
+            case ("DELETE", 1, _): .delete(mediaID: String(id))
             default: .unknown
             }
     }
@@ -111,6 +131,12 @@ enum SimulatorRoute: Hashable, Sendable {
         case ("PUT", "faults", 1): .setFaults
         case ("PUT", "webhook", 1): .setWebhook
         case ("POST", "reset", 1): .reset
+        case ("GET", "rules", 1): .rules
+        case ("PUT", "rules", 1): .setRules
+        case ("POST", "inbound", 1): .inbound
+        case ("POST", "preference", 1): .preference
+        case ("POST", "event", 1): .event
+        case ("GET", "media", 2): .download(mediaID: parts.last.map(String.init) ?? "")
         case ("GET", "recipients", 2): .recipient(parts.last.map(String.init) ?? "")
         default: .unknown
         }
@@ -133,8 +159,10 @@ extension SimulatorResponder {
     {
         let body = await body(of: request)
         let message: AdmittedMessage
+        // A request that marks a message as read is answered here, and counts nowhere.
         switch read(request, body: body, phoneNumberID: phoneNumberID, isMarketing: isMarketing) {
-        case .success(let admitted): message = admitted
+        case .success(nil): return Self.answer(Array("{\"success\":true}".utf8))
+        case .success(let admitted?): message = admitted
         case .failure(let refusal):
             admission.refuse(
                 refusal.error,
@@ -170,7 +198,7 @@ extension SimulatorResponder {
         body: ByteBuffer?,
         phoneNumberID: String,
         isMarketing: Bool
-    ) -> Result<AdmittedMessage, Refusal> {
+    ) -> Result<AdmittedMessage?, Refusal> {
         if let error = refusal(of: request) { return .failure(Refusal(error: error)) }
         guard configuration.knownNumbers.isEmpty || configuration.knownNumbers.contains(phoneNumberID) else {
             return .failure(Refusal(error: .unknownNumber(phoneNumberID)))
@@ -188,10 +216,22 @@ extension SimulatorResponder {
             return .failure(Refusal(error: error))
         }
         do throws(GraphError) {
-            if isMarketing, parsed.type != "template" {
+            if isMarketing, parsed.type != "template", parsed.status == nil {
                 throw GraphError(code: 134_100, details: "only templates can be sent here")
             }
-            return .success(try parsed.validate(requiresPlus: configuration.requiresPlus))
+            if let status = parsed.status {
+                try parsed.validateMark(status)
+                return .success(nil)
+            }
+            let rules = admission.rules
+            if rules.checksMedia { try checkMedia(of: parsed, phoneNumberID: phoneNumberID) }
+            return .success(
+                try parsed.validate(
+                    requiresPlus: configuration.requiresPlus,
+                    rules: rules,
+                    isMarketing: isMarketing
+                )
+            )
         } catch {
             return .failure(
                 Refusal(error: error, recipient: parsed.to ?? "", callbackData: parsed.biz_opaque_callback_data)
@@ -252,7 +292,7 @@ extension SimulatorResponder {
         json.raw("{\"messaging_product\":\"whatsapp\",\"contacts\":[{\"input\":")
         json.string(message.recipient.input)
         json.raw(message.recipient.kind == .user ? ",\"user_id\":" : ",\"wa_id\":")
-        json.string(message.recipient.id)
+        json.string(message.waID)
         json.raw("}],\"messages\":[{\"id\":\"\(wamid)\"")
         if message.isTemplate {
             json.raw(",\"message_status\":")
@@ -284,21 +324,6 @@ extension SimulatorResponder {
         init(from decoder: any Decoder) throws {
             url = try decoder.closedContainer(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .url)
         }
-    }
-
-    func phoneNumber(_ id: String, _ request: Request) -> Response {
-        if let error = refusal(of: request) { return Self.answer(error) }
-        var json = JSONWriter()
-        json.raw("{\"id\":")
-        json.string(id)
-        json.raw(",\"display_phone_number\":")
-        json.string(configuration.displayPhoneNumber)
-        json.raw(",\"quality_rating\":")
-        json.string(configuration.qualityRating)
-        json.raw(",\"whatsapp_business_manager_messaging_limit\":")
-        json.string(configuration.messagingLimit)
-        json.raw("}")
-        return Self.answer(json.bytes)
     }
 
     func document(_ value: some Encodable) throws -> Response {
@@ -348,7 +373,7 @@ extension SimulatorResponder {
         return Self.answer(Array("{}".utf8))
     }
 
-    private func refused(_ error: SimulatorError) throws -> Response {
+    func refused(_ error: SimulatorError) throws -> Response {
         var response = try document(["error": "\(error)"])
         response.status = .badRequest
         return response

@@ -47,7 +47,8 @@ struct SendCommand: AsyncParsableCommand {
             case .opened(let run):
                 let quota = try await launches.quota(of: run.id, now: Date())
                 let summary = Self.summary(of: run, try await outlooks.outlook(of: run), as: "launched")
-                return summary + (quota.map(Self.lines(of:)) ?? "")
+                let remarks = try await AccountFactRepository(pool: pool).remarks(ofRun: run.id)
+                return summary + (quota.map(Self.lines(of:)) ?? "") + remarks.map { "\n  warning     \($0)" }.joined()
             case .underWay(let run):
                 return Self.summary(of: run, try await outlooks.outlook(of: run), as: "is under way already")
             case .over(let run):

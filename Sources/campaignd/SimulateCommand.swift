@@ -15,7 +15,9 @@ struct SimulateCommand: AsyncParsableCommand {
             Checks requests as the real API does, answers them, reports deliveries with signed webhooks and appends each \
             request to a ledger. Point WHATSAPP_API_URL at it: http://127.0.0.1:8090/v23.0
 
-            Faults can be changed while it runs: PUT the JSON of --faults to /_simulator/faults.
+            Faults and rules can be changed while it runs: PUT the JSON of --faults to /_simulator/faults, and that of \
+            --rules to /_simulator/rules. POST to /_simulator/inbound, /preference and /event makes it report what \
+            contacts write and choose, and any other event.
             """
     )
 
@@ -48,6 +50,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @Option(help: "Faults as JSON, such as '{\"errors\": [{\"share\": 0.1, \"code\": 130429, \"status\": 429}]}'.")
     var faults: String?
+
+    @Option(help: "Rules of the real service: `real` for those without data, or JSON as '{\"closesWindows\": true}'.")
+    var rules: String?
 
     @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "notice"
@@ -87,6 +92,7 @@ struct SimulateCommand: AsyncParsableCommand {
         settings.webhooks.readShare = read ?? settings.webhooks.readShare
         settings.webhooks.failedShare = failed ?? settings.webhooks.failedShare
         if let faults { settings.faults = try SimulatorFaults(json: Data(faults.utf8)) }
+        if let rules { settings.rules = try rules == "real" ? .real : SimulatorRules(json: Data(rules.utf8)) }
         if webhookURL != nil && settings.webhooks.appSecret.isEmpty {
             throw ValidationError("WHATSAPP_APP_SECRET is not set, but webhooks are signed with it.")
         }

@@ -33,6 +33,29 @@ struct TemplateEndpointTests {
         }
     }
 
+    @Test func showsWhatWhatsAppSaysOfATemplate() async throws {
+        try await APIFixture.with { api in
+            let id = try await api.template()
+            let stored = try await api.call("GET", "/templates/\(id)").json
+            let name = try #require(stored["whatsappName"]?.stringValue)
+            #expect(stored["whatsapp"] == nil)
+            try await api.pool.execute(
+                "UPDATE senders SET \"businessAccountId\" = 'WABA-1' WHERE \"tenantId\" = 'acme'"
+            )
+            try await api.pool.execute(
+                """
+                INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, "statusAt", quality)
+                VALUES ('WABA-1', \(name), 'en', 'PAUSED', now(), 'RED'), ('WABA-2', \(name), 'en', 'DISABLED', now(), NULL)
+                """
+            )
+            let whatsapp = try await api.call("GET", "/templates/\(id)").json["whatsapp"]?.arrayValue ?? []
+            #expect(whatsapp.count == 1 && whatsapp.first?["status"] == "PAUSED", "\(whatsapp)")
+            #expect(whatsapp.first?["canBeSent"] == false && whatsapp.first?["quality"] == "RED")
+            let list = try await api.call("GET", "/templates").json["items"]?[0]
+            #expect(list?["whatsapp"]?[0]?["status"] == "PAUSED")
+        }
+    }
+
     @Test func keepsTemplatesThatCampaignsUse() async throws {
         try await APIFixture.with { api in
             let id = try await api.template()

@@ -39,8 +39,8 @@ final class WebhookReceiver: Sendable {
         struct Entry: Decodable { let changes: [Change] }
         struct Change: Decodable { let value: Value }
         struct Value: Decodable {
-            let metadata: Metadata
-            let statuses: [Status]
+            let metadata: Metadata?
+            let statuses: [Status]?
         }
         struct Metadata: Decodable { let phone_number_id: String }
 
@@ -73,8 +73,8 @@ final class WebhookReceiver: Sendable {
                 Delivery(
                     signature: signature,
                     body: body,
-                    statuses: changes.flatMap(\.value.statuses),
-                    phoneNumberIDs: changes.map(\.value.metadata.phone_number_id),
+                    statuses: changes.flatMap { $0.value.statuses ?? [] },
+                    phoneNumberIDs: changes.compactMap(\.value.metadata?.phone_number_id),
                     isTaken: isTaken
                 )
             )

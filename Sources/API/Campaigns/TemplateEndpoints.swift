@@ -162,6 +162,26 @@ private enum TemplateShapes {
         ]
     )
 
+    private static let state = ObjectShape(
+        "TemplateState",
+        "The state of a template at WhatsApp, as its webhooks told it. Fields that are not known are left out.",
+        [
+            ShapeField("businessAccountId", .text(upTo: 50), isRequired: true, "The WhatsApp Business Account."),
+            ShapeField("status", .text(upTo: 30), "WhatsApp's last event.", example: "PAUSED"),
+            ShapeField(
+                "canBeSent",
+                .bool,
+                isRequired: true,
+                "False if WhatsApp refuses the template in this status."
+            ),
+            ShapeField("reason", .text(upTo: 1_000), "WhatsApp's reason."),
+            ShapeField("statusAt", .dateTime, "When WhatsApp reported the status."),
+            ShapeField("quality", .text(upTo: 30), "Quality: GREEN, YELLOW, RED or UNKNOWN.", example: "GREEN"),
+            ShapeField("category", .text(upTo: 30), "Category that WhatsApp gave it.", example: "marketing"),
+            ShapeField("nextCategory", .text(upTo: 30), "Category that WhatsApp announced for it."),
+        ]
+    )
+
     static let template = ObjectShape(
         "StoredTemplate",
         "A message template that WhatsApp approved. Fields without a value are left out.",
@@ -194,6 +214,11 @@ private enum TemplateShapes {
             ),
             ShapeField("managedBy", .choice(["spec"]), "`spec` if a spec file owns it: it can only be changed there."),
             ShapeField("sourceFile", .text(0...4_096), "Path of that file."),
+            ShapeField(
+                "whatsapp",
+                .list(.object(state), count: 0...1_000),
+                "States that WhatsApp reported, one for each account of the tenant's senders; left out if there are none."
+            ),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was created."),
             ShapeField("updatedAt", .dateTime, isRequired: true, "When it was last changed."),
         ]
@@ -225,8 +250,24 @@ extension TemplateRecord {
         fields["parameters"] = .array(spec.parameters.map { .string($0.key) })
         fields["managedBy"] = isManagedBySpec ? JSONValue.string("spec") : Optional.none
         fields["sourceFile"] = sourceFile.map(JSONValue.string)
+        fields["whatsapp"] = states.isEmpty ? nil : .array(states.map(\.json))
         fields["createdAt"] = .string(createdAt.apiText)
         fields["updatedAt"] = .string(updatedAt.apiText)
+        return .object(fields)
+    }
+}
+
+extension TemplateState {
+    fileprivate var json: JSONValue {
+        var fields: [String: JSONValue] = [
+            "businessAccountId": .string(businessAccountID), "canBeSent": .bool(!isStopped),
+        ]
+        fields["status"] = status.map(JSONValue.string)
+        fields["reason"] = reason.map(JSONValue.string)
+        fields["statusAt"] = statusAt.map { .string($0.apiText) }
+        fields["quality"] = quality.map(JSONValue.string)
+        fields["category"] = category.map(JSONValue.string)
+        fields["nextCategory"] = nextCategory.map(JSONValue.string)
         return .object(fields)
     }
 }

@@ -85,7 +85,7 @@ struct ContactEndpoints: Sendable {
             pathShapes: Self.pathShapes,
             responses: [.json(.ok, "The contact.", .object(ContactShapes.contact), example: ContactShapes.example)],
             handle: .checked { call in
-                let id = try Self.id(call)
+                let id = try await id(call)
                 guard let contact = try await contacts.find(id, tenant: call.tenant) else {
                     throw Problem.notFound("contact")
                 }
@@ -114,7 +114,7 @@ struct ContactEndpoints: Sendable {
             ],
             problems: [.stateConflict, .notReady],
             handle: .checked { call in
-                let id = try Self.id(call)
+                let id = try await id(call)
                 let change = try Self.change(call.body, id: id)
                 let outcome = try await contacts.put([change], tenant: call.tenant, by: call.actor)[0]
                 if let problem = outcome.problem { throw Problem(.stateConflict, problem) }
@@ -178,10 +178,11 @@ struct ContactEndpoints: Sendable {
                 var changes: [ContactChange] = []
                 var answers: [JSONValue] = []
                 var places: [Int] = []
+                let reader = try await contacts.reader(for: call.tenant)
                 for item in items {
                     let text = item["contactId"]?.stringValue ?? ""
                     do throws(Problem) {
-                        changes.append(try Self.change(item, id: try Self.id(text)))
+                        changes.append(try Self.change(item, id: try Self.id(text, reader)))
                         places.append(answers.count)
                         answers.append(.null)
                     } catch {
@@ -209,13 +210,14 @@ struct ContactEndpoints: Sendable {
         ]
     }
 
-    private static func id(_ call: APICall) throws(Problem) -> String {
-        try id(call.context.parameters.get("contactId")?.removingPercentEncoding ?? "")
+    private func id(_ call: APICall) async throws -> String {
+        let text = call.context.parameters.get("contactId")?.removingPercentEncoding ?? ""
+        return try Self.id(text, try await contacts.reader(for: call.tenant))
     }
 
-    private static func id(_ text: String) throws(Problem) -> String {
+    private static func id(_ text: String, _ reader: PhoneNumberReader) throws(Problem) -> String {
         do {
-            return try PhoneNumberReader().readID(text)
+            return try reader.readID(text)
         } catch {
             throw .parameter("contactId", error.description)
         }
@@ -290,11 +292,11 @@ private enum ContactShapes {
         "contactId",
         .text(upTo: 50),
         isRequired: true,
-        "Phone number with its country code, in any spelling; answers have it as it is stored.",
+        "Phone number, in any spelling; answers have it as it is stored.",
         example: "254712345678"
     )
 
-    /// The columns with the rules of imports.
+    /// Returns the columns, with the rules of imports.
     private static func columns(isRequest: Bool) -> [ShapeField] {
         ContactColumn.allCases.filter { $0 != .contactId }.map { column in
             ShapeField(column.rawValue, shape(of: column, isRequest: isRequest), description(of: column))

@@ -157,13 +157,15 @@ enum ImpactEstimator {
         used: Int,
         _ situations: Situations
     ) -> CampaignImpact {
-        CampaignImpact(
+        let limit = situations.limit(of: campaign)
+        return CampaignImpact(
             recipients: size.total,
             inWindow: size.inWindow,
             unreachable: size.unreachable,
             ratePerSecond: campaign.sender.ratePerSecond,
-            dailyLimit: campaign.sender.dailyLimit,
-            quotaLeft: campaign.sender.dailyLimit.map { max(0, $0 - used) },
+            dailyLimit: limit,
+            isLimitedByWhatsApp: limit != campaign.sender.dailyLimit,
+            quotaLeft: limit.map { max(0, $0 - used) },
             estimatedSeconds: situations.seconds(of: campaign, size),
             isBroadcast: campaign.isBroadcast
         )

@@ -89,6 +89,7 @@ public struct Planner: Sendable {
             var plan = try await Self.compare(desired, with: stored, on: connection)
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
+            plan.accountRemarks = try await AccountRemarks.read(desired, now: now, on: connection)
             FireTimes.add(to: &plan, now: now)
             plan.setUnmanaged(unmanaged)
             return plan

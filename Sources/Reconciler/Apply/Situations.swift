@@ -31,7 +31,7 @@ struct Situations: Sendable {
             on: connection
         )
         senders = Dictionary(known.values.map { (Key(tenant: $0.tenantID, sender: $0.name), $0) }) { first, _ in first }
-        let groups = Set(campaigns.filter { $0.sender.dailyLimit != nil }.map(\.quotaGroup))
+        let groups = Set(campaigns.map(\.quotaGroup))
         charged = try await SenderSituation.charges(of: groups.sorted(), on: connection)
         var hours: [String: SendingHours] = [:]
         for spec in specs {
@@ -39,6 +39,11 @@ struct Situations: Sendable {
             hours[spec.identity.tenant] = SendingHours(quietHours: tenant.quietHours, timeZone: tenant.timeZone)
         }
         self.hours = hours
+    }
+
+    /// Returns the limit of the campaign's sender in 24 hours: its own, or WhatsApp's if that is lower.
+    func limit(of campaign: ResolvedCampaign) -> Int? {
+        [campaign.sender.dailyLimit, senders[Key(campaign)]?.messagingLimit].compactMap { $0 }.min()
     }
 
     /// Returns the time from a launch now to the last message of a campaign, in seconds.
@@ -51,7 +56,7 @@ struct Situations: Sendable {
             ratePerSecond: sender.ratePerSecond,
             shares: (situation?.shares ?? []) + [LaneWork.Share(planned: size, run: run)],
             hours: hours[campaign.identity.tenant],
-            quota: sender.dailyLimit.map {
+            quota: limit(of: campaign).map {
                 DeliveryEstimate.Quota(limit: $0, charged: charged[campaign.quotaGroup] ?? [:])
             },
             pausedUntil: situation?.pausedUntil

@@ -47,6 +47,8 @@ public struct Plan: Sendable {
     public private(set) var unmanagedCounts: [SpecKind: Int] = [:]
     /// The number of campaigns whose recipients were not counted, because there were too many.
     public internal(set) var uncountedCampaigns = 0
+    /// Sentences about what WhatsApp stopped, flagged or changed of the templates, numbers and accounts that campaigns use.
+    public internal(set) var accountRemarks: [String] = []
 
     public var creates: Int { changes.count { $0.action == .create } }
     public var updates: Int { changes.count { $0.action == .update } }

@@ -132,8 +132,11 @@ public struct CampaignImpact: Hashable, Sendable {
     public let unreachable: Int
     /// The rate of the campaign's sender.
     public let ratePerSecond: Int
-    /// The sender's limit of business-initiated messages in 24 hours; `nil` is unlimited.
+    /// The limit of business-initiated messages in 24 hours: the sender's, or WhatsApp's if that is lower; `nil` is
+    /// unlimited.
     public let dailyLimit: Int?
+    /// True if the limit is WhatsApp's.
+    public let isLimitedByWhatsApp: Bool
     /// The rest of the daily limit now; `nil` is unlimited.
     public let quotaLeft: Int?
     /// The time from a launch now to its last message: with what stands before it on its sender, quiet hours and quota.

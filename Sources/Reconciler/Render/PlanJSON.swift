@@ -19,6 +19,7 @@ extension Plan {
             ),
             "uncountedCampaigns": .integer(uncountedCampaigns),
         ]
+        if !accountRemarks.isEmpty { fields["accountRemarks"] = .array(accountRemarks.map(JSONValue.string)) }
         if !brokenLimits.isEmpty {
             fields["brokenLimits"] = .array(
                 brokenLimits.map { ["message": .string($0.reason), "allowance": .string("\($0.grant)")] }
@@ -100,6 +101,7 @@ extension CampaignImpact {
         ]
         object["unreachable"] = unreachable > 0 ? .integer(unreachable) : nil
         object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
+        object["isLimitedByWhatsApp"] = isLimitedByWhatsApp ? true : nil
         object["quotaLeft"] = quotaLeft.map(JSONValue.integer)
         object["warning"] = warning.map(JSONValue.string)
         return .object(object)

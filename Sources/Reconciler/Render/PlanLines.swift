@@ -66,7 +66,7 @@ extension CampaignImpact {
     var quotaWords: String? {
         guard isBroadcast, outOfWindow > 0, let quotaLeft, let dailyLimit else { return nil }
         return "takes \(outOfWindow.grouped) of the \(quotaLeft.grouped) left "
-            + "of \(dailyLimit.grouped) in 24 h"
+            + "of \(dailyLimit.grouped) in 24 h" + (isLimitedByWhatsApp ? ", the limit of WhatsApp" : "")
     }
 }
 
@@ -101,9 +101,16 @@ extension Plan {
     /// The maximum number of campaigns that remarks name.
     private static let remarkLimit = 20
 
+    /// Remarks on templates, numbers and accounts.
+    var accountLines: [String] {
+        let rest = accountRemarks.count - Self.remarkLimit
+        return accountRemarks.prefix(Self.remarkLimit)
+            + (rest > 0 ? ["WhatsApp reported \(rest.grouped) more about templates and senders"] : [])
+    }
+
     /// Remarks on the plan as a whole.
     var remarks: [String] {
-        var remarks: [String] = []
+        var remarks = accountLines
         if uncountedCampaigns > 0 {
             let campaigns = NumberText.count(uncountedCampaigns, "more campaign")
             remarks.append("the recipients of \(campaigns) were not counted")

@@ -52,7 +52,8 @@ public struct PlanMarkdownRenderer: Sendable {
 
     private func summary(_ plan: Plan, _ refusals: [SafetyRefusal]) -> String {
         guard !plan.isEmpty else {
-            return "### Campaigns: no changes\n\n\(plan.upToDate).\n"
+            let remarks = plan.accountLines.isEmpty ? "" : "\n" + list(plan.accountLines.map(Self.escaped))
+            return "### Campaigns: no changes\n\n\(plan.upToDate).\n" + remarks
         }
         var text = "### Campaigns: \(plan.counts)\n"
         if !refusals.isEmpty {

@@ -37,7 +37,7 @@ public struct PlanTextRenderer: Sendable {
     public func text(_ plan: Plan) -> String {
         let digest = paint("Digest: \(plan.digest)", .faint) + "\n"
         guard !plan.isEmpty else {
-            return "No changes: \(plan.upToDate).\n" + digest
+            return "No changes: \(plan.upToDate).\n" + plan.accountLines.map { "note: \($0)\n" }.joined() + digest
         }
         let remarks = plan.remarks.map { "note: \($0)\n" }.joined()
         return plan.changes.map(text).joined() + "\n" + remarks + paint("Plan: \(plan.counts).", .bold) + "\n" + digest

@@ -168,20 +168,26 @@ package struct ChannelReports: Sendable {
     package var inbound = InboundReport()
     /// The numbers and accounts that the webhook is about, those of changes that nothing is read of included.
     package var sources: Set<WebhookSource> = []
+    /// Lines for the log.
+    package var notices: [WebhookNotice] = []
+    /// The changes by type.
+    package var events: [WebhookEvent] = []
 
     package init(
         statuses: [DeliveryStatus] = [],
         learnedIDs: [LearnedIDs] = [],
         inbound: InboundReport = InboundReport(),
-        sources: Set<WebhookSource> = []
+        sources: Set<WebhookSource> = [],
+        notices: [WebhookNotice] = [],
+        events: [WebhookEvent] = []
     ) {
-        self.statuses = statuses
-        self.learnedIDs = learnedIDs
-        self.inbound = inbound
-        self.sources = sources
+        (self.statuses, self.learnedIDs, self.inbound) = (statuses, learnedIDs, inbound)
+        (self.sources, self.notices, self.events) = (sources, notices, events)
     }
 
-    var isEmpty: Bool { statuses.isEmpty && learnedIDs.isEmpty && inbound.isEmpty }
+    var isEmpty: Bool {
+        statuses.isEmpty && learnedIDs.isEmpty && inbound.isEmpty && notices.isEmpty && events.isEmpty
+    }
     /// Statuses and inbound messages.
     var count: Int { statuses.count + inbound.messages.count }
 
@@ -190,6 +196,8 @@ package struct ChannelReports: Sendable {
         statuses += other.statuses
         learnedIDs += other.learnedIDs
         inbound.append(other.inbound)
+        notices += other.notices
+        events += other.events
     }
 
     /// The same reports, each on its own.
@@ -205,6 +213,8 @@ package struct ChannelReports: Sendable {
             + inbound.moves.map { move in part { $0.moves = [move] } }
             + inbound.stops.map { stop in part { $0.stops = [stop] } }
             + learnedIDs.map { ChannelReports(learnedIDs: [$0]) }
+            + inbound.facts.map { fact in part { $0.facts = [fact] } }
+            + (notices.isEmpty && events.isEmpty ? [] : [ChannelReports(notices: notices, events: events)])
             + statuses.map { ChannelReports(statuses: [$0]) }
     }
 }

@@ -148,6 +148,11 @@ package struct WebhookMetrics: Sendable {
         }
     }
 
+    /// Counts an event by its type.
+    func countEvent(_ type: String, isKnown: Bool) {
+        MetricFamily.webhookEvents.counter([type, "\(isKnown)"], factory: factory).increment()
+    }
+
     /// Records how long one webhook waited for its transaction.
     func note(_ time: Duration) {
         duration.record(time)

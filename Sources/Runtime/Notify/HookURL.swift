@@ -17,7 +17,7 @@ package struct HookURL: Hashable, Sendable {
     init(_ text: String, field: String, tokens: TokenResolver) throws(Problem) {
         let isReference = SecretReference(text) != nil
         let url = isReference ? try Self.resolve(text, of: field, tokens) : text
-        let place = isReference ? "the address in \(text)" : field
+        let place = isReference ? "\(field): the address in \(text)" : field
         guard let parts = URLComponents(string: url), let origin = HTTPOrigin(url: url), parts.user == nil else {
             throw Problem(description: "\(place) is no https address")
         }

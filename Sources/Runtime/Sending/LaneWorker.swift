@@ -168,7 +168,7 @@ package final class LaneWorker: Sendable {
             if case .slots(let slots, let exhausted) = reservation {
                 services.channel.prepare(for: slots.count)
                 services.permits.give(back: permits - slots.count)
-                if let exhausted { await waitForQuota(exhausted) }
+                if let exhausted { await waitForQuota(exhausted, of: lane) }
                 return ReservedBatch(
                     slots: slots,
                     wanted: permits,
@@ -182,7 +182,7 @@ package final class LaneWorker: Sendable {
             services.permits.give(back: permits)
             // Another lane may send the probe instead.
             services.gate.abandon(probe: probe)
-            await wait(for: reservation)
+            await wait(for: reservation, of: lane)
         } catch {
             services.permits.give(back: permits)
             services.gate.abandon(probe: probe)
@@ -198,12 +198,12 @@ package final class LaneWorker: Sendable {
         max(services.preparation.current.duration, min(services.channel.expectedWait, LeadTime.longest))
     }
 
-    private func wait(for reservation: Reservation) async {
+    private func wait(for reservation: Reservation, of lane: LaneRecord) async {
         switch reservation {
         case .slots: break
         case .wait(let duration): await sleep(min(duration, .seconds(1)))
         case .empty(let nextRetry, let exhausted):
-            if let exhausted { await waitForQuota(exhausted) }
+            if let exhausted { await waitForQuota(exhausted, of: lane) }
             await idle(upTo: min(nextRetry ?? Self.idle, Self.idle))
         case .paused(let duration): await idle(upTo: min(duration, .seconds(5)))
         // The lane's maintenance rebuilds it, and wakes the worker with the new epoch.
@@ -214,8 +214,10 @@ package final class LaneWorker: Sendable {
     /// Pauses the campaigns of messages that wait for quota, and takes these messages out of the lane.
     ///
     /// Postgres comes first: if a crash leaves ids in the lane, they are found again and do no harm.
-    private func waitForQuota(_ duration: Duration) async {
+    private func waitForQuota(_ duration: Duration, of lane: LaneRecord) async {
         do {
+            // A limit that was raised a moment ago must not pause for a day what was resumed because of it.
+            guard try await services.lanes.hasLimit(lane.dailyLimit, sender: lane.id) else { return }
             var messages: [UUID]
             repeat {
                 messages = try await queue.waitingForQuota()

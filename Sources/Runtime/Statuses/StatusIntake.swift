@@ -111,6 +111,7 @@ package final class StatusIntake: Service, Sendable {
         let metrics: WebhookMetrics?
         let numbers = KnownNumbers()
         let identities = KnownIdentities()
+        let unknownEvents = UnknownEvents()
 
         func callAsFunction(_ batch: [Delivery]) async throws {
             let statuses = batch.flatMap(\.reports.statuses)
@@ -130,6 +131,7 @@ package final class StatusIntake: Service, Sendable {
             }
             for contact in changes.moved { log(contact) }
             numbers.note(report.numbers, at: .now)
+            note(batch.flatMap(\.reports.events), batch.flatMap(\.reports.notices))
             guard let metrics else { return }
             let oldest = statuses.lazy.compactMap(\.earliest).min()
             metrics.countWritten(batch.reduce(0) { $0 + $1.reports.count }, oldest: oldest)
@@ -149,6 +151,30 @@ package final class StatusIntake: Service, Sendable {
                 "Contact changed to the number of another contact; merge them with `campaignd contacts merge`",
                 metadata: metadata
             )
+        }
+
+        /// Counts and logs events, when their effects are committed.
+        private func note(_ events: [WebhookEvent], _ notices: [WebhookNotice]) {
+            for event in events {
+                guard !event.isKnown else {
+                    metrics?.countEvent(event.type, isKnown: true)
+                    continue
+                }
+                let (name, isNews) = unknownEvents.note(event.type)
+                metrics?.countEvent(name, isKnown: false)
+                guard isNews else { continue }
+                logger.warning(
+                    "Unknown event in a webhook, it is counted and has no effect",
+                    metadata: ["type": "\(name)"]
+                )
+            }
+            for notice in notices {
+                logger.log(
+                    level: notice.level,
+                    "\(notice.text)",
+                    metadata: notice.metadata.mapValues { .string($0) }
+                )
+            }
         }
 
         /// Commits everything of a webhook but what Postgres refuses alone.

@@ -73,6 +73,8 @@ public struct AudienceRepository: Sendable {
     ///   - isMarketing: False if contacts who stopped only marketing messages are recipients.
     ///   - number: The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
     ///   - now: The instant of the launch.
+    /// - Returns: The size.
+    /// - Throws: `PostgresError`.
     public func size(
         tenant: String,
         filter: AudienceFilter,

@@ -11,6 +11,7 @@ public struct SenderRecord: Hashable, Sendable {
     /// The quota group as the specs of the tenant name it.
     public let quotaName: String
     public let ratePerSecond: Int
+    /// The lower one of its own limit and WhatsApp's for the account; `nil` for no limit.
     public let dailyLimit: Int?
     public let resumesByItself: Bool
 }
@@ -27,8 +28,9 @@ public struct SenderRepository: Sendable {
     public func all(tenant: String) async throws -> [SenderRecord] {
         let rows = try await pool.query(
             """
-            SELECT id, name, "phoneNumberId", "quotaGroup", "ratePerSecond", "dailyLimit", "onQuotaExhausted"
-            FROM senders WHERE "tenantId" = \(tenant) AND "archivedAt" IS NULL ORDER BY name
+            SELECT s.id, s.name, s."phoneNumberId", s."quotaGroup", s."ratePerSecond",
+                \(fragment: QuotaRepository.limit) AS "dailyLimit", s."onQuotaExhausted"
+            FROM senders s WHERE s."tenantId" = \(tenant) AND s."archivedAt" IS NULL ORDER BY s.name
             """
         )
         return try rows.map { row in

@@ -81,9 +81,10 @@ struct ContactMerge: Sendable {
         return "CASE WHEN \(fragment: staysOut) THEN old.\"optedIn\" ELSE \(fragment: proposed) END"
     }
 
-    /// Merges in one statement, and so in one transaction, in the order of the unique key.
+    /// Merges in one statement, and so in one transaction: locks contacts that exist in the order of their ids, like all
+    /// statements, and adds new ones in the order of the unique key.
     ///
-    /// The order prevents a deadlock between two imports of one tenant that have contacts in common.
+    /// The orders prevent a deadlock between two imports of one tenant that have contacts in common.
     private func upsert(
         _ numbers: Range<Int>,
         _ condition: PostgresQuery,
@@ -98,7 +99,7 @@ struct ContactMerge: Sendable {
                 -- Locked, so that the values that are kept are still there when they are written again.
                 SELECT c.* FROM batch i JOIN contacts c
                     ON c."tenantId" = \(tenant) AND \(key: #"c."contactId""#, of: #"i."contactId""#)
-                ORDER BY i."contactId" FOR NO KEY UPDATE OF c
+                ORDER BY c.id FOR NO KEY UPDATE OF c
             ), written AS (
                 INSERT INTO contacts AS c ("tenantId", \(fragment: names))
                 SELECT \(tenant)::text, \(fragment: proposed)

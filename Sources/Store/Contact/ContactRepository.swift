@@ -86,7 +86,7 @@ public enum ContactOutcome: Hashable, Sendable {
 
 /// Contacts, one by one or page by page; ``ContactImportRepository`` writes many at once.
 public struct ContactRepository: Sendable {
-    private let pool: PostgresPool
+    let pool: PostgresPool
     private let erased: ErasedConsents
 
     /// Makes a repository; the key recognizes people who were erased.

@@ -14,7 +14,7 @@ public struct ContactErasure: Sendable {
         (self.pool, self.key) = (pool, key)
     }
 
-    /// What was erased.
+    /// The rows that were erased.
     public struct Result: Hashable, Sendable {
         /// Rows of contacts, of which a person may have several.
         public var contacts = 0

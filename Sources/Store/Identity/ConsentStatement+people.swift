@@ -25,7 +25,7 @@ extension ConsentStatement {
             SELECT p.number, c."contactId" FROM people p JOIN contacts c ON \(key: "c.id", of: "p.id")
             WHERE \(fragment: Recipient.isNamedByContactID())
             UNION
-            SELECT p.number, k.id FROM people p JOIN contact_ids k ON \(key: #"k."contactId""#, of: "p.id")
+            SELECT p.number, k.id FROM people p CROSS JOIN LATERAL (\(fragment: ContactLookup.ids(of: "p.id"))) k
             """
         )
         var known: [Int: [String]] = [:]
@@ -53,6 +53,7 @@ extension ConsentRepository {
     ///   - contacts: The contacts of a person.
     ///   - ids: The new ids of the person.
     ///   - tenant: The owner of the contacts.
+    /// - Throws: `PostgresError`; harmless to repeat.
     func carry(_ contacts: [UUID], to ids: [String], tenant: String) async throws(PostgresError) {
         try await pool.execute(
             """
@@ -61,7 +62,7 @@ extension ConsentRepository {
                 JOIN contacts c ON \(key: "c.id", of: "i.id")
                 UNION
                 SELECT k.key FROM unnest(\(contacts)::uuid[]) AS i(id)
-                JOIN contact_ids k ON \(key: #"k."contactId""#, of: "i.id")
+                CROSS JOIN LATERAL (\(fragment: ContactLookup.ids(of: "i.id"))) k
             ), said AS MATERIALIZED (
                 SELECT max(s."optedOutAt") AS "outAt", max(s."optedInAt") AS "inAt",
                     max(s."marketingOutAt") AS "marketingOutAt", max(s."marketingInAt") AS "marketingInAt"
@@ -72,7 +73,7 @@ extension ConsentRepository {
             INSERT INTO suppressions AS s (
                 "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt", "isContact"
             )
-            SELECT \(tenant)::text, n.key, "outAt", "inAt", "marketingOutAt", "marketingInAt", true
+            SELECT \(tenant)::text, n.key, "outAt", "inAt", "marketingOutAt", "marketingInAt", false
             FROM said CROSS JOIN (SELECT DISTINCT contact_key(i.id) FROM unnest(\(ids)::text[]) AS i(id)) AS n(key)
             ORDER BY n.key
             ON CONFLICT ("tenantId", key) DO UPDATE SET

@@ -33,6 +33,7 @@ public struct ContactDuplicates: Sendable {
     ///   - tenant: The owner of the contacts.
     ///   - limit: The most people.
     /// - Returns: The people in the order of their ids.
+    /// - Throws: `PostgresError`.
     public func find(tenant: String, limit: Int) async throws -> [Person] {
         let rows = try await pool.query(
             """

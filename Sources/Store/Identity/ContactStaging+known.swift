@@ -10,6 +10,7 @@ extension ContactStaging {
     /// - Parameters:
     ///   - tenant: The owner of the contacts.
     ///   - connection: The connection that made the table.
+    /// - Throws: `PostgresError`.
     func useKnownIDs(tenant: String, on connection: PostgresConnection) async throws(PostgresError) {
         try await connection.simpleScript("ANALYZE \(table)", deadline: .seconds(600))
         try await connection.execute(

@@ -29,7 +29,7 @@ struct ContactWindow: Hashable, Sendable {
         return "(c.\"lastSeen\" > \(cutoff) AND \(fragment: Self.wrote(to: "\(number)::text", since: "\(cutoff)")))"
     }
 
-    /// True for contacts, as `c`, that have written to a business number.
+    /// Returns the condition for contacts, as `c`, that have written to a business number.
     static func wrote(to number: PostgresQuery, since cutoff: PostgresQuery) -> PostgresQuery {
         """
         EXISTS (
@@ -53,7 +53,9 @@ struct ContactWindow: Hashable, Sendable {
 
     /// Returns the business number whose own window counts for a sender; `nil` if `lastSeen` alone decides.
     static func number(of sender: UUID, on connection: PostgresConnection) async throws(PostgresError) -> String? {
-        let rows = try await connection.query("SELECT \(fragment: numberOfSender) FROM senders s WHERE s.id = \(sender)")
+        let rows = try await connection.query(
+            "SELECT \(fragment: numberOfSender) FROM senders s WHERE s.id = \(sender)"
+        )
         return try rows.first?.decode(0, as: String?.self)
     }
 }

@@ -12,10 +12,11 @@ enum Recipient {
         coalesce(c."currentNumber", CASE WHEN \(fragment: isKnownByUserID) THEN '' ELSE c."contactId" END)
         """
 
-    /// True for a contact whose `contactId` still names the person: it was not merged into another contact, and the person has
-    /// not moved to another number, which leaves the old one to somebody else.
+    /// Returns the condition for a contact whose `contactId` still names the person: it was not merged into another contact, and
+    /// the person has not moved to another number, which leaves the old one to somebody else.
     ///
     /// - Parameter time: The time that counts; by default the present.
+    /// - Returns: The condition.
     static func isNamedByContactID(at time: PostgresQuery? = nil) -> PostgresQuery {
         let former: PostgresQuery = time.map { "OR c.\"currentNumberAt\" > \(fragment: $0)" } ?? ""
         return """
@@ -32,6 +33,7 @@ enum ContactLookup {
     ///   - key: The key, as `contact_key` makes it.
     ///   - tenant: The owner of the contacts.
     ///   - time: The time at which the person was known by the id; by default the present.
+    /// - Returns: The subquery.
     static func byContactID(
         _ key: PostgresQuery,
         of tenant: PostgresQuery,
@@ -42,6 +44,11 @@ enum ContactLookup {
         WHERE c."tenantId" = \(fragment: tenant) AND \(fragment: Recipient.isNamedByContactID(at: time))
             AND \(only: #"contact_key(c."contactId")"#, is: key)
         """
+    }
+
+    /// Finds the rows of `contact_ids`, as `k`, of a contact.
+    static func ids(of contact: PostgresQuery) -> PostgresQuery {
+        "SELECT * FROM contact_ids k WHERE \(only: #"k."contactId""#, is: contact)"
     }
 
     /// Finds rows of `contact_ids`, as `k`, with a key: ids that were learned of a contact.

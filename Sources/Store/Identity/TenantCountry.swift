@@ -18,3 +18,10 @@ extension ContactImportRepository {
         try await pool.withConnection { try await TenantCountry.of(tenant, on: $0) }
     }
 }
+
+extension ContactRepository {
+    /// Returns a reader for the ids of a tenant's contacts, which knows the country of its national numbers.
+    public func reader(for tenant: String) async throws -> PhoneNumberReader {
+        try await pool.withConnection { PhoneNumberReader(country: try await TenantCountry.of(tenant, on: $0)) }
+    }
+}

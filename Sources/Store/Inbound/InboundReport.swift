@@ -124,9 +124,12 @@ public struct InboundReport: Hashable, Sendable {
         public let subject: Subject
         /// The reason, for people.
         public let reason: String
+        /// The time of WhatsApp's report; a later report on the template overrides it.
+        public let at: Date
 
-        public init(businessAccountID: String, subject: Subject, reason: String) {
-            (self.businessAccountID, self.subject, self.reason) = (businessAccountID, subject, reason)
+        public init(businessAccountID: String, subject: Subject, reason: String, at: Date = Date()) {
+            (self.businessAccountID, self.subject) = (businessAccountID, subject)
+            (self.reason, self.at) = (reason, at)
         }
     }
 
@@ -135,11 +138,12 @@ public struct InboundReport: Hashable, Sendable {
     public var preferences: [Preference] = []
     public var moves: [Move] = []
     public var stops: [Stop] = []
+    public var facts: [AccountFact] = []
 
     public init() {}
 
     public var isEmpty: Bool {
-        numbers.isEmpty && messages.isEmpty && preferences.isEmpty && moves.isEmpty && stops.isEmpty
+        numbers.isEmpty && messages.isEmpty && preferences.isEmpty && moves.isEmpty && stops.isEmpty && facts.isEmpty
     }
 
     /// Appends a later report.
@@ -149,5 +153,6 @@ public struct InboundReport: Hashable, Sendable {
         preferences += other.preferences
         moves += other.moves
         stops += other.stops
+        facts += other.facts
     }
 }

@@ -47,7 +47,11 @@ public struct InboundRepository: Sendable {
             try await ConsentRepository(pool: pool).record(Self.consents(in: report, senders: senders))
             try await count(report.messages, from: people, senders: senders)
         }
-        if !report.stops.isEmpty { effects.paused = try await pause(report.stops) }
+        let facts = AccountFactRepository(pool: pool)
+        try await facts.keep(report.facts)
+        var stops: [InboundReport.Stop] = []
+        for stop in report.stops where try await !facts.overrides(stop) { stops.append(stop) }
+        if !stops.isEmpty { effects.paused = try await pause(stops) }
         return effects
     }
 

@@ -298,12 +298,13 @@ extension NotificationRepository {
                 AND (
                     EXISTS (
                         SELECT FROM templates m WHERE m."tenantId" = t."tenantId" AND m."archivedAt" IS NULL
-                            AND m."whatsappName" = \(name) AND m.language = \(language)
+                            AND m."whatsappName" = \(name) AND m.language = \(TemplateState.language(language))
                     )
                     OR EXISTS (
                         SELECT FROM campaigns c WHERE c."tenantId" = t."tenantId" AND c."archivedAt" IS NULL
                             AND c."messageTemplate" #>> '{template,name}' = \(name)
-                            AND c."messageTemplate" #>> '{template,language,code}' = \(language)
+                            AND replace(c."messageTemplate" #>> '{template,language,code}', '-', '_')
+                                = \(TemplateState.language(language))
                     )
                 )
                 AND NOT EXISTS (

@@ -23,7 +23,7 @@ public struct LaneRepository: Sendable {
         let rows = try await pool.query(
             """
             SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."accessToken", s."ratePerSecond", s."quotaGroup",
-                s."pairLimit", s."dailyLimit", e.epoch, r.expected, r."quotaUntil",
+                s."pairLimit", \(fragment: QuotaRepository.limit) AS "dailyLimit", e.epoch, r.expected, r."quotaUntil",
                 \(fragment: ContactWindow.numberOfSender) AS "windowNumber",
                 coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
                     THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
@@ -45,6 +45,16 @@ public struct LaneRepository: Sendable {
             """
         )
         return try rows.map(LaneRecord.init(row:))
+    }
+
+    /// Returns true if the 24 h limit of a sender is still the one that its lane knows.
+    public func hasLimit(_ limit: Int?, sender: UUID) async throws(PostgresError) -> Bool {
+        let rows = try await pool.query(
+            """
+            SELECT \(fragment: QuotaRepository.limit) IS NOT DISTINCT FROM \(limit)::int FROM senders s WHERE s.id = \(sender)
+            """
+        )
+        return try rows.first?.decode(0) ?? false
     }
 
     /// Returns the lanes that Redis may still hold although their quota group has nothing to send.

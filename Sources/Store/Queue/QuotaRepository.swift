@@ -44,6 +44,13 @@ public struct QuotaBucket: Hashable, Sendable {
 }
 
 extension QuotaRepository {
+    /// The limit of `senders AS s` for 24 hours: its own, or WhatsApp's for the account if that is lower.
+    static let limit: PostgresQuery = """
+        least(s."dailyLimit", (
+            SELECT l."messagingLimit" FROM whatsapp_accounts l WHERE l."businessAccountId" = s."businessAccountId"
+        ))
+        """
+
     /// A common table expression that counts messages against the quota of their group.
     ///
     /// It reads an earlier expression `changed` with the columns `"runId"` and `charged`, so that the statement that
@@ -107,7 +114,9 @@ extension QuotaRepository {
         on connection: PostgresConnection
     ) async throws(PostgresError) -> QuotaCheck {
         let rows = try await connection.query(
-            "SELECT \"quotaGroup\", \"dailyLimit\", \"onQuotaExhausted\" FROM senders WHERE id = \(sender)"
+            """
+            SELECT s."quotaGroup", \(fragment: Self.limit), s."onQuotaExhausted" FROM senders s WHERE s.id = \(sender)
+            """
         )
         guard let row = rows.first else {
             return QuotaCheck(audience: audience, quotaStatus: QuotaStatus(businessSent24h: 0, tierLimit: nil))

@@ -60,10 +60,12 @@ public struct Migration: Sendable {
         Migration(version: 24, name: "user_cap", bytes: PackageResources._024_user_cap_sql),
         Migration(version: 25, name: "consent", bytes: PackageResources._025_consent_sql),
         Migration(version: 26, name: "identity", bytes: PackageResources._026_identity_sql),
+        Migration(version: 27, name: "account_facts", bytes: PackageResources._027_account_facts_sql),
         Migration(
             version: 28,
             name: "webhook_forwarding",
             bytes: PackageResources._028_webhook_forwarding_sql
         ),
+        Migration(version: 29, name: "erasure", bytes: PackageResources._029_erasure_sql),
     ]
 }

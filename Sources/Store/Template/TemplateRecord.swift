@@ -13,6 +13,8 @@ public struct TemplateRecord: Sendable {
     public let isManagedBySpec: Bool
     public let createdAt: Date
     public let updatedAt: Date
+    /// The states at WhatsApp, one for each account of the tenant's senders that reported one.
+    public internal(set) var states: [TemplateState] = []
 
     static let selection: PostgresQuery = "SELECT * FROM templates t"
 

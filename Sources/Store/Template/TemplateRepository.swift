@@ -35,13 +35,32 @@ public struct TemplateRepository: Sendable {
                 ORDER BY t.name, t.id LIMIT \(limit) OFFSET \((page - 1) * limit)
                 """
             )
-            return (try rows.map(TemplateRecord.init(row:)), try total[0].decode(0))
+            let templates = try rows.map(TemplateRecord.init(row:))
+            return (try await Self.withStates(templates, tenant: tenant, on: connection), try total[0].decode(0))
         }
     }
 
     /// Returns a template of the tenant; `nil` if the tenant has no template with the id.
     public func find(_ id: UUID, tenant: String) async throws -> TemplateRecord? {
-        try await pool.withConnection { try await Self.find(id, tenant: tenant, on: $0) }
+        try await pool.withConnection { connection in
+            let found = try await Self.find(id, tenant: tenant, on: connection)
+            return try await Self.withStates(found.map { [$0] } ?? [], tenant: tenant, on: connection).first
+        }
+    }
+
+    private static func withStates(
+        _ templates: [TemplateRecord],
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws -> [TemplateRecord] {
+        let names = Set(templates.map(\.spec.whatsappName)).sorted()
+        let states = try await AccountFactRepository.states(of: tenant, names: names, on: connection)
+        return templates.map { template in
+            var template = template
+            let language = template.spec.language.map(TemplateState.language)
+            template.states = states.filter { $0.name == template.spec.whatsappName && $0.language == language }
+            return template
+        }
     }
 
     static func find(

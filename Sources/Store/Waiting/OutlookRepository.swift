@@ -145,6 +145,7 @@ extension SenderSituation {
         }
         guard run.status == .paused else { return facts }
         facts.quotaUntil = run.quotaUntil
+        facts.templateApprovedAt = run.templateApprovedAt
         if run.quotaUntil == nil {
             let actor = action?.kind == .pause ? action?.actor : nil
             facts.pause = WaitingFacts.Pause(since: facts.since, actor: actor, reason: run.statusReason)

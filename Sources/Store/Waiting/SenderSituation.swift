@@ -24,6 +24,8 @@ public struct SenderSituation: Sendable {
         let cappedUntil: ClosedRange<Date>?
         /// The last action on it.
         let lastAction: (kind: RunAction.Kind, actor: RunActor, at: Date)?
+        /// The time at which WhatsApp reported that its template can be sent; `nil` unless that is the last report, and the run is paused.
+        let templateApprovedAt: Date?
     }
 
     /// Postgres's clock.
@@ -37,7 +39,10 @@ public struct SenderSituation: Sendable {
     public let pausedUntil: Date?
     public let hours: SendingHours?
     let quotaGroup: String
+    /// The lower one of its own limit and WhatsApp's.
     let dailyLimit: Int?
+    /// WhatsApp's limit for the account, as far as webhooks told it.
+    public let messagingLimit: Int?
     /// Charges of its quota group, by hour.
     public private(set) var charged: [Date: Int] = [:]
     /// The open runs, oldest first.
@@ -53,6 +58,7 @@ public struct SenderSituation: Sendable {
         pausedUntil = try row.decode("pausedUntil")
         quotaGroup = try row.decode("quotaGroup")
         dailyLimit = try row.decode("dailyLimit")
+        messagingLimit = try row.decode("messagingLimit")
         let quiet = try row.json("quietHours")
         hours = SendingHours(
             quietHours: TenantSpec.QuietHours(
@@ -84,9 +90,11 @@ extension SenderSituation {
     ) async throws -> [UUID: SenderSituation] {
         let rows = try await connection.query(
             """
-            SELECT s.id, s."tenantId", s.name, s."ratePerSecond", s."quotaGroup", s."dailyLimit", s."onQuotaExhausted",
+            SELECT s.id, s."tenantId", s.name, s."ratePerSecond", s."quotaGroup", \(fragment: QuotaRepository.limit) AS "dailyLimit",
+                s."onQuotaExhausted", w."messagingLimit",
                 s."pausedUntil", t."quietHours", t."timeZone", clock_timestamp() AS now
             FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
+            LEFT JOIN whatsapp_accounts w ON w."businessAccountId" = s."businessAccountId"
             WHERE \(fragment: condition)
             """
         )
@@ -124,13 +132,27 @@ extension SenderSituation {
             ) w(first, last) ON true
             """
             : "CROSS JOIN (SELECT NULL::timestamptz, NULL::timestamptz) w(first, last)"
+        let templates: PostgresQuery =
+            hasActions
+            ? """
+            LEFT JOIN LATERAL (
+                SELECT t."statusAt" FROM campaign_revisions v
+                JOIN senders o ON o.id = r."senderId"
+                JOIN whatsapp_templates t ON t."businessAccountId" = o."businessAccountId"
+                    AND t.name = v.content #>> '{message,template,name}'
+                    AND t.language = replace(v.content #>> '{message,template,language,code}', '-', '_')
+                WHERE v.id = r."revisionId" AND r.status = \(run: .paused)
+                    AND t.status = ANY(\(Array(TemplateState.approved))::text[])
+            ) p("approvedAt") ON true
+            """
+            : "CROSS JOIN (SELECT NULL::timestamptz) p(\"approvedAt\")"
         let rows = try await connection.query(
             """
             SELECT r.id, r."senderId", r."campaignId", r.status, r."statusReason", r."isTriggered", r."quotaUntil",
                 coalesce(r."startedAt", r."createdAt") AS since, r."expectedCount", r."recipientCount",
                 r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt",
-                w.first AS "cappedFirst", w.last AS "cappedLast"
-            FROM campaign_runs r \(fragment: actions) \(fragment: capped)
+                w.first AS "cappedFirst", w.last AS "cappedLast", p."approvedAt"
+            FROM campaign_runs r \(fragment: actions) \(fragment: capped) \(fragment: templates)
             WHERE r."senderId" = ANY(\(Array(senders.keys))::uuid[]) AND r.status IN \(anyOf: RunStatus.open)
                 AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0 OR \(fragment: kept))
             ORDER BY r."createdAt", r.id
@@ -209,6 +231,7 @@ extension SenderSituation.Run {
         let first = try row.decode("cappedFirst", as: Date?.self)
         let last = try row.decode("cappedLast", as: Date?.self)
         cappedUntil = if let first, let last { first...last } else { nil }
+        templateApprovedAt = try row.decode("approvedAt")
         let kind = try row.decode("action", as: String?.self).flatMap(RunAction.Kind.init(rawValue:))
         if let kind, let who = try row.decode("who", as: String?.self),
             let at = try row.decode("actedAt", as: Date?.self)

@@ -124,6 +124,8 @@ public struct WaitingFacts: Hashable, Sendable {
     /// True if the run resumes by itself when quota returns.
     public var resumesByItself = false
     public var rateLimitedUntil: Date?
+    /// The time at which WhatsApp reported that the template of a paused run can be sent.
+    public var templateApprovedAt: Date?
     public var quietSince: Date?
     public var quietUntil: Date?
     /// The time at which the first message is tried again, if WhatsApp caps the people of all that are left.
@@ -151,7 +153,7 @@ extension WaitingFacts {
         case .launching: launching
         case .noDaemon: noDaemon
         case .storeUnreachable, .noToken, .whatsappUnreachable: reported(reason)
-        case .paused: paused ?? quotaThatHasReturned
+        case .paused: paused ?? quotaThatHasReturned ?? templateThatHasReturned
         case .insufficientBalance: stopped(by: .balance, reason)
         case .templateNotApproved: stopped(by: .template, reason)
         case .quota: quota
@@ -196,6 +198,15 @@ extension WaitingFacts {
         guard let quotaUntil, quotaUntil <= now, !resumesByItself else { return nil }
         let detail = "the 24 hour quota has returned; go on with `campaignd resume`"
         return Waiting(.paused, since: pause?.since ?? since, by: .quota, detail: detail)
+    }
+
+    private var templateThatHasReturned: Waiting? {
+        guard let pause, pause.actor == .template, let templateApprovedAt, templateApprovedAt > pause.since ?? since
+        else {
+            return nil
+        }
+        let detail = "WhatsApp approved the template again; go on with `campaignd resume`"
+        return Waiting(.paused, since: pause.since ?? since, by: .template, detail: detail)
     }
 
     private var quota: Waiting? {

@@ -8,6 +8,7 @@ final class AdmissionControl: Sendable {
         var tallies: [UInt64: RecipientTally] = [:]
         var senders: [String: SenderRecord] = [:]
         var serial: UInt64 = 0
+        var rules: RuleState
     }
 
     private let configuration: SimulatorConfiguration
@@ -26,12 +27,52 @@ final class AdmissionControl: Sendable {
         dice = Dice(seed: configuration.seed)
         ladder = StatusLadder(configuration: configuration.webhooks, dice: dice)
         origin = Self.hex(.random(in: .min ... .max))
-        state = Mutex(State(faults: ActiveFaults(configuration.faults, now: MonotonicTime.now())))
+        state = Mutex(
+            State(
+                faults: ActiveFaults(configuration.faults, now: MonotonicTime.now()),
+                rules: RuleState(configuration.rules)
+            )
+        )
     }
 
     var faults: SimulatorFaults {
         get { state.withLock { $0.faults.faults } }
         set { state.withLock { $0.faults = ActiveFaults(newValue, now: MonotonicTime.now()) } }
+    }
+
+    var rules: SimulatorRules { state.withLock { $0.rules.rules } }
+
+    /// Replaces the rules, releases messages that were held for templates with another status now, and returns those
+    /// templates.
+    func setRules(_ rules: SimulatorRules) -> [SimulatorRules.Template] {
+        state.withLock { state in
+            let now = MonotonicTime.now()
+            let (changed, released) = state.rules.replace(rules)
+            for (subject, code) in released {
+                let rungs = ladder.rungs(
+                    for: subject.message,
+                    attempt: 0,
+                    faults: state.faults.faults,
+                    failure: code.map { .failed(code: $0) }
+                )
+                queue.admit(subject, rungs: rungs, now: now)
+            }
+            return changed
+        }
+    }
+
+    /// Takes a message of a contact, which opens its window, and returns the id of the message.
+    func takeInbound(from recipient: Recipient, phoneNumberID: String) -> String {
+        state.withLock { state in
+            state.rules.open(recipient, phoneNumberID: phoneNumberID, now: MonotonicTime.now())
+            state.serial += 1
+            return "wamid.HBg\(origin)\(Self.hex(state.serial))"
+        }
+    }
+
+    /// Records whether a contact wants marketing.
+    func prefer(_ isWanted: Bool, _ recipient: Recipient) {
+        state.withLock { $0.rules.prefer(isWanted, recipient) }
     }
 
     /// The counts so far.
@@ -53,7 +94,7 @@ final class AdmissionControl: Sendable {
     func reset() {
         state.withLock { state in
             let faults = ActiveFaults(configuration.faults, now: MonotonicTime.now())
-            state = State(faults: faults, serial: state.serial)
+            state = State(faults: faults, serial: state.serial, rules: RuleState(configuration.rules))
         }
         queue.reset()
     }
@@ -99,7 +140,9 @@ extension AdmissionControl {
             return Verdict(
                 outcome: outcome,
                 latency: state.faults.latency(of: key, attempt: attempt, dice: dice),
-                messageStatus: state.faults.messageStatus(of: key, attempt: attempt, dice: dice)
+                messageStatus: message.isHeld
+                    ? "held_for_quality_assessment"
+                    : state.faults.messageStatus(of: key, attempt: attempt, dice: dice)
             )
         }
     }
@@ -120,15 +163,24 @@ extension AdmissionControl {
             now: now,
             dice: dice
         )
-        let refusal = accept(key, phoneNumberID: phoneNumberID, now: now, isForced: forced != nil, &state)
-        if let forced { return forced }
+        let broken = forced == nil ? state.rules.failure(of: message, phoneNumberID: phoneNumberID, now: now) : nil
+        // The real service accepts such a message and reports its failure; without a webhook the answer has to say it.
+        let early = forced ?? (queue.url == nil ? broken.map { .rejected(GraphError(code: $0)) } : nil)
+        let refusal = accept(key, phoneNumberID: phoneNumberID, now: now, isForced: early != nil, &state)
+        if let early { return early }
         if let refusal { return .rejected(refusal) }
         state.serial += 1
         let wamid = "wamid.HBg\(origin)\(Self.hex(state.serial))"
         if queue.url != nil {
-            let failure = state.faults.failure(of: key, attempt: attempt, dice: dice)
-            let rungs = ladder.rungs(for: message, attempt: attempt, faults: state.faults.faults, failure: failure)
-            queue.admit(.init(wamid: wamid, phoneNumberID: phoneNumberID, message: message), rungs: rungs, now: now)
+            let subject = PendingMessage.Subject(wamid: wamid, phoneNumberID: phoneNumberID, message: message)
+            let failure =
+                broken.map { .failed(code: $0) } ?? state.faults.failure(of: key, attempt: attempt, dice: dice)
+            if message.isHeld, failure == nil {
+                state.rules.hold(subject)
+            } else {
+                let rungs = ladder.rungs(for: message, attempt: attempt, faults: state.faults.faults, failure: failure)
+                queue.admit(subject, rungs: rungs, now: now)
+            }
         }
         guard state.faults.isLost(key, attempt: attempt, dice: dice) else { return .accepted(wamid: wamid) }
         return .lost(wamid: wamid, state.faults.faults.lostAnswers)

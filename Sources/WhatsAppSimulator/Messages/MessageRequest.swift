@@ -76,6 +76,9 @@ struct MessageRequest: Sendable {
     let reaction: Presence?
     let interactive: Presence?
     let biz_opaque_callback_data: String?
+    /// `read` for a request that marks a message of a contact as read.
+    let status: String?
+    let message_id: String?
 }
 
 /// The place of a button, which callers write as a number or as its digits.
@@ -108,6 +111,8 @@ extension MessageRequest {
         reaction = try object.object("reaction", Presence.init)
         interactive = try object.object("interactive", Presence.init)
         biz_opaque_callback_data = try object.string("biz_opaque_callback_data")
+        status = try object.string("status")
+        message_id = try object.string("message_id")
     }
 }
 

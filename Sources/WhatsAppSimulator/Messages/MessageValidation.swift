@@ -3,19 +3,38 @@ extension MessageRequest {
     static let longestText = 4_096
 
     /// Checks the form of the whole request.
-    func validate(requiresPlus: Bool) throws(GraphError) -> AdmittedMessage {
+    func validate(
+        requiresPlus: Bool,
+        rules: SimulatorRules = SimulatorRules(),
+        isMarketing: Bool = false
+    ) throws(GraphError) -> AdmittedMessage {
         guard let messaging_product else { throw .wrongParameter("'messaging_product' is required") }
         guard messaging_product == "whatsapp" else { throw .wrongParameter("'messaging_product' must be 'whatsapp'") }
         if let data = biz_opaque_callback_data, data.unicodeScalars.count > Self.longestCallbackData {
             throw .wrongParameter("'biz_opaque_callback_data' is longer than \(Self.longestCallbackData) characters")
         }
-        let recipient = try validRecipient(requiresPlus: requiresPlus)
+        let recipient = try validRecipient(requiresPlus: requiresPlus && !rules.acceptsPlainNumbers)
         try validateContent()
+        let known = try rules.template(of: type == "template" ? template : nil, isMarketing: isMarketing)
+        let isPhone = recipient.kind == .phone
+        let waID = isPhone && rules.rewritesNumbers ? ContactNames.waID(of: recipient.id) : recipient.id
         return AdmittedMessage(
             recipient: recipient,
             callbackData: biz_opaque_callback_data,
-            isTemplate: type == "template"
+            isTemplate: type == "template",
+            isMarketing: known.map { $0.category == "MARKETING" } ?? (type == "template"),
+            isHeld: known?.status == "HELD",
+            template: known?.key,
+            waID: waID,
+            userID: rules.namesContacts ? (isPhone ? ContactNames.userID(of: waID) : recipient.id) : nil
         )
+    }
+
+    /// The ids of the media in it.
+    var mediaIDs: [String] {
+        let parameters = (template?.components ?? []).flatMap { $0.parameters ?? [] }
+        return [image, audio, video, document, sticker].compactMap { $0?.id }
+            + parameters.flatMap { [$0.image, $0.video, $0.document].compactMap { $0?.id } }
     }
 
     private func validRecipient(requiresPlus: Bool) throws(GraphError) -> Recipient {
@@ -262,4 +281,14 @@ struct AdmittedMessage: Sendable {
     let callbackData: String?
     /// Templates alone are answered with a `message_status`.
     let isTemplate: Bool
+    /// True for marketing templates, and for all templates if the simulator knows none.
+    let isMarketing: Bool
+    /// True if the template is held back.
+    let isHeld: Bool
+    /// The name and the language of a template that the simulator knows.
+    let template: String?
+    /// The number that WhatsApp has for the recipient, or the id of a group or user.
+    let waID: String
+    /// The user id, if statuses name contacts.
+    let userID: String?
 }

@@ -24,7 +24,14 @@ struct StatusPayload: Sendable {
         var changes: [(phoneNumberID: String, events: [StatusEvent])] = []
         for event in events {
             let id = event.subject.phoneNumberID
-            if let index = changes.firstIndex(where: { $0.phoneNumberID == id }) {
+            // Contacts stand beside the statuses, so each status has a change of its own.
+            if event.subject.message.userID != nil {
+                changes.append((id, [event]))
+                continue
+            }
+            if let index = changes.firstIndex(where: {
+                $0.phoneNumberID == id && $0.events[0].subject.message.userID == nil
+            }) {
                 changes[index].events.append(event)
             } else {
                 changes.append((id, [event]))
@@ -43,7 +50,9 @@ struct StatusPayload: Sendable {
         json.string(displayPhoneNumber, asciiOnly: true)
         json.raw(",\"phone_number_id\":")
         json.string(change.phoneNumberID, asciiOnly: true)
-        json.raw("},\"statuses\":[")
+        json.raw("},")
+        if let first = change.events.first { appendContact(of: first, to: &json) }
+        json.raw("\"statuses\":[")
         for (index, event) in change.events.enumerated() {
             if index > 0 { json.raw(",") }
             append(event, at: seconds, to: &json)
@@ -57,7 +66,11 @@ struct StatusPayload: Sendable {
         json.string(event.subject.wamid)
         json.raw(",\"status\":\"\(Self.name(of: event.status))\",\"timestamp\":\"\(seconds)\"")
         json.raw(message.recipient.kind == .user ? ",\"recipient_user_id\":" : ",\"recipient_id\":")
-        json.string(message.recipient.id, asciiOnly: true)
+        json.string(message.waID, asciiOnly: true)
+        if let userID = message.userID, message.recipient.kind == .phone, !event.status.isFailure {
+            json.raw(",\"recipient_user_id\":")
+            json.string(userID, asciiOnly: true)
+        }
         if let data = message.callbackData {
             json.raw(",\"biz_opaque_callback_data\":")
             json.string(data, asciiOnly: true)
@@ -71,6 +84,22 @@ struct StatusPayload: Sendable {
         case .failed(let code, let details): appendError(code, details: details, to: &json)
         }
         json.raw("}")
+    }
+
+    /// Names the contact; after a failure only by its number.
+    private func appendContact(of event: StatusEvent, to json: inout JSONWriter) {
+        let message = event.subject.message
+        guard let userID = message.userID, message.recipient.kind != .group else { return }
+        json.raw("\"contacts\":[{")
+        if message.recipient.kind == .phone {
+            json.raw("\"wa_id\":")
+            json.string(message.waID, asciiOnly: true)
+        }
+        if !event.status.isFailure || message.recipient.kind == .user {
+            json.raw(message.recipient.kind == .phone ? ",\"user_id\":" : "\"user_id\":")
+            json.string(userID, asciiOnly: true)
+        }
+        json.raw("}],")
     }
 
     private func appendError(_ code: Int, details: String?, to json: inout JSONWriter) {

@@ -63,6 +63,15 @@ final class WebhookQueue: Sendable {
         }
     }
 
+    /// Takes the body of a webhook with something else than statuses, and posts it at once.
+    func post(_ body: [UInt8], now: Int64) {
+        state.withLock { state in
+            guard state.url != nil else { return }
+            state.retryStatuses += 1
+            state.retries.insert(StatusBatch(body: body, count: 1, firstTry: now), due: now)
+        }
+    }
+
     /// Clears all pending statuses and all counts.
     func reset() {
         state.withLock { state in
@@ -226,6 +235,11 @@ struct PendingMessage: Sendable {
     enum Status: Hashable, Sendable {
         case sent, delivered, read
         case failed(code: Int, details: String? = nil)
+
+        var isFailure: Bool {
+            guard case .failed = self else { return false }
+            return true
+        }
     }
 
     /// One later status: its delay after the previous one, and its faults.

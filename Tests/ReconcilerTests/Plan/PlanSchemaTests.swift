@@ -47,6 +47,41 @@ struct PlanSchemaTests {
         }
     }
 
+    /// Webhooks told of a stopped template, another category, and a lower limit.
+    @Test func factsOfWhatsAppAreShownAndFit() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(400, inWindow: 0)
+            try await fixture.reach(Samples.all)
+            try await fixture.pool.execute("UPDATE senders SET \"businessAccountId\" = 'WABA-1'")
+            try await fixture.pool.execute(
+                """
+                INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, reason, "statusAt", category)
+                VALUES ('WABA-1', 'offer', 'en', 'PAUSED', 'FIRST_PAUSE', '2026-11-29T08:00:00Z', 'utility'),
+                    ('WABA-1', 'unused', 'en', 'DISABLED', NULL, now(), NULL)
+                """
+            )
+            try await fixture.pool.execute(
+                "INSERT INTO whatsapp_accounts (\"businessAccountId\", \"messagingLimit\") VALUES ('WABA-1', 250)"
+            )
+            let same = try await fixture.plan(Samples.all)
+            #expect(same.isEmpty)
+            #expect(
+                same.accountRemarks == [
+                    "at WhatsApp, acme/Template/offer (en) of sender `main` is PAUSED since 2026-11-29T08:00:00Z (FIRST_PAUSE); "
+                        + "it is utility, not marketing: correct its spec"
+                ]
+            )
+            #expect(PlanTextRenderer().text(same).contains("note: at WhatsApp, acme/Template/offer (en)"))
+            #expect(PlanMarkdownRenderer().text(same).contains("acme/Template/offer"))
+            let plan = try await fixture.plan(Samples.all.replacing("title: Hello there", with: "title: T"))
+            let json = try check(plan)
+            #expect(json["accountRemarks"]?.arrayValue?.count == 1)
+            let impact = json["changes"]?.arrayValue?.compactMap { $0["impact"] }.first
+            #expect(impact?["dailyLimit"] == 250 && impact?["isLimitedByWhatsApp"] == true, "\(impact ?? .null)")
+            #expect(PlanTextRenderer().text(plan).contains("of 250 in 24 h, the limit of WhatsApp"))
+        }
+    }
+
     @Test func adoptionsAndRefusalsFit() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.pool.execute(

@@ -337,6 +337,34 @@ struct InboundWebhookTests {
         }
     }
 
+    @Test func callsLimitsAndUnknownEventsHaveTheirEffect() async throws {
+        try await DeliveryFixture.with(contacts: 1) { fixture in
+            try await fixture.withDaemon { port in
+                let now = Int(Date().timeIntervalSince1970)
+                let phone = DeliveryFixture.phone(1).dropFirst()
+                let call =
+                    #"{"metadata":{"phone_number_id":"1001"},"calls":[{"id":"wacid.1","from":"\#(phone)","event":"connect","#
+                    + #""timestamp":"\#(now - 10)","direction":"USER_INITIATED"}]}"#
+                #expect(try await Self.post(call, field: "calls", to: port) == 200)
+                #expect(try await Self.post(call, field: "calls", to: port) == 200)
+                #expect(try await Self.contact(fixture).lastSeen == now - 10)
+                let limit = #"{"max_daily_conversations_per_business":"TIER_250"}"#
+                #expect(try await Self.post(limit, field: "business_capability_update", to: port) == 200)
+                let senders = try await SenderRepository(pool: fixture.pool).all(tenant: DeliveryFixture.tenant)
+                #expect(senders.first?.dailyLimit == 250)
+                #expect(try await Self.post("{}", field: "teleportation", to: port) == 200)
+                let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/metrics")
+                let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+                let metrics = String(buffer: try await answer.body.collect(upTo: 1 << 22))
+                for type in ["calls", "business_capability_update"] {
+                    #expect(metrics.contains("type=\"\(type)\""), "\(type)")
+                }
+                let unknown = metrics.split(separator: "\n").filter { $0.contains("teleportation") }
+                #expect(unknown.count == 1 && unknown[0].contains("known=\"false\"") && unknown[0].hasSuffix(" 1"))
+            }
+        }
+    }
+
     @Test func aBlockOfAnotherAccountPausesNothing() async throws {
         try await DeliveryFixture.with(contacts: 1) { fixture in
             let run = try await fixture.launch()
@@ -392,6 +420,20 @@ struct InboundWebhookTests {
             "account_update",
             #"{"event":"ACCOUNT_RESTRICTION","violation_info":{"violation_type":"UTILITY_TEMPLATE_ABUSE"}}"#, false
         ),
+        (
+            "message_template_status_update",
+            #"{"event":"ARCHIVED","message_template_id":7,"message_template_name":"hello","message_template_language":"en","reason":null}"#,
+            true
+        ),
+        (
+            "message_template_status_update",
+            #"{"event":"FLAGGED","message_template_id":7,"message_template_name":"hello","message_template_language":"en"}"#,
+            false
+        ),
+        ("account_update", #"{"event":"PARTNER_REMOVED","waba_info":{"waba_id":"WABA-1"}}"#, true),
+        ("account_update", #"{"event":"ACCOUNT_OFFBOARDED"}"#, true),
+        ("account_update", #"{"event":"ACCOUNT_VIOLATION","violation_info":{"violation_type":"ADULT"}}"#, false),
+        ("account_review_update", #"{"decision":"REJECTED"}"#, true),
         ("some_new_field", #"{"event":"PAUSED","anything":[1,2]}"#, false),
     ])
     func campaignsThatWhatsAppBlocksArePaused(field: String, value: String, pauses: Bool) async throws {

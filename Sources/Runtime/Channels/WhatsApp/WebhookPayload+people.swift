@@ -13,7 +13,9 @@ extension WebhookPayload.Change {
     ///   - element: The message or preference.
     ///   - number: Its number, which is missing for people who hide it.
     ///   - message: The id of the message that it answers.
-    func person(_ element: JSONValue, number: JSONValue?, repliesTo message: JSONValue? = nil) -> InboundReport.Person? {
+    /// - Returns: The person.
+    func person(_ element: JSONValue, number: JSONValue?, repliesTo message: JSONValue? = nil) -> InboundReport.Person?
+    {
         let number = number.flatMap(Self.id)
         var userIDs = Self.userIDs.compactMap { element[$0].flatMap(Self.id) }
         let contacts = value["contacts"]?.arrayValue ?? []
@@ -75,8 +77,8 @@ extension WebhookPayload {
                             || contact["user_id"].flatMap(Change.id).map { $0 == user } ?? false
                     }
                 let parents = [status["recipient_parent_user_id"], contact?["parent_user_id"]]
-                let userIDs = Set(([user, contact?["user_id"].flatMap(Change.id)] + parents.map { $0.flatMap(Change.id) })
-                    .compactMap(\.self))
+                let named = [user, contact?["user_id"].flatMap(Change.id)] + parents.map { $0.flatMap(Change.id) }
+                let userIDs = Set(named.compactMap(\.self))
                 let waID = number ?? contact?["wa_id"].flatMap(Change.id)
                 // Without a user id, only a number that WhatsApp may have rewritten is worth a look at the contact.
                 guard !userIDs.isEmpty || waID.map({ PhoneNumberAliases.of($0).count > 1 }) ?? false else { return nil }

@@ -12,6 +12,8 @@ package struct WebhookPayload {
     struct Change {
         /// The WhatsApp Business Account.
         let account: String?
+        /// The time of the report; `nil` if there is none.
+        let time: Date?
         let field: String?
         let value: JSONValue
     }
@@ -29,8 +31,11 @@ package struct WebhookPayload {
         let json = try JSONValue(parsing: bytes, isLenient: true)
         changes = (json["entry"]?.arrayValue ?? []).flatMap { entry in
             let account = entry["id"]?.stringValue
+            let time = Self.time(entry["time"])
             return (entry["changes"]?.arrayValue ?? []).compactMap { change in
-                change["value"].map { Change(account: account, field: change["field"]?.stringValue, value: $0) }
+                change["value"].map {
+                    Change(account: account, time: time, field: change["field"]?.stringValue, value: $0)
+                }
             }
         }
     }
@@ -47,6 +52,11 @@ package struct WebhookPayload {
             }
         guard let seconds, (0..<7_258_118_400).contains(seconds) else { return nil }
         return Date(timeIntervalSince1970: seconds)
+    }
+
+    /// Reads a time in seconds since 1970, or in ISO 8601; `nil` for anything else.
+    static func date(_ value: JSONValue?) -> Date? {
+        time(value) ?? value?.stringValue.flatMap { try? Date($0, strategy: .iso8601) }
     }
 
     /// Returns the id of a message; `nil` if it does not fit into a row.
@@ -116,20 +126,22 @@ extension WebhookPayload {
                 report.preferences += change.preferences(of: number, receivedAt: now)
                 report.moves += change.moves(to: number, receivedAt: now)
             }
-            if let account, let stop = change.stop(account: account) { report.stops.append(stop) }
+            guard let account = change.subjectAccount(account) else { continue }
+            report.facts += change.facts(account: account, receivedAt: now)
+            if let stop = change.stop(account: account, receivedAt: now) { report.stops.append(stop) }
         }
         return report
     }
 
     /// Returns a name if a column can hold it: one that cannot be stored must not prevent the rest from being stored.
-    private static func name(_ text: String) -> String? {
+    static func name(_ text: String) -> String? {
         text.utf8.count <= 50 && !text.utf8.contains(0) ? text : nil
     }
 }
 
 extension WebhookPayload.Change {
     fileprivate func inboundMessages(to number: String, receivedAt now: Date) -> [InboundReport.Message] {
-        (value["messages"]?.arrayValue ?? []).compactMap { message in
+        ((value["messages"]?.arrayValue ?? []) + inboundCalls).compactMap { message in
             // A `system` message, such as a change of number, was not written by the contact, so it does not open the 24 h
             // window.
             guard let id = message["id"]?.stringValue.flatMap(WebhookPayload.id), message["type"] != "system",
@@ -145,6 +157,12 @@ extension WebhookPayload.Change {
                 isButton: message["button"] != nil || message["interactive"] != nil
             )
         }
+    }
+
+    /// The calls of contacts, which open the 24 h window as messages do.
+    private var inboundCalls: [JSONValue] {
+        guard field == "calls" else { return [] }
+        return (value["calls"]?.arrayValue ?? []).filter { $0["direction"] != "BUSINESS_INITIATED" }
     }
 
     /// Returns the text of a message, or the title and the payload of the button that was pressed.
@@ -167,59 +185,5 @@ extension WebhookPayload.Change {
                 at: min(WebhookPayload.time(preference["timestamp"]) ?? now, now)
             )
         }
-    }
-
-    /// Returns what WhatsApp blocked; `nil` when the change is only a notice.
-    fileprivate func stop(account: String) -> InboundReport.Stop? {
-        guard let event = text("event") else { return nil }
-        let reason = text("reason").flatMap { $0 == "NONE" ? nil : ", \($0)" } ?? ""
-        switch field {
-        case "message_template_status_update":
-            guard ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION", "DELETED"].contains(event),
-                let name = text("message_template_name"), let language = text("message_template_language")
-            else { return nil }
-            return InboundReport.Stop(
-                businessAccountID: account,
-                subject: .template(name: name, language: language),
-                reason: "WhatsApp says of template `\(name)` (\(language)): \(event)\(reason)"
-            )
-        case "phone_number_quality_update":
-            guard event == "FLAGGED", let number = text("display_phone_number") else { return nil }
-            return InboundReport.Stop(
-                businessAccountID: account,
-                subject: .number(display: number),
-                reason: "WhatsApp has flagged the number for its quality: sending on would get it restricted"
-            )
-        case "account_update":
-            guard ["DISABLED_UPDATE", "ACCOUNT_RESTRICTION", "ACCOUNT_DELETED"].contains(event), !isReinstated,
-                forbidsSending
-            else { return nil }
-            return InboundReport.Stop(
-                businessAccountID: account,
-                subject: .account,
-                reason: "WhatsApp says of the account: \(event)\(reason)"
-            )
-        default: return nil
-        }
-    }
-
-    /// True if a `DISABLED_UPDATE` says that the account was reinstated.
-    private var isReinstated: Bool {
-        let state = value["ban_info"]?["waba_ban_state"]
-        return (state?.arrayValue ?? [state ?? .null]).contains("REINSTATE")
-    }
-
-    /// False for a restriction of other things than sending, such as the addition of phone numbers.
-    ///
-    /// Without a list of restrictions an `ACCOUNT_RESTRICTION` is a warning, or says that one has ended.
-    private var forbidsSending: Bool {
-        guard text("event") == "ACCOUNT_RESTRICTION" else { return true }
-        let types = (value["restriction_info"]?.arrayValue ?? []).compactMap { $0["restriction_type"]?.stringValue }
-        return types.contains { $0.hasPrefix("RESTRICTED_") && $0.hasSuffix("_INITIATED_MESSAGING") }
-    }
-
-    /// Returns a text of the change, without NUL, which a row cannot hold.
-    private func text(_ name: String) -> String? {
-        value[name]?.stringValue?.replacing("\0", with: "")
     }
 }

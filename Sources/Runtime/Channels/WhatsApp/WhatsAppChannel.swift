@@ -76,7 +76,9 @@ package struct WhatsAppChannel: MessageChannel {
             statuses: payload.deliveryStatuses(receivedAt: now),
             learnedIDs: payload.learnedIDs(),
             inbound: payload.inboundReport(receivedAt: now),
-            sources: payload.sources
+            sources: payload.sources,
+            notices: payload.notices(),
+            events: payload.events()
         )
     }
 

@@ -1,0 +1,235 @@
+public import Foundation
+public import Postgres
+
+/// The facts that WhatsApp's webhooks tell of templates, numbers and accounts.
+public struct AccountFactRepository: Sendable {
+    private let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Keeps facts, unless a later one of the same kind is known.
+    ///
+    /// - Throws: `PostgresError`; keep the facts again then.
+    func keep(_ facts: [AccountFact]) async throws {
+        for fact in facts { try await pool.execute(fact.statement) }
+    }
+
+    /// Returns true if a later report says that the template of a stop can be sent.
+    func overrides(_ stop: InboundReport.Stop) async throws -> Bool {
+        guard case .template(let name, let language) = stop.subject else { return false }
+        let rows = try await pool.query(
+            """
+            SELECT w.status FROM whatsapp_templates w
+            WHERE w."businessAccountId" = \(stop.businessAccountID) AND w.name = \(name)
+                AND w.language = \(TemplateState.language(language)) AND w."statusAt" > \(stop.at)::timestamptz
+            """
+        )
+        return try rows.first.map { try !TemplateState.stopped.contains($0.decode(0)) } ?? false
+    }
+}
+
+extension AccountFactRepository {
+    /// Returns the states of templates of a tenant in the accounts of its senders, by name and language at WhatsApp.
+    static func states(
+        of tenant: String,
+        names: [String],
+        on connection: PostgresConnection
+    ) async throws -> [TemplateState] {
+        guard !names.isEmpty else { return [] }
+        let rows = try await connection.query(
+            """
+            SELECT w.* FROM whatsapp_templates w
+            WHERE w."businessAccountId" IN (
+                SELECT s."businessAccountId" FROM senders s WHERE s."tenantId" = \(tenant) AND s."archivedAt" IS NULL
+            ) AND w.name = ANY(\(names)::text[])
+            ORDER BY w."businessAccountId", w.name, w.language
+            """
+        )
+        return try rows.map(TemplateState.init(row:))
+    }
+
+    /// The facts about a sender and its account that concern somebody who sends with it.
+    public struct SenderFacts: Sendable {
+        public let tenantID: String
+        public let name: String
+        /// Sentences about the number and the account.
+        public let remarks: [String]
+        /// The states of the account's templates, by name and language.
+        public private(set) var templates: [String: TemplateState] = [:]
+
+        /// Returns the state of a template by its name and language at WhatsApp.
+        public func template(_ name: String, _ language: String) -> TemplateState? {
+            templates[Self.key(name, language)]
+        }
+
+        private static func key(_ name: String, _ language: String) -> String {
+            "\(name) \(TemplateState.language(language))"
+        }
+
+        fileprivate mutating func add(_ state: TemplateState) {
+            templates[Self.key(state.name, state.language)] = state
+        }
+    }
+
+    /// Reads the facts of all senders.
+    ///
+    /// - Parameters:
+    ///   - tenants: The tenants of the senders; `nil` for all.
+    ///   - now: Restrictions that ended before are left out.
+    ///   - connection: The connection to use.
+    /// - Returns: The facts, in the order of tenants and names; senders whose account is unknown are left out.
+    /// - Throws: `PostgresError`.
+    public static func facts(
+        tenants: [String]?,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> [SenderFacts] {
+        let condition: PostgresQuery =
+            if let tenants { "s.\"tenantId\" = ANY(\(tenants)::text[])" } else { "true" }
+        let rows = try await connection.query(
+            """
+            SELECT s."tenantId", s.name AS sender, s."businessAccountId", s."qualityEvent", s."qualityEventAt",
+                a.restriction, a."restrictedUntil"
+            FROM senders s LEFT JOIN whatsapp_accounts a ON a."businessAccountId" = s."businessAccountId"
+            WHERE \(fragment: condition) AND s."archivedAt" IS NULL AND s."businessAccountId" IS NOT NULL
+            ORDER BY s."tenantId", s.name
+            """
+        )
+        let accounts = try Set(rows.map { try $0.decode("businessAccountId", as: String.self) })
+        guard !accounts.isEmpty else { return [] }
+        let states = try await connection.query(
+            """
+            SELECT w.* FROM whatsapp_templates w WHERE w."businessAccountId" = ANY(\(Array(accounts))::text[])
+            """
+        )
+        .map(TemplateState.init(row:))
+        let byAccount = Dictionary(grouping: states, by: \.businessAccountID)
+        return try rows.map { row in
+            var facts = SenderFacts(
+                tenantID: try row.decode("tenantId"),
+                name: try row.decode("sender"),
+                remarks: try remarks(row, now: now)
+            )
+            for state in byAccount[try row.decode("businessAccountId")] ?? [] { facts.add(state) }
+            return facts
+        }
+    }
+
+    /// Returns what WhatsApp reported of the template, the number and the account of a run, as sentences.
+    public func remarks(ofRun run: UUID, now: Date = Date()) async throws -> [String] {
+        let rows = try await pool.query(
+            """
+            SELECT s.name AS sender, s."qualityEvent", s."qualityEventAt", a.restriction, a."restrictedUntil", w.*
+            FROM campaign_runs r
+            JOIN senders s ON s.id = r."senderId"
+            JOIN campaign_revisions v ON v.id = r."revisionId"
+            LEFT JOIN whatsapp_accounts a ON a."businessAccountId" = s."businessAccountId"
+            LEFT JOIN whatsapp_templates w ON w."businessAccountId" = s."businessAccountId"
+                AND w.name = v.content #>> '{message,template,name}'
+                AND w.language = replace(v.content #>> '{message,template,language,code}', '-', '_')
+            WHERE r.id = \(run)
+            """
+        )
+        guard let row = rows.first else { return [] }
+        let remarks = try Self.remarks(row, now: now)
+        guard try row.decode("name", as: String?.self) != nil else { return remarks }
+        let state = try TemplateState(row: row)
+        let remark = state.remark(storedCategory: nil).map {
+            "at WhatsApp, template `\(state.name)` (\(state.language)) \($0)"
+        }
+        return remarks + [remark].compactMap(\.self)
+    }
+
+    private static func remarks(_ row: PostgresRow, now: Date) throws -> [String] {
+        let sender = try "sender `\(row.decode("sender", as: String.self))`"
+        var remarks: [String] = []
+        if try row.decode("qualityEvent", as: String?.self) == "FLAGGED" {
+            let since = try row.decode("qualityEventAt", as: Date?.self).map { " on \($0.formatted(.iso8601))" } ?? ""
+            remarks.append("WhatsApp flagged the number of \(sender) for its quality\(since)")
+        }
+        let until = try row.decode("restrictedUntil", as: Date?.self)
+        if let restriction = try row.decode("restriction", as: String?.self), until.map({ $0 > now }) ?? true {
+            let end = until.map { " until \($0.formatted(.iso8601))" } ?? ""
+            remarks.append("WhatsApp restricted the account of \(sender): \(restriction)\(end)")
+        }
+        return remarks
+    }
+}
+
+extension TemplateState {
+    init(row: PostgresRow) throws {
+        businessAccountID = try row.decode("businessAccountId")
+        name = try row.decode("name")
+        language = try row.decode("language")
+        status = try row.decode("status")
+        reason = try row.decode("reason")
+        statusAt = try row.decode("statusAt")
+        quality = try row.decode("quality")
+        category = try row.decode("category")
+        nextCategory = try row.decode("nextCategory")
+    }
+}
+
+extension AccountFact {
+    /// The statement that keeps the fact, unless a later one is known.
+    fileprivate var statement: PostgresQuery {
+        switch content {
+        case .templateStatus(let name, let language, let status, let reason):
+            """
+            INSERT INTO whatsapp_templates AS w ("businessAccountId", name, language, status, reason, "statusAt")
+            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(status), \(reason), \(at))
+            ON CONFLICT ("businessAccountId", name, language) DO UPDATE
+                SET status = excluded.status, reason = excluded.reason, "statusAt" = excluded."statusAt"
+                WHERE w."statusAt" IS NULL OR w."statusAt" <= excluded."statusAt"
+            """
+        case .templateQuality(let name, let language, let quality):
+            """
+            INSERT INTO whatsapp_templates AS w ("businessAccountId", name, language, quality, "qualityAt")
+            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(quality), \(at))
+            ON CONFLICT ("businessAccountId", name, language) DO UPDATE
+                SET quality = excluded.quality, "qualityAt" = excluded."qualityAt"
+                WHERE w."qualityAt" IS NULL OR w."qualityAt" <= excluded."qualityAt"
+            """
+        case .templateCategory(let name, let language, let category, let next):
+            """
+            INSERT INTO whatsapp_templates AS w (
+                "businessAccountId", name, language, category, "nextCategory", "categoryAt"
+            )
+            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(category), \(next), \(at))
+            ON CONFLICT ("businessAccountId", name, language) DO UPDATE
+                SET category = excluded.category, "nextCategory" = excluded."nextCategory",
+                    "categoryAt" = excluded."categoryAt"
+                WHERE w."categoryAt" IS NULL OR w."categoryAt" <= excluded."categoryAt"
+            """
+        case .numberQuality(let display, let event):
+            """
+            UPDATE senders s SET "qualityEvent" = \(event), "qualityEventAt" = \(at)
+            WHERE s."businessAccountId" = \(businessAccountID) AND s."archivedAt" IS NULL
+                AND regexp_replace(s."displayPhoneNumber", '[^0-9]', '', 'g')
+                    = regexp_replace(\(display)::text, '[^0-9]', '', 'g')
+                AND (s."qualityEventAt" IS NULL OR s."qualityEventAt" <= \(at)::timestamptz)
+            """
+        case .messagingLimit(let limit):
+            """
+            INSERT INTO whatsapp_accounts AS a ("businessAccountId", "messagingLimit", "limitAt")
+            VALUES (\(businessAccountID), \(limit), \(at))
+            ON CONFLICT ("businessAccountId") DO UPDATE
+                SET "messagingLimit" = excluded."messagingLimit", "limitAt" = excluded."limitAt"
+                WHERE a."limitAt" IS NULL OR a."limitAt" <= excluded."limitAt"
+            """
+        case .restriction(let restriction, let until):
+            """
+            INSERT INTO whatsapp_accounts AS a (
+                "businessAccountId", restriction, "restrictedUntil", "restrictionAt"
+            )
+            VALUES (\(businessAccountID), \(restriction), \(until), \(at))
+            ON CONFLICT ("businessAccountId") DO UPDATE
+                SET restriction = excluded.restriction, "restrictedUntil" = excluded."restrictedUntil",
+                    "restrictionAt" = excluded."restrictionAt"
+                WHERE a."restrictionAt" IS NULL OR a."restrictionAt" <= excluded."restrictionAt"
+            """
+        }
+    }
+}

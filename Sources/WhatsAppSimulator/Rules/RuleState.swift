@@ -1,0 +1,85 @@
+/// The facts that rules need: which windows are open, who stopped marketing, and which messages are held.
+struct RuleState: Sendable {
+    private struct Pair: Hashable {
+        let phoneNumberID: String
+        let recipient: UInt64
+    }
+
+    private static let day: Int64 = 86_400_000_000_000
+    /// Maximum number of messages held back for each template.
+    private static let mostHeld = 10_000
+
+    private(set) var rules: SimulatorRules
+    private var windows: [Pair: Int64] = [:]
+    private var stopped: Set<UInt64> = []
+    private var marketing: [UInt64: [Int64]] = [:]
+    private var held: [String: [PendingMessage.Subject]] = [:]
+
+    init(_ rules: SimulatorRules) { self.rules = rules }
+
+    /// Opens the window of a contact at a number.
+    mutating func open(_ recipient: Recipient, phoneNumberID: String, now: Int64) {
+        windows[Pair(phoneNumberID: phoneNumberID, recipient: recipient.windowKey)] = now
+    }
+
+    /// Records whether a contact wants marketing.
+    mutating func prefer(_ isWanted: Bool, _ recipient: Recipient) {
+        if isWanted { stopped.remove(recipient.windowKey) } else { stopped.insert(recipient.windowKey) }
+    }
+
+    /// Returns the code with which a message fails after it was accepted; `nil` if no rule is against it.
+    mutating func failure(of message: AdmittedMessage, phoneNumberID: String, now: Int64) -> Int? {
+        guard rules.closesWindows || rules.marketingPerDay != nil || !stopped.isEmpty else { return nil }
+        let key = message.recipient.windowKey
+        if rules.closesWindows, !message.isTemplate {
+            let last = windows[Pair(phoneNumberID: phoneNumberID, recipient: key)]
+            if last.map({ now - $0 > Self.day }) ?? true { return 131_047 }
+        }
+        guard message.isMarketing else { return nil }
+        if stopped.contains(key) { return 131_050 }
+        guard let most = rules.marketingPerDay else { return nil }
+        let recent = (marketing[key] ?? []).filter { now - $0 < Self.day }
+        guard recent.count < most else { return 131_049 }
+        marketing[key] = recent + [now]
+        return nil
+    }
+
+    /// Holds a message back until the status of its template changes.
+    mutating func hold(_ subject: PendingMessage.Subject) {
+        guard let template = subject.message.template, held[template, default: []].count < Self.mostHeld else { return }
+        held[template, default: []].append(subject)
+    }
+
+    /// Replaces the rules.
+    ///
+    /// - Returns: The templates with another status than before, and the messages that were held for them, with the code of
+    ///   their failure.
+    mutating func replace(
+        _ rules: SimulatorRules
+    ) -> (changed: [SimulatorRules.Template], released: [(subject: PendingMessage.Subject, failure: Int?)]) {
+        let former = self.rules.templates
+        self.rules = rules
+        var released: [(subject: PendingMessage.Subject, failure: Int?)] = []
+        let changed = rules.templates.filter { template in
+            former.first { $0.key == template.key }.map { $0.status != template.status } ?? false
+        }
+        for template in changed where template.status != "HELD" {
+            let failure = template.status == "APPROVED" ? nil : 132_015
+            released += (held.removeValue(forKey: template.key) ?? []).map { ($0, failure) }
+        }
+        return (changed, released)
+    }
+}
+
+extension SimulatorRules.Template {
+    /// Its name and language.
+    var key: String { "\(name) \(language)" }
+}
+
+extension Recipient {
+    /// The key of the person, whatever form of the number was used.
+    var windowKey: UInt64 {
+        guard kind == .phone else { return key }
+        return UInt64(ContactNames.waID(of: id)) ?? key
+    }
+}

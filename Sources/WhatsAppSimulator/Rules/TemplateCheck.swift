@@ -1,0 +1,95 @@
+extension SimulatorRules {
+    /// Returns the template of a request; `nil` if any template is accepted.
+    ///
+    /// - Throws: The error of the real service for a template that cannot be sent, or whose parameters do not fit.
+    func template(
+        of request: MessageRequest.Template?,
+        isMarketing: Bool
+    ) throws(GraphError) -> Template? {
+        guard let request, !templates.isEmpty else { return nil }
+        let (name, language) = (request.name ?? "", request.language?.code ?? "")
+        guard let template = templates.first(where: { $0.name == name && $0.language == language }) else {
+            throw GraphError(code: 132_001, details: "template name (\(name)) does not exist in \(language)")
+        }
+        switch template.status {
+        case "APPROVED", "HELD": break
+        case "PAUSED": throw GraphError(code: 132_015, details: "template \(name) is paused")
+        case "DISABLED": throw GraphError(code: 132_016, details: "template \(name) is disabled")
+        default: throw GraphError(code: 132_001, details: "template name (\(name)) is not approved in \(language)")
+        }
+        if isMarketing, template.category != "MARKETING" {
+            throw GraphError(code: 134_100, details: "template \(name) is not a marketing template")
+        }
+        try template.check(request.components ?? [])
+        return template
+    }
+}
+
+extension SimulatorRules.Template {
+    fileprivate func check(_ components: [MessageRequest.Component]) throws(GraphError) {
+        func parameters(_ type: String) -> [MessageRequest.Parameter] {
+            components.filter { $0.type?.lowercased() == type }.flatMap { $0.parameters ?? [] }
+        }
+        try checkHeader(parameters("header"))
+        let body = parameters("body")
+        guard body.count == self.parameters.count else {
+            throw GraphError(
+                code: 132_000,
+                details:
+                    "body: number of localizable_params (\(body.count)) does not match the expected number of params "
+                    + "(\(self.parameters.count))"
+            )
+        }
+        if isNamed {
+            let names = body.compactMap(\.parameter_name)
+            guard names.count == body.count else { throw .wrongParameter("'parameter_name' is missing") }
+            guard Set(names) == Set(self.parameters) else {
+                throw GraphError(code: 132_012, details: "body: parameter names do not match those of the template")
+            }
+        } else if body.contains(where: { $0.parameter_name != nil }) {
+            throw GraphError(code: 132_012, details: "body: the template has no named parameters")
+        }
+        if let other = body.first(where: { !["text", "currency", "date_time"].contains($0.type?.lowercased() ?? "") }) {
+            throw Self.mismatch("body", expected: "TEXT", other.type)
+        }
+        try checkButtons(components)
+    }
+
+    private func checkHeader(_ parameters: [MessageRequest.Parameter]) throws(GraphError) {
+        guard let header else {
+            guard parameters.isEmpty else {
+                throw GraphError(code: 132_000, details: "header: number of localizable_params does not match (0)")
+            }
+            return
+        }
+        guard let parameter = parameters.first else {
+            throw Self.mismatch("header", expected: header.rawValue.uppercased(), "UNKNOWN")
+        }
+        guard parameter.type?.lowercased() == header.rawValue else {
+            throw Self.mismatch("header", expected: header.rawValue.uppercased(), parameter.type)
+        }
+    }
+
+    private func checkButtons(_ components: [MessageRequest.Component]) throws(GraphError) {
+        let given = components.filter { $0.type?.lowercased() == "button" }
+        for (index, button) in buttons.enumerated() where ["url", "copy_code"].contains(button.lowercased()) {
+            let isThere = given.contains { $0.index?.value == index && $0.parameters?.isEmpty == false }
+            guard isThere else {
+                throw GraphError(
+                    code: 131_008,
+                    details: "buttons: Button at index \(index) of type \(button) requires a parameter"
+                )
+            }
+        }
+        guard given.allSatisfy({ buttons.indices.contains($0.index?.value ?? -1) }) else {
+            throw GraphError(code: 132_000, details: "buttons: the template has \(buttons.count)")
+        }
+    }
+
+    private static func mismatch(_ place: String, expected: String, _ found: String?) -> GraphError {
+        GraphError(
+            code: 132_012,
+            details: "\(place): Format mismatch, expected \(expected), received \(found?.uppercased() ?? "UNKNOWN")"
+        )
+    }
+}
