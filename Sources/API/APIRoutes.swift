@@ -4,7 +4,7 @@ package import Hummingbird
 package import Postgres
 package import Runtime
 import Spec
-import Store
+package import Store
 
 /// The HTTP interface of the daemon: all endpoints, and the router that serves them.
 package struct APIRoutes: Sendable {
@@ -23,6 +23,7 @@ package struct APIRoutes: Sendable {
     ///   - triggers: The hook for events.
     ///   - webhooks: WhatsApp's webhook.
     ///   - service: Health and metrics.
+    ///   - erasureKey: The key under which opt-outs of erased people are kept; `nil` erases nobody.
     ///   - now: The calendar.
     package init(
         pool: PostgresPool,
@@ -32,6 +33,7 @@ package struct APIRoutes: Sendable {
         triggers: TriggerEndpoint,
         webhooks: WebhookEndpoints,
         service: ServiceEndpoints,
+        erasureKey: ErasureKey? = nil,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let campaigns = CampaignRepository(pool: pool)
@@ -57,7 +59,11 @@ package struct APIRoutes: Sendable {
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
             AudienceEndpoints(pool: pool, now: now).all,
             TemplateEndpoints(templates: templates).all,
-            ContactEndpoints(contacts: ContactRepository(pool: pool), now: now).all,
+            ContactEndpoints(
+                contacts: ContactRepository(pool: pool, erasureKey: erasureKey),
+                erasure: ContactErasure(pool: pool, key: erasureKey),
+                now: now
+            ).all,
             SuppressionEndpoints(consents: ConsentRepository(pool: pool)).all,
             WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
             [triggers.endpoint, triggers.campaignEndpoint],

@@ -178,6 +178,7 @@ public struct Daemon: Service {
                     housekeeping: HousekeepingRepository(pool: pool),
                     statistics: StatisticsRepository(pool: pool),
                     consents: ConsentRepository(pool: pool),
+                    erasure: ContactErasure(pool: pool, key: configuration.erasureKey),
                     logger: logger
                 ),
                 Scheduler(
@@ -286,7 +287,8 @@ public struct Daemon: Service {
                 specs: specs?.state,
                 metrics: { await scrape.text() },
                 waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] }
-            )
+            ),
+            erasureKey: configuration.erasureKey
         )
     }
 

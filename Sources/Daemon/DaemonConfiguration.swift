@@ -5,6 +5,7 @@ public import Postgres
 public import Redis
 import Runtime
 public import Settings
+public import Store
 
 /// The configuration of a daemon, checked.
 public struct DaemonConfiguration: Sendable {
@@ -39,6 +40,8 @@ public struct DaemonConfiguration: Sendable {
     public var eventsPerSecond = 10_000
     /// The keys with which tenants sign events; none by default.
     public var triggerSecrets: TriggerSecrets?
+    /// The key under which opt-outs of erased people are kept; `nil` erases nobody.
+    public var erasureKey: ErasureKey?
     public var logLevel = Logger.Level.info
     /// Maximum number of messages processed at once, over all lanes; some of them are requests under way.
     public var maximumInFlight = 1_024
@@ -85,6 +88,7 @@ extension DaemonConfiguration {
         eventsPerSecond =
             try variables.integer("TRIGGER_RATE_LIMIT", in: 0...1_000_000, example: "10000") ?? eventsPerSecond
         triggerSecrets = try TriggerSecrets(variables)
+        erasureKey = try variables.erasureKey()
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "1024") ?? maximumInFlight
         maximumConnections =
@@ -134,6 +138,19 @@ extension DaemonConfiguration {
 }
 
 extension Variables {
+    /// Reads `ERASURE_KEY`, a secret or a file with it; `nil` if it is unset.
+    public func erasureKey() throws(ConfigurationError) -> ErasureKey? {
+        let name = "ERASURE_KEY"
+        guard let secret = try secret(name) else { return nil }
+        guard let key = ErasureKey(secret) else {
+            throw .malformed(
+                name,
+                problem: "the secret has less than \(ErasureKey.shortest) bytes; example: $(openssl rand -hex 32)"
+            )
+        }
+        return key
+    }
+
     /// Reads `DATABASE_URL`.
     public func postgres(applicationName: String) throws(ConfigurationError) -> PostgresConfiguration {
         guard let text = self["DATABASE_URL"] else {

@@ -1,9 +1,11 @@
 import ArgumentParser
 import CommandKit
 import Contacts
+import Daemon
 import Foundation
 import Logging
 import Postgres
+import Settings
 import Spec
 import Spelling
 import Store
@@ -15,7 +17,8 @@ struct ContactsCommand: AsyncParsableCommand {
         subcommands: [
             ContactsImportCommand.self, ContactsSampleCommand.self, ContactsSuppressCommand.self,
             ContactsUnsuppressCommand.self, ContactsSuppressedCommand.self, ContactsConsentCommand.self,
-            ContactsDuplicatesCommand.self, ContactsMergeCommand.self,
+            ContactsDuplicatesCommand.self, ContactsMergeCommand.self, ContactsEraseCommand.self,
+            ContactsExportCommand.self,
         ]
     )
 }
@@ -168,8 +171,9 @@ struct ContactsImportCommand: AsyncParsableCommand {
         let options = try options()
         let isTerminal = Terminal.areErrorsTerminal
         let bar = ImportProgressBar()
+        let erasureKey = try Variables(database.environment).erasureKey()
         let report = try await database.withPool { pool in
-            let importer = ContactImporter(repository: ContactImportRepository(pool: pool))
+            let importer = ContactImporter(repository: ContactImportRepository(pool: pool, erasureKey: erasureKey))
             return try await withSource { source in
                 try await importer.run(from: source, tenant: tenant, options: options, by: .commandLine) { progress in
                     if isTerminal { Terminal.complain("\r" + bar.line(progress)) }

@@ -11,9 +11,10 @@ struct ContactEndpoints: Sendable {
     static let largestBatch = 1_000
 
     let contacts: ContactRepository
+    let erasure: ContactErasure
     let now: @Sendable () -> Date
 
-    var all: [Endpoint] { [list, search, add, find, put] }
+    var all: [Endpoint] { [list, search, add, find, put, erase] }
 
     private static let path = "/contacts/{contactId}"
     private static let pathShapes = ["contactId": Shape.text(upTo: 50)]
@@ -111,7 +112,7 @@ struct ContactEndpoints: Sendable {
                 .json(.ok, "The changed contact.", .object(ContactShapes.contact), example: ContactShapes.example),
                 .json(.created, "The new contact.", .object(ContactShapes.contact), example: ContactShapes.example),
             ],
-            problems: [.stateConflict],
+            problems: [.stateConflict, .notReady],
             handle: .checked { call in
                 let id = try await id(call)
                 let change = try Self.change(call.body, id: id)
@@ -121,6 +122,29 @@ struct ContactEndpoints: Sendable {
                     throw Problem(.stateConflict, "the contact was deleted at the same time")
                 }
                 return .json(contact.json, status: outcome == .created ? .created : .ok)
+            }
+        )
+    }
+
+    private var erase: Endpoint {
+        Endpoint(
+            method: .delete,
+            path: Self.path,
+            name: "eraseContact",
+            tag: "contacts",
+            summary: "Erase a person",
+            details: """
+                Removes name, number, other ids, metadata, and the content of messages and events; counts stay, and an opt-out \
+                is kept under a hash. Messages that wait are cancelled. It cannot be undone. Without `ERASURE_KEY` it answers \
+                409; with nothing to erase, 404.
+                """,
+            pathShapes: Self.pathShapes,
+            responses: [Endpoint.ResponseShape(status: .noContent, description: "Erased.")],
+            problems: [.notReady],
+            handle: .checked { call in
+                let erased = try await erasure.erase(try Self.id(call), tenant: call.tenant)
+                if erased.isEmpty { throw Problem.notFound("contact") }
+                return .noContent
             }
         )
     }
@@ -148,6 +172,7 @@ struct ContactEndpoints: Sendable {
                     example: [["contactId": "254712345678", "result": "created"]]
                 )
             ],
+            problems: [.notReady],
             handle: .checked { call in
                 let items = call.body.arrayValue ?? []
                 var changes: [ContactChange] = []

@@ -10,6 +10,7 @@ extension Problem {
         case let error as CampaignError: self = Self.refusal(error)
         case let error as TemplateError: self = Self.refusal(error)
         case let error as LaunchError: self = Self.refusal(error)
+        case let error as ErasureError: self = .conflict(.notReady, error.description)
         case let error as PostgresError:
             guard error.serverError?.constraint == "campaign_status_moves" else { return nil }
             self = Self.statusMove(error)

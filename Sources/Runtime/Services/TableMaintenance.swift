@@ -13,16 +13,18 @@ package struct TableMaintenance: Service {
     let housekeeping: HousekeepingRepository
     let statistics: StatisticsRepository
     let consents: ConsentRepository
+    let erasure: ContactErasure
     let logger: Logger
 
     package init(
         housekeeping: HousekeepingRepository,
         statistics: StatisticsRepository,
         consents: ConsentRepository,
+        erasure: ContactErasure,
         logger: Logger
     ) {
         (self.housekeeping, self.statistics, self.consents) = (housekeeping, statistics, consents)
-        self.logger = logger
+        (self.erasure, self.logger) = (erasure, logger)
     }
 
     func run() async {
@@ -32,6 +34,7 @@ package struct TableMaintenance: Service {
                 .init(every: .seconds(60), failure: "Could not look for missed opt-outs, trying again") {
                     try await consents.suppressMissed()
                 },
+                .init(every: .seconds(20), failure: "Could not finish erasures, trying again", erasure.sweep),
                 // Tables of a new database outgrow their statistics within seconds.
                 .init(every: .seconds(10), failure: "Could not analyze tables, trying again", analyzeOutgrown),
             ],

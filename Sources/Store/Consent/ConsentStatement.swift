@@ -23,6 +23,8 @@ public enum ConsentSource: String, CaseIterable, Sendable {
     case `import`
     case api
     case command
+    /// Known of a person who was erased and came back.
+    case erased
 }
 
 /// A statement of a person, or about a person, that gives or withdraws consent.

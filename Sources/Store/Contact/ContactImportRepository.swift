@@ -50,14 +50,17 @@ public struct ContactImportRepository: Sendable {
 
     let pool: PostgresPool
     private let batchSize: Int
+    private let erased: ErasedConsents
 
-    public init(pool: PostgresPool) {
-        self.init(pool: pool, batchSize: Self.batchSize)
+    /// Makes a repository; the key recognizes people who were erased.
+    public init(pool: PostgresPool, erasureKey: ErasureKey? = nil) {
+        self.init(pool: pool, batchSize: Self.batchSize, erasureKey: erasureKey)
     }
 
-    init(pool: PostgresPool, batchSize: Int) {
+    init(pool: PostgresPool, batchSize: Int, erasureKey: ErasureKey? = nil) {
         self.pool = pool
         self.batchSize = batchSize
+        erased = ErasedConsents(pool: pool, key: erasureKey)
     }
 
     /// Stages all batches and merges them into the tenant's contacts.
@@ -79,7 +82,8 @@ public struct ContactImportRepository: Sendable {
     ///   - actor: The person who imports.
     ///   - written: Called after each batch with the rows merged so far and the number of all staged rows.
     /// - Returns: The numbers of contacts by result.
-    /// - Throws: The error of `batches`, which leaves all contacts unchanged, or `PostgresError`.
+    /// - Throws: The error of `batches`, which leaves all contacts unchanged; ``ErasureError`` if erased people would not be
+    ///   recognized; or `PostgresError`.
     public func run<Batches: AsyncSequence>(
         tenant: String,
         columns: [ContactColumn],
@@ -90,6 +94,8 @@ public struct ContactImportRepository: Sendable {
         by actor: RunActor = .daemon,
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
+        // Before the file is read.
+        let recalls = try await erased.check(tenant) && !isDryRun
         let result: ContactImportResult = try await pool.withConnection { connection in
             let staging = try await ContactStaging.create(columns, on: connection)
             do {
@@ -109,6 +115,9 @@ public struct ContactImportRepository: Sendable {
                     ),
                     isDryRun: isDryRun
                 )
+                if recalls {
+                    try await erased.recall(staging, upTo: staged, batch: batchSize, tenant: tenant, on: connection)
+                }
                 try await withSecondConnection { second in
                     try await run(merge, upTo: staged, on: [connection] + second) { done, merged in
                         result.inserted += done.inserted

@@ -87,9 +87,12 @@ public enum ContactOutcome: Hashable, Sendable {
 /// Contacts, one by one or page by page; ``ContactImportRepository`` writes many at once.
 public struct ContactRepository: Sendable {
     let pool: PostgresPool
+    private let erased: ErasedConsents
 
-    public init(pool: PostgresPool) {
+    /// Makes a repository; the key recognizes people who were erased.
+    public init(pool: PostgresPool, erasureKey: ErasureKey? = nil) {
         self.pool = pool
+        erased = ErasedConsents(pool: pool, key: erasureKey)
     }
 
     /// Returns the contact with an id, in whatever spelling its row has it.
@@ -122,7 +125,7 @@ public struct ContactRepository: Sendable {
         page: Int = 1,
         limit: Int
     ) async throws -> (contacts: [ContactRecord], total: Int) {
-        var condition: PostgresQuery = "c.\"tenantId\" = \(tenant)"
+        var condition: PostgresQuery = "c.\"tenantId\" = \(tenant) AND c.\"erasedAt\" IS NULL"
         if let filter { condition = "\(fragment: condition) AND \(fragment: filter.condition(now: now))" }
         return try await pool.withConnection { connection in
             let total = try await connection.query(
@@ -151,13 +154,14 @@ public struct ContactRepository: Sendable {
     ///   - tenant: The owner of the contacts.
     ///   - actor: The person who makes the changes.
     /// - Returns: The outcomes, in the order of the changes.
-    /// - Throws: `PostgresError`.
+    /// - Throws: ``ErasureError`` if erased people would not be recognized, `PostgresError`.
     public func put(
         _ changes: [ContactChange],
         tenant: String,
         by actor: RunActor
     ) async throws -> [ContactOutcome] {
         guard !changes.isEmpty else { return [] }
+        try await erased.recall(changes.map(\.contactID), tenant: tenant)
         let known = try await known(changes.map(\.contactID), tenant: tenant)
         var seen: Set<String> = []
         var outcomes: [ContactOutcome] = []

@@ -66,5 +66,6 @@ public struct Migration: Sendable {
             name: "webhook_forwarding",
             bytes: PackageResources._028_webhook_forwarding_sql
         ),
+        Migration(version: 29, name: "erasure", bytes: PackageResources._029_erasure_sql),
     ]
 }

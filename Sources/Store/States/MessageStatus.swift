@@ -95,7 +95,7 @@ extension MessageStatus.Event {
         case .refuse: "its run is over, the contact opted out or is deactivated, or a rule of the tenant skips it"
         case .windowClosed: "free text, and the 24 h window has closed"
         case .quotaExhausted: "the 24 h quota is used up"
-        case .cancel: "its run was cancelled"
+        case .cancel: "its run was cancelled, or its contact erased"
         case .accept: "WhatsApp answered with an id"
         case .retry: "an attempt failed, and another one follows after a backoff"
         case .release: "it was not sent and no attempt is counted: a rate limit, a missed slot, a shutdown"

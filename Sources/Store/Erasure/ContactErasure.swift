@@ -1,0 +1,180 @@
+import Foundation
+public import Postgres
+
+/// Removes what is held about people, and leaves counts, money and the fact of an opt-out.
+///
+/// A person is erased in one transaction: the rows of contacts stay, without personal data, because messages refer to them.
+/// Messages follow in transactions of their own, because launches lock runs before contacts. If a crash comes between the
+/// two, or a message is written at that moment, ``sweep()`` of a daemon finishes the work.
+public struct ContactErasure: Sendable {
+    let pool: PostgresPool
+    private let key: ErasureKey?
+
+    public init(pool: PostgresPool, key: ErasureKey?) {
+        (self.pool, self.key) = (pool, key)
+    }
+
+    /// The rows that were erased.
+    public struct Result: Hashable, Sendable {
+        /// Rows of contacts, of which a person may have several.
+        public var contacts = 0
+        /// Messages to the person that are still counted, without their content.
+        public var messages = 0
+        /// Events, suppressions, statements about consent, and webhooks that were to be passed on.
+        public var others = 0
+        /// True if the opt-out of the person is kept.
+        public var keepsOptOut = false
+
+        public var isEmpty: Bool { contacts == 0 && others == 0 }
+    }
+
+    /// Erases a person; harmless to repeat.
+    ///
+    /// - Parameters:
+    ///   - id: An id of the person, in any spelling.
+    ///   - tenant: The owner of the contacts. What other tenants hold stays.
+    /// - Returns: What was erased; nothing if nothing was held.
+    /// - Throws: ``ErasureError``, `PostgresError`.
+    public func erase(_ id: String, tenant: String) async throws -> Result {
+        guard let key else { throw ErasureError.noKey }
+        _ = try await ErasedConsents(pool: pool, key: key).check(tenant)
+        let erased: (result: Result, rows: [UUID]) = try await pool.transaction(deadline: .seconds(120)) { connection in
+            var person = try await ErasedPerson.find(id, tenant: tenant, on: connection)
+            // Rows are locked in one order everywhere: suppressions, then contacts.
+            try await connection.execute(
+                """
+                SELECT FROM suppressions WHERE "tenantId" = \(tenant) AND key = ANY(\(person.keys)::text[])
+                ORDER BY key FOR UPDATE
+                """
+            )
+            try await connection.execute(
+                "SELECT FROM contacts WHERE id = ANY(\(person.rows)::uuid[]) ORDER BY id FOR UPDATE"
+            )
+            // Ids may have been learned meanwhile.
+            person = try await ErasedPerson.find(id, tenant: tenant, on: connection)
+            var result = Result(contacts: person.rows.count)
+            result.keepsOptOut = try await keepOptOut(of: person, tenant: tenant, by: key, on: connection)
+            for statement in person.removals(tenant: tenant) {
+                result.others += try await connection.execute(statement, deadline: .seconds(60))
+            }
+            try await connection.execute(person.emptied)
+            return (result, person.rows)
+        }
+        var result = erased.result
+        result.messages = try await sweep(erased.rows)
+        return result
+    }
+
+    /// Keeps the opt-out of a person under the hashes of all its ids.
+    ///
+    /// - Returns: True if the person has opted out of some messages.
+    private func keepOptOut(
+        of person: ErasedPerson,
+        tenant: String,
+        by key: ErasureKey,
+        on connection: PostgresConnection
+    ) async throws -> Bool {
+        let hashes = person.keys.map { key.hash($0, tenant: tenant) }
+        let rows = try await connection.query(
+            """
+            WITH said AS MATERIALIZED (
+                SELECT level, CASE level WHEN 'all' THEN "optedOutAt" END AS "outAt",
+                    CASE WHEN ("marketingInAt" > "marketingOutAt") IS NOT TRUE THEN "marketingOutAt" END AS "marketingOutAt",
+                    "optedInAt"
+                FROM suppressions WHERE "tenantId" = \(tenant) AND key = ANY(\(person.keys)::text[])
+                UNION ALL
+                -- Other systems opt out without a time.
+                SELECT NULL, CASE WHEN "optedIn" IS NOT TRUE THEN coalesce("optedOutAt", now()) END, NULL, "optedInAt"
+                FROM contacts WHERE id = ANY(\(person.rows)::uuid[])
+            ), kept AS MATERIALIZED (
+                SELECT max("outAt") AS "outAt", max("marketingOutAt") AS "marketingOutAt", max("optedInAt") AS "inAt" FROM said
+            ), outdated AS (
+                -- The person had been erased before, came back and agreed.
+                DELETE FROM erased_consents e USING kept k
+                WHERE e."tenantId" = \(tenant) AND e."keyId" = \(key.id) AND e.hash = ANY(\(hashes)::text[])
+                    AND k."outAt" IS NULL AND k."marketingOutAt" IS NULL
+                    AND k."inAt" > greatest(e."optedOutAt", e."marketingOutAt")
+            )
+            INSERT INTO erased_consents AS e ("tenantId", "keyId", hash, "optedOutAt", "marketingOutAt")
+            SELECT \(tenant), \(key.id), h.hash, k."outAt", k."marketingOutAt"
+            FROM kept k CROSS JOIN (SELECT DISTINCT hash FROM unnest(\(hashes)::text[]) AS h(hash) ORDER BY hash) h
+            WHERE num_nonnulls(k."outAt", k."marketingOutAt") > 0
+            ON CONFLICT ("tenantId", "keyId", hash) DO UPDATE SET
+                "optedOutAt" = greatest(e."optedOutAt", excluded."optedOutAt"),
+                "marketingOutAt" = greatest(e."marketingOutAt", excluded."marketingOutAt")
+            RETURNING hash
+            """
+        )
+        return !rows.isEmpty
+    }
+
+    /// Finishes erasures of the last day; harmless to repeat, and on any number of daemons.
+    ///
+    /// A launch, an event or an answer of WhatsApp that was under way during an erasure may have written the number after it.
+    public func sweep() async throws {
+        let rows = try await pool.query(
+            "SELECT id FROM contacts WHERE \"erasedAt\" > now() - interval '1 day' ORDER BY \"erasedAt\""
+        )
+        for row in rows { _ = try await sweep([try row.decode(0)]) }
+    }
+
+    /// Cancels what is still to be sent to erased contacts, and empties their messages.
+    ///
+    /// - Returns: The number of messages that changed.
+    private func sweep(_ contacts: [UUID]) async throws -> Int {
+        guard !contacts.isEmpty else { return 0 }
+        return try await pool.transaction(deadline: .seconds(120)) { connection in
+            try await connection.execute(Self.cancelWaiting(contacts), deadline: .seconds(60))
+            let events: PostgresQuery = """
+                SELECT m."triggerEventId" FROM campaign_messages m
+                WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND m."triggerEventId" IS NOT NULL
+                """
+            try await connection.execute(ErasedPerson.emptyEvents("e.id IN (\(fragment: events))"))
+            try await connection.execute(
+                """
+                DELETE FROM webhook_inbox w USING campaign_messages m
+                WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND \(key: #"w."waMessageId""#, of: #"m."waMessageId""#)
+                """
+            )
+            try await connection.execute(
+                """
+                UPDATE message_failures f SET "errorMessage" = '' FROM campaign_messages m
+                WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND \(key: #"f."messageId""#, of: "m.id")
+                    AND f."errorMessage" <> ''
+                """
+            )
+            // WhatsApp's ids of messages hold the number, in another writing.
+            return try await connection.execute(
+                """
+                WITH held AS MATERIALIZED (
+                    SELECT m.id FROM campaign_messages m
+                    WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND (
+                        m."recipientPhone" <> '' OR num_nonnulls(m.context, m."errorMessage") > 0
+                        OR m."waMessageId" NOT LIKE 'erased:%'
+                    )
+                    ORDER BY m.id FOR NO KEY UPDATE
+                )
+                UPDATE campaign_messages m SET "recipientPhone" = '', context = NULL, "errorMessage" = NULL,
+                    "waMessageId" = CASE WHEN m."waMessageId" IS NOT NULL THEN 'erased:' || m.id END
+                FROM held WHERE \(key: "m.id", of: "held.id")
+                """
+            )
+        }
+    }
+
+    private static func cancelWaiting(_ contacts: [UUID]) -> PostgresQuery {
+        """
+        WITH changed AS MATERIALIZED (
+            SELECT m.id, m."runId", m.status AS old, \(message: .cancelled)::campaign_message_status_enum AS new,
+                m."isCapped" AS "wasCapped", false AS "isCapped"
+            FROM campaign_messages m
+            WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND m.status IN \(anyOf: MessageStatus.waiting)
+            ORDER BY m.id FOR NO KEY UPDATE OF m
+        ), written AS (
+            UPDATE campaign_messages m SET status = \(message: .cancelled), "nextAttemptAt" = NULL, "isCapped" = false
+            FROM changed WHERE \(key: "m.id", of: "changed.id")
+        ), \(fragment: RunCounters.countedWithCapped)
+        SELECT count(*) FROM changed
+        """
+    }
+}
