@@ -64,6 +64,7 @@ struct APIFixture: Sendable {
             configuration.tokens = try TokenSettings.read(Variables(tokens))
             configuration.requestsPerSecond = requestsPerSecond
             configuration.eventsPerSecond = eventsPerSecond
+            configuration.erasureKey = ErasureKey(String(repeating: "e", count: 32))
             configuration.triggerSecrets = try TriggerSecrets("acme:\(triggerSecret)")
             let redis = RedisClient(configuration: configuration.redis, logger: TestDatabase.logger)
             let result: Result<Void, any Error>

@@ -142,7 +142,7 @@ struct ContactEndpoints: Sendable {
             responses: [Endpoint.ResponseShape(status: .noContent, description: "Erased.")],
             problems: [.notReady],
             handle: .checked { call in
-                let erased = try await erasure.erase(try Self.id(call), tenant: call.tenant)
+                let erased = try await erasure.erase(try await id(call), tenant: call.tenant)
                 if erased.isEmpty { throw Problem.notFound("contact") }
                 return .noContent
             }

@@ -129,7 +129,7 @@ public struct ContactErasure: Sendable {
                 SELECT m."triggerEventId" FROM campaign_messages m
                 WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND m."triggerEventId" IS NOT NULL
                 """
-            try await connection.execute(ErasedPerson.emptyEvents("e.id IN (\(fragment: events))"))
+            try await connection.execute(ErasedPerson.emptyEvents("e.id = ANY(ARRAY(\(fragment: events)))"))
             try await connection.execute(
                 """
                 DELETE FROM webhook_inbox w USING campaign_messages m

@@ -51,6 +51,20 @@ struct ContactEndpointTests {
         }
     }
 
+    @Test func aPersonIsErasedAndStaysOptedOut() async throws {
+        try await APIFixture.with { api in
+            #expect(try await api.call("DELETE", Self.person).status == 404)
+            #expect(try await api.call("PUT", Self.person, ["name": "Amina", "optedIn": false]).status == 201)
+            #expect(try await api.call("DELETE", Self.person, tenant: "other").status == 404)
+            #expect(try await api.call("DELETE", Self.other).status == 204)
+            #expect(try await api.call("GET", Self.person).status == 404)
+            #expect(try await api.call("GET", "/contacts").json["total"] == 0)
+            #expect(try await api.call("DELETE", Self.person).status == 404)
+            let back = try await api.call("PUT", Self.person, ["name": "Amina"])
+            #expect(back.status == 201 && back.json["suppressed"] == "all", "\(back.text)")
+        }
+    }
+
     @Test func aPersonWhoOptedOutStaysOutWithoutAReason() async throws {
         try await APIFixture.with { api in
             #expect(try await api.call("PUT", Self.person, ["name": "Amina"]).status == 201)
