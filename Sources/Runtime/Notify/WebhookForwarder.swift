@@ -161,7 +161,7 @@ package struct WebhookForwarder: Service {
             poster = try await posters.poster(for: url.origin, of: lease.tenantID)
         } catch {
             metrics?.count(.held)
-            return try await stop(lease, because: error.description, after: times.longestDelay)
+            return try await pause(lease, because: error.description, after: times.longestDelay)
         }
         let (taken, failure) = try await post(lease, to: url, with: poster)
         guard let failure else {
@@ -172,8 +172,9 @@ package struct WebhookForwarder: Service {
             }
             return try await forwards.end(lease)
         }
+        metrics?.count(.failed)
         let delay = times.delay(after: lease.attempts + 1, random: .random(in: 0...1))
-        try await stop(lease, because: failure.reason, after: max(delay, failure.retryAfter))
+        try await pause(lease, because: failure.reason, after: max(delay, failure.retryAfter))
     }
 
     /// Posts batch after batch until nothing waits, the turn is over, or the receiver fails.
@@ -250,8 +251,7 @@ package struct WebhookForwarder: Service {
 
 extension WebhookForwarder {
     /// Leaves a receiver alone for a while.
-    private func stop(_ lease: ForwardLease, because reason: String, after delay: Duration) async throws {
-        metrics?.count(.failed)
+    private func pause(_ lease: ForwardLease, because reason: String, after delay: Duration) async throws {
         if lease.failure != reason {
             logger.warning(
                 "Webhooks cannot be passed on, trying again",

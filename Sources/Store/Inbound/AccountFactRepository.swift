@@ -13,7 +13,21 @@ public struct AccountFactRepository: Sendable {
     ///
     /// - Throws: `PostgresError`; keep the facts again then.
     func keep(_ facts: [AccountFact]) async throws {
-        for fact in facts { try await pool.execute(fact.statement) }
+        for fact in facts {
+            try await pool.execute(fact.statement)
+            if case .messagingLimit = fact.content { try await limitSenders(of: fact.businessAccountID) }
+        }
+    }
+
+    /// Gives the limit of an account to its senders.
+    private func limitSenders(of account: String) async throws {
+        try await pool.execute(
+            """
+            UPDATE senders s SET "messagingLimit" = a."messagingLimit" FROM whatsapp_accounts a
+            WHERE a."businessAccountId" = \(account) AND s."businessAccountId" = \(account)
+                AND s."messagingLimit" IS DISTINCT FROM a."messagingLimit"
+            """
+        )
     }
 
     /// Returns true if a later report says that the template of a stop can be sent.
@@ -79,13 +93,20 @@ extension AccountFactRepository {
     ///   - tenants: The tenants of the senders; `nil` for all.
     ///   - now: Restrictions that ended before are left out.
     ///   - connection: The connection to use.
-    /// - Returns: The facts, in the order of tenants and names; senders whose account is unknown are left out.
+    /// - Returns: The facts, in the order of tenants and names; senders whose account is unknown are left out. Empty for a role that may
+    ///   not read the tables, which are younger than some readers.
     /// - Throws: `PostgresError`.
     public static func facts(
         tenants: [String]?,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [SenderFacts] {
+        let mayRead = try await connection.query(
+            """
+            SELECT has_table_privilege('whatsapp_templates', 'SELECT') AND has_table_privilege('whatsapp_accounts', 'SELECT')
+            """
+        )
+        guard try mayRead[0].decode(0) else { return [] }
         let condition: PostgresQuery =
             if let tenants { "s.\"tenantId\" = ANY(\(tenants)::text[])" } else { "true" }
         let rows = try await connection.query(

@@ -188,7 +188,11 @@ public struct InboundRepository: Sendable {
             """
             UPDATE senders s SET
                 "displayPhoneNumber" = coalesce(n.display, s."displayPhoneNumber"),
-                "businessAccountId" = coalesce(n.account, s."businessAccountId")
+                "businessAccountId" = coalesce(n.account, s."businessAccountId"),
+                "messagingLimit" = (
+                    SELECT a."messagingLimit" FROM whatsapp_accounts a
+                    WHERE a."businessAccountId" = coalesce(n.account, s."businessAccountId")
+                )
             FROM unnest(
                 \(numbers.map(\.phoneNumberID))::text[], \(numbers.map(\.displayPhoneNumber))::text[],
                 \(numbers.map(\.businessAccountID))::text[]

@@ -32,3 +32,5 @@ CREATE TABLE whatsapp_accounts (
 -- The last event of the number's quality, such as FLAGGED.
 ALTER TABLE senders ADD COLUMN "qualityEvent" varchar(30);
 ALTER TABLE senders ADD COLUMN "qualityEventAt" timestamptz;
+-- The limit of its account, which is read with the sender's own.
+ALTER TABLE senders ADD COLUMN "messagingLimit" integer;

@@ -45,11 +45,7 @@ public struct QuotaBucket: Hashable, Sendable {
 
 extension QuotaRepository {
     /// The limit of `senders AS s` for 24 hours: its own, or WhatsApp's for the account if that is lower.
-    static let limit: PostgresQuery = """
-        least(s."dailyLimit", (
-            SELECT l."messagingLimit" FROM whatsapp_accounts l WHERE l."businessAccountId" = s."businessAccountId"
-        ))
-        """
+    static let limit: PostgresQuery = "least(s.\"dailyLimit\", s.\"messagingLimit\")"
 
     /// A common table expression that counts messages against the quota of their group.
     ///

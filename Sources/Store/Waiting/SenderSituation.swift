@@ -91,10 +91,9 @@ extension SenderSituation {
         let rows = try await connection.query(
             """
             SELECT s.id, s."tenantId", s.name, s."ratePerSecond", s."quotaGroup", \(fragment: QuotaRepository.limit) AS "dailyLimit",
-                s."onQuotaExhausted", w."messagingLimit",
+                s."onQuotaExhausted", s."messagingLimit",
                 s."pausedUntil", t."quietHours", t."timeZone", clock_timestamp() AS now
             FROM senders s LEFT JOIN tenants t ON t."tenantId" = s."tenantId" AND t."archivedAt" IS NULL
-            LEFT JOIN whatsapp_accounts w ON w."businessAccountId" = s."businessAccountId"
             WHERE \(fragment: condition)
             """
         )

@@ -3,6 +3,7 @@ import JSON
 import JSONSchema
 import Postgres
 import Spec
+import Store
 import TestSupport
 import Testing
 
@@ -60,9 +61,9 @@ struct PlanSchemaTests {
                     ('WABA-1', 'unused', 'en', 'DISABLED', NULL, now(), NULL)
                 """
             )
-            try await fixture.pool.execute(
-                "INSERT INTO whatsapp_accounts (\"businessAccountId\", \"messagingLimit\") VALUES ('WABA-1', 250)"
-            )
+            var report = InboundReport()
+            report.facts = [AccountFact(businessAccountID: "WABA-1", at: Date(), .messagingLimit(250))]
+            try await InboundRepository(pool: fixture.pool).apply(report)
             let same = try await fixture.plan(Samples.all)
             #expect(same.isEmpty)
             #expect(

@@ -96,6 +96,12 @@ struct AccountFactTests {
             try await fixture.pool.execute("UPDATE senders SET \"dailyLimit\" = NULL")
             try await Self.apply(fixture, .messagingLimit(250))
             #expect(try await lanes.open().map(\.dailyLimit) == [250])
+            // A sender whose account becomes known later.
+            try await fixture.pool.execute("UPDATE senders SET \"messagingLimit\" = NULL, \"businessAccountId\" = NULL")
+            var report = InboundReport()
+            report.numbers = [.init(phoneNumberID: "1", displayPhoneNumber: nil, businessAccountID: Self.account)]
+            try await InboundRepository(pool: fixture.pool).apply(report)
+            #expect(try await lanes.open().map(\.dailyLimit) == [250])
         }
     }
 
