@@ -7,6 +7,9 @@ public import Postgres
 /// Messages follow in transactions of their own, because launches lock runs before contacts. If a crash comes between the
 /// two, or a message is written at that moment, ``sweep()`` of a daemon finishes the work.
 public struct ContactErasure: Sendable {
+    /// Contacts whose messages are emptied in one transaction.
+    private static let largestSweep = 200
+
     let pool: PostgresPool
     private let key: ErasureKey?
 
@@ -115,7 +118,11 @@ public struct ContactErasure: Sendable {
         let rows = try await pool.query(
             "SELECT id FROM contacts WHERE \"erasedAt\" > now() - interval '1 day' ORDER BY \"erasedAt\""
         )
-        for row in rows { _ = try await sweep([try row.decode(0)]) }
+        var rest = try rows.map { try $0.decode(0, as: UUID.self) }[...]
+        while !rest.isEmpty {
+            _ = try await sweep(Array(rest.prefix(Self.largestSweep)))
+            rest = rest.dropFirst(Self.largestSweep)
+        }
     }
 
     /// Cancels what is still to be sent to erased contacts, and empties their messages.
