@@ -130,12 +130,12 @@ public struct ForwardRepository: Sendable {
                 WHERE d."leasedUntil" <= now()
                     AND (d."dueAt" <= now() OR d.address IS DISTINCT FROM t.webhook ->> 'forward')
                     AND EXISTS (
-                        SELECT FROM webhook_forwards w WHERE w."tenantId" = d."tenantId"
+                        SELECT FROM webhook_forwards w WHERE \(key: #"w."tenantId""#, of: #"d."tenantId""#)
                             AND (w."dueAt" <= now() OR t.webhook ->> 'forward' IS NULL)
                     )
                 ORDER BY d."leasedUntil", d."tenantId" LIMIT \(limit) FOR UPDATE OF d SKIP LOCKED
             ) due
-            WHERE r."tenantId" = due."tenantId"
+            WHERE \(key: #"r."tenantId""#, of: #"due."tenantId""#)
             RETURNING r."leaseId", r."tenantId", r.address, r.attempts, r.failure
             """
         )

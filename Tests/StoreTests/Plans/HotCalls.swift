@@ -24,6 +24,7 @@ struct HotCalls {
         try await send(ids)
         try await recover(ids, run: run)
         try await report(ids)
+        try await forward()
         try await look(campaign: campaign, run: run)
     }
 
@@ -108,6 +109,16 @@ struct HotCalls {
         _ = try await messages.feedCapped()
         _ = try await BacklogRepository(pool: pool).dueFor(ids, deadline: .seconds(30))
         _ = try await RunRepository(pool: pool).waitForQuota(Array(ids.suffix(2)), for: .seconds(3_600))
+    }
+
+    func forward() async throws {
+        let forwards = ForwardRepository(pool: pool)
+        try await forwards.store([ForwardedWebhook(tenantID: "acme", signature: "sha256=1", body: Data([1]))])
+        _ = try await forwards.claim(limit: 16, lease: .seconds(45))
+        for webhook in try await forwards.waiting(of: "acme", limit: 64, bytes: 1 << 20) {
+            try await forwards.putOff([webhook.id])
+            try await forwards.remove([webhook.id])
+        }
     }
 
     func report(_ ids: [UUID]) async throws {

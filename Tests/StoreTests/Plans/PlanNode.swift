@@ -16,7 +16,7 @@ struct PlanNode {
         "campaign_runs_cancelled_index", "campaign_schedules_due_index", "campaigns_scheduledAt_index",
         "webhook_inbox_pkey", "senders_pkey", "senders_phoneNumberId_index", "senders_tenantId_name_key",
         "queue_epochs_pkey", "tenants_tenantId_key", "wallets_pkey", "wallet_holds_open_index",
-        "suppressions_unmatched_index",
+        "suppressions_unmatched_index", "webhook_receivers_pkey",
     ]
     /// Indexes that find more rows than a batch needs, whatever their condition.
     private static let unfit: Set = [
@@ -27,7 +27,7 @@ struct PlanNode {
     ]
     /// Tables that stay small, or whose rows all wait.
     private static let small: Set = [
-        "senders", "tenants", "queue_epochs", "wallets", "webhook_inbox", "daemon_heartbeats",
+        "senders", "tenants", "queue_epochs", "wallets", "webhook_inbox", "daemon_heartbeats", "webhook_receivers",
     ]
 
     let node: JSONValue
