@@ -23,7 +23,7 @@ package struct APIRoutes: Sendable {
     ///   - triggers: The hook for events.
     ///   - webhooks: WhatsApp's webhook.
     ///   - service: Health and metrics.
-    ///   - erasureKey: The key under which opt-outs of erased people are kept; `nil` erases nobody.
+    ///   - erasureKey: The key of the hashes of erased people's opt-outs; without it no person can be erased.
     ///   - now: The calendar.
     package init(
         pool: PostgresPool,

@@ -36,7 +36,7 @@ final class ContactFileBatches: AsyncSequence, AsyncIteratorProtocol {
     private(set) var report = ImportReport()
     private(set) var progress: ImportProgress
     private let chunks: any CSVChunks
-    /// Collects the refused rows; `nil` if nobody wants them.
+    /// The file for refused rows; `nil` drops them.
     private let refused: RefusedRows?
     private let onProgress: (ImportProgress) -> Void
     private var decoder: UTF16Decoder

@@ -40,7 +40,7 @@ public struct DaemonConfiguration: Sendable {
     public var eventsPerSecond = 10_000
     /// The keys with which tenants sign events; none by default.
     public var triggerSecrets: TriggerSecrets?
-    /// The key under which opt-outs of erased people are kept; `nil` erases nobody.
+    /// The key of the hashes of erased people's opt-outs; without it no person can be erased.
     public var erasureKey: ErasureKey?
     public var logLevel = Logger.Level.info
     /// Maximum number of messages processed at once, over all lanes; some of them are requests under way.

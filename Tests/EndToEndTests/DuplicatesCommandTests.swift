@@ -7,18 +7,10 @@ import Testing
 /// `campaignd contacts duplicates` and `merge`.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres))
 struct DuplicatesCommandTests {
-    private static func contacts(_ stage: Stage, _ arguments: String...) async throws -> ChildProcess.Outcome {
-        try await Command.run(
-            "campaignd",
-            ["contacts"] + arguments + ["--tenant", "test"],
-            environment: stage.environment
-        )
-    }
-
     @Test(.timeLimit(.minutes(2)))
     func contactsOfOnePersonAreListedAndJoined() async throws {
         try await Stage.with(contacts: 2, rate: 80) { stage in
-            let none = try await Self.contacts(stage, "duplicates")
+            let none = try await stage.contacts("duplicates")
             #expect(none.output == "no person of tenant test has several contacts\n", "\(none.errors)")
             try await stage.pool.execute(
                 """
@@ -26,7 +18,7 @@ struct DuplicatesCommandTests {
                 VALUES ('test', '5511987654321', \("Ana\u{1B}[31m"), '2026-01-01'), ('test', '551187654321', NULL, '2026-01-02')
                 """
             )
-            let list = try await Self.contacts(stage, "duplicates").output
+            let list = try await stage.contacts("duplicates").output
             #expect(
                 list == """
                     551187654321
@@ -36,12 +28,12 @@ struct DuplicatesCommandTests {
 
                     """
             )
-            let asked = try await Self.contacts(stage, "merge", "551187654321", "--into", "5511987654321")
+            let asked = try await stage.contacts("merge", "551187654321", "--into", "5511987654321")
             #expect(asked.exitCode == 1, "without an answer nothing happens")
-            let merged = try await Self.contacts(stage, "merge", "551187654321", "--into", "5511987654321", "--yes")
+            let merged = try await stage.contacts("merge", "551187654321", "--into", "5511987654321", "--yes")
             #expect(merged.output == "merged 551187654321 into 5511987654321, with 0 messages\n", "\(merged.errors)")
-            #expect(try await Self.contacts(stage, "duplicates").output == none.output)
-            let unknown = try await Self.contacts(stage, "merge", "1", "--into", "5511987654321", "--yes")
+            #expect(try await stage.contacts("duplicates").output == none.output)
+            let unknown = try await stage.contacts("merge", "1", "--into", "5511987654321", "--yes")
             #expect(unknown.exitCode == 1 && unknown.errors.contains("tenant `test` has no contact `1`"))
         }
     }

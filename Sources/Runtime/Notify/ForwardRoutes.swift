@@ -12,7 +12,7 @@ package struct WebhookSource: Hashable, Sendable {
 
 /// Decides to which tenant a webhook may be passed on.
 ///
-/// A webhook is passed on as a whole, so it must be about nobody but the people of one tenant.
+/// A webhook is passed on as a whole, so all people in it must be of one tenant.
 struct ForwardRoutes: Sendable {
     enum Route: Hashable {
         case tenant(String)

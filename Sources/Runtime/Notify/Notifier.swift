@@ -33,7 +33,7 @@ package struct Notifier: Service {
         ///   - random: A number from 0 to 1, by which the delay is up to a fifth longer.
         /// - Returns: The delay.
         func delay(after attempt: Int, random: Double) -> Duration {
-            min(firstDelay * (1 << min(max(attempt - 1, 0), 16)), longestDelay) * (1 + 0.2 * random)
+            firstDelay.doubled(by: attempt - 1, upTo: longestDelay) * (1 + 0.2 * random)
         }
     }
 

@@ -33,7 +33,7 @@ package struct WebhookForwarder: Service {
 
         /// Returns the delay after a number of failures in a row, by up to a fifth longer.
         func delay(after failures: Int, random: Double) -> Duration {
-            min(firstDelay * (1 << min(max(failures - 1, 0), 16)), longestDelay) * (1 + 0.2 * random)
+            firstDelay.doubled(by: failures - 1, upTo: longestDelay) * (1 + 0.2 * random)
         }
     }
 

@@ -90,7 +90,7 @@ package struct PeriodicLoop: Sendable {
     /// time.
     static func backoff(afterFailures failures: Int, interval: Duration) -> Duration {
         let first = min(interval, .seconds(1))
-        return min(first * (1 << min(max(failures - 1, 0), 16)), max(longestBackoff, first))
+        return first.doubled(by: failures - 1, upTo: max(longestBackoff, first))
     }
 
     private func wait(for pause: Duration, since start: ContinuousClock.Instant) async {
@@ -133,5 +133,12 @@ struct PeriodicJob: Sendable {
                 }
             }
         }
+    }
+}
+
+extension Duration {
+    /// Returns the duration doubled some times, a negative number of times counting as none; at most `longest`.
+    func doubled(by times: Int, upTo longest: Duration) -> Duration {
+        min(self * (1 << min(max(times, 0), 16)), longest)
     }
 }

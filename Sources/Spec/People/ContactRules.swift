@@ -18,8 +18,8 @@ public enum ContactCreation: String, Hashable, Sendable, CaseIterable, SpecChoic
 
     var meaning: String {
         switch self {
-        case .never: "Nobody becomes a contact by writing; an opt-out is remembered all the same."
-        case .inbound: "Who writes to a number of the tenant becomes a contact, which is opted out until it agrees."
+        case .never: "A person who writes does not become a contact; an opt-out is remembered all the same."
+        case .inbound: "A person who writes becomes a contact, opted out until the person agrees."
         }
     }
 }

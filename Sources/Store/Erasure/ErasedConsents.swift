@@ -3,7 +3,7 @@ import Postgres
 
 /// The opt-outs of people who were erased.
 ///
-/// Whoever adds contacts recalls them first: the opt-out then is one of the number again, as if the person had never been
+/// An import recalls them before it adds contacts: the opt-out then is one of the number again, as if the person had never been
 /// erased.
 struct ErasedConsents: Sendable {
     let pool: PostgresPool

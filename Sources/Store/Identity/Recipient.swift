@@ -13,7 +13,7 @@ enum Recipient {
         """
 
     /// Returns the condition for a contact whose `contactId` still names the person: it was not merged into another contact, and
-    /// the person has not moved to another number, which leaves the old one to somebody else.
+    /// the person has not moved to another number (the old one may belong to another person now).
     ///
     /// - Parameter time: The time that counts; by default the present.
     /// - Returns: The condition.

@@ -64,7 +64,7 @@ extension AccountFactRepository {
         return try rows.map(TemplateState.init(row:))
     }
 
-    /// The facts about a sender and its account that concern somebody who sends with it.
+    /// The facts about a sender and its account that matter before a launch.
     public struct SenderFacts: Sendable {
         public let tenantID: String
         public let name: String

@@ -147,7 +147,7 @@ struct ContactsSuppressedCommand: AsyncParsableCommand {
             var page = 1
             while true {
                 let (found, total) = try await consents.list(tenant: contacts.tenant, page: page, limit: Self.page)
-                if total == 0 { print("nobody has opted out") }
+                if total == 0 { print("no person of tenant \(contacts.tenant) has opted out") }
                 for record in found {
                     let id = Terminal.harmless(record.key).padded(to: 20)
                     print(
