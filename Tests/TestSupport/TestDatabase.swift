@@ -1,6 +1,7 @@
 import Foundation
 public import Logging
 public import Postgres
+import Store
 
 /// A private database for one test, dropped at the end.
 ///
@@ -38,7 +39,7 @@ public enum TestDatabase {
         return logger
     }()
 
-    /// Runs `body` with a pool on a fresh database.
+    /// Runs `body` with a pool on a fresh database; on a copy of a template its connections have the options of a daemon's.
     ///
     /// - Parameters:
     ///   - template: The template to copy; `nil` for an empty database.
@@ -52,7 +53,8 @@ public enum TestDatabase {
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
         try await withConfiguration(template: template) { configuration in
-            try await withPool(configuration, connections: connections, body)
+            let options = template == nil ? "" : StablePlans.options
+            return try await withPool(configuration.addingOptions(options), connections: connections, body)
         }
     }
 

@@ -291,28 +291,41 @@ extension PostgresPool {
         _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
         try await withConnection { connection in
-            var attempt = 1
-            while true {
-                do {
-                    return try await connection.transaction(
-                        isolation: isolation,
-                        readOnly: readOnly,
-                        deadline: deadline,
-                        body
-                    )
-                } catch {
-                    guard attempt <= retries, connection.mayRepeatTransaction(after: error) else { throw error }
-                    try await Task.sleep(
-                        for: Backoff.delay(attempt: attempt, first: .milliseconds(10), maximum: .milliseconds(500))
-                    )
-                    attempt += 1
-                }
-            }
+            try await connection.transaction(
+                isolation: isolation,
+                readOnly: readOnly,
+                retries: retries,
+                deadline: deadline,
+                body
+            )
         }
     }
 }
 
 extension PostgresConnection {
+    /// Runs `body` in a transaction of this connection, and repeats it like
+    /// ``PostgresPool/transaction(isolation:readOnly:retries:deadline:_:)``.
+    public nonisolated func transaction<Value>(
+        isolation: PostgresIsolation = .readCommitted,
+        readOnly: Bool = false,
+        retries: Int,
+        deadline: Duration = .seconds(30),
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        var attempt = 1
+        while true {
+            do {
+                return try await transaction(isolation: isolation, readOnly: readOnly, deadline: deadline, body)
+            } catch {
+                guard attempt <= retries, mayRepeatTransaction(after: error) else { throw error }
+                try await Task.sleep(
+                    for: Backoff.delay(attempt: attempt, first: .milliseconds(10), maximum: .milliseconds(500))
+                )
+                attempt += 1
+            }
+        }
+    }
+
     /// Returns true if the last transaction was rolled back only because of a concurrent one or a stale plan.
     nonisolated func mayRepeatTransaction(after error: any Error) -> Bool {
         let state = status.read()

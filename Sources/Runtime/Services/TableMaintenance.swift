@@ -32,7 +32,10 @@ package struct TableMaintenance: Service {
             [
                 .init(every: .seconds(60), failure: "Could not delete expired rows, trying again", deleteExpired),
                 .init(every: .seconds(60), failure: "Could not look for missed opt-outs, trying again") {
-                    try await consents.suppressMissed()
+                    try await consents.suppressMissed(within: .seconds(300))
+                },
+                .init(every: .seconds(3600), failure: "Could not look for missed opt-outs of a day, trying again") {
+                    try await consents.suppressMissed(within: .seconds(86_400))
                 },
                 .init(every: .seconds(20), failure: "Could not finish erasures, trying again", erasure.sweep),
                 // Tables of a new database outgrow their statistics within seconds.

@@ -83,42 +83,90 @@ public struct ConsentRepository: Sendable {
             ) WITH ORDINALITY AS h(tenant, level, opted, source, actor, reason, at, number)
             JOIN unnest(\(ids.map(\.0))::bigint[], \(ids.map(\.1))::text[]) AS i(number, id) ON i.number = h.number
             """
-        try await pool.execute(
-            "WITH \(fragment: ConsentWriting.expressions(heard: heard)) \(fragment: ConsentWriting.contacts())"
-        )
+        do {
+            // Repeated after a deadlock: other systems write contacts, too, in an order of their own.
+            try await pool.transaction { connection in
+                try await connection.execute(
+                    "WITH \(fragment: ConsentWriting.expressions(heard: heard)) \(fragment: ConsentWriting.contacts())"
+                )
+            }
+        } catch {
+            throw error as? PostgresError ?? .cancelled
+        }
     }
 
-    /// Gives contacts the suppression that they have missed, because they were added while it was being written.
+    /// Gives contacts the suppressions that they have missed, because they were added while those were being written.
     ///
-    /// Only suppressions without a contact are looked at, for a day.
+    /// An import and another system may add a contact in a transaction that began before a suppression was committed, and that
+    /// commits later; neither sees the other. So recent suppressions are compared with the contacts again, in portions.
     ///
+    /// - Parameters:
+    ///   - age: The age of the oldest suppression that is looked at; transactions that add contacts are shorter.
+    ///   - portion: The number of suppressions that one transaction looks at.
     /// - Returns: The number of contacts.
+    /// - Throws: `PostgresError`; the portions before are done.
     @discardableResult
-    public func suppressMissed() async throws(PostgresError) -> Int {
-        try await pool.execute(
-            """
-            WITH missed AS MATERIALIZED (
-                SELECT c.id, s.level, s."optedOutAt" FROM (
-                    SELECT * FROM suppressions
-                    WHERE level IS NOT NULL AND NOT "isContact" AND "updatedAt" > now() - interval '1 day'
-                    ORDER BY "updatedAt" OFFSET 0
-                ) s
+    public func suppressMissed(within age: Duration, portion: Int = 5_000) async throws -> Int {
+        var (contacts, seen) = (0, portion)
+        var last = ("", "", "")
+        while seen == portion, !Task.isCancelled {
+            let row = try await pool.transaction { [last] connection in
+                try await connection.query(missed(after: last, within: age, portion: portion))[0]
+            }
+            seen = try row.decode(0)
+            contacts += try row.decode(1, as: Int.self)
+            if seen > 0 { last = (try row.decode(2), try row.decode(3), try row.decode(4)) }
+        }
+        return contacts
+    }
+
+    /// Returns the statement for a portion.
+    ///
+    /// - Parameters:
+    ///   - last: The time, tenant and key of the last suppression of the portion before; empty texts before the first one.
+    ///   - age: The age of the oldest suppression.
+    ///   - portion: The number of suppressions.
+    /// - Returns: The statement, which answers with the numbers of suppressions and of contacts that were changed, and with the
+    ///   last suppression.
+    private func missed(after last: (String, String, String), within age: Duration, portion: Int) -> PostgresQuery {
+        let start: PostgresQuery =
+            last.0.isEmpty ? "now() - make_interval(secs => \(age.seconds))" : "\(last.0)::timestamptz"
+        return """
+            WITH portion AS MATERIALIZED (
+                SELECT * FROM suppressions
+                WHERE level IS NOT NULL AND ("updatedAt", "tenantId", key) > (\(fragment: start), \(last.1), \(last.2))
+                ORDER BY "updatedAt", "tenantId", key LIMIT \(portion)
+            ), missed AS MATERIALIZED (
+                SELECT c.id, s."tenantId", s.key FROM portion s
                 CROSS JOIN LATERAL (
                     \(fragment: ContactLookup.byContactID("s.key", of: #"s."tenantId""#))
                 ) c
                 WHERE least(c."suppressedLevel", s.level) IS DISTINCT FROM c."suppressedLevel"
+            ), held AS MATERIALIZED (
+                -- Locked, so that a consent that is being written counts before, or comes after.
+                SELECT m.id, s.level, s."optedOutAt" FROM (SELECT * FROM missed ORDER BY "tenantId", key) m
+                CROSS JOIN LATERAL (
+                    SELECT s.level, s."optedOutAt" FROM suppressions s
+                    WHERE s."tenantId" = m."tenantId" AND \(only: "s.key", is: "m.key") FOR NO KEY UPDATE
+                ) s
             ), locked AS MATERIALIZED (
-                SELECT m.* FROM missed m JOIN contacts c ON \(key: "c.id", of: "m.id")
-                ORDER BY m.id FOR NO KEY UPDATE OF c
+                SELECT h.* FROM held h JOIN contacts c ON \(key: "c.id", of: "h.id")
+                WHERE h.level IS NOT NULL ORDER BY h.id FOR NO KEY UPDATE OF c
+            ), written AS (
+                UPDATE contacts c SET
+                    "suppressedLevel" = least(c."suppressedLevel", l.level), "optedIn" = c."optedIn" AND l.level <> 'all',
+                    "optedOutAt" = CASE
+                        WHEN l.level = 'all' THEN greatest(c."optedOutAt", l."optedOutAt") ELSE c."optedOutAt"
+                    END
+                FROM locked l WHERE \(key: "c.id", of: "l.id")
+                RETURNING c.id
             )
-            UPDATE contacts c SET
-                "suppressedLevel" = least(c."suppressedLevel", l.level), "optedIn" = c."optedIn" AND l.level <> 'all',
-                "optedOutAt" = CASE
-                    WHEN l.level = 'all' THEN greatest(c."optedOutAt", l."optedOutAt") ELSE c."optedOutAt"
-                END
-            FROM locked l WHERE \(key: "c.id", of: "l.id")
+            SELECT count(*), (SELECT count(*) FROM written),
+                (array_agg("updatedAt" ORDER BY "updatedAt" DESC, "tenantId" DESC, key DESC))[1]::text,
+                (array_agg("tenantId" ORDER BY "updatedAt" DESC, "tenantId" DESC, key DESC))[1]::text,
+                (array_agg(key ORDER BY "updatedAt" DESC, "tenantId" DESC, key DESC))[1]
+            FROM portion
             """
-        )
     }
 }
 

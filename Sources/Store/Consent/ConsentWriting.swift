@@ -7,12 +7,10 @@ import Postgres
 enum ConsentWriting {
     /// Returns the common table expressions that record statements, to be followed by ``contacts(mergedLater:)``.
     ///
-    /// - Parameters:
-    ///   - heard: Selects the statements, one row for each id: `tenant`, `key` (a `contact_key`), `level`, `opted`, `source`,
-    ///     `actor`, `reason` and `at`.
-    ///   - areContacts: True if the caller adds the contacts that do not exist yet.
+    /// - Parameter heard: Selects the statements, one row for each id: `tenant`, `key` (a `contact_key`), `level`, `opted`,
+    ///   `source`, `actor`, `reason` and `at`.
     /// - Returns: The expressions without `WITH`.
-    static func expressions(heard: PostgresQuery, areContacts: Bool = false) -> PostgresQuery {
+    static func expressions(heard: PostgresQuery) -> PostgresQuery {
         """
         heard AS MATERIALIZED (\(fragment: heard)), said AS MATERIALIZED (
             -- Consent to all messages is consent to marketing messages, too.
@@ -35,10 +33,10 @@ enum ConsentWriting {
             JOIN contacts c ON \(key: "c.id", of: "n.id")
         ), kept AS (
             INSERT INTO suppressions AS s (
-                "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt", "isContact"
+                "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt"
             )
             SELECT s.tenant, s.key, s."outAt", greatest(s."inAt", k."agreedAt"), s."marketingOutAt",
-                greatest(s."marketingInAt", k."agreedAt"), k.key IS NOT NULL OR \(areContacts)
+                greatest(s."marketingInAt", k."agreedAt")
             FROM said s
             LEFT JOIN (SELECT tenant, key, max("agreedAt") AS "agreedAt" FROM known GROUP BY tenant, key) k
                 ON k.tenant = s.tenant AND k.key = s.key
@@ -48,7 +46,7 @@ enum ConsentWriting {
                 "optedInAt" = greatest(s."optedInAt", excluded."optedInAt"),
                 "marketingOutAt" = greatest(s."marketingOutAt", excluded."marketingOutAt"),
                 "marketingInAt" = greatest(s."marketingInAt", excluded."marketingInAt"),
-                "isContact" = excluded."isContact", "updatedAt" = now()
+                "updatedAt" = now()
             RETURNING s."tenantId", s.key, s.level
         ), history AS (
             INSERT INTO consent_changes ("tenantId", key, level, "isOptedIn", source, actor, reason, at)

@@ -65,7 +65,7 @@ struct ContactConsents: Sendable {
                 WHERE (NOT b.opted AND s.level IS DISTINCT FROM 'all')
                     -- An empty cell opts in a new contact only.
                     OR (s.level IS NOT NULL AND coalesce(b.opted, c.id IS NULL))
-            ), \(fragment: ConsentWriting.expressions(heard: heard, areContacts: true)),
+            ), \(fragment: ConsentWriting.expressions(heard: heard)),
             written AS (\(fragment: ConsentWriting.contacts(mergedLater: Self.isInBatch)))
             SELECT count(*) FILTER (WHERE "isOptedIn" IS NULL AND level = 'all'),
                 count(*) FILTER (WHERE "isOptedIn" IS NULL AND level = 'marketing'), count(*) FILTER (WHERE "isOptedIn")

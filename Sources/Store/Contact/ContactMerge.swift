@@ -47,10 +47,10 @@ struct ContactMerge: Sendable {
             ] : [(PostgresQuery(sql: "true"), columns)]
         var result = ContactImportResult()
         // Consent comes first, in a transaction of its own: suppressions are locked before contacts everywhere.
-        result.consent = try await consents.run(numbers, on: connection)
+        result.consent = try await repeating(on: connection) { try await consents.run(numbers, on: $0) }
         for pass in passes {
             let query = upsert(numbers, pass.condition, updated: pass.updated)
-            let row = try await connection.query(query, deadline: .seconds(300))[0]
+            let row = try await repeating(on: connection) { try await $0.query(query, deadline: .seconds(300))[0] }
             let inserted = try row.decode(1, as: Int.self)
             let updated = try row.decode(2, as: Int.self)
             result.inserted += inserted
@@ -59,6 +59,16 @@ struct ContactMerge: Sendable {
             result.consent.optedOut += try row.decode(3, as: Int.self)
         }
         return result
+    }
+
+    /// Executes a statement, and repeats it if Postgres ended it because of a deadlock: other systems write contacts, too, in
+    /// an order of their own.
+    private func repeating<Value>(
+        on connection: PostgresConnection,
+        _ statement: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        guard !isDryRun else { return try await statement(connection) }
+        return try await connection.transaction(retries: 10, statement)
     }
 
     /// True for a row `i` that opts in the contact `old`, who stays opted out.

@@ -71,9 +71,9 @@ extension ConsentRepository {
                 ) s HAVING count(*) > 0
             )
             INSERT INTO suppressions AS s (
-                "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt", "isContact"
+                "tenantId", key, "optedOutAt", "optedInAt", "marketingOutAt", "marketingInAt"
             )
-            SELECT \(tenant)::text, n.key, "outAt", "inAt", "marketingOutAt", "marketingInAt", false
+            SELECT \(tenant)::text, n.key, "outAt", "inAt", "marketingOutAt", "marketingInAt"
             FROM said CROSS JOIN (SELECT DISTINCT contact_key(i.id) FROM unnest(\(ids)::text[]) AS i(id)) AS n(key)
             ORDER BY n.key
             ON CONFLICT ("tenantId", key) DO UPDATE SET

@@ -44,14 +44,13 @@ CREATE TABLE suppressions (
             WHEN "marketingOutAt" IS NOT NULL AND ("marketingInAt" > "marketingOutAt") IS NOT TRUE THEN 'marketing'
         END
     ) STORED,
-    -- False if no contact had the id when the row was last written; one that was being added then may not have seen it.
-    "isContact" boolean NOT NULL DEFAULT false,
     "createdAt" timestamptz NOT NULL DEFAULT now(),
     "updatedAt" timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY ("tenantId", key)
 );
 CREATE INDEX "suppressions_active_index" ON suppressions ("tenantId", key) WHERE level IS NOT NULL;
-CREATE INDEX "suppressions_unmatched_index" ON suppressions ("updatedAt") WHERE level IS NOT NULL AND NOT "isContact";
+-- A contact that is being added while a suppression is written may not see it, so daemons look at the newest ones again.
+CREATE INDEX "suppressions_recent_index" ON suppressions ("updatedAt", "tenantId", key) WHERE level IS NOT NULL;
 
 -- Every statement about consent, for proof; it only grows.
 CREATE TABLE consent_changes (
@@ -113,8 +112,8 @@ CREATE TRIGGER contacts_renumbered_suppressed BEFORE UPDATE OF "contactId" ON co
 -- Contacts who opted out by a message before there were suppressions. A later consent without a time does not count.
 CREATE TEMPORARY TABLE migration_notes (note text NOT NULL) ON COMMIT DROP;
 
-INSERT INTO suppressions ("tenantId", key, "optedOutAt", "isContact")
-SELECT c."tenantId", contact_key(c."contactId"), max(c."optedOutAt"), true FROM contacts c
+INSERT INTO suppressions ("tenantId", key, "optedOutAt")
+SELECT c."tenantId", contact_key(c."contactId"), max(c."optedOutAt") FROM contacts c
 WHERE c."optedOutAt" IS NOT NULL AND (c."optedInAt" > c."optedOutAt") IS NOT TRUE GROUP BY 1, 2;
 
 INSERT INTO consent_changes ("tenantId", key, level, "isOptedIn", source, at)

@@ -75,7 +75,7 @@ struct ConsentOfPeopleTests {
             let now = Date()
             try await fixture.move(.init(Self.old), to: Self.new, at: now.addingTimeInterval(-60))
             try await fixture.hear(.init(Self.old), at: now, saying: "STOP")
-            _ = try await ConsentRepository(pool: fixture.pool).suppressMissed()
+            _ = try await ConsentRepository(pool: fixture.pool).suppressMissed(within: .seconds(60))
             #expect(try await Self.consent(fixture) == ["\(Self.old) - t"])
             // What was said before the change, and comes late, is the person's own.
             try await fixture.hear(.init(Self.old), at: now.addingTimeInterval(-90), saying: "STOP")

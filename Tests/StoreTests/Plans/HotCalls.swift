@@ -157,7 +157,7 @@ struct HotCalls {
         ]
         try await ContactIDRepository(pool: pool).learn(learned.compactMap(\.self))
         try await InboundRepository(pool: pool).apply(inbound)
-        _ = try await ConsentRepository(pool: pool).suppressMissed()
+        _ = try await ConsentRepository(pool: pool).suppressMissed(within: .zero)
     }
 
     func look(campaign: UUID, run: UUID) async throws {
