@@ -54,6 +54,25 @@ struct PostgresCopyTests {
         }
     }
 
+    /// A request to cancel may pass the answer that a COPY has begun; it must not hit what follows.
+    @Test func aCancellationAtTheStartOfACopyHitsNothingElse() async throws {
+        try await ScratchSchema.withConnection { connection in
+            try await connection.simpleScript("CREATE TABLE t (id int, name text)")
+            for attempt in 1...1000 {
+                let (rows, source) = AsyncStream<[UInt8]>.makeStream()
+                let copy = Task { try await connection.copyIn(into: "t", columns: ["id", "name"], rows: rows) }
+                // Some attempts are cancelled before COPY was sent, some while it begins, some after.
+                for _ in 0..<attempt % 250 * 4 { await Task.yield() }
+                copy.cancel()
+                source.finish()
+                _ = await copy.result
+                for _ in 1...3 {
+                    #expect(try #require(try await connection.query("SELECT count(*) FROM t").first).decode(0) == 0)
+                }
+            }
+        }
+    }
+
     @Test func aFailingSourceStoresNothing() async throws {
         try await ScratchSchema.withConnection { connection in
             try await connection.simpleScript("CREATE TABLE t (id int, name text)")

@@ -142,14 +142,18 @@ extension Wire {
             )
             switch waited {
             case .ready:
-                guard let result = unsafe PQgetResult(handle) else {
+                guard let pointer = unsafe PQgetResult(handle) else {
                     // In a pipeline this ends one statement only.
                     if unsafe PQpipelineStatus(handle) != PQ_PIPELINE_OFF { continue }
                     return try unsafe finish(handle, answer)
                 }
-                switch try unsafe note(ResultHandle(result), handle, &answer) {
+                let result = unsafe ResultHandle(pointer)
+                switch try unsafe note(result, handle, &answer) {
                 case .result: continue
-                case .copyStarted: if let last = answer.last { return last }
+                case .copyStarted:
+                    guard answer.interruption != nil else { return result }
+                    // The request to cancel came as late as this; it must not hit what follows, so COPY ends here.
+                    guard unsafe PQputCopyEnd(handle, "cancelled") == 1 else { throw unsafe lose(handle) }
                 case .pipelineEnd:
                     guard unsafe PQexitPipelineMode(handle) == 1 else { throw unsafe lose(handle) }
                     return try unsafe finish(handle, answer)
