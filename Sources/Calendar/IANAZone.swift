@@ -19,7 +19,7 @@ public struct IANAZone: Hashable, Sendable {
         /// The instant after the last; `Int64.max` for the last period.
         let end: Int64
         /// Seconds that the clocks are ahead of UTC.
-        let offset: Int64
+        package let offset: Int64
 
         package var localStart: Int64 { start == .min ? .min : start + offset }
         package var localEnd: Int64 { end == .max ? .max : end + offset }

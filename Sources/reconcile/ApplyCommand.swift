@@ -50,7 +50,7 @@ struct ApplyCommand: AsyncParsableCommand {
     )
     var state: String?
 
-    @Flag(help: "Show the content of creates and deletes too, and all values in full.")
+    @Flag(help: "Show the content of creates and deletes too, and all values in full, in every format.")
     var full = false
 
     @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions

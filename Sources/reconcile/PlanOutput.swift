@@ -21,9 +21,9 @@ struct PlanReport {
     /// The id of the history entry; `nil` if nothing was applied.
     var historyID: Int?
 
-    /// The fields of the plan, and beside them the result.
-    var json: JSONValue {
-        var object = plan?.json.objectValue ?? ["formatVersion": .integer(Plan.formatVersion)]
+    /// Returns the fields of the plan, and beside them the result.
+    func json(isFull: Bool) -> JSONValue {
+        var object = plan?.reviewJSON(isFull: isFull).objectValue ?? ["formatVersion": .integer(Plan.formatVersion)]
         object["refusals"] = .array(refusals.map(\.json))
         object["allowedPolicies"] = allowed.isEmpty ? nil : .array(allowed.map { .string("\($0)") })
         object["isApplied"] = .bool(historyID != nil)
@@ -77,7 +77,7 @@ struct PlanOutput: Sendable {
 
     /// Writes the result.
     func publish(_ report: PlanReport) throws {
-        let json = report.json.canonicalText + "\n"
+        let json = report.json(isFull: options.isFull).canonicalText + "\n"
         if let file = options.jsonFile { try Terminal.write(json, to: file) }
         if let file = options.markdownFile { try Terminal.write(markdown(report), to: file) }
         let renderer = DiagnosticRenderer(sources: sources, paths: GitHubWorkflow.repositoryPaths)
@@ -87,8 +87,9 @@ struct PlanOutput: Sendable {
                 Terminal.write("\(report.historyID == nil ? "To be allowed" : "Allowed"): \(limit)\n")
             }
             if let plan = report.plan, let id = report.historyID {
-                let counts = "\(plan.creates.grouped) created, \(plan.updates.grouped) updated"
-                Terminal.write("Applied: \(counts), \(plan.deletes.grouped) deleted (history \(id)).\n")
+                let counts = "\(plan.creates.grouped) created, \((plan.updates - plan.inherited).grouped) updated"
+                let heirs = plan.inherited > 0 ? ", \(plan.inherited.grouped) by inheritance" : ""
+                Terminal.write("Applied: \(counts), \(plan.deletes.grouped) deleted\(heirs) (history \(id)).\n")
             }
         case .json: Terminal.write(json)
         case .markdown: Terminal.write(markdown(report))
@@ -97,22 +98,35 @@ struct PlanOutput: Sendable {
         case .github:
             let findings = renderer.github(report.diagnostics)
             Terminal.write(findings.annotations)
-            try GitHubWorkflow.addSummary(heading(report) + findings.stepSummary)
+            let room = options.isFull ? GitHubWorkflow.summaryLimit - findings.stepSummary.utf8.count : nil
+            try GitHubWorkflow.addSummary(heading(report, limit: room) + findings.stepSummary)
             try GitHubWorkflow.addOutputs(findings.outputs + report.outputs)
         }
     }
 
     /// Renders the plan as a comment on a pull request, or the diagnostics if there is no plan.
     private func markdown(_ report: PlanReport) -> String {
-        guard report.plan == nil else { return heading(report) }
+        guard report.plan == nil else { return heading(report, limit: options.isFull ? Int.max : nil) }
         let heading = heading(report) + "\n"
         let renderer = DiagnosticRenderer(sources: sources, paths: GitHubWorkflow.repositoryPaths)
         return heading
             + renderer.markdown(report.diagnostics, limit: PlanMarkdownRenderer.commentLimit - heading.utf8.count)
     }
 
-    private func heading(_ report: PlanReport) -> String {
-        if let plan = report.plan { return PlanMarkdownRenderer().text(plan, refusals: report.refusals) }
+    /// Renders the plan, or the result of checking the specs.
+    ///
+    /// - Parameters:
+    ///   - report: The report.
+    ///   - limit: The maximum number of bytes; `nil` for that of a comment.
+    /// - Returns: Markdown.
+    private func heading(_ report: PlanReport, limit: Int? = nil) -> String {
+        if let plan = report.plan {
+            let renderer = PlanMarkdownRenderer(
+                limit: limit ?? PlanMarkdownRenderer.commentLimit,
+                isFull: options.isFull
+            )
+            return renderer.text(plan, refusals: report.refusals, allowing: report.allowed)
+        }
         let errors = report.diagnostics.count { $0.severity == .error }
         return errors == 0
             ? "### Campaigns: the specs are valid\n"
@@ -129,6 +143,9 @@ enum GitHubWorkflow {
         }
         return RepositoryPaths(root: root, workingDirectory: FileManager.default.currentDirectoryPath)
     }
+
+    /// The maximum number of bytes of a step's summary.
+    static let summaryLimit = 1_000_000
 
     /// Appends Markdown to the summary of the step.
     static func addSummary(_ markdown: String) throws {

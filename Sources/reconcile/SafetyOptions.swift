@@ -24,8 +24,17 @@ struct SafetyOptions: ParsableArguments {
     )
     var allowedEmptyTenants: [String] = []
 
-    @Option(help: "Maximum share of a tenant's specs that may be changed or deleted at once, from ten specs on.")
+    @Option(help: "Maximum share of a tenant's specs that may be edited or deleted at once, from ten specs on.")
     var maxChangePercent = 30
+
+    @Option(
+        help: ArgumentHelp(
+            "Maximum number of recipients, in total, of a tenant's campaigns that inherit an edited audience, template or "
+                + "default.",
+            valueName: "count"
+        )
+    )
+    var maxInheritedRecipients = 100_000
 
     @Option(
         name: .customLong("adopt"),
@@ -53,6 +62,9 @@ struct SafetyOptions: ParsableArguments {
     var allowedPolicies: [PolicyException] = []
 
     func validate() throws {
+        guard maxInheritedRecipients >= 0 else {
+            throw ValidationError("--max-inherited-recipients takes a number from 0.")
+        }
         guard (0...100).contains(maxChangePercent) else {
             throw ValidationError("--max-change-percent takes a number from 0 to 100.")
         }
@@ -63,6 +75,7 @@ struct SafetyOptions: ParsableArguments {
             allowedDeletes: Set(allowedDeletes),
             allowsEmpty: allowEmpty,
             maximumChangePercent: maxChangePercent,
+            maximumInheritedRecipients: maxInheritedRecipients,
             allowedEmptyTenants: Set(allowedEmptyTenants),
             adopted: Set(adopted),
             adoptsAll: adoptAll,

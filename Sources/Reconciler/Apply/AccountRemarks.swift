@@ -11,7 +11,12 @@ enum AccountRemarks {
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [String] {
-        let facts = try await AccountFactRepository.facts(tenants: desired.tenants, now: now, on: connection)
+        let facts = try await AccountFactRepository.facts(
+            tenants: desired.tenants,
+            now: now,
+            time: { tenant, date in TenantClock.sentence(date, in: desired.zones[tenant]) },
+            on: connection
+        )
         guard !facts.isEmpty else { return [] }
         let senders = Dictionary(facts.map { (SpecIdentity(sender: $0), $0) }) { first, _ in first }
         let campaigns = desired.items.values.compactMap(\.campaign)
@@ -20,7 +25,10 @@ enum AccountRemarks {
             guard let template = campaign.template, let language = template.language,
                 let sender = senders[SpecIdentity(senderOf: campaign)],
                 let state = sender.template(template.whatsappName, language),
-                let remark = state.remark(storedCategory: template.category.rawValue)
+                let remark = state.remark(
+                    storedCategory: template.category.rawValue,
+                    time: { TenantClock.sentence($0, in: desired.zones[campaign.identity.tenant]) }
+                )
             else { continue }
             let name = "\(campaign.identity.tenant)/Template/\(template.name)"
             templates.insert("at WhatsApp, \(name) (\(language)) of sender `\(campaign.sender.name)` \(remark)")

@@ -1,3 +1,4 @@
+import Calendar
 public import Foundation
 import JSON
 public import Spec
@@ -10,15 +11,24 @@ public enum FireTimes {
     private static let timing: Set<String> = ["cron", "at", "timeZone", "from", "until", "dst", "isActive"]
 
     /// Adds the next fire times before and after the change to each schedule of a plan.
-    static func add(to plan: inout Plan, now: Date) {
+    ///
+    /// - Parameters:
+    ///   - plan: The plan.
+    ///   - zones: The zones of the tenants' clocks.
+    ///   - now: All times are later.
+    static func add(to plan: inout Plan, zones: [String: IANAZone], now: Date) {
         for index in plan.changes.indices where plan.changes[index].identity.kind == .schedule {
             let change = plan.changes[index]
             func times(_ content: JSONValue?) -> [Date] {
                 ScheduleSpec(content: content)?.times(after: now, count: count, firedBefore: change.runCount) ?? []
             }
+            let own = (change.after ?? change.before)?["timeZone"]?.stringValue.flatMap { IANAZone($0) }
             plan.changes[index].fireTimes = PlannedChange.FireTimes(
                 before: times(change.before),
-                after: times(change.after)
+                after: times(change.after),
+                clock: zones[change.identity.tenant] ?? own,
+                schedule: own,
+                now: now
             )
         }
     }
@@ -35,12 +45,20 @@ public enum FireTimes {
 
     /// Returns a line with the next fire times for each schedule of a campaign.
     public static func lines(of campaign: SpecIdentity, in catalog: SpecCatalog, now: Date) -> [String] {
-        catalog.all(ScheduleSpec.self)
+        let clock = catalog.tenant(campaign.tenant)?.value.zone
+        return catalog.all(ScheduleSpec.self)
             .filter { $0.identity.tenant == campaign.tenant && $0.value.campaign == campaign.name }
-            .map { schedule in
-                let times = schedule.value.times(after: now, count: count, firedBefore: 0)
-                let text = times.isEmpty ? "never" : times.map(PlannedChange.FireTimes.text).joined(separator: ", ")
-                return "Schedule \(schedule.value.name) fires \(text)"
+            .flatMap { schedule in
+                let spec = schedule.value
+                let times = PlannedChange.FireTimes(
+                    before: [],
+                    after: spec.times(after: now, count: count, firedBefore: 0),
+                    clock: clock ?? spec.zone,
+                    schedule: spec.zone,
+                    now: now
+                )
+                let text = times.after.isEmpty ? "never" : times.text(times.after)
+                return ["Schedule \(spec.name) fires \(text)"] + times.clockChanges
             }
     }
 }
@@ -75,5 +93,78 @@ extension ScheduleSpec {
         guard isActive else { return [] }
         let left = maxRuns.map { max(0, $0 - firedBefore) } ?? count
         return fireTimes(after: now, count: min(count, left))
+    }
+}
+
+extension PlannedChange.FireTimes {
+    /// Makes the times of a schedule.
+    ///
+    /// - Parameters:
+    ///   - before: The times before the change.
+    ///   - after: The times after the change.
+    ///   - clock: The zone in which people read the times.
+    ///   - schedule: The zone of the schedule.
+    ///   - now: The time from which changes of the clocks are told.
+    init(before: [Date], after: [Date], clock: IANAZone?, schedule: IANAZone?, now: Date) {
+        (self.before, self.after, zone) = (before, after, clock)
+        let last = (before + after).max()
+        let zones = [schedule, clock == schedule ? nil : clock].compactMap(\.self)
+        clockChanges = last.map { last in zones.flatMap { Self.changes(of: $0, from: now, through: last) } } ?? []
+    }
+
+    /// Returns a sentence for each change of the clocks in a period.
+    private static func changes(of zone: IANAZone, from start: Date, through end: Date) -> [String] {
+        let first = zone.index(at: Int64(start.timeIntervalSince1970.rounded(.down)))
+        let last = zone.index(at: Int64(end.timeIntervalSince1970.rounded(.down)))
+        guard first < last else { return [] }
+        return zip(zone.segments[first..<last], zone.segments[(first + 1)...last]).map { old, new in
+            let local = LocalDateTime(Date(timeIntervalSince1970: Double(new.start)), in: zone)
+            return "clocks in \(zone.identifier) change from \(offset(old.offset)) to \(offset(new.offset)) "
+                + "on \(local.description.prefix(10)), before the last of these times"
+        }
+    }
+
+    /// Writes an offset as `UTC+2` or `UTC+05:30`.
+    private static func offset(_ seconds: Int64) -> String {
+        let minutes = abs(seconds) / 60
+        let rest = minutes % 60 == 0 ? "" : ":\(minutes % 60 < 10 ? "0" : "")\(minutes % 60)"
+        return "UTC\(seconds < 0 ? "-" : "+")\(minutes / 60)\(rest)"
+    }
+
+    /// The times before and after the change as lines of a difference; empty if they are equal.
+    var lines: [(sign: String, text: String)] {
+        guard before != after else { return [] }
+        return [("-", before), ("+", after)].compactMap { sign, times in
+            times.isEmpty ? nil : (sign, text(times))
+        }
+    }
+
+    /// Writes times on the clock of the zone, each with UTC beside it: `2026-12-01 09:00 (06:00Z) in Africa/Nairobi`;
+    /// without a zone only in UTC: `2026-12-01 06:00Z`.
+    func text(_ times: [Date]) -> String {
+        guard let zone, zone.identifier != "UTC" else {
+            return times.map { TenantClock.utc($0) }.joined(separator: ", ")
+        }
+        return times.map { TenantClock.text($0, in: zone) }.joined(separator: ", ") + " in \(zone.identifier)"
+    }
+}
+
+/// Writes times for the people of a tenant.
+enum TenantClock {
+    /// Writes a time on the clock of a zone, with UTC beside it; its day only if it is another one.
+    static func text(_ date: Date, in zone: IANAZone) -> String {
+        let utc = utc(date)
+        let local = LocalDateTime(date, in: zone).description.replacing("T", with: " ").prefix(16)
+        return "\(local) (\(local.prefix(10) == utc.prefix(10) ? String(utc.dropFirst(11)) : utc))"
+    }
+
+    /// Writes a time in UTC, such as `2026-12-01 09:00Z`.
+    static func utc(_ date: Date) -> String {
+        String(Instant(date).description.replacing("T", with: " ").prefix(16)) + "Z"
+    }
+
+    /// Writes a time in UTC and, with a zone, on its clock, for sentences.
+    static func sentence(_ date: Date, in zone: IANAZone?) -> String {
+        zone.map { "\(text(date, in: $0)) in \($0.identifier)" } ?? date.formatted(.iso8601)
     }
 }

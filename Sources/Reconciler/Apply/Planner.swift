@@ -90,7 +90,7 @@ public struct Planner: Sendable {
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
             plan.accountRemarks = try await AccountRemarks.read(desired, now: now, on: connection)
-            FireTimes.add(to: &plan, now: now)
+            FireTimes.add(to: &plan, zones: desired.zones, now: now)
             plan.setUnmanaged(unmanaged)
             return plan
         }
@@ -135,6 +135,8 @@ enum DriftDetector {
             let drifted = Set(ValueDiffer.differences(from: content, to: change.before).map(\.path))
             for position in change.differences.indices where drifted.contains(change.differences[position].path) {
                 plan.changes[index].differences[position].isDrift = true
+                // A value that was changed by hand is a change of its own.
+                plan.changes[index].inheritedFrom = []
             }
         }
     }

@@ -1,3 +1,4 @@
+import Calendar
 import JSON
 public import Spec
 import Store
@@ -38,6 +39,8 @@ public struct DesiredState: Sendable {
     let specCounts: [String: Int]
     /// The policies by tenant.
     let policies: [String: TenantPolicy]
+    /// The zones of the tenants' clocks; tenants without one are left out.
+    let zones: [String: IANAZone]
     /// The policy violations that the specs alone show.
     let policyBreaches: [PolicyBreach]
 
@@ -68,6 +71,7 @@ public struct DesiredState: Sendable {
         let tenantSpecs = specs.indices.filter { specs[$0].identity.kind == .tenant }
             .compactMap { specs[$0].value as? TenantSpec }
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
+        zones = Dictionary(tenantSpecs.compactMap { spec in spec.zone.map { (spec.name, $0) } }) { first, _ in first }
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }

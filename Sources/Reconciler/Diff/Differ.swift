@@ -33,6 +33,7 @@ enum Differ {
             desired: desired,
             rows: Array(state.rows.keys)
         )
+        Inheritance.mark(&plan, desired)
         guard !renames.isEmpty else { return plan }
         plan.ignoredRenames = desired.items.values.compactMap { item in
             renames.ignored(item).map { Plan.Rename(from: $0, to: item.identity) }

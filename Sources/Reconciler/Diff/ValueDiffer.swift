@@ -4,17 +4,39 @@ import Spec
 /// Finds the fields in which two values differ; there are none if and only if the values are equal.
 enum ValueDiffer {
     static func differences(from before: JSONValue?, to after: JSONValue?, path: String = "") -> [FieldDifference] {
-        // Most fields are equal, and identical storage compares at once.
-        if before == after { return [] }
+        // Most fields are equal.
+        if isIdentical(before, after) { return [] }
         return switch (before, after) {
         case (.object(let old)?, .object(let new)?):
-            Set(old.keys).union(new.keys).sorted().flatMap { key in
-                differences(from: old[key], to: new[key], path: path.isEmpty ? key : "\(path).\(key)")
-            }
+            fields(from: old, to: new, path: path)
         case (.array(let old)?, .array(let new)?):
             members(from: old, to: new, path: path)
         default:
             [FieldDifference(path: path, before: before, after: after)]
+        }
+    }
+
+    /// Returns true if two values have the same code points; `==` of texts ignores how letters are composed.
+    static func isIdentical(_ left: JSONValue?, _ right: JSONValue?) -> Bool {
+        switch (left, right) {
+        case (.string(let left)?, .string(let right)?): ExactText.identical(left, right)
+        case (.array(let left)?, .array(let right)?):
+            left.count == right.count && zip(left, right).allSatisfy { isIdentical($0, $1) }
+        case (.object(let left)?, .object(let right)?):
+            left.count == right.count
+                && zip(left, right).allSatisfy {
+                    ExactText.identical($0.key, $1.key) && isIdentical($0.value, $1.value)
+                }
+        default: left == right
+        }
+    }
+
+    /// Compares two objects field by field; keys that differ only in how letters are composed are different keys.
+    private static func fields(from old: JSONObject, to new: JSONObject, path: String) -> [FieldDifference] {
+        let before = Dictionary(uniqueKeysWithValues: old.map { (ExactText($0.key), $0.value) })
+        let after = Dictionary(uniqueKeysWithValues: new.map { (ExactText($0.key), $0.value) })
+        return Set(before.keys).union(after.keys).sorted().flatMap { key in
+            differences(from: before[key], to: after[key], path: path.isEmpty ? "\(key.text)" : "\(path).\(key.text)")
         }
     }
 
@@ -80,5 +102,26 @@ enum ListIdentity {
 
     private static func unique(_ names: [String]) -> [String]? {
         Set(names).count == names.count ? names : nil
+    }
+}
+
+/// A text that equals another one only if both have the same code points, unlike `String`, to which a letter with an
+/// accent equals the same letter followed by the accent.
+struct ExactText: Hashable, Comparable {
+    let text: Substring
+
+    init(_ text: some StringProtocol) { self.text = Substring(text) }
+
+    static func == (left: Self, right: Self) -> Bool { identical(left.text, right.text) }
+
+    static func < (left: Self, right: Self) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+
+    func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+
+    /// Returns true if two texts have the same bytes.
+    static func identical(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
+        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
     }
 }

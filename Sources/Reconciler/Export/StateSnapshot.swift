@@ -54,7 +54,7 @@ public struct StateSnapshot: Sendable {
         )
         try desired.checkTenants(against: state)
         var plan = try Differ.plan(from: state, to: desired)
-        FireTimes.add(to: &plan, now: now)
+        FireTimes.add(to: &plan, zones: desired.zones, now: now)
         let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
         plan.setUnmanaged(Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count))
         return plan

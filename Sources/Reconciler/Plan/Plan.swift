@@ -53,6 +53,8 @@ public struct Plan: Sendable {
     public var creates: Int { changes.count { $0.action == .create } }
     public var updates: Int { changes.count { $0.action == .update } }
     public var deletes: Int { changes.count { $0.action == .delete } }
+    /// The number of updates of specs that were not edited, but inherit the change of another spec.
+    public var inherited: Int { changes.count(where: \.isInherited) }
     public var isEmpty: Bool { changes.isEmpty }
 
     init(

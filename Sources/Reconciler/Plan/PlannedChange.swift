@@ -1,3 +1,4 @@
+public import Calendar
 public import Foundation
 public import JSON
 public import Spec
@@ -17,6 +18,10 @@ public struct PlannedChange: Sendable {
         public let before: [Date]
         /// The times after the change; empty for a delete.
         public let after: [Date]
+        /// The zone of the tenant's clock, or else that of the schedule; `nil` if neither has one.
+        public let zone: IANAZone?
+        /// Sentences about changes of the clocks before one of the times.
+        let clockChanges: [String]
     }
 
     public let action: Action
@@ -38,6 +43,9 @@ public struct PlannedChange: Sendable {
     public let hasRunUnderWay: Bool
     /// True for an update that makes an unmanaged row the row of this spec.
     public let isAdoption: Bool
+    /// The edited specs of which this change is a consequence, sorted: audiences and templates that the spec names, or the
+    /// tenant whose default it uses; empty if the spec was edited itself.
+    public internal(set) var inheritedFrom: [SpecIdentity] = []
     /// True if only references to renamed specs change.
     public internal(set) var isReferenceOnly = false
     /// The impact of a campaign whose recipients were counted.
@@ -70,6 +78,9 @@ public struct PlannedChange: Sendable {
         runCount = row?.progress?.runCount ?? 0
     }
 
+    /// True if the spec was not edited, and changes with another one.
+    public var isInherited: Bool { !inheritedFrom.isEmpty }
+
     /// True if the row is protected from deletion.
     public var isProtected: Bool { before?["protect"] == true }
 
@@ -93,6 +104,7 @@ public struct PlannedChange: Sendable {
                     : "the open run keeps its revision; the change applies to the next run"
             )
         }
+        if let fireTimes, fireTimes.before != fireTimes.after { notes += fireTimes.clockChanges }
         return notes
     }
 }

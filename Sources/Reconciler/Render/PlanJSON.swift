@@ -1,3 +1,4 @@
+import Calendar
 import Foundation
 public import JSON
 import Spec
@@ -7,13 +8,30 @@ extension Plan {
     ///
     /// Later versions may add fields to `formatVersion` 1, but never change or remove one.
     public var json: JSONValue {
+        let heirs = heirs
+        return json(changes: changes.map { $0.json(heirs: heirs[$0.identity] ?? []) })
+    }
+
+    /// The plan as JSON for reviewers, which also has the lines of each difference as people see them.
+    ///
+    /// - Parameter isFull: True for the differences of creates and deletes too, and for lines that are not cut.
+    /// - Returns: The JSON.
+    public func reviewJSON(isFull: Bool) -> JSONValue {
+        let heirs = heirs
+        return json(changes: changes.map { $0.reviewJSON(heirs: heirs[$0.identity] ?? [], isFull: isFull) })
+    }
+
+    private func json(changes: [JSONValue]) -> JSONValue {
         var fields: [String: JSONValue] = [
             "formatVersion": .integer(Self.formatVersion),
             "digest": .string(digest),
             "database": .string(database),
             "baseHistoryId": .integer(baseHistoryID),
-            "counts": ["create": .integer(creates), "update": .integer(updates), "delete": .integer(deletes)],
-            "changes": .array(changes.map(\.json)),
+            "counts": [
+                "create": .integer(creates), "update": .integer(updates), "delete": .integer(deletes),
+                "inherited": .integer(inherited),
+            ],
+            "changes": .array(changes),
             "unmanaged": .object(
                 Dictionary(uniqueKeysWithValues: unmanagedCounts.map { ($0.key.rawValue, .integer($0.value)) })
             ),
@@ -44,7 +62,24 @@ extension SafetyRefusal {
 }
 
 extension PlannedChange {
-    var json: JSONValue {
+    fileprivate func reviewJSON(heirs: [PlannedChange], isFull: Bool) -> JSONValue {
+        let json = json(heirs: heirs)
+        guard var object = json.objectValue else { return json }
+        let differences = PlanLines.differences(of: self, isFull: isFull)
+        let shown = PlanLines.shown(differences, isFull: isFull)
+        object["differences"] = .array(
+            zip(differences, shown).map { difference, shown in
+                var fields = difference.json.objectValue ?? [:]
+                fields["lines"] = .array(shown.lines.map(\.json))
+                fields["omittedLines"] = shown.leftOut > 0 ? .integer(shown.leftOut) : nil
+                return .object(fields)
+            }
+        )
+        return .object(object)
+    }
+
+    /// Returns the change as JSON, with the names of the specs that inherit it.
+    fileprivate func json(heirs: [PlannedChange]) -> JSONValue {
         var object: [String: JSONValue] = [
             "action": .string(action.rawValue),
             "id": .string(identity.description),
@@ -65,11 +100,19 @@ extension PlannedChange {
         }
         object["impact"] = impact?.json
         object["isAdoption"] = isAdoption ? true : nil
+        object["inheritedFrom"] = isInherited ? .array(inheritedFrom.map { .string($0.description) }) : nil
+        object["inheritedBy"] = heirs.isEmpty ? nil : .array(heirs.map { .string($0.identity.description) })
         object["fireTimes"] = fireTimes.map { times in
-            [
+            var fields: [String: JSONValue] = [
                 "before": .array(times.before.map { .string(Self.instant($0)) }),
                 "after": .array(times.after.map { .string(Self.instant($0)) }),
             ]
+            guard let zone = times.zone else { return .object(fields) }
+            func local(_ date: Date) -> JSONValue { .string(LocalDateTime(date, in: zone).description) }
+            fields["timeZone"] = .string(zone.identifier)
+            fields["localBefore"] = .array(times.before.map(local))
+            fields["localAfter"] = .array(times.after.map(local))
+            return .object(fields)
         }
         return .object(object)
     }
@@ -86,6 +129,15 @@ extension FieldDifference {
         object["before"] = before
         object["after"] = after
         return .object(object)
+    }
+}
+
+extension DifferenceLine {
+    fileprivate var json: JSONValue {
+        [
+            "sign": .string(sign.rawValue),
+            "parts": .array(parts.map { ["text": .string($0.text), "isChanged": .bool($0.isChanged)] }),
+        ]
     }
 }
 

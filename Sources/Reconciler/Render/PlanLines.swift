@@ -5,9 +5,6 @@ import Spelling
 
 /// Texts that all renderers of plans share.
 enum PlanLines {
-    /// The maximum length of a value; longer ones are cut, unless the plan is shown in full.
-    private static let valueLength = 80
-
     /// Returns the differences of a change to show; the content of creates and deletes only in full.
     static func differences(of change: PlannedChange, isFull: Bool = false) -> [FieldDifference] {
         guard change.action == .create || change.action == .delete, isFull else { return change.differences }
@@ -17,25 +14,62 @@ enum PlanLines {
         )
     }
 
-    /// Writes a value on one line.
-    static func value(_ value: JSONValue, isFull: Bool) -> String {
-        let text = harmless(value.stringValue ?? value.canonicalText)
-        if text.isEmpty { return "\"\"" }
-        guard !isFull, text.count > valueLength else { return text }
-        return text.prefix(valueLength - 1) + "…"
+    /// Writes differences for people, each on one line or as a block of lines.
+    ///
+    /// Different values never look the same: values of which one is compared with another are cut around what differs,
+    /// and others of one field whose beginnings are equal are not cut.
+    static func shown(_ differences: [FieldDifference], isFull: Bool) -> [ShownDifference] {
+        let shown = differences.map { ShownDifference($0, isFull: isFull) }
+        guard !isFull else { return shown }
+        let alike = Dictionary(grouping: shown.indices) { index in
+            ExactText("\(shown[index].path)\n" + shown[index].lines.map(\.plain).joined(separator: "\n"))
+        }
+        return shown.indices.map { index in
+            let key = ExactText("\(shown[index].path)\n" + shown[index].lines.map(\.plain).joined(separator: "\n"))
+            return alike[key]?.count == 1 ? shown[index] : ShownDifference(differences[index], isFull: true)
+        }
     }
 
-    /// Replaces control characters, which could move the cursor or switch the colours of a terminal; line ends become ⏎.
-    static func harmless(_ text: String) -> String {
-        var safe = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n": safe.append("⏎")
-            case _ where scalar.properties.generalCategory == .control: safe.append("\u{FFFD}")
-            default: safe.append(scalar)
-            }
+    /// Writes text on one line, with escapes for all that cannot be seen or could move the cursor of a terminal.
+    static func harmless(_ text: String) -> String { ValueText.line(text) }
+}
+
+/// A difference as people see it, in all formats.
+struct ShownDifference {
+    /// The maximum length of a value on one line; longer ones become a block, or are cut.
+    private static let valueLength = 80
+    /// The maximum number of lines of one difference, unless all is shown.
+    private static let lineCount = 40
+
+    let path: String
+    let isDrift: Bool
+    /// The removed and the added value, each with at most one line, or a block of lines.
+    let lines: [DifferenceLine]
+    /// True if the lines are to be written below the path, not beside it.
+    let isBlock: Bool
+    /// The number of lines that were left out.
+    let leftOut: Int
+
+    init(_ difference: FieldDifference, isFull: Bool) {
+        path = PlanLines.harmless(difference.path)
+        isDrift = difference.isDrift
+        let before = difference.before.map(ValueText.plain)
+        let after = difference.after.map(ValueText.plain)
+        let texts = [before, after].compactMap(\.self)
+        let isOneLine = !texts.contains { $0.unicodeScalars.contains("\n") }
+        let isShort = isOneLine && texts.allSatisfy { $0.count <= Self.valueLength }
+        let differ = TextDifference(isFull: isFull || isShort)
+        var lines: [DifferenceLine]
+        if let before, let after {
+            isBlock = !isShort
+            lines = differ.lines(from: before, to: after)
+        } else {
+            isBlock = !isOneLine
+            lines = before.map { differ.lines(of: $0, .removed) } ?? after.map { differ.lines(of: $0, .added) } ?? []
         }
-        return String(safe)
+        leftOut = isFull ? 0 : max(0, lines.count - Self.lineCount)
+        if leftOut > 0 { lines.removeLast(leftOut) }
+        self.lines = lines
     }
 }
 
@@ -70,27 +104,66 @@ extension CampaignImpact {
     }
 }
 
-extension PlannedChange.FireTimes {
-    /// The fire times before and after the change, in UTC, as lines of a difference; empty if they are equal.
-    var lines: [(sign: String, text: String)] {
-        guard before != after else { return [] }
-        return [("-", before), ("+", after)].compactMap { sign, times in
-            times.isEmpty ? nil : (sign, times.map(Self.text).joined(separator: ", "))
+/// The specs that inherit one change, as lines below it.
+struct HeirLines {
+    /// The maximum number of names, and of warnings, to show.
+    private static let names = 10
+    private static let warnings = 3
+
+    let lines: [String]
+    let warnings: [String]
+
+    init(_ heirs: [PlannedChange], isFull: Bool) {
+        let byKind = Dictionary(grouping: heirs, by: \.identity.kind).sorted { $0.key < $1.key }
+        lines = byKind.flatMap { kind, heirs in
+            let names = heirs.prefix(isFull ? heirs.count : Self.names).map(\.identity.name)
+            let rest = heirs.count - names.count
+            let list = names.joined(separator: ", ") + (rest > 0 ? " and \(rest.grouped) more" : "")
+            let count = NumberText.count(heirs.count, kind.rawValue.lowercased())
+            return ["inherited by \(count)\(Self.recipients(of: heirs)): \(list)"] + Self.remarks(on: heirs)
         }
+        let all = heirs.compactMap { heir in heir.impact?.warning.map { "\(heir.identity.name): \($0)" } }
+        let few = all.prefix(isFull ? all.count : Self.warnings)
+        let rest = all.count - few.count
+        warnings = few + (rest > 0 ? ["the same or similar for \(NumberText.count(rest, "more campaign"))"] : [])
     }
 
-    /// Writes a time in UTC, such as `2026-12-01 09:00Z`.
-    static func text(_ date: Date) -> String {
-        let style = Date.ISO8601FormatStyle(dateTimeSeparator: .space).year().month().day()
-            .dateTimeSeparator(.space).time(includingFractionalSeconds: false)
-        return String(date.formatted(style).prefix(16)) + "Z"
+    /// Says how many recipients campaigns have: `, 985 recipients each`; empty if none were counted.
+    private static func recipients(of heirs: [PlannedChange]) -> String {
+        let counts = heirs.compactMap { $0.impact?.isBroadcast == true ? $0.impact?.recipients : nil }
+        guard let least = counts.min(), let most = counts.max() else { return "" }
+        let missing = heirs.count - counts.count
+        let others = missing == 0 ? "" : " of \(counts.count.grouped) of them"
+        if heirs.count == 1 { return ", \(NumberText.count(least, "recipient"))" }
+        if least == most { return ", \(NumberText.count(least, "recipient")) each\(others)" }
+        return ", \(least.grouped) to \(most.grouped) recipients\(others), "
+            + "\(counts.reduce(0, +).grouped) in total"
+    }
+
+    private static func remarks(on heirs: [PlannedChange]) -> [String] {
+        var remarks: [String] = []
+        let quotas = Set(heirs.map { $0.impact?.quotaWords })
+        if quotas.count == 1, let words = quotas.first ?? nil {
+            remarks.append("quota\(heirs.count == 1 ? "" : " of each"): \(words)")
+        }
+        let running = heirs.count(where: \.hasRunUnderWay)
+        if running > 0 {
+            remarks.append(
+                "the open runs of \(running.grouped) of them keep their revisions; the change applies to the next runs"
+            )
+        }
+        return remarks
     }
 }
 
 extension Plan {
-    /// The number of changes by action: `1 to create, 3 to update, 0 to delete`.
+    /// The number of changes by action: `1 to create, 3 to update, 0 to delete`, and of specs that were not edited.
     var counts: String {
-        "\(creates.grouped) to create, \(updates.grouped) to update, \(deletes.grouped) to delete"
+        let edited = "\(creates.grouped) to create, \((updates - inherited).grouped) to update"
+        let heirs =
+            inherited == 0
+            ? "" : ", \(NumberText.count(inherited, "spec")) \(inherited == 1 ? "inherits" : "inherit") that"
+        return "\(edited), \(deletes.grouped) to delete" + heirs
     }
 
     /// The text if nothing changes: `21 specs are as in the database`.

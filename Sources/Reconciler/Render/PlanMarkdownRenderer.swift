@@ -1,4 +1,4 @@
-import Spec
+public import Spec
 import Spelling
 
 /// Writes plans as a comment on a pull request: a complete summary, then as many changes as fit.
@@ -14,34 +14,42 @@ public struct PlanMarkdownRenderer: Sendable {
     private static let listLength = 20
     /// The maximum number of lines of one change.
     private static let detailLength = 40
-    /// The maximum length of a line or note; longer ones are cut.
+    /// The maximum number of bytes of one change, so that it does not displace all others.
+    private static let detailSize = 12_000
+    /// The maximum length of a refusal, remark or note; longer ones are cut.
     private static let lineLength = 300
 
     private let limit: Int
+    private let isFull: Bool
 
     /// Makes a renderer.
     ///
-    /// - Parameter limit: The maximum number of bytes; at least 16,384, so that the summary fits.
-    public init(limit: Int = commentLimit) {
+    /// - Parameters:
+    ///   - limit: The maximum number of bytes; at least 16,384, so that the summary fits.
+    ///   - isFull: True to write the content of creates and deletes too, and all values and lists in full.
+    public init(limit: Int = commentLimit, isFull: Bool = false) {
         self.limit = max(limit, 16_384)
+        self.isFull = isFull
     }
 
-    /// Writes a plan and the rules that block it, ending in a newline.
-    public func text(_ plan: Plan, refusals: [SafetyRefusal] = []) -> String {
-        let head = summary(plan, refusals)
+    /// Writes a plan, the rules that block it, and the limits that are stored with it, ending in a newline.
+    public func text(_ plan: Plan, refusals: [SafetyRefusal] = [], allowing grants: [PolicyGrant] = []) -> String {
+        let head = summary(plan, refusals, grants)
         let foot = "\nDigest: `\(plan.digest)`\n"
         guard !plan.isEmpty else { return head + foot }
         var details = ""
         var written = 0
         // Room for the notice is reserved, because only the end shows whether it is needed.
         let room = limit - head.utf8.count - foot.utf8.count - Self.notice(leftOut: plan.changes.count).utf8.count
-        for change in plan.changes {
-            let next = detail(change)
+        let heirs = plan.heirs
+        let shown = plan.changes.filter { isFull || !$0.isInherited }
+        for change in shown {
+            let next = detail(change, heirs[change.identity] ?? [])
             guard details.utf8.count + next.utf8.count <= room else { break }
             details += next
             written += 1
         }
-        let leftOut = plan.changes.count - written
+        let leftOut = shown.count - written
         return head + details + (leftOut > 0 ? Self.notice(leftOut: leftOut) : "") + foot
     }
 
@@ -50,61 +58,74 @@ public struct PlanMarkdownRenderer: Sendable {
             + "`reconcile --dry-run --full` shows all.*\n"
     }
 
-    private func summary(_ plan: Plan, _ refusals: [SafetyRefusal]) -> String {
+    private func summary(_ plan: Plan, _ refusals: [SafetyRefusal], _ grants: [PolicyGrant]) -> String {
+        let allowed = grants.isEmpty ? "" : "\n" + list(grants.map { "allowed with this plan: \(code("\($0)"))" })
         guard !plan.isEmpty else {
-            let remarks = plan.accountLines.isEmpty ? "" : "\n" + list(plan.accountLines.map(Self.escaped))
-            return "### Campaigns: no changes\n\n\(plan.upToDate).\n" + remarks
+            let remarks = plan.accountLines.isEmpty ? "" : "\n" + list(plan.accountLines.map(escaped))
+            return "### Campaigns: no changes\n\n\(plan.upToDate).\n" + remarks + allowed
         }
         var text = "### Campaigns: \(plan.counts)\n"
         if !refusals.isEmpty {
             text += "\n**Blocked: nothing is applied until this is fixed or allowed.**\n\n"
-            text += list(refusals.map { "\(Self.escaped($0.reason)); to allow it: \(Self.code($0.flag))" })
+            text += list(refusals.map { "\(escaped($0.reason)); to allow it: \(code($0.flag))" })
         }
         let warnings = plan.changes.compactMap { change in
-            change.impact?.warning.map { "\(Self.code(change.identity.description)): \(Self.escaped($0))" }
+            change.impact?.warning.map { "\(code(change.identity.description)): \(escaped($0))" }
         }
         if !warnings.isEmpty { text += "\n**Warnings**\n\n" + list(warnings) }
-        text += plan.remarks.isEmpty ? "" : "\n" + list(plan.remarks.map(Self.escaped))
-        return text + "\n"
+        text += plan.remarks.isEmpty ? "" : "\n" + list(plan.remarks.map(escaped))
+        return text + allowed + "\n"
     }
 
     private func list(_ lines: [String]) -> String {
-        var text = lines.prefix(Self.listLength).map { "- \($0)\n" }.joined()
-        if lines.count > Self.listLength { text += "- … and \((lines.count - Self.listLength).grouped) more\n" }
+        let length = isFull ? lines.count : Self.listLength
+        var text = lines.prefix(length).map { "- \($0)\n" }.joined()
+        if lines.count > length { text += "- … and \((lines.count - length).grouped) more\n" }
         return text
     }
 
-    private func detail(_ change: PlannedChange) -> String {
+    private func detail(_ change: PlannedChange, _ heirs: [PlannedChange]) -> String {
         var heading = "\(change.sign) \(change.identity)"
         if let impact = change.impact { heading += " · \(impact.words)" }
         let fires = change.fireTimes?.lines.map { "\($0.sign) fires \($0.text)" } ?? []
-        let lines = Self.short(PlanLines.differences(of: change).flatMap(Self.lines) + fires)
+        let differences = PlanLines.differences(of: change, isFull: isFull)
+        let lines = short(PlanLines.shown(differences, isFull: isFull).flatMap(Self.lines) + fires)
         let quota = (change.impact?.quotaWords).map { ["quota: \($0)"] } ?? []
-        let notes = (quota + change.notes).map { "\n\(Self.escaped($0))\n" }.joined()
-        guard !lines.isEmpty else { return "- \(Self.code(heading))\n" + notes }
+        let origins = change.inheritedFrom.map { "inherited from \($0)" }
+        let notes = (quota + change.notes + origins + HeirLines(heirs, isFull: isFull).lines).map {
+            "\n\(escaped($0))\n"
+        }.joined()
+        guard !lines.isEmpty else { return "- \(code(heading))\n" + notes }
         let body = lines.joined(separator: "\n")
         let fence = Self.fence(around: body)
-        let summary = "<summary>\(Self.code(heading))</summary>"
+        let summary = "<summary>\(code(heading))</summary>"
         return "\n<details>\(summary)\n\n\(fence)diff\n\(body)\n\(fence)\n\(notes)\n</details>\n\n"
     }
 
-    /// Cuts the lines of a change, so that one change does not displace all others.
-    private static func short(_ lines: [String]) -> [String] {
-        let cut = lines.prefix(detailLength).map { line in
-            line.unicodeScalars.count > lineLength ? String(line.unicodeScalars.prefix(lineLength)) + "…" : line
+    /// Leaves out the last lines of a long change, so that it does not displace all others.
+    ///
+    /// Lines are never cut, because that could hide how two values differ.
+    private func short(_ lines: [String]) -> [String] {
+        guard !isFull else { return lines }
+        var size = 0
+        let kept = lines.prefix(Self.detailLength).prefix { line in
+            size += line.utf8.count + 1
+            return size <= Self.detailSize
         }
-        let leftOut = lines.count - cut.count
-        return leftOut > 0 ? cut + ["… and \(leftOut.grouped) more lines"] : cut
+        let leftOut = lines.count - kept.count
+        return leftOut > 0 ? kept + ["… and \(NumberText.count(leftOut, "more line"))"] : Array(kept)
     }
 
-    private static func lines(_ difference: FieldDifference) -> [String] {
+    private static func lines(_ difference: ShownDifference) -> [String] {
         let drift = difference.isDrift ? "  (changed by hand)" : ""
-        let path = PlanLines.harmless(difference.path)
-        return [
-            difference.before.map { "- \(path): \(PlanLines.value($0, isFull: false))\(drift)" },
-            difference.after.map { "+ \(path): \(PlanLines.value($0, isFull: false))" },
-        ]
-        .compactMap(\.self)
+        guard !difference.isBlock else {
+            let rest = difference.leftOut > 0 ? ["  … \(NumberText.count(difference.leftOut, "more line"))"] : []
+            return ["@@ \(difference.path) @@\(drift)"]
+                + difference.lines.map { "\($0.sign.rawValue) \($0.marked)" } + rest
+        }
+        return difference.lines.map { line in
+            "\(line.sign.rawValue) \(difference.path): \(line.plain)" + (line.sign == .removed ? drift : "")
+        }
     }
 
     /// Returns a fence that is longer than any run of backticks in the text.
@@ -118,11 +139,11 @@ public struct PlanMarkdownRenderer: Sendable {
     }
 
     /// Writes text as code, in an HTML element because a code span would end at the next backtick.
-    private static func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
+    private func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
 
     /// Escapes text so that nothing in it can become markup, a mention or a link.
-    private static func escaped(_ text: String) -> String {
-        let short = text.unicodeScalars.prefix(lineLength)
+    private func escaped(_ text: String) -> String {
+        let short = text.unicodeScalars.prefix(isFull ? Int.max : Self.lineLength)
         let cut = short.count < text.unicodeScalars.count ? "…" : ""
         var safe = ""
         for scalar in PlanLines.harmless(String(short) + cut).unicodeScalars {

@@ -1,5 +1,6 @@
 import JSON
 import Spec
+import Spelling
 
 /// Writes plans as text: one line for each change, and its differences below.
 ///
@@ -40,10 +41,13 @@ public struct PlanTextRenderer: Sendable {
             return "No changes: \(plan.upToDate).\n" + plan.accountLines.map { "note: \($0)\n" }.joined() + digest
         }
         let remarks = plan.remarks.map { "note: \($0)\n" }.joined()
-        return plan.changes.map(text).joined() + "\n" + remarks + paint("Plan: \(plan.counts).", .bold) + "\n" + digest
+        let heirs = plan.heirs
+        let shown = plan.changes.filter { isFull || !$0.isInherited }
+        return shown.map { text($0, heirs[$0.identity] ?? []) }.joined() + "\n" + remarks
+            + paint("Plan: \(plan.counts).", .bold) + "\n" + digest
     }
 
-    private func text(_ change: PlannedChange) -> String {
+    private func text(_ change: PlannedChange, _ heirs: [PlannedChange]) -> String {
         let style: Style =
             switch change.action {
             case .create: .create
@@ -56,7 +60,8 @@ public struct PlanTextRenderer: Sendable {
         if isFull, let place = change.place {
             text += paint("    at \(place.file):\(place.start.line):\(place.start.column)", .faint) + "\n"
         }
-        for difference in PlanLines.differences(of: change, isFull: isFull) { text += "    \(line(difference))\n" }
+        let differences = PlanLines.differences(of: change, isFull: isFull)
+        for difference in PlanLines.shown(differences, isFull: isFull) { text += lines(difference) }
         if let times = change.fireTimes {
             for line in times.lines {
                 text += "    " + paint("\(line.sign) fires \(line.text)", line.sign == "+" ? .create : .delete) + "\n"
@@ -65,22 +70,36 @@ public struct PlanTextRenderer: Sendable {
         if let quota = change.impact?.quotaWords { text += "    quota: \(quota)\n" }
         if let warning = change.impact?.warning { text += "    " + paint("warning: \(warning)", .update) + "\n" }
         for note in change.notes { text += "    note: \(note)\n" }
+        if change.isInherited {
+            text += "    note: inherited from \(change.inheritedFrom.map(\.description).joined(separator: ", "))\n"
+        }
+        let inherited = HeirLines(heirs, isFull: isFull)
+        for line in inherited.lines { text += "    \(line)\n" }
+        for warning in inherited.warnings { text += "    " + paint("warning: \(warning)", .update) + "\n" }
         return text
     }
 
-    private func line(_ difference: FieldDifference) -> String {
-        let path = PlanLines.harmless(difference.path)
+    private func lines(_ difference: ShownDifference) -> String {
+        let (path, lines) = (difference.path, difference.lines)
         let drift = difference.isDrift ? paint("  (changed by hand)", .faint) : ""
-        switch (difference.before, difference.after) {
-        case (nil, let after?): return paint("\(path): + \(value(after))", .create) + drift
-        case (let before?, nil): return paint("\(path): - \(value(before))", .delete) + drift
-        case (let before, let after):
-            return "\(path): \(value(before ?? .null)) → \(value(after ?? .null))" + drift
+        guard !difference.isBlock else {
+            let rest = difference.leftOut > 0 ? "      … \(NumberText.count(difference.leftOut, "more line"))\n" : ""
+            return "    \(path):\(drift)\n" + lines.map { "      \(line($0))\n" }.joined() + rest
         }
+        guard lines.count == 1, let line = lines.first else {
+            return "    \(path): \(lines.map(\.plain).joined(separator: " → "))\(drift)\n"
+        }
+        let style: Style = line.sign == .added ? .create : .delete
+        return "    " + paint("\(path): \(line.sign.rawValue) \(line.plain)", style) + drift + "\n"
     }
 
-    private func value(_ value: JSONValue) -> String {
-        PlanLines.value(value, isFull: isFull)
+    private func line(_ line: DifferenceLine) -> String {
+        let text = "\(line.sign.rawValue) \(line.marked)"
+        return switch line.sign {
+        case .removed: paint(text, .delete)
+        case .added: paint(text, .create)
+        case .same: text
+        }
     }
 
     private func paint(_ text: String, _ style: Style) -> String {

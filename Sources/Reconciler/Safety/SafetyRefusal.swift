@@ -19,8 +19,10 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
     case unmanagedRow(SpecIdentity, row: UUID)
     /// The policy of the tenant forbids the change.
     case policy(PolicyBreach)
-    /// Too large a share of a tenant changes at once.
+    /// Too large a share of a tenant is edited at once.
     case tooManyChanges(tenant: String, changed: Int, rows: Int, limit: Int)
+    /// The campaigns that inherit edits have too many recipients.
+    case tooManyRecipients(tenant: String, campaigns: Int, recipients: Int, limit: Int)
 
     /// The flag, with its value, that overrides the rule.
     public var flag: String {
@@ -33,6 +35,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         case .unmanagedRow(let identity, _): "--adopt \(identity)"
         case .policy(let breach): "--allow-policy \(breach.grant)"
         case .tooManyChanges(_, let changed, let rows, _): "--max-change-percent \((changed * 100 + rows - 1) / rows)"
+        case .tooManyRecipients(_, _, let recipients, _): "--max-inherited-recipients \(recipients)"
         }
     }
 
@@ -48,6 +51,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         case .unmanagedRow: "unmanagedRow"
         case .policy: "policy"
         case .tooManyChanges: "tooManyChanges"
+        case .tooManyRecipients: "tooManyRecipients"
         }
     }
 
@@ -72,6 +76,9 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         case .policy(let breach): breach.reason
         case .tooManyChanges(let tenant, let changed, let rows, let limit):
             "\(changed.grouped) of \(rows.grouped) specs of tenant `\(tenant)` would be changed or deleted, more than \(limit) %"
+        case .tooManyRecipients(let tenant, let campaigns, let recipients, let limit):
+            "edits that \(NumberText.count(campaigns, "campaign")) of tenant `\(tenant)` inherit concern "
+                + "\(NumberText.count(recipients, "recipient")), more than \(limit.grouped)"
         }
     }
 }

@@ -11,6 +11,8 @@ public struct SafetyRules: Sendable {
     public var allowsEmpty: Bool
     /// The maximum share of a tenant's rows that may be changed or deleted at once, from ten rows on; 0 to 100.
     public var maximumChangePercent: Int
+    /// The maximum number of recipients of a tenant's campaigns that inherit edits of other specs, in total; from 0.
+    public var maximumInheritedRecipients: Int
     /// Tenants whose rows may all be deleted.
     public var allowedEmptyTenants: Set<String>
     /// Specs that may adopt the unmanaged row of their name.
@@ -24,6 +26,7 @@ public struct SafetyRules: Sendable {
         allowedDeletes: Set<SpecIdentity> = [],
         allowsEmpty: Bool = false,
         maximumChangePercent: Int = 30,
+        maximumInheritedRecipients: Int = 100_000,
         allowedEmptyTenants: Set<String> = [],
         adopted: Set<SpecIdentity> = [],
         adoptsAll: Bool = false,
@@ -32,6 +35,7 @@ public struct SafetyRules: Sendable {
         self.allowedDeletes = allowedDeletes
         self.allowsEmpty = allowsEmpty
         self.maximumChangePercent = maximumChangePercent
+        self.maximumInheritedRecipients = maximumInheritedRecipients
         self.allowedEmptyTenants = allowedEmptyTenants
         self.adopted = adopted
         self.adoptsAll = adoptsAll
@@ -52,6 +56,7 @@ public struct SafetyRules: Sendable {
         for change in plan.changes { refusals += self.refusals(of: change) }
         refusals += renames(plan) + policies(plan)
         if !isEmptied { refusals += tooManyChanges(plan, except: Set(emptied.map(\.tenant))) }
+        refusals += tooManyRecipients(plan)
         return refusals
     }
 
@@ -110,12 +115,30 @@ public struct SafetyRules: Sendable {
         .sorted { $0.description < $1.description }
     }
 
-    /// Refuses too many changes; deletes that were allowed by name do not count, nor do changes without an effect.
+    /// Refuses edits of shared specs that concern too many recipients.
+    private func tooManyRecipients(_ plan: Plan) -> [SafetyRefusal] {
+        let counted = plan.changes.filter { $0.isInherited && $0.impact?.isBroadcast == true }
+        return Dictionary(grouping: counted, by: \.identity.tenant).sorted { $0.key < $1.key }
+            .compactMap { tenant, campaigns in
+                let recipients = campaigns.reduce(0) { $0 + ($1.impact?.recipients ?? 0) }
+                guard recipients > maximumInheritedRecipients else { return nil }
+                return .tooManyRecipients(
+                    tenant: tenant,
+                    campaigns: campaigns.count,
+                    recipients: recipients,
+                    limit: maximumInheritedRecipients
+                )
+            }
+    }
+
+    /// Refuses too many edits; deletes that were allowed by name do not count, nor do changes without an effect.
+    ///
+    /// Inherited changes count by their recipients instead, unless these could not be counted.
     private func tooManyChanges(_ plan: Plan, except tenants: Set<String>) -> [SafetyRefusal] {
         let counted = plan.changes.filter { change in
             switch change.action {
             case .create: false
-            case .update: !change.isFormal && !change.isAdoption
+            case .update: !change.isFormal && !change.isAdoption && !isCountedByRecipients(change, plan)
             case .delete: !allowedDeletes.contains(change.identity)
             }
         }
@@ -127,5 +150,9 @@ public struct SafetyRules: Sendable {
             else { return nil }
             return .tooManyChanges(tenant: size.tenant, changed: count, rows: size.rows, limit: maximumChangePercent)
         }
+    }
+
+    private func isCountedByRecipients(_ change: PlannedChange, _ plan: Plan) -> Bool {
+        change.isInherited && (plan.uncountedCampaigns == 0 || change.impact != nil)
     }
 }

@@ -53,7 +53,7 @@ public struct Located<Value: Sendable>: Sendable {
     }
 
     /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
-    var usesDefault: Bool { origin.usesDefault }
+    package var usesDefault: Bool { origin.usesDefault }
 
     /// Returns the same spec by its own type; `nil` if it is of another kind.
     func `as`<Spec: SpecContent>(_ type: Spec.Type) -> Located<Spec>? {

@@ -55,12 +55,17 @@ public struct TemplateState: Hashable, Sendable {
 
     /// Returns the facts that matter to a campaign that uses it, as a clause; `nil` if there are none.
     ///
-    /// - Parameter stored: The category that the spec has.
+    /// - Parameters:
+    ///   - stored: The category that the spec has.
+    ///   - time: Writes a time; in UTC by default.
     /// - Returns: A clause without a subject, such as `is PAUSED`.
-    public func remark(storedCategory stored: String?) -> String? {
+    public func remark(
+        storedCategory stored: String?,
+        time: (Date) -> String = { $0.formatted(.iso8601) }
+    ) -> String? {
         var remarks: [String] = []
         if let status, !Self.unremarkable.contains(status) {
-            let since = statusAt.map { " since \($0.formatted(.iso8601))" } ?? ""
+            let since = statusAt.map { " since \(time($0))" } ?? ""
             remarks.append("is \(status)\(since)" + (reason.map { " (\($0))" } ?? ""))
         }
         if quality == "RED" { remarks.append("has low quality, and may be paused") }

@@ -92,6 +92,7 @@ extension AccountFactRepository {
     /// - Parameters:
     ///   - tenants: The tenants of the senders; `nil` for all.
     ///   - now: Restrictions that ended before are left out.
+    ///   - time: Writes a time for the people of a tenant.
     ///   - connection: The connection to use.
     /// - Returns: The facts, in the order of tenants and names; senders whose account is unknown are left out. Empty for a role that may
     ///   not read the tables, which are younger than some readers.
@@ -99,6 +100,7 @@ extension AccountFactRepository {
     public static func facts(
         tenants: [String]?,
         now: Date,
+        time: (_ tenant: String, Date) -> String,
         on connection: PostgresConnection
     ) async throws -> [SenderFacts] {
         let mayRead = try await connection.query(
@@ -128,10 +130,11 @@ extension AccountFactRepository {
         .map(TemplateState.init(row:))
         let byAccount = Dictionary(grouping: states, by: \.businessAccountID)
         return try rows.map { row in
+            let tenant = try row.decode("tenantId", as: String.self)
             var facts = SenderFacts(
-                tenantID: try row.decode("tenantId"),
+                tenantID: tenant,
                 name: try row.decode("sender"),
-                remarks: try remarks(row, now: now)
+                remarks: try remarks(row, now: now) { time(tenant, $0) }
             )
             for state in byAccount[try row.decode("businessAccountId")] ?? [] { facts.add(state) }
             return facts
@@ -163,16 +166,20 @@ extension AccountFactRepository {
         return remarks + [remark].compactMap(\.self)
     }
 
-    private static func remarks(_ row: PostgresRow, now: Date) throws -> [String] {
+    private static func remarks(
+        _ row: PostgresRow,
+        now: Date,
+        time: (Date) -> String = { $0.formatted(.iso8601) }
+    ) throws -> [String] {
         let sender = try "sender `\(row.decode("sender", as: String.self))`"
         var remarks: [String] = []
         if try row.decode("qualityEvent", as: String?.self) == "FLAGGED" {
-            let since = try row.decode("qualityEventAt", as: Date?.self).map { " on \($0.formatted(.iso8601))" } ?? ""
+            let since = try row.decode("qualityEventAt", as: Date?.self).map { " on \(time($0))" } ?? ""
             remarks.append("WhatsApp flagged the number of \(sender) for its quality\(since)")
         }
         let until = try row.decode("restrictedUntil", as: Date?.self)
         if let restriction = try row.decode("restriction", as: String?.self), until.map({ $0 > now }) ?? true {
-            let end = until.map { " until \($0.formatted(.iso8601))" } ?? ""
+            let end = until.map { " until \(time($0))" } ?? ""
             remarks.append("WhatsApp restricted the account of \(sender): \(restriction)\(end)")
         }
         return remarks

@@ -45,7 +45,7 @@ struct HistoryAndPreviewTests {
             #expect(preview.exitCode == 0, "\(preview.errors)")
             #expect(preview.output.contains("Recipients: 7\n  in window: 1 (free)\n  outside:   6 "))
             #expect(preview.output.matches(of: #/25\*+0\d  /#).count == 3 && !preview.output.contains("Secret Person"))
-            #expect(preview.output.contains("Schedule daily fires ") && preview.output.contains(" 06:00Z, "))
+            #expect(preview.output.contains("Schedule daily fires ") && preview.output.contains(" (06:00Z), "))
             let open = try await stage.reconcile("preview", "test/offer", stage.specs, "--show-contacts")
             #expect(open.output.contains("254700000001") && open.output.contains("Secret Person"))
             let named = try await stage.reconcile("preview", "offer", stage.specs, "--tenant", "test")

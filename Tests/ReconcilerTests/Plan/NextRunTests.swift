@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Postgres
 import Spec
 import Store
@@ -139,6 +140,42 @@ struct NextRunTests {
             let deleted = try await fixture.plan(Samples.all)
             let gone = deleted.changes.filter { $0.identity.kind == .schedule }.compactMap(\.fireTimes)
             #expect(gone.count == 2 && gone.allSatisfy { $0.after.isEmpty && !$0.before.isEmpty })
+        }
+    }
+
+    /// The schedule of Nairobi is shown on the tenant's clock; both zones' clocks are watched, and Berlin's change.
+    @Test func timesAreOnTheClockOfTheTenantWithUTCBesideThem() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let berlin = Samples.everything.replacing(
+                "name: acme\ntimeZone: Africa/Nairobi",
+                with: "name: acme\ntimeZone: Europe/Berlin"
+            )
+            try await fixture.reach(berlin)
+            let plan = try await fixture.plan(berlin.replacing("0 9 * * MON", with: "0 1 * * TUE"))
+            let text = PlanTextRenderer().text(plan)
+            #expect(
+                text.contains(
+                    "+ fires 2025-10-14 00:00 (2025-10-13 22:00Z), 2025-10-21 00:00 (2025-10-20 22:00Z), "
+                        + "2025-10-27 23:00 (22:00Z), 2025-11-03 23:00 (22:00Z), 2025-11-10 23:00 (22:00Z) in Europe/Berlin\n"
+                ),
+                "\(text)"
+            )
+            let change =
+                "clocks in Europe/Berlin change from UTC+2 to UTC+1 on 2025-10-26, before the last of these times"
+            #expect(plan.changes.first?.notes == [change])
+            #expect(PlanMarkdownRenderer().text(plan).contains("clocks in Europe/Berlin change from UTC+2 to UTC+1"))
+            let json = plan.json["changes"]?[0]?["fireTimes"]
+            #expect(json?["timeZone"] == "Europe/Berlin" && json?["localAfter"]?[0] == "2025-10-14T00:00")
+            #expect(json?["after"]?[0] == "2025-10-13T22:00:00Z")
+        }
+    }
+
+    @Test func clocksThatDoNotChangeMeanwhileAreNoNote() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await Self.reach(fixture)
+            let plan = try await fixture.plan(Samples.everything.replacing("0 9 * * MON", with: "0 9 * * TUE"))
+            #expect(plan.changes.first?.notes == [])
+            #expect(PlanTextRenderer().text(plan).contains("+ fires 2025-10-14 09:00 (06:00Z), "))
         }
     }
 }

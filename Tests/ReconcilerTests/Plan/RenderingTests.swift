@@ -54,16 +54,17 @@ struct RenderingTests {
                         ratePerSecond: 80 → 40
                     ~ acme/Template/offer
                         footer: - Bye
-                        header: Edited⏎\u{FFFD}[31m → Hello  (changed by hand)
+                        header:  (changed by hand)
+                          - Edited
+                          + Hello
+                          - \\u{1B}[31m
                     ~ acme/Audience/vips
                         conditions[tags contains_any].value: - gold
                         conditions[tags contains_any].value: + silver
-                    ~ acme/Campaign/hello  0 recipients
-                        audienceFilter.conditions[tags contains_any].value: - gold
-                        audienceFilter.conditions[tags contains_any].value: + silver
+                        inherited by 1 campaign, 0 recipients: hello
                     - acme/Campaign/raw
 
-                    Plan: 0 to create, 4 to update, 1 to delete.
+                    Plan: 0 to create, 3 to update, 1 to delete, 1 spec inherits that.
                     Digest: sha256:…
 
                     """
@@ -83,9 +84,9 @@ struct RenderingTests {
                         name: + main
                         onQuotaExhausted: + pause
                         pairLimit: + pause
-                        phoneNumberId: + 1065
+                        phoneNumberId: + "1065"
                         protect: + false
-                        quotaGroup: + 1065
+                        quotaGroup: + "1065"
                         ratePerSecond: + 80
                         sourceFile: + acme/specs.yaml
                         unconfirmedPolicy: + hold

@@ -1,0 +1,73 @@
+import JSON
+import Spec
+
+/// Finds the changes that specs inherit: from an audience or a template that they name, or from a default of their tenant.
+///
+/// The files of these specs were not edited; only the rows that the daemon reads change.
+enum Inheritance {
+    /// Marks the changes whose every difference is inherited, with the changes that an author made.
+    static func mark(_ plan: inout Plan, _ desired: DesiredState) {
+        let sources: Set<SpecKind> = [.tenant, .template, .audience]
+        let updates = plan.changes.indices.filter { plan.changes[$0].action == .update }
+        guard updates.contains(where: { sources.contains(plan.changes[$0].identity.kind) }) else { return }
+        let positions = Dictionary(uniqueKeysWithValues: updates.map { (plan.changes[$0].identity, $0) })
+        // Templates are sorted before campaigns, so that a campaign finds from whom its template inherits.
+        for index in updates {
+            let change = plan.changes[index]
+            guard !change.isAdoption, change.renamedFrom == nil, !change.differences.isEmpty else { continue }
+            var origins: Set<SpecIdentity> = []
+            for difference in change.differences {
+                guard let source = source(of: difference, change, desired), let position = positions[source],
+                    passes(plan.changes[position], difference)
+                else {
+                    origins = []
+                    break
+                }
+                let former = plan.changes[position].inheritedFrom
+                origins.formUnion(former.isEmpty ? [source] : former)
+            }
+            plan.changes[index].inheritedFrom = origins.sorted()
+        }
+    }
+
+    /// Returns the spec from which a field has its value; `nil` if the field is the spec's own.
+    private static func source(
+        of difference: FieldDifference,
+        _ change: PlannedChange,
+        _ desired: DesiredState
+    ) -> SpecIdentity? {
+        let identity = change.identity
+        func named(_ field: String, _ kind: SpecKind) -> SpecIdentity? {
+            guard let name = change.after?[field]?.stringValue, change.before?[field]?.stringValue == name else {
+                return nil
+            }
+            return SpecIdentity(tenant: identity.tenant, kind: kind, name: name)
+        }
+        switch (identity.kind, difference.field) {
+        case (.campaign, "audienceFilter"): return named("audience", .audience)
+        case (.campaign, "message"): return named("template", .template)
+        case (.campaign, "sender"), (.template, "language"):
+            guard desired.items[identity]?.spec.usesDefault == true else { return nil }
+            return SpecIdentity(tenant: identity.tenant, kind: .tenant, name: identity.tenant)
+        default: return nil
+        }
+    }
+
+    /// Returns true if the change of a source can be the reason for a difference.
+    private static func passes(_ source: PlannedChange, _ difference: FieldDifference) -> Bool {
+        guard source.identity.kind == .tenant else { return !source.isFormal }
+        return source.before?["defaults"]?[difference.field] == difference.before
+            && source.after?["defaults"]?[difference.field] == difference.after
+    }
+}
+
+extension Plan {
+    /// The changes that inherit each other change, in the order of the plan.
+    var heirs: [SpecIdentity: [PlannedChange]] {
+        var heirs: [SpecIdentity: [PlannedChange]] = [:]
+        for change in changes {
+            for origin in change.inheritedFrom { heirs[origin, default: []].append(change) }
+        }
+        return heirs
+    }
+}
