@@ -9,7 +9,16 @@ import Store
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
-        abstract: "Show applied and failed reconciles: when, by whom, from which commit."
+        abstract: "Show applied and failed reconciles, what one of them changed, and how specs were before it.",
+        subcommands: [HistoryListCommand.self, HistoryShowCommand.self, HistoryRevertCommand.self],
+        defaultSubcommand: HistoryListCommand.self
+    )
+}
+
+struct HistoryListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List reconciles: when, by whom, from which commit (the default)."
     )
 
     @Option(help: "Show only reconciles that changed this tenant.")
@@ -54,11 +63,7 @@ struct HistoryCommand: AsyncParsableCommand {
         }
     }
 
-    private func text(_ record: HistoryRepository.Record) -> String {
-        let counts = "+\(record.creates) ~\(record.updates) -\(record.deletes)"
-        return "\(record.id)  \(instant(record.appliedAt))  \(counts)  by \(Terminal.harmless(record.actor)), "
-            + "\(commit(record.gitCommit))\n    \(record.digest)\n"
-    }
+    private func text(_ record: HistoryRepository.Record) -> String { record.line + "    \(record.digest)\n" }
 
     private func text(_ failure: AttemptRepository.Record) -> String {
         let times = failure.count == 1 ? "" : ", \(failure.count.grouped) times since \(instant(failure.firstAt))"
@@ -68,9 +73,7 @@ struct HistoryCommand: AsyncParsableCommand {
             + "by \(Terminal.harmless(failure.actor)), \(commit(failure.gitCommit))\(times)\(healed)\n\(reason)"
     }
 
-    private func commit(_ commit: String?) -> String {
-        commit.map { "commit \(Terminal.harmless(String($0.prefix(12))))" } ?? "no commit"
-    }
+    private func commit(_ commit: String?) -> String { HistoryRepository.Record.commit(commit) }
 
     private func instant(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle()) }
 }
@@ -81,7 +84,18 @@ enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension HistoryRepository.Record {
-    fileprivate var json: JSONValue {
+    /// The entry on one line: number, time, counts, actor and commit.
+    var line: String {
+        let counts = "+\(creates) ~\(updates) -\(deletes)"
+        return "\(id)  \(appliedAt.formatted(Date.ISO8601FormatStyle()))  \(counts)  "
+            + "by \(Terminal.harmless(actor)), \(Self.commit(gitCommit))\n"
+    }
+
+    fileprivate static func commit(_ commit: String?) -> String {
+        commit.map { "commit \(Terminal.harmless(String($0.prefix(12))))" } ?? "no commit"
+    }
+
+    var json: JSONValue {
         var fields: [String: JSONValue] = [
             "id": .integer(id),
             "outcome": "applied",

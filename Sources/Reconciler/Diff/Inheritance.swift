@@ -63,9 +63,14 @@ enum Inheritance {
 
 extension Plan {
     /// The changes that inherit each other change, in the order of the plan.
+    var heirs: [SpecIdentity: [PlannedChange]] { changes.heirs }
+}
+
+extension [PlannedChange] {
+    /// The changes that inherit each other change, in the order of the plan.
     var heirs: [SpecIdentity: [PlannedChange]] {
         var heirs: [SpecIdentity: [PlannedChange]] = [:]
-        for change in changes {
+        for change in self {
             for origin in change.inheritedFrom { heirs[origin, default: []].append(change) }
         }
         return heirs

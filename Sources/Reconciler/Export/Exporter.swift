@@ -66,7 +66,7 @@ public struct Exporter: Sendable {
                 continue
             }
             do {
-                let content = canonical(row)
+                let content = SpecWriter.own(row.content)
                 let document = try SpecWriter.document(row.identity.kind, stored: content)
                 documents[file, default: []].append(document)
                 if let objection = objection(to: content, row.identity.kind) {
@@ -88,16 +88,6 @@ public struct Exporter: Sendable {
         } catch {
             return error
         }
-    }
-
-    /// Returns the content without the fields that are derived from others.
-    private static func canonical(_ row: ManagedRow) -> JSONValue {
-        var content = row.content.objectValue ?? [:]
-        content["sourceFile"] = nil
-        content["campaignSays"] = nil
-        if content["audience"]?.stringValue != nil { content["audienceFilter"] = nil }
-        if content["template"] != nil { content["message"] = nil }
-        return .object(content)
     }
 }
 
@@ -139,6 +129,16 @@ public enum SpecWriter {
         }
         let lines = YAMLText.lines(sorted(fields))
         return (["kind: \(kind.rawValue)"] + lines).joined(separator: "\n") + "\n"
+    }
+
+    /// Returns the content of a row without the fields that are derived from others.
+    static func own(_ content: JSONValue) -> JSONValue {
+        var content = content.objectValue ?? [:]
+        content["sourceFile"] = nil
+        content["campaignSays"] = nil
+        if content["audience"]?.stringValue != nil { content["audienceFilter"] = nil }
+        if content["template"] != nil { content["message"] = nil }
+        return .object(content)
     }
 
     private static func isSame(_ kind: SpecKind, _ fields: [String: JSONValue], _ full: JSONValue) -> Bool {

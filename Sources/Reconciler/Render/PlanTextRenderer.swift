@@ -41,10 +41,17 @@ public struct PlanTextRenderer: Sendable {
             return "No changes: \(plan.upToDate).\n" + plan.accountLines.map { "note: \($0)\n" }.joined() + digest
         }
         let remarks = plan.remarks.map { "note: \($0)\n" }.joined()
-        let heirs = plan.heirs
-        let shown = plan.changes.filter { isFull || !$0.isInherited }
-        return shown.map { text($0, heirs[$0.identity] ?? []) }.joined() + "\n" + remarks
+        return text(plan.changes) + "\n" + remarks
             + paint("Plan: \(plan.counts).", .bold) + "\n" + digest
+    }
+
+    /// Writes the changes of an entry of the history, ending in a newline.
+    public func text(_ entry: HistoryEntry) -> String { text(entry.changes) }
+
+    private func text(_ changes: [PlannedChange]) -> String {
+        let heirs = changes.heirs
+        let shown = changes.filter { isFull || !$0.isInherited }
+        return shown.map { text($0, heirs[$0.identity] ?? []) }.joined()
     }
 
     private func text(_ change: PlannedChange, _ heirs: [PlannedChange]) -> String {

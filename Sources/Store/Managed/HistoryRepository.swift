@@ -111,6 +111,22 @@ public struct HistoryRepository: Sendable {
         return try rows.map(Record.init(row:))
     }
 
+    /// Returns an application with its plan; `nil` if there is none with this id.
+    ///
+    /// - Throws: `PostgresError`.
+    public func entry(_ id: Int, pool: PostgresPool) async throws -> (Record, plan: JSONValue)? {
+        let rows = try await pool.query(
+            """
+            SELECT id, "appliedAt", digest, actor, "gitCommit", creates AS created, updates AS updated,
+                deletes AS deleted, "toolVersion", plan
+            FROM reconcile_history WHERE id = \(id)
+            """,
+            deadline: .seconds(60)
+        )
+        guard let row = rows.first else { return nil }
+        return (try Record(row: row), try row.json("plan") ?? .null)
+    }
+
     /// Returns the contents that rows were last created or updated with, by identity.
     ///
     /// Looks at the last 500 entries, and at 50,000 changes at most.

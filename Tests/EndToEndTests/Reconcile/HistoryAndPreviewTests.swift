@@ -57,4 +57,39 @@ struct HistoryAndPreviewTests {
             #expect(try await stage.reconcile("preview", "nothing", stage.specs).exitCode == 64)
         }
     }
+
+    @Test func anEntryIsShownAndTakenBack() async throws {
+        try await SpecsStage.with { stage in
+            try await stage.commit("test/campaign.yaml", SpecsStage.campaign + "\n")
+            #expect(try await stage.reconcile(stage.specs).exitCode == 0)
+            try await stage.commit("test/campaign.yaml", SpecsStage.campaign.replacing("Offer", with: "Other") + "\n")
+            #expect(try await stage.reconcile(stage.specs).exitCode == 0)
+            let shown = try await stage.reconcile("history", "show", "2")
+            #expect(shown.output.contains("~ test/Campaign/offer\n    title: Offer → Other\n"), "\(shown.output)")
+            #expect(
+                try await stage.reconcile("history", "show", "2", "--color", "always").output.contains("\u{1B}[33m")
+            )
+            let json = try await stage.reconcile("history", "show", "2", "--format", "json").output
+            #expect(json.contains("\"plan\":{"))
+            let missing = try await stage.reconcile("history", "show", "9")
+            #expect(missing.exitCode == 1 && missing.errors.contains("the history has no entry 9"))
+
+            let patch = try await stage.reconcile("history", "revert", "2", stage.specs, "--patch")
+            #expect(patch.output.contains("\n-title: Other\n") && patch.output.contains("\n+title: Offer\n"))
+            #expect(try await stage.git("status", "--porcelain").isEmpty)
+            let reverted = try await stage.reconcile("history", "revert", "2", stage.specs)
+            #expect(reverted.exitCode == 0 && reverted.errors.contains("Nothing was applied"), "\(reverted.errors)")
+            #expect(try await stage.git("status", "--porcelain") == " M campaigns/test/campaign.yaml\n")
+            let plan = try await stage.reconcile(stage.specs, "--dry-run").output
+            #expect(plan.contains("title: Other → Offer"))
+            let again = try await stage.reconcile("history", "revert", "2", stage.specs)
+            #expect(again.errors == "All specs are as they were before entry 2.\n")
+
+            try stage.write("test/campaign.yaml", SpecsStage.campaign.replacing("Offer", with: "Third") + "\n")
+            let refused = try await stage.reconcile("history", "revert", "2", stage.specs)
+            #expect(refused.exitCode == 1 && refused.errors.contains("differs from that entry in `title`"))
+            let forced = try await stage.reconcile("history", "revert", "2", stage.specs, "--force")
+            #expect(forced.exitCode == 0)
+        }
+    }
 }

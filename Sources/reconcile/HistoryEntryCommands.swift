@@ -1,0 +1,142 @@
+import ArgumentParser
+import CommandKit
+import Foundation
+import JSON
+import Postgres
+import Reconciler
+import Spec
+import Spelling
+import Store
+
+struct HistoryShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show what an entry of the history changed."
+    )
+
+    @Argument(help: "The number of the entry, as `reconcile history` shows it.")
+    var number: Int
+
+    @Option(help: "Format: text, or json with the whole plan.")
+    var format = RecordFormat.text
+
+    @Flag(help: "Show the content of creates and deletes too, and all values in full.")
+    var full = false
+
+    @OptionGroup var colour: ColourOptions
+    @OptionGroup var database: DatabaseOptions
+
+    func run() async throws {
+        let entry = try await HistoryEntry.find(number, in: database)
+        switch format {
+        case .json:
+            var fields = entry.record.json.objectValue ?? [:]
+            fields["plan"] = entry.plan
+            Terminal.write(JSONValue.object(fields).canonicalText + "\n")
+        case .text:
+            let renderer = PlanTextRenderer(isFull: full, usesColour: colour.outputHasColour)
+            Terminal.write("\(entry.record.line)\n\(renderer.text(entry))\nDigest: \(entry.record.digest)\n")
+        }
+    }
+}
+
+struct HistoryRevertCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revert",
+        abstract: "Write the specs as they were before an entry of the history; this applies nothing.",
+        discussion: """
+            Only documents of specs that the entry changed are replaced, added or removed. Review the folder, for example \
+            with git diff, and apply it with `reconcile` like any other change. Nothing is written if one of the specs was \
+            changed since, unless --force is given.
+            """
+    )
+
+    @Argument(help: "The number of the entry, as `reconcile history` shows it.")
+    var number: Int
+
+    @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
+    var path = "campaigns"
+
+    @Flag(help: "Write a patch to standard output, for `git apply`, and change no file.")
+    var patch = false
+
+    @Flag(help: "Also replace specs that were changed since.")
+    var force = false
+
+    @OptionGroup var database: DatabaseOptions
+
+    func run() async throws {
+        let entry = try await HistoryEntry.find(number, in: database)
+        let catalog = await BlockingWork.run { [path] in SpecCatalog.load(directory: path) }
+        guard catalog.isValid else {
+            throw RevertProblem.invalid(errors: catalog.diagnostics.count { $0.severity == .error }, path: path)
+        }
+        let root = URL(filePath: path, directoryHint: .isDirectory)
+        let reversal = try SpecReversal(of: entry, in: catalog, root: path) { file in
+            let url = root.appending(path: file)
+            guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+            return try String(contentsOf: url, encoding: .utf8)
+        }
+        guard force || reversal.conflicts.isEmpty else { throw RevertProblem.conflicts(reversal.conflicts) }
+        for conflict in reversal.conflicts { Terminal.complain("warning: \(Terminal.harmless(conflict)): replaced\n") }
+        for spec in reversal.commented { Terminal.complain("warning: the comments of \(spec) are not kept\n") }
+        guard !reversal.edits.isEmpty else {
+            return Terminal.complain("All specs are as they were before entry \(number).\n")
+        }
+        for edit in reversal.edits {
+            if patch {
+                Terminal.write(UnifiedPatch.text(path: patchPath(edit.path), from: edit.before, to: edit.after))
+            } else {
+                try write(edit, to: root.appending(path: edit.path))
+            }
+        }
+        guard !patch else { return }
+        Terminal.complain("Nothing was applied: review the files, then run `reconcile --dry-run`.\n")
+    }
+
+    /// Each file is replaced as a whole, so that a second call can finish what an interrupted one began.
+    private func write(_ edit: SpecReversal.FileEdit, to url: URL) throws {
+        guard let text = edit.after else {
+            try FileManager.default.removeItem(at: url)
+            return Terminal.complain("removed \(url.relativePath)\n")
+        }
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Terminal.write(text, to: url.path)
+        Terminal.complain("wrote \(url.relativePath)\n")
+    }
+
+    /// Names a file from the working directory, or else from the folder of the specs.
+    private func patchPath(_ file: String) -> String {
+        let directory = FileManager.default.currentDirectoryPath
+        let full = URL(filePath: path, directoryHint: .isDirectory).appending(path: file).standardizedFileURL.path
+        return full.hasPrefix(directory + "/") ? String(full.dropFirst(directory.count + 1)) : file
+    }
+}
+
+/// The reason why no spec was written.
+private enum RevertProblem: Error, CustomStringConvertible {
+    case invalid(errors: Int, path: String)
+    case conflicts([String])
+
+    var description: String {
+        switch self {
+        case .invalid(let errors, let path):
+            "the specs have \(NumberText.count(errors, "error")); fix them first, see `reconcile validate \(path)`"
+        case .conflicts(let conflicts):
+            (conflicts.map { "\($0)" } + ["nothing was written; --force replaces these specs too"]).joined(
+                separator: "\n"
+            )
+        }
+    }
+}
+
+extension HistoryEntry {
+    /// Reads an entry.
+    ///
+    /// - Throws: `HistoryError.unknown` if there is none.
+    fileprivate static func find(_ number: Int, in database: DatabaseOptions) async throws -> HistoryEntry {
+        let found = try await database.withPool { pool in try await HistoryEntry.read(number, pool: pool) }
+        guard let found else { throw HistoryError.unknown(number) }
+        return found
+    }
+}
