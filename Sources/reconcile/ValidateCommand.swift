@@ -17,9 +17,14 @@ struct ValidateCommand: AsyncParsableCommand {
     @Option(help: "Format of the diagnostics: text, json, github or sarif.")
     var format = DiagnosticFormat.text
 
+    @Flag(help: "Correct the mistakes that have only one remedy, each file as a whole, then check the specs.")
+    var fix = false
+
+    @OptionGroup var colour: ColourOptions
     @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions
 
     func run() async throws {
+        if fix { try await applyFixes() }
         let catalog = await ProgressNotice.watching("reading the specs") { [path] in
             await BlockingWork.run { SpecCatalog.load(directory: path) }
         }
@@ -27,7 +32,7 @@ struct ValidateCommand: AsyncParsableCommand {
         let errors = found.count { $0.severity == .error }
         let renderer = DiagnosticRenderer(
             sources: catalog.sources,
-            usesColour: Terminal.outputHasColour,
+            usesColour: colour.outputHasColour,
             paths: GitHubWorkflow.repositoryPaths
         )
         switch format {
@@ -39,7 +44,10 @@ struct ValidateCommand: AsyncParsableCommand {
             try GitHubWorkflow.addSummary(report.stepSummary)
             try GitHubWorkflow.addOutputs(report.outputs)
         case .text:
-            if !found.isEmpty { Terminal.write(renderer.text(found, maximum: diagnostics.maxErrors) + "\n") }
+            if !found.isEmpty {
+                let text = renderer.text(found, maximum: diagnostics.maxErrors)
+                Terminal.write("\(text)\n\(DiagnosticRenderer.closing(found))\n")
+            }
             Terminal.write(
                 "\(NumberText.count(catalog.specs.count, "spec")) of \(NumberText.count(catalog.tenants.count, "tenant")) "
                     + "with \(NumberText.count(errors, "error")) "
@@ -47,6 +55,15 @@ struct ValidateCommand: AsyncParsableCommand {
             )
         }
         if errors > 0 { throw ExitCode.failure }
+    }
+
+    private func applyFixes() async throws {
+        let files = try await BlockingWork.run { [path] in Result { try SpecFixer.fix(directory: path) } }.get()
+        for file in files {
+            let count = NumberText.count(file.fixes.count, "mistake")
+            Terminal.complain("corrected \(count) in \(Terminal.harmless(file.path)):\n")
+            for fix in file.fixes { Terminal.complain("  \(Terminal.harmless(fix))\n") }
+        }
     }
 }
 

@@ -22,6 +22,18 @@ public struct Diagnostic: Hashable, Sendable {
         }
     }
 
+    /// A replacement of text that removes the mistake.
+    public struct Fix: Hashable, Sendable {
+        /// The text that is replaced.
+        public let place: SourcePlace
+        public let replacement: String
+        /// True if there is no other remedy, so that `reconcile validate --fix` may apply it.
+        public let isSure: Bool
+
+        /// What the fix does, as a sentence without a full stop.
+        public var description: String { "replace it by `\(replacement)`" }
+    }
+
     public let code: DiagnosticCode
     public let severity: Severity
     public let place: SourcePlace
@@ -32,6 +44,8 @@ public struct Diagnostic: Hashable, Sendable {
     /// The remedy for the author.
     public let help: String?
     public let related: Related?
+    /// The correction; `nil` if the author has to decide.
+    public let fix: Fix?
 
     /// Makes a diagnostic; its severity is that of its code.
     public init(
@@ -40,7 +54,8 @@ public struct Diagnostic: Hashable, Sendable {
         field: String? = nil,
         _ message: String,
         help: String? = nil,
-        related: Related? = nil
+        related: Related? = nil,
+        fix: Fix? = nil
     ) {
         self.code = code
         severity = code.severity
@@ -49,15 +64,25 @@ public struct Diagnostic: Hashable, Sendable {
         self.message = Self.cut(message)
         self.help = help.map(Self.cut)
         self.related = related
+        self.fix = fix
     }
 
     private init(_ other: Self, severity: Severity) {
         (code, self.severity, place) = (other.code, severity, other.place)
         (field, message, help, related) = (other.field, other.message, other.help, other.related)
+        fix = other.fix
     }
 
     /// The same diagnostic as an error.
     var asError: Self { Self(self, severity: .error) }
+
+    /// Returns the diagnostic without its fix if the text to replace has an anchor or a tag, which would get lost.
+    func checkingFix(_ bytes: [UInt8]?) -> Self {
+        guard let fix else { return self }
+        let start = fix.place.start.offset
+        if let bytes, bytes.indices.contains(start), !"&!".utf8.contains(bytes[start]) { return self }
+        return Self(code, at: place, field: field, message, help: help, related: related)
+    }
 
     /// Limits a text that quotes the file: a key may be as long as the file, and be quoted for each of its values.
     private static func cut(_ text: String) -> String {

@@ -32,13 +32,25 @@ final class DiagnosticSink {
         field: String? = nil,
         _ message: String,
         help: String? = nil,
-        related: Diagnostic.Related? = nil
+        related: Diagnostic.Related? = nil,
+        fix: WordFix? = nil
     ) {
         let place = SourcePlace(file: file, range)
         let isError = code.severity == .error
         if isError { findings.errors += 1 } else { findings.warnings += 1 }
         guard (isError ? findings.errors : findings.warnings) <= Self.limit else { return overflow(at: place) }
-        findings.diagnostics.append(Diagnostic(code, at: place, field: field, message, help: help, related: related))
+        // A fix would show a secret, and text of several lines has an indentation of its own.
+        let isSecret = findings.secrets.contains {
+            $0.start.offset < range.end.offset && range.start.offset < $0.end.offset
+        }
+        let isLine = range.start.line == range.end.line && range.start.offset < range.end.offset
+        let fix = fix.flatMap { word in
+            isLine && !isSecret
+                ? Diagnostic.Fix(place: place, replacement: word.replacement, isSure: word.isSure) : nil
+        }
+        findings.diagnostics.append(
+            Diagnostic(code, at: place, field: field, message, help: help, related: related, fix: fix)
+        )
     }
 
     private func overflow(at place: SourcePlace) {
@@ -50,6 +62,12 @@ final class DiagnosticSink {
 
     func hide(_ range: YAMLRange) {
         findings.secrets.append(range)
+    }
+
+    /// Returns the errors that were reported since an earlier count; `nil` if some were too many to keep.
+    func errors(since count: Int) -> [Diagnostic]? {
+        guard findings.errors <= Self.limit else { return nil }
+        return findings.diagnostics[count...].filter { $0.severity == .error }
     }
 
     /// Returns whether no error was reported since an earlier count.
@@ -81,5 +99,29 @@ extension YAMLProblem.Kind {
         case .unknownAnchor: .unknownAnchor
         case .tooLarge: .tooLarge
         }
+    }
+}
+
+/// A correction of the text that a finding marks.
+struct WordFix {
+    let replacement: String
+    let isSure: Bool
+
+    init(_ replacement: String, isSure: Bool) { (self.replacement, self.isSure) = (replacement, isSure) }
+
+    /// Corrects a word to the only suggestion for it; `nil` if there are none or several.
+    ///
+    /// It is sure if the words differ in case and separators alone: `phone_number_id` for `phoneNumberId`.
+    ///
+    /// - Parameters:
+    ///   - word: The word as it was written.
+    ///   - suggestions: The words that may have been meant.
+    init?(_ word: String, suggestions: [String]) {
+        guard suggestions.count == 1, let suggestion = suggestions.first else { return nil }
+        self.init(suggestion, isSure: Self.letters(word) == Self.letters(suggestion))
+    }
+
+    private static func letters(_ word: String) -> String {
+        word.lowercased().filter { $0 != "_" && $0 != "-" }
     }
 }

@@ -12,18 +12,40 @@ extension DiagnosticSink {
         guard let scalar = node.scalar, case .string(let text) = scalar.value else {
             let field = read.field
             let help = node.scalar.flatMap { $0.text.isEmpty ? nil : "write it as \"\($0.text)\"" }
-            reportWrongType(of: node, field: field, expected: "a string", help: help)
+            // Numbers are taken as they were written; other values may have been meant otherwise.
+            let fix = node.scalar.flatMap { scalar -> WordFix? in
+                guard scalar.style == .plain else { return nil }
+                return switch scalar.value {
+                case .int, .float: WordFix("\"\(scalar.text)\"", isSure: true)
+                case .bool: WordFix("\"\(scalar.text)\"", isSure: false)
+                case .null, .string: nil
+                }
+            }
+            reportWrongType(of: node, field: field, expected: "a string", help: help, fix: fix)
             return nil
         }
         if let reading = scalar.yaml11Reading {
             let message = "plain `\(text)` is a string here, but \(reading.words) to YAML 1.1 readers"
-            report(.ambiguousScalar, at: node.range, field: read.field, message, help: "write it as \"\(text)\"")
+            report(
+                .ambiguousScalar,
+                at: node.range,
+                field: read.field,
+                message,
+                help: "write it as \"\(text)\"",
+                fix: WordFix("\"\(text)\"", isSure: true)
+            )
         }
         return read.with(text)
     }
 
     /// Reports a node of an unexpected type, unless a problem of the node was reported before.
-    func reportWrongType(of node: YAMLNode, field: String, expected: String, help: String? = nil) {
+    func reportWrongType(
+        of node: YAMLNode,
+        field: String,
+        expected: String,
+        help: String? = nil,
+        fix: WordFix? = nil
+    ) {
         let found: String
         switch node.content {
         case .invalid: return
@@ -41,7 +63,7 @@ extension DiagnosticSink {
         let name = field.isEmpty ? "" : " for `\(field)`"
         let isLong = node.range.end.line > node.range.start.line && !node.isScalar
         let range = isLong ? YAMLRange(start: node.range.start, end: node.range.start) : node.range
-        report(.wrongType, at: range, field: field, "expected \(expected)\(name), found \(found)", help: help)
+        report(.wrongType, at: range, field: field, "expected \(expected)\(name), found \(found)", help: help, fix: fix)
     }
 }
 

@@ -33,7 +33,9 @@ extension FieldReader {
         guard let scalar = read.node.scalar, case .bool(let value) = scalar.value else {
             let isOld = if case .bool = read.node.scalar?.yaml11Reading { true } else { false }
             let help = isOld ? "write `true` or `false`" : nil
-            sink.reportWrongType(of: read.node, field: read.field, expected: "`true` or `false`", help: help)
+            var fix: WordFix?
+            if case .bool(let meant) = read.node.scalar?.yaml11Reading { fix = WordFix("\(meant)", isSure: true) }
+            sink.reportWrongType(of: read.node, field: read.field, expected: "`true` or `false`", help: help, fix: fix)
             return nil
         }
         return value
@@ -90,7 +92,8 @@ extension DiagnosticSink {
             near.isEmpty
             ? "use \(SpellingSuggestion.list(known, "or"))" : "did you mean \(SpellingSuggestion.list(near, "or"))?"
         let message = "`\(read.value)` is not a value of `\(key)`"
-        report(.invalidValue, at: read.range, field: read.field, message, help: help)
+        let fix = WordFix(read.value, suggestions: near)
+        report(.invalidValue, at: read.range, field: read.field, message, help: help, fix: fix)
         return nil
     }
 }
@@ -138,7 +141,9 @@ extension FieldReader {
             near.isEmpty
             ? "use a name of the IANA database, such as `Africa/Nairobi`"
             : "did you mean \(SpellingSuggestion.list(near, "or"))?"
-        sink.report(.timeZone, at: read.range, field: read.field, "unknown time zone `\(read.value)`", help: help)
+        let fix = WordFix(read.value, suggestions: near)
+        let message = "unknown time zone `\(read.value)`"
+        sink.report(.timeZone, at: read.range, field: read.field, message, help: help, fix: fix)
         return nil
     }
 

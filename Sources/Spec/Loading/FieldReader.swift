@@ -77,6 +77,9 @@ struct FieldReader {
         }
         let absent = known.filter { !has($0) }
         var explained: Set<String> = []
+        let unknown = mapping.pairs.filter { !known.contains($0.key) }
+        // Two misspellings of one field cannot both be corrected.
+        let wanted = unknown.flatMap { SpellingSuggestion.candidates(for: $0.key, among: absent) }
         for pair in mapping.pairs where !sink.isStored && !known.contains(pair.key) {
             let near = SpellingSuggestion.candidates(for: pair.key, among: absent)
             let suggestion = near.isEmpty ? SpellingSuggestion.candidates(for: pair.key, among: known) : near
@@ -91,7 +94,9 @@ struct FieldReader {
                 at: pair.keyRange,
                 field: field(pair.key),
                 "unknown field `\(pair.key)`",
-                help: help
+                help: help,
+                fix: near.count == 1 && wanted.count { $0 == near[0] } == 1
+                    ? WordFix(pair.key, suggestions: near) : nil
             )
         }
         guard !mapping.isDamaged else { return }

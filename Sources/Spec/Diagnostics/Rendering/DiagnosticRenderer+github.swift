@@ -59,15 +59,16 @@ extension DiagnosticRenderer {
         let sorted = diagnostics.filter { $0.severity == .error } + diagnostics.filter { $0.severity == .warning }
         var text = "### Specs: \(counts)\n\n| | Code | Place | What |\n|---|---|---|---|\n"
         // Room for the line that counts what was left out.
-        let room = limit - 64
+        let closing = "\n" + Self.closing(diagnostics) + "\n"
+        let room = limit - 64 - closing.utf8.count
         for (index, diagnostic) in sorted.enumerated() {
             let row = row(diagnostic)
             guard text.utf8.count + row.utf8.count <= room else {
-                return text + "\n… and \(sorted.count - index) more.\n"
+                return text + closing + "\n… and \(sorted.count - index) more.\n"
             }
             text += row
         }
-        return text + "\n"
+        return text + closing
     }
 
     private func row(_ diagnostic: Diagnostic) -> String {

@@ -58,6 +58,7 @@ extension DiagnosticRenderer {
             "locations": [["physicalLocation": location(diagnostic.place)]],
             "partialFingerprints": ["primaryLocationLineHash": .string(fingerprint)],
         ]
+        if let fix = diagnostic.fix { result["fixes"] = [self.fix(fix)] }
         if let index = Self.ruleIndices[diagnostic.code] { result["ruleIndex"] = .integer(index) }
         if let related = diagnostic.related {
             result["relatedLocations"] = [
@@ -69,6 +70,17 @@ extension DiagnosticRenderer {
             ]
         }
         return .object(result)
+    }
+
+    private func fix(_ fix: Diagnostic.Fix) -> JSONValue {
+        let location = location(fix.place)
+        let replacement: JSONValue = [
+            "deletedRegion": location["region"] ?? .null, "insertedContent": ["text": .string(fix.replacement)],
+        ]
+        let change: JSONValue = [
+            "artifactLocation": location["artifactLocation"] ?? .null, "replacements": [replacement],
+        ]
+        return ["description": ["text": .string(fix.description)], "artifactChanges": [change]]
     }
 
     private static let ruleIndices = Dictionary(
@@ -122,6 +134,11 @@ extension DiagnosticRenderer {
         ]
         if let field = diagnostic.field { object["field"] = .string(field) }
         if let help = diagnostic.help { object["help"] = .string(help) }
+        if let fix = diagnostic.fix {
+            object["fix"] = [
+                "range": json(fix.place), "replacement": .string(fix.replacement), "isSure": .bool(fix.isSure),
+            ]
+        }
         if let related = diagnostic.related {
             object["related"] = .object([
                 "file": .string(related.place.file),

@@ -58,6 +58,14 @@ public struct DiagnosticRenderer: Sendable {
         return shown.map(text).joined(separator: "\n") + "\n… and \(hidden) more (\(counts))\n"
     }
 
+    /// Writes how to learn more about the codes of diagnostics, ending in a newline; empty without diagnostics.
+    public static func closing(_ diagnostics: [Diagnostic]) -> String {
+        let codes = Set(diagnostics.map(\.code.rawValue)).sorted()
+        guard let first = codes.first else { return "" }
+        let rest = codes.count == 1 ? "" : "; there are also \(codes.dropFirst().joined(separator: ", "))"
+        return "`reconcile explain \(first)` explains the code, with an example\(rest).\n"
+    }
+
     /// Returns a line of a file without its end, if the file is known and long enough.
     func line(_ number: Int, of file: String) -> Substring? {
         lines[file]?.line(number)
