@@ -39,12 +39,15 @@ struct CatalogLoader {
     func finish(with problems: [Diagnostic]) -> SpecCatalog {
         var found: [Diagnostic] = []
         var index = SpecIndex(specs, claimed: claims.keys)
+        index.setDrafts(drafts)
         let defaults = TenantDefaults(index: index)
         let filledDrafts = drafts.map { defaults.fill($0, &found) }
+        index.setDrafts(filledDrafts)
         index.update { defaults.fill($0, &found) }
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
         let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sortedOnce()
+            .map { $0.checkingFix($0.fix.flatMap { files[$0.place.file]?.bytes }) }
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         let sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }

@@ -81,7 +81,8 @@ struct MessageChecker {
 
     /// Finds free messages to an audience that also has contacts outside of their 24 h window.
     func checkWindows(_ found: inout [Diagnostic]) {
-        for campaign in index.all(CampaignSpec.self) where !campaign.value.type.hasContext {
+        let campaigns = index.allSound(CampaignSpec.self, ["type", "message", "audience"])
+        for campaign in campaigns where !campaign.value.type.hasContext {
             guard case .message(let payload) = campaign.value.content, payload["type"] != "template" else { continue }
             guard let filter = filter(of: campaign), !filter.impliesWithin(hours: 24) else { continue }
             let message = "this message reaches only those who wrote within 24 hours, and the audience has others too"
@@ -102,7 +103,9 @@ struct MessageChecker {
     private func filter(of campaign: Located<CampaignSpec>) -> AudienceFilter? {
         switch campaign.value.audience {
         case .filter(let filter): filter
-        case .named(let name): index.spec(AudienceSpec.self, name, tenant: campaign.identity.tenant)?.value.filter
+        case .named(let name):
+            index.sound(AudienceSpec.self, name, tenant: campaign.identity.tenant, ["logic", "conditions"])?.value
+                .filter
         case nil: nil
         }
     }

@@ -1,4 +1,5 @@
 import JSON
+import YAML
 
 /// Finds the specs that others refer to, and reports those that do not exist or do not fit.
 struct ReferenceChecker {
@@ -21,7 +22,9 @@ struct ReferenceChecker {
 
     private func checkRename(_ spec: Located<any SpecContent>, from old: String, _ found: inout [Diagnostic]) {
         let identity = SpecIdentity(tenant: spec.identity.tenant, kind: spec.identity.kind, name: old)
-        guard let other = index[identity], !isRenamedItself(other, besides: spec.identity) else { return }
+        guard let other = index.sound(identity, ["renamedFrom"]), !isRenamedItself(other, besides: spec.identity) else {
+            return
+        }
         let message = "`renamedFrom` names `\(old)`, which still exists"
         let related = Diagnostic.Related(place: other.place, label: "defined here")
         let place = spec.place(of: "renamedFrom")
@@ -45,7 +48,7 @@ struct ReferenceChecker {
         while let old = current.value.header.renamedFrom {
             guard seen.insert(current.identity).inserted else { return false }
             let identity = SpecIdentity(tenant: first.tenant, kind: first.kind, name: old)
-            guard let next = index[identity] else { return true }
+            guard let next = index.sound(identity, ["renamedFrom"]) else { return true }
             current = next
         }
         return false
@@ -91,13 +94,29 @@ struct ReferenceChecker {
         switch campaign.value.content {
         case .message: return (nil, true)
         case .template(let name, let params):
-            guard let template = index.find(TemplateSpec.self, name, field: "template", of: campaign, &found)
+            // The other fields of a template have no variables.
+            let fields = ["header", "body", "buttons"]
+            guard
+                let template = index.find(
+                    TemplateSpec.self,
+                    name,
+                    field: "template",
+                    of: campaign,
+                    sound: fields,
+                    &found
+                )
             else { return (nil, false) }
-            let mismatches = template.value.mismatches(params: Set(params.keys))
+            let mismatches = template.value.mismatches(params: keys(of: params, campaign))
             for mismatch in mismatches { found.append(diagnostic(mismatch, of: campaign, template)) }
-            guard mismatches.isEmpty else { return (nil, false) }
+            guard mismatches.isEmpty, !index.isBroken(template.identity) else { return (nil, false) }
             return (template.value, true)
         }
+    }
+
+    /// Returns the keys of parameters, also of those whose texts have errors.
+    private func keys(of params: [String: String], _ campaign: Located<CampaignSpec>) -> Set<String> {
+        guard !campaign.isSound(["params"]) else { return Set(params.keys) }
+        return Set(params.keys).union(campaign.document.mapping?["params"]?.mapping?.pairs.map(\.key) ?? [])
     }
 
     private func diagnostic(

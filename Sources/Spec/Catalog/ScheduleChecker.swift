@@ -13,7 +13,8 @@ struct ScheduleChecker: Sendable {
 
     /// Reports the problems of all schedules.
     func check(_ found: inout [Diagnostic]) {
-        let checked = index.all(ScheduleSpec.self).parallelMap { schedule in
+        let timing = ["cron", "at", "timeZone", "from", "until", "dst", "maxRuns", "isActive"]
+        let checked = index.allSound(ScheduleSpec.self, timing).parallelMap { schedule in
             var found: [Diagnostic] = []
             check(schedule, &found)
             return found

@@ -52,18 +52,22 @@ struct DocumentReader {
         }
         guard let kind = kind(mapping, node) else { return nil }
         // A document without a name, or with a taken one, is read too, so that one run reports all its mistakes.
-        let (spec, isDraft) = kind.definition.read(node, mayHaveNUL: mayHaveNUL, sink: sink)
+        let (spec, faults) = kind.definition.read(node, mayHaveNUL: mayHaveNUL, sink: sink)
         guard let (name, range) = name(mapping) else { return nil }
         let identity = SpecIdentity(tenant: tenant, kind: kind, name: name)
         let origin = SpecOrigin(
             identity: identity,
             name: range,
             document: node,
-            isDraft: isDraft,
+            faults: faults,
             at: position,
             of: source
         )
-        return SpecFileReading.Document(origin: origin, spec: spec.map { Located($0, from: origin) }, isDraft: isDraft)
+        return SpecFileReading.Document(
+            origin: origin,
+            spec: spec.map { Located($0, from: origin) },
+            isDraft: faults != nil
+        )
     }
 
     private func name(_ mapping: YAMLMapping) -> (text: String, range: YAMLRange)? {
@@ -78,7 +82,14 @@ struct DocumentReader {
             let near = mapping.pairs.first { !SpellingSuggestion.candidates(for: $0.key, among: ["kind"]).isEmpty }
             if let near {
                 let message = "unknown field `\(near.key)`"
-                sink.report(.unknownField, at: near.keyRange, field: near.key, message, help: "did you mean `kind`?")
+                sink.report(
+                    .unknownField,
+                    at: near.keyRange,
+                    field: near.key,
+                    message,
+                    help: "did you mean `kind`?",
+                    fix: WordFix(near.key, suggestions: ["kind"])
+                )
             } else {
                 let help = "start the document with `kind: Campaign` or another kind"
                 sink.report(.missingField, at: start, field: "kind", "missing field `kind`", help: help)
@@ -89,7 +100,9 @@ struct DocumentReader {
         if let kind = SpecKind(rawValue: read.value) { return kind }
         let known = SpecKind.allCases.map(\.rawValue)
         let help = SpellingSuggestion.help(for: read.value, among: known, what: "the kinds are")
-        sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help)
+        let near = SpellingSuggestion.candidates(for: read.value, among: known)
+        let fix = WordFix(read.value, suggestions: near)
+        sink.report(.unknownKind, at: read.range, field: "kind", "unknown kind `\(read.value)`", help: help, fix: fix)
         return nil
     }
 }

@@ -24,8 +24,15 @@ struct StartChecker {
         _ code: DiagnosticCode,
         _ found: inout [Diagnostic]
     ) {
-        guard let campaign = index.find(CampaignSpec.self, name, field: "campaign", of: start, &found),
-            campaign.value.type != type
+        guard
+            let campaign = index.find(
+                CampaignSpec.self,
+                name,
+                field: "campaign",
+                of: start,
+                sound: ["type"],
+                &found
+            ), campaign.value.type != type
         else { return }
         let actual = campaign.value.type.rawValue
         let kind = start.identity.kind.rawValue
@@ -39,19 +46,24 @@ struct StartChecker {
 
     /// Finds campaigns with more than one trigger, and campaigns that nothing starts.
     func checkCampaigns(_ found: inout [Diagnostic]) {
-        let triggers = Dictionary(grouping: index.all(TriggerSpec.self)) { $0.campaignIdentity($0.value.campaign) }
+        let sound = index.allSound(TriggerSpec.self, ["campaign", "event"])
+        let triggers = Dictionary(grouping: sound) { $0.campaignIdentity($0.value.campaign) }
         for group in triggers.values {
             // Each trigger after the first one in the order of the files is reported.
             let inOrder = group.sorted { $0.place < $1.place }
             for second in inOrder.dropFirst() { found.append(secondTrigger(second, after: inOrder[0])) }
         }
-        let scheduled = Set(index.all(ScheduleSpec.self).map { $0.campaignIdentity($0.value.campaign) })
-        for campaign in index.all(CampaignSpec.self) {
+        let scheduled = Set(
+            index.allSound(ScheduleSpec.self, ["campaign"]).map { $0.campaignIdentity($0.value.campaign) }
+        )
+        let triggered = Set(
+            index.allSound(TriggerSpec.self, ["campaign"]).map { $0.campaignIdentity($0.value.campaign) }
+        )
+        for campaign in index.allSound(CampaignSpec.self, ["type"]) {
             guard let kind = campaign.value.type.start else { continue }
-            let isStarted =
-                kind == .trigger ? triggers[campaign.identity] != nil : scheduled.contains(campaign.identity)
+            let isStarted = (kind == .trigger ? triggered : scheduled).contains(campaign.identity)
             // A document with errors may be the missing one.
-            if !isStarted, !index.hasBroken(kind, tenant: campaign.identity.tenant) {
+            if !isStarted, !index.hasBroken(kind, tenant: campaign.identity.tenant, "campaign") {
                 found.append(neverStarts(campaign, kind))
             }
         }

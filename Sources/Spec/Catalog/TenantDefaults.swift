@@ -30,10 +30,11 @@ struct TenantDefaults: Sendable {
         let tenant = located.identity.tenant
         // A field that is present and wrong was reported.
         guard located.usesDefault else { return nil }
-        if let value = index.spec(TenantSpec.self, tenant, tenant: tenant)?.value.defaults[keyPath: field.ofTenant] {
-            return value
-        }
-        guard !index.isBroken(SpecIdentity(tenant: tenant, kind: .tenant, name: tenant)) else { return nil }
+        let document = index.sound(TenantSpec.self, tenant, tenant: tenant, ["defaults"])
+        if let value = document?.value.defaults[keyPath: field.ofTenant] { return value }
+        // The default may be what could not be read.
+        let isBroken = index.isBroken(SpecIdentity(tenant: tenant, kind: .tenant, name: tenant))
+        guard document != nil || !isBroken else { return nil }
         let name = field.field
         let help = "\(located.identity.kind.phrase) needs it, unless `defaults.\(name)` of the `Tenant` gives one"
         let message = "missing field `\(name)`"
@@ -63,7 +64,7 @@ struct TenantChecker {
     private func misnamed(_ tenant: Located<TenantSpec>) -> Diagnostic {
         let folder = tenant.identity.tenant
         let name = tenant.identity.name
-        guard let other = index.spec(TenantSpec.self, folder, tenant: folder) else {
+        guard let other = index.sound(TenantSpec.self, folder, tenant: folder, []) else {
             let message = "Tenant `\(name)` lies in the folder of tenant `\(folder)`"
             let help = "name it `\(folder)`, or move it into a folder `\(name)`"
             return Diagnostic(.tenantName, at: tenant.place, field: "name", message, help: help)

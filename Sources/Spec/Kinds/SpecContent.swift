@@ -100,21 +100,48 @@ extension SpecDefinition {
     ///   - node: The document.
     ///   - mayHaveNUL: True to look for NUL characters; `false` if it is known that there are none.
     ///   - sink: Receives the mistakes.
-    /// - Returns: The spec, if enough of it could be read. A draft has errors; it only serves to find more mistakes.
+    /// - Returns: The spec, if enough of it could be read, and its faults. With faults it only serves to find more
+    ///   mistakes.
     static func read(
         _ node: YAMLNode,
         mayHaveNUL: Bool = true,
         sink: DiagnosticSink
-    ) -> (spec: (any SpecContent)?, isDraft: Bool) {
+    ) -> (spec: (any SpecContent)?, faults: SpecFaults?) {
         guard var reader = FieldReader(node, path: "", what: kind.phrase, sink: sink) else {
-            return (nil, true)
+            return (nil, .everywhere)
         }
         _ = reader.node("kind")
         let before = sink.diagnostics.count
         if mayHaveNUL { sink.checkCharacters(node) }
         let spec = Self(&reader)
         reader.finish()
-        return (spec, !sink.isClean(since: before))
+        guard !sink.isClean(since: before) else { return (spec, nil) }
+        return (spec, SpecFaults(sink.errors(since: before)))
+    }
+}
+
+/// The fields of a document that have errors; the others can still be checked against other documents.
+struct SpecFaults: Sendable {
+    /// Faults that may concern every field.
+    static let everywhere = SpecFaults(nil)
+
+    /// The outermost fields with errors; `nil` if every field may be wrong.
+    private let fields: Set<String>?
+    /// True if a field is unknown: it may be any of those that are absent.
+    private let hasUnknownField: Bool
+
+    /// Makes the faults of some errors; `nil` if not all of them are known.
+    init(_ errors: [Diagnostic]?) {
+        let paths = errors?.map { $0.field ?? "" }
+        let isEverywhere = paths?.contains("") ?? true
+        fields = isEverywhere ? nil : Set((paths ?? []).map { String($0.prefix { $0 != "." && $0 != "[" }) })
+        hasUnknownField = errors?.contains { $0.code == .unknownField } ?? true
+    }
+
+    /// Returns true if a field certainly has the meaning that was read.
+    func spare(_ field: String, isPresent: Bool) -> Bool {
+        guard let fields, !fields.contains(field) else { return false }
+        return isPresent || !hasUnknownField
     }
 }
 

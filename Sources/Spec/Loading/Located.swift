@@ -55,6 +55,13 @@ public struct Located<Value: Sendable>: Sendable {
     /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     package var usesDefault: Bool { origin.usesDefault }
 
+    /// Returns true if all of these fields certainly have the meaning that was read; always, unless the spec is a draft.
+    func isSound(_ fields: [String]) -> Bool {
+        guard let faults = origin.faults else { return true }
+        let mapping = document.mapping
+        return fields.allSatisfy { faults.spare($0, isPresent: mapping?[$0] != nil) }
+    }
+
     /// Returns the same spec by its own type; `nil` if it is of another kind.
     func `as`<Spec: SpecContent>(_ type: Spec.Type) -> Located<Spec>? {
         // Comparing kinds is faster than casting.
@@ -97,6 +104,8 @@ final class SpecOrigin: Sendable {
     let place: SourcePlace
     /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     let usesDefault: Bool
+    /// The fields with errors; `nil` for a spec without errors.
+    let faults: SpecFaults?
     private let source: SpecSource
     /// The index of the document in its file.
     private let position: Int
@@ -106,16 +115,16 @@ final class SpecOrigin: Sendable {
         identity: SpecIdentity,
         name: YAMLRange,
         document: YAMLNode,
-        isDraft: Bool,
+        faults: SpecFaults?,
         at position: Int,
         of source: SpecSource
     ) {
         self.identity = identity
         place = SourcePlace(file: source.path, name)
         usesDefault =
-            identity.kind.definition.defaultedField.map { document.mapping?.lacks($0, isDraft: isDraft) ?? false }
+            identity.kind.definition.defaultedField.map { document.mapping?.lacks($0, isDraft: faults != nil) ?? false }
             ?? false
-        (self.source, self.position) = (source, position)
+        (self.faults, self.source, self.position) = (faults, source, position)
     }
 
     /// The whole document.
