@@ -37,13 +37,19 @@ public enum ReconcileError: Error, CustomStringConvertible {
             }
             .joined(separator: "\n")
         case .refused(let refusals):
-            refusals.map(\.description).joined(separator: "\n")
+            (refusals.map(\.description) + Self.explanations(of: refusals)).joined(separator: "\n")
         case .staleDigest(let expected, let actual):
             "the plan has changed: its digest is \(actual), not \(expected); review the new plan and apply that"
         case .lockBusy(let holder):
             "another reconcile holds the lock"
                 + (holder.map { ": \($0)" } ?? "") + "; try again when it has finished"
         }
+    }
+
+    /// Says how to learn more about the rules, once for each rule.
+    private static func explanations(of refusals: [SafetyRefusal]) -> [String] {
+        let rules = Set(refusals.map(\.rule))
+        return SafetyRule.allCases.filter(rules.contains).map { "see `reconcile explain \($0.rawValue)`" }
     }
 
     private static func list(_ names: [String]) -> String {

@@ -53,6 +53,7 @@ struct ApplyCommand: AsyncParsableCommand {
     @Flag(help: "Show the content of creates and deletes too, and all values in full, in every format.")
     var full = false
 
+    @OptionGroup var colour: ColourOptions
     @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions
     @OptionGroup(title: "Safety rules") var safety: SafetyOptions
     @OptionGroup var database: DatabaseOptions
@@ -76,6 +77,7 @@ struct ApplyCommand: AsyncParsableCommand {
                 isFull: full,
                 jsonFile: jsonInto,
                 markdownFile: markdownInto,
+                colour: colour,
                 maximumErrors: diagnostics.maxErrors
             )
         )

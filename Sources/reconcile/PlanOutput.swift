@@ -54,6 +54,7 @@ struct PlanOutput: Sendable {
         let isFull: Bool
         let jsonFile: String?
         let markdownFile: String?
+        let colour: ColourOptions
         let maximumErrors: Int
     }
 
@@ -64,15 +65,16 @@ struct PlanOutput: Sendable {
     func complain(of diagnostics: [Diagnostic]) {
         guard !diagnostics.isEmpty, [.text, .markdown, .json].contains(options.format) else { return }
         Terminal.complain(
-            DiagnosticRenderer(sources: sources, usesColour: Terminal.errorsHaveColour)
+            DiagnosticRenderer(sources: sources, usesColour: options.colour.errorsHaveColour)
                 .text(diagnostics, maximum: options.maximumErrors)
+                + "\n" + DiagnosticRenderer.closing(diagnostics)
         )
     }
 
     /// Writes a plan as text before it is applied.
     func show(_ plan: Plan) {
         guard options.format == .text else { return }
-        Terminal.write(PlanTextRenderer(isFull: options.isFull, usesColour: Terminal.outputHasColour).text(plan))
+        Terminal.write(PlanTextRenderer(isFull: options.isFull, usesColour: options.colour.outputHasColour).text(plan))
     }
 
     /// Writes the result.

@@ -61,6 +61,17 @@ struct SafetyOptions: ParsableArguments {
     )
     var allowedPolicies: [PolicyException] = []
 
+    @Option(
+        name: .customLong("allow-rule"),
+        help: ArgumentHelp(
+            "Allow this change although a rule of its tenant's policy forbids it, such as "
+                + "large-sends:acme/Campaign/offer; may be repeated.",
+            valueName: "rule:name"
+        ),
+        transform: SafetyOptions.ruleException
+    )
+    var allowedRules: [RuleException] = []
+
     func validate() throws {
         guard maxInheritedRecipients >= 0 else {
             throw ValidationError("--max-inherited-recipients takes a number from 0.")
@@ -79,8 +90,18 @@ struct SafetyOptions: ParsableArguments {
             allowedEmptyTenants: Set(allowedEmptyTenants),
             adopted: Set(adopted),
             adoptsAll: adoptAll,
-            allowedPolicies: Set(allowedPolicies)
+            allowedPolicies: Set(allowedPolicies),
+            allowedRules: Set(allowedRules)
         )
+    }
+
+    private static func ruleException(_ text: String) throws -> RuleException {
+        guard let exception = RuleException(text) else {
+            throw ValidationError(
+                "`\(text)` is not a rule with a spec, such as large-sends:acme/Campaign/offer."
+            )
+        }
+        return exception
     }
 
     private static func exception(_ text: String) throws -> PolicyException {

@@ -41,7 +41,7 @@ enum ImpactEstimator {
         }
         let kept = keptCampaigns(plan, desired, numbers)
         let counted = Array(audiences.values) + kept.map(\.audience)
-        let sizes = try await count(order(counted, desired), desired, now, limits, on: connection)
+        let sizes = try await count(order(counted, desired, plan), desired, plan, now, limits, on: connection)
         let campaigns = audiences.keys.sorted().compactMap { index in
             desired.items[plan.changes[index].identity]?.campaign.map { (index: index, campaign: $0) }
         }
@@ -116,26 +116,27 @@ enum ImpactEstimator {
     }
 
     /// Lists each audience once: first those that a policy limits, then those that most campaigns share.
-    private static func order(_ audiences: [Audience], _ desired: DesiredState) -> [Audience] {
+    private static func order(_ audiences: [Audience], _ desired: DesiredState, _ plan: Plan) -> [Audience] {
         Dictionary(grouping: audiences) { $0 }
-            .map { (audience: $0.key, rank: (isLimited($0.key, desired) ? 0 : 1, -$0.value.count)) }
+            .map { (audience: $0.key, rank: (isLimited($0.key, desired, plan) ? 0 : 1, -$0.value.count)) }
             .sorted { $0.rank < $1.rank }
             .map(\.audience)
     }
 
-    private static func isLimited(_ audience: Audience, _ desired: DesiredState) -> Bool {
-        desired.policies[audience.tenant]?.maxRecipients != nil
+    private static func isLimited(_ audience: Audience, _ desired: DesiredState, _ plan: Plan) -> Bool {
+        desired.policies[audience.tenant]?.maxRecipients != nil || plan.policyRules.needRecipients(of: audience.tenant)
     }
 
     private static func count(
         _ audiences: [Audience],
         _ desired: DesiredState,
+        _ plan: Plan,
         _ now: Date,
         _ limits: Limits,
         on connection: PostgresConnection
     ) async throws -> [Audience: AudienceSize] {
         let end = ContinuousClock.now + limits.time
-        let obligatory = audiences.prefix { isLimited($0, desired) }.count
+        let obligatory = audiences.prefix { isLimited($0, desired, plan) }.count
         let most = max(obligatory, min(audiences.count, limits.audiences))
         var sizes: [Audience: AudienceSize] = [:]
         for start in stride(from: 0, to: most, by: limits.batch) {

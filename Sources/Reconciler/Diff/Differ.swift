@@ -34,6 +34,7 @@ enum Differ {
             rows: Array(state.rows.keys)
         )
         Inheritance.mark(&plan, desired)
+        plan.policyRules = PolicyRules(rows: Array(state.rows.values), desired: desired)
         guard !renames.isEmpty else { return plan }
         plan.ignoredRenames = desired.items.values.compactMap { item in
             renames.ignored(item).map { Plan.Rename(from: $0, to: item.identity) }

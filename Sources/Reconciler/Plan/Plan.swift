@@ -41,6 +41,8 @@ public struct Plan: Sendable {
     public internal(set) var policyBreaches: [PolicyBreach]
     /// Unchanged campaigns that a lowered limit leaves with too many recipients; their launches are refused.
     public internal(set) var brokenLimits: [PolicyBreach] = []
+    /// The rules of policies that judge the changes.
+    var policyRules = PolicyRules()
     /// The limits that reviewers have allowed beyond the policies.
     private(set) var allowedPolicies = AllowedPolicies()
     /// The number of rows by kind that no spec manages and the plan does not adopt; they are never changed.

@@ -67,7 +67,12 @@ public struct PlanMarkdownRenderer: Sendable {
         var text = "### Campaigns: \(plan.counts)\n"
         if !refusals.isEmpty {
             text += "\n**Blocked: nothing is applied until this is fixed or allowed.**\n\n"
-            text += list(refusals.map { "\(escaped($0.reason)); to allow it: \(code($0.flag))" })
+            text += list(
+                refusals.map { refusal in
+                    "\(escaped(refusal.reason)); to allow it: \(code(refusal.flag)) "
+                        + "(\(code("reconcile explain \(refusal.code)")))"
+                }
+            )
         }
         let warnings = plan.changes.compactMap { change in
             change.impact?.warning.map { "\(code(change.identity.description)): \(escaped($0))" }

@@ -19,6 +19,8 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
     case unmanagedRow(SpecIdentity, row: UUID)
     /// The policy of the tenant forbids the change.
     case policy(PolicyBreach)
+    /// A rule of the tenant's policy forbids the change.
+    case policyRule(RuleBreach)
     /// Too large a share of a tenant is edited at once.
     case tooManyChanges(tenant: String, changed: Int, rows: Int, limit: Int)
     /// The campaigns that inherit edits have too many recipients.
@@ -34,26 +36,31 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
             "--allow-delete \(identity)"
         case .unmanagedRow(let identity, _): "--adopt \(identity)"
         case .policy(let breach): "--allow-policy \(breach.grant)"
+        case .policyRule(let breach): "--allow-rule \(breach.exception)"
         case .tooManyChanges(_, let changed, let rows, _): "--max-change-percent \((changed * 100 + rows - 1) / rows)"
         case .tooManyRecipients(_, _, let recipients, _): "--max-inherited-recipients \(recipients)"
         }
     }
 
-    /// The code of the rule in JSON.
-    public var code: String {
+    /// The rule that refuses.
+    public var rule: SafetyRule {
         switch self {
-        case .emptyCatalog: "emptyCatalog"
-        case .emptyTenant: "emptyTenant"
-        case .protectedDelete: "protectedDelete"
-        case .deleteUnderWay: "deleteUnderWay"
-        case .looksLikeRename: "looksLikeRename"
-        case .ignoredRename: "ignoredRename"
-        case .unmanagedRow: "unmanagedRow"
-        case .policy: "policy"
-        case .tooManyChanges: "tooManyChanges"
-        case .tooManyRecipients: "tooManyRecipients"
+        case .emptyCatalog: .emptyCatalog
+        case .emptyTenant: .emptyTenant
+        case .protectedDelete: .protectedDelete
+        case .deleteUnderWay: .deleteUnderWay
+        case .looksLikeRename: .looksLikeRename
+        case .ignoredRename: .ignoredRename
+        case .unmanagedRow: .unmanagedRow
+        case .policy: .policy
+        case .policyRule: .policyRule
+        case .tooManyChanges: .tooManyChanges
+        case .tooManyRecipients: .tooManyRecipients
         }
     }
+
+    /// The code of the rule, which JSON has and `reconcile explain` takes.
+    public var code: String { rule.rawValue }
 
     public var description: String { "\(reason); to allow it: \(flag)" }
 
@@ -74,6 +81,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         case .unmanagedRow(let identity, let row):
             "\(identity) already exists as row \(row.uuidString.lowercased()), which no spec manages"
         case .policy(let breach): breach.reason
+        case .policyRule(let breach): breach.reason
         case .tooManyChanges(let tenant, let changed, let rows, let limit):
             "\(changed.grouped) of \(rows.grouped) specs of tenant `\(tenant)` would be changed or deleted, more than \(limit) %"
         case .tooManyRecipients(let tenant, let campaigns, let recipients, let limit):

@@ -21,6 +21,8 @@ public struct SafetyRules: Sendable {
     public var adoptsAll: Bool
     /// Policy violations that are allowed.
     public var allowedPolicies: Set<PolicyException>
+    /// Changes that rules of policies forbid, and that are allowed.
+    public var allowedRules: Set<RuleException>
 
     public init(
         allowedDeletes: Set<SpecIdentity> = [],
@@ -30,7 +32,8 @@ public struct SafetyRules: Sendable {
         allowedEmptyTenants: Set<String> = [],
         adopted: Set<SpecIdentity> = [],
         adoptsAll: Bool = false,
-        allowedPolicies: Set<PolicyException> = []
+        allowedPolicies: Set<PolicyException> = [],
+        allowedRules: Set<RuleException> = []
     ) {
         self.allowedDeletes = allowedDeletes
         self.allowsEmpty = allowsEmpty
@@ -40,6 +43,7 @@ public struct SafetyRules: Sendable {
         self.adopted = adopted
         self.adoptsAll = adoptsAll
         self.allowedPolicies = allowedPolicies
+        self.allowedRules = allowedRules
     }
 
     /// Returns the rules that block a plan; empty if it may be applied.
@@ -55,6 +59,8 @@ public struct SafetyRules: Sendable {
         }
         for change in plan.changes { refusals += self.refusals(of: change) }
         refusals += renames(plan) + policies(plan)
+        refusals += plan.policyRules.breaches(of: plan.changes)
+            .filter { !allowedRules.contains($0.exception) }.map { .policyRule($0) }
         if !isEmptied { refusals += tooManyChanges(plan, except: Set(emptied.map(\.tenant))) }
         refusals += tooManyRecipients(plan)
         return refusals

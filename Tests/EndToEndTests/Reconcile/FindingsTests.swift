@@ -125,4 +125,24 @@ struct FindingsTests {
             #expect(try await stage.reconcile(stage.specs, "--offline", "--state", "x").exitCode == 64)
         }
     }
+
+    @Test func findingsNameTheirExplanationAndSureOnesAreCorrected() async throws {
+        try await SpecsStage.with { stage in
+            try stage.write("test/campaign.yaml", SpecsStage.campaign.replacing("type: manual", with: "Type: Manual"))
+            let nowhere = ["DATABASE_URL": ""]
+            let found = try await stage.reconcile("validate", stage.specs, variables: nowhere)
+            #expect(found.exitCode == 1 && found.output.contains("`reconcile explain C012` explains the code"))
+            #expect(!found.output.contains("\u{1B}["))
+            let coloured = try await stage.reconcile("validate", stage.specs, "--color", "always", variables: nowhere)
+            #expect(coloured.output.contains("\u{1B}[1;31merror[C012]"))
+            let fixed = try await stage.reconcile("validate", stage.specs, "--fix", variables: nowhere)
+            #expect(fixed.exitCode == 0 && fixed.errors.contains("corrected 2 mistakes in "), "\(fixed.errors)")
+            let text = try String(contentsOfFile: stage.specs + "/test/campaign.yaml", encoding: .utf8)
+            #expect(text == SpecsStage.campaign)
+            let policy = try await stage.reconcile("explain", "policy", variables: nowhere)
+            #expect(policy.exitCode == 0 && policy.output.contains("--allow-policy"))
+            #expect(try await stage.reconcile("explain", "nonsense", variables: nowhere).exitCode == 64)
+            #expect(try await stage.reconcile("explain", variables: nowhere).output.contains("tooManyChanges"))
+        }
+    }
 }

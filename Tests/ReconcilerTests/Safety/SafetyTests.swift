@@ -40,7 +40,7 @@ struct SafetyTests {
             #expect(
                 error.map { "\($0)" }
                     == "acme/Campaign/event is protected and would be deleted; to allow it: "
-                    + "--allow-delete acme/Campaign/event"
+                    + "--allow-delete acme/Campaign/event\nsee `reconcile explain protectedDelete`"
             )
             // Allowing another name has no effect.
             #expect(!SafetyRules(allowedDeletes: [Self.hello]).refusals(of: plan).isEmpty)
@@ -118,5 +118,13 @@ struct SafetyTests {
             #expect(SafetyRules(maximumChangePercent: percent).refusals(of: plan).isEmpty)
             #expect(!SafetyRules(maximumChangePercent: percent - 1).refusals(of: plan).isEmpty)
         }
+    }
+
+    @Test func everyRuleIsExplained() {
+        for rule in SafetyRule.allCases {
+            #expect(rule.flag.hasPrefix("--") && !rule.title.isEmpty && rule.explanation.count > 80, "\(rule)")
+            #expect(SafetyRule(code: rule.rawValue.uppercased()) == rule)
+        }
+        #expect(SafetyRule(code: "C012") == nil)
     }
 }

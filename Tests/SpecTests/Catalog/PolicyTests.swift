@@ -75,4 +75,45 @@ struct PolicyTests {
     @Test func allowsEverythingWithoutAPolicy() {
         #expect(Self.violations("{}") == [])
     }
+
+    @Test(arguments: [
+        ("[]", "`rules` has 0 rules, outside of 1 to 100"), ("[{ name: a, message: M }]", "missing field `kind`"),
+        (
+            "[{ name: a, kind: Sender, message: M }, { name: a, kind: Campaign, message: M }]",
+            "a rule `a` exists already"
+        ),
+        ("[{ name: a, kind: Sender }]", "missing field `message`"),
+        ("[{ name: a, quota: 101, message: M }]", "`quota` is 101, outside of 0 to 100"),
+        (
+            "[{ name: a, times: { from: \"09:00\", to: \"09:00\" }, message: M }]",
+            "this time begins and ends at 09:00"
+        ),
+    ])
+    func wrongRulesAreReported(rules: String, message: String) {
+        let catalog = Fixture.catalog("kind: Tenant\nname: acme\npolicy: { rules: \(rules) }")
+        #expect(
+            catalog.diagnostics.count == 1 && catalog.diagnostics[0].message.hasPrefix(message),
+            "\(catalog.diagnostics)"
+        )
+    }
+
+    @Test func rulesComeBackFromTheirCanonicalForm() throws {
+        let text = """
+            kind: Tenant
+            name: acme
+            policy:
+              rules:
+                - name: a
+                  kind: Campaign
+                  field: audience
+                  recipients: 5
+                  quota: 50
+                  times: { from: "20:00", to: "07:00" }
+                  message: Ask first.
+            """
+        let tenant = try #require(Fixture.catalog(text).tenant("acme")?.value)
+        #expect(tenant.policy.rules.first?.times?.contains(minute: 0) == true)
+        #expect(tenant.policy.rules.first?.times?.contains(minute: 7 * 60) == false)
+        #expect(try TenantSpec(canonical: tenant.canonical) == tenant)
+    }
 }

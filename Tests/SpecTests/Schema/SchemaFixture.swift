@@ -41,7 +41,9 @@ enum SchemaFixture {
               frequencyCap: { messages: 3, within: 7d, action: wait }, defaults: { sender: main, language: en },
               policy: {
                 maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,
-                maxFailurePercent: 20
+                maxFailurePercent: 20,
+                rules: [ { name: large, message: Ask first, kind: Campaign, field: audience, recipients: 5, quota: 50,
+                  times: { from: "20:00", to: "07:00" } } ]
               },
               optOutWords: [acha], templateText: strict,
               country: KE, window: contact, createContacts: inbound,
