@@ -85,6 +85,12 @@ struct Composer {
             problems += scanned.tabs.filter { !known.contains($0.range.start.line) }
             comments = scanned.comments
         }
+        let markers = text.conflictMarkers(limit: limits.problems)
+        if !markers.isEmpty {
+            // The lines of both versions together are rarely valid, and the marker says why.
+            problems.removeAll { $0.kind == .syntax || $0.kind == .duplicateKey }
+            problems += markers
+        }
         problems.sort { $0.range.start < $1.range.start }
         return YAMLStream(documents: builder.nodes(documents), problems: problems, comments: comments, hasNUL: hasNUL)
     }

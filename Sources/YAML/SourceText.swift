@@ -7,6 +7,8 @@ struct SourceText {
     let hasTab: Bool
     /// True if the text has a `#` and so may have comments.
     let hasHash: Bool
+    /// True if the text may have conflict markers.
+    let hasAngle: Bool
     /// The byte offset of every 64th scalar; empty for ASCII, where both counts agree.
     private let checkpoints: [Int]
 
@@ -24,11 +26,13 @@ struct SourceText {
         var offset = start
         var hasTab = false
         var hasHash = false
+        var hasAngle = false
         var isASCII = true
         while offset < bytes.count {
             let byte = bytes[offset]
             if byte >= 0x20, byte < 0x7F {
                 hasHash = hasHash || byte == UInt8(ascii: "#")
+                hasAngle = hasAngle || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">")
                 offset += 1
             } else if byte == 0x0A || byte == 0x0D || byte == 0x09 {
                 hasTab = hasTab || byte == 0x09
@@ -40,16 +44,24 @@ struct SourceText {
                 return .failure(encodingProblem(bytes, at: offset, contentStart: start))
             }
         }
-        return .success(SourceText(bytes, contentStart: start, hasTab: hasTab, hasHash: hasHash, isASCII: isASCII))
+        let marks = Marks(hasTab: hasTab, hasHash: hasHash, hasAngle: hasAngle, isASCII: isASCII)
+        return .success(SourceText(bytes, contentStart: start, marks))
     }
 
-    private init(_ bytes: [UInt8], contentStart: Int, hasTab: Bool, hasHash: Bool, isASCII: Bool) {
+    /// The characters of a text that are worth a second look.
+    private struct Marks {
+        let hasTab: Bool
+        let hasHash: Bool
+        let hasAngle: Bool
+        let isASCII: Bool
+    }
+
+    private init(_ bytes: [UInt8], contentStart: Int, _ marks: Marks) {
         self.bytes = bytes
         self.contentStart = contentStart
-        self.hasTab = hasTab
-        self.hasHash = hasHash
+        (hasTab, hasHash, hasAngle) = (marks.hasTab, marks.hasHash, marks.hasAngle)
         var checkpoints: [Int] = []
-        if !isASCII {
+        if !marks.isASCII {
             var index = 0
             for offset in contentStart..<bytes.count where bytes[offset] & 0xC0 != 0x80 {
                 if index % Self.stride == 0 { checkpoints.append(offset) }
@@ -166,6 +178,41 @@ struct SourceText {
 }
 
 extension SourceText {
+    /// Finds the conflict markers of version control, wherever they are: a text with one would be sent as it is.
+    ///
+    /// - Parameter limit: The maximum number of problems.
+    /// - Returns: A problem for each `<<<<<<<`, and for each `>>>>>>>` that ends a line's indentation without one before.
+    func conflictMarkers(limit: Int) -> [YAMLProblem] {
+        guard hasAngle else { return [] }
+        var problems: [YAMLProblem] = []
+        var isOpen = false
+        var offset = contentStart
+        while offset < bytes.count, problems.count < limit {
+            let byte = bytes[offset]
+            guard byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") else {
+                offset += 1
+                continue
+            }
+            let end = bytes[offset...].firstIndex { $0 != byte } ?? bytes.count
+            if end - offset == 7 {
+                let opens = byte == UInt8(ascii: "<")
+                if opens || (!isOpen && startsLine(at: offset)) {
+                    let range = YAMLRange(start: mark(at: offset), end: mark(at: end))
+                    problems.append(.conflictMarker(opens ? "<<<<<<<" : ">>>>>>>", at: range))
+                }
+                isOpen = opens
+            }
+            offset = end
+        }
+        return problems
+    }
+
+    /// Returns true if only spaces are between the start of the line and an offset.
+    private func startsLine(at offset: Int) -> Bool {
+        let before = bytes[contentStart..<offset].last { $0 != 0x20 && $0 != 0x09 }
+        return before.map { $0 == 0x0A || $0 == 0x0D } ?? true
+    }
+
     /// Explains why YAML does not allow the bytes at an offset.
     static func encodingProblem(_ bytes: [UInt8], at offset: Int, contentStart: Int) -> YAMLProblem {
         let mark = mark(bytes, at: offset, contentStart: contentStart)

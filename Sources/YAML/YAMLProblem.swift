@@ -2,7 +2,8 @@
 public struct YAMLProblem: Hashable, Sendable, Error {
     /// The kind of a problem; stable, for codes and tests.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
-        case syntax, encoding, tab, duplicateKey, mergeKey, nonStringKey, unknownTag, unknownAnchor, tooLarge
+        case syntax, encoding, tab, duplicateKey, mergeKey, nonStringKey, unknownTag, unknownAnchor, tooLarge,
+            conflictMarker
     }
 
     public let kind: Kind
@@ -40,6 +41,11 @@ extension YAMLProblem {
     static func duplicateKey(_ key: String, at range: YAMLRange, first: YAMLRange) -> Self {
         let related = Related(range: first, label: "first given here")
         return Self(.duplicateKey, at: range, "duplicate key `\(key)`", help: "remove one of the two", related: related)
+    }
+
+    static func conflictMarker(_ marker: String, at range: YAMLRange) -> Self {
+        let help = "decide between the two versions, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`"
+        return Self(.conflictMarker, at: range, "`\(marker)` marks a conflict of two versions", help: help)
     }
 
     static func mergeKey(at range: YAMLRange) -> Self {

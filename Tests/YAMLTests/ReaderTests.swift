@@ -231,4 +231,17 @@ struct ReaderTests {
         #expect(YAMLReader().read(Array("a: [1, {\"k\\0\": 2}]\n".utf8)).hasNUL)
         #expect(YAMLReader().read(Array("---\na: 1\n---\n- \"\\u0000\"\n".utf8)).hasNUL)
     }
+
+    @Test(arguments: [
+        ("a: |\n  x\n  <<<<<<< HEAD\n  y\n  =======\n  z\n  >>>>>>> other\n", ["3:3"]),
+        ("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n", ["1:1"]),
+        ("a: 1\n>>>>>>> other\n", ["2:1"]),
+        ("a: \"é <<<<<<< HEAD\"\n# <<<<<<<\n", ["1:7", "2:3"]),
+        ("a: <<<<<< and <<<<<<<< and x >>>>>>> y\nb: '======='\n", []),
+    ])
+    func findsConflictMarkersInAnyText(text: String, places: [String]) {
+        let problems = YAMLReader().read(Array(text.utf8)).problems
+        #expect(problems.map { "\($0.range.start.line):\($0.range.start.column)" } == places, "\(problems)")
+        #expect(problems.allSatisfy { $0.kind == .conflictMarker && $0.help?.contains("<<<<<<<") == true })
+    }
 }

@@ -7,8 +7,6 @@ public import Spec
 
 /// A folder of specs on disk, read on threads outside of the cooperative pool.
 public struct SpecsFolder: Sendable {
-    private static let maximumDepth = 16
-
     public let path: String
 
     /// Makes a value for a folder, which need not exist yet.
@@ -23,14 +21,14 @@ public struct SpecsFolder: Sendable {
 
     /// Computes a digest of the paths, sizes and modification times of all files, to notice changes cheaply.
     ///
-    /// Links are followed, because some deployments replace a folder by changing a link.
+    /// It has the same files as ``load()``, and the entries that cannot be read.
     public func fingerprint() async -> String {
-        await away { digest { $0.stamp(of: $1) } }
+        await away { digest(Self.stamp) }
     }
 
     /// Computes a digest of the paths and content of all files, which is equal in all copies of a repository.
     public func contentDigest() async -> String {
-        await away { digest { $0.content(of: $1) } }
+        await away { digest(Self.content) }
     }
 
     /// Returns the path of a file relative to the folder; unchanged if it is outside.
@@ -43,42 +41,26 @@ public struct SpecsFolder: Sendable {
         await BlockingWork.run(read)
     }
 
-    private func digest(_ state: (Self, String) -> String) -> String {
-        let lines = files(below: "", depth: 0).map { "\($0)\u{0}\(state(self, $0))" }
+    private func digest(_ state: (SpecFiles.File) -> String) -> String {
+        let listing = SpecFiles.find(in: path)
+        let lines =
+            listing.files.map { "\(relative($0.path))\u{0}\(state($0))" }
+            + listing.problems.map { "\(relative($0.place.file))\u{0}\($0.message)" }
         return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }
 
-    /// Lists the paths of all spec files below the folder, sorted and without hidden entries.
-    private func files(below folder: String, depth: Int) -> [String] {
-        // A folder that is missing or vanishes counts as empty; loading the specs reports it.
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
-        return names.sorted().filter { !$0.hasPrefix(".") }.flatMap { name -> [String] in
-            let file = folder.isEmpty ? name : "\(folder)/\(name)"
-            if name.hasSuffix(".yaml") || name.hasSuffix(".yml") { return [file] }
-            // The depth limit ends links in a circle.
-            return depth < Self.maximumDepth && isFolder(file) ? files(below: file, depth: depth + 1) : []
-        }
-    }
-
-    private func isFolder(_ file: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        // Links to folders are not followed, as when specs are loaded.
-        let type = (try? FileManager.default.attributesOfItem(atPath: "\(path)/\(file)"))?[.type] as? FileAttributeType
-        guard type != .typeSymbolicLink else { return false }
-        return FileManager.default.fileExists(atPath: "\(path)/\(file)", isDirectory: &isDirectory)
-            && isDirectory.boolValue
-    }
-
-    private func stamp(of file: String) -> String {
+    private static func stamp(of file: SpecFiles.File) -> String {
         var status = stat()
         // A file that has just vanished changes the digest, so the next look notices it.
-        guard stat("\(path)/\(file)", &status) == 0 else { return "missing" }
+        guard stat(file.target, &status) == 0 else { return "missing" }
         return "\(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
     }
 
-    private func content(of file: String) -> String {
-        // A file that cannot be read counts as empty; loading the specs reports it.
-        SHA256.hash(data: FileManager.default.contents(atPath: "\(path)/\(file)") ?? Data()).hexText
+    private static func content(of file: SpecFiles.File) -> String {
+        switch SpecFiles.bytes(of: file.target) {
+        case .success(let bytes): SHA256.hash(data: Data(bytes)).hexText
+        case .failure(let failure): failure.message
+        }
     }
 }
 

@@ -41,21 +41,22 @@ public struct SpecCatalog: Sendable {
     ///   - now: The time that schedules are compared with: a schedule can be over, or fire at a clock change.
     /// - Returns: Everything that could be read, with all mistakes.
     public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
-        var problems: [Diagnostic] = []
-        let files = SpecFiles.find(in: directory, sink: &problems)
+        let listing = SpecFiles.find(in: directory)
         // Small batches, because one file is much work and all cores should finish at nearly the same time.
-        let readings = files.parallelMap(by: 8) { file in
-            SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes).map {
+        let readings = listing.files.parallelMap(by: 8) { file in
+            SpecFiles.bytes(of: file.target).map {
                 SpecFileReading(SourceFile(path: file.path, tenant: file.tenant, bytes: $0))
             }
         }
-        for (file, reading) in zip(files, readings) where reading == nil {
-            let place = SourcePlace(file: file.path)
-            problems.append(
-                Diagnostic(.unreadableFile, at: place, "cannot read the file", help: "check its permissions")
-            )
+        var problems = listing.problems
+        var read: [SpecFileReading] = []
+        for (file, reading) in zip(listing.files, readings) {
+            switch reading {
+            case .success(let reading): read.append(reading)
+            case .failure(let failure): problems.append(failure.diagnostic(of: file.path))
+            }
         }
-        return catalog(of: readings.compactMap { $0 }, problems, now)
+        return catalog(of: read, problems, now)
     }
 
     /// Reads files that are in memory; `now` is the time that schedules are compared with.

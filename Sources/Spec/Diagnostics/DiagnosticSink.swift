@@ -98,6 +98,7 @@ extension YAMLProblem.Kind {
         case .unknownTag: .unknownTag
         case .unknownAnchor: .unknownAnchor
         case .tooLarge: .tooLarge
+        case .conflictMarker: .conflictMarker
         }
     }
 }

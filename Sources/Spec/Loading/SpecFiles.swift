@@ -1,89 +1,68 @@
 internal import Glibc
+internal import YAML
 
-/// The YAML files below a directory, in a fixed order.
-enum SpecFiles {
+/// The YAML files below a folder, in a fixed order, and the entries that cannot be read.
+///
+/// A file that is left out silently looks like a deleted spec, so every entry that could hold specs is either read or
+/// reported. The daemon and the commands use the same walk.
+package enum SpecFiles {
     /// A file and its tenant folder.
-    struct File: Sendable {
+    package struct File: Sendable {
         /// The path to show.
-        let path: String
+        package let path: String
         /// `nil` for a file outside of all tenant folders.
-        let tenant: String?
+        package let tenant: String?
+        /// The path to open, without links.
+        package let target: String
     }
 
-    private static let maximumDepth = 16
+    /// The result of a walk.
+    package struct Listing: Sendable {
+        /// The files to read, sorted by path.
+        package fileprivate(set) var files: [File] = []
+        /// A finding for each entry that cannot be read, in the order of the walk.
+        package fileprivate(set) var problems: [Diagnostic] = []
+    }
 
-    /// Walks a directory; skips hidden entries and symbolic links to folders.
-    static func find(in directory: String, sink: inout [Diagnostic]) -> [File] {
+    /// The reason why a file cannot be read, and the remedy.
+    package struct ReadFailure: Error {
+        package let message: String
+        package let help: String
+
+        /// The finding for a file.
+        package func diagnostic(of path: String) -> Diagnostic {
+            Diagnostic(.unreadableFile, at: SourcePlace(file: path), message, help: help)
+        }
+    }
+
+    /// The number of folders inside each other, the tenant folder included.
+    static let maximumDepth = 16
+
+    /// The largest size of a file, in bytes.
+    private static let maximumSize = YAMLLimits().bytes
+
+    /// Walks a folder; hidden entries are skipped, and linked files are read if they are in the folder.
+    package static func find(in directory: String) -> Listing {
         let root = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
-        var files: [File] = []
-        walk(root, tenant: nil, depth: 0, into: &files, sink: &sink)
-        return files.sorted { $0.path < $1.path }
+        var walk = FolderWalk(root: root)
+        walk.visit(root, tenant: nil, depth: 0)
+        walk.listing.files.sort { $0.path < $1.path }
+        return walk.listing
     }
 
-    private static func walk(
-        _ directory: String,
-        tenant: String?,
-        depth: Int,
-        into files: inout [File],
-        sink: inout [Diagnostic]
-    ) {
-        guard let entries = entries(of: directory) else {
-            let message = "cannot read folder `\(directory)`"
-            let help = "check that it exists and is readable"
-            sink.append(Diagnostic(.unreadableFile, at: SourcePlace(file: directory), message, help: help))
-            return
-        }
-        for (name, type) in entries.sorted(by: { $0.name < $1.name }) {
-            let path = "\(directory)/\(name)"
-            // Most file systems store the type of an entry in the folder.
-            let isKnown = Int(type) == DT_REG || Int(type) == DT_DIR
-            guard let isDirectory = isKnown ? Int(type) == DT_DIR : isDirectory(path) else { continue }
-            if !isDirectory {
-                let isYAML = name.hasSuffix(".yaml") || name.hasSuffix(".yml")
-                if isYAML { files.append(File(path: path, tenant: tenant)) }
-            } else if depth < maximumDepth, isKnown || !isLink(path) {
-                walk(path, tenant: tenant ?? name, depth: depth + 1, into: &files, sink: &sink)
-            }
-        }
-    }
-
-    /// Returns the entries of a folder that are not hidden, with their types; `nil` if it cannot be read.
-    private static func entries(of directory: String) -> [(name: String, type: UInt8)]? {
-        guard let stream = opendir(directory) else { return nil }
-        defer { closedir(stream) }
-        var entries: [(name: String, type: UInt8)] = []
-        errno = 0
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
-                String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
-            }
-            if !name.hasPrefix(".") { entries.append((name, entry.pointee.d_type)) }
-        }
-        return errno == 0 ? entries : nil
-    }
-
-    /// Returns whether a path is a folder, following links; `nil` if it does not exist.
-    private static func isDirectory(_ path: String) -> Bool? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return status.st_mode & S_IFMT == S_IFDIR
-    }
-
-    private static func isLink(_ path: String) -> Bool {
-        var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
-    }
-
-    /// Returns the bytes of a file, or `nil` if it cannot be read; reads at most one byte beyond a limit, to bound memory.
-    static func bytes(of path: String, limit: Int) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
+    /// Returns the bytes of a file; of a file that is too large, only one byte more than is allowed.
+    ///
+    /// A FIFO or device that took the place of the file is refused without waiting for its other end.
+    package static func bytes(of path: String) -> Result<[UInt8], ReadFailure> {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
+        guard descriptor >= 0 else { return .failure(.system("file", errno)) }
         // A failed close after reading loses no data.
         defer { _ = close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
-        let isFile = status.st_mode & S_IFMT == S_IFREG
-        // The size is only a hint: it is wrong for pipes and for files that are being written.
+        guard fstat(descriptor, &status) == 0 else { return .failure(.system("file", errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { return .failure(.special(status.st_mode)) }
+        let limit = maximumSize
+        // The size is only a hint: it is wrong for files that are being written.
         let expected = min(max(Int(status.st_size), 0), limit) + 1
         var bytes: [UInt8] = []
         while bytes.count <= limit {
@@ -93,12 +72,176 @@ enum SpecFiles {
                 repeat { count = read(descriptor, buffer.baseAddress, room) } while count < 0 && errno == EINTR
                 initialized = max(0, count)
             }
-            // The caller reports the file as unreadable.
-            guard count >= 0 else { return nil }
+            guard count >= 0 else { return .failure(.system("file", errno)) }
             if bytes.isEmpty { bytes = more } else { bytes += more }
-            // A short read ends a file; a pipe ends with an empty read.
-            if count == 0 || (isFile && count < room) { break }
+            // A short read ends a file.
+            if count < room { break }
         }
-        return bytes
+        return .success(bytes)
+    }
+}
+
+/// The walk through one folder of specs.
+private struct FolderWalk {
+    /// The folder without links; `nil` if it does not exist.
+    let realRoot: String?
+    var listing = SpecFiles.Listing()
+
+    init(root: String) {
+        realRoot = Self.resolved(root)
+    }
+
+    mutating func visit(_ directory: String, tenant: String?, depth: Int) {
+        guard depth <= SpecFiles.maximumDepth else {
+            let help = "move it up, or make one folder of several"
+            return report(directory, "folders are nested more than \(SpecFiles.maximumDepth) deep", help)
+        }
+        let entries: [(name: String, type: Int)]
+        switch Self.entries(of: directory) {
+        case .success(let found): entries = found.sorted { $0.name < $1.name }
+        case .failure(let failure): return listing.problems.append(failure.diagnostic(of: directory))
+        }
+        for (name, type) in entries {
+            let path = "\(directory)/\(name)"
+            // Most file systems store the type of an entry in the folder.
+            switch type == DT_UNKNOWN ? Self.type(of: path) : type {
+            case DT_DIR: visit(path, tenant: tenant ?? name, depth: depth + 1)
+            case DT_REG: add(path, name, tenant, target: path)
+            case DT_LNK: follow(path, name, tenant)
+            case nil: report(path, .system("entry", errno))
+            default: if SpecFileName(name) != .other { report(path, .special(nil)) }
+            }
+        }
+    }
+
+    /// Adds a regular file if its name is that of a spec file, and reports a name that was probably meant as one.
+    private mutating func add(_ path: String, _ name: String, _ tenant: String?, target: String) {
+        switch SpecFileName(name) {
+        case .spec: listing.files.append(SpecFiles.File(path: path, tenant: tenant, target: target))
+        case .similar(let ending):
+            let help = "rename it so that it ends with `.yaml`, or move it out of the folder"
+            report(path, "a file whose name ends with `\(ending)` is not read as specs", help)
+        case .other: break
+        }
+    }
+
+    private mutating func follow(_ path: String, _ name: String, _ tenant: String?) {
+        guard let target = Self.resolved(path) else {
+            switch errno {
+            case ENOENT, ENOTDIR:
+                return report(path, "the link leads to nothing", "remove the link, or create its target")
+            case ELOOP: return report(path, "the link leads in a circle", "remove the link")
+            default: return report(path, .system("link", errno))
+            }
+        }
+        switch Self.type(of: target) {
+        case DT_DIR:
+            report(path, "linked folders are not read", "put the folder itself here, or remove the link")
+        case DT_REG:
+            guard SpecFileName(name) == .spec, !isInside(target) else {
+                return add(path, name, tenant, target: target)
+            }
+            report(path, "the link leads out of the folder of specs", "put a copy of the file here")
+        case nil: report(path, .system("link", errno))
+        default: if SpecFileName(name) != .other { report(path, .special(nil)) }
+        }
+    }
+
+    /// Returns true for a file of this folder that is not in a hidden part of it, such as `.git`.
+    ///
+    /// Kubernetes mounts a ConfigMap as links into a folder whose name begins with two dots.
+    private func isInside(_ target: String) -> Bool {
+        guard let realRoot else { return false }
+        let prefix = realRoot == "/" ? realRoot : realRoot + "/"
+        guard target.hasPrefix(prefix) else { return false }
+        return target.dropFirst(prefix.count).split(separator: "/").allSatisfy { part in
+            !part.hasPrefix(".") || part.hasPrefix("..")
+        }
+    }
+
+    private mutating func report(_ path: String, _ message: String, _ help: String) {
+        report(path, SpecFiles.ReadFailure(message: message, help: help))
+    }
+
+    private mutating func report(_ path: String, _ failure: SpecFiles.ReadFailure) {
+        listing.problems.append(failure.diagnostic(of: path))
+    }
+
+    /// Returns the entries of a folder that are not hidden, with their types.
+    private static func entries(
+        of directory: String
+    ) -> Result<[(name: String, type: Int)], SpecFiles.ReadFailure> {
+        guard let stream = opendir(directory) else { return .failure(.system("folder", errno)) }
+        defer { closedir(stream) }
+        var entries: [(name: String, type: Int)] = []
+        errno = 0
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
+            }
+            if !name.hasPrefix(".") { entries.append((name, Int(entry.pointee.d_type))) }
+            errno = 0
+        }
+        return errno == 0 ? .success(entries) : .failure(.system("folder", errno))
+    }
+
+    /// Returns the type of an entry as folders store it, without following links; `nil` and `errno` if it cannot be read.
+    private static func type(of path: String) -> Int? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        return switch status.st_mode & S_IFMT {
+        case S_IFDIR: DT_DIR
+        case S_IFREG: DT_REG
+        case S_IFLNK: DT_LNK
+        default: DT_FIFO
+        }
+    }
+
+    /// Returns a path without links; `nil` and `errno` if it leads nowhere.
+    private static func resolved(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
+    }
+}
+
+/// The meaning of a file's name.
+private enum SpecFileName: Equatable {
+    case spec
+    /// Probably meant as a spec file; with the ending that keeps it from being one.
+    case similar(String)
+    case other
+
+    init(_ name: String) {
+        let endings = [".yaml", ".yml"]
+        guard !endings.contains(where: name.hasSuffix) else {
+            self = .spec
+            return
+        }
+        let lowered = name.lowercased()
+        // Some editors and browsers append `.txt`.
+        let known = endings + endings.map { $0 + ".txt" } + endings.map { $0 + " " }
+        self = known.first(where: lowered.hasSuffix).map { .similar(String(name.suffix($0.count))) } ?? .other
+    }
+}
+
+extension SpecFiles.ReadFailure {
+    fileprivate static func system(_ what: String, _ code: Int32) -> Self {
+        let reason = strerror(code).map { String(cString: $0) } ?? "error \(code)"
+        let help =
+            switch code {
+            case EACCES, EPERM: "give the user who runs this command the permission to read it"
+            case ENOENT: "check that it exists; if it was just replaced, try again"
+            default: "check the file system"
+            }
+        return Self(message: "cannot read the \(what): \(reason)", help: help)
+    }
+
+    fileprivate static func special(_ mode: mode_t?) -> Self {
+        let what = mode.map { $0 & S_IFMT == S_IFDIR ? "a folder" : "a pipe, socket or device" }
+        return Self(
+            message: "this is \(what ?? "a pipe, socket or device"), not a file",
+            help: "put a file here, or remove it"
+        )
     }
 }

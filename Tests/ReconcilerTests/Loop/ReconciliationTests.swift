@@ -203,6 +203,40 @@ struct ReconciliationTests {
         }
     }
 
+    @Test func anEntryThatCannotBeReadPausesAndDeletesNothing() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await Self.withFolder { folder in
+                let loop = Self.reconciliation(folder, fixture)
+                func attempt() async -> String { Self.word(await loop.attempt(commit: nil)) }
+                let file = "\(folder.path)/acme/specs.yaml"
+                try Self.write(Samples.everything, folder)
+                #expect(await attempt() == "applied \(Samples.everythingCount)")
+                let before = try await fixture.fingerprint()
+                let fingerprint = await folder.fingerprint()
+                let renamed = "\(folder.path)/acme/specs.YAML"
+                try FileManager.default.moveItem(atPath: file, toPath: renamed)
+                #expect(await folder.fingerprint() != fingerprint)
+                #expect(await attempt() == "failed new")
+                try FileManager.default.removeItem(atPath: renamed)
+                #expect(mkfifo(file, 0o600) == 0)
+                #expect(await attempt() == "failed new")
+                #expect(await attempt() == "failed again")
+                try FileManager.default.removeItem(atPath: file)
+                try Data(Samples.everything.utf8).write(to: URL(filePath: "\(folder.path)/../outside.yaml"))
+                defer { try? FileManager.default.removeItem(atPath: "\(folder.path)/../outside.yaml") }  // Temporary.
+                try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "../../outside.yaml")
+                #expect(await attempt() == "failed new")
+                #expect(try await fixture.fingerprint() == before)
+                let reasons = try await AttemptRepository(pool: fixture.pool).list(limit: 10).map(\.reason)
+                let expected = "acme/specs.yaml:1:1: the link leads out of the folder of specs"
+                #expect(reasons.contains(expected), "\(reasons)")
+                try FileManager.default.removeItem(atPath: file)
+                try Self.write(Samples.everything, folder)
+                #expect(await attempt() == "upToDate")
+            }
+        }
+    }
+
     @Test func theFingerprintChangesWithTheFiles() async throws {
         try await Self.withFolder { folder in
             try Self.write("a", folder)

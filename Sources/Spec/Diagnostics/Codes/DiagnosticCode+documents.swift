@@ -116,6 +116,10 @@ extension DiagnosticCode {
         "C023",
         .error,
         "unreadable file",
-        "The file or folder could not be read."
+        """
+        A file that is left out looks like a deleted spec, so nothing is applied until each entry that could hold specs \
+        can be read: files and folders without permission, links that lead to nothing, in a circle or out of the folder, \
+        linked folders, pipes and devices, folders more than 16 deep, and names such as `a.YAML` or `a.yaml.txt`.
+        """
     )
 }

@@ -2,7 +2,7 @@
 extension DiagnosticCode {
     static let yamlFamily = [
         syntax, encoding, tab, duplicateKey, mergeKey, nonStringKey, unknownTag, unknownAnchor, tooLarge,
-        ambiguousScalar,
+        ambiguousScalar, conflictMarker,
     ]
 
     public static let syntax = DiagnosticCode(
@@ -100,5 +100,18 @@ extension DiagnosticCode {
         in: ExampleSpecs.template.replacing("Hi {{1}}", with: "…"),
         wrong: "no",
         right: "\"no\""
+    )
+
+    public static let conflictMarker = DiagnosticCode(
+        "C080",
+        .error,
+        "conflict marker",
+        """
+        `<<<<<<<` and `>>>>>>>` are left from a merge of two versions that was not finished; within a text they would be \
+        sent to people. Decide between the versions, and remove the markers.
+        """,
+        in: ExampleSpecs.template.replacing("Hi {{1}}", with: "…"),
+        wrong: "Hi <<<<<<< HEAD {{1}}",
+        right: "Hi {{1}}"
     )
 }
