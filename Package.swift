@@ -47,7 +47,7 @@ let package = Package(
         .target(name: "Spec", dependencies: ["Calendar", "JSON", "Spelling", "YAML", .crypto]),
         .target(
             name: "Store",
-            dependencies: ["Calendar", "JSON", "Spec", "Postgres", .crypto, .log],
+            dependencies: ["Calendar", "JSON", "Spec", "Spelling", "Postgres", .crypto, .log],
             resources: [.embedInCode("Migrations")]
         ),
         .target(

@@ -2,8 +2,9 @@
 ///
 /// The separator is the one of comma, semicolon, tab and bar that the first line has most of, outside quotes; a first line
 /// `sep=;`, by which spreadsheets name it, is skipped. Quoted fields may contain separators, doubled quotes and line breaks;
-/// lines end with LF or CRLF; a byte order mark at the start is skipped. After a malformed record, reading continues with the line after its first one, so that an unclosed
-/// quote does not swallow the rest of the file.
+/// lines end with LF, CRLF, or CR alone if the first line does; a byte order mark at the start is skipped. A field `="0712"`, by
+/// which programs tell spreadsheets that a number is a text, is that text. After a malformed record, reading continues with the
+/// line after its first one, so that an unclosed quote does not swallow the rest of the file.
 struct CSVReader {
     enum Event: Equatable {
         /// ``CSVReader/record`` has the next record.
@@ -20,6 +21,8 @@ struct CSVReader {
     /// The line that was skipped after ``Event/malformed(line:message:)``, without its end.
     private(set) var malformedLine: [UInt8] = []
     private var separator = UInt8(ascii: ",")
+    /// The end of a line; CR in files of old versions of Excel for the Mac.
+    private var lineEnd = CSVReader.lineFeed
     private var buffer: [UInt8] = []
     private var position = 0
     private var line = 1
@@ -44,9 +47,9 @@ struct CSVReader {
     /// - Returns: The result.
     mutating func next(isLast: Bool) -> Event {
         if isAtStart {
-            guard isLast || buffer.contains(Self.lineFeed) || buffer.count > Self.maximumRecord else {
-                return .needsBytes
-            }
+            // What follows a CR tells whether it ends a line alone.
+            let hasLine = buffer.contains(Self.lineFeed) || buffer.dropLast().contains(Self.return)
+            guard isLast || hasLine || buffer.count > Self.maximumRecord else { return .needsBytes }
             readStart()
             isAtStart = false
         }
@@ -72,6 +75,10 @@ struct CSVReader {
     private mutating func readStart() {
         if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let first = buffer[position...].prefix { $0 != Self.lineFeed && $0 != Self.return }
+        let isCarriageReturn = first.endIndex < buffer.count && buffer[first.endIndex] == Self.return
+        if isCarriageReturn, first.endIndex + 1 >= buffer.count || buffer[first.endIndex + 1] != Self.lineFeed {
+            lineEnd = Self.return
+        }
         if first.count == 5, String(decoding: first, as: UTF8.self).lowercased().hasPrefix("sep="),
             let named = first.last
         {
@@ -98,7 +105,7 @@ struct CSVReader {
 
     /// Continues after the next line break, also one within quotes.
     private mutating func skipLine() {
-        if let end = buffer[position...].firstIndex(of: UInt8(ascii: "\n")) {
+        if let end = buffer[position...].firstIndex(of: lineEnd) {
             position = end + 1
             line += 1
             isSkippingLine = false
@@ -132,14 +139,14 @@ extension CSVReader {
         let bytes = buffer.span
         var index = position
         let limit = min(bytes.count, position + Self.maximumRecord + 1)
-        let separator = separator
+        let (separator, lineEnd) = (separator, lineEnd)
         while index < limit {
             let byte = bytes[index]
             index += 1
             if state == .quoted {
                 switch byte {
                 case Self.quote: state = .quote
-                case Self.lineFeed:
+                case lineEnd:
                     lines += 1
                     record.append(byte)
                 default: record.append(byte)
@@ -150,7 +157,7 @@ extension CSVReader {
             case separator:
                 record.endField()
                 state = .fieldStart
-            case Self.lineFeed:
+            case lineEnd:
                 record.endField()
                 return .complete(end: index, lines: lines)
             case Self.return where index < bytes.count ? bytes[index] == Self.lineFeed : true:
@@ -162,6 +169,7 @@ extension CSVReader {
                 case .quote:
                     record.append(byte)
                     state = .quoted
+                case .plain where record.dropEqualsSign(): state = .quoted
                 default:
                     return .malformed("there is a quote within a field; put the field in quotes and double the quote")
                 }
@@ -224,6 +232,15 @@ struct CSVRecord {
     mutating func append(_ byte: UInt8) {
         if byte >= 0x80 { isASCII = false }
         bytes.append(byte)
+    }
+
+    /// Removes an equals sign that is all of the present field.
+    ///
+    /// - Returns: False if the field has another text.
+    mutating func dropEqualsSign() -> Bool {
+        guard bytes.count == (ends.last ?? 0) + 1, bytes.last == UInt8(ascii: "=") else { return false }
+        bytes.removeLast()
+        return true
     }
 
     mutating func endField() { ends.append(bytes.count) }

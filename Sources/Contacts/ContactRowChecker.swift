@@ -106,7 +106,9 @@ struct ContactRowChecker {
     /// Appends an id of WhatsApp: an international phone number, digits only, or a user id where only that is known.
     private mutating func appendPhone(_ cell: ArraySlice<UInt8>, to batch: inout ContactImportBatch) -> String? {
         if UserID.isUserID(cell) {
-            guard cell.count <= 50 else { return "is a user id of \(cell.count) characters, at most 50 fit" }
+            guard cell.count <= ContactRules.longestID else {
+                return "is a user id of \(cell.count) characters, at most \(ContactRules.longestID) fit"
+            }
             batch.append(cell)
             return nil
         }

@@ -99,7 +99,7 @@ public struct Daemon: Service {
         let notifierWakeup = WakeSignal()
         let intake = StatusIntake(
             messages: lanes.messages,
-            inbound: InboundRepository(pool: pool),
+            inbound: InboundRepository(pool: pool, erasureKey: configuration.erasureKey),
             contacts: ContactIDRepository(pool: pool),
             guards: lanes.guards,
             failure: WhatsAppChannel.failure(code:message:),

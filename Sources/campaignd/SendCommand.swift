@@ -117,9 +117,12 @@ struct SendCommand: AsyncParsableCommand {
         return lines + (quota.warning.map { "\n  warning     \($0)" } ?? "")
     }
 
-    private static func unreachable(_ run: RunRecord) -> String {
-        guard run.unreachableCount > 0 else { return "" }
-        return "\n  unreachable \(run.unreachableCount.grouped) wrote more than 24 h ago, and get no free text"
+    /// Returns a line for each reason why contacts of the audience get no message.
+    private static func leftOut(_ run: RunRecord) -> String {
+        let lines = LeftOut.Reason.allCases.filter { run.leftOut[$0] > 0 }.enumerated().map { index, reason in
+            "\n  \(index == 0 ? "left out   " : "           ") \(run.leftOut[reason].grouped) \(reason.words)"
+        }
+        return lines.joined()
     }
 
     static func summary(of run: RunRecord, _ outlook: RunOutlook?, as state: String) -> String {
@@ -128,7 +131,7 @@ struct SendCommand: AsyncParsableCommand {
         return """
             \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
               recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \
-            \(run.outOfWindowCount.grouped) outside)\(unreachable(run))
+            \(run.outOfWindowCount.grouped) outside)\(leftOut(run))
               sender      \(run.senderName) at \(run.ratePerSecond)/s
               done by     \(end ?? "unknown")
             """ + (waiting ?? "")

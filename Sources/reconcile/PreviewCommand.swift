@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Reconciler
 import Spec
 import Spelling
@@ -23,6 +24,16 @@ struct PreviewCommand: AsyncParsableCommand {
     @Flag(help: "Show phone numbers and names in full.")
     var showContacts = false
 
+    @Option(help: "Name of the sender whose 24 hour window and rate count; by default that of the campaign.")
+    var sender: String?
+
+    @Option(help: "Format of the output: text, markdown or json.")
+    var format = Format.text
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text, markdown, json
+    }
+
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -39,63 +50,171 @@ struct PreviewCommand: AsyncParsableCommand {
             throw CampaignLookupError.notAmongSpecs(identity.name, tenant: identity.tenant, known: known)
         }
         let now = Date()
-        let number = WindowNumbers(catalog.specs).number(of: resolved.sender, tenant: identity.tenant)
-        if let filter = resolved.audienceFilter {
-            try await database.withPool { pool in
-                let audiences = AudienceRepository(pool: pool)
-                let size = try await audiences.size(
-                    tenant: identity.tenant,
-                    filter: filter,
-                    isMarketing: resolved.isMarketing,
-                    number: number,
-                    now: now
-                ).reached(byFreeText: resolved.isFreeText)
-                let seconds = try await LaunchDuration.seconds(
-                    of: resolved,
+        let sender = try sender(of: resolved, in: catalog)
+        let fires = FireTimes.lines(of: identity, in: catalog, now: now)
+        guard let filter = resolved.audienceFilter else {
+            return Terminal.write(AudiencePreview.withoutAudience(fires: fires, as: format))
+        }
+        let number = WindowNumbers(catalog.specs).number(of: sender, tenant: identity.tenant)
+        try await database.withPool { pool in
+            let campaign = try await TemplateRepository(pool: pool).resolved(resolved)
+            let audiences = AudienceRepository(pool: pool)
+            let size = try await audiences.size(
+                tenant: identity.tenant,
+                filter: filter,
+                category: campaign.category,
+                number: number,
+                now: now
+            ).reached(byFreeText: campaign.isFreeText)
+            let samples = try await audiences.samples(
+                tenant: identity.tenant,
+                filter: filter,
+                category: campaign.category,
+                isFreeText: campaign.isFreeText,
+                number: number,
+                now: now,
+                limit: samples
+            )
+            let preview = AudiencePreview(
+                campaign: identity,
+                sender: sender,
+                size: size,
+                funnel: AudienceFunnel(
+                    try await audiences.contacts(of: identity.tenant),
+                    size,
+                    campaign.category
+                ),
+                seconds: try await LaunchDuration.seconds(
+                    of: campaign,
                     reaching: size,
                     in: catalog,
                     now: now,
                     pool: pool
-                )
-                Terminal.write(text(size, seconds, rate: resolved.sender.ratePerSecond))
-                let few = try await audiences.samples(
-                    tenant: identity.tenant,
-                    filter: filter,
-                    isMarketing: resolved.isMarketing,
-                    isFreeText: resolved.isFreeText,
-                    number: number,
-                    now: now,
-                    limit: samples
-                )
-                for sample in few { Terminal.write(line(sample)) }
-            }
-        } else {
-            Terminal.write("Recipients: given by the events or modules that start the campaign\n")
+                ),
+                samples: samples,
+                showsContacts: showContacts,
+                fires: fires
+            )
+            Terminal.write(preview.written(as: format))
         }
-        for line in FireTimes.lines(of: identity, in: catalog, now: now) { Terminal.write("\(line)\n") }
     }
 
-    private func text(_ size: AudienceSize, _ seconds: Double, rate: Int) -> String {
-        let missed =
-            size.unreachable > 0
-            ? "  unreachable: \(size.unreachable.grouped) (free text reaches only contacts who wrote within 24 h)\n"
-            : ""
-        let duration = LaunchDuration.words(seconds, recipients: size.total, ratePerSecond: rate)
-        return """
-            Recipients: \(size.total.grouped)
-              in window: \(size.inWindow.grouped) (free)
-              outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)
-              duration:  about \(duration)
+    /// Returns the sender whose window counts.
+    private func sender(of campaign: ResolvedCampaign, in catalog: SpecCatalog) throws -> SenderSpec {
+        guard let sender else { return campaign.sender }
+        let all = catalog.specs.filter { $0.identity.tenant == campaign.identity.tenant }
+            .compactMap { $0.value as? SenderSpec }
+        guard let found = all.first(where: { $0.header.name == sender }) else {
+            let help = SpellingSuggestion.help(for: sender, among: all.map(\.header.name), what: "its senders are")
+            throw ValidationError(
+                "--sender: tenant `\(campaign.identity.tenant)` has no sender `\(sender)`"
+                    + (help.map { "; \($0)" } ?? "")
+            )
+        }
+        return found
+    }
+}
 
-            """ + missed
+/// The recipients that a campaign has now, and the contacts that are left out, for output.
+private struct AudiencePreview {
+    let campaign: SpecIdentity
+    let sender: SenderSpec
+    let size: AudienceSize
+    let funnel: AudienceFunnel
+    /// The time that a launch takes, in seconds.
+    let seconds: Double
+    let samples: [AudienceSample]
+    let showsContacts: Bool
+    /// The next fire times, as lines.
+    let fires: [String]
+
+    /// Writes a preview of a campaign whose recipients are named by events or modules.
+    static func withoutAudience(fires: [String], as format: PreviewCommand.Format) -> String {
+        let text = "Recipients: given by the events or modules that start the campaign"
+        switch format {
+        case .text, .markdown: return ([text] + fires).map { "\($0)\n" }.joined()
+        case .json: return JSONValue.object(["fireTimes": .array(fires.map(JSONValue.string))]).indentedText + "\n"
+        }
+    }
+
+    func written(as format: PreviewCommand.Format) -> String {
+        switch format {
+        case .text: text
+        case .markdown: markdown
+        case .json: json.indentedText + "\n"
+        }
+    }
+
+    private var warning: String? { size.total == 0 ? "the campaign reaches nobody" : nil }
+
+    private var duration: String {
+        LaunchDuration.words(seconds, recipients: size.total, ratePerSecond: sender.ratePerSecond)
+    }
+
+    private var leftOut: [String] {
+        LeftOut.Reason.allCases.filter { size.leftOut[$0] > 0 }.map { "\(size.leftOut[$0].grouped) \($0.words)" }
+    }
+
+    private var text: String {
+        var lines = [
+            "Recipients: \(size.total.grouped)", "  in window: \(size.inWindow.grouped) (free)",
+            "  outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)",
+            "  duration:  about \(duration)",
+        ]
+        if !leftOut.isEmpty {
+            lines.append("Left out of \((size.total + size.leftOut.total).grouped) contacts within the filter:")
+            lines += leftOut.map { "  \($0)" }
+        }
+        lines.append("All contacts of \(campaign.tenant):")
+        let width = funnel.steps.map(\.count.grouped.count).max() ?? 0
+        lines += funnel.steps.map { "  \($0.count.grouped.leftPadded(to: width)) \($0.name)" }
+        if let warning { lines.append("warning: \(warning)") }
+        return (lines + samples.map(line) + fires).map { "\($0)\n" }.joined()
+    }
+
+    private var markdown: String {
+        var lines = [
+            "### Preview of `\(campaign.name)`", "", "| recipients | in window | outside | duration |",
+            "|---|---|---|---|",
+            "| \(size.total.grouped) | \(size.inWindow.grouped) | \(size.outOfWindow.grouped) | about \(duration) |",
+            "",
+            "| " + funnel.steps.map(\.name).joined(separator: " | ") + " |",
+            "|" + String(repeating: "---|", count: funnel.steps.count),
+            "| " + funnel.steps.map(\.count.grouped).joined(separator: " | ") + " |",
+        ]
+        if !leftOut.isEmpty { lines += ["", "Left out: \(leftOut.joined(separator: ", "))."] }
+        if let warning { lines += ["", "**Warning: \(warning).**"] }
+        if !fires.isEmpty { lines += [""] + fires.map { "- \($0)" } }
+        return lines.map { "\($0)\n" }.joined()
+    }
+
+    private var json: JSONValue {
+        var fields: [String: JSONValue] = [
+            "campaign": .string("\(campaign)"), "sender": .string(sender.header.name),
+            "recipients": .integer(size.total), "inWindow": .integer(size.inWindow),
+            "outOfWindow": .integer(size.outOfWindow), "estimatedSeconds": .integer(Int(seconds.rounded(.up))),
+            "leftOut": size.leftOut.json, "funnel": funnel.json,
+            "samples": .array(
+                samples.map { sample in
+                    [
+                        "contactId": .string(shown(sample.contactID)), "name": .string(shown(sample.name ?? "")),
+                        "isInWindow": .bool(sample.isInWindow),
+                    ]
+                }
+            ),
+            "fireTimes": .array(fires.map(JSONValue.string)),
+        ]
+        fields["warning"] = warning.map(JSONValue.string)
+        return .object(fields)
     }
 
     private func line(_ sample: AudienceSample) -> String {
-        let phone = showContacts ? sample.contactID : Self.masked(sample.contactID)
-        let name = showContacts ? sample.name ?? "" : Self.masked(sample.name ?? "")
         let window = sample.isInWindow ? "in window" : "outside"
-        return "  \(Terminal.harmless(phone))  \(window)  \(Terminal.harmless(name))\n"
+        return
+            "  \(Terminal.harmless(shown(sample.contactID)))  \(window)  \(Terminal.harmless(shown(sample.name ?? "")))"
     }
+
+    private func shown(_ text: String) -> String { showsContacts ? text : Self.masked(text) }
 
     /// Hides all but the ends of a text, because the output of commands ends up in logs.
     private static func masked(_ text: String) -> String {

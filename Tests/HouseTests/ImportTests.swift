@@ -12,7 +12,7 @@ struct ImportTests {
         "Redis": ["CHiredis"],
         "AccessTokens": ["JSON", "Settings"],
         "Spec": ["Calendar", "JSON", "Spelling", "YAML"],
-        "Store": ["Calendar", "JSON", "Postgres", "Spec"],
+        "Store": ["Calendar", "JSON", "Postgres", "Spec", "Spelling"],
         "Reconciler": ["JSON", "Postgres", "Spec", "Spelling", "Store"],
         "Runtime": [
             "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",

@@ -36,7 +36,8 @@ struct AudienceEndpoints: Sendable {
                 QueryParameter(
                     "category",
                     .choice(TemplateSpec.Category.self),
-                    "Category of the template: contacts who stopped marketing messages get the others.",
+                    "Category of the template: contacts who stopped marketing messages get the others, and authentication "
+                        + "templates need a phone number.",
                     fallback: .string(TemplateSpec.Category.marketing.rawValue)
                 ),
                 QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
@@ -52,6 +53,7 @@ struct AudienceEndpoints: Sendable {
                     .object(QuotaShapes.preview),
                     example: [
                         "total": 120, "inWindow": 40, "outOfWindow": 80, "unreachable": 0,
+                        "leftOut": LeftOutShapes.example, "funnel": LeftOutShapes.funnelExample,
                         "quotaCheck": QuotaShapes.checkExample,
                         "samples": [["phone": "+254•••••••78", "name": "Amina", "isInWindow": true]],
                     ]
@@ -114,11 +116,11 @@ struct AudienceEndpoints: Sendable {
         var number: String?
         if let sender { number = try await audiences.windowNumber(of: sender.id) }
         let category = call.text("category").flatMap(TemplateSpec.Category.init(rawValue:))
-        let isMarketing = isFreeText || category?.isMarketing != false
+        let reach = isFreeText ? .marketing : category ?? .marketing
         let size = try await audiences.size(
             tenant: call.tenant,
             filter: filter,
-            isMarketing: isMarketing,
+            category: reach,
             number: number,
             now: now
         )
@@ -130,7 +132,7 @@ struct AudienceEndpoints: Sendable {
             : try await audiences.samples(
                 tenant: call.tenant,
                 filter: filter,
-                isMarketing: isMarketing,
+                category: reach,
                 isFreeText: isFreeText,
                 number: number,
                 now: now,
@@ -144,6 +146,8 @@ struct AudienceEndpoints: Sendable {
             .fields([
                 "total": .integer(size.total), "inWindow": .integer(size.inWindow),
                 "outOfWindow": .integer(size.outOfWindow), "unreachable": .integer(size.unreachable),
+                "leftOut": size.leftOut.json,
+                "funnel": AudienceFunnel(try await audiences.contacts(of: call.tenant), size, reach).json,
                 "quotaCheck": check?.json,
                 "samples": .array(samples.map(\.json)),
             ])
@@ -175,6 +179,41 @@ extension AudienceSample {
         guard phone.count > 8 else { return String(repeating: "•", count: phone.count) }
         return phone.prefix(4) + String(repeating: "•", count: phone.count - 6) + phone.suffix(2)
     }
+}
+
+/// Contacts that are left out of an audience, in answers.
+enum LeftOutShapes {
+    static let leftOut = ObjectShape(
+        "LeftOut",
+        "Contacts within a filter that get no message, by the first reason that applies. Reasons without contacts are left out.",
+        LeftOut.Reason.allCases.map { reason in
+            ShapeField(reason.rawValue, .count, "Contacts that are left out: \(reason.words).", example: 12)
+        }
+    )
+
+    static let funnel = ObjectShape(
+        "AudienceFunnel",
+        "The steps from all contacts of a tenant to the recipients; each is a part of the one before.",
+        [
+            ShapeField("contacts", .count, isRequired: true, "All contacts.", example: 1_000),
+            ShapeField("active", .count, isRequired: true, "Contacts that are not deactivated.", example: 990),
+            ShapeField("optedIn", .count, isRequired: true, "Contacts that agreed to get messages.", example: 900),
+            ShapeField(
+                "notSuppressed",
+                .count,
+                isRequired: true,
+                "Contacts that have not opted out of such messages.",
+                example: 890
+            ),
+            ShapeField("inAudience", .count, isRequired: true, "Contacts within the filter.", example: 120),
+            ShapeField("reachable", .count, isRequired: true, "Contacts that the message can reach.", example: 120),
+        ]
+    )
+
+    static let example: JSONValue = ["optedOut": 12, "marketingStopped": 3]
+    static let funnelExample: JSONValue = [
+        "contacts": 1_000, "active": 990, "optedIn": 900, "notSuppressed": 890, "inAudience": 120, "reachable": 120,
+    ]
 }
 
 /// Quotas and audiences in answers.
@@ -265,7 +304,12 @@ enum QuotaShapes {
         "AudienceSample",
         "A recipient with a masked phone number.",
         [
-            ShapeField("phone", .text(0...50), isRequired: true, "Phone number with its middle digits hidden."),
+            ShapeField(
+                "phone",
+                .text(0...ContactRules.longestID),
+                isRequired: true,
+                "Phone number with its middle digits hidden."
+            ),
             ShapeField("name", .text(0...255), "Name of the contact."),
             ShapeField("isInWindow", .bool, isRequired: true, "True if the contact wrote within the last 24 hours."),
         ]
@@ -293,6 +337,18 @@ enum QuotaShapes {
                 .count,
                 isRequired: true,
                 "With `freeText`, contacts that are left out because free text cannot reach them."
+            ),
+            ShapeField(
+                "leftOut",
+                .object(LeftOutShapes.leftOut),
+                isRequired: true,
+                "Contacts within the filter that get no message, by the first reason that applies."
+            ),
+            ShapeField(
+                "funnel",
+                .object(LeftOutShapes.funnel),
+                isRequired: true,
+                "The steps from all contacts of the tenant to the recipients."
             ),
             ShapeField(
                 "quotaCheck",

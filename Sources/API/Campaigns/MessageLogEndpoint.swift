@@ -31,7 +31,7 @@ struct MessageLogEndpoint: Sendable {
                 QueryParameter("errorCode", .text(upTo: 50), "Only messages that failed with this code."),
                 QueryParameter(
                     "contact",
-                    .text(upTo: 50),
+                    .text(upTo: ContactRules.longestID),
                     "Only messages to this contact: phone number or id of the contact."
                 ),
                 QueryParameter("after", .uuid, "Only messages after the one with this id; `page` is ignored."),

@@ -348,6 +348,11 @@ private enum RunShapes {
                 isRequired: true,
                 "Contacts of the audience that free text could not reach: they wrote more than 24 hours ago."
             ),
+            ShapeField(
+                "leftOut",
+                .object(LeftOutShapes.leftOut),
+                "Contacts of the audience that were no recipients at the launch; absent if there were none."
+            ),
             ShapeField("messages", .object(counters), isRequired: true, "Messages by status."),
             ShapeField(
                 "held",
@@ -404,7 +409,7 @@ private enum RunShapes {
     static let runExample: JSONValue = [
         "id": "019aa1b2-c3d4-8e5f-8a6b-7c0000000000", "campaignId": "0b0e5a4c-6f0e-4f0a-9c39-6f1f3f0a7d11",
         "revision": 1, "status": "running", "sender": "main", "expectedCount": 120, "recipientCount": 120,
-        "inWindowCount": 40, "unreachableCount": 0,
+        "inWindowCount": 40, "unreachableCount": 0, "leftOut": LeftOutShapes.example,
         "messages": [
             "pending": 80, "queued": 30, "sending": 2, "sent": 5, "delivered": 2, "read": 1, "failed": 0,
             "cancelled": 0, "unconfirmed": 0,
@@ -429,6 +434,7 @@ extension CampaignRunRecord {
             "statusReason": run.statusReason.map(JSONValue.string), "sender": .string(run.senderName),
             "expectedCount": .integer(run.expectedCount), "recipientCount": .integer(run.recipientCount),
             "inWindowCount": .integer(run.inWindowCount), "unreachableCount": .integer(run.unreachableCount),
+            "leftOut": run.leftOut.total > 0 ? run.leftOut.json : nil,
             "messages": .object(
                 Dictionary(
                     uniqueKeysWithValues: MessageStatus.allCases.map {

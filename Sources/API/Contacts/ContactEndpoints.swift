@@ -17,7 +17,7 @@ struct ContactEndpoints: Sendable {
     var all: [Endpoint] { [list, search, add, find, put, erase] }
 
     private static let path = "/contacts/{contactId}"
-    private static let pathShapes = ["contactId": Shape.text(upTo: 50)]
+    private static let pathShapes = ["contactId": Shape.text(upTo: ContactRules.longestID)]
     private static let page = Endpoint.ResponseShape.json(
         .ok,
         "A page of contacts.",
@@ -282,6 +282,12 @@ extension ContactRecord {
                 }
         }
         fields["suppressed"] = suppressed.map { .string($0.rawValue) }
+        fields["waId"] = waID.map(JSONValue.string)
+        fields["userId"] = userID.map(JSONValue.string)
+        fields["currentNumber"] = currentNumber.map(JSONValue.string)
+        if !ids.isEmpty {
+            fields["ids"] = .array(ids.map { ["kind": .string($0.kind), "id": .string($0.id)] })
+        }
         return .object(fields)
     }
 }
@@ -290,9 +296,9 @@ extension ContactRecord {
 private enum ContactShapes {
     private static let id = ShapeField(
         "contactId",
-        .text(upTo: 50),
+        .text(upTo: ContactRules.longestID),
         isRequired: true,
-        "Phone number, in any spelling; answers have it as it is stored.",
+        "Phone number in any spelling, or a user id of WhatsApp; answers have it as it is stored.",
         example: "254712345678"
     )
 
@@ -306,7 +312,7 @@ private enum ContactShapes {
     private static func shape(of column: ContactColumn, isRequest: Bool) -> Shape {
         let shape: Shape =
             switch column.definition.cell {
-            case .phone: .text(upTo: 50)
+            case .phone: .text(upTo: ContactRules.longestID)
             // Columns of other systems may be longer.
             case .text(let maximum): .text(0...(isRequest ? maximum : 1_000_000))
             case .number(let range): isRequest ? .integer(range) : .integer(-(1 << 53)...(1 << 53))
@@ -351,7 +357,50 @@ private enum ContactShapes {
                 "suppressed",
                 .choice(ConsentLevel.self),
                 "The messages that the person opted out of; absent if there are none."
-            )
+            ),
+            ShapeField(
+                "waId",
+                .text(upTo: ContactRules.longestID),
+                "Number by which WhatsApp knows the person; absent if it is not known to differ.",
+                example: "551187654321"
+            ),
+            ShapeField(
+                "userId",
+                .text(upTo: ContactRules.longestID),
+                "Business-scoped user id of the person, the latest one.",
+                example: "KE.40512998877"
+            ),
+            ShapeField(
+                "currentNumber",
+                .text(upTo: ContactRules.longestID),
+                "Number to which messages go in place of `contactId`: the person has moved to it."
+            ),
+            ShapeField(
+                "ids",
+                .list(.object(learnedID), count: 0...10_000),
+                "Other ids of the person, the latest first; each of them finds the contact."
+            ),
+        ]
+    )
+
+    private static let learnedID = ObjectShape(
+        "LearnedID",
+        "An id of a person besides the `contactId`.",
+        [
+            ShapeField(
+                "kind",
+                .text(upTo: 10),
+                isRequired: true,
+                "`waId`, `userId`, or `contactId` for that of a merged contact.",
+                example: "userId"
+            ),
+            ShapeField(
+                "id",
+                .text(upTo: ContactRules.longestID),
+                isRequired: true,
+                "The id.",
+                example: "KE.40512998877"
+            ),
         ]
     )
 

@@ -12,7 +12,7 @@ struct SuppressionEndpoints: Sendable {
     var all: [Endpoint] { [list, find, suppress, unsuppress] }
 
     private static let path = "/suppressions/{contactId}"
-    private static let pathShapes = ["contactId": Shape.text(upTo: 50)]
+    private static let pathShapes = ["contactId": Shape.text(upTo: ContactRules.longestID)]
 
     private var list: Endpoint {
         Endpoint(

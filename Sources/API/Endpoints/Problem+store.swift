@@ -10,6 +10,7 @@ extension Problem {
         case let error as CampaignError: self = Self.refusal(error)
         case let error as TemplateError: self = Self.refusal(error)
         case let error as LaunchError: self = Self.refusal(error)
+        case let error as ContactIDTooLong: self = .conflict(.notReady, error.description)
         case let error as ErasureError: self = .conflict(.notReady, error.description)
         case let error as PostgresError:
             guard error.serverError?.constraint == "campaign_status_moves" else { return nil }
@@ -56,8 +57,7 @@ extension Problem {
         case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
         case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`, so it has no recipients")
         case .noSender: .conflict(.notReady, "the campaign has no sender")
-        case .emptyAudience:
-            .conflict(.notReady, "the audience is empty: no contact who is active and opted in matches it")
+        case .emptyAudience(_, let funnel): .conflict(.notReady, "the audience is empty: \(funnel.words)")
         case .runOpen(_, let status): .conflict(status: status.rawValue, "a run of the campaign is open")
         case .neverSent: .conflict(.notReady, "the campaign was never sent")
         case .keyOfAnother:

@@ -196,9 +196,9 @@ extension TriggerEndpoint {
         [
             ShapeField(
                 "contactId",
-                .text(upTo: 50),
+                .text(upTo: ContactRules.longestID),
                 isRequired: true,
-                "Phone number of the contact, with or without the plus sign.",
+                "Phone number of the contact, with or without the plus sign, or another id of it.",
                 example: "254712345678"
             ),
             ShapeField(
@@ -240,7 +240,12 @@ extension TriggerEndpoint {
         "TriggerAnswer",
         "The effect of an event. Campaigns that do not wait for the event are not listed.",
         [
-            ShapeField("contactId", .text(upTo: 50), isRequired: true, "Phone number of the contact."),
+            ShapeField(
+                "contactId",
+                .text(upTo: ContactRules.longestID),
+                isRequired: true,
+                "Phone number or other id of the contact."
+            ),
             ShapeField("eventId", .text(upTo: 255), "Your id of the event."),
             ShapeField(
                 "matched",

@@ -234,6 +234,17 @@ extension PostgresConnection {
         try await execute("SELECT pg_advisory_lock(\(key))", deadline: deadline)
     }
 
+    /// Takes a shared advisory lock of the session, as soon as no other session has it for itself.
+    ///
+    /// - Parameters:
+    ///   - key: An expression for the key.
+    ///   - deadline: The time to wait.
+    /// - Throws: ``PostgresError``.
+    public func lockShared(_ key: PostgresQuery, deadline: Duration) async throws(PostgresError) {
+        status.update { $0.hasSessionState = true }
+        try await execute("SELECT pg_advisory_lock_shared(\(fragment: key))", deadline: deadline)
+    }
+
     /// Takes an advisory lock of the session if it is free.
     ///
     /// - Returns: True if it was taken.

@@ -14,8 +14,8 @@ enum ImpactEstimator {
     struct Audience: Hashable {
         let tenant: String
         let filter: AudienceFilter
-        /// False if contacts who stopped only marketing messages are in it.
-        let isMarketing: Bool
+        /// The category by which the recipients are chosen.
+        let category: TemplateSpec.Category
         /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
         let number: String?
     }
@@ -29,11 +29,12 @@ enum ImpactEstimator {
 
     static func estimate(
         _ plan: inout Plan,
-        _ desired: DesiredState,
+        _ specs: DesiredState,
         now: Date,
         limits: Limits = Limits(),
         on connection: PostgresConnection
     ) async throws {
+        let desired = try await knowingTemplates(specs, on: connection)
         let numbers = WindowNumbers(desired.items.values.lazy.map(\.spec))
         var audiences: [Int: Audience] = [:]
         for index in plan.changes.indices {
@@ -53,14 +54,22 @@ enum ImpactEstimator {
             now: now,
             on: connection
         )
+        var reached: [Int: AudienceSize] = [:]
         for (index, campaign) in campaigns {
-            guard let audience = audiences[index], let size = sizes[audience] else {
+            reached[index] = audiences[index].flatMap { sizes[$0] }?.reached(byFreeText: campaign.isFreeText)
+        }
+        let empty = campaigns.filter { reached[$0.index]?.total == 0 }.map(\.campaign.identity.tenant)
+        let contacts = try await AudienceRepository.contacts(of: Set(empty).sorted(), on: connection)
+        for (index, campaign) in campaigns {
+            guard let size = reached[index] else {
                 plan.uncountedCampaigns += 1
                 continue
             }
+            let funnel = AudienceFunnel(contacts[campaign.identity.tenant], size, campaign.category)
             plan.changes[index].impact = impact(
                 of: campaign,
-                size.reached(byFreeText: campaign.isFreeText),
+                size,
+                size.total == 0 ? funnel : nil,
                 used: used[campaign.quotaGroup] ?? 0,
                 situations
             )
@@ -73,6 +82,24 @@ enum ImpactEstimator {
             guard let size = sizes[campaign.audience] else { return nil }
             let reached = size.reached(byFreeText: campaign.isFreeText)
             return breach(campaign.identity, recipients: reached.total, plan, desired)
+        }
+    }
+
+    /// Gives raw messages the category of the stored template that they name, if no spec describes it.
+    private static func knowingTemplates(
+        _ specs: DesiredState,
+        on connection: PostgresConnection
+    ) async throws -> DesiredState {
+        let unknown = specs.items.values.compactMap { item -> (tenant: String, name: String)? in
+            item.campaign?.unknownTemplate.map { (tenant: item.identity.tenant, name: $0) }
+        }
+        let known = try await TemplateRepository.categories(of: unknown, on: connection)
+        guard !known.isEmpty else { return specs }
+        return specs.mappingCampaigns { campaign in
+            guard let name = campaign.unknownTemplate, let category = known[campaign.identity.tenant]?[name] else {
+                return campaign
+            }
+            return campaign.knowing(category)
         }
     }
 
@@ -143,7 +170,7 @@ enum ImpactEstimator {
             guard start < obligatory || ContinuousClock.now < end else { break }
             let batch = audiences[start..<min(start + limits.batch, most)]
             let counted = try await AudienceRepository.sizes(
-                of: batch.map { ($0.tenant, $0.filter, $0.isMarketing, $0.number) },
+                of: batch.map { ($0.tenant, $0.filter, $0.category, $0.number) },
                 now: now,
                 on: connection
             )
@@ -155,6 +182,7 @@ enum ImpactEstimator {
     private static func impact(
         of campaign: ResolvedCampaign,
         _ size: AudienceSize,
+        _ funnel: AudienceFunnel?,
         used: Int,
         _ situations: Situations
     ) -> CampaignImpact {
@@ -162,7 +190,8 @@ enum ImpactEstimator {
         return CampaignImpact(
             recipients: size.total,
             inWindow: size.inWindow,
-            unreachable: size.unreachable,
+            leftOut: size.leftOut,
+            funnel: funnel,
             ratePerSecond: campaign.sender.ratePerSecond,
             dailyLimit: limit,
             isLimitedByWhatsApp: limit != campaign.sender.dailyLimit,
@@ -201,7 +230,7 @@ extension ImpactEstimator.Audience {
         self.init(
             tenant: tenant,
             filter: filter,
-            isMarketing: campaign.isMarketing,
+            category: campaign.category,
             number: numbers.number(of: campaign.sender, tenant: tenant)
         )
     }

@@ -34,7 +34,7 @@ public struct DesiredState: Sendable {
     let tenants: [String]?
     /// All tenants that have specs.
     let allTenants: [String]
-    let items: [SpecIdentity: Item]
+    private(set) var items: [SpecIdentity: Item]
     /// The number of items by tenant.
     let specCounts: [String: Int]
     /// The policies by tenant.
@@ -126,6 +126,22 @@ public struct DesiredState: Sendable {
 }
 
 extension DesiredState {
+    /// Returns the state with other campaigns, whose content is the same.
+    func mappingCampaigns(_ transform: (ResolvedCampaign) -> ResolvedCampaign) -> DesiredState {
+        var state = self
+        for (identity, item) in items {
+            guard let campaign = item.campaign else { continue }
+            state.items[identity] = Item(
+                identity: identity,
+                renamedFrom: item.renamedFrom,
+                content: item.content,
+                spec: item.spec,
+                campaign: transform(campaign)
+            )
+        }
+        return state
+    }
+
     /// Checks that every requested tenant has specs or rows.
     ///
     /// - Throws: ``ReconcileError/unknownTenants(_:known:)``.

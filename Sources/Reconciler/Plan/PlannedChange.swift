@@ -3,7 +3,7 @@ public import Foundation
 public import JSON
 public import Spec
 import Spelling
-import Store
+public import Store
 
 /// One row that a plan creates, updates or deletes.
 public struct PlannedChange: Sendable {
@@ -140,8 +140,10 @@ public struct CampaignImpact: Hashable, Sendable {
     public let recipients: Int
     /// The recipients that wrote within 24 hours: free, and not counted against the daily limit.
     public let inWindow: Int
-    /// The contacts that free text cannot reach, because they did not write within 24 hours; they are no recipients.
-    public let unreachable: Int
+    /// The contacts within the filter that are no recipients, by reason.
+    public let leftOut: LeftOut
+    /// The steps from all contacts to the recipients, if there are none.
+    public let funnel: AudienceFunnel?
     /// The rate of the campaign's sender.
     public let ratePerSecond: Int
     /// The limit of business-initiated messages in 24 hours: the sender's, or WhatsApp's if that is lower; `nil` is
@@ -156,11 +158,14 @@ public struct CampaignImpact: Hashable, Sendable {
     /// True if a launch sends to the whole audience; false if events or modules select the recipients.
     public let isBroadcast: Bool
 
+    /// The contacts that free text cannot reach, because they did not write within 24 hours; they are no recipients.
+    public var unreachable: Int { leftOut[.windowClosed] }
     /// The recipients that count against the daily limit.
     public var outOfWindow: Int { recipients - inWindow }
 
-    /// The reason why a launch would stop before its end; `nil` if it would not.
+    /// The reason why a launch would reach nobody, or stop before its end; `nil` if it would not.
     public var warning: String? {
+        if let funnel { return "reaches nobody: \(funnel.words)" }
         guard isBroadcast, let dailyLimit, outOfWindow > dailyLimit else { return nil }
         let days = (outOfWindow + dailyLimit - 1) / dailyLimit
         return "\(outOfWindow.grouped) recipients outside of their window exceed the sender's daily limit "

@@ -2,6 +2,7 @@ import Calendar
 import Foundation
 public import JSON
 import Spec
+import Store
 
 extension Plan {
     /// The plan as JSON, which the history stores.
@@ -152,6 +153,8 @@ extension CampaignImpact {
             "isBroadcast": .bool(isBroadcast),
         ]
         object["unreachable"] = unreachable > 0 ? .integer(unreachable) : nil
+        object["leftOut"] = leftOut.total > 0 ? leftOut.json : nil
+        object["funnel"] = funnel?.json
         object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
         object["isLimitedByWhatsApp"] = isLimitedByWhatsApp ? true : nil
         object["quotaLeft"] = quotaLeft.map(JSONValue.integer)

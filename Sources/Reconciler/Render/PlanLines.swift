@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import Spec
 import Spelling
+import Store
 
 /// Texts that all renderers of plans share.
 enum PlanLines {
@@ -87,9 +88,9 @@ extension PlannedChange {
 extension CampaignImpact {
     /// The impact in one line.
     var words: String {
-        guard isBroadcast else { return "\(NumberText.count(recipients, "contact")) in its audience" }
+        let missed = leftOut.words.map { "; left out: \($0)" } ?? ""
+        guard isBroadcast else { return "\(NumberText.count(recipients, "contact")) in its audience" + missed }
         let text = NumberText.count(recipients, "recipient")
-        let missed = unreachable > 0 ? "; \(unreachable.grouped) out of window cannot get free text" : ""
         guard recipients > 0 else { return text + missed }
         return text + " (\(inWindow.grouped) in window), "
             + "~" + LaunchDuration.words(estimatedSeconds, recipients: recipients, ratePerSecond: ratePerSecond)

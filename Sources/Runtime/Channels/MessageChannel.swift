@@ -224,7 +224,7 @@ extension MessageOutcome.Failure {
     init(code: String, message: String, httpStatus: Int? = nil, scope: ErrorScope, errorClass: ErrorClass) {
         let consequence: MessageOutcome.Consequence =
             switch errorClass {
-            case .systemic: .pausesRun
+            case .systemic: code == WhatsAppError.templatePaused ? .holdsRun : .pausesRun
             case .optOut: .optOut
             case .userCap: .userCap
             case .permanent, .retryable: scope == .campaign || scope == .unknown ? .counted : .none

@@ -44,6 +44,7 @@ struct NotificationText: Sendable {
             // The reason of a guard names the command already.
             let remedy = why?.contains("campaignd resume") == true ? "" : ". To go on: `campaignd resume \(place)`"
             return "\(subject) was paused\(who)\(because)\(remedy)"
+        case "resumed": return "\(subject) goes on\(because). See: `campaignd report \(place)`"
         case "cancelled": return "\(subject) was cancelled\(because). See: `campaignd report \(place)`"
         case "startFailed": return "\(subject) could not start\(because)"
         case "completed":

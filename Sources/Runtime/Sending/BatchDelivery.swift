@@ -325,8 +325,8 @@ extension BatchDelivery {
         case .pauseLane(let duration, let reason):
             await pauseLane(for: duration, reason: reason)
             return .released(after: .zero)
-        case .pauseCampaign(let reason, let actor):
-            await pauseCampaign(of: message, reason: reason, by: actor)
+        case .pauseCampaign(let reason, let actor, let isHold):
+            await pauseCampaign(of: message, reason: reason, by: actor, isHold: isHold)
             return .withdrawn
         }
     }
@@ -346,9 +346,20 @@ extension BatchDelivery {
         }
     }
 
-    private func pauseCampaign(of message: ClaimedMessage, reason: String, by actor: RunActor) async {
+    private func pauseCampaign(
+        of message: ClaimedMessage,
+        reason: String,
+        by actor: RunActor,
+        isHold: Bool = false
+    ) async {
         do {
-            if try await services.runs.pause(message.runID, reason: reason, by: actor) {
+            let isPaused = try await services.runs.pause(
+                message.runID,
+                reason: reason,
+                by: actor,
+                templateHeldAt: isHold ? Date() : nil
+            )
+            if isPaused {
                 let ids: Logger.Metadata = [
                     "message": "\(message.id.uuidString.lowercased())", "reason": "\(reason)", "who": "\(actor)",
                 ]

@@ -12,7 +12,8 @@ enum SendDecision: Hashable, Sendable {
     /// The message can never be delivered to this recipient.
     case fail(MessageOutcome.Failure)
     /// No recipient would get it: the campaign pauses, and the message waits with the others.
-    case pauseCampaign(reason: String, by: RunActor = .answer)
+    /// If it is a hold, the campaign goes on when the provider approves its template again.
+    case pauseCampaign(reason: String, by: RunActor = .answer, isHold: Bool = false)
     /// It is not known whether the message was accepted; with a reason the campaign pauses as well.
     case unconfirmed(MessageOutcome.Failure, pauseReason: String? = nil)
 
@@ -46,7 +47,11 @@ enum SendDecision: Hashable, Sendable {
             // Postgres decides whether a message waits for a cap.
             case .permanent, .optOut, .userCap: self = .fail(failure)
             case .systemic:
-                self = .pauseCampaign(reason: reason, by: .guardRail(for: refusal.scope, otherwise: .answer))
+                self = .pauseCampaign(
+                    reason: reason,
+                    by: .guardRail(for: refusal.scope, otherwise: .answer),
+                    isHold: failure.consequence == .holdsRun
+                )
             case .ambiguous: self = .unconfirmed(failure, pauseReason: refusal.scope == .sender ? reason : nil)
             }
         }

@@ -129,6 +129,18 @@ package final class StatusIntake: Service, Sendable {
             for run in changes.paused {
                 logger.error("Campaign paused, WhatsApp blocked what it needs", metadata: ["run": "\(run)"])
             }
+            for run in changes.resumed {
+                logger.notice(
+                    "Campaign resumed, WhatsApp has approved its template again",
+                    metadata: ["run": "\(run.uuidString.lowercased())"]
+                )
+            }
+            for (run, problem) in changes.notResumed {
+                logger.error(
+                    "Campaign stays paused, although WhatsApp has approved its template again",
+                    metadata: ["run": "\(run.uuidString.lowercased())", "reason": "\(problem)"]
+                )
+            }
             for contact in changes.moved { log(contact) }
             numbers.note(report.numbers, at: .now)
             note(batch.flatMap(\.reports.events), batch.flatMap(\.reports.notices))

@@ -65,10 +65,11 @@ struct CatalogLoader {
         drafts: [Located<any SpecContent>],
         _ found: inout [Diagnostic]
     ) -> [ResolvedCampaign] {
+        let references = ReferenceChecker(index: index)
         // Each spec is checked by itself, so batches are checked in parallel.
         let checked = [index.specs.stretches(), drafts.stretches()].joined().map { $0 }.parallelMap(by: 1) { specs in
             var found: [Diagnostic] = []
-            let campaigns = ReferenceChecker(index: index).resolve(specs, &found)
+            let campaigns = references.resolve(specs, &found)
             TenantChecker(index: index).check(specs, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)

@@ -14,15 +14,26 @@ public final class ResolvedCampaign: Sendable {
     /// The filter of a named audience, in the form that rows store; `nil` without a named audience.
     public let namedFilter: JSONValue?
 
+    /// The category of the template that a raw message names.
+    private let namedCategory: TemplateSpec.Category?
+
+    private init(_ other: ResolvedCampaign, namedCategory: TemplateSpec.Category) {
+        (identity, place, spec) = (other.identity, other.place, other.spec)
+        (sender, template) = (other.sender, other.template)
+        (audienceFilter, namedFilter) = (other.audienceFilter, other.namedFilter)
+        self.namedCategory = namedCategory
+    }
+
     init(
         _ campaign: Located<CampaignSpec>,
         sender: SenderSpec,
         template: TemplateSpec?,
+        namedCategory: TemplateSpec.Category?,
         audienceFilter: AudienceFilter?,
         namedFilter: JSONValue?
     ) {
         (identity, place, spec) = (campaign.identity, campaign.place, campaign.value)
-        (self.sender, self.template) = (sender, template)
+        (self.sender, self.template, self.namedCategory) = (sender, template, namedCategory)
         (self.audienceFilter, self.namedFilter) = (audienceFilter, namedFilter)
     }
 
@@ -31,10 +42,29 @@ public final class ResolvedCampaign: Sendable {
         if case .message(let payload) = spec.content { payload["type"] != "template" } else { false }
     }
 
-    /// False if contacts who stopped only marketing messages get the message, too.
+    /// The category by which the recipients are chosen.
     ///
-    /// A raw message counts as marketing here; a launch also knows the templates of the tenant that have its name.
-    public var isMarketing: Bool { template?.category.isMarketing ?? true }
+    /// A raw message has that of the specs' template with its name, or the one that ``knowing(_:)`` was told. Free text, and a
+    /// template that is not known, may be marketing.
+    public var category: TemplateSpec.Category { template?.category ?? namedCategory ?? .marketing }
+
+    /// The name at WhatsApp of the template of a raw message whose category no spec tells.
+    public var unknownTemplate: String? {
+        guard template == nil, namedCategory == nil, !isFreeText, case .message(let payload) = spec.content else {
+            return nil
+        }
+        return payload["template"]?["name"]?.stringValue
+    }
+
+    /// Returns the name at WhatsApp of the template of a raw message.
+    static func templateName(of message: JSONValue) -> String? {
+        message["type"] == "template" ? message["template"]?["name"]?.stringValue : nil
+    }
+
+    /// Returns the campaign with the category of a template that no spec describes.
+    public func knowing(_ category: TemplateSpec.Category) -> ResolvedCampaign {
+        ResolvedCampaign(self, namedCategory: category)
+    }
 
     /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.
     public var messagePayload: JSONValue {

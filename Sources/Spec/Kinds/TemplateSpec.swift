@@ -10,6 +10,9 @@ public struct TemplateSpec: SpecContent {
         /// True if people who stopped marketing messages do not get it.
         public var isMarketing: Bool { self == .marketing }
 
+        /// True if people of whom only a user id is known cannot get it: WhatsApp refuses it (code 131062).
+        public var needsNumber: Bool { self == .authentication }
+
         var meaning: String {
             switch self {
             case .marketing: "Offers, news and everything that fits neither other category."

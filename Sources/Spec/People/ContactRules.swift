@@ -1,5 +1,11 @@
 import JSON
 
+/// The ids of contacts.
+public enum ContactRules {
+    /// The longest id, in characters: that of a business-scoped user id of WhatsApp.
+    public static let longestID = 150
+}
+
 /// The owner of the 24 hour window that a message of a contact opens.
 public enum WindowOwner: String, Hashable, Sendable, CaseIterable, SpecChoice {
     case number, contact

@@ -52,7 +52,8 @@ public struct PhoneNumberReader: Sendable {
         }
         // Programs that take the number for a fraction write 254700000017.0
         if text.hasSuffix(".0"), text.dropLast(2).allSatisfy(\.isNumber) { text = text.dropLast(2) }
-        for character in text {
+        let hasThousands = Self.hasThousands(text)
+        for character in text where !(hasThousands && character == ",") {
             if let digit = character.wholeNumberValue, (0...9).contains(digit) {
                 digits.append(UInt8(ascii: "0") + UInt8(digit))
             } else if character == "+" || character == "＋", digits.isEmpty, !isInternational {
@@ -90,8 +91,10 @@ public struct PhoneNumberReader: Sendable {
         } catch {
             let isNumber = text.allSatisfy { $0.isNumber || $0 == "+" || Self.isSeparator($0) }
             guard !isNumber else { throw error }
-            guard (1...50).contains(text.unicodeScalars.count), !text.utf8.contains(0) else {
-                throw Problem(description: "is not the id of a contact, which has 1 to 50 characters")
+            guard (1...ContactRules.longestID).contains(text.unicodeScalars.count), !text.utf8.contains(0) else {
+                throw Problem(
+                    description: "is not the id of a contact, which has 1 to \(ContactRules.longestID) characters"
+                )
             }
             return text
         }
@@ -206,6 +209,13 @@ public struct PhoneNumberReader: Sendable {
         return text[..<e].allSatisfy { $0.isNumber || $0 == "." || $0 == "," } && text[..<e].contains(where: \.isNumber)
             && (exponent.first == "+" || exponent.first?.isNumber == true)
             && exponent.dropFirst().allSatisfy(\.isNumber)
+    }
+
+    /// Returns true for `254,712,345,678`, as a spreadsheet shows a number that it takes for an amount.
+    private static func hasThousands(_ text: Substring) -> Bool {
+        let groups = text.split(separator: ",", omittingEmptySubsequences: false)
+        return groups.count > 2 && (1...3).contains(groups[0].count) && groups.dropFirst().allSatisfy { $0.count == 3 }
+            && groups.joined().allSatisfy(\.isNumber)
     }
 
     private static func isSeparator(_ character: Character) -> Bool {

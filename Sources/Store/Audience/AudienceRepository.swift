@@ -2,58 +2,123 @@ public import Foundation
 public import Postgres
 public import Spec
 
-/// The number of contacts in an audience.
-public struct AudienceSize: Hashable, Sendable {
-    public let total: Int
-    /// Contacts in their 24 h window: free, and not counted against the quota.
-    public let inWindow: Int
-    /// Contacts that are not counted, because free text cannot reach them.
-    public let unreachable: Int
-
-    public init(total: Int, inWindow: Int, unreachable: Int = 0) {
-        self.total = total
-        self.inWindow = inWindow
-        self.unreachable = unreachable
-    }
-
-    /// Returns the contacts that a message reaches: free text only those in their window, a template all.
-    public func reached(byFreeText isFreeText: Bool) -> AudienceSize {
-        guard isFreeText else { return self }
-        return AudienceSize(total: inWindow, inWindow: inWindow, unreachable: unreachable + outOfWindow)
-    }
-
-    /// Contacts out of their window: each costs quota.
-    public var outOfWindow: Int { total - inWindow }
-}
-
 /// The conditions that make contacts recipients; plan, preview and launch all count with these.
 enum AudienceQuery {
     /// The 24 h window after a contact's message, in seconds.
     static let windowLength: TimeInterval = 24 * 3600
 
-    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, not suppressed, active, and
-    /// within the filter.
-    static func recipients(tenant: String, filter: AudienceFilter, isMarketing: Bool, now: Date) -> PostgresQuery {
+    /// The facts by which contacts become recipients.
+    struct Audience {
+        let tenant: String
+        let filter: AudienceFilter
+        let category: TemplateSpec.Category
+        let window: ContactWindow
+    }
+
+    /// Selects the recipients, as a condition on `contacts AS c`: the tenant's own, opted in, not suppressed, active,
+    /// within the filter, and with a number if the message needs one.
+    static func recipients(
+        tenant: String,
+        filter: AudienceFilter,
+        category: TemplateSpec.Category,
+        now: Date
+    ) -> PostgresQuery {
         """
         c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL
-            AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing)) AND \(fragment: filter.condition(now: now))
+            AND \(fragment: mayGet(category)) AND \(fragment: filter.condition(now: now))
         """
     }
 
-    /// Counts the recipients, split by their 24 hour window.
+    /// Returns the condition for contacts, as `c`, who agree to messages of a category, and can get them.
+    static func mayGet(_ category: TemplateSpec.Category) -> PostgresQuery {
+        let allowed = ConsentCondition.allows(category)
+        return category.needsNumber ? "\(fragment: allowed) AND \(fragment: Recipient.hasNumber)" : allowed
+    }
+
+    /// Counts the recipients, split by their 24 hour window, and the others within the filter by the reason.
     static func size(
-        of recipients: PostgresQuery,
-        window: ContactWindow,
+        of audience: Audience,
+        now: Date,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
+        try await sizes(of: [audience], now: now, on: connection)[0]
+    }
+
+    /// Counts several audiences in one query, each in one pass over the contacts within its filter.
+    static func sizes(
+        of audiences: [Audience],
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> [AudienceSize] {
+        guard !audiences.isEmpty else { return [] }
+        let queries = audiences.enumerated().map { index, audience -> PostgresQuery in
+            let isRecipient: PostgresQuery = "c.\"deactivatedAt\" IS NULL AND \(fragment: mayGet(audience.category))"
+            let reasons = LeftOut.Reason.counted.map { reason -> PostgresQuery in
+                "count(*) FILTER (WHERE \(fragment: condition(of: reason, audience.category)))"
+            }
+            return """
+                SELECT \(index)::int AS number, count(*) FILTER (WHERE \(fragment: isRecipient)),
+                    count(*) FILTER (WHERE \(fragment: isRecipient) AND \(fragment: audience.window.isOpen)),
+                    \(fragment: .joined(reasons, separator: ", "))
+                FROM contacts c
+                WHERE c."tenantId" = \(audience.tenant) AND \(fragment: audience.filter.condition(now: now))
+                """
+        }
+        let rows = try await connection.query(
+            "\(fragment: .joined(queries, separator: " UNION ALL ")) ORDER BY number",
+            deadline: .seconds(300)
+        )
+        return try rows.map { row in
+            var leftOut = LeftOut()
+            for (index, reason) in LeftOut.Reason.counted.enumerated() { leftOut[reason] = try row.decode(3 + index) }
+            return AudienceSize(total: try row.decode(1), inWindow: try row.decode(2), leftOut: leftOut)
+        }
+    }
+
+    /// Counts the contacts of tenants by the first reason why they get no messages, whatever the audience.
+    static func contacts(
+        of tenants: [String],
+        on connection: PostgresConnection
+    ) async throws -> [String: TenantContacts] {
+        let counts = LeftOut.Reason.counted.map { reason -> PostgresQuery in
+            "count(*) FILTER (WHERE \(fragment: condition(of: reason, .marketing)))"
+        }
         let rows = try await connection.query(
             """
-            SELECT count(*), count(*) FILTER (WHERE \(fragment: window.isOpen))
-            FROM contacts c WHERE \(fragment: recipients)
+            SELECT c."tenantId", count(*) FILTER (
+                    WHERE c."deactivatedAt" IS NULL OR (c."erasedAt" IS NULL AND c."mergedInto" IS NULL)
+                ), \(fragment: .joined(counts, separator: ", "))
+            FROM contacts c WHERE c."tenantId" = ANY(\(tenants)::text[]) GROUP BY 1
             """,
-            deadline: .seconds(120)
+            deadline: .seconds(300)
         )
-        return AudienceSize(total: try rows[0].decode(0), inWindow: try rows[0].decode(1))
+        var contacts: [String: TenantContacts] = [:]
+        for row in rows {
+            var leftOut = LeftOut()
+            for (index, reason) in LeftOut.Reason.counted.enumerated() { leftOut[reason] = try row.decode(2 + index) }
+            contacts[try row.decode(0)] = TenantContacts(all: try row.decode(1), leftOut: leftOut)
+        }
+        return contacts
+    }
+
+    /// Returns the condition for contacts, as `c`, that are left out for a reason, and for none before it.
+    ///
+    /// Rows of people who were erased or merged are no contacts any more. The test that fails for most contacts comes first, because
+    /// each contact is asked for each reason.
+    private static func condition(of reason: LeftOut.Reason, _ category: TemplateSpec.Category) -> PostgresQuery {
+        let isActive: PostgresQuery = "c.\"deactivatedAt\" IS NULL"
+        return switch reason {
+        case .deactivated: "c.\"deactivatedAt\" IS NOT NULL AND c.\"erasedAt\" IS NULL AND c.\"mergedInto\" IS NULL"
+        case .optedOut: "c.\"optedIn\" IS NOT TRUE AND \(fragment: isActive)"
+        case .suppressed: "c.\"suppressedLevel\" = 'all' AND c.\"optedIn\" AND \(fragment: isActive)"
+        case .marketingStopped where category.isMarketing:
+            "c.\"suppressedLevel\" <> 'all' AND c.\"optedIn\" AND \(fragment: isActive)"
+        case .noNumber where category.needsNumber:
+            """
+            NOT \(fragment: Recipient.hasNumber) AND \(fragment: ConsentCondition.allows(category)) AND \(fragment: isActive)
+            """
+        case .marketingStopped, .noNumber, .windowClosed: "false"
+        }
     }
 }
 
@@ -70,7 +135,7 @@ public struct AudienceRepository: Sendable {
     /// - Parameters:
     ///   - tenant: The owner of the contacts.
     ///   - filter: The filter.
-    ///   - isMarketing: False if contacts who stopped only marketing messages are recipients.
+    ///   - category: The category of the message: people who stopped only marketing messages are recipients of others.
     ///   - number: The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
     ///   - now: The instant of the launch.
     /// - Returns: The size.
@@ -78,20 +143,28 @@ public struct AudienceRepository: Sendable {
     public func size(
         tenant: String,
         filter: AudienceFilter,
-        isMarketing: Bool = true,
+        category: TemplateSpec.Category = .marketing,
         number: String? = nil,
         now: Date
     ) async throws -> AudienceSize {
         try await pool.withConnection { connection in
-            let recipients = AudienceQuery.recipients(
-                tenant: tenant,
-                filter: filter,
-                isMarketing: isMarketing,
-                now: now
+            try await AudienceQuery.size(
+                of: AudienceQuery.Audience(
+                    tenant: tenant,
+                    filter: filter,
+                    category: category,
+                    window: ContactWindow(at: now, number: number)
+                ),
+                now: now,
+                on: connection
             )
-            let window = ContactWindow(at: now, number: number)
-            return try await AudienceQuery.size(of: recipients, window: window, on: connection)
         }
+    }
+
+    /// Counts the contacts of a tenant, whatever the audience.
+    public func contacts(of tenant: String) async throws -> TenantContacts {
+        try await pool.withConnection { try await AudienceQuery.contacts(of: [tenant], on: $0)[tenant] }
+            ?? TenantContacts()
     }
 
     /// Returns the business number whose own 24 hour window counts for a sender; `nil` if any of the tenant's does.
@@ -106,29 +179,30 @@ extension AudienceRepository {
     ///
     /// - Returns: The sizes, in the order of the filters.
     public static func sizes(
-        of audiences: [(tenant: String, filter: AudienceFilter, isMarketing: Bool, number: String?)],
+        of audiences: [(tenant: String, filter: AudienceFilter, category: TemplateSpec.Category, number: String?)],
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [AudienceSize] {
-        guard !audiences.isEmpty else { return [] }
-        let queries = audiences.enumerated().map { index, audience -> PostgresQuery in
-            let recipients = AudienceQuery.recipients(
-                tenant: audience.tenant,
-                filter: audience.filter,
-                isMarketing: audience.isMarketing,
-                now: now
-            )
-            let window = ContactWindow(at: now, number: audience.number)
-            return """
-                SELECT \(index)::int AS number, count(*), count(*) FILTER (WHERE \(fragment: window.isOpen))
-                FROM contacts c WHERE \(fragment: recipients)
-                """
-        }
-        let rows = try await connection.query(
-            "\(fragment: .joined(queries, separator: " UNION ALL ")) ORDER BY number",
-            deadline: .seconds(300)
+        try await AudienceQuery.sizes(
+            of: audiences.map { audience in
+                AudienceQuery.Audience(
+                    tenant: audience.tenant,
+                    filter: audience.filter,
+                    category: audience.category,
+                    window: ContactWindow(at: now, number: audience.number)
+                )
+            },
+            now: now,
+            on: connection
         )
-        return try rows.map { AudienceSize(total: try $0.decode(1), inWindow: try $0.decode(2)) }
+    }
+
+    /// Counts the contacts of tenants in one query, whatever the audience.
+    public static func contacts(
+        of tenants: [String],
+        on connection: PostgresConnection
+    ) async throws -> [String: TenantContacts] {
+        try await AudienceQuery.contacts(of: tenants, on: connection)
     }
 }
 
@@ -149,7 +223,7 @@ extension AudienceRepository {
     public func samples(
         tenant: String,
         filter: AudienceFilter,
-        isMarketing: Bool = true,
+        category: TemplateSpec.Category = .marketing,
         isFreeText: Bool = false,
         number: String? = nil,
         now: Date,
@@ -157,7 +231,7 @@ extension AudienceRepository {
     ) async throws -> [AudienceSample] {
         let window = ContactWindow(at: now, number: number)
         let recipients: PostgresQuery = """
-            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, now: now))
+            \(fragment: AudienceQuery.recipients(tenant: tenant, filter: filter, category: category, now: now))
                 AND (NOT \(isFreeText) OR \(fragment: window.isOpen))
             """
         let rows = try await pool.query(

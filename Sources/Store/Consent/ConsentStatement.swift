@@ -1,5 +1,6 @@
 public import Foundation
 public import Postgres
+import Spec
 
 /// The messages that a statement about consent is about.
 public enum ConsentLevel: String, CaseIterable, Sendable, PostgresScalar {
@@ -59,9 +60,9 @@ public struct ConsentStatement: Hashable, Sendable {
 
 /// The condition under which a contact gets messages.
 enum ConsentCondition {
-    /// Returns the condition for `contacts AS c`.
-    static func allows(isMarketing: Bool) -> PostgresQuery {
-        isMarketing
+    /// Returns the condition for `contacts AS c` and a message of a category.
+    static func allows(_ category: TemplateSpec.Category) -> PostgresQuery {
+        category.isMarketing
             ? "c.\"optedIn\" AND c.\"suppressedLevel\" IS NULL"
             : "c.\"optedIn\" AND c.\"suppressedLevel\" IS DISTINCT FROM 'all'"
     }

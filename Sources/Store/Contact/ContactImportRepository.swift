@@ -1,3 +1,4 @@
+import Foundation
 public import Postgres
 public import Spec
 
@@ -50,7 +51,7 @@ public struct ContactImportRepository: Sendable {
 
     let pool: PostgresPool
     private let batchSize: Int
-    private let erased: ErasedConsents
+    private let erased: ErasedPeople
 
     /// Makes a repository; the key recognizes people who were erased.
     public init(pool: PostgresPool, erasureKey: ErasureKey? = nil) {
@@ -60,7 +61,7 @@ public struct ContactImportRepository: Sendable {
     init(pool: PostgresPool, batchSize: Int, erasureKey: ErasureKey? = nil) {
         self.pool = pool
         self.batchSize = batchSize
-        erased = ErasedConsents(pool: pool, key: erasureKey)
+        erased = ErasedPeople(pool: pool, key: erasureKey)
     }
 
     /// Stages all batches and merges them into the tenant's contacts.
@@ -95,11 +96,13 @@ public struct ContactImportRepository: Sendable {
         written: (_ merged: Int, _ of: Int) -> Void = { _, _ in }
     ) async throws -> ContactImportResult where Batches.Element == ContactImportBatch {
         // Before the file is read.
-        let recalls = try await erased.check(tenant) && !isDryRun
+        try await erased.check(tenant)
         let result: ContactImportResult = try await pool.withConnection { connection in
-            let staging = try await ContactStaging.create(columns, on: connection)
+            let start = try await connection.query("SELECT clock_timestamp()")[0].decode(0, as: Date.self)
+            let staging = try await ContactStaging.create(columns, of: tenant, on: connection)
             do {
                 let staged = try await staging.fill(from: batches, on: connection)
+                try await ContactIDColumn.check(longest: try await staging.longestID(on: connection), on: connection)
                 try await staging.useKnownIDs(tenant: tenant, on: connection)
                 let duplicates = try await staging.removeDuplicates(emptyClears: emptyClears, on: connection)
                 var result = ContactImportResult(duplicates: duplicates)
@@ -115,11 +118,9 @@ public struct ContactImportRepository: Sendable {
                     ),
                     isDryRun: isDryRun
                 )
-                if recalls {
-                    try await erased.recall(staging, upTo: staged, batch: batchSize, tenant: tenant, on: connection)
-                }
+                let people = isDryRun ? nil : Preparation(erased: erased, staging: staging, start: start)
                 try await withSecondConnection { second in
-                    try await run(merge, upTo: staged, on: [connection] + second) { done, merged in
+                    try await run(merge, people, upTo: staged, on: [connection] + second) { done, merged in
                         result.inserted += done.inserted
                         result.updated += done.updated
                         result.unchanged += done.unchanged
@@ -142,9 +143,27 @@ public struct ContactImportRepository: Sendable {
         return result
     }
 
+    /// The look at people who were erased, before each batch.
+    private struct Preparation: Sendable {
+        let erased: ErasedPeople
+        let staging: ContactStaging
+        /// The start of the import, by Postgres's clock.
+        let start: Date
+
+        func run(_ merge: ContactMerge, _ numbers: Range<Int>, on connection: PostgresConnection) async throws
+            -> ContactMerge.Done
+        {
+            try await Erasures.whileNobodyIsErased(merge.tenant, on: connection) {
+                try await erased.prepare(staging, numbers, tenant: merge.tenant, since: start, on: connection)
+                return try await merge.run(numbers, on: connection)
+            }
+        }
+    }
+
     /// Merges all rows, one batch at a time on each connection.
     private func run(
         _ merge: ContactMerge,
+        _ people: Preparation?,
         upTo last: Int,
         on connections: [PostgresConnection],
         done: (_ result: ContactImportResult, _ merged: Int) -> Void
@@ -154,15 +173,25 @@ public struct ContactImportRepository: Sendable {
         try await withThrowingTaskGroup(of: ContactMerge.Done.self) { group in
             for connection in connections {
                 guard let numbers = rest.popFirst() else { break }
-                group.addTask { try await merge.run(numbers, on: connection) }
+                group.addTask { try await Self.run(merge, people, numbers, on: connection) }
             }
             while let batch = try await group.next() {
                 merged += batch.numbers.count
                 done(batch.result, merged)
                 guard let numbers = rest.popFirst() else { continue }
-                group.addTask { try await merge.run(numbers, on: batch.connection) }
+                group.addTask { try await Self.run(merge, people, numbers, on: batch.connection) }
             }
         }
+    }
+
+    private static func run(
+        _ merge: ContactMerge,
+        _ people: Preparation?,
+        _ numbers: Range<Int>,
+        on connection: PostgresConnection
+    ) async throws -> ContactMerge.Done {
+        guard let people else { return try await merge.run(numbers, on: connection) }
+        return try await people.run(merge, numbers, on: connection)
     }
 
     /// Runs `body` with one more connection, or without it if the pool has no free one.

@@ -20,10 +20,34 @@ public struct ContactRecord: Hashable, Sendable {
     public let values: [ContactColumn: Value]
     /// The messages that the person has opted out of, also if `optedIn` says otherwise.
     public let suppressed: ConsentLevel?
+    /// The number to which messages go in place of `contactID`; `nil` for most.
+    public let currentNumber: String?
+    /// The other ids of the person, those learned last first.
+    public let ids: [LearnedID]
 
-    static let selection = PostgresQuery(
-        sql: ContactColumn.allCases.map { "c.\"\($0.rawValue)\"" }.joined(separator: ", ") + ", c.\"suppressedLevel\""
-    )
+    /// An id that is known of a person besides the `contactId`.
+    public struct LearnedID: Hashable, Sendable {
+        /// `waId`, `userId`, or `contactId` for that of a contact that was merged into this one.
+        public let kind: String
+        public let id: String
+    }
+
+    /// The number by which WhatsApp knows the person, if it is not the `contactId`.
+    public var waID: String? { ids.first { $0.kind == ContactID.Kind.waID.rawValue }?.id }
+
+    /// The business-scoped user id of the person.
+    public var userID: String? {
+        ids.first { $0.kind == ContactID.Kind.userID.rawValue }?.id
+            ?? (UserID.isUserID(contactID.utf8) ? contactID : nil)
+    }
+
+    static let selection: PostgresQuery = """
+        \(fragment: PostgresQuery(sql: ContactColumn.allCases.map { "c.\"\($0.rawValue)\"" }.joined(separator: ", "))),
+        c."suppressedLevel", c."currentNumber", (
+            SELECT jsonb_agg(jsonb_build_array(k.kind, k.id) ORDER BY k."createdAt" DESC, k.id)
+            FROM contact_ids k WHERE k."contactId" = c.id
+        ) AS ids
+        """
 
     /// Reads a row of the selection.
     ///
@@ -31,12 +55,26 @@ public struct ContactRecord: Hashable, Sendable {
     init(row: PostgresRow) throws(PostgresError) {
         contactID = try row.decode("contactId")
         suppressed = try row.decode("suppressedLevel")
+        currentNumber = try row.decode("currentNumber")
+        ids = try Self.ids(row.decode("ids", as: PostgresJSON?.self)?.text)
         var values: [ContactColumn: Value] = [:]
         for column in ContactColumn.allCases where column != .contactId {
             // See above.
             values[column] = try? Self.value(of: column, in: row)
         }
         self.values = values
+    }
+
+    private static func ids(_ text: String?) throws(PostgresError) -> [LearnedID] {
+        guard let text else { return [] }
+        do {
+            return try (JSONValue(parsing: text).arrayValue ?? []).compactMap { pair in
+                guard let kind = pair[0]?.stringValue, let id = pair[1]?.stringValue else { return nil }
+                return LearnedID(kind: kind, id: id)
+            }
+        } catch {
+            throw .decoding("the ids of a contact cannot be read: \(error)")
+        }
     }
 
     private static func value(of column: ContactColumn, in row: PostgresRow) throws -> Value? {
@@ -87,25 +125,41 @@ public enum ContactOutcome: Hashable, Sendable {
 /// Contacts, one by one or page by page; ``ContactImportRepository`` writes many at once.
 public struct ContactRepository: Sendable {
     let pool: PostgresPool
-    private let erased: ErasedConsents
+    private let erased: ErasedPeople
 
     /// Makes a repository; the key recognizes people who were erased.
     public init(pool: PostgresPool, erasureKey: ErasureKey? = nil) {
         self.pool = pool
-        erased = ErasedConsents(pool: pool, key: erasureKey)
+        erased = ErasedPeople(pool: pool, key: erasureKey)
     }
 
-    /// Returns the contact with an id, in whatever spelling its row has it.
+    /// Returns the contact of the person with an id: its `contactId` in any spelling, or an id that WhatsApp has for it.
     public func find(_ id: String, tenant: String) async throws(PostgresError) -> ContactRecord? {
         let rows = try await pool.query(
             """
-            SELECT \(fragment: ContactRecord.selection) FROM contacts c
-            WHERE c."tenantId" = \(tenant) AND contact_key(c."contactId") = contact_key(\(id))
-            ORDER BY c."contactId" <> \(id), c."contactId" LIMIT 1
+            SELECT \(fragment: ContactRecord.selection)
+            FROM (\(fragment: Self.named("contact_key(\(id))", of: "\(tenant)"))) f
+            JOIN contacts c ON \(key: "c.id", of: "f.id")
+            WHERE c."erasedAt" IS NULL ORDER BY f.rank, c."contactId" <> \(id), c."contactId" LIMIT 1
             """
         )
         guard let row = rows.first else { return nil }
         return try ContactRecord(row: row)
+    }
+
+    /// Selects `id` and `rank` of the contacts that a key may name, those with a lower rank first: by their `contactId`, by an id
+    /// that was learned, and by a `contactId` that names another person by now.
+    private static func named(_ key: PostgresQuery, of tenant: PostgresQuery) -> PostgresQuery {
+        """
+        SELECT c.id, 0 AS rank FROM (\(fragment: ContactLookup.byContactID(key, of: tenant))) c
+        UNION ALL
+        SELECT k."contactId", 1 FROM (\(fragment: ContactLookup.byLearnedID(key, of: tenant))) k
+        UNION ALL
+        SELECT c.id, 2 FROM (
+            SELECT * FROM contacts c
+            WHERE c."tenantId" = \(fragment: tenant) AND \(only: #"contact_key(c."contactId")"#, is: key)
+        ) c
+        """
     }
 
     /// Returns a page of contacts by their id, and how many there are in all.
@@ -161,6 +215,8 @@ public struct ContactRepository: Sendable {
         by actor: RunActor
     ) async throws -> [ContactOutcome] {
         guard !changes.isEmpty else { return [] }
+        let longest = changes.map(\.contactID.unicodeScalars.count).max() ?? 0
+        try await pool.withConnection { try await ContactIDColumn.check(longest: longest, on: $0) }
         try await erased.recall(changes.map(\.contactID), tenant: tenant)
         let known = try await known(changes.map(\.contactID), tenant: tenant)
         var seen: Set<String> = []
@@ -169,7 +225,7 @@ public struct ContactRepository: Sendable {
         for (change, known) in zip(changes, known) {
             if known.refuses(change) {
                 outcomes.append(.optedOut)
-            } else if !seen.insert(known.key).inserted {
+            } else if !seen.insert(known.contactID ?? known.key).inserted {
                 outcomes.append(.repeated)
             } else {
                 outcomes.append(known.contactID == nil ? .created : .updated)
@@ -178,6 +234,8 @@ public struct ContactRepository: Sendable {
             }
         }
         for (group, rows) in groups { try await merge(rows, of: group, tenant: tenant, by: actor) }
+        // Somebody may have been erased since the first look.
+        try await erased.recall(changes.map(\.contactID), tenant: tenant)
         return outcomes
     }
 
@@ -211,14 +269,14 @@ public struct ContactRepository: Sendable {
             FROM unnest(\(ids)::text[]) WITH ORDINALITY AS n(id, number)
             CROSS JOIN LATERAL (SELECT contact_key(n.id) AS key) k
             LEFT JOIN LATERAL (
-                SELECT c.id, c."contactId", c."suppressedLevel", c."optedIn", c."optedOutAt" FROM contacts c
-                WHERE c."tenantId" = \(tenant) AND \(only: #"contact_key(c."contactId")"#, is: "k.key")
+                SELECT c.id, c."contactId", c."suppressedLevel", c."optedIn", c."optedOutAt", f.rank
+                FROM (\(fragment: Self.named("k.key", of: "\(tenant)"))) f JOIN contacts c ON \(key: "c.id", of: "f.id")
             ) c ON true
             LEFT JOIN LATERAL (
                 SELECT s.level, s."optedOutAt" FROM suppressions s
                 WHERE s."tenantId" = \(tenant) AND \(only: "s.key", is: "k.key")
             ) s ON true
-            ORDER BY n.number, c."contactId" <> n.id, c."contactId"
+            ORDER BY n.number, c.rank, c."contactId" <> n.id, c."contactId"
             """
         )
         return try rows.map { row throws(PostgresError) in

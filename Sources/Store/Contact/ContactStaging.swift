@@ -44,6 +44,7 @@ struct ContactStaging: Sendable {
     /// Makes an empty table for the session of `connection`, after dropping those of dead importers.
     static func create(
         _ columns: [ContactColumn],
+        of tenant: String,
         on connection: PostgresConnection
     ) async throws(PostgresError) -> ContactStaging {
         try await dropOrphans(on: connection)
@@ -52,7 +53,60 @@ struct ContactStaging: Sendable {
         try await connection.lock(staging.key)
         let definitions = columns.map { "\"\($0.rawValue)\" \($0.stagedType)" }.joined(separator: ", ")
         try await connection.simpleScript("CREATE UNLOGGED TABLE \(staging.table) (number bigint, \(definitions))")
+        try await staging.note(tenant, on: connection)
         return staging
+    }
+
+    /// Notes the tenant at the table, for erasures: a comment takes no parameters.
+    private func note(_ tenant: String, on connection: PostgresConnection) async throws(PostgresError) {
+        let rows = try await connection.query(
+            "SELECT format('COMMENT ON TABLE %I IS %L', \(table)::text, \(tenant)::text)"
+        )
+        try await connection.simpleScript(try rows[0].decode(0))
+    }
+
+    /// Removes the rows of a person from all imports of a tenant that are under way, or were and died.
+    ///
+    /// - Parameters:
+    ///   - keys: The ids of the person, in their one form.
+    ///   - tenant: The owner of the contacts.
+    ///   - pool: The database.
+    /// - Throws: `PostgresError`; harmless to repeat.
+    static func remove(_ keys: [String], of tenant: String, in pool: PostgresPool) async throws(PostgresError) {
+        let tables = try await pool.query(
+            """
+            SELECT relname::text FROM pg_class
+            WHERE relname ~ \("^" + prefix + "[0-9a-f]{16}$") AND relkind = 'r' AND relpersistence = 'u'
+                AND pg_table_is_visible(oid) AND obj_description(oid, 'pg_class') = \(tenant)
+            """
+        )
+        for row in tables {
+            let table = try row.decode(0, as: String.self)
+            do throws(PostgresError) {
+                try await pool.execute(
+                    """
+                    DELETE FROM \(identifier: table) i WHERE contact_key(i."contactId") = ANY(\(keys)::text[])
+                    """,
+                    deadline: .seconds(120)
+                )
+            } catch  where error.sqlState == "42P01" {
+                // The import ended meanwhile.
+            }
+        }
+    }
+
+    /// Returns the length of the longest id, in characters; 0 without rows.
+    func longestID(on connection: PostgresConnection) async throws(PostgresError) -> Int {
+        let rows = try await connection.query(
+            "SELECT coalesce(max(length(\"contactId\")), 0) FROM \(identifier: table)",
+            deadline: .seconds(600)
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// Drops the tables of importers that died; harmless on any number of daemons.
+    static func dropOrphans(in pool: PostgresPool) async throws {
+        try await pool.withConnection { try await dropOrphans(on: $0) }
     }
 
     /// Streams the batches into the table.
@@ -194,5 +248,37 @@ extension ContactColumn {
         case .latest: "greatest(c.\"\(rawValue)\", excluded.\"\(rawValue)\")"
         case .addKeys: "coalesce(c.\"\(rawValue)\", '{}') || excluded.\"\(rawValue)\""
         }
+    }
+}
+
+/// The column `"contactId"` of a table that may belong to another system.
+enum ContactIDColumn {
+    /// Checks that an id of a length fits.
+    ///
+    /// - Throws: ``ContactIDTooLong`` if it does not, `PostgresError`.
+    static func check(longest length: Int, on connection: PostgresConnection) async throws {
+        // Every table takes these.
+        guard length > 50 else { return }
+        let rows = try await connection.query(
+            """
+            SELECT atttypmod - 4 FROM pg_attribute
+            WHERE attrelid = 'contacts'::regclass AND attname = 'contactId' AND atttypid = 'varchar'::regtype AND atttypmod > 0
+            """
+        )
+        guard let limit = try rows.first?.decode(0, as: Int.self), length > limit else { return }
+        throw ContactIDTooLong(length: length, limit: limit)
+    }
+}
+
+/// An id of a contact does not fit into the column, which something of another system keeps short.
+public struct ContactIDTooLong: Error, Hashable, CustomStringConvertible {
+    /// The lengths of the id and of the column, in characters.
+    public let length: Int
+    public let limit: Int
+
+    public var description: String {
+        "an id of \(length) characters does not fit into the column `contactId` of `contacts`, which takes \(limit); drop what "
+            + "depends on the column, such as a view, and run: ALTER TABLE contacts ALTER COLUMN \"contactId\" "
+            + "TYPE varchar(\(ContactRules.longestID))"
     }
 }

@@ -39,9 +39,20 @@ public struct ContactErasure: Sendable {
     /// - Returns: What was erased; nothing if nothing was held.
     /// - Throws: ``ErasureError``, `PostgresError`.
     public func erase(_ id: String, tenant: String) async throws -> Result {
+        let erased = try await eraseRows(id, tenant: tenant)
+        var result = erased.result
+        result.messages = try await sweep(erased.person.rows)
+        // An import that is under way looks for erased people itself; this removes them from its rows at once.
+        try await ContactStaging.remove(erased.person.keys, of: tenant, in: pool)
+        return result
+    }
+
+    /// Erases the rows of a person but those of messages: the first transaction, after which the erasure is certain.
+    func eraseRows(_ id: String, tenant: String) async throws -> (result: Result, person: ErasedPerson) {
         guard let key else { throw ErasureError.noKey }
-        _ = try await ErasedConsents(pool: pool, key: key).check(tenant)
-        let erased: (result: Result, rows: [UUID]) = try await pool.transaction(deadline: .seconds(120)) { connection in
+        try await ErasedPeople(pool: pool, key: key).check(tenant)
+        return try await pool.transaction(deadline: .seconds(180)) { connection in
+            try await Erasures.lock(tenant, on: connection)
             var person = try await ErasedPerson.find(id, tenant: tenant, on: connection)
             // Rows are locked in one order everywhere: suppressions, then contacts.
             try await connection.execute(
@@ -61,14 +72,17 @@ public struct ContactErasure: Sendable {
                 result.others += try await connection.execute(statement, deadline: .seconds(60))
             }
             try await connection.execute(person.emptied)
-            return (result, person.rows)
+            try await connection.execute(
+                """
+                INSERT INTO contact_erasures ("contactId") SELECT unnest(\(person.rows)::uuid[])
+                ON CONFLICT ("contactId") DO UPDATE SET "erasedAt" = excluded."erasedAt"
+                """
+            )
+            return (result, person)
         }
-        var result = erased.result
-        result.messages = try await sweep(erased.rows)
-        return result
     }
 
-    /// Keeps the opt-out of a person under the hashes of all its ids.
+    /// Keeps the person under the hashes of all its ids, with its consent.
     ///
     /// - Returns: True if the person has opted out of some messages.
     private func keepOptOut(
@@ -81,48 +95,62 @@ public struct ContactErasure: Sendable {
         let rows = try await connection.query(
             """
             WITH said AS MATERIALIZED (
-                SELECT level, CASE level WHEN 'all' THEN "optedOutAt" END AS "outAt",
-                    CASE WHEN ("marketingInAt" > "marketingOutAt") IS NOT TRUE THEN "marketingOutAt" END AS "marketingOutAt",
-                    "optedInAt"
+                SELECT "optedOutAt" AS "outAt", "optedInAt" AS "inAt", "marketingOutAt", "marketingInAt"
                 FROM suppressions WHERE "tenantId" = \(tenant) AND key = ANY(\(person.keys)::text[])
                 UNION ALL
                 -- Other systems opt out without a time.
-                SELECT NULL, CASE WHEN "optedIn" IS NOT TRUE THEN coalesce("optedOutAt", now()) END, NULL, "optedInAt"
-                FROM contacts WHERE id = ANY(\(person.rows)::uuid[])
+                SELECT CASE WHEN "optedIn" IS NOT TRUE THEN coalesce("optedOutAt", now()) END, "optedInAt", NULL, "optedInAt"
+                FROM contacts WHERE id = ANY(\(person.rows)::uuid[]) AND "erasedAt" IS NULL
             ), kept AS MATERIALIZED (
-                SELECT max("outAt") AS "outAt", max("marketingOutAt") AS "marketingOutAt", max("optedInAt") AS "inAt" FROM said
-            ), outdated AS (
-                -- The person had been erased before, came back and agreed.
-                DELETE FROM erased_consents e USING kept k
-                WHERE e."tenantId" = \(tenant) AND e."keyId" = \(key.id) AND e.hash = ANY(\(hashes)::text[])
-                    AND k."outAt" IS NULL AND k."marketingOutAt" IS NULL
-                    AND k."inAt" > greatest(e."optedOutAt", e."marketingOutAt")
+                SELECT max("outAt") AS "outAt", max("inAt") AS "inAt", max("marketingOutAt") AS "marketingOutAt",
+                    max("marketingInAt") AS "marketingInAt"
+                FROM said
             )
-            INSERT INTO erased_consents AS e ("tenantId", "keyId", hash, "optedOutAt", "marketingOutAt")
-            SELECT \(tenant), \(key.id), h.hash, k."outAt", k."marketingOutAt"
+            INSERT INTO erased_people AS e (
+                "tenantId", "keyId", hash, "erasedAt", "contactIds", "optedOutAt", "optedInAt", "marketingOutAt",
+                "marketingInAt"
+            )
+            SELECT \(tenant), \(key.id), h.hash, clock_timestamp(), \(person.rows)::uuid[], k."outAt", k."inAt",
+                k."marketingOutAt", k."marketingInAt"
             FROM kept k CROSS JOIN (SELECT DISTINCT hash FROM unnest(\(hashes)::text[]) AS h(hash) ORDER BY hash) h
-            WHERE num_nonnulls(k."outAt", k."marketingOutAt") > 0
             ON CONFLICT ("tenantId", "keyId", hash) DO UPDATE SET
+                "erasedAt" = greatest(e."erasedAt", excluded."erasedAt"),
+                "contactIds" = ARRAY(SELECT DISTINCT unnest(e."contactIds" || excluded."contactIds")),
                 "optedOutAt" = greatest(e."optedOutAt", excluded."optedOutAt"),
-                "marketingOutAt" = greatest(e."marketingOutAt", excluded."marketingOutAt")
-            RETURNING hash
+                "optedInAt" = greatest(e."optedInAt", excluded."optedInAt"),
+                "marketingOutAt" = greatest(e."marketingOutAt", excluded."marketingOutAt"),
+                "marketingInAt" = greatest(e."marketingInAt", excluded."marketingInAt")
+            RETURNING e.level IS NOT NULL
             """
         )
-        return !rows.isEmpty
+        return try rows.contains { try $0.decode(0) }
     }
 
-    /// Finishes erasures of the last day; harmless to repeat, and on any number of daemons.
+    /// Finishes erasures, for a day after each; harmless to repeat, and on any number of daemons.
     ///
-    /// A launch, an event or an answer of WhatsApp that was under way during an erasure may have written the number after it.
+    /// A launch, an event or an answer of WhatsApp that was under way during an erasure may have written the number after it. An
+    /// erasure that no daemon has looked after yet is finished whatever its age.
     public func sweep() async throws {
         let rows = try await pool.query(
-            "SELECT id FROM contacts WHERE \"erasedAt\" > now() - interval '1 day' ORDER BY \"erasedAt\""
+            "SELECT \"contactId\", \"erasedAt\" < now() - interval '1 day' FROM contact_erasures"
         )
         var rest = try rows.map { try $0.decode(0, as: UUID.self) }[...]
         while !rest.isEmpty {
             _ = try await sweep(Array(rest.prefix(Self.largestSweep)))
             rest = rest.dropFirst(Self.largestSweep)
         }
+        let over = try rows.filter { try $0.decode(1) }.map { try $0.decode(0, as: UUID.self) }
+        if !over.isEmpty {
+            // An erasure that was repeated meanwhile has another time.
+            try await pool.execute(
+                """
+                DELETE FROM contact_erasures
+                WHERE "contactId" = ANY(\(over)::uuid[]) AND "erasedAt" < now() - interval '1 day'
+                """
+            )
+        }
+        try await ErasedPeople(pool: pool, key: key).sweepConsents()
+        try await ContactStaging.dropOrphans(in: pool)
     }
 
     /// Cancels what is still to be sent to erased contacts, and empties their messages.
@@ -162,7 +190,9 @@ public struct ContactErasure: Sendable {
                     ORDER BY m.id FOR NO KEY UPDATE
                 )
                 UPDATE campaign_messages m SET "recipientPhone" = '', context = NULL, "errorMessage" = NULL,
-                    "waMessageId" = CASE WHEN m."waMessageId" IS NOT NULL THEN 'erased:' || m.id END
+                    -- By the hash a late report still finds its message.
+                    "waMessageId" = CASE WHEN starts_with(m."waMessageId", 'erased:') THEN m."waMessageId"
+                        ELSE 'erased:' || encode(sha256(convert_to(m."waMessageId", 'UTF8')), 'hex') END
                 FROM held WHERE \(key: "m.id", of: "held.id")
                 """
             )

@@ -40,6 +40,13 @@ public struct ContactExport: Sendable {
             ("contact_ids", "SELECT * FROM contact_ids WHERE \"contactId\" = ANY(\(person.rows)::uuid[]) ORDER BY key"),
             ("contact_windows", "SELECT * FROM contact_windows WHERE \"contactId\" = ANY(\(person.rows)::uuid[])"),
             (
+                "contact_moves",
+                """
+                SELECT * FROM contact_moves WHERE "tenantId" = \(tenant)
+                    AND (key = ANY(\(person.keys)::text[]) OR contact_key(number) = ANY(\(person.keys)::text[])) ORDER BY at
+                """
+            ),
+            (
                 "suppressions",
                 "SELECT * FROM suppressions WHERE \"tenantId\" = \(tenant) AND key = ANY(\(person.keys)::text[])"
             ),

@@ -61,6 +61,10 @@ struct ErasedPerson: Sendable {
             "DELETE FROM suppressions WHERE \"tenantId\" = \(tenant) AND key = ANY(\(keys)::text[])",
             "DELETE FROM consent_changes WHERE \"tenantId\" = \(tenant) AND key = ANY(\(keys)::text[])",
             "DELETE FROM contact_ids WHERE \"contactId\" = ANY(\(rows)::uuid[])",
+            """
+            DELETE FROM contact_moves
+            WHERE "tenantId" = \(tenant) AND (key = ANY(\(keys)::text[]) OR contact_key(number) = ANY(\(keys)::text[]))
+            """,
             "DELETE FROM contact_windows WHERE \"contactId\" = ANY(\(rows)::uuid[])",
             """
             DELETE FROM webhook_forwards w WHERE w."tenantId" = \(tenant) AND EXISTS (

@@ -12,6 +12,11 @@ enum Recipient {
         coalesce(c."currentNumber", CASE WHEN \(fragment: isKnownByUserID) THEN '' ELSE c."contactId" END)
         """
 
+    /// True for a contact of whom a number is known, not only a user id.
+    static let hasNumber: PostgresQuery = """
+        (c."currentNumber" IS NOT NULL OR NOT \(fragment: isKnownByUserID))
+        """
+
     /// Returns the condition for a contact whose `contactId` still names the person: it was not merged into another contact, and
     /// the person has not moved to another number (the old one may belong to another person now).
     ///

@@ -126,10 +126,18 @@ public struct InboundReport: Hashable, Sendable {
         public let reason: String
         /// The time of WhatsApp's report; a later report on the template overrides it.
         public let at: Date
+        /// True if WhatsApp has paused the template for a time: runs go on when it is approved again.
+        public let isHold: Bool
 
-        public init(businessAccountID: String, subject: Subject, reason: String, at: Date = Date()) {
+        public init(
+            businessAccountID: String,
+            subject: Subject,
+            reason: String,
+            at: Date = Date(),
+            isHold: Bool = false
+        ) {
             (self.businessAccountID, self.subject) = (businessAccountID, subject)
-            (self.reason, self.at) = (reason, at)
+            (self.reason, self.at, self.isHold) = (reason, at, isHold)
         }
     }
 

@@ -19,14 +19,21 @@ public struct InboundRepository: Sendable {
     public struct Effects: Sendable {
         /// The runs paused now.
         public var paused: [UUID] = []
+        /// The runs resumed now, because WhatsApp has approved their template again.
+        public var resumed: [UUID] = []
+        /// Runs whose template was approved again, and which stay paused for another reason.
+        public var notResumed: [UUID: String] = [:]
         /// The contacts that have another number from now on.
         public var moved: [MovedContact] = []
     }
 
     let pool: PostgresPool
+    private let erased: ErasedPeople
 
-    public init(pool: PostgresPool) {
+    /// Makes a repository; the key recognizes people who were erased, of whom nothing is stored again.
+    public init(pool: PostgresPool, erasureKey: ErasureKey? = nil) {
         self.pool = pool
+        erased = ErasedPeople(pool: pool, key: erasureKey)
     }
 
     /// Applies a report.
@@ -44,7 +51,8 @@ public struct InboundRepository: Sendable {
             let (people, moved) = try await people(in: report, senders: senders)
             effects.moved = moved
             // Before messages are counted, so that a crash in between loses no consent: WhatsApp repeats the report.
-            try await ConsentRepository(pool: pool).record(Self.consents(in: report, senders: senders))
+            let said = try await erased.divert(Self.consents(in: report, senders: senders))
+            try await ConsentRepository(pool: pool).record(said)
             try await count(report.messages, from: people, senders: senders)
         }
         let facts = AccountFactRepository(pool: pool)
@@ -52,7 +60,25 @@ public struct InboundRepository: Sendable {
         var stops: [InboundReport.Stop] = []
         for stop in report.stops where try await !facts.overrides(stop) { stops.append(stop) }
         if !stops.isEmpty { effects.paused = try await pause(stops) }
+        try await resumeApproved(report.facts, &effects)
         return effects
+    }
+
+    /// Resumes the runs that waited for a template that is approved again.
+    private func resumeApproved(_ facts: [AccountFact], _ effects: inout Effects) async throws {
+        for fact in facts {
+            guard case .templateStatus(let name, let language, let status, _) = fact.content,
+                TemplateState.approved.contains(status)
+            else { continue }
+            let outcome = try await RunRepository(pool: pool).resumeHeld(
+                byTemplate: name,
+                language: language,
+                account: fact.businessAccountID,
+                approvedAt: fact.at
+            )
+            effects.resumed += outcome.resumed
+            effects.notResumed.merge(outcome.refused) { $1 }
+        }
     }
 
     /// Finds the contacts of the people in a report, learns their ids, and gives those who have moved their new number.
@@ -67,16 +93,34 @@ public struct InboundRepository: Sendable {
         let seen = (written + report.preferences.flatMap { sightings($0.phoneNumberID, $0.person, $0.at) }).map(\.1)
         var people = try await InboundPeople().finding(seen, in: pool)
         var moved: [MovedContact] = []
-        for move in report.moves.sorted(by: { $0.at < $1.at }) {
-            for (_, sighting) in sightings(move.phoneNumberID, move.person, move.at) {
-                moved += try await InboundPeople().finding([sighting], in: pool).move(sighting, move, in: pool)
-            }
+        let moves = report.moves.sorted { $0.at < $1.at }.flatMap { move in
+            sightings(move.phoneNumberID, move.person, move.at).map { (move: move, sighting: $0.1) }
+        }
+        // Of people who were erased, no number is kept.
+        let gone = try await erased.find(moves.map { (tenant: $0.sighting.tenantID, ids: $0.sighting.person.ids) })
+        for (index, (move, sighting)) in moves.enumerated() where gone[index] == nil {
+            moved += try await InboundPeople.move(sighting, move, in: pool)
         }
         // A person who has moved may have written from the new number already.
         if !report.moves.isEmpty { people = try await people.finding(seen, in: pool) }
-        people = try await people.creating(written.filter(\.0.createsContacts).map(\.1), in: pool)
+        people = try await people.creating(
+            try await withoutErased(written.filter(\.0.createsContacts).map(\.1), report),
+            in: pool
+        )
         try await ContactIDRepository(pool: pool).learn(people.ids)
         return (people, moved)
+    }
+
+    /// Leaves out erased people who wrote before they were erased, or who write only to opt out: they become no contacts.
+    private func withoutErased(_ sightings: [Sighting], _ report: InboundReport) async throws -> [Sighting] {
+        let found = try await erased.find(sightings.map { (tenant: $0.tenantID, ids: $0.person.ids) })
+        guard !found.isEmpty else { return sightings }
+        let stops = Set(report.messages.filter { ConsentWords.consent(in: $0.texts, own: []) == false }.map(\.person))
+        return sightings.indices.filter { index in
+            guard let person = found[index] else { return true }
+            return sightings[index].at > person.erasedAt && !stops.contains(sightings[index].person)
+        }
+        .map { sightings[$0] }
     }
 
     /// Returns the tenants by the number that received the messages.
@@ -133,6 +177,10 @@ public struct InboundRepository: Sendable {
         return written + chosen
     }
 
+    private static func hash(_ id: PostgresQuery) -> PostgresQuery {
+        "encode(sha256(convert_to(\(fragment: id), 'UTF8')), 'hex')"
+    }
+
     /// Opens windows and counts messages.
     private func count(
         _ messages: [InboundReport.Message],
@@ -150,8 +198,9 @@ public struct InboundRepository: Sendable {
         try await pool.execute(
             """
             WITH fresh AS (
+                -- WhatsApp's id holds the number of the sender, so only its hash is stored.
                 INSERT INTO inbound_messages ("waMessageId")
-                SELECT DISTINCT id FROM unnest(\(messages.map(\.id))::text[]) AS i(id) ORDER BY id
+                SELECT DISTINCT \(fragment: Self.hash("id")) FROM unnest(\(messages.map(\.id))::text[]) AS i(id) ORDER BY 1
                 ON CONFLICT DO NOTHING RETURNING "waMessageId"
             ), written AS MATERIALIZED (
                 SELECT DISTINCT ON (w.message, w.contact) w.* FROM unnest(
@@ -159,7 +208,7 @@ public struct InboundRepository: Sendable {
                     \(known.map(\.tenant))::text[], \(known.map(\.contact))::uuid[],
                     \(known.map(\.message.at))::timestamptz[]
                 ) AS w(message, number, tenant, contact, at)
-                JOIN fresh f ON f."waMessageId" = w.message
+                JOIN fresh f ON f."waMessageId" = \(fragment: Self.hash("w.message"))
             ), known AS MATERIALIZED (
                 SELECT contact AS id, count(*) AS messages, min(at) AS first, max(at) AS last FROM written GROUP BY contact
             ), locked AS MATERIALIZED (
@@ -232,7 +281,13 @@ public struct InboundRepository: Sendable {
             )
             for row in rows {
                 let run = try row.decode(0, as: UUID.self)
-                if try await runs.pause(run, reason: stop.reason, by: stop.subject.actor) { paused.append(run) }
+                let isPaused = try await runs.pause(
+                    run,
+                    reason: stop.reason,
+                    by: stop.subject.actor,
+                    templateHeldAt: stop.isHold ? stop.at : nil
+                )
+                if isPaused { paused.append(run) }
             }
         }
         return paused

@@ -52,6 +52,9 @@ public struct DeliveryStatus: Hashable, Sendable {
         failure = failure ?? other.failure
     }
 
+    /// Names the message by our id.
+    mutating func name(_ message: UUID?) { messageID = message }
+
     var status: MessageStatus {
         switch rank {
         case .sent: .sent

@@ -67,6 +67,8 @@ public struct MessageOutcome: Hashable, Sendable {
         case counted
         /// The run is paused: all its messages would fail.
         case pausesRun
+        /// The run is paused until the provider approves its template again: all its messages would fail.
+        case holdsRun
         /// The contact has withdrawn consent.
         case optOut
         /// WhatsApp caps the messages of the person: the message waits and is tried again, if its campaign says so.

@@ -126,6 +126,8 @@ extension MessageRepository {
                     END,
                     "errorMessage" = CASE
                         WHEN changed."isFormer" THEN m."errorMessage"
+                        -- The text may name the person, who was erased.
+                        WHEN starts_with(m."waMessageId", 'erased:') THEN NULL
                         WHEN changed.new = \(message: .failed) OR changed.waits
                             THEN coalesce(changed.message, m."errorMessage")
                     END,
@@ -188,7 +190,8 @@ extension MessageRepository {
     private static func stops(in statuses: [DeliveryStatus], runs: [Int: UUID]) -> [StatusEffects.Stop] {
         var stops: [StatusEffects.Stop] = []
         for (index, status) in statuses.enumerated() {
-            guard status.consequence == .pausesRun, let failure = status.failure, let failedAt = status.failedAt,
+            guard [.pausesRun, .holdsRun].contains(status.consequence), let failure = status.failure,
+                let failedAt = status.failedAt,
                 let run = runs[index]
             else { continue }
             if let known = stops.firstIndex(where: { $0.run == run && $0.failure.code == failure.code }) {
@@ -220,7 +223,7 @@ extension MessageRepository {
         guard !messages.isEmpty else { return }
         let rows = try await pool.query(
             """
-            SELECT c."tenantId", c."contactId", t."recipientPhone", t.at FROM (
+            SELECT c."tenantId", c."contactId", t."recipientPhone", t.at, c.id, c."erasedAt" IS NOT NULL FROM (
                 SELECT m."contactId" AS id, m."recipientPhone", i.at FROM unnest(
                     \(messages.map { $0.id })::uuid[], \(messages.map { $0.at })::timestamptz[]
                 ) AS i(id, at) JOIN campaign_messages m ON \(key: "m.id", of: "i.id")
@@ -235,7 +238,12 @@ extension MessageRepository {
             """
         )
         var statements: [ConsentStatement] = []
+        var erased: [(id: UUID, at: Date?)] = []
         for row in rows {
+            guard try !row.decode(5, as: Bool.self) else {
+                erased.append((try row.decode(4), try row.decode(3)))
+                continue
+            }
             statements.append(
                 ConsentStatement(
                     tenantID: try row.decode(0),
@@ -247,11 +255,15 @@ extension MessageRepository {
                 )
             )
         }
+        try await ErasedPeople.stopMarketing(erased, in: pool)
         try await ConsentRepository(pool: pool).record(statements)
     }
 
     /// Keeps reports whose message is not known yet; ``reportParked(reading:)`` tries them again.
-    public func park(_ statuses: [DeliveryStatus]) async throws(PostgresError) {
+    ///
+    /// A report about a message to a person who was erased is applied: WhatsApp's id, which holds the number, is known by its hash.
+    public func park(_ unknown: [DeliveryStatus]) async throws(PostgresError) {
+        let statuses = try await reportErased(unknown)
         guard !statuses.isEmpty else { return }
         try await pool.execute(
             """
@@ -266,6 +278,30 @@ extension MessageRepository {
             ON CONFLICT ("waMessageId", status) DO NOTHING
             """
         )
+    }
+
+    /// Applies reports about messages to people who were erased, and returns all others.
+    private func reportErased(_ statuses: [DeliveryStatus]) async throws(PostgresError) -> [DeliveryStatus] {
+        guard !statuses.isEmpty else { return [] }
+        let rows = try await pool.query(
+            """
+            SELECT s.number, m.id FROM unnest(\(statuses.map(\.waMessageID))::text[]) WITH ORDINALITY AS s(id, number)
+            CROSS JOIN LATERAL (SELECT 'erased:' || encode(sha256(convert_to(s.id, 'UTF8')), 'hex') AS hash) h
+            CROSS JOIN LATERAL (
+                SELECT m.id FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: "h.hash")
+            ) m
+            """
+        )
+        guard !rows.isEmpty else { return statuses }
+        var known: [Int: UUID] = [:]
+        for row in rows { known[try row.decode(0, as: Int.self) - 1] = try row.decode(1) }
+        let named = known.keys.sorted().map { index in
+            var status = statuses[index]
+            status.name(known[index])
+            return status
+        }
+        _ = try await report(named.foldedByMessage())
+        return statuses.indices.filter { known[$0] == nil }.map { statuses[$0] }
     }
 
     /// Applies the parked reports whose message is known by now, and drops those older than a week: WhatsApp repeats a

@@ -189,6 +189,8 @@ extension MessageRepository {
                         WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
                         WHEN 'marketing_stopped' THEN 'the contact stopped marketing messages before the message was sent'
                         WHEN 'deactivated' THEN 'the contact was deactivated before the message was sent'
+                        WHEN '131062' THEN
+                            'an authentication template needs a phone number, and only a user id of the contact is known'
                         WHEN 'window_closed' THEN 'the 24 hour window closed before the message was sent; use a template'
                         WHEN 'quiet_hours' THEN 'its time fell into the quiet hours of the tenant'
                         WHEN 'frequency_cap' THEN 'the contact has had as many messages as the tenant allows'
@@ -294,7 +296,7 @@ extension MessageRepository {
         SELECT CASE
                 WHEN r.status = \(run: .paused) AND (r."quotaUntil" IS NULL OR w.closed) THEN \(message: .pending)
                 WHEN r.status NOT IN \(anyOf: RunStatus.launched) THEN \(message: .cancelled)
-                WHEN k.code = 'window_closed' THEN \(message: .failed)
+                WHEN k.code IN ('window_closed', '131062') THEN \(message: .failed)
                 WHEN k.code IS NOT NULL THEN \(message: .cancelled)
                 WHEN greatest(w."quietUntil", w."cappedUntil") IS NOT NULL THEN \(message: .queued)
                 WHEN w.closed AND NOT a.charged THEN \(message: .queued)
@@ -305,6 +307,8 @@ extension MessageRepository {
             SELECT CASE
                 \(fragment: ConsentCondition.refusals)
                 WHEN c."deactivatedAt" IS NOT NULL THEN 'deactivated'
+                -- The code of WhatsApp, which would refuse it.
+                WHEN r."needsNumber" AND NOT \(fragment: Recipient.hasNumber) THEN '131062'
                 WHEN r."isFreeText" AND w.closed THEN 'window_closed'
                 WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip' THEN 'quiet_hours'
                 WHEN w."cappedUntil" IS NOT NULL AND t."frequencyCap" ->> 'action' = 'skip' THEN 'frequency_cap'

@@ -1,5 +1,31 @@
 -- Who opted out, when, by which source, and of what; also people who are no contacts.
 
+-- Read by the migrator, and shown to the operator.
+CREATE TEMPORARY TABLE migration_notes (note text NOT NULL) ON COMMIT DROP;
+
+-- A user id of WhatsApp, which may be all that is known of a person, has up to 150 characters. A wider column changes nothing for
+-- other systems that write it, and no row is rewritten. A column that is wide enough stays as it is.
+DO $$
+DECLARE
+    cause text;
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'contacts'::regclass AND attname = 'contactId'
+            AND atttypid = 'varchar'::regtype AND atttypmod BETWEEN 5 AND 153
+    ) THEN
+        ALTER TABLE contacts ALTER COLUMN "contactId" TYPE varchar(150);
+    END IF;
+EXCEPTION WHEN feature_not_supported OR syntax_error THEN
+    -- A view, a rule, a trigger or a generated column of another system uses the column.
+    GET STACKED DIAGNOSTICS cause = PG_EXCEPTION_DETAIL;
+    INSERT INTO migration_notes VALUES (format(
+        'contacts: "contactId" stays too short for long user ids of WhatsApp, because something depends on it (%s). People with '
+        'such an id cannot be contacts until it was dropped, and this was run: ALTER TABLE contacts ALTER COLUMN "contactId" '
+        'TYPE varchar(150)', coalesce(nullif(cause, ''), SQLERRM)
+    ));
+END
+$$;
+
 -- Returns the one form of an id, by which all spellings of a phone number meet: its digits, without a plus sign, a leading 00
 -- and separators. Numbers that WhatsApp rewrites have one form, too: without the ninth digit of Brazilian mobile numbers, the
 -- 1 after Mexico's code and the 9 after Argentina's. An id that is no international number stays as it is.
@@ -110,8 +136,6 @@ CREATE TRIGGER contacts_renumbered_suppressed BEFORE UPDATE OF "contactId" ON co
     FOR EACH ROW WHEN (NEW."contactId" IS DISTINCT FROM OLD."contactId") EXECUTE FUNCTION suppress_renumbered_contact();
 
 -- Contacts who opted out by a message before there were suppressions. A later consent without a time does not count.
-CREATE TEMPORARY TABLE migration_notes (note text NOT NULL) ON COMMIT DROP;
-
 INSERT INTO suppressions ("tenantId", key, "optedOutAt")
 SELECT c."tenantId", contact_key(c."contactId"), max(c."optedOutAt") FROM contacts c
 WHERE c."optedOutAt" IS NOT NULL AND (c."optedInAt" > c."optedOutAt") IS NOT TRUE GROUP BY 1, 2;
@@ -132,6 +156,10 @@ SELECT format(
 
 -- False if contacts who stopped only marketing messages get those of the run. Runs of older daemons count as marketing.
 ALTER TABLE campaign_runs ADD COLUMN "isMarketing" boolean NOT NULL DEFAULT true;
+-- True if contacts of whom only a user id is known cannot get its messages: WhatsApp sends no authentication template to one.
+ALTER TABLE campaign_runs ADD COLUMN "needsNumber" boolean NOT NULL DEFAULT false;
+-- The contacts within the audience that were no recipients at the launch, in numbers by reason; NULL if not counted.
+ALTER TABLE campaign_runs ADD COLUMN "leftOut" jsonb;
 
 -- Launches look for the category by the name that the message has.
 CREATE INDEX "templates_whatsappName_index" ON templates ("tenantId", "whatsappName");
@@ -139,11 +167,13 @@ CREATE INDEX "templates_whatsappName_index" ON templates ("tenantId", "whatsappN
 -- Has open runs follow the category of their template, which WhatsApp may change.
 CREATE FUNCTION follow_template_category() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE campaign_runs r SET "isMarketing" = t.category NOT IN ('utility', 'authentication')
+    UPDATE campaign_runs r SET "isMarketing" = t.category NOT IN ('utility', 'authentication'),
+        "needsNumber" = t.category = 'authentication'
     FROM changed t, campaign_revisions v
     WHERE t."archivedAt" IS NULL AND r."tenantId" = t."tenantId" AND r.status IN ('launching', 'running', 'paused')
         AND v.id = r."revisionId" AND v.content #>> '{message,template,name}' = t."whatsappName"
-        AND r."isMarketing" <> (t.category NOT IN ('utility', 'authentication'));
+        AND (r."isMarketing", r."needsNumber")
+            <> (t.category NOT IN ('utility', 'authentication'), t.category = 'authentication');
     RETURN NULL;
 END
 $$;
@@ -152,7 +182,7 @@ CREATE TRIGGER templates_added_category_followed AFTER INSERT ON templates REFER
 CREATE TRIGGER templates_category_followed AFTER UPDATE ON templates REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION follow_template_category();
 
-UPDATE campaign_runs r SET "isMarketing" = false FROM templates t, campaign_revisions v
+UPDATE campaign_runs r SET "isMarketing" = false, "needsNumber" = t.category = 'authentication' FROM templates t, campaign_revisions v
 WHERE t."archivedAt" IS NULL AND t.category IN ('utility', 'authentication') AND r."tenantId" = t."tenantId"
     AND r.status IN ('launching', 'running', 'paused')
     AND v.id = r."revisionId" AND v.content #>> '{message,template,name}' = t."whatsappName";

@@ -1,5 +1,9 @@
 -- The ids by which WhatsApp speaks of people, the number that a person has now, and the 24 hour window of each business number.
 
+-- Where ids of contacts are copied to; user ids are longer than numbers.
+ALTER TABLE trigger_events ALTER COLUMN "contactId" TYPE varchar(150);
+ALTER TABLE campaign_runs ALTER COLUMN "launchCursor" TYPE varchar(150);
+
 -- Other ids of a contact than its "contactId", learned from answers and webhooks of WhatsApp, and of contacts merged into it.
 CREATE TABLE contact_ids (
     "tenantId" varchar(50) NOT NULL,
@@ -13,6 +17,20 @@ CREATE TABLE contact_ids (
     PRIMARY KEY ("tenantId", key, "contactId")
 );
 CREATE INDEX "contact_ids_contactId_index" ON contact_ids ("contactId");
+
+-- Changes of numbers that WhatsApp reported. They come in any order, so the next change may be known before this one: a person
+-- who moves from A to B and on to C ends at C.
+CREATE TABLE contact_moves (
+    "tenantId" varchar(50) NOT NULL,
+    -- The contact_key of the former number or user id.
+    key varchar(150) NOT NULL,
+    at timestamptz NOT NULL,
+    -- The new number, without a plus sign.
+    number varchar(150) NOT NULL,
+    "createdAt" timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY ("tenantId", key, at, number)
+);
+CREATE INDEX "contact_moves_createdAt_index" ON contact_moves USING brin ("createdAt");
 
 -- When a contact last wrote to a business number. contacts."lastSeen" is about all numbers of the tenant.
 CREATE TABLE contact_windows (

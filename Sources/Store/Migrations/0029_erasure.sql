@@ -1,19 +1,38 @@
 -- What stays of people who were erased: rows without personal data to which messages refer, and opt-outs under a keyed hash.
 
 ALTER TABLE contacts ADD COLUMN IF NOT EXISTS "erasedAt" timestamptz;
-CREATE INDEX "contacts_erasedAt_index" ON contacts ("erasedAt") WHERE "erasedAt" IS NOT NULL;
 
--- Opt-outs of people who were erased. Whoever adds contacts looks here, and keeps the opt-out for them.
-CREATE TABLE erased_consents (
+-- People who were erased, by hashes of their ids, with their last statements about consent. Whoever adds contacts looks here, and
+-- keeps the opt-out for them; what they say later is kept here, too.
+CREATE TABLE erased_people (
     "tenantId" varchar(50) NOT NULL,
     -- Identifies the ERASURE_KEY without telling it: hashes of another key find nobody.
     "keyId" varchar(32) NOT NULL,
     -- HMAC-SHA256 of the tenant and the contact_key of an id, by ERASURE_KEY.
     hash varchar(64) NOT NULL,
+    "erasedAt" timestamptz NOT NULL,
+    -- The rows of the person in contacts, to which messages refer.
+    "contactIds" uuid[] NOT NULL DEFAULT '{}',
+    -- As in suppressions.
     "optedOutAt" timestamptz,
+    "optedInAt" timestamptz,
     "marketingOutAt" timestamptz,
-    PRIMARY KEY ("tenantId", "keyId", hash),
-    CHECK (num_nonnulls("optedOutAt", "marketingOutAt") > 0)
+    "marketingInAt" timestamptz,
+    level varchar(10) GENERATED ALWAYS AS (
+        CASE
+            WHEN "optedOutAt" IS NOT NULL AND ("optedInAt" > "optedOutAt") IS NOT TRUE THEN 'all'
+            WHEN "marketingOutAt" IS NOT NULL AND ("marketingInAt" > "marketingOutAt") IS NOT TRUE THEN 'marketing'
+        END
+    ) STORED,
+    PRIMARY KEY ("tenantId", "keyId", hash)
+);
+CREATE INDEX "erased_people_optedOut_index" ON erased_people ("tenantId", "keyId") WHERE level IS NOT NULL;
+CREATE INDEX "erased_people_erasedAt_index" ON erased_people ("tenantId", "erasedAt");
+
+-- Erasures whose messages are still looked after: what was under way at that moment may have written after it.
+CREATE TABLE contact_erasures (
+    "contactId" uuid PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
+    "erasedAt" timestamptz NOT NULL DEFAULT now()
 );
 
 -- Nothing gives an erased contact its data back: neither a webhook that comes late, nor another system.

@@ -85,7 +85,7 @@ public struct RetryRepository: Sendable {
                 .failed(codes: []),
                 isFreeText: content.isFreeText,
                 window: ContactWindow(at: now, number: candidate.windowNumber),
-                isMarketing: try await candidate.isMarketing(content, on: connection),
+                category: try await candidate.reach(of: content, on: connection),
                 on: connection
             )
             let counts = try await Self.count(source, on: connection)
@@ -159,7 +159,7 @@ public struct RetryRepository: Sendable {
             selection,
             isFreeText: content.isFreeText,
             window: ContactWindow(at: now, number: candidate.windowNumber),
-            isMarketing: try await candidate.isMarketing(content, on: connection),
+            category: try await candidate.reach(of: content, on: connection),
             on: connection
         )
         let id = LaunchRepository.makeID(at: now)

@@ -1,5 +1,6 @@
 import Foundation
 import Postgres
+import Spec
 
 /// The messages that a new run repeats: those of the last launch of a campaign, and of the runs that repeated it.
 struct RetrySource: Sendable {
@@ -17,21 +18,21 @@ struct RetrySource: Sendable {
     /// True if only contacts in their 24 h window can get the message.
     let isFreeText: Bool
     let window: ContactWindow
-    /// False if contacts who stopped only marketing messages can get the message.
-    let isMarketing: Bool
+    /// The category by which contacts who can get the message are chosen.
+    let category: TemplateSpec.Category
 
     init(
         last run: RunRecord,
         _ selection: Selection,
         isFreeText: Bool,
         window: ContactWindow,
-        isMarketing: Bool,
+        category: TemplateSpec.Category,
         on connection: PostgresConnection
     ) async throws {
         runs = try await Self.chain(of: run.id, on: connection)
         tenant = run.tenantID
         self.selection = selection
-        (self.isFreeText, self.isMarketing) = (isFreeText, isMarketing)
+        (self.isFreeText, self.category) = (isFreeText, category)
         self.window = window
     }
 
@@ -104,7 +105,7 @@ struct RetrySource: Sendable {
     /// The condition for contacts, as `c`, that can get the message now.
     var contacts: PostgresQuery {
         """
-        c."tenantId" = \(tenant) AND \(fragment: ConsentCondition.allows(isMarketing: isMarketing))
+        c."tenantId" = \(tenant) AND \(fragment: AudienceQuery.mayGet(category))
             AND c."deactivatedAt" IS NULL
             AND (NOT \(isFreeText)::bool OR \(fragment: window.isOpen))
         """

@@ -42,7 +42,9 @@ public struct AlikeRefusals: Hashable, Sendable {
             GROUP BY 1, 2, 3 ORDER BY 1, 5 DESC, 3
         ), alike AS (
             INSERT INTO run_refusals AS s ("runId", source, "tenantId", code, message, count, successes)
-            SELECT f."runId", \(source.rawValue), f."tenantId", left(f.code, 50), f.message, f.count, \(fragment: source.successes)
+            SELECT f."runId", \(source.rawValue), f."tenantId", left(f.code, 50),
+                -- WhatsApp's texts may quote a number, and the row is about no one person.
+                regexp_replace(f.message, '\\+?\\d[\\d ().-]{6,}\\d', '…', 'g'), f.count, \(fragment: source.successes)
             FROM locked JOIN refused f ON f."runId" = locked."runId" JOIN campaign_runs r ON \(key: "r.id", of: #"f."runId""#)
             ON CONFLICT ("runId", source) DO UPDATE SET
                 code = excluded.code,

@@ -174,12 +174,12 @@ struct LaunchCandidate: Sendable {
         return try rows[0].decode(0, as: String?.self) ?? PolicyLimit.unknownCategory.description
     }
 
-    /// Returns false if contacts who stopped only marketing messages get the message.
+    /// Returns the category by which the contacts of the message are chosen.
     ///
     /// Free text, and a template whose category is not known, may be marketing.
-    func isMarketing(_ content: RevisionContent, on connection: PostgresConnection) async throws -> Bool {
+    func reach(of content: RevisionContent, on connection: PostgresConnection) async throws -> TemplateSpec.Category {
         let category = try await category(of: content, on: connection)
-        return category.flatMap(TemplateSpec.Category.init(rawValue:))?.isMarketing ?? true
+        return category.flatMap(TemplateSpec.Category.init(rawValue:)) ?? .marketing
     }
 
     private static func knownNames(tenant: String, on connection: PostgresConnection) async throws -> [String] {

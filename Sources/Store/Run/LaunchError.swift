@@ -9,7 +9,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case triggered(campaign: String)
     case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
-    case emptyAudience(campaign: String)
+    /// Nobody is in the audience; the funnel says where the contacts of the tenant are lost.
+    case emptyAudience(campaign: String, AudienceFunnel)
     /// A run of the campaign is open, so no other one begins.
     case runOpen(campaign: String, status: CampaignStatus)
     case neverSent(campaign: String)
@@ -59,8 +60,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "campaign `\(campaign)` waits for no event; give it a triggerType"
         case .unreadableAudience(let campaign, let problem):
             "the stored audience of campaign `\(campaign)` cannot be read: \(problem)"
-        case .emptyAudience(let campaign):
-            "no contact matches the audience of campaign `\(campaign)`: opted in, active, and within its filter"
+        case .emptyAudience(let campaign, let funnel):
+            "no contact matches the audience of campaign `\(campaign)`: \(funnel.words)"
         case .runOpen(let campaign, let status):
             status == .paused
                 ? "a run of campaign `\(campaign)` is paused; resume it first, and wait until it is completed"

@@ -49,8 +49,8 @@ struct LaunchProgress: Sendable {
     let recipientLimit: Int?
     /// True if only contacts in their window are recipients.
     let isFreeText: Bool
-    /// False if contacts who stopped only marketing messages are recipients, too.
-    let isMarketing: Bool
+    /// The category by which the recipients are chosen.
+    let category: TemplateSpec.Category
     private let openWindow: ContactWindow
 
     /// Locks the run if its launch is not complete; `nil` when there is nothing left to do.
@@ -86,7 +86,10 @@ struct LaunchProgress: Sendable {
             recipientCount: try row.decode("recipientCount"),
             recipientLimit: try row.decode("recipientLimit"),
             isFreeText: try row.decode("isFreeText"),
-            isMarketing: try row.decode("isMarketing"),
+            category: TemplateSpec.Category(
+                isMarketing: try row.decode("isMarketing"),
+                needsNumber: try row.decode("needsNumber")
+            ),
             openWindow: ContactWindow(
                 cutoff: try row.decode("windowCutoff"),
                 number: try row.decode("windowNumber")
@@ -221,7 +224,7 @@ extension LaunchRepository {
         let audience = AudienceQuery.recipients(
             tenant: launch.tenantID,
             filter: launch.audience,
-            isMarketing: launch.isMarketing,
+            category: launch.category,
             now: launch.startedAt
         )
         return """

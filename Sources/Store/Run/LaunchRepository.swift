@@ -133,7 +133,8 @@ extension LaunchRepository {
 
     /// Counts the contacts that the message reaches: free text only those in their window.
     ///
-    /// - Throws: ``LaunchError/noneReachable(campaign:people:)`` if there are contacts, and it reaches none of them.
+    /// - Throws: ``LaunchError/noneReachable(campaign:people:)`` if there are contacts, and it reaches none of them;
+    ///   ``LaunchError/emptyAudience(campaign:_:)`` if there are none.
     static func count(
         _ audience: AudienceFilter,
         _ content: RevisionContent,
@@ -141,17 +142,25 @@ extension LaunchRepository {
         now: Date,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
-        let predicate = AudienceQuery.recipients(
-            tenant: candidate.tenantID,
-            filter: audience,
-            isMarketing: try await candidate.isMarketing(content, on: connection),
-            now: now
+        let category = try await candidate.reach(of: content, on: connection)
+        let all = try await AudienceQuery.size(
+            of: AudienceQuery.Audience(
+                tenant: candidate.tenantID,
+                filter: audience,
+                category: category,
+                window: ContactWindow(at: now, number: candidate.windowNumber)
+            ),
+            now: now,
+            on: connection
         )
-        let window = ContactWindow(at: now, number: candidate.windowNumber)
-        let all = try await AudienceQuery.size(of: predicate, window: window, on: connection)
         let size = all.reached(byFreeText: content.isFreeText)
         guard size.total > 0 || size.unreachable == 0 else {
             throw LaunchError.noneReachable(campaign: candidate.name, people: size.unreachable)
+        }
+        guard size.total > 0 else {
+            let stages = try await AudienceQuery.contacts(of: [candidate.tenantID], on: connection)
+            let funnel = AudienceFunnel(stages[candidate.tenantID], size, category)
+            throw LaunchError.emptyAudience(campaign: candidate.name, funnel)
         }
         return size
     }
@@ -171,7 +180,6 @@ extension LaunchRepository {
         let campaign = candidate.name
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
         let size = try await count(audience, content, of: candidate, now: now, on: connection)
-        guard size.total > 0 else { throw LaunchError.emptyAudience(campaign: campaign) }
         let quota = try await checkQuota(of: candidate, size: size, now: now, on: connection)
         let run = try await insertRun(
             of: candidate,
@@ -254,7 +262,7 @@ extension LaunchRepository {
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         var grant: WalletHold.Grant?
         if messages == nil { grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection) }
-        let isMarketing = try await candidate.isMarketing(content, on: connection)
+        let category = try await candidate.reach(of: content, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
         let id = given ?? makeID(at: now)
         var completion: Date?
@@ -271,14 +279,16 @@ extension LaunchRepository {
             INSERT INTO campaign_runs (
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
                 "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
-                status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing"
+                status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing",
+                "needsNumber", "leftOut"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
                 \(origin.schedule), \(origin.scheduledFor), \(origin.isTrigger), \(origin.retried), \(origin.key),
                 \(origin.isLaunched ? RunStatus.running : .launching),
                 \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
-                \(origin.isLaunched ? nil : most), \(size.unreachable), \(isMarketing)
+                \(origin.isLaunched ? nil : most), \(size.unreachable), \(category.isMarketing),
+                \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb
             )
             """
         )

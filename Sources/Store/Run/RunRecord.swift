@@ -19,6 +19,8 @@ public struct RunRecord: Sendable {
     public let inWindowCount: Int
     /// Contacts of the audience that are no recipients, because free text could not reach them.
     public let unreachableCount: Int
+    /// Contacts of the audience that were no recipients at the launch.
+    public let leftOut: LeftOut
     public let counters: RunCounters
     /// Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example.
     public let held: Int
@@ -39,7 +41,7 @@ public struct RunRecord: Sendable {
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."unreachableCount", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
+            r."unreachableCount", r."leftOut", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
             r."estimatedCompletionAt", r.held, \(fragment: RunCounters.columns)
         FROM campaign_runs r
         JOIN campaigns c ON \(key: "c.id", of: #"r."campaignId""#)
@@ -60,6 +62,7 @@ public struct RunRecord: Sendable {
         recipientCount = try row.decode("recipientCount")
         inWindowCount = try row.decode("inWindowCount")
         unreachableCount = try row.decode("unreachableCount")
+        leftOut = try LeftOut(row.decode("leftOut", as: PostgresJSON?.self)?.text)
         startedAt = try row.decode("startedAt")
         completedAt = try row.decode("completedAt")
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")

@@ -114,6 +114,7 @@ extension RunRepository {
             stop.run,
             reason: reason,
             by: .guardRail(for: stop.failure.scope, otherwise: .webhook),
+            templateHeldAt: stop.failure.consequence == .holdsRun ? stop.failedAt : nil,
             if: "\(stop.failedAt)::timestamptz > coalesce(r.\"guardsSince\", '-infinity')"
         )
     }

@@ -94,10 +94,22 @@ extension RunRepository {
 
     /// Pauses the runs of a campaign and the campaign, with a reason for people, and records who did it.
     ///
-    /// - Returns: False when it was not running. A run that only waited for the quota stops waiting for it.
+    /// - Parameters:
+    ///   - run: One of the runs.
+    ///   - reason: The reason, for people.
+    ///   - actor: Who pauses it.
+    ///   - heldAt: The time at which WhatsApp paused its template, if that is the cause: the runs go on when WhatsApp approves
+    ///     it again.
+    /// - Returns: False when it was not running. A run that only waited for the quota, or for its template, stops waiting for it.
+    /// - Throws: `PostgresError`.
     @discardableResult
-    public func pause(_ run: UUID, reason: String, by actor: RunActor = .daemon) async throws -> Bool {
-        try await pause(run, reason: reason, by: actor, if: "true")
+    public func pause(
+        _ run: UUID,
+        reason: String,
+        by actor: RunActor = .daemon,
+        templateHeldAt heldAt: Date? = nil
+    ) async throws -> Bool {
+        try await pause(run, reason: reason, by: actor, templateHeldAt: heldAt, if: "true")
     }
 
     /// Pauses the runs of a campaign if `condition` on the given one, as `r`, holds as well.
@@ -105,6 +117,7 @@ extension RunRepository {
         _ run: UUID,
         reason: String,
         by actor: RunActor,
+        templateHeldAt heldAt: Date? = nil,
         if condition: PostgresQuery
     ) async throws -> Bool {
         try await pool.transaction { connection in
@@ -112,9 +125,13 @@ extension RunRepository {
             let paused = try await connection.query(
                 RunStatus.moving(
                     .pause,
-                    set: ["\"statusReason\" = \(reason)", "\"quotaUntil\" = NULL"],
+                    set: [
+                        "\"statusReason\" = \(reason)", "\"quotaUntil\" = NULL",
+                        "\"templateHeldAt\" = \(heldAt)::timestamptz",
+                    ],
                     where: """
-                        \(fragment: Self.together(with: run)) AND \(fragment: Self.live)
+                        \(fragment: Self.together(with: run))
+                            AND (\(fragment: Self.live) OR (\(actor.isPerson) AND r."templateHeldAt" IS NOT NULL))
                             AND (SELECT \(fragment: condition) FROM campaign_runs r WHERE r.id = \(run))
                         """
                 ) + " RETURNING r.id"
@@ -199,7 +216,7 @@ extension RunRepository {
             let resumed = try await connection.query(
                 RunStatus.moving(
                     .resume,
-                    set: ["\"statusReason\" = NULL", "\"quotaUntil\" = NULL"] + guards,
+                    set: ["\"statusReason\" = NULL", "\"quotaUntil\" = NULL", "\"templateHeldAt\" = NULL"] + guards,
                     where: "\(fragment: Self.together(with: run)) AND \(fragment: condition)"
                 ) + " RETURNING r.id"
             )

@@ -87,7 +87,12 @@ struct ContactTableCheck {
         guard let wanted = known.map({ Wanted($0.type) }) ?? (column.name == "tenantId" ? .text : nil),
             !wanted.types.contains(column.type)
         else { return nil }
-        let length = if case .text(let maximum)? = known?.definition.cell { maximum } else { 50 }
+        let length =
+            switch known?.definition.cell {
+            case .text(let maximum)?: maximum
+            case .phone?: ContactRules.longestID
+            default: 50
+            }
         let views =
             column.views.isEmpty ? "" : ", after dropping what shows it (\(column.views.joined(separator: ", ")))"
         return "column \(quoted) is \(column.type), and has to be \(wanted.name); run\(views): ALTER TABLE contacts "
@@ -174,7 +179,9 @@ struct ContactTableCheck {
         let rows = try await connection.query(
             """
             SELECT count(*) FILTER (WHERE "tenantId" IS NULL OR "contactId" IS NULL),
-                count(*) FILTER (WHERE length("contactId"::text) > 50 OR length("tenantId"::text) > 50),
+                count(*) FILTER (
+                    WHERE length("contactId"::text) > \(ContactRules.longestID) OR length("tenantId"::text) > 50
+                ),
                 (SELECT count(*) FROM (
                     SELECT FROM contacts GROUP BY "tenantId", "contactId" HAVING count(*) > 1
                 ) twice)
@@ -193,7 +200,8 @@ struct ContactTableCheck {
         }
         if long > 0 {
             problems.append(
-                "\(long) rows have a \"tenantId\" or \"contactId\" of more than 50 characters; shorten or delete them"
+                "\(long) rows have a \"tenantId\" of more than 50 characters or a \"contactId\" of more than "
+                    + "\(ContactRules.longestID); shorten or delete them"
             )
         }
         if twice > 0 {

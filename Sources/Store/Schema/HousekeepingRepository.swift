@@ -10,6 +10,8 @@ public struct HousekeepingRepository: Sendable {
         case events = "trigger_events"
         /// The ids of messages that were counted; WhatsApp repeats a webhook for seven days at most.
         case inbound = "inbound_messages"
+        /// Changes of numbers.
+        case moves = "contact_moves"
         /// The outcomes of the times of schedules.
         case occurrences = "schedule_occurrences"
         /// Events that tenants were told of, or are still to be told of.
@@ -19,7 +21,7 @@ public struct HousekeepingRepository: Sendable {
         public var days: Int {
             switch self {
             case .failures, .events, .notifications: 30
-            case .inbound: 8
+            case .inbound, .moves: 8
             case .occurrences: 90
             }
         }

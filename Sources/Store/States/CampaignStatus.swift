@@ -69,7 +69,7 @@ extension CampaignStatus.Event {
         case .pause: [.command, .api, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
         case .tokensMissing: [.launcher]
-        case .resume: [.command, .api, .completer]
+        case .resume: [.command, .api, .completer, .webhook]
         case .cancel: [.command, .api, .reconcile, .launcher]
         case .complete: [.completer, .launcher]
         case .reserved: [.nothing]
@@ -93,7 +93,7 @@ extension CampaignStatus.Event {
         case .quotaExhausted: "its sender has used up the 24 h quota"
         case .tokensMissing: "the audience grew during the launch, and the wallet does not cover it"
         case .pauseListening: "a campaign without a run is paused"
-        case .resume: "a person resumes it, or quota returned"
+        case .resume: "a person resumes it, quota returned, or WhatsApp approved its template again"
         case .resumeListening: "a campaign without a run is resumed"
         case .cancel: "it is cancelled together with its open run, or the launch grew beyond the tenant's policy"
         case .cancelWithoutRun: "it is cancelled and has no open run"

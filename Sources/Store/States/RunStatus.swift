@@ -49,7 +49,7 @@ extension RunStatus.Event {
         case .launched, .tokensMissing: [.launcher]
         case .pause: [.command, .api, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
-        case .resume: [.command, .api, .completer]
+        case .resume: [.command, .api, .completer, .webhook]
         case .cancel: [.command, .api, .reconcile, .scheduler, .launcher]
         case .complete: [.completer]
         }
@@ -63,7 +63,9 @@ extension RunStatus.Event {
             "a person pauses it, every message would fail, its messages fail alike or too often, or WhatsApp stopped its "
                 + "template, number or account; a run that only waits for quota stops waiting for it"
         case .quotaExhausted: "its sender has used up the 24 h quota; sets `quotaUntil`"
-        case .resume: "a person resumes it, or `quotaUntil` has passed and the sender's `onQuotaExhausted` is `wait`"
+        case .resume:
+            "a person resumes it, `quotaUntil` has passed and the sender's `onQuotaExhausted` is `wait`, or WhatsApp approved the "
+                + "template again that it had paused"
         case .cancel:
             "the campaign is cancelled or deleted, the next run of a `cancelRunning` schedule begins, or the audience grew "
                 + "beyond the tenant's policy during the launch"

@@ -165,3 +165,43 @@ extension TemplateRepository {
         }
     }
 }
+
+extension TemplateRepository {
+    /// Returns the categories of stored templates by tenant and name at WhatsApp, as launches look for them.
+    ///
+    /// - Parameters:
+    ///   - names: The names at WhatsApp, by tenant.
+    ///   - connection: The connection to use.
+    /// - Returns: The categories; names that no template has are left out.
+    /// - Throws: `PostgresError`.
+    public static func categories(
+        of names: [(tenant: String, name: String)],
+        on connection: PostgresConnection
+    ) async throws -> [String: [String: TemplateSpec.Category]] {
+        guard !names.isEmpty else { return [:] }
+        let rows = try await connection.query(
+            """
+            SELECT DISTINCT ON (n.tenant, n.name) n.tenant, n.name, t.category
+            FROM unnest(\(names.map(\.tenant))::text[], \(names.map(\.name))::text[]) AS n(tenant, name)
+            JOIN templates t ON t."tenantId" = n.tenant AND t."whatsappName" = n.name AND t."archivedAt" IS NULL
+            ORDER BY n.tenant, n.name, t."createdAt" DESC
+            """
+        )
+        var categories: [String: [String: TemplateSpec.Category]] = [:]
+        for row in rows {
+            let category = TemplateSpec.Category(rawValue: try row.decode(2))
+            categories[try row.decode(0), default: [:]][try row.decode(1)] = category
+        }
+        return categories
+    }
+
+    /// Returns the campaign with the category of the stored template that its raw message names.
+    public func resolved(_ campaign: ResolvedCampaign) async throws -> ResolvedCampaign {
+        guard let name = campaign.unknownTemplate else { return campaign }
+        let tenant = campaign.identity.tenant
+        let known = try await pool.withConnection {
+            try await Self.categories(of: [(tenant: tenant, name: name)], on: $0)
+        }
+        return known[tenant]?[name].map(campaign.knowing) ?? campaign
+    }
+}

@@ -14,7 +14,7 @@ public struct TriggerRequest: Hashable, Sendable {
     /// Makes a request.
     ///
     /// - Parameters:
-    ///   - contactID: At most 50 characters.
+    ///   - contactID: At most 150 characters.
     ///   - context: An object, or `nil`.
     ///   - eventID: At most 255 characters.
     public init(contactID: String, context: JSONValue? = nil, eventID: String? = nil) {

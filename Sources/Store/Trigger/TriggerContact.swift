@@ -140,7 +140,7 @@ struct TriggerContact: Sendable {
             } ?? "false"
         return """
             SELECT \(campaign.id)::uuid, c.id, n.name, c."contactId", \(fragment: Recipient.phone),
-                coalesce(\(fragment: ConsentCondition.allows(isMarketing: campaign.isMarketing)), false),
+                coalesce(\(fragment: ConsentCondition.allows(campaign.category)), false),
                 c."deactivatedAt" IS NULL, coalesce(\(fragment: window.isOpen), false),
                 coalesce((\(fragment: campaign.audience?.condition(now: now) ?? "true")), false), \(fragment: isCooling)
             FROM unnest(\(names)::text[], \(names.map { ids[$0] })::text[]) AS n(name, id)
@@ -153,6 +153,7 @@ struct TriggerContact: Sendable {
         if !isActive { return .deactivated }
         if !isOptedIn { return .notOptedIn }
         if !isMeant { return .notInAudience }
+        if campaign.category.needsNumber && phone.isEmpty { return .noNumber }
         if campaign.isFreeText && !isInWindow { return .windowClosed }
         return isCooling ? .cooldown : nil
     }

@@ -95,6 +95,8 @@ public enum TriggerRefusal: String, Hashable, Sendable, Codable, CaseIterable {
     case deactivated
     /// The contact is not within the campaign's audience.
     case notInAudience = "not_in_audience"
+    /// The campaign sends an authentication template, and only a user id of the contact is known.
+    case noNumber = "no_number"
     /// The contact had a message of the campaign within its cooldown.
     case cooldown
     /// The campaign sends free text, and the contact has not written within 24 hours.

@@ -20,8 +20,8 @@ struct TriggeredCampaign: Sendable {
     let cooldown: Int?
     let audience: AudienceFilter?
     let isFreeText: Bool
-    /// False if contacts who stopped only marketing messages get its messages.
-    let isMarketing: Bool
+    /// The category by which contacts who get its messages are chosen.
+    let category: TemplateSpec.Category
     /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
     var windowNumber: String?
     let state: State
@@ -123,7 +123,7 @@ struct TriggeredCampaign: Sendable {
     /// They can be locked, in the order of their ids.
     private static func standing(of campaigns: PostgresQuery, isLocked: Bool) -> PostgresQuery {
         """
-        SELECT s.campaign, r.id AS run, r."nextPosition", r."isMarketing", v.digest,
+        SELECT s.campaign, r.id AS run, r."nextPosition", r."isMarketing", r."needsNumber", v.digest,
             r."senderId" IS NOT DISTINCT FROM s.sender AS "hasSameSender",
             r.status = \(run: .paused) AND r."quotaUntil" IS NULL AS "isPaused",
             (SELECT \(fragment: ContactWindow.numberOfSender) FROM senders s WHERE \(key: "s.id", of: #"r."senderId""#))
@@ -163,7 +163,7 @@ struct TriggeredCampaign: Sendable {
             cooldown: nil,
             audience: nil,
             isFreeText: false,
-            isMarketing: true,
+            category: .marketing,
             state: .refused(.campaignIncomplete)
         )
     }
@@ -207,7 +207,7 @@ struct TriggeredCampaign: Sendable {
         let name = try row.decode(0, as: String.self)
         func campaign(
             _ content: RevisionContent?,
-            isMarketing: Bool = true,
+            category: TemplateSpec.Category = .marketing,
             number: String? = nil,
             _ state: State
         ) -> TriggeredCampaign {
@@ -218,7 +218,7 @@ struct TriggeredCampaign: Sendable {
                 cooldown: cooldown,
                 audience: content?.audience,
                 isFreeText: content?.isFreeText ?? false,
-                isMarketing: isMarketing,
+                category: category,
                 windowNumber: number,
                 state: state
             )
@@ -252,7 +252,7 @@ struct TriggeredCampaign: Sendable {
             try await RunAction.record(.send, on: run.id, by: .trigger, connection)
             return campaign(
                 content,
-                isMarketing: try await candidate.isMarketing(content, on: connection),
+                category: try await candidate.reach(of: content, on: connection),
                 number: candidate.windowNumber,
                 .open(run: run.id, nextPosition: 1, isPaid: true)
             )
@@ -287,7 +287,10 @@ struct TriggeredCampaign: Sendable {
             cooldown: cooldown,
             audience: content.audience,
             isFreeText: content.isFreeText,
-            isMarketing: try row.decode("isMarketing"),
+            category: TemplateSpec.Category(
+                isMarketing: try row.decode("isMarketing"),
+                needsNumber: try row.decode("needsNumber")
+            ),
             windowNumber: try row.decode("windowNumber"),
             state: isPaused
                 ? .refused(.campaignPaused)

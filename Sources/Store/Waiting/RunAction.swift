@@ -50,6 +50,9 @@ public struct RunActor: Hashable, Sendable, CustomStringConvertible {
         scope == .campaign ? .template : otherwise
     }
 
+    /// True for a person at the command line or the API.
+    var isPerson: Bool { description.hasPrefix("command:") || description.hasPrefix("api:") }
+
     /// True for commands, whose log nobody keeps: daemons log what they did.
     public var isCommand: Bool { self == .reconcile || description.hasPrefix("command:") }
 

@@ -51,6 +51,41 @@ struct ContactEndpointTests {
         }
     }
 
+    @Test func aPersonIsFoundAndChangedByEveryIDOfWhatsApp() async throws {
+        try await APIFixture.with { api in
+            let long = "KE." + String(repeating: "7", count: 147)
+            #expect(try await api.call("PUT", Self.person, ["name": "Amina"]).status == 201)
+            try await api.pool.execute(
+                """
+                INSERT INTO contact_ids ("tenantId", key, "contactId", kind, id)
+                SELECT 'acme', contact_key(n.id), c.id, n.kind, n.id FROM contacts c
+                CROSS JOIN (VALUES ('waId', '254711111111'), ('userId', 'KE.40512')) n (kind, id)
+                """
+            )
+            try await api.pool.execute("UPDATE contacts SET \"currentNumber\" = '254711111111'")
+            for id in ["254700000017", "254711111111", "%2B254%20711%20111111", "KE.40512"] {
+                let found = try await api.call("GET", "/contacts/\(id)").json
+                #expect(found["contactId"] == "254700000017", "\(id)")
+                #expect(found["waId"] == "254711111111" && found["userId"] == "KE.40512")
+                #expect(found["currentNumber"] == "254711111111" && found["ids"]?.arrayValue?.count == 2)
+                #expect(try await api.call("PUT", "/contacts/\(id)", ["email": "a@b.example"]).status == 200, "\(id)")
+            }
+            let both: JSONValue = [
+                ["contactId": "KE.40512", "name": "A"], ["contactId": "254700000017", "name": "B"],
+            ]
+            let answers = try await api.call("POST", "/contacts", both).json
+            #expect(answers[0]?["result"] == "updated" && answers[1]?["result"] == "refused")
+            #expect(try await Self.rows(api).count == 1)
+            let longest = try await api.call("PUT", "/contacts/\(long)", ["name": "L"])
+            #expect(longest.status == 201, "\(longest.text)")
+            #expect(try await api.call("GET", "/contacts/\(long)").json["userId"] == .string(long))
+            let longer = try await api.call("PUT", "/contacts/\(long)7", ["name": "L"])
+            #expect(longer.status == 400, "\(longer.text)")
+            let search = try await api.call("POST", "/contacts/search", ["logic": "AND", "conditions": []]).json
+            #expect(search["items"]?[0]?["ids"] != nil && search["items"]?[1]?["ids"] == nil)
+        }
+    }
+
     @Test func aPersonIsErasedAndStaysOptedOut() async throws {
         try await APIFixture.with { api in
             #expect(try await api.call("DELETE", Self.person).status == 404)

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Postgres
 import Spec
 import Store
@@ -55,6 +56,57 @@ struct ImpactTests {
                 #expect(change.impact?.unreachable == number - 1 - reached)
             }
             #expect(plan.uncountedCampaigns == 0)
+        }
+    }
+
+    private static let raw = """
+        kind: Campaign
+        name: raw
+        type: manual
+        sender: main
+        message: { type: template, template: { name: reminder, language: { code: en } } }
+        audience: { conditions: [{ field: tags, operator: contains, value: vip }] }
+        """
+
+    /// What a plan shows equals what a launch does, also for a raw message whose template only the database knows.
+    @Test func aRawMessageCountsByTheCategoryOfItsTemplate() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(5, inWindow: 0)
+            try await fixture.pool.execute(
+                """
+                UPDATE contacts SET tags = '{vip}', "suppressedLevel" = CASE WHEN "contactId" LIKE '%1' THEN 'marketing' END
+                """
+            )
+            let text = Samples.sender + "\n---\n" + Self.raw
+            func impact() async throws -> CampaignImpact? {
+                try await Self.estimate(text, ImpactEstimator.Limits(), fixture).changes.compactMap(\.impact).first
+            }
+            #expect(try await impact()?.recipients == 4)
+            #expect(try await impact()?.leftOut == LeftOut([.marketingStopped: 1]))
+            #expect(try await impact()?.words.hasSuffix("; left out: 1 stopped marketing messages") == true)
+            try await fixture.pool.execute(
+                """
+                INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body)
+                VALUES ('acme', 'reminder', 'reminder', 'en', 'utility', 'Hi')
+                """
+            )
+            #expect(try await impact()?.recipients == 5)
+        }
+    }
+
+    @Test func aCampaignThatReachesNobodyIsWarnedOf() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(5, inWindow: 0)
+            try await fixture.pool.execute("UPDATE contacts SET tags = '{}'")
+            let text = Samples.sender + "\n---\n" + Self.raw
+            let plan = try await Self.estimate(text, ImpactEstimator.Limits(), fixture)
+            let warning =
+                "reaches nobody: 5 contacts, 5 active, 5 opted in, 5 not suppressed, 0 in the audience, 0 reachable"
+            #expect(plan.changes.compactMap(\.impact?.warning) == [warning])
+            #expect(PlanTextRenderer().text(plan).contains("warning: \(warning)"))
+            #expect(PlanMarkdownRenderer().text(plan).contains(warning))
+            let impact = plan.json["changes"]?.arrayValue?.compactMap { $0["impact"] }.first
+            #expect(impact?["funnel"]?["contacts"] == 5 && impact?["funnel"]?["inAudience"] == 0)
         }
     }
 

@@ -26,7 +26,8 @@ struct PlanSchemaTests {
     @discardableResult
     private func check(_ plan: Plan) throws -> JSONValue {
         let json = try JSONValue(parsing: plan.json.canonicalText)
-        #expect(try Self.definition("Plan").failures(of: json).isEmpty)
+        let failures = try Self.definition("Plan").failures(of: json)
+        #expect(failures.isEmpty, "\(failures)")
         return json
     }
 

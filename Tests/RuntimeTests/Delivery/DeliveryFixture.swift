@@ -287,6 +287,7 @@ extension DeliveryFixture {
         certificate: ServerCertificate? = nil,
         idleTimeout: Duration? = nil,
         reloads: AsyncStream<Void> = AsyncStream { $0.finish() },
+        erasureKey: String? = nil,
         logger: Logger = TestDatabase.logger,
         ending: Ending = .gracefully,
         _ body: (_ port: Int) async throws -> Value
@@ -303,6 +304,7 @@ extension DeliveryFixture {
         configuration.verifyToken = "verify"
         configuration.tokens = try TokenSettings.read(Variables(["JWT_SECRET": TestToken.secret]))
         configuration.requestsPerSecond = 0
+        configuration.erasureKey = erasureKey.flatMap(ErasureKey.init)
         configuration.unconfirmedTimeout = unconfirmedTimeout
         let port = Mutex<Int?>(nil)
         let daemon = Daemon(

@@ -58,12 +58,29 @@ struct PeopleInWebhooksTests {
             """
             "user_preferences":[
                 {"user_id":"BR.135","category":"marketing_messages","value":"stop","timestamp":1731705721},
-                {"wa_id":"5511999990000","user_id":"BR.135","category":"marketing_messages","value":"signup","timestamp":1}]
+                {"wa_id":"5511999990000","user_id":"BR.135","category":"marketing_messages","value":"resume","timestamp":1}]
             """
         ).inbound.preferences
         #expect(preferences.map(\.person.id) == ["BR.135", "5511999990000"])
         #expect(preferences.map(\.person.userIDs) == [["BR.135"], ["BR.135"]])
         #expect(preferences.map(\.isOptedIn) == [false, true])
+    }
+
+    /// A choice that Meta does not document changes nothing, and is counted.
+    @Test(arguments: [
+        (#""category":"marketing_messages","value":"signup""#, "user_preferences.marketing_messages.signup"),
+        (#""category":"marketing_messages","value":"STOP""#, "user_preferences.marketing_messages.STOP"),
+        (#""category":"service_messages","value":"stop""#, "user_preferences.service_messages.stop"),
+        (#""category":"marketing_messages""#, "user_preferences.marketing_messages.none"),
+        (#""category":"marketing_messages","value":7"#, "user_preferences.marketing_messages.none"),
+    ])
+    func anUnknownPreferenceChangesNothingAndIsCounted(fields: String, type: String) throws {
+        let value = #""user_preferences":[{"wa_id":"254700000001",\#(fields),"timestamp":1}]"#
+        let reports = try Self.reports(value)
+        #expect(reports.inbound.preferences == [])
+        #expect(reports.events.contains(WebhookEvent(type: type, isKnown: false)))
+        let known = try Self.reports(value.replacing(fields, with: #""value":"resume""#))
+        #expect(known.inbound.preferences.map(\.isOptedIn) == [true] && known.events.allSatisfy(\.isKnown))
     }
 
     @Test(arguments: [#""wa_id":"254711111111""#, #""new_wa_id":"254711111111""#])

@@ -125,4 +125,38 @@ struct CatalogTests {
         #expect(Fixture.lines(campaign("manual")) == ["6:1 C013 missing field `audience` (kind `Campaign` needs it)"])
         #expect(Fixture.lines(campaign("module_initiated")) == [])
     }
+
+    /// A raw message has the category of the template that it names.
+    @Test(arguments: [
+        ("reminder", TemplateSpec.Category.utility, nil), ("code", .authentication, nil), ("offer", .marketing, nil),
+        ("twice", .marketing, nil), ("unknown", .marketing, "unknown"),
+    ])
+    func aRawMessageHasTheCategoryOfItsTemplate(
+        name: String,
+        category: TemplateSpec.Category,
+        unknown: String?
+    ) throws {
+        let templates = [
+            ("a", "reminder", "utility"), ("b", "code", "authentication"), ("c", "offer", "marketing"),
+            ("d", "twice", "utility"), ("e", "twice", "marketing"), ("f", "twice", "utility"),
+        ]
+        let texts = templates.map { spec, name, category in
+            """
+            kind: Template
+            name: \(spec)
+            whatsappName: \(name)
+            language: \(spec == "d" ? "en" : spec == "e" ? "fr" : "de")
+            category: \(category)
+            body: Hello
+            """
+        }
+        let message = "{ type: template, template: { name: \(name), language: { code: en } } }"
+        let text = ([Fixture.campaign(type: "manual", message: message)] + texts).joined(separator: "\n---\n")
+        let campaign = try #require(Fixture.catalog(text).resolvedCampaigns.first)
+        #expect(campaign.category == category)
+        #expect(campaign.unknownTemplate == unknown)
+        #expect(campaign.knowing(.utility).category == .utility)
+        let free = try #require(Fixture.catalog(Fixture.campaign(type: "manual")).resolvedCampaigns.first)
+        #expect(free.category == .marketing && free.unknownTemplate == nil)
+    }
 }

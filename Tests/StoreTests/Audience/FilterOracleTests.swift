@@ -119,7 +119,7 @@ struct FilterOracleTests {
                 let recipients = AudienceQuery.recipients(
                     tenant: "acme",
                     filter: filter,
-                    isMarketing: true,
+                    category: .marketing,
                     now: Fixture.now
                 )
                 let found = try await fixture.column(

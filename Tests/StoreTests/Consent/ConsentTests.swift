@@ -83,7 +83,7 @@ struct ConsentTests {
             try await fixture.hear(Fixture.phone(2), "stop")
             try await fixture.pool.execute("UPDATE contacts SET \"optedIn\" = true, \"optedInAt\" = now()")
             #expect(try await fixture.audience() == [Fixture.phone(3)])
-            #expect(try await fixture.audience(isMarketing: false) == [Fixture.phone(2), Fixture.phone(3)])
+            #expect(try await fixture.audience(.utility) == [Fixture.phone(2), Fixture.phone(3)])
             // The same webhook once more changes nothing, and a later one is recorded.
             try await fixture.hear(Fixture.phone(1), "STOP")
             try await fixture.hear(Fixture.phone(2), "stop", at: 1)

@@ -68,11 +68,11 @@ extension Fixture {
     }
 
     /// The numbers that an audience of everybody has.
-    func audience(isMarketing: Bool = true) async throws -> [String] {
+    func audience(_ category: TemplateSpec.Category = .marketing) async throws -> [String] {
         let samples = try await AudienceRepository(pool: pool).samples(
             tenant: "acme",
             filter: .group(.and, []),
-            isMarketing: isMarketing,
+            category: category,
             now: Date(),
             limit: 100
         )

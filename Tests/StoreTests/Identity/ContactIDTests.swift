@@ -218,6 +218,59 @@ struct MovedContactTests {
         }
     }
 
+    /// Each order in which WhatsApp may report the changes of one person, each of them twice.
+    @Test(arguments: [[0, 1], [1, 0], [0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+    func thePersonEndsAtTheNewestNumber(order: [Int]) async throws {
+        let numbers = [Self.old, Self.new, Self.third, "254733333333"]
+        // On to further numbers; and back to the first one.
+        for ways in [numbers, [Self.old, Self.new, Self.old, Self.third]] {
+            try await Self.withContact { fixture, contact in
+                let now = Date()
+                for index in order + order {
+                    try await fixture.move(
+                        .init(ways[index]),
+                        to: ways[index + 1],
+                        at: now.addingTimeInterval(Double(index) - 60)
+                    )
+                }
+                let last = ways[order.count]
+                #expect(try await Self.number(fixture, contact) == (last == Self.old ? nil : last), "\(ways) \(order)")
+                try await fixture.hear(.init(last), saying: "STOP")
+                #expect(try await !fixture.value("SELECT \"optedIn\" FROM contacts"))
+            }
+        }
+    }
+
+    @Test func twoReportsAtTheSameTimeFindEachOther() async throws {
+        for round in 1...10 {
+            try await Self.withContact { fixture, contact in
+                let now = Date()
+                try await withThrowingTaskGroup { group in
+                    group.addTask { _ = try await fixture.move(.init(Self.old), to: Self.new, at: now - 60) }
+                    group.addTask { _ = try await fixture.move(.init(Self.new), to: Self.third, at: now - 30) }
+                    try await group.waitForAll()
+                }
+                #expect(try await Self.number(fixture, contact) == Self.third, "round \(round)")
+            }
+        }
+    }
+
+    /// The number of a person who has moved on may be given to somebody else, who moves, too.
+    @Test func aLaterOwnerOfANumberIsAnotherPerson() async throws {
+        try await Self.withContact { fixture, contact in
+            let now = Date()
+            let other = try await fixture.addPerson("254744444444")
+            for (from, to, age) in [
+                (Self.new, "254755555555", 10.0), ("254744444444", Self.new, 20), (Self.new, Self.third, 30),
+                (Self.old, Self.new, 40),
+            ] {
+                try await fixture.move(.init(from), to: to, at: now.addingTimeInterval(-age))
+            }
+            #expect(try await Self.number(fixture, contact) == Self.third)
+            #expect(try await Self.number(fixture, other) == "254755555555")
+        }
+    }
+
     @Test func theOldNumberBelongsToSomebodyElseFromThenOn() async throws {
         try await Self.withContact { fixture, contact in
             let now = Date()

@@ -250,7 +250,10 @@ struct LaunchTests {
             try await fixture.addCampaign("hidden", tenant: "other")
             let unknown = await #expect(throws: LaunchError.self) { _ = try await Self.open(fixture) }
             #expect(unknown?.description == "no campaign `promo` in tenant `acme`; known are `a`, `b`")
-            await #expect(throws: LaunchError.emptyAudience(campaign: "a")) { _ = try await Self.open(fixture, "a") }
+            let nobody = AudienceFunnel(nil, AudienceSize(total: 0, inWindow: 0), .marketing)
+            await #expect(throws: LaunchError.emptyAudience(campaign: "a", nobody)) {
+                _ = try await Self.open(fixture, "a")
+            }
             try await fixture.addContacts(1)
             try await fixture.addCampaign("hook", type: "event_triggered")
             await #expect(throws: LaunchError.noEvent(campaign: "hook")) { _ = try await Self.open(fixture, "hook") }

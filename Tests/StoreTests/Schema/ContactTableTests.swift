@@ -96,6 +96,34 @@ struct ContactTableTests {
         }
     }
 
+    /// User ids of WhatsApp are longer than the column of the other system.
+    @Test(arguments: [
+        ("", "character varying(150)", false),
+        (#"ALTER TABLE visits DROP CONSTRAINT "visits_tenantId_contactId_fkey""#, "character varying(150)", false),
+        (#"ALTER TABLE contacts ALTER COLUMN "contactId" TYPE varchar(150)"#, "character varying(150)", false),
+        (#"ALTER TABLE contacts ALTER COLUMN "contactId" TYPE varchar(255)"#, "character varying(255)", false),
+        (#"ALTER TABLE contacts ALTER COLUMN "contactId" TYPE varchar"#, "character varying", false),
+        (#"ALTER TABLE contacts ALTER COLUMN "contactId" TYPE text"#, "text", false),
+        (#"CREATE VIEW numbers AS SELECT "contactId" FROM contacts"#, "character varying(50)", true),
+    ])
+    func theColumnOfIdsBecomesWideEnough(script: String, type: String, isNoted: Bool) async throws {
+        try await Self.with(then: script) { pool in
+            let notes = try await Self.migrate(pool).flatMap(\.notes)
+            #expect(
+                notes.contains { $0.contains("TYPE varchar(150)") && $0.contains("numbers") } == isNoted,
+                "\(notes)"
+            )
+            let found = try await pool.query(
+                """
+                SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+                WHERE attrelid = 'contacts'::regclass AND attname = 'contactId'
+                """
+            )
+            #expect(try found[0].decode(0) == type)
+            #expect(try await Self.count("true", pool) == 5_000)
+        }
+    }
+
     @Test func aTableOfOursHasNothingToMend() async throws {
         try await TestDatabase.with { pool in
             #expect(try await Self.migrate(pool).allSatisfy { $0.notes.isEmpty })

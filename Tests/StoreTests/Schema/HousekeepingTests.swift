@@ -29,6 +29,7 @@ struct HousekeepingTests {
                     ("id, \"tenantId\", event, \"contactId\", answer", "gen_random_uuid(), 'acme', 'e', '1', '{}'")
                 case .notifications: ("\"tenantId\", reason, event", "'acme', 'quota', '{}'")
                 case .inbound: ("\"waMessageId\"", "n::text")
+                case .moves: ("\"tenantId\", key, at, number", "'acme', n::text, now(), '2547'")
                 case .occurrences:
                     (
                         "\"scheduleId\", \"scheduledFor\", \"tenantId\", outcome",

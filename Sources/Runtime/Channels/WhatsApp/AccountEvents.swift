@@ -153,8 +153,12 @@ extension WebhookPayload.Change {
 
     /// Returns what WhatsApp blocked; `nil` when the change is only a notice.
     func stop(account: String, receivedAt now: Date) -> InboundReport.Stop? {
-        func stop(_ subject: InboundReport.Stop.Subject, _ reason: String) -> InboundReport.Stop {
-            .init(businessAccountID: account, subject: subject, reason: reason, at: reportedAt(now))
+        func stop(
+            _ subject: InboundReport.Stop.Subject,
+            _ reason: String,
+            isHold: Bool = false
+        ) -> InboundReport.Stop {
+            .init(businessAccountID: account, subject: subject, reason: reason, at: reportedAt(now), isHold: isHold)
         }
         let event = text("event") ?? ""
         let reason = reasonText.map { ", \($0)" } ?? ""
@@ -163,7 +167,8 @@ extension WebhookPayload.Change {
             guard TemplateState.stopped.contains(event), let template else { return nil }
             return stop(
                 .template(name: template.name, language: template.language),
-                "WhatsApp says of template `\(template.name)` (\(template.language)): \(event)\(reason)"
+                "WhatsApp says of template `\(template.name)` (\(template.language)): \(event)\(reason)",
+                isHold: event == "PAUSED"
             )
         case "phone_number_quality_update":
             guard event == "FLAGGED", let number = text("display_phone_number") else { return nil }

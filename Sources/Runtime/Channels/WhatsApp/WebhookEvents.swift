@@ -47,12 +47,21 @@ extension WebhookPayload {
 extension WebhookPayload.Change {
     fileprivate var events: [WebhookEvent] {
         let field = self.field ?? "none"
-        if field == "messages" { return unreadStatuses }
+        if field == "messages" { return unreadPreferences + unreadStatuses }
         guard let known = knownFields[field] else { return [WebhookEvent(type: field, isKnown: false)] }
         guard !known.isEmpty, let event = text("event") else {
-            return [WebhookEvent(type: field, isKnown: true)] + unreadStatuses
+            return [WebhookEvent(type: field, isKnown: true)] + unreadPreferences + unreadStatuses
         }
         return [WebhookEvent(type: "\(field).\(event)", isKnown: known.contains(event))] + unreadStatuses
+    }
+
+    /// The choices of people that this version does not know, which change no consent.
+    private var unreadPreferences: [WebhookEvent] {
+        (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
+            guard Self.consent(in: preference) == nil else { return nil }
+            let names = [preference["category"], preference["value"]].map { $0?.stringValue ?? "none" }
+            return WebhookEvent(type: "user_preferences.\(names.joined(separator: "."))", isKnown: false)
+        }
     }
 
     /// The statuses that this version does not know, which move no message.

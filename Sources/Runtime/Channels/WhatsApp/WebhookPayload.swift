@@ -176,14 +176,27 @@ extension WebhookPayload.Change {
     fileprivate func preferences(of number: String, receivedAt now: Date) -> [InboundReport.Preference] {
         (value["user_preferences"]?.arrayValue ?? []).compactMap { preference in
             guard let person = person(preference, number: preference["wa_id"]),
-                let choice = preference["value"]?.stringValue, ["stop", "resume", "signup"].contains(choice)
+                let isOptedIn = Self.consent(in: preference)
             else { return nil }
             return InboundReport.Preference(
                 phoneNumberID: number,
                 person: person,
-                isOptedIn: choice != "stop",
+                isOptedIn: isOptedIn,
                 at: min(WebhookPayload.time(preference["timestamp"]) ?? now, now)
             )
+        }
+    }
+
+    /// Returns the consent to marketing messages that a preference gives or withdraws; `nil` for one that this version does not
+    /// know, which changes nothing.
+    ///
+    /// Meta's reference names `stop` and `resume`, of the category `marketing_messages`.
+    static func consent(in preference: JSONValue) -> Bool? {
+        guard preference["category"].map({ $0 == "marketing_messages" }) ?? true else { return nil }
+        switch preference["value"]?.stringValue {
+        case "stop": return false
+        case "resume": return true
+        default: return nil
         }
     }
 }

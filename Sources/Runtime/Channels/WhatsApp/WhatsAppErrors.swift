@@ -53,6 +53,9 @@ struct WhatsAppError: Sendable {
         return lines
     }()
 
+    /// The code for a template that WhatsApp has paused for a time, and may approve again.
+    static let templatePaused = "132015"
+
     /// Codes of a wrong parameter: by their details they concern one message, one recipient or the campaign.
     static let parameterCodes: Set<Int> = [
         100, 131_008, 131_009, 132_000, 132_005, 132_008, 132_012, 132_018, 135_000,
