@@ -111,7 +111,10 @@ extension CampaignImpact {
         self.init(
             recipients: recipients,
             inWindow: inWindow,
-            unreachable: json["unreachable"]?.integerValue ?? 0,
+            // Entries from before the reasons were counted know only those whom free text could not reach.
+            leftOut: json["leftOut"].map { LeftOut(json: $0) }
+                ?? LeftOut([.windowClosed: json["unreachable"]?.integerValue ?? 0]),
+            funnel: json["funnel"].flatMap { AudienceFunnel(json: $0) },
             ratePerSecond: rate,
             dailyLimit: json["dailyLimit"]?.integerValue,
             isLimitedByWhatsApp: json["isLimitedByWhatsApp"] == true,

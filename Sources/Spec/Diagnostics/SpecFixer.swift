@@ -1,5 +1,4 @@
-public import Foundation
-import YAML
+import Foundation
 
 /// Corrects mistakes of spec files that have only one remedy.
 public enum SpecFixer {
@@ -21,14 +20,13 @@ public enum SpecFixer {
     /// - Returns: The files that were corrected.
     /// - Throws: The error of a file that cannot be written; files before it are corrected.
     public static func fix(directory: String) throws -> [FixedFile] {
-        var problems: [Diagnostic] = []
-        return try SpecFiles.find(in: directory, sink: &problems).compactMap { file in
+        try SpecFiles.find(in: directory).files.compactMap { file in
             // Files that cannot be read are reported when they are checked.
-            guard let bytes = SpecFiles.bytes(of: file.path, limit: YAMLLimits().bytes) else { return nil }
+            guard case .success(let bytes) = SpecFiles.bytes(of: file.target) else { return nil }
             let source = SpecCatalog.SourceFile(path: file.path, tenant: file.tenant, bytes: bytes)
             let (fixed, fixes) = fixed(source)
             guard !fixes.isEmpty else { return nil }
-            try replace(file.path, bytes, by: fixed)
+            try replace(file, bytes, by: fixed)
             return FixedFile(path: file.path, fixes: fixes)
         }
     }
@@ -61,10 +59,10 @@ public enum SpecFixer {
         return (bytes, fixes)
     }
 
-    private static func replace(_ path: String, _ old: [UInt8], by new: [UInt8]) throws {
+    private static func replace(_ file: SpecFiles.File, _ old: [UInt8], by new: [UInt8]) throws {
+        guard case .success(old) = SpecFiles.bytes(of: file.target) else { throw FixError.changed(file.path) }
         // A link stays a link: the file that it leads to is replaced.
-        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
-        guard SpecFiles.bytes(of: path, limit: YAMLLimits().bytes) == old else { throw FixError.changed(path) }
+        let url = URL(fileURLWithPath: file.target)
         let permissions = try FileManager.default.attributesOfItem(atPath: url.path)[.posixPermissions]
         try Data(new).write(to: url, options: .atomic)
         if let permissions {

@@ -71,13 +71,21 @@ public struct LeftOut: Hashable, Sendable {
 
     /// Reads what ``json`` wrote; reasons of later versions are left out.
     init(_ text: String?) throws(PostgresError) {
-        guard let text else { return }
+        guard let text else {
+            self.init()
+            return
+        }
         do {
-            for (name, count) in try JSONValue(parsing: text).objectValue ?? [:] {
-                if let reason = Reason(rawValue: name) { counts[reason] = count.integerValue }
-            }
+            self.init(json: try JSONValue(parsing: text))
         } catch {
             throw .decoding("the contacts that were left out cannot be read: \(error)")
+        }
+    }
+
+    /// Reads what ``json`` wrote; reasons of later versions are left out.
+    public init(json: JSONValue) {
+        for (name, count) in json.objectValue ?? [:] {
+            if let reason = Reason(rawValue: name) { counts[reason] = count.integerValue }
         }
     }
 
@@ -143,6 +151,16 @@ public struct AudienceFunnel: Hashable, Sendable {
         notSuppressed = tenant.notSuppressed(category)
         inAudience = size.total + size.leftOut[.noNumber] + size.leftOut[.windowClosed]
         reachable = size.total
+    }
+
+    /// Reads what ``json`` wrote; `nil` if a step is missing.
+    public init?(json: JSONValue) {
+        guard let contacts = json["contacts"]?.integerValue, let active = json["active"]?.integerValue,
+            let optedIn = json["optedIn"]?.integerValue, let notSuppressed = json["notSuppressed"]?.integerValue,
+            let inAudience = json["inAudience"]?.integerValue, let reachable = json["reachable"]?.integerValue
+        else { return nil }
+        (self.contacts, self.active, self.optedIn) = (contacts, active, optedIn)
+        (self.notSuppressed, self.inAudience, self.reachable) = (notSuppressed, inAudience, reachable)
     }
 
     /// The steps with their names.
