@@ -2,7 +2,7 @@
 ///
 /// The separator is the one of comma, semicolon, tab and bar that the first line has most of, outside quotes; a first line
 /// `sep=;`, by which spreadsheets name it, is skipped. Quoted fields may contain separators, doubled quotes and line breaks;
-/// lines end with LF, CRLF, or CR alone if the first line does; a byte order mark at the start is skipped. A field `="0712"`, by
+/// lines end with LF, CRLF, or CR alone in a file without line feeds; a byte order mark at the start is skipped. A field `="0712"`, by
 /// which programs tell spreadsheets that a number is a text, is that text. After a malformed record, reading continues with the
 /// line after its first one, so that an unclosed quote does not swallow the rest of the file.
 struct CSVReader {
@@ -47,9 +47,7 @@ struct CSVReader {
     /// - Returns: The result.
     mutating func next(isLast: Bool) -> Event {
         if isAtStart {
-            // What follows a CR tells whether it ends a line alone.
-            let hasLine = buffer.contains(Self.lineFeed) || buffer.dropLast().contains(Self.return)
-            guard isLast || hasLine || buffer.count > Self.maximumRecord else { return .needsBytes }
+            guard isLast || hasLineFeed || buffer.count > Self.maximumRecord else { return .needsBytes }
             readStart()
             isAtStart = false
         }
@@ -75,10 +73,8 @@ struct CSVReader {
     private mutating func readStart() {
         if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let first = buffer[position...].prefix { $0 != Self.lineFeed && $0 != Self.return }
-        let isCarriageReturn = first.endIndex < buffer.count && buffer[first.endIndex] == Self.return
-        if isCarriageReturn, first.endIndex + 1 >= buffer.count || buffer[first.endIndex + 1] != Self.lineFeed {
-            lineEnd = Self.return
-        }
+        let next = buffer[first.endIndex...].prefix(2)
+        if !hasLineFeed, next.first == Self.return, next.last != Self.lineFeed { lineEnd = Self.return }
         if first.count == 5, String(decoding: first, as: UTF8.self).lowercased().hasPrefix("sep="),
             let named = first.last
         {
@@ -94,6 +90,15 @@ struct CSVReader {
         }
         let most = counts.values.max() ?? 0
         separator = Self.separators.first { counts[$0] == most } ?? separator
+    }
+
+    /// True if there is a line feed outside quotes; a CR is a part of a field then.
+    private var hasLineFeed: Bool {
+        var isQuoted = false
+        return buffer[position...].contains { byte in
+            if byte == Self.quote { isQuoted.toggle() }
+            return byte == Self.lineFeed && !isQuoted
+        }
     }
 
     private mutating func skipMalformed(_ message: String) -> Event {

@@ -170,6 +170,18 @@ public enum ConsentWords {
         acha|sitisha|simamisha|ondoa|niondoe|jiondoe|acha kutuma|acha kutuma ujumbe|sitaki|sitaki ujumbe|usitume tena|komesha
         yeka|emisa|ngiyeke|hou op|stop asseblief|teken uit|tsaya|daina|daina turawa|dakata|da duro|dawo duro|kwusi
         አቁም|ይቁም|jooji|dhaaf|joogso|tika|tsoha|tlogela|emisa melaetsa|kureka|hagarika|lekera awo|koma
+
+        stop sending these|stop sending me these|no more texts|stop msg|stop sms|unsuscribe|unsubscibe|take me off this list|take me off your list please
+        remove my number from your list|remove my number from the list|i dont want these messages|i do not want these messages|i dont want messages
+        ya no me escriban|no me escriban mas|no me escriba mas|no me manden mas mensajes|no me envien mas mensajes|quitame de la lista
+        pare de me mandar mensagem|pare de me mandar mensagens|nao me mande mais mensagem|nao me mande mais mensagens|tire meu numero da lista
+        arretez de m'ecrire|arrete de m'ecrire|ne m'ecrivez plus|ne m'envoyez plus de messages|stop aux messages|retirez moi de la liste
+        nicht mehr anschreiben|schreibt mir nicht mehr|losch meine nummer|loschen sie meine nummer|non scrivetemi piu|non mandatemi piu messaggi
+        niet meer sturen|stuur geen berichten meer|sluta skicka|skicka inte mer|przestancie pisac|nie piszcie do mnie|prosze nie pisac
+        больше не присылайте|не присылайте мне сообщения|удалите мой номер|більше не пишіть|не пишіть мені
+        لا ترسلوا لي رسائل|لا ترسل لي رسائل|لا تراسلوني|मैसेज मत भेजो|संदेश मत भेजें|मुझे मैसेज मत करो|mesaj atmayin|mesaj gondermeyin|bana mesaj atma
+        jangan kirim pesan lagi|stop kirim pesan|usinitumie ujumbe|msinitumie ujumbe|acheni kutuma ujumbe|msitume tena
+        dung nhan tin nua|dung gui tin nhan nua|不要再发消息|不要再发信息|别再发了|もう送らないで|もう送らないでください|메시지 보내지 마세요|그만 보내세요
         """
     )
 

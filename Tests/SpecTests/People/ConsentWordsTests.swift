@@ -379,4 +379,39 @@ struct ConsentWordsTests {
     @Test func aLongTextIsNoWord() {
         #expect(ConsentWords.consent(in: String(repeating: "stop ", count: 1_000)) == nil)
     }
+
+    /// Ways in which strangers said stop, each in a sentence that a list of single words does not have.
+    @Test(arguments: [
+        "Stop sending these!", "no more texts please", "Unsuscribe", "Please take me off this list",
+        "Remove my number from your list",
+        "I don’t want these messages", "¡Ya no me escriban!", "No me manden más mensajes, gracias",
+        "Quítame de la lista por favor",
+        "Pare de me mandar mensagem", "NÃO ME MANDE MAIS MENSAGENS", "Tire meu número da lista",
+        "Arrêtez de m’écrire svp",
+        "Ne m'envoyez plus de messages", "Retirez-moi de la liste", "Bitte nicht mehr anschreiben",
+        "Schreibt mir nicht mehr!!",
+        "Lösch meine Nummer", "Non scrivetemi più", "Stuur geen berichten meer", "Sluta skicka", "Proszę nie pisać",
+        "Больше не присылайте 🙏", "Удалите мой номер", "Не пишіть мені", "لا ترسلوا لي رسائل", "من فضلك لا تراسلوني",
+        "मैसेज मत भेजो",
+        "Mesaj atmayın", "Bana mesaj atma", "Jangan kirim pesan lagi", "Tafadhali msinitumie ujumbe", "Msitume tena",
+        "Đừng nhắn tin nữa", "不要再发消息", "もう送らないでください", "메시지 보내지 마세요",
+    ])
+    func aSentenceOfAStrangerOptsOut(_ text: String) {
+        #expect(ConsentWords.consent(in: text) == false)
+    }
+
+    /// Sentences with a word of stopping that say something else.
+    @Test(arguments: [
+        "Can you stop by tomorrow?", "the bus stop is closed", "end of the month", "I will quit smoking",
+        "did the delivery stop here",
+        "what is the end date?", "No más tarde de las 5", "la baja temperatura", "quiero una talla más baja",
+        "alto costo", "Vou sair de casa agora",
+        "pare o carro na esquina", "l'arrêt de bus", "Ende gut, alles gut", "ich will das Abo nicht abmelden",
+        "non ho più messaggi da leggere",
+        "не писать же вручную", "dur bakalım", "stopwatch", "unstoppable", "do not cancel",
+        "please don’t unsubscribe me", "停止不前",
+    ])
+    func aSentenceAboutSomethingElseChangesNothing(_ text: String) {
+        #expect(ConsentWords.consent(in: text) == nil)
+    }
 }
