@@ -263,18 +263,18 @@ public struct ContactRepository: Sendable {
     private func known(_ ids: [String], tenant: String) async throws(PostgresError) -> [Known] {
         let rows = try await pool.query(
             """
-            SELECT DISTINCT ON (n.number) k.key, c."contactId",
+            SELECT DISTINCT ON (n.number) w.key, c."contactId",
                 coalesce(s.level = 'all' OR c."suppressedLevel" = 'all' OR (c.id IS NOT NULL AND c."optedIn" IS NOT TRUE), false),
                 greatest(s."optedOutAt", c."optedOutAt")
             FROM unnest(\(ids)::text[]) WITH ORDINALITY AS n(id, number)
-            CROSS JOIN LATERAL (SELECT contact_key(n.id) AS key) k
+            CROSS JOIN LATERAL (SELECT contact_key(n.id) AS key) w
             LEFT JOIN LATERAL (
                 SELECT c.id, c."contactId", c."suppressedLevel", c."optedIn", c."optedOutAt", f.rank
-                FROM (\(fragment: Self.named("k.key", of: "\(tenant)"))) f JOIN contacts c ON \(key: "c.id", of: "f.id")
+                FROM (\(fragment: Self.named("w.key", of: "\(tenant)"))) f JOIN contacts c ON \(key: "c.id", of: "f.id")
             ) c ON true
             LEFT JOIN LATERAL (
                 SELECT s.level, s."optedOutAt" FROM suppressions s
-                WHERE s."tenantId" = \(tenant) AND \(only: "s.key", is: "k.key")
+                WHERE s."tenantId" = \(tenant) AND \(only: "s.key", is: "w.key")
             ) s ON true
             ORDER BY n.number, c.rank, c."contactId" <> n.id, c."contactId"
             """

@@ -56,11 +56,13 @@ enum ContactLookup {
         "SELECT * FROM contact_ids k WHERE \(only: #"k."contactId""#, is: contact)"
     }
 
-    /// Finds rows of `contact_ids`, as `k`, with a key: ids that were learned of a contact.
+    /// Finds the contacts of which an id with a key was learned, as rows of `contact_ids`.
+    ///
+    /// The name of the table is not one that an expression for the key might use: that would be taken for a column of its own.
     static func byLearnedID(_ key: PostgresQuery, of tenant: PostgresQuery) -> PostgresQuery {
         """
-        SELECT k."contactId" FROM contact_ids k
-        WHERE k."tenantId" = \(fragment: tenant) AND \(only: "k.key", is: key)
+        SELECT contact_ids."contactId" FROM contact_ids
+        WHERE contact_ids."tenantId" = \(fragment: tenant) AND \(only: "contact_ids.key", is: key)
         """
     }
 }

@@ -77,7 +77,9 @@ struct ContactEndpointTests {
             #expect(answers[0]?["result"] == "updated" && answers[1]?["result"] == "refused")
             #expect(try await Self.rows(api).count == 1)
             let longest = try await api.call("PUT", "/contacts/\(long)", ["name": "L"])
+            // A new person is no contact of whom another id was learned.
             #expect(longest.status == 201, "\(longest.text)")
+            #expect(try await api.call("GET", Self.person).json["name"] == "A")
             #expect(try await api.call("GET", "/contacts/\(long)").json["userId"] == .string(long))
             let longer = try await api.call("PUT", "/contacts/\(long)7", ["name": "L"])
             #expect(longer.status == 400, "\(longer.text)")
