@@ -434,7 +434,7 @@ extension CampaignRunRecord {
             "statusReason": run.statusReason.map(JSONValue.string), "sender": .string(run.senderName),
             "expectedCount": .integer(run.expectedCount), "recipientCount": .integer(run.recipientCount),
             "inWindowCount": .integer(run.inWindowCount), "unreachableCount": .integer(run.unreachableCount),
-            "leftOut": run.leftOut.total > 0 ? run.leftOut.json : nil,
+            "leftOut": run.leftOut.total > 0 ? run.leftOut.json : JSONValue?.none,
             "messages": .object(
                 Dictionary(
                     uniqueKeysWithValues: MessageStatus.allCases.map {

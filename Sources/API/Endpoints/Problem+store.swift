@@ -57,7 +57,7 @@ extension Problem {
         case .triggered: .conflict(.notReady, "the campaign is started by its trigger")
         case .noAudience: .conflict(.notReady, "the campaign has no `audienceFilter`, so it has no recipients")
         case .noSender: .conflict(.notReady, "the campaign has no sender")
-        case .emptyAudience(_, let funnel): .conflict(.notReady, "the audience is empty: \(funnel.words)")
+        case .emptyAudience(_, let funnel): .conflict(.notReady, "no contact matches the audience: \(funnel.words)")
         case .runOpen(_, let status): .conflict(status: status.rawValue, "a run of the campaign is open")
         case .neverSent: .conflict(.notReady, "the campaign was never sent")
         case .keyOfAnother:

@@ -153,7 +153,7 @@ extension CampaignImpact {
             "isBroadcast": .bool(isBroadcast),
         ]
         object["unreachable"] = unreachable > 0 ? .integer(unreachable) : nil
-        object["leftOut"] = leftOut.total > 0 ? leftOut.json : nil
+        if leftOut.total > 0 { object["leftOut"] = leftOut.json }
         object["funnel"] = funnel?.json
         object["dailyLimit"] = dailyLimit.map(JSONValue.integer)
         object["isLimitedByWhatsApp"] = isLimitedByWhatsApp ? true : nil
