@@ -259,7 +259,15 @@ struct ErasureRaceTests {
         try await ContactImportRepository(pool: fixture.pool, batchSize: batchSize, erasureKey: key).run(
             tenant: "acme",
             columns: [.contactId],
-            batches: file(numbers, then: body)
+            batches: file(numbers) {
+                // The import has begun, whenever its file is read.
+                try await eventually("the rows are being staged") {
+                    try await fixture.value(
+                        "SELECT count(*)::int FROM pg_class WHERE relname LIKE 'contact_import_%'"
+                    ) > 0
+                }
+                try await body()
+            }
         )
     }
 
