@@ -179,6 +179,7 @@ public struct Daemon: Service {
                     statistics: StatisticsRepository(pool: pool),
                     consents: ConsentRepository(pool: pool),
                     erasure: ContactErasure(pool: pool, key: configuration.erasureKey),
+                    retention: RetentionRepository(pool: pool),
                     logger: logger
                 ),
                 Scheduler(

@@ -52,6 +52,10 @@ struct DeliveryReport {
         if let former = run.retryOf { lines.append("  repeats run   \(former.uuidString.lowercased())") }
         if let outlook { lines += Self.lines(of: outlook) }
         lines += table(of: run.counters, recipients: run.recipientCount, held: run.held)
+        lines += Self.lines(of: run.responses)
+        if run.deletedCount > 0 {
+            lines.append("  deleted by retention, and still counted: \(run.deletedCount.grouped)")
+        }
         for failure in failures {
             let code = failure.code.isEmpty ? "no code" : failure.code
             lines.append("  \(failure.count.grouped.leftPadded(to: 7)) × \(code)  \(failure.message)")
@@ -84,6 +88,14 @@ struct DeliveryReport {
             if status == .pending, counters.capped > 0 { lines.append(line("  capped", counters.capped)) }
         }
         return lines
+    }
+
+    /// The people who responded; a run without responses has no lines for them.
+    private static func lines(of responses: RunResponses) -> [String] {
+        let names: [(ResponseKind, String)] = [(.replied, "replied"), (.tapped, "tapped"), (.optedOut, "opted out")]
+        return names.filter { responses[$0.0] > 0 }.map { kind, name in
+            "  " + name.padding(toLength: 14, withPad: " ", startingAt: 0) + responses[kind].grouped.leftPadded(to: 9)
+        }
     }
 
     private static func lines(of outlook: RunOutlook) -> [String] {

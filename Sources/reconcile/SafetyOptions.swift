@@ -24,6 +24,15 @@ struct SafetyOptions: ParsableArguments {
     )
     var allowedEmptyTenants: [String] = []
 
+    @Option(
+        name: .customLong("allow-retention"),
+        help: ArgumentHelp(
+            "Allow the retention of this tenant to delete the rows that the plan counts; may be repeated.",
+            valueName: "tenant"
+        )
+    )
+    var allowedRetentions: [String] = []
+
     @Option(help: "Maximum share of a tenant's specs that may be edited or deleted at once, from ten specs on.")
     var maxChangePercent = 30
 
@@ -88,6 +97,7 @@ struct SafetyOptions: ParsableArguments {
             maximumChangePercent: maxChangePercent,
             maximumInheritedRecipients: maxInheritedRecipients,
             allowedEmptyTenants: Set(allowedEmptyTenants),
+            allowedRetentions: Set(allowedRetentions),
             adopted: Set(adopted),
             adoptsAll: adoptAll,
             allowedPolicies: Set(allowedPolicies),

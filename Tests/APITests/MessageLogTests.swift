@@ -182,7 +182,7 @@ struct MessageLogTests {
         (159, 10, [[10, 10]]),
     ])
     func findsTheRangesOfPositionsOfAPage(offset: Int, count: Int, expected: [[Int]]) {
-        let runs = [100, 50, 0, 10].map { (run: UUID(), length: $0) }
+        let runs = [100, 50, 0, 10].map { PositionRange(run: UUID(), first: 1, last: $0) }
         let ranges = PositionRange.ranges(of: runs, offset: offset, count: count)
         #expect(ranges.map { [$0.first, $0.last] } == expected)
     }

@@ -54,14 +54,14 @@ struct AnalyticsEndpoints: Sendable {
             ],
             handle: .checked { call in
                 let record = try await campaigns.required(call)
-                let counters = try await analytics.counters(
+                let totals = try await analytics.totals(
                     campaign: record.id,
                     tenant: call.tenant,
                     run: call.uuid("run"),
                     revision: call.query["revision"]?.integerValue
                 )
-                guard let counters else { throw Problem.notFound("run of this campaign") }
-                return .json(DeliveryMetrics(counters: counters).json)
+                guard let totals else { throw Problem.notFound("run of this campaign") }
+                return .json(DeliveryMetrics(totals).json)
             }
         )
     }
@@ -74,6 +74,8 @@ struct AnalyticsEndpoints: Sendable {
             name: "getCampaignErrors",
             tag: "analytics",
             summary: "Count the failures of a campaign by reason",
+            details:
+                "Messages that retention has deleted are counted, too. Long numbers in their texts are replaced by `…`.",
             query: [Self.run],
             responses: [
                 .json(
@@ -151,6 +153,17 @@ struct AnalyticsEndpoints: Sendable {
 /// messages whose request is under way. Cancelled and unconfirmed messages are in `total` only.
 struct DeliveryMetrics: Hashable, Sendable {
     let counters: RunCounters
+    var responses = RunResponses()
+    /// Messages that retention has deleted; the counters still count them.
+    var deleted = 0
+
+    init(counters: RunCounters) {
+        self.counters = counters
+    }
+
+    init(_ totals: AnalyticsRepository.Totals) {
+        (counters, responses, deleted) = (totals.counters, totals.responses, totals.deleted)
+    }
 
     var total: Int { counters.total }
     var pending: Int { counters[.pending] }
@@ -174,6 +187,8 @@ struct DeliveryMetrics: Hashable, Sendable {
             "total": .integer(total), "pending": .integer(pending), "queued": .integer(queued), "sent": .integer(sent),
             "delivered": .integer(delivered), "read": .integer(read), "failed": .integer(failed),
             "deliveryRate": .number(deliveryRate), "readRate": .number(readRate), "failureRate": .number(failureRate),
+            "replied": .integer(responses[.replied]), "tapped": .integer(responses[.tapped]),
+            "optedOut": .integer(responses[.optedOut]), "deleted": .integer(deleted),
         ]
     }
 
@@ -205,11 +220,34 @@ struct DeliveryMetrics: Hashable, Sendable {
             ),
             ShapeField("readRate", .number, isRequired: true, "read / sent, in percent.", example: .number(40.82)),
             ShapeField("failureRate", .number, isRequired: true, "failed / total, in percent.", example: 2),
+            ShapeField("replied", .sum, isRequired: true, ResponseKind.replied.words, example: 60),
+            ShapeField("tapped", .sum, isRequired: true, ResponseKind.tapped.words, example: 40),
+            ShapeField("optedOut", .sum, isRequired: true, ResponseKind.optedOut.words, example: 5),
+            ShapeField(
+                "deleted",
+                .sum,
+                isRequired: true,
+                "Messages among all that retention has deleted. Every other number still counts them.",
+                example: 0
+            ),
         ]
     )
 
     static let example: JSONValue = [
         "total": 1_000, "pending": 0, "queued": 0, "sent": 980, "delivered": 500, "read": 400, "failed": 20,
-        "deliveryRate": .number(91.84), "readRate": .number(40.82), "failureRate": 2,
+        "deliveryRate": .number(91.84), "readRate": .number(40.82), "failureRate": 2, "replied": 60, "tapped": 40,
+        "optedOut": 5, "deleted": 0,
     ]
+}
+
+extension ResponseKind {
+    /// What the number of responses of the kind counts.
+    var words: String {
+        switch self {
+        case .replied: "People who answered a message, by quoting it or by a button; each once per run."
+        case .tapped: "People who pressed a button of a message or chose from its list; each once per run."
+        case .optedOut:
+            "People who opted out by an answer to a message, or within 72 hours of the last one; each once per run."
+        }
+    }
 }

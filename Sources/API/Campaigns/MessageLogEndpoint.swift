@@ -24,7 +24,9 @@ struct MessageLogEndpoint: Sendable {
             summary: "List the messages of a campaign",
             details:
                 "In the order of sending, oldest run first. As CSV (`Accept: text/csv` or `format=csv`) the answer is the "
-                + "whole log. A page is a range of positions: if a launch left one out, the page has an item less.",
+                + "whole log. A page is a range of positions: if a launch left one out, the page has an item less. Messages that "
+                + "retention has deleted are not in the log; `deleted`, or the header X-Deleted-Messages of CSV, tells how many "
+                + "the campaign or the run had.",
             query: [
                 .page, .limit, AnalyticsEndpoints.run,
                 QueryParameter("status", .choice(MessageStatus.self), "Only messages with this status."),
@@ -65,7 +67,8 @@ struct MessageLogEndpoint: Sendable {
         query.status = call.text("status").flatMap(MessageStatus.init)
         query.errorCode = call.text("errorCode")
         query.contact = call.text("contact")
-        if wantsCSV(call) { return csv(query, name: record.id.apiText) }
+        let deleted = try await log.deleted(query)
+        if wantsCSV(call) { return csv(query, name: record.id.apiText, deleted: deleted) }
         let messages: [MessageRecord]
         let total: Int
         if let after = call.uuid("after") {
@@ -77,7 +80,7 @@ struct MessageLogEndpoint: Sendable {
         return .json(
             .fields([
                 "items": .array(messages.map(\.json)), "page": .integer(call.page), "limit": .integer(call.limit),
-                "total": .integer(max(0, total)),
+                "total": .integer(max(0, total)), "deleted": deleted > 0 ? .integer(deleted) : nil,
                 "next": messages.count == call.limit ? messages.last.map { .string($0.id.apiText) } : nil,
             ])
         )
@@ -89,7 +92,7 @@ struct MessageLogEndpoint: Sendable {
     }
 
     /// Streams the log in batches, so that neither the daemon nor Postgres holds all of it.
-    private func csv(_ query: MessageLogQuery, name: String) -> APIResponse {
+    private func csv(_ query: MessageLogQuery, name: String, deleted: Int) -> APIResponse {
         var answer = APIResponse(
             content: .stream(mediaType: "text/csv; charset=utf-8; header=present") { writer in
                 try await writer.write(ByteBuffer(string: CSVText.line(MessageShapes.columns)))
@@ -104,8 +107,14 @@ struct MessageLogEndpoint: Sendable {
             }
         )
         answer.headers[.contentDisposition] = "attachment; filename=\"messages-\(name).csv\""
+        if deleted > 0 { answer.headers[.deletedMessages] = "\(deleted)" }
         return answer
     }
+}
+
+extension HTTPField.Name {
+    /// Number of messages that retention has deleted.
+    fileprivate static let deletedMessages = HTTPField.Name("X-Deleted-Messages") ?? .contentLocation
 }
 
 /// Messages in answers.
@@ -140,6 +149,9 @@ private enum MessageShapes {
             ShapeField("deliveredAt", .dateTime, "When it was delivered."),
             ShapeField("readAt", .dateTime, "When it was read."),
             ShapeField("failedAt", .dateTime, "When it failed."),
+            ShapeField("repliedAt", .dateTime, "When the recipient answered it, as the first message of the run."),
+            ShapeField("tappedAt", .dateTime, "When the recipient pressed a button of it, or chose from its list."),
+            ShapeField("optedOutAt", .dateTime, "When the recipient opted out by or after it."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was written."),
         ]
     )
@@ -151,7 +163,12 @@ private enum MessageShapes {
             .uuid,
             "Pass it as `after` to get the next messages; absent at the end of the log."
         )
-        return ObjectShape(page.name, page.description, page.fields + [next])
+        let deleted = ShapeField(
+            "deleted",
+            .count,
+            "Messages of the campaign or run that retention has deleted, whatever their status; absent if there are none."
+        )
+        return ObjectShape(page.name, page.description, page.fields + [next, deleted])
     }()
 
     static let example: JSONValue = [
@@ -176,6 +193,9 @@ extension MessageRecord {
             "errorCode": errorCode.map(JSONValue.string), "errorMessage": errorMessage.map(JSONValue.string),
             "sentAt": sentAt.map { .string($0.apiText) }, "deliveredAt": deliveredAt.map { .string($0.apiText) },
             "readAt": readAt.map { .string($0.apiText) }, "failedAt": failedAt.map { .string($0.apiText) },
+            "repliedAt": responses[.replied].map { .string($0.apiText) },
+            "tappedAt": responses[.tapped].map { .string($0.apiText) },
+            "optedOutAt": responses[.optedOut].map { .string($0.apiText) },
             "createdAt": .string(createdAt.apiText),
         ])
     }

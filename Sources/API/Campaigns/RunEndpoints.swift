@@ -366,6 +366,16 @@ private enum RunShapes {
                 isRequired: true,
                 "Messages among the pending ones that wait because WhatsApp caps their recipients (code 131049)."
             ),
+            ShapeField("replied", .count, isRequired: true, ResponseKind.replied.words, example: 0),
+            ShapeField("tapped", .count, isRequired: true, ResponseKind.tapped.words, example: 0),
+            ShapeField("optedOut", .count, isRequired: true, ResponseKind.optedOut.words, example: 0),
+            ShapeField(
+                "deletedCount",
+                .count,
+                isRequired: true,
+                "Messages that retention has deleted; all numbers still count them.",
+                example: 0
+            ),
             ShapeField("scheduledFor", .dateTime, "The time of the schedule that opened it."),
             ShapeField("retryOf", .uuid, "Id of the run before it, if it repeats failed messages."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),
@@ -414,7 +424,7 @@ private enum RunShapes {
             "pending": 80, "queued": 30, "sending": 2, "sent": 5, "delivered": 2, "read": 1, "failed": 0,
             "cancelled": 0, "unconfirmed": 0,
         ],
-        "held": 0, "capped": 0,
+        "held": 0, "capped": 0, "replied": 0, "tapped": 0, "optedOut": 0, "deletedCount": 0,
         "createdAt": "2026-11-20T08:00:00Z", "startedAt": "2026-11-20T08:00:00Z",
         "estimatedCompletionAt": "2026-11-21T08:00:02Z", "waiting": OutlookShapes.example,
         "actions": [["action": "send", "who": "command:jane", "at": "2026-11-20T08:00:00Z"]],
@@ -443,6 +453,8 @@ extension CampaignRunRecord {
                 )
             ),
             "held": .integer(max(0, run.held)), "capped": .integer(max(0, run.counters.capped)),
+            "replied": .integer(run.responses[.replied]), "tapped": .integer(run.responses[.tapped]),
+            "optedOut": .integer(run.responses[.optedOut]), "deletedCount": .integer(run.deletedCount),
             "scheduledFor": scheduledFor.map { .string($0.apiText) },
             "retryOf": run.retryOf.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "startedAt": run.startedAt.map { .string($0.apiText) },

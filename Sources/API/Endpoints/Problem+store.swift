@@ -62,10 +62,11 @@ extension Problem {
         case .neverSent: .conflict(.notReady, "the campaign was never sent")
         case .keyOfAnother:
             .conflict(.notReady, "the key belongs to another kind of request; take a new `Idempotency-Key`")
-        case .nothingToRetry:
+        case .nothingToRetry(_, let deleted):
             .conflict(
                 .notReady,
                 "no failed message may be repeated: none that was never accepted, and whose contact is opted in and active"
+                    + (deleted > 0 ? "; retention has deleted \(deleted) that failed or were in doubt" : "")
             )
         case .noneToResend: .conflict(.notReady, error.description)
         case .tooManyRecipients(_, let recipients, let allowed):

@@ -90,6 +90,7 @@ public struct Planner: Sendable {
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
             plan.accountRemarks = try await AccountRemarks.read(desired, now: now, on: connection)
+            try await RetentionLoss.add(to: &plan, on: connection)
             FireTimes.add(to: &plan, zones: desired.zones, now: now)
             plan.setUnmanaged(unmanaged)
             return plan

@@ -52,6 +52,8 @@ public struct PlannedChange: Sendable {
     public internal(set) var impact: CampaignImpact?
     /// The fire times of a schedule.
     public internal(set) var fireTimes: FireTimes?
+    /// The rows that a new or shorter retention of a tenant deletes.
+    public internal(set) var retentionLosses: [RetentionLoss] = []
     /// The number of former runs of a schedule.
     let runCount: Int
 
@@ -91,6 +93,9 @@ public struct PlannedChange: Sendable {
 
     /// True if the change has no effect on what is sent.
     public var isFormal: Bool { isMoveOnly || isReferenceOnly }
+
+    /// The reasons to look twice, as sentences.
+    public var warnings: [String] { [impact?.warning, retentionWarning].compactMap(\.self) }
 
     /// Remarks on the change, as sentences.
     public var notes: [String] {

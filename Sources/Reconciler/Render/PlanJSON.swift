@@ -103,6 +103,15 @@ extension PlannedChange {
         object["isAdoption"] = isAdoption ? true : nil
         object["inheritedFrom"] = isInherited ? .array(inheritedFrom.map { .string($0.description) }) : nil
         object["inheritedBy"] = heirs.isEmpty ? nil : .array(heirs.map { .string($0.identity.description) })
+        if !retentionLosses.isEmpty {
+            object["retentionLosses"] = .array(
+                retentionLosses.map { loss in
+                    var object: [String: JSONValue] = ["kind": .string(loss.kind.rawValue)]
+                    object["rows"] = loss.rows.map(JSONValue.integer)
+                    return .object(object)
+                }
+            )
+        }
         object["fireTimes"] = fireTimes.map { times in
             var fields: [String: JSONValue] = [
                 "before": .array(times.before.map { .string(Self.instant($0)) }),

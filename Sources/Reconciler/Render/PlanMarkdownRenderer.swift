@@ -74,8 +74,8 @@ public struct PlanMarkdownRenderer: Sendable {
                 }
             )
         }
-        let warnings = plan.changes.compactMap { change in
-            change.impact?.warning.map { "\(code(change.identity.description)): \(escaped($0))" }
+        let warnings = plan.changes.flatMap { change in
+            change.warnings.map { "\(code(change.identity.description)): \(escaped($0))" }
         }
         if !warnings.isEmpty { text += "\n**Warnings**\n\n" + list(warnings) }
         text += plan.remarks.isEmpty ? "" : "\n" + list(plan.remarks.map(escaped))

@@ -75,7 +75,7 @@ public struct PlanTextRenderer: Sendable {
             }
         }
         if let quota = change.impact?.quotaWords { text += "    quota: \(quota)\n" }
-        if let warning = change.impact?.warning { text += "    " + paint("warning: \(warning)", .update) + "\n" }
+        for warning in change.warnings { text += "    " + paint("warning: \(warning)", .update) + "\n" }
         for note in change.notes { text += "    note: \(note)\n" }
         if change.isInherited {
             text += "    note: inherited from \(change.inheritedFrom.map(\.description).joined(separator: ", "))\n"

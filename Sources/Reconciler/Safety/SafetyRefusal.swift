@@ -21,6 +21,8 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
     case policy(PolicyBreach)
     /// A rule of the tenant's policy forbids the change.
     case policyRule(RuleBreach)
+    /// A new or shorter retention of the tenant deletes rows for good.
+    case retention(tenant: String, losses: [RetentionLoss])
     /// Too large a share of a tenant is edited at once.
     case tooManyChanges(tenant: String, changed: Int, rows: Int, limit: Int)
     /// The campaigns that inherit edits have too many recipients.
@@ -37,6 +39,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         case .unmanagedRow(let identity, _): "--adopt \(identity)"
         case .policy(let breach): "--allow-policy \(breach.grant)"
         case .policyRule(let breach): "--allow-rule \(breach.exception)"
+        case .retention(let tenant, _): "--allow-retention \(tenant)"
         case .tooManyChanges(_, let changed, let rows, _): "--max-change-percent \((changed * 100 + rows - 1) / rows)"
         case .tooManyRecipients(_, _, let recipients, _): "--max-inherited-recipients \(recipients)"
         }
@@ -54,6 +57,7 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         case .unmanagedRow: .unmanagedRow
         case .policy: .policy
         case .policyRule: .policyRule
+        case .retention: .retention
         case .tooManyChanges: .tooManyChanges
         case .tooManyRecipients: .tooManyRecipients
         }
@@ -82,6 +86,8 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
             "\(identity) already exists as row \(row.uuidString.lowercased()), which no spec manages"
         case .policy(let breach): breach.reason
         case .policyRule(let breach): breach.reason
+        case .retention(let tenant, let losses):
+            "`retention` of tenant `\(tenant)` deletes \(RetentionLoss.list(losses)) for good"
         case .tooManyChanges(let tenant, let changed, let rows, let limit):
             "\(changed.grouped) of \(rows.grouped) specs of tenant `\(tenant)` would be changed or deleted, more than \(limit) %"
         case .tooManyRecipients(let tenant, let campaigns, let recipients, let limit):

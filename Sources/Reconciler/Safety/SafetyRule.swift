@@ -1,7 +1,7 @@
 /// A safety rule, with everything that `reconcile explain` says about it.
 public enum SafetyRule: String, CaseIterable, Sendable {
     case emptyCatalog, emptyTenant, protectedDelete, deleteUnderWay, looksLikeRename, ignoredRename, unmanagedRow
-    case policy, policyRule, tooManyChanges, tooManyRecipients
+    case policy, policyRule, retention, tooManyChanges, tooManyRecipients
 
     /// Finds a rule by its code, whatever the case of its letters; `nil` if there is none.
     public init?(code: String) {
@@ -23,6 +23,7 @@ public enum SafetyRule: String, CaseIterable, Sendable {
         case .unmanagedRow: "a row of this name exists, and no spec manages it"
         case .policy: "a limit of the tenant's policy is exceeded"
         case .policyRule: "a change breaks a rule of the tenant's policy"
+        case .retention: "a new or shorter retention deletes rows for good"
         case .tooManyChanges: "a large share of a tenant's specs is edited or deleted"
         case .tooManyRecipients: "edits that campaigns inherit concern many recipients"
         }
@@ -41,6 +42,7 @@ public enum SafetyRule: String, CaseIterable, Sendable {
         case .unmanagedRow: "--adopt acme/Campaign/offer"
         case .policy: "--allow-policy maxRecipients:acme/Campaign/offer=998"
         case .policyRule: "--allow-rule large-sends:acme/Campaign/offer"
+        case .retention: "--allow-retention acme"
         case .tooManyChanges: "--max-change-percent 45"
         case .tooManyRecipients: "--max-inherited-recipients 250000"
         }
@@ -76,6 +78,9 @@ public enum SafetyRule: String, CaseIterable, Sendable {
             "A rule under `policy.rules` of the `Tenant` matches a change of the plan; its message says why it is there. "
                 + "A plan is judged by the rules that were applied before it and by its own, so a rule cannot be "
                 + "removed together with the change that it forbids."
+        case .retention:
+            "Daemons delete rows that are older than `retention` of the tenant within minutes after it was applied, and "
+                + "nothing brings them back. The plan counts about how many there are now. Counters and reports of runs stay."
         case .tooManyChanges:
             "From ten specs on, a plan that edits or deletes more than 30 % of a tenant's specs is often a mistake. Specs "
                 + "that only inherit an edit do not count."

@@ -15,6 +15,8 @@ public struct SafetyRules: Sendable {
     public var maximumInheritedRecipients: Int
     /// Tenants whose rows may all be deleted.
     public var allowedEmptyTenants: Set<String>
+    /// Tenants whose retention may delete rows.
+    public var allowedRetentions: Set<String>
     /// Specs that may adopt the unmanaged row of their name.
     public var adopted: Set<SpecIdentity>
     /// True if every spec may adopt the unmanaged row of its name.
@@ -30,6 +32,7 @@ public struct SafetyRules: Sendable {
         maximumChangePercent: Int = 30,
         maximumInheritedRecipients: Int = 100_000,
         allowedEmptyTenants: Set<String> = [],
+        allowedRetentions: Set<String> = [],
         adopted: Set<SpecIdentity> = [],
         adoptsAll: Bool = false,
         allowedPolicies: Set<PolicyException> = [],
@@ -40,6 +43,7 @@ public struct SafetyRules: Sendable {
         self.maximumChangePercent = maximumChangePercent
         self.maximumInheritedRecipients = maximumInheritedRecipients
         self.allowedEmptyTenants = allowedEmptyTenants
+        self.allowedRetentions = allowedRetentions
         self.adopted = adopted
         self.adoptsAll = adoptsAll
         self.allowedPolicies = allowedPolicies
@@ -69,6 +73,9 @@ public struct SafetyRules: Sendable {
     private func refusals(of change: PlannedChange) -> [SafetyRefusal] {
         if change.isAdoption, let row = change.rowID, !adoptsAll, !adopted.contains(change.identity) {
             return [.unmanagedRow(change.identity, row: row)]
+        }
+        if !change.retentionLosses.isEmpty, !allowedRetentions.contains(change.identity.tenant) {
+            return [.retention(tenant: change.identity.tenant, losses: change.retentionLosses)]
         }
         guard change.action == .delete, !allowedDeletes.contains(change.identity) else { return [] }
         var refusals: [SafetyRefusal] = []

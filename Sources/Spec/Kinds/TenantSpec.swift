@@ -29,6 +29,7 @@ public struct TenantSpec: SpecContent {
         onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
         webhook: { forward: "https://inbox.acme.example/whatsapp" }
+        retention: { messages: 400d, events: 14d, contacts: 730d, consents: 1825d }
         """
 
     public internal(set) var header = SpecHeader()
@@ -54,6 +55,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var notify: Notify?
     /// The treatment of webhooks about the tenant, besides reading them; `nil` is none.
     public internal(set) var webhook: Webhook?
+    /// The time for which rows of the tenant are kept; `nil` keeps them.
+    public internal(set) var retention: Retention?
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -135,6 +138,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "What else happens to the webhooks of WhatsApp that are about the tenant's numbers. See "
                     + "[operations](operations.md#webhooks-for-other-systems).",
                 examples: ["forward": "https://inbox.acme.example/whatsapp"]
+            ),
+        Field("retention", \.retention, .mapping)
+            .says(
+                "How long rows of the tenant are kept. Rows of a kind that is not named are kept as before. See "
+                    + "[privacy](privacy.md#retention).",
+                examples: ["messages": "400d", "contacts": "730d"]
             ),
     ]
 
@@ -305,6 +314,51 @@ extension TenantSpec {
                     examples: "https://inbox.acme.example/whatsapp",
                     "env:ACME_INBOX_HOOK"
                 )
+        ]
+    }
+}
+
+extension TenantSpec {
+    /// The time for which rows are kept, by kind; older ones are deleted for good.
+    public struct Retention: Hashable, Sendable, SpecMapping {
+        public internal(set) var messages: SpecDuration?
+        public internal(set) var events: SpecDuration?
+        public internal(set) var contacts: SpecDuration?
+        public internal(set) var consents: SpecDuration?
+
+        private static func days(_ count: Int) -> SpecDuration { SpecDuration(seconds: count * 86_400) }
+
+        // The lower bounds are longer than reports of WhatsApp, retries, quota and frequency caps need the rows.
+        static let fields: [Field] = [
+            Field("messages", \.messages, .duration(from: days(31), upToDays: 3_650))
+                .says(
+                    "Messages since they were last sent or failed; 31 days to 3,650. Analytics and reports keep their counts.",
+                    examples: "400d"
+                ),
+            Field("events", \.events, .duration(from: days(1), upToDays: 30))
+                .says(
+                    "Events with their context; 1 day to 30, which is the default. An event that is repeated later counts as "
+                        + "a new one.",
+                    examples: "14d"
+                ),
+            Field("contacts", \.contacts, .duration(from: days(90), upToDays: 3_650))
+                .says(
+                    "Contacts since they last wrote, got a message, gave or withdrew consent, or were changed; 90 days to "
+                        + "3,650. An opt-out stays.",
+                    examples: "730d"
+                ),
+            Field("consents", \.consents, .duration(from: days(90), upToDays: 3_650))
+                .says(
+                    "Statements about consent that a later one replaced; 90 days to 3,650. The last one of each level stays.",
+                    examples: "1825d"
+                ),
+        ]
+
+        static let rules = [
+            SchemaRule.anyOf(
+                ["messages", "events", "contacts", "consents"],
+                help: "name at least one of `messages`, `events`, `contacts` and `consents`"
+            )
         ]
     }
 }

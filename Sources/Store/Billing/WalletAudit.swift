@@ -46,7 +46,7 @@ public struct WalletAudit: Hashable, Sendable {
 extension WalletRepository {
     /// Recounts a wallet from its entries and from the messages of its runs, in one snapshot.
     ///
-    /// It reads every message of every billed run, so do not run it every minute.
+    /// Messages that retention has deleted are in its counts of them. It reads every message of every billed run, so do not run it every minute.
     ///
     /// - Parameter tenant: The owner of the wallet.
     /// - Returns: The result; `nil` when the tenant has no wallet.
@@ -55,7 +55,8 @@ extension WalletRepository {
         let rows = try await pool.query(
             """
             WITH run AS MATERIALIZED (
-                SELECT h."runId", h.price, h.amount, h.used, h.entries, e.lines, h."closedAt" IS NULL AS "isOpen", r.status, m.accepted, m.rest,
+                SELECT h."runId", h.price, h.amount, h.used, h.entries, e.lines, h."closedAt" IS NULL AS "isOpen", r.status,
+                    m.accepted + \(fragment: DeletedMessages.count(of: "r.id", MessageStatus.accepted)) AS accepted, m.rest,
                     e.spent, e.held
                 FROM wallet_holds h
                 JOIN campaign_runs r ON r.id = h."runId"

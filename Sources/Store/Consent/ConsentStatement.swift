@@ -26,6 +26,8 @@ public enum ConsentSource: String, CaseIterable, Sendable {
     case command
     /// Known of a person who was erased and came back.
     case erased
+    /// Known of a contact whose data retention has deleted: another system had opted it out in its row.
+    case retention
 }
 
 /// A statement of a person, or about a person, that gives or withdraws consent.

@@ -126,32 +126,49 @@ public struct ContactErasure: Sendable {
         return try rows.contains { try $0.decode(0) }
     }
 
-    /// Finishes erasures, for a day after each; harmless to repeat, and on any number of daemons.
+    /// Finishes erasures of a recent time, and for the last time those of more than a day ago; harmless to repeat, and on any
+    /// number of daemons.
     ///
     /// A launch, an event or an answer of WhatsApp that was under way during an erasure may have written the number after it. An
-    /// erasure that no daemon has looked after yet is finished whatever its age.
-    public func sweep() async throws {
+    /// erasure that no daemon has looked after for a day is finished whatever its age.
+    ///
+    /// - Parameter hours: The time since the erasures, up to a day.
+    /// - Throws: `PostgresError`.
+    public func sweep(hours: Int = 24) async throws {
+        let day = try await pool.query("SELECT (now() - interval '1 day')::text")[0].decode(0, as: String.self)
         let rows = try await pool.query(
-            "SELECT \"contactId\", \"erasedAt\" < now() - interval '1 day' FROM contact_erasures"
+            """
+            SELECT e."contactId" FROM contact_erasures e
+            WHERE (
+                    e."erasedAt" > now() - \(Double(hours)) * interval '1 hour' OR e."erasedAt" < \(day)::timestamptz
+                ) AND EXISTS (
+                    SELECT FROM campaign_messages m WHERE \(key: #"m."contactId""#, of: #"e."contactId""#)
+                        AND (m.status IN \(anyOf: MessageStatus.waiting) OR \(fragment: Self.isHeld))
+                )
+            ORDER BY e."erasedAt"
+            """,
+            deadline: .seconds(120)
         )
-        var rest = try rows.map { try $0.decode(0, as: UUID.self) }[...]
+        try await sweepAll(try rows.map { try $0.decode(0) })
+        // An erasure that was repeated meanwhile has another time.
+        try await pool.execute("DELETE FROM contact_erasures WHERE \"erasedAt\" < \(day)::timestamptz")
+        try await ErasedPeople(pool: pool, key: key).sweepConsents()
+        try await ContactStaging.dropOrphans(in: pool)
+    }
+
+    /// Finishes the erasure of contacts, in portions.
+    func sweepAll(_ contacts: [UUID]) async throws {
+        var rest = contacts[...]
         while !rest.isEmpty {
             _ = try await sweep(Array(rest.prefix(Self.largestSweep)))
             rest = rest.dropFirst(Self.largestSweep)
         }
-        let over = try rows.filter { try $0.decode(1) }.map { try $0.decode(0, as: UUID.self) }
-        if !over.isEmpty {
-            // An erasure that was repeated meanwhile has another time.
-            try await pool.execute(
-                """
-                DELETE FROM contact_erasures
-                WHERE "contactId" = ANY(\(over)::uuid[]) AND "erasedAt" < now() - interval '1 day'
-                """
-            )
-        }
-        try await ErasedPeople(pool: pool, key: key).sweepConsents()
-        try await ContactStaging.dropOrphans(in: pool)
     }
+
+    /// True for a message, as `m`, that holds personal data.
+    private static let isHeld: PostgresQuery = """
+        (m."recipientPhone" <> '' OR num_nonnulls(m.context, m."errorMessage") > 0 OR m."waMessageId" NOT LIKE 'erased:%')
+        """
 
     /// Cancels what is still to be sent to erased contacts, and empties their messages.
     ///
@@ -183,10 +200,7 @@ public struct ContactErasure: Sendable {
                 """
                 WITH held AS MATERIALIZED (
                     SELECT m.id FROM campaign_messages m
-                    WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND (
-                        m."recipientPhone" <> '' OR num_nonnulls(m.context, m."errorMessage") > 0
-                        OR m."waMessageId" NOT LIKE 'erased:%'
-                    )
+                    WHERE m."contactId" = ANY(\(contacts)::uuid[]) AND \(fragment: Self.isHeld)
                     ORDER BY m.id FOR NO KEY UPDATE
                 )
                 UPDATE campaign_messages m SET "recipientPhone" = '', context = NULL, "errorMessage" = NULL,

@@ -57,6 +57,7 @@ public struct ContactExport: Sendable {
                 ORDER BY at, id
                 """
             ),
+            ("run_responses", "SELECT * FROM run_responses WHERE \"contactId\" = ANY(\(person.rows)::uuid[])"),
             ("campaign_messages", "\(fragment: messages) ORDER BY m.\"createdAt\", m.id"),
             (
                 "message_failures",

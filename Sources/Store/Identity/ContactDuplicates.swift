@@ -139,6 +139,7 @@ extension ContactDuplicates {
             }
             for statement in Self.statements(otherID, into: keptID) { try await connection.execute(statement) }
             let moved = try await connection.execute(Self.moveMessages(otherID, into: keptID))
+            try await connection.execute(Self.moveResponses(otherID, into: keptID))
             try await connection.execute(Self.joinRows(otherID, into: keptID))
             try await connection.execute(
                 """
@@ -178,6 +179,16 @@ extension ContactDuplicates {
             SELECT FROM campaign_messages n
             WHERE n."contactId" = \(kept) AND n."runId" = m."runId"
                 AND n."triggerEventId" IS NOT DISTINCT FROM m."triggerEventId"
+        )
+        """
+    }
+
+    /// Moves the responses to runs that count none of the kept contact.
+    private static func moveResponses(_ other: UUID, into kept: UUID) -> PostgresQuery {
+        """
+        UPDATE run_responses s SET "contactId" = \(kept)
+        WHERE s."contactId" = \(other) AND NOT EXISTS (
+            SELECT FROM run_responses n WHERE n."contactId" = \(kept) AND n."runId" = s."runId" AND n.kind = s.kind
         )
         """
     }

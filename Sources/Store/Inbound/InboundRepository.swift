@@ -54,6 +54,7 @@ public struct InboundRepository: Sendable {
             let said = try await erased.divert(Self.consents(in: report, senders: senders))
             try await ConsentRepository(pool: pool).record(said)
             try await count(report.messages, from: people, senders: senders)
+            try await countResponses(in: report, from: people, senders: senders)
         }
         let facts = AccountFactRepository(pool: pool)
         try await facts.keep(report.facts)
@@ -227,6 +228,40 @@ public struct InboundRepository: Sendable {
             FROM locked k WHERE \(key: "c.id", of: "k.id")
             """
         )
+    }
+
+    /// Counts the answers and opt-outs for the runs that they are about.
+    private func countResponses(
+        in report: InboundReport,
+        from people: InboundPeople,
+        senders: [String: [Sender]]
+    ) async throws {
+        let repository = ResponseRepository(pool: pool)
+        try await repository.park(try await repository.count(report.messages.flatMap(\.responses)))
+        var answers: [(answer: ResponseRepository.Response, optOut: ResponseRepository.OptOut)] = []
+        var optOuts: [ResponseRepository.OptOut] = []
+        func add(_ person: InboundReport.Person, _ number: String, at: Date, isOptOut: (Sender) -> Bool) {
+            for sender in senders[number] ?? [] where isOptOut(sender) {
+                let sighting = Sighting(tenantID: sender.tenantID, person: person, at: at)
+                let optOut = ResponseRepository.OptOut(contacts: people[sighting], at: at)
+                guard let answered = person.repliesTo else {
+                    optOuts.append(optOut)
+                    continue
+                }
+                answers.append((.init(kind: .optedOut, waMessageID: answered, at: at), optOut))
+            }
+        }
+        for message in report.messages {
+            add(message.person, message.phoneNumberID, at: message.at) { sender in
+                ConsentWords.consent(in: message.texts, own: sender.optOutWords) == false
+            }
+        }
+        for preference in report.preferences where !preference.isOptedIn {
+            add(preference.person, preference.phoneNumberID, at: preference.at) { _ in true }
+        }
+        // An answer to a message that is none of ours counts like one that names no message.
+        let unknown = Set(try await repository.count(answers.map(\.answer)))
+        try await repository.count(optOuts + answers.filter { unknown.contains($0.answer) }.map(\.optOut))
     }
 
     /// Stores the names that WhatsApp has for our numbers.

@@ -223,12 +223,12 @@ extension MessageRepository {
         guard !messages.isEmpty else { return }
         let rows = try await pool.query(
             """
-            SELECT c."tenantId", c."contactId", t."recipientPhone", t.at, c.id, c."erasedAt" IS NOT NULL FROM (
-                SELECT m."contactId" AS id, m."recipientPhone", i.at FROM unnest(
+            SELECT c."tenantId", c."contactId", t."recipientPhone", t.at, c.id, c."erasedAt" IS NOT NULL, t.message FROM (
+                SELECT m."contactId" AS id, m."recipientPhone", i.at, m.id AS message FROM unnest(
                     \(messages.map { $0.id })::uuid[], \(messages.map { $0.at })::timestamptz[]
                 ) AS i(id, at) JOIN campaign_messages m ON \(key: "m.id", of: "i.id")
                 UNION ALL
-                SELECT m."contactId" AS id, m."recipientPhone", i.at FROM unnest(
+                SELECT m."contactId" AS id, m."recipientPhone", i.at, m.id FROM unnest(
                     \(messages.map { $0.id == nil ? $0.waMessageID : nil })::text[],
                     \(messages.map { $0.at })::timestamptz[]
                 ) AS i(id, at) CROSS JOIN LATERAL (
@@ -239,11 +239,13 @@ extension MessageRepository {
         )
         var statements: [ConsentStatement] = []
         var erased: [(id: UUID, at: Date?)] = []
+        var optOuts: [ResponseRepository.OptOut] = []
         for row in rows {
             guard try !row.decode(5, as: Bool.self) else {
                 erased.append((try row.decode(4), try row.decode(3)))
                 continue
             }
+            optOuts.append(.init(contacts: [try row.decode(4)], at: try row.decode(3), refused: try row.decode(6)))
             statements.append(
                 ConsentStatement(
                     tenantID: try row.decode(0),
@@ -257,6 +259,7 @@ extension MessageRepository {
         }
         try await ErasedPeople.stopMarketing(erased, in: pool)
         try await ConsentRepository(pool: pool).record(statements)
+        try await ResponseRepository(pool: pool).count(optOuts)
     }
 
     /// Keeps reports whose message is not known yet; ``reportParked(reading:)`` tries them again.
@@ -327,9 +330,14 @@ extension MessageRepository {
         var inbox: [Int] = []
         var names: [String] = []
         var statuses: [DeliveryStatus] = []
+        var responses: [ResponseRepository.Response] = []
         for row in rows {
             inbox.append(try row.decode(0))
             names.append(try row.decode(1))
+            if let kind = ResponseKind(rawValue: try row.decode(3)) {
+                responses.append(.init(kind: kind, waMessageID: try row.decode(1), at: try row.decode(4)))
+                continue
+            }
             guard let rank = DeliveryStatus.Rank(name: try row.decode(3, as: String.self)) else { continue }
             let code = try row.decode(5, as: String?.self)
             let message = try row.decode(6, as: String?.self)
@@ -344,6 +352,7 @@ extension MessageRepository {
             )
         }
         // Reports are applied before they are dropped: a crash in between applies them again, which changes nothing.
+        _ = try await ResponseRepository(pool: pool).count(responses)
         var effects = StatusEffects()
         let folded = statuses.foldedByMessage()
         do throws(PostgresError) {

@@ -11,13 +11,23 @@ public struct AnalyticsRepository: Sendable {
         public let counters: RunCounters
     }
 
+    /// What became of the messages of a campaign.
+    public struct Totals: Hashable, Sendable {
+        /// The messages by status, each recipient once; also those that retention has deleted.
+        public let counters: RunCounters
+        /// The people who responded, once for each run.
+        public let responses: RunResponses
+        /// Messages that retention has deleted.
+        public let deleted: Int
+    }
+
     private let pool: PostgresPool
 
     public init(pool: PostgresPool) {
         self.pool = pool
     }
 
-    /// Returns the messages of a campaign by status.
+    /// Returns the messages of a campaign by status, and the responses to them.
     ///
     /// A recipient whose failed message a later run repeats is counted in that run only, unless one run is asked for.
     ///
@@ -28,12 +38,12 @@ public struct AnalyticsRepository: Sendable {
     ///   - revision: Only runs that sent the revision of this number; `nil` for all.
     /// - Returns: The sums; `nil` if the campaign does not have the given run or revision.
     /// - Throws: `PostgresError`.
-    public func counters(
+    public func totals(
         campaign: UUID,
         tenant: String,
         run: UUID? = nil,
         revision: Int? = nil
-    ) async throws -> RunCounters? {
+    ) async throws -> Totals? {
         // The tenant is a condition of the campaign that was found, so that no index of all its rows can serve.
         var condition: PostgresQuery = """
             r."campaignId" = ANY(ARRAY(
@@ -49,13 +59,18 @@ public struct AnalyticsRepository: Sendable {
         }
         let rows = try await pool.query(
             """
-            SELECT count(*) AS runs, \(fragment: run == nil ? Self.sums : Self.sumsOfOneRun)
+            SELECT count(*) AS runs, \(fragment: run == nil ? Self.sums : Self.sumsOfOneRun), \(fragment: RunResponses.sums),
+                coalesce(sum(r."deletedCount"), 0)::bigint AS deleted
             FROM campaign_runs r \(fragment: revisions) WHERE \(fragment: condition)
             """
         )
         let runs = try rows[0].decode("runs", as: Int.self)
         if runs == 0, run != nil || revision != nil { return nil }
-        return try RunCounters(row: rows[0])
+        return Totals(
+            counters: try RunCounters(row: rows[0]),
+            responses: try RunResponses(row: rows[0]),
+            deleted: try rows[0].decode("deleted")
+        )
     }
 
     /// Returns the messages of a run and of those that it repeats by status, each recipient once.

@@ -10,7 +10,7 @@ public struct BacklogRepository: Sendable {
         public let openRuns: Int
         /// Messages that wait for an attempt or its outcome.
         public let openMessages: Int
-        /// Messages whose answer was lost and that no report has settled.
+        /// Messages whose answer was lost and that no report has settled, without those that retention has deleted.
         public let unconfirmed: Int
     }
 
@@ -34,8 +34,9 @@ public struct BacklogRepository: Sendable {
                 sum(unconfirmed)::bigint AS unconfirmed
             FROM (
                 SELECT "tenantId", status IN \(anyOf: RunStatus.open) AS "isOpen", "isTriggered",
-                    pending + queued + sending AS messages, unconfirmed
-                FROM campaign_runs WHERE status IN \(anyOf: RunStatus.open) OR unconfirmed > 0
+                    pending + queued + sending AS messages,
+                    unconfirmed - \(fragment: DeletedMessages.count(of: "r.id", [.unconfirmed])) AS unconfirmed
+                FROM campaign_runs r WHERE status IN \(anyOf: RunStatus.open) OR unconfirmed > 0
             ) r
             GROUP BY 1
             """,

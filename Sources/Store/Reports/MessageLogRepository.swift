@@ -44,7 +44,7 @@ public struct MessageLogRepository: Sendable {
         self.pool = pool
     }
 
-    /// Returns a page of the log, and how many messages there are in all.
+    /// Returns a page of the log, and how many messages there are in all, without those that retention has deleted.
     ///
     /// The pages of an unfiltered log are ranges of positions, so the last page of a long log costs as much as the
     /// first. With a filter, everything before a page has to be read; ``batch(_:after:limit:)`` continues after a known
@@ -90,19 +90,37 @@ public struct MessageLogRepository: Sendable {
         try await pool.withConnection { try await total(query, on: $0) }
     }
 
+    /// Returns the number of messages that retention has deleted from the log, whatever the filter says of messages.
+    public func deleted(_ query: MessageLogQuery) async throws(PostgresError) -> Int {
+        let rows = try await pool.query(
+            """
+            SELECT coalesce(sum(r."deletedCount"), 0)::bigint FROM campaign_runs r WHERE \(fragment: query.runs)
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
     /// Returns the failures of a campaign by code and message, most frequent first, at most 1,000.
     ///
-    /// Messages that a later run repeats are left out, unless one run is asked for.
+    /// Messages that a later run repeats are left out, unless one run is asked for. Those that retention has deleted are
+    /// counted, too.
     public func failures(of campaign: UUID, tenant: String, run: UUID?) async throws -> [FailureCount] {
         var query = MessageLogQuery(campaign: campaign, tenant: tenant)
         query.run = run
         let rows = try await pool.query(
             """
-            SELECT coalesce(m."errorCode", ''), coalesce(m."errorMessage", ''), count(*)
-            FROM campaign_messages m
-            WHERE m."runId" = ANY(ARRAY(SELECT r.id FROM campaign_runs r WHERE \(fragment: query.runs)))
-                AND m."failedAt" IS NOT NULL AND m.status = \(message: .failed)
-                AND (\(run != nil)::bool OR m."retriedBy" IS NULL)
+            SELECT code, message, sum(messages)::bigint FROM (
+                SELECT coalesce(m."errorCode", '') AS code, coalesce(m."errorMessage", '') AS message, count(*) AS messages
+                FROM campaign_messages m
+                WHERE m."runId" = ANY(ARRAY(SELECT r.id FROM campaign_runs r WHERE \(fragment: query.runs)))
+                    AND m."failedAt" IS NOT NULL AND m.status = \(message: .failed)
+                    AND (\(run != nil)::bool OR m."retriedBy" IS NULL)
+                GROUP BY 1, 2
+                UNION ALL
+                SELECT d."errorCode", d."errorMessage", d.count FROM deleted_messages d
+                WHERE d."runId" = ANY(ARRAY(SELECT r.id FROM campaign_runs r WHERE \(fragment: query.runs)))
+                    AND d.status = \(message: .failed) AND (\(run != nil)::bool OR NOT d."isRetried")
+            ) m
             GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 1000
             """,
             deadline: .seconds(60)
@@ -165,13 +183,18 @@ public struct MessageLogRepository: Sendable {
         """
     }
 
-    /// Counts by the counters of the runs if possible, otherwise by an index.
+    /// Counts by the counters of the runs if possible, without deleted messages, otherwise by an index.
     private func total(_ query: MessageLogQuery, on connection: PostgresConnection) async throws -> Int {
         if query.contact == nil, query.errorCode == nil {
             let columns = query.status.map { [$0] } ?? MessageStatus.allCases
             let sum = PostgresQuery(sql: columns.map { "r.\($0.rawValue)" }.joined(separator: " + "))
+            let deleted: PostgresQuery =
+                query.status.map { DeletedMessages.count(of: "r.id", [$0]) } ?? "r.\"deletedCount\""
             let rows = try await connection.query(
-                "SELECT coalesce(sum(\(fragment: sum)), 0)::bigint FROM campaign_runs r WHERE \(fragment: query.runs)"
+                """
+                SELECT coalesce(sum(\(fragment: sum) - \(fragment: deleted)), 0)::bigint FROM campaign_runs r
+                WHERE \(fragment: query.runs)
+                """
             )
             return try rows[0].decode(0)
         }
@@ -190,11 +213,14 @@ public struct MessageLogRepository: Sendable {
     ) async throws -> ([MessageRecord], Int) {
         let runs = try await connection.query(
             """
-            SELECT r.id, r."nextPosition" - 1 FROM campaign_runs r WHERE \(fragment: query.runs) ORDER BY r.id
+            SELECT r.id, r."deletedThrough", r."nextPosition" - 1 FROM campaign_runs r WHERE \(fragment: query.runs)
+            ORDER BY r.id
             """
         )
-        let lengths = try runs.map { (run: try $0.decode(0, as: UUID.self), length: try $0.decode(1, as: Int.self)) }
-        let ranges = PositionRange.ranges(of: lengths, offset: offset, count: limit)
+        let whole = try runs.map { row in
+            PositionRange(run: try row.decode(0), first: try row.decode(1, as: Int.self) + 1, last: try row.decode(2))
+        }
+        let ranges = PositionRange.ranges(of: whole, offset: offset, count: limit)
         let total = try await total(query, on: connection)
         guard !ranges.isEmpty else { return ([], total) }
         let conditions = ranges.map { range -> PostgresQuery in

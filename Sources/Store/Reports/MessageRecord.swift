@@ -21,12 +21,27 @@ public struct MessageRecord: Hashable, Sendable {
     public let readAt: Date?
     public let failedAt: Date?
     public let createdAt: Date
+    /// When the person responded; `nil` if another message of the run to the same person was answered before.
+    public let responses: [ResponseKind: Date]
 
     static let columns: PostgresQuery = """
         m.id, m."runId", m.position, m."contactId", m."recipientPhone", m.status, m."isBusinessInitiated", m.attempts,
         m."waMessageId", m."messageStatus", m."errorCode", m."errorMessage", m."sentAt", m."deliveredAt", m."readAt", m."failedAt",
-        m."createdAt"
+        m."createdAt", \(fragment: responses)
         """
+
+    private static let responses = PostgresQuery.joined(
+        ResponseKind.allCases.map { kind in
+            """
+            (
+                SELECT s.at FROM run_responses s
+                WHERE s."contactId" = m."contactId" AND s."runId" = m."runId" AND s.kind = \(kind.rawValue)
+                    AND s."messageId" = m.id
+            ) AS \(identifier: kind.rawValue)
+            """
+        },
+        separator: ", "
+    )
 
     init(row: PostgresRow) throws(PostgresError) {
         id = try row.decode("id")
@@ -46,6 +61,9 @@ public struct MessageRecord: Hashable, Sendable {
         readAt = try row.decode("readAt")
         failedAt = try row.decode("failedAt")
         createdAt = try row.decode("createdAt")
+        var responses: [ResponseKind: Date] = [:]
+        for kind in ResponseKind.allCases { responses[kind] = try row.decode(kind.rawValue, as: Date?.self) }
+        self.responses = responses
     }
 }
 
@@ -62,12 +80,22 @@ public struct PositionRange: Hashable, Sendable {
     }
 
     /// Returns the positions from an offset on, counted over all runs in sequence.
-    public static func ranges(of runs: [(run: UUID, length: Int)], offset: Int, count: Int) -> [PositionRange] {
+    ///
+    /// - Parameters:
+    ///   - runs: All positions of each run; empty if the first is after the last.
+    ///   - offset: The number of positions to skip.
+    ///   - count: The number of positions to return.
+    /// - Returns: At most one range of each run.
+    public static func ranges(of runs: [PositionRange], offset: Int, count: Int) -> [PositionRange] {
         var ranges: [PositionRange] = []
         var (skip, left) = (offset, count)
-        for (run, length) in runs where left > 0 {
+        for run in runs where left > 0 {
+            let length = max(0, run.last - run.first + 1)
             let taken = min(left, length - skip)
-            if taken > 0 { ranges.append(PositionRange(run: run, first: skip + 1, last: skip + taken)) }
+            if taken > 0 {
+                let first = run.first + skip
+                ranges.append(PositionRange(run: run.run, first: first, last: first + taken - 1))
+            }
             left -= max(0, taken)
             skip = max(0, skip - length)
         }

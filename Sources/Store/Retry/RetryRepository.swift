@@ -33,6 +33,8 @@ public struct RetryRepository: Sendable {
         public let others: Int
         /// Messages that WhatsApp may have accepted; a retry never repeats them.
         public let inDoubt: Int
+        /// Failed and unconfirmed messages that retention has deleted, so that they cannot be repeated.
+        public let deleted: Int
 
         /// All messages that would be repeated.
         public var total: Int { codes.reduce(0) { $0 + $1.messages } }
@@ -98,7 +100,8 @@ public struct RetryRepository: Sendable {
                 launch: try RunRecord(row: launch[0]),
                 codes: counts.filter(isChosen),
                 others: counts.reduce(0) { $0 + (isChosen($1) ? 0 : $1.messages) },
-                inDoubt: try await Self.countDoubts(of: source.runs, on: connection)
+                inDoubt: try await Self.countDoubts(of: source.runs, on: connection),
+                deleted: try await DeletedMessages.count(in: source.runs, on: connection)
             )
         }
     }
@@ -166,7 +169,8 @@ public struct RetryRepository: Sendable {
         let (size, repeated) = try await mark(source, for: id, on: connection)
         guard size.total > 0 else {
             if case .unconfirmed = selection { throw LaunchError.noneToResend(campaign: candidate.name) }
-            throw LaunchError.nothingToRetry(campaign: candidate.name)
+            let deleted = try await DeletedMessages.count(in: source.runs, on: connection)
+            throw LaunchError.nothingToRetry(campaign: candidate.name, deleted: deleted)
         }
         let quota = try await LaunchRepository.checkQuota(of: candidate, size: size, now: now, on: connection)
         _ = try await LaunchRepository.insertRun(
@@ -216,7 +220,10 @@ extension RetryRepository {
     private static func countDoubts(of runs: [UUID], on connection: PostgresConnection) async throws -> Int {
         let rows = try await connection.query(
             """
-            SELECT (SELECT coalesce(sum(unconfirmed), 0)::bigint FROM campaign_runs WHERE id = ANY(\(runs)::uuid[])) + (
+            SELECT (
+                SELECT coalesce(sum(r.unconfirmed - \(fragment: DeletedMessages.count(of: "r.id", [.unconfirmed]))), 0)::bigint
+                FROM campaign_runs r WHERE r.id = ANY(\(runs)::uuid[])
+            ) + (
                 SELECT count(*) FROM campaign_messages m
                 WHERE \(fragment: RetrySource.failed(in: runs)) AND \(fragment: RetrySource.mayHaveBeenAccepted)
             )

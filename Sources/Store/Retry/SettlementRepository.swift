@@ -68,6 +68,18 @@ public struct SettlementRepository: Sendable {
         }
     }
 
+    /// Returns the number of unconfirmed messages of a campaign that retention has deleted: nothing settles them any more.
+    public func deleted(of campaign: UUID, tenant: String) async throws -> Int {
+        let rows = try await pool.query(
+            """
+            SELECT coalesce(sum(\(fragment: DeletedMessages.count(of: "r.id", [.unconfirmed]))), 0)::bigint
+            FROM campaign_runs r
+            WHERE r."campaignId" = \(campaign) AND r."tenantId" = \(tenant) AND r."deletedCount" > 0
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
     /// Settles the messages of a campaign.
     ///
     /// - Parameters:

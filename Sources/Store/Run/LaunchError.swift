@@ -16,8 +16,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case neverSent(campaign: String)
     /// The caller's key has opened a run of the campaign already, by another kind of request.
     case keyOfAnother(campaign: String)
-    /// No failed message of its last run may be repeated.
-    case nothingToRetry(campaign: String)
+    /// No failed message of its last run may be repeated; some of them may have been deleted by retention.
+    case nothingToRetry(campaign: String, deleted: Int = 0)
     /// No message in doubt of its last run may be sent again.
     case noneToResend(campaign: String)
     /// The audience has people, but none of them has written within 24 hours, and the message is free text.
@@ -70,9 +70,10 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "campaign `\(campaign)` was never sent; launch it first"
         case .keyOfAnother(let campaign):
             "the key has opened another run of campaign `\(campaign)`, by another kind of request; take a new key"
-        case .nothingToRetry(let campaign):
+        case .nothingToRetry(let campaign, let deleted):
             "campaign `\(campaign)` has no failed messages to repeat: none that was never accepted, and whose contact is "
                 + "opted in and active"
+                + (deleted > 0 ? "; retention has deleted \(deleted) that failed or were in doubt" : "")
         case .noneToResend(let campaign):
             "campaign `\(campaign)` has no message in doubt that can be sent again: reports have come meanwhile, or the "
                 + "contacts opted out or cannot be reached"

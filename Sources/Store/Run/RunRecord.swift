@@ -22,6 +22,10 @@ public struct RunRecord: Sendable {
     /// Contacts of the audience that were no recipients at the launch.
     public let leftOut: LeftOut
     public let counters: RunCounters
+    /// The people who responded.
+    public let responses: RunResponses
+    /// Messages that retention has deleted; the counters still count them.
+    public let deletedCount: Int
     /// Messages among the sent ones that WhatsApp holds back, to assess the quality of their template for example.
     public let held: Int
     /// True for the standing run of a trigger, whose messages come with events.
@@ -42,7 +46,8 @@ public struct RunRecord: Sendable {
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
             r."unreachableCount", r."leftOut", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
-            r."estimatedCompletionAt", r.held, \(fragment: RunCounters.columns)
+            r."estimatedCompletionAt", r.held, r."deletedCount", \(fragment: RunCounters.columns),
+            \(fragment: RunResponses.columns)
         FROM campaign_runs r
         JOIN campaigns c ON \(key: "c.id", of: #"r."campaignId""#)
         JOIN senders s ON \(key: "s.id", of: #"r."senderId""#)
@@ -70,6 +75,8 @@ public struct RunRecord: Sendable {
         retryOf = try row.decode("retryOf")
         held = try row.decode("held")
         counters = try RunCounters(row: row)
+        responses = try RunResponses(row: row)
+        deletedCount = try row.decode("deletedCount")
     }
 }
 

@@ -336,12 +336,18 @@ extension RunRepository {
         }
     }
 
+    /// Counts the messages of a run: its rows, and those that retention has deleted.
     func recount(_ run: UUID, on connection: PostgresConnection) async throws -> RunCounters {
         let rows = try await connection.query(
             """
-            SELECT status, count(*), count(*) FILTER (WHERE "isCapped") FROM campaign_messages
-            WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
-                AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+            SELECT status, sum(messages)::bigint, sum(capped)::bigint FROM (
+                SELECT status, count(*) AS messages, count(*) FILTER (WHERE "isCapped") AS capped FROM campaign_messages
+                WHERE id BETWEEN \(MessageID.make(run: run, position: 0))
+                    AND \(MessageID.make(run: run, position: MessageID.maximumPosition))
+                GROUP BY status
+                UNION ALL
+                SELECT status, count, 0 FROM deleted_messages WHERE "runId" = \(run)
+            ) m
             GROUP BY status
             """,
             deadline: .seconds(120)

@@ -83,16 +83,26 @@ public struct RunRepository: Sendable {
 
     /// Returns failed and unconfirmed messages of a run by reason, most frequent first, and those that were left out
     /// for a reason of their own; the rest of a cancelled run was not.
+    ///
+    /// Messages that retention has deleted are counted, too.
     public func failures(of run: UUID) async throws -> [FailureCount] {
         let first = MessageID.make(run: run, position: 0)
         let last = MessageID.make(run: run, position: MessageID.maximumPosition)
         let rows = try await pool.query(
             """
-            SELECT coalesce("errorCode", ''), coalesce("errorMessage", ''), count(*)
-            FROM campaign_messages
-            WHERE id BETWEEN \(first) AND \(last) AND status IN \(anyOf: [MessageStatus.failed, .unconfirmed, .cancelled])
-                AND (status <> \(message: .cancelled) OR "errorCode" IS NOT NULL)
-            GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 50
+            SELECT code, message, sum(messages)::bigint FROM (
+                SELECT coalesce("errorCode", '') AS code, coalesce("errorMessage", '') AS message, count(*) AS messages
+                FROM campaign_messages
+                WHERE id BETWEEN \(first) AND \(last)
+                    AND status IN \(anyOf: [MessageStatus.failed, .unconfirmed, .cancelled])
+                    AND (status <> \(message: .cancelled) OR "errorCode" IS NOT NULL)
+                GROUP BY 1, 2
+                UNION ALL
+                SELECT "errorCode", "errorMessage", count FROM deleted_messages
+                WHERE "runId" = \(run) AND status IN \(anyOf: [MessageStatus.failed, .unconfirmed, .cancelled])
+                    AND (status <> \(message: .cancelled) OR "errorCode" <> '')
+            ) m
+            GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 50
             """,
             deadline: .seconds(120)
         )

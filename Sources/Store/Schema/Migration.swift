@@ -67,5 +67,7 @@ public struct Migration: Sendable {
             bytes: PackageResources._028_webhook_forwarding_sql
         ),
         Migration(version: 29, name: "erasure", bytes: PackageResources._029_erasure_sql),
+        Migration(version: 30, name: "retention", bytes: PackageResources._030_retention_sql),
+        Migration(version: 31, name: "responses", bytes: PackageResources._031_responses_sql),
     ]
 }

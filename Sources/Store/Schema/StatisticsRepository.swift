@@ -20,6 +20,7 @@ public struct StatisticsRepository: Sendable {
         case failures = "message_failures"
         case statuses = "webhook_inbox"
         case inbound = "inbound_messages"
+        case responses = "run_responses"
         case occurrences = "schedule_occurrences"
         case holds = "wallet_holds"
         case entries = "wallet_entries"

@@ -34,7 +34,9 @@ struct RetryCommand: AsyncParsableCommand {
                 .preview(.id(last.campaignID), tenant: last.tenantID, codes: codes)
         }
         print(Self.text(of: preview))
-        guard preview.total > 0 else { throw LaunchError.nothingToRetry(campaign: preview.run.campaignName) }
+        guard preview.total > 0 else {
+            throw LaunchError.nothingToRetry(campaign: preview.run.campaignName, deleted: preview.deleted)
+        }
         try await confirmation.confirm("Send \(preview.total == 1 ? "it" : "them") again?")
         let text = try await database.withPool { pool in
             let retry = try await RetryRepository(pool: pool)
@@ -64,6 +66,9 @@ struct RetryCommand: AsyncParsableCommand {
         }
         if preview.inDoubt > 0 {
             lines.append("  not these: \(preview.inDoubt.grouped) that may have been accepted; see campaignd settle")
+        }
+        if preview.deleted > 0 {
+            lines.append("  not these: \(preview.deleted.grouped) that retention has deleted")
         }
         return lines.joined(separator: "\n")
     }

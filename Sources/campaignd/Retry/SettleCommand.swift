@@ -56,16 +56,17 @@ struct SettleCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settlement = settlement
-        let (last, counts) = try await database.withPool { pool in
+        let (last, counts, deleted) = try await database.withPool { pool in
             let last = try await campaign.latestRun(pool)
-            let counts = try await SettlementRepository(pool: pool)
-                .count(settlement, of: last.campaignID, tenant: last.tenantID)
-            return (last, counts)
+            let repository = SettlementRepository(pool: pool)
+            let counts = try await repository.count(settlement, of: last.campaignID, tenant: last.tenantID)
+            return (last, counts, try await repository.deleted(of: last.campaignID, tenant: last.tenantID))
         }
         let path = last.path
         let total = counts.reduce(0) { $0 + $1.messages }
         print("\(path)  \(NumberText.count(total, "message")) unconfirmed for \(olderThan) or longer")
         for count in counts { print(Self.line(of: count)) }
+        if deleted > 0 { print("  not these: \(deleted.grouped) that retention has deleted") }
         guard total > 0 else { return }
         try await confirmation.confirm(question(total))
         let outcome = try await database.withPool { pool in

@@ -27,6 +27,7 @@ struct KindTests {
         ),
         WalkTests.Edit("[wacha]", "[wacha]\nwebhook: { forward: env:INBOX }", "~ Tenant/acme webhook"),
         WalkTests.Edit("[wacha]", "[wacha]\nonUserCap: retry", "~ Tenant/acme onUserCap"),
+        WalkTests.Edit("[wacha]", "[wacha]\nretention: { messages: 400d }", "~ Tenant/acme retention"),
         WalkTests.Edit("name: digest\n", "name: digest\nonUserCap: fail\n", "~ Campaign/digest onUserCap"),
         WalkTests.Edit("name: digest\n", "name: digest\ntemplateText: strict\n", "~ Campaign/digest templateText"),
         WalkTests.Edit("name: acme\n", "name: acme\nprotect: true\n", "~ Tenant/acme protect"),
@@ -79,6 +80,7 @@ struct KindTests {
         ("UPDATE tenants SET \"templateText\" = 'strict'", "~ Tenant/acme templateText"),
         ("UPDATE campaigns SET \"templateText\" = 'mend' WHERE name = 'digest'", "~ Campaign/digest templateText"),
         ("UPDATE tenants SET notify = '{\"url\": \"env:X\"}'", "~ Tenant/acme notify"),
+        ("UPDATE tenants SET retention = '{\"messages\": \"31d\"}'", "~ Tenant/acme retention"),
         ("UPDATE tenants SET webhook = '{\"forward\": \"env:X\"}'", "~ Tenant/acme webhook"),
         ("UPDATE tenants SET \"onUserCap\" = '\"fail\"'", "~ Tenant/acme onUserCap"),
         (

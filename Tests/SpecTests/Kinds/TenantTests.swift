@@ -148,6 +148,23 @@ struct TenantTests {
             "onUserCap: { action: fail, until: 24h }",
             ["4:35 C015 `until` belongs to `action: retry` (remove it)"]
         ),
+        (
+            "retention: { messages: 30d, events: 31d, contacts: 89d, consents: 11y }",
+            [
+                "4:24 C053 `messages` is 30d, outside of 31d to 3650d",
+                "4:37 C053 `events` is 31d, outside of 1d to 30d",
+                "4:52 C053 `contacts` is 89d, outside of 90d to 3650d",
+                "4:67 C053 `11y` is not a duration "
+                    + "(write a whole number with its unit, such as `90s`, `15m`, `24h` or `7d`)",
+            ]
+        ),
+        (
+            "retention: {}",
+            [
+                "4:12 C013 missing field `messages` "
+                    + "(name at least one of `messages`, `events`, `contacts` and `consents`)"
+            ]
+        ),
         ("onUserCap: retri", ["4:12 C015 `retri` is not a value of `onUserCap` (did you mean `retry`?)"]),
         (
             "optOutWords: [Stop, STOP, \" x\"]",

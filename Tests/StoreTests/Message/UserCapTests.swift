@@ -372,7 +372,7 @@ struct UserCapTests {
             #expect(end >= until && abs(end.timeIntervalSinceNow - 86_400) < 120)
             let analytics = AnalyticsRepository(pool: stage.fixture.pool)
             let campaign: UUID = try await stage.fixture.value("SELECT id FROM campaigns")
-            let counters = try #require(try await analytics.counters(campaign: campaign, tenant: "acme"))
+            let counters = try #require(try await analytics.totals(campaign: campaign, tenant: "acme")).counters
             #expect(counters.capped == 3 && counters[.failed] == 0 && counters[.pending] == 3)
         }
     }

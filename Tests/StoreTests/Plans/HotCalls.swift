@@ -26,6 +26,7 @@ struct HotCalls {
         try await report(ids)
         try await forward()
         try await look(campaign: campaign, run: run)
+        try await retain()
     }
 
     /// New and repeated events, with and without campaigns that wait.
@@ -158,6 +159,22 @@ struct HotCalls {
         try await ContactIDRepository(pool: pool).learn(learned.compactMap(\.self))
         try await InboundRepository(pool: pool).apply(inbound)
         _ = try await ConsentRepository(pool: pool).suppressMissed(within: .zero)
+        inbound = InboundReport()
+        inbound.preferences = [
+            InboundReport.Preference(phoneNumberID: "1", from: Fixture.phone(3), isOptedIn: false, at: Date())
+        ]
+        try await InboundRepository(pool: pool).apply(inbound)
+    }
+
+    /// Deletes old messages of standing runs.
+    ///
+    /// Runs with old messages are looked for every ten minutes only.
+    func retain() async throws {
+        let retention = RetentionRepository(pool: pool, size: 10)
+        let order = RetentionRepository.Order(tenantID: "acme", kind: .messages, before: Date())
+        for run in try await RunRepository(pool: pool).running() where run.isTriggered {
+            _ = try await retention.deleteMessages(of: run.id, order)
+        }
     }
 
     func look(campaign: UUID, run: UUID) async throws {
@@ -174,7 +191,7 @@ struct HotCalls {
         _ = try await ScheduleRepository(pool: pool).untilNext()
         _ = try await ScheduleRepository(pool: pool).fireNext()
         _ = try await ScheduleRepository(pool: pool).startNext()
-        _ = try await AnalyticsRepository(pool: pool).counters(campaign: campaign, tenant: "acme")
+        _ = try await AnalyticsRepository(pool: pool).totals(campaign: campaign, tenant: "acme")
         _ = try await BacklogRepository(pool: pool).tenants(deadline: .seconds(30))
         _ = try await DaemonRepository(pool: pool).census(by: DaemonNumber())
     }

@@ -110,7 +110,7 @@ extension Fixture {
     func analytics() async throws -> RunCounters {
         let campaign = try await campaignID()
         return try #require(
-            try await AnalyticsRepository(pool: pool).counters(campaign: campaign, tenant: "acme")
+            try await AnalyticsRepository(pool: pool).totals(campaign: campaign, tenant: "acme")?.counters
         )
     }
 

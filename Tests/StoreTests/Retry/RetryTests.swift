@@ -105,7 +105,7 @@ struct RetryTests {
             }
             let analytics = AnalyticsRepository(pool: fixture.pool)
             #expect(try await analytics.overview(tenant: "acme").counters.total == 10)
-            let alone = try await analytics.counters(campaign: campaign, tenant: "acme", run: run)
+            let alone = try await analytics.totals(campaign: campaign, tenant: "acme", run: run)?.counters
             #expect(alone?[.failed] == 3 && alone?[.read] == 1 && alone?.total == 10, "a run counts all of its own")
         }
     }
