@@ -204,14 +204,14 @@ let package = Package(
             ],
             exclude: ["pywa_client.py"]
         ),
-        .testTarget(name: "CommandKitTests", dependencies: ["CommandKit", "Spelling", .arguments, .log]),
+        .testTarget(name: "CommandKitTests", dependencies: ["CommandKit", "Settings", "Spelling", .arguments, .log]),
         .testTarget(name: "BenchKitTests", dependencies: ["BenchKit"]),
         .testTarget(name: "FaultHarnessTests", dependencies: ["FaultHarness", "WhatsAppSimulator", .nio]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "JSON", "JSONSchema", "Postgres", "Spec", "Store", "TestBed", "TestSupport", "WhatsAppSimulator",
-                "campaignd", "reconcile", .log,
+                "YAML", "campaignd", "reconcile", .hummingbird, .log, .nio,
             ]
         ),
     ]

@@ -16,10 +16,15 @@ extension AsyncParsableCommand {
     /// An error goes to standard error, each of its lines after `error: `. Wrong usage, which is found before anything
     /// runs, also shows the usage and exits with 64.
     ///
-    /// - Parameter exitCode: The exit code for an error of a command; 1 for all by default.
-    public static func launch(exitCode: (any Error) -> ExitCode = { _ in .failure }) async {
+    /// - Parameters:
+    ///   - arguments: The arguments; `nil` takes those of the process.
+    ///   - exitCode: The exit code for an error of a command; 1 for all by default.
+    public static func launch(
+        arguments: [String]? = nil,
+        exitCode: (any Error) -> ExitCode = { _ in .failure }
+    ) async {
         do {
-            let command = try await asyncParseAsRoot()
+            let command = try await asyncParseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

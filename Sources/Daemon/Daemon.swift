@@ -200,7 +200,13 @@ public struct Daemon: Service {
                     certificate: certificate?.reloader
                 ),
             ] as [any Service]
-        let group = ServiceGroup(configuration: .init(services: services.map { .init(service: $0) }, logger: logger))
+        let group = ServiceGroup(
+            configuration: .init(
+                // By default the name in the log is the whole value with all that it holds.
+                services: services.map { .init(service: $0, serviceName: "\(type(of: $0))") },
+                logger: logger.withoutDebug
+            )
+        )
         // The group must not handle signals itself: it inherits the graceful shutdown of the caller's task.
         try await group.run()
     }
@@ -320,7 +326,7 @@ public struct Daemon: Service {
             server: try certificate.map { try .tls(plain, tlsConfiguration: $0.serverConfiguration()) } ?? plain,
             configuration: .init(address: .hostname(configuration.httpHost, port: configuration.httpPort)),
             onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) },
-            logger: Logger(label: logger.label) { _ in ServerLogHandler(logger.handler) }
+            logger: Logger(label: logger.label) { _ in ServerLogHandler(logger.handler) }.withoutDebug
         )
     }
 }

@@ -73,7 +73,9 @@ public struct ServerCertificate: Sendable {
                 configuration.onCertificateLoadFailed = { failure in
                     logger?.warning(
                         "Could not reload the TLS certificate, the previous one stays",
-                        metadata: ["file": "\(chainPath)", "key": "\(keyPath)", "problem": "\(failure.error)"]
+                        metadata: [
+                            "file": "\(chainPath)", "key": "\(keyPath)", "problem": "\(ErrorText.of(failure.error))",
+                        ]
                     )
                 }
             }

@@ -37,9 +37,11 @@ public struct HTTPProxy: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// The proxy answered, and opens no tunnel.
-struct ProxyRefusal: Error {
+struct ProxyRefusal: Error, CustomStringConvertible {
     /// The status; `nil` if the answer is none of HTTP.
     let status: Int?
+
+    var description: String { "the proxy \(words)" }
 
     /// The error and its remedy, as words after "the proxy".
     var words: String {

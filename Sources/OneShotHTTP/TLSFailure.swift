@@ -3,7 +3,7 @@ import NIOCore
 import NIOSSL
 
 /// A certificate of the server that is not trusted.
-struct UntrustedCertificate: Error {
+struct UntrustedCertificate: Error, CustomStringConvertible {
     /// Seconds since 1970 from which and until which it is valid.
     let validity: ClosedRange<Int>
 
@@ -11,6 +11,8 @@ struct UntrustedCertificate: Error {
         let start = Int(certificate.notValidBefore)
         validity = start...max(start, Int(certificate.notValidAfter))
     }
+
+    var description: String { "the certificate is not trusted" }
 }
 
 /// Puts errors of TLS into words.

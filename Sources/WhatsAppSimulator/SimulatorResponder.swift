@@ -181,8 +181,9 @@ extension SimulatorResponder {
         return await answer(verdict, to: message, context: context)
     }
 
-    private struct Refusal: Error {
+    private struct Refusal: Error, CustomStringConvertible {
         let error: GraphError
+        var description: String { error.description }
         var recipient = ""
         var callbackData: String?
     }

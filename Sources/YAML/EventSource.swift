@@ -22,11 +22,13 @@ internal import CLibYAML
     }
 
     /// The error of libyaml for text that it cannot parse.
-    struct Failure: Error {
+    struct Failure: Error, CustomStringConvertible {
         let problem: String
         let context: String
         let mark: RawMark
         let contextMark: RawMark
+
+        var description: String { problem }
     }
 
     private let parser: UnsafeMutablePointer<yaml_parser_t>

@@ -1,5 +1,5 @@
 /// A problem in a YAML text, with its place and a remedy.
-public struct YAMLProblem: Hashable, Sendable, Error {
+public struct YAMLProblem: Hashable, Sendable, Error, CustomStringConvertible {
     /// The kind of a problem; stable, for codes and tests.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case syntax, encoding, tab, duplicateKey, mergeKey, nonStringKey, unknownTag, unknownAnchor, tooLarge,
@@ -14,6 +14,8 @@ public struct YAMLProblem: Hashable, Sendable, Error {
     public let help: String?
     /// Another place that belongs to the problem, such as the first of two keys.
     public let related: Related?
+
+    public var description: String { message }
 
     /// A second place with a word on it.
     public struct Related: Hashable, Sendable {

@@ -5,6 +5,7 @@ import Foundation
 import Logging
 import Runtime
 import ServiceLifecycle
+import Settings
 import UnixSignals
 
 struct RunCommand: AsyncParsableCommand {
@@ -18,7 +19,7 @@ struct RunCommand: AsyncParsableCommand {
 
             Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
             HTTP_PORT, TLS_CERTIFICATE_FILE with TLS_PRIVATE_KEY_FILE, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, \
-            JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, TRIGGER_SECRETS, LOG_LEVEL, MAX_IN_FLIGHT, \
+            JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, TRIGGER_SECRETS, LOG_LEVEL, LOG_FORMAT, MAX_IN_FLIGHT, \
             DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, FLIGHT_LEASE, SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, \
             and the variables that senders name as their access tokens.
             """
@@ -73,7 +74,10 @@ struct RunCommand: AsyncParsableCommand {
         environment.override("WHATSAPP_API_URL", whatsAppURL)
         environment.override("LOG_LEVEL", logLevel)
         let configuration = try DaemonConfiguration(environment: environment)
-        let logger = Logger.command(level: configuration.logLevel)
+        let logger = Logger.command(
+            level: configuration.logLevel,
+            format: try LogFormat(Variables(environment))
+        )
         let (files, needed) = (OpenFiles.raiseLimit(), configuration.openFiles)
         if files < needed {
             logger.warning(
@@ -102,9 +106,12 @@ struct RunCommand: AsyncParsableCommand {
             logger.notice("Serving", metadata: ["url": "\(scheme)://\(configuration.httpHost):\(port)"])
         }
         var group = ServiceGroupConfiguration(
-            services: [.init(service: daemon), .init(service: HangupListener(hangup: hangup))],
+            services: [
+                .init(service: daemon, serviceName: "daemon"),
+                .init(service: HangupListener(hangup: hangup), serviceName: "listener of SIGHUP"),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
+            logger: logger.withoutDebug
         )
         // A request may take 30 seconds, and its outcome has to be stored.
         group.maximumGracefulShutdownDuration = .seconds(45)

@@ -3,6 +3,7 @@ import CommandKit
 import Foundation
 import Logging
 import ServiceLifecycle
+import Settings
 import Spelling
 import UnixSignals
 import WhatsAppSimulator
@@ -62,15 +63,17 @@ struct SimulateCommand: AsyncParsableCommand {
             let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("`\(logLevel)` is not a log level; use one of \(known).")
         }
-        let logger = Logger.command(level: level)
+        let variables = Variables(ProcessInfo.processInfo.environment)
+        let logger = Logger.command(level: level, format: try LogFormat(variables))
         let simulator = try Simulator(configuration: try settings(), logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: simulator), .init(service: Announcement(simulator: simulator, logger: logger)),
+                    .init(service: simulator, serviceName: "simulator"),
+                    .init(service: Announcement(simulator: simulator, logger: logger), serviceName: "announcement"),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
+                logger: logger.withoutDebug
             )
         )
         try await group.run()

@@ -32,6 +32,12 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Also write the plan as Markdown to a file.", valueName: "file"), completion: .file())
     var markdownInto: String?
 
+    @Option(
+        help: ArgumentHelp("Also write findings and refusals as SARIF to a file.", valueName: "file"),
+        completion: .file()
+    )
+    var sarifInto: String?
+
     @Option(help: ArgumentHelp("Apply only the plan with this digest.", valueName: "sha256:…"))
     var expectDigest: String?
 
@@ -68,31 +74,43 @@ struct ApplyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let loader = SpecLoader(
-            path: path,
-            tenants: tenants,
-            policy: diagnostics.policy,
-            output: PlanOutput.Options(
+        let results = PlanResults(
+            options: PlanOutput.Options(
                 format: format,
                 isFull: full,
+                path: path,
                 jsonFile: jsonInto,
                 markdownFile: markdownInto,
+                sarifFile: sarifInto,
                 colour: colour,
                 maximumErrors: diagnostics.maxErrors
             )
         )
+        do {
+            try await run(SpecLoader(path: path, tenants: tenants, policy: diagnostics.policy, results: results))
+        } catch {
+            // A pipeline shows what is published, so an error of the environment belongs there as well.
+            results.change { $0.fail(error) }
+            try results.publish()
+            throw error
+        }
+        try results.publish()
+        if dryRun || state != nil, detailedExitcode, results.report.plan?.isEmpty == false {
+            throw ExitCode.changesPending
+        }
+    }
+
+    private func run(_ loader: SpecLoader) async throws {
         if offline {
             let loaded = try await ProgressNotice.watching("reading the specs") { try await loader.load() }
-            try loaded.output.publish(loaded.report)
             guard format == .text else { return }
             let specs = NumberText.count(loaded.specCount, "spec")
             Terminal.write("\(specs) \(loaded.specCount == 1 ? "is" : "are") valid; nothing was compared.\n")
         } else if let state {
             let loaded = try await ProgressNotice.watching("reading the specs") { try await loader.load() }
-            var report = loaded.report
             let snapshot = try Self.snapshot(state)
-            report.plan = try await BlockingWork.run { Result { try snapshot.plan(loaded.desired) } }.get()
-            try await finish(&report, loaded.output) { _, _ in nil }
+            let plan = try await BlockingWork.run { Result { try snapshot.plan(loaded.desired) } }.get()
+            try await finish(plan, loader.results) { _, _ in nil }
         } else {
             try await reconcile(loader)
         }
@@ -113,9 +131,7 @@ struct ApplyCommand: AsyncParsableCommand {
                     return (loaded.desired, loaded)
                 }
             }
-            var report = loaded.report
-            report.plan = plan
-            try await finish(&report, loaded.output) { plan, rules in
+            try await finish(plan, loader.results) { plan, rules in
                 let origin = await origin()
                 return try await ProgressNotice.watching("applying the plan") {
                     try await Applier(pool: pool).apply(plan, loaded.desired, rules: rules, origin: origin)
@@ -124,39 +140,37 @@ struct ApplyCommand: AsyncParsableCommand {
         }
     }
 
-    /// Shows the plan and applies it unless a safety rule blocks it; the report is published in any case.
+    /// Shows the plan and applies it unless a safety rule blocks it.
     private func finish(
-        _ report: inout PlanReport,
-        _ output: PlanOutput,
+        _ plan: Plan,
+        _ results: PlanResults,
         _ apply: (Plan, SafetyRules) async throws -> Int?
     ) async throws {
-        guard let plan = report.plan else { return }
         let rules = safety.rules
-        report.refusals = rules.refusals(of: plan)
-        report.allowed = rules.grants(of: plan)
-        output.show(plan)
-        do {
-            if let expectDigest, expectDigest != plan.digest {
-                throw ReconcileError.staleDigest(expected: expectDigest, actual: plan.digest)
-            }
-            guard report.refusals.isEmpty else { throw ReconcileError.refused(report.refusals) }
-            if !dryRun, state == nil { report.historyID = try await apply(plan, rules) }
-        } catch {
-            try output.publish(report)
-            throw error
+        let refusals = rules.refusals(of: plan)
+        results.change { report in
+            report.plan = plan
+            report.refusals = refusals
+            report.allowances = rules.allowances(of: plan)
+            report.allowed = rules.grants(of: plan)
         }
-        try output.publish(report)
-        if dryRun || state != nil, detailedExitcode, !plan.isEmpty { throw ExitCode.changesPending }
+        results.output.show(plan)
+        if let expectDigest, expectDigest != plan.digest {
+            throw ReconcileError.staleDigest(expected: expectDigest, actual: plan.digest)
+        }
+        guard refusals.isEmpty else { throw ReconcileError.refused(refusals) }
+        guard !dryRun, state == nil else { return }
+        let entry = try await apply(plan, rules)
+        results.change { $0.historyID = entry }
     }
 
     /// Returns the user who applies the plan, and the commit of the specs, taken from their git repository or else from
-    /// the workflow.
+    /// the pipeline on GitHub or GitLab.
     private func origin() async -> Applier.Origin {
-        let environment = ProcessInfo.processInfo.environment
-        let commit = await GitCommit.current(of: path) ?? environment["GITHUB_SHA"]
+        let variables = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         return Applier.Origin(
-            actor: environment["GITHUB_ACTOR"] ?? NSUserName(),
-            gitCommit: commit.flatMap { $0.isEmpty ? nil : $0 },
+            actor: variables["GITHUB_ACTOR"] ?? variables["GITLAB_USER_LOGIN"] ?? NSUserName(),
+            gitCommit: await GitCommit.current(of: path) ?? variables["GITHUB_SHA"] ?? variables["CI_COMMIT_SHA"],
             toolVersion: Program.version
         )
     }
@@ -178,35 +192,29 @@ struct SpecLoader: Sendable {
     let path: String
     let tenants: [String]
     let policy: DiagnosticPolicy
-    let output: PlanOutput.Options
+    /// Gets the diagnostics.
+    let results: PlanResults
 
     /// Specs without errors.
     struct Loaded: Sendable {
         let desired: DesiredState
         let specCount: Int
-        /// The diagnostics, and no plan yet.
-        let report: PlanReport
-        let output: PlanOutput
     }
 
     /// Loads the specs on a thread outside of the cooperative pool.
     ///
-    /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if there are errors, after they were published.
+    /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if there are errors.
     func load() async throws -> Loaded {
         let (catalog, desired) = await BlockingWork.run { [path, tenants] in
             let catalog = SpecCatalog.load(directory: path)
             return (catalog, Result { try DesiredState(catalog: catalog, root: path, tenants: tenants) })
         }
         let found = policy.apply(to: catalog.diagnostics)
-        let output = PlanOutput(options: output, sources: catalog.sources)
-        let report = PlanReport(diagnostics: found)
-        output.complain(of: found)
+        results.begin(diagnostics: found, sources: catalog.sources)
+        results.output.complain(of: found)
         let errors = found.count { $0.severity == .error }
-        guard errors == 0 else {
-            try output.publish(report)
-            throw ReconcileError.invalidSpecs(errors: errors)
-        }
-        return Loaded(desired: try desired.get(), specCount: catalog.specs.count, report: report, output: output)
+        guard errors == 0 else { throw ReconcileError.invalidSpecs(errors: errors) }
+        return Loaded(desired: try desired.get(), specCount: catalog.specs.count)
     }
 }
 

@@ -63,7 +63,10 @@ struct HistoryListCommand: AsyncParsableCommand {
         }
     }
 
-    private func text(_ record: HistoryRepository.Record) -> String { record.line + "    \(record.digest)\n" }
+    private func text(_ record: HistoryRepository.Record) -> String {
+        record.line + "    \(record.digest)\n"
+            + record.allowances.map { "    allowed \(Terminal.harmless("\($0.flag): \($0.message)"))\n" }.joined()
+    }
 
     private func text(_ failure: AttemptRepository.Record) -> String {
         let times = failure.count == 1 ? "" : ", \(failure.count.grouped) times since \(instant(failure.firstAt))"
@@ -108,6 +111,13 @@ extension HistoryRepository.Record {
             "toolVersion": .string(toolVersion),
         ]
         fields["gitCommit"] = gitCommit.map(JSONValue.string)
+        if !allowances.isEmpty {
+            fields["allowances"] = .array(
+                allowances.map {
+                    ["code": .string($0.code), "message": .string($0.message), "flag": .string($0.flag)]
+                }
+            )
+        }
         return .object(fields)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandKit
+import Foundation
 import Reconciler
 
 @main
@@ -20,13 +21,39 @@ struct ReconcileCommand: AsyncParsableCommand {
     )
 
     static func main() async {
-        await launch { error in
+        await launch(arguments: argumentsWithAllowances()) { error in
             switch error as? ReconcileError {
             case .refused: .refused
             case .staleDigest, .lockBusy: .tryAgain
             case .invalidSpecs, .unknownTenants, .conflicts, nil: .failure
             }
         }
+    }
+}
+
+extension ReconcileCommand {
+    /// The variable with flags of safety rules, as refusals name them.
+    ///
+    /// A pipeline passes on there what a label or a reviewer allows, which must not become part of a command line.
+    private static let allowances = "RECONCILE_ALLOW"
+
+    /// Returns the arguments of the process, and after them the flags of `RECONCILE_ALLOW` if a plan is made.
+    ///
+    /// Exits with 64 if the variable has anything but flags of safety rules.
+    private static func argumentsWithAllowances() -> [String] {
+        let given = Array(CommandLine.arguments.dropFirst())
+        let words = (ProcessInfo.processInfo.environment[allowances] ?? "").split(whereSeparator: \.isWhitespace)
+            .map(String.init)
+        // A wrong command line is reported when it is parsed the second time.
+        guard !words.isEmpty, (try? parseAsRoot(given)) is ApplyCommand else { return given }
+        do {
+            _ = try SafetyOptions.parse(words)
+        } catch {
+            Terminal.report("\(allowances): \(SafetyOptions.message(for: error))")
+            exit(withError: ExitCode.validationFailure)
+        }
+        let end = given.firstIndex(of: "--") ?? given.endIndex
+        return given[..<end] + words + given[end...]
     }
 }
 

@@ -117,8 +117,8 @@ struct Stage: Sendable {
             ["-c", "\(shell) && exec \"$0\" run", Command.path(of: "campaignd")],
             environment: environment
         )
-        try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains("url=http://") }
-        let port = try #require(daemon.errors.firstMatch(of: /url=http:\/\/127\.0\.0\.1:(\d+)/)).1
+        try await eventually(within: .seconds(30), "the daemon serves") { daemon.errors.contains(/url"?[=:]"?http:/) }
+        let port = try #require(daemon.errors.firstMatch(of: /url"?[=:]"?http:\/\/127\.0\.0\.1:(\d+)/)).1
         try simulator.setWebhookURL("http://127.0.0.1:\(port)/webhooks/whatsapp")
         return daemon
     }

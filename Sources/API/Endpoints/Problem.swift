@@ -6,7 +6,7 @@ import Spec
 ///
 /// `code` is for programs and never changes its meaning; `detail` is for people. It contains only texts that were
 /// written for callers: no statement, no path, no message of an internal error.
-struct Problem: Error, Hashable, Sendable {
+struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
     /// Stable names of errors, each with its HTTP status.
     enum Code: String, CaseIterable, Sendable {
         case malformedRequest = "malformed_request"
@@ -64,6 +64,8 @@ struct Problem: Error, Hashable, Sendable {
         self.code = code
         self.detail = detail
     }
+
+    var description: String { "\(code.rawValue): \(detail)" }
 
     /// Returns the body of the answer.
     func json(requestID: String) -> JSONValue {

@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Postgres
+import Settings
 import Spec
 import Store
 
@@ -71,7 +72,8 @@ struct ProblemMiddleware: RouterMiddleware {
         case is CancellationError, PostgresError.cancelled, PostgresError.closed:
             return Problem(.unavailable, "the server is shutting down; try again")
         default:
-            logger.error("Request failed", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            let text = ErrorText.of(error)
+            logger.error("Request failed", metadata: ["error": "\(text)", "path": "\(request.uri.path)"])
             return Problem(.internalError, "internal error; the log has it under this request id")
         }
     }

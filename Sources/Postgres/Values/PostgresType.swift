@@ -76,7 +76,7 @@ extension Array: PostgresDecodable where Element: PostgresArrayElement {
 }
 
 /// An error in decoding a column.
-public enum PostgresDecodingFailure: Error, Sendable, Equatable {
+public enum PostgresDecodingFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The column has another type.
     case wrongType
     /// The value does not fit into the type asked for.
@@ -85,6 +85,15 @@ public enum PostgresDecodingFailure: Error, Sendable, Equatable {
     case nullElement
     /// The value is not one that the type allows; completes the sentence `column "x" …`.
     case invalid(String)
+
+    public var description: String {
+        switch self {
+        case .wrongType: "has another type"
+        case .outOfRange: "has a value that does not fit"
+        case .nullElement: "has an element that is NULL"
+        case .invalid(let problem): problem
+        }
+    }
 }
 
 /// A value that can be bound to a query.

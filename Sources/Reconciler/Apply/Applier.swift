@@ -77,7 +77,7 @@ public struct Applier: Sendable {
                 actor: origin.actor,
                 gitCommit: origin.gitCommit,
                 counts: counts,
-                plan: plan.record(allowing: grants),
+                plan: plan.record(allowing: grants, rules.allowances(of: plan)),
                 toolVersion: origin.toolVersion
             )
             return try await HistoryRepository().add(entry, on: connection)

@@ -47,10 +47,11 @@ extension Plan {
         return .object(fields)
     }
 
-    /// Returns the plan as JSON, with the limits that were stored with it.
-    func record(allowing grants: [PolicyGrant]) -> JSONValue {
-        guard !grants.isEmpty, var fields = json.objectValue else { return json }
-        fields["allowedPolicies"] = .array(grants.map { .string("\($0)") })
+    /// Returns the plan as JSON, with the limits that were stored with it and the refusals that flags allowed.
+    func record(allowing grants: [PolicyGrant], _ allowances: [SafetyRefusal]) -> JSONValue {
+        guard var fields = json.objectValue else { return json }
+        if !grants.isEmpty { fields["allowedPolicies"] = .array(grants.map { .string("\($0)") }) }
+        if !allowances.isEmpty { fields["allowances"] = .array(allowances.map(\.json)) }
         return .object(fields)
     }
 }

@@ -5,10 +5,10 @@ import Spelling
 ///
 /// Platforms refuse a comment that is too long, so changes that do not fit are left out and counted.
 public struct PlanMarkdownRenderer: Sendable {
-    /// The maximum length of a comment on GitHub.
+    /// The maximum length of a plan in a comment on GitHub: 65,536 less room for what a pipeline adds around it.
     ///
     /// It is counted in bytes here, which are never fewer than characters.
-    public static let commentLimit = 65_536
+    public static let commentLimit = 65_000
 
     /// The maximum number of refusals and of warnings to list; the rest is counted.
     private static let listLength = 20

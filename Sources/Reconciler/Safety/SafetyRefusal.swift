@@ -45,6 +45,17 @@ public enum SafetyRefusal: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The spec that the refusal is about; `nil` if it is about a tenant or everything.
+    public var identity: SpecIdentity? {
+        switch self {
+        case .emptyCatalog, .emptyTenant, .retention, .tooManyChanges, .tooManyRecipients: nil
+        case .protectedDelete(let identity), .deleteUnderWay(let identity), .unmanagedRow(let identity, _): identity
+        case .looksLikeRename(_, let identity), .ignoredRename(_, let identity): identity
+        case .policy(let breach): breach.identity
+        case .policyRule(let breach): breach.identity
+        }
+    }
+
     /// The rule that refuses.
     public var rule: SafetyRule {
         switch self {

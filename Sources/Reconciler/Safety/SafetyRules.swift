@@ -70,6 +70,14 @@ public struct SafetyRules: Sendable {
         return refusals
     }
 
+    /// Returns the refusals that the exceptions of these rules allow: a plan without any exception would be refused for
+    /// them.
+    public func allowances(of plan: Plan) -> [SafetyRefusal] {
+        // Which percentage is the limit does not matter here, so refusals are compared by their flags.
+        let refused = Set(refusals(of: plan).map(\.flag))
+        return SafetyRules().refusals(of: plan).filter { !refused.contains($0.flag) }
+    }
+
     private func refusals(of change: PlannedChange) -> [SafetyRefusal] {
         if change.isAdoption, let row = change.rowID, !adoptsAll, !adopted.contains(change.identity) {
             return [.unmanagedRow(change.identity, row: row)]

@@ -367,7 +367,8 @@ extension BatchDelivery {
                 logger.error("Campaign paused", metadata: metadata)
             }
         } catch {
-            logger.error("Could not pause the campaign", metadata: ["run": "\(message.runID)", "error": "\(error)"])
+            let run = message.runID.uuidString.lowercased()
+            logger.error("Could not pause the campaign", metadata: ["run": "\(run)", "error": "\(error)"])
         }
     }
 }

@@ -1,5 +1,6 @@
 package import Logging
 import ServiceLifecycle
+import Settings
 
 /// The loop of a periodic service: works, waits for its interval or a wake-up, and works again.
 ///
@@ -72,7 +73,7 @@ package struct PeriodicLoop: Sendable {
             } catch {
                 failures += 1
                 pause = Self.backoff(afterFailures: failures, interval: interval)
-                logger.warning(failure, metadata: ["error": "\(error)"])
+                logger.warning(failure, metadata: ["error": "\(ErrorText.of(error))"])
             }
             await wait(for: pause, since: start)
         }

@@ -62,7 +62,8 @@ package struct RunGuards: Service {
 
     private func report(_ pause: GuardPause) async {
         metrics?.count(pause.guarding)
-        let metadata = await runs.metadata(of: pause.run, ["guard": "\(pause.guarding)", "reason": "\(pause.reason)"])
+        let facts: Logger.Metadata = ["guard": "\(pause.guarding.rawValue)", "reason": "\(pause.reason)"]
+        let metadata = await runs.metadata(of: pause.run, facts)
         logger.error("Campaign paused by a guard", metadata: metadata)
     }
 }

@@ -26,11 +26,13 @@ struct TemplateVariables {
     let names: [String]
     let isPositional: Bool
 
-    enum Problem: Error {
+    enum Problem: Error, CustomStringConvertible {
         case unclosed
         case badName(String)
         case mixed
         case gap(missing: Int)
+
+        var description: String { "\(texts.message); \(texts.help)" }
 
         var texts: (message: String, help: String) {
             switch self {

@@ -45,6 +45,15 @@ public struct HistoryRepository: Sendable {
         public let updates: Int
         public let deletes: Int
         public let toolVersion: String
+        /// The refusals of safety rules that flags allowed.
+        public let allowances: [Allowance]
+    }
+
+    /// A refusal of a safety rule that a flag allowed.
+    public struct Allowance: Hashable, Sendable {
+        public let code: String
+        public let message: String
+        public let flag: String
     }
 
     /// The maximum number of plans to search for the last content of a row, and of changes in all of them, because
@@ -103,7 +112,8 @@ public struct HistoryRepository: Sendable {
         }
         let rows = try await pool.query(
             """
-            SELECT id, "appliedAt", digest, actor, "gitCommit", created, updated, deleted, "toolVersion"
+            SELECT id, "appliedAt", digest, actor, "gitCommit", created, updated, deleted, "toolVersion",
+                coalesce(plan -> 'allowances', '[]') AS allowances
             FROM (\(fragment: counted)) h ORDER BY id DESC LIMIT \(limit)
             """,
             deadline: .seconds(60)
@@ -156,7 +166,7 @@ public struct HistoryRepository: Sendable {
 }
 
 extension HistoryRepository.Record {
-    fileprivate init(row: PostgresRow) throws(PostgresError) {
+    fileprivate init(row: PostgresRow) throws {
         id = try row.decode("id")
         appliedAt = try row.decode("appliedAt")
         digest = try row.decode("digest")
@@ -166,5 +176,11 @@ extension HistoryRepository.Record {
         updates = try row.decode("updated")
         deletes = try row.decode("deleted")
         toolVersion = try row.decode("toolVersion")
+        allowances = (try row.json("allowances")?.arrayValue ?? []).compactMap { value in
+            guard let code = value["code"]?.stringValue, let message = value["message"]?.stringValue,
+                let flag = value["flag"]?.stringValue
+            else { return nil }
+            return HistoryRepository.Allowance(code: code, message: message, flag: flag)
+        }
     }
 }

@@ -170,7 +170,9 @@ extension SettlementRepository {
     }
 
     /// A run that ended before its messages returned to the lane; nothing has happened then.
-    private struct RunHasEnded: Error {}
+    private struct RunHasEnded: Error, CustomStringConvertible {
+        let description = "the run has ended"
+    }
 
     /// Settles up to ``batch`` messages of a run, and records the decision with them.
     ///

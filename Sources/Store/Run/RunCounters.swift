@@ -1,7 +1,7 @@
 import Postgres
 
 /// The messages of a run by status, kept in `campaign_runs` so that no query has to count a big table.
-public struct RunCounters: Hashable, Sendable {
+public struct RunCounters: Hashable, Sendable, CustomStringConvertible {
     private var counts: [MessageStatus: Int]
     /// Pending messages that wait because WhatsApp caps their recipients.
     public var capped: Int
@@ -14,6 +14,12 @@ public struct RunCounters: Hashable, Sendable {
     public subscript(status: MessageStatus) -> Int {
         get { counts[status, default: 0] }
         set { counts[status] = newValue }
+    }
+
+    /// The counts that are not 0, as log lines show them.
+    public var description: String {
+        let parts = MessageStatus.allCases.filter { self[$0] != 0 }.map { "\($0.rawValue) \(self[$0])" }
+        return (parts + (capped == 0 ? [] : ["capped \(capped)"])).joined(separator: ", ")
     }
 
     /// All messages, whatever their status.

@@ -4,7 +4,7 @@ public import Postgres
 public import Spec
 
 /// The reason why a template could not be changed; nothing was written.
-public enum TemplateError: Error, Hashable, Sendable {
+public enum TemplateError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The tenant has no such template.
     case unknown
     /// A file owns it.
@@ -14,6 +14,16 @@ public enum TemplateError: Error, Hashable, Sendable {
     case inUse(campaigns: [String])
     /// Another template has the name.
     case nameTaken(String)
+
+    public var description: String {
+        switch self {
+        case .unknown: "no such template"
+        case .managed(let file): "the template is managed by \(file.map { "`\($0)`" } ?? "a spec")"
+        case .protected: "the template is protected"
+        case .inUse(let campaigns): "campaigns use the template: \(campaigns.joined(separator: ", "))"
+        case .nameTaken(let name): "there is a template `\(name)` already"
+        }
+    }
 }
 
 /// The message templates of a tenant.

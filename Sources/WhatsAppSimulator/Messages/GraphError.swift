@@ -1,11 +1,13 @@
 /// An error as the real service answers it: a code, a sentence, and the HTTP status that comes with it.
-struct GraphError: Error, Hashable, Sendable {
+struct GraphError: Error, Hashable, Sendable, CustomStringConvertible {
     let code: Int
     let subcode: Int?
     let status: Int
     let message: String
     let details: String?
     let retryAfterSeconds: Int?
+
+    var description: String { message }
 
     init(
         code: Int,

@@ -64,7 +64,7 @@ struct FindingsTests {
             let commands = broken.output.split(separator: "\n")
             #expect(commands.count == 2 && commands[0].hasPrefix("::error ") && commands[1].hasPrefix("::warning "))
             #expect(commands[0].contains("file=campaigns/test/campaign.yaml,line=4,"))
-            #expect(try lines(outputs) == ["before=1", "valid=false", "errors=1", "warnings=1"])
+            #expect(try lines(outputs) == ["before=1", "valid=false", "errors=1", "warnings=1", "outcome=invalid"])
             #expect(try lines(summary).first == "### Campaigns: 1 error")
             #expect(try lines(summary).contains { $0.hasPrefix("| error | C015 | campaigns/test/campaign.yaml:4:7") })
 
@@ -74,7 +74,10 @@ struct FindingsTests {
             #expect(fine.exitCode == 0 && fine.output.isEmpty)
             let names = ["valid=true", "errors=0", "warnings=0"]
             #expect(try lines(outputs).starts(with: names))
-            for line in ["changes=true", "creates=2", "updates=0", "deletes=0", "blocked=false", "applied=false"] {
+            for line in [
+                "changes=true", "creates=2", "updates=0", "deletes=0", "blocked=false", "applied=false",
+                "outcome=planned",
+            ] {
                 #expect(try lines(outputs).contains(line), "\(line)")
             }
             let digest = try #require(try lines(outputs).first { $0.hasPrefix("digest=sha256:") })

@@ -117,6 +117,7 @@ struct PlanSchemaTests {
     private static func report(_ plan: Plan, _ refusals: [SafetyRefusal]) -> JSONValue {
         var fields = plan.json.objectValue ?? [:]
         fields["refusals"] = .array(refusals.map(\.json))
+        fields["outcome"] = "refused"
         fields["isApplied"] = false
         fields["diagnostics"] = []
         return .object(fields)

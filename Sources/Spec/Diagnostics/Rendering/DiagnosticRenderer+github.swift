@@ -86,6 +86,46 @@ extension DiagnosticRenderer {
     }
 }
 
+/// A reason why a plan is refused, for people who review it.
+public struct PlanFinding: Hashable, Sendable {
+    /// The code of the rule, such as `protectedDelete`.
+    public let code: String
+    /// The reason, and what allows it.
+    public let message: String
+    /// The place of the spec; `nil` if it is deleted, or if the reason is about a tenant.
+    public let place: SourcePlace?
+    /// The file or folder to name without a place.
+    public let file: String
+
+    public init(code: String, message: String, place: SourcePlace?, file: String) {
+        (self.code, self.message, self.place, self.file) = (code, message, place, file)
+    }
+}
+
+extension DiagnosticRenderer {
+    /// Writes why there is no plan, or why it is refused, as annotations of a step of a GitHub workflow.
+    ///
+    /// - Parameters:
+    ///   - findings: Reasons of a refusal: ten at most become annotations, the rest is counted.
+    ///   - failure: The error that ended the command.
+    /// - Returns: Workflow commands, each ending in a newline.
+    public func annotations(_ findings: [PlanFinding], failure: String?) -> String {
+        var text = findings.prefix(Self.annotationsPerType).map { finding in
+            var properties = [("title", finding.code), ("file", paths.relative(finding.place?.file ?? finding.file))]
+            if let place = finding.place { properties.append(("line", String(place.start.line))) }
+            let list = properties.map { "\($0.0)=\(GitHubText.property($0.1))" }.joined(separator: ",")
+            return "::error \(list)::\(GitHubText.message(finding.message))\n"
+        }
+        .joined()
+        if findings.count > Self.annotationsPerType {
+            let more = findings.count - Self.annotationsPerType
+            text += "::notice title=reconcile::\(more) more in the summary of this step\n"
+        }
+        if let failure { text += "::error title=reconcile::\(GitHubText.message(failure))\n" }
+        return text
+    }
+}
+
 /// Diagnostics in the forms that a step of a GitHub workflow writes.
 public struct GitHubReport: Sendable {
     /// Workflow commands for standard output, each ending in a newline.

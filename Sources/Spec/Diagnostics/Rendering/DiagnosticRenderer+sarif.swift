@@ -8,32 +8,73 @@ extension DiagnosticRenderer {
     ///
     /// - Parameters:
     ///   - diagnostics: The diagnostics to write: all of them, also those that other formats leave out.
+    ///   - findings: Reasons why the plan is refused; each is an error.
+    ///   - failure: The error that ended the command, if it is about neither specs nor plan.
     ///   - toolVersion: The version of the command, such as `1.2.0`.
     /// - Returns: The log, with one run.
-    public func sarif(_ diagnostics: [Diagnostic], toolVersion: String) -> JSONValue {
+    public func sarif(
+        _ diagnostics: [Diagnostic],
+        findings: [PlanFinding] = [],
+        failure: String? = nil,
+        toolVersion: String
+    ) -> JSONValue {
         var seen: [String: Int] = [:]
-        let results = diagnostics.map { diagnostic -> JSONValue in
+        var results = diagnostics.map { diagnostic -> JSONValue in
             let hash = lineHash(diagnostic)
             let occurrence = seen[hash, default: 0] + 1
             seen[hash] = occurrence
             return result(diagnostic, fingerprint: "\(hash):\(occurrence)")
         }
+        results += findings.map(result)
+        let codes = findings.reduce(into: [String]()) { if !$0.contains($1.code) { $0.append($1.code) } }
         let driver: JSONValue = [
             "name": "reconcile",
             "version": .string(toolVersion),
             "semanticVersion": .string(toolVersion),
-            "rules": .array(DiagnosticCode.allCases.map(rule)),
+            "rules": .array(DiagnosticCode.allCases.map(rule) + codes.map(Self.rule)),
         ]
         let run: JSONValue = [
             "tool": ["driver": driver],
             "columnKind": "unicodeCodePoints",
-            "invocations": [["executionSuccessful": true]],
+            "invocations": [Self.invocation(failure)],
             "results": .array(results),
         ]
         return [
             "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
             "version": "2.1.0",
             "runs": [run],
+        ]
+    }
+
+    private static func invocation(_ failure: String?) -> JSONValue {
+        guard let failure else { return ["executionSuccessful": true] }
+        return [
+            "executionSuccessful": false,
+            "toolExecutionNotifications": [["level": "error", "message": ["text": .string(failure)]]],
+        ]
+    }
+
+    /// Describes a safety rule of plans.
+    private static func rule(_ code: String) -> JSONValue {
+        [
+            "id": .string(code),
+            "shortDescription": ["text": .string("safety rule \(code)")],
+            "defaultConfiguration": ["level": "error"],
+            "properties": ["tags": ["plan"], "problem.severity": "error"],
+        ]
+    }
+
+    private func result(_ finding: PlanFinding) -> JSONValue {
+        var physical = location(paths.relative(finding.place?.file ?? finding.file))
+        if let place = finding.place { physical["region"] = region(place) }
+        return [
+            "ruleId": .string(finding.code),
+            "level": "error",
+            "message": ["text": .string(finding.message)],
+            "locations": [["physicalLocation": .object(physical)]],
+            "partialFingerprints": [
+                "primaryLocationLineHash": .string(Fingerprint.hash([finding.code, finding.message]) + ":1")
+            ],
         ]
     }
 
@@ -88,17 +129,21 @@ extension DiagnosticRenderer {
     )
 
     private func location(_ place: SourcePlace) -> JSONValue {
-        let path = paths.relative(place.file)
+        .object(location(paths.relative(place.file)).merging(["region": region(place)]) { $1 })
+    }
+
+    private func location(_ path: String) -> [String: JSONValue] {
         var artifact: [String: JSONValue] = ["uri": .string(URIText.reference(to: path))]
         if !path.hasPrefix("/") { artifact["uriBaseId"] = "%SRCROOT%" }
-        return [
-            "artifactLocation": .object(artifact),
-            "region": [
-                "startLine": .integer(place.start.line),
-                "startColumn": .integer(place.start.column),
-                "endLine": .integer(place.end.line),
-                "endColumn": .integer(place.end.column),
-            ],
+        return ["artifactLocation": .object(artifact)]
+    }
+
+    private func region(_ place: SourcePlace) -> JSONValue {
+        [
+            "startLine": .integer(place.start.line),
+            "startColumn": .integer(place.start.column),
+            "endLine": .integer(place.end.line),
+            "endColumn": .integer(place.end.column),
         ]
     }
 
