@@ -134,7 +134,7 @@ struct RenderingTests {
             let json = try JSONValue(parsing: plan.json.canonicalText)
             #expect(json["formatVersion"] == 1)
             #expect(json["digest"] == .string(plan.digest))
-            #expect(json["counts"] == ["create": 0, "update": 1, "delete": 0])
+            #expect(json["counts"] == ["create": 0, "update": 1, "delete": 0, "inherited": 0])
             let change = try #require(json["changes"]?[0])
             #expect(change["action"] == "update" && change["id"] == "acme/Campaign/hello")
             #expect(
