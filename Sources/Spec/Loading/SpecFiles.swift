@@ -29,7 +29,7 @@ package enum SpecFiles {
         package let message: String
         package let help: String
 
-        /// The finding for a file.
+        /// Returns the finding for a file.
         package func diagnostic(of path: String) -> Diagnostic {
             Diagnostic(.unreadableFile, at: SourcePlace(file: path), message, help: help)
         }
