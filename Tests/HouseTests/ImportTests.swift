@@ -13,7 +13,7 @@ struct ImportTests {
         "AccessTokens": ["JSON", "Settings"],
         "Spec": ["Calendar", "JSON", "Spelling", "YAML"],
         "Store": ["Calendar", "JSON", "Postgres", "Spec", "Spelling"],
-        "Reconciler": ["JSON", "Postgres", "Spec", "Spelling", "Store"],
+        "Reconciler": ["Calendar", "JSON", "Postgres", "Spec", "Spelling", "Store"],
         "Runtime": [
             "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
         ],

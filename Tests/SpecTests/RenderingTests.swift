@@ -90,6 +90,8 @@ struct RenderingTests {
         #expect(
             DiagnosticRenderer.json(catalog.diagnostics).canonicalText == """
                 {"diagnostics":[{"code":"C011","field":"kind","file":"campaigns/acme/test.yaml",\
+                "fix":{"isSure":false,"range":{"end":{"column":12,"line":1,"offset":11},\
+                "start":{"column":7,"line":1,"offset":6}},"replacement":"Sender"},\
                 "help":"did you mean `Sender`?","message":"unknown kind `Sendr`",\
                 "range":{"end":{"column":12,"line":1,"offset":11},"start":{"column":7,"line":1,"offset":6}},\
                 "severity":"error"}],"errorCount":1,"formatVersion":"1.0","valid":false,"warningCount":0}

@@ -159,7 +159,7 @@ struct SpecFileText {
 
     init(_ text: String) {
         var documents = [Document(line: 1, lines: [], hasSeparator: false)]
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in Self.split(text).enumerated() {
             if line == "---" || line.hasPrefix("--- ") || line == "---\r" {
                 documents.append(Document(line: index + 1, lines: [], hasSeparator: true))
             } else {
@@ -225,7 +225,12 @@ struct SpecFileText {
     private static func isEmpty(_ lines: [Substring]) -> Bool { head(lines) == lines.count }
 
     private static func lines(_ text: String) -> [Substring] {
-        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast(text.hasSuffix("\n") ? 1 : 0)
+        split(text).dropLast(text.unicodeScalars.last == "\n" ? 1 : 0)
+    }
+
+    /// Splits a text at its line feeds; a line may end in a carriage return, which is one character with the line feed.
+    private static func split(_ text: String) -> [Substring] {
+        text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { Substring($0) }
     }
 }
 
@@ -242,7 +247,7 @@ public enum UnifiedPatch {
     ///   - after: The text after; `nil` for a removed file.
     /// - Returns: The patch; empty if the texts are equal.
     public static func text(path: String, from before: String?, to after: String?) -> String {
-        guard before != after else { return "" }
+        guard before.map({ ExactText($0) }) != after.map({ ExactText($0) }) else { return "" }
         let (old, new) = (lines(before ?? ""), lines(after ?? ""))
         var rows = rows(old, new)
         var text = "--- \(before == nil ? "/dev/null" : "a/\(path)")\n+++ \(after == nil ? "/dev/null" : "b/\(path)")\n"
@@ -261,7 +266,9 @@ public enum UnifiedPatch {
             text += "@@ -\(oldCount == 0 ? oldLine - 1 : oldLine),\(oldCount) "
             text += "+\(newCount == 0 ? newLine - 1 : newLine),\(newCount) @@\n"
             for row in hunk {
-                text += "\(row.sign)\(row.line)" + (row.line.hasSuffix("\n") ? "" : "\n\\ No newline at end of file\n")
+                // A carriage return and a line feed are one character.
+                let isWhole = row.line.unicodeScalars.last == "\n"
+                text += "\(row.sign)\(row.line)" + (isWhole ? "" : "\n\\ No newline at end of file\n")
             }
             (oldLine, newLine) = (oldLine + oldCount, newLine + newCount)
             rows.removeFirst(hunk.endIndex)
@@ -295,8 +302,9 @@ public enum UnifiedPatch {
         var lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map {
             String($0) + "\n"
         }
-        let last = lines.removeLast().dropLast()
-        return last.isEmpty ? lines : lines + [String(last)]
+        // The text after the last line feed is no line, if it is empty.
+        let last = String(lines.removeLast().unicodeScalars.dropLast())
+        return last.isEmpty ? lines : lines + [last]
     }
 }
 

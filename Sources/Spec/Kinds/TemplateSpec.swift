@@ -107,7 +107,7 @@ extension TemplateSpec {
 
 extension TemplateSpec: SpecDefinition, SpecMapping {
     static let fields: [Field] = [
-        Field("whatsappName", \.whatsappName, .whatsappName).required()
+        Field("whatsappName", \.whatsappName, .whatsappName).required(keepsDraft: true)
             .says("The name in WhatsApp Manager.", examples: "payment_reminder"),
         Field("language", \.language, .language)
             .says(
@@ -115,7 +115,7 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
                 examples: "en",
                 "pt_BR"
             ),
-        Field("category", \.category, .choice).required()
+        Field("category", \.category, .choice).required(keepsDraft: true)
             .says("The category in which WhatsApp approved the template.", examples: "utility"),
         Field("header", \.headerText, .part(upTo: 60, variables: 1))
             .says("The text above the body, with at most one variable.", examples: "Your visit on {{1}}"),

@@ -128,7 +128,7 @@ public struct HistoryRepository: Sendable {
         let rows = try await pool.query(
             """
             SELECT id, "appliedAt", digest, actor, "gitCommit", creates AS created, updates AS updated,
-                deletes AS deleted, "toolVersion", plan
+                deletes AS deleted, "toolVersion", plan, coalesce(plan -> 'allowances', '[]') AS allowances
             FROM reconcile_history WHERE id = \(id)
             """,
             deadline: .seconds(60)

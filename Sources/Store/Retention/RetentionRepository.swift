@@ -147,7 +147,7 @@ extension RetentionRepository {
             r.status NOT IN \(anyOf: RunStatus.open) AND coalesce(r."completedAt", r."createdAt") < now() - interval '31 days'
         )) AND NOT EXISTS (
             SELECT FROM campaign_runs o
-            WHERE o."campaignId" = r."campaignId" AND o.status IN \(anyOf: RunStatus.open) AND o."retryOf" IS NOT NULL
+            WHERE \(key: #"o."campaignId""#, of: #"r."campaignId""#) AND o.status IN \(anyOf: RunStatus.open) AND o."retryOf" IS NOT NULL
         )
         """
 

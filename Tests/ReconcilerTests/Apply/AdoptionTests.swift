@@ -37,7 +37,7 @@ struct AdoptionTests {
             #expect(
                 error.map { "\($0)" }
                     == "acme/Campaign/hello already exists as row \(id.uuidString.lowercased()), which no spec manages; "
-                    + "to allow it: --adopt acme/Campaign/hello"
+                    + "to allow it: --adopt acme/Campaign/hello\nsee `reconcile explain unmanagedRow`"
             )
             #expect(!SafetyRules(adopted: []).refusals(of: plan).isEmpty)
             #expect(SafetyRules(adoptsAll: true).refusals(of: plan).isEmpty)

@@ -34,7 +34,7 @@ struct ContactColumnTests {
             case .text:
                 switch definition.cell {
                 case .text(let maximum): "character varying(\(maximum))"
-                case .phone: "character varying(50)"
+                case .phone: "character varying(150)"
                 case .number, .time, .boolean, .tags, .keys: "?"
                 }
             case .integer: "integer"

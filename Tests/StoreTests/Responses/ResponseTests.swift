@@ -50,7 +50,7 @@ struct ResponseTests {
             let inbound = InboundRepository(pool: fixture.pool)
             let contacts: [Int] = try await fixture.column(
                 """
-                SELECT right("contactId", 1)::int FROM campaign_messages m JOIN contacts c ON c.id = m."contactId"
+                SELECT right(c."contactId", 1)::int FROM campaign_messages m JOIN contacts c ON c.id = m."contactId"
                 ORDER BY m.position
                 """
             )
