@@ -87,7 +87,7 @@ let package = Package(
         // The commands.
         .target(
             name: "CommandKit",
-            dependencies: ["Postgres", "Settings", "Spelling", "Store", .arguments, .log]
+            dependencies: ["JSON", "Postgres", "Settings", "Spelling", "Store", .arguments, .log]
         ),
         .executableTarget(
             name: "reconcile",
@@ -99,8 +99,9 @@ let package = Package(
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "AccessTokens", "API", "CommandKit", "Contacts", "Daemon", "Postgres", "Reconciler", "Runtime",
-                "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log, .signals,
+                "AccessTokens", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres", "Reconciler",
+                "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log,
+                .signals,
             ]
         ),
 
@@ -192,8 +193,10 @@ let package = Package(
         .testTarget(
             name: "RuntimeTests",
             dependencies: [
-                "AccessTokens", "API", "Calendar", "Daemon", "JSON", "OneShotHTTP", "Prometheus", "Runtime", "Settings",
-                "Spec", "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator", "campaignd",
+                "AccessTokens", "API", "Calendar", "CommandKit", "Daemon", "JSON", "OneShotHTTP", "Prometheus",
+                "Runtime",
+                "Settings", "Spec", "Store", "Postgres", "Redis", "TestBed", "TestSupport", "WhatsAppSimulator",
+                "campaignd",
                 .client, .crypto, .hummingbird, .lifecycle, .log, .metrics, .nio, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
@@ -211,7 +214,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "JSON", "JSONSchema", "Postgres", "Spec", "Store", "TestBed", "TestSupport", "WhatsAppSimulator",
-                "YAML", "campaignd", "reconcile", .hummingbird, .log, .nio,
+                "YAML", "campaignd", "reconcile", .arguments, .hummingbird, .log, .nio,
             ]
         ),
     ]

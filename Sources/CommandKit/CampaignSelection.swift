@@ -73,6 +73,7 @@ extension CampaignRepository {
         case .one(let campaign): return campaign
         case .several(let campaigns): throw CampaignLookupError.ambiguous(name, tenant: tenant, campaigns: campaigns)
         case .none:
+            try await requireTenant(tenant)
             throw CampaignLookupError.unknown(name, tenant: tenant, known: try await names(tenant: tenant))
         }
     }

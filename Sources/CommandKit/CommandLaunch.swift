@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Foundation
+import Spelling
 
 /// The running command, as log lines, database connections and the history name it.
 public enum Program {
@@ -24,6 +25,7 @@ extension AsyncParsableCommand {
         exitCode: (any Error) -> ExitCode = { _ in .failure }
     ) async {
         do {
+            try checkSubcommands((arguments ?? Array(CommandLine.arguments.dropFirst()))[...])
             let command = try await asyncParseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -43,6 +45,43 @@ extension AsyncParsableCommand {
             }
             Terminal.report(error)
             exit(withError: exitCode(error))
+        }
+    }
+}
+
+extension ParsableCommand {
+    /// Checks the names of subcommands, which the parser would take for unexpected arguments.
+    ///
+    /// A command with a default subcommand may take other words: there, a word is refused only if no file has that name
+    /// and a subcommand has nearly that one.
+    ///
+    /// - Parameter arguments: The command line without the name of the program.
+    /// - Throws: `ValidationError` with a suggestion.
+    static func checkSubcommands(_ arguments: some Sequence<String>) throws {
+        var command: any ParsableCommand.Type = Self.self
+        var path = Self.configuration.commandName ?? ""
+        for word in arguments {
+            let configuration = command.configuration
+            guard !configuration.subcommands.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+            let names = configuration.subcommands.flatMap { subcommand -> [String] in
+                [subcommand.configuration.commandName ?? ""] + subcommand.configuration.aliases
+            }
+            let next = configuration.subcommands.first { subcommand in
+                subcommand.configuration.commandName == word || subcommand.configuration.aliases.contains(word)
+            }
+            guard let next else {
+                let near = SpellingSuggestion.candidates(for: word, among: names)
+                if configuration.defaultSubcommand != nil {
+                    guard !near.isEmpty, !FileManager.default.fileExists(atPath: word) else { return }
+                }
+                let help =
+                    near.isEmpty
+                    ? "the subcommands are \(SpellingSuggestion.list(names, "and"))"
+                    : "did you mean \(SpellingSuggestion.list(near, "or"))?"
+                throw ValidationError("`\(path)` has no subcommand `\(Terminal.harmless(word))`; \(help)")
+            }
+            command = next
+            path += " \(word)"
         }
     }
 }

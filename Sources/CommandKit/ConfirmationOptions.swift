@@ -22,6 +22,22 @@ public struct ConfirmationOptions: ParsableArguments {
         guard ["y", "yes"].contains(answer.lowercased()) else { throw NotConfirmed() }
     }
 
+    /// True if a question can be asked, and has to be: a person is at the terminal, and did not give `--yes`.
+    public var asksPerson: Bool { !isConfirmed && Terminal.isInputTerminal && Terminal.areErrorsTerminal }
+
+    /// Asks if a person is at the terminal; programs and pipelines go on without a question.
+    ///
+    /// - Parameters:
+    ///   - question: The question, without the choices.
+    ///   - preview: Returns what will happen; called only if there is a question. Empty if that has been shown.
+    /// - Throws: ``NotConfirmed`` for every answer but `y` and `yes`; the error of `preview`.
+    public func confirmAtTerminal(_ question: String, preview: () async throws -> String) async throws {
+        guard asksPerson else { return }
+        let text = try await preview()
+        if !text.isEmpty { Terminal.complain(text + "\n") }
+        try await confirm(question)
+    }
+
     /// Reads a line on a thread of its own, because reading blocks it.
     private static func answer() async -> String? {
         await withCheckedContinuation { continuation in

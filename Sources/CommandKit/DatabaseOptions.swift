@@ -42,7 +42,12 @@ public struct DatabaseOptions: ParsableArguments {
     /// - Throws: The error of `body`; an error that comes from an outdated schema says so.
     public func withPool<Value>(_ body: (PostgresPool) async throws -> Value) async throws -> Value {
         let logger = Logger.command()
-        let pool = PostgresPool(configuration: try configuration(), maxConnections: 2, logger: logger)
+        let pool = PostgresPool(
+            configuration: try configuration(),
+            maxConnections: 2,
+            awaitsServer: false,
+            logger: logger
+        )
         let result: Result<Value, any Error>
         do {
             result = .success(try await body(pool))

@@ -4,13 +4,24 @@ import Glibc
 /// Standard output for results, standard error for everything else.
 public enum Terminal {
     public static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    public static var isInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
     public static var areErrorsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// The columns of the terminal that results go to; `nil` if they go elsewhere, or if it does not tell.
-    public static var outputWidth: Int? {
+    /// A size in characters.
+    public struct Size: Hashable, Sendable {
+        public let columns: Int
+        public let rows: Int
+
+        public init(columns: Int, rows: Int) {
+            (self.columns, self.rows) = (columns, rows)
+        }
+    }
+
+    /// The size of the terminal that results go to; `nil` if they go elsewhere, or if it does not tell.
+    public static var outputSize: Size? {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-        return Int(size.ws_col)
+        return Size(columns: Int(size.ws_col), rows: Int(size.ws_row))
     }
 
     /// True if results may be coloured: only on a terminal, and not if `NO_COLOR` is set.

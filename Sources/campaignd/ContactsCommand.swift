@@ -3,6 +3,7 @@ import CommandKit
 import Contacts
 import Daemon
 import Foundation
+import JSON
 import Logging
 import Postgres
 import Settings
@@ -14,6 +15,11 @@ struct ContactsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contacts",
         abstract: "Work with contacts.",
+        discussion: """
+            Examples:
+              campaignd contacts import contacts.csv --tenant acme --dry-run
+              campaignd contacts suppressed --tenant acme
+            """,
         subcommands: [
             ContactsImportCommand.self, ContactsSampleCommand.self, ContactsSuppressCommand.self,
             ContactsUnsuppressCommand.self, ContactsSuppressedCommand.self, ContactsConsentCommand.self,
@@ -35,6 +41,10 @@ struct ContactsImportCommand: AsyncParsableCommand {
 
             The separator (comma, semicolon, tab or bar) is found by itself, and so are UTF-8, UTF-16 with its mark, and \
             Windows-1252. Phone numbers are brought to one form: +254 (0) 700-000 017 becomes 254700000017.
+
+            Examples:
+              campaignd contacts import contacts.csv --tenant acme --country KE --dry-run
+              campaignd contacts import --from-sql 'SELECT phone, name FROM people' --from-database env:CRM_URL --tenant acme
             """
     )
 
@@ -98,6 +108,7 @@ struct ContactsImportCommand: AsyncParsableCommand {
     @Flag(help: "Check the file and count what would change, and change nothing.")
     var dryRun = false
 
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     /// The effect of an empty cell.
@@ -186,8 +197,19 @@ struct ContactsImportCommand: AsyncParsableCommand {
         for warning in report.warnings { Terminal.complain("\(file): warning: \(warning)\n") }
         let hidden = report.problemCount - report.problems.count
         if hidden > 0 { Terminal.complain("… and \(hidden.grouped) more\n") }
-        print(report.summary)
+        output.write(report.json, text: report.summary)
         if report.rejected > 0 { throw ExitCode.failure }
+    }
+}
+
+extension ImportReport {
+    fileprivate var json: JSONValue {
+        func list(_ problems: [RowProblem]) -> JSONValue { .array(problems.map { .string("\($0)") }) }
+        return [
+            "inserted": .integer(result.inserted), "updated": .integer(result.updated),
+            "unchanged": .integer(result.unchanged), "rejected": .integer(rejected), "isDryRun": .bool(isDryRun),
+            "problems": list(problems), "warnings": list(warnings),
+        ]
     }
 }
 
@@ -195,7 +217,12 @@ struct ContactsSampleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sample",
         abstract: "Write made-up contacts as CSV to standard output.",
-        discussion: "The same seed gives the same contacts; only the times when they were last seen depend on the day."
+        discussion: """
+            The same seed gives the same contacts; only the times when they were last seen depend on the day.
+
+            Examples:
+              campaignd contacts sample --count 1000 > contacts.csv
+            """
     )
 
     @Option(help: "Number of contacts.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Spelling
 import Store
 import WhatsAppSimulator
@@ -13,6 +14,10 @@ struct LedgerCommand: AsyncParsableCommand {
             Reads a ledger and prints the number of accepted requests and the most requests within one second. Exits with 1 \
             if a recipient got two messages, or if --rate was exceeded. With a campaign, it counts the messages of the \
             campaign's latest run and compares them with its recipients; the rate is always that of all requests.
+
+            Examples:
+              campaignd ledger ledger.jsonl --rate 80
+              campaignd ledger ledger.jsonl --campaign acme/offer
             """
     )
 
@@ -28,6 +33,7 @@ struct LedgerCommand: AsyncParsableCommand {
     @Option(help: "Tenant of the campaign.")
     var tenant: String?
 
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -41,13 +47,15 @@ struct LedgerCommand: AsyncParsableCommand {
         let everything = try await LedgerReader(path: file).summary()
         let run = try await latestRun()
         let summary = if let run { try await summary(of: run) } else { everything }
-        print("accepted by the receiver  \(summary.accepted.grouped), to \(summary.recipients.grouped) recipients")
+        var lines = [
+            "accepted by the receiver  \(summary.accepted.grouped), to \(summary.recipients.grouped) recipients"
+        ]
         var problems: [String] = []
         if !summary.repeatedRecipients.isEmpty {
             problems.append("\(summary.repeatedRecipients.count.grouped) recipients got more than one message")
         }
         for (sender, most) in everything.mostRequestsInOneSecond.sorted(by: { $0.key < $1.key }) {
-            print("most in any second        \(most.grouped), from \(sender)")
+            lines.append("most in any second        \(most.grouped), from \(sender)")
             if let rate, most > rate {
                 problems.append("sender \(sender) made \(most.grouped) requests in one second, over \(rate.grouped)")
             }
@@ -57,11 +65,22 @@ struct LedgerCommand: AsyncParsableCommand {
                 "the run has \(run.recipientCount.grouped) recipients, the receiver saw \(summary.recipients.grouped)"
             )
         }
+        if problems.isEmpty {
+            lines.append("no recipient got two messages" + (rate == nil ? "" : ", no sender exceeded its rate"))
+        }
+        output.write(
+            [
+                "accepted": .integer(summary.accepted), "recipients": .integer(summary.recipients),
+                "repeatedRecipients": .integer(summary.repeatedRecipients.count),
+                "mostRequestsInOneSecond": .object(everything.mostRequestsInOneSecond.mapValues(JSONValue.integer)),
+                "problems": .array(problems.map(JSONValue.string)),
+            ],
+            text: lines.joined(separator: "\n")
+        )
         guard problems.isEmpty else {
             for problem in problems { Terminal.report(problem) }
             throw ExitCode.failure
         }
-        print("no recipient got two messages" + (rate == nil ? "" : ", no sender exceeded its rate"))
     }
 
     private func name() throws -> CampaignName? {

@@ -1,6 +1,8 @@
+import API
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Spelling
 import Store
 
@@ -8,10 +10,19 @@ struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
         abstract: "Report the result of a campaign's latest run.",
-        discussion: "Exits with 1 if the run is not completed, or if its counters do not add up to its recipients."
+        discussion: """
+            Accepted and failed messages are shown as a share of those that were tried, delivered and read ones of those that \
+            were accepted, and the others of all recipients. Exits with 1 if the run is not completed, or if its counters do \
+            not add up to its recipients.
+
+            Examples:
+              campaignd report acme/offer
+              campaignd report offer --tenant acme --format json
+            """
     )
 
     @OptionGroup var campaign: CampaignSelection
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -28,7 +39,8 @@ struct ReportCommand: AsyncParsableCommand {
                 outlook: try await OutlookRepository(pool: pool).outlook(of: run),
                 actions: try await RunActionRepository(pool: pool).latest(of: [run.id])[run.id] ?? []
             )
-            print(report.text, terminator: "")
+            let record = try await RunRepository(pool: pool).campaignRun(run.id, tenant: run.tenantID)
+            output.write(report.json(record), text: report.text)
             return run.status == .completed && run.counters.total == run.recipientCount
         }
         if !isGood { throw ExitCode.failure }
@@ -71,21 +83,27 @@ struct DeliveryReport {
     }
 
     private func table(of counters: RunCounters, recipients: Int, held: Int) -> [String] {
-        func line(_ name: String, _ count: Int, share: Bool = true) -> String {
+        func line(_ name: String, _ count: Int, of whole: (count: Int, name: String)? = nil) -> String {
             let text = "  " + name.padding(toLength: 14, withPad: " ", startingAt: 0) + count.grouped.leftPadded(to: 9)
-            guard share else { return text }
-            let part = recipients > 0 ? Double(count) / Double(recipients) : 0
-            return text + NumberText.percent(part).leftPadded(to: 9)
+            guard let whole else { return text }
+            let part = whole.count > 0 ? Double(count) / Double(whole.count) : 0
+            return text + NumberText.percent(part).leftPadded(to: 9) + " of \(whole.name)"
         }
+        let all = (recipients, "recipients")
+        let tried = (counters.tried, "tried")
+        let accepted = (counters.accepted, "accepted")
         var lines = [
-            line("recipients", recipients, share: false), line("accepted", counters.accepted),
-            line("  delivered", counters[.delivered] + counters[.read]), line("  read", counters[.read]),
+            line("recipients", recipients), line("tried", counters.tried, of: all),
+            line("accepted", counters.accepted, of: tried),
+            line("  delivered", counters[.delivered] + counters[.read], of: accepted),
+            line("  read", counters[.read], of: accepted),
         ]
-        if held > 0 { lines.append(line("  held", held)) }
-        lines.append(line("failed", counters[.failed]))
-        for status in [MessageStatus.unconfirmed, .cancelled, .pending, .queued, .sending] where counters[status] > 0 {
-            lines.append(line(status.rawValue, counters[status]))
-            if status == .pending, counters.capped > 0 { lines.append(line("  capped", counters.capped)) }
+        if held > 0 { lines.append(line("  held", held, of: accepted)) }
+        lines.append(line("failed", counters[.failed], of: tried))
+        if counters[.unconfirmed] > 0 { lines.append(line("unconfirmed", counters[.unconfirmed], of: tried)) }
+        for status in [MessageStatus.cancelled, .pending, .queued, .sending] where counters[status] > 0 {
+            lines.append(line(status.rawValue, counters[status], of: all))
+            if status == .pending, counters.capped > 0 { lines.append(line("  capped", counters.capped, of: all)) }
         }
         return lines
     }
@@ -112,7 +130,28 @@ struct DeliveryReport {
         guard let start = run.startedAt, let end = run.completedAt else { return "" }
         let seconds = end.timeIntervalSince(start)
         let rate = seconds > 0 ? Double(run.counters.tried) / seconds : 0
-        return "in \(NumberText.duration(seconds: seconds)) (\(Int(rate.rounded()).grouped)/s)"
+        return "\(run.counters.tried.grouped) tried in \(NumberText.duration(seconds: seconds)) "
+            + "(\(Int(rate.rounded()).grouped)/s)"
+    }
+}
+
+extension DeliveryReport {
+    /// Returns the report with the names of the API: the run, the counts and rates of its messages, and the failures.
+    func json(_ record: CampaignRunRecord?) -> JSONValue {
+        var fields = record?.json(outlook, actions).objectValue ?? [:]
+        fields["tenantId"] = .string(run.tenantID)
+        fields["campaign"] = .string(run.campaignName)
+        fields["metrics"] = DeliveryMetrics(counters: run.counters).json
+        fields["withRepeated"] = whole.map { DeliveryMetrics(counters: $0).json }
+        fields["failures"] = .array(
+            failures.map { failure in
+                [
+                    "errorCode": .string(failure.code), "errorMessage": .string(failure.message),
+                    "count": .integer(failure.count),
+                ]
+            }
+        )
+        return .object(fields)
     }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandKit
+import JSON
 import Store
 
 struct ResumeCommand: AsyncParsableCommand {
@@ -9,6 +10,10 @@ struct ResumeCommand: AsyncParsableCommand {
         discussion: """
             The guards, which pause a campaign whose messages fail alike or too often, count from the beginning. Messages \
             that failed stay failed.
+
+            Examples:
+              campaignd resume acme/offer
+              campaignd resume offer --tenant acme --ignore-guard --reason "checked with the customer"
             """
     )
 
@@ -20,6 +25,7 @@ struct ResumeCommand: AsyncParsableCommand {
     @Option(help: "Reason, which `report` and the API show.")
     var reason: String?
 
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -27,7 +33,11 @@ struct ResumeCommand: AsyncParsableCommand {
             let run = try await campaign.latestRun(pool)
             let isResumed = try await RunRepository(pool: pool)
                 .resume(run.id, ignoringGuards: ignoreGuard, reason: reason, by: .commandLine)
-            print(isResumed ? "\(run.path) resumed" : "\(run.path) was not paused")
+            let document = try await run.document(pool)
+            output.write(
+                ["isChanged": .bool(isResumed), "run": document],
+                text: isResumed ? "\(run.path) resumed" : "\(run.path) was not paused"
+            )
             if isResumed { try await DaemonNotice.write(pool) }
         }
     }

@@ -17,11 +17,13 @@ struct RunCommand: AsyncParsableCommand {
             and returns all other messages to the queue. Any number of daemons may share one Postgres and one Redis. SIGHUP \
             makes it read its certificate, keys and secrets in files again.
 
-            Environment: DATABASE_URL, REDIS_URL, WHATSAPP_API_URL, WHATSAPP_APP_SECRET, WHATSAPP_VERIFY_TOKEN, HTTP_HOST, \
-            HTTP_PORT, TLS_CERTIFICATE_FILE with TLS_PRIVATE_KEY_FILE, JWT_SECRET or JWT_PUBLIC_KEY_FILE or JWKS_FILE, \
-            JWT_ISSUER, JWT_AUDIENCE, API_RATE_LIMIT, TRIGGER_RATE_LIMIT, TRIGGER_SECRETS, LOG_LEVEL, LOG_FORMAT, MAX_IN_FLIGHT, \
-            DATABASE_CONNECTIONS, UNCONFIRMED_TIMEOUT, REQUEST_TIMEOUT, FLIGHT_LEASE, SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY, \
-            and the variables that senders name as their access tokens.
+            Examples:
+              campaignd run
+              campaignd run --specs /srv/campaigns --log-level notice
+
+            Environment, with what holds if a variable is not set; a flag overrides its variable. The variables that senders \
+            name as their access tokens are read too.
+            \(RunEnvironment.text)
             """
     )
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Logging
 import Postgres
 import Runtime
@@ -14,7 +15,13 @@ struct SendCommand: AsyncParsableCommand {
         discussion: """
             Freezes the content, writes one message for each recipient and leaves the sending to the daemons. A campaign \
             is launched once: a second call reports the state of the first run. With --again a completed campaign is sent \
-            once more on purpose, to the people who are in its audience now.
+            once more on purpose, to the people who are in its audience now. On a terminal it shows the recipients, the quota \
+            and the duration, and asks; --yes does not.
+
+            Examples:
+              campaignd send acme/offer
+              campaignd send offer --tenant acme --yes
+              campaignd send acme/offer --again --key 2026-12-01 --yes
             """
     )
 
@@ -27,6 +34,7 @@ struct SendCommand: AsyncParsableCommand {
     var key: String?
 
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -39,24 +47,43 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         if isAgain { return try await sendAgain() }
-        let text = try await database.withPool { pool in
+        try await database.withPool { pool in
             let launches = LaunchRepository(pool: pool)
-            let opening = try await open(launches, pool)
+            let found = try await campaign.find(pool)
+            try await confirm(found, launches)
             let outlooks = OutlookRepository(pool: pool)
-            switch opening {
+            switch try await open(found, launches) {
             case .opened(let run):
                 let quota = try await launches.quota(of: run.id, now: Date())
-                let summary = Self.summary(of: run, try await outlooks.outlook(of: run), as: "launched")
                 let remarks = try await AccountFactRepository(pool: pool).remarks(ofRun: run.id)
-                return summary + (quota.map(Self.lines(of:)) ?? "") + remarks.map { "\n  warning     \($0)" }.joined()
+                let text =
+                    Self.summary(of: run, try await outlooks.outlook(of: run), as: "launched")
+                    + (quota.map(Self.lines(of:)) ?? "") + remarks.map { "\n  warning     \($0)" }.joined()
+                try await write(run, isNew: true, remarks: remarks, text: text, pool)
             case .underWay(let run):
-                return Self.summary(of: run, try await outlooks.outlook(of: run), as: "is under way already")
+                let outlook = try await outlooks.outlook(of: run)
+                let text = Self.summary(of: run, outlook, as: "is under way already")
+                try await write(run, isNew: false, text: text, pool)
             case .over(let run):
                 let hint = run.status == .completed ? "\n  once more   campaignd send \(run.path) --again" : ""
-                return Self.summary(of: run, nil, as: "was sent already and is \(run.status.rawValue)") + hint
+                let text = Self.summary(of: run, nil, as: "was sent already and is \(run.status.rawValue)") + hint
+                try await write(run, isNew: false, text: text, pool)
             }
         }
-        print(text)
+    }
+
+    private func write(
+        _ run: RunRecord,
+        isNew: Bool,
+        remarks: [String] = [],
+        text: String,
+        _ pool: PostgresPool
+    ) async throws {
+        let document = try await run.document(pool)
+        output.write(
+            ["isNew": .bool(isNew), "run": document, "remarks": .array(remarks.map(JSONValue.string))],
+            text: text
+        )
     }
 
     private func sendAgain() async throws {
@@ -64,7 +91,7 @@ struct SendCommand: AsyncParsableCommand {
             let last = try await campaign.latestRun(pool)
             return (last, try await RunRepository(pool: pool).launch(of: last.id) ?? last)
         }
-        print(Self.history(last, of: launch))
+        if output.format == .text { print(Self.history(last, of: launch)) }
         // Without this, an open run would be refused only after the question. A key may be the one of the open run.
         guard last.status.isOver || key != nil else {
             throw LaunchError.runOpen(
@@ -73,7 +100,7 @@ struct SendCommand: AsyncParsableCommand {
             )
         }
         try await confirmation.confirm("Send it once more, to everybody in its audience?")
-        let text = try await database.withPool { pool in
+        try await database.withPool { pool in
             let (run, isNew) = try await RunLauncher(launches: LaunchRepository(pool: pool), logger: .command())
                 .launchAgain(
                     .id(last.campaignID),
@@ -83,9 +110,13 @@ struct SendCommand: AsyncParsableCommand {
                 )
             if isNew, run.status == .cancelled { throw LaunchRefusal(run: run) }
             let outlook = try await OutlookRepository(pool: pool).outlook(of: run)
-            return Self.summary(of: run, outlook, as: isNew ? "is sent again" : "was sent again under this key already")
+            let text = Self.summary(
+                of: run,
+                outlook,
+                as: isNew ? "is sent again" : "was sent again under this key already"
+            )
+            try await write(run, isNew: isNew, text: text, pool)
         }
-        print(text)
     }
 
     /// Describes when a campaign was last sent, and to how many.
@@ -97,8 +128,28 @@ struct SendCommand: AsyncParsableCommand {
         return text + "; repeated at \(time(last)) for \(last.recipientCount.grouped) of them"
     }
 
-    private func open(_ launches: LaunchRepository, _ pool: PostgresPool) async throws -> LaunchRepository.Opening {
-        let found = try await campaign.find(pool)
+    /// Shows a person what the launch will do and asks, unless the campaign has been launched before.
+    private func confirm(_ campaign: NamedCampaign, _ launches: LaunchRepository) async throws {
+        guard confirmation.asksPerson else { return }
+        let (opening, quota) = try await launches.preview(.id(campaign.id), tenant: campaign.tenantID)
+        guard case .opened(let run) = opening else { return }
+        try await confirmation.confirmAtTerminal(run.isTriggered ? "Activate it?" : "Launch it?") {
+            guard let quota else { return "\(campaign.path) will send to contacts as their events come" }
+            let audience = quota.audience
+            return """
+                \(campaign.path) will be launched
+                  recipients  \(audience.total.grouped) (\(audience.inWindow.grouped) in their 24 h window, \
+                \(audience.outOfWindow.grouped) outside)\(Self.leftOut(run))
+                  sender      \(run.senderName) at \(run.ratePerSecond.grouped)/s
+                  done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
+                """ + Self.lines(of: quota)
+        }
+    }
+
+    private func open(
+        _ found: NamedCampaign,
+        _ launches: LaunchRepository
+    ) async throws -> LaunchRepository.Opening {
         let opening = try await RunLauncher(launches: launches, logger: .command())
             .launch(.id(found.id), tenant: found.tenantID, by: .commandLine)
         // Its audience may have grown beyond the policy while the messages were written.
@@ -132,7 +183,7 @@ struct SendCommand: AsyncParsableCommand {
             \(run.tenantID)/\(run.campaignName) \(state): run \(run.id.uuidString.lowercased())
               recipients  \(run.recipientCount.grouped) (\(run.inWindowCount.grouped) in their 24 h window, \
             \(run.outOfWindowCount.grouped) outside)\(leftOut(run))
-              sender      \(run.senderName) at \(run.ratePerSecond)/s
+              sender      \(run.senderName) at \(run.ratePerSecond.grouped)/s
               done by     \(end ?? "unknown")
             """ + (waiting ?? "")
     }

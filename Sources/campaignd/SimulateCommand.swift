@@ -19,6 +19,10 @@ struct SimulateCommand: AsyncParsableCommand {
             Faults and rules can be changed while it runs: PUT the JSON of --faults to /_simulator/faults, and that of \
             --rules to /_simulator/rules. POST to /_simulator/inbound, /preference and /event makes it report what \
             contacts write and choose, and any other event.
+
+            Examples:
+              campaignd simulate --ledger ledger.jsonl --webhook-url http://127.0.0.1:8080/webhooks/whatsapp
+              campaignd simulate --rules real --rate-limit 80
             """
     )
 

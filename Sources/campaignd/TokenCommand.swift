@@ -10,6 +10,9 @@ struct TokenCommand: ParsableCommand {
         discussion: """
             The token is signed with JWT_SECRET, which the daemon must have too. Until it expires it gives full access to \
             the tenant.
+
+            Examples:
+              campaignd token --tenant acme --lifetime 600
             """
     )
 

@@ -1,5 +1,7 @@
+import API
 import ArgumentParser
 import CommandKit
+import JSON
 import Spelling
 import Store
 
@@ -10,6 +12,10 @@ struct WalletCommand: AsyncParsableCommand {
         discussion: """
             A launch reserves the price of its recipients, each message that WhatsApp accepts is paid from that, and the \
             rest is released when the run ends. A tenant without a wallet is not billed.
+
+            Examples:
+              campaignd wallet show --tenant acme
+              campaignd wallet top-up 5000 --tenant acme --reference invoice-2026-117
             """,
         subcommands: [
             WalletShowCommand.self, WalletTopUpCommand.self, WalletPriceCommand.self, WalletAuditCommand.self,
@@ -32,18 +38,25 @@ struct WalletOwner: ParsableArguments {
 struct WalletShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Show the balance, the tokens held by runs, and the price."
+        abstract: "Show the balance, the tokens held by runs, and the price.",
+        discussion: """
+            Examples:
+              campaignd wallet show --tenant acme --format json
+            """
     )
 
     @OptionGroup var owner: WalletOwner
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         let wallet = try await database.withPool { pool in
-            try await WalletRepository(pool: pool).find(tenant: owner.tenant)
+            let wallet = try await WalletRepository(pool: pool).find(tenant: owner.tenant)
+            if wallet == nil { try await CampaignRepository(pool: pool).requireTenant(owner.tenant) }
+            return wallet
         }
         guard let wallet else { throw WalletError.unknown(tenant: owner.tenant) }
-        print(wallet.summary)
+        output.write(wallet.json, text: wallet.summary)
     }
 }
 
@@ -51,7 +64,12 @@ struct WalletTopUpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top-up",
         abstract: "Add tokens; the first top-up creates the wallet.",
-        discussion: "Safe to repeat: the tokens of one reference are added once."
+        discussion: """
+            Safe to repeat: the tokens of one reference are added once.
+
+            Examples:
+              campaignd wallet top-up 5000 --tenant acme --reference invoice-2026-117
+            """
     )
 
     @Argument(help: "Number of tokens.")
@@ -61,6 +79,7 @@ struct WalletTopUpCommand: AsyncParsableCommand {
     var reference: String
 
     @OptionGroup var owner: WalletOwner
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -76,12 +95,13 @@ struct WalletTopUpCommand: AsyncParsableCommand {
         let (wallet, isNew) = try await database.withPool { pool in
             try await WalletRepository(pool: pool).topUp(tokens, tenant: owner.tenant, reference: reference)
         }
-        print(
+        let outcome =
             isNew
-                ? "added \(NumberText.count(tokens, "token"))"
-                : "nothing added: reference `\(reference)` was topped up before"
-        )
-        print(wallet.summary)
+            ? "added \(NumberText.count(tokens, "token"))"
+            : "nothing added: reference `\(reference)` was topped up before"
+        var fields = wallet.json.objectValue ?? [:]
+        fields["isNew"] = .bool(isNew)
+        output.write(.object(fields), text: outcome + "\n" + wallet.summary)
     }
 }
 
@@ -92,6 +112,9 @@ struct WalletPriceCommand: AsyncParsableCommand {
         discussion: """
             Creates the wallet if the tenant has none: from then on the tenant is billed, and needs tokens to launch. A run \
             keeps the price that it began with.
+
+            Examples:
+              campaignd wallet price 2 --tenant acme
             """
     )
 
@@ -99,6 +122,7 @@ struct WalletPriceCommand: AsyncParsableCommand {
     var tokens: Int
 
     @OptionGroup var owner: WalletOwner
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -114,7 +138,7 @@ struct WalletPriceCommand: AsyncParsableCommand {
         let wallet = try await database.withPool { pool in
             try await WalletRepository(pool: pool).setPrice(tokens, tenant: owner.tenant)
         }
-        print(wallet.summary)
+        output.write(wallet.json, text: wallet.summary)
     }
 }
 
@@ -122,15 +146,23 @@ struct WalletAuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Recompute the wallet from its ledger and from all messages.",
-        discussion: "Exits with 1 if the sums differ. Reads every message that was paid for."
+        discussion: """
+            Exits with 1 if the sums differ. Reads every message that was paid for.
+
+            Examples:
+              campaignd wallet audit --tenant acme
+            """
     )
 
     @OptionGroup var owner: WalletOwner
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         let audit = try await database.withPool { pool in
-            try await WalletRepository(pool: pool).audit(tenant: owner.tenant)
+            let audit = try await WalletRepository(pool: pool).audit(tenant: owner.tenant)
+            if audit == nil { try await CampaignRepository(pool: pool).requireTenant(owner.tenant) }
+            return audit
         }
         guard let audit else { throw WalletError.unknown(tenant: owner.tenant) }
         guard audit.findings.isEmpty else {
@@ -138,7 +170,10 @@ struct WalletAuditCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let sums = "balance \(audit.balance.grouped), held \(audit.held.grouped), spent \(audit.used.grouped)"
-        print("\(sums): the ledger and the messages agree")
+        output.write(
+            ["balance": .integer(audit.balance), "held": .integer(audit.held), "spent": .integer(audit.used)],
+            text: "\(sums): the ledger and the messages agree"
+        )
     }
 }
 

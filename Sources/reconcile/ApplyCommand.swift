@@ -11,7 +11,15 @@ import Spelling
 struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Show the plan and apply it (the default command; --dry-run only shows the plan)."
+        abstract: "Show the plan and apply it (the default command; --dry-run only shows the plan).",
+        discussion: """
+            On a terminal it asks before it applies the plan, unless --yes or --expect-digest is given.
+
+            Examples:
+              reconcile --dry-run
+              reconcile campaigns --tenant acme --yes
+              reconcile --expect-digest sha256:… --format json
+            """
     )
 
     @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
@@ -62,6 +70,7 @@ struct ApplyCommand: AsyncParsableCommand {
     @OptionGroup var colour: ColourOptions
     @OptionGroup(title: "Diagnostics") var diagnostics: DiagnosticOptions
     @OptionGroup(title: "Safety rules") var safety: SafetyOptions
+    @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -160,6 +169,11 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         guard refusals.isEmpty else { throw ReconcileError.refused(refusals) }
         guard !dryRun, state == nil else { return }
+        // A plan with the expected digest has been reviewed. Other formats are published at the end, so that a person could not
+        // see what the question is about.
+        if !plan.isEmpty, expectDigest == nil, format == .text {
+            try await confirmation.confirmAtTerminal("Apply these changes?") { "" }
+        }
         let entry = try await apply(plan, rules)
         results.change { $0.historyID = entry }
     }

@@ -7,7 +7,13 @@ import Spec
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Explain a code such as C012 of a finding, or policy of a safety rule; without a code, list all."
+        abstract: "Explain a code such as C012 of a finding, or policy of a safety rule; without a code, list all.",
+        discussion: """
+            Examples:
+              reconcile explain C012
+              reconcile explain unmanagedRow
+              reconcile explain
+            """
     )
 
     @Argument(

@@ -14,6 +14,10 @@ struct ExportCommand: AsyncParsableCommand {
             With a folder, each spec is written to the file that it came from, and rows that no spec manages to \
             unmanaged.yaml; `reconcile --adopt` then takes them over unchanged. Without a folder, all specs go to \
             standard output. With --state, a snapshot of all tenants is written, for `reconcile --state`.
+
+            Examples:
+              reconcile export --tenant acme campaigns
+              reconcile export --state snapshot.json
             """
     )
 

@@ -18,7 +18,12 @@ struct HistoryCommand: AsyncParsableCommand {
 struct HistoryListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List reconciles: when, by whom, from which commit (the default)."
+        abstract: "List reconciles: when, by whom, from which commit (the default).",
+        discussion: """
+            Examples:
+              reconcile history --tenant acme --limit 5
+              reconcile history --format json
+            """
     )
 
     @Option(help: "Show only reconciles that changed this tenant.")
@@ -28,7 +33,7 @@ struct HistoryListCommand: AsyncParsableCommand {
     var limit = 20
 
     @Option(help: "Format: text or json.")
-    var format = RecordFormat.text
+    var format = OutputFormat.text
 
     @OptionGroup var database: DatabaseOptions
 
@@ -79,11 +84,6 @@ struct HistoryListCommand: AsyncParsableCommand {
     private func commit(_ commit: String?) -> String { HistoryRepository.Record.commit(commit) }
 
     private func instant(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle()) }
-}
-
-/// A format of lists.
-enum RecordFormat: String, ExpressibleByArgument, CaseIterable {
-    case text, json
 }
 
 extension HistoryRepository.Record {

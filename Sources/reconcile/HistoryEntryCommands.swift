@@ -11,14 +11,19 @@ import Store
 struct HistoryShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Show what an entry of the history changed."
+        abstract: "Show what an entry of the history changed.",
+        discussion: """
+            Examples:
+              reconcile history show 12
+              reconcile history show 12 --full --format json
+            """
     )
 
     @Argument(help: "The number of the entry, as `reconcile history` shows it.")
     var number: Int
 
     @Option(help: "Format: text, or json with the whole plan.")
-    var format = RecordFormat.text
+    var format = OutputFormat.text
 
     @Flag(help: "Show the content of creates and deletes too, and all values in full.")
     var full = false
@@ -48,6 +53,10 @@ struct HistoryRevertCommand: AsyncParsableCommand {
             Only documents of specs that the entry changed are replaced, added or removed. Review the folder, for example \
             with git diff, and apply it with `reconcile` like any other change. Nothing is written if one of the specs was \
             changed since, unless --force is given.
+
+            Examples:
+              reconcile history revert 12
+              reconcile history revert 12 --patch | git apply
             """
     )
 

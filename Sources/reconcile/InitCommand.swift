@@ -6,7 +6,11 @@ import Spec
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Write the first specs of a tenant."
+        abstract: "Write the first specs of a tenant.",
+        discussion: """
+            Examples:
+              reconcile init acme
+            """
     )
 
     @Argument(help: "Name of the tenant: lower-case letters, digits and hyphens.")

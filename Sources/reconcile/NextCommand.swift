@@ -8,7 +8,12 @@ import Spec
 struct NextCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
-        abstract: "Show the next fire times of a cron expression, in UTC."
+        abstract: "Show the next fire times of a cron expression, in UTC.",
+        discussion: """
+            Examples:
+              reconcile next '0 9 * * MON' --time-zone Africa/Nairobi
+              reconcile next @daily --time-zone Europe/Berlin --from 2027-03-27T00:00 --count 3
+            """
     )
 
     @Argument(help: "Five fields or a macro such as @daily, in quotes.")
@@ -35,7 +40,7 @@ struct NextCommand: AsyncParsableCommand {
     var dstFold: DSTPolicy.Fold?
 
     @Option(help: "Format: text or json.")
-    var format = RecordFormat.text
+    var format = OutputFormat.text
 
     func validate() throws {
         guard (1...10_000).contains(count) else { throw ValidationError("--count takes a number from 1 to 10000.") }

@@ -10,7 +10,12 @@ import Store
 struct PreviewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "preview",
-        abstract: "Show the recipients that a campaign has now, and when it fires next."
+        abstract: "Show the recipients that a campaign has now, and when it fires next.",
+        discussion: """
+            Examples:
+              reconcile preview acme/offer
+              reconcile preview offer campaigns --tenant acme --samples 20
+            """
     )
 
     @OptionGroup var campaign: CampaignOptions

@@ -9,8 +9,23 @@ struct ReconcileCommand: AsyncParsableCommand {
         commandName: "reconcile",
         abstract: "Bring the database to the state that the campaign specs describe.",
         discussion: """
+            Without a subcommand it shows the plan for a folder of specs and applies it: reconcile [PATH] [options]. Its main \
+            options, of which `reconcile apply --help` shows all:
+              --dry-run                show the plan and change nothing
+              --yes                    apply it without asking
+              --tenant NAME            only this tenant; may be repeated
+              --format FORMAT          text, json, markdown, github or sarif
+              --expect-digest DIGEST   apply only the plan with this digest
+              --allow-delete NAME      allow the deletion of this spec (tenant/Kind/name)
+              --database-url URL       Postgres (default: $DATABASE_URL)
+
             Exit codes: 0 done or nothing to do, 1 error, 2 changes pending (only with --detailed-exitcode), 3 blocked by \
             a safety rule, 4 stale digest or another reconcile holds the lock (try again), 64 wrong usage.
+
+            Examples:
+              reconcile --dry-run
+              reconcile campaigns --tenant acme
+              reconcile validate
             """,
         version: Program.version,
         subcommands: [

@@ -14,6 +14,10 @@ struct SchemaCommand: AsyncParsableCommand {
               \(SpecSchema.modeline)
 
             are then completed and checked by every editor that supports yaml-language-server.
+
+            Examples:
+              reconcile schema --into campaigns/.schema
+              reconcile schema --kind Campaign
             """
     )
 

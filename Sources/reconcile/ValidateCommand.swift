@@ -8,7 +8,12 @@ import Spelling
 struct ValidateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate",
-        abstract: "Check the specs without a database."
+        abstract: "Check the specs without a database.",
+        discussion: """
+            Examples:
+              reconcile validate
+              reconcile validate campaigns --deny warnings --format github
+            """
     )
 
     @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)

@@ -27,12 +27,12 @@ struct ImportTests {
             "Store",
         ],
         "WhatsAppSimulator": ["JSON"],
-        "CommandKit": ["Postgres", "Settings", "Spelling", "Store"],
+        "CommandKit": ["JSON", "Postgres", "Settings", "Spelling", "Store"],
         "reconcile": [
             "Calendar", "CommandKit", "JSON", "Postgres", "Reconciler", "Spec", "Spelling", "Store",
         ],
         "campaignd": [
-            "AccessTokens", "API", "CommandKit", "Contacts", "Daemon", "Postgres", "Reconciler",
+            "AccessTokens", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres", "Reconciler",
             "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator",
         ],
         "SpecFuzz": ["JSON", "Randomness", "Spec", "SpecSamples"],

@@ -1,7 +1,8 @@
 import FoundationEssentials
-import Postgres
 import TestSupport
 import Testing
+
+@testable import Postgres
 
 @Suite(.enabled(if: ScratchSchema.isAvailable))
 struct PostgresPoolTests {
@@ -182,6 +183,59 @@ struct PostgresPoolTests {
         }
         #expect(pool.statistics.open == 0)
         await #expect(throws: PostgresError.closed) { try await pool.query("SELECT 1") }
+    }
+
+    /// Each would fail again, so that waiting only hides the reason.
+    @Test(
+        .timing,
+        arguments: [
+            ("dbname", "no_such_database", "create the database, or correct its name"),
+            ("user", "no_such_role", "correct the user"), ("host", "no-such-host.invalid", "correct the host"),
+        ]
+    )
+    func aWrongSettingFailsAtOnceWithItsRemedy(setting: String, value: String, remedy: String) async throws {
+        let configuration = try ScratchSchema.serverConfiguration().setting(setting, to: value)
+        let pool = PostgresPool(configuration: configuration, maxConnections: 2, acquireTimeout: .seconds(60))
+        let start = ContinuousClock.now
+        let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
+        let text = try #require(error?.description)
+        // A resolver without a network cannot know that the host does not exist.
+        guard !text.contains("Temporary failure") else { return }
+        #expect(text.contains(value) && text.contains(remedy), "\(text)")
+        #expect(!text.contains("LOCATION") && text.split(separator: "\n").count == 1, "\(text)")
+        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(pool.statistics.open == 0)
+    }
+
+    @Test(.timing) func aPoolOfACommandDoesNotAwaitAServer() async throws {
+        let configuration = try PostgresConfiguration("postgresql://nobody@127.0.0.1:1/none")
+        let pool = PostgresPool(configuration: configuration, acquireTimeout: .seconds(60), awaitsServer: false)
+        let start = ContinuousClock.now
+        let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
+        #expect(
+            error?.description.contains("start Postgres, or correct host and port") == true,
+            "\(error.debugDescription)"
+        )
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
+    @Test func refusalsAreJudgedByTheirState() {
+        let server = #"connection to server at "db" (10.0.0.1), port 5432 failed: FATAL:  "#
+        for (complaint, remedy) in [
+            ("57P03: the database system is starting up", ConnectFailure.Remedy.time),
+            ("53300: sorry, too many clients already", .time),
+            (#"28P01: password authentication failed for user "ann""#, .person),
+            (#"28000: role "ann" does not exist"#, .person),
+            ("42501: permission denied for database \"shop\"", .person),
+        ] {
+            let failure = ConnectFailure("\(server)\(complaint)\nLOCATION:  InitPostgres, postinit.c:941\n")
+            #expect(failure.remedy == remedy, "\(complaint)")
+            #expect(failure.reason.contains("FATAL: \(complaint.dropFirst(7))"), "\(failure.reason)")
+            #expect(!failure.reason.contains("LOCATION"))
+        }
+        let resolver = #"could not translate host name "db" to address: "#
+        #expect(ConnectFailure(resolver + "Name or service not known").remedy == .person)
+        #expect(ConnectFailure(resolver + "Temporary failure in name resolution").remedy == .server)
     }
 
     @Test(.timing) func anUnreachableServerIsTriedUntilTheTimeIsUp() async throws {

@@ -1,8 +1,9 @@
 import Foundation
 import HTTPTypes
-import JSON
+package import JSON
+import Runtime
 import Spec
-import Store
+package import Store
 
 /// Counts and rates of campaigns.
 struct AnalyticsEndpoints: Sendable {
@@ -82,7 +83,13 @@ struct AnalyticsEndpoints: Sendable {
                     .ok,
                     "Reasons, most frequent first.",
                     .list(.object(Self.errorShape), count: 0...1_000),
-                    example: [["errorCode": "131026", "errorMessage": "Message undeliverable", "count": 15]]
+                    example: [
+                        [
+                            "errorCode": "131026", "errorMessage": "Message undeliverable", "count": 15,
+                            "scope": "recipient", "meaning": "not on WhatsApp, or not reachable",
+                            "remedy": "nothing: they have no WhatsApp, an old one, or cannot be reached",
+                        ]
+                    ]
                 )
             ],
             handle: .checked { call in
@@ -91,10 +98,12 @@ struct AnalyticsEndpoints: Sendable {
                 return .json(
                     .array(
                         failures.map { failure in
-                            [
+                            let advice = FailureAdvice(code: failure.code, text: failure.message)
+                            return .fields([
                                 "errorCode": .string(failure.code), "errorMessage": .string(failure.message),
-                                "count": .integer(failure.count),
-                            ]
+                                "count": .integer(failure.count), "scope": .string(advice.scope.rawValue),
+                                "meaning": advice.meaning.map(JSONValue.string), "remedy": .string(advice.remedy),
+                            ])
                         }
                     )
                 )
@@ -141,6 +150,9 @@ struct AnalyticsEndpoints: Sendable {
             ShapeField("errorCode", .text(0...50), isRequired: true, "WhatsApp's error code.", example: "131026"),
             ShapeField("errorMessage", .text(0...100_000), isRequired: true, "Explanation of the code."),
             ShapeField("count", .count, isRequired: true, "Number of messages.", example: 15),
+            ShapeField("scope", .choice(ErrorScope.self), isRequired: true, "What the failure concerns."),
+            ShapeField("meaning", .text(0...1_000), "What the code means; absent for an unknown one."),
+            ShapeField("remedy", .text(0...1_000), isRequired: true, "What to do about it."),
         ]
     )
 }
@@ -151,18 +163,18 @@ struct AnalyticsEndpoints: Sendable {
 /// were read. `sent` is the exception, because rates are measured against it: it counts every message that WhatsApp
 /// accepted and that did not fail later. So `sent` ≥ `delivered` + `read`, and no rate exceeds 100. `queued` includes
 /// messages whose request is under way. Cancelled and unconfirmed messages are in `total` only.
-struct DeliveryMetrics: Hashable, Sendable {
+package struct DeliveryMetrics: Hashable, Sendable {
     let counters: RunCounters
     var responses = RunResponses()
     /// Messages that retention has deleted; the counters still count them.
     var deleted = 0
 
-    init(counters: RunCounters) {
-        self.counters = counters
-    }
-
     init(_ totals: AnalyticsRepository.Totals) {
         (counters, responses, deleted) = (totals.counters, totals.responses, totals.deleted)
+    }
+
+    package init(counters: RunCounters) {
+        self.counters = counters
     }
 
     var total: Int { counters.total }
@@ -175,14 +187,14 @@ struct DeliveryMetrics: Hashable, Sendable {
 
     var deliveryRate: Double { Self.percent(delivered + read, of: sent) }
     var readRate: Double { Self.percent(read, of: sent) }
-    var failureRate: Double { Self.percent(failed, of: total) }
+    var failureRate: Double { Self.percent(failed, of: total - counters[.cancelled]) }
 
     /// Returns a percentage with two decimals; 0 if `whole` is 0.
     static func percent(_ part: Int, of whole: Int) -> Double {
         whole > 0 ? (Double(part) / Double(whole) * 10_000).rounded() / 100 : 0
     }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         [
             "total": .integer(total), "pending": .integer(pending), "queued": .integer(queued), "sent": .integer(sent),
             "delivered": .integer(delivered), "read": .integer(read), "failed": .integer(failed),
@@ -219,7 +231,13 @@ struct DeliveryMetrics: Hashable, Sendable {
                 example: .number(91.84)
             ),
             ShapeField("readRate", .number, isRequired: true, "read / sent, in percent.", example: .number(40.82)),
-            ShapeField("failureRate", .number, isRequired: true, "failed / total, in percent.", example: 2),
+            ShapeField(
+                "failureRate",
+                .number,
+                isRequired: true,
+                "failed / (total without cancelled messages), in percent.",
+                example: 2
+            ),
             ShapeField("replied", .sum, isRequired: true, ResponseKind.replied.words, example: 60),
             ShapeField("tapped", .sum, isRequired: true, ResponseKind.tapped.words, example: 40),
             ShapeField("optedOut", .sum, isRequired: true, ResponseKind.optedOut.words, example: 5),

@@ -1,6 +1,6 @@
-import JSON
+package import JSON
 import Spec
-import Store
+package import Store
 
 /// The shapes of outlooks: the causes for which runs wait, the actors, and the times at which they are done.
 enum OutlookShapes {
@@ -40,7 +40,7 @@ enum OutlookShapes {
 }
 
 extension Waiting {
-    var json: JSONValue {
+    package var json: JSONValue {
         .fields([
             "reason": .string(reason.rawValue), "since": .string(since.apiText),
             "until": until.map { .string($0.apiText) }, "by": actor.map { .string($0.description) },
@@ -50,7 +50,7 @@ extension Waiting {
 }
 
 extension RunAction {
-    var json: JSONValue {
+    package var json: JSONValue {
         .fields([
             "action": .string(kind.rawValue), "who": .string(actor.description),
             "reason": reason.map(JSONValue.string), "at": .string(at.apiText),
@@ -60,7 +60,7 @@ extension RunAction {
 
 extension CampaignRecord {
     /// Returns the campaign with the outlook of its open run.
-    func json(_ outlook: RunOutlook?) -> JSONValue {
+    package func json(_ outlook: RunOutlook?) -> JSONValue {
         guard let outlook, var fields = json.objectValue else { return json }
         fields["waiting"] = outlook.waiting.json
         fields["estimatedCompletionAt"] = outlook.estimatedCompletionAt.map { .string($0.apiText) }

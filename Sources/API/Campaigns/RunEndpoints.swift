@@ -1,9 +1,9 @@
 import Foundation
 import HTTPTypes
-import JSON
+package import JSON
 import Logging
 import Spec
-import Store
+package import Store
 
 /// Launching campaigns, repeating what failed, and pausing, resuming and cancelling their runs.
 struct RunEndpoints: Sendable {
@@ -436,7 +436,8 @@ private enum RunShapes {
 }
 
 extension CampaignRunRecord {
-    fileprivate func json(_ outlook: RunOutlook?, _ actions: [RunAction]) -> JSONValue {
+    /// Returns the run as answers show it.
+    package func json(_ outlook: RunOutlook?, _ actions: [RunAction]) -> JSONValue {
         let end = outlook.map(\.estimatedCompletionAt) ?? run.estimatedCompletionAt
         return .fields([
             "id": .string(run.id.apiText), "campaignId": .string(run.campaignID.apiText),

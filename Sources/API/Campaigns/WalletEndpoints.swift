@@ -1,8 +1,8 @@
 import Foundation
 import HTTPTypes
-import JSON
+package import JSON
 import Spec
-import Store
+package import Store
 
 /// The prepaid tokens of a tenant, and their ledger.
 ///
@@ -117,7 +117,7 @@ private enum WalletShapes {
 }
 
 extension WalletRecord {
-    fileprivate var json: JSONValue {
+    package var json: JSONValue {
         [
             "balance": .integer(balance), "held": .integer(held), "available": .integer(available),
             "pricePerMessage": .integer(pricePerMessage),

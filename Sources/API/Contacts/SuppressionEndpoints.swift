@@ -1,9 +1,9 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
-import JSON
+package import JSON
 import Spec
-import Store
+package import Store
 
 /// People who opted out of messages, whether they are contacts or not.
 struct SuppressionEndpoints: Sendable {
@@ -247,7 +247,7 @@ private enum SuppressionShapes {
 }
 
 extension SuppressionRecord {
-    fileprivate var json: JSONValue {
+    package var json: JSONValue {
         .fields([
             "contactId": .string(key), "level": .string(level.rawValue), "since": .string(since.apiText),
             "source": source.map(JSONValue.string), "actor": actor.map { .string($0.description) },
@@ -257,7 +257,7 @@ extension SuppressionRecord {
 }
 
 extension ConsentChange {
-    fileprivate var json: JSONValue {
+    package var json: JSONValue {
         .fields([
             "level": .string(level.rawValue), "isOptedIn": .bool(isOptedIn), "source": .string(source),
             "actor": actor.map { .string($0.description) }, "reason": reason.map(JSONValue.string),

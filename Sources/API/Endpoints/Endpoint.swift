@@ -2,7 +2,7 @@ import AccessTokens
 import Foundation
 import HTTPTypes
 import Hummingbird
-import JSON
+package import JSON
 import Logging
 import NIOCore
 import Spec
@@ -195,7 +195,7 @@ struct APIResponse: Sendable {
 
 extension JSONValue {
     /// Makes an object with the fields that have a value: answers contain no nulls for absent values.
-    static func fields(_ fields: [String: JSONValue?]) -> JSONValue {
+    package static func fields(_ fields: [String: JSONValue?]) -> JSONValue {
         .object(fields.compactMapValues { $0 })
     }
 }

@@ -1,5 +1,5 @@
 import Calendar
-import Foundation
+package import Foundation
 import JSON
 import Spec
 import Spelling
@@ -225,5 +225,5 @@ extension Date {
     }
 
     /// The instant in UTC, in the form of answers.
-    var apiText: String { Instant(self).description }
+    package var apiText: String { Instant(self).description }
 }

@@ -30,14 +30,35 @@ public actor PostgresConnection {
         _ configuration: PostgresConfiguration,
         logger: Logger = Logger(label: "postgres")
     ) async throws(PostgresError) -> PostgresConnection {
+        switch await open(configuration, logger: logger) {
+        case .connected(let connection): return connection
+        case .failed(let error, _): throw error
+        }
+    }
+
+    /// The result of an attempt to connect.
+    enum Attempt {
+        case connected(PostgresConnection)
+        /// No connection, and what may end that.
+        case failed(PostgresError, ConnectFailure.Remedy)
+    }
+
+    /// Tries once to open a connection.
+    static func open(_ configuration: PostgresConfiguration, logger: Logger) async -> Attempt {
         let connection = PostgresConnection(logger: logger)
-        try await connection.cancellable { wire throws(PostgresError) in try wire.open(configuration) }
+        do throws(PostgresError) {
+            try await connection.cancellable { wire throws(PostgresError) in try wire.open(configuration) }
+        } catch {
+            return .failed(error, await connection.remedy)
+        }
         logger.debug(
             "Connected to Postgres",
             metadata: ["server": "\(configuration)", "processID": "\(connection.processID)"]
         )
-        return connection
+        return .connected(connection)
     }
+
+    private var remedy: ConnectFailure.Remedy { wire.remedy }
 
     /// Runs one statement with its values, prepared on first use, and returns its rows.
     ///

@@ -37,6 +37,8 @@ struct PoolState<Connection: Sendable>: Sendable {
     private(set) var isClosed = false
     /// Failures to connect since the last success, and the time from which the next attempt may be made.
     private(set) var failures = 0
+    /// True if there has been a connection: the settings were right then.
+    private(set) var hasConnected = false
     private(set) var retryAt: ContinuousClock.Instant?
     private var lastWaiter: UInt64 = 0
     private var isTimerArmed = false
@@ -110,6 +112,7 @@ struct PoolState<Connection: Sendable>: Sendable {
     }
 
     mutating func noteConnected() {
+        hasConnected = true
         failures = 0
         retryAt = nil
     }

@@ -16,6 +16,8 @@ public final class PostgresPool: Sendable {
 
     let configuration: PostgresConfiguration
     let acquireTimeout: Duration
+    /// True if the first connection is tried again while no server can be reached.
+    private let awaitsServer: Bool
     let logger: Logger
     let state: Mutex<State>
     /// The queue of the timer that ends waits; never blocks.
@@ -27,15 +29,20 @@ public final class PostgresPool: Sendable {
     ///   - configuration: The server.
     ///   - maxConnections: The most connections that may exist at once, at least 1.
     ///   - acquireTimeout: The longest time that a caller waits for a connection, or for the server to come back.
+    ///   - awaitsServer: True if the first connection is tried again while no server can be reached, as a daemon does. A
+    ///     server that is starting is always awaited; a wrong database, role, password or name of a host never, until there
+    ///     has been a connection.
     ///   - logger: Receives a warning whenever a connection cannot be opened.
     public init(
         configuration: PostgresConfiguration,
         maxConnections: Int = 8,
         acquireTimeout: Duration = .seconds(10),
+        awaitsServer: Bool = true,
         logger: Logger = Logger(label: "postgres")
     ) {
         self.configuration = configuration
         self.acquireTimeout = acquireTimeout
+        self.awaitsServer = awaitsServer
         self.logger = logger
         state = Mutex(State(maxConnections: max(maxConnections, 1)))
     }
@@ -226,15 +233,31 @@ extension PostgresPool {
         while true {
             do throws(PostgresError) {
                 try await waitForRetry(until: deadline)
-                let connection = try await PostgresConnection.connect(configuration, logger: logger)
+            } catch {
+                dropPlace()
+                throw error
+            }
+            switch await PostgresConnection.open(configuration, logger: logger) {
+            case .connected(let connection):
                 state.withLock { $0.noteConnected() }
                 return connection
-            } catch {
-                guard case .connection = error, noteFailure(error) < deadline else {
+            case .failed(let error, let remedy):
+                guard case .connection = error, mayHeal(remedy), noteFailure(error) < deadline else {
                     dropPlace()
                     throw error
                 }
             }
+        }
+    }
+
+    /// Returns true if another attempt may succeed with the same settings.
+    private func mayHeal(_ remedy: ConnectFailure.Remedy) -> Bool {
+        // A restore may take the database away for a while, and a password may be changed on one side first.
+        if state.withLock({ $0.hasConnected }) { return true }
+        return switch remedy {
+        case .time: true
+        case .server: awaitsServer
+        case .person: false
         }
     }
 

@@ -11,6 +11,8 @@ internal import Synchronization
     /// The reason why `connection` is gone; later calls throw it.
     var lost: PostgresError = .closed
     var statements = StatementCache()
+    /// The cause that may end the failure to open the connection.
+    private(set) var remedy = ConnectFailure.Remedy.server
     /// Statements to send before the next one: BEGIN, if it was not sent yet, and queued statements.
     var queue: [QueuedStatement] = []
     let interrupt: Interrupt
@@ -52,6 +54,15 @@ internal import Synchronization
         let words = unsafe message ?? String(cString: PQerrorMessage(handle))
         let reason = PostgresError.connection(Self.oneLine(words))
         abandon(reason)
+        return reason
+    }
+
+    /// Closes a connection that could not be opened.
+    private func fail(_ handle: OpaquePointer, _ message: String? = nil) -> PostgresError {
+        let failure = ConnectFailure(unsafe message ?? String(cString: PQerrorMessage(handle)))
+        let reason = PostgresError.connection(failure.reason)
+        abandon(reason)
+        remedy = failure.remedy
         return reason
     }
 
@@ -115,8 +126,11 @@ extension Wire {
         guard interrupt.descriptor >= 0 else { throw .connection("the process has no file descriptors left") }
         guard let handle = unsafe start(configuration.parameters) else { throw .connection("out of memory") }
         unsafe connection = unsafe handle
-        if unsafe PQstatus(handle) == CONNECTION_BAD { throw unsafe lose(handle) }
+        if unsafe PQstatus(handle) == CONNECTION_BAD { throw unsafe fail(handle) }
+        // The verbose form of a refusal names its SQLSTATE.
+        _ = unsafe PQsetErrorVerbosity(handle, PQERRORS_VERBOSE)
         try unsafe negotiate(handle, until: deadline, configuration.connectTimeout)
+        _ = unsafe PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
         // Notices would go to stderr; nothing here depends on them.
         _ = unsafe PQsetNoticeProcessor(handle, { _, _ in }, nil)
         guard unsafe PQsetnonblocking(handle, 1) == 0 else { throw unsafe lose(handle) }
@@ -154,14 +168,14 @@ extension Wire {
             case .cancelled:
                 abandon(.cancelled)
                 throw .cancelled
-            case .deadline: throw unsafe lose(handle, "the server did not answer within \(limit)")
-            case .broken: throw unsafe lose(handle)
+            case .deadline: throw unsafe fail(handle, "the server did not answer within \(limit)")
+            case .broken: throw unsafe fail(handle)
             }
             switch unsafe PQconnectPoll(handle) {
             case PGRES_POLLING_OK: return
             case PGRES_POLLING_READING: events = Int16(POLLIN)
             case PGRES_POLLING_WRITING: events = Int16(POLLOUT)
-            default: throw unsafe lose(handle)
+            default: throw unsafe fail(handle)
             }
         }
     }

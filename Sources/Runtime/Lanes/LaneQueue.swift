@@ -291,6 +291,22 @@ extension LaneQueue {
         return depths
     }
 
+    /// Returns the depth of the lanes of senders, in one round trip.
+    ///
+    /// - Parameters:
+    ///   - senders: The quota group of each sender, by its id.
+    ///   - redis: The client.
+    /// - Returns: The depths by the sender's id.
+    /// - Throws: `RedisError`.
+    package static func depths(
+        of senders: [UUID: String],
+        on redis: RedisClient
+    ) async throws(RedisError) -> [UUID: LaneDepth] {
+        let ids = senders.keys.sorted { $0.uuidString < $1.uuidString }
+        let lanes = ids.map { LaneQueue(redis: redis, quotaGroup: senders[$0] ?? "", sender: $0) }
+        return Dictionary(uniqueKeysWithValues: zip(ids, try await depths(of: lanes, on: redis)))
+    }
+
     private var depthCommands: [RedisCommand] {
         let sets = [keys.ready, keys.outside, keys.delayed, keys.outsideDelayed, keys.leases]
         return [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) }

@@ -1,3 +1,5 @@
+import Spelling
+
 /// The 24 h quota of a sender, and how much of it is used.
 public struct QuotaStatus: Hashable, Sendable {
     /// Business-initiated messages of the sender's quota group in the last 24 hours.
@@ -47,7 +49,9 @@ public struct QuotaCheck: Hashable, Sendable {
     public var warning: String? {
         guard let remaining = quotaStatus.remaining, audience.outOfWindow > remaining else { return nil }
         let ending = quotaStatus.resumesByItself ? "wait until it returns" : "wait until a person resumes the campaign"
-        return "\(audience.outOfWindow) recipients outside of their window, and \(remaining) left of the 24 h quota: "
-            + "\(audience.outOfWindow - remaining) \(ending)"
+        let rest = (audience.outOfWindow - remaining).grouped
+        return
+            "\(audience.outOfWindow.grouped) recipients outside of their window, and \(remaining.grouped) left of the "
+            + "24 h quota: \(rest) \(ending)"
     }
 }

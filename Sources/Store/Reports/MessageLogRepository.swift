@@ -38,7 +38,7 @@ public struct MessageLogQuery: Sendable {
 
 /// The log of a campaign: every message of its runs, oldest run first, in the order of sending.
 public struct MessageLogRepository: Sendable {
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     public init(pool: PostgresPool) {
         self.pool = pool

@@ -1,3 +1,5 @@
+import Spelling
+
 /// The reason why a campaign cannot be launched.
 public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case unknownCampaign(tenant: String, name: String, known: [String])
@@ -78,16 +80,16 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
             "campaign `\(campaign)` has no message in doubt that can be sent again: reports have come meanwhile, or the "
                 + "contacts opted out or cannot be reached"
         case .tooManyRecipients(let campaign, let recipients, let allowed):
-            "campaign `\(campaign)` has \(recipients) recipients, and the policy of its tenant allows \(allowed)"
+            "campaign `\(campaign)` has \(recipients.grouped) recipients, and the policy of its tenant allows \(allowed.grouped)"
         case .policy(let campaign, let problem):
             "campaign `\(campaign)` \(problem)"
         case .noneReachable(let campaign, let people):
-            "campaign `\(campaign)` sends free text, and none of the \(people) contacts of its audience has written "
+            "campaign `\(campaign)` sends free text, and none of the \(people.grouped) contacts of its audience has written "
                 + "within 24 hours; send a template"
         case .quotaExhausted(let campaign, let problem):
             "campaign `\(campaign)` cannot send anything now: \(problem)"
         case .insufficientBalance(let campaign, let needed, let available):
-            "insufficient balance for campaign `\(campaign)`: needs \(needed) tokens, \(available) available; "
+            "insufficient balance for campaign `\(campaign)`: needs \(needed.grouped) tokens, \(available.grouped) available; "
                 + "top up with: campaignd wallet top-up"
         }
     }

@@ -51,41 +51,70 @@ public struct LaunchRepository: Sendable {
         by actor: RunActor = .daemon
     ) async throws -> (opening: Opening, quota: QuotaCheck?) {
         do {
-            return try await pool.transaction(deadline: .seconds(120)) { connection -> (Opening, QuotaCheck?) in
-                let now = try await Self.present(given, on: connection)
-                let candidate = try await LaunchCandidate.lock(key, tenant: tenant, on: connection)
-                if let run = try await latestRun(of: candidate.id, on: connection) {
-                    return (run.status.isOver ? .over(run) : .underWay(run), nil)
-                }
-                let content = try candidate.content(for: .launch)
-                if candidate.isTriggered {
-                    let empty = AudienceSize(total: 0, inWindow: 0)
-                    let run = try await Self.insertRun(
-                        of: candidate,
-                        content,
-                        by: .launch,
-                        size: empty,
-                        origin: .trigger,
-                        now: now,
-                        on: connection
-                    )
-                    try await RunAction.record(.send, on: run.id, by: actor, connection)
-                    return (.opened(run), nil)
-                }
-                let (run, quota) = try await Self.openCounted(
-                    candidate,
-                    content,
-                    by: .launch,
-                    now: now,
-                    on: connection
-                )
-                try await RunAction.record(.send, on: run.id, by: actor, connection)
-                return (.opened(run), quota)
+            return try await pool.transaction(deadline: .seconds(120)) { connection in
+                try await open(key, tenant: tenant, now: given, by: actor, on: connection)
             }
         } catch let error as PostgresError where error.isUniqueViolation {
             // Another process opened it at the same time.
             return try await open(key, tenant: tenant, now: given, by: actor)
         }
+    }
+
+    /// Returns what ``open(_:tenant:now:by:)`` would do at this moment, and changes nothing.
+    ///
+    /// The launch itself runs in a transaction that is rolled back, so that a preview makes the same checks.
+    ///
+    /// - Throws: ``LaunchError`` when the campaign cannot be launched.
+    public func preview(
+        _ key: CampaignKey,
+        tenant: String
+    ) async throws -> (opening: Opening, quota: QuotaCheck?) {
+        do {
+            return try await pool.transaction(deadline: .seconds(120)) { connection in
+                throw RolledBack(
+                    result: try await open(key, tenant: tenant, now: nil, by: .daemon, on: connection)
+                )
+            }
+        } catch let error as RolledBack {
+            return error.result
+        }
+    }
+
+    /// Ends the transaction of a preview.
+    private struct RolledBack: Error {
+        let result: (opening: Opening, quota: QuotaCheck?)
+    }
+
+    private func open(
+        _ key: CampaignKey,
+        tenant: String,
+        now given: Date?,
+        by actor: RunActor,
+        on connection: PostgresConnection
+    ) async throws -> (opening: Opening, quota: QuotaCheck?) {
+        let now = try await Self.present(given, on: connection)
+        let candidate = try await LaunchCandidate.lock(key, tenant: tenant, on: connection)
+        if let run = try await latestRun(of: candidate.id, on: connection) {
+            return (run.status.isOver ? .over(run) : .underWay(run), nil)
+        }
+        let content = try candidate.content(for: .launch)
+        if candidate.isTriggered {
+            let empty = AudienceSize(total: 0, inWindow: 0)
+            let run = try await Self.insertRun(
+                of: candidate,
+                content,
+                by: .launch,
+                size: empty,
+                origin: .trigger,
+                now: now,
+                on: connection
+            )
+            try await RunAction.record(.send, on: run.id, by: actor, connection)
+            return (.opened(run), nil)
+        }
+        let (run, quota) = try await Self.openCounted(candidate, content, by: .launch, now: now, on: connection)
+        try await RunAction.record(.send, on: run.id, by: actor, connection)
+        return (.opened(run), quota)
     }
 
     /// Compares the messages that a run still has to send with the rest of its sender's quota.
@@ -133,8 +162,7 @@ extension LaunchRepository {
 
     /// Counts the contacts that the message reaches: free text only those in their window.
     ///
-    /// - Throws: ``LaunchError/noneReachable(campaign:people:)`` if there are contacts, and it reaches none of them;
-    ///   ``LaunchError/emptyAudience(campaign:_:)`` if there are none.
+    /// - Throws: ``LaunchError/noneReachable(campaign:people:)`` if there are contacts, and it reaches none of them.
     static func count(
         _ audience: AudienceFilter,
         _ content: RevisionContent,
@@ -157,11 +185,6 @@ extension LaunchRepository {
         guard size.total > 0 || size.unreachable == 0 else {
             throw LaunchError.noneReachable(campaign: candidate.name, people: size.unreachable)
         }
-        guard size.total > 0 else {
-            let stages = try await AudienceQuery.contacts(of: [candidate.tenantID], on: connection)
-            let funnel = AudienceFunnel(stages[candidate.tenantID], size, category)
-            throw LaunchError.emptyAudience(campaign: candidate.name, funnel)
-        }
         return size
     }
 
@@ -180,6 +203,11 @@ extension LaunchRepository {
         let campaign = candidate.name
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
         let size = try await count(audience, content, of: candidate, now: now, on: connection)
+        guard size.total > 0 else {
+            let contacts = try await AudienceQuery.contacts(of: [candidate.tenantID], on: connection)[candidate.tenantID]
+            let category = try await candidate.reach(of: content, on: connection)
+            throw LaunchError.emptyAudience(campaign: campaign, AudienceFunnel(contacts, size, category))
+        }
         let quota = try await checkQuota(of: candidate, size: size, now: now, on: connection)
         let run = try await insertRun(
             of: candidate,

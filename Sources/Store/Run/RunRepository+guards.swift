@@ -1,5 +1,6 @@
 public import Foundation
 import Postgres
+import Spelling
 
 /// The pause of a run by a guard.
 public struct GuardPause: Hashable, Sendable {
@@ -28,7 +29,7 @@ extension RunRepository {
     public func pause(_ alike: AlikeRefusals) async throws -> GuardPause? {
         let refusals = alike.isReported ? "reports of failure" : "refusals"
         let reason = """
-            alike guard: \(alike.count) \(refusals) in a row with code \(alike.code)\(Self.quoted(alike.message)), \
+            alike guard: \(alike.count.grouped) \(refusals) in a row with code \(alike.code)\(Self.quoted(alike.message)), \
             \(alike.isReported ? "nothing delivered" : "nothing accepted") since; mend the cause and resume, or go on \
             without the guards: \(try await resumeCommand(alike.run))
             """
@@ -185,7 +186,7 @@ extension RunRepository {
         let top = try await mostFrequentFailure(of: share.run)
         let most = top.map { ", most of them with code \($0.code)\(Self.quoted($0.message))" } ?? ""
         let reason = """
-            failure share guard: \(share.failed) of \(share.settled) messages failed, more than the \(share.limit) % of \
+            failure share guard: \(share.failed.grouped) of \(share.settled.grouped) messages failed, more than the \(share.limit) % of \
             `policy.maxFailurePercent`\(most); mend the cause and resume, or go on without the guards: \
             \(try await resumeCommand(share.run))
             """

@@ -1,6 +1,8 @@
+import API
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Spec
 import Spelling
 import Store
@@ -49,6 +51,10 @@ struct ContactsSuppressCommand: AsyncParsableCommand {
         discussion: """
             From then on they are in no audience and get no message, whatever a file or another system says, until they write \
             START or `campaignd contacts unsuppress` opts them in.
+
+            Examples:
+              campaignd contacts suppress +254700000017 --tenant acme --reason "a letter"
+              campaignd contacts suppress 0700000017 --country KE --tenant acme --level marketing
             """
     )
 
@@ -89,8 +95,12 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unsuppress",
         abstract: "Opt people in again who have agreed.",
-        discussion:
-            "Undoes an opt-out, whatever its source. WhatsApp's own setting for marketing messages stays as it is."
+        discussion: """
+            Undoes an opt-out, whatever its source. WhatsApp's own setting for marketing messages stays as it is.
+
+            Examples:
+              campaignd contacts unsuppress +254700000017 --tenant acme --reason "signed the form again"
+            """
     )
 
     @Argument(help: "Phone numbers, or other ids of contacts.")
@@ -133,30 +143,39 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
 struct ContactsSuppressedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "suppressed",
-        abstract: "List the people who opted out, with time and source."
+        abstract: "List the people who opted out, with time and source.",
+        discussion: """
+            Examples:
+              campaignd contacts suppressed --tenant acme
+              campaignd contacts suppressed --tenant acme --format json
+            """
     )
 
     private static let page = 10_000
 
     @OptionGroup var contacts: ContactOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         try await database.withPool { pool in
             let consents = ConsentRepository(pool: pool)
             var page = 1
+            var items: [JSONValue] = []
             while true {
                 let (found, total) = try await consents.list(tenant: contacts.tenant, page: page, limit: Self.page)
-                if total == 0 { print("no person of tenant \(contacts.tenant) has opted out") }
-                for record in found {
+                items += output.format == .json ? found.map(\.json) : []
+                if total == 0, output.format == .text { print("no person of tenant \(contacts.tenant) has opted out") }
+                for record in found where output.format == .text {
                     let id = Terminal.harmless(record.key).padded(to: 20)
                     print(
                         "\(id)  \(record.level.rawValue.padded(to: 9))  \(record.since.formatted(.iso8601))  \(origin(record.source, record.actor, record.reason))"
                     )
                 }
-                guard page * Self.page < total, !found.isEmpty else { return }
+                guard page * Self.page < total, !found.isEmpty else { break }
                 page += 1
             }
+            if output.format == .json { output.write(["items": .array(items)], text: "") }
         }
     }
 }
@@ -164,21 +183,36 @@ struct ContactsSuppressedCommand: AsyncParsableCommand {
 struct ContactsConsentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "consent",
-        abstract: "Show what was said about the consent of a person, newest first."
+        abstract: "Show what was said about the consent of a person, newest first.",
+        discussion: """
+            Examples:
+              campaignd contacts consent +254700000017 --tenant acme
+            """
     )
 
     @Argument(help: "Phone number, or other id of a contact.")
     var id: String
 
     @OptionGroup var contacts: ContactOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         let id = try contacts.read([id])[0]
         try await database.withPool { pool in
             let consents = ConsentRepository(pool: pool)
-            print(try await consents.sentence(about: id, tenant: contacts.tenant))
             let history = try await consents.history(of: id, tenant: contacts.tenant)
+            guard output.format == .text else {
+                let suppression = try await consents.find(id, tenant: contacts.tenant)
+                let document = JSONValue.fields([
+                    "contactId": .string(suppression?.key ?? id),
+                    "level": suppression.map { .string($0.level.rawValue) },
+                    "history": .array(history.changes.map(\.json)),
+                ])
+                output.write(document, text: "")
+                return
+            }
+            print(try await consents.sentence(about: id, tenant: contacts.tenant))
             for contact in history.contacts {
                 let name = Terminal.harmless(contact.contactID)
                 if !contact.isOptedIn { print("contact \(name) is opted out in the table of contacts") }

@@ -1,6 +1,8 @@
+import API
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Spelling
 import Store
 
@@ -11,6 +13,9 @@ struct ContactsDuplicatesCommand: AsyncParsableCommand {
         discussion: """
             Contacts are one person if WhatsApp takes their numbers for one (a number of Brazil with and without its ninth \
             digit), or if it named the same id of them. `contacts merge` joins two of them.
+
+            Examples:
+              campaignd contacts duplicates --tenant acme
             """
     )
 
@@ -20,6 +25,7 @@ struct ContactsDuplicatesCommand: AsyncParsableCommand {
     @Option(help: "The most people to show.")
     var limit = 100
 
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -29,6 +35,10 @@ struct ContactsDuplicatesCommand: AsyncParsableCommand {
     func run() async throws {
         let people = try await database.withPool { pool in
             try await ContactDuplicates(pool: pool).find(tenant: tenant, limit: limit)
+        }
+        guard output.format == .text else {
+            output.write(["items": .array(people.map(Self.json(of:)))], text: "")
+            return
         }
         for person in people {
             print("\(person.sharedID)")
@@ -41,6 +51,21 @@ struct ContactsDuplicatesCommand: AsyncParsableCommand {
         let example = "\(first.contacts[1].contactID) --into \(first.contacts[0].contactID) --tenant \(tenant)"
         let count = people.count == 1 ? "1 person" : "\(people.count.grouped) people"
         print("\(count); join two contacts with: campaignd contacts merge \(example)")
+    }
+
+    private static func json(of person: ContactDuplicates.Person) -> JSONValue {
+        [
+            "sharedId": .string("\(person.sharedID)"),
+            "contacts": .array(
+                person.contacts.map { contact in
+                    .fields([
+                        "contactId": .string(contact.contactID), "name": contact.name.map(JSONValue.string),
+                        "messages": .integer(contact.messages), "optedIn": .bool(contact.isOptedIn),
+                        "lastSeen": contact.lastSeen.map { .string($0.apiText) },
+                    ])
+                }
+            ),
+        ]
     }
 
     private static func line(_ contact: ContactDuplicates.Contact) -> String {
@@ -58,6 +83,9 @@ struct ContactsMergeCommand: AsyncParsableCommand {
             The kept contact gets the messages, ids and values of the other one, and is opted out if one of them is. The \
             other one stays as a deactivated row, because other systems may refer to it. Refused while a run that is not over \
             has messages to both.
+
+            Examples:
+              campaignd contacts merge 5511912345678 --into 551112345678 --tenant acme
             """
     )
 

@@ -13,6 +13,9 @@ struct ContactsEraseCommand: AsyncParsableCommand {
             Name, number, other ids, metadata, and the content of messages and events are removed, also from rows that were \
             merged; messages that wait are cancelled. Counts stay, and an opt-out is kept under a hash by ERASURE_KEY. It is \
             harmless to repeat.
+
+            Examples:
+              campaignd contacts erase +254700000017 --tenant acme
             """
     )
 
@@ -46,7 +49,11 @@ struct ContactsEraseCommand: AsyncParsableCommand {
 struct ContactsExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Show all that is held about a person, as JSON by table."
+        abstract: "Show all that is held about a person, as JSON by table.",
+        discussion: """
+            Examples:
+              campaignd contacts export +254700000017 --tenant acme
+            """
     )
 
     @Argument(help: "The person: a phone number in any spelling, or another id.")

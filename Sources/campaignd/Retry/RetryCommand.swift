@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Postgres
 import Spelling
 import Store
@@ -13,6 +14,10 @@ struct RetryCommand: AsyncParsableCommand {
             Opens a new run for exactly those messages that WhatsApp never accepted, and whose contacts are still opted in \
             and active. A message whose answer was lost is not repeated: see `campaignd settle`. Shows the failures by code \
             first, and asks.
+
+            Examples:
+              campaignd retry acme/offer
+              campaignd retry offer --tenant acme --code 131026 --code 132001 --yes
             """
     )
 
@@ -25,6 +30,7 @@ struct RetryCommand: AsyncParsableCommand {
     var codes: [String] = []
 
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -33,19 +39,22 @@ struct RetryCommand: AsyncParsableCommand {
             return try await RetryRepository(pool: pool)
                 .preview(.id(last.campaignID), tenant: last.tenantID, codes: codes)
         }
-        print(Self.text(of: preview))
+        if output.format == .text { print(Self.text(of: preview)) }
         guard preview.total > 0 else {
             throw LaunchError.nothingToRetry(campaign: preview.run.campaignName, deleted: preview.deleted)
         }
         try await confirmation.confirm("Send \(preview.total == 1 ? "it" : "them") again?")
-        let text = try await database.withPool { pool in
+        try await database.withPool { pool in
             let retry = try await RetryRepository(pool: pool)
                 .open(.id(preview.run.campaignID), tenant: preview.run.tenantID, codes: codes, by: .commandLine)
             let outlook = try await OutlookRepository(pool: pool).outlook(of: retry.run)
-            return SendCommand.summary(of: retry.run, outlook, as: "is sent again where it failed")
-                + (retry.quota.map(SendCommand.lines(of:)) ?? "")
+            let document = try await retry.run.document(pool)
+            output.write(
+                ["messages": .integer(preview.total), "run": document],
+                text: SendCommand.summary(of: retry.run, outlook, as: "is sent again where it failed")
+                    + (retry.quota.map(SendCommand.lines(of:)) ?? "")
+            )
         }
-        print(text)
     }
 
     static func text(of preview: RetryRepository.Preview) -> String {

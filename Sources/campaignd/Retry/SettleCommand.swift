@@ -1,6 +1,7 @@
 public import ArgumentParser
 import CommandKit
 import Foundation
+import JSON
 import Postgres
 import Spec
 import Spelling
@@ -17,6 +18,10 @@ struct SettleCommand: AsyncParsableCommand {
             them as accepted, and debits the wallet; `failed` counts them as failed, and releases their tokens; `resend` \
             sends them again, so a recipient may get two. Shows the counts first, asks, and records the decision with \
             the run.
+
+            Examples:
+              campaignd settle acme/offer --unconfirmed sent --older-than 2h
+              campaignd settle offer --tenant acme --unconfirmed failed --older-than 1d --yes
             """
     )
 
@@ -37,6 +42,7 @@ struct SettleCommand: AsyncParsableCommand {
     var reason: String?
 
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
@@ -64,20 +70,30 @@ struct SettleCommand: AsyncParsableCommand {
         }
         let path = last.path
         let total = counts.reduce(0) { $0 + $1.messages }
-        print("\(path)  \(NumberText.count(total, "message")) unconfirmed for \(olderThan) or longer")
-        for count in counts { print(Self.line(of: count)) }
-        if deleted > 0 { print("  not these: \(deleted.grouped) that retention has deleted") }
-        guard total > 0 else { return }
-        try await confirmation.confirm(question(total))
-        let outcome = try await database.withPool { pool in
-            try await SettlementRepository(pool: pool)
-                .settle(settlement, of: last.campaignID, tenant: last.tenantID)
+        let header = "\(path)  \(NumberText.count(total, "message")) unconfirmed for \(olderThan) or longer"
+        let gone = deleted > 0 ? ["  not these: \(deleted.grouped) that retention has deleted"] : []
+        if output.format == .text { print(([header] + counts.map(Self.line) + gone).joined(separator: "\n")) }
+        guard total > 0 else {
+            if output.format == .json { output.write(["unconfirmed": 0, "settled": 0], text: "") }
+            return
         }
-        let settled = outcome.settled.values.reduce(0, +)
-        print("\(path)  \(NumberText.count(settled, "message")) settled: \(unconfirmed.rawValue)")
-        if let run = outcome.run { print(SendCommand.summary(of: run, nil, as: "is sent again where it was in doubt")) }
-        guard settled < total else { return }
-        print("  left alone: \((total - settled).grouped), reported meanwhile, not to be reached, or tried three times")
+        try await confirmation.confirm(question(total))
+        try await database.withPool { pool in
+            let outcome = try await SettlementRepository(pool: pool)
+                .settle(settlement, of: last.campaignID, tenant: last.tenantID)
+            let settled = outcome.settled.values.reduce(0, +)
+            var lines = ["\(path)  \(NumberText.count(settled, "message")) settled: \(unconfirmed.rawValue)"]
+            var fields: [String: JSONValue] = ["unconfirmed": .integer(total), "settled": .integer(settled)]
+            if let run = outcome.run {
+                lines.append(SendCommand.summary(of: run, nil, as: "is sent again where it was in doubt"))
+                fields["run"] = try await run.document(pool)
+            }
+            let rest = (total - settled).grouped
+            if settled < total {
+                lines.append("  left alone: \(rest), reported meanwhile, not to be reached, or tried three times")
+            }
+            output.write(.object(fields), text: lines.joined(separator: "\n"))
+        }
     }
 
     private func question(_ total: Int) -> String {
