@@ -108,7 +108,7 @@ struct DeliveryReport {
         return lines
     }
 
-    /// The people who responded; a run without responses has no lines for them.
+    /// Returns the lines about people who responded; a run without responses has none.
     private static func lines(of responses: RunResponses) -> [String] {
         let names: [(ResponseKind, String)] = [(.replied, "replied"), (.tapped, "tapped"), (.optedOut, "opted out")]
         return names.filter { responses[$0.0] > 0 }.map { kind, name in

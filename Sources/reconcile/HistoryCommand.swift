@@ -10,6 +10,12 @@ struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
         abstract: "Show applied and failed reconciles, what one of them changed, and how specs were before it.",
+        discussion: """
+            Examples:
+              reconcile history --tenant acme --limit 5
+              reconcile history show 12
+              reconcile history revert 12
+            """,
         subcommands: [HistoryListCommand.self, HistoryShowCommand.self, HistoryRevertCommand.self],
         defaultSubcommand: HistoryListCommand.self
     )
@@ -21,8 +27,8 @@ struct HistoryListCommand: AsyncParsableCommand {
         abstract: "List reconciles: when, by whom, from which commit (the default).",
         discussion: """
             Examples:
-              reconcile history --tenant acme --limit 5
-              reconcile history --format json
+              reconcile history list --tenant acme --limit 5
+              reconcile history list --format json
             """
     )
 

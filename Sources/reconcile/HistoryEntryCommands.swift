@@ -103,7 +103,7 @@ struct HistoryRevertCommand: AsyncParsableCommand {
         Terminal.complain("Nothing was applied: review the files, then run `reconcile --dry-run`.\n")
     }
 
-    /// Each file is replaced as a whole, so that a second call can finish what an interrupted one began.
+    /// Replaces a file as a whole, so that a second call can finish what an interrupted one began.
     private func write(_ edit: SpecReversal.FileEdit, to url: URL) throws {
         guard let text = edit.after else {
             try FileManager.default.removeItem(at: url)

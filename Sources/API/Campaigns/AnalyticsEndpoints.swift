@@ -259,7 +259,7 @@ package struct DeliveryMetrics: Hashable, Sendable {
 }
 
 extension ResponseKind {
-    /// What the number of responses of the kind counts.
+    /// The meaning of the number of responses of the kind.
     var words: String {
         switch self {
         case .replied: "People who answered a message, by quoting it or by a button; each once per run."

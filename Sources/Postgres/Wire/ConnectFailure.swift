@@ -1,5 +1,5 @@
 /// The reason why a connection could not be opened, and whether waiting helps.
-struct ConnectFailure: Error, Hashable {
+struct ConnectFailure: Error, Hashable, CustomStringConvertible {
     /// The cause that may end the failure.
     enum Remedy: Hashable {
         /// Time: the server is starting, or has too many clients.
@@ -12,6 +12,8 @@ struct ConnectFailure: Error, Hashable {
 
     let reason: String
     let remedy: Remedy
+
+    var description: String { reason }
 
     /// Reads the complaint of libpq, whose verbose form names the SQLSTATE of a refusal by the server.
     init(_ complaint: String) {

@@ -13,7 +13,7 @@ extension Plan {
         return json(changes: changes.map { $0.json(heirs: heirs[$0.identity] ?? []) })
     }
 
-    /// The plan as JSON for reviewers, which also has the lines of each difference as people see them.
+    /// Returns the plan as JSON for reviewers, which also has the lines of each difference as people see them.
     ///
     /// - Parameter isFull: True for the differences of creates and deletes too, and for lines that are not cut.
     /// - Returns: The JSON.

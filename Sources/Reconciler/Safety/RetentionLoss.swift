@@ -60,7 +60,7 @@ extension PlannedChange {
         return after
     }
 
-    /// What the change deletes for good, as a sentence; `nil` if it deletes nothing.
+    /// The rows that the change deletes for good, as a sentence; `nil` if it deletes nothing.
     var retentionWarning: String? {
         guard !retentionLosses.isEmpty else { return nil }
         return "`retention` deletes \(RetentionLoss.list(retentionLosses)) for good"

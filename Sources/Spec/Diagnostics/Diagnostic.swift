@@ -30,7 +30,7 @@ public struct Diagnostic: Hashable, Sendable {
         /// True if there is no other remedy, so that `reconcile validate --fix` may apply it.
         public let isSure: Bool
 
-        /// What the fix does, as a sentence without a full stop.
+        /// The effect of the fix, as a sentence without a full stop.
         public var description: String { "replace it by `\(replacement)`" }
     }
 

@@ -25,9 +25,11 @@ package enum SpecFiles {
     }
 
     /// The reason why a file cannot be read, and the remedy.
-    package struct ReadFailure: Error {
+    package struct ReadFailure: Error, CustomStringConvertible {
         package let message: String
         package let help: String
+
+        package var description: String { "\(message); \(help)" }
 
         /// Returns the finding for a file.
         package func diagnostic(of path: String) -> Diagnostic {

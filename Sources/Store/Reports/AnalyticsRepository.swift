@@ -11,7 +11,7 @@ public struct AnalyticsRepository: Sendable {
         public let counters: RunCounters
     }
 
-    /// What became of the messages of a campaign.
+    /// The states of the messages of a campaign, and the responses to them.
     public struct Totals: Hashable, Sendable {
         /// The messages by status, each recipient once; also those that retention has deleted.
         public let counters: RunCounters

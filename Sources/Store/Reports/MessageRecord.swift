@@ -21,7 +21,7 @@ public struct MessageRecord: Hashable, Sendable {
     public let readAt: Date?
     public let failedAt: Date?
     public let createdAt: Date
-    /// When the person responded; `nil` if another message of the run to the same person was answered before.
+    /// The time of each response of the person; `nil` if another message of the run to the same person was answered before.
     public let responses: [ResponseKind: Date]
 
     static let columns: PostgresQuery = """

@@ -3,7 +3,7 @@ import Postgres
 
 /// The counts of messages that retention has deleted, for reports that would otherwise count rows.
 enum DeletedMessages {
-    /// The expression for the number of deleted messages of a run that had one of some states.
+    /// Returns the expression for the number of deleted messages of a run that had one of some states.
     ///
     /// - Parameters:
     ///   - run: The expression for the id of the run.

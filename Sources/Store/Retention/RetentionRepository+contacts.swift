@@ -43,8 +43,8 @@ extension RetentionRepository {
         return result.portion
     }
 
-    /// The condition for contacts, as `c`, that are not merged into others and had no life sign since a time, nor had the
-    /// contacts that were merged into them.
+    /// Returns the condition for contacts, as `c`, that are not merged into others and had no life sign since a time, nor had
+    /// the contacts that were merged into them.
     static func isOutOfTouch(since time: Date) -> PostgresQuery {
         """
         (c."erasedAt" IS NULL AND c."mergedInto" IS NULL AND NOT EXISTS (

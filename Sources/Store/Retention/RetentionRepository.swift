@@ -93,7 +93,7 @@ public struct RetentionRepository: Sendable {
         }
     }
 
-    /// How far the deletion of a tenant's rows has come.
+    /// The progress of the deletion of a tenant's rows.
     struct Progress: Sendable {
         let doneUntil: Date?
         let cursor: String
@@ -154,7 +154,7 @@ extension RetentionRepository {
     /// The states in which messages wait for nothing, unless a late report comes.
     private static let ended = MessageStatus.allCases.filter { ![.pending, .queued, .sending].contains($0) }
 
-    /// The condition for messages, as `m`, that nothing happens to any more and that are from before a time.
+    /// Returns the condition for messages, as `m`, that nothing happens to any more and that are from before a time.
     static func isOld(_ before: Date) -> PostgresQuery {
         """
         m.status IN \(anyOf: ended)
@@ -291,7 +291,8 @@ extension RetentionRepository {
         }
     }
 
-    /// The condition for statements, as `c`, that are from before a time, and that a later one about the same level replaced.
+    /// Returns the condition for statements, as `c`, that are from before a time, and that a later one about the same level
+    /// replaced.
     static func isReplaced(before time: Date) -> PostgresQuery {
         """
         (greatest(c.at, c."recordedAt") < \(time) AND EXISTS (

@@ -81,8 +81,10 @@ public struct LaunchRepository: Sendable {
     }
 
     /// Ends the transaction of a preview.
-    private struct RolledBack: Error {
+    private struct RolledBack: Error, CustomStringConvertible {
         let result: (opening: Opening, quota: QuotaCheck?)
+
+        var description: String { "the launch of a preview was rolled back" }
     }
 
     private func open(
@@ -204,9 +206,10 @@ extension LaunchRepository {
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: campaign) }
         let size = try await count(audience, content, of: candidate, now: now, on: connection)
         guard size.total > 0 else {
-            let contacts = try await AudienceQuery.contacts(of: [candidate.tenantID], on: connection)[candidate.tenantID]
+            let contacts = try await AudienceQuery.contacts(of: [candidate.tenantID], on: connection)
             let category = try await candidate.reach(of: content, on: connection)
-            throw LaunchError.emptyAudience(campaign: campaign, AudienceFunnel(contacts, size, category))
+            let funnel = AudienceFunnel(contacts[candidate.tenantID], size, category)
+            throw LaunchError.emptyAudience(campaign: campaign, funnel)
         }
         let quota = try await checkQuota(of: candidate, size: size, now: now, on: connection)
         let run = try await insertRun(

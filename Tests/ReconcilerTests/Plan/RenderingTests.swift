@@ -31,6 +31,8 @@ struct RenderingTests {
                         warning: 2,412 recipients outside of their window exceed the sender's daily limit of 1,000: \
                     at least 3 days
                     + acme/Campaign/raw  0 recipients
+                        warning: reaches nobody: 3,912 contacts, 3,912 active, 3,912 opted in, 3,912 not suppressed, \
+                    0 in the audience, 0 reachable
 
                     Plan: 6 to create, 0 to update, 0 to delete.
                     Digest: sha256:…
@@ -62,6 +64,8 @@ struct RenderingTests {
                         conditions[tags contains_any].value: - gold
                         conditions[tags contains_any].value: + silver
                         inherited by 1 campaign, 0 recipients: hello
+                        warning: hello: reaches nobody: 0 contacts, 0 active, 0 opted in, 0 not suppressed, \
+                    0 in the audience, 0 reachable
                     - acme/Campaign/raw
 
                     Plan: 0 to create, 3 to update, 1 to delete, 1 spec inherits that.

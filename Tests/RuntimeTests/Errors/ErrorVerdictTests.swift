@@ -175,7 +175,7 @@ struct ErrorVerdictTests {
     /// A report has no status; its code and details decide alike.
     @Test(arguments: [
         (131042, "Payment issue", ErrorScope.account, MessageOutcome.Consequence.pausesRun),
-        (132015, "Template is paused", .campaign, .pausesRun), (190, "expired", .sender, .pausesRun),
+        (132015, "Template is paused", .campaign, .holdsRun), (190, "expired", .sender, .pausesRun),
         (131050, "stopped", .recipient, .optOut), (131026, "undeliverable", .recipient, .none),
         (131049, "ecosystem", .recipient, .userCap), (131053, "media", .campaign, .counted),
         (132018, "Param text cannot have new-line/tab characters", .message, .none),

@@ -20,7 +20,7 @@ struct DraftTests {
 
     @Test func parametersAreComparedWithATemplateThatHasAnotherMistake() {
         let template = Fixture.template(body: "Hi {{1}}").replacing("category: utility", with: "category: utilty")
-        #expect(Self.codes(template + "\n" + Self.campaign) == ["10 C015", "18 C041", "18 C041"])
+        #expect(Self.codes(template + "\n" + Self.campaign) == ["10 C015", "18 C041", "18 C042"])
     }
 
     /// The number of parameters is not known if the body cannot be read, or if it may be misspelt.
