@@ -99,6 +99,9 @@ public final class HTTPPoster: Sendable {
         }
     }
 
+    /// The number of connections that wait for a request.
+    var idleConnections: Int { pools.reduce(0) { $0 + $1.gauge.idle } }
+
     /// Expected wait for a connection; zero if one is free or opens at once.
     public var expectedWait: Duration {
         if pools.contains(where: { $0.gauge.idle > 0 }) { return .zero }
