@@ -65,7 +65,8 @@ struct HistoryAndPreviewTests {
             try await stage.commit("test/campaign.yaml", SpecsStage.campaign.replacing("Offer", with: "Other") + "\n")
             #expect(try await stage.reconcile(stage.specs).exitCode == 0)
             let shown = try await stage.reconcile("history", "show", "2")
-            #expect(shown.output.contains("~ test/Campaign/offer\n    title: Offer → Other\n"), "\(shown.output)")
+            let change = "~ test/Campaign/offer  0 recipients\n    title: Offer → Other\n    warning: reaches nobody"
+            #expect(shown.output.contains(change), "\(shown.output)")
             #expect(
                 try await stage.reconcile("history", "show", "2", "--color", "always").output.contains("\u{1B}[33m")
             )
