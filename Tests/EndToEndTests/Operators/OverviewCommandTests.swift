@@ -143,7 +143,7 @@ struct OverviewCommandTests {
         try await Stage.with(contacts: 300, rate: 10) { stage in
             try await stage.succeed("campaignd", "send", "test/hello")
             let daemon = try await stage.startDaemon()
-            try await eventually(within: .seconds(30), "messages are sent") {
+            try await eventually(within: .seconds(90), "messages are sent") {
                 try await stage.statuses()["queued"] ?? 0 > 0
             }
             let sender = try #require(try await Self.items(stage, "senders", "--for", "3").first)

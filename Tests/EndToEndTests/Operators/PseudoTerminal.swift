@@ -116,7 +116,7 @@ final class PseudoTerminal: Sendable {
     }
 
     /// Waits for the end of the command and returns its exit code.
-    func exitCode(within limit: Duration = .seconds(30)) async throws -> Int32 {
+    func exitCode(within limit: Duration = .seconds(90)) async throws -> Int32 {
         try await eventually(within: limit, "the command ends") { !self.process.isRunning }
         return process.terminationStatus
     }

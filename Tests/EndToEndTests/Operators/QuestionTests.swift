@@ -22,7 +22,7 @@ struct QuestionTests {
             columns: 100,
             rows: 60
         ) { terminal in
-            try await eventually(within: .seconds(30), "it asks: \(terminal.rows)") {
+            try await eventually(within: .seconds(90), "it asks: \(terminal.rows)") {
                 terminal.rows.last?.hasPrefix(question) == true
             }
             let screen = terminal.rows.joined(separator: "\n")

@@ -51,7 +51,7 @@ struct WatchCommandTests {
 
     /// Waits until the progress of the run is on the screen once, and nothing of an earlier one.
     private static func see(_ tried: Int, on terminal: PseudoTerminal, columns: Int) async throws -> [String] {
-        try await eventually(within: .seconds(30), "\(tried) of 100 are shown: \(terminal.rows)") {
+        try await eventually(within: .seconds(90), "\(tried) of 100 are shown: \(terminal.rows)") {
             terminal.rows.contains { $0.contains("\(tried) of 100 tried") }
         }
         let rows = terminal.rows
@@ -76,7 +76,7 @@ struct WatchCommandTests {
                     tried += 10
                     try await Self.accept(10, stage)
                 }
-                try await eventually(within: .seconds(10), "the rate is shown: \(terminal.rows)") {
+                try await eventually(within: .seconds(90), "the rate is shown: \(terminal.rows)") {
                     terminal.rows.contains { $0.contains("/s of 10/s") }
                 }
                 // The reason is longer than the narrow terminals, so it takes several rows, and returns to fewer.
@@ -87,19 +87,19 @@ struct WatchCommandTests {
                     "--reason",
                     "the price in the text was wrong today"
                 )
-                try await eventually(within: .seconds(10), "the pause is shown: \(terminal.rows)") {
+                try await eventually(within: .seconds(90), "the pause is shown: \(terminal.rows)") {
                     terminal.rows.joined(separator: " ").replacing(#/ +/#, with: " ").contains(
                         "price in the text was wrong today"
                     )
                 }
                 try await stage.succeed("campaignd", "resume", "test/hello")
                 try await Self.accept(0, stage)
-                try await eventually(within: .seconds(10), "the pause is gone: \(terminal.rows)") {
+                try await eventually(within: .seconds(90), "the pause is gone: \(terminal.rows)") {
                     !terminal.rows.contains { $0.contains("wrong today") || $0.contains("waits:") }
                 }
                 try await stage.succeed("campaignd", "cancel", "test/hello", "--yes")
                 #expect(try await terminal.exitCode() == 0)
-                try await eventually(within: .seconds(10), "the end is shown: \(terminal.rows)") {
+                try await eventually(within: .seconds(90), "the end is shown: \(terminal.rows)") {
                     let last = terminal.rows.joined(separator: " ")
                     return last.contains("test/hello  cancelled") && last.contains("45 of 100 tried")
                 }
@@ -113,13 +113,13 @@ struct WatchCommandTests {
                 let wide = try await Self.see(5, on: terminal, columns: 200)
                 terminal.resize(columns: 60)
                 // Nothing but the size has changed.
-                try await eventually(within: .seconds(10), "the narrow screen is drawn: \(terminal.rows)") {
+                try await eventually(within: .seconds(90), "the narrow screen is drawn: \(terminal.rows)") {
                     terminal.rows.count > wide.count
                 }
                 let narrow = try await Self.see(5, on: terminal, columns: 60)
                 #expect(narrow.first?.hasPrefix("test/hello") == true, "\(narrow)")
                 terminal.resize(columns: 120, rows: 5)
-                try await eventually(within: .seconds(10), "the low screen is drawn: \(terminal.rows)") {
+                try await eventually(within: .seconds(90), "the low screen is drawn: \(terminal.rows)") {
                     terminal.rows.count < narrow.count
                 }
                 try await Self.accept(10, stage)
@@ -137,22 +137,22 @@ struct WatchCommandTests {
             try await stage.succeed("reconcile", stage.campaigns, "--yes")
             try await stage.succeed("campaignd", "send", "test/second", "--yes")
             try await Self.watch(stage, 80, "test/hello", "test/second") { named in
-                try await eventually(within: .seconds(20), "both are shown: \(named.rows)") {
+                try await eventually(within: .seconds(90), "both are shown: \(named.rows)") {
                     ["test/hello", "test/second"].allSatisfy { name in named.rows.contains { $0.hasPrefix(name) } }
                 }
             }
             let all = try await Command.start("campaignd", ["watch"], environment: stage.environment)
-            try await eventually(within: .seconds(20), "both are printed") {
+            try await eventually(within: .seconds(90), "both are printed") {
                 all.output.contains("test/hello  ") && all.output.contains("test/second  ")
             }
             #expect(!all.output.contains("\u{1B}") && !all.output.contains("test/idle"))
             // A run that begins meanwhile is shown too, and those that end stay until all are over.
             try await stage.succeed("campaignd", "send", "test/idle", "--yes")
-            try await eventually(within: .seconds(20), "the new run is printed") { all.output.contains("test/idle  ") }
+            try await eventually(within: .seconds(90), "the new run is printed") { all.output.contains("test/idle  ") }
             for name in ["hello", "second", "idle"] {
                 try await stage.succeed("campaignd", "cancel", "test/\(name)", "--yes")
             }
-            let outcome = try await all.outcome(within: .seconds(30))
+            let outcome = try await all.outcome(within: .seconds(90))
             #expect(outcome.exitCode == 0)
             for name in ["hello", "second", "idle"] {
                 #expect(outcome.output.contains("test/\(name)  cancelled"), "\(outcome.output)")
@@ -169,9 +169,9 @@ struct WatchCommandTests {
                 ["watch", "test/hello", "--format", "json"],
                 environment: stage.environment
             )
-            try await eventually(within: .seconds(20), "the run is printed") { watch.output.hasSuffix("}\n") }
+            try await eventually(within: .seconds(90), "the run is printed") { watch.output.hasSuffix("}\n") }
             try await stage.succeed("campaignd", "cancel", "test/hello", "--yes")
-            let lines = try await watch.outcome(within: .seconds(30)).output.split(separator: "\n")
+            let lines = try await watch.outcome(within: .seconds(90)).output.split(separator: "\n")
             try #require(lines.count >= 2)
             let objects = try lines.map { line in
                 try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
