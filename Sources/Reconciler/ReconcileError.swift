@@ -16,6 +16,8 @@ public enum ReconcileError: Error, CustomStringConvertible {
     case invalidSpecs(errors: Int)
     case unknownTenants([String], known: [String])
     case conflicts([Conflict])
+    /// The database has the specs of another environment.
+    case otherEnvironment(stored: String, given: String?)
     /// Safety rules block the plan.
     case refused([SafetyRefusal])
     /// The plan has changed since it was shown.
@@ -36,6 +38,12 @@ public enum ReconcileError: Error, CustomStringConvertible {
                     + "\(conflict.identity) \(conflict.reason)"
             }
             .joined(separator: "\n")
+        case .otherEnvironment(let stored, let given):
+            "this database has the specs of environment `\(stored)`, "
+                + (given.map { "not of `\($0)`" } ?? "and none was given") + "; nothing was changed. "
+                + "Check the address of the database, or give `--environment \(stored)`. "
+                + "To give the database the values of \(given.map { "`\($0)`" } ?? "no environment") from now on, add "
+                + "`--change-environment`"
         case .refused(let refusals):
             (refusals.map(\.description) + Self.explanations(of: refusals)).joined(separator: "\n")
         case .staleDigest(let expected, let actual):

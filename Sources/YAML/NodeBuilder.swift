@@ -4,7 +4,8 @@ public struct NodeBuilder {
     public struct Part {
         let record: NodeRecord
 
-        static func invalid(at range: YAMLRange) -> Part {
+        /// Makes a value for which a problem was already reported.
+        public static func invalid(at range: YAMLRange) -> Part {
             Part(record: NodeRecord(kind: .invalid, range: range))
         }
 

@@ -52,6 +52,8 @@ struct RunCommand: AsyncParsableCommand {
     )
     var specs: String?
 
+    @OptionGroup var specsEnvironment: EnvironmentOptions
+
     @Option(
         help: ArgumentHelp(
             "Interval after which the specs are compared again even if no file has changed.",
@@ -90,6 +92,7 @@ struct RunCommand: AsyncParsableCommand {
         let loop = specs.map { folder in
             SpecsLoop(
                 folder: folder,
+                environment: specsEnvironment.selected,
                 interval: .seconds(specsInterval),
                 postgres: configuration.postgres,
                 logger: logger

@@ -24,8 +24,8 @@ struct SpecsLoop: Service {
     private let logger: Logger
     private let clock = ContinuousClock()
 
-    init(folder: String, interval: Duration, postgres: PostgresConfiguration, logger: Logger) {
-        self.folder = SpecsFolder(path: folder)
+    init(folder: String, environment: String?, interval: Duration, postgres: PostgresConfiguration, logger: Logger) {
+        self.folder = SpecsFolder(path: folder, environment: environment)
         self.interval = interval
         self.postgres = postgres
         self.logger = logger

@@ -49,6 +49,11 @@ struct ApplyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Apply only the plan with this digest.", valueName: "sha256:…"))
     var expectDigest: String?
 
+    @OptionGroup var environment: EnvironmentOptions
+
+    @Flag(help: "Give the database the values of another environment than before.")
+    var changeEnvironment = false
+
     @Flag(help: "With --dry-run, exit with 2 if there are changes.")
     var detailedExitcode = false
 
@@ -96,7 +101,16 @@ struct ApplyCommand: AsyncParsableCommand {
             )
         )
         do {
-            try await run(SpecLoader(path: path, tenants: tenants, policy: diagnostics.policy, results: results))
+            let loader = SpecLoader(
+                path: path,
+                tenants: tenants,
+                environment: environment.selected,
+                changesEnvironment: changeEnvironment,
+                checksAllEnvironments: offline && environment.selected == nil,
+                policy: diagnostics.policy,
+                results: results
+            )
+            try await run(loader)
         } catch {
             // A pipeline shows what is published, so an error of the environment belongs there as well.
             results.change { $0.fail(error) }
@@ -205,6 +219,10 @@ struct ApplyCommand: AsyncParsableCommand {
 struct SpecLoader: Sendable {
     let path: String
     let tenants: [String]
+    let environment: String?
+    let changesEnvironment: Bool
+    /// True to find the mistakes of all environments, for specs that are not compared with anything.
+    let checksAllEnvironments: Bool
     let policy: DiagnosticPolicy
     /// Gets the diagnostics.
     let results: PlanResults
@@ -219,8 +237,11 @@ struct SpecLoader: Sendable {
     ///
     /// - Throws: ``ReconcileError/invalidSpecs(errors:)`` if there are errors.
     func load() async throws -> Loaded {
-        let (catalog, desired) = await BlockingWork.run { [path, tenants] in
-            let catalog = SpecCatalog.load(directory: path)
+        let (catalog, desired) = await BlockingWork.run { [path, tenants, environment, checksAllEnvironments] in
+            let catalog =
+                checksAllEnvironments
+                ? SpecCatalog.loadForAllEnvironments(directory: path)
+                : SpecCatalog.load(directory: path, environment: environment)
             return (catalog, Result { try DesiredState(catalog: catalog, root: path, tenants: tenants) })
         }
         let found = policy.apply(to: catalog.diagnostics)
@@ -228,7 +249,9 @@ struct SpecLoader: Sendable {
         results.output.complain(of: found)
         let errors = found.count { $0.severity == .error }
         guard errors == 0 else { throw ReconcileError.invalidSpecs(errors: errors) }
-        return Loaded(desired: try desired.get(), specCount: catalog.specs.count)
+        var state = try desired.get()
+        state.changesEnvironment = changesEnvironment
+        return Loaded(desired: state, specCount: catalog.specs.count)
     }
 }
 

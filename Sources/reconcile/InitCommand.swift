@@ -30,7 +30,9 @@ struct InitCommand: AsyncParsableCommand {
     func run() async throws {
         let root = URL(filePath: path, directoryHint: .isDirectory)
         for path in try StarterFolder(tenant: tenant).write(below: root) { Terminal.complain("wrote \(path)\n") }
-        Terminal.write("Next: fill in sender.yaml, and run `reconcile validate\(argument)`.\n")
+        Terminal.write(
+            "Next: fill in sender.yaml and the values of both environments, and run `reconcile validate\(argument)`.\n"
+        )
     }
 
     private var argument: String { path == "campaigns" ? "" : " \(path)" }
@@ -77,7 +79,30 @@ struct StarterFolder {
             try? manager.removeItem(at: draft)
             throw error
         }
-        return written + files.map { folder.appending(path: $0.name).relativePath }
+        return written + files.map { folder.appending(path: $0.name).relativePath } + (try writeEnvironments(root))
+    }
+
+    /// Adds the values of the tenant to each environment; without environments, makes two.
+    private func writeEnvironments(_ root: URL) throws -> [String] {
+        let environments = SpecEnvironments(beside: root.relativePath)
+        let folder = URL(filePath: environments.folder, directoryHint: .isDirectory)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let names = environments.names.isEmpty ? ["production", "staging"] : environments.names
+        return try names.map { name in
+            let file = folder.appending(path: "\(name).yaml")
+            let old = FileManager.default.contents(atPath: file.path).map { String(decoding: $0, as: UTF8.self) }
+            let heading = "# The values that specs take with `${…}` in this environment.\n"
+            var text = old ?? heading
+            if !text.isEmpty, !text.hasSuffix("\n") { text += "\n" }
+            text += """
+
+                \(tenant)-phone-number-id: "100000000000000"  # ID of the number in WhatsApp Manager, in quotes
+                \(tenant)-rate: \(name == "production" ? 80 : 5)
+
+                """
+            try Terminal.write(text, to: file.path)
+            return file.relativePath
+        }
     }
 
     private var files: [(name: String, text: String)] {
@@ -106,10 +131,10 @@ struct StarterFolder {
             # The phone number that sends the messages.
             kind: Sender
             name: main
-            phoneNumberId: "100000000000000"  # ID of the number in WhatsApp Manager, in quotes
+            phoneNumberId: ${\(tenant)-phone-number-id}  # from environments/
             accessToken: env:\(variable)  # where the daemon finds the token, never the token itself
-            tier: 2                           # 10,000 business-initiated messages in 24 hours
-            ratePerSecond: 80
+            tier: 2                   # 10,000 business-initiated messages in 24 hours
+            ratePerSecond: ${\(tenant)-rate}  # messages per second
             """
     }
 

@@ -23,6 +23,8 @@ struct PreviewCommand: AsyncParsableCommand {
     @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
 
+    @OptionGroup var environment: EnvironmentOptions
+
     @Option(help: "Number of recipients to show.")
     var samples = 5
 
@@ -46,7 +48,9 @@ struct PreviewCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let catalog = await BlockingWork.run { [path] in SpecCatalog.load(directory: path) }
+        let catalog = await BlockingWork.run { [path, name = environment.selected] in
+            SpecCatalog.load(directory: path, environment: name)
+        }
         let identity = SpecIdentity(tenant: campaign.tenant, kind: .campaign, name: campaign.name)
         guard let resolved = catalog.resolvedCampaigns.first(where: { $0.identity == identity }) else {
             let renderer = DiagnosticRenderer(sources: catalog.sources, usesColour: Terminal.errorsHaveColour)

@@ -38,7 +38,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     static func main() async {
         await launch(arguments: argumentsWithAllowances()) { error in
             switch error as? ReconcileError {
-            case .refused: .refused
+            case .refused, .otherEnvironment: .refused
             case .staleDigest, .lockBusy: .tryAgain
             case .invalidSpecs, .unknownTenants, .conflicts, nil: .failure
             }

@@ -8,7 +8,7 @@ import Spelling
 struct ValidateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate",
-        abstract: "Check the specs without a database.",
+        abstract: "Check the specs without a database, by default with the values of each environment.",
         discussion: """
             Examples:
               reconcile validate
@@ -18,6 +18,8 @@ struct ValidateCommand: AsyncParsableCommand {
 
     @Argument(help: "The folder with one folder of specs for each tenant.", completion: .directory)
     var path = "campaigns"
+
+    @OptionGroup var environment: EnvironmentOptions
 
     @Option(help: "Format of the diagnostics: text, json, github or sarif.")
     var format = DiagnosticFormat.text
@@ -30,8 +32,11 @@ struct ValidateCommand: AsyncParsableCommand {
 
     func run() async throws {
         if fix { try await applyFixes() }
-        let catalog = await ProgressNotice.watching("reading the specs") { [path] in
-            await BlockingWork.run { SpecCatalog.load(directory: path) }
+        let catalog = await ProgressNotice.watching("reading the specs") { [path, name = environment.selected] in
+            await BlockingWork.run {
+                guard let name else { return SpecCatalog.loadForAllEnvironments(directory: path) }
+                return SpecCatalog.load(directory: path, environment: name)
+            }
         }
         let found = diagnostics.policy.apply(to: catalog.diagnostics)
         let errors = found.count { $0.severity == .error }

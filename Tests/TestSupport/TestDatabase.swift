@@ -43,16 +43,18 @@ public enum TestDatabase {
     ///
     /// - Parameters:
     ///   - template: The template to copy; `nil` for an empty database.
+    ///   - options: Options of CREATE DATABASE, such as a locale; not together with a template.
     ///   - connections: The size of the pool.
     ///   - body: The test.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws, or `PostgresError`.
     public static func with<Value>(
         template: Template? = nil,
+        options: String = "",
         connections: Int = 4,
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
-        try await withConfiguration(template: template) { configuration in
+        try await withConfiguration(template: template, options: options) { configuration in
             let options = template == nil ? "" : StablePlans.options
             return try await withPool(configuration.addingOptions(options), connections: connections, body)
         }
@@ -61,6 +63,7 @@ public enum TestDatabase {
     /// Runs `body` with the address of a fresh database, for tests that start processes or pools.
     public static func withConfiguration<Value>(
         template: Template? = nil,
+        options: String = "",
         _ body: (PostgresConfiguration) async throws -> Value
     ) async throws -> Value {
         let server = try TestEnvironment.postgres()
@@ -68,7 +71,7 @@ public enum TestDatabase {
         let admin = try await PostgresConnection.connect(server, logger: logger)
         do {
             if let template { try await prepare(template, server: server, admin: admin) }
-            try await create(name, from: template?.name, on: admin)
+            try await create(name, from: template?.name, options, on: admin)
         } catch {
             await admin.close()
             throw error
@@ -126,10 +129,15 @@ public enum TestDatabase {
         }
     }
 
-    private static func create(_ name: String, from template: String?, on admin: PostgresConnection) async throws {
+    private static func create(
+        _ name: String,
+        from template: String?,
+        _ options: String,
+        on admin: PostgresConnection
+    ) async throws {
         try await admin.lock(lockKey, deadline: .seconds(300))
         // Copying files takes a third of the time of copying pages through the log, as the tests' server does not sync.
-        let source = template.map { " TEMPLATE \($0) STRATEGY file_copy" } ?? ""
+        let source = template.map { " TEMPLATE \($0) STRATEGY file_copy" } ?? " \(options)"
         try await admin.simpleScript("CREATE DATABASE \(name)\(source)", deadline: .seconds(120))
         _ = try await admin.unlock(lockKey)
     }

@@ -32,9 +32,20 @@ struct ContactEndpoints: Sendable {
             name: "listContacts",
             tag: "contacts",
             summary: "List the contacts, in the order of their ids",
-            query: [.page, .limit],
+            details: "With a filter, those within it; `POST /contacts/search` takes the same filter as its body.",
+            query: [
+                .page, .limit,
+                QueryParameter(
+                    "filter",
+                    .text(upTo: 8_000),
+                    "A filter as JSON: that of audiences. Contacts who opted out are listed, too.",
+                    example: #"{"field":"tags","operator":"is_null"}"#
+                ),
+            ],
             responses: [Self.page],
-            handle: .checked { call in try await page(call, filter: nil) }
+            handle: .checked { call in
+                try await page(call, filter: try call.text("filter").map { text in try Self.filter(text: text) })
+            }
         )
     }
 
@@ -54,6 +65,20 @@ struct ContactEndpoints: Sendable {
             responses: [Self.page],
             handle: .checked { call in try await page(call, filter: try Self.filter(call.body)) }
         )
+    }
+
+    private static func filter(text: String) throws(Problem) -> AudienceFilter {
+        let json: JSONValue
+        do {
+            json = try JSONValue(parsing: text)
+        } catch {
+            throw Problem(.invalidParameter, "the query parameter `filter` is not JSON: \(error)")
+        }
+        do throws(SpecError) {
+            return try AudienceFilter(json: json)
+        } catch {
+            throw Problem(.invalidParameter, "the query parameter `filter` is not a filter: \(error)")
+        }
     }
 
     private static func filter(_ body: JSONValue) throws(Problem) -> AudienceFilter {

@@ -53,7 +53,10 @@ public struct Applier: Sendable {
         origin: Origin
     ) async throws -> Int? {
         let grants = rules.grants(of: plan).filter { desired.items[$0.identity] != nil }
-        guard !plan.isEmpty || !grants.isEmpty else { return nil }
+        guard !plan.isEmpty || !grants.isEmpty else {
+            try await remember(desired)
+            return nil
+        }
         let stopped = plan.changes.filter { $0.action == .delete && $0.identity.kind == .campaign }.compactMap(\.rowID)
         return try await pool.transaction(isolation: .serializable, retries: 10, deadline: .seconds(120)) {
             connection in
@@ -71,6 +74,11 @@ public struct Applier: Sendable {
             guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
             try await write(plan, origin, on: connection)
             try await PolicyGrantRepository().store(grants, on: connection)
+            if desired.setsEnvironment {
+                try await SpecEnvironmentRepository.store(desired.environment, on: connection)
+            }
+            let tenants = desired.tenants ?? desired.allTenants
+            try await AudienceRepository.forgetFormerFilters(of: tenants, on: connection)
             let counts = (creates: plan.creates, updates: plan.updates, deletes: plan.deletes)
             let entry = HistoryRepository.Entry(
                 digest: plan.digest,
@@ -81,6 +89,17 @@ public struct Applier: Sendable {
                 toolVersion: origin.toolVersion
             )
             return try await HistoryRepository().add(entry, on: connection)
+        }
+    }
+
+    /// Records the environment of specs that change nothing else, so that those of another one are refused from now on.
+    private func remember(_ desired: DesiredState) async throws {
+        guard desired.setsEnvironment else { return }
+        try await pool.transaction(isolation: .serializable, retries: 10, deadline: .seconds(60)) { connection in
+            let stored = try await SpecEnvironmentRepository.stored(on: connection)
+            guard stored != desired.environment else { return }
+            try desired.checkEnvironment(of: stored)
+            try await SpecEnvironmentRepository.store(desired.environment, on: connection)
         }
     }
 

@@ -89,7 +89,8 @@ public struct Planner: Sendable {
             var plan = try await Self.compare(desired, with: stored, on: connection)
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
-            plan.accountRemarks = try await AccountRemarks.read(desired, now: now, on: connection)
+            plan.accountRemarks = try await FilterRemarks.read(desired, now: now, on: connection)
+            plan.accountRemarks += try await AccountRemarks.read(desired, now: now, on: connection)
             try await RetentionLoss.add(to: &plan, on: connection)
             FireTimes.add(to: &plan, zones: desired.zones, now: now)
             plan.setUnmanaged(unmanaged)
@@ -110,6 +111,7 @@ public struct Planner: Sendable {
     ) async throws -> Plan {
         let state = try await CurrentState.read(stored, against: desired, on: connection)
         try desired.checkTenants(against: state)
+        try desired.checkEnvironment(of: try await SpecEnvironmentRepository.stored(on: connection))
         var plan = try await BlockingWork.run { Result { try Differ.plan(from: state, to: desired) } }.get()
         if desired.policies.values.contains(where: { !$0.isEmpty }) {
             plan.setAllowed(try await PolicyGrantRepository().stored(tenants: desired.tenants, on: connection))

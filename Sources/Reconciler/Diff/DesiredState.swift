@@ -30,6 +30,10 @@ public struct DesiredState: Sendable {
         }
     }
 
+    /// The environment whose values the specs have; `nil` if none was chosen.
+    let environment: String?
+    /// True if the database may be of another environment, which it becomes then.
+    public var changesEnvironment = false
     /// The tenants to plan for; `nil` means all.
     let tenants: [String]?
     /// All tenants that have specs.
@@ -55,6 +59,7 @@ public struct DesiredState: Sendable {
         guard catalog.isValid else {
             throw .invalidSpecs(errors: catalog.diagnostics.count { $0.severity == .error })
         }
+        environment = catalog.environment
         self.tenants = Self.scope(tenants)
         allTenants = catalog.tenants
         let specs = tenants.isEmpty ? catalog.specs : catalog.specs.filter { tenants.contains($0.identity.tenant) }
@@ -75,6 +80,17 @@ public struct DesiredState: Sendable {
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }
+    }
+
+    /// True if an apply records an environment, or removes the record.
+    var setsEnvironment: Bool { environment != nil || changesEnvironment }
+
+    /// Checks that the database has no specs of another environment.
+    ///
+    /// - Throws: ``ReconcileError/otherEnvironment(stored:given:)``.
+    func checkEnvironment(of stored: String?) throws(ReconcileError) {
+        guard let stored, stored != environment, !changesEnvironment else { return }
+        throw .otherEnvironment(stored: stored, given: environment)
     }
 
     /// Sorts the tenants and removes duplicates; `nil` means all.

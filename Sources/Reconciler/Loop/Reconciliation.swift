@@ -74,7 +74,7 @@ public struct Reconciliation: Sendable {
         } catch let error as ReconcileError {
             switch error {
             case .lockBusy, .staleDigest: return .busy
-            case .refused: return await failed(.refused, error.description, commit)
+            case .refused, .otherEnvironment: return await failed(.refused, error.description, commit)
             case .invalidSpecs, .unknownTenants, .conflicts:
                 return await failed(.invalid, error.description, commit)
             }
@@ -87,7 +87,6 @@ public struct Reconciliation: Sendable {
         let root = folder.path
         let desired = try await BlockingWork.run { Result { try DesiredState(catalog: catalog, root: root) } }.get()
         let plan = try await Planner(pool: pool, logger: logger).plan(desired)
-        guard !plan.isEmpty else { return .upToDate(digest: plan.digest) }
         let origin = Applier.Origin(actor: actor, gitCommit: commit, toolVersion: toolVersion)
         let id = try await Applier(pool: pool).apply(plan, desired, rules: rules, origin: origin)
         return id.map { .applied(plan, historyID: $0) } ?? .upToDate(digest: plan.digest)

@@ -8,20 +8,22 @@ public import Spec
 /// A folder of specs on disk, read on threads outside of the cooperative pool.
 public struct SpecsFolder: Sendable {
     public let path: String
+    /// The environment whose values the specs take.
+    public let environment: String?
 
     /// Makes a value for a folder, which need not exist yet.
-    public init(path: String) {
-        self.path = path
+    public init(path: String, environment: String? = nil) {
+        (self.path, self.environment) = (path, environment)
     }
 
     /// Reads and checks all specs.
     public func load() async -> SpecCatalog {
-        await away { SpecCatalog.load(directory: path) }
+        await away { SpecCatalog.load(directory: path, environment: environment) }
     }
 
     /// Computes a digest of the paths, sizes and modification times of all files, to notice changes cheaply.
     ///
-    /// It has the same files as ``load()``, and the entries that cannot be read.
+    /// It has the same files as ``load()``, that of the environment, and the entries that cannot be read.
     public func fingerprint() async -> String {
         await away { digest(Self.stamp) }
     }
@@ -43,8 +45,12 @@ public struct SpecsFolder: Sendable {
 
     private func digest(_ state: (SpecFiles.File) -> String) -> String {
         let listing = SpecFiles.find(in: path)
+        let values = environment.map { name in
+            let file = SpecEnvironments(beside: path).file(of: name)
+            return "environment \(name)\u{0}\(file.map(state) ?? "missing")"
+        }
         let lines =
-            listing.files.map { "\(relative($0.path))\u{0}\(state($0))" }
+            (values.map { [$0] } ?? []) + listing.files.map { "\(relative($0.path))\u{0}\(state($0))" }
             + listing.problems.map { "\(relative($0.place.file))\u{0}\($0.message)" }
         return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }

@@ -29,6 +29,8 @@ public struct Plan: Sendable {
     public let database: String
     /// The id of the last history entry when the plan was made; 0 if there was none.
     public let baseHistoryID: Int
+    /// The environment whose values the specs have; `nil` if none was chosen.
+    public let environment: String?
     /// The number of specs that the plan covers.
     public let specCount: Int
     /// The managed rows by tenant, sorted.
@@ -68,6 +70,7 @@ public struct Plan: Sendable {
         self.changes = changes
         database = base.database
         baseHistoryID = base.lastID
+        environment = desired.environment
         specCount = desired.items.count
         isCatalogEmpty = desired.allTenants.isEmpty
         policyBreaches = desired.policyBreaches
@@ -119,7 +122,7 @@ struct AllowedPolicies: Sendable {
 extension Plan {
     /// The identity of the plan: `sha256:` and 64 digits.
     ///
-    /// It covers the changes with their content, the database and the last history entry, but not the counted
+    /// It covers the changes with their content, the environment, the database and the last history entry, but not the counted
     /// recipients. Each applied plan adds a history entry, so no digest can be applied twice.
     public var digest: String {
         let operations = changes.map { change -> JSONValue in
@@ -132,10 +135,11 @@ extension Plan {
             operation["after"] = change.after
             return .object(operation)
         }
-        let subject: JSONValue = [
+        var subject: [String: JSONValue] = [
             "formatVersion": .integer(Self.formatVersion), "database": .string(database),
             "baseHistoryId": .integer(baseHistoryID), "operations": .array(operations),
         ]
-        return "sha256:" + SHA256.hash(data: Data(subject.canonicalText.utf8)).hexText
+        subject["environment"] = environment.map(JSONValue.string)
+        return "sha256:" + SHA256.hash(data: Data(JSONValue.object(subject).canonicalText.utf8)).hexText
     }
 }

@@ -12,11 +12,15 @@ struct CatalogLoader {
     private var files: [String: (bytes: [UInt8], secrets: [YAMLRange])] = [:]
     private var allowances: [AllowComment] = []
     private var reportedTenants: Set<String> = []
+    /// The values of the environment by the file that takes them.
+    private var substituted: [String: [ValueSubstitution.Substituted]] = [:]
+    private var valueNames: Set<String> = []
+    private let environment: EnvironmentValues?
     private let now: Date
 
     /// Makes a loader for about `files` files.
-    init(now: Date, files: Int) {
-        self.now = now
+    init(now: Date, files: Int, environment: EnvironmentValues?) {
+        (self.now, self.environment) = (now, environment)
         self.files.reserveCapacity(files)
         // Most files hold several specs.
         specs.reserveCapacity(4 * files)
@@ -29,6 +33,8 @@ struct CatalogLoader {
         guard hasTenant(file) else { return }
         let sink = DiagnosticSink(file: file.path, after: reading.findings)
         for document in reading.documents { add(document, sink) }
+        if !reading.substituted.isEmpty { substituted[file.path] = reading.substituted }
+        valueNames.formUnion(reading.valueNames)
         allowances += reading.allowances
         // The bytes of every file are kept, because errors across files are only found at the end.
         files[file.path] = (file.bytes, sink.findings.secrets)
@@ -46,18 +52,37 @@ struct CatalogLoader {
         index.update { defaults.fill($0, &found) }
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
-        let all = AllowComment.apply(allowances, to: diagnostics + problems + found).sortedOnce()
+        if let environment { found += environment.diagnostics + environment.unused(but: valueNames) }
+        let told = (diagnostics + problems + found).map(withValue)
+        let all = AllowComment.apply(allowances, to: told).sortedOnce()
             .map { $0.checkingFix($0.fix.flatMap { files[$0.place.file]?.bytes }) }
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
-        let sources = files.filter { quoted.contains($0.key) }
+        var sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
+        if let environment, quoted.contains(environment.path), !environment.bytes.isEmpty {
+            sources[environment.path] = environment.maskedSource
+        }
         return SpecCatalog(
+            environment: environment?.name,
             index: index,
             resolvedCampaigns: resolved,
             policyViolations: PolicyChecker(index: index, now: now).violations(),
             diagnostics: all,
             sources: sources
         )
+    }
+
+    /// Names the value of the environment, if a finding is about one.
+    private func withValue(_ finding: Diagnostic) -> Diagnostic {
+        guard let environment, finding.related == nil, let values = substituted[finding.place.file] else {
+            return finding
+        }
+        let start = finding.place.start.offset
+        let value = values.first { ($0.range.start.offset..<max($0.range.end.offset, 1)).contains(start) }
+        return value.map { value in
+            let label = "`\(value.name)` of environment `\(environment.name)`"
+            return finding.related(to: environment.place(of: value.value), label: label)
+        } ?? finding
     }
 
     private func check(

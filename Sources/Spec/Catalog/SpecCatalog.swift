@@ -24,6 +24,8 @@ public struct SpecCatalog: Sendable {
         }
     }
 
+    /// The environment whose values the specs have; `nil` if none was chosen.
+    public let environment: String?
     let index: SpecIndex
     /// The campaigns whose references were all found, sorted by identity.
     public let resolvedCampaigns: [ResolvedCampaign]
@@ -38,14 +40,47 @@ public struct SpecCatalog: Sendable {
     ///
     /// - Parameters:
     ///   - directory: The folder that holds a folder for each tenant.
+    ///   - environment: The environment whose values the specs take; its file is beside the folder.
     ///   - now: The time that schedules are compared with: a schedule can be over, or fire at a clock change.
     /// - Returns: Everything that could be read, with all mistakes.
-    public static func load(directory: String, now: Date = Date()) -> SpecCatalog {
+    public static func load(directory: String, environment: String? = nil, now: Date = Date()) -> SpecCatalog {
+        let environments = SpecEnvironments(beside: directory)
+        return load(directory, environment.map(environments.values), environments.names, now)
+    }
+
+    /// Reads a folder with the values of each of its environments in turn, to find the mistakes of all.
+    ///
+    /// - Returns: The specs with the values of the first environment, and the findings of all; without environments, the
+    ///   same as ``load(directory:environment:now:)``.
+    public static func loadForAllEnvironments(directory: String, now: Date = Date()) -> SpecCatalog {
+        let environments = SpecEnvironments(beside: directory)
+        let names = environments.names
+        let catalogs = names.map { load(directory, environments.values(of: $0), names, now) }
+        guard let first = catalogs.first else { return load(directory: directory, now: now) }
+        let found = catalogs.flatMap(\.diagnostics) + environments.problems
+        return SpecCatalog(
+            environment: first.environment,
+            index: first.index,
+            resolvedCampaigns: first.resolvedCampaigns,
+            policyViolations: first.policyViolations,
+            diagnostics: found.sortedOnce(),
+            sources: catalogs.reduce(into: [:]) { $0.merge($1.sources) { first, _ in first } }
+        )
+    }
+
+    private static func load(
+        _ directory: String,
+        _ environment: EnvironmentValues?,
+        _ known: [String],
+        _ now: Date
+    ) -> SpecCatalog {
+        let choice = EnvironmentChoice(values: environment, known: known)
         let listing = SpecFiles.find(in: directory)
         // Small batches, because one file is much work and all cores should finish at nearly the same time.
         let readings = listing.files.parallelMap(by: 8) { file in
             SpecFiles.bytes(of: file.target).map {
-                SpecFileReading(SourceFile(path: file.path, tenant: file.tenant, bytes: $0))
+                let source = SourceFile(path: file.path, tenant: file.tenant, bytes: $0)
+                return SpecFileReading(source, environment: choice)
             }
         }
         var problems = listing.problems
@@ -56,17 +91,23 @@ public struct SpecCatalog: Sendable {
             case .failure(let failure): problems.append(failure.diagnostic(of: file.path))
             }
         }
-        return catalog(of: read, problems, now)
+        return catalog(of: read, problems, environment, now)
     }
 
     /// Reads files that are in memory; `now` is the time that schedules are compared with.
     public static func load(files: [SourceFile], now: Date = Date()) -> SpecCatalog {
         let sorted = files.sorted { $0.path < $1.path }
-        return catalog(of: sorted.parallelMap(by: 8, SpecFileReading.init), [], now)
+        let readings = sorted.parallelMap(by: 8) { SpecFileReading($0, environment: .none) }
+        return catalog(of: readings, [], nil, now)
     }
 
-    private static func catalog(of readings: [SpecFileReading], _ problems: [Diagnostic], _ now: Date) -> SpecCatalog {
-        var loader = CatalogLoader(now: now, files: readings.count)
+    private static func catalog(
+        of readings: [SpecFileReading],
+        _ problems: [Diagnostic],
+        _ environment: EnvironmentValues?,
+        _ now: Date
+    ) -> SpecCatalog {
+        var loader = CatalogLoader(now: now, files: readings.count, environment: environment)
         for reading in readings { loader.add(reading) }
         return loader.finish(with: problems)
     }

@@ -15,14 +15,22 @@ final class SpecFileReading: Sendable {
     let documents: [Document]
     let findings: DiagnosticSink.Findings
     let allowances: [AllowComment]
+    /// The values that come from the environment.
+    let substituted: [ValueSubstitution.Substituted]
+    /// The names of all values that the file takes.
+    let valueNames: Set<String>
 
-    init(_ file: SpecCatalog.SourceFile) {
+    init(_ file: SpecCatalog.SourceFile, environment: EnvironmentChoice) {
         let sink = DiagnosticSink(file: file.path)
         let stream = YAMLReader().read(file.bytes)
         for problem in stream.problems { sink.report(problem) }
         self.file = file
-        let reader = DocumentReader(file, mayHaveNUL: stream.hasNUL, sink: sink)
-        documents = stream.documents.indices.compactMap { reader.document(stream.documents[$0], at: $0) }
+        var nodes = stream.documents
+        var substitution = ValueSubstitution(environment, sink: sink)
+        if ValueSubstitution.isNeeded(for: file.bytes) { nodes = nodes.map { substitution.apply(to: $0) } }
+        (substituted, valueNames) = (substitution.substituted, substitution.names)
+        let reader = DocumentReader(file, mayHaveNUL: stream.hasNUL, environment: environment, sink: sink)
+        documents = nodes.indices.compactMap { reader.document(nodes[$0], at: $0) }
         allowances = AllowComment.read(stream.comments, sink: sink)
         findings = sink.findings
     }
@@ -35,8 +43,8 @@ struct DocumentReader {
     private let mayHaveNUL: Bool
     private let sink: DiagnosticSink
 
-    init(_ file: SpecCatalog.SourceFile, mayHaveNUL: Bool, sink: DiagnosticSink) {
-        source = SpecSource(path: file.path, bytes: file.bytes)
+    init(_ file: SpecCatalog.SourceFile, mayHaveNUL: Bool, environment: EnvironmentChoice, sink: DiagnosticSink) {
+        source = SpecSource(path: file.path, bytes: file.bytes, environment: environment)
         // A file outside of all folders contributes only its problems.
         tenant = file.tenant ?? ""
         self.mayHaveNUL = mayHaveNUL

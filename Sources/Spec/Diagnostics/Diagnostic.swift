@@ -67,10 +67,16 @@ public struct Diagnostic: Hashable, Sendable {
         self.fix = fix
     }
 
-    private init(_ other: Self, severity: Severity) {
-        (code, self.severity, place) = (other.code, severity, other.place)
-        (field, message, help, related) = (other.field, other.message, other.help, other.related)
+    private init(_ other: Self, severity: Severity? = nil, related: Related? = nil) {
+        (code, self.severity, place) = (other.code, severity ?? other.severity, other.place)
+        (field, message, help) = (other.field, other.message, other.help)
+        self.related = related ?? other.related
         fix = other.fix
+    }
+
+    /// Returns the same diagnostic with a second place.
+    func related(to place: SourcePlace, label: String) -> Self {
+        Self(self, related: Related(place: place, label: label))
     }
 
     /// The same diagnostic as an error.

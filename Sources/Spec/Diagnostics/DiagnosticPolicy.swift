@@ -34,7 +34,7 @@ public struct DiagnosticPolicy: Hashable, Sendable {
     }
 }
 
-/// A comment such as `# allow C075: everyone on this list wrote to us today`.
+/// A comment such as `# allow C075: everyone on this list wrote to us today`, with one code or several.
 ///
 /// It applies to its own line or, if it has a line of its own, to the line below. A later reader of the file finds the
 /// reason beside the allowed warning.
@@ -45,20 +45,28 @@ struct AllowComment {
 
     /// Reads the comments of a file and reports the ones that allow nothing.
     static func read(_ comments: [YAMLComment], sink: DiagnosticSink) -> [AllowComment] {
-        comments.compactMap { read($0, sink) }
+        comments.flatMap { read($0, sink) }
     }
 
-    private static func read(_ comment: YAMLComment, _ sink: DiagnosticSink) -> AllowComment? {
+    private static func read(_ comment: YAMLComment, _ sink: DiagnosticSink) -> [AllowComment] {
         // Nearly every comment is prose, and checking its first word is cheaper than the whole pattern.
-        guard comment.text.drop(while: \.isWhitespace).hasPrefix("allow") else { return nil }
+        let text = comment.text.drop(while: \.isWhitespace)
+        guard text.prefix(5).lowercased() == "allow" else { return [] }
         // Prose may begin with the same word; only a word like a code behind it makes the comment a command.
-        guard let match = comment.text.wholeMatch(of: /\s*allow\s+([Cc]\d+)(?:(?:\s*:\s*|\s+)(.*?))?\s*/) else {
-            return nil
-        }
-        let name = String(match.1)
+        let list = /allow\s+(c\d+(?:(?:\s*,\s*|\s+)c\d+)*)(?:(?:\s*:\s*|\s+)(.*?))?\s*/.ignoresCase()
+        guard let match = text.wholeMatch(of: list) else { return [] }
+        let names = match.1.split { $0 == "," || $0.isWhitespace }.map { $0.uppercased() }
+        return names.compactMap { read(code: $0, reason: match.2 ?? "", comment, sink) }
+    }
+
+    private static func read(
+        code name: String,
+        reason: Substring,
+        _ comment: YAMLComment,
+        _ sink: DiagnosticSink
+    ) -> AllowComment? {
         guard let code = DiagnosticCode(rawValue: name) else {
-            let isSpelling = DiagnosticCode(rawValue: name.uppercased()) != nil
-            let help = isSpelling ? "did you mean `\(name.uppercased())`?" : "`reconcile explain` lists the codes"
+            let help = "`reconcile explain` lists the codes"
             sink.report(.unknownAllowCode, at: comment.range, "there is no code `\(name)` to allow", help: help)
             return nil
         }
@@ -67,7 +75,7 @@ struct AllowComment {
             sink.report(.allowedError, at: comment.range, message, help: "remove the comment and mend the error")
             return nil
         }
-        guard let reason = match.2, !reason.isEmpty else {
+        guard !reason.isEmpty else {
             let help = "write why: `# allow \(name): …`"
             sink.report(.allowWithoutReason, at: comment.range, "`\(name)` is allowed without a reason", help: help)
             return nil

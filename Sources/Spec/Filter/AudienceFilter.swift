@@ -29,14 +29,25 @@ public indirect enum AudienceFilter: Hashable, Sendable {
         }
     }
 
-    /// Reads a filter from a request or a row.
+    /// Reads a filter from a request.
     ///
     /// - Throws: ``SpecError`` whose diagnostics name the fields, such as `conditions[0].value`.
     public init(json: JSONValue) throws(SpecError) {
+        try self.init(json: json, takesAllNumbers: false)
+    }
+
+    /// Reads a filter from a row; numbers that lost digits when they were stored are taken as they are.
+    ///
+    /// - Throws: ``SpecError`` like ``init(json:)``.
+    public init(stored json: JSONValue) throws(SpecError) {
+        try self.init(json: json, takesAllNumbers: true)
+    }
+
+    private init(json: JSONValue, takesAllNumbers: Bool) throws(SpecError) {
         let sink = DiagnosticSink(file: "")
         let node = json.node
         sink.checkCharacters(node)
-        let filter = FilterReader(sink: sink).filter(node, path: "")
+        let filter = FilterReader(sink: sink, takesAllNumbers: takesAllNumbers).filter(node, path: "")
         let errors = sink.diagnostics.filter { $0.severity == .error }
         guard let filter, errors.isEmpty else { throw SpecError(diagnostics: errors) }
         self = filter
@@ -106,6 +117,14 @@ extension FilterCondition {
         case .isNull: return Selection(possible: .silent, certain: .silent)
         case .isNotNull: return Selection(possible: .late, certain: .late)
         case .compare(let comparison, let value): return value.selection(comparison, within: seconds)
+        case .between(let low, let high):
+            let (from, to) = (low.selection(.gte, within: seconds), high.selection(.lte, within: seconds))
+            return Selection(
+                possible: from.possible.intersection(to.possible),
+                certain: from.certain.intersection(to.certain)
+            )
+        case .olderThan(let age): return FilterValue.time(.ago(seconds: age)).selection(.lt, within: seconds)
+        case .newerThan(let age): return FilterValue.time(.ago(seconds: age)).selection(.gt, within: seconds)
         case .isIn(let values):
             let isOutside = values.contains { $0.isRecent(within: seconds) != true }
             return Selection(possible: isOutside ? .late : [], certain: [])
@@ -113,7 +132,8 @@ extension FilterCondition {
             let areRecent = values.allSatisfy { $0.isRecent(within: seconds) == true }
             return Selection(possible: .late, certain: areRecent ? .late : [])
         // These checks do not fit a time.
-        case .containsText, .hasTag, .hasAnyTag, .hasAllTags: return Selection(possible: .all, certain: [])
+        case .containsText, .startsWith, .endsWith, .hasTag, .hasAnyTag, .hasAllTags:
+            return Selection(possible: .all, certain: [])
         }
     }
 }

@@ -10,12 +10,22 @@ public struct FilterCondition: Hashable, Sendable {
     /// A check of a field.
     public enum Check: Hashable, Sendable {
         case compare(Comparison, FilterValue)
+        /// From the first to the second value, both included; never the other way round.
+        case between(FilterValue, FilterValue)
         /// Part of a text, whatever the case; only for text and `metadata`.
         case containsText(String)
-        /// `in`: one of a list that is not empty; all values have the same case.
+        /// The start of a text, whatever the case; only for text and `metadata`.
+        case startsWith(String)
+        /// The end of a text, whatever the case; only for text and `metadata`.
+        case endsWith(String)
+        /// `in`: one of a list that is not empty. Each value is compared as it would be alone.
         case isIn([FilterValue])
-        /// `not_in`: none of a list that is not empty; all values have the same case.
+        /// `not_in`: none of a list that is not empty. Each value is compared as it would be alone.
         case isNotIn([FilterValue])
+        /// More than some seconds before the moment of evaluation; only for times.
+        case olderThan(seconds: Int)
+        /// Less than some seconds before the moment of evaluation; only for times.
+        case newerThan(seconds: Int)
         case isNull
         case isNotNull
         /// The list holds this text; only for lists such as `tags`.
@@ -40,7 +50,12 @@ public struct FilterCondition: Hashable, Sendable {
             switch check {
             case .compare(let comparison, let value):
                 (FilterOperator(rawValue: comparison.rawValue) ?? .eq, value.json)
+            case .between(let low, let high): (.between, .array([low.json, high.json]))
             case .containsText(let text), .hasTag(let text): (.contains, .string(text))
+            case .startsWith(let text): (.startsWith, .string(text))
+            case .endsWith(let text): (.endsWith, .string(text))
+            case .olderThan(let seconds): (.olderThan, .string(FilterTime.lengthText(seconds: seconds)))
+            case .newerThan(let seconds): (.newerThan, .string(FilterTime.lengthText(seconds: seconds)))
             case .isIn(let values): (.isIn, .array(values.map(\.json)))
             case .isNotIn(let values): (.isNotIn, .array(values.map(\.json)))
             case .isNull: (.isNull, nil)
@@ -91,7 +106,11 @@ public enum FilterField: Hashable, Sendable, CustomStringConvertible {
 
 /// The operators of the filter language.
 public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
-    case eq, neq, gt, gte, lt, lte, contains
+    case eq, neq, gt, gte, lt, lte, between, contains
+    case startsWith = "starts_with"
+    case endsWith = "ends_with"
+    case olderThan = "older_than"
+    case newerThan = "newer_than"
     case isIn = "in"
     case isNotIn = "not_in"
     case isNull = "is_null"
@@ -106,15 +125,19 @@ public enum FilterOperator: String, Hashable, Sendable, CaseIterable {
         case .contact(let field):
             switch field.type {
             case .text: return texts
-            case .integer, .timestamp: return scalars
+            case .integer: return scalars
+            case .timestamp: return times
             case .textList: return lists
             case .boolean, .object: return []
             }
         }
     }
 
-    private static let scalars: [Self] = [.eq, .neq, .gt, .gte, .lt, .lte, .isIn, .isNotIn, .isNull, .isNotNull]
-    private static let texts = scalars + [.contains]
+    private static let scalars: [Self] = [
+        .eq, .neq, .gt, .gte, .lt, .lte, .between, .isIn, .isNotIn, .isNull, .isNotNull,
+    ]
+    private static let texts = scalars + [.contains, .startsWith, .endsWith]
+    private static let times = scalars + [.olderThan, .newerThan]
     private static let lists: [Self] = [.contains, .containsAny, .containsAll, .isNull, .isNotNull]
 }
 

@@ -1,3 +1,4 @@
+import Calendar
 import Spelling
 internal import YAML
 
@@ -6,8 +7,12 @@ struct FilterReader {
     let sink: DiagnosticSink
     private static let maximumDepth = 16
 
-    init(sink: DiagnosticSink) {
+    /// True for a row: its numbers may have lost digits when they were stored.
+    private let takesAllNumbers: Bool
+
+    init(sink: DiagnosticSink, takesAllNumbers: Bool = false) {
         self.sink = sink
+        self.takesAllNumbers = takesAllNumbers || sink.isStored
     }
 
     /// Reads a filter: a group, a negation, or one condition.
@@ -135,16 +140,52 @@ extension FilterReader {
         case .eq, .neq, .gt, .gte, .lt, .lte:
             guard let comparison = FilterCondition.Comparison(rawValue: operation.rawValue) else { return nil }
             return value(of: read.node, field, read.field).map { .compare(comparison, $0) }
+        case .between: return range(read, field)
+        case .olderThan: return length(read).map { .olderThan(seconds: $0) }
+        case .newerThan: return length(read).map { .newerThan(seconds: $0) }
+        case .startsWith: return sink.string(read.node, field: read.field).map { .startsWith($0.value) }
+        case .endsWith: return sink.string(read.node, field: read.field).map { .endsWith($0.value) }
         case .contains:
             return sink.string(read.node, field: read.field).flatMap { text in
                 field.isList ? .hasTag(text.value) : .containsText(text.value)
             }
-        case .isIn: return list(read, operation) { value(of: $0, field, $1) }.map { .isIn(Self.alike($0)) }
-        case .isNotIn: return list(read, operation) { value(of: $0, field, $1) }.map { .isNotIn(Self.alike($0)) }
+        case .isIn: return list(read, operation) { value(of: $0, field, $1) }.map { .isIn($0) }
+        case .isNotIn: return list(read, operation) { value(of: $0, field, $1) }.map { .isNotIn($0) }
         case .containsAny: return list(read, operation) { sink.string($0, field: $1)?.value }.map { .hasAnyTag($0) }
         case .containsAll: return list(read, operation) { sink.string($0, field: $1)?.value }.map { .hasAllTags($0) }
         case .isNull, .isNotNull: return nil
         }
+    }
+
+    /// Reads the two values of `between`.
+    private func range(_ read: ReadNode, _ field: FilterField) -> FilterCondition.Check? {
+        guard let values = list(read, .between, { value(of: $0, field, $1) }) else { return nil }
+        guard values.count == 2 else {
+            return refuse(read, "`between` needs two values, the least and the greatest")
+        }
+        switch values[0].isAbove(values[1]) {
+        case false: return .between(values[0], values[1])
+        case true:
+            let help = "write the smaller value first, and the later of two times last"
+            return refuse(read, "no value is between these two", help: help)
+        case nil: return refuse(read, "`between` needs two numbers, two times or two texts")
+        }
+    }
+
+    /// Reads the length of time of `older_than` and `newer_than`, in seconds.
+    private func length(_ read: ReadNode) -> Int? {
+        if case .invalid = read.node.content { return nil }
+        let text = read.node.scalar?.text ?? ""
+        if case .string = read.node.scalar?.value, let seconds = FilterTime.seconds(text[...]) { return seconds }
+        let isTime = text.hasPrefix("-") && FilterTime(text) != nil
+        let help = isTime ? "write `\(text.dropFirst())`" : "write `30m`, `12h`, `7d` or `2w`"
+        let shown = read.node.isScalar ? "`\(text)` is not a length of time" : "expected a length of time"
+        return refuse(read, shown, help: help)
+    }
+
+    private func refuse<Value>(_ read: ReadNode, _ message: String, help: String? = nil) -> Value? {
+        sink.report(.filterValue, at: read.range, field: read.field, message, help: help)
+        return nil
     }
 
     private func list<Item>(
@@ -192,7 +233,11 @@ extension FilterReader {
         case .integer:
             switch scalar.value {
             case .int(let value): return .integer(value)
-            case .float(let value) where value.isFinite: return .number(value)
+            case .float(let value) where value.isFinite:
+                guard keepsDigits(scalar, value) else {
+                    return wrong(node, path, "`\(scalar.text)` has more digits than a number keeps")
+                }
+                return .number(value)
             default: return wrong(node, path, "expected a number for `\(field)`, found `\(scalar.text)`")
             }
         }
@@ -201,7 +246,12 @@ extension FilterReader {
     private func metadataValue(_ scalar: YAMLScalar, _ node: YAMLNode, _ path: String) -> FilterValue? {
         switch scalar.value {
         case .int(let value): return .integer(value)
-        case .float(let value) where value.isFinite: return .number(value)
+        case .float(let value) where value.isFinite:
+            guard keepsDigits(scalar, value) else {
+                let help = "write it in quotes; it is then compared as a text"
+                return wrong(node, path, "`\(scalar.text)` has more digits than a number keeps", help: help)
+            }
+            return .number(value)
         // The operator ->> returns these words for a JSON boolean.
         case .bool(let value): return .text(value ? "true" : "false")
         default: return sink.string(node, field: path).map { .text($0.value) }
@@ -219,17 +269,50 @@ extension FilterReader {
         return nil
     }
 
-    /// Makes the values alike: numbers beside texts become texts, and whole numbers beside fractions become fractions.
-    private static func alike(_ values: [FilterValue]) -> [FilterValue] {
-        let hasText = values.contains { if case .text = $0 { true } else { false } }
-        let hasNumber = values.contains { if case .number = $0 { true } else { false } }
-        return values.map { value in
-            switch value {
-            case .integer(let integer) where hasText: .text(String(integer))
-            case .number(let number) where hasText: .text("\(number)")
-            case .integer(let integer) where hasNumber: .number(Double(integer))
-            default: value
-            }
+    /// Returns whether a number that is no `Int` means exactly what was written.
+    ///
+    /// Numbers of requests have lost their digits before, so all from 2^53 on are refused. Numbers of rows are taken.
+    private func keepsDigits(_ scalar: YAMLScalar, _ value: Double) -> Bool {
+        guard !takesAllNumbers else { return true }
+        return abs(value) < 9_007_199_254_740_992 && DecimalDigits(scalar.text) == DecimalDigits("\(value)")
+    }
+}
+
+extension FilterValue {
+    /// Returns whether the value is above another one of the same type; `false` if that depends on the moment of
+    /// evaluation, and `nil` for values of two types.
+    fileprivate func isAbove(_ other: FilterValue) -> Bool? {
+        switch (self, other) {
+        case (.text(let low), .text(let high)): high.utf8.lexicographicallyPrecedes(low.utf8)
+        case (.integer(let low), .integer(let high)): low > high
+        case (.integer(let low), .number(let high)): Double(low) > high
+        case (.number(let low), .integer(let high)): low > Double(high)
+        case (.number(let low), .number(let high)): low > high
+        case (.time(.ago(let low)), .time(.ago(let high))): low < high
+        case (.time(.instant(let low)), .time(.instant(let high))):
+            (low.seconds, low.microseconds) > (high.seconds, high.microseconds)
+        case (.time, .time): false
+        default: nil
         }
+    }
+}
+
+/// The digits of a decimal number without zeros at either end, and the power of ten of the last one.
+///
+/// Two texts of the same number have the same digits, such as `1.50` and `15e-1`.
+private struct DecimalDigits: Equatable {
+    private let digits: Substring
+    private let exponent: Int
+
+    init(_ text: String) {
+        let unsigned = text.drop { $0 == "-" || $0 == "+" }
+        let parts = unsigned.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "e" || $0 == "E" }
+        let sides = parts[0].split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let all = sides.joined()
+        let fraction = sides.count == 2 ? sides[1].count : 0
+        let zeros = all.reversed().prefix { $0 == "0" }.count
+        digits = all.dropLast(zeros).drop { $0 == "0" }
+        let power = parts.count == 2 ? Int(parts[1]) ?? 0 : 0
+        exponent = digits.isEmpty ? 0 : power - fraction + zeros
     }
 }

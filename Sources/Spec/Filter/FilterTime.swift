@@ -13,23 +13,28 @@ public enum FilterTime: Hashable, Sendable, CustomStringConvertible {
             self = .instant(instant)
             return
         }
-        guard let seconds = Self.duration(text.dropFirst()) else { return nil }
+        guard let seconds = Self.seconds(text.dropFirst()) else { return nil }
         self = .ago(seconds: seconds)
     }
 
     /// The time as RFC 3339 in UTC, or in the shortest relative form.
     public var description: String {
         switch self {
-        case .ago(let seconds):
-            for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60)] where seconds % size == 0 {
-                return "-\(seconds / size)\(unit)"
-            }
-            return "-\(seconds)s"
+        case .ago(let seconds): return "-" + Self.lengthText(seconds: seconds)
         case .instant(let instant): return instant.description
         }
     }
 
-    private static func duration(_ text: Substring) -> Int? {
+    /// Writes a length of time in the shortest form: `7d`, `36h`, `90s`.
+    static func lengthText(seconds: Int) -> String {
+        for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60)] where seconds % size == 0 {
+            return "\(seconds / size)\(unit)"
+        }
+        return "\(seconds)s"
+    }
+
+    /// Reads a length of time such as `7d`, `12h`, `30m` or `2w`, in seconds; at most a century.
+    static func seconds(_ text: Substring) -> Int? {
         let sizes: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800]
         guard let size = text.last.flatMap({ sizes[$0] }) else { return nil }
         let digits = text.dropLast().utf8

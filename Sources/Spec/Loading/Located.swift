@@ -151,18 +151,27 @@ extension YAMLMapping {
 final class SpecSource: Sendable {
     let path: String
     private let bytes: [UInt8]
+    /// The environment whose values the documents have.
+    private let environment: EnvironmentChoice
     private let documents = Mutex<[YAMLNode]?>(nil)
 
-    init(path: String, bytes: [UInt8]) {
-        (self.path, self.bytes) = (path, bytes)
+    init(path: String, bytes: [UInt8], environment: EnvironmentChoice) {
+        (self.path, self.bytes, self.environment) = (path, bytes, environment)
     }
 
     /// Returns one of the documents that could be read.
     func document(_ position: Int) -> YAMLNode {
         documents.withLock { documents in
-            let all = documents ?? YAMLReader().read(bytes).documents
+            let all = documents ?? read()
             documents = all
             return all[position]
         }
+    }
+
+    private func read() -> [YAMLNode] {
+        let documents = YAMLReader().read(bytes).documents
+        guard ValueSubstitution.isNeeded(for: bytes) else { return documents }
+        var substitution = ValueSubstitution(environment, sink: nil)
+        return documents.map { substitution.apply(to: $0) }
     }
 }

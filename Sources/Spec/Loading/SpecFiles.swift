@@ -52,6 +52,12 @@ package enum SpecFiles {
         return walk.listing
     }
 
+    /// Returns true if there is an entry of any type at a path.
+    static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 || errno != ENOENT
+    }
+
     /// Returns the bytes of a file; of a file that is too large, only one byte more than is allowed.
     ///
     /// A FIFO or device that took the place of the file is refused without waiting for its other end.

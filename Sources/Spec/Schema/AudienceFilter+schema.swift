@@ -58,7 +58,7 @@ extension AudienceFilter {
 extension FilterCondition {
     static var schema: JSONValue {
         var value = SchemaObject(fields).value
-        value.keywords["allOf"] = .array(shapeRules + fieldRules + [metadataRule])
+        value.keywords["allOf"] = .array(shapeRules + fieldRules + [timeRule, metadataRule])
         return value.json
     }
 
@@ -87,7 +87,7 @@ extension FilterCondition {
                 "value",
                 SchemaValue([:]),
                 "The value that the field is compared with. Times are `2025-01-31`, `2025-01-31T08:00:00Z`, or `-7d` for "
-                    + "seven days ago.",
+                    + "seven days ago; lengths of time are `30m`, `12h`, `7d` or `2w`.",
                 examples: "unpaid",
                 ["vip", "gold"],
                 "-90d"
@@ -98,7 +98,9 @@ extension FilterCondition {
     /// The value that each operator takes.
     private static var shapeRules: [JSONValue] {
         let nothing: [FilterOperator] = [.isNull, .isNotNull]
-        let lists: [FilterOperator] = [.isIn, .isNotIn, .containsAny, .containsAll]
+        let lists: [FilterOperator] = [.isIn, .isNotIn, .between, .containsAny, .containsAll]
+        let texts: [FilterOperator] = [.contains, .startsWith, .endsWith]
+        let length: JSONValue = ["type": "string", "pattern": .string(lengthPattern)]
         let one: JSONValue = ["type": ["string", "number", "boolean"]]
         let several: JSONValue = ["type": "array", "minItems": 1, "items": one]
         return [
@@ -110,7 +112,9 @@ extension FilterCondition {
                     "properties": ["value": one]
                 ]
             ),
-            when([.contains], then: ["properties": ["value": ["type": "string"]]]),
+            when(texts, then: ["properties": ["value": ["type": "string"]]]),
+            when([.between], then: ["properties": ["value": ["minItems": 2, "maxItems": 2]]]),
+            when(lengths, then: ["properties": ["value": length]]),
         ]
     }
 
@@ -126,7 +130,8 @@ extension FilterCondition {
                 case .boolean: ["type": "boolean"]
                 case .object: ["type": "object"]
                 case .integer: ["type": "number"]
-                case .timestamp: ["type": "string", "pattern": .string(timePattern)]
+                // The form of a time depends on the operator.
+                case .timestamp: ["type": "string"]
                 }
             return [
                 "if": SchemaRule.has("field", fields.map { .string($0.rawValue) }),
@@ -140,6 +145,23 @@ extension FilterCondition {
         }
     }
 
+    /// The form of times, where the operator takes no length of time.
+    private static var timeRule: JSONValue {
+        let fields = ContactColumn.filterable.filter { $0.type == .timestamp }.map { JSONValue.string($0.rawValue) }
+        let time: JSONValue = ["type": "string", "pattern": .string(timePattern)]
+        let value: JSONValue = ["anyOf": [time, ["type": "array", "items": time], ["type": "null"]]]
+        let operators = FilterOperator.allCases.filter { !lengths.contains($0) }
+        return [
+            "if": [
+                "allOf": [
+                    SchemaRule.has("field", fields),
+                    SchemaRule.has("operator", operators.map { .string($0.rawValue) }),
+                ]
+            ],
+            "then": ["properties": ["value": value]],
+        ]
+    }
+
     /// The operators that values without a type allow.
     private static var metadataRule: JSONValue {
         let allowed = FilterOperator.allowed(for: .metadata("key"))
@@ -150,6 +172,10 @@ extension FilterCondition {
     }
 
     private static let metadataPattern = "^metadata\\.[^\\u0000]{1,100}$"
+
+    private static let lengths: [FilterOperator] = [.olderThan, .newerThan]
+
+    private static let lengthPattern = "^[0-9]{1,9}[smhdw]$"
 
     private static let timePattern =
         "^(-[0-9]{1,9}[smhdw]|\(TextPattern.date)"
@@ -174,7 +200,12 @@ extension FilterOperator {
         case .gte: "Greater, later or equal."
         case .lt: "Less, or earlier."
         case .lte: "Less, earlier or equal."
+        case .between: "From the first of two values to the second, both included."
         case .contains: "The text has this part, or the tags have this one."
+        case .startsWith: "The text starts with this part."
+        case .endsWith: "The text ends with this part."
+        case .olderThan: "Longer ago than a length of time."
+        case .newerThan: "Less long ago than a length of time."
         case .isIn: "One of a list."
         case .isNotIn: "None of a list."
         case .isNull: "The field is empty; takes no value."

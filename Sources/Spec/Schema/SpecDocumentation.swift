@@ -34,7 +34,8 @@ public enum SpecDocumentation {
             ## Values
 
             Specs are YAML 1.2: only `true` and `false` are booleans, and `no`, `on` and `08:30` are texts. Write texts in
-            quotes if they look like numbers, such as `"106540352242922"`.
+            quotes if they look like numbers, such as `"106540352242922"`. `${name}` is a value of the
+            [environment](reviewing.md#environments); write `$${` for the characters `${`.
 
             ### Names
 
@@ -269,11 +270,16 @@ extension FilterOperator {
         case .gte: greater + ", or equals it"
         case .lt: less
         case .lte: less + ", or equals it"
+        case .between: "is one of two values, or between them"
         case .contains: type == .text ? "contains the value; case is ignored" : "contains the value"
+        case .startsWith: "starts with the value; case is ignored"
+        case .endsWith: "ends with the value; case is ignored"
+        case .olderThan: "is longer ago than the value"
+        case .newerThan: "is less long ago than the value"
         case .isIn: "equals one value of the list"
         case .isNotIn: "has a value, but none of the list"
-        case .isNull: type == .textList ? "is missing; the list never is, so nobody is selected" : "is missing"
-        case .isNotNull: type == .textList ? "is not missing: everybody" : "is not missing"
+        case .isNull: type == .textList ? "is missing or empty" : "is missing"
+        case .isNotNull: type == .textList ? "has at least one value" : "is not missing"
         case .containsAny: "contains at least one value of the list"
         case .containsAll: "contains all values of the list"
         }
@@ -291,9 +297,10 @@ extension FilterOperator {
         let value: String? =
             switch self {
             case .isNull, .isNotNull: nil
-            case .isIn, .isNotIn, .containsAny, .containsAll: "[\(values.joined(separator: ", "))]"
+            case .olderThan, .newerThan: "90d"
+            case .isIn, .isNotIn, .between, .containsAny, .containsAll: "[\(values.joined(separator: ", "))]"
             case .gt, .gte, .lt, .lte: type == .timestamp ? "\"-7d\"" : values[0]
-            case .eq, .neq, .contains: values[0]
+            case .eq, .neq, .contains, .startsWith, .endsWith: values[0]
             }
         return "{ field: \(field), operator: \(rawValue)\(value.map { ", value: \($0)" } ?? "") }"
     }

@@ -41,8 +41,48 @@ public enum SpecSchema {
     }
 
     /// Returns the text of the file; always the same for the same kinds.
+    ///
+    /// Unlike ``json(of:)`` it takes `${name}` for a value of the environment, which is replaced before specs are read.
     public static func text(of kind: SpecKind?) -> String {
-        json(of: kind).indentedText + "\n"
+        var schema = json(of: kind).objectValue ?? [:]
+        schema["definitions"] = schema["definitions"]?.objectValue.map { .object($0.mapValues(takingValues)) }
+        return JSONValue.object(schema).indentedText + "\n"
+    }
+
+    /// Returns the schema of a mapping or list whose values may come from the environment.
+    private static func takingValues(_ schema: JSONValue) -> JSONValue {
+        guard var keywords = schema.objectValue else { return schema }
+        if let fields = keywords["properties"]?.objectValue {
+            let changed = fields.map { name, field in
+                (name, identityFields.contains(name) ? field : reference(or: field))
+            }
+            keywords["properties"] = .object(Dictionary(uniqueKeysWithValues: changed))
+        }
+        keywords["items"] = keywords["items"].map(reference(or:))
+        return .object(keywords)
+    }
+
+    /// The fields that are the same in every environment.
+    private static let identityFields: Set<String> = ["kind", "name", "renamedFrom"]
+
+    /// Returns a schema that takes a reference beside what it took; texts without a form take it anyway.
+    private static func reference(or field: JSONValue) -> JSONValue {
+        guard var keywords = field.objectValue, keywords["properties"] == nil, keywords["items"] == nil else {
+            return takingValues(field)
+        }
+        let reference: JSONValue = ["type": "string", "pattern": "\\$\\{[A-Za-z0-9][A-Za-z0-9_-]*\\}"]
+        if let choices = keywords["anyOf"]?.arrayValue {
+            keywords["anyOf"] = .array(choices + [reference])
+            return .object(keywords)
+        }
+        let isScalar = ["integer", "number", "boolean"].contains(keywords["type"]?.stringValue ?? "")
+        guard isScalar || keywords["pattern"] != nil || keywords["enum"] != nil || keywords["oneOf"] != nil else {
+            return field
+        }
+        let notes = ["description", "default", "examples"]
+        var outer = keywords.filter { notes.contains($0.key) }
+        outer["anyOf"] = [.object(keywords.filter { !notes.contains($0.key) }), reference]
+        return .object(outer)
     }
 
     private static let kindField = SchemaField(

@@ -21,11 +21,12 @@ enum AudienceQuery {
         tenant: String,
         filter: AudienceFilter,
         category: TemplateSpec.Category,
+        rules: FilterRules = .current,
         now: Date
     ) -> PostgresQuery {
         """
         c."tenantId" = \(tenant) AND c."deactivatedAt" IS NULL
-            AND \(fragment: mayGet(category)) AND \(fragment: filter.condition(now: now))
+            AND \(fragment: mayGet(category)) AND \(fragment: filter.condition(now: now, rules: rules))
         """
     }
 
@@ -203,6 +204,44 @@ extension AudienceRepository {
         on connection: PostgresConnection
     ) async throws -> [String: TenantContacts] {
         try await AudienceQuery.contacts(of: tenants, on: connection)
+    }
+}
+
+extension AudienceRepository {
+    /// Returns the tenants whose specs were applied by the former rules of filters only.
+    package static func tenantsOfFormerFilters(on connection: PostgresConnection) async throws -> Set<String> {
+        let rows = try await connection.query(#"SELECT "tenantId" FROM former_filters"#)
+        return Set(try rows.map { try $0.decode(0) })
+    }
+
+    /// Records that the specs of tenants were applied by the current rules of filters.
+    package static func forgetFormerFilters(of tenants: [String], on connection: PostgresConnection) async throws {
+        try await connection.execute(
+            """
+            DELETE FROM former_filters WHERE "tenantId" = ANY(\(tenants))
+            """
+        )
+    }
+
+    /// Counts the recipients of a filter by the former rules and by the current ones.
+    package static func sizesByBothRules(
+        tenant: String,
+        filter: AudienceFilter,
+        isMarketing: Bool,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> (former: Int, current: Int) {
+        func recipients(_ rules: FilterRules) -> PostgresQuery {
+            AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, rules: rules, now: now)
+        }
+        let rows = try await connection.query(
+            """
+            SELECT (SELECT count(*) FROM contacts c WHERE \(fragment: recipients(.former))),
+                (SELECT count(*) FROM contacts c WHERE \(fragment: recipients(.current)))
+            """,
+            deadline: .seconds(120)
+        )
+        return (try rows[0].decode(0), try rows[0].decode(1))
     }
 }
 

@@ -60,6 +60,6 @@ enum ManagedAudiences: ManagedTable {
 extension JSONValue {
     /// The value as a filter; `nil` if it is not a valid filter after an edit by hand, and is compared unchanged.
     var readableFilter: AudienceFilter? {
-        do { return try AudienceFilter(json: self) } catch { return nil }
+        do { return try AudienceFilter(stored: self) } catch { return nil }
     }
 }

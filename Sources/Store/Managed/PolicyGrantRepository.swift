@@ -102,3 +102,28 @@ struct PolicyGrants: Sendable {
         .object(Dictionary(uniqueKeysWithValues: limits.map { ($0.key.rawValue, .string($0.value.description)) }))
     }
 }
+
+/// The environment whose values the specs of the database have, such as `production`.
+///
+/// It is recorded by the transaction that applies specs, so that the specs of another environment are never mixed in.
+package enum SpecEnvironmentRepository {
+    /// Returns the environment of the specs that were applied last; `nil` if they had none.
+    package static func stored(on connection: PostgresConnection) async throws -> String? {
+        try await connection.query("SELECT name FROM spec_environment").first?.decode(0)
+    }
+
+    /// Records the environment of the specs that are applied; `nil` removes the record.
+    package static func store(_ environment: String?, on connection: PostgresConnection) async throws {
+        guard let environment else {
+            try await connection.execute("DELETE FROM spec_environment")
+            return
+        }
+        try await connection.execute(
+            """
+            INSERT INTO spec_environment (name) VALUES (\(environment))
+            ON CONFLICT ("isOnly") DO UPDATE SET name = excluded.name, "setAt" = now()
+            WHERE spec_environment.name <> excluded.name
+            """
+        )
+    }
+}

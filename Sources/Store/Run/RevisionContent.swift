@@ -25,7 +25,7 @@ public struct RevisionContent: Hashable, Sendable {
         onUserCap: JSONValue? = nil
     ) throws {
         self.message = message
-        self.audience = try audience.map { try AudienceFilter(json: $0) }
+        self.audience = try audience.map { try AudienceFilter(stored: $0) }
         self.templateText = templateText.flatMap(TemplateText.init(rawValue:))
         self.onUserCap = onUserCap
     }

@@ -69,5 +69,10 @@ public struct Migration: Sendable {
         Migration(version: 29, name: "erasure", bytes: PackageResources._029_erasure_sql),
         Migration(version: 30, name: "retention", bytes: PackageResources._030_retention_sql),
         Migration(version: 31, name: "responses", bytes: PackageResources._031_responses_sql),
+        Migration(
+            version: 32,
+            name: "filters_and_environment",
+            bytes: PackageResources._032_filters_and_environment_sql
+        ),
     ]
 }

@@ -182,6 +182,18 @@ struct ContactEndpointTests {
             let even = try await api.call("POST", "/contacts/search?limit=200", filter).json
             #expect(even["items"]?.arrayValue?.map { $0["contactId"] } == ["254700000002", "254700000004"])
             #expect(even["items"]?[0]?["suppressed"] == "all")
+            // The same filter in the query.
+            func query(_ filter: JSONValue) -> String {
+                "/contacts?filter="
+                    + (filter.canonicalText.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")
+            }
+            #expect(try await api.call("GET", query(filter)).json["items"] == even["items"])
+            let without: JSONValue = ["field": "tags", "operator": "is_null"]
+            #expect(try await api.call("GET", query(without)).json["total"] == 0)
+            for text in ["{", "[]", "{\"field\":\"tgs\"}"] {
+                let escaped = text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+                #expect(try await api.call("GET", "/contacts?filter=\(escaped)").status == 400)
+            }
             let wrong: JSONValue = ["conditions": [["field": "tgs", "operator": "contains", "value": "even"]]]
             let problem = try await api.call("POST", "/contacts/search", wrong)
             #expect(problem.status == 422 && problem.error("conditions[0].field") != nil, "\(problem.text)")

@@ -43,6 +43,31 @@ struct ImpactTests {
         }
     }
 
+    /// After the rules of filters changed, the plan tells both counts until the specs are applied.
+    @Test func tellsWhomTheFormerRulesOfFiltersSelected() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(45, inWindow: 15)
+            try await fixture.pool.execute(#"UPDATE contacts SET tags = '{vip}' WHERE "contactId" LIKE '%1'"#)
+            let count = try await fixture.pool.query("SELECT count(*) FROM contacts WHERE tags = '{}'")
+            let untagged = try count[0].decode(0, as: Int.self)
+            let text = Self.campaigns(2).replacing(
+                "field: messageCount, operator: lt, value: 2",
+                with: "field: tags, operator: is_null"
+            )
+            #expect(try await fixture.plan(text).accountRemarks == [])
+            try await fixture.pool.execute("INSERT INTO former_filters VALUES ('acme'), ('globex')")
+            let expected =
+                "the rules of filters changed: the audience of acme/Campaign/c-2 has \(untagged) recipients now; "
+                + "it had 0 before"
+            #expect(untagged > 30)
+            #expect(try await fixture.plan(text).accountRemarks == [expected])
+            try await fixture.reach(text)
+            #expect(try await fixture.plan(text).accountRemarks == [])
+            let left = try await fixture.pool.query(#"SELECT "tenantId" FROM former_filters"#)
+            #expect(try left.map { try $0.decode(0, as: String.self) } == ["globex"])
+        }
+    }
+
     @Test func eachAudienceGetsItsOwnCount() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(45, inWindow: 15)

@@ -4,9 +4,10 @@ import Testing
 
 /// The examples of `reconcile explain` produce the diagnostics that they explain.
 struct ExampleTests {
-    /// These codes concern whole files, not a text in one, so they have no example.
+    /// These codes concern whole files, not a text in one, or two files, so they have no example.
     private static let withoutExample: Set<DiagnosticCode> = [
         .encoding, .tooLarge, .misplacedFile, .unreadableFile, .tooManyFindings,
+        .unknownEnvironmentValue, .unusedEnvironmentValue,
     ]
 
     @Test(arguments: DiagnosticCode.allCases)

@@ -28,7 +28,16 @@ struct AllowTests {
         ("name: on # allow C010", ["2:7 C010", "2:10 C024 `C010` is allowed without a reason"]),
         ("name: on # allow C010:  ", ["2:7 C010", "2:10 C024 `C010` is allowed without a reason"]),
         ("name: on # allow C999: x", ["2:7 C010", "2:10 C025 there is no code `C999` to allow"]),
-        ("name: on # allow c010: x", ["2:7 C010", "2:10 C025 there is no code `c010` to allow"]),
+        // Several codes, in any case.
+        ("name: on # allow c010: x", []), ("name: on # Allow C010 x", []),
+        ("name: on # allow C010, c056: x", ["2:10 C027 there is no `C056` in line 2 to allow"]),
+        (
+            "name: on # allow C056 C010",
+            [
+                "2:7 C010", "2:10 C024 `C010` is allowed without", "2:10 C024 `C056` is allowed without",
+            ]
+        ),
+        ("name: on # allow C010,C999: x", ["2:10 C025 there is no code `C999` to allow"]),
         ("name: a # allow C012: x", ["2:9 C026 `C012` is an error, and only warnings can be allowed"]),
         ("name: a # allow C010: x", ["2:9 C027 there is no `C010` in line 2 to allow"]),
         ("name: on # allow C056: x", ["2:7 C010", "2:10 C027 there is no `C056` in line 2 to allow"]),

@@ -40,6 +40,27 @@ struct FilterTests {
             .condition(FilterCondition(.contact(.yearOfBirth), .isNotIn([.integer(1990), .integer(1991)])))
         ),
         (
+            "{\"field\":\"lastSeen\",\"operator\":\"older_than\",\"value\":\"90d\"}",
+            .condition(FilterCondition(.contact(.lastSeen), .olderThan(seconds: 90 * 86_400)))
+        ),
+        (
+            "{\"field\":\"lastSeen\",\"operator\":\"between\",\"value\":[\"-30d\",\"-7d\"]}",
+            .condition(
+                FilterCondition(
+                    .contact(.lastSeen),
+                    .between(.time(.ago(seconds: 30 * 86_400)), .time(.ago(seconds: 7 * 86_400)))
+                )
+            )
+        ),
+        (
+            "{\"field\":\"name\",\"operator\":\"starts_with\",\"value\":\"A\"}",
+            .condition(FilterCondition(.contact(.name), .startsWith("A")))
+        ),
+        (
+            "{\"field\":\"metadata.sku\",\"operator\":\"ends_with\",\"value\":\"-x\"}",
+            .condition(FilterCondition(.metadata("sku"), .endsWith("-x")))
+        ),
+        (
             "{\"field\":\"email\",\"operator\":\"is_not_null\"}",
             .condition(FilterCondition(.contact(.email), .isNotNull))
         ),
@@ -106,10 +127,87 @@ struct FilterTests {
         #expect(FilterField("metadata.") == nil)
     }
 
-    @Test func makesListsOfOneType() throws {
+    @Test func keepsTheTypeOfEachValueOfAList() throws {
         let json: JSONValue = ["field": "metadata.x", "operator": "in", "value": [1, "a", .number(2.5)]]
         let filter = try AudienceFilter(json: json)
-        let expected = FilterCondition(.metadata("x"), .isIn([.text("1"), .text("a"), .text("2.5")]))
+        let expected = FilterCondition(.metadata("x"), .isIn([.integer(1), .text("a"), .number(2.5)]))
         #expect(filter == .condition(expected))
+        #expect(filter.json == json)
+    }
+
+    private static func lines(_ condition: String) -> [String] {
+        Fixture.lines("kind: Audience\nname: a\nconditions: [{ \(condition) }]\n")
+    }
+
+    /// A number means exactly its digits, or is refused.
+    @Test(
+        arguments: [
+            ("9007199254740993", JSONValue.integer(9_007_199_254_740_993)),
+            ("-9007199254740993", -9_007_199_254_740_993),
+            ("9223372036854775807", .integer(.max)), ("1e3", .number(1_000)), ("0.5", .number(0.5)),
+            ("1.50", .number(1.5)), ("-15e-1", .number(-1.5)), ("1000000000000000.5", .number(1_000_000_000_000_000.5)),
+            ("89254021064238701230", nil), ("-89254021064238701230", nil), ("9223372036854775808", nil),
+            ("10000000000000000000", nil), ("1e22", nil), ("9007199254740993.0", nil), ("0.12345678901234567890", nil),
+        ] as [(String, JSONValue?)]
+    )
+    func keepsTheDigitsOfNumbers(text: String, value: JSONValue?) throws {
+        for list in [false, true] {
+            let form = list ? "operator: in, value: [\(text)]" : "operator: eq, value: \(text)"
+            let source = "kind: Audience\nname: a\nconditions: [{ field: metadata.x, \(form) }]\n"
+            let catalog = Fixture.catalog(source)
+            let found = catalog.spec(AudienceSpec.self, tenant: "acme", name: "a")?.value.filter.json
+            let read = found?["conditions"]?[0]?["value"]
+            #expect((list ? read?[0] : read) == value, "\(Fixture.lines(source))")
+            guard value == nil else { continue }
+            let help = "write it in quotes; it is then compared as a text"
+            #expect(Fixture.lines(source).first?.contains("has more digits than a number keeps (\(help))") == true)
+        }
+    }
+
+    /// JSON has lost the digits before the filter is read.
+    @Test func refusesLargeNumbersOfRequestsButTakesThoseOfRows() throws {
+        let text = #"{"field":"metadata.x","operator":"eq","value":89254021064238701230}"#
+        let json = try JSONValue(parsing: text)
+        #expect(throws: SpecError.self) { try AudienceFilter(json: json) }
+        #expect(try AudienceFilter(stored: json).json == json)
+    }
+
+    @Test(
+        arguments: [
+            ("field: lastSeen, operator: older_than, value: 90d", nil),
+            ("field: lastSeen, operator: newer_than, value: -90d", "`-90d` is not a length of time (write `90d`)"),
+            (
+                "field: lastSeen, operator: newer_than, value: soon",
+                "`soon` is not a length of time (write `30m`, `12h`, `7d` or `2w`)"
+            ),
+            (
+                "field: lastSeen, operator: older_than, value: [7d]",
+                "expected a length of time (write `30m`, `12h`, `7d` or `2w`)"
+            ),
+            ("field: metadata.x, operator: between, value: [1, 2.5]", nil),
+            ("field: name, operator: between, value: [a, b]", nil),
+            ("field: lastSeen, operator: between, value: [-30d, -7d]", nil),
+            (
+                "field: lastSeen, operator: between, value: [-7d, -30d]",
+                "no value is between these two (write the smaller value first, and the later of two times last)"
+            ),
+            (
+                "field: yearOfBirth, operator: between, value: [1990, 1980]",
+                "no value is between these two (write the smaller value first, and the later of two times last)"
+            ),
+            (
+                "field: metadata.x, operator: between, value: [1, b]",
+                "`between` needs two numbers, two times or two texts"
+            ),
+            (
+                "field: yearOfBirth, operator: between, value: [1990]",
+                "`between` needs two values, the least and the greatest"
+            ),
+        ] as [(String, String?)]
+    )
+    func readsRangesAndLengths(condition: String, message: String?) {
+        let lines = Self.lines(condition)
+        #expect(lines.count == (message == nil ? 0 : 1), "\(lines)")
+        if let message { #expect(lines.first?.hasSuffix("C032 \(message)") == true, "\(lines)") }
     }
 }

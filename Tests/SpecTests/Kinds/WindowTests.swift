@@ -107,6 +107,19 @@ private struct Random {
         case 5:
             let ages = (0...next(2)).map { _ in age() }
             return .condition(FilterCondition(.contact(.lastSeen), next(2) == 0 ? .isIn(ages) : .isNotIn(ages)))
+        case 6 where next(2) == 0:
+            let (one, other) = (next(48) + 1, next(48) + 1)
+            let check: FilterCondition.Check =
+                switch next(3) {
+                case 0: .olderThan(seconds: one * 3_600)
+                case 1: .newerThan(seconds: one * 3_600)
+                default:
+                    .between(
+                        .time(.ago(seconds: max(one, other) * 3_600)),
+                        .time(.ago(seconds: min(one, other) * 3_600))
+                    )
+                }
+            return .condition(FilterCondition(.contact(.lastSeen), check))
         default:
             let comparison = FilterCondition.Comparison.allCases[next(6)]
             return .condition(FilterCondition(.contact(.lastSeen), .compare(comparison, age())))
@@ -140,6 +153,9 @@ extension FilterCondition.Check {
         case .isNotNull: return time != nil
         case .isIn(let values): return time.map { values.map(\.hours).contains($0) } ?? false
         case .isNotIn(let values): return time.map { !values.map(\.hours).contains($0) } ?? false
+        case .olderThan(let seconds): return time.map { $0 < -Double(seconds) / 3_600 } ?? false
+        case .newerThan(let seconds): return time.map { $0 > -Double(seconds) / 3_600 } ?? false
+        case .between(let low, let high): return time.map { $0 >= low.hours && $0 <= high.hours } ?? false
         case .compare(let comparison, let value):
             guard let time else { return false }
             return switch comparison {

@@ -67,7 +67,10 @@ enum SchemaFixture {
             { kind: Audience, name: all, logic: OR, conditions: [ { not: { field: tags, operator: contains_any, value: [a] } },
               { logic: AND, conditions: [ { field: lastSeen, operator: gte, value: "-24h" },
               { field: yearOfBirth, operator: in, value: [1990, 1991] }, { field: email, operator: is_null },
-              { field: metadata.plan, operator: eq, value: premium } ] } ] }
+              { field: metadata.plan, operator: eq, value: premium }, { field: lastSeen, operator: older_than, value: 90d },
+              { field: name, operator: starts_with, value: A }, { field: email, operator: ends_with, value: .example },
+              { field: firstSeen, operator: newer_than, value: 2w }, { field: metadata.x, operator: between, value: [1, 2] },
+              { field: lastSeen, operator: between, value: ["-30d", "-7d"] } ] } ] }
             ---
             { kind: Campaign, name: hello, title: Hello, type: manual, sender: main, template: hello, params: { "1": x },
               audience: all, templateText: mend, onUserCap: fail }

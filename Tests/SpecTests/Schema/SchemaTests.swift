@@ -13,6 +13,23 @@ struct SchemaTests {
         #expect(committed == SpecSchema.text(of: nil), "run `swift run reconcile schema --into campaigns/.schema`")
     }
 
+    /// Editors check files before values of the environment are filled in.
+    @Test func fileForEditorsTakesValuesOfEnvironments() throws {
+        let validator = SchemaValidator(try JSONValue(parsing: SpecSchema.text(of: nil)))
+        let sender: JSONValue = [
+            "kind": "Sender", "name": "main", "phoneNumberId": "${id}", "accessToken": "env:TOKEN",
+            "ratePerSecond": "${rate}", "onQuotaExhausted": "${reaction}", "dailyLimit": "${limit}",
+        ]
+        #expect(validator.failures(of: sender).isEmpty, "\(validator.failures(of: sender))")
+        for (field, value) in [("name", "${id}"), ("ratePerSecond", "${"), ("ratePerSecond", "fast")] {
+            let wrong = sender.replacing([.key(field)], with: .string(value))
+            #expect(!validator.isValid(wrong), "\(field): \(value)")
+        }
+        for document in SchemaFixture.everything {
+            #expect(validator.failures(of: document).isEmpty, "\(document)")
+        }
+    }
+
     @Test func examplesNameTheSchemaAndAreValid() throws {
         let examples = try SchemaFixture.examples()
         try #require(!examples.isEmpty)

@@ -40,8 +40,8 @@ struct FilterOracle {
         let value = condition["value"]
         if field == "tags" { return tags(operation, value, person.tags) }
         if field == "lastSeen" { return try time(operation, value, person.lastSeen) }
-        if field == "yearOfBirth" { return number(operation, value, person.yearOfBirth.map(Double.init)) }
-        if field == "messageCount" { return number(operation, value, Double(person.messageCount)) }
+        if field == "yearOfBirth" { return number(operation, value, person.yearOfBirth.map { Decimal($0) }) }
+        if field == "messageCount" { return number(operation, value, Decimal(person.messageCount)) }
         if field.hasPrefix("metadata.") {
             let text = Self.text(person.metadata[String(field.dropFirst("metadata.".count))])
             return metadata(operation, value, text)
@@ -62,23 +62,28 @@ struct FilterOracle {
         return switch operation {
         case "contains", "contains_any": wanted.contains { tags.contains($0) }
         case "contains_all": wanted.allSatisfy { tags.contains($0) }
-        case "is_not_null": true
+        case "is_null": tags.isEmpty
+        case "is_not_null": !tags.isEmpty
         default: false
         }
     }
 
     private func text(_ operation: String, _ value: JSONValue?, _ text: String?) -> Bool {
         func words(_ value: JSONValue?) -> [UInt8] { Array((Self.text(value) ?? "").utf8) }
-        if operation == "contains", let text {
+        if ["contains", "starts_with", "ends_with"].contains(operation), let text {
             // Compares scalars, because a combining mark is a separate character in SQL.
             let (whole, part) = (Self.folded(text), Self.folded(value?.stringValue ?? ""))
-            return part.isEmpty || whole.indices.contains { whole[$0...].starts(with: part) }
+            switch operation {
+            case "starts_with": return whole.starts(with: part)
+            case "ends_with": return whole.reversed().starts(with: part.reversed())
+            default: return part.isEmpty || whole.indices.contains { whole[$0...].starts(with: part) }
+            }
         }
         // UTF-8 sorts as its code points do.
         return compare(operation, value, text.map { Array($0.utf8) }, words) { $0.lexicographicallyPrecedes($1) }
     }
 
-    private func number(_ operation: String, _ value: JSONValue?, _ number: Double?) -> Bool {
+    private func number(_ operation: String, _ value: JSONValue?, _ number: Decimal?) -> Bool {
         compare(operation, value, number, Self.number) { $0 < $1 }
     }
 
@@ -92,15 +97,23 @@ struct FilterOracle {
             let whole = text.count == 10 ? text + "T00:00:00Z" : text
             return (try? Date(whole, strategy: .iso8601))?.timeIntervalSince1970 ?? .nan
         }
+        if operation == "older_than" || operation == "newer_than" {
+            guard let time else { return false }
+            let limit = seconds(.string("-" + (value?.stringValue ?? "")))
+            return operation == "older_than" ? time.timeIntervalSince1970 < limit : time.timeIntervalSince1970 > limit
+        }
         return compare(operation, value, time?.timeIntervalSince1970, seconds) { $0 < $1 }
     }
 
     /// Metadata is text, but a comparison with a number reads it as a number; any other text then counts as missing.
     private func metadata(_ operation: String, _ value: JSONValue?, _ text: String?) -> Bool {
         let values = value?.arrayValue ?? (value.map { [$0] } ?? [])
-        let isNumeric = !values.isEmpty && values.allSatisfy { Self.number($0).isFinite && $0.stringValue == nil }
-        guard isNumeric, operation != "contains" else { return self.text(operation, value, text) }
-        let number = text.flatMap { $0.wholeMatch(of: /-?[0-9]+(\.[0-9]+)?/) == nil ? nil : Double($0) }
+        // Each value of a list is compared as it would be alone.
+        if operation == "in" { return values.contains { metadata("eq", $0, text) } }
+        if operation == "not_in" { return values.allSatisfy { metadata("neq", $0, text) } }
+        let isNumeric = values.first.map { Self.number($0).isFinite } ?? false
+        guard isNumeric else { return self.text(operation, value, text) }
+        let number = text.flatMap { $0.wholeMatch(of: /-?[0-9]+(\.[0-9]+)?/) == nil ? nil : Decimal(string: $0) }
         return self.number(operation, value, number)
     }
 
@@ -120,6 +133,7 @@ struct FilterOracle {
         case "lte": !isLess(others[0], own)
         case "gt": isLess(others[0], own)
         case "gte": !isLess(own, others[0])
+        case "between": !isLess(own, others[0]) && !isLess(others[1], own)
         case "is_not_null": true
         default: false
         }
@@ -128,13 +142,14 @@ struct FilterOracle {
     // MARK: Values
 
     private static func folded(_ text: String) -> [Unicode.Scalar] {
-        text.unicodeScalars.flatMap { Array(String($0).lowercased().unicodeScalars) }
+        text.unicodeScalars.flatMap { Array(String($0).uppercased().unicodeScalars) }
     }
 
-    private static func number(_ value: JSONValue?) -> Double {
+    /// The exact number, which has more digits than a `Double` keeps.
+    private static func number(_ value: JSONValue?) -> Decimal {
         switch value {
-        case .integer(let number): Double(number)
-        case .number(let number): number
+        case .integer(let number): Decimal(number)
+        case .number(let number): Decimal(string: "\(number)") ?? .nan
         default: .nan
         }
     }

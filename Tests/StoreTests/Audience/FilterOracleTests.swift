@@ -14,13 +14,15 @@ struct FilterOracleTests {
     private static let texts = [
         "Ann", "ann", "ANN", "Bob_1", "Bob11", "100%", "100", "a\\b", "ab", "dän", "DÄN", "d'or", "", " ", "%", "_",
         "\\",
-        "%\u{301}", "e\u{301}", "é", "{x}", "null", "Zoë", "9", "10", "日本", "😀", "a\"b",
+        "%\u{301}", "e\u{301}", "é", "{x}", "null", "Zoë", "9", "10", "日本", "😀", "a\"b", "José", "JOSÉ", "Straße",
+        "STRASSE", "ΟΔΟΣ", "οδος", "Ильич",
     ]
     private static let tags = ["vip", "gold", "VIP", "a,b", "{}", "\"q\"", "", "new letter", "é"]
     private static let metadata: [JSONValue] = [
         "pro", "free", "10", "9", "-2", "7.5", "many", "", "1e3", " 5", "007", "2026-01-01", 10, 9, -2, .number(7.5), 0,
         true,
-        false, .null,
+        false, .null, 5, "5.0", "vip", .integer(9_007_199_254_740_993), "9007199254740992", "9007199254740993",
+        "89254021064238701230", .number(0.5),
     ]
     private static let keys = ["plan", "seats", "it's", "ключ", "a.b", "\"k\""]
     private static let times = [
@@ -58,7 +60,7 @@ struct FilterOracleTests {
     }
 
     private static func condition(_ dice: inout SplitMix64) -> JSONValue {
-        let comparisons = ["eq", "neq", "gt", "gte", "lt", "lte", "in", "not_in", "is_null", "is_not_null"]
+        let comparisons = ["eq", "neq", "gt", "gte", "lt", "lte", "between", "in", "not_in", "is_null", "is_not_null"]
         let (field, values): (String, [JSONValue])
         var operations = comparisons
         switch Int.random(in: 0...6, using: &dice) {
@@ -66,29 +68,45 @@ struct FilterOracleTests {
             field = "tags"
             values = tags.map(JSONValue.string)
             operations = ["contains", "contains_any", "contains_all", "is_null", "is_not_null"]
-        case 1: (field, values) = ("lastSeen", times.map(JSONValue.string))
+        case 1:
+            (field, values) = ("lastSeen", times.map(JSONValue.string))
+            operations += ["older_than", "newer_than"]
         case 2:
             (field, values) = (
                 dice.pick(["yearOfBirth", "messageCount"]), [1990, .number(1990.5), 9, 10, 0, -1, 3_000_000_000]
             )
         case 3, 4:
             (field, values) = ("metadata.\(dice.pick(keys + ["none"]))", metadata.filter { $0 != .null })
-            operations.append("contains")
+            operations += ["contains", "starts_with", "ends_with"]
         default:
             field = dice.pick(["name", "email", "paymentStatus", "contactId"])
             values = (texts + ["paid", "c1", "c2"]).map(JSONValue.string)
-            operations.append("contains")
+            operations += ["contains", "starts_with", "ends_with"]
         }
         let operation = dice.pick(operations)
         var condition: [String: JSONValue] = ["field": .string(field), "operator": .string(operation)]
         switch operation {
         case "is_null", "is_not_null": break
         case "in", "not_in", "contains_any", "contains_all": condition["value"] = .array(dice.few(values))
-        // `contains` always compares with a text, for fields of any type.
-        case "contains": condition["value"] = .string(FilterOracle.text(dice.pick(values)) ?? "")
+        case "older_than", "newer_than": condition["value"] = .string(dice.pick(["24h", "7d", "90m", "2w"]))
+        case "between": condition["value"] = .array(range(values, field, &dice))
+        // These always compare with a text, for fields of any type.
+        case "contains", "starts_with", "ends_with":
+            condition["value"] = .string(FilterOracle.text(dice.pick(values)) ?? "")
         default: condition["value"] = dice.pick(values)
         }
         return .object(condition)
+    }
+
+    /// Returns two values in their order, or twice the same if they have none.
+    private static func range(_ values: [JSONValue], _ field: String, _ dice: inout SplitMix64) -> [JSONValue] {
+        let (one, other) = (dice.pick(values), dice.pick(values))
+        let isRead = { (range: [JSONValue]) in
+            let json: JSONValue = ["field": .string(field), "operator": "between", "value": .array(range)]
+            // A range that is not read is tried the other way round.
+            return (try? AudienceFilter(json: json)) != nil
+        }
+        return [[one, other], [other, one]].first(where: isRead) ?? [one, one]
     }
 
     private static func insert(_ people: [FilterOracle.Person], _ pool: PostgresPool) async throws {

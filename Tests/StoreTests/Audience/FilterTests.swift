@@ -45,7 +45,12 @@ struct FilterTests {
         (one("name", "is_null"), "e"), (one("name", "is_not_null"), "abcd"),
         (one("email", "contains", #""@x.co""#), "ab"), (one("contactId", "eq", #""c""#), "c"),
         (one("paymentStatus", "eq", #""unpaid""#), "bc"), (one("paymentStatus", "neq", #""unpaid""#), "a"),
+        (one("name", "starts_with", #""ANN""#), "a"), (one("name", "starts_with", #""nn""#), ""),
+        (one("name", "ends_with", #""_1""#), "b"), (one("name", "ends_with", #""00%""#), "a"),
+        (one("name", "ends_with", #""N\\X""#), "d"), (one("name", "starts_with", #""DÄ""#), "d"),
+        (one("name", "between", #"["Ann 100%","Bob_1"]"#), "ab"),
         // Numbers.
+        (one("yearOfBirth", "between", "[1985,1990]"), "ab"), (one("messageCount", "between", "[0,3.5]"), "bde"),
         (one("yearOfBirth", "gte", "1990"), "ac"), (one("yearOfBirth", "lt", "1990.5"), "ab"),
         (one("yearOfBirth", "in", "[1985,2001]"), "bc"), (one("yearOfBirth", "not_in", "[1985,2001.0]"), "a"),
         (one("messageCount", "gt", "3"), "ac"), (one("messageCount", "eq", "0"), "be"),
@@ -54,11 +59,14 @@ struct FilterTests {
         (one("lastSeen", "gte", #""-24h""#), "a"), (one("lastSeen", "lt", #""-7d""#), "bc"),
         (one("lastSeen", "lt", #""2026-05-20""#), "c"), (one("lastSeen", "eq", #""2026-05-20T03:00:00+03:00""#), "b"),
         (one("lastSeen", "in", #"["2026-05-20","2025-01-01"]"#), "bc"), (one("lastSeen", "is_null"), "de"),
+        (one("lastSeen", "older_than", #""7d""#), "bc"), (one("lastSeen", "newer_than", #""24h""#), "a"),
+        (one("lastSeen", "between", #"["2025-01-01","-7d"]"#), "bc"),
         // Tags.
         (one("tags", "contains", #""vip""#), "ab"), (one("tags", "contains", #""vi""#), ""),
         (one("tags", "contains_any", #"["gold","newsletter"]"#), "ac"),
         (one("tags", "contains_all", #"["gold","vip"]"#), "a"),
-        (one("tags", "contains", #""{vip,gold}""#), ""), (one("tags", "is_not_null"), "abcde"),
+        (one("tags", "contains", #""{vip,gold}""#), ""), (one("tags", "is_not_null"), "abc"),
+        (one("tags", "is_null"), "de"), (#"{"not":\#(one("tags", "is_null"))}"#, "abc"),
         // Metadata, as text and as numbers.
         (one("metadata.plan", "eq", #""pro""#), "a"), (one("metadata.plan", "neq", #""pro""#), "b"),
         (one("metadata.plan", "is_null"), "cde"), (one("metadata.plan", "in", #"["pro","free"]"#), "ab"),
@@ -67,6 +75,10 @@ struct FilterTests {
         (one("metadata.seats", "in", "[9,-2]"), "bd"), (one("metadata.seats", "not_in", "[9]"), "ad"),
         (one("metadata.score", "eq", "7.5"), "a"), (one("metadata.on", "eq", "true"), "a"),
         (one("metadata.plan", "contains", #""RE""#), "b"),
+        (one("metadata.seats", "in", #"[10,"many"]"#), "ac"), (one("metadata.seats", "not_in", #"[10,"many"]"#), "bd"),
+        (one("metadata.score", "in", "[9007199254740993,7.5]"), "a"),
+        (one("metadata.plan", "starts_with", #""P""#), "a"), (one("metadata.plan", "ends_with", #""EE""#), "b"),
+        (one("metadata.seats", "between", "[-2,9]"), "bd"),
         // Groups and negation.
         (#"{"not":\#(one("name", "eq", #""Bob_1""#))}"#, "acde"),
         (#"{"not":{"not":\#(one("name", "eq", #""Bob_1""#))}}"#, "b"),
@@ -103,6 +115,26 @@ struct FilterTests {
                 )
                 #expect(found.joined() == expected, "\(text)")
             }
+        }
+    }
+
+    /// The locale of a database decides nothing: neither that without letters beyond ASCII, nor an encoding without ICU.
+    @Test(arguments: [
+        ("ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", "abcd"),
+        ("ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'", "ad"),
+    ])
+    func comparesTextsAlikeInEveryLocale(options: String, expected: String) async throws {
+        try await TestDatabase.with(options: "TEMPLATE template0 \(options)") { pool in
+            _ = try await Migrator(pool: pool, logger: TestDatabase.logger).migrate()
+            for (id, name) in [("a", "José"), ("b", "JOSÉ"), ("c", "josÉ x"), ("d", "xjosé"), ("e", "Jose")] {
+                try await pool.execute(
+                    #"INSERT INTO contacts ("tenantId", "contactId", name) VALUES ('acme', \#(id), \#(name))"#
+                )
+            }
+            let filter = try AudienceFilter(json: ["field": "name", "operator": "contains", "value": "josé"])
+            let samples = try await AudienceRepository(pool: pool)
+                .samples(tenant: "acme", filter: filter, now: Fixture.now, limit: 10)
+            #expect(samples.map(\.contactID).joined() == expected)
         }
     }
 
