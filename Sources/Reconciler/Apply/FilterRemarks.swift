@@ -14,7 +14,7 @@ enum FilterRemarks {
     private struct Audience: Hashable {
         let tenant: String
         let filter: AudienceFilter
-        let isMarketing: Bool
+        let category: TemplateSpec.Category
     }
 
     /// Returns a sentence for each audience with another number of recipients, in the order of the campaigns.
@@ -33,12 +33,12 @@ enum FilterRemarks {
         for campaign in campaigns where counted.count < limit {
             guard let filter = campaign.audienceFilter else { continue }
             let tenant = campaign.identity.tenant
-            let audience = Audience(tenant: tenant, filter: filter, isMarketing: campaign.isMarketing)
+            let audience = Audience(tenant: tenant, filter: filter, category: campaign.category)
             guard counted.insert(audience).inserted else { continue }
             let sizes = try await AudienceRepository.sizesByBothRules(
                 tenant: tenant,
                 filter: filter,
-                isMarketing: audience.isMarketing,
+                category: audience.category,
                 now: now,
                 on: connection
             )

@@ -167,8 +167,8 @@ extension FilterReader {
         case false: return .between(values[0], values[1])
         case true:
             let help = "write the smaller value first, and the later of two times last"
-            return refuse(read, "no value is between these two", help: help)
-        case nil: return refuse(read, "`between` needs two numbers, two times or two texts")
+            return refuse(read, "no value is between these two", help: help, code: .filterRange)
+        case nil: return refuse(read, "`between` needs two numbers, two times or two texts", code: .filterRange)
         }
     }
 
@@ -183,8 +183,13 @@ extension FilterReader {
         return refuse(read, shown, help: help)
     }
 
-    private func refuse<Value>(_ read: ReadNode, _ message: String, help: String? = nil) -> Value? {
-        sink.report(.filterValue, at: read.range, field: read.field, message, help: help)
+    private func refuse<Value>(
+        _ read: ReadNode,
+        _ message: String,
+        help: String? = nil,
+        code: DiagnosticCode = .filterValue
+    ) -> Value? {
+        sink.report(code, at: read.range, field: read.field, message, help: help)
         return nil
     }
 

@@ -289,7 +289,7 @@ extension FilterOperator {
     fileprivate func example(on type: ContactColumn.ValueType) -> String {
         let (field, values) =
             switch type {
-            case .text, .boolean, .object: ("paymentStatus", ["unpaid", "overdue"])
+            case .text, .boolean, .object: ("paymentStatus", ["overdue", "unpaid"])
             case .integer: ("yearOfBirth", ["1990", "1991"])
             case .timestamp: ("lastSeen", ["2025-01-31", "2025-02-01"])
             case .textList: ("tags", ["vip", "gold"])

@@ -227,12 +227,12 @@ extension AudienceRepository {
     package static func sizesByBothRules(
         tenant: String,
         filter: AudienceFilter,
-        isMarketing: Bool,
+        category: TemplateSpec.Category,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> (former: Int, current: Int) {
         func recipients(_ rules: FilterRules) -> PostgresQuery {
-            AudienceQuery.recipients(tenant: tenant, filter: filter, isMarketing: isMarketing, rules: rules, now: now)
+            AudienceQuery.recipients(tenant: tenant, filter: filter, category: category, rules: rules, now: now)
         }
         let rows = try await connection.query(
             """

@@ -47,7 +47,9 @@ struct ImpactTests {
     @Test func tellsWhomTheFormerRulesOfFiltersSelected() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(45, inWindow: 15)
-            try await fixture.pool.execute(#"UPDATE contacts SET tags = '{vip}' WHERE "contactId" LIKE '%1'"#)
+            try await fixture.pool.execute(
+                #"UPDATE contacts SET tags = CASE WHEN "contactId" LIKE '%1' THEN '{vip}' ELSE '{}' END::text[]"#
+            )
             let count = try await fixture.pool.query("SELECT count(*) FROM contacts WHERE tags = '{}'")
             let untagged = try count[0].decode(0, as: Int.self)
             let text = Self.campaigns(2).replacing(

@@ -102,7 +102,8 @@ struct MistakeTests {
             "field: name, operator: contains_any, value: [x]",
             [
                 "C031 operator `contains_any` does not fit field `name`, which holds text (use `eq`, `neq`, `gt`, `gte`, "
-                    + "`lt`, `lte`, `in`, `not_in`, `is_null`, `is_not_null` or `contains`)"
+                    + "`lt`, `lte`, `between`, `in`, `not_in`, `is_null`, `is_not_null`, `contains`, `starts_with` or "
+                    + "`ends_with`)"
             ]
         ),
         (

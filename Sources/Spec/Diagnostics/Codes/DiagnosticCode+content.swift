@@ -1,8 +1,8 @@
 /// Filters, placeholders, templates and messages.
 extension DiagnosticCode {
     static let contentFamily = [
-        filterField, filterOperator, filterValue, placeholder, missingParameter, superfluousParameter, templateLimit,
-        messageShape, parameterText,
+        filterField, filterOperator, filterValue, filterRange, placeholder, missingParameter, superfluousParameter,
+        templateLimit, messageShape, parameterText,
     ]
 
     public static let filterField = DiagnosticCode(
@@ -33,6 +33,16 @@ extension DiagnosticCode {
         in: ExampleSpecs.audience,
         wrong: "field: yearOfBirth, operator: lt, value: old",
         right: "field: yearOfBirth, operator: lt, value: 1960"
+    )
+
+    public static let filterRange = DiagnosticCode(
+        "C033",
+        .error,
+        "range without values",
+        "`between` takes two values of one type, the smaller one first; no value lies between others.",
+        in: ExampleSpecs.audience,
+        wrong: "field: yearOfBirth, operator: between, value: [1990, 1960]",
+        right: "field: yearOfBirth, operator: between, value: [1960, 1990]"
     )
 
     public static let placeholder = DiagnosticCode(
