@@ -124,7 +124,7 @@ struct WatchCommandTests {
                 }
                 try await Self.accept(10, stage)
                 _ = try await Self.see(15, on: terminal, columns: 120)
-                terminal.signal(SIGINT)
+                terminal.signal(SIGKILL)
                 #expect(try await terminal.exitCode() != 0)
             }
         }
