@@ -47,8 +47,10 @@ final class PseudoTerminal: Sendable {
         Self.setSize(main, columns: columns, rows: rows)
         let other = try #require(FileHandle(forUpdatingAtPath: "/dev/pts/\(number)"))
         process = Process()
-        process.executableURL = URL(filePath: Command.path(of: command))
-        process.arguments = arguments
+        // A shell without job control starts what is in the background with SIGINT ignored, and so do all its descendants,
+        // these tests among them. A terminal does not.
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["--default-signal=INT", Command.path(of: command)] + arguments
         process.environment = environment
         process.standardInput = other
         process.standardOutput = other
