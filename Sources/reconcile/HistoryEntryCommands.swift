@@ -72,11 +72,14 @@ struct HistoryRevertCommand: AsyncParsableCommand {
     @Flag(help: "Also replace specs that were changed since.")
     var force = false
 
+    @OptionGroup var environment: EnvironmentOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         let entry = try await HistoryEntry.find(number, in: database)
-        let catalog = await BlockingWork.run { [path] in SpecCatalog.load(directory: path) }
+        let catalog = await BlockingWork.run { [path, name = environment.selected] in
+            SpecCatalog.load(directory: path, environment: name)
+        }
         guard catalog.isValid else {
             throw RevertProblem.invalid(errors: catalog.diagnostics.count { $0.severity == .error }, path: path)
         }
@@ -89,6 +92,9 @@ struct HistoryRevertCommand: AsyncParsableCommand {
         guard force || reversal.conflicts.isEmpty else { throw RevertProblem.conflicts(reversal.conflicts) }
         for conflict in reversal.conflicts { Terminal.complain("warning: \(Terminal.harmless(conflict)): replaced\n") }
         for spec in reversal.commented { Terminal.complain("warning: the comments of \(spec) are not kept\n") }
+        for spec in reversal.valued {
+            Terminal.complain("warning: \(spec) has values of the environment now; put `${…}` in their places\n")
+        }
         guard !reversal.edits.isEmpty else {
             return Terminal.complain("All specs are as they were before entry \(number).\n")
         }

@@ -94,13 +94,13 @@ struct SpreadsheetLocaleTests {
                 """
             ).map { try $0.decode(0) }
             #expect(people == ["254712345678 / Ann\nLee / {vip,new} / t", "254712345679 / Zoë / {} / f"])
-            // Amounts stay as they are written: nobody can tell 1.234 from 1,234.
+            // Amounts stay as they are written: 1.234 and 1,234 may mean the same or not.
             let amount = try await pool.query("SELECT metadata ->> 'amount' FROM contacts ORDER BY \"contactId\"")
             #expect(try amount[0].decode(0, as: String.self).contains("234"))
         }
     }
 
-    /// What a spreadsheet has spoilt is refused, with what to do.
+    /// Values that a spreadsheet has spoilt are refused with a remedy.
     @Test(arguments: [
         ("contactId", "2.54712E+11", "rounded by a spreadsheet"),
         ("contactId", "2,54712E+11", "rounded by a spreadsheet"),

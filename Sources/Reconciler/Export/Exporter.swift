@@ -127,7 +127,7 @@ public enum SpecWriter {
             fewer[key] = nil
             if isSame(kind, fewer, full) { fields = fewer }
         }
-        let lines = YAMLText.lines(sorted(fields))
+        let lines = YAMLText.lines(sorted(fields.mapValues(escaped)))
         return (["kind: \(kind.rawValue)"] + lines).joined(separator: "\n") + "\n"
     }
 
@@ -139,6 +139,16 @@ public enum SpecWriter {
         if content["audience"]?.stringValue != nil { content["audienceFilter"] = nil }
         if content["template"] != nil { content["message"] = nil }
         return .object(content)
+    }
+
+    /// Returns a value whose texts take no values of an environment.
+    private static func escaped(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .string(let text): .string(ValueReference.escaped(text))
+        case .array(let items): .array(items.map(escaped))
+        case .object(let fields): .object(fields.mapValues(escaped))
+        case .null, .bool, .integer, .number: value
+        }
     }
 
     private static func isSame(_ kind: SpecKind, _ fields: [String: JSONValue], _ full: JSONValue) -> Bool {

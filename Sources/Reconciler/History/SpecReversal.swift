@@ -26,6 +26,8 @@ public struct SpecReversal: Sendable {
     public let done: [SpecIdentity]
     /// The specs whose documents have comments, which are not kept.
     public let commented: [SpecIdentity]
+    /// The specs whose documents take values of an environment, which are written out.
+    public let valued: [SpecIdentity]
 
     /// Finds the edits.
     ///
@@ -53,7 +55,8 @@ public struct SpecReversal: Sendable {
             }
             body(&files[path, default: SpecFileText("")])
         }
-        var (conflicts, done, commented): ([String], [SpecIdentity], [SpecIdentity]) = ([], [], [])
+        var (conflicts, done): ([String], [SpecIdentity]) = ([], [])
+        var (commented, valued): ([SpecIdentity], [SpecIdentity]) = ([], [])
         for change in entry.changes where change.isEdit {
             let now = desired.items[change.identity]
             let former = change.renamedFrom ?? change.identity
@@ -75,6 +78,7 @@ public struct SpecReversal: Sendable {
                 let isKept = document != nil && place.path == target
                 try edit(place.path) { file in
                     if file.hasComments(at: place.line) { commented.append(change.identity) }
+                    if isKept, file.takesValues(at: place.line) { valued.append(change.identity) }
                     file.replace(at: place.line, by: isKept ? document : nil)
                 }
                 if isKept { continue }
@@ -88,7 +92,8 @@ public struct SpecReversal: Sendable {
         }
         .filter { $0.before != $0.after }
         .sorted { $0.path < $1.path }
-        (self.conflicts, self.done, self.commented) = (conflicts, done, commented)
+        (self.conflicts, self.done) = (conflicts, done)
+        (self.commented, self.valued) = (commented, valued)
     }
 
     /// Returns the document that a spec had before a change; `nil` if there was none.
@@ -184,6 +189,12 @@ struct SpecFileText {
             // A hash within a word, such as that of an address, begins no comment.
             line.contains(" #") || line.drop { $0 == " " }.first == "#"
         }
+    }
+
+    /// Returns true if the document at a line takes values of an environment.
+    func takesValues(at line: Int) -> Bool {
+        guard let position = position(of: line) else { return false }
+        return documents[position].lines.contains { $0.replacing("$${", with: "").contains("${") }
     }
 
     /// Replaces the document at a line, or removes it; comments before its first field stay.

@@ -142,7 +142,10 @@ struct ValueSubstitution {
 }
 
 /// The form of `${name}` in a text.
-enum ValueReference {
+package enum ValueReference {
+    /// Returns a text of a spec that is read as this one, although it may contain `${`.
+    package static func escaped(_ text: String) -> String { text.replacing("${", with: "$${") }
+
     /// A piece of a text.
     enum Part: Equatable {
         case text(String)

@@ -103,7 +103,7 @@ public struct LeftOut: Hashable, Sendable {
         .object(Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, .integer($0.value)) }))
     }
 
-    /// The reasons in words, such as `12 opted out, 3 deactivated`; `nil` if nobody is left out.
+    /// The reasons in words, such as `12 opted out, 3 deactivated`; `nil` if there are none.
     public var words: String? {
         guard !counts.isEmpty else { return nil }
         return Reason.allCases.filter { self[$0] > 0 }.map { "\(self[$0].grouped) \($0.words)" }.joined(separator: ", ")

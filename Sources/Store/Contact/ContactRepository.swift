@@ -234,7 +234,7 @@ public struct ContactRepository: Sendable {
             }
         }
         for (group, rows) in groups { try await merge(rows, of: group, tenant: tenant, by: actor) }
-        // Somebody may have been erased since the first look.
+        // A person may have been erased since the first look.
         try await erased.recall(changes.map(\.contactID), tenant: tenant)
         return outcomes
     }

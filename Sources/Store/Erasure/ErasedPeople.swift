@@ -78,7 +78,7 @@ extension ErasedPeople {
     /// Prepares a batch of an import: keeps the opt-outs of erased people among its rows, and removes the rows of people who were
     /// erased since the import began.
     ///
-    /// The caller holds the shared lock of ``Erasures``, so that nobody is erased until the batch is merged.
+    /// The caller holds the shared lock of ``Erasures``, so that no person is erased until the batch is merged.
     ///
     /// - Throws: ``ErasureError`` if such people could not be recognized, `PostgresError`.
     func prepare(

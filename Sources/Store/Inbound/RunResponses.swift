@@ -21,7 +21,7 @@ public struct RunResponses: Hashable, Sendable {
 
     public subscript(kind: ResponseKind) -> Int { counts[kind, default: 0] }
 
-    /// True if nobody has responded.
+    /// True if there are no responses.
     public var isEmpty: Bool { counts.values.allSatisfy { $0 == 0 } }
 
     /// The counter columns, for a SELECT from `campaign_runs AS r`.

@@ -35,7 +35,7 @@ ALTER TABLE senders ADD COLUMN "qualityEventAt" timestamptz;
 -- The limit of its account, which is read with the sender's own.
 ALTER TABLE senders ADD COLUMN "messagingLimit" integer;
 
--- When WhatsApp paused the template of the run, if that is why the run is paused; NULL otherwise. When WhatsApp approves the template
+-- The time at which WhatsApp paused the template of the run, if that is why the run is paused; NULL otherwise. When WhatsApp approves the template
 -- again, the run goes on by itself.
 ALTER TABLE campaign_runs ADD COLUMN "templateHeldAt" timestamptz;
 CREATE INDEX "campaign_runs_templateHeldAt_index" ON campaign_runs ("templateHeldAt") WHERE "templateHeldAt" IS NOT NULL;

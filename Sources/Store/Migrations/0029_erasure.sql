@@ -2,11 +2,11 @@
 
 ALTER TABLE contacts ADD COLUMN IF NOT EXISTS "erasedAt" timestamptz;
 
--- People who were erased, by hashes of their ids, with their last statements about consent. Whoever adds contacts looks here, and
--- keeps the opt-out for them; what they say later is kept here, too.
+-- People who were erased, by hashes of their ids, with their last statements about consent. Imports and other
+-- additions of contacts look here, and keep their opt-outs; their later statements are kept here, too.
 CREATE TABLE erased_people (
     "tenantId" varchar(50) NOT NULL,
-    -- Identifies the ERASURE_KEY without telling it: hashes of another key find nobody.
+    -- Identifies the ERASURE_KEY without telling it: hashes of another key match no person.
     "keyId" varchar(32) NOT NULL,
     -- HMAC-SHA256 of the tenant and the contact_key of an id, by ERASURE_KEY.
     hash varchar(64) NOT NULL,

@@ -1,4 +1,4 @@
--- How long rows of a tenant are kept, and what stays of messages that were deleted.
+-- The retention of tenants, and the counts of messages that were deleted.
 
 -- {"messages", "events", "contacts", "consents"}: durations such as "400d". NULL keeps all rows, and so does a kind that is
 -- missing.
@@ -25,7 +25,7 @@ CREATE TABLE deleted_messages (
     PRIMARY KEY ("runId", status, "errorCode", "errorMessage", "isRetried")
 );
 
--- How far the deletion of a tenant's rows has come. A daemon locks the row for each portion, so that one daemon at a time
+-- The progress of the deletion of a tenant's rows. A daemon locks the row for each portion, so that one daemon at a time
 -- deletes rows of a kind.
 CREATE TABLE retention_progress (
     "tenantId" varchar(50) NOT NULL,

@@ -1,4 +1,4 @@
--- What comes back from the people of a run: each counts once per run and kind.
+-- Responses of the people of a run: each counts once per run and kind.
 
 ALTER TABLE campaign_runs ADD COLUMN replied integer NOT NULL DEFAULT 0;
 ALTER TABLE campaign_runs ADD COLUMN tapped integer NOT NULL DEFAULT 0;

@@ -11,7 +11,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case triggered(campaign: String)
     case noEvent(campaign: String)
     case unreadableAudience(campaign: String, problem: String)
-    /// Nobody is in the audience; the funnel says where the contacts of the tenant are lost.
+    /// No contact is in the audience; the funnel says where the contacts of the tenant are lost.
     case emptyAudience(campaign: String, AudienceFunnel)
     /// A run of the campaign is open, so no other one begins.
     case runOpen(campaign: String, status: CampaignStatus)

@@ -7,7 +7,7 @@ import Testing
 @testable import campaignd
 @testable import reconcile
 
-/// What the commands tell about themselves.
+/// The help of the commands, and their suggestions.
 struct CommandHelpTests {
     /// A command and its path, such as `campaignd wallet show`.
     struct Entry: Sendable, CustomTestStringConvertible {

@@ -54,7 +54,7 @@ extension WorkflowJob.Step {
 
 /// One run of jobs: the files of a runner, and the values of expressions.
 struct WorkflowRun {
-    /// What became of a job.
+    /// The result of a job.
     struct Result {
         /// The exit codes of the steps that ran, by id or script.
         var codes: [(step: String, code: Int32)] = []

@@ -93,4 +93,24 @@ struct HistoryAndPreviewTests {
             #expect(forced.exitCode == 0)
         }
     }
+
+    @Test func anEntryIsTakenBackWithTheValuesOfAnEnvironment() async throws {
+        try await SpecsStage.with { stage in
+            let folder = URL(filePath: stage.specs).deletingLastPathComponent().appending(path: "environments")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try Data("title: Offer\n".utf8).write(to: folder.appending(path: "live.yaml"))
+            let campaign = SpecsStage.campaign.replacing("title: Offer", with: "title: ${title}")
+            try stage.write("test/campaign.yaml", campaign + "\n")
+            let live = ["RECONCILE_ENVIRONMENT": "live"]
+            #expect(try await stage.reconcile(stage.specs, variables: live).exitCode == 0)
+            try stage.write("test/campaign.yaml", campaign.replacing("${title}", with: "${title}s") + "\n")
+            #expect(try await stage.reconcile(stage.specs, variables: live).exitCode == 0)
+
+            let unknown = try await stage.reconcile("history", "revert", "2", stage.specs, "--patch")
+            #expect(unknown.errors.contains("fix them first"))
+            let patch = try await stage.reconcile("history", "revert", "2", stage.specs, "--patch", variables: live)
+            #expect(patch.output.contains("\n+title: Offer\n"), "\(patch.output)")
+            #expect(patch.errors.contains("has values of the environment now"), "\(patch.errors)")
+        }
+    }
 }

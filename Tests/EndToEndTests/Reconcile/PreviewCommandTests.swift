@@ -41,7 +41,7 @@ struct PreviewCommandTests {
             #expect(json["samples"]?.arrayValue?.count == 5 && json["warning"] == nil)
             let markdown = try await Self.preview(stage, "--format", "markdown").output
             #expect(markdown.contains("| 15 | 15 | 0 |") && markdown.contains("Left out: 1 deactivated, 2 opted out"))
-            // What a launch does.
+            // The launch leaves out the same people.
             let launch = try await stage.succeed("campaignd", "send", "test/hello")
             #expect(launch.contains("recipients  15 ("), "\(launch)")
             #expect(launch.contains("left out    1 deactivated") && launch.contains("2 stopped marketing"), "\(launch)")
@@ -71,7 +71,7 @@ struct PreviewCommandTests {
             #expect(try await Self.preview(stage, "--sender", "second").output.contains("in window: 1 "))
             let unknown = try await Self.preview(stage, "--sender", "secnd")
             #expect(unknown.exitCode == 64 && unknown.errors.contains("second"), "\(unknown.errors)")
-            // Nobody is left.
+            // No recipient is left.
             try await stage.pool.execute("UPDATE contacts SET \"optedIn\" = false")
             let nobody = try await Self.preview(stage).output
             #expect(

@@ -89,7 +89,8 @@ struct ExportTests {
                 "a\n\nb\n",
                 "  a\n b", "a \nb", "\n", "tab\there", "nbsp\u{A0}", "zero\u{200B}width", "bidi\u{202E}", "😀 é ü", "@x",
                 "%x",
-                "|", ">", "!x", "&x", "*x", "?", "trailing ", " leading", "---", "...", "a\u{85}b", "a\u{2028}b",
+                "${price}", "$${x", "a ${b} $${c} $$${d ${", "$", "$$", "|", ">", "!x", "&x", "*x", "?", "trailing ",
+                " leading", "---", "...", "a\u{85}b", "a\u{2028}b",
                 "\u{FEFF}",
                 String(repeating: "long ", count: 180) + "end",
             ]

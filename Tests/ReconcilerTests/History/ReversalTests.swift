@@ -8,7 +8,7 @@ import Testing
 
 @testable import Reconciler
 
-/// What an entry of the history changed, and the edits that take it back.
+/// The changes of an entry of the history, and the edits that take it back.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct ReversalTests {
     /// A folder of specs, as texts by their paths below it.

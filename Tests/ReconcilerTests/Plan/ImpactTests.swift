@@ -95,7 +95,7 @@ struct ImpactTests {
         audience: { conditions: [{ field: tags, operator: contains, value: vip }] }
         """
 
-    /// What a plan shows equals what a launch does, also for a raw message whose template only the database knows.
+    /// A plan shows the recipients that a launch has, also for a raw message whose template only the database knows.
     @Test func aRawMessageCountsByTheCategoryOfItsTemplate() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(5, inWindow: 0)

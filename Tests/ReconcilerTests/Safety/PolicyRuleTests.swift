@@ -54,7 +54,7 @@ struct PolicyRuleTests {
             ]
             for (rule, expected) in cases {
                 let found = try await broken(fixture, Self.tenant(rule) + limited)
-                // Free text reaches nobody but those in their window, so `digest` has few recipients.
+                // Free text reaches only those in their window, so `digest` has few recipients.
                 #expect(Set(found) == expected, "\(rule)")
             }
         }

@@ -195,7 +195,7 @@ struct ErasureDeliveryTests {
         #expect(try await InboundWebhookTests.post(value, field: field, to: port) == 200)
     }
 
-    /// What WhatsApp reports after the erasure: reports about the message, an opt-out in two ways, and a change of number.
+    /// The webhooks after the erasure: reports about the message, an opt-out in two ways, and a change of number.
     private static func late(
         _ moment: Moment,
         _ contact: UUID,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Runtime
 
-/// What `campaignd errors` tells about the code of a failure.
+/// The advice of `campaignd errors` about the code of a failure.
 struct FailureAdviceTests {
     @Test func everyCodeOfWhatsAppHasAMeaningAndARemedy() {
         for line in WhatsAppError.table {

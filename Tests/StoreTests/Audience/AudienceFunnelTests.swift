@@ -7,7 +7,7 @@ import Testing
 
 @testable import Store
 
-/// Who is left out of an audience, and why; the same numbers before, at and after a launch.
+/// The people who are left out of an audience, by reason; the same numbers before, at and after a launch.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct AudienceFunnelTests {
     private static let filter = #"{"logic":"AND","conditions":[{"field":"tags","operator":"contains","value":"vip"}]}"#
@@ -65,7 +65,7 @@ struct AudienceFunnelTests {
         }
     }
 
-    /// People who were erased, and rows that were merged, are nobody who is left out.
+    /// People who were erased, and rows that were merged, are not counted as left out.
     @Test func onlyPeopleCount() async throws {
         try await Fixture.with { fixture in
             for number in 1...4 { try await fixture.addPerson("25470000000\(number)") }

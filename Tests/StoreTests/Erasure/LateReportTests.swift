@@ -7,7 +7,7 @@ import Testing
 
 @testable import Store
 
-/// What comes in about a person after an erasure, and what was under way during it.
+/// Webhooks about a person after an erasure, and writes that were under way during it.
 @Suite(.enabled(if: TestEnvironment.hasPostgres))
 struct LateReportTests {
     private static let key = ErasureKey(String(repeating: "k", count: 32))
@@ -419,7 +419,7 @@ struct ErasureRaceTests {
             #expect(try await Self.phone(contact, fixture) == "")
             let (counted, rows) = try await fixture.counters(of: run)
             #expect(counted == rows && rows[.cancelled] == 1)
-            // What may still be under way is looked after for a day.
+            // Writes that may still be under way are looked after for a day.
             #expect(try await fixture.value("SELECT count(*)::int FROM contact_erasures") == (days == 0 ? 1 : 0))
         }
     }

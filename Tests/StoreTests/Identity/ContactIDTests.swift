@@ -255,7 +255,7 @@ struct MovedContactTests {
         }
     }
 
-    /// The number of a person who has moved on may be given to somebody else, who moves, too.
+    /// The number of a person who has moved on may be given to another person, who moves, too.
     @Test func aLaterOwnerOfANumberIsAnotherPerson() async throws {
         try await Self.withContact { fixture, contact in
             let now = Date()

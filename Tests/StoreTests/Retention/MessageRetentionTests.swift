@@ -78,7 +78,7 @@ struct MessageRetentionTests {
         }
     }
 
-    /// What cannot be answered without the rows says so.
+    /// Answers that need the deleted rows say so.
     @Test func whatNeedsTheRowsTellsThatTheyAreGone() async throws {
         try await Fixture.with { fixture in
             let (run, _) = try await fixture.sentCampaign(contacts: 20, failing: [0: "1", 1: "2"], losing: [3, 4])
