@@ -402,18 +402,35 @@ extension RunRepository {
                 SELECT DISTINCT "runId" FROM changed ORDER BY 1
                 """
             )
-            var paused: [UUID] = []
+            var paused: [QuotaPause] = []
             for row in rows {
                 let run = try row.decode(0, as: UUID.self)
-                if try await waitForQuota(run, for: duration, on: connection) { paused.append(run) }
+                if let pause = try await waitForQuota(run, for: duration, on: connection) { paused.append(pause) }
             }
-            return paused
+            // Events lock the campaigns that they start in the order of their ids, too.
+            for pause in paused.sorted(by: { $0.campaign.uuidString < $1.campaign.uuidString }) {
+                try await connection.execute(
+                    Self.moving(campaignOf: pause.run, .quotaExhausted, set: ["\"statusReason\" = \(pause.reason)"])
+                )
+                try await RunAction.record(.pause, on: pause.run, by: .quota, reason: pause.reason, connection)
+                try await connection.notify(Self.channel, payload: pause.run.uuidString)
+            }
+            return paused.map(\.run)
         }
     }
 
-    private func waitForQuota(_ run: UUID, for duration: Duration, on connection: PostgresConnection) async throws
-        -> Bool
-    {
+    /// A run that has just been paused because the quota is used up.
+    private struct QuotaPause {
+        let run: UUID
+        let campaign: UUID
+        let reason: String
+    }
+
+    private func waitForQuota(
+        _ run: UUID,
+        for duration: Duration,
+        on connection: PostgresConnection
+    ) async throws -> QuotaPause? {
         let rows = try await connection.query(
             RunStatus.moving(
                 .quotaExhausted,
@@ -426,15 +443,9 @@ extension RunRepository {
                 ],
                 from: "(SELECT now() + \(duration.seconds) * interval '1 second' AS until) q",
                 where: "r.id = \(run)"
-            ) + " RETURNING r.\"statusReason\""
+            ) + " RETURNING r.\"campaignId\", r.\"statusReason\""
         )
-        guard let reason = try rows.first?.decode(0, as: String.self) else { return false }
-        try await connection.execute(
-            Self.moving(campaignOf: run, .quotaExhausted, set: ["\"statusReason\" = \(reason)"])
-        )
-        try await RunAction.record(.pause, on: run, by: .quota, reason: reason, connection)
-        try await connection.notify(Self.channel, payload: run.uuidString)
-        return true
+        return try rows.first.map { QuotaPause(run: run, campaign: try $0.decode(0), reason: try $0.decode(1)) }
     }
 
     /// Resumes the runs for which quota has returned and whose senders have `onQuotaExhausted: wait`.

@@ -27,7 +27,8 @@ struct ScriptTests {
             in: folder,
             output: .captured
         )
-        return try await child.outcome()
+        // Starting servers takes long while other tests keep the processors busy.
+        return try await child.outcome(within: .seconds(240))
     }
 
     @Test func serversRunInAFolderWithBlanksThatIsRelative() async throws {
