@@ -57,7 +57,7 @@ public struct Daemon: Service {
     /// Runs until a graceful shutdown.
     ///
     /// - Throws: `SchemaError` when the database is not migrated; `PostgresError` when it cannot be reached at the start;
-    ///   ``ListeningError`` when the port cannot be listened on; ``ConfigurationError`` when the API's address is invalid,
+    ///   ``ListeningError`` when the port cannot be listened on; ``RedisStartError`` when a setting keeps it from Redis; ``ConfigurationError`` when the API's address is invalid,
     ///   and NIOSSL's errors when no certificate authorities can be loaded.
     public func run() async throws {
         let channel = try await WhatsAppChannel(
@@ -89,6 +89,7 @@ public struct Daemon: Service {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
         try await ListeningError.check(host: configuration.httpHost, port: configuration.httpPort)
+        try await RedisStartError.check(redis)
         try await logStart(pool: pool)
 
         let lanes = laneServices(pool: pool, redis: redis, channel: channel)

@@ -4,6 +4,8 @@ public enum RedisError: Error, Sendable, Hashable {
     case server(RedisServerError)
     /// There was no connection before the deadline, for the named reason; the command was not executed.
     case connection(String)
+    /// The host of the address has no entry in the DNS; the command was not executed.
+    case unknownHost(String)
     /// The connection broke before the reply came.
     case connectionLost(mayHaveExecuted: Bool)
     /// The deadline passed before the reply came.
@@ -27,7 +29,7 @@ extension RedisError {
     public var isTransient: Bool {
         switch self {
         case .server(let error): error.kind.isTransient
-        case .connection, .connectionLost, .timeout, .queueFull: true
+        case .connection, .unknownHost, .connectionLost, .timeout, .queueFull: true
         case .cancelled, .closed, .configuration, .decoding: false
         }
     }
@@ -38,7 +40,7 @@ extension RedisError {
         case .connectionLost(let mayHaveExecuted), .timeout(let mayHaveExecuted): mayHaveExecuted
         case .server(let error): error.mayHaveExecuted
         case .cancelled, .decoding: true
-        case .connection, .closed, .configuration, .queueFull: false
+        case .connection, .unknownHost, .closed, .configuration, .queueFull: false
         }
     }
 }
@@ -55,11 +57,30 @@ extension RedisServerError {
     }
 }
 
+extension RedisError {
+    /// The change of settings without which a program that has just started cannot use Redis; `nil` if waiting may help.
+    public var remedyOfStart: String? {
+        switch self {
+        case .unknownHost: "correct the host in the address of Redis"
+        case .server(let error):
+            switch error.kind {
+            case .noAuth: "write the password into the address of Redis: redis://:PASSWORD@HOST"
+            case .wrongPass: "correct the user and the password in the address of Redis"
+            case .noPermission: "grant the user all commands on all keys and channels (ACL)"
+            case .other where error.message.contains("DB index"): "correct the database in the address of Redis"
+            default: nil
+            }
+        default: nil
+        }
+    }
+}
+
 extension RedisError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .server(let error): "Redis answered: \(error)"
         case .connection(let reason): "no connection to Redis: \(reason)"
+        case .unknownHost(let host): "no connection to Redis: the host '\(host)' is unknown"
         case .connectionLost(let mayHaveExecuted): "connection to Redis lost; \(Self.outcome(mayHaveExecuted))"
         case .timeout(let mayHaveExecuted): "no reply from Redis within the deadline; \(Self.outcome(mayHaveExecuted))"
         case .cancelled: "cancelled while waiting for Redis"

@@ -283,7 +283,7 @@ extension RedisError {
         switch self {
         case .connectionLost, .timeout: true
         case .server(let error): error.kind == .readOnly || error.kind == .masterDown
-        case .connection, .cancelled, .closed, .configuration, .decoding, .queueFull: false
+        case .connection, .unknownHost, .cancelled, .closed, .configuration, .decoding, .queueFull: false
         }
     }
 }

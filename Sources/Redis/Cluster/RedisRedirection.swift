@@ -23,7 +23,7 @@ enum RedisRedirection: Hashable, Sendable {
         }
         switch error {
         case .server(let answer): self.init(answer, host: host)
-        case .connection, .connectionLost(mayHaveExecuted: false): self = .unreachable
+        case .connection, .unknownHost, .connectionLost(mayHaveExecuted: false): self = .unreachable
         case .connectionLost, .timeout, .cancelled, .closed, .configuration, .decoding, .queueFull: self = .none
         }
     }

@@ -135,7 +135,7 @@ extension RedisConnection {
     ///   - configuration: The addresses, the user, and the time limit of each address.
     ///   - tick: Called every 20 ms or so, because this blocks for up to the connect timeout.
     /// - Returns: A connection that has answered a `PING`.
-    /// - Throws: ``RedisError/connection(_:)``, or ``RedisError/server(_:)`` when Redis refuses the log-in.
+    /// - Throws: ``RedisError/connection(_:)``, ``RedisError/unknownHost(_:)``, or ``RedisError/server(_:)`` when Redis refuses the log-in.
     static func open(_ configuration: RedisConfiguration, tick: () -> Void) throws(RedisError) -> RedisConnection {
         var failure = RedisError.configuration("no Redis address is configured; set REDIS_URL")
         for endpoint in configuration.endpoints {

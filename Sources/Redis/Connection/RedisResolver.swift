@@ -8,7 +8,7 @@ internal import Synchronization
 /// it takes too long.
 enum RedisResolver {
     private final class Answer: Sendable {
-        let addresses = Mutex<[String]>([])
+        let result = Mutex<Result<[String], RedisError>>(.success([]))
         let isReady = DispatchSemaphore(value: 0)
     }
 
@@ -19,7 +19,7 @@ enum RedisResolver {
     ///   - deadline: The time to give up.
     ///   - tick: Called every 20 ms or so while waiting.
     /// - Returns: The numeric addresses in the order to try them, at least one.
-    /// - Throws: ``RedisError/connection(_:)``.
+    /// - Throws: ``RedisError/connection(_:)``, or ``RedisError/unknownHost(_:)`` if the DNS has no such name.
     static func addresses(
         of host: String,
         until deadline: ContinuousClock.Instant,
@@ -29,15 +29,15 @@ enum RedisResolver {
         let answer = Answer()
         DispatchQueue.global().async {
             let found = lookUp(host)
-            answer.addresses.withLock { $0 = found }
+            answer.result.withLock { $0 = found }
             answer.isReady.signal()
         }
         while answer.isReady.wait(timeout: .now() + .milliseconds(20)) == .timedOut {
             tick()
             if ContinuousClock.now >= deadline { throw .connection("looking up the host '\(host)' takes too long") }
         }
-        let addresses = answer.addresses.withLock { $0 }
-        if addresses.isEmpty { throw .connection("the host '\(host)' is unknown") }
+        let addresses = try answer.result.withLock { $0 }.get()
+        if addresses.isEmpty { throw .unknownHost(host) }
         return addresses
     }
 
@@ -46,11 +46,18 @@ enum RedisResolver {
         return unsafe inet_pton(AF_INET, host, &space) == 1 || inet_pton(AF_INET6, host, &space) == 1
     }
 
-    private static func lookUp(_ host: String) -> [String] {
+    private static func lookUp(_ host: String) -> Result<[String], RedisError> {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
-        guard unsafe getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
+        let code = unsafe getaddrinfo(host, nil, &hints, &list)
+        guard code == 0 else {
+            // Any other failure, such as a name server that does not answer, may end by itself.
+            if code == EAI_NONAME { return .failure(.unknownHost(host)) }
+            return .failure(
+                .connection("looking up the host '\(host)' failed: \(unsafe String(cString: gai_strerror(code)))")
+            )
+        }
         defer { unsafe freeaddrinfo(list) }
         var addresses: [String] = []
         var next = unsafe list
@@ -71,6 +78,6 @@ enum RedisResolver {
             let text = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
             if result == 0 && !addresses.contains(text) { addresses.append(text) }
         }
-        return addresses
+        return .success(addresses)
     }
 }

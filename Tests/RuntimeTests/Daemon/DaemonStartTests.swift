@@ -54,4 +54,43 @@ struct DaemonStartTests {
         try await ListeningError.check(host: "127.0.0.1", port: port)
         try await ListeningError.check(host: "127.0.0.1", port: 0)
     }
+
+    /// Asks the Redis of an address as the start does, and returns the refusal.
+    private static func refusal(_ url: String) async throws -> String? {
+        let client = RedisClient(configuration: try RedisConfiguration(url: url), logger: TestDatabase.logger)
+        let result: Result<String?, any Error>
+        do {
+            try await RedisStartError.check(client)
+            result = .success(nil)
+        } catch let error as RedisStartError {
+            result = .success(error.description)
+        } catch {
+            result = .failure(error)
+        }
+        await client.shutdown()
+        return try result.get()
+    }
+
+    @Test(.enabled(if: TestRedis.isAvailable)) func onlyWhatHealsKeepsADaemonWaitingForRedis() async throws {
+        let url = try #require(ProcessInfo.processInfo.environment["REDIS_URL"])
+        let address = try #require(url.split(separator: "@").last?.split(separator: "/").first)
+        #expect(try await Self.refusal(url) == nil)
+        for (wrong, words) in [
+            ("redis://:wrong@\(address)/0", "correct the user and the password"),
+            ("redis://nobody:wrong@\(address)/0", "correct the user and the password"),
+            ("redis://\(address)/0", "redis://:PASSWORD@HOST"),
+            (url.replacing(/\/0$/, with: "/4711"), "correct the database"),
+        ] {
+            let refusal = try #require(try await Self.refusal(wrong), "\(wrong)")
+            #expect(refusal.contains(words) && refusal.hasSuffix("(REDIS_URL)"), "\(wrong): \(refusal)")
+        }
+        // Whether a name is unknown, only the DNS of the machine can say.
+        let unknown = RedisStartError(
+            reason: .unknownHost("redsi"),
+            remedy: RedisError.unknownHost("redsi").remedyOfStart ?? ""
+        )
+        #expect(unknown.description.contains("the host 'redsi' is unknown; correct the host"))
+        // The server may come back.
+        #expect(try await Self.refusal("redis://127.0.0.1:1") == nil)
+    }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Redis
 
 /// The HTTP address cannot be listened on.
 struct ListeningError: Error, Hashable, CustomStringConvertible {
@@ -37,6 +38,30 @@ struct ListeningError: Error, Hashable, CustomStringConvertible {
             throw ListeningError(host: host, port: port, code: error.errnoCode)
         } catch {
             // Such as an unknown host: the server says so as well.
+        }
+    }
+}
+
+/// Redis refuses the daemon for a reason that does not end by itself.
+struct RedisStartError: Error, Hashable, CustomStringConvertible {
+    let reason: RedisError
+    let remedy: String
+
+    var description: String { "\(reason); \(remedy) (REDIS_URL)" }
+
+    /// The longest time in which Redis is asked; one that does not answer may be starting.
+    private static let patience = Duration.seconds(2)
+
+    /// Asks Redis once, before anything else starts.
+    ///
+    /// - Throws: ``RedisStartError`` if only another setting helps. Redis that cannot be reached may come back, so that is
+    ///   no error: messages wait, and `/readyz` says why.
+    static func check(_ redis: RedisClient) async throws {
+        do {
+            _ = try await redis.send(RedisCommand("PING"), deadline: .now + patience)
+        } catch {
+            if let remedy = error.remedyOfStart { throw RedisStartError(reason: error, remedy: remedy) }
+            if error == .cancelled { throw error }
         }
     }
 }
