@@ -47,7 +47,10 @@ struct RedisStartError: Error, Hashable, CustomStringConvertible {
     let reason: RedisError
     let remedy: String
 
-    var description: String { "\(reason); \(remedy) (REDIS_URL)" }
+    var description: String {
+        // Some answers of Redis end with a full stop.
+        "\("\(reason)".trimmingCharacters(in: ["."])); \(remedy) (REDIS_URL)"
+    }
 
     /// The longest time in which Redis is asked; one that does not answer may be starting.
     private static let patience = Duration.seconds(2)

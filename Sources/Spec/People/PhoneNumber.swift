@@ -50,8 +50,11 @@ public struct PhoneNumberReader: Sendable {
                     + " again"
             )
         }
-        // Programs that take the number for a fraction write 254700000017.0
-        if text.hasSuffix(".0"), text.dropLast(2).allSatisfy(\.isNumber) { text = text.dropLast(2) }
+        // Programs that take the number for a fraction write 254700000017.0 or, with two places, +254700000017.00
+        for fraction in [".0", ".00"] where text.hasSuffix(fraction) {
+            let whole = text.dropLast(fraction.count)
+            if whole.count > 6, whole.drop(while: { $0 == "+" || $0 == "＋" }).allSatisfy(\.isNumber) { text = whole }
+        }
         let hasThousands = Self.hasThousands(text)
         for character in text where !(hasThousands && character == ",") {
             if let digit = character.wholeNumberValue, (0...9).contains(digit) {

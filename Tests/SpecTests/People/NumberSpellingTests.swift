@@ -66,6 +66,7 @@ struct NumberSpellingTests {
             "tel:+\(code)\(number)", "TEL:+\(code)-\(head)-\(tail)", "whatsapp:+\(code)\(number)", "'\(code)\(number)",
             "'+\(code)\(number)", "=\"\(code)\(number)\"", "=\"+\(code)\(number)\"", "\"+\(code)\(number)\"",
             "\(code)\(number).0",
+            "+\(code)\(number).0",
             "+\(code)\u{00A0}\(head)\u{00A0}\(tail)", "+\(code)\u{202F}\(head)\u{2009}\(tail)",
             "+\(code)\u{2011}\(head)\u{2013}\(tail)",
             "\u{200E}+\(code)\(number)\u{200E}", "\u{202A}+\(code) \(head) \(tail)\u{202C}",
