@@ -64,11 +64,16 @@ let package = Package(
         ),
         .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Randomness", "Spec", "Spelling", "Store"]),
         .target(
+            name: "Dashboard",
+            dependencies: [.crypto, .nio, .nioEmbedded, .nioHTTP, .nioHTTPCompression],
+            resources: [.embedInCode("Assets")]
+        ),
+        .target(
             name: "API",
             dependencies: [
-                "AccessTokens", "Calendar", "JSON", "Postgres", "Prometheus", "Runtime", "Settings", "Spec", "Spelling",
-                "Store", .crypto, .hummingbird, .hummingbirdCore, .log, .nio, .nioFoundation, .nioHTTP, .nioHTTPTypes,
-                .nioHTTPTypesHTTP1,
+                "AccessTokens", "Calendar", "Dashboard", "JSON", "Postgres", "Prometheus", "Runtime", "Settings",
+                "Spec", "Spelling", "Store", .crypto, .hummingbird, .hummingbirdCore, .log, .nio, .nioFoundation,
+                .nioHTTP, .nioHTTPTypes, .nioHTTPTypesHTTP1,
             ]
         ),
         .target(
@@ -186,8 +191,8 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "AccessTokens", "API", "Daemon", "JSON", "Postgres", "Redis", "Runtime", "Settings", "Spec", "Store",
-                "TestSupport", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+                "AccessTokens", "API", "Daemon", "Dashboard", "JSON", "Postgres", "Redis", "Runtime", "Settings",
+                "Spec", "Store", "TestSupport", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ]
         ),
         .testTarget(
@@ -259,8 +264,10 @@ extension Target.Dependency {
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioCertificates = product(name: "NIOCertificateReloading", package: "swift-nio-extras")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioHTTP = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHTTPCompression = product(name: "NIOHTTPCompression", package: "swift-nio-extras")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")

@@ -9,6 +9,8 @@ package import Store
 /// The HTTP interface of the daemon: all endpoints, and the router that serves them.
 package struct APIRoutes: Sendable {
     let endpoints: EndpointTable
+    /// The dashboard; empty if it is switched off.
+    private let pages: [Endpoint]
     private let authenticator: Authenticator
     private let limiter: RequestLimiter?
     private let metrics: HTTPMetrics
@@ -24,6 +26,7 @@ package struct APIRoutes: Sendable {
     ///   - webhooks: WhatsApp's webhook.
     ///   - service: Health and metrics.
     ///   - erasureKey: The key of the hashes of erased people's opt-outs; without it no person can be erased.
+    ///   - servesDashboard: True to serve the pages of the dashboard at `/ui`.
     ///   - now: The calendar.
     package init(
         pool: PostgresPool,
@@ -34,6 +37,7 @@ package struct APIRoutes: Sendable {
         webhooks: WebhookEndpoints,
         service: ServiceEndpoints,
         erasureKey: ErasureKey? = nil,
+        servesDashboard: Bool = true,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let campaigns = CampaignRepository(pool: pool)
@@ -72,6 +76,7 @@ package struct APIRoutes: Sendable {
         ]
         let all = groups.flatMap { $0 }
         endpoints = EndpointTable(all + [ServiceEndpoints.description(of: all)])
+        pages = servesDashboard ? DashboardPages().all : []
         self.authenticator = authenticator
         self.limiter = limiter
         self.metrics = metrics
@@ -81,8 +86,9 @@ package struct APIRoutes: Sendable {
     package var router: Router<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: RequestMetricsMiddleware(metrics: metrics))
-        router.add(middleware: ProblemMiddleware(endpoints: endpoints))
-        endpoints.add(to: router, authenticator: authenticator, limiter: limiter)
+        let served = EndpointTable(endpoints.endpoints + pages)
+        router.add(middleware: ProblemMiddleware(endpoints: served))
+        served.add(to: router, authenticator: authenticator, limiter: limiter)
         return router
     }
 }

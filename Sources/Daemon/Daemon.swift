@@ -296,7 +296,8 @@ public struct Daemon: Service {
                 metrics: { await scrape.text() },
                 waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] }
             ),
-            erasureKey: configuration.erasureKey
+            erasureKey: configuration.erasureKey,
+            servesDashboard: configuration.servesDashboard
         )
     }
 

@@ -42,6 +42,8 @@ public struct DaemonConfiguration: Sendable {
     public var triggerSecrets: TriggerSecrets?
     /// The key of the hashes of erased people's opt-outs; without it no person can be erased.
     public var erasureKey: ErasureKey?
+    /// True to serve the dashboard at `/ui`.
+    public var servesDashboard = true
     public var logLevel = Logger.Level.info
     /// Maximum number of messages processed at once, over all lanes; some of them are requests under way.
     public var maximumInFlight = 1_024
@@ -89,6 +91,7 @@ extension DaemonConfiguration {
             try variables.integer("TRIGGER_RATE_LIMIT", in: 0...1_000_000, example: "10000") ?? eventsPerSecond
         triggerSecrets = try TriggerSecrets(variables)
         erasureKey = try variables.erasureKey()
+        servesDashboard = try variables.isOn("UI") ?? servesDashboard
         logLevel = try variables.logLevel("LOG_LEVEL") ?? logLevel
         maximumInFlight = try variables.integer("MAX_IN_FLIGHT", in: 1...10_000, example: "1024") ?? maximumInFlight
         maximumConnections =

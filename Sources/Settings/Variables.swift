@@ -37,6 +37,16 @@ public struct Variables: Sendable {
         return text
     }
 
+    /// Reads a variable as a switch, `on` or `off`; `nil` if it is unset.
+    public func isOn(_ name: String) throws(ConfigurationError) -> Bool? {
+        switch self[name]?.lowercased() {
+        case nil: return nil
+        case "on": return true
+        case "off": return false
+        case let text?: throw .malformed(name, problem: "`\(text)` is neither on nor off; example: off")
+        }
+    }
+
     /// Reads a variable as a log level; `nil` if it is unset.
     public func logLevel(_ name: String) throws(ConfigurationError) -> Logger.Level? {
         guard let text = self[name] else { return nil }

@@ -38,6 +38,7 @@ enum RunEnvironment {
         Variable("FLIGHT_LEASE", "seconds of a lease", "45"),
         Variable("UNCONFIRMED_TIMEOUT", "seconds to wait for a report", "900"),
         Variable("ERASURE_KEY", "key of erased people's opt-outs", "erasing is refused"),
+        Variable("UI", "dashboard at /ui: on or off", "on"),
         Variable("RECONCILE_ENVIRONMENT", "values of the specs of --specs", "none"),
         Variable("LOG_LEVEL", "trace to critical", "info"),
         Variable("LOG_FORMAT", "logfmt or json", "logfmt"),

@@ -56,6 +56,7 @@ struct APIFixture: Sendable {
         tokens: [String: String] = ["JWT_SECRET": TestToken.secret],
         requestsPerSecond: Int = 0,
         eventsPerSecond: Int = 0,
+        servesDashboard: Bool = true,
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
@@ -64,6 +65,7 @@ struct APIFixture: Sendable {
             configuration.tokens = try TokenSettings.read(Variables(tokens))
             configuration.requestsPerSecond = requestsPerSecond
             configuration.eventsPerSecond = eventsPerSecond
+            configuration.servesDashboard = servesDashboard
             configuration.erasureKey = ErasureKey(String(repeating: "e", count: 32))
             configuration.triggerSecrets = try TriggerSecrets("acme:\(triggerSecret)")
             let redis = RedisClient(configuration: configuration.redis, logger: TestDatabase.logger)

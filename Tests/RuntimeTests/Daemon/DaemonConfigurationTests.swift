@@ -29,7 +29,7 @@ struct DaemonConfigurationTests {
         #expect(configuration.eventsPerSecond == 10_000)
         #expect(configuration.maximumInFlight == 1_024)
         #expect(configuration.unconfirmedTimeout == .seconds(900))
-        #expect(configuration.logLevel == .info)
+        #expect(configuration.logLevel == .info && configuration.servesDashboard)
     }
 
     @Test func readsEveryVariable() throws {
@@ -38,7 +38,9 @@ struct DaemonConfigurationTests {
             "WHATSAPP_APP_SECRET": "s", "WHATSAPP_VERIFY_TOKEN": "v", "LOG_LEVEL": "DEBUG", "MAX_IN_FLIGHT": "10000",
             "DATABASE_CONNECTIONS": "2", "UNCONFIRMED_TIMEOUT": "1", "FLIGHT_LEASE": "60", "CRASH_AT": "begun:3",
             "JWT_SECRET": TestToken.secret, "API_RATE_LIMIT": "0", "TRIGGER_RATE_LIMIT": "0",
+            "UI": "off",
         ])
+        #expect(!configuration.servesDashboard)
         #expect(configuration.tokens != nil && configuration.requestsPerSecond == 0)
         #expect(configuration.eventsPerSecond == 0)
         #expect(configuration.httpHost == "0.0.0.0")
@@ -78,7 +80,7 @@ struct DaemonConfigurationTests {
         ("MAX_IN_FLIGHT", "0", "1024"), ("DATABASE_CONNECTIONS", "1", "8"), ("UNCONFIRMED_TIMEOUT", "0", "900"),
         ("FLIGHT_LEASE", "0", "45"), ("REQUEST_TIMEOUT", "0", "30"),
         ("FLIGHT_LEASE", "34", "at least 35"), ("CRASH_AT", "nowhere", "answerRead"),
-        ("CRASH_AT", "begun:0", "answerRead"),
+        ("CRASH_AT", "begun:0", "answerRead"), ("UI", "yes", "off"),
 
         ("UNCONFIRMED_TIMEOUT", "604801", "900"),
     ])

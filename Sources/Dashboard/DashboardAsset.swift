@@ -1,0 +1,55 @@
+import Crypto
+package import NIOCore
+
+/// One file of the dashboard, as it is in the binary and compressed.
+package struct DashboardAsset: Sendable {
+    /// The last part of its address: `now.js` is at `/ui/now.js`.
+    package let name: String
+    /// The value of `Content-Type`.
+    package let mediaType: String
+    package let bytes: ByteBuffer
+    /// The same, compressed with gzip.
+    package let compressed: ByteBuffer
+    /// The strong entity tag, with its quotes; it changes with the content.
+    package let tag: String
+    /// The entity tag of the compressed form.
+    package let compressedTag: String
+
+    private init(_ name: String, _ bytes: [UInt8]) {
+        self.name = name
+        mediaType = Self.mediaType(of: name)
+        self.bytes = ByteBuffer(bytes: bytes)
+        compressed = Gzip.compress(self.bytes)
+        let digest = SHA256.hash(data: bytes).prefix(12).map { byte in
+            let text = String(byte, radix: 16)
+            return byte < 16 ? "0" + text : text
+        }.joined()
+        (tag, compressedTag) = ("\"\(digest)\"", "\"\(digest)-gzip\"")
+    }
+
+    private static func mediaType(of name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "html": "text/html; charset=utf-8"
+        case "css": "text/css; charset=utf-8"
+        case "js": "text/javascript; charset=utf-8"
+        case "svg": "image/svg+xml"
+        default: "application/octet-stream"
+        }
+    }
+
+    /// All files by name; they are compressed once, at the first use.
+    package static let all: [String: DashboardAsset] = Dictionary(
+        uniqueKeysWithValues: files.map { ($0, DashboardAsset($0, $1)) }
+    )
+
+    /// The page that shows everything; its scripts read the address.
+    package static let page = DashboardAsset("index.html", PackageResources.index_html)
+
+    /// Every file of `Assets`; a test compares the list with the folder.
+    private static let files: [(name: String, bytes: [UInt8])] = [
+        ("index.html", PackageResources.index_html)
+    ]
+
+    /// The addresses below `/ui` that show ``page``, beside `/ui` itself and `/ui/campaigns/{name}`.
+    package static let pages = ["campaigns", "calendar", "specs", "triggers", "audience", "wallet"]
+}
