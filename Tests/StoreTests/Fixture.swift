@@ -3,6 +3,7 @@ import Logging
 import Postgres
 import Spec
 import TestSupport
+import Testing
 
 @testable import Store
 
@@ -110,6 +111,26 @@ struct Fixture {
             WHERE relname = ANY(\(tables)::text[])
             """
         )
+    }
+
+    /// The sums of the minutes of a run: accepted, revoked, delivered, read, failed and retried.
+    func minutes(of run: UUID) async throws -> [Int] {
+        let names = ["accepted", "revoked", "delivered", "read", "failed", "retried"]
+        let sums = names.map { "coalesce(sum(\(identifier: $0)), 0)::bigint" as PostgresQuery }
+        let row = try await pool.query(
+            "SELECT \(fragment: .joined(sums, separator: ", ")) FROM run_minutes WHERE \"runId\" = \(run)"
+        )[0]
+        return try names.indices.map { try row.decode($0) }
+    }
+
+    /// Expects that the minutes of a run add up to its counters.
+    func expectMinutesEqualCounters(_ run: UUID, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let counters = try await counters(of: run).counted
+        let minutes = try await minutes(of: run)
+        let expected = [
+            counters.accepted, counters[.delivered] + counters[.read], counters[.read], counters[.failed],
+        ]
+        #expect([minutes[0] - minutes[1]] + minutes[2...4] == expected, sourceLocation: sourceLocation)
     }
 
     /// The counters of a run, and the counts of its rows.

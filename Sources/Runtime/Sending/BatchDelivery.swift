@@ -340,7 +340,7 @@ extension BatchDelivery {
         do {
             // Redis comes first, because every daemon asks it before it sends.
             try await queue.pause(for: duration)
-            try await services.lanes.pause(batch.lane.id, for: duration)
+            try await services.lanes.pause(batch.lane.id, for: duration, reason: reason)
         } catch {
             logger.error("Could not store the lane pause", metadata: ["error": "\(error)"])
         }

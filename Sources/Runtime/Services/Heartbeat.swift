@@ -50,5 +50,15 @@ package struct Heartbeat: Service {
             try await daemons.beat(id, version: version, number: presence.shownNumber, lanes: workers.reports)
             presence.announced.notify()
         }
+        // A daemon that is cancelled has not been told to stop, and counts as one that died.
+        guard Task.isShuttingDownGracefully, !Task.isCancelled else { return }
+        do {
+            try await daemons.end(id)
+        } catch {
+            logger.warning(
+                "Could not record the stop, the daemon will be listed as one that died",
+                metadata: ["error": "\(error)"]
+            )
+        }
     }
 }

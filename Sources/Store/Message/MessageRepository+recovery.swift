@@ -224,7 +224,7 @@ extension MessageRepository {
                 INSERT INTO message_failures ("tenantId", "messageId", attempt, "errorCode", "errorMessage")
                 SELECT "tenantId", id, attempts + 1, coalesce("errorCode", 'answer_lost'), coalesce("errorMessage", '')
                 FROM changed
-            ), \(fragment: RunCounters.counted)
+            ), \(fragment: RunCounters.countedRepeated)
             SELECT position FROM changed
             """,
             deadline: .seconds(120)

@@ -77,6 +77,7 @@ extension MessageRepository {
                     m.attempts, former."isFormer", \(fragment: waits) AS waits,
                     \(fragment: hasCapped ? UserCapRule.delay : "NULL::float8") AS delay, m."isCapped" AS "wasCapped",
                     \(fragment: waits) OR (m."isCapped" AND former."isFormer") AS "isCapped",
+                    \(fragment: waits) AS "isRepeated",
                     CASE
                         WHEN \(fragment: waits) THEN \(message: .pending)
                         WHEN former."isFormer" THEN m.status

@@ -83,6 +83,10 @@ public struct MessageRepository: Sendable {
                     CASE WHEN m.holder = o.lease AND NOT \(fragment: waits) THEN o.attempt ELSE 0 END AS attempt,
                     \(fragment: waits) AS waits, \(fragment: waits) OR m."isCapped" AS "isCapped",
                     m."isCapped" AS "wasCapped",
+                    \(fragment: waits) OR (
+                        o.attempt > 0 AND o.new = \(message: .queued) AND m.holder = o.lease
+                            AND m.status IN \(anyOf: MessageStatus.unanswered)
+                    ) AS "isRepeated",
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.code END AS code,
                     CASE WHEN m.status IN \(anyOf: MessageStatus.unanswered) THEN o.message END AS message,
                     CASE

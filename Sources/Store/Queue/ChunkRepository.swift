@@ -125,7 +125,7 @@ public struct ChunkRepository: Sendable {
                     AND NOT "isCapped"
                 RETURNING id, "runId", \(message: .pending)::campaign_message_status_enum AS old, status AS new,
                     "nextAttemptAt", "isBusinessInitiated"
-            ), \(fragment: RunCounters.counted)
+            ), \(fragment: RunCounters.countedWaiting)
             SELECT id, greatest(0, coalesce(extract(epoch FROM "nextAttemptAt" - now())::float8, 0)),
                 "isBusinessInitiated"
             FROM (

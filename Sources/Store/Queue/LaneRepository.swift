@@ -80,14 +80,20 @@ public struct LaneRepository: Sendable {
         }
     }
 
-    /// Stores a pause that WhatsApp asked for, in case Redis loses it.
+    /// Stores a pause that WhatsApp asked for, in case Redis loses it, and records it for charts.
     ///
     /// A pause is never shortened.
-    public func pause(_ sender: UUID, for duration: Duration) async throws(PostgresError) {
+    public func pause(_ sender: UUID, for duration: Duration, reason: String? = nil) async throws(PostgresError) {
         try await pool.execute(
             """
-            UPDATE senders SET "pausedUntil" = greatest("pausedUntil", now() + \(duration.seconds) * interval '1 second')
-            WHERE id = \(sender)
+            WITH paused AS (
+                UPDATE senders SET "pausedUntil" = greatest("pausedUntil", now() + \(duration.seconds) * interval '1 second')
+                WHERE id = \(sender) RETURNING id, "tenantId", "pausedUntil"
+            )
+            INSERT INTO sender_throttles AS n ("senderId", minute, "tenantId", count, until, reason)
+            SELECT id, date_trunc('minute', now()), "tenantId", 1, "pausedUntil", left(\(reason)::text, 300) FROM paused
+            ON CONFLICT ("senderId", minute) DO UPDATE SET
+                count = n.count + 1, until = greatest(n.until, excluded.until), reason = excluded.reason
             """
         )
     }

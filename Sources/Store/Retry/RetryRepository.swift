@@ -283,20 +283,23 @@ extension RetryRepository {
         on connection: PostgresConnection
     ) async throws {
         let settled: PostgresQuery
+        let minutes: PostgresQuery
         switch selection {
-        case .failed: settled = ""
-        case .unconfirmed: settled = ", unconfirmed = r.unconfirmed - n.count, failed = r.failed + n.count"
+        case .failed: (settled, minutes) = ("", "")
+        case .unconfirmed:
+            settled = ", unconfirmed = r.unconfirmed - n.count, failed = r.failed + n.count"
+            minutes = ", \(fragment: RunMinutes.failing)"
         }
         let runs = Array(repeated.keys)
         try await connection.execute(
             """
             WITH locked AS (
-                SELECT id FROM campaign_runs WHERE id = ANY(\(runs)::uuid[]) ORDER BY id FOR NO KEY UPDATE
-            )
+                SELECT r.id, n.count FROM campaign_runs r
+                JOIN unnest(\(runs)::uuid[], \(runs.map { repeated[$0, default: 0] })::int[]) AS n(id, count) ON n.id = r.id
+                ORDER BY r.id FOR NO KEY UPDATE OF r
+            )\(fragment: minutes)
             UPDATE campaign_runs r SET "retriedFailed" = r."retriedFailed" + n.count \(fragment: settled)
-            FROM locked JOIN unnest(\(runs)::uuid[], \(runs.map { repeated[$0, default: 0] })::int[]) AS n(id, count)
-                ON n.id = locked.id
-            WHERE r.id = locked.id
+            FROM locked n WHERE r.id = n.id
             """
         )
     }

@@ -54,24 +54,45 @@ extension RunCounters {
     /// They read an earlier expression `changed` with the columns `"runId"`, `old` and `new`, so that the statement
     /// that changes the rows also changes the counters. Runs are locked in the order of their ids, so that statements
     /// about the same runs wait for each other without deadlock. Their cost grows with the runs of a batch, not faster.
-    static let counted = expressions()
+    ///
+    /// What reports and answers move is also counted by the minute; see ``RunMinutes``.
+    static let counted = expressions(minutes: .init())
 
-    /// The same expressions, with the counter of messages that WhatsApp holds back; `changed` then has a column `"isHeld"`
-    /// as well.
+    /// The same expressions for messages that only wait, before and after, or are cancelled: nothing is counted by the minute.
+    static let countedWaiting = expressions()
+
+    /// The same expressions for messages that are tried again, all of them.
+    static let countedRepeated = expressions(deltas: ["count(*) AS repeated"], minutes: .init(hasRepeated: true))
+
+    /// The same expressions, with the counter of messages that WhatsApp holds back; `changed` then has columns `"isHeld"`
+    /// and `"isRepeated"` as well.
     static let countedWithHeld = expressions(
-        deltas: [held],
-        changes: ["held = r.held + d.held"]
+        deltas: [held, repeated],
+        changes: ["held = r.held + d.held"],
+        minutes: .init(hasRepeated: true)
     )
 
-    /// The same expressions, with the counter of messages that wait for a cap; `changed` then has columns `"wasCapped"` and
-    /// `"isCapped"` as well.
+    /// The same expressions for messages that are cancelled, with the counter of messages that wait for a cap; `changed` then
+    /// has columns `"wasCapped"` and `"isCapped"` as well.
     static let countedWithCapped = expressions(deltas: [capped], changes: [cappedChange])
 
-    /// The same expressions with both.
+    /// The same expressions with both, and `"isRepeated"`.
     static let countedWithHeldAndCapped = expressions(
-        deltas: [held, capped],
-        changes: ["held = r.held + d.held", cappedChange]
+        deltas: [held, capped, repeated],
+        changes: ["held = r.held + d.held", cappedChange],
+        minutes: .init(hasRepeated: true)
     )
+
+    /// Messages of which an attempt failed that another one follows.
+    private static let repeated = "count(*) FILTER (WHERE \"isRepeated\") AS repeated"
+    /// Messages that WhatsApp had accepted, and that it did not deliver.
+    private static let revoked =
+        "count(*) FILTER (WHERE old IN (\(list(MessageStatus.accepted)))"
+        + " AND new NOT IN (\(list(MessageStatus.accepted)))) AS revoked"
+
+    private static func list(_ statuses: [MessageStatus]) -> String {
+        statuses.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+    }
 
     private static let capped =
         "count(*) FILTER (WHERE \"isCapped\") - count(*) FILTER (WHERE \"wasCapped\") AS capped"
@@ -80,13 +101,14 @@ extension RunCounters {
     /// The same expressions, with the counters of messages that a later run repeats; `changed` then has a column
     /// `"isRetried"` as well, and those of capped messages.
     static let countedWithReports = expressions(
-        deltas: [held, capped]
+        deltas: [held, capped, repeated, revoked]
             + retried.map { status, column in
                 "count(*) FILTER (WHERE \"isRetried\" AND new = '\(status)')"
                     + " - count(*) FILTER (WHERE \"isRetried\" AND old = '\(status)') AS \"\(column)\""
             },
         changes: ["held = r.held + d.held", cappedChange]
-            + retried.map { _, column in "\"\(column)\" = r.\"\(column)\" + d.\"\(column)\"" }
+            + retried.map { _, column in "\"\(column)\" = r.\"\(column)\" + d.\"\(column)\"" },
+        minutes: .init(hasRepeated: true, hasRevoked: true)
     )
 
     private static let held =
@@ -99,7 +121,11 @@ extension RunCounters {
         (MessageStatus.read.rawValue, "retriedRead"),
     ]
 
-    private static func expressions(deltas more: [String] = [], changes others: [String] = []) -> PostgresQuery {
+    private static func expressions(
+        deltas more: [String] = [],
+        changes others: [String] = [],
+        minutes: RunMinutes? = nil
+    ) -> PostgresQuery {
         let deltas = MessageStatus.allCases.map { status in
             "count(*) FILTER (WHERE new = '\(status.rawValue)') - count(*) FILTER (WHERE old = '\(status.rawValue)')"
                 + " AS \(status.rawValue)"
@@ -119,7 +145,7 @@ extension RunCounters {
                 ), counted AS (
                     UPDATE campaign_runs r SET \((changes + others).joined(separator: ", "))
                     FROM locked d WHERE \(locked.sql)
-                )
+                )\(minutes.map { ", " + $0.counted } ?? "")
                 """
         )
     }

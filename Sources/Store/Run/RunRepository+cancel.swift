@@ -176,7 +176,8 @@ extension RunRepository {
             "SELECT \(fragment: RunCounters.columns) FROM campaign_runs r WHERE r.id = \(run) FOR NO KEY UPDATE"
         )
         let rows = try await recount(run, on: connection)
-        if try RunCounters(row: locked[0]) != rows { try await correct(run, to: rows, on: connection) }
+        let counted = try RunCounters(row: locked[0])
+        if counted != rows { try await correct(run, from: counted, to: rows, on: connection) }
         return rows[.pending] + rows[.queued] == 0
     }
 }

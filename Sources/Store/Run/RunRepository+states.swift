@@ -313,7 +313,7 @@ extension RunRepository {
             guard let row = locked.first else { return nil }
             let counted = try RunCounters(row: row)
             let rows = try await recount(run, on: connection)
-            if rows != counted { try await correct(run, to: rows, on: connection) }
+            if rows != counted { try await correct(run, from: counted, to: rows, on: connection) }
             let corrected = rows == counted ? nil : (counted: counted, rows: rows)
             guard rows.open == 0 else { return Completion(run: run, isCompleted: false, corrected: corrected) }
             try await connection.execute(
@@ -360,7 +360,12 @@ extension RunRepository {
         return counters
     }
 
-    func correct(_ run: UUID, to counters: RunCounters, on connection: PostgresConnection) async throws {
+    func correct(
+        _ run: UUID,
+        from counted: RunCounters,
+        to counters: RunCounters,
+        on connection: PostgresConnection
+    ) async throws {
         let assignments = MessageStatus.allCases.map { status in
             "\(identifier: status.rawValue) = \(counters[status])" as PostgresQuery
         }
@@ -370,6 +375,7 @@ extension RunRepository {
             WHERE id = \(run)
             """
         )
+        try await RunMinutes.add(counters, insteadOf: counted, to: run, on: connection)
     }
 }
 
@@ -398,7 +404,7 @@ extension RunRepository {
                 ), written AS (
                     UPDATE campaign_messages m SET status = \(message: .pending)
                     FROM changed WHERE \(key: "m.id", of: "changed.id")
-                ), \(fragment: RunCounters.counted)
+                ), \(fragment: RunCounters.countedWaiting)
                 SELECT DISTINCT "runId" FROM changed ORDER BY 1
                 """
             )

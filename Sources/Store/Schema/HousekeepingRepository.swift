@@ -16,13 +16,28 @@ public struct HousekeepingRepository: Sendable {
         case occurrences = "schedule_occurrences"
         /// Events that tenants were told of, or are still to be told of.
         case notifications
+        /// The counters of runs by the minute.
+        case minutes = "run_minutes"
+        /// Rate limits of senders.
+        case throttles = "sender_throttles"
+        /// Daemons that have ended.
+        case daemons = "former_daemons"
 
         /// The retention in days.
         public var days: Int {
             switch self {
             case .failures, .events, .notifications: 30
             case .inbound, .moves: 8
-            case .occurrences: 90
+            case .occurrences, .minutes, .throttles, .daemons: 90
+            }
+        }
+
+        /// The column with the time from which on it counts.
+        var column: String {
+            switch self {
+            case .failures, .events, .inbound, .moves, .occurrences, .notifications: "createdAt"
+            case .minutes, .throttles: "minute"
+            case .daemons: "lastSeen"
             }
         }
     }
@@ -41,7 +56,7 @@ public struct HousekeepingRepository: Sendable {
             """
             DELETE FROM \(identifier: leftover.rawValue) WHERE ctid = ANY(ARRAY(
                 SELECT ctid FROM \(identifier: leftover.rawValue)
-                WHERE "createdAt" < now() - \(Double(leftover.days)) * interval '1 day' LIMIT \(limit)
+                WHERE \(identifier: leftover.column) < now() - \(Double(leftover.days)) * interval '1 day' LIMIT \(limit)
             ))
             """
         )

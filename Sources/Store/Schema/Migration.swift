@@ -74,5 +74,6 @@ public struct Migration: Sendable {
             name: "filters_and_environment",
             bytes: PackageResources._032_filters_and_environment_sql
         ),
+        Migration(version: 34, name: "run_minutes", bytes: PackageResources._034_run_minutes_sql),
     ]
 }

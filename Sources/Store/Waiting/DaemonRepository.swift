@@ -80,11 +80,25 @@ public struct DaemonRepository: Sendable {
             WITH gone AS (
                 DELETE FROM daemon_heartbeats
                 WHERE id <> \(daemon) AND "lastSeen" < now() - \(Self.retention) * interval '1 second'
+                RETURNING id, version, since, "lastSeen", "stoppedAt"
+            ), kept AS (
+                INSERT INTO former_daemons (id, version, since, "lastSeen", "stoppedAt")
+                SELECT * FROM gone ON CONFLICT DO NOTHING
             )
             INSERT INTO daemon_heartbeats (id, version, number, lanes)
             VALUES (\(daemon), \(version), \(number?.value), \(reports)::jsonb)
             ON CONFLICT (id) DO UPDATE SET "lastSeen" = now(), number = excluded.number, lanes = excluded.lanes
             """
+        )
+    }
+
+    /// Says that a daemon stops as it was told to; without it, the daemon counts as one that died.
+    public func end(_ daemon: UUID) async throws(PostgresError) {
+        try await pool.execute(
+            """
+            UPDATE daemon_heartbeats SET "lastSeen" = now(), "stoppedAt" = now() WHERE id = \(daemon)
+            """,
+            deadline: .seconds(2)
         )
     }
 

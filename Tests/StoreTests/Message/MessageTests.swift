@@ -34,6 +34,7 @@ struct MessageTests {
     ) async throws {
         let counters = try await fixture.counters(of: run)
         #expect(counters.counted == counters.rows, "\(what)", sourceLocation: sourceLocation)
+        try await fixture.expectMinutesEqualCounters(run, sourceLocation: sourceLocation)
     }
 
     @Test func beginTakesWhatIsQueuedAndTellsAllThatRenderingNeeds() async throws {

@@ -93,6 +93,7 @@ struct UserCapTests {
             let counters = try await fixture.counters(of: run)
             #expect(counters.counted == counters.rows, sourceLocation: sourceLocation)
             #expect(counters.counted.capped == capped, sourceLocation: sourceLocation)
+            try await fixture.expectMinutesEqualCounters(run, sourceLocation: sourceLocation)
             guard let attempts else { return }
             let stored: Int = try await fixture.value("SELECT attempts FROM campaign_messages WHERE id = \(id)")
             #expect(stored == attempts, sourceLocation: sourceLocation)

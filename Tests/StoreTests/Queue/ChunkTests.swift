@@ -113,8 +113,10 @@ struct ChunkTests {
             let lanes = LaneRepository(pool: fixture.pool)
             let lane = try #require(try await lanes.open().first)
             #expect((lane.epoch, lane.expected) == (1, 200))
-            try await lanes.pause(lane.id, for: .seconds(60))
+            try await lanes.pause(lane.id, for: .seconds(60), reason: "130429: too fast")
             try await lanes.pause(lane.id, for: .seconds(5))
+            let throttles: [Int] = try await fixture.column("SELECT count FROM sender_throttles")
+            #expect(throttles.reduce(0, +) == 2)
 
             struct Down: Error {}
             await #expect(throws: Down.self) {

@@ -117,6 +117,7 @@ extension Fixture {
     func expectCountersEqualRows(_ run: UUID, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let counters = try await counters(of: run)
         #expect(counters.counted == counters.rows, sourceLocation: sourceLocation)
+        try await expectMinutesEqualCounters(run, sourceLocation: sourceLocation)
     }
 
     /// The recipients of messages, by their phone numbers.

@@ -19,6 +19,7 @@ struct CounterTests {
                 let counters = try await fixture.counters(of: run)
                 try #require(counters.counted == counters.rows, "seed \(seed), step \(step): \(what)")
                 #expect(counters.rows.total == 30)
+                try await fixture.expectMinutesEqualCounters(run)
             }
         }
     }
@@ -38,6 +39,7 @@ struct CounterTests {
             }
             let counters = try await fixture.counters(of: run)
             #expect(counters.counted == counters.rows)
+            try await fixture.expectMinutesEqualCounters(run)
         }
     }
 }

@@ -17,6 +17,9 @@ struct HousekeepingTests {
                 RETURNING id
                 """
             )
+            try await fixture.addContacts(1)
+            let run = try await fixture.launch()
+            let sender: UUID = try await fixture.value("SELECT id FROM senders")
             let old = Double(leftover.days) + 0.1
             let (columns, values): (PostgresQuery, PostgresQuery) =
                 switch leftover {
@@ -35,11 +38,19 @@ struct HousekeepingTests {
                         "\"scheduleId\", \"scheduledFor\", \"tenantId\", outcome",
                         "\(schedule)::uuid, now() + n * interval '1 day', 'acme', 'skipped'"
                     )
+                case .minutes:
+                    (
+                        "\"runId\", accepted, revoked, delivered, read, failed, retried",
+                        "\(run)::uuid, 1, 0, 0, 0, 0, 0"
+                    )
+                case .throttles: ("\"senderId\", \"tenantId\", count, until", "\(sender)::uuid, 'acme', 1, now()")
+                case .daemons: ("id, version, since", "gen_random_uuid(), '1', now()")
                 }
             try await fixture.pool.execute(
                 """
-                INSERT INTO \(identifier: leftover.rawValue) (\(fragment: columns), "createdAt")
+                INSERT INTO \(identifier: leftover.rawValue) (\(fragment: columns), \(identifier: leftover.column))
                 SELECT \(fragment: values), now() - CASE WHEN n <= 7 THEN \(old)::float8 ELSE 1 END * interval '1 day'
+                    - n * interval '1 minute'
                 FROM generate_series(1, 10) n
                 """
             )
