@@ -1,0 +1,74 @@
+// The message of a campaign as a phone shows it.
+import { h, icon } from "./dom.js";
+import { number } from "./format.js";
+
+/// Returns the message: as rendered for real recipients if that is known, else with its placeholders.
+export function phone(campaign, template, rendered) {
+    const samples = rendered?.items ?? rendered?.messages ?? [];
+    const sample = samples[0];
+    const content = sample ? fromSample(sample) : template ? fromTemplate(campaign, template) : fromMessage(campaign.messageTemplate);
+    return [
+        h("div", { class: "phone", key: "phone" }, h("div", { class: "bubble" },
+            content.media ? h("div", { class: "media" }, icon("file"), content.media) : null,
+            content.header ? h("p", { class: "bubble-header" }, marked(content.header)) : null,
+            content.body ? content.body.split("\n").map((line) => h("p", {}, line ? marked(line) : "\u00a0")) : null,
+            content.footer ? h("p", { class: "bubble-footer" }, content.footer) : null),
+        content.buttons?.length ? h("ul", { class: "bubble-buttons" }, content.buttons.map((button) => h("li", {},
+            button.text ?? button.title ?? "", button.url ? h("small", {}, button.url) : "", button.phoneNumber ? h("small", {}, button.phoneNumber) : ""))) : null),
+        h("dl", { class: "facts", key: "facts" },
+            template ? [["Template", `${template.whatsappName} (${template.language})`], ["Category", template.category]].map(fact) : null,
+            sample?.recipient ?? sample?.phone ? fact(["Shown for", sample.recipient ?? sample.phone]) : null,
+            typeof rendered?.missing === "number" ? fact(["Without a value", number(rendered.missing)]) : null,
+            (template?.whatsapp ?? []).map((state) => fact(["At WhatsApp", `${(state.status ?? "unknown").toLowerCase()}${state.reason ? `: ${state.reason}` : ""}`]))),
+    ];
+}
+
+const fact = ([name, value]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, value));
+
+function fromSample(sample) {
+    const message = sample.message ?? sample;
+    const text = (value) => (typeof value === "string" ? value : value?.text ?? value?.body);
+    return {
+        header: text(message.header), body: text(message.body ?? message.text), footer: text(message.footer), buttons: message.buttons ?? [],
+    };
+}
+
+/// Fills the variables of a template with the campaign's texts for them.
+function fromTemplate(campaign, template) {
+    const values = campaign.templateParams ?? {};
+    const fill = (text) => text?.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (whole, name) => values[name] ?? whole);
+    return { header: fill(template.header), body: fill(template.body), footer: template.footer, buttons: template.buttons };
+}
+
+/// Reads a message as the Cloud API takes it.
+function fromMessage(message = {}) {
+    const value = message[message.type] ?? {};
+    if (message.type === "text") return { body: value.body };
+    if (message.type === "template") return { body: `Template ${value.name} (${value.language?.code ?? ""})` };
+    if (message.type === "interactive") {
+        const { action = {} } = value;
+        const rows = (action.sections ?? []).flatMap((section) => section.rows ?? []);
+        return {
+            header: value.header?.text, body: value.body?.text, footer: value.footer?.text,
+            buttons: [...(action.buttons ?? []).map(({ reply }) => reply), ...rows, ...(action.parameters?.display_text
+                ? [{ text: action.parameters.display_text, url: action.parameters.url }] : [])].filter(Boolean),
+        };
+    }
+    return { media: message.type ?? "message", body: value.caption ?? "" };
+}
+
+const marks = { "*": "strong", _: "em", "~": "s" };
+
+/// WhatsApp's marks for bold, italic and struck text, and placeholders, as elements.
+function marked(text) {
+    const pattern = /(\{\{.*?\}\})|([*_~])(\S(?:.*?\S)?)\2(?!\w)/g;
+    const nodes = [];
+    let end = 0;
+    for (const found of text.matchAll(pattern)) {
+        nodes.push(text.slice(end, found.index));
+        nodes.push(found[1] ? h("span", { class: "placeholder" }, found[1].slice(2, -2)) : h(marks[found[2]], {}, found[3]));
+        end = found.index + found[0].length;
+    }
+    nodes.push(text.slice(end));
+    return nodes;
+}
