@@ -3,7 +3,6 @@ import { toast } from "./app.js";
 import { get, idempotencyKey, may, post } from "./api.js";
 import { gauge } from "./chart.js";
 import { h, icon, problem, render, skeleton } from "./dom.js";
-import { live } from "./events.js";
 import { duration, number, percent, plural, rate, say } from "./format.js";
 
 /// Returns the buttons for what the state allows; none without the scope `operate`. A subject is
@@ -20,12 +19,13 @@ export function actionButtons(subject, changed) {
         word,
     );
     const isOpen = ["running", "paused", "launching"].includes(subject.status);
+    const canSend = subject.isWhole && !isOpen && !["cancelled", "failed"].includes(subject.status) &&
+        subject.type !== "module_initiated";
     const buttons = [
         subject.status === "running" && button("Pause", pause),
         subject.status === "paused" && button("Resume", resume, "primary"),
         (isOpen || subject.status === "scheduled") && button("Cancel", cancel, "danger"),
-        subject.isWhole && !isOpen && subject.status !== "cancelled" && subject.status !== "failed" && subject.type !== "module_initiated" &&
-            button(subject.wasSent ? "Send again" : "Send", send, "primary"),
+        canSend && button(subject.wasSent ? "Send again" : "Send", send, "primary"),
         subject.isWhole && !isOpen && subject.failed > 0 && button("Retry failed", retry),
         subject.isWhole && subject.status !== "cancelled" && button("Test send", testSend),
     ].filter(Boolean);
@@ -44,7 +44,11 @@ function ask({ title, word, kind = "primary", body, act, isReady = () => true })
         state.error ? problem(state.error) : null,
         h("div", { class: "actions", key: "buttons" },
             h("button", { type: "button", key: "close", onclick: () => dialog.close() }, "Close"),
-            h("button", { class: kind, key: "act", disabled: state.isBusy || !isReady() }, state.isBusy ? "Working…" : word)),
+            h(
+                "button",
+                { class: kind, key: "act", disabled: state.isBusy || !isReady() },
+                state.isBusy ? "Working…" : word,
+            )),
     );
     async function submit(event) {
         event.preventDefault();
@@ -90,7 +94,14 @@ function pause(subject, changed) {
     ask({
         title: `Pause ${subject.name}?`,
         word: "Pause",
-        body: () => [h("p", {}, "All daemons stop within a second. Requests under way are finished. It goes on where it stopped."), reasonField()],
+        body: () => [
+            h(
+                "p",
+                {},
+                "All daemons stop within a second. Requests under way are finished. It goes on where it stopped.",
+            ),
+            reasonField(),
+        ],
         act: ({ reason }) => act(subject, "pause", { reason }, `${subject.name} is paused.`, changed),
     });
 }
@@ -145,12 +156,27 @@ function retry(subject, changed) {
         word: "Send them again",
         isReady: () => Boolean(errors),
         body: () => [
-            h("p", {}, "Only messages that WhatsApp never accepted are sent again. A message whose answer was lost is not."),
+            h(
+                "p",
+                {},
+                "Only messages that WhatsApp never accepted are sent again. A message whose answer was lost is not.",
+            ),
             failure ? problem(failure) : errors ? h("fieldset", { key: "codes" },
                 h("legend", {}, "Reasons"),
-                errors.map(({ errorCode, meaning, errorMessage, count }) => h("div", { class: "field check", key: errorCode },
+                errors.map(({
+                    errorCode,
+                    meaning,
+                    errorMessage,
+                    count,
+                }) => h("div", { class: "field check", key: errorCode },
                     h("input", { id: `code-${errorCode}`, name: `code-${errorCode}`, type: "checkbox", checked: true }),
-                    h("label", { for: `code-${errorCode}` }, `${number(count)} × `, h("code", {}, errorCode), ` ${meaning ?? errorMessage}`)))) : skeleton(3),
+                    h(
+                        "label",
+                        { for: `code-${errorCode}` },
+                        `${number(count)} × `,
+                        h("code", {}, errorCode),
+                        ` ${meaning ?? errorMessage}`,
+                    )))) : skeleton(3),
         ],
         act: (fields) => {
             const codes = Object.keys(fields).map((name) => name.replace("code-", ""));
@@ -175,16 +201,20 @@ function send(subject, changed) {
     const { campaign } = subject;
     let preview;
     let failure;
-    const sender = [...live.senders.values()].find(({ name }) => name === campaign.sender);
+    let sender;
     const count = () => preview?.total ?? 0;
     const draw = ask({
         title: subject.wasSent ? `Send ${subject.name} once more?` : `Send ${subject.name}?`,
         word: subject.type === "event_triggered" ? "Start listening" : "Send",
-        isReady: () => subject.type === "event_triggered" || Boolean(preview && count() && preview.quotaCheck?.canProceed !== false),
+        isReady: () => subject.type === "event_triggered" || Boolean(
+            preview && count() && preview.quotaCheck?.canProceed !== false
+        ),
         body: () => [
             failure ? problem(failure) : preview ? outlook(preview, sender) : h("div", { key: "counting" },
                 h("p", {}, "Counting the recipients…"), skeleton(3)),
-            subject.wasSent ? h("p", { class: "muted" }, "It has been sent before. People who got it then get it again.") : null,
+            subject.wasSent
+                ? h("p", { class: "muted" }, "It has been sent before. People who got it then get it again.")
+                : null,
         ],
         act: () => act(subject, "send", { again: subject.wasSent || undefined },
             `${subject.name} is launched.`, changed, subject.wasSent ? { "Idempotency-Key": key } : undefined),
@@ -193,9 +223,17 @@ function send(subject, changed) {
         preview = { total: 0, isListening: true };
         return draw();
     }
-    const query = { sender: campaign.sender, samples: 0, freeText: campaign.messageTemplate?.type !== "template" || undefined };
-    post("/campaigns/audience/preview", campaign.audienceFilter, { query }).then((found) => {
+    const query = {
+        sender: campaign.sender,
+        samples: 0,
+        freeText: campaign.messageTemplate?.type !== "template" || undefined,
+    };
+    Promise.all([
+        post("/campaigns/audience/preview", campaign.audienceFilter, { query }),
+        get("/senders"),
+    ]).then(([found, { items }]) => {
         preview = found;
+        sender = items.find(({ name }) => name === campaign.sender) ?? (items.length === 1 ? items[0] : undefined);
         draw();
     }, (error) => {
         failure = error;
@@ -215,13 +253,31 @@ function outlook(preview, sender) {
                 preview.total ? ` · ${percent(preview.inWindow, preview.total)} in their free 24-hour window` : ""),
             quota && row("Quota", left === null || left === undefined ? "no limit"
                 : `${plural(Math.min(left, preview.outOfWindow), "message")} of the ${number(left)} left`,
-            left !== null && left !== undefined ? gauge(preview.outOfWindow, left, "Part of the quota", `${number(preview.outOfWindow)} of ${number(left)}`) : null),
+            left !== null && left !== undefined
+                ? gauge(
+                    preview.outOfWindow,
+                    left,
+                    "Part of the quota",
+                    `${number(preview.outOfWindow)} of ${number(left)}`,
+                )
+                : null),
             limit && row("Takes about", h("b", {}, duration(preview.total / limit)), ` at ${rate(limit)} per second`,
                 sender.openRuns ? `, after ${plural(sender.openRuns, "open run")} of ${sender.name}` : "")),
         Object.keys(preview.leftOut ?? {}).length ? h("p", { class: "muted" }, "Left out: ",
-            Object.entries(preview.leftOut).map(([why, count]) => `${number(count)} ${say(why)}`).join(", "), ".") : null,
-        preview.quotaCheck?.warning ? h("p", { class: "notice warning" }, icon("waiting"), preview.quotaCheck.warning) : null,
-        preview.total === 0 ? h("p", { class: "notice warning" }, icon("waiting"), "Nobody is in its audience now. Change the audience, or import contacts.") : null);
+            Object.entries(preview.leftOut).map(
+                ([why, count]) => `${number(count)} ${say(why)}`
+            ).join(", "), ".") : null,
+        preview.quotaCheck?.warning
+            ? h("p", { class: "notice warning" }, icon("waiting"), preview.quotaCheck.warning)
+            : null,
+        preview.total === 0
+            ? h(
+                "p",
+                { class: "notice warning" },
+                icon("waiting"),
+                "Nobody is in its audience now. Change the audience, or import contacts.",
+            )
+            : null);
 }
 
 function testSend(subject, changed) {
@@ -229,10 +285,19 @@ function testSend(subject, changed) {
         title: `Send a test of ${subject.name}`,
         word: "Send the test",
         body: () => [
-            h("p", {}, "Goes to people in the tenant's ", h("code", {}, "testRecipients"), " only, and is in no statistics."),
+            h(
+                "p",
+                {},
+                "Goes to people in the tenant's ",
+                h("code", {}, "testRecipients"),
+                " only, and is in no statistics.",
+            ),
             h("div", { class: "field", key: "to" },
                 h("label", { for: "to" }, "Phone numbers, with commas between them"),
-                h("input", { id: "to", name: "to", required: true, autocomplete: "off", placeholder: "+254712345678" })),
+                h(
+                    "input",
+                    { id: "to", name: "to", required: true, autocomplete: "off", placeholder: "+254712345678" },
+                )),
             reasonField(),
         ],
         act: ({ to, reason }) => act(subject, "test", { to: to.split(/[,;\s]+/).filter(Boolean), reason },

@@ -68,7 +68,11 @@ addEventListener("hashchange", () => takeToken() && start());
 const connections = {
     live: ["Live", "running", "Changes appear within a second."],
     connecting: ["Connecting", "launching", "Waiting for the first answer."],
-    lost: ["Reconnecting", "offline", "The daemon does not answer. What you see is the last state; the page goes on by itself."],
+    lost: [
+        "Reconnecting",
+        "offline",
+        "The daemon does not answer. What you see is the last state; the page goes on by itself.",
+    ],
     hidden: ["Paused", "paused", "Nothing is loaded while this tab is hidden."],
 };
 
@@ -79,9 +83,16 @@ function renderTop() {
     render(
         top,
         brand(),
-        h("nav", { "aria-label": "Pages", key: "pages" }, pages.filter(({ isShown }) => isShown?.() ?? true).map((page) => h(
+        h("nav", {
+            "aria-label": "Pages",
+            key: "pages",
+        }, pages.filter(({ isShown }) => isShown?.() ?? true).map((page) => h(
             "a",
-            { key: page.path, href: `/ui/${page.path}`.replace(/\/$/, ""), "aria-current": page === here ? "page" : null },
+            {
+                key: page.path,
+                href: `/ui/${page.path}`.replace(/\/$/, ""),
+                "aria-current": page === here ? "page" : null,
+            },
             page.title,
         ))),
         h("div", { class: "account", key: "account" },
@@ -131,7 +142,11 @@ function showSignIn(reason) {
         main,
         h("section", { class: "panel sign-in", key: "sign-in" },
             h("h1", { tabindex: -1 }, reason),
-            h("p", {}, "On a machine that has the daemon's settings, this command prints a link that works for one hour:"),
+            h(
+                "p",
+                {},
+                "On a machine that has the daemon's settings, this command prints a link that works for one hour:",
+            ),
             h("pre", {}, h("code", {}, command)),
             h("p", {}, "Open the link, or paste it (or an access token of your identity provider) here:"),
             h("form", {

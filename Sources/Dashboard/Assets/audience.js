@@ -8,25 +8,35 @@ const texts = ["eq", "neq", "contains", "starts_with", "ends_with", "in", "not_i
 const numbers = ["eq", "neq", "gt", "gte", "lt", "lte", "between", "in", "is_null", "is_not_null"];
 const times = ["gte", "lte", "gt", "lt", "between", "newer_than", "older_than", "is_null", "is_not_null"];
 const fields = {
-    tags: ["contains_any", "contains_all", "contains", "is_null", "is_not_null"], name: texts, email: texts, contactId: texts,
+    tags: [
+        "contains_any",
+        "contains_all",
+        "contains",
+        "is_null",
+        "is_not_null",
+    ], name: texts, email: texts, contactId: texts,
     pin: texts, paymentStatus: texts, yearOfBirth: numbers, messageCount: numbers, firstSeen: times, lastSeen: times,
     metadata: [...texts, "gt", "gte", "lt", "lte", "between"],
 };
 const words = {
-    eq: "is", neq: "is not", gt: "is greater", gte: "is at least", lt: "is less", lte: "is at most", between: "is between",
-    contains: "contains", starts_with: "starts with", ends_with: "ends with", in: "is one of", not_in: "is none of",
+    eq: "is", neq: "is not", gt: "is greater", gte: "is at least", lt: "is less", lte: "is at most",
+    between: "is between", contains: "contains", starts_with: "starts with", ends_with: "ends with",
+    in: "is one of", not_in: "is none of",
     is_null: "is empty", is_not_null: "is not empty", contains_any: "has any of", contains_all: "has all of",
     newer_than: "is newer than", older_than: "is older than",
 };
 const lists = new Set(["in", "not_in", "contains_any", "contains_all", "between"]);
 const examples = {
-    tags: "vip, gold", metadata: "premium", lastSeen: "-90d, or 2026-01-31", firstSeen: "-7d", yearOfBirth: "1990", messageCount: "3",
-    paymentStatus: "unpaid", name: "Amina", email: "@acme.example", contactId: "254712345678", pin: "1234",
+    tags: "vip, gold", metadata: "premium", lastSeen: "-90d, or 2026-01-31", firstSeen: "-7d", yearOfBirth: "1990",
+    messageCount: "3", paymentStatus: "unpaid", name: "Amina", email: "@acme.example", contactId: "254712345678",
+    pin: "1234",
 };
 
 export async function mount(main, _, signal) {
     const state = {
-        logic: "AND", rows: [{ id: 1, field: "tags", operator: "contains_any", value: "" }], next: 2, text: undefined, category: "marketing",
+        logic: "AND", rows: [
+            { id: 1, field: "tags", operator: "contains_any", value: "" },
+        ], next: 2, text: undefined, category: "marketing",
         sender: "", senders: [], isCounting: false,
     };
     let typing;
@@ -40,7 +50,13 @@ export async function mount(main, _, signal) {
         try {
             filter = state.text === undefined ? build(state) : JSON.parse(state.text);
         } catch (error) {
-            Object.assign(state, { error: Object.assign(new Error(`${error.message}.`), { title: "This is not JSON yet" }), isCounting: false });
+            Object.assign(
+                state,
+                {
+                    error: Object.assign(new Error(`${error.message}.`), { title: "This is not JSON yet" }),
+                    isCounting: false,
+                },
+            );
             return draw();
         }
         state.isCounting = true;
@@ -92,7 +108,11 @@ function condition({ field, name, operator, value }) {
     if (!value.trim()) return undefined;
     const isNumber = ["yearOfBirth", "messageCount"].includes(field);
     const read = (text) => (isNumber && text.trim() !== "" && !Number.isNaN(Number(text)) ? Number(text) : text.trim());
-    return { field: whole, operator, value: lists.has(operator) ? value.split(",").filter((part) => part.trim()).map(read) : read(value) };
+    return {
+        field: whole,
+        operator,
+        value: lists.has(operator) ? value.split(",").filter((part) => part.trim()).map(read) : read(value),
+    };
 }
 
 function editor(state, change) {
@@ -106,86 +126,184 @@ function editor(state, change) {
     },
     isText ? h("div", { class: "field", key: "json" },
         h("label", { for: "json" }, "Filter as JSON, as in a spec"),
-        h("textarea", { id: "json", rows: 12, spellcheck: "false", ".value": state.text, oninput: (event) => change({ text: event.target.value }) }))
+        h(
+            "textarea",
+            {
+                id: "json",
+                rows: 12,
+                spellcheck: "false",
+                ".value": state.text,
+                oninput: (event) => change({ text: event.target.value }),
+            },
+        ))
         : h("div", { key: "rows" },
             h("fieldset", { class: "rows" },
                 h("legend", {}, "Contacts for whom ", h("select", {
-                    "aria-label": "How conditions are joined", onchange: (event) => change({ logic: event.target.value }),
-                }, h("option", { value: "AND" }, "all conditions hold"), h("option", { value: "OR" }, "one condition holds"))),
+                    "aria-label": "How conditions are joined", onchange: (event) => change(
+                        { logic: event.target.value }
+                    ),
+                }, h(
+                    "option",
+                    { value: "AND" },
+                    "all conditions hold",
+                ), h("option", { value: "OR" }, "one condition holds"))),
                 state.rows.map((row, index) => line(row, index, state, change))),
             h("button", { type: "button", key: "add", onclick: () => change({
-                rows: [...state.rows, { id: state.next, field: "tags", operator: "contains_any", value: "" }], next: state.next + 1,
+                rows: [
+                    ...state.rows,
+                    { id: state.next, field: "tags", operator: "contains_any", value: "" },
+                ], next: state.next + 1,
             }) }, "Add a condition")),
     h("div", { class: "filters", key: "options" },
         h("label", {}, "Category ", h("select", { onchange: (event) => change({ category: event.target.value }) },
             ["marketing", "utility", "authentication"].map((name) => h("option", { value: name }, name)))),
-        state.senders.length > 1 ? h("label", {}, "Sender ", h("select", { onchange: (event) => change({ sender: event.target.value }) },
-            h("option", { value: "" }, "any"), state.senders.map(({ sender }) => h("option", { value: sender, key: sender }, sender)))) : null),
-    h("details", { key: "spec" }, h("summary", {}, "For a spec file"), h("pre", { class: "code", tabindex: 0 }, h("code", {}, yaml(state)))));
+        state.senders.length > 1 ? h("label", {}, "Sender ", h("select", {
+            onchange: (event) => change({ sender: event.target.value }),
+        },
+            h("option", { value: "" }, "any"), state.senders.map(
+                ({ sender }) => h("option", { value: sender, key: sender }, sender)
+            ))) : null),
+    h(
+        "details",
+        { key: "spec" },
+        h("summary", {}, "For a spec file"),
+        h("pre", { class: "code", tabindex: 0 }, h("code", {}, yaml(state))),
+    ));
 }
 
 function line(row, index, state, change) {
-    const set = (values) => change({ rows: state.rows.map((other) => (other.id === row.id ? { ...other, ...values } : other)) });
+    const set = (values) => change(
+        { rows: state.rows.map((other) => (other.id === row.id ? { ...other, ...values } : other)) }
+    );
     const label = `Condition ${index + 1}`;
     return h("div", { class: "condition", key: String(row.id) },
         h("select", { "aria-label": `${label}: field`, ".value": row.field, onchange: (event) => {
             const field = event.target.value;
             set({ field, operator: fields[field].includes(row.operator) ? row.operator : fields[field][0] });
         } }, Object.keys(fields).map((name) => h("option", { value: name, selected: name === row.field }, name))),
-        row.field === "metadata" ? h("input", { "aria-label": `${label}: key of metadata`, placeholder: "plan", value: row.name ?? "", oninput: (event) => set({ name: event.target.value.trim() }) }) : null,
-        h("select", { key: "operator", "aria-label": `${label}: operator`, ".value": row.operator, onchange: (event) => set({ operator: event.target.value }) },
-            fields[row.field].map((name) => h("option", { value: name, selected: name === row.operator, key: name }, words[name]))),
+        row.field === "metadata"
+            ? h(
+                "input",
+                {
+                    "aria-label": `${label}: key of metadata`,
+                    placeholder: "plan",
+                    value: row.name ?? "",
+                    oninput: (event) => set({ name: event.target.value.trim() }),
+                },
+            )
+            : null,
+        h("select", {
+            key: "operator",
+            "aria-label": `${label}: operator`,
+            ".value": row.operator,
+            onchange: (event) => set({ operator: event.target.value }),
+        },
+            fields[row.field].map(
+                (name) => h("option", { value: name, selected: name === row.operator, key: name }, words[name])
+            )),
         row.operator.startsWith("is_") ? null : h("input", {
-            key: "value", "aria-label": `${label}: value${lists.has(row.operator) ? ", with commas between several" : ""}`,
-            placeholder: examples[row.field], ".value": row.value, oninput: (event) => set({ value: event.target.value }),
+            key: "value",
+            "aria-label": lists.has(row.operator) ? `${label}: value, with commas between several` : `${label}: value`,
+            placeholder: examples[row.field], ".value": row.value, oninput: (event) => set(
+                { value: event.target.value }
+            ),
         }),
-        h("button", { type: "button", class: "quiet", key: "remove", "aria-label": `Remove condition ${index + 1}`, disabled: state.rows.length < 2,
-            onclick: () => change({ rows: state.rows.filter(({ id }) => id !== row.id) }) }, icon("cancelled")));
+        h("button", {
+            type: "button", class: "quiet", key: "remove", "aria-label": `Remove condition ${index + 1}`,
+            disabled: state.rows.length < 2,
+            onclick: () => change({ rows: state.rows.filter(({ id }) => id !== row.id) }),
+        }, icon("cancelled")));
 }
 
 /// Returns the filter as a spec file has it. JSON texts are valid YAML.
 function yaml(state) {
     if (state.text !== undefined) return `audience: ${state.text}`;
-    const lines = build(state).conditions.map((one) => `    - { ${Object.entries(one).map(([name, value]) => `${name}: ${typeof value === "string" && /^[\w.]+$/.test(value) ? value : JSON.stringify(value)}`).join(", ")} }`);
+    const scalar = (value) => (typeof value === "string" && /^[\w.]+$/.test(value) ? value : JSON.stringify(value));
+    const lines = build(state).conditions.map((one) => {
+        const entries = Object.entries(one).map(([name, value]) => `${name}: ${scalar(value)}`);
+        return `    - { ${entries.join(", ")} }`;
+    });
     return ["audience:", `  logic: ${state.logic}`, `  conditions:${lines.length ? "" : " []"}`, ...lines].join("\n");
 }
 
 const steps = {
-    contacts: "All contacts", active: "Not deactivated", optedIn: "Opted in", notSuppressed: "Not opted out since", inAudience: "Within the filter",
-    reachable: "Recipients",
+    contacts: "All contacts", active: "Not deactivated", optedIn: "Opted in", notSuppressed: "Not opted out since",
+    inAudience: "Within the filter", reachable: "Recipients",
 };
 
 function result({ preview, isCounting }) {
-    const funnel = Object.entries(steps).filter(([name]) => name in preview.funnel).map(([name, title]) => ({ title, name, count: preview.funnel[name] }));
+    const funnel = Object.entries(steps).filter(([name]) => name in preview.funnel).map(
+        ([name, title]) => ({ title, name, count: preview.funnel[name] })
+    );
     const first = Math.max(1, funnel[0]?.count ?? 1);
     const left = preview.quotaCheck?.quotaStatus.remaining;
     return [
         panel("Recipients", { key: "count", hint: isCounting ? "Counting…" : null },
-            h("p", { class: "big" }, h("b", { "data-test": "total" }, number(preview.total)), h("span", {}, preview.total === 1 ? " recipient" : " recipients")),
+            h(
+                "p",
+                { class: "big" },
+                h("b", { "data-test": "total" }, number(preview.total)),
+                h("span", {}, preview.total === 1 ? " recipient" : " recipients"),
+            ),
             h("p", { class: "hidden", role: "status" }, isCounting ? "" : plural(preview.total, "recipient")),
             parts([
                 { name: "read", title: "In their 24-hour window", count: preview.inWindow },
                 { name: "accepted", title: "Outside of it", count: preview.outOfWindow },
             ], preview.total, "Recipients"),
             h("ul", { class: "counts" },
-                h("li", {}, h("span", { class: "swatch bar s-read", "aria-hidden": "true" }), "In their 24-hour window (free) ", h("b", {}, number(preview.inWindow))),
-                h("li", {}, h("span", { class: "swatch bar s-accepted", "aria-hidden": "true" }), "Outside: each takes one of the quota ", h("b", {}, number(preview.outOfWindow)))),
+                h(
+                    "li",
+                    {},
+                    h("span", { class: "swatch bar s-read", "aria-hidden": "true" }),
+                    "In their 24-hour window (free) ",
+                    h("b", {}, number(preview.inWindow)),
+                ),
+                h(
+                    "li",
+                    {},
+                    h("span", { class: "swatch bar s-accepted", "aria-hidden": "true" }),
+                    "Outside: each takes one of the quota ",
+                    h("b", {}, number(preview.outOfWindow)),
+                )),
             left === undefined || left === null ? null : h("div", { class: "measure" },
                 h("span", { class: "label" }, "Of the quota that is left"),
                 h("span", { class: "value" }, h("b", {}, number(preview.outOfWindow)), ` / ${number(left)}`),
-                gauge(preview.outOfWindow, left, "Of the quota that is left", `${number(preview.outOfWindow)} of ${number(left)}`)),
-            preview.quotaCheck?.warning ? h("p", { class: "notice warning" }, icon("waiting"), preview.quotaCheck.warning) : null),
-        panel("Step by step", { key: "steps" }, h("ol", { class: "funnel" }, funnel.map((step, index) => h("li", { key: step.name },
-            h("div", { class: "step" },
-                h("span", { class: "name" }, step.title),
-                h("span", { class: "value" }, h("b", {}, number(step.count)), index ? h("span", { class: "muted" }, ` ${percent(step.count, funnel[index - 1].count)}`) : ""),
-                h("div", { class: "track", "aria-hidden": "true" }, h("span", { style: { width: `${(step.count / first) * 100}%` } })))))),
-        Object.keys(preview.leftOut).length ? h("ul", { class: "losses" }, Object.entries(preview.leftOut).map(([why, count]) => h("li", { key: why },
-            h("span", { class: "swatch bar s-failed", "aria-hidden": "true" }), h("b", {}, `−${number(count)} `), capital(say(why))))) : null),
+                gauge(
+                    preview.outOfWindow,
+                    left,
+                    "Of the quota that is left",
+                    `${number(preview.outOfWindow)} of ${number(left)}`,
+                )),
+            preview.quotaCheck?.warning
+                ? h("p", { class: "notice warning" }, icon("waiting"), preview.quotaCheck.warning)
+                : null),
+        panel("Step by step", { key: "steps" }, stepList(funnel, first), leftOut(preview.leftOut)),
         panel("Ten of them", { key: "samples", hint: "Numbers are masked" }, table("Recipients", [
             { title: "Number", cell: ({ phone }) => h("code", {}, phone) },
             { title: "Name", cell: ({ name }) => name ?? "–" },
             { title: "Window", cell: ({ isInWindow }) => (isInWindow ? "open" : "closed") },
-        ], preview.samples, { key: (row) => `${row.phone}${row.name}`, empty: "Nobody matches. Loosen a condition, or import contacts." })),
+        ], preview.samples, {
+            key: (row) => `${row.phone}${row.name}`,
+            empty: "Nobody matches. Loosen a condition, or import contacts.",
+        })),
     ];
+}
+
+function stepList(funnel, first) {
+    return h("ol", { class: "funnel" }, funnel.map((step, index) => h("li", { key: step.name },
+        h("div", { class: "step" },
+            h("span", { class: "name" }, step.title),
+            h("span", { class: "value" },
+                h("b", {}, number(step.count)),
+                index ? h("span", { class: "muted" }, ` ${percent(step.count, funnel[index - 1].count)}`) : ""),
+            h("div", { class: "track", "aria-hidden": "true" },
+                h("span", { style: { width: `${(step.count / first) * 100}%` } }))))));
+}
+
+function leftOut(counts) {
+    if (!Object.keys(counts).length) return null;
+    return h("ul", { class: "losses" }, Object.entries(counts).map(([why, count]) => h("li", { key: why },
+        h("span", { class: "swatch bar s-failed", "aria-hidden": "true" }),
+        h("b", {}, `−${number(count)} `),
+        capital(say(why)))));
 }

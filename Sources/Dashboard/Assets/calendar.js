@@ -36,7 +36,11 @@ export async function mount(main, _, signal) {
         h("h1", { key: "title", tabindex: -1 }, "Calendar"),
         state.error ? problem(state.error, load) : !state.schedules ? skeleton(8) : [
             broken(state.schedules),
-            panel("Next 30 days", { key: "month", hint: `On the tenant's clock (${zoneName()})` }, month(state.schedules)),
+            panel(
+                "Next 30 days",
+                { key: "month", hint: `On the tenant's clock (${zoneName()})` },
+                month(state.schedules),
+            ),
             panel("Schedules", { key: "schedules" }, schedules(state.schedules)),
         ],
         panel("Past 90 days", { key: "past", hint: "What became of each start" },
@@ -50,15 +54,32 @@ export async function mount(main, _, signal) {
 function broken(schedules) {
     const all = schedules.filter(({ problem }) => problem);
     if (!all.length) return null;
-    return h("section", { class: "alarms", key: "broken", "aria-label": "Problems" }, all.map((schedule) => h("div", { class: "notice warning", key: schedule.id },
-        icon("failed"), h("div", {}, h("strong", {}, campaignLink(schedule.campaignId, schedule.campaign)), h("p", {}, schedule.problem)))));
+    return h("section", {
+        class: "alarms",
+        key: "broken",
+        "aria-label": "Problems",
+    }, all.map((schedule) => h("div", { class: "notice warning", key: schedule.id },
+        icon("failed"), h(
+            "div",
+            {},
+            h("strong", {}, campaignLink(schedule.campaignId, schedule.campaign)),
+            h("p", {}, schedule.problem),
+        ))));
 }
 
 /// Starts by day, as a month of weeks; narrow screens show only the days that have some.
 function month(schedules) {
-    const starts = schedules.filter(({ isActive }) => isActive).flatMap((schedule) => schedule.next.map((start) => ({ ...schedule, ...start })))
+    const starts = schedules.filter(({ isActive }) => isActive).flatMap(
+        (schedule) => schedule.next.map((start) => ({ ...schedule, ...start }))
+    )
         .sort((one, other) => one.at.localeCompare(other.at));
-    if (!starts.length) return h("p", { class: "empty" }, "No schedule fires within 30 days. Add one with ", h("code", {}, "kind: Schedule"), " in a spec file.");
+    if (!starts.length) return h(
+        "p",
+        { class: "empty" },
+        "No schedule fires within 30 days. Add one with ",
+        h("code", {}, "kind: Schedule"),
+        " in a spec file.",
+    );
     const byDay = Map.groupBy(starts, ({ at }) => localDate(new Date(at)));
     const today = new Date(`${localDate(new Date())}T12:00:00Z`);
     const monday = new Date(today);
@@ -74,7 +95,12 @@ function month(schedules) {
     }
     const names = [...Array(7).keys()].map((index) => new Date(monday.getTime() + index * 86_400_000)
         .toLocaleDateString("en-GB", { weekday: "long", timeZone: "UTC" }));
-    return h("ol", { class: "month" }, names.map((name) => h("li", { class: "weekday", "aria-hidden": "true" }, name)), cells);
+    return h(
+        "ol",
+        { class: "month" },
+        names.map((name) => h("li", { class: "weekday", "aria-hidden": "true" }, name)),
+        cells,
+    );
 }
 
 /// The day of the month, with the month where one begins.
@@ -86,24 +112,62 @@ function shortDay(date) {
 function cell(name, date, distance, starts) {
     const isToday = distance === 0;
     const isOutside = distance < 0 || distance > days;
-    return h("li", { key: name, class: `day${isToday ? " today" : ""}${isOutside ? " outside" : ""}${starts.length ? "" : " free"}` },
-        h("h3", {}, h("span", { class: "long" }, `${isToday ? "Today, " : ""}${longDay(date)}`), h("span", { class: "short", "aria-hidden": "true" }, isToday ? "Today" : shortDay(date))),
-        starts.length ? h("ul", {}, starts.slice(0, 8).map((start) => h("li", { key: `${start.id}${start.at}`, class: "start" },
-            h("time", { datetime: start.at, title: `${start.at} UTC · ${start.local} ${start.timeZone}` }, clock(new Date(start.at))), " ",
+    return h("li", {
+        key: name,
+        class: `day${isToday ? " today" : ""}${isOutside ? " outside" : ""}${starts.length ? "" : " free"}`,
+    },
+        h(
+            "h3",
+            {},
+            h("span", { class: "long" }, `${isToday ? "Today, " : ""}${longDay(date)}`),
+            h("span", { class: "short", "aria-hidden": "true" }, isToday ? "Today" : shortDay(date)),
+        ),
+        starts.length ? h("ul", {}, starts.slice(0, 8).map((start) => h("li", {
+            key: `${start.id}${start.at}`,
+            class: "start",
+        },
+            h(
+                "time",
+                { datetime: start.at, title: `${start.at} UTC · ${start.local} ${start.timeZone}` },
+                clock(new Date(start.at)),
+            ), " ",
             campaignLink(start.campaignId, start.campaign),
-            start.expectedRecipients === undefined ? "" : h("span", { class: "muted" }, ` ${number(start.expectedRecipients)}`),
+            start.expectedRecipients === undefined
+                ? ""
+                : h("span", { class: "muted" }, ` ${number(start.expectedRecipients)}`),
             start.daylightSaving ? h("p", { class: "mark-dst" }, icon("waiting"), start.daylightSaving) : null,
-            start.overlaps?.length ? h("p", { class: "mark-overlap" }, icon("failed"), `overlaps ${start.overlaps.join(", ")} on ${start.sender ?? "its sender"}`) : null)),
+            start.overlaps?.length
+                ? h(
+                    "p",
+                    { class: "mark-overlap" },
+                    icon("failed"),
+                    `overlaps ${start.overlaps.join(", ")} on ${start.sender ?? "its sender"}`,
+                )
+                : null)),
         starts.length > 8 ? h("li", { class: "muted" }, `and ${starts.length - 8} more`) : null) : null);
 }
 
 function schedules(all) {
     return table("Schedules", [
         { title: "Campaign", cell: ({ campaignId, campaign }) => campaignLink(campaignId, campaign) },
-        { title: "Schedule", cell: ({ name, cronExpression }) => [name ?? "", cronExpression ? [" ", h("code", {}, cronExpression)] : h("span", { class: "muted" }, " once")] },
+        {
+            title: "Schedule",
+            cell: ({ name, cronExpression }) => [
+                name ?? "",
+                cronExpression ? [" ", h("code", {}, cronExpression)] : h("span", { class: "muted" }, " once"),
+            ],
+        },
         { title: "Clock", cell: ({ timeZone }) => timeZone },
-        { title: "Next", cell: ({ next, isActive }) => isActive && next[0] ? [time(next[0].at), h("span", { class: "muted" }, ` ${away(next[0].at)}`)] : isActive ? "never again" : "switched off" },
-        { title: "Expected", isNumber: true, cell: ({ expectedRecipients, countedAt }) => expectedRecipients === undefined ? "–"
+        {
+            title: "Next",
+            cell: ({ next, isActive }) => isActive && next[0]
+                ? [time(next[0].at), h("span", { class: "muted" }, ` ${away(next[0].at)}`)]
+                : isActive ? "never again" : "switched off",
+        },
+        { title: "Expected", isNumber: true, cell: ({
+            expectedRecipients,
+            countedAt,
+        }) => expectedRecipients === undefined ? "–"
             : h("span", { title: countedAt ? `Counted ${away(countedAt)}` : null }, number(expectedRecipients)) },
         { title: "Sender", cell: ({ sender }) => sender ?? "–" },
     ], all, { key: ({ id }) => id, empty: "This tenant has no schedules." });
@@ -118,9 +182,20 @@ function past(state, turn) {
         table("Past starts", [
             { title: "Planned for", cell: ({ scheduledFor }) => time(scheduledFor, { always: true }) },
             { title: "Campaign", cell: ({ campaignId, campaign }) => campaignLink(campaignId, campaign) },
-            { title: "Outcome", cell: ({ outcome }) => h("span", { class: `pill ${signs[outcome] ?? "draft"}` }, icon(signs[outcome] ?? "next"), capital(say(outcome))) },
+            {
+                title: "Outcome",
+                cell: ({ outcome }) => h(
+                    "span",
+                    { class: `pill ${signs[outcome] ?? "draft"}` },
+                    icon(signs[outcome] ?? "next"),
+                    capital(say(outcome)),
+                ),
+            },
             { title: "Why", cell: ({ reason }) => reason ?? "" },
-        ], items, { key: (row) => `${row.campaignId}${row.scheduledFor}`, empty: "No schedule has fired within 90 days." }),
+        ], items, {
+            key: (row) => `${row.campaignId}${row.scheduledFor}`,
+            empty: "No schedule has fired within 90 days.",
+        }),
         pager(state.page, limit, total, turn),
     ];
 }

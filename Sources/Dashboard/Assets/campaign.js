@@ -3,7 +3,7 @@ import { actionButtons } from "./actions.js";
 import { every, follow } from "./app.js";
 import { get } from "./api.js";
 import "./chart.js";
-import { h, icon, panel, problem, render, skeleton, table } from "./dom.js";
+import { h, icon, pager, panel, problem, render, skeleton, table } from "./dom.js";
 import { live } from "./events.js";
 import { actor, away, capital, duration, number, percent, plural, say, time } from "./format.js";
 import { phone } from "./phone.js";
@@ -11,8 +11,10 @@ import { messageLog } from "./messages.js";
 import { done, fact, pace, pill, progress, quota, reason } from "./states.js";
 import { specText } from "./spec.js";
 
+const runLimit = 20;
+
 export async function mount(main, [id], signal) {
-    const state = { id, parts: {}, chosen: undefined, chart: {} };
+    const state = { id, parts: {}, chosen: undefined, page: 1 };
     let draw = () => {};
 
     /// Loads one part; a failure of one leaves the others alone.
@@ -39,7 +41,8 @@ export async function mount(main, [id], signal) {
     const load = async () => {
         await Promise.all([
             get(`/campaigns/${id}`, undefined, signal).then((found) => (state.campaign = found), () => {}),
-            part("runs", `/campaigns/${id}/runs`, { limit: 50 }),
+            part("runs", `/campaigns/${id}/runs`, { limit: runLimit, page: 1 }),
+            state.page > 1 && part("olderRuns", `/campaigns/${id}/runs`, { limit: runLimit, page: state.page }),
         ]);
         await loadNumbers();
     };
@@ -48,6 +51,11 @@ export async function mount(main, [id], signal) {
         state.parts.series = undefined;
         draw();
         loadNumbers();
+    };
+    state.turn = (to) => {
+        state.page = to;
+        state.parts.olderRuns = undefined;
+        load();
     };
     state.reload = load;
     state.examples = new Map();
@@ -72,7 +80,8 @@ export async function mount(main, [id], signal) {
     part("render", `/campaigns/${id}/render`, { count: 3 });
     await load();
     log.load();
-    every(10, signal, () => isOpen(run(state)) && load());
+    // WhatsApp reports what was delivered and read after the end of a run, too.
+    every(10, signal, () => (isOpen(run(state)) || liveRun(state)) && load());
     let wasOpen = isOpen(run(state));
     follow(signal, () => {
         const current = liveRun(state);
@@ -111,22 +120,51 @@ function page(main, state, log) {
     const status = isOpen(current) && !state.chosen ? current.status : campaign.status;
     render(
         main,
-        h("nav", { class: "crumbs", key: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "/ui/campaigns" }, "Campaigns"), icon("next"), h("span", {}, campaign.name)),
+        h(
+            "nav",
+            { class: "crumbs", key: "crumbs", "aria-label": "Breadcrumb" },
+            h("a", { href: "/ui/campaigns" }, "Campaigns"),
+            icon("next"),
+            h("span", {}, campaign.name),
+        ),
         h("header", { class: "heading", key: "heading" },
             h("div", {},
                 h("h1", { key: "title", tabindex: -1 }, campaign.title ?? campaign.name),
                 h("p", { class: "muted subtitle" }, pill(status, current?.waiting),
-                    ` ${campaign.name} · started ${say(campaign.type)}${campaign.sender ? ` · ${campaign.sender}` : ""}`)),
+                    " ", [campaign.name, `started ${say(campaign.type)}`, campaign.sender].filter(Boolean).join(" · "))),
             actionButtons({
-                ...campaign, campaign, status, run: current, failed, isWhole: true, wasSent: Boolean(parts.runs?.value?.total),
+                ...campaign, campaign, status, run: current, failed, isWhole: true, wasSent: Boolean(
+                    parts.runs?.value?.total
+                ),
             }, state.reload)),
-        campaign.managedBy ? h("p", { class: "owned", key: "owned" }, icon("file"), "Its content is read-only here. Edit ",
-            h("code", { class: "path" }, campaign.sourceFile ?? "its spec file"), " and apply it with ", h("code", {}, "reconcile"), ".") : null,
-        current ? overview(state, current) : panel("No run yet", { key: "no-run" }, h("p", { class: "empty" }, neverSent(campaign))),
+        campaign.managedBy ? h("p", {
+            class: "owned",
+            key: "owned",
+        }, icon("file"), "Its content is read-only here. Edit ",
+            h(
+                "code",
+                { class: "path" },
+                campaign.sourceFile ?? "its spec file",
+            ), " and apply it with ", h("code", {}, "reconcile"), ".") : null,
+        current
+            ? overview(state, current)
+            : panel("No run yet", { key: "no-run" }, h("p", { class: "empty" }, neverSent(campaign))),
         current ? chart(state, current) : null,
-        h("div", { class: "columns", key: "columns" }, current ? funnel(parts.funnel) : null, current ? failures(state) : null),
+        h(
+            "div",
+            { class: "columns", key: "columns" },
+            current ? funnel(parts.funnel) : null,
+            current ? failures(state) : null,
+        ),
         h("div", { class: "columns", key: "content" },
-            panel("The message", { key: "message", hint: parts.render?.value ? "As recipients see it" : "Placeholders are filled for each recipient" }, phone(campaign, parts.template?.value, parts.render?.value)),
+            panel(
+                "The message",
+                {
+                    key: "message",
+                    hint: parts.render?.value ? "As recipients see it" : "Placeholders are filled for each recipient",
+                },
+                phone(campaign, parts.template?.value, parts.render?.value),
+            ),
             panel("Spec as applied", { key: "spec" }, part(parts.spec, specText))),
         runs(state),
         log.draw(parts.runs?.value?.items ?? []),
@@ -134,7 +172,9 @@ function page(main, state, log) {
 }
 
 function neverSent(campaign) {
-    if (campaign.type === "event_triggered") return `It waits for the event ${campaign.triggerType ?? ""}. A run opens at the first one.`;
+    if (campaign.type === "event_triggered") {
+        return `It waits for the event ${campaign.triggerType ?? ""}. A run opens at the first one.`;
+    }
     if (campaign.type === "module_initiated") return "A module sends it through the API, to one contact or many.";
     if (campaign.type === "scheduled") return "Its schedule opens the first run. The calendar shows when.";
     return "It was never sent. Send it with the button above, or with campaignd send.";
@@ -149,11 +189,21 @@ function part(loaded, show) {
 function overview(state, current) {
     const sender = [...live.senders.values()].find(({ name }) => name === current.sender);
     const runs = state.parts.runs?.value?.items ?? [];
-    const taken = current.completedAt && current.startedAt && (new Date(current.completedAt) - new Date(current.startedAt)) / 1_000;
+    const taken = current.completedAt && current.startedAt && (
+        new Date(current.completedAt) - new Date(current.startedAt)
+    ) / 1_000;
     return panel(isOpen(current) ? "This run" : "Latest run", {
         key: "run",
-        actions: runs.length > 1 ? h("label", {}, "Run ", h("select", { onchange: (event) => state.choose(event.target.value || undefined) },
-            runs.map((found, index) => h("option", { value: index ? found.id : "", key: found.id }, `${index ? "" : "latest, "}${found.createdAt.slice(0, 16).replace("T", " ")} UTC`)))) : null,
+        actions: runs.length > 1 ? h("label", {}, "Run ", h("select", {
+            onchange: (event) => state.choose(event.target.value || undefined),
+        },
+            runs.map(
+                (found, index) => h(
+                    "option",
+                    { value: index ? found.id : "", key: found.id },
+                    `${index ? "" : "latest, "}${found.createdAt.slice(0, 16).replace("T", " ")} UTC`,
+                )
+            ))) : null,
     },
     reason(current.waiting),
     h("div", { class: "row wide" },
@@ -162,7 +212,9 @@ function overview(state, current) {
         isOpen(current) ? quota(sender?.quota) : null),
     h("dl", { class: "facts" },
         fact("Started", time(current.startedAt ?? current.createdAt, { seconds: true })),
-        current.completedAt ? fact("Ended", time(current.completedAt, { seconds: true })) : fact("Done", current.estimatedCompletionAt
+        current.completedAt
+            ? fact("Ended", time(current.completedAt, { seconds: true }))
+            : fact("Done", current.estimatedCompletionAt
             ? [time(current.estimatedCompletionAt), ` (${away(current.estimatedCompletionAt)})`] : "not known"),
         taken > 0 ? fact("Took", `${duration(taken)}, ${number(done(current.messages) / taken)} per second`) : null,
         current.replied !== undefined ? fact("Replied", number(current.replied)) : null,
@@ -172,7 +224,10 @@ function overview(state, current) {
 }
 
 function chart(state, current) {
-    return panel("Messages over time", { key: "chart", hint: "What WhatsApp accepted and reported, minute by minute, against the limit of the sender" },
+    return panel("Messages over time", {
+        key: "chart",
+        hint: "What WhatsApp accepted and reported, minute by minute, against the limit of the sender",
+    },
         part(state.parts.series, (series) => series.points.length
             ? h("time-chart", { key: current.id, ".data": {
                 label: "Messages per minute", unit: "messages per minute", points: series.points, marks: series.marks,
@@ -184,7 +239,11 @@ function chart(state, current) {
                     { name: "failed", title: "Failed", kind: "line" },
                 ],
             } })
-            : h("p", { class: "empty" }, "No message was sent yet. The first minute appears here as soon as WhatsApp accepts one.")));
+            : h(
+                "p",
+                { class: "empty" },
+                "No message was sent yet. The first minute appears here as soon as WhatsApp accepts one.",
+            )));
 }
 
 const stepNames = {
@@ -193,17 +252,34 @@ const stepNames = {
 };
 
 function funnel(loaded) {
-    return panel("From audience to read", { key: "funnel", hint: "Each loss is named" }, part(loaded, ({ steps, losses }) => {
+    return panel("From audience to read", {
+        key: "funnel",
+        hint: "Each loss is named",
+    }, part(loaded, ({ steps, losses }) => {
         const first = Math.max(1, ...steps.map(({ count }) => count));
         return h("ol", { class: "funnel" }, steps.map((step, index) => h("li", { key: step.name },
             h("div", { class: "step" },
                 h("span", { class: "name" }, stepNames[step.name] ?? capital(say(step.name))),
                 h("span", { class: "value" }, h("b", { "data-test": `funnel-${step.name}` }, number(step.count)),
                     index ? h("span", { class: "muted" }, ` ${percent(step.count, steps[index - 1].count)}`) : ""),
-                h("div", { class: "track", "aria-hidden": "true" }, h("span", { style: { width: `${(step.count / first) * 100}%` } }))),
-            h("ul", { class: "losses" }, losses.filter(({ after }) => after === step.name).map((loss) => h("li", { key: loss.reason },
-                h("span", { class: `swatch bar ${/yet|pending|queued/i.test(say(loss.reason)) ? "" : "s-failed"}`, "aria-hidden": "true" }),
-                h("b", {}, `−${number(loss.count)} `), say(loss.reason), loss.detail ? h("span", { class: "muted" }, ` · ${loss.detail}`) : ""))))));
+                h(
+                    "div",
+                    { class: "track", "aria-hidden": "true" },
+                    h("span", { style: { width: `${(step.count / first) * 100}%` } }),
+                )),
+            h("ul", { class: "losses" }, losses.filter(
+                ({ after }) => after === step.name
+            ).map((loss) => h("li", { key: loss.reason },
+                h(
+                    "span",
+                    {
+                        class: `swatch bar ${/yet|pending|queued/i.test(say(loss.reason)) ? "" : "s-failed"}`,
+                        "aria-hidden": "true",
+                    },
+                ),
+                h("b", {}, `−${number(loss.count)} `), say(loss.reason), loss.detail
+                    ? h("span", { class: "muted" }, ` · ${loss.detail}`)
+                    : ""))))));
     }));
 }
 
@@ -218,22 +294,44 @@ function failures(state) {
             const code = error.errorCode;
             const examples = state.examples.get(code);
             return h("li", { key: code },
-                h("div", { class: "error-head" }, h("b", {}, number(error.count)), h("code", {}, code), h("strong", {}, error.meaning ?? error.errorMessage)),
-                error.meaning && error.errorMessage ? h("p", { class: "muted" }, `WhatsApp: “${error.errorMessage}”`) : null,
-                h("p", {}, h("span", { class: "tag" }, `concerns ${scopes[error.scope] ?? say(error.scope)}`), ` ${capital(error.remedy)}.`),
+                h(
+                    "div",
+                    { class: "error-head" },
+                    h("b", {}, number(error.count)),
+                    h("code", {}, code),
+                    h("strong", {}, error.meaning ?? error.errorMessage),
+                ),
+                error.meaning && error.errorMessage
+                    ? h("p", { class: "muted" }, `WhatsApp: “${error.errorMessage}”`)
+                    : null,
+                h(
+                    "p",
+                    {},
+                    h("span", { class: "tag" }, `concerns ${scopes[error.scope] ?? say(error.scope)}`),
+                    ` ${capital(error.remedy)}.`,
+                ),
                 h("button", {
-                    type: "button", class: "quiet", key: "examples", "aria-expanded": state.examples.has(code) ? "true" : "false",
+                    type: "button", class: "quiet", key: "examples", "aria-expanded": state.examples.has(code)
+                        ? "true"
+                        : "false",
                     onclick: () => state.toggleExamples(code),
                 }, state.examples.has(code) ? "Hide examples" : "Five examples"),
-                state.examples.has(code) ? part(examples, (messages) => h("ul", { class: "examples" }, messages.map((message) => h("li", { key: message.id },
-                    h("code", {}, message.recipientPhone), " ", time(message.failedAt, { seconds: true }),
-                    message.waMessageId ? h("code", { class: "muted path" }, message.waMessageId) : "")))) : null);
+                state.examples.has(code) ? part(examples, exampleList) : null);
         }))
         : h("p", { class: "empty" }, "No message of this run has failed.")));
 }
 
+function exampleList(messages) {
+    return h("ul", { class: "examples" }, messages.map((message) => h("li", { key: message.id },
+        h("code", {}, message.recipientPhone), " ", time(message.failedAt, { seconds: true }),
+        message.waMessageId ? h("code", { class: "muted path" }, message.waMessageId) : "")));
+}
+
 function runs(state) {
-    return panel("Runs", { key: "runs", hint: state.parts.runs?.value ? plural(state.parts.runs.value.total, "run") : null }, part(state.parts.runs, ({ items }) => table("Runs", [
+    return panel("Runs", {
+        key: "runs",
+        hint: state.parts.runs?.value ? plural(state.parts.runs.value.total, "run") : null,
+    }, part(state.page > 1 ? state.parts.olderRuns : state.parts.runs, ({ items, total }) => [table("Runs", [
         { title: "Opened", cell: ({ createdAt }) => time(createdAt, { always: true }) },
         { title: "State", cell: (found) => pill(found.status, found.waiting) },
         { title: "Revision", isNumber: true, cell: ({ revision }) => revision },
@@ -243,7 +341,11 @@ function runs(state) {
         { title: "Ended", cell: ({ completedAt }) => time(completedAt) },
         { title: "Who did what", cell: ({ actions, retryOf }) => [
             retryOf ? h("div", { class: "muted" }, "Repeats failed messages of the run before") : null,
-            h("ul", { class: "plain" }, actions.slice(0, 6).map((action) => h("li", { key: `${action.at}${action.action}` },
-                `${capital(say(action.action))} by ${actor(action.who)}, `, time(action.at), action.reason ? h("span", { class: "muted" }, ` · ${action.reason}`) : "")))] },
-    ], items, { key: ({ id }) => id, empty: "It was never sent." })));
+            h("ul", { class: "plain" }, actions.slice(0, 6).map((action) => h("li", {
+                key: `${action.at}${action.action}`,
+            },
+                `${capital(say(action.action))} by ${actor(action.who)}, `, time(action.at), action.reason
+                    ? h("span", { class: "muted" }, ` · ${action.reason}`)
+                    : "")))] },
+    ], items, { key: ({ id }) => id, empty: "It was never sent." }), pager(state.page, runLimit, total, state.turn)]));
 }

@@ -31,7 +31,12 @@ export async function mount(main, _, signal) {
         main,
         h("h1", { key: "title", tabindex: -1 }, "Campaigns"),
         h("form", { class: "filters", role: "search", key: "filters", onsubmit: (event) => event.preventDefault() },
-            h("label", {}, "Name or title ", h("input", { type: "search", oninput: (event) => change({ q: event.target.value }) })),
+            h(
+                "label",
+                {},
+                "Name or title ",
+                h("input", { type: "search", oninput: (event) => change({ q: event.target.value }) }),
+            ),
             h("label", {}, "State ", h("select", { onchange: (event) => change({ status: event.target.value }) },
                 h("option", { value: "" }, "all"), states.map((status) => h("option", { value: status }, status))))),
         error ? problem(error, load) : !answer ? skeleton(8) : [
@@ -43,9 +48,23 @@ export async function mount(main, _, signal) {
                 { title: "State", cell: (campaign) => pill(campaign.status, campaign.waiting) },
                 { title: "Started", cell: ({ type }) => say(type) },
                 { title: "Sender", cell: ({ sender }) => sender ?? "–" },
-                { title: "Recipients", isNumber: true, cell: ({ recipientCount }) => (recipientCount ? number(recipientCount) : "–") },
-                { title: "Last run", cell: ({ startedAt, scheduledAt }) => startedAt ? time(startedAt) : scheduledAt ? ["starts ", time(scheduledAt)] : "–" },
-                { title: "Owned by", cell: ({ sourceFile, managedBy }) => (managedBy ? h("code", { class: "path" }, sourceFile ?? "spec") : "API") },
+                {
+                    title: "Recipients",
+                    isNumber: true,
+                    cell: ({ recipientCount }) => (recipientCount ? number(recipientCount) : "–"),
+                },
+                {
+                    title: "Last run",
+                    cell: ({ startedAt, scheduledAt }) => startedAt
+                        ? time(startedAt)
+                        : scheduledAt ? ["starts ", time(scheduledAt)] : "–",
+                },
+                {
+                    title: "Owned by",
+                    cell: ({ sourceFile, managedBy }) => (
+                        managedBy ? h("code", { class: "path" }, sourceFile ?? "spec") : "API"
+                    ),
+                },
             ], answer.items, {
                 key: ({ id }) => id,
                 empty: state.q || state.status

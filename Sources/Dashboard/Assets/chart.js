@@ -126,7 +126,19 @@ function collect(data, most) {
 
 function niceTop(value) {
     const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-    return [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((top) => top >= value) ?? value;
+    return [
+        1,
+        1.2,
+        1.6,
+        2,
+        2.4,
+        3,
+        4,
+        5,
+        6,
+        8,
+        10,
+    ].map((factor) => factor * power).find((top) => top >= value) ?? value;
 }
 
 function drawing(data, { list, step }, width) {
@@ -148,7 +160,11 @@ function drawing(data, { list, step }, width) {
         const value = (top / tickCount) * index;
         parts.push(
             h("line", { class: "grid", x1: margin.left, x2: width - margin.right, y1: y(value), y2: y(value) }),
-            h("text", { class: "tick", x: margin.left - 6, y: y(value) + 4, "text-anchor": "end" }, top < 10_000 ? number(value) : compact(value, true)),
+            h(
+                "text",
+                { class: "tick", x: margin.left - 6, y: y(value) + 4, "text-anchor": "end" },
+                top < 10_000 ? number(value) : compact(value, true),
+            ),
         );
     }
     const every = steps.find((size) => size >= step && (size / step) * slot >= 76) ?? steps.at(-1);
@@ -182,11 +198,24 @@ function drawing(data, { list, step }, width) {
     }
     if (showsLimit) {
         parts.push(
-            h("line", { class: "limit", x1: margin.left, x2: width - margin.right, y1: y(data.limit), y2: y(data.limit) }),
-            h("text", { class: "limit-text", x: width - margin.right, y: y(data.limit) - 5, "text-anchor": "end" }, limitText(data)),
+            h(
+                "line",
+                { class: "limit", x1: margin.left, x2: width - margin.right, y1: y(data.limit), y2: y(data.limit) },
+            ),
+            h(
+                "text",
+                { class: "limit-text", x: width - margin.right, y: y(data.limit) - 5, "text-anchor": "end" },
+                limitText(data),
+            ),
         );
     } else if (data.limit) {
-        parts.push(h("text", { class: "limit-text", x: width - margin.right, y: margin.top + 12, "text-anchor": "end" }, `↑ ${limitText(data)}`));
+        parts.push(
+            h(
+                "text",
+                { class: "limit-text", x: width - margin.right, y: margin.top + 12, "text-anchor": "end" },
+                `↑ ${limitText(data)}`,
+            )
+        );
     }
     const start = list[0].at;
     const whole = step * minute * list.length;
@@ -196,14 +225,21 @@ function drawing(data, { list, step }, width) {
         const at = margin.left + share * inner.width;
         parts.push(
             h("line", { class: `mark m-${mark.kind}`, x1: at, x2: at, y1: margin.top - 6, y2: height - margin.bottom }),
-            h("g", { class: `icon mark-sign m-${mark.kind}`, transform: `translate(${at - 6} ${margin.top - 20}) scale(0.75)` },
+            h("g", {
+                class: `icon mark-sign m-${mark.kind}`,
+                transform: `translate(${at - 6} ${margin.top - 20}) scale(0.75)`,
+            },
                 iconPath(markSigns[mark.kind]?.[0])),
         );
     }
     parts.push(h("line", {
         class: "cursor", visibility: "hidden", x1: 0, x2: 0, y1: margin.top, y2: height - margin.bottom,
     }));
-    return h("svg", { role: "img", "aria-label": summary(data), width, height, viewBox: `0 0 ${width} ${height}` }, parts);
+    return h(
+        "svg",
+        { role: "img", "aria-label": summary(data), width, height, viewBox: `0 0 ${width} ${height}` },
+        parts,
+    );
 }
 
 const limitText = (data) => `limit ${number(data.limit)} per minute`;
@@ -223,7 +259,8 @@ function summary(data) {
         return `${title} ${number(sum)}`;
     });
     const marks = data.marks?.length ? `; ${data.marks.length} marks` : "";
-    return `${data.label}: ${sums.join(", ")}${data.limit ? `; ${limitText(data)}` : ""}${marks}. The table has each number.`;
+    const limit = data.limit ? `; ${limitText(data)}` : "";
+    return `${data.label}: ${sums.join(", ")}${limit}${marks}. The table has each number.`;
 }
 
 const swatch = (series) => h("span", { class: `swatch ${series.kind} s-${series.name}`, "aria-hidden": "true" });
@@ -233,7 +270,12 @@ function legend(data) {
         "ul",
         { class: "legend", key: "legend" },
         data.series.map((series) => h("li", {}, swatch(series), series.title)),
-        data.limit && h("li", {}, h("span", { class: "swatch line s-limit", "aria-hidden": "true" }), "Limit of the sender"),
+        data.limit && h(
+            "li",
+            {},
+            h("span", { class: "swatch line s-limit", "aria-hidden": "true" }),
+            "Limit of the sender",
+        ),
         h("li", { class: "unit" }, data.unit),
     );
 }
@@ -246,7 +288,9 @@ function numbers(data, { list, step }) {
             `${data.label}${title}`,
             [
                 { title: "Time", cell: (bucket) => time(bucket.at) },
-                ...data.series.map(({ name, title }) => ({ title, isNumber: true, cell: (bucket) => rate(bucket[name]) })),
+                ...data.series.map(
+                    ({ name, title }) => ({ title, isNumber: true, cell: (bucket) => rate(bucket[name]) })
+                ),
             ],
             filled,
             { empty: "No numbers yet." },

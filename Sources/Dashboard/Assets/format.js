@@ -29,7 +29,9 @@ function parts(date, options, timeZone = zone) {
 }
 
 export const number = (value) => (value === undefined || value === null ? "–" : whole.format(value));
-export const compact = (value, always = false) => (value < 10_000 && !always ? whole.format(value) : short.format(value));
+export const compact = (value, always = false) => (
+    value < 10_000 && !always ? whole.format(value) : short.format(value)
+);
 export const rate = (value) => (value === undefined ? "–" : value < 100 ? tenth.format(value) : whole.format(value));
 
 /// Returns a share as a percentage that says 0 and 100 only when it is.
@@ -107,8 +109,8 @@ const words = {
     optedOut: "opted out", marketingStopped: "stopped marketing messages", notOptedIn: "never opted in",
     deactivated: "deactivated", outOfWindow: "outside the 24-hour window", halfOpen: "trying again",
     event_triggered: "by an event", module_initiated: "by a module", manual: "by a person", scheduled: "by a schedule",
-    api: "API", send: "launched", again: "launched again", pause: "paused", resume: "resumed", cancel: "cancelled", retry: "sent again",
-    settle: "settled",
+    api: "API", send: "launched", again: "launched again", pause: "paused", resume: "resumed", cancel: "cancelled",
+    retry: "sent again", settle: "settled",
 };
 
 /// Returns a name of the API as words: `rate_limited` and `notOptedIn` as people say them.

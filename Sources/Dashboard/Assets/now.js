@@ -39,7 +39,9 @@ function draw(main, schedules) {
         alarms(),
         panel("Open runs", { key: "runs", hint: open.length ? `${plural(open.length, "run")}, newest first` : null },
             open.length ? h("div", { class: "cards" }, open.map(card)) : nothing(schedules)),
-        ended.length ? panel("Ended within ten minutes", { key: "ended" }, h("div", { class: "cards" }, ended.map(card))) : null,
+        ended.length
+            ? panel("Ended within ten minutes", { key: "ended" }, h("div", { class: "cards" }, ended.map(card)))
+            : null,
         senders(),
         h("div", { class: "columns", key: "columns" }, next(schedules), daemons()),
     );
@@ -59,10 +61,26 @@ function summary(open, schedules) {
         h("dt", {}, name), h("dd", {}, h("b", {}, value), h("span", {}, detail)));
     return h("dl", { class: "tiles", key: "summary" },
         tile("Sending", `${rate(speed)} / s`, limit ? `of ${rate(limit)} that WhatsApp allows` : "no sender yet"),
-        tile("Open runs", number(open.length), waiting.length ? `${waiting.length} waiting or paused` : "none is waiting"),
-        tile("To do", number(left), left ? plural(left, "message").replace(/^\S+ /, "") + " not sent yet" : "every message is sent"),
-        tile("Done", ends.length ? time(ends.at(-1)) : "–", ends.length ? away(ends.at(-1)) : open.length ? "not while runs are paused" : "nothing is open"),
-        tile("Next start", coming ? time(coming.at) : "–", coming ? coming.campaign : "nothing is scheduled within a week"));
+        tile(
+            "Open runs",
+            number(open.length),
+            waiting.length ? `${waiting.length} waiting or paused` : "none is waiting",
+        ),
+        tile(
+            "To do",
+            number(left),
+            left ? plural(left, "message").replace(/^\S+ /, "") + " not sent yet" : "every message is sent",
+        ),
+        tile(
+            "Done",
+            ends.length ? time(ends.at(-1)) : "–",
+            ends.length ? away(ends.at(-1)) : open.length ? "not while runs are paused" : "nothing is open",
+        ),
+        tile(
+            "Next start",
+            coming ? time(coming.at) : "–",
+            coming ? coming.campaign : "nothing is scheduled within a week",
+        ));
 }
 
 function alarms() {
@@ -89,7 +107,9 @@ function card(run) {
             h("h3", {}, campaignLink(run.campaignId, name)),
             pill(run.status, run.waiting)),
         h("p", { class: "muted subtitle" }, run.campaign, run.schedule ? ` · by schedule ${run.schedule}` : "", " · ",
-            run.sender, run.completedAt ? [" · ended ", time(run.completedAt, { seconds: true })] : [" · since ", time(run.startedAt ?? run.createdAt)]),
+            run.sender, run.completedAt
+                ? [" · ended ", time(run.completedAt, { seconds: true })]
+                : [" · since ", time(run.startedAt ?? run.createdAt)]),
         reason(run.waiting),
         progress(run),
         isOpen(run) ? h("div", { class: "row" },
@@ -103,7 +123,9 @@ function card(run) {
                 ? [time(run.estimatedCompletionAt), ` (${away(run.estimatedCompletionAt)})`]
                 : run.status === "paused" ? "not while it is paused" : "not known yet"),
             run.share !== undefined ? fact("Share of the sender", `${Math.round(run.share * 100)} %`) : null,
-            sender?.quota ? fact("Quota left", sender.quota.remaining === undefined ? "no limit" : number(sender.quota.remaining)) : null,
+            sender?.quota
+                ? fact("Quota left", sender.quota.remaining === undefined ? "no limit" : number(sender.quota.remaining))
+                : null,
             run.quietUntil ? fact("Quiet hours", ["until ", time(run.quietUntil)]) : null) : null,
         actionButtons({ id: run.campaignId, name: run.campaign, status: run.status, run }),
     );
@@ -114,14 +136,25 @@ function nothing(schedules) {
     return h("div", { class: "empty", key: "nothing" },
         h("p", {}, h("strong", {}, "Nothing is being sent. ")),
         coming
-            ? h("p", {}, "Next: ", campaignLink(coming.campaignId, coming.campaign), ", ", time(coming.at), ` (${away(coming.at)}).`)
+            ? h(
+                "p",
+                {},
+                "Next: ",
+                campaignLink(coming.campaignId, coming.campaign),
+                ", ",
+                time(coming.at),
+                ` (${away(coming.at)}).`,
+            )
             : h("p", {}, "Launch a campaign with ", h("code", {}, "campaignd send NAME"), ", or from its page under ",
                 h("a", { href: "/ui/campaigns" }, "Campaigns"), "."));
 }
 
 function senders() {
     const all = [...live.senders.values()].sort((one, other) => one.name.localeCompare(other.name));
-    return panel("Senders", { key: "senders", hint: all.length ? "What each number may send, and what holds it up" : null },
+    return panel("Senders", {
+        key: "senders",
+        hint: all.length ? "What each number may send, and what holds it up" : null,
+    },
         all.length ? all.map(strip) : h("p", { class: "empty" }, "This tenant has no sender. Add a file with ",
             h("code", {}, "kind: Sender"), " and apply it with ", h("code", {}, "reconcile"), "."));
 }
@@ -129,8 +162,14 @@ function senders() {
 function strip(sender) {
     const isSilenced = sender.silencedUntil && new Date(sender.silencedUntil) > new Date();
     const trouble = [
-        isSilenced && ["WhatsApp asked for silence until ", time(sender.silencedUntil, { seconds: true }), ` (${away(sender.silencedUntil)})`],
-        sender.circuit && sender.circuit !== "closed" && [`Circuit breaker ${say(sender.circuit)}: WhatsApp does not answer`],
+        isSilenced && [
+            "WhatsApp asked for silence until ",
+            time(sender.silencedUntil, { seconds: true }),
+            ` (${away(sender.silencedUntil)})`,
+        ],
+        sender.circuit && sender.circuit !== "closed" && [
+            `Circuit breaker ${say(sender.circuit)}: WhatsApp does not answer`,
+        ],
         sender.restriction && [`Restricted by WhatsApp: ${sender.restriction}`],
         sender.waiting && !["moving", "rate_limited"].includes(sender.waiting.reason) && [
             capital(say(sender.waiting.reason)), sender.waiting.until ? [" until ", time(sender.waiting.until)] : ""],
@@ -138,7 +177,12 @@ function strip(sender) {
     return h("article", { class: "strip", key: sender.id, "aria-label": `Sender ${sender.name}` },
         h("div", { class: "who" },
             h("h3", {}, sender.name),
-            h("p", { class: "muted" }, sender.displayPhoneNumber ?? "", sender.quality ? ` · quality ${sender.quality.toLowerCase()}` : ""),
+            h(
+                "p",
+                { class: "muted" },
+                sender.displayPhoneNumber ?? "",
+                sender.quality ? ` · quality ${sender.quality.toLowerCase()}` : "",
+            ),
             trouble.length
                 ? trouble.map((text) => h("p", { class: "trouble" }, icon("waiting"), h("span", {}, text)))
                 : h("p", { class: "fine" }, icon("completed"), sender.rate > 0 ? "Sending" : "Ready")),
@@ -156,7 +200,12 @@ function daemons() {
     const all = [...live.daemons.values()].sort((one, other) => one.startedAt.localeCompare(other.startedAt));
     return panel("Daemons", { key: "daemons" }, all.length
         ? h("ul", { class: "list" }, all.map((daemon) => h("li", { key: daemon.id },
-            h("span", { class: daemon.isLive ? "fine" : "trouble" }, icon(daemon.isLive ? "completed" : "offline"), daemon.isLive ? "Live" : "Gone"),
+            h(
+                "span",
+                { class: daemon.isLive ? "fine" : "trouble" },
+                icon(daemon.isLive ? "completed" : "offline"),
+                daemon.isLive ? "Live" : "Gone",
+            ),
             h("code", {}, daemon.id),
             h("span", { class: "muted" }, `version ${daemon.version} · started `, time(daemon.startedAt),
                 daemon.isLive ? "" : [" · last seen ", time(daemon.lastSeen, { seconds: true })]))))
@@ -173,13 +222,24 @@ function upcoming(schedules) {
 
 function next(schedules) {
     const all = upcoming(schedules).slice(0, 6);
-    return panel("What comes next", { key: "next", actions: h("a", { href: "/ui/calendar" }, "Calendar") }, schedules === undefined
+    return panel("What comes next", {
+        key: "next",
+        actions: h("a", { href: "/ui/calendar" }, "Calendar"),
+    }, schedules === undefined
         ? skeleton(3)
         : all.length
             ? h("ul", { class: "list" }, all.map((start) => h("li", { key: `${start.id}${start.at}` },
                 h("span", { class: "when" }, time(start.at)),
                 campaignLink(start.campaignId, start.campaign),
                 h("span", { class: "muted" }, away(start.at),
-                    start.expectedRecipients === undefined ? "" : ` · about ${number(start.expectedRecipients)} recipients`))))
-            : h("p", { class: "empty" }, "No schedule fires within a week. Add one with ", h("code", {}, "kind: Schedule"), " in a spec file."));
+                    start.expectedRecipients === undefined
+                        ? ""
+                        : ` · about ${number(start.expectedRecipients)} recipients`))))
+            : h(
+                "p",
+                { class: "empty" },
+                "No schedule fires within a week. Add one with ",
+                h("code", {}, "kind: Schedule"),
+                " in a spec file.",
+            ));
 }

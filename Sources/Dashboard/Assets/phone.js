@@ -6,7 +6,9 @@ import { number } from "./format.js";
 export function phone(campaign, template, rendered) {
     const samples = rendered?.items ?? rendered?.messages ?? [];
     const sample = samples[0];
-    const content = sample ? fromSample(sample) : template ? fromTemplate(campaign, template) : fromMessage(campaign.messageTemplate);
+    const content = sample
+        ? fromSample(sample)
+        : template ? fromTemplate(campaign, template) : fromMessage(campaign.messageTemplate);
     return [
         h("div", { class: "phone", key: "phone" }, h("div", { class: "bubble" },
             content.media ? h("div", { class: "media" }, icon("file"), content.media) : null,
@@ -14,12 +16,26 @@ export function phone(campaign, template, rendered) {
             content.body ? content.body.split("\n").map((line) => h("p", {}, line ? marked(line) : "\u00a0")) : null,
             content.footer ? h("p", { class: "bubble-footer" }, content.footer) : null),
         content.buttons?.length ? h("ul", { class: "bubble-buttons" }, content.buttons.map((button) => h("li", {},
-            button.text ?? button.title ?? "", button.url ? h("small", {}, button.url) : "", button.phoneNumber ? h("small", {}, button.phoneNumber) : ""))) : null),
+            button.text ?? button.title ?? "", button.url
+                ? h("small", {}, button.url)
+                : "", button.phoneNumber ? h("small", {}, button.phoneNumber) : ""))) : null),
         h("dl", { class: "facts", key: "facts" },
-            template ? [["Template", `${template.whatsappName} (${template.language})`], ["Category", template.category]].map(fact) : null,
+            template
+                ? [
+                    ["Template", `${template.whatsappName} (${template.language})`],
+                    ["Category", template.category],
+                ].map(fact)
+                : null,
             sample?.recipient ?? sample?.phone ? fact(["Shown for", sample.recipient ?? sample.phone]) : null,
             typeof rendered?.missing === "number" ? fact(["Without a value", number(rendered.missing)]) : null,
-            (template?.whatsapp ?? []).map((state) => fact(["At WhatsApp", `${(state.status ?? "unknown").toLowerCase()}${state.reason ? `: ${state.reason}` : ""}`]))),
+            (template?.whatsapp ?? []).map(
+                (state) => fact(
+                    [
+                        "At WhatsApp",
+                        `${(state.status ?? "unknown").toLowerCase()}${state.reason ? `: ${state.reason}` : ""}`,
+                    ]
+                )
+            )),
     ];
 }
 
@@ -29,7 +45,9 @@ function fromSample(sample) {
     const message = sample.message ?? sample;
     const text = (value) => (typeof value === "string" ? value : value?.text ?? value?.body);
     return {
-        header: text(message.header), body: text(message.body ?? message.text), footer: text(message.footer), buttons: message.buttons ?? [],
+        header: text(message.header), body: text(
+            message.body ?? message.text
+        ), footer: text(message.footer), buttons: message.buttons ?? [],
     };
 }
 
@@ -37,7 +55,12 @@ function fromSample(sample) {
 function fromTemplate(campaign, template) {
     const values = campaign.templateParams ?? {};
     const fill = (text) => text?.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (whole, name) => values[name] ?? whole);
-    return { header: fill(template.header), body: fill(template.body), footer: template.footer, buttons: template.buttons };
+    return {
+        header: fill(template.header),
+        body: fill(template.body),
+        footer: template.footer,
+        buttons: template.buttons,
+    };
 }
 
 /// Reads a message as the Cloud API takes it.
@@ -66,7 +89,9 @@ function marked(text) {
     let end = 0;
     for (const found of text.matchAll(pattern)) {
         nodes.push(text.slice(end, found.index));
-        nodes.push(found[1] ? h("span", { class: "placeholder" }, found[1].slice(2, -2)) : h(marks[found[2]], {}, found[3]));
+        nodes.push(
+            found[1] ? h("span", { class: "placeholder" }, found[1].slice(2, -2)) : h(marks[found[2]], {}, found[3])
+        );
         end = found.index + found[0].length;
     }
     nodes.push(text.slice(end));

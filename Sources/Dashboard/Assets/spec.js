@@ -6,12 +6,30 @@ export function specText(spec) {
     const short = spec.commit?.slice(0, 12);
     return [
         h("dl", { class: "facts" },
-            spec.file ? h("div", { key: "file" }, h("dt", {}, "File"), h("dd", {}, h("code", { class: "path" }, spec.file))) : null,
-            short ? h("div", { key: "commit" }, h("dt", {}, "Commit"), h("dd", {}, h("code", { title: spec.commit }, short))) : null,
+            spec.file
+                ? h("div", { key: "file" }, h("dt", {}, "File"), h("dd", {}, h("code", { class: "path" }, spec.file)))
+                : null,
+            short
+                ? h(
+                    "div",
+                    { key: "commit" },
+                    h("dt", {}, "Commit"),
+                    h("dd", {}, h("code", { title: spec.commit }, short)),
+                )
+                : null,
             h("div", { key: "revision" }, h("dt", {}, "Revision"), h("dd", {}, String(spec.revision)))),
         spec.difference ? h("details", { key: "difference", open: true },
-            h("summary", {}, `Changed since revision ${spec.previousRevision ?? spec.revision - 1}`), difference(spec.difference)) : null,
-        h("details", { key: "text", open: !spec.difference }, h("summary", {}, "Whole spec"), h("pre", { tabindex: 0, class: "code" }, h("code", {}, yaml(spec.spec)))),
+            h(
+                "summary",
+                {},
+                `Changed since revision ${spec.previousRevision ?? spec.revision - 1}`,
+            ), difference(spec.difference)) : null,
+        h(
+            "details",
+            { key: "text", open: !spec.difference },
+            h("summary", {}, "Whole spec"),
+            h("pre", { tabindex: 0, class: "code" }, h("code", {}, yaml(spec.spec))),
+        ),
     ];
 }
 
@@ -29,7 +47,11 @@ const kinds = { "+": "added", "-": "removed", "@": "place" };
 /// Returns a unified difference, line by line.
 export function difference(text) {
     const lines = text.replace(/\n$/, "").split("\n").filter((line) => !/^(---|\+\+\+) /.test(line));
-    return h("pre", { tabindex: 0, class: "code difference" }, lines.map((line) => h("span", { class: kinds[line[0]] ?? null }, `${line}\n`)));
+    return h(
+        "pre",
+        { tabindex: 0, class: "code difference" },
+        lines.map((line) => h("span", { class: kinds[line[0]] ?? null }, `${line}\n`)),
+    );
 }
 
 const signs = { create: "+", update: "~", delete: "−" };
@@ -39,14 +61,33 @@ const words = { create: "created", update: "changed", delete: "deleted" };
 export function plan(stored) {
     const changes = stored?.changes ?? [];
     if (!changes.length) return h("p", { class: "empty" }, "This entry has no changes.");
-    return h("ul", { class: "plan" }, changes.map((change) => h("li", { key: change.id ?? `${change.kind}/${change.name}`, class: change.action },
+    return h("ul", { class: "plan" }, changes.map((change) => h("li", {
+        key: change.id ?? `${change.kind}/${change.name}`,
+        class: change.action,
+    },
         h("div", {}, h("span", { class: "sign", "aria-hidden": "true" }, signs[change.action] ?? "•"),
             h("strong", {}, `${change.kind} ${change.name}`), ` ${words[change.action] ?? change.action}`,
-            change.place?.file ? h("code", { class: "path muted" }, ` ${change.place.file}${change.place.line ? `:${change.place.line}` : ""}`) : ""),
-        (change.differences ?? []).length ? h("pre", { tabindex: 0, class: "code difference" }, change.differences.map((field) => [
-            h("span", { class: "place" }, `${field.path}${field.isDrift ? "  (changed by hand in the database)" : ""}\n`),
-            field.before !== undefined && field.before !== null ? h("span", { class: "removed" }, `- ${value(field.before)}\n`) : null,
-            field.after !== undefined && field.after !== null ? h("span", { class: "added" }, `+ ${value(field.after)}\n`) : null,
+            change.place?.file
+                ? h(
+                    "code",
+                    { class: "path muted" },
+                    ` ${change.place.file}${change.place.line ? `:${change.place.line}` : ""}`,
+                )
+                : ""),
+        (
+            change.differences ?? []
+        ).length ? h("pre", { tabindex: 0, class: "code difference" }, change.differences.map((field) => [
+            h(
+                "span",
+                { class: "place" },
+                `${field.path}${field.isDrift ? "  (changed by hand in the database)" : ""}\n`,
+            ),
+            field.before !== undefined && field.before !== null
+                ? h("span", { class: "removed" }, `- ${value(field.before)}\n`)
+                : null,
+            field.after !== undefined && field.after !== null
+                ? h("span", { class: "added" }, `+ ${value(field.after)}\n`)
+                : null,
         ])) : null,
         (change.notes ?? []).map((note) => h("p", { class: "muted" }, note)))));
 }

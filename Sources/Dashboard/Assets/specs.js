@@ -38,7 +38,9 @@ export async function mount(main, _, signal) {
             drift(state.specs),
         ],
         panel("History", { key: "history", hint: "Each plan that was applied, newest first" },
-            state.historyError ? problem(state.historyError, loadHistory) : !state.history ? skeleton(5) : history(state, loadHistory)),
+            state.historyError
+                ? problem(state.historyError, loadHistory)
+                : !state.history ? skeleton(5) : history(state, loadHistory)),
         state.specs ? [managed(state, draw), unmanaged(state.specs)] : null,
     );
     draw();
@@ -58,8 +60,17 @@ function applied(specs) {
             specs.appliedBy ? fact("By", specs.appliedBy) : null,
             specs.environment ? fact("Environment", specs.environment) : null,
             fact("Rows from files", number(specs.managed.length)))
-            : h("p", { class: "empty" }, "Nothing was applied yet. Write specs in a folder and run ", h("code", {}, "reconcile campaigns"), "."),
-        attempt ? h("div", { class: `notice ${isGood ? "fine-notice" : "critical"}`, key: "attempt" }, icon(isGood ? "completed" : "failed"),
+            : h(
+                "p",
+                { class: "empty" },
+                "Nothing was applied yet. Write specs in a folder and run ",
+                h("code", {}, "reconcile campaigns"),
+                ".",
+            ),
+        attempt ? h("div", {
+            class: `notice ${isGood ? "fine-notice" : "critical"}`,
+            key: "attempt",
+        }, icon(isGood ? "completed" : "failed"),
             h("div", {}, h("strong", {}, `Last attempt: ${say(attempt.outcome)}`),
                 h("p", {}, time(attempt.at), attempt.commit ? [", commit ", commit(attempt.commit)] : "",
                     attempt.count > 1 ? `, ${plural(attempt.count, "time")} in a row` : "", ". ", attempt.detail ?? "",
@@ -70,8 +81,23 @@ function drift(specs) {
     const drifted = specs.managed.filter((row) => row.drift?.length);
     return panel("Drift", { key: "drift", hint: "Values that were changed by hand in the database" }, drifted.length
         ? [h("ul", { class: "list" }, drifted.map((row) => h("li", { key: `${row.kind}${row.name}` },
-            h("span", { class: "trouble" }, icon("failed"), row.kind), h("strong", {}, row.name), h("span", {}, row.drift.join(", ")), h("code", { class: "path muted" }, row.file)))),
-        h("p", { class: "muted" }, "The next ", h("code", {}, "reconcile"), " puts the values of the files back; its plan shows them first.")]
+            h(
+                "span",
+                { class: "trouble" },
+                icon("failed"),
+                row.kind,
+            ), h("strong", {}, row.name), h("span", {}, row.drift.join(", ")), h(
+                "code",
+                { class: "path muted" },
+                row.file,
+            )))),
+        h(
+            "p",
+            { class: "muted" },
+            "The next ",
+            h("code", {}, "reconcile"),
+            " puts the values of the files back; its plan shows them first.",
+        )]
         : h("p", { class: "empty" }, "None: the database has what the files say."));
 }
 
@@ -84,7 +110,11 @@ function history(state, turn) {
                 h("span", { class: "when" }, time(entry.at, { always: true })),
                 commit(entry.commit),
                 h("span", { class: "changes" },
-                    h("b", { class: "added" }, `+${entry.summary.created}`), h("b", { class: "changed" }, `~${entry.summary.changed}`), h("b", { class: "removed" }, `−${entry.summary.deleted}`)),
+                    h("b", { class: "added" }, `+${entry.summary.created}`), h(
+                        "b",
+                        { class: "changed" },
+                        `~${entry.summary.changed}`,
+                    ), h("b", { class: "removed" }, `−${entry.summary.deleted}`)),
                 h("span", { class: "muted" }, `by ${entry.actor}`)),
             plan(entry.plan)))),
         pager(state.page, limit, total, turn),
@@ -93,7 +123,9 @@ function history(state, turn) {
 
 function managed(state, draw) {
     const text = state.filter.toLowerCase();
-    const rows = state.specs.managed.filter(({ kind, name, file }) => `${kind} ${name} ${file}`.toLowerCase().includes(text));
+    const rows = state.specs.managed.filter(
+        ({ kind, name, file }) => `${kind} ${name} ${file}`.toLowerCase().includes(text)
+    );
     return panel("Rows from files", { key: "managed", hint: "Read-only here: change the file" },
         h("form", { class: "filters", role: "search", key: "filters", onsubmit: (event) => event.preventDefault() },
             h("label", {}, "Find ", h("input", { type: "search", oninput: (event) => {
@@ -106,15 +138,26 @@ function managed(state, draw) {
             { title: "File", cell: ({ file }) => h("code", { class: "path" }, file) },
             { title: "Changed", cell: ({ updatedAt }) => time(updatedAt) },
         ], rows.slice(0, 200), { key: ({ kind, name }) => `${kind}/${name}`, empty: "No row matches." }),
-        rows.length > 200 ? h("p", { class: "muted" }, `The first 200 of ${number(rows.length)}; search to see others.`) : null);
+        rows.length > 200
+            ? h("p", { class: "muted" }, `The first 200 of ${number(rows.length)}; search to see others.`)
+            : null);
 }
 
 function unmanaged(specs) {
-    return panel("Rows without a file", { key: "unmanaged", hint: "Made through the API or by hand" }, specs.unmanaged.length
+    return panel("Rows without a file", {
+        key: "unmanaged",
+        hint: "Made through the API or by hand",
+    }, specs.unmanaged.length
         ? [table("Rows without a file", [
             { title: "Kind", cell: ({ kind }) => kind },
             { title: "Name", cell: ({ name }) => name },
         ], specs.unmanaged.slice(0, 200), { key: ({ kind, name }) => `${kind}/${name}` }),
-        h("p", { class: "muted" }, "To manage them in files, write them out with ", h("code", {}, "reconcile export"), ".")]
+        h(
+            "p",
+            { class: "muted" },
+            "To manage them in files, write them out with ",
+            h("code", {}, "reconcile export"),
+            ".",
+        )]
         : h("p", { class: "empty" }, "None: every row belongs to a file."));
 }

@@ -25,7 +25,10 @@ export function reason(waiting) {
         ". ",
         waiting.until
             ? ["Until ", time(waiting.until), ` (${away(waiting.until)}).`]
-            : [isStopped ? "Until someone resumes it. " : "", Date.now() - new Date(waiting.since) > 5_000 ? `For ${since(waiting.since)}.` : ""],
+            : [
+                isStopped ? "Until someone resumes it. " : "",
+                Date.now() - new Date(waiting.since) > 5_000 ? `For ${since(waiting.since)}.` : "",
+            ],
     );
 }
 

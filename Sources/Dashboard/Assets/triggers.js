@@ -23,6 +23,11 @@ export async function mount(main, _, signal) {
         }
         draw();
     };
+    const find = (event) => {
+        state.event = event.target.value.trim();
+        clearTimeout(typing);
+        typing = setTimeout(load, 300);
+    };
     const draw = () => render(
         main,
         h("h1", { key: "title", tabindex: -1 }, "Triggers"),
@@ -33,24 +38,42 @@ export async function mount(main, _, signal) {
                 actions: h("label", {}, "Last ", h("select", { onchange: (event) => {
                     state.minutes = Number(event.target.value);
                     load();
-                } }, [[60, "hour"], [360, "6 hours"], [1_440, "day"]].map(([value, text]) => h("option", { value }, text)))),
+                } }, [[60, "hour"], [360, "6 hours"], [1_440, "day"]].map(
+                    ([value, text]) => h("option", { value }, text)
+                ))),
             }, chart(state)),
             h("div", { class: "columns", key: "columns" }, outcomes(state.series.points), refusals(state.events.items)),
             panel("Last 50 events", { key: "events" },
-                h("form", { class: "filters", role: "search", key: "filters", onsubmit: (event) => event.preventDefault() },
-                    h("label", {}, "Event ", h("input", { type: "search", placeholder: "payment.overdue", oninput: (event) => {
-                        state.event = event.target.value.trim();
-                        clearTimeout(typing);
-                        typing = setTimeout(load, 300);
-                    } }))),
+                h("form", {
+                    class: "filters",
+                    role: "search",
+                    key: "filters",
+                    onsubmit: (event) => event.preventDefault(),
+                },
+                    h(
+                        "label",
+                        {},
+                        "Event ",
+                        h("input", { type: "search", placeholder: "payment.overdue", oninput: find }),
+                    )),
                 table("Last events", [
                     { title: "Time", cell: ({ at }) => time(at, { seconds: true }) },
                     { title: "Event", cell: ({ event }) => h("code", {}, event) },
                     { title: "Contact", cell: ({ contact }) => h("code", {}, contact ?? "–") },
-                    { title: "Outcome", cell: ({ outcome }) => h("span", { class: `pill ${isRefusal(outcome) ? "failed" : "completed"}` }, icon(isRefusal(outcome) ? "failed" : "completed"), capital(say(outcome))) },
+                    {
+                        title: "Outcome",
+                        cell: ({ outcome }) => h(
+                            "span",
+                            { class: `pill ${isRefusal(outcome) ? "failed" : "completed"}` },
+                            icon(isRefusal(outcome) ? "failed" : "completed"),
+                            capital(say(outcome)),
+                        ),
+                    },
                     { title: "Why", cell: ({ reason }) => (reason ? say(reason) : "") },
                 ], state.events.items, { key: (row) => `${row.at}${row.event}${row.contact}`, empty: state.event
-                    ? "No such event was reported. The name must be written in full." : "No event was reported yet. Report one with POST /triggers/EVENT." })),
+
+                        ? "No such event was reported. The name must be written in full."
+                        : "No event was reported yet. Report one with POST /triggers/EVENT." })),
         ],
     );
     draw();
@@ -68,14 +91,29 @@ function names(points) {
 
 function chart({ series, minutes }) {
     const outcomes = names(series.points);
-    if (!outcomes.length) return h("p", { class: "empty" }, "No event in this time. Report one with ", h("code", {}, "POST /triggers/EVENT"), ".");
+    if (!outcomes.length) return h(
+        "p",
+        { class: "empty" },
+        "No event in this time. Report one with ",
+        h("code", {}, "POST /triggers/EVENT"),
+        ".",
+    );
     const byTime = Map.groupBy(series.points, ({ at }) => at);
     // Each outcome has a colour of its own; refusals are hatched as failures are everywhere.
     const good = ["read", "delivered", "accepted"];
     let next = 0;
-    const styles = new Map(outcomes.map((outcome, index) => [outcome, isRefusal(outcome) ? ["failed", "cancelled", "unconfirmed"][next++ % 3] : good[index % 3]]));
+    const styles = new Map(
+        outcomes.map(
+            (outcome, index) => [
+                outcome,
+                isRefusal(outcome) ? ["failed", "cancelled", "unconfirmed"][next++ % 3] : good[index % 3],
+            ]
+        )
+    );
     const columns = [...new Set(styles.values())].map((style) => ({
-        name: style, kind: "bar", title: outcomes.filter((outcome) => styles.get(outcome) === style).map((outcome) => capital(say(outcome))).join(", "),
+        name: style, kind: "bar", title: outcomes.filter(
+            (outcome) => styles.get(outcome) === style
+        ).map((outcome) => capital(say(outcome))).join(", "),
     }));
     const points = [...byTime].map(([at, list]) => {
         const point = { at };
@@ -96,15 +134,24 @@ function outcomes(points) {
         { title: "Outcome", cell: ([outcome]) => capital(say(outcome)) },
         { title: "Events", isNumber: true, cell: ([, count]) => number(count) },
         { title: "Share", isNumber: true, cell: ([, count]) => percent(count, all) },
-    ], [...counts].sort((one, other) => other[1] - one[1]), { key: ([outcome]) => outcome, empty: "No event in this time." }));
+    ], [...counts].sort((one, other) => other[1] - one[1]), {
+        key: ([outcome]) => outcome,
+        empty: "No event in this time.",
+    }));
 }
 
 function refusals(events) {
     const refused = events.filter(({ outcome }) => isRefusal(outcome));
     const byReason = Map.groupBy(refused, ({ reason, outcome }) => reason ?? outcome);
-    return panel("Refusals by reason", { key: "refusals", hint: "Among the last 50 events" }, table("Refusals by reason", [
+    return panel("Refusals by reason", {
+        key: "refusals",
+        hint: "Among the last 50 events",
+    }, table("Refusals by reason", [
         { title: "Reason", cell: ([reason]) => capital(say(reason)) },
         { title: "Events", isNumber: true, cell: ([, list]) => number(list.length) },
         { title: "Last", cell: ([, list]) => time(list[0].at, { seconds: true }) },
-    ], [...byReason].sort((one, other) => other[1].length - one[1].length), { key: ([reason]) => reason, empty: "None of the last events was refused." }));
+    ], [...byReason].sort((one, other) => other[1].length - one[1].length), {
+        key: ([reason]) => reason,
+        empty: "None of the last events was refused.",
+    }));
 }
