@@ -13,10 +13,25 @@ import time
 import urllib.error
 import urllib.request
 
+from PIL import Image
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".services" / "ui"
 SECRET = "secret-of-the-browser-tests-which-is-long-enough"
 DEADLINE = 60
+DOCUMENTED = {"now-light", "now-dark", "campaign-light", "calendar-light-1440", "audience-dark-1440"}
+
+
+def picture(page, name, full_page=True):
+    """Keeps a picture of the page. With UI_RECORD=1 a small copy of those of the documents is written, too."""
+    path = FOLDER / "pictures" / f"{name}.png"
+    page.screenshot(path=path, full_page=full_page)
+    if name in DOCUMENTED and os.environ.get("UI_RECORD"):
+        images = ROOT / "docs" / "images"
+        images.mkdir(exist_ok=True)
+        with Image.open(path) as image:
+            few = image.convert("RGB").quantize(colors=64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            few.save(images / f"{name}.png", optimize=True)
 
 
 def free_port():

@@ -4,7 +4,7 @@ import time
 
 from playwright.sync_api import expect
 
-from stage import token, wait_until
+from stage import picture, token, wait_until
 
 NAMES = {"welcome-offer": "Welcome offer", "spring-sale": "Spring sale: 20 % off", "shop-news": "News from your shop"}
 
@@ -40,6 +40,9 @@ def test_three_campaigns_go_to_their_end(stage, viewer):
 
     pause_by_button(stage, page)
     crash_and_restart(stage, page, viewer)
+    for scheme in ["dark", "light"]:
+        page.emulate_media(color_scheme=scheme)
+        picture(page, f"now-{scheme}")
     card(page, "welcome-offer").get_by_role("button", name="Resume").click()
     page.get_by_role("dialog").get_by_role("button", name="Resume").click()
     expect(card(page, "welcome-offer").locator(".pill")).not_to_have_text("Paused")
@@ -109,7 +112,7 @@ def shows_the_report(stage, shown, name):
 
 
 def the_page_of_the_campaign_agrees(stage, viewer):
-    page = viewer.open(path=f"/ui/campaigns/{stage.campaign('welcome-offer')}")
+    page = viewer.open(path=f"/ui/campaigns/{stage.campaign('welcome-offer')}", height=1150)
     report = stage.report("welcome-offer")
     shows_the_report(stage, page.get_by_role("region", name="Latest run"), "welcome-offer")
     expect(page.locator("[data-test=funnel-recipients]")).to_have_text(f"{report['recipientCount']:,}")
@@ -117,7 +120,8 @@ def the_page_of_the_campaign_agrees(stage, viewer):
     chart = page.locator("time-chart svg")
     expect(chart.locator(".mark-sign.m-pause")).to_have_count(1)
     expect(chart.locator(".mark-sign.m-resume")).to_have_count(1)
-    # The table behind the chart has the same sum as the report.
+    picture(page, "campaign-light", full_page=False)
+    # The table behind the chart has the same sums as the run.
     page.get_by_text("Show as a table").click()
     rows = page.locator("time-chart details table").first.locator("tbody tr")
     run = page.get_by_role("region", name="Latest run")

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from stage import FOLDER, token
+from stage import picture, token
 
 WIDTHS = {390: 844, 1440: 900}
 PAGES = ["now", "campaigns", "campaign", "calendar", "specs", "triggers", "audience", "wallet"]
@@ -54,7 +54,7 @@ def test_pages_are_accessible(stage, viewer, life, scheme, width):
     for name in PAGES:
         show(page, stage, name)
         check(page, f"{name}, {scheme}, {width}")
-        page.screenshot(path=FOLDER / "pictures" / f"{name}-{scheme}-{width}.png", full_page=True)
+        picture(page, f"{name}-{scheme}-{width}")
 
 
 def test_pages_hold_on_a_very_wide_screen(stage, viewer):

@@ -57,6 +57,11 @@ export async function mount(main, [id], signal) {
         state.parts.olderRuns = undefined;
         load();
     };
+    state.sample = 0;
+    state.chooseSample = (sample) => {
+        state.sample = sample;
+        draw();
+    };
     state.reload = load;
     state.examples = new Map();
     state.toggleExamples = async (code) => {
@@ -131,7 +136,11 @@ function page(main, state, log) {
             h("div", {},
                 h("h1", { key: "title", tabindex: -1 }, campaign.title ?? campaign.name),
                 h("p", { class: "muted subtitle" }, pill(status, current?.waiting),
-                    " ", [campaign.name, `started ${say(campaign.type)}`, campaign.sender].filter(Boolean).join(" · "))),
+                    " ", [
+                        campaign.name,
+                        `started ${say(campaign.type)}`,
+                        campaign.sender,
+                    ].filter(Boolean).join(" · "))),
             actionButtons({
                 ...campaign, campaign, status, run: current, failed, isWhole: true, wasSent: Boolean(
                     parts.runs?.value?.total
@@ -163,7 +172,7 @@ function page(main, state, log) {
                     key: "message",
                     hint: parts.render?.value ? "As recipients see it" : "Placeholders are filled for each recipient",
                 },
-                phone(campaign, parts.template?.value, parts.render?.value),
+                phone(campaign, parts.template?.value, parts.render?.value, state.sample, state.chooseSample),
             ),
             panel("Spec as applied", { key: "spec" }, part(parts.spec, specText))),
         runs(state),

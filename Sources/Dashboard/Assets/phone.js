@@ -1,54 +1,56 @@
 // The message of a campaign as a phone shows it.
-import { h, icon } from "./dom.js";
+import { h, icon, table } from "./dom.js";
 import { number } from "./format.js";
+import { fact } from "./states.js";
 
 /// Returns the message: as rendered for real recipients if that is known, else with its placeholders.
-export function phone(campaign, template, rendered) {
-    const samples = rendered?.items ?? rendered?.messages ?? [];
-    const sample = samples[0];
-    const content = sample
-        ? fromSample(sample)
-        : template ? fromTemplate(campaign, template) : fromMessage(campaign.messageTemplate);
+export function phone(campaign, template, rendered, index, choose) {
+    const samples = rendered?.messages ?? [];
+    const sample = samples[index % Math.max(1, samples.length)];
+    const content = sample ? fromSample(sample) : template ? fromTemplate(campaign, template)
+        : fromMessage(campaign.messageTemplate);
     return [
-        h("div", { class: "phone", key: "phone" }, h("div", { class: "bubble" },
-            content.media ? h("div", { class: "media" }, icon("file"), content.media) : null,
-            content.header ? h("p", { class: "bubble-header" }, marked(content.header)) : null,
-            content.body ? content.body.split("\n").map((line) => h("p", {}, line ? marked(line) : "\u00a0")) : null,
-            content.footer ? h("p", { class: "bubble-footer" }, content.footer) : null),
-        content.buttons?.length ? h("ul", { class: "bubble-buttons" }, content.buttons.map((button) => h("li", {},
-            button.text ?? button.title ?? "", button.url
-                ? h("small", {}, button.url)
-                : "", button.phoneNumber ? h("small", {}, button.phoneNumber) : ""))) : null),
+        sample?.problem ? h("p", { class: "notice warning", key: "problem" }, icon("failed"), sample.problem) : null,
+        h("div", { class: "phone", key: "phone" },
+            h("div", { class: "bubble" },
+                content.media ? h("div", { class: "media" }, icon("file"), content.media) : null,
+                content.header ? h("p", { class: "bubble-header" }, marked(content.header)) : null,
+                content.body
+                    ? content.body.split("\n").map((line) => h("p", {}, line ? marked(line) : "\u00a0"))
+                    : null,
+                content.footer ? h("p", { class: "bubble-footer" }, content.footer) : null),
+            content.buttons?.length ? h("ul", { class: "bubble-buttons" }, content.buttons.map(button)) : null),
+        samples.length > 1 ? h("div", { class: "pager", key: "pager" },
+            h("button", { type: "button", onclick: () => choose(index + 1) }, "Another recipient"),
+            h("span", {}, h("code", {}, sample.phone), sample.fallbacks.length
+                ? `, without ${sample.fallbacks.map(({ placeholder }) => placeholder).join(", ")}` : "")) : null,
+        rendered?.placeholders.length ? table("Placeholders", [
+            { title: "Placeholder", cell: ({ placeholder }) => h("code", {}, placeholder) },
+            { title: "Instead of a missing value", cell: ({ fallback }) => fallback ?? "the message fails" },
+            { title: "Recipients without it", isNumber: true, cell: ({ missing }) => number(missing) },
+        ], rendered.placeholders, { key: ({ placeholder }) => placeholder }) : null,
         h("dl", { class: "facts", key: "facts" },
-            template
-                ? [
-                    ["Template", `${template.whatsappName} (${template.language})`],
-                    ["Category", template.category],
-                ].map(fact)
-                : null,
-            sample?.recipient ?? sample?.phone ? fact(["Shown for", sample.recipient ?? sample.phone]) : null,
-            typeof rendered?.missing === "number" ? fact(["Without a value", number(rendered.missing)]) : null,
-            (template?.whatsapp ?? []).map(
-                (state) => fact(
-                    [
-                        "At WhatsApp",
-                        `${(state.status ?? "unknown").toLowerCase()}${state.reason ? `: ${state.reason}` : ""}`,
-                    ]
-                )
-            )),
+            template ? [
+                fact("Template", `${template.whatsappName} (${template.language})`),
+                fact("Category", template.category),
+            ] : null,
+            (template?.whatsapp ?? []).map((state) => fact(
+                "At WhatsApp",
+                `${(state.status ?? "unknown").toLowerCase()}${state.reason ? `: ${state.reason}` : ""}`,
+            ))),
     ];
 }
 
-const fact = ([name, value]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, value));
+function button(content) {
+    if (typeof content === "string") return h("li", {}, content);
+    const target = content.url ?? content.phoneNumber;
+    return h("li", {}, content.text ?? content.title ?? "", target ? h("small", {}, target) : "");
+}
 
-function fromSample(sample) {
-    const message = sample.message ?? sample;
-    const text = (value) => (typeof value === "string" ? value : value?.text ?? value?.body);
-    return {
-        header: text(message.header), body: text(
-            message.body ?? message.text
-        ), footer: text(message.footer), buttons: message.buttons ?? [],
-    };
+/// Of a template whose texts are not stored only the parameters are known.
+function fromSample({ header, body, footer, buttons, parameters }) {
+    const known = body ?? (parameters ?? []).map(({ name, text }) => `${name}: ${text}`).join("\n");
+    return { header, body: known, footer, buttons };
 }
 
 /// Fills the variables of a template with the campaign's texts for them.
