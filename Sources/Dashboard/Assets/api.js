@@ -4,7 +4,7 @@
 const key = "campaigns.token";
 
 /// An answer that is not what was asked for, or no answer.
-export class APIError extends Error {
+class APIError extends Error {
     constructor(message, { status = 0, code, title, retryAfter } = {}) {
         super(message);
         Object.assign(this, { status, code, title, retryAfter });

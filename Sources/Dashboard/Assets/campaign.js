@@ -240,7 +240,9 @@ function chart(state, current) {
         part(state.parts.series, (series) => series.points.length
             ? h("time-chart", { key: current.id, ".data": {
                 label: "Messages per minute", unit: "messages per minute", points: series.points, marks: series.marks,
-                limit: series.limit * 60, to: isOpen(current) ? new Date().toISOString() : undefined,
+                limit: series.limit * 60, stepMinutes: series.stepSeconds / 60, from: series.from, to: isOpen(current)
+                    ? new Date().toISOString()
+                    : undefined,
                 series: [
                     { name: "accepted", title: "Accepted", kind: "bar" },
                     { name: "delivered", title: "Delivered", kind: "line" },
@@ -265,31 +267,32 @@ function funnel(loaded) {
         key: "funnel",
         hint: "Each loss is named",
     }, part(loaded, ({ steps, losses }) => {
+        if (!steps.length) return h("p", { class: "empty" }, "It was never sent.");
         const first = Math.max(1, ...steps.map(({ count }) => count));
         return h("ol", { class: "funnel" }, steps.map((step, index) => h("li", { key: step.name },
             h("div", { class: "step" },
-                h("span", { class: "name" }, stepNames[step.name] ?? capital(say(step.name))),
-                h("span", { class: "value" }, h("b", { "data-test": `funnel-${step.name}` }, number(step.count)),
+                h("span", { class: "name" }, stepNames[step.name]),
+                h("span", { class: "value" },
+                    h("b", { "data-test": `funnel-${step.name}` }, number(step.count)),
                     index ? h("span", { class: "muted" }, ` ${percent(step.count, steps[index - 1].count)}`) : ""),
-                h(
-                    "div",
-                    { class: "track", "aria-hidden": "true" },
-                    h("span", { style: { width: `${(step.count / first) * 100}%` } }),
-                )),
-            h("ul", { class: "losses" }, losses.filter(
-                ({ after }) => after === step.name
-            ).map((loss) => h("li", { key: loss.reason },
-                h(
-                    "span",
-                    {
-                        class: `swatch bar ${/yet|pending|queued/i.test(say(loss.reason)) ? "" : "s-failed"}`,
-                        "aria-hidden": "true",
-                    },
-                ),
-                h("b", {}, `−${number(loss.count)} `), say(loss.reason), loss.detail
-                    ? h("span", { class: "muted" }, ` · ${loss.detail}`)
-                    : ""))))));
+                h("div", { class: "track", "aria-hidden": "true" },
+                    h("span", { style: { width: `${(step.count / first) * 100}%` } }))),
+            h("ul", { class: "losses" }, losses.filter(({ after }) => after === step.name).map(loss)))));
     }));
+}
+
+/// Losses that may still become successes, with their words.
+const unfinished = {
+    pending: "waiting", queued: "queued", sending: "being sent", unconfirmed: "unconfirmed: the answer was lost",
+    notDelivered: "not delivered yet", notRead: "not read, as far as is known",
+};
+
+function loss({ reason, count, detail }) {
+    const isCode = /^\d+$/.test(reason);
+    const text = unfinished[reason] ?? (isCode ? detail ?? "" : say(reason));
+    return h("li", { key: reason },
+        h("span", { class: `swatch bar ${reason in unfinished ? "" : "s-failed"}`, "aria-hidden": "true" }),
+        h("b", {}, `−${number(count)}`), isCode ? h("code", {}, reason) : null, h("span", {}, text));
 }
 
 const scopes = {

@@ -8,7 +8,7 @@ const steps = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1_440, 2_880, 10_080
 
 /// A chart over time: bars that stand on each other, lines, a limit, and marks. Its `data` is
 /// `{label, unit, series: [{name, title, kind: "bar" | "line"}], points: [{at, …}], from?, to?, limit?, marks?}`;
-/// points are of one minute each, `limit` is per minute. Long ranges are drawn with averages of several minutes.
+/// points are of `stepMinutes` (1) each, `limit` is per minute. Long ranges are drawn with averages of several minutes.
 class TimeChart extends HTMLElement {
     #data;
     #observer;
@@ -108,7 +108,11 @@ function collect(data, most) {
     const from = Math.floor((data.from ? Date.parse(data.from) : Math.min(...ats)) / minute);
     const to = Math.floor((data.to ? Date.parse(data.to) : Math.max(...ats)) / minute);
     const minutes = Math.max(data.least ?? 10, to - from + 1);
-    const step = steps.find((size) => minutes / size <= most) ?? Math.ceil(minutes / most);
+    // Points of longer steps are never spread over shorter ones.
+    const own = data.stepMinutes ?? 1;
+    const step = steps.find(
+        (size) => size % own === 0 && minutes / size <= most
+    ) ?? Math.ceil(minutes / most / own) * own;
     const first = Math.floor(from / step) * step;
     const count = Math.ceil((from + minutes - first) / step);
     const list = Array.from({ length: count }, (_, index) => {
@@ -193,7 +197,9 @@ function drawing(data, { list, step }, width) {
         });
     }
     for (const series of lines) {
-        const points = list.map((bucket, index) => `${x(index + 0.5).toFixed(1)},${y(bucket[series.name]).toFixed(1)}`);
+        const points = list.map(
+            (bucket, index) => `${x(index + 0.5).toFixed(1)},${y(Math.max(0, bucket[series.name])).toFixed(1)}`
+        );
         parts.push(h("polyline", { class: `line s-${series.name}`, points: points.join(" ") }));
     }
     if (showsLimit) {
@@ -310,12 +316,13 @@ const markSigns = {
     launch: ["flag", "launched"], pause: ["paused", "paused"], resume: ["running", "resumed"],
     cancel: ["cancelled", "cancelled"], retry: ["retry", "sent again"],
     throttled: ["down", "WhatsApp asked for silence (429)"], daemonStarted: ["up", "a daemon started"],
-    daemonLost: ["offline", "a daemon was lost"],
+    daemonLost: ["offline", "a daemon was lost"], daemonStopped: ["down", "a daemon was stopped"],
+    settle: ["completed", "settled what was unconfirmed"],
 };
 
 function markText(mark) {
     const what = markSigns[mark.kind]?.[1] ?? mark.kind;
-    const who = mark.who ? ` by ${actor(mark.who)}` : "";
+    const who = !mark.who ? "" : mark.kind.startsWith("daemon") ? ` (version ${mark.who})` : ` by ${actor(mark.who)}`;
     return `${capital(what)}${who}${mark.reason ? `: ${mark.reason}` : ""}`;
 }
 

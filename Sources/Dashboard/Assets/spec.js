@@ -17,7 +17,7 @@ export function specText(spec) {
                     h("dd", {}, h("code", { title: spec.commit }, short)),
                 )
                 : null,
-            h("div", { key: "revision" }, h("dt", {}, "Revision"), h("dd", {}, String(spec.revision)))),
+            h("div", { key: "revision" }, h("dt", {}, "Revision"), h("dd", {}, String(spec.revision ?? "none yet")))),
         spec.difference ? h("details", { key: "difference", open: true },
             h(
                 "summary",
@@ -45,7 +45,7 @@ function yaml(text) {
 const kinds = { "+": "added", "-": "removed", "@": "place" };
 
 /// Returns a unified difference, line by line.
-export function difference(text) {
+function difference(text) {
     const lines = text.replace(/\n$/, "").split("\n").filter((line) => !/^(---|\+\+\+) /.test(line));
     return h(
         "pre",

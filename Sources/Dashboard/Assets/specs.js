@@ -48,18 +48,17 @@ export async function mount(main, _, signal) {
 }
 
 const commit = (name) => (name ? h("code", { title: name }, name.slice(0, 12)) : "–");
-const good = ["applied", "unchanged", "valid", "planned"];
 
 function applied(specs) {
     const attempt = specs.lastAttempt;
-    const isGood = !attempt || good.includes(attempt.outcome);
+    const isGood = !attempt || Boolean(attempt.healedAt);
     return panel("Applied", { key: "applied" },
         specs.appliedAt ? h("dl", { class: "facts" },
             fact("Commit", commit(specs.appliedCommit)),
             fact("When", time(specs.appliedAt)),
             specs.appliedBy ? fact("By", specs.appliedBy) : null,
             specs.environment ? fact("Environment", specs.environment) : null,
-            fact("Rows from files", number(specs.managed.length)))
+            fact("Rows from files", number(specs.managedCount)))
             : h(
                 "p",
                 { class: "empty" },
@@ -71,10 +70,13 @@ function applied(specs) {
             class: `notice ${isGood ? "fine-notice" : "critical"}`,
             key: "attempt",
         }, icon(isGood ? "completed" : "failed"),
-            h("div", {}, h("strong", {}, `Last attempt: ${say(attempt.outcome)}`),
+            h("div", {},
+                h("strong", {}, isGood ? "No attempt failed since" : `The last attempt: ${say(attempt.outcome)}`),
                 h("p", {}, time(attempt.at), attempt.commit ? [", commit ", commit(attempt.commit)] : "",
-                    attempt.count > 1 ? `, ${plural(attempt.count, "time")} in a row` : "", ". ", attempt.detail ?? "",
-                    isGood ? "" : " Mend it in the files; what is applied stays as it is until then."))) : null);
+                    attempt.count > 1 ? `, ${plural(attempt.count, "time")} in a row` : "",
+                    isGood ? [`: ${say(attempt.outcome)}; good again since `, time(attempt.healedAt), "."]
+                        : ". Mend it in the files; what is applied stays as it is until then."),
+                isGood ? null : h("pre", { class: "code", tabindex: 0 }, attempt.detail))) : null);
 }
 
 function drift(specs) {
@@ -139,7 +141,7 @@ function managed(state, draw) {
             { title: "Changed", cell: ({ updatedAt }) => time(updatedAt) },
         ], rows.slice(0, 200), { key: ({ kind, name }) => `${kind}/${name}`, empty: "No row matches." }),
         rows.length > 200
-            ? h("p", { class: "muted" }, `The first 200 of ${number(rows.length)}; search to see others.`)
+            ? h("p", { class: "muted" }, `The first 200 of ${number(text ? rows.length : state.specs.managedCount)}.`)
             : null);
 }
 

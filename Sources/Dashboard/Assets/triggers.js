@@ -5,7 +5,13 @@ import "./chart.js";
 import { h, icon, panel, problem, render, skeleton, table } from "./dom.js";
 import { capital, number, percent, say, time } from "./format.js";
 
-const outcomeOrder = ["sent", "matched", "fired", "accepted", "duplicate", "cooldown", "refused", "failed"];
+/// What became of an event, with the pattern of its bars.
+const outcomes = {
+    matched: { title: "Led to a message", style: "read", sign: "completed" },
+    refused: { title: "Refused", style: "failed", sign: "failed" },
+    unmatched: { title: "No campaign waits for it", style: "cancelled", sign: "next" },
+};
+const periods = [[60, "hour"], [360, "6 hours"], [1_440, "day"]];
 
 export async function mount(main, _, signal) {
     const state = { event: "", minutes: 60 };
@@ -28,6 +34,10 @@ export async function mount(main, _, signal) {
         clearTimeout(typing);
         typing = setTimeout(load, 300);
     };
+    const choosePeriod = (event) => {
+        state.minutes = Number(event.target.value);
+        load();
+    };
     const draw = () => render(
         main,
         h("h1", { key: "title", tabindex: -1 }, "Triggers"),
@@ -35,14 +45,16 @@ export async function mount(main, _, signal) {
             panel("Events over time", {
                 key: "series",
                 hint: "Each event by what became of it",
-                actions: h("label", {}, "Last ", h("select", { onchange: (event) => {
-                    state.minutes = Number(event.target.value);
-                    load();
-                } }, [[60, "hour"], [360, "6 hours"], [1_440, "day"]].map(
-                    ([value, text]) => h("option", { value }, text)
+                actions: h("label", {}, "Last ", h("select", { onchange: choosePeriod }, periods.map(
+                    ([value, text]) => h("option", { value }, text),
                 ))),
             }, chart(state)),
-            h("div", { class: "columns", key: "columns" }, outcomes(state.series.points), refusals(state.events.items)),
+            h(
+                "div",
+                { class: "columns", key: "columns" },
+                byOutcome(state.series.points),
+                refusals(state.series.points),
+            ),
             panel("Last 50 events", { key: "events" },
                 h("form", {
                     class: "filters",
@@ -56,24 +68,7 @@ export async function mount(main, _, signal) {
                         "Event ",
                         h("input", { type: "search", placeholder: "payment.overdue", oninput: find }),
                     )),
-                table("Last events", [
-                    { title: "Time", cell: ({ at }) => time(at, { seconds: true }) },
-                    { title: "Event", cell: ({ event }) => h("code", {}, event) },
-                    { title: "Contact", cell: ({ contact }) => h("code", {}, contact ?? "–") },
-                    {
-                        title: "Outcome",
-                        cell: ({ outcome }) => h(
-                            "span",
-                            { class: `pill ${isRefusal(outcome) ? "failed" : "completed"}` },
-                            icon(isRefusal(outcome) ? "failed" : "completed"),
-                            capital(say(outcome)),
-                        ),
-                    },
-                    { title: "Why", cell: ({ reason }) => (reason ? say(reason) : "") },
-                ], state.events.items, { key: (row) => `${row.at}${row.event}${row.contact}`, empty: state.event
-
-                        ? "No such event was reported. The name must be written in full."
-                        : "No event was reported yet. Report one with POST /triggers/EVENT." })),
+                list(state)),
         ],
     );
     draw();
@@ -81,77 +76,67 @@ export async function mount(main, _, signal) {
     await load();
 }
 
-const isRefusal = (outcome) => /refus|fail|unmatch|reject|suppress|cooldown|notfound|unknown|skipped/i.test(outcome);
-
-function names(points) {
-    const found = [...new Set(points.map(({ outcome }) => outcome))];
-    const place = (name) => (outcomeOrder.indexOf(name) + 1 || 99);
-    return found.sort((one, other) => Number(isRefusal(one)) - Number(isRefusal(other)) || place(one) - place(other));
-}
-
 function chart({ series, minutes }) {
-    const outcomes = names(series.points);
-    if (!outcomes.length) return h(
-        "p",
-        { class: "empty" },
-        "No event in this time. Report one with ",
-        h("code", {}, "POST /triggers/EVENT"),
-        ".",
-    );
-    const byTime = Map.groupBy(series.points, ({ at }) => at);
-    // Each outcome has a colour of its own; refusals are hatched as failures are everywhere.
-    const good = ["read", "delivered", "accepted"];
-    let next = 0;
-    const styles = new Map(
-        outcomes.map(
-            (outcome, index) => [
-                outcome,
-                isRefusal(outcome) ? ["failed", "cancelled", "unconfirmed"][next++ % 3] : good[index % 3],
-            ]
-        )
-    );
-    const columns = [...new Set(styles.values())].map((style) => ({
-        name: style, kind: "bar", title: outcomes.filter(
-            (outcome) => styles.get(outcome) === style
-        ).map((outcome) => capital(say(outcome))).join(", "),
-    }));
-    const points = [...byTime].map(([at, list]) => {
+    if (!series.points.length) {
+        return h(
+            "p",
+            { class: "empty" },
+            "No event in this time. Report one with ",
+            h("code", {}, "POST /triggers/EVENT"),
+            ".",
+        );
+    }
+    const points = [...Map.groupBy(series.points, ({ at }) => at)].map(([at, counts]) => {
         const point = { at };
-        for (const { outcome, count } of list) point[styles.get(outcome)] = (point[styles.get(outcome)] ?? 0) + count;
+        for (const { outcome, count } of counts) {
+            const { style } = outcomes[outcome];
+            point[style] = (point[style] ?? 0) + count;
+        }
         return point;
     });
     return h("time-chart", { ".data": {
-        label: "Events per minute", unit: "events per minute", height: 200, points, series: columns,
-        from: new Date(Date.now() - minutes * 60_000).toISOString(), to: new Date().toISOString(),
+        label: "Events per minute", unit: "events per minute", height: 200, points,
+        series: Object.values(outcomes).map(({ title, style }) => ({ name: style, title, kind: "bar" })),
+        from: series.from ?? new Date(Date.now() - minutes * 60_000).toISOString(), to: new Date().toISOString(),
     } });
 }
 
-function outcomes(points) {
-    const counts = new Map();
-    for (const { outcome, count } of points) counts.set(outcome, (counts.get(outcome) ?? 0) + count);
-    const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    return panel("By outcome", { key: "outcomes" }, table("Events by outcome", [
-        { title: "Outcome", cell: ([outcome]) => capital(say(outcome)) },
-        { title: "Events", isNumber: true, cell: ([, count]) => number(count) },
-        { title: "Share", isNumber: true, cell: ([, count]) => percent(count, all) },
-    ], [...counts].sort((one, other) => other[1] - one[1]), {
-        key: ([outcome]) => outcome,
-        empty: "No event in this time.",
-    }));
+/// Adds up counts by a name.
+function sums(points, name) {
+    const found = new Map();
+    for (const point of points) found.set(point[name], (found.get(point[name]) ?? 0) + point.count);
+    return [...found].sort((one, other) => other[1] - one[1]);
 }
 
-function refusals(events) {
-    const refused = events.filter(({ outcome }) => isRefusal(outcome));
-    const byReason = Map.groupBy(refused, ({ reason, outcome }) => reason ?? outcome);
-    return panel("Refusals by reason", {
-        key: "refusals",
-        hint: "Among the last 50 events",
-    }, table("Refusals by reason", [
+function byOutcome(points) {
+    const all = points.reduce((sum, { count }) => sum + count, 0);
+    return panel("By outcome", { key: "outcomes" }, table("Events by outcome", [
+        { title: "Outcome", cell: ([outcome]) => outcomes[outcome].title },
+        { title: "Events", isNumber: true, cell: ([, count]) => number(count) },
+        { title: "Share", isNumber: true, cell: ([, count]) => percent(count, all) },
+    ], sums(points, "outcome"), { key: ([outcome]) => outcome, empty: "No event in this time." }));
+}
+
+function refusals(points) {
+    const refused = points.filter(({ outcome, reason }) => outcome === "refused" && reason);
+    return panel("Refusals by reason", { key: "refusals" }, table("Refusals by reason", [
         { title: "Reason", cell: ([reason]) => capital(say(reason)) },
-        { title: "Events", isNumber: true, cell: ([, list]) => number(list.length) },
-        { title: "Last", cell: ([, list]) => time(list[0].at, { seconds: true }) },
-    ], [...byReason].sort((one, other) => other[1].length - one[1].length), {
-        key: ([reason]) => reason,
-        empty: "None of the last events was refused.",
-    }));
+        { title: "Events", isNumber: true, cell: ([, count]) => number(count) },
+    ], sums(refused, "reason"), { key: ([reason]) => reason, empty: "No event of this time was refused." }));
+}
+
+function list({ events, event }) {
+    const empty = event
+        ? "No such event was reported. The name must be written in full."
+        : "No event was reported yet. Report one with POST /triggers/EVENT.";
+    return table("Last events", [
+        { title: "Time", cell: ({ at }) => time(at, { seconds: true }) },
+        { title: "Event", cell: (row) => h("code", {}, row.event) },
+        { title: "Contact", cell: ({ contact }) => h("code", {}, contact) },
+        { title: "Outcome", cell: ({ outcome }) => {
+            const { title, sign } = outcomes[outcome];
+            return h("span", { class: `pill ${sign === "next" ? "draft" : sign}` }, icon(sign), title);
+        } },
+        { title: "Why", cell: ({ reason }) => (reason ? say(reason) : "") },
+    ], events.items, { key: (row) => `${row.at}${row.event}${row.contact}`, empty });
 }
