@@ -104,24 +104,3 @@ enum ListIdentity {
         Set(names).count == names.count ? names : nil
     }
 }
-
-/// A text that equals another one only if both have the same code points, unlike `String`, to which a letter with an
-/// accent equals the same letter followed by the accent.
-struct ExactText: Hashable, Comparable {
-    let text: Substring
-
-    init(_ text: some StringProtocol) { self.text = Substring(text) }
-
-    static func == (left: Self, right: Self) -> Bool { identical(left.text, right.text) }
-
-    static func < (left: Self, right: Self) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
-
-    func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-    }
-
-    /// Returns true if two texts have the same bytes.
-    static func identical(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
-        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
-    }
-}

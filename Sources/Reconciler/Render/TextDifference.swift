@@ -1,4 +1,5 @@
 import JSON
+import Spec
 import Spelling
 
 /// One line of a difference, as people see it.

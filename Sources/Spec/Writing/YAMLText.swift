@@ -1,5 +1,4 @@
 import JSON
-import Spec
 
 /// Writes values as YAML that YAML 1.1 and 1.2 readers read as the same values.
 enum YAMLText {
