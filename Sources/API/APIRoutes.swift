@@ -44,6 +44,7 @@ package struct APIRoutes: Sendable {
         let log = MessageLogRepository(pool: pool)
         let outlooks = OutlookRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
+        let schedules = ScheduleRepository(pool: pool)
         let groups: [[Endpoint]] = [
             CampaignEndpoints(
                 campaigns: campaigns,
@@ -70,6 +71,18 @@ package struct APIRoutes: Sendable {
             ).all,
             SuppressionEndpoints(consents: ConsentRepository(pool: pool)).all,
             WalletEndpoints(wallets: WalletRepository(pool: pool)).all,
+            RunHistoryEndpoints(
+                campaigns: campaigns,
+                series: RunSeriesRepository(pool: pool),
+                funnels: RunFunnelRepository(pool: pool)
+            ).all,
+            CalendarEndpoints(
+                schedules: schedules,
+                counts: ExpectedRecipients(schedules: schedules, now: now),
+                now: now
+            ).all,
+            SpecEndpoints(pool: pool, campaigns: campaigns).all,
+            TriggerHistoryEndpoints(history: TriggerHistoryRepository(pool: pool)).all,
             [triggers.endpoint, triggers.campaignEndpoint],
             webhooks.all,
             service.all,

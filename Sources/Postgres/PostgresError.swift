@@ -46,6 +46,8 @@ extension PostgresError {
     public var isNotNullViolation: Bool { sqlState == "23502" }
     /// True if another transaction holds a row that a statement was not to wait for.
     public var isLockNotAvailable: Bool { sqlState == "55P03" }
+    /// True if the server stopped the statement at its `statement_timeout`.
+    public var isStatementTimeout: Bool { sqlState == "57014" }
     /// True if a CHECK constraint refused the row.
     public var isCheckViolation: Bool { sqlState == "23514" }
 

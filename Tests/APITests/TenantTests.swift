@@ -13,9 +13,11 @@ import Testing
 struct TenantTests {
     @Test func hidesTheDataOfOtherTenantsOnEveryRoute() async throws {
         try await APIFixture.with(contacts: 5) { api in
-            let ids = ["templates": try await api.template(), "campaigns": try await api.campaign()]
+            var ids = ["templates": try await api.template(), "campaigns": try await api.campaign()]
             let launched = try await api.campaign("launched")
-            #expect(try await api.call("POST", "/campaigns/\(launched)/send").status == 202)
+            let sent = try await api.call("POST", "/campaigns/\(launched)/send")
+            #expect(sent.status == 202)
+            ids["runs"] = try #require(sent.json["run"]?["id"]?.stringValue)
             try await api.finishLaunches()
             let before = try await snapshot(api)
             var tried = 0

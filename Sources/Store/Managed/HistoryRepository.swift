@@ -121,6 +121,68 @@ public struct HistoryRepository: Sendable {
         return try rows.map(Record.init(row:))
     }
 
+    /// An application of a plan, as far as it concerns one tenant.
+    public struct TenantEntry: Sendable {
+        /// Counts the changes of the tenant.
+        public let record: Record
+        /// `digest`, and `changes` of the tenant; the number of those that were left out is in `omittedChanges`.
+        public let plan: JSONValue
+    }
+
+    /// Returns a page of the applications that changed rows of a tenant, newest first, and how many there are in all.
+    ///
+    /// - Parameters:
+    ///   - tenant: The tenant. Nothing of other tenants is in the answer.
+    ///   - page: The number of the page, from 1.
+    ///   - limit: The items of a page.
+    ///   - changes: The maximum number of changes of each plan.
+    ///   - pool: The database.
+    /// - Returns: The page, and the number of all.
+    /// - Throws: `PostgresError`.
+    public func page(
+        tenant: String,
+        page: Int,
+        limit: Int,
+        changes: Int = 0,
+        pool: PostgresPool
+    ) async throws -> (items: [TenantEntry], total: Int) {
+        let total = try await pool.query(
+            "SELECT count(*) FROM reconcile_history WHERE tenants @> ARRAY[\(tenant)::text]"
+        )
+        let rows = try await pool.query(
+            """
+            SELECT h.id, h."appliedAt", h.digest, h.actor, h."gitCommit", h."toolVersion", t.*,
+                CASE WHEN t.created + t.updated + t.deleted = jsonb_array_length(h.plan -> 'changes')
+                    THEN coalesce(h.plan -> 'allowances', '[]') ELSE '[]' END AS allowances
+            FROM (
+                SELECT * FROM reconcile_history WHERE tenants @> ARRAY[\(tenant)::text]
+                ORDER BY id DESC LIMIT \(limit) OFFSET \((page - 1) * limit)
+            ) h CROSS JOIN LATERAL (
+                SELECT count(*) FILTER (WHERE c.change ->> 'action' = 'create') AS created,
+                    count(*) FILTER (WHERE c.change ->> 'action' = 'update') AS updated,
+                    count(*) FILTER (WHERE c.change ->> 'action' = 'delete') AS deleted,
+                    coalesce(jsonb_agg(c.change ORDER BY c.number) FILTER (WHERE c.number <= \(changes)), '[]') AS changes
+                FROM (
+                    SELECT e.change, row_number() OVER (ORDER BY e.position) AS number
+                    FROM jsonb_array_elements(h.plan -> 'changes') WITH ORDINALITY AS e(change, position)
+                    WHERE e.change ->> 'tenant' = \(tenant)
+                ) c
+            ) t ORDER BY h.id DESC
+            """,
+            deadline: .seconds(60)
+        )
+        let items = try rows.map { row in
+            let record = try Record(row: row)
+            let shown = try row.json("changes") ?? []
+            let omitted = record.creates + record.updates + record.deletes - (shown.arrayValue?.count ?? 0)
+            return TenantEntry(
+                record: record,
+                plan: ["digest": .string(record.digest), "changes": shown, "omittedChanges": .integer(omitted)]
+            )
+        }
+        return (items, try total[0].decode(0))
+    }
+
     /// Returns an application with its plan; `nil` if there is none with this id.
     ///
     /// - Throws: `PostgresError`.

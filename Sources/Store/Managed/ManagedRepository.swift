@@ -74,6 +74,19 @@ public struct ManagedRepository: Sendable {
         )
     }
 
+    /// Returns rows by their ids, whether a spec owns them or not.
+    ///
+    /// - Parameters:
+    ///   - ids: The ids; those of archived rows and of other tenants are left out of the answer.
+    ///   - tenant: The owner of the rows.
+    ///   - connection: The connection.
+    /// - Returns: The rows, in no order.
+    /// - Throws: `PostgresError`, or `JSONError` when a number in a row is beyond all bounds.
+    public func rows(_ ids: [UUID], tenant: String, on connection: PostgresConnection) async throws -> [ManagedRow] {
+        guard !ids.isEmpty else { return [] }
+        return try await select("m.id = ANY(\(ids)::uuid[]) AND \(fragment: Self.isLive([tenant]))", on: connection)
+    }
+
     /// Returns the number of rows of each kind that belong to no spec; kinds without any are left out.
     public static func unmanagedCounts(
         tenants: [String]?,

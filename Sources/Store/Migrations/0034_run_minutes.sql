@@ -43,3 +43,16 @@ CREATE TABLE former_daemons (
     "lastSeen" timestamptz NOT NULL,
     "stoppedAt" timestamptz
 );
+
+-- Dashboards list the last events of a tenant, and the past times of its schedules.
+CREATE INDEX "trigger_events_tenantId_createdAt_index" ON trigger_events ("tenantId", "createdAt", id);
+CREATE INDEX "schedule_occurrences_tenantId_scheduledFor_index" ON schedule_occurrences ("tenantId", "scheduledFor");
+
+-- The tenants whose rows a plan changes, so that the history of one tenant is found without a look into all plans.
+CREATE FUNCTION plan_tenants(plan jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce((
+    SELECT array_agg(DISTINCT change ->> 'tenant') FILTER (WHERE change ->> 'tenant' IS NOT NULL)
+    FROM jsonb_array_elements(CASE jsonb_typeof(plan -> 'changes') WHEN 'array' THEN plan -> 'changes' ELSE '[]' END)
+        AS change
+), '{}');
+ALTER TABLE reconcile_history ADD COLUMN tenants text[] NOT NULL GENERATED ALWAYS AS (plan_tenants(plan)) STORED;

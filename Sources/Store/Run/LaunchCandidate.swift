@@ -101,6 +101,19 @@ struct LaunchCandidate: Sendable {
         return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }
     }
 
+    /// Reads a campaign without a lock, to count what a launch would do.
+    ///
+    /// - Returns: The campaign; `nil` if the tenant has none with the id, or it is archived.
+    /// - Throws: ``LaunchError`` if it lacks something that a run needs.
+    static func find(id: UUID, tenant: String, on connection: PostgresConnection) async throws -> LaunchCandidate? {
+        let rows = try await connection.query(
+            """
+            \(fragment: selection) WHERE c.id = \(id) AND c."tenantId" = \(tenant) AND c."archivedAt" IS NULL
+            """
+        )
+        return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: true) }
+    }
+
     private static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
             c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy",
@@ -141,6 +154,13 @@ struct LaunchCandidate: Sendable {
         guard CampaignStatus.sources(of: event).contains(status) else {
             throw LaunchError.notLaunchable(campaign: name, status: status)
         }
+        return try content()
+    }
+
+    /// Returns the message and the audience, whatever the state of the campaign.
+    ///
+    /// - Throws: ``LaunchError`` if its audience cannot be read.
+    func content() throws -> RevisionContent {
         do {
             return try RevisionContent(
                 message: JSONValue(parsing: message),

@@ -45,10 +45,11 @@ extension ScheduleRepository {
     ///
     /// - Parameters:
     ///   - tenant: The owner; `nil` means all tenants.
-    ///   - count: The maximum number of next and of last times of each.
+    ///   - count: The maximum number of next times of each.
+    ///   - limit: The maximum number of last times of each; `nil` is `count`.
     /// - Returns: The schedules by tenant, campaign and name.
     /// - Throws: `PostgresError`.
-    public func overview(tenant: String?, count: Int) async throws -> [ScheduleOverview] {
+    public func overview(tenant: String?, count: Int, last limit: Int? = nil) async throws -> [ScheduleOverview] {
         let rows = try await pool.query(
             """
             SELECT s.*, c.name AS campaign FROM campaign_schedules s JOIN campaigns c ON c.id = s."campaignId"
@@ -56,7 +57,7 @@ extension ScheduleRepository {
             ORDER BY s."tenantId", c.name, s.name, s.id LIMIT 10000
             """
         )
-        let last = try await occurrences(of: rows.map { try $0.decode("id") }, count: count)
+        let last = try await occurrences(of: rows.map { try $0.decode("id") }, count: limit ?? count)
         let schedules = try rows.map { row in
             try ScheduleOverview(row: row, count: count) { last[$0] ?? [] }
         }
