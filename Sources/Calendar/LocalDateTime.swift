@@ -55,6 +55,11 @@ public struct LocalDateTime: Hashable, Sendable, Comparable, CustomStringConvert
         return Date(timeIntervalSince1970: Double(instant))
     }
 
+    /// Returns true if the clocks of a zone show this time; false if they leave it out when they go forward.
+    public func exists(in zone: IANAZone) -> Bool {
+        if case .gap = zone.instants(of: seconds) { false } else { true }
+    }
+
     /// Makes the local time that the clocks of a zone show at an instant.
     public init(_ date: Date, in zone: IANAZone) {
         let instant = Int64(date.timeIntervalSince1970.rounded(.down))

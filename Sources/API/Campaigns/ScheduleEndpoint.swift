@@ -107,6 +107,11 @@ extension ScheduleEndpoint {
             ShapeField("scheduledAt", .dateTime, "The time to send.", example: "2027-01-01T09:00:00Z"),
             ShapeField("cronExpression", .text(upTo: 100), "Repeated times.", example: "0 9 * * MON"),
             ShapeField("timeZone", .text(upTo: 64), "Time zone of all local times.", example: "Africa/Nairobi"),
+            ShapeField(
+                "localTime",
+                .bool,
+                "True if each contact gets the message when the time comes on its own clock."
+            ),
             ShapeField("from", .formatted(.localTime), "First local time of a start.", example: "2027-01-01T00:00"),
             ShapeField("until", .formatted(.localTime), "Last local time of a start.", example: "2027-12-31T00:00"),
             ShapeField("maxRuns", .integer(1...1_000_000_000), "Maximum number of starts.", example: 12),
@@ -140,7 +145,8 @@ extension ScheduleEndpoint {
             ShapeField("cronExpression", .text(0...100), "Repeated times."),
             ShapeField("at", .text(0...19), "A single local time."),
             ShapeField("timeZone", .text(upTo: 64), isRequired: true, "Time zone of all local times."),
-            ShapeField("nextRunAt", .dateTime, "Next start."),
+            ShapeField("localTime", .bool, isRequired: true, "True if its times are those of each contact's clock."),
+            ShapeField("nextRunAt", .dateTime, "Next start; with `localTime`, on the clock of its zone."),
             ShapeField("lastRunAt", .dateTime, "Previous start."),
             ShapeField("maxRuns", .count, "Maximum number of starts."),
             ShapeField("runCount", .count, isRequired: true, "Number of starts so far."),
@@ -166,7 +172,7 @@ extension CampaignScheduleRecord {
     fileprivate var json: JSONValue {
         .fields([
             "id": .string(id.apiText), "cronExpression": cronExpression.map(JSONValue.string),
-            "at": at.map(JSONValue.string), "timeZone": .string(timeZone),
+            "at": at.map(JSONValue.string), "timeZone": .string(timeZone), "localTime": .bool(localTime),
             "nextRunAt": nextRunAt.map { .string($0.apiText) }, "lastRunAt": lastRunAt.map { .string($0.apiText) },
             "maxRuns": maxRuns.map(JSONValue.integer), "runCount": .integer(runCount),
         ])

@@ -8,7 +8,9 @@ import Store
 public enum FireTimes {
     private static let count = 5
     /// The fields that decide when a schedule fires.
-    private static let timing: Set<String> = ["cron", "at", "timeZone", "from", "until", "dst", "isActive"]
+    private static let timing: Set<String> = [
+        "cron", "at", "timeZone", "from", "until", "dst", "isActive", "localTime",
+    ]
 
     /// Adds the next fire times before and after the change to each schedule of a plan.
     ///
@@ -43,6 +45,13 @@ public enum FireTimes {
         return fields.contains("maxRuns") ? .fill(next) : .keep
     }
 
+    /// Returns the schedules of a campaign that send by the clock of each contact.
+    public static func localSchedules(of campaign: SpecIdentity, in catalog: SpecCatalog) -> [ScheduleSpec] {
+        catalog.all(ScheduleSpec.self)
+            .filter { $0.identity.tenant == campaign.tenant && $0.value.campaign == campaign.name }
+            .map(\.value).filter(\.localTime)
+    }
+
     /// Returns a line with the next fire times for each schedule of a campaign.
     public static func lines(of campaign: SpecIdentity, in catalog: SpecCatalog, now: Date) -> [String] {
         let clock = catalog.tenant(campaign.tenant)?.value.zone
@@ -57,7 +66,8 @@ public enum FireTimes {
                     schedule: spec.zone,
                     now: now
                 )
-                let text = times.after.isEmpty ? "never" : times.text(times.after)
+                var text = times.after.isEmpty ? "never" : times.text(times.after)
+                if spec.localTime { text += ", on the clock of each contact" }
                 return ["Schedule \(spec.name) fires \(text)"] + times.clockChanges
             }
     }

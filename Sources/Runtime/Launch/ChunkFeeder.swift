@@ -87,9 +87,9 @@ package final class ChunkFeeder: Service, Sendable {
     }
 
     private func feed(_ run: RunRecord, worker: LaneWorker, room: Int) async throws -> Int {
-        // Chunks of events have any size, from one message on.
-        let size =
-            run.isTriggered ? 1 : LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond).chunkSize
+        // Chunks of events have any size, from one message on, and so have those of zones with few contacts.
+        let plan = LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond)
+        let size = run.isTriggered ? 1 : run.localTime == nil ? plan.chunkSize : max(1, plan.chunkSize / 16)
         guard let claim = try await chunks.claim(run: run.id, limit: max(1, room / size), room: max(1, room)) else {
             return 0
         }

@@ -13,7 +13,7 @@ struct ScheduleChecker: Sendable {
 
     /// Reports the problems of all schedules.
     func check(_ found: inout [Diagnostic]) {
-        let timing = ["cron", "at", "timeZone", "from", "until", "dst", "maxRuns", "isActive"]
+        let timing = ["cron", "at", "timeZone", "from", "until", "dst", "maxRuns", "isActive", "localTime"]
         let checked = index.allSound(ScheduleSpec.self, timing).parallelMap { schedule in
             var found: [Diagnostic] = []
             check(schedule, &found)

@@ -72,6 +72,8 @@ public struct ScheduleSpec: SpecContent {
     public package(set) var misfireWindow = SpecDuration(seconds: 3_600)
     public package(set) var overlap = Overlap.skip
     public package(set) var dst = DSTPolicy()
+    /// True if the times are those of the clock of each contact; ``zone`` then serves contacts of whom no zone is known.
+    public package(set) var localTime = false
     public package(set) var isActive = true
 
     /// The placeholder of a timing, before all times that can be written.
@@ -110,9 +112,44 @@ extension ScheduleSpec {
     public var end: Date? { until?.instant(in: zone) }
 
     /// The expression in its zone, without the window; `nil` for a schedule with one time.
+    ///
+    /// A time of the clocks of contacts exists once, whatever the clocks of the schedule's own zone do.
     public var cronSchedule: CronSchedule? {
         guard case .cron(let expression) = timing else { return nil }
-        return CronSchedule(expression, in: zone, policy: dst)
+        return CronSchedule(expression, in: zone, policy: localTime ? DSTPolicy(gap: .next, fold: .first) : dst)
+    }
+
+    /// Returns the time that the clocks show at a start: a time of the expression, also if the clocks of the schedule's
+    /// zone leave it out.
+    ///
+    /// - Parameter start: A start of the schedule.
+    /// - Returns: The time.
+    public func localTime(at start: Date) -> LocalDateTime {
+        let shown = LocalDateTime(start, in: zone)
+        switch timing {
+        case .at(let time): return time
+        case .cron(let expression):
+            // The first time of the expression after the second before: the clocks may have been put forward in between.
+            let before = LocalDateTime(start.addingTimeInterval(-1), in: zone)
+            let calendar = CronSchedule(expression, in: .utc)
+            guard let next = calendar.next(after: Date(timeIntervalSince1970: Double(before.seconds))) else {
+                return shown
+            }
+            let time = LocalDateTime(next, in: .utc)
+            return time.instant(in: zone) == start ? time : shown
+        }
+    }
+
+    /// Returns the instant at which contacts in a zone get the message of a schedule with `localTime`.
+    ///
+    /// - Parameters:
+    ///   - time: The time of the start, on their clocks.
+    ///   - zone: Their zone.
+    /// - Returns: The instant; `nil` if the clocks leave the time out, and `dst` has such times left out.
+    public func instant(of time: LocalDateTime, in zone: IANAZone) -> Date? {
+        var gap = DSTPolicy.Gap.next
+        if case .cron(let expression) = timing { gap = dst.gap ?? (expression.isFixedTime ? .next : .skip) }
+        return gap == .next || time.exists(in: zone) ? time.instant(in: zone) : nil
     }
 
     /// Returns the first time within the window after an instant; ignores `isActive` and `maxRuns`.
@@ -121,10 +158,10 @@ extension ScheduleSpec {
         case .at(let time):
             let instant = time.instant(in: zone)
             return instant > date ? instant : nil
-        case .cron(let expression):
+        case .cron:
             // The start of the window belongs to it, and times have whole seconds.
             let date = max(date, start.map { $0.addingTimeInterval(-1) } ?? date)
-            guard let next = CronSchedule(expression, in: zone, policy: dst).next(after: date) else { return nil }
+            guard let next = cronSchedule?.next(after: date) else { return nil }
             return end.map { next <= $0 } ?? true ? next : nil
         }
     }
@@ -168,6 +205,12 @@ extension ScheduleSpec: SpecDefinition, SpecMapping {
             ),
         Field("timeZone", \.zone, .timeZone).required()
             .says("The zone of all times: a name of the IANA database.", examples: "Africa/Nairobi"),
+        Field("localTime", \.localTime, .bool)
+            .says(
+                "Whether each contact gets the message when the time comes on its own clock: in the zone of its "
+                    + "`metadata.timeZone`, else of its number, else of the tenant. `fold` of `dst` then has no effect.",
+                examples: true
+            ),
         Field("from", \.from, .localTime).says("No start before this.", examples: "2026-01-01"),
         Field("until", \.until, .localTime).says("No start after this.", examples: "2045-12-31T23:59"),
         Field("maxRuns", \.maxRuns, .integer(1...1_000_000_000))

@@ -94,6 +94,8 @@ public struct CampaignScheduleRecord: Hashable, Sendable {
     /// The single local time.
     public let at: String?
     public let timeZone: String
+    /// True if its times are those of the clock of each contact.
+    public let localTime: Bool
     /// The next time; `nil` if no time is left.
     public let nextRunAt: Date?
     public let lastRunAt: Date?
@@ -105,6 +107,7 @@ public struct CampaignScheduleRecord: Hashable, Sendable {
         cronExpression = try row.decode("cronExpression")
         at = try row.decode("at")
         timeZone = try row.decode("timeZone")
+        localTime = try row.decode("localTime")
         nextRunAt = try row.decode("nextRunAt")
         lastRunAt = try row.decode("lastRunAt")
         maxRuns = try row.decode("maxRuns")

@@ -50,12 +50,12 @@ extension CampaignRepository {
                 """
                 INSERT INTO campaign_schedules (
                     "campaignId", "tenantId", "cronExpression", "timeZone", "from", until, "maxRuns", misfire,
-                    "misfireWindow", overlap, dst, "nextRunAt"
+                    "misfireWindow", overlap, dst, "localTime", "nextRunAt"
                 ) VALUES (
                     \(id), \(tenant), \(expression.description), \(schedule.timeZone),
                     \(schedule.from?.description), \(schedule.until?.description), \(schedule.maxRuns),
                     \(schedule.misfire.rawValue), \(schedule.misfireWindow.description), \(schedule.overlap.rawValue),
-                    \(rules.map { PostgresJSON($0) })::jsonb, \(next)
+                    \(rules.map { PostgresJSON($0) })::jsonb, \(schedule.localTime), \(next)
                 )
                 """
             )
@@ -68,7 +68,7 @@ extension CampaignRepository {
     public func schedules(of id: UUID, tenant: String) async throws -> [CampaignScheduleRecord] {
         let rows = try await pool.query(
             """
-            SELECT id, "cronExpression", at, "timeZone", "nextRunAt", "lastRunAt", "maxRuns", "runCount"
+            SELECT id, "cronExpression", at, "timeZone", "localTime", "nextRunAt", "lastRunAt", "maxRuns", "runCount"
             FROM campaign_schedules
             WHERE "campaignId" = \(id) AND "tenantId" = \(tenant) AND "isActive" AND "archivedAt" IS NULL
             ORDER BY "createdAt", id LIMIT 100

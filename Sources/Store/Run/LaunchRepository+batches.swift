@@ -49,6 +49,8 @@ struct LaunchProgress: Sendable {
     let recipientLimit: Int?
     /// True if only contacts in their window are recipients.
     let isFreeText: Bool
+    /// The zone of contacts of whom no other is known, if each contact gets its message by its own clock; else `nil`.
+    let localZone: String?
     /// The category by which the recipients are chosen.
     let category: TemplateSpec.Category
     private let openWindow: ContactWindow
@@ -86,6 +88,7 @@ struct LaunchProgress: Sendable {
             recipientCount: try row.decode("recipientCount"),
             recipientLimit: try row.decode("recipientLimit"),
             isFreeText: try row.decode("isFreeText"),
+            localZone: try row.decode("localZone"),
             category: TemplateSpec.Category(
                 isMarketing: try row.decode("isMarketing"),
                 needsNumber: try row.decode("needsNumber")
@@ -161,11 +164,15 @@ extension LaunchRepository {
     }
 
     private func write(_ launch: LaunchProgress, size: Int, on connection: PostgresConnection) async throws {
-        let rows = try await connection.query(insertion(launch, size: size), deadline: .seconds(120))
+        let statement =
+            launch.localZone.map { Self.localInsertion(launch, fallback: $0, size: size) }
+            ?? insertion(launch, size: size)
+        let rows = try await connection.query(statement, deadline: .seconds(120))
         let scanned = try rows[0].decode("scanned", as: Int.self)
         let inserted = try rows[0].decode("inserted", as: Int.self)
+        let skipped = try launch.localZone == nil ? 0 : rows[0].decode("skipped", as: Int.self)
         let next = launch.nextPosition + scanned
-        if inserted > 0 {
+        if inserted > 0, launch.localZone == nil {
             try await connection.execute(chunks(launch, upTo: next))
         }
         let isPhaseOver = scanned < size
@@ -177,7 +184,8 @@ extension LaunchRepository {
                 to: "CASE WHEN \(phase == .done) THEN \(run: .running) ELSE r.status END",
                 set: [
                     "\"launchPhase\" = \(phase.rawValue)", "\"launchCursor\" = \(cursor)", "\"nextPosition\" = \(next)",
-                    "pending = pending + \(inserted)", "\"recipientCount\" = \"recipientCount\" + \(inserted)",
+                    "pending = pending + \(inserted - skipped)", "cancelled = cancelled + \(skipped)",
+                    "\"recipientCount\" = \"recipientCount\" + \(inserted)",
                     "\"inWindowCount\" = \"inWindowCount\" + \(launch.phase == .inWindow ? inserted : 0)",
                 ],
                 where: "r.id = \(launch.runID)"

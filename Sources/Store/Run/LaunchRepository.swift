@@ -1,3 +1,4 @@
+import Calendar
 public import Foundation
 import JSON
 public import Postgres
@@ -151,8 +152,9 @@ extension LaunchRepository {
     enum Origin: Sendable {
         /// A request launched it.
         case launch
-        /// A time of a schedule, or of a campaign that starts once, is due.
-        case occurrence(schedule: UUID?, scheduledFor: Date)
+        /// A time of a schedule, or of a campaign that starts once, is due; with the instants at which it comes in the zones of
+        /// the audience, if it is sent by the clock of each contact.
+        case occurrence(schedule: UUID?, scheduledFor: Date, times: LocalTimes? = nil)
         /// A campaign that waits for events; its messages come one by one.
         case trigger
         /// A request sends it once more; one run for each key of the caller.
@@ -305,13 +307,22 @@ extension LaunchRepository {
                 on: connection
             )
         }
+        if let times = origin.times {
+            let last = try await OutlookRepository.completion(
+                of: AudienceSize(total: times.lastContacts, inWindow: 0),
+                by: candidate.senderID,
+                from: max(now, times.last),
+                on: connection
+            )
+            completion = last.map { max($0, completion ?? $0) }
+        }
         try await connection.execute(
             """
             INSERT INTO campaign_runs (
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
                 "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
                 status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing",
-                "needsNumber", "leftOut"
+                "needsNumber", "leftOut", "localTime", "localZone"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
@@ -319,10 +330,12 @@ extension LaunchRepository {
                 \(origin.isLaunched ? RunStatus.running : .launching),
                 \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
                 \(origin.isLaunched ? nil : most), \(size.unreachable), \(category.isMarketing),
-                \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb
+                \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb,
+                \(origin.times?.time.description), \(origin.times?.fallback.identifier)
             )
             """
         )
+        if let times = origin.times { try await times.write(of: id, tenant: candidate.tenantID, on: connection) }
         if let messages {
             try await messages()
             grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
@@ -366,13 +379,18 @@ extension LaunchRepository {
 
 extension LaunchRepository.Origin {
     fileprivate var schedule: UUID? {
-        guard case .occurrence(let schedule, _) = self else { return nil }
+        guard case .occurrence(let schedule, _, _) = self else { return nil }
         return schedule
     }
 
     fileprivate var scheduledFor: Date? {
-        guard case .occurrence(_, let time) = self else { return nil }
+        guard case .occurrence(_, let time, _) = self else { return nil }
         return time
+    }
+
+    fileprivate var times: LocalTimes? {
+        guard case .occurrence(_, _, let times) = self else { return nil }
+        return times
     }
 
     fileprivate var isTrigger: Bool {

@@ -32,6 +32,8 @@ public struct RunRecord: Sendable {
     public let isTriggered: Bool
     /// The run whose failed messages it repeats; `nil` for all others.
     public let retryOf: UUID?
+    /// The time on the clock of each contact at which it sends, such as `2026-12-01T09:00`; `nil` if it sends at once.
+    public let localTime: String?
     public let startedAt: Date?
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
@@ -45,7 +47,7 @@ public struct RunRecord: Sendable {
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."unreachableCount", r."leftOut", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
+            r."unreachableCount", r."leftOut", r."localTime", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
             r."estimatedCompletionAt", r.held, r."deletedCount", \(fragment: RunCounters.columns),
             \(fragment: RunResponses.columns)
         FROM campaign_runs r
@@ -73,6 +75,7 @@ public struct RunRecord: Sendable {
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
         isTriggered = try row.decode("isTriggered")
         retryOf = try row.decode("retryOf")
+        localTime = try row.decode("localTime")
         held = try row.decode("held")
         counters = try RunCounters(row: row)
         responses = try RunResponses(row: row)

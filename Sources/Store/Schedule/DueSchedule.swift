@@ -26,6 +26,8 @@ struct DueSchedule: Sendable {
     let due: Date
     let now: Date
     let runCount: Int
+    /// True if its times are those of the clock of each contact.
+    let hasLocalTime: Bool
     /// Its times and rules, or the error of its row.
     let spec: Result<ScheduleSpec, any Error>
 
@@ -47,18 +49,21 @@ struct DueSchedule: Sendable {
             SELECT s.*, (SELECT instant FROM present) AS instant
             FROM campaign_schedules s
             WHERE s."isActive" AND s."archivedAt" IS NULL
-                AND s."nextRunAt" <= (SELECT instant FROM present)
+                AND \(fragment: lookedAt) <= (SELECT instant FROM present)
                 AND NOT (
                     (s.overlap = 'queue' OR (s.overlap = 'skip' AND s.misfire = 'runAll'
                         AND s."nextRunAt" < (SELECT instant FROM present) - \(DueRule.tolerance) * interval '1 second'))
                     AND EXISTS (\(fragment: openRun))
                 )
-            ORDER BY s."nextRunAt", s.id LIMIT 1
+            ORDER BY \(fragment: lookedAt), s.id LIMIT 1
             FOR UPDATE OF s SKIP LOCKED
             """
         )
         return try rows.first.map(DueSchedule.init(row:))
     }
+
+    /// The time at which `campaign_schedules AS s` is looked at next.
+    static let lookedAt: PostgresQuery = "coalesce(s.\"wakeAt\", s.\"nextRunAt\")"
 
     /// A run under way, of the campaign of `campaign_schedules AS s`.
     private static let openRun: PostgresQuery = """
@@ -73,11 +78,23 @@ struct DueSchedule: Sendable {
         due = try row.decode("nextRunAt")
         now = try row.decode("instant")
         runCount = try row.decode("runCount")
+        hasLocalTime = try row.decode("localTime")
         spec = Result { try ScheduleSpec(row: row) }
     }
 
     /// Decides what the schedule does, once the campaign is locked.
-    func rule(_ spec: ScheduleSpec, on connection: PostgresConnection) async throws -> DueRule {
+    ///
+    /// - Parameters:
+    ///   - spec: Its times and rules.
+    ///   - shift: Seconds from its time, on the clock of its own zone, until the time has come for everyone.
+    ///   - connection: The connection of the transaction.
+    /// - Returns: The decision.
+    /// - Throws: `PostgresError`.
+    func rule(
+        _ spec: ScheduleSpec,
+        shift: TimeInterval = 0,
+        on connection: PostgresConnection
+    ) async throws -> DueRule {
         let rows = try await connection.query(
             """
             SELECT coalesce(bool_or(status IN \(anyOf: RunStatus.open) AND "supersededAt" IS NULL), false),
@@ -88,10 +105,10 @@ struct DueSchedule: Sendable {
         return DueRule(
             schedule: spec,
             due: due,
-            now: now,
+            now: now.addingTimeInterval(-shift),
             runCount: runCount,
             isBusy: try rows[0].decode(0),
-            freeSince: try rows[0].decode(1)
+            freeSince: try rows[0].decode(1, as: Date?.self)?.addingTimeInterval(-shift)
         )
     }
 }
@@ -126,6 +143,7 @@ extension ScheduleSpec {
         misfire = Misfire(rawValue: try row.decode("misfire")) ?? misfire
         misfireWindow = SpecDuration(try row.decode("misfireWindow", as: String.self)) ?? misfireWindow
         overlap = Overlap(rawValue: try row.decode("overlap")) ?? overlap
+        localTime = try row.decode("localTime")
         let dst = try row.json("dst")
         self.dst = DSTPolicy(
             gap: dst?["gap"]?.stringValue.flatMap(DSTPolicy.Gap.init(rawValue:)),

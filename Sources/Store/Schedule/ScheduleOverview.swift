@@ -1,3 +1,4 @@
+import Calendar
 public import Foundation
 import Postgres
 import Spec
@@ -28,6 +29,10 @@ public struct ScheduleOverview: Sendable {
     public let at: String?
     /// The zone of its times: its own, or the one of the tenant for a time of the campaign itself.
     public let timeZone: String
+    /// True if its times are those of the clock of each contact; the times here are on the clock of ``timeZone``.
+    public let localTime: Bool
+    /// The zones of its audience now, if its times are those of the clock of each contact, and it fires again.
+    public fileprivate(set) var zones: AudienceZones?
     /// False while it is switched off.
     public let isActive: Bool
     public let maxRuns: Int?
@@ -58,8 +63,12 @@ extension ScheduleRepository {
             """
         )
         let last = try await occurrences(of: rows.map { try $0.decode("id") }, count: limit ?? count)
-        let schedules = try rows.map { row in
+        var schedules = try rows.map { row in
             try ScheduleOverview(row: row, count: count) { last[$0] ?? [] }
+        }
+        for index in schedules.indices where schedules[index].localTime && !schedules[index].next.isEmpty {
+            guard let zone = IANAZone(schedules[index].timeZone) else { continue }
+            schedules[index].zones = try await zones(of: schedules[index].campaignID, else: zone)
         }
         return try await (schedules + single(tenant: tenant, count: count)).sorted {
             ($0.tenantID, $0.campaignName, $0.name ?? "") < ($1.tenantID, $1.campaignName, $1.name ?? "")
@@ -128,6 +137,7 @@ extension ScheduleRepository {
                 cronExpression: nil,
                 at: nil,
                 timeZone: try row.decode("timeZone", as: String?.self) ?? "UTC",
+                localTime: false,
                 isActive: true,
                 maxRuns: nil,
                 runCount: run == nil ? 0 : 1,
@@ -150,6 +160,7 @@ extension ScheduleOverview {
         cronExpression = try row.decode("cronExpression")
         at = try row.decode("at")
         timeZone = try row.decode("timeZone")
+        localTime = try row.decode("localTime")
         isActive = try row.decode("isActive")
         maxRuns = try row.decode("maxRuns")
         let started = try row.decode("runCount", as: Int.self)

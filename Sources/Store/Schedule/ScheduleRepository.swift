@@ -26,7 +26,7 @@ public struct Firing: Sendable {
     public let campaignID: UUID
     public let scheduledFor: Date
     public let outcome: Outcome
-    /// The delay between the time and the firing, in seconds.
+    /// The delay between the time, where it comes first, and the firing, in seconds.
     public let lag: TimeInterval
 }
 
@@ -58,7 +58,10 @@ public struct ScheduleRepository: Sendable {
         let rows = try await pool.query(
             """
             SELECT extract(epoch FROM least(
-                (SELECT min("nextRunAt") FROM campaign_schedules WHERE "isActive" AND "archivedAt" IS NULL),
+                (
+                    SELECT min(\(fragment: DueSchedule.lookedAt)) FROM campaign_schedules s
+                    WHERE s."isActive" AND s."archivedAt" IS NULL
+                ),
                 (
                     SELECT min("scheduledAt") FROM campaigns
                     WHERE status = \(campaign: .scheduled) AND "scheduledAt" IS NOT NULL AND "archivedAt" IS NULL
@@ -75,41 +78,88 @@ public struct ScheduleRepository: Sendable {
     /// - Returns: The outcome; `nil` if nothing is due that is not locked by another daemon.
     /// - Throws: `PostgresError`; nothing has happened then.
     public func fireNext(now: Date? = nil) async throws -> Firing? {
-        try await pool.transaction(deadline: .seconds(120)) { connection in
-            guard let schedule = try await DueSchedule.lock(now: now, on: connection) else { return nil }
-            return try await fire(schedule, on: connection)
+        while true {
+            let step: Step = try await pool.transaction(deadline: .seconds(300)) { connection in
+                guard let schedule = try await DueSchedule.lock(now: now, on: connection) else { return .nothing }
+                return try await fire(schedule, on: connection)
+            }
+            switch step {
+            case .nothing: return nil
+            case .putOff: continue
+            case .fired(let firing): return firing
+            }
         }
     }
 
-    private func fire(_ schedule: DueSchedule, on connection: PostgresConnection) async throws -> Firing? {
+    /// The result of looking at one schedule.
+    private enum Step: Sendable {
+        /// None is due, or the one that is due waits.
+        case nothing
+        /// It is looked at again later; others may be due.
+        case putOff
+        case fired(Firing)
+    }
+
+    private func fire(_ schedule: DueSchedule, on connection: PostgresConnection) async throws -> Step {
         let spec: ScheduleSpec
         let candidate: LaunchCandidate?
+        var times: LocalTimes?
         do {
             spec = try schedule.spec.get()
             // Runs are locked before campaigns, everywhere.
             try await RunRepository.lockOpen(ofCampaigns: [schedule.campaignID], on: connection)
             candidate = try await LaunchCandidate.lock(id: schedule.campaignID, on: connection)
+            if let candidate, spec.localTime, CampaignStatus.sources(of: .startBySchedule).contains(candidate.status) {
+                let (due, now) = (schedule.due, schedule.now)
+                times = try await Self.localTimes(of: spec, at: due, for: candidate, now: now, on: connection)
+            }
         } catch let error as ScheduleError {
-            return try await note(schedule, .failed(reason: "\(error)"), next: nil, on: connection)
+            return .fired(try await note(schedule, .failed(reason: "\(error)"), next: nil, on: connection))
         } catch let error as LaunchError {
+            if try await Self.waitForMending(schedule, on: connection) { return .putOff }
             let next = try? schedule.spec.get().next(after: max(schedule.due, schedule.now))
-            return try await note(schedule, .failed(reason: "\(error)"), next: next, on: connection)
+            return .fired(try await note(schedule, .failed(reason: "\(error)"), next: next, on: connection))
         }
         guard let candidate, CampaignStatus.sources(of: .startBySchedule).contains(candidate.status) else {
             let reason = candidate.map { "the campaign is \($0.status.rawValue)" } ?? "the campaign is archived"
-            return try await note(schedule, .skipped(reason: reason), next: nil, on: connection)
+            return .fired(try await note(schedule, .skipped(reason: reason), next: nil, on: connection))
         }
-        let rule = try await schedule.rule(spec, on: connection)
+        if let times, times.first > schedule.now {
+            try await Self.putOff(schedule, until: times.first, on: connection)
+            return .putOff
+        }
+        return try await act(schedule, spec, on: candidate, times, connection)
+    }
+
+    /// Does what the rules of a schedule say, now that its time has come for someone.
+    private func act(
+        _ schedule: DueSchedule,
+        _ spec: ScheduleSpec,
+        on candidate: LaunchCandidate,
+        _ times: LocalTimes?,
+        _ connection: PostgresConnection
+    ) async throws -> Step {
+        let shift = times?.last.timeIntervalSince(schedule.due) ?? 0
+        let rule = try await schedule.rule(spec, shift: shift, on: connection)
         switch rule.action {
         case .wait:
-            return nil
+            guard schedule.hasLocalTime else { return .nothing }
+            try await Self.waitForRun(schedule, on: connection)
+            return .putOff
         case .end:
-            return try await note(schedule, .ended, next: nil, on: connection)
+            return .fired(try await note(schedule, .ended, next: nil, on: connection))
         case .skip(let reason):
-            return try await note(schedule, .skipped(reason: reason), next: rule.next, on: connection)
+            return .fired(try await note(schedule, .skipped(reason: reason), next: rule.next, on: connection))
         case .start(let time):
-            let outcome = try await start(candidate, of: schedule, for: time, on: connection)
-            return try await note(schedule, outcome, time: time, next: rule.next, on: connection)
+            var times = times
+            if times != nil, time != schedule.due {
+                let now = schedule.now
+                times = try await Self.localTimes(of: spec, at: time, for: candidate, now: now, on: connection)
+            }
+            let outcome = try await start(candidate, of: schedule, for: time, times, on: connection)
+            return .fired(
+                try await note(schedule, outcome, time: time, since: times?.first, next: rule.next, on: connection)
+            )
         }
     }
 
@@ -117,6 +167,7 @@ public struct ScheduleRepository: Sendable {
         _ candidate: LaunchCandidate,
         of schedule: DueSchedule,
         for time: Date,
+        _ times: LocalTimes?,
         on connection: PostgresConnection
     ) async throws -> Firing.Outcome {
         // A start that fails must not cancel anything, but its time must be recorded all the same.
@@ -133,7 +184,7 @@ public struct ScheduleRepository: Sendable {
             let run = try await Self.open(
                 candidate,
                 by: .startBySchedule,
-                origin: .occurrence(schedule: schedule.id, scheduledFor: time),
+                origin: .occurrence(schedule: schedule.id, scheduledFor: time, times: times),
                 now: schedule.now,
                 on: connection
             )
@@ -177,6 +228,7 @@ public struct ScheduleRepository: Sendable {
         _ schedule: DueSchedule,
         _ outcome: Firing.Outcome,
         time: Date? = nil,
+        since first: Date? = nil,
         next: Date?,
         on connection: PostgresConnection
     ) async throws -> Firing {
@@ -204,7 +256,7 @@ public struct ScheduleRepository: Sendable {
             campaignID: schedule.campaignID,
             scheduledFor: time,
             outcome: outcome,
-            lag: schedule.now.timeIntervalSince(time)
+            lag: schedule.now.timeIntervalSince(first ?? time)
         )
     }
 }

@@ -75,5 +75,6 @@ public struct Migration: Sendable {
             bytes: PackageResources._032_filters_and_environment_sql
         ),
         Migration(version: 34, name: "run_minutes", bytes: PackageResources._034_run_minutes_sql),
+        Migration(version: 36, name: "local_times", bytes: PackageResources._036_local_times_sql),
     ]
 }

@@ -118,14 +118,17 @@ extension SenderSituation {
         facts.reports = daemons.reports(of: senderID)
         let share = run.share
         let isIdle = share.queued + share.pending == 0
-        if isIdle { facts.cappedUntil = run.cappedUntil?.lowerBound }
+        if isIdle {
+            facts.cappedUntil = run.cappedUntil?.lowerBound
+            facts.localTimeUntil = run.held?.until.lowerBound
+        }
         if !isIdle {
             if let quiet = hours?.quiet(at: now) { (facts.quietSince, facts.quietUntil) = (quiet.since, quiet.until) }
             if isBehindOthers(run) { facts.turnAt = estimate.turn(of: run.id) }
         }
         let waiting = Waiting(facts)
         let isEndKnown = facts.pause == nil && waiting.reason != .paused && !(run.isTriggered && isIdle)
-        let last = run.cappedUntil?.upperBound ?? .distantPast
+        let last = max(run.cappedUntil?.upperBound ?? .distantPast, lastHeldCompletion(of: run) ?? .distantPast)
         return RunOutlook(
             waiting: waiting,
             estimatedCompletionAt: isEndKnown ? estimate.completion(of: run.id).map { max($0, last).wholeSecond } : nil

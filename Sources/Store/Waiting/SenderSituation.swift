@@ -22,10 +22,21 @@ public struct SenderSituation: Sendable {
         let counters: RunCounters
         /// The times at which the first and the last message are tried again that WhatsApp's cap for their person has stopped.
         let cappedUntil: ClosedRange<Date>?
+        /// The messages for whose contacts the time of the run has not come yet; `nil` if there are none.
+        let held: Held?
         /// The last action on it.
         let lastAction: (kind: RunAction.Kind, actor: RunActor, at: Date)?
         /// The time at which WhatsApp reported that its template can be sent; `nil` unless that is the last report, and the run is paused.
         let templateApprovedAt: Date?
+    }
+
+    /// Messages of a run whose time has not come yet on the clocks of their contacts.
+    struct Held: Sendable {
+        let messages: Int
+        /// The first and the last time at which it comes.
+        let until: ClosedRange<Date>
+        /// The messages for which it comes last.
+        let last: Int
     }
 
     /// Postgres's clock.
@@ -145,13 +156,33 @@ extension SenderSituation {
             ) p("approvedAt") ON true
             """
             : "CROSS JOIN (SELECT NULL::timestamptz) p(\"approvedAt\")"
+        let held: PostgresQuery =
+            hasActions
+            ? """
+            LEFT JOIN LATERAL (
+                SELECT sum(g.messages)::bigint, min(g.at), max(g.at), (array_agg(g.messages ORDER BY g.at DESC))[1]
+                FROM (
+                    SELECT k."zoneTime" AS at, sum(k."endPosition" - k."startPosition") AS messages
+                    FROM campaign_chunks k
+                    WHERE k."runId" = r.id AND r."localTime" IS NOT NULL AND k.status <> \(chunk: .fed)
+                        AND k."zoneTime" > clock_timestamp()
+                    GROUP BY 1
+                ) g
+            ) h(messages, first, last, "lastMessages") ON true
+            """
+            : """
+            CROSS JOIN (SELECT NULL::bigint, NULL::timestamptz, NULL::timestamptz, NULL::bigint)
+                h(messages, first, last, "lastMessages")
+            """
         let rows = try await connection.query(
             """
             SELECT r.id, r."senderId", r."campaignId", r.status, r."statusReason", r."isTriggered", r."quotaUntil",
                 coalesce(r."startedAt", r."createdAt") AS since, r."expectedCount", r."recipientCount",
                 r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt",
-                w.first AS "cappedFirst", w.last AS "cappedLast", p."approvedAt"
-            FROM campaign_runs r \(fragment: actions) \(fragment: capped) \(fragment: templates)
+                w.first AS "cappedFirst", w.last AS "cappedLast", p."approvedAt",
+                h.messages AS "heldMessages", h.first AS "heldFirst", h.last AS "heldLast", h."lastMessages"::bigint AS "lastHeld"
+            FROM campaign_runs r
+                \(fragment: actions) \(fragment: capped) \(fragment: templates) \(fragment: held)
             WHERE r."senderId" = ANY(\(Array(senders.keys))::uuid[]) AND r.status IN \(anyOf: RunStatus.open)
                 AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0 OR \(fragment: kept))
             ORDER BY r."createdAt", r.id
@@ -230,6 +261,15 @@ extension SenderSituation.Run {
         let first = try row.decode("cappedFirst", as: Date?.self)
         let last = try row.decode("cappedLast", as: Date?.self)
         cappedUntil = if let first, let last { first...last } else { nil }
+        if let messages = try row.decode("heldMessages", as: Int?.self) {
+            held = SenderSituation.Held(
+                messages: messages,
+                until: try row.decode("heldFirst")...row.decode("heldLast"),
+                last: try row.decode("lastHeld")
+            )
+        } else {
+            held = nil
+        }
         templateApprovedAt = try row.decode("approvedAt")
         let kind = try row.decode("action", as: String?.self).flatMap(RunAction.Kind.init(rawValue:))
         if let kind, let who = try row.decode("who", as: String?.self),
@@ -241,12 +281,13 @@ extension SenderSituation.Run {
         }
     }
 
-    /// The messages that it still has to send, without those that wait for WhatsApp's cap.
+    /// The messages that it still has to send, without those that wait for WhatsApp's cap or for the time of their zone.
     var share: LaneWork.Share {
         let total = isTriggered ? recipientCount : max(recipientCount, status == .launching ? expectedCount : 0)
         let unwritten = status == .launching ? max(0, total - counters.total) : 0
         let queued = max(0, counters[.queued] + counters[.sending])
-        let pending = max(0, counters[.pending] - max(0, counters.capped)) + unwritten
+        let waiting = max(0, counters.capped) + (held?.messages ?? 0)
+        let pending = max(0, counters[.pending] - waiting) + unwritten
         return LaneWork.Share(
             run: id,
             queued: queued,
@@ -275,5 +316,21 @@ extension SenderSituation {
             quota: dailyLimit.map { DeliveryEstimate.Quota(limit: $0, charged: charged) },
             pausedUntil: pausedUntil
         )
+    }
+
+    /// Estimates when those messages of a run are sent whose time comes last; `nil` if none of its messages waits for its time,
+    /// or if it takes years.
+    func lastHeldCompletion(of run: Run) -> Date? {
+        guard let held = run.held else { return nil }
+        let share = LaneWork.Share(run: run.id, queued: 0, pending: held.last, outside: held.last)
+        return DeliveryEstimate(
+            from: held.until.upperBound,
+            ratePerSecond: ratePerSecond,
+            shares: [share],
+            hours: hours,
+            quota: dailyLimit.map { DeliveryEstimate.Quota(limit: $0, charged: charged) },
+            pausedUntil: pausedUntil
+        )
+        .completion(of: run.id)
     }
 }

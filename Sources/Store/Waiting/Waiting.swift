@@ -28,6 +28,8 @@ public struct Waiting: Hashable, Sendable {
         case quietHours = "quiet_hours"
         /// WhatsApp caps the messages of all people that are left.
         case userCap = "user_cap"
+        /// The time of a schedule has not come yet on the clocks of those who are left.
+        case localTime = "local_time"
         /// Other runs of the sender are sent first.
         case behindOthers = "behind_others"
         /// It sends, or is about to.
@@ -56,6 +58,7 @@ public struct Waiting: Hashable, Sendable {
             case .rateLimited: "WhatsApp asked the sender to send less"
             case .quietHours: "quiet hours of the tenant"
             case .userCap: "WhatsApp limits the messages of those who are left; they are tried again then"
+            case .localTime: "the time has not come yet on the clocks of those who are left"
             case .behindOthers: "other runs of the sender are sent first"
             case .moving: "it is being sent"
             }
@@ -130,6 +133,8 @@ public struct WaitingFacts: Hashable, Sendable {
     public var quietUntil: Date?
     /// The time at which the first message is tried again, if WhatsApp caps the people of all that are left.
     public var cappedUntil: Date?
+    /// The time at which the next zone has its turn, if the time of a schedule has not come yet for all that are left.
+    public var localTimeUntil: Date?
     /// The time at which its turn comes, if the messages of other runs go first.
     public var turnAt: Date?
 
@@ -161,6 +166,7 @@ extension WaitingFacts {
         case .quietHours:
             quietUntil.map { Waiting(reason, since: max(quietSince ?? since, since), until: $0) }
         case .userCap: cappedUntil.map { Waiting(reason, since: since, until: $0) }
+        case .localTime: localTimeUntil.map { Waiting(reason, since: since, until: $0) }
         case .behindOthers: turnAt.map { Waiting(reason, since: since, until: $0) }
         case .moving: Waiting(reason, since: since)
         }

@@ -51,7 +51,9 @@ extension ScheduleOverview {
             "id": id.map { .string($0.apiText) }, "name": name.map(JSONValue.string), "tenantId": .string(tenantID),
             "campaignId": .string(campaignID.apiText), "campaign": .string(campaignName),
             "cronExpression": cronExpression.map(JSONValue.string), "at": at.map(JSONValue.string),
-            "timeZone": .string(timeZone), "isActive": .bool(isActive), "maxRuns": maxRuns.map(JSONValue.integer),
+            "timeZone": .string(timeZone), "localTime": .bool(localTime), "isActive": .bool(isActive),
+            "zones": zones.map(\.json),
+            "maxRuns": maxRuns.map(JSONValue.integer),
             "runCount": .integer(runCount), "nextRunAt": next.first.map { .string($0.apiText) },
             "next": .array(next.map { time($0) }), "problem": problem.map(JSONValue.string),
             "last": .array(
@@ -82,7 +84,9 @@ extension ScheduleOverview {
             maxRuns.map { "\(runCount.grouped) of \($0.grouped) starts" } ?? NumberText.count(runCount, "start")
         let state = isActive ? "" : ", switched off"
         let title = "\(tenantID)/\(campaignName)" + (name.map { "  schedule \($0)" } ?? "")
-        var lines = ["\(title)  \(rule) in \(timeZone), \(starts)\(state)"]
+        let clock = localTime ? "on the clock of each contact, else in \(timeZone)" : "in \(timeZone)"
+        var lines = ["\(title)  \(rule) \(clock), \(starts)\(state)"]
+        if let zones { lines.append("  sends in \(zones.words)") }
         if let problem { lines.append("  cannot fire: \(problem)") }
         for (index, date) in next.enumerated() { lines.append("  \(index == 0 ? "next" : "    ")  \(both(date))") }
         if next.isEmpty, problem == nil { lines.append("  next  none") }

@@ -1,3 +1,4 @@
+import Calendar
 import Foundation
 import JSON
 import Spec
@@ -28,7 +29,7 @@ struct ScheduleTests {
         (
             "cron: \"0  9 * * MON\"\ntimeZone: Africa/Nairobi",
             """
-            {"campaign":"c","cron":"0 9 * * MON","isActive":true,"misfire":"runOnce","misfireWindow":"1h","name":"s",\
+            {"campaign":"c","cron":"0 9 * * MON","isActive":true,"localTime":false,"misfire":"runOnce","misfireWindow":"1h","name":"s",\
             "overlap":"skip","protect":false,"timeZone":"Africa/Nairobi"}
             """
         ),
@@ -47,14 +48,14 @@ struct ScheduleTests {
             """,
             """
             {"campaign":"c","cron":"@daily","dst":{"fold":"both","gap":"skip"},"from":"2026-12-01T00:00","isActive":false,\
-            "maxRuns":3,"misfire":"runAll","misfireWindow":"7d","name":"s","overlap":"cancelRunning","protect":false,\
+            "localTime":false,"maxRuns":3,"misfire":"runAll","misfireWindow":"7d","name":"s","overlap":"cancelRunning","protect":false,\
             "timeZone":"Europe/Berlin","until":"2027-12-01T09:00:30"}
             """
         ),
         (
             "at: 2026-12-01T09:00:00\ntimeZone: UTC\nmisfire: skip\ndst: {}",
             """
-            {"at":"2026-12-01T09:00","campaign":"c","isActive":true,"misfire":"skip","misfireWindow":"1h","name":"s",\
+            {"at":"2026-12-01T09:00","campaign":"c","isActive":true,"localTime":false,"misfire":"skip","misfireWindow":"1h","name":"s",\
             "overlap":"skip","protect":false,"timeZone":"UTC"}
             """
         ),
@@ -186,6 +187,38 @@ struct ScheduleTests {
                     + "(give the campaign `type: scheduled`)"
             ]
         )
+    }
+
+    /// A time on the clocks of contacts comes once, also on days on which the schedule's own clocks leave it out or repeat it.
+    @Test(arguments: [
+        // On 29 March 2026 the clocks of Berlin go from 02:00 to 03:00, on 25 October from 03:00 to 02:00.
+        ("30 2 * * *", "2026-03-28T12:00", ["2026-03-29T02:30", "2026-03-30T02:30"]),
+        ("0,30 2,3 29 3 *", "2026-03-28T12:00", ["2026-03-29T02:00", "2026-03-29T03:30"]),
+        ("*/30 2 25 10 *", "2026-10-24T12:00", ["2026-10-25T02:00", "2026-10-25T02:30"]),
+    ])
+    func showsTheTimeOnTheClocksOfContacts(cron: String, from: String, times: [String]) throws {
+        let fields = "cron: \"\(cron)\"\ntimeZone: Europe/Berlin\nlocalTime: true\ndst: { fold: both }"
+        let schedule = try #require(Self.catalog(fields).resolvedSchedules.first).spec
+        let start = try #require(LocalDateTime(from)).instant(in: schedule.zone)
+        let starts = schedule.fireTimes(after: start, count: times.count)
+        #expect(starts.map { schedule.localTime(at: $0).description } == times)
+        #expect(Set(starts).count == times.count)
+    }
+
+    @Test func comesInEachZoneByItsOwnClocks() throws {
+        let gap = try #require(LocalDateTime("2026-03-29T02:30"))
+        let (berlin, nairobi) = (try #require(IANAZone("Europe/Berlin")), try #require(IANAZone("Africa/Nairobi")))
+        for (fields, isLeftOut) in [
+            ("cron: \"30 2 * * *\"", false), ("cron: \"*/30 * * * *\"", true),
+            ("cron: \"30 2 * * *\"\ndst: { gap: skip }", true), ("cron: \"*/30 * * * *\"\ndst: { gap: next }", false),
+            ("at: 2026-03-29T02:30", false),
+        ] {
+            let catalog = Self.catalog(fields + "\ntimeZone: Africa/Nairobi\nlocalTime: true")
+            let schedule = try #require(catalog.resolvedSchedules.first).spec
+            let end = Date(timeIntervalSince1970: 1_774_746_000)
+            #expect(schedule.instant(of: gap, in: berlin) == (isLeftOut ? nil : end), "\(fields)")
+            #expect(schedule.instant(of: gap, in: nairobi) == end - 1.5 * 3_600)
+        }
     }
 
     @Test func givesTheTimesWithinTheWindow() throws {

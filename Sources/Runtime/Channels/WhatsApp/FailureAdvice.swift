@@ -95,6 +95,16 @@ package struct FailureAdvice: Hashable, Sendable {
             "its time fell into the quiet hours of the tenant",
             "launch earlier, or let messages wait (`quietHours.action: wait`)"
         ),
+        "local_time_passed": .init(
+            .recipient,
+            "the time of the schedule had passed on the contact's clock when the run began",
+            "nothing, or give the schedule a longer `misfireWindow`"
+        ),
+        "local_time_missing": .init(
+            .recipient,
+            "the contact's clock left the time out when it was put forward",
+            "nothing, or choose `dst: { gap: next }` for the schedule"
+        ),
         "frequency_cap": .init(
             .recipient,
             "the contact has had as many messages as the tenant allows",
