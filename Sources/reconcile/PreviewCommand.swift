@@ -103,9 +103,32 @@ struct PreviewCommand: AsyncParsableCommand {
                 samples: samples,
                 showsContacts: showContacts,
                 fires: fires
+                    + (try await zones(of: campaign, to: filter, in: catalog, now: now, among: audiences))
             )
             Terminal.write(preview.written(as: format))
         }
+    }
+
+    /// Returns a line with the zones of the audience for each schedule that sends by the clock of each contact.
+    private func zones(
+        of campaign: ResolvedCampaign,
+        to filter: AudienceFilter,
+        in catalog: SpecCatalog,
+        now: Date,
+        among audiences: AudienceRepository
+    ) async throws -> [String] {
+        var lines: [String] = []
+        for schedule in FireTimes.localSchedules(of: campaign.identity, in: catalog) {
+            let zones = try await audiences.zones(
+                tenant: campaign.identity.tenant,
+                filter: filter,
+                category: campaign.category,
+                else: schedule.zone,
+                now: now
+            )
+            lines.append("Schedule \(schedule.name) sends in \(zones.words)")
+        }
+        return lines
     }
 
     /// Returns the sender whose window counts.

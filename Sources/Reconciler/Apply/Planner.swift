@@ -92,6 +92,7 @@ public struct Planner: Sendable {
             plan.accountRemarks = try await FilterRemarks.read(desired, now: now, on: connection)
             plan.accountRemarks += try await AccountRemarks.read(desired, now: now, on: connection)
             try await RetentionLoss.add(to: &plan, on: connection)
+            try await ZoneCounts.add(to: &plan, desired, now: now, on: connection)
             FireTimes.add(to: &plan, zones: desired.zones, now: now)
             plan.setUnmanaged(unmanaged)
             return plan

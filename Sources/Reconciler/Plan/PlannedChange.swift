@@ -52,6 +52,8 @@ public struct PlannedChange: Sendable {
     public internal(set) var impact: CampaignImpact?
     /// The fire times of a schedule.
     public internal(set) var fireTimes: FireTimes?
+    /// The time zones of the recipients of a schedule that sends by the clock of each contact; `nil` if they were not counted.
+    public internal(set) var zones: AudienceZones?
     /// The rows that a new or shorter retention of a tenant deletes.
     public internal(set) var retentionLosses: [RetentionLoss] = []
     /// The number of former runs of a schedule.
@@ -109,6 +111,7 @@ public struct PlannedChange: Sendable {
                     : "the open run keeps its revision; the change applies to the next run"
             )
         }
+        if let zones { notes.append("sends by the clock of each contact, now in \(zones.words)") }
         if let fireTimes, fireTimes.before != fireTimes.after { notes += fireTimes.clockChanges }
         return notes
     }

@@ -113,6 +113,7 @@ extension PlannedChange {
                 }
             )
         }
+        object["zones"] = zones?.json
         object["fireTimes"] = fireTimes.map { times in
             var fields: [String: JSONValue] = [
                 "before": .array(times.before.map { .string(Self.instant($0)) }),

@@ -39,6 +39,7 @@ struct KindTests {
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nmisfire: runAll\n", "~ Schedule/weekly misfire"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nmisfireWindow: 30m\n", "~ Schedule/weekly misfireWindow"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\noverlap: queue\n", "~ Schedule/weekly overlap"),
+        WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nlocalTime: true\n", "~ Schedule/weekly localTime"),
         WalkTests.Edit("dst: { gap: skip }", "dst: { gap: skip, fold: both }", "~ Schedule/weekly dst.fold"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nisActive: false\n", "~ Schedule/weekly isActive"),
         WalkTests.Edit("maxRuns: 12\n", "maxRuns: 12\nprotect: true\n", "~ Schedule/weekly protect"),
@@ -159,6 +160,24 @@ struct KindTests {
             }
             let active = try await fixture.count("SELECT count(*) FROM campaign_triggers WHERE \"isActive\"")
             #expect(active == 0)
+        }
+    }
+
+    @Test func aScheduleByTheClockOfContactsCountsThemByZone() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.pool.execute(
+                """
+                INSERT INTO contacts ("tenantId", "contactId", tags)
+                SELECT 'acme', n, '{vip}' FROM unnest('{254700000001,254700000002,5511900000001}'::text[]) AS c(n)
+                """
+            )
+            let local = Samples.everything.replacing("maxRuns: 12\n", with: "maxRuns: 12\nlocalTime: true\n")
+            let plan = try await fixture.plan(local)
+            let schedules = plan.changes.filter { $0.identity.kind == .schedule }
+            let weekly = try #require(schedules.first { $0.identity.name == "weekly" })
+            let note = try #require(weekly.notes.first { $0.hasPrefix("sends by the clock") })
+            #expect(note.hasSuffix("in 2 zones: Africa/Nairobi 2, America/Sao_Paulo 1"), "\(note)")
+            #expect(schedules.filter { $0.zones != nil }.count == 1)
         }
     }
 
