@@ -25,8 +25,10 @@ package struct APIRoutes: Sendable {
     ///   - triggers: The hook for events.
     ///   - webhooks: WhatsApp's webhook.
     ///   - service: Health and metrics.
+    ///   - live: The present state, for those who watch it.
     ///   - erasureKey: The key of the hashes of erased people's opt-outs; without it no person can be erased.
     ///   - servesDashboard: True to serve the pages of the dashboard at `/ui`.
+    ///   - version: The version of the daemon.
     ///   - now: The calendar.
     package init(
         pool: PostgresPool,
@@ -36,8 +38,10 @@ package struct APIRoutes: Sendable {
         triggers: TriggerEndpoint,
         webhooks: WebhookEndpoints,
         service: ServiceEndpoints,
+        live: LiveFeed,
         erasureKey: ErasureKey? = nil,
         servesDashboard: Bool = true,
+        version: String = "unknown",
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let campaigns = CampaignRepository(pool: pool)
@@ -85,6 +89,8 @@ package struct APIRoutes: Sendable {
             TriggerHistoryEndpoints(history: TriggerHistoryRepository(pool: pool)).all,
             [triggers.endpoint, triggers.campaignEndpoint],
             webhooks.all,
+            [SessionEndpoint(live: LiveRepository(pool: pool), version: version, now: now).endpoint],
+            LiveEndpoints(feed: live).all,
             service.all,
         ]
         let all = groups.flatMap { $0 }

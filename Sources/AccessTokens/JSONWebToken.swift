@@ -32,6 +32,9 @@ struct JSONWebToken {
     /// Returns the text of a claim; `nil` if it is absent or has another type.
     func text(_ claim: String) -> String? { claims[claim]?.stringValue }
 
+    /// Returns a claim of any type; `nil` if it is absent.
+    func value(_ claim: String) -> JSONValue? { claims[claim] }
+
     /// Returns the texts of a claim that is a text or a list of texts.
     func texts(_ claim: String) -> [String] {
         claims[claim]?.arrayValue?.compactMap(\.stringValue) ?? text(claim).map { [$0] } ?? []
@@ -80,6 +83,9 @@ struct TokenLifetime: Hashable, Sendable {
         }
         self.start = start
     }
+
+    /// The time from which the token is refused.
+    var expiresAt: Date { Date(timeIntervalSince1970: expiry) }
 
     func check(at now: Date) throws(JSONWebTokenError) {
         let now = now.timeIntervalSince1970

@@ -10,6 +10,7 @@ public enum TokenMinter {
     /// - Parameters:
     ///   - tenant: The claim `tenantId`.
     ///   - subject: The claim `sub`.
+    ///   - scopes: The claim `campaigns`; without it the token has all rights.
     ///   - lifetime: Time until it expires, in seconds.
     ///   - secret: At least 32 bytes.
     ///   - now: The time of issue.
@@ -18,6 +19,7 @@ public enum TokenMinter {
     public static func token(
         tenant: String,
         subject: String,
+        scopes: [AccessScope]? = nil,
         lifetime: TimeInterval,
         secret: String,
         now: Date = Date()
@@ -26,11 +28,12 @@ public enum TokenMinter {
             throw .malformed("JWT_SECRET", problem: "it has less than \(TokenSettings.shortestSecret) bytes")
         }
         let issued = Int(now.timeIntervalSince1970)
-        let claims: JSONValue = [
+        var claims: [String: JSONValue] = [
             "tenantId": .string(tenant), "sub": .string(subject), "iat": .integer(issued),
             "exp": .integer(issued + Int(lifetime)),
         ]
-        return token(claims: claims, header: ["alg": "HS256", "typ": "JWT"]) { bytes in
+        claims["campaigns"] = scopes.map { .string($0.map(\.rawValue).joined(separator: " ")) }
+        return token(claims: .object(claims), header: ["alg": "HS256", "typ": "JWT"]) { bytes in
             Data(HMAC<SHA256>.authenticationCode(for: bytes, using: SymmetricKey(data: Data(secret.utf8))))
         }
     }

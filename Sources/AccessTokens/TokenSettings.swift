@@ -17,8 +17,17 @@ public struct TokenSettings: Sendable {
     let issuer: String?
     /// A value that the `aud` of tokens must contain; `nil` accepts any.
     let audience: String?
+    /// The claims that may have the scopes; the first one that a token has counts.
+    var scopeClaims = Self.defaultScopeClaims
 
-    /// Reads `JWT_SECRET`, `JWT_PUBLIC_KEY_FILE` or `JWKS_FILE`, with `JWT_ISSUER` and `JWT_AUDIENCE`.
+    private static let defaultScopeClaims = ["campaigns", "scope"]
+
+    /// Returns the rights of a token: all of them without a claim of scopes.
+    func scopes(of token: JSONWebToken) -> AccessScopes {
+        scopeClaims.lazy.compactMap { token.value($0) }.first.map(AccessScopes.init(claim:)) ?? .all
+    }
+
+    /// Reads `JWT_SECRET`, `JWT_PUBLIC_KEY_FILE` or `JWKS_FILE`, with `JWT_ISSUER`, `JWT_AUDIENCE` and `SCOPE_CLAIM`.
     ///
     /// - Returns: The settings; `nil` if none of the three is set.
     /// - Throws: ``ConfigurationError`` if several are set, or the keys cannot be used.
@@ -35,7 +44,12 @@ public struct TokenSettings: Sendable {
             case "JWT_PUBLIC_KEY_FILE": .file(try file(name, value, parse: Self.publicKey))
             default: .file(try file(name, value) { text throws(TokenKeyError) in try TokenKeySet(jwks: text) })
             }
-        return TokenSettings(keys: keys, issuer: variables["JWT_ISSUER"], audience: variables["JWT_AUDIENCE"])
+        return TokenSettings(
+            keys: keys,
+            issuer: variables["JWT_ISSUER"],
+            audience: variables["JWT_AUDIENCE"],
+            scopeClaims: variables["SCOPE_CLAIM"].map { [$0] } ?? defaultScopeClaims
+        )
     }
 
     private static func secret(_ text: String) throws(ConfigurationError) -> Keys {

@@ -1,5 +1,5 @@
 import Crypto
-package import Foundation
+public import Foundation
 package import Logging
 import Synchronization
 
@@ -41,7 +41,9 @@ package struct TokenVerifier: Sendable {
         if let audience = settings.audience, !token.texts("aud").contains(audience) { throw .wrongClaim("aud") }
         let caller = Caller(
             tenantID: try name("tenantId", of: token, upTo: 50),
-            subject: try name("sub", of: token, upTo: 255)
+            subject: try name("sub", of: token, upTo: 255),
+            scopes: settings.scopes(of: token),
+            expiresAt: lifetime.expiresAt
         )
         verified.note(text, .init(caller: caller, lifetime: lifetime, keyID: token.keyID, keys: keys))
         return caller
@@ -71,6 +73,9 @@ public struct Caller: Hashable, Sendable {
     public let tenantID: String
     /// The user or program, from the claim `sub`.
     public let subject: String
+    public let scopes: AccessScopes
+    /// The time from which the token is refused, from the claim `exp`.
+    public let expiresAt: Date
 }
 
 /// A cache of verified access tokens, so that a program's token is verified once and not with each request.

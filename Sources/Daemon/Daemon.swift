@@ -98,6 +98,7 @@ public struct Daemon: Service {
         let schedulerWakeup = WakeSignal()
         let actionsWakeup = WakeSignal()
         let notifierWakeup = WakeSignal()
+        let liveWakeup = WakeSignal()
         let intake = StatusIntake(
             messages: lanes.messages,
             inbound: InboundRepository(pool: pool, erasureKey: configuration.erasureKey),
@@ -122,6 +123,7 @@ public struct Daemon: Service {
             metrics: lanes.metrics.triggers,
             committed: { feederWakeup.notify() }
         )
+        let live = liveFeed(pool: pool, redis: redis, gate: lanes.gate, wakeup: liveWakeup)
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let services: [any Service] =
@@ -140,7 +142,9 @@ public struct Daemon: Service {
                 ChangeListener(
                     pool: pool,
                     listeners: [
-                        RunRepository.channel: [feederWakeup, launcherWakeup, lanes.changes, actionsWakeup],
+                        RunRepository.channel: [
+                            feederWakeup, launcherWakeup, lanes.changes, actionsWakeup, liveWakeup,
+                        ],
                         ScheduleRepository.channel: [schedulerWakeup],
                         NotificationRepository.channel: [notifierWakeup],
                     ],
@@ -196,10 +200,13 @@ public struct Daemon: Service {
                         intake: intake,
                         forwarding: forwarding,
                         triggers: triggers,
+                        live: live,
                         lanes: lanes
                     ).router,
                     certificate: certificate?.reloader
                 ),
+                // Before the server: it ends the streams that the server would wait for.
+                live,
             ] as [any Service]
         let group = ServiceGroup(
             configuration: .init(
@@ -259,6 +266,37 @@ public struct Daemon: Service {
         )
     }
 
+    /// Makes the reader of the present state, for those who watch it.
+    func liveFeed(
+        pool: PostgresPool,
+        redis: RedisClient,
+        gate: APIGate?,
+        wakeup: WakeSignal = WakeSignal(),
+        options: LiveFeed.Options = .init()
+    ) -> LiveFeed {
+        let lanes = LiveLanes(
+            read: { groups, deadline in
+                try await LaneQueue.readings(of: groups, on: redis, deadline: deadline).mapValues { lane in
+                    LiveLanes.Lane(
+                        ready: lane.depth.ready,
+                        delayed: lane.depth.delayed,
+                        held: lane.depth.held,
+                        front: lane.front
+                    )
+                }
+            },
+            circuit: { gate?.circuit ?? "closed" }
+        )
+        return LiveFeed(
+            pool: pool,
+            lanes: lanes,
+            specs: specs?.state,
+            wakeup: wakeup,
+            options: options,
+            logger: logger
+        )
+    }
+
     /// Makes the HTTP interface of the daemon.
     func routes(
         pool: PostgresPool,
@@ -266,6 +304,7 @@ public struct Daemon: Service {
         intake: StatusIntake,
         forwarding: WebhookForwarding,
         triggers: TriggerService,
+        live: LiveFeed,
         lanes: LaneServices? = nil
     ) -> APIRoutes {
         let metrics = lanes?.metrics ?? DaemonMetrics()
@@ -296,8 +335,10 @@ public struct Daemon: Service {
                 metrics: { await scrape.text() },
                 waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] }
             ),
+            live: live,
             erasureKey: configuration.erasureKey,
-            servesDashboard: configuration.servesDashboard
+            servesDashboard: configuration.servesDashboard,
+            version: version
         )
     }
 

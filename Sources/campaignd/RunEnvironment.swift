@@ -30,6 +30,7 @@ enum RunEnvironment {
         Variable("JWKS_FILE", "verifies tokens, several keys", "the API is closed"),
         Variable("JWT_ISSUER", "required issuer of tokens", "any"),
         Variable("JWT_AUDIENCE", "required audience of tokens", "any"),
+        Variable("SCOPE_CLAIM", "claim with the scopes of tokens", "campaigns or scope"),
         Variable("TRIGGER_SECRETS", "tenant:secret of signed events", "none"),
         Variable("API_RATE_LIMIT", "requests per second and tenant", "100"),
         Variable("TRIGGER_RATE_LIMIT", "events per second and tenant", "10000"),

@@ -49,6 +49,8 @@ struct APIFixture: Sendable {
     let base: String
     let endpoints: EndpointTable
     let routes: [(method: String, path: String)]
+    let live: LiveFeed
+    let shutDown: @Sendable () async -> Void
 
     /// Runs `body` with a server and the tenants `acme` and `other`: each has a sender, and `acme` has some contacts.
     static func with(
@@ -57,6 +59,7 @@ struct APIFixture: Sendable {
         requestsPerSecond: Int = 0,
         eventsPerSecond: Int = 0,
         servesDashboard: Bool = true,
+        liveOptions: LiveFeed.Options = .init(),
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
@@ -72,7 +75,7 @@ struct APIFixture: Sendable {
             let result: Result<Void, any Error>
             do {
                 try await seed(pool, contacts: contacts)
-                try await serve(configuration, pool: pool, redis: redis, body)
+                try await serve(configuration, pool: pool, redis: redis, liveOptions: liveOptions, body)
                 result = .success(())
             } catch {
                 result = .failure(error)
@@ -87,6 +90,7 @@ struct APIFixture: Sendable {
         _ configuration: DaemonConfiguration,
         pool: PostgresPool,
         redis: RedisClient,
+        liveOptions: LiveFeed.Options,
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         let daemon = Daemon(configuration: configuration, environment: [:], logger: TestDatabase.logger)
@@ -104,12 +108,14 @@ struct APIFixture: Sendable {
             wakeup: WakeSignal(),
             logger: TestDatabase.logger
         )
+        let live = daemon.liveFeed(pool: pool, redis: redis, gate: nil, options: liveOptions)
         let api = daemon.routes(
             pool: pool,
             redis: redis,
             intake: intake,
             forwarding: forwarding,
-            triggers: triggers
+            triggers: triggers,
+            live: live
         )
         let router = api.router
         let port = Mutex<Int?>(nil)
@@ -121,7 +127,7 @@ struct APIFixture: Sendable {
         )
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: triggers), .init(service: application)],
+                services: [.init(service: triggers), .init(service: application), .init(service: live)],
                 logger: TestDatabase.logger
             )
         )
@@ -134,7 +140,9 @@ struct APIFixture: Sendable {
                 pool: pool,
                 base: "http://127.0.0.1:\(bound)",
                 endpoints: api.endpoints,
-                routes: routes
+                routes: routes,
+                live: live,
+                shutDown: { await group.triggerGracefulShutdown() }
             )
             let result: Result<Void, any Error>
             do { result = .success(try await body(fixture)) } catch { result = .failure(error) }
@@ -171,10 +179,13 @@ extension APIFixture {
         _ path: String,
         _ body: JSONValue? = nil,
         tenant: String = "acme",
+        scopes: [AccessScope]? = nil,
         headers: [String: String] = [:]
     ) async throws -> Reply {
         var headers = headers
-        if headers["Authorization"] == nil { headers["Authorization"] = "Bearer \(try TestToken.text(tenant: tenant))" }
+        if headers["Authorization"] == nil {
+            headers["Authorization"] = "Bearer \(try TestToken.text(tenant: tenant, scopes: scopes))"
+        }
         if body != nil { headers["Content-Type"] = headers["Content-Type"] ?? "application/json" }
         return try await send(method, path, body?.canonicalText, headers: headers)
     }

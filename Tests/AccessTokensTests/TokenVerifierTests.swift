@@ -18,6 +18,10 @@ struct TokenVerifierTests {
     ]
     private static let secret = Data(TestToken.secret.utf8)
 
+    private static func caller(tenant: String = "acme", scopes: AccessScopes = .all) -> Caller {
+        Caller(tenantID: tenant, subject: "somebody", scopes: scopes, expiresAt: now + 60)
+    }
+
     private static func hs256(_ data: Data, secret: Data = secret) -> Data {
         Data(HMAC<SHA256>.authenticationCode(for: data, using: SymmetricKey(data: secret)))
     }
@@ -52,7 +56,7 @@ struct TokenVerifierTests {
     @Test func returnsTheCallerOfAValidToken() async throws {
         let verifier = try Self.verifier(["JWT_SECRET": TestToken.secret])
         let caller = try await verifier.caller(of: Self.token(), logger: TestDatabase.logger)
-        #expect(caller == Caller(tenantID: "acme", subject: "somebody"))
+        #expect(caller == Self.caller())
     }
 
     @Test func refusesInvalidTokens() async throws {
@@ -110,7 +114,7 @@ struct TokenVerifierTests {
         let token = Self.token(["nbf": .integer(Int(Self.now.timeIntervalSince1970))])
         for _ in 1...2 {
             let caller = try await verifier.caller(of: token, logger: TestDatabase.logger)
-            #expect(caller == Caller(tenantID: "acme", subject: "somebody"))
+            #expect(caller == Self.caller())
         }
         #expect(known.count == 1)
         // The key of the cache is the whole token, not its signature or claims.
@@ -137,7 +141,7 @@ struct TokenVerifierTests {
     @Test func boundsTheCache() throws {
         let known = VerifiedTokens(capacity: 8)
         let entry = VerifiedTokens.Entry(
-            caller: Caller(tenantID: "acme", subject: "somebody"),
+            caller: Self.caller(),
             lifetime: try TokenLifetime(JSONWebToken(Self.token())),
             keyID: nil,
             keys: TokenKeySet(.hmac(SymmetricKey(size: .bits256)))
@@ -156,7 +160,7 @@ struct TokenVerifierTests {
         let lifetime = try TokenLifetime(JSONWebToken(token))
         for (entryKeys, tenant) in [(keys, "noted"), (TokenKeySet(.hmac(SymmetricKey(data: Self.secret))), "acme")] {
             let known = VerifiedTokens()
-            let noted = Caller(tenantID: "noted", subject: "somebody")
+            let noted = Self.caller(tenant: "noted")
             known.note(token, .init(caller: noted, lifetime: lifetime, keyID: nil, keys: entryKeys))
             let settings = TokenSettings(keys: .fixed(keys), issuer: nil, audience: nil)
             let verifier = TokenVerifier(settings: settings, verified: known, now: { Self.now })
@@ -171,6 +175,36 @@ struct TokenVerifierTests {
         let signed = header + "." + Base64URL.text(Data(claims.utf8))
         let token = signed + "." + Base64URL.text(Self.hs256(Data(signed.utf8)))
         #expect(await Self.refusal(token, by: verifier) != nil)
+    }
+
+    /// The first claim that a token has counts, also if it has no word of ours.
+    @Test(
+        arguments: [
+            ([:], nil, [.admin]), (["scope": "read"], nil, [.read]),
+            (["scope": "openid  operate\tread"], nil, [.operate, .read]),
+            (["campaigns": ["read", "contacts"], "scope": "admin"], nil, [.read, .contacts]),
+            (["campaigns": "", "scope": "admin"], nil, []), (["scope": "openid profile"], nil, []),
+            (["scope": "Read reader"], nil, []), (["scope": 7], nil, []), (["scope": .null], nil, []),
+            (["scope": [["read"], 1, "operate"]], nil, [.operate]),
+            (["scope": "read", "https://id.example/rights": "admin"], "https://id.example/rights", [.admin]),
+            (["scope": "read"], "rights", [.admin]),
+        ] as [([String: JSONValue?], String?, Set<AccessScope>)]
+    )
+    func readsScopes(claims: [String: JSONValue?], claim: String?, expected: Set<AccessScope>) async throws {
+        let variables = ["JWT_SECRET": TestToken.secret, "SCOPE_CLAIM": claim ?? ""]
+        let caller = try await Self.verifier(variables).caller(of: Self.token(claims), logger: TestDatabase.logger)
+        #expect(caller == Self.caller(scopes: AccessScopes(expected)))
+        #expect(caller.scopes.isEmpty == expected.isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            ([.read], [.read]), ([.operate], [.read, .operate]), ([.contacts], [.contacts]), ([], []),
+            ([.read, .contacts], [.read, .contacts]), ([.admin], [.read, .operate, .admin, .contacts]),
+        ] as [(Set<AccessScope>, [AccessScope])]
+    )
+    func includesLesserScopes(words: Set<AccessScope>, allowed: [AccessScope]) {
+        #expect(AccessScopes(words).allowed == allowed)
     }
 
     @Test func checksIssuerAndAudience() async throws {

@@ -1,3 +1,4 @@
+import AccessTokens
 import Foundation
 import HTTPTypes
 import JSON
@@ -20,6 +21,7 @@ struct AudienceEndpoints: Sendable {
             name: "previewAudience",
             tag: "audiences",
             summary: "Count an audience and compare it with the quota",
+            access: .token(.read),
             query: [
                 QueryParameter(
                     "sender",
@@ -109,6 +111,7 @@ struct AudienceEndpoints: Sendable {
         } catch {
             throw Problem.invalid(FieldProblem.all(of: error, below: ""))
         }
+        try ContactMask.check(filter, for: call.caller)
         let now = now()
         let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
@@ -169,15 +172,9 @@ struct AudienceEndpoints: Sendable {
 extension AudienceSample {
     var json: JSONValue {
         .fields([
-            "phone": .string(Self.masked(contactID)), "name": name.map(JSONValue.string),
+            "phone": .string(ContactMask.hidden(contactID)), "name": name.map(JSONValue.string),
             "isInWindow": .bool(isInWindow),
         ])
-    }
-
-    /// Hides the middle digits, so that a known contact can be recognised but not called.
-    static func masked(_ phone: String) -> String {
-        guard phone.count > 8 else { return String(repeating: "•", count: phone.count) }
-        return phone.prefix(4) + String(repeating: "•", count: phone.count - 6) + phone.suffix(2)
     }
 }
 

@@ -68,7 +68,7 @@ struct MessageLogEndpoint: Sendable {
         query.errorCode = call.text("errorCode")
         query.contact = call.text("contact")
         let deleted = try await log.deleted(query)
-        if wantsCSV(call) { return csv(query, name: record.id.apiText, deleted: deleted) }
+        if wantsCSV(call) { return csv(query, call, name: record.id.apiText, deleted: deleted) }
         let messages: [MessageRecord]
         let total: Int
         if let after = call.uuid("after") {
@@ -79,8 +79,9 @@ struct MessageLogEndpoint: Sendable {
         }
         return .json(
             .fields([
-                "items": .array(messages.map(\.json)), "page": .integer(call.page), "limit": .integer(call.limit),
-                "total": .integer(max(0, total)), "deleted": deleted > 0 ? .integer(deleted) : nil,
+                "items": .array(messages.map { $0.json(for: call) }), "page": .integer(call.page),
+                "limit": .integer(call.limit), "total": .integer(max(0, total)),
+                "deleted": deleted > 0 ? .integer(deleted) : nil,
                 "next": messages.count == call.limit ? messages.last.map { .string($0.id.apiText) } : nil,
             ])
         )
@@ -92,7 +93,7 @@ struct MessageLogEndpoint: Sendable {
     }
 
     /// Streams the log in batches, so that neither the daemon nor Postgres holds all of it.
-    private func csv(_ query: MessageLogQuery, name: String, deleted: Int) -> APIResponse {
+    private func csv(_ query: MessageLogQuery, _ call: APICall, name: String, deleted: Int) -> APIResponse {
         var answer = APIResponse(
             content: .stream(mediaType: "text/csv; charset=utf-8; header=present") { writer in
                 try await writer.write(ByteBuffer(string: CSVText.line(MessageShapes.columns)))
@@ -100,7 +101,7 @@ struct MessageLogEndpoint: Sendable {
                 while true {
                     let messages = try await log.batch(query, after: last, limit: Self.batch)
                     guard let end = messages.last else { return }
-                    try await writer.write(ByteBuffer(string: messages.map(\.csvLine).joined()))
+                    try await writer.write(ByteBuffer(string: messages.map { $0.csvLine(for: call) }.joined()))
                     if messages.count < Self.batch { return }
                     last = end.id
                 }
@@ -183,10 +184,10 @@ private enum MessageShapes {
 }
 
 extension MessageRecord {
-    fileprivate var json: JSONValue {
+    fileprivate func json(for call: APICall) -> JSONValue {
         .fields([
             "id": .string(id.apiText), "runId": .string(runID.apiText), "position": .integer(position),
-            "contactId": .string(contactID.apiText), "recipientPhone": .string(recipientPhone),
+            "contactId": .string(contactID.apiText), "recipientPhone": .string(call.shown(recipientPhone)),
             "status": .string(status.rawValue), "isBusinessInitiated": .bool(isBusinessInitiated),
             "attempts": .integer(attempts), "waMessageId": waMessageID.map(JSONValue.string),
             "messageStatus": messageStatus.map(JSONValue.string),
@@ -200,9 +201,9 @@ extension MessageRecord {
         ])
     }
 
-    /// One line of CSV.
-    fileprivate var csvLine: String {
-        let fields = json
+    /// Returns one line of CSV.
+    fileprivate func csvLine(for call: APICall) -> String {
+        let fields = json(for: call)
         return CSVText.line(
             MessageShapes.columns.map { column in
                 switch fields[column] {

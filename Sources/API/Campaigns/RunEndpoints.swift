@@ -1,3 +1,4 @@
+import AccessTokens
 import Foundation
 import HTTPTypes
 package import JSON
@@ -29,6 +30,7 @@ struct RunEndpoints: Sendable {
                 + "A campaign that waits for an event listens from then on.\n\n"
                 + "With `again`, a campaign that has been sent is sent once more, to its present audience. That needs the header "
                 + "`Idempotency-Key` (1 to 200 characters): each key opens one run, and repeats get the same run.",
+            access: .token(.operate),
             body: .optional(.object(RunShapes.send), example: ["again": true]),
             responses: [
                 .json(.accepted, "Launched.", .object(RunShapes.launch), example: RunShapes.launchExample)
@@ -87,6 +89,7 @@ struct RunEndpoints: Sendable {
                 + "contacts are opted in and active. A message whose answer was lost is not repeated. Refused while a run is "
                 + "open. Analytics of the campaign count each recipient once, in the last run. With the header "
                 + "`Idempotency-Key` (1 to 200 characters) the request may be repeated: each key opens one run.",
+            access: .token(.operate),
             body: .optional(.object(RunShapes.retry), example: ["codes": ["131026"]]),
             responses: [
                 .json(.accepted, "The new run.", .object(RunShapes.launch), example: RunShapes.launchExample)
@@ -208,6 +211,7 @@ struct RunEndpoints: Sendable {
             tag: "runs",
             summary: summary,
             details: details,
+            access: .token(.operate),
             body: .optional(.object(body), example: ["reason": "wrong price"]),
             responses: [
                 .json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)
@@ -261,7 +265,7 @@ struct RunEndpoints: Sendable {
 }
 
 /// Runs and launches in requests and answers.
-private enum RunShapes {
+enum RunShapes {
     private static let reasonField = ShapeField(
         "reason",
         .text(upTo: 255),
@@ -311,7 +315,7 @@ private enum RunShapes {
         ]
     )
 
-    private static let counters = ObjectShape(
+    static let counters = ObjectShape(
         "MessageCounters",
         "Messages by status; each message counts once.",
         MessageStatus.allCases.map { status in
@@ -446,13 +450,7 @@ extension CampaignRunRecord {
             "expectedCount": .integer(run.expectedCount), "recipientCount": .integer(run.recipientCount),
             "inWindowCount": .integer(run.inWindowCount), "unreachableCount": .integer(run.unreachableCount),
             "leftOut": run.leftOut.total > 0 ? run.leftOut.json : JSONValue?.none,
-            "messages": .object(
-                Dictionary(
-                    uniqueKeysWithValues: MessageStatus.allCases.map {
-                        ($0.rawValue, .integer(max(0, run.counters[$0])))
-                    }
-                )
-            ),
+            "messages": run.counters.json,
             "held": .integer(max(0, run.held)), "capped": .integer(max(0, run.counters.capped)),
             "replied": .integer(run.responses[.replied]), "tapped": .integer(run.responses[.tapped]),
             "optedOut": .integer(run.responses[.optedOut]), "deletedCount": .integer(run.deletedCount),

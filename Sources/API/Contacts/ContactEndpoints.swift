@@ -1,3 +1,4 @@
+import AccessTokens
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -57,6 +58,7 @@ struct ContactEndpoints: Sendable {
             tag: "contacts",
             summary: "List the contacts within a filter, in the order of their ids",
             details: "The filter is that of audiences. Contacts who opted out are listed, too.",
+            access: .token(.read),
             query: [.page, .limit],
             body: .required(
                 .spec(.filter),
@@ -90,6 +92,7 @@ struct ContactEndpoints: Sendable {
     }
 
     private func page(_ call: APICall, filter: AudienceFilter?) async throws -> APIResponse {
+        if let filter { try ContactMask.check(filter, for: call.caller) }
         let (found, total) = try await contacts.list(
             tenant: call.tenant,
             filter: filter,
@@ -97,7 +100,7 @@ struct ContactEndpoints: Sendable {
             page: call.page,
             limit: call.limit
         )
-        return call.page(found.map(\.json), total: total)
+        return call.page(found.map { $0.json(for: call) }, total: total)
     }
 
     private var find: Endpoint {
@@ -114,7 +117,7 @@ struct ContactEndpoints: Sendable {
                 guard let contact = try await contacts.find(id, tenant: call.tenant) else {
                     throw Problem.notFound("contact")
                 }
-                return .json(contact.json)
+                return .json(contact.json(for: call))
             }
         )
     }
@@ -146,7 +149,7 @@ struct ContactEndpoints: Sendable {
                 guard let contact = try await contacts.find(id, tenant: call.tenant) else {
                     throw Problem(.stateConflict, "the contact was deleted at the same time")
                 }
-                return .json(contact.json, status: outcome == .created ? .created : .ok)
+                return .json(contact.json(for: call), status: outcome == .created ? .created : .ok)
             }
         )
     }
@@ -293,12 +296,14 @@ extension ContactOutcome {
 }
 
 extension ContactRecord {
-    fileprivate var json: JSONValue {
-        var fields: [String: JSONValue] = ["contactId": .string(contactID)]
-        for (column, value) in values {
+    /// Returns the contact as answers show it: without the scope `contacts`, ids are masked and metadata is left out.
+    fileprivate func json(for call: APICall) -> JSONValue {
+        let isMasked = !call.caller.scopes.allows(.contacts)
+        var fields: [String: JSONValue] = ["contactId": .string(call.shown(contactID))]
+        for (column, value) in values where !(isMasked && column == .metadata) {
             fields[column.rawValue] =
                 switch value {
-                case .text(let text): .string(text)
+                case .text(let text): .string([.email, .pin].contains(column) ? call.shown(text) : text)
                 case .integer(let number): .integer(number)
                 case .time(let time): .string(time.apiText)
                 case .flag(let flag): .bool(flag)
@@ -307,11 +312,11 @@ extension ContactRecord {
                 }
         }
         fields["suppressed"] = suppressed.map { .string($0.rawValue) }
-        fields["waId"] = waID.map(JSONValue.string)
-        fields["userId"] = userID.map(JSONValue.string)
-        fields["currentNumber"] = currentNumber.map(JSONValue.string)
+        fields["waId"] = waID.map { .string(call.shown($0)) }
+        fields["userId"] = userID.map { .string(call.shown($0)) }
+        fields["currentNumber"] = currentNumber.map { .string(call.shown($0)) }
         if !ids.isEmpty {
-            fields["ids"] = .array(ids.map { ["kind": .string($0.kind), "id": .string($0.id)] })
+            fields["ids"] = .array(ids.map { ["kind": .string($0.kind), "id": .string(call.shown($0.id))] })
         }
         return .object(fields)
     }

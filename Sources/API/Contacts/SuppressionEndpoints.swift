@@ -32,7 +32,7 @@ struct SuppressionEndpoints: Sendable {
             ],
             handle: .checked { call in
                 let (found, total) = try await consents.list(tenant: call.tenant, page: call.page, limit: call.limit)
-                return call.page(found.map(\.json), total: total)
+                return call.page(found.map { $0.json(for: call) }, total: total)
             }
         )
     }
@@ -61,7 +61,7 @@ struct SuppressionEndpoints: Sendable {
                 guard suppression != nil || !history.isEmpty else { throw Problem.notFound("suppression") }
                 return .json(
                     .fields([
-                        "contactId": .string(suppression?.key ?? id),
+                        "contactId": .string(call.shown(suppression?.key ?? id)),
                         "level": suppression.map { .string($0.level.rawValue) },
                         "history": .array(history.map(\.json)),
                     ])
@@ -97,7 +97,7 @@ struct SuppressionEndpoints: Sendable {
                 guard let record = try await consents.find(id, tenant: call.tenant) else {
                     throw Problem(.stateConflict, "the person was opted in at the same time")
                 }
-                return .json(record.json)
+                return .json(record.json(for: call))
             }
         )
     }
@@ -247,6 +247,12 @@ private enum SuppressionShapes {
 }
 
 extension SuppressionRecord {
+    fileprivate func json(for call: APICall) -> JSONValue {
+        var fields = json.objectValue ?? [:]
+        fields["contactId"] = .string(call.shown(key))
+        return .object(fields)
+    }
+
     package var json: JSONValue {
         .fields([
             "contactId": .string(key), "level": .string(level.rawValue), "since": .string(since.apiText),

@@ -13,10 +13,21 @@ import Store
 /// The router, the checks of requests and the OpenAPI document are made from this value, and a test compares the table
 /// of routes in `docs/api.md` with it. A new route is one more `Endpoint`.
 struct Endpoint: Sendable {
-    enum Access: Sendable {
+    enum Access: Hashable, Sendable {
         /// No access token is needed.
         case open
-        case token
+        /// Any access token that has one of our scopes, or no claim of scopes.
+        case anyToken
+        /// An access token with a scope.
+        case token(AccessScope)
+
+        /// Checks the rights of a caller.
+        ///
+        /// - Throws: ``Problem`` that names the missing scope.
+        func check(_ caller: Caller) throws(Problem) {
+            if caller.scopes.isEmpty { throw .forbiddenWithoutScopes }
+            if case .token(let scope) = self, !caller.scopes.allows(scope) { throw .forbidden(scope) }
+        }
     }
 
     /// The body that a request must or may have.
@@ -66,7 +77,8 @@ struct Endpoint: Sendable {
     let tag: String
     let summary: String
     var details: String?
-    var access = Access.token
+    /// The rights that it needs; `nil` for the scope `read` if it is a `GET`, and for `admin` otherwise.
+    var access: Access?
     var pathShapes: [String: Shape] = [:]
     var query: [QueryParameter] = []
     var body = Body.none
@@ -77,6 +89,9 @@ struct Endpoint: Sendable {
 
     /// Maximum size of a body in bytes.
     static let largestBody = 1 << 20
+
+    /// The rights that it needs.
+    var neededAccess: Access { access ?? .token(method == .get ? .read : .admin) }
 
     /// The names of the placeholders.
     var pathParameters: [String] {
@@ -89,7 +104,9 @@ struct Endpoint: Sendable {
     /// All problems that a caller has to expect.
     var allProblems: [Problem.Code] {
         var codes = problems
-        if access == .token { codes += [.unauthorized, .authenticationNotConfigured, .tooManyRequests] }
+        if neededAccess != .open {
+            codes += [.unauthorized, .forbidden, .authenticationNotConfigured, .tooManyRequests]
+        }
         if case .checked = handle { codes += [.malformedRequest, .internalError, .unavailable, .invalidParameter] }
         if !query.isEmpty { codes.append(.invalidParameter) }
         if !pathParameters.isEmpty { codes.append(.notFound) }

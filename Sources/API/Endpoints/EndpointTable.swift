@@ -47,6 +47,7 @@ struct EndpointTable: Sendable {
                 case .checked(let handle):
                     let caller = try await authenticator.caller(of: request, logger: context.logger)
                     try limiter?.admit(tenant: caller.tenantID)
+                    try endpoint.neededAccess.check(caller)
                     return try await handle(try await endpoint.call(request, context, caller)).response
                 }
             }

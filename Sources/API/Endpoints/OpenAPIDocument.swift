@@ -1,3 +1,4 @@
+import AccessTokens
 import HTTPTypes
 import JSON
 import Spec
@@ -42,12 +43,18 @@ struct OpenAPIDocument {
                 "securitySchemes": [
                     "token": [
                         "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                        "description": "HS256, RS256 or ES256, with the claims `tenantId`, `sub` and `exp`.",
+                        "description": .string(Self.tokenDescription),
                     ]
                 ],
             ],
         ]
     }
+
+    private static let tokenDescription = """
+        HS256, RS256 or ES256, with the claims `tenantId`, `sub` and `exp`. The claim `campaigns` or `scope` has the scopes \
+        `read`, `operate` (which includes `read`), `contacts` (phone numbers are not masked) and `admin` (all of them); \
+        a token without the claim has all.
+        """
 
     /// Rules of all addresses.
     private static let conventions = """
@@ -65,6 +72,7 @@ struct OpenAPIDocument {
         ("templates", "Message templates that WhatsApp approved."),
         ("wallets", "Prepaid tokens and their ledger."),
         ("triggers", "Events that start campaigns."),
+        ("live", "The present state: runs, senders, daemons and alarms."),
         ("service", "Health, metrics, this document, and WhatsApp's webhook."),
     ]
 
@@ -106,15 +114,29 @@ struct OpenAPIDocument {
         var operation: [String: JSONValue] = [
             "operationId": .string(endpoint.name), "tags": [.string(endpoint.tag)],
             "summary": .string(endpoint.summary), "responses": responses(endpoint, &writer),
-            "security": endpoint.access == .token ? [["token": []]] : [],
+            "security": security(endpoint.neededAccess),
         ]
-        operation["description"] = endpoint.details.map(JSONValue.string)
+        operation["description"] = description(endpoint).map(JSONValue.string)
         let parameters =
             endpoint.pathParameters.map { pathParameter($0, endpoint, &writer) }
             + endpoint.query.map { query($0, &writer) }
         if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         operation["requestBody"] = body(endpoint.body, &writer)
         return .object(operation)
+    }
+
+    private func security(_ access: Endpoint.Access) -> JSONValue {
+        switch access {
+        case .open: []
+        case .anyToken: [["token": []]]
+        case .token(let scope): [["token": [.string(scope.rawValue)]]]
+        }
+    }
+
+    private func description(_ endpoint: Endpoint) -> String? {
+        guard case .token(let scope) = endpoint.neededAccess else { return endpoint.details }
+        let scopes = "Needs the scope `\(scope.rawValue)`."
+        return endpoint.details.map { "\($0)\n\n\(scopes)" } ?? scopes
     }
 
     private func pathParameter(_ name: String, _ endpoint: Endpoint, _ writer: inout SchemaWriter) -> JSONValue {

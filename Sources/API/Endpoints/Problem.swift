@@ -1,3 +1,4 @@
+import AccessTokens
 import HTTPTypes
 import JSON
 import Spec
@@ -13,6 +14,7 @@ struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
         case malformedJSON = "malformed_json"
         case invalidParameter = "invalid_parameter"
         case unauthorized
+        case forbidden
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
         case stateConflict = "state_conflict"
@@ -36,6 +38,7 @@ struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
             switch self {
             case .malformedRequest, .malformedJSON, .invalidParameter: .badRequest
             case .unauthorized: .unauthorized
+            case .forbidden: .forbidden
             case .notFound: .notFound
             case .methodNotAllowed: .methodNotAllowed
             case .stateConflict, .managedBySpec, .protected, .inUse, .nameTaken, .notReady, .quotaExhausted,
@@ -102,6 +105,31 @@ extension Problem {
             isTokenGiven ? #"Bearer realm="campaigns", error="invalid_token""# : #"Bearer realm="campaigns""#
         return problem
     }
+
+    /// Answers a valid token without a scope that the request needs.
+    ///
+    /// - Parameters:
+    ///   - scope: The missing scope.
+    ///   - purpose: What needs it, after "to"; `nil` for the address itself.
+    /// - Returns: The answer, 403.
+    static func forbidden(_ scope: AccessScope, to purpose: String? = nil) -> Problem {
+        let end = purpose.map { " to \($0)" } ?? ""
+        var problem = Problem(.forbidden, "the access token needs the scope `\(scope.rawValue)`\(end)")
+        problem.headers[.wwwAuthenticate] =
+            #"Bearer realm="campaigns", error="insufficient_scope", scope="\#(scope.rawValue)""#
+        return problem
+    }
+
+    /// Answers a valid token whose claim of scopes has none of our words.
+    static let forbiddenWithoutScopes: Problem = {
+        let words = AccessScope.allCases.map(\.rawValue).joined(separator: ", ")
+        var problem = Problem(
+            .forbidden,
+            "the scopes of the access token give no rights here; one of these is needed: \(words)"
+        )
+        problem.headers[.wwwAuthenticate] = #"Bearer realm="campaigns", error="insufficient_scope""#
+        return problem
+    }()
 
     /// Makes the answer to a request for an unknown object, or for one of another tenant.
     static func notFound(_ noun: String) -> Problem {

@@ -1,10 +1,12 @@
 import Hummingbird
 package import Logging
+import NIOCore
 
 /// The context of a request: the framework's part, and the id of the request.
 package struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     private var unnamedLogger: Logger
+    private let channel: any Channel
     /// The id of the request in logs and answers.
     var requestID = ""
     /// The framework asks for an id; its own number is dropped by ``ServerLogHandler``.
@@ -13,6 +15,12 @@ package struct APIContext: RequestContext {
     init(source: Source) {
         coreContext = .init(source: source)
         unnamedLogger = source.logger
+        channel = source.channel
+    }
+
+    /// Closes the connection, for answers that have no end and whose caller does not read them.
+    func closeConnection() {
+        channel.close(mode: .all, promise: nil)
     }
 
     /// Adds the id of the request to each line.

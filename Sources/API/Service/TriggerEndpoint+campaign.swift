@@ -22,6 +22,7 @@ extension TriggerEndpoint {
                 Body, answers, `eventId`, `Idempotency-Key` and limits are those of `POST /triggers/{event}`. A signature \
                 covers `<t>.<tenant>.<id of the campaign, as in the address>.<body>`.
                 """,
+            access: Self.access,
             body: .required(
                 Self.body,
                 example: ["contactId": "254712345678", "context": ["orderNumber": "A-17"], "eventId": "order-A-17"]

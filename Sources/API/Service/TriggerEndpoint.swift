@@ -13,6 +13,8 @@ package import Store
 package struct TriggerEndpoint: Sendable {
     /// Maximum number of events in one request.
     static let largestBatch = 1_000
+    /// The rights of a token; a signed request needs none.
+    static let access = Endpoint.Access.token(.operate)
 
     let triggers: TriggerService
     let campaigns: CampaignRepository
@@ -56,6 +58,7 @@ package struct TriggerEndpoint: Sendable {
                 A tenant may send TRIGGER_RATE_LIMIT events per second, in any number of requests. A list is admitted \
                 as a whole if one event is; the tenant waits longer afterwards (429 with `Retry-After`).
                 """,
+            access: Self.access,
             pathShapes: ["event": .formatted(.eventName)],
             body: .required(
                 Self.body,
@@ -106,7 +109,10 @@ package struct TriggerEndpoint: Sendable {
         let isSigned = request.headers[.campaignsSignature] != nil
         // The token is verified before the body is read.
         let caller = isSigned ? nil : try await authenticator.caller(of: request, logger: context.logger)
-        if let caller { try limiter?.admit(tenant: caller.tenantID) }
+        if let caller {
+            try limiter?.admit(tenant: caller.tenantID)
+            try Self.access.check(caller)
+        }
         let body = try await request.limitedBody()
         let tenant: String
         let key: String?

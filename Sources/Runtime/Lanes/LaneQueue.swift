@@ -268,14 +268,7 @@ extension LaneQueue {
 
     /// Returns the first id in-window and the first business-initiated one: the next to be sent.
     package func front(deadline: ContinuousClock.Instant? = nil) async throws(RedisError) -> [UUID] {
-        let lines = [keys.ready, keys.outside].map { RedisCommand("ZRANGE", .text($0), "0", "0") }
-        var messages: [UUID] = []
-        for reply in await redis.send(pipeline: lines, deadline: deadline) {
-            for id in try reply.get().asArray() {
-                if let message = JobID.message(try id.asText()) { messages.append(message) }
-            }
-        }
-        return messages
+        try Self.front(await redis.send(pipeline: frontCommands, deadline: deadline)[...])
     }
 
     /// Returns how many ids are ready, delayed for a retry, and leased.
@@ -307,10 +300,59 @@ extension LaneQueue {
         return Dictionary(uniqueKeysWithValues: zip(ids, try await depths(of: lanes, on: redis)))
     }
 
+    /// Returns the depth of the lanes of senders and the ids that are next to be sent, in one round trip.
+    ///
+    /// - Parameters:
+    ///   - senders: The quota group of each sender, by its id.
+    ///   - redis: The client.
+    ///   - deadline: When to give up.
+    /// - Returns: The readings by the sender's id.
+    /// - Throws: `RedisError`.
+    package static func readings(
+        of senders: [UUID: String],
+        on redis: RedisClient,
+        deadline: ContinuousClock.Instant
+    ) async throws(RedisError) -> [UUID: LaneReading] {
+        let ids = Array(senders.keys)
+        let lanes = ids.map { LaneQueue(redis: redis, quotaGroup: senders[$0] ?? "", sender: $0) }
+        let commands = lanes.flatMap { $0.depthCommands + $0.frontCommands }
+        guard !commands.isEmpty else { return [:] }
+        let replies = await redis.send(pipeline: commands, deadline: deadline)
+        var readings: [UUID: LaneReading] = [:]
+        for (id, replies) in zip(ids, replies.chunked(by: LaneDepth.commandCount + 2)) {
+            let depth = try LaneDepth(replies: replies.prefix(LaneDepth.commandCount))
+            readings[id] = LaneReading(depth: depth, front: try front(replies.dropFirst(LaneDepth.commandCount)))
+        }
+        return readings
+    }
+
+    private static func front(
+        _ replies: ArraySlice<Result<RedisReply, RedisError>>
+    ) throws(RedisError) -> [UUID] {
+        var messages: [UUID] = []
+        for reply in replies {
+            for id in try reply.get().asArray() {
+                if let message = JobID.message(try id.asText()) { messages.append(message) }
+            }
+        }
+        return messages
+    }
+
+    private var frontCommands: [RedisCommand] {
+        [keys.ready, keys.outside].map { RedisCommand("ZRANGE", .text($0), "0", "0") }
+    }
+
     private var depthCommands: [RedisCommand] {
         let sets = [keys.ready, keys.outside, keys.delayed, keys.outsideDelayed, keys.leases]
         return [RedisCommand("GET", .text(keys.epoch))] + sets.map { RedisCommand("ZCARD", .text($0)) }
     }
+}
+
+/// The ids in a lane, in numbers, and the next ones.
+package struct LaneReading: Sendable {
+    package let depth: LaneDepth
+    /// The first id in-window and the first business-initiated one.
+    package let front: [UUID]
 }
 
 /// Numbers of ids in a lane.

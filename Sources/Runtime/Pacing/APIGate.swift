@@ -56,6 +56,17 @@ package final class APIGate: Sendable {
     /// True if the circuit breaker is open: the API seems to be down.
     package var isShut: Bool { state.withLock { !$0.breaker.isClosed } }
 
+    /// The state of the circuit breaker: `closed`, `open`, or `halfOpen` while a probe is under way.
+    package var circuit: String {
+        state.withLock { state in
+            switch state.breaker.state {
+            case .closed: "closed"
+            case .open: "open"
+            case .halfOpen: "halfOpen"
+            }
+        }
+    }
+
     /// The reason why the circuit breaker is open, for people; `nil` while it is closed.
     var problem: String? { state.withLock { $0.breaker.isClosed ? nil : $0.problem } }
 

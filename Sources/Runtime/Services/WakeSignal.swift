@@ -27,13 +27,24 @@ package final class WakeSignal: Sendable {
     }
 
     /// Returns after a notification, after `limit`, or when the task is cancelled.
-    func wait(upTo limit: Duration, clock: any Clock<Duration>) async {
+    package func wait(upTo limit: Duration, clock: any Clock<Duration>) async {
+        _ = await isNotified(within: limit, clock: clock)
+    }
+
+    /// Returns whether a notification comes within a time; cancellation of the task ends the wait, too.
+    package func isNotified(within limit: Duration, clock: any Clock<Duration>) async -> Bool {
         await withTaskGroup { group in
-            group.addTask { await self.wait() }
-            // Cancelled as soon as the notification came; nothing to handle.
-            group.addTask { try? await clock.sleep(for: limit) }
-            await group.next()
-            group.cancelAll()
+            group.addTask {
+                await self.wait()
+                return true
+            }
+            group.addTask {
+                // Cancelled as soon as the notification came; nothing to handle.
+                try? await clock.sleep(for: limit)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
         }
     }
 

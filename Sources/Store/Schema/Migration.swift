@@ -76,5 +76,6 @@ public struct Migration: Sendable {
         ),
         Migration(version: 34, name: "run_minutes", bytes: PackageResources._034_run_minutes_sql),
         Migration(version: 36, name: "local_times", bytes: PackageResources._036_local_times_sql),
+        Migration(version: 33, name: "live_runs", bytes: PackageResources._033_live_runs_sql),
     ]
 }

@@ -37,7 +37,7 @@ public struct SenderOverview: Sendable {
     /// The clock of Postgres at which this was read.
     public let readAt: Date
     /// The attempts of its open runs, by run: two readings give the rate.
-    let tried: [UUID: Int]
+    public let tried: [UUID: Int]
 
     /// Returns the messages per second between an earlier reading and this one.
     ///
@@ -66,9 +66,19 @@ public struct SenderOverviewRepository: Sendable {
     /// - Returns: The senders.
     /// - Throws: `PostgresError`.
     public func all(tenant: String?) async throws -> [SenderOverview] {
+        try await all(where: tenant.map { #"s."tenantId" = \#($0)"# } ?? "true")
+    }
+
+    /// Returns the senders of some tenants that are not archived, by tenant and name.
+    ///
+    /// - Throws: `PostgresError`.
+    public func all(tenants: [String]) async throws -> [SenderOverview] {
+        try await all(where: #"s."tenantId" = ANY(\#(tenants)::text[])"#)
+    }
+
+    private func all(where owner: PostgresQuery) async throws -> [SenderOverview] {
         try await pool.withConnection { connection in
-            var condition: PostgresQuery = "s.\"archivedAt\" IS NULL"
-            if let tenant { condition = "\(fragment: condition) AND s.\"tenantId\" = \(tenant)" }
+            let condition: PostgresQuery = #"s."archivedAt" IS NULL AND \#(fragment: owner)"#
             let situations = try await SenderSituation.read(where: condition, withActions: true, on: connection)
             let daemons = try await DaemonRepository.presence(on: connection)
             let rows = try await connection.query(

@@ -1,3 +1,4 @@
+import API
 import CommandKit
 import Foundation
 import Postgres

@@ -1,0 +1,112 @@
+package import Foundation
+import Postgres
+import Store
+
+/// The lanes in Redis, as the daemon lets the API see them.
+package struct LiveLanes: Sendable {
+    /// The ids in one lane.
+    package struct Lane: Hashable, Sendable {
+        let ready: Int
+        let delayed: Int
+        /// Ids under a lease: messages that are being sent.
+        let held: Int
+        /// The messages that are next to be sent.
+        let front: [UUID]
+
+        package init(ready: Int, delayed: Int, held: Int, front: [UUID]) {
+            (self.ready, self.delayed, self.held, self.front) = (ready, delayed, held, front)
+        }
+    }
+
+    /// Reads the lanes of senders by their ids, given their quota groups; throws if Redis does not answer in time.
+    package typealias Read =
+        @Sendable (
+            _ groups: [UUID: String], _ deadline: ContinuousClock.Instant
+        ) async throws -> [UUID: Lane]
+
+    let read: Read
+    /// Returns the state of this daemon's circuit breaker: `closed`, `open` or `halfOpen`.
+    let circuit: @Sendable () -> String
+
+    package init(read: @escaping Read, circuit: @escaping @Sendable () -> String) {
+        (self.read, self.circuit) = (read, circuit)
+    }
+}
+
+/// The present state of some tenants, read once for all who watch.
+struct LiveReading: Sendable {
+    /// The clock of Postgres.
+    var at: Date
+    var daemons: [LiveDaemon] = []
+    var senders: [SenderOverview] = []
+    var runs: [LiveRun] = []
+    var outlooks: [UUID: RunOutlook] = [:]
+    /// The lanes by sender; `nil` if Redis did not answer.
+    var lanes: [UUID: LiveLanes.Lane]? = [:]
+    /// The times at which the first message of each lane became due, by sender.
+    var oldest: [UUID: Date] = [:]
+    /// Messages without an answer, by tenant.
+    var unconfirmed: [String: Int] = [:]
+    var circuit = "closed"
+    /// The state of continuous reconciling, if this daemon does it.
+    var specs: SpecsState?
+}
+
+/// Reads the state from Postgres and Redis.
+struct LiveReader: Sendable {
+    /// The longest time of one statement or of the look at Redis.
+    static let patience = Duration.seconds(2)
+
+    private let live: LiveRepository
+    private let senders: SenderOverviewRepository
+    private let outlooks: OutlookRepository
+    private let backlog: BacklogRepository
+    private let lanes: LiveLanes
+    private let specs: (@Sendable () -> SpecsState)?
+
+    init(pool: PostgresPool, lanes: LiveLanes, specs: (@Sendable () -> SpecsState)?) {
+        live = LiveRepository(pool: pool)
+        senders = SenderOverviewRepository(pool: pool)
+        outlooks = OutlookRepository(pool: pool)
+        backlog = BacklogRepository(pool: pool)
+        (self.lanes, self.specs) = (lanes, specs)
+    }
+
+    /// Reads the state of tenants, one statement after another, so that it takes one connection of the pool at a time.
+    ///
+    /// - Parameters:
+    ///   - tenants: The tenants.
+    ///   - seen: Runs that were read before and are to be read again.
+    /// - Returns: The state; without lanes if Redis does not answer.
+    /// - Throws: `PostgresError`.
+    func read(_ tenants: [String], seen: [UUID]) async throws -> LiveReading {
+        let (now, daemons) = try await live.daemons(deadline: Self.patience)
+        var reading = LiveReading(at: now, daemons: daemons, circuit: lanes.circuit(), specs: specs?())
+        reading.runs = try await live.runs(of: tenants, seen: seen, deadline: Self.patience)
+        reading.outlooks = try await outlooks.outlooks(of: reading.runs.map(\.run))
+        reading.senders = try await senders.all(tenants: tenants)
+        for tenant in try await backlog.tenants(deadline: Self.patience) where tenants.contains(tenant.tenantID) {
+            reading.unconfirmed[tenant.tenantID] = tenant.unconfirmed
+        }
+        await readLanes(of: &reading)
+        return reading
+    }
+
+    private func readLanes(of reading: inout LiveReading) async {
+        let groups = Dictionary(reading.senders.map { ($0.id, $0.quotaGroup) }) { first, _ in first }
+        do {
+            let found = try await lanes.read(groups, .now + Self.patience)
+            reading.lanes = found
+            let front = found.values.flatMap(\.front)
+            guard !front.isEmpty else { return }
+            let ages = try await backlog.dueFor(front, deadline: Self.patience)
+            for (sender, lane) in found {
+                guard let age = lane.front.compactMap({ ages[$0] }).max() else { continue }
+                reading.oldest[sender] = reading.at.addingTimeInterval(-(age / .seconds(1)))
+            }
+        } catch {
+            // The lanes are shown as unknown, and an alarm says so.
+            reading.lanes = nil
+        }
+    }
+}
