@@ -47,7 +47,28 @@ package struct DashboardAsset: Sendable {
 
     /// Every file of `Assets`; a test compares the list with the folder.
     private static let files: [(name: String, bytes: [UInt8])] = [
-        ("index.html", PackageResources.index_html)
+        ("actions.js", PackageResources.actions_js),
+        ("api.js", PackageResources.api_js),
+        ("app.js", PackageResources.app_js),
+        ("audience.js", PackageResources.audience_js),
+        ("calendar.js", PackageResources.calendar_js),
+        ("campaign.js", PackageResources.campaign_js),
+        ("campaigns.js", PackageResources.campaigns_js),
+        ("chart.js", PackageResources.chart_js),
+        ("dom.js", PackageResources.dom_js),
+        ("events.js", PackageResources.events_js),
+        ("format.js", PackageResources.format_js),
+        ("icon.svg", PackageResources.icon_svg),
+        ("index.html", PackageResources.index_html),
+        ("messages.js", PackageResources.messages_js),
+        ("now.js", PackageResources.now_js),
+        ("phone.js", PackageResources.phone_js),
+        ("spec.js", PackageResources.spec_js),
+        ("specs.js", PackageResources.specs_js),
+        ("states.js", PackageResources.states_js),
+        ("style.css", PackageResources.style_css),
+        ("triggers.js", PackageResources.triggers_js),
+        ("wallet.js", PackageResources.wallet_js),
     ]
 
     /// The addresses below `/ui` that show ``page``, beside `/ui` itself and `/ui/campaigns/{name}`.
