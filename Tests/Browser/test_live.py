@@ -4,7 +4,7 @@ import time
 
 from playwright.sync_api import expect
 
-from stage import picture, token, wait_until
+from stage import DEADLINE, RECORDS, picture, token, wait_until
 
 NAMES = {"welcome-offer": "Welcome offer", "spring-sale": "Spring sale: 20 % off", "shop-news": "News from your shop"}
 
@@ -40,6 +40,8 @@ def test_three_campaigns_go_to_their_end(stage, viewer):
 
     pause_by_button(stage, page)
     crash_and_restart(stage, page, viewer)
+    if RECORDS:
+        wait_until(lambda: numbers(card(page, "shop-news"))[0] > 1_500, "there is something to see")
     for scheme in ["dark", "light"]:
         page.emulate_media(color_scheme=scheme)
         picture(page, f"now-{scheme}")
@@ -48,8 +50,8 @@ def test_three_campaigns_go_to_their_end(stage, viewer):
     expect(card(page, "welcome-offer").locator(".pill")).not_to_have_text("Paused")
 
     for name in NAMES:
-        expect(card(page, name).locator(".pill")).to_have_text("Completed", timeout=90_000)
-        stage.run("campaignd", "watch", f"acme/{name}", "--until-reported", "--timeout", "60")
+        expect(card(page, name).locator(".pill")).to_have_text("Completed", timeout=DEADLINE * 1_000)
+        stage.run("campaignd", "watch", f"acme/{name}", "--until-reported", "--timeout", str(DEADLINE))
         shows_the_report(stage, card(page, name), name)
     assert stage.report("welcome-offer")["recipientCount"] == recipients
     # The page was never loaded again.

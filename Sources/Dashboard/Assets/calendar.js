@@ -178,7 +178,7 @@ const signs = { started: "completed", skipped: "next", failed: "failed" };
 function past(state, turn) {
     const { items, total } = state.past;
     return [
-        h("p", { class: "muted", key: "total" }, plural(total, "start")),
+        total ? h("p", { class: "muted", key: "total" }, plural(total, "start")) : null,
         table("Past starts", [
             { title: "Planned for", cell: ({ scheduledFor }) => time(scheduledFor, { always: true }) },
             { title: "Campaign", cell: ({ campaignId, campaign }) => campaignLink(campaignId, campaign) },

@@ -107,7 +107,7 @@ function collect(data, most) {
     const ats = data.points.map((point) => Date.parse(point.at));
     const from = Math.floor((data.from ? Date.parse(data.from) : Math.min(...ats)) / minute);
     const to = Math.floor((data.to ? Date.parse(data.to) : Math.max(...ats)) / minute);
-    const minutes = Math.max(data.least ?? 10, to - from + 1);
+    const minutes = Math.max(6, to - from + 1);
     // Points of longer steps are never spread over shorter ones.
     const own = data.stepMinutes ?? 1;
     const step = steps.find(
@@ -125,7 +125,7 @@ function collect(data, most) {
         if (!bucket) return;
         for (const { name } of data.series) bucket[name] += (point[name] ?? 0) / step;
     });
-    return { list, step };
+    return { list, step, end: to * minute };
 }
 
 function niceTop(value) {
@@ -145,7 +145,7 @@ function niceTop(value) {
     ].map((factor) => factor * power).find((top) => top >= value) ?? value;
 }
 
-function drawing(data, { list, step }, width) {
+function drawing(data, { list, step, end }, width) {
     const height = data.height ?? 240;
     const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
     const bars = data.series.filter(({ kind }) => kind === "bar");
@@ -196,11 +196,17 @@ function drawing(data, { list, step }, width) {
             }));
         });
     }
+    const known = list.filter(({ at }) => at <= end);
     for (const series of lines) {
-        const points = list.map(
-            (bucket, index) => `${x(index + 0.5).toFixed(1)},${y(Math.max(0, bucket[series.name])).toFixed(1)}`
-        );
-        parts.push(h("polyline", { class: `line s-${series.name}`, points: points.join(" ") }));
+        const points = known.map((bucket, index) => [x(index + 0.5), y(Math.max(0, bucket[series.name]))]);
+        parts.push(h("polyline", {
+            class: `line s-${series.name}`,
+            points: points.map((point) => point.map((value) => value.toFixed(1)).join()).join(" "),
+        }));
+        // A line of few points is hardly seen without them.
+        if (points.length <= 30) {
+            parts.push(points.map(([cx, cy]) => h("circle", { class: `dot s-${series.name}`, cx, cy, r: 2.5 })));
+        }
     }
     if (showsLimit) {
         parts.push(
@@ -223,21 +229,7 @@ function drawing(data, { list, step }, width) {
             )
         );
     }
-    const start = list[0].at;
-    const whole = step * minute * list.length;
-    for (const mark of data.marks ?? []) {
-        const share = (Date.parse(mark.at) - start) / whole;
-        if (share < 0 || share > 1) continue;
-        const at = margin.left + share * inner.width;
-        parts.push(
-            h("line", { class: `mark m-${mark.kind}`, x1: at, x2: at, y1: margin.top - 6, y2: height - margin.bottom }),
-            h("g", {
-                class: `icon mark-sign m-${mark.kind}`,
-                transform: `translate(${at - 6} ${margin.top - 20}) scale(0.75)`,
-            },
-                iconPath(markSigns[mark.kind]?.[0])),
-        );
-    }
+    parts.push(marksOf(data, list[0].at, step * minute * list.length, width, height));
     parts.push(h("line", {
         class: "cursor", visibility: "hidden", x1: 0, x2: 0, y1: margin.top, y2: height - margin.bottom,
     }));
@@ -246,6 +238,29 @@ function drawing(data, { list, step }, width) {
         { role: "img", "aria-label": summary(data), width, height, viewBox: `0 0 ${width} ${height}` },
         parts,
     );
+}
+
+/// Marks as lines, with their signs beside each other above.
+function marksOf(data, start, length, width, height) {
+    let free = 0;
+    return (data.marks ?? []).map((mark) => {
+        const share = (Date.parse(mark.at) - start) / length;
+        if (share < 0 || share > 1) return null;
+        const at = margin.left + share * (width - margin.left - margin.right);
+        const sign = Math.min(Math.max(at - 6, free), width - 12);
+        free = sign + 14;
+        return [
+            h("line", { class: `mark m-${mark.kind}`, x1: at, x2: at, y1: margin.top - 6, y2: height - margin.bottom }),
+            h(
+                "g",
+                {
+                    class: `icon mark-sign m-${mark.kind}`,
+                    transform: `translate(${sign} ${margin.top - 20}) scale(0.75)`,
+                },
+                iconPath(markSigns[mark.kind]?.[0]),
+            ),
+        ];
+    });
 }
 
 const limitText = (data) => `limit ${number(data.limit)} per minute`;
