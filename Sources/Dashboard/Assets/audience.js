@@ -32,6 +32,9 @@ const examples = {
     pin: "1234",
 };
 
+/// Filters with more conditions are counted as a whole only.
+const most = 8;
+
 export async function mount(main, _, signal) {
     const state = {
         logic: "AND", rows: [
@@ -70,6 +73,31 @@ export async function mount(main, _, signal) {
             state.error = error;
         }
         state.isCounting = false;
+        draw();
+        if (!state.error) await countSteps(filter, own);
+    };
+    /// Counts with one condition, with two, and so on: which one leaves out how many?
+    const countSteps = async (filter, own) => {
+        const { preview } = state;
+        const conditions = filter.conditions ?? [];
+        if ((filter.logic ?? "AND") !== "AND" || conditions.length < 2 || conditions.length > most) return;
+        const found = [];
+        try {
+            for (let count = 1; count < conditions.length; count++) {
+                const part = { logic: "AND", conditions: conditions.slice(0, count) };
+                const query = { samples: 0, category: state.category, sender: state.sender };
+                const { funnel } = await post("/campaigns/audience/preview", part, { query, signal: own });
+                found.push(
+                    { name: `condition-${count}`, title: sentence(conditions[count - 1]), count: funnel.inAudience }
+                );
+            }
+        } catch {
+            // The whole filter is counted; without its parts the list has one step for all of them.
+            return;
+        }
+        if (own.aborted) return;
+        const last = { name: "inAudience", title: sentence(conditions.at(-1)), count: preview.funnel.inAudience };
+        state.preview = { ...preview, byCondition: [...found, last] };
         draw();
     };
     const change = (values = {}) => {
@@ -113,6 +141,13 @@ function condition({ field, name, operator, value }) {
         operator,
         value: lists.has(operator) ? value.split(",").filter((part) => part.trim()).map(read) : read(value),
     };
+}
+
+/// Returns a condition as people say it.
+function sentence({ field, operator, value, not, conditions }) {
+    if (not || conditions) return not ? "A negation" : "A group";
+    const text = Array.isArray(value) ? value.join(", ") : value ?? "";
+    return `${field} ${words[operator] ?? operator} ${text}`.trim();
 }
 
 function editor(state, change) {
@@ -232,9 +267,9 @@ const steps = {
 };
 
 function result({ preview, isCounting }) {
-    const funnel = Object.entries(steps).filter(([name]) => name in preview.funnel).map(
-        ([name, title]) => ({ title, name, count: preview.funnel[name] })
-    );
+    const funnel = Object.entries(steps).flatMap(([name, title]) => (name === "inAudience" && preview.byCondition
+        ? preview.byCondition
+        : [{ title, name, count: preview.funnel[name] }]));
     const first = Math.max(1, funnel[0]?.count ?? 1);
     const left = preview.quotaCheck?.quotaStatus.remaining;
     return [

@@ -189,9 +189,9 @@ function strip(sender) {
         pace(sender.rate, sender.limit, "Slots used"),
         quota(sender.quota),
         h("dl", { class: "facts" },
-            fact("Ready", number(sender.ready ?? 0)),
-            fact("Delayed", number(sender.delayed ?? 0)),
-            fact("Held", number(sender.held ?? 0)),
+            fact("Ready", number(sender.ready)),
+            fact("Delayed", number(sender.delayed)),
+            fact("In flight", number(sender.held)),
             fact("Oldest", sender.oldestAt ? since(sender.oldestAt) : "–"),
             fact("Runs", number(sender.openRuns ?? 0))));
 }
@@ -206,7 +206,7 @@ function daemons() {
                 icon(daemon.isLive ? "completed" : "offline"),
                 daemon.isLive ? "Live" : "Gone",
             ),
-            h("code", {}, daemon.id),
+            h("code", { title: daemon.id }, daemon.id.slice(0, 8)),
             h("span", { class: "muted" }, `version ${daemon.version} · started `, time(daemon.startedAt),
                 daemon.isLive ? "" : [" · last seen ", time(daemon.lastSeen, { seconds: true })]))))
         : h("p", { class: "empty" }, "No daemon has reported. Start one with ", h("code", {}, "campaignd run"), "."));
