@@ -74,8 +74,8 @@ public struct Migration: Sendable {
             name: "filters_and_environment",
             bytes: PackageResources._032_filters_and_environment_sql
         ),
+        Migration(version: 33, name: "live_runs", bytes: PackageResources._033_live_runs_sql),
         Migration(version: 34, name: "run_minutes", bytes: PackageResources._034_run_minutes_sql),
         Migration(version: 36, name: "local_times", bytes: PackageResources._036_local_times_sql),
-        Migration(version: 33, name: "live_runs", bytes: PackageResources._033_live_runs_sql),
     ]
 }
