@@ -149,7 +149,7 @@ struct TriggerHistoryEndpoints: Sendable {
 extension TriggerEventRecord {
     fileprivate var json: JSONValue {
         .fields([
-            "at": .string(at.apiText), "event": .string(event), "contact": .string(AudienceSample.masked(contactID)),
+            "at": .string(at.apiText), "event": .string(event), "contact": .string(ContactMask.hidden(contactID)),
             "outcome": .string(outcome.rawValue), "reason": reason.map(JSONValue.string),
         ])
     }
