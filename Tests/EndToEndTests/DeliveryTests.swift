@@ -137,6 +137,19 @@ struct DeliveryTests {
             #expect((ledger.mostRequestsInOneSecond[stage.phoneNumberID] ?? 0) <= 80)
             // A kill between the mark and the write leaves a message unconfirmed; that is rare.
             #expect(ledger.recipients >= 398)
+            // The kills have lost none of what is counted by the minute, and are told from the stop.
+            let minutes = try await stage.pool.query(
+                """
+                SELECT sum(m.accepted - m.revoked) = r.sent + r.delivered + r.read AND sum(m.delivered) = r.delivered + r.read
+                    AND sum(m.read) = r.read AND sum(m.failed) = r.failed
+                FROM campaign_runs r JOIN run_minutes m ON m."runId" = r.id GROUP BY r.id
+                """
+            )
+            #expect(try minutes.map { try $0.decode(0, as: Bool.self) } == [true])
+            let ends = try await stage.pool.query(
+                "SELECT \"stoppedAt\" IS NULL FROM daemon_heartbeats ORDER BY since"
+            )
+            #expect(try ends.map { try $0.decode(0, as: Bool.self) } == [true, true, false])
         }
     }
 

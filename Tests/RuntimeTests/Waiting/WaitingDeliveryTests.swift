@@ -176,6 +176,8 @@ struct WaitingDeliveryTests {
                 #expect((1...61).contains(until.timeIntervalSinceNow))
             }
             #expect(Self.lines(log, "Lane waits").count == 1, "\(log.text)")
+            let throttles = try await fixture.pool.query("SELECT reason FROM sender_throttles")
+            #expect(try throttles.first?.decode(0, as: String.self).hasPrefix("130429") == true)
         }
     }
 
