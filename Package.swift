@@ -57,7 +57,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
+                "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
                 .crypto, .lifecycle, .log, .metrics, .nio, .nioFoundation, .nioHTTP,
             ],
             resources: [.embedInCode("Lanes/Scripts")]

@@ -67,6 +67,7 @@ package struct APIRoutes: Sendable {
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
             AudienceEndpoints(pool: pool, now: now).all,
+            [RenderEndpoint(audiences: AudienceRepository(pool: pool), now: now).endpoint],
             TemplateEndpoints(templates: templates).all,
             ContactEndpoints(
                 contacts: ContactRepository(pool: pool, erasureKey: erasureKey),

@@ -10,11 +10,13 @@ import Store
 struct PreviewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "preview",
-        abstract: "Show the recipients that a campaign has now, and when it fires next.",
+        abstract: "Show the recipients that a campaign has now, its messages to some of them, and when it fires next.",
         discussion: """
             Examples:
               reconcile preview acme/offer
               reconcile preview offer campaigns --tenant acme --samples 20
+              reconcile preview acme/offer --render 5
+              reconcile preview acme/offer --render 5 --format json
             """
     )
 
@@ -27,6 +29,14 @@ struct PreviewCommand: AsyncParsableCommand {
 
     @Option(help: "Number of recipients to show.")
     var samples = 5
+
+    @Option(
+        help: ArgumentHelp(
+            "Number of recipients whose messages to show, rendered with the code that daemons send with.",
+            discussion: "Also counts the recipients of the whole audience without a value for a placeholder."
+        )
+    )
+    var render = 0
 
     @Flag(help: "Show phone numbers and names in full.")
     var showContacts = false
@@ -45,6 +55,7 @@ struct PreviewCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...1_000).contains(samples) else { throw ValidationError("--samples takes a number from 0 to 1000.") }
+        guard (0...100).contains(render) else { throw ValidationError("--render takes a number from 0 to 100.") }
     }
 
     func run() async throws {
@@ -84,6 +95,7 @@ struct PreviewCommand: AsyncParsableCommand {
                 now: now,
                 limit: samples
             )
+            let rendered = try await messages(of: campaign, to: filter, from: number, in: catalog, now: now, audiences)
             let preview = AudiencePreview(
                 campaign: identity,
                 sender: sender,
@@ -103,7 +115,14 @@ struct PreviewCommand: AsyncParsableCommand {
                 samples: samples,
                 showsContacts: showContacts,
                 fires: fires
-                    + (try await zones(of: campaign, to: filter, in: catalog, now: now, among: audiences))
+                    + (try await zones(of: campaign, to: filter, in: catalog, now: now, among: audiences)),
+                rendered: rendered.map {
+                    RenderedPreview(
+                        rendered: $0,
+                        template: campaign.template,
+                        shown: AudiencePreview.shown(showContacts)
+                    )
+                }
             )
             Terminal.write(preview.written(as: format))
         }
@@ -129,6 +148,30 @@ struct PreviewCommand: AsyncParsableCommand {
             lines.append("Schedule \(schedule.name) sends in \(zones.words)")
         }
         return lines
+    }
+
+    /// Renders messages as a launch would send them; `nil` if none are wanted.
+    private func messages(
+        of campaign: ResolvedCampaign,
+        to filter: AudienceFilter,
+        from number: String?,
+        in catalog: SpecCatalog,
+        now: Date,
+        _ audiences: AudienceRepository
+    ) async throws -> RenderedAudience? {
+        guard render > 0 else { return nil }
+        let tenant = catalog.specs.lazy.filter { $0.identity.tenant == campaign.identity.tenant }
+            .compactMap { $0.value as? TenantSpec }.first
+        let request = RenderRequest(
+            message: campaign.messagePayload,
+            templateText: campaign.spec.templateText ?? tenant?.templateText ?? .mend,
+            tenant: campaign.identity.tenant,
+            filter: filter,
+            category: campaign.category,
+            isFreeText: campaign.isFreeText,
+            number: number
+        )
+        return try await audiences.render(request, count: render, now: now)
     }
 
     /// Returns the sender whose window counts.
@@ -159,6 +202,8 @@ private struct AudiencePreview {
     let showsContacts: Bool
     /// The next fire times, as lines.
     let fires: [String]
+    /// The messages to some recipients; `nil` if none are wanted.
+    let rendered: RenderedPreview?
 
     /// Writes a preview of a campaign whose recipients are named by events or modules.
     static func withoutAudience(fires: [String], as format: PreviewCommand.Format) -> String {
@@ -201,7 +246,8 @@ private struct AudiencePreview {
         let width = funnel.steps.map(\.count.grouped.count).max() ?? 0
         lines += funnel.steps.map { "  \($0.count.grouped.leftPadded(to: width)) \($0.name)" }
         if let warning { lines.append("warning: \(warning)") }
-        return (lines + samples.map(line) + fires).map { "\($0)\n" }.joined()
+        lines += samples.map(line) + (rendered?.lines ?? []) + fires
+        return lines.map { "\($0)\n" }.joined()
     }
 
     private var markdown: String {
@@ -216,6 +262,7 @@ private struct AudiencePreview {
         ]
         if !leftOut.isEmpty { lines += ["", "Left out: \(leftOut.joined(separator: ", "))."] }
         if let warning { lines += ["", "**Warning: \(warning).**"] }
+        lines += rendered?.markdown ?? []
         if !fires.isEmpty { lines += [""] + fires.map { "- \($0)" } }
         return lines.map { "\($0)\n" }.joined()
     }
@@ -237,6 +284,7 @@ private struct AudiencePreview {
             "fireTimes": .array(fires.map(JSONValue.string)),
         ]
         fields["warning"] = warning.map(JSONValue.string)
+        fields.merge(rendered?.json ?? [:]) { _, new in new }
         return .object(fields)
     }
 
@@ -246,7 +294,12 @@ private struct AudiencePreview {
             "  \(Terminal.harmless(shown(sample.contactID)))  \(window)  \(Terminal.harmless(shown(sample.name ?? "")))"
     }
 
-    private func shown(_ text: String) -> String { showsContacts ? text : Self.masked(text) }
+    private func shown(_ text: String) -> String { Self.shown(showsContacts)(text) }
+
+    /// Returns the form in which numbers and names are shown.
+    static func shown(_ showsContacts: Bool) -> (String) -> String {
+        { showsContacts ? $0 : masked($0) }
+    }
 
     /// Hides all but the ends of a text, because the output of commands ends up in logs.
     private static func masked(_ text: String) -> String {

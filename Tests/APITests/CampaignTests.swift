@@ -262,4 +262,29 @@ struct CampaignTests {
             #expect(try await creator("a program") == nil)
         }
     }
+
+    @Test func rendersTheMessageOfSomeRecipients() async throws {
+        try await APIFixture.with(contacts: 4) { api in
+            let template = try await api.template(body: "Hi {{1}}, it is {{2}}.")
+            let id = try await api.campaign(
+                "rendered",
+                [
+                    "templateId": .string(template),
+                    "templateParams": ["1": "{{name|there}}", "2": "{{metadata.day|soon}}"],
+                ]
+            )
+            try await api.pool.execute("UPDATE contacts SET name = NULL WHERE \"contactId\" LIKE '%1'")
+            let reply = try await api.call("GET", "/campaigns/\(id)/render?count=2")
+            #expect(reply.status == 200, "\(reply.text)")
+            let messages = reply.json["messages"]?.arrayValue ?? []
+            #expect(messages.map { $0["body"] } == ["Hi there, it is soon.", "Hi Contact 2, it is soon."])
+            #expect(messages.map { $0["isInWindow"] } == [false, true])
+            #expect(messages.first?["phone"]?.stringValue?.contains("•") == true)
+            #expect(reply.json["recipients"] == 4 && !reply.text.contains("254711000001"))
+            #expect(reply.json["placeholders"]?.arrayValue?.map { $0["missing"] } == [1, 4])
+            #expect(try await api.call("GET", "/campaigns/\(id)/render?count=0").json["messages"] == [])
+            #expect(try await api.call("GET", "/campaigns/\(id)/render", tenant: "other").status == 404)
+            #expect(try await api.call("GET", "/campaigns/\(id)/render?count=21").status == 400)
+        }
+    }
 }

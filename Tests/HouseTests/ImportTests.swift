@@ -16,7 +16,7 @@ struct ImportTests {
         "Store": ["Calendar", "JSON", "Postgres", "Spec", "Spelling"],
         "Reconciler": ["Calendar", "JSON", "Postgres", "Spec", "Spelling", "Store"],
         "Runtime": [
-            "Calendar", "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
+            "JSON", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Settings", "Spec", "Store",
         ],
         "Contacts": ["Calendar", "JSON", "Randomness", "Spec", "Spelling", "Store"],
         "API": [

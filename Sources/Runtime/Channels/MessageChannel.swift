@@ -62,31 +62,6 @@ package protocol ChannelPayload: Sendable {
     ) throws -> [UInt8]
 }
 
-/// A text of one message that the provider would refuse.
-package enum UnsendableText: Error, Hashable, CustomStringConvertible {
-    /// A parameter of a template is blank, whatever the values.
-    case blank
-    /// It must not be changed, and has something that the provider refuses, such as "a line break".
-    case strict(String)
-
-    /// The code of the failure.
-    var code: String {
-        switch self {
-        case .blank: "missing_value"
-        case .strict: "template_text"
-        }
-    }
-
-    package var description: String {
-        switch self {
-        case .blank: "a parameter of the template is blank; correct the campaign"
-        case .strict(let fault):
-            "a parameter of the template has \(fault), which WhatsApp refuses; correct the contact or the event, or set "
-                + "`templateText: mend` to have it sent with spaces instead"
-        }
-    }
-}
-
 /// One request to the provider, rendered and ready.
 package struct OutboundRequest: Sendable {
     /// Time an answer may take by default; a request without one by then may have been accepted.

@@ -101,17 +101,22 @@ struct LaunchCandidate: Sendable {
         return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }
     }
 
-    /// Reads a campaign without a lock, to count what a launch would do.
+    /// Reads a campaign of a tenant without locking it.
     ///
-    /// - Returns: The campaign; `nil` if the tenant has none with the id, or it is archived.
+    /// - Returns: The campaign; `nil` if the tenant has no such campaign, or it is archived.
     /// - Throws: ``LaunchError`` if it lacks something that a run needs.
-    static func find(id: UUID, tenant: String, on connection: PostgresConnection) async throws -> LaunchCandidate? {
+    static func find(
+        _ id: UUID,
+        tenant: String,
+        needsAudience: Bool = true,
+        on connection: PostgresConnection
+    ) async throws -> LaunchCandidate? {
         let rows = try await connection.query(
             """
-            \(fragment: selection) WHERE c.id = \(id) AND c."tenantId" = \(tenant) AND c."archivedAt" IS NULL
+            \(fragment: selection) WHERE c.id = \(id) AND coalesce(c."tenantId" = \(tenant) AND c."archivedAt" IS NULL, false)
             """
         )
-        return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: true) }
+        return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }
     }
 
     private static let selection: PostgresQuery = """
@@ -159,7 +164,7 @@ struct LaunchCandidate: Sendable {
 
     /// Returns the message and the audience, whatever the state of the campaign.
     ///
-    /// - Throws: ``LaunchError`` if its audience cannot be read.
+    /// - Throws: ``LaunchError/unreadableAudience(campaign:problem:)``.
     func content() throws -> RevisionContent {
         do {
             return try RevisionContent(

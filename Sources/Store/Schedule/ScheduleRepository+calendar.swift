@@ -148,7 +148,7 @@ extension ScheduleRepository {
             return try await pool.transaction(readOnly: true, retries: 0) { connection in
                 let limit = "\(max(1, Int(timeout.seconds * 1_000)))ms"
                 try await connection.execute("SELECT set_config('statement_timeout', \(limit), true)")
-                guard let candidate = try await LaunchCandidate.find(id: campaign, tenant: tenant, on: connection)
+                guard let candidate = try await LaunchCandidate.find(campaign, tenant: tenant, on: connection)
                 else {
                     return nil
                 }

@@ -49,6 +49,33 @@ struct PreviewCommandTests {
     }
 
     @Test(.timeLimit(.minutes(3)))
+    func messagesAreShownAsTheirRecipientsGetThem() async throws {
+        try await Stage.with(contacts: 6, rate: 80) { stage in
+            try await stage.pool.execute("UPDATE contacts SET name = NULL WHERE \"contactId\" LIKE '%2'")
+            let text = try await Self.preview(stage, "--render", "2")
+            #expect(text.exitCode == 0, "\(text.errors)")
+            for line in [
+                "  {{name}}: 1 of 6 recipients have no value, who get \"there\"", "  | Hello Contact 1",
+                "  | Hello there",
+                "  {{name}} has no value, so \"there\" is sent",
+            ] {
+                #expect(text.output.split(separator: "\n").contains(Substring(line)), "\(line) in \(text.output)")
+            }
+            #expect(text.output.contains("Message to 25********01 (outside):") && !text.output.contains("254710000001"))
+            let json = try JSONValue(parsing: try await Self.preview(stage, "--render", "6", "--format", "json").output)
+            #expect(json["placeholders"] == [["placeholder": "name", "fallback": "there", "missing": 1]])
+            #expect(
+                json["messages"]?.arrayValue?.count == 6
+                    && json["messages"]?.arrayValue?[0]["body"] == "Hello Contact 1"
+            )
+            #expect(json["messages"]?.arrayValue?[1]["fallbacks"] == [["placeholder": "name", "text": "there"]])
+            let markdown = try await Self.preview(stage, "--render", "1", "--format", "markdown").output
+            #expect(markdown.contains("```text\nHello Contact 1\n```"), "\(markdown)")
+            #expect(try await Self.preview(stage, "--render", "101").exitCode == 64)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
     func theWindowOfAnotherSenderCounts() async throws {
         try await Stage.with(contacts: 4, rate: 80) { stage in
             let spec = """

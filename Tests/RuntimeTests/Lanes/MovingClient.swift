@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import OneShotHTTP
+import Spec
 import Store
 import Synchronization
 

@@ -5,6 +5,7 @@ import NIOFoundationCompat
 import NIOHTTP1
 package import OneShotHTTP
 package import Settings
+import Spec
 package import Store
 
 /// WhatsApp, through its Cloud API.
@@ -256,3 +257,5 @@ public struct WhatsAppAPI: Hashable, Sendable {
         basePath = afterScheme.firstIndex(of: "/").map { String(afterScheme[$0...]) } ?? ""
     }
 }
+
+extension PayloadTemplate: ChannelPayload {}

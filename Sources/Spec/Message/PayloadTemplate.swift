@@ -1,11 +1,10 @@
-import Foundation
-import JSON
-import Spec
+package import Foundation
+package import JSON
 
 /// A WhatsApp payload prepared for many recipients: the bytes that all share, and the texts that differ.
 ///
 /// Values of a contact are always text: they are escaped for JSON, and placeholders in them are not replaced.
-struct PayloadTemplate: ChannelPayload {
+package struct PayloadTemplate: Sendable {
     private enum Piece: Sendable {
         case bytes([UInt8])
         case text(TextTemplate)
@@ -30,12 +29,17 @@ struct PayloadTemplate: ChannelPayload {
         }
     }
 
+    /// The fields of a request that differ for each message, or never, beside the content of the campaign.
+    package static let fieldsOfRequest = [
+        "messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data",
+    ]
+
     private var pieces: [Piece] = []
 
     /// Prepares a payload as revisions store it: an object without a recipient.
     ///
     /// - Throws: `TextTemplate.Problem` when a text has a broken placeholder.
-    init(message: JSONValue) throws(TextTemplate.Problem) {
+    package init(message: JSONValue) throws(TextTemplate.Problem) {
         guard case .object(let fields) = message else { return }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             append(bytes: ",")
@@ -45,7 +49,16 @@ struct PayloadTemplate: ChannelPayload {
     }
 
     /// Returns the JSON body of one request.
-    func body(
+    ///
+    /// - Parameters:
+    ///   - recipient: The recipient's number as the contact has it, or its user id if only that is known.
+    ///   - messageID: Comes back in WhatsApp's statuses.
+    ///   - templateText: The treatment of parameters that WhatsApp refuses.
+    ///   - value: Returns the value of a placeholder; `nil` if there is none.
+    /// - Returns: The bytes of the body.
+    /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default, ``UnsendableText`` when
+    ///   WhatsApp would refuse a text.
+    package func body(
         recipient: String,
         messageID: UUID,
         templateText: TemplateText = .mend,
@@ -87,7 +100,7 @@ struct PayloadTemplate: ChannelPayload {
     }
 
     /// Returns the number with a plus sign: without one, WhatsApp prepends the sender's own country code.
-    static func internationalNumber(_ phone: String) -> String {
+    package static func internationalNumber(_ phone: String) -> String {
         phone.hasPrefix("+") ? phone : "+" + phone
     }
 
@@ -135,10 +148,91 @@ struct PayloadTemplate: ChannelPayload {
     }
 }
 
+extension PayloadTemplate {
+    /// A placeholder of the message.
+    package struct Placeholder: Hashable, Sendable {
+        package let path: TextTemplate.Path
+        /// The text that stands in for a missing value; without one, such a message fails.
+        package let fallback: String?
+        /// The other placeholders of a parameter that has no text of its own, each with its default.
+        ///
+        /// If all of the parameter is blank, a blank value counts as missing. `nil` if blanks are a value like any other.
+        package let blankWith: [TextTemplate.Path: String]?
+    }
+
+    /// The placeholders of all texts, each with its default, in the order of the texts; none twice.
+    package var placeholders: [Placeholder] {
+        var placeholders: [Placeholder] = []
+        for piece in pieces {
+            let found: [Placeholder] =
+                switch piece {
+                case .bytes: []
+                case .text(let template): template.placeholders(isParameter: false)
+                case .parameter(let template): template.placeholders(isParameter: true)
+                }
+            for placeholder in found where !placeholders.contains(placeholder) { placeholders.append(placeholder) }
+        }
+        return placeholders
+    }
+
+    /// Returns the placeholders for which a recipient has no value, so that their defaults are sent.
+    package func missing(_ value: (TextTemplate.Path) -> String?) -> [Placeholder] {
+        placeholders.filter { placeholder in
+            guard let text = value(placeholder.path), !text.isEmpty else { return true }
+            guard let others = placeholder.blankWith, ParameterText.isBlank(text) else { return false }
+            return others.allSatisfy { path, fallback in
+                let text = value(path) ?? ""
+                return ParameterText.isBlank(text.isEmpty ? fallback : text)
+            }
+        }
+    }
+}
+
 extension TextTemplate {
+    fileprivate func placeholders(isParameter: Bool) -> [PayloadTemplate.Placeholder] {
+        var fallbacks: [Path: String] = [:]
+        var hasText = false
+        for segment in segments {
+            switch segment {
+            case .literal(let text): hasText = hasText || !ParameterText.isBlank(text)
+            case .placeholder(let path, let fallback): fallbacks[path] = fallback ?? ""
+            }
+        }
+        return segments.compactMap { segment in
+            guard case .placeholder(let path, let fallback) = segment else { return nil }
+            let others = isParameter && !hasText ? fallbacks.filter { $0.key != path } : nil
+            return PayloadTemplate.Placeholder(path: path, fallback: fallback, blankWith: others)
+        }
+    }
+
     /// True if it is a literal that WhatsApp refuses as a parameter.
     fileprivate var isRefused: Bool {
         guard case .literal(let text)? = segments.first else { return segments.isEmpty }
         return ParameterText.isBlank(text) || ParameterText.fault(in: text) != nil
+    }
+}
+
+/// A text of one message that WhatsApp would refuse.
+package enum UnsendableText: Error, Hashable, CustomStringConvertible {
+    /// A parameter of a template is blank, whatever the values.
+    case blank
+    /// It must not be changed, and has something that WhatsApp refuses, such as "a line break".
+    case strict(String)
+
+    /// The code of the failure.
+    package var code: String {
+        switch self {
+        case .blank: "missing_value"
+        case .strict: "template_text"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .blank: "a parameter of the template is blank; correct the campaign"
+        case .strict(let fault):
+            "a parameter of the template has \(fault), which WhatsApp refuses; correct the contact or the event, or set "
+                + "`templateText: mend` to have it sent with spaces instead"
+        }
     }
 }

@@ -1,26 +1,25 @@
 import Calendar
 import Foundation
 import JSON
-import Spec
-import Store
+package import Spec
 
 /// The values of placeholders for one message.
 ///
 /// JSON is parsed only when a placeholder needs it.
-struct PlaceholderValues {
+package struct PlaceholderValues {
     private let contact: ContactFields
     private let context: String?
     private let parsedMetadata: ParsedOnce
     private let parsedContext: ParsedOnce
 
-    init(contact: ContactFields, context: String?) {
+    package init(contact: ContactFields, context: String?) {
         self.contact = contact
         self.context = context
         parsedMetadata = ParsedOnce(contact.metadata)
         parsedContext = ParsedOnce(context ?? "{}")
     }
 
-    subscript(path: TextTemplate.Path) -> String? {
+    package subscript(path: TextTemplate.Path) -> String? {
         switch path {
         case .contact(let column): contact[column].map(Self.text)
         case .metadata(let key): parsedMetadata.value[key]?.placeholderText

@@ -1,0 +1,167 @@
+package import JSON
+
+/// A rendered message as its recipient reads it.
+///
+/// The texts of a template are known from its spec. Of a template without a spec only the parameters are known, and the
+/// rest is at WhatsApp.
+package struct MessageText: Hashable, Sendable {
+    /// A parameter of a template, such as `body.1` or `button.0`.
+    package struct Parameter: Hashable, Sendable {
+        package let name: String
+        package let text: String
+    }
+
+    /// The text above the body, or a medium such as `[image] https://…`.
+    package private(set) var header: String?
+    package private(set) var body: String?
+    package private(set) var footer: String?
+    /// The labels of the buttons, each with the address, number or code behind it.
+    package private(set) var buttons: [String] = []
+    /// The parameters as they are sent; empty if the texts of the template are known.
+    package private(set) var parameters: [Parameter] = []
+
+    /// Makes the text of a message.
+    ///
+    /// - Parameters:
+    ///   - message: A WhatsApp message whose placeholders were filled.
+    ///   - template: The template that it names, if its texts are known.
+    package init(message: JSONValue, template: TemplateSpec? = nil) {
+        let type = message["type"]?.stringValue ?? "text"
+        let content = message[type] ?? .null
+        switch type {
+        case "text": body = content["body"]?.stringValue
+        case "template":
+            let components = content["components"]?.arrayValue ?? []
+            if let template, content["name"]?.stringValue == template.whatsappName {
+                read(template, components)
+            } else {
+                parameters = components.flatMap(Self.parameters)
+            }
+        case "interactive": readInteractive(content)
+        default:
+            header = "[\(type)]" + (Self.reference(content).map { " \($0)" } ?? "")
+            body = content["caption"]?.stringValue
+        }
+    }
+
+    /// The parts with their values, for output; absent parts are left out.
+    package var json: JSONValue {
+        var fields: [String: JSONValue] = [:]
+        fields["header"] = header.map(JSONValue.string)
+        fields["body"] = body.map(JSONValue.string)
+        fields["footer"] = footer.map(JSONValue.string)
+        if !buttons.isEmpty { fields["buttons"] = .array(buttons.map(JSONValue.string)) }
+        if !parameters.isEmpty {
+            fields["parameters"] = .array(
+                parameters.map { ["name": .string($0.name), "text": .string($0.text)] }
+            )
+        }
+        return .object(fields)
+    }
+
+    /// All lines, in the order in which a phone shows them.
+    package var lines: [String] {
+        var lines: [String] = []
+        for text in [header, body, footer] {
+            guard let text else { continue }
+            lines += text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        }
+        lines += parameters.map { "\($0.name): \($0.text)" }
+        return lines + buttons.map { "[\($0)]" }
+    }
+
+    private mutating func readInteractive(_ content: JSONValue) {
+        header = content["header"].map { header in
+            header["text"]?.stringValue
+                ?? "[\(header["type"]?.stringValue ?? "header")]"
+                + (header["type"]?.stringValue.flatMap { header[$0] }.flatMap(Self.reference).map { " \($0)" } ?? "")
+        }
+        body = content["body"]?["text"]?.stringValue
+        footer = content["footer"]?["text"]?.stringValue
+        let action = content["action"] ?? .null
+        buttons = (action["buttons"]?.arrayValue ?? []).compactMap { $0["reply"]?["title"]?.stringValue }
+        let settings = action["parameters"] ?? .null
+        if let label = settings["display_text"]?.stringValue {
+            buttons.append(Self.button(label, settings["url"]?.stringValue))
+        }
+        if let label = action["button"]?.stringValue {
+            let rows = (action["sections"]?.arrayValue ?? []).flatMap { $0["rows"]?.arrayValue ?? [] }
+            buttons.append(Self.button(label, rows.compactMap { $0["title"]?.stringValue }.joined(separator: ", ")))
+        }
+    }
+
+    private mutating func read(_ template: TemplateSpec, _ components: [JSONValue]) {
+        func values(_ type: String) -> [String: String] {
+            let component = components.first { $0["type"]?.stringValue?.lowercased() == type }
+            var values: [String: String] = [:]
+            for (index, parameter) in (component?["parameters"]?.arrayValue ?? []).enumerated() {
+                values[parameter["parameter_name"]?.stringValue ?? String(index + 1)] = Self.text(parameter)
+            }
+            return values
+        }
+        header = template.headerText.map { TemplateVariables.filled($0, values("header")) }
+        body = TemplateVariables.filled(template.body, values("body"))
+        footer = template.footer
+        buttons = template.buttons.enumerated().map { index, button in
+            let parameter = components.first {
+                $0["type"]?.stringValue?.lowercased() == "button" && Self.index($0) == String(index)
+            }
+            let value = (parameter?["parameters"]?.arrayValue?.first).flatMap(Self.text)
+            let fields = button.json
+            let target = fields["url"]?.stringValue.map { TemplateVariables.filled($0, ["1": value ?? "{{1}}"]) }
+            let isCode = fields["type"] == "copyCode"
+            return Self.button(
+                fields["text"]?.stringValue ?? "Copy code",
+                isCode ? value : target ?? fields["phoneNumber"]?.stringValue
+            )
+        }
+    }
+
+    private static func button(_ label: String, _ target: String?) -> String {
+        target.map { "\(label): \($0)" } ?? label
+    }
+
+    private static func index(_ component: JSONValue) -> String? {
+        component["index"].flatMap { $0.stringValue ?? $0.integerValue.map(String.init) }
+    }
+
+    private static func parameters(_ component: JSONValue) -> [Parameter] {
+        let type = component["type"]?.stringValue?.lowercased() ?? "component"
+        let values = component["parameters"]?.arrayValue ?? []
+        return values.enumerated().map { number, value in
+            let key = value["parameter_name"]?.stringValue ?? String(number + 1)
+            let name = type == "button" ? "button.\(index(component) ?? key)" : "\(type).\(key)"
+            return Parameter(name: name, text: text(value) ?? value.canonicalText)
+        }
+    }
+
+    /// Returns the text of a parameter, or what it names.
+    private static func text(_ parameter: JSONValue) -> String? {
+        let type = parameter["type"]?.stringValue ?? "text"
+        let value = parameter[type]
+        return value?.stringValue ?? value?["fallback_value"]?.stringValue
+            ?? value.flatMap(reference).map { "[\(type)] \($0)" } ?? parameter["text"]?.stringValue
+    }
+
+    /// Returns the address or the id of a medium.
+    private static func reference(_ medium: JSONValue) -> String? {
+        medium["link"]?.stringValue ?? medium["id"]?.stringValue
+    }
+}
+
+extension TemplateVariables {
+    /// Replaces the variables of a text that have a value; others stay as they are written.
+    fileprivate static func filled(_ text: String, _ values: [String: String]) -> String {
+        let source = PlaceholderText(text)
+        var filled = ""
+        var start = 0
+        while let open = source.pair(PlaceholderText.open, from: start),
+            let close = source.pair(PlaceholderText.close, from: open + 2)
+        {
+            let name = source.text((open + 2)..<close)
+            filled += source.text(start..<open) + (values[name] ?? source.text(open..<(close + 2)))
+            start = close + 2
+        }
+        return filled + source.text(start..<source.count)
+    }
+}
