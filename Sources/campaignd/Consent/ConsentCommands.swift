@@ -55,6 +55,7 @@ struct ContactsSuppressCommand: AsyncParsableCommand {
             Examples:
               campaignd contacts suppress +254700000017 --tenant acme --reason "a letter"
               campaignd contacts suppress 0700000017 --country KE --tenant acme --level marketing
+              campaignd contacts suppress +254700000017 --tenant acme --format json
             """
     )
 
@@ -68,6 +69,7 @@ struct ContactsSuppressCommand: AsyncParsableCommand {
     var reason: String?
 
     @OptionGroup var contacts: ContactOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -86,7 +88,9 @@ struct ContactsSuppressCommand: AsyncParsableCommand {
         try await database.withPool { pool in
             let consents = ConsentRepository(pool: pool)
             try await consents.record(statements)
-            for id in ids { print(try await consents.sentence(about: id, tenant: contacts.tenant)) }
+            var results: [ConsentResult] = []
+            for id in ids { results.append(try await consents.result(for: id, tenant: contacts.tenant)) }
+            output.write(results.json, text: results.text)
         }
     }
 }
@@ -100,6 +104,7 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
 
             Examples:
               campaignd contacts unsuppress +254700000017 --tenant acme --reason "signed the form again"
+              campaignd contacts unsuppress +254700000017 --tenant acme --reason "called us" --format json
             """
     )
 
@@ -113,15 +118,17 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
     var reason: String
 
     @OptionGroup var contacts: ContactOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
         let ids = try contacts.read(ids)
         try await database.withPool { pool in
             let consents = ConsentRepository(pool: pool)
+            var results: [ConsentResult] = []
             for id in ids {
                 guard try await consents.hasOptedOut(id, tenant: contacts.tenant) else {
-                    print("\(Terminal.harmless(id)) had not opted out")
+                    results.append(ConsentResult(id: id, level: nil, hasChanged: false))
                     continue
                 }
                 let statement = ConsentStatement(
@@ -134,8 +141,9 @@ struct ContactsUnsuppressCommand: AsyncParsableCommand {
                     reason: reason
                 )
                 try await consents.record([statement])
-                print(try await consents.sentence(about: id, tenant: contacts.tenant))
+                results.append(try await consents.result(for: id, tenant: contacts.tenant))
             }
+            output.write(results.json, text: results.text)
         }
     }
 }
@@ -212,7 +220,7 @@ struct ContactsConsentCommand: AsyncParsableCommand {
                 output.write(document, text: "")
                 return
             }
-            print(try await consents.sentence(about: id, tenant: contacts.tenant))
+            print(try await consents.result(for: id, tenant: contacts.tenant).text)
             for contact in history.contacts {
                 let name = Terminal.harmless(contact.contactID)
                 if !contact.isOptedIn { print("contact \(name) is opted out in the table of contacts") }
@@ -229,15 +237,46 @@ struct ContactsConsentCommand: AsyncParsableCommand {
     }
 }
 
-extension ConsentRepository {
-    /// Returns what a person does not get, as a sentence.
-    fileprivate func sentence(about id: String, tenant: String) async throws -> String {
+/// The consent of a person after a command.
+private struct ConsentResult {
+    let id: String
+    /// The messages that the person does not get; `nil` if the person has not opted out.
+    let level: ConsentLevel?
+    /// False if the command had nothing to change.
+    var hasChanged = true
+
+    /// The messages that the person does not get, as a sentence.
+    var text: String {
         let name = Terminal.harmless(id)
-        switch try await find(id, tenant: tenant)?.level {
-        case nil: return "\(name) has not opted out"
-        case .all: return "\(name) has opted out of all messages"
-        case .marketing: return "\(name) has opted out of marketing messages"
+        guard hasChanged else { return "\(name) had not opted out" }
+        return switch level {
+        case nil: "\(name) has not opted out"
+        case .all: "\(name) has opted out of all messages"
+        case .marketing: "\(name) has opted out of marketing messages"
         }
+    }
+}
+
+extension [ConsentResult] {
+    fileprivate var text: String { map { $0.text + "\n" }.joined() }
+
+    fileprivate var json: JSONValue {
+        [
+            "items": .array(
+                map { result in
+                    [
+                        "contactId": .string(result.id), "level": result.level.map { .string($0.rawValue) } ?? .null,
+                        "hasChanged": .bool(result.hasChanged),
+                    ]
+                }
+            )
+        ]
+    }
+}
+
+extension ConsentRepository {
+    fileprivate func result(for id: String, tenant: String) async throws -> ConsentResult {
+        ConsentResult(id: id, level: try await find(id, tenant: tenant)?.level)
     }
 }
 

@@ -86,6 +86,7 @@ struct ContactsMergeCommand: AsyncParsableCommand {
 
             Examples:
               campaignd contacts merge 5511912345678 --into 551112345678 --tenant acme
+              campaignd contacts merge 5511912345678 --into 551112345678 --tenant acme --yes --format json
             """
     )
 
@@ -99,6 +100,7 @@ struct ContactsMergeCommand: AsyncParsableCommand {
     var tenant: String
 
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -106,6 +108,9 @@ struct ContactsMergeCommand: AsyncParsableCommand {
         let messages = try await database.withPool { pool in
             try await ContactDuplicates(pool: pool).merge(contact, into: into, tenant: tenant)
         }
-        print("merged \(contact) into \(into), with \(NumberText.count(messages, "message"))")
+        output.write(
+            ["contactId": .string(contact), "into": .string(into), "messages": .integer(messages)],
+            text: "merged \(contact) into \(into), with \(NumberText.count(messages, "message"))"
+        )
     }
 }

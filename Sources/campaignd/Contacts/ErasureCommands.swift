@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Daemon
+import JSON
 import Settings
 import Spelling
 import Store
@@ -16,6 +17,7 @@ struct ContactsEraseCommand: AsyncParsableCommand {
 
             Examples:
               campaignd contacts erase +254700000017 --tenant acme
+              campaignd contacts erase +254700000017 --tenant acme --yes --format json
             """
     )
 
@@ -26,6 +28,7 @@ struct ContactsEraseCommand: AsyncParsableCommand {
     var tenant: String
 
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
@@ -34,15 +37,22 @@ struct ContactsEraseCommand: AsyncParsableCommand {
         let erased = try await database.withPool { pool in
             try await ContactErasure(pool: pool, key: key).erase(id, tenant: tenant)
         }
-        guard !erased.isEmpty else {
-            print("nothing is held about this person")
-            return
-        }
+        output.write(
+            [
+                "contacts": .integer(erased.contacts), "messages": .integer(erased.messages),
+                "others": .integer(erased.others), "keepsOptOut": .bool(erased.keepsOptOut),
+            ],
+            text: Self.text(of: erased)
+        )
+    }
+
+    private static func text(of erased: ContactErasure.Result) -> String {
+        guard !erased.isEmpty else { return "nothing is held about this person" }
         let parts = [
             NumberText.count(erased.contacts, "contact"), NumberText.count(erased.messages, "message"),
             NumberText.count(erased.others, "other row"),
         ]
-        print("erased \(parts.joined(separator: ", "))" + (erased.keepsOptOut ? "; the opt-out is kept" : ""))
+        return "erased \(parts.joined(separator: ", "))" + (erased.keepsOptOut ? "; the opt-out is kept" : "")
     }
 }
 
