@@ -63,6 +63,7 @@ package struct APIRoutes: Sendable {
                 outlooks: outlooks,
                 actions: RunActionRepository(pool: pool)
             ).all,
+            TestEndpoints(campaigns: campaigns, tests: TestSendRepository(pool: pool)).all,
             [ScheduleEndpoint(campaigns: campaigns).endpoint],
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],

@@ -26,7 +26,8 @@ struct Campaignd: AsyncParsableCommand {
             RunCommand.self, MigrateCommand.self, SendCommand.self, PauseCommand.self, ResumeCommand.self,
             CancelCommand.self, ContactsCommand.self, SimulateCommand.self, WatchCommand.self, ReportCommand.self,
             ListCommand.self, SchedulesCommand.self, SendersCommand.self, ErrorsCommand.self,
-            RetryCommand.self, SettleCommand.self, LedgerCommand.self, TokenCommand.self, UICommand.self,
+            TestsCommand.self, RetryCommand.self, SettleCommand.self, LedgerCommand.self, TokenCommand.self,
+            UICommand.self,
             WalletCommand.self,
         ]
     )

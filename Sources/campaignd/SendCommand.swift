@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import CommandKit
 import Foundation
@@ -11,17 +12,20 @@ import Store
 struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send",
-        abstract: "Launch a campaign.",
+        abstract: "Launch a campaign, or send its message to test recipients.",
         discussion: """
             Freezes the content, writes one message for each recipient and leaves the sending to the daemons. A campaign \
             is launched once: a second call reports the state of the first run. With --again a completed campaign is sent \
-            once more on purpose, to the people who are in its audience now. On a terminal it shows the recipients, the quota \
+            once more on purpose, to the people who are in its audience now. With --test the message goes only to the numbers \
+            given, which must be in `testRecipients` of the tenant's spec: the campaign keeps its state, and no report counts \
+            it; `campaignd tests` lists it. On a terminal it shows the recipients, the quota \
             and the duration, and asks; --yes does not.
 
             Examples:
               campaignd send acme/offer
               campaignd send offer --tenant acme --yes
               campaignd send acme/offer --again --key 2026-12-01 --yes
+              campaignd send acme/offer --test +254700000017 --test +254700000018 --reason "new wording"
             """
     )
 
@@ -30,16 +34,28 @@ struct SendCommand: AsyncParsableCommand {
     @Flag(name: .customLong("again"), help: "Send a campaign once more: shows when it last went out, and asks.")
     var isAgain = false
 
-    @Option(help: "Your own name for a launch with --again: a second call with the same name opens no other run.")
+    @Option(
+        name: .customLong("test"),
+        help: ArgumentHelp("A test recipient of the tenant who gets the message; may be repeated.", valueName: "number")
+    )
+    var testNumbers: [String] = []
+
+    @Option(help: "Your own name for a launch with --again or --test: a second call with the same name sends nothing.")
     var key: String?
+
+    @Option(help: "The reason of a test, for the list of tests.")
+    var reason: String?
 
     @OptionGroup var confirmation: ConfirmationOptions
     @OptionGroup var output: FormatOptions
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
+        let isTest = !testNumbers.isEmpty
+        guard !isAgain || !isTest else { throw ValidationError("Give --again or --test, not both.") }
+        guard reason == nil || isTest else { throw ValidationError("--reason is that of a test; give --test.") }
         guard let key else { return }
-        guard isAgain else { throw ValidationError("--key names a launch with --again.") }
+        guard isAgain || isTest else { throw ValidationError("--key names a launch with --again or --test.") }
         guard (1...200).contains(key.unicodeScalars.count) else {
             throw ValidationError("--key takes 1 to 200 characters.")
         }
@@ -47,6 +63,7 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         if isAgain { return try await sendAgain() }
+        if !testNumbers.isEmpty { return try await sendTest() }
         try await database.withPool { pool in
             let launches = LaunchRepository(pool: pool)
             let found = try await campaign.find(pool)
@@ -84,6 +101,21 @@ struct SendCommand: AsyncParsableCommand {
             ["isNew": .bool(isNew), "run": document, "remarks": .array(remarks.map(JSONValue.string))],
             text: text
         )
+    }
+
+    private func sendTest() async throws {
+        try await database.withPool { pool in
+            let found = try await campaign.find(pool)
+            let opened = try await TestSendRepository(pool: pool).open(
+                .id(found.id),
+                tenant: found.tenantID,
+                to: testNumbers,
+                key: key,
+                reason: reason,
+                by: .commandLine
+            )
+            output.write(opened.json, text: opened.text(of: found))
+        }
     }
 
     private func sendAgain() async throws {

@@ -287,4 +287,42 @@ struct CampaignTests {
             #expect(try await api.call("GET", "/campaigns/\(id)/render?count=21").status == 400)
         }
     }
+
+    @Test func testsGoToTestRecipientsOnly() async throws {
+        try await APIFixture.with(contacts: 3) { api in
+            let id = try await api.campaign()
+            let path = "/campaigns/\(id)/test"
+            let unlisted = try await api.call("POST", path, ["to": ["+254711000001"]])
+            #expect(
+                unlisted.status == 422 && unlisted.error("to")?.contains("testRecipients") == true,
+                "\(unlisted.text)"
+            )
+            try await api.pool.execute(
+                """
+                INSERT INTO tenants ("tenantId", name, "testRecipients")
+                VALUES ('acme', 'acme', '["+254711000001", "+254799000000"]')
+                """
+            )
+            let key = ["Idempotency-Key": "one"]
+            let body: JSONValue = ["to": ["+254 711 000 001", "+254799000000"], "reason": "words"]
+            let first = try await api.call("POST", path, body, headers: key)
+            #expect(first.status == 202 && first.json["isNew"] == true, "\(first.text)")
+            #expect(first.json["fillings"]?.arrayValue?.map { $0["isContact"] } == [true, false])
+            let again = try await api.call("POST", path, body, headers: key)
+            #expect(again.json["isNew"] == false && again.json["test"]?["id"] == first.json["test"]?["id"])
+            let list = try await api.call("GET", "/campaigns/\(id)/tests")
+            #expect(list.json["items"]?.arrayValue?.count == 1 && list.json["items"]?[0]?["reason"] == "words")
+            #expect(try await api.status(id) == "draft")
+            let runs = try await api.call("GET", "/campaigns/\(id)/runs")
+            #expect(runs.json["total"] == 0)
+            try await api.pool.execute(
+                #"UPDATE contacts SET "optedIn" = false, "optedOutAt" = now() WHERE "contactId" = '+254711000001'"#
+            )
+            let refused = try await api.call("POST", path, ["to": ["+254711000001"]])
+            #expect((refused.status, refused.code) == (409, "not_ready"), "\(refused.text)")
+            #expect(try await api.call("POST", path, ["to": []]).status == 422)
+            // A draft that was only tested can be deleted.
+            #expect(try await api.call("DELETE", "/campaigns/\(id)").status == 204)
+        }
+    }
 }

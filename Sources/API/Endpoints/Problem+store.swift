@@ -10,6 +10,11 @@ extension Problem {
         case let error as CampaignError: self = Self.refusal(error)
         case let error as TemplateError: self = Self.refusal(error)
         case let error as LaunchError: self = Self.refusal(error)
+        case let error as TestSendError:
+            switch error {
+            case .invalid, .count, .notListed: self = .invalid("to", error.description)
+            case .refused, .unsendable: self = .conflict(.notReady, error.description)
+            }
         case let error as ContactIDTooLong: self = .conflict(.notReady, error.description)
         case let error as ErasureError: self = .conflict(.notReady, error.description)
         case let error as PostgresError:

@@ -35,6 +35,7 @@ package struct RunMaintenance: Service {
                 .init(every: second, failure: "Could not complete runs, trying again", completeFinished),
                 .init(every: second, failure: "Could not resume runs that wait for quota, trying again", resumeWaiting),
                 .init(every: second, failure: "Could not cancel messages of cancelled runs, trying again", cancelRest),
+                .init(every: second, failure: "Could not end tests, trying again", endTests),
                 .init(every: second, failure: "Could not retry unconfirmed messages, trying again", retryUnconfirmed),
                 .init(
                     every: second,
@@ -63,6 +64,14 @@ package struct RunMaintenance: Service {
         for run in try await runs.resumeWhereQuotaReturned() {
             let metadata = await runs.metadata(of: run)
             logger.notice("Quota returned, campaign resumed", metadata: metadata)
+        }
+    }
+
+    /// Cancels tests that were paused, because a test cannot be resumed, and those that were not sent within a day.
+    private func endTests() async throws {
+        for run in try await runs.endTests() {
+            let metadata = await runs.metadata(of: run)
+            logger.notice("Test cancelled", metadata: metadata)
         }
     }
 

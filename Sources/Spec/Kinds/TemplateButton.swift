@@ -144,7 +144,7 @@ extension FieldCodec<String> {
 
     /// Returns true if a text is a phone number with its country code: an optional plus sign and 7 to 15 digits, with
     /// blanks, brackets and hyphens between them.
-    private static func isPhoneNumber(_ text: String) -> Bool {
+    static func isPhoneNumber(_ text: String) -> Bool {
         let number = text.hasPrefix("+") ? text.dropFirst() : Substring(text)
         let digits = number.utf8.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard (7...15).contains(digits.count), digits.first != UInt8(ascii: "0") else { return false }

@@ -30,6 +30,7 @@ public struct TenantSpec: SpecContent {
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
         webhook: { forward: "https://inbox.acme.example/whatsapp" }
         retention: { messages: 400d, events: 14d, contacts: 730d, consents: 1825d }
+        testRecipients: ["+254700000017"]
         """
 
     public internal(set) var header = SpecHeader()
@@ -57,6 +58,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var webhook: Webhook?
     /// The time for which rows of the tenant are kept; `nil` keeps them.
     public internal(set) var retention: Retention?
+    /// The numbers that may get test messages, each with a plus sign; sorted.
+    public internal(set) var testRecipients: [String] = []
 
     /// The name of the zone in the IANA database.
     public var timeZone: String? { zone?.identifier }
@@ -144,6 +147,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                 "How long rows of the tenant are kept. Rows of a kind that is not named are kept as before. See "
                     + "[privacy](privacy.md#retention).",
                 examples: ["messages": "400d", "contacts": "730d"]
+            ),
+        Field("testRecipients", \.testRecipients, .testRecipients).showsDefault([])
+            .says(
+                "The phone numbers, with their country code, to which `campaignd send CAMPAIGN --test` may send; at most "
+                    + "\(TestRecipients.most).",
+                examples: ["+254700000017"]
             ),
     ]
 

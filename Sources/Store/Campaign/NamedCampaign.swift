@@ -68,7 +68,7 @@ public enum NameMeaning: Hashable, Sendable {
 }
 
 extension CampaignRepository {
-    /// Returns the campaigns with a name, archived ones too.
+    /// Returns the campaigns with a name, archived ones too, but no copies for tests.
     ///
     /// - Parameters:
     ///   - name: The name.
@@ -80,6 +80,7 @@ extension CampaignRepository {
             """
             \(fragment: NamedCampaign.selection)
             WHERE c.name = \(name) AND (\(tenant)::text IS NULL OR c."tenantId" = \(tenant)::text)
+                AND c."testOf" IS NULL
             ORDER BY c."createdAt" DESC LIMIT 1000
             """
         )
@@ -92,6 +93,7 @@ extension CampaignRepository {
             """
             \(fragment: NamedCampaign.selection)
             WHERE c.id = \(id) AND (\(tenant)::text IS NULL OR c."tenantId" = \(tenant)::text)
+                AND c."testOf" IS NULL
             """
         )
         return try rows.first.map(NamedCampaign.init(row:))

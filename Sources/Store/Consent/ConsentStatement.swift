@@ -70,8 +70,10 @@ enum ConsentCondition {
     }
 
     /// The codes of messages, of `contacts AS c` and `campaign_runs AS r`, to contacts who withdrew consent, as cases.
+    ///
+    /// A test goes to named people who need not have agreed, but never to one who has opted out.
     static let refusals: PostgresQuery = """
-        WHEN c."optedIn" IS NOT TRUE OR c."suppressedLevel" = 'all' THEN 'opted_out'
+        WHEN (c."optedIn" IS NOT TRUE AND (NOT r."isTest" OR c."optedOutAt" IS NOT NULL)) OR c."suppressedLevel" = 'all' THEN 'opted_out'
         WHEN c."suppressedLevel" IS NOT NULL AND r."isMarketing" THEN 'marketing_stopped'
         """
 }

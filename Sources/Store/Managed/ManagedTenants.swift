@@ -17,7 +17,7 @@ enum ManagedTenants: ManagedTable {
         }
         for column in [
             "quietHours", "frequencyCap", "defaults", "policy", "optOutWords", "notify", "webhook", "onUserCap",
-            "retention",
+            "retention", "testRecipients",
         ] {
             try reader.json(column)
         }
@@ -29,8 +29,8 @@ enum ManagedTenants: ManagedTable {
         """
         INSERT INTO tenants (
             id, "tenantId", name, "timeZone", "quietHours", "frequencyCap", defaults, policy, "optOutWords",
-            "templateText", notify, webhook, "onUserCap", country, "window", "createContacts", retention, protect,
-            "sourceFile", "managedBy"
+            "templateText", notify, webhook, "onUserCap", country, "window", "createContacts", retention, "testRecipients",
+            protect, "sourceFile", "managedBy"
         )
         SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
         """
@@ -43,7 +43,7 @@ enum ManagedTenants: ManagedTable {
             defaults = r.defaults, policy = r.policy, "optOutWords" = r."optOutWords",
             "templateText" = r."templateText", notify = r.notify, webhook = r.webhook,
             "onUserCap" = r."onUserCap", country = r.country, "window" = r."window",
-            "createContacts" = r."createContacts", retention = r.retention,
+            "createContacts" = r."createContacts", retention = r.retention, "testRecipients" = r."testRecipients",
             protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
         FROM \(fragment: recordset(rows))
         WHERE m.id = r.id AND m."managedBy" = 'spec' AND m."archivedAt" IS NULL
@@ -55,8 +55,8 @@ enum ManagedTenants: ManagedTable {
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "timeZone" text, "quietHours" jsonb, "frequencyCap" jsonb,
             defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, notify jsonb, webhook jsonb,
-            "onUserCap" jsonb, country text, "window" text, "createContacts" text, retention jsonb, protect boolean,
-            "sourceFile" text
+            "onUserCap" jsonb, country text, "window" text, "createContacts" text, retention jsonb,
+            "testRecipients" jsonb, protect boolean, "sourceFile" text
         )
         """
     }

@@ -84,7 +84,7 @@ public struct AnalyticsRepository: Sendable {
         return try RunCounters(row: rows[0])
     }
 
-    /// Returns all campaigns of a tenant that are not archived, and all messages that it ever sent.
+    /// Returns all campaigns of a tenant that are not archived, and all messages that it ever sent but tests.
     public func overview(tenant: String) async throws -> Overview {
         let rows = try await pool.query(
             """
@@ -92,7 +92,7 @@ public struct AnalyticsRepository: Sendable {
             FROM (
                 SELECT count(*) AS campaigns, count(*) FILTER (WHERE status = \(campaign: .running)) AS "activeCampaigns"
                 FROM campaigns WHERE "tenantId" = \(tenant) AND "archivedAt" IS NULL
-            ) c, (SELECT \(fragment: Self.sums) FROM campaign_runs r WHERE r."tenantId" = \(tenant)) r
+            ) c, (SELECT \(fragment: Self.sums) FROM campaign_runs r WHERE r."tenantId" = \(tenant) AND NOT r."isTest") r
             """
         )
         return Overview(

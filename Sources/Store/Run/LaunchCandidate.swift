@@ -27,7 +27,7 @@ public enum CampaignKey: Hashable, Sendable, CustomStringConvertible {
 
 /// A campaign that is about to be launched, locked against changes until the run exists.
 struct LaunchCandidate: Sendable {
-    let id: UUID
+    private(set) var id: UUID
     let tenantID: String
     let name: String
     let status: CampaignStatus
@@ -52,6 +52,37 @@ struct LaunchCandidate: Sendable {
         tenant: String,
         on connection: PostgresConnection
     ) async throws -> LaunchCandidate {
+        let row = try await lockedRow(key, tenant: tenant, on: connection)
+        let isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
+        if isTriggered {
+            let name = try row.decode("name", as: String.self)
+            guard try row.decode("managedBy", as: String?.self) == nil else {
+                throw LaunchError.triggered(campaign: name)
+            }
+            guard try row.decode("triggerType", as: String?.self) != nil else {
+                throw LaunchError.noEvent(campaign: name)
+            }
+        }
+        return try LaunchCandidate(row: row, needsAudience: !isTriggered)
+    }
+
+    /// Reads and locks a campaign whose message is to be tested; it may be started in any way, and needs no audience.
+    ///
+    /// - Throws: ``LaunchError`` if the campaign does not exist, or has no sender.
+    static func lockForTest(
+        _ key: CampaignKey,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws -> LaunchCandidate {
+        let row = try await lockedRow(key, tenant: tenant, on: connection)
+        return try LaunchCandidate(row: row, needsAudience: false)
+    }
+
+    private static func lockedRow(
+        _ key: CampaignKey,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws -> PostgresRow {
         let rows = try await connection.query(
             """
             \(fragment: selection)
@@ -71,17 +102,14 @@ struct LaunchCandidate: Sendable {
                 known: try await knownNames(tenant: tenant, on: connection)
             )
         }
-        let isTriggered = try row.decode("type", as: String.self) == CampaignType.eventTriggered.rawValue
-        if isTriggered {
-            let name = try row.decode("name", as: String.self)
-            guard try row.decode("managedBy", as: String?.self) == nil else {
-                throw LaunchError.triggered(campaign: name)
-            }
-            guard try row.decode("triggerType", as: String?.self) != nil else {
-                throw LaunchError.noEvent(campaign: name)
-            }
-        }
-        return try LaunchCandidate(row: row, needsAudience: !isTriggered)
+        return row
+    }
+
+    /// Returns the same campaign with the id of a copy of it.
+    func renamed(_ copy: UUID) -> LaunchCandidate {
+        var candidate = self
+        candidate.id = copy
+        return candidate
     }
 
     /// Reads and locks the campaign with an id.

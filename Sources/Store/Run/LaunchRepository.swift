@@ -162,6 +162,8 @@ extension LaunchRepository {
         /// Messages of a former run are repeated; the caller writes the messages in the same transaction. One run for each
         /// key, if the caller has one.
         case retry(of: UUID, key: String? = nil)
+        /// A request sends the message to test recipients; the caller writes the messages in the same transaction.
+        case test(key: String?)
     }
 
     /// Counts the contacts that the message reaches: free text only those in their window.
@@ -322,7 +324,7 @@ extension LaunchRepository {
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
                 "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
                 status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing",
-                "needsNumber", "leftOut", "localTime", "localZone"
+                "needsNumber", "leftOut", "localTime", "localZone", "isTest"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
@@ -331,7 +333,7 @@ extension LaunchRepository {
                 \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
                 \(origin.isLaunched ? nil : most), \(size.unreachable), \(category.isMarketing),
                 \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb,
-                \(origin.times?.time.description), \(origin.times?.fallback.identifier)
+                \(origin.times?.time.description), \(origin.times?.fallback.identifier), \(origin.isTest)
             )
             """
         )
@@ -407,10 +409,16 @@ extension LaunchRepository.Origin {
         switch self {
         case .again(let key): key
         case .retry(_, let key): key
+        case .test(let key): key
         case .launch, .occurrence, .trigger: nil
         }
     }
 
     /// True if no launcher writes its messages.
-    fileprivate var isLaunched: Bool { isTrigger || retried != nil }
+    fileprivate var isLaunched: Bool { isTrigger || retried != nil || isTest }
+
+    fileprivate var isTest: Bool {
+        guard case .test = self else { return false }
+        return true
+    }
 }

@@ -5,7 +5,7 @@ import Postgres
 public enum WatchedRuns: Hashable, Sendable {
     /// The latest run of each of these campaigns.
     case latest(of: [UUID])
-    /// All open runs of a tenant, or of all tenants; the standing runs of triggers only while they have something to send.
+    /// All open runs of a tenant, or of all tenants, without tests; the standing runs of triggers only while they have something to send.
     case open(tenant: String?)
 }
 
@@ -31,7 +31,7 @@ extension RunRepository {
             ids = """
                 SELECT r.id FROM campaign_runs r
                 WHERE r.status IN \(anyOf: RunStatus.open) AND (\(tenant)::text IS NULL OR r."tenantId" = \(tenant)::text)
-                    AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
+                    AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0) AND NOT r."isTest"
                 UNION SELECT * FROM unnest(\(seen)::uuid[])
                 """
         }

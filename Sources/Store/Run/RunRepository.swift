@@ -39,7 +39,7 @@ public struct RunRepository: Sendable {
         return try rows.first.map(RunRecord.init(row:))
     }
 
-    /// Returns the latest runs, newest first.
+    /// Returns the latest runs, newest first, without tests.
     ///
     /// - Parameters:
     ///   - tenant: Only this tenant's; `nil` for all.
@@ -57,6 +57,7 @@ public struct RunRepository: Sendable {
             \(fragment: RunRecord.selection)
             WHERE (\(tenant)::text IS NULL OR r."tenantId" = \(tenant)::text)
                 AND (\(campaigns)::uuid[] IS NULL OR r."campaignId" = ANY(\(campaigns)::uuid[]))
+                AND NOT r."isTest"
             ORDER BY r."createdAt" DESC LIMIT \(limit)
             """
         )

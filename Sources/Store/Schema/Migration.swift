@@ -76,6 +76,7 @@ public struct Migration: Sendable {
         ),
         Migration(version: 33, name: "live_runs", bytes: PackageResources._033_live_runs_sql),
         Migration(version: 34, name: "run_minutes", bytes: PackageResources._034_run_minutes_sql),
+        Migration(version: 35, name: "test_sends", bytes: PackageResources._035_test_sends_sql),
         Migration(version: 36, name: "local_times", bytes: PackageResources._036_local_times_sql),
     ]
 }

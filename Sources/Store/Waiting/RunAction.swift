@@ -71,7 +71,7 @@ public struct RunActor: Hashable, Sendable, CustomStringConvertible {
 /// Something that a person or a part of the system did to a run.
 public struct RunAction: Hashable, Sendable {
     public enum Kind: String, CaseIterable, Sendable {
-        case send, pause, resume, cancel, retry, again, settle
+        case send, pause, resume, cancel, retry, again, settle, test
 
         /// The action as a participle about the campaign: `paused`.
         public var past: String {
@@ -83,6 +83,7 @@ public struct RunAction: Hashable, Sendable {
             case .retry: "retried"
             case .again: "sent again"
             case .settle: "settled"
+            case .test: "tested"
             }
         }
     }

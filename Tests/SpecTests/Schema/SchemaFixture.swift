@@ -48,6 +48,7 @@ enum SchemaFixture {
               optOutWords: [acha], templateText: strict,
               country: KE, window: contact, createContacts: inbound,
               retention: { messages: 400d, events: 14d, contacts: 730d, consents: 1825d },
+              testRecipients: ["+254700000017", "+254700000018"],
               onUserCap: { action: retry, every: 24h, until: 72h },
               notify: { url: "https://ops.example/hook", secret: "env:OPS", format: json, on: [paused, quota] },
               webhook: { forward: "https://inbox.example:8443/whatsapp?tenant=acme" } }
