@@ -114,7 +114,7 @@ struct SendCommand: AsyncParsableCommand {
                 reason: reason,
                 by: .commandLine
             )
-            output.write(opened.json, text: opened.text(of: found))
+            output.write(opened.json(), text: opened.text(of: found))
         }
     }
 

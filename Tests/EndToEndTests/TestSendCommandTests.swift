@@ -23,6 +23,16 @@ struct TestSendCommandTests {
             try tenant.write(to: file, atomically: true, encoding: .utf8)
             #expect(try await stage.succeed("reconcile", stage.campaigns).contains("Tenant/test"))
 
+            let stranger = try await Command.run(
+                "campaignd",
+                ["send", "test/hello", "--test", "+254799000000"],
+                environment: stage.environment
+            )
+            #expect(stranger.exitCode == 1 && stranger.errors.contains("is no contact"), "\(stranger.errors)")
+            let people = URL(filePath: stage.campaigns).appending(path: "people.csv")
+            try "contactId,optedIn\n+254799000000,false\n".write(to: people, atomically: true, encoding: .utf8)
+            try await stage.succeed("campaignd", "contacts", "import", people.path, "--tenant", "test")
+
             let daemon = try await stage.startDaemon()
             let sent = try await stage.succeed(
                 "campaignd",
@@ -37,7 +47,7 @@ struct TestSendCommandTests {
             )
             #expect(sent.contains("test/hello is sent to 2 test recipients: test "), "\(sent)")
             #expect(
-                sent.contains("+254799000000  is no contact") && sent.contains("{{name}} has no value: \"there\""),
+                sent.contains("+254799000000  {{name}} has no value: \"there\""),
                 "\(sent)"
             )
             try await eventually(within: .seconds(60), "the test is complete") {

@@ -186,7 +186,7 @@ extension RenderedAudience.Placeholder {
 extension RenderedAudience.Message {
     /// Returns the message for an answer, with its number hidden wherever it occurs.
     fileprivate func json(_ template: TemplateSpec?) -> JSONValue {
-        let hidden = AudienceSample.masked(recipient)
+        let hidden = ContactMask.hidden(recipient)
         var fields = content.map { MessageText(message: $0, template: template).json.objectValue ?? [:] } ?? [:]
         fields["content"] = content
         fields["problem"] = problem.map(JSONValue.string)

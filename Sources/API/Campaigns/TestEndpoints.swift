@@ -1,3 +1,4 @@
+import AccessTokens
 import Foundation
 import HTTPTypes
 package import JSON
@@ -24,9 +25,9 @@ struct TestEndpoints: Sendable {
                 "Sends the message of the campaign, in any state, to some of the numbers in `testRecipients` of the tenant's spec. "
                 + "It goes through the queue of the sender like any message: with its pace, quiet hours, quota, wallet and "
                 + "retries. The campaign keeps its state, and its runs and analytics do not contain it. A person who opted out "
-                + "is refused. A number that is no contact becomes one that is opted in to nothing, and placeholders take "
-                + "their defaults. With the header `Idempotency-Key` (1 to 200 characters) the request may be repeated: each key "
+                + "is refused, and so is a number that is no contact. With the header `Idempotency-Key` (1 to 200 characters) the request may be repeated: each key "
                 + "sends one test.",
+            access: .token(.operate),
             body: .required(.object(TestShapes.request), example: ["to": ["+254700000017"], "reason": "new wording"]),
             responses: [.json(.accepted, "The test.", .object(TestShapes.answer), example: TestShapes.answerExample)],
             problems: [.notReady, .quotaExhausted, .insufficientBalance, .policyViolated],
@@ -47,7 +48,7 @@ struct TestEndpoints: Sendable {
                     ]
                     call.logger.notice("Campaign tested", metadata: metadata)
                 }
-                return .json(opened.json, status: .accepted)
+                return .json(opened.json(shown: call.shown), status: .accepted)
             }
         )
     }
@@ -76,7 +77,7 @@ struct TestEndpoints: Sendable {
                     tenant: call.tenant,
                     limit: call.query["limit"]?.integerValue ?? 20
                 )
-                return .json(["items": .array(found.map(\.json))])
+                return .json(["items": .array(found.map { $0.json(shown: call.shown) })])
             }
         )
     }
@@ -150,12 +151,6 @@ enum TestShapes {
         [
             ShapeField("to", .text(0...ContactRules.longestID), isRequired: true, "Number.", example: "+254700000017"),
             ShapeField(
-                "isContact",
-                .bool,
-                isRequired: true,
-                "False if the number was no contact, so that placeholders take their defaults."
-            ),
-            ShapeField(
                 "fallbacks",
                 .list(.object(fallback), count: 0...1_000),
                 isRequired: true,
@@ -200,15 +195,18 @@ enum TestShapes {
     static let answerExample: JSONValue = [
         "test": example, "isNew": true,
         "fillings": [
-            ["to": "+254700000017", "isContact": false, "fallbacks": [["placeholder": "name", "text": "there"]]]
+            ["to": "+254700000017", "fallbacks": [["placeholder": "name", "text": "there"]]]
         ],
         "quotaCheck": QuotaShapes.checkExample,
     ]
 }
 
 extension TestSend {
-    /// The test as answers show it.
-    package var json: JSONValue {
+    /// Writes the test as answers show it.
+    ///
+    /// - Parameter shown: Hides numbers from callers that may not see them.
+    /// - Returns: The object.
+    package func json(shown: (String) -> String = { $0 }) -> JSONValue {
         .fields([
             "id": .string(run.id.apiText), "status": .string(run.status.rawValue),
             "statusReason": run.statusReason.map(JSONValue.string), "who": action.map { .string($0.actor.description) },
@@ -216,7 +214,7 @@ extension TestSend {
             "recipients": .array(
                 recipients.map { recipient in
                     .fields([
-                        "to": .string(recipient.number), "status": .string(recipient.status.rawValue),
+                        "to": .string(shown(recipient.number)), "status": .string(recipient.status.rawValue),
                         "errorCode": recipient.errorCode.map(JSONValue.string),
                         "errorMessage": recipient.errorMessage.map(JSONValue.string),
                         "sentAt": recipient.sentAt.map { .string($0.apiText) },
@@ -230,14 +228,17 @@ extension TestSend {
 }
 
 extension TestSendRepository.Opened {
-    /// The result of the request as answers show it.
-    package var json: JSONValue {
+    /// Writes the result of the request as answers show it.
+    ///
+    /// - Parameter shown: Hides numbers from callers that may not see them.
+    /// - Returns: The object.
+    package func json(shown: (String) -> String = { $0 }) -> JSONValue {
         .fields([
-            "test": test.json, "isNew": .bool(isNew),
+            "test": test.json(shown: shown), "isNew": .bool(isNew),
             "fillings": .array(
                 fillings.map { filling in
                     [
-                        "to": .string(filling.number), "isContact": .bool(filling.isContact),
+                        "to": .string(shown(filling.number)),
                         "fallbacks": .array(
                             filling.fallbacks.map {
                                 .fields(["placeholder": .string($0.path), "text": $0.text.map(JSONValue.string)])

@@ -21,6 +21,12 @@ struct LiveAlarm: Hashable, Sendable {
     static let longestWait = 300.0
     /// Age of the oldest ready message at which a queue counts as stalled, in seconds.
     static let longestQueue = 600.0
+    /// Time for which a daemon that did not stop must be gone until there is an alarm, in seconds.
+    static let longestAbsence = 120.0
+    /// Rate limits of a sender within 15 minutes from which there is an alarm.
+    static let mostThrottles = 3
+    /// Share of the attempts of ten minutes that may fail.
+    static let largestFailedShare = 0.05
     /// Number of messages without an answer from which there is an alarm.
     static let mostUnconfirmed = 100
 
@@ -40,7 +46,8 @@ struct LiveAlarm: Hashable, Sendable {
 
     /// Evaluates all alarms.
     static func all(in situation: Situation) -> [LiveAlarm] {
-        redis(situation) + senders(situation) + runs(situation) + unconfirmed(situation) + specs(situation)
+        redis(situation) + daemons(situation) + senders(situation) + runs(situation) + failures(situation)
+            + unconfirmed(situation) + specs(situation)
     }
 
     /// Makes the alarm for a state that is old because Postgres cannot be read.
@@ -60,6 +67,30 @@ struct LiveAlarm: Hashable, Sendable {
         return [LiveAlarm(code: "redis_down", severity: .critical, title: "Redis does not answer", detail: detail)]
     }
 
+    /// Tells of daemons that are gone without having been stopped.
+    private static func daemons(_ situation: Situation) -> [LiveAlarm] {
+        situation.reading.daemons.filter { daemon in
+            daemon.stoppedAt == nil && situation.reading.at.timeIntervalSince(daemon.lastSeen) > longestAbsence
+        }
+        .map { daemon in
+            LiveAlarm(
+                code: "daemon_gone:\(daemon.id.apiText)",
+                severity: .warning,
+                title: "A daemon is gone",
+                detail: "It was not stopped. `journalctl -u campaignd` says why; the other daemons continue.",
+                since: daemon.lastSeen
+            )
+        }
+    }
+
+    private static func failures(_ situation: Situation) -> [LiveAlarm] {
+        let minutes = situation.runs.flatMap { situation.reading.minutes[$0.run.id] ?? [] }
+        let (accepted, failed) = minutes.reduce((0, 0)) { ($0.0 + max(0, $1.accepted), $0.1 + max(0, $1.failed)) }
+        guard Double(failed) > largestFailedShare * Double(accepted + failed) else { return [] }
+        let detail = "\(failed) of \(accepted + failed) in ten minutes. `campaignd errors CAMPAIGN` counts the reasons."
+        return [LiveAlarm(code: "failures", severity: .warning, title: "Messages fail", detail: detail)]
+    }
+
     private static func senders(_ situation: Situation) -> [LiveAlarm] {
         situation.senders.flatMap { sender, waiting, rate -> [LiveAlarm] in
             var alarms: [LiveAlarm] = []
@@ -73,6 +104,17 @@ struct LiveAlarm: Hashable, Sendable {
                         title: "Sender \(sender.name) waits",
                         detail: waiting.detail ?? waiting.reason.meaning,
                         since: waiting.since
+                    )
+                )
+            }
+            let throttles = situation.reading.throttles[sender.id] ?? 0
+            if throttles > mostThrottles {
+                alarms.append(
+                    LiveAlarm(
+                        code: "rate_limits:\(sender.name)",
+                        severity: .warning,
+                        title: "WhatsApp limits the rate of \(sender.name)",
+                        detail: "\(throttles) times in 15 minutes. Lower its `ratePerSecond`; check its quality rating."
                     )
                 )
             }

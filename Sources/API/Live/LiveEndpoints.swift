@@ -201,6 +201,12 @@ enum LiveShapes {
             ShapeField("completedAt", .dateTime, "When it ended."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),
             ShapeField("quietUntil", .dateTime, "End of the quiet hours for which it waits."),
+            ShapeField(
+                "minutes",
+                .list(.count, count: LiveRepository.minuteCount...LiveRepository.minuteCount),
+                isRequired: true,
+                "Accepted messages by the minute, oldest first; the last is the present one."
+            ),
         ]
     )
 

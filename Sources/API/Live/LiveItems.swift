@@ -71,7 +71,7 @@ extension LiveReading {
                 let open = Double(max(0, run.run.counters.open))
                 let share = run.run.status.isOver || all == 0 ? nil : open / Double(all)
                 let rate = run.run.status == .running ? rates[run.run.id] : 0
-                return (run.run.id.apiText, run.json(outlooks[run.run.id], rate: rate, share: share))
+                return (run.run.id.apiText, run.json(self, rate: rate, share: share))
             }
         )
         let situation = LiveAlarm.Situation(
@@ -108,7 +108,11 @@ extension LiveReading {
 }
 
 extension LiveRun {
-    fileprivate func json(_ outlook: RunOutlook?, rate: Double?, share: Double?) -> JSONValue {
+    fileprivate func json(_ reading: LiveReading, rate: Double?, share: Double?) -> JSONValue {
+        let outlook = reading.outlooks[run.id]
+        let minutes =
+            reading.minutes[run.id]?.map(\.accepted)
+            ?? Array(repeating: 0, count: LiveRepository.minuteCount)
         // An end that is not in sight moves along with the clock, which would be a change each time.
         let isOpenEnded = outlook?.waiting.reason.isOpenEnded ?? true
         let waiting = outlook?.waiting
@@ -123,6 +127,7 @@ extension LiveRun {
             "estimatedCompletionAt": isOpenEnded ? nil : outlook?.estimatedCompletionAt.map { .string($0.apiText) },
             "startedAt": run.startedAt.map { .string($0.apiText) },
             "completedAt": run.completedAt.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
+            "minutes": .array(minutes.map { .integer(max(0, $0)) }),
             "quietUntil": waiting?.reason == .quietHours ? waiting?.until.map { .string($0.apiText) } : nil,
         ])
     }

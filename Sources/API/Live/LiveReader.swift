@@ -45,6 +45,10 @@ struct LiveReading: Sendable {
     var lanes: [UUID: LiveLanes.Lane]? = [:]
     /// The times at which the first message of each lane became due, by sender.
     var oldest: [UUID: Date] = [:]
+    /// What happened in the last ten minutes, by run; without runs to which nothing happened.
+    var minutes: [UUID: [LiveMinute]] = [:]
+    /// How often WhatsApp silenced senders for their rate within 15 minutes.
+    var throttles: [UUID: Int] = [:]
     /// Messages without an answer, by tenant.
     var unconfirmed: [String: Int] = [:]
     var circuit = "closed"
@@ -84,7 +88,9 @@ struct LiveReader: Sendable {
         var reading = LiveReading(at: now, daemons: daemons, circuit: lanes.circuit(), specs: specs?())
         reading.runs = try await live.runs(of: tenants, seen: seen, deadline: Self.patience)
         reading.outlooks = try await outlooks.outlooks(of: reading.runs.map(\.run))
+        reading.minutes = try await live.minutes(of: reading.runs.map(\.run.id), deadline: Self.patience)
         reading.senders = try await senders.all(tenants: tenants)
+        reading.throttles = try await live.throttles(of: reading.senders.map(\.id), deadline: Self.patience)
         for tenant in try await backlog.tenants(deadline: Self.patience) where tenants.contains(tenant.tenantID) {
             reading.unconfirmed[tenant.tenantID] = tenant.unconfirmed
         }

@@ -18,18 +18,30 @@ public struct LiveRun: Sendable {
     }
 }
 
+/// What happened to the messages of a run in one minute.
+public struct LiveMinute: Hashable, Sendable {
+    /// Messages that WhatsApp accepted.
+    public let accepted: Int
+    /// Messages that failed; below 0 if more arrived after all.
+    public let failed: Int
+}
+
 /// A daemon as it says of itself.
 public struct LiveDaemon: Sendable {
     public let id: UUID
     public let version: String
     public let startedAt: Date
     public let lastSeen: Date
-    /// True if it was seen lately.
+    /// The time at which it stopped as it was told to.
+    public let stoppedAt: Date?
+    /// True if it was seen lately and has not stopped.
     public let isLive: Bool
 }
 
 /// Reads the present state of tenants for people who watch it.
 public struct LiveRepository: Sendable {
+    /// Number of minutes that are shown of a run.
+    public static let minuteCount = 10
     /// The most runs of a tenant.
     public static let largestCount = 200
     /// Time for which a run is still shown after its end, in seconds.
@@ -95,6 +107,58 @@ public struct LiveRepository: Sendable {
         return try rows.map { (row) throws(PostgresError) in try LiveRun(row: row) }
     }
 
+    /// Returns what happened to the messages of runs in the present minute and the nine before it.
+    ///
+    /// - Parameters:
+    ///   - runs: The runs.
+    ///   - deadline: The longest time that the statement may take.
+    /// - Returns: Ten minutes of each run that had any, oldest first.
+    /// - Throws: `PostgresError`.
+    public func minutes(of runs: [UUID], deadline: Duration) async throws(PostgresError) -> [UUID: [LiveMinute]] {
+        guard !runs.isEmpty else { return [:] }
+        let rows = try await pool.query(
+            """
+            SELECT m."runId", m.accepted, m.failed,
+                (extract(epoch FROM date_trunc('minute', now()) - m.minute) / 60)::int AS age
+            FROM unnest(\(runs)::uuid[]) AS r(id)
+            JOIN run_minutes m ON m."runId" = r.id AND m.minute >= date_trunc('minute', now()) - interval '9 minutes'
+            """,
+            deadline: deadline
+        )
+        var minutes: [UUID: [LiveMinute]] = [:]
+        for row in rows {
+            let age = try row.decode("age", as: Int.self)
+            guard (0..<Self.minuteCount).contains(age) else { continue }
+            let none = Array(repeating: LiveMinute(accepted: 0, failed: 0), count: Self.minuteCount)
+            minutes[try row.decode("runId"), default: none][Self.minuteCount - 1 - age] = LiveMinute(
+                accepted: try row.decode("accepted"),
+                failed: try row.decode("failed")
+            )
+        }
+        return minutes
+    }
+
+    /// Returns how often WhatsApp silenced senders for their rate within 15 minutes, by sender.
+    ///
+    /// - Throws: `PostgresError`.
+    public func throttles(
+        of senders: [UUID],
+        deadline: Duration
+    ) async throws(PostgresError) -> [UUID: Int] {
+        guard !senders.isEmpty else { return [:] }
+        let rows = try await pool.query(
+            """
+            SELECT t."senderId", sum(t.count)::bigint AS count FROM unnest(\(senders)::uuid[]) AS s(id)
+            JOIN sender_throttles t ON t."senderId" = s.id AND t.minute > now() - interval '15 minutes'
+            GROUP BY 1
+            """,
+            deadline: deadline
+        )
+        var counts: [UUID: Int] = [:]
+        for row in rows { counts[try row.decode("senderId")] = try row.decode("count") }
+        return counts
+    }
+
     /// Returns the daemons that were seen lately, the oldest first.
     ///
     /// - Parameter deadline: The longest time that the statement may take.
@@ -103,7 +167,7 @@ public struct LiveRepository: Sendable {
     public func daemons(deadline: Duration) async throws(PostgresError) -> (now: Date, daemons: [LiveDaemon]) {
         let rows = try await pool.query(
             """
-            SELECT clock_timestamp() AS now, d.id, d.version, d.since, d."lastSeen"
+            SELECT clock_timestamp() AS now, d.id, d.version, d.since, d."lastSeen", d."stoppedAt"
             FROM (VALUES (1)) one(n) LEFT JOIN daemon_heartbeats d ON true ORDER BY d.since, d.id
             """,
             deadline: deadline
@@ -113,13 +177,15 @@ public struct LiveRepository: Sendable {
         for row in rows {
             guard let id = try row.decode("id", as: UUID?.self) else { continue }
             let seen = try row.decode("lastSeen", as: Date.self)
+            let stopped = try row.decode("stoppedAt", as: Date?.self)
             daemons.append(
                 LiveDaemon(
                     id: id,
                     version: try row.decode("version"),
                     startedAt: try row.decode("since"),
                     lastSeen: seen,
-                    isLive: now.timeIntervalSince(seen) <= WaitingFacts.heartbeatLimit
+                    stoppedAt: stopped,
+                    isLive: stopped == nil && now.timeIntervalSince(seen) <= WaitingFacts.heartbeatLimit
                 )
             )
         }

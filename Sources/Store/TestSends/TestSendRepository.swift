@@ -49,8 +49,6 @@ public struct TestSendRepository: Sendable {
         /// The values in the message to one person.
         public struct Filling: Sendable {
             public let number: String
-            /// False if the number was no contact, so that placeholders take their defaults.
-            public let isContact: Bool
             /// The placeholders without a value, each with the text that is sent in its place.
             public let fallbacks: [(path: String, text: String?)]
         }
@@ -138,8 +136,6 @@ extension TestSendRepository {
     private struct Person: Sendable {
         let number: String
         let contact: UUID
-        /// True if the contact was there before the test.
-        let isKnown: Bool
     }
 
     private struct Recipient: Sendable {
@@ -180,35 +176,23 @@ extension TestSendRepository {
         return numbers
     }
 
-    /// Finds the contacts of numbers, and makes those that are missing.
+    /// Finds the contacts of numbers.
     ///
-    /// A message needs the row of a contact. A new one has not agreed to anything, so that it is in no audience.
+    /// Only contacts get tests: a number that were kept in another place would be forgotten when the person is erased.
     private static func people(
         _ numbers: [String],
         tenant: String,
         on connection: PostgresConnection
     ) async throws -> [Person] {
         let known = try await contacts(of: numbers, tenant: tenant, on: connection)
-        let unknown = numbers.filter { known[$0] == nil }
-        var made: [String: UUID] = [:]
-        if !unknown.isEmpty {
-            try await connection.execute(
-                """
-                INSERT INTO contacts ("tenantId", "contactId", "optedIn")
-                SELECT \(tenant), n.id, false FROM unnest(\(unknown.map { String($0.dropFirst()) })::text[]) AS n(id)
-                ORDER BY n.id ON CONFLICT DO NOTHING
-                """
-            )
-            made = try await contacts(of: unknown, tenant: tenant, on: connection)
-        }
         var people: [Person] = []
         for number in numbers {
-            guard let contact = known[number] ?? made[number] else {
-                throw TestSendError.refused(number, problem: "is no contact any more; the person was merged or erased")
+            guard let contact = known[number] else {
+                throw TestSendError.refused(number, problem: "is no contact; add it with `campaignd contacts import`")
             }
             // Two numbers of one person are one message.
             guard !people.contains(where: { $0.contact == contact }) else { continue }
-            people.append(Person(number: number, contact: contact, isKnown: known[number] != nil))
+            people.append(Person(number: number, contact: contact))
         }
         return people
     }
@@ -319,7 +303,7 @@ extension TestSendRepository {
                 isInWindow: recipient.isInWindow
             )
             if let problem = message.problem { throw TestSendError.unsendable(number, problem: problem) }
-            return Opened.Filling(number: number, isContact: recipient.person.isKnown, fallbacks: message.fallbacks)
+            return Opened.Filling(number: number, fallbacks: message.fallbacks)
         }
     }
 

@@ -39,7 +39,7 @@ struct TestsCommand: AsyncParsableCommand {
             return (found.path, tests)
         }
         output.write(
-            ["items": .array(tests.map(\.json))],
+            ["items": .array(tests.map { $0.json() })],
             text: tests.isEmpty
                 ? "\(path) was never tested; test it with: campaignd send \(path) --test NUMBER"
                 : tests.map(\.text).joined()
@@ -68,8 +68,7 @@ extension TestSendRepository.Opened {
         let state = isNew ? "is sent to \(count)" : "was sent to \(count) under this key already"
         var lines = ["\(campaign.path) \(state): test \(test.run.id.apiText)"]
         for filling in fillings {
-            var notes = filling.isContact ? [] : ["is no contact, so placeholders take their defaults"]
-            notes += filling.fallbacks.map { "{{\($0.path)}} has no value: \"\($0.text ?? "")\"" }
+            let notes = filling.fallbacks.map { "{{\($0.path)}} has no value: \"\($0.text ?? "")\"" }
             lines.append("  \(filling.number)" + (notes.isEmpty ? "" : "  \(notes.joined(separator: "; "))"))
         }
         lines.append("  sender      \(test.run.senderName) at \(test.run.ratePerSecond.grouped)/s")

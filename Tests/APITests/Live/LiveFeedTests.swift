@@ -157,6 +157,32 @@ struct LiveFeedTests {
             try await eventually("another") { viewer.texts.contains { $0.contains(#""code":"messages_held:spring""#) } }
             try await api.pool.execute("UPDATE campaign_runs SET unconfirmed = 101")
             try await eventually("a third") { viewer.texts.contains { $0.contains(#""code":"answers_lost""#) } }
+            try await api.pool.execute(
+                """
+                INSERT INTO run_minutes ("runId", minute, accepted, revoked, delivered, read, failed, retried)
+                SELECT id, date_trunc('minute', now()) - interval '3 minutes', 90, 0, 0, 0, 10, 0 FROM campaign_runs
+                """
+            )
+            try await eventually("failures") { viewer.texts.contains { $0.contains(#""code":"failures""#) } }
+            #expect(viewer.texts.contains { $0.contains(/"minutes":\[(0,)+90(,0)+\]/) })
+            try await api.pool.execute(
+                """
+                INSERT INTO sender_throttles ("senderId", minute, "tenantId", count, until)
+                SELECT id, date_trunc('minute', now()), "tenantId", 4, now() FROM senders
+                """
+            )
+            try await eventually("rate limits") { viewer.texts.contains { $0.contains(#""code":"rate_limits:main""#) } }
+            try await api.pool.execute(
+                """
+                INSERT INTO daemon_heartbeats (id, version, lanes, "lastSeen", "stoppedAt")
+                VALUES ('8d6f1a52-1b3c-4a57-9d3c-0c6a3a1a2b4c', '1', '[]', now() - interval '5 minutes', NULL),
+                    ('9d6f1a52-1b3c-4a57-9d3c-0c6a3a1a2b4c', '1', '[]', now() - interval '5 minutes', now())
+                """
+            )
+            try await eventually("a daemon is gone") {
+                viewer.texts.contains { $0.contains(#""code":"daemon_gone:8d6f1a52-1b3c-4a57-9d3c-0c6a3a1a2b4c""#) }
+            }
+            #expect(!viewer.texts.contains { $0.contains("daemon_gone:9d6f1a52") }, "it was stopped")
         }
     }
 
