@@ -35,8 +35,13 @@ def picture(page, name, full_page=True):
         images = ROOT / "docs" / "images"
         images.mkdir(exist_ok=True)
         with Image.open(path) as image:
-            few = image.convert("RGB").quantize(colors=64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            few = image.convert("RGB").quantize(colors=128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
             few.save(images / f"{name}.png", optimize=True)
+
+
+def go(page, path):
+    """Goes to a page of the dashboard as its links do, without loading the frame again."""
+    page.evaluate("path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')); }", path)
 
 
 def free_port():

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from stage import picture, token
+from stage import go, picture, token
 
 WIDTHS = {390: 844, 1440: 900}
 PAGES = ["now", "campaigns", "campaign", "calendar", "specs", "triggers", "audience", "wallet"]
@@ -30,7 +30,7 @@ def life(stage):
 
 
 def show(page, stage, name):
-    page.evaluate("path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')); }", address(stage, name))
+    go(page, address(stage, name))
     expect(page.locator("nav a[aria-current]")).to_be_visible()
     expect(page.locator(".skeleton")).to_have_count(0)
 

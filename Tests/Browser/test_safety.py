@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from stage import token
+from stage import go, token
 
 HOSTILE = '<img src=x onerror="document.title=\'hacked\'"><b>bold</b>'
 
@@ -12,7 +12,7 @@ def test_another_tenant_sees_nothing(stage, viewer):
     expect(page.locator(".connection")).to_have_text("Live")
     texts = []
     for path in ["/ui", "/ui/campaigns", "/ui/calendar", "/ui/specs", "/ui/triggers", "/ui/audience"]:
-        page.evaluate("path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')); }", path)
+        go(page, path)
         expect(page.locator(".skeleton")).to_have_count(0)
         texts.append(page.locator("body").inner_text())
     everything = "\n".join(texts)
@@ -21,7 +21,7 @@ def test_another_tenant_sees_nothing(stage, viewer):
         assert name not in everything.lower(), name
     # A campaign of the other tenant does not exist, also by its address.
     identity = stage.campaign("welcome-offer")
-    page.evaluate("path => { history.pushState(null, '', path); dispatchEvent(new Event('popstate')); }", f"/ui/campaigns/{identity}")
+    go(page, f"/ui/campaigns/{identity}")
     expect(page.get_by_role("alert")).to_contain_text("There is no such thing in this tenant")
     viewer.errors.clear()
 
