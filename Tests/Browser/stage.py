@@ -22,7 +22,7 @@ SECRET = "secret-of-the-browser-tests-which-is-long-enough"
 RECORDS = bool(os.environ.get("UI_RECORD"))
 PEOPLE = 4_000 if RECORDS else 700
 DEADLINE = 300 if RECORDS else 60
-DOCUMENTED = {"now-light", "now-dark", "campaign-light", "calendar-light-1440", "audience-dark-1440"}
+DOCUMENTED = {"now-light", "now-dark", "campaign-light"}
 
 
 def picture(page, name, full_page=True):
