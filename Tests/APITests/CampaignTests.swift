@@ -1,3 +1,4 @@
+import AccessTokens
 import Foundation
 import JSON
 import Postgres
@@ -300,14 +301,18 @@ struct CampaignTests {
             try await api.pool.execute(
                 """
                 INSERT INTO tenants ("tenantId", name, "testRecipients")
-                VALUES ('acme', 'acme', '["+254711000001", "+254799000000"]')
+                VALUES ('acme', 'acme', '["+254711000001", "+254711000002", "+254799000000"]')
                 """
             )
+            let stranger = try await api.call("POST", path, ["to": ["+254799000000"]])
+            #expect((stranger.status, stranger.code) == (409, "not_ready") && stranger.text.contains("is no contact"))
             let key = ["Idempotency-Key": "one"]
-            let body: JSONValue = ["to": ["+254 711 000 001", "+254799000000"], "reason": "words"]
+            let body: JSONValue = ["to": ["+254 711 000 001", "+254711000002"], "reason": "words"]
             let first = try await api.call("POST", path, body, headers: key)
             #expect(first.status == 202 && first.json["isNew"] == true, "\(first.text)")
-            #expect(first.json["fillings"]?.arrayValue?.map { $0["isContact"] } == [true, false])
+            #expect(first.json["fillings"]?.arrayValue?.map { $0["to"] } == ["+254711000001", "+254711000002"])
+            let masked = try await api.call("GET", "/campaigns/\(id)/tests", scopes: [.read])
+            #expect(masked.status == 200 && !masked.text.contains("711000001"), "\(masked.text)")
             let again = try await api.call("POST", path, body, headers: key)
             #expect(again.json["isNew"] == false && again.json["test"]?["id"] == first.json["test"]?["id"])
             let list = try await api.call("GET", "/campaigns/\(id)/tests")

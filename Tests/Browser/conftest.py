@@ -51,8 +51,8 @@ class Viewer:
         return page
 
     def note(self, message):
-        # A tenant without a wallet, and a message that cannot be rendered, are answered with a status.
-        expected = re.search(r"/wallet$|/render\?", message.location.get("url", ""))
+        # A tenant without a wallet is answered with a status.
+        expected = re.search(r"/wallet$", message.location.get("url", ""))
         if message.type == "error" and not expected:
             self.errors.append(f"{message.text} {message.location.get('url', '')}")
 

@@ -30,7 +30,7 @@ struct TestSendCommandTests {
             )
             #expect(stranger.exitCode == 1 && stranger.errors.contains("is no contact"), "\(stranger.errors)")
             let people = URL(filePath: stage.campaigns).appending(path: "people.csv")
-            try "contactId,optedIn\n+254799000000,false\n".write(to: people, atomically: true, encoding: .utf8)
+            try "contactId\n+254799000000\n".write(to: people, atomically: true, encoding: .utf8)
             try await stage.succeed("campaignd", "contacts", "import", people.path, "--tenant", "test")
 
             let daemon = try await stage.startDaemon()
@@ -67,7 +67,7 @@ struct TestSendCommandTests {
             #expect(campaigns.canonicalText.contains("draft"), "\(campaigns)")
             let report = try await Command.run("campaignd", ["report", "test/hello"], environment: stage.environment)
             #expect(report.exitCode == 1 && report.errors.contains("has no run"), "\(report.errors)")
-            // The launch afterwards reaches everybody, also the tester, and no stranger.
+            // The launch afterwards reaches all five of the audience, also the one who got the test.
             try await stage.succeed("campaignd", "send", "test/hello")
             try await eventually(within: .seconds(60), "the launch is sent") {
                 stage.simulator.summary().accepted == 7

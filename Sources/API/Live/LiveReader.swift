@@ -45,9 +45,9 @@ struct LiveReading: Sendable {
     var lanes: [UUID: LiveLanes.Lane]? = [:]
     /// The times at which the first message of each lane became due, by sender.
     var oldest: [UUID: Date] = [:]
-    /// What happened in the last ten minutes, by run; without runs to which nothing happened.
+    /// The last ten minutes of each run; runs without an accepted or failed message are left out.
     var minutes: [UUID: [LiveMinute]] = [:]
-    /// How often WhatsApp silenced senders for their rate within 15 minutes.
+    /// The number of rate limits of each sender within 15 minutes.
     var throttles: [UUID: Int] = [:]
     /// Messages without an answer, by tenant.
     var unconfirmed: [String: Int] = [:]

@@ -23,34 +23,7 @@ export async function mount(main, _, signal) {
     };
     load();
     every(60, signal, load);
-    every(20, signal, () => loadMinutes(signal));
-    live.addEventListener("change", () => loadMinutes(signal), { once: true, signal });
-    if (live.hasSnapshot) loadMinutes(signal);
     follow(signal, () => draw(main, schedules));
-}
-
-/// Accepted messages of the last ten minutes by run, oldest first.
-const minutes = new Map();
-/// Only so many open runs have a line.
-const drawnRuns = 20;
-
-async function loadMinutes(signal) {
-    const first = Math.floor(Date.now() / 60_000) - 9;
-    const query = { from: new Date(first * 60_000).toISOString() };
-    for (const { id } of [...live.runs.values()].filter(isOpen).sort(byStart).slice(0, drawnRuns)) {
-        try {
-            const { points } = await get(`/runs/${id}/series`, query, signal);
-            const counts = Array(10).fill(0);
-            for (const { at, accepted } of points) {
-                const index = Math.floor(Date.parse(at) / 60_000) - first;
-                if (index >= 0 && index < 10) counts[index] += accepted;
-            }
-            minutes.set(id, counts);
-        } catch {
-            // The card shows its pace without the line; the next round tries again.
-            return;
-        }
-    }
 }
 
 function draw(main, schedules) {
@@ -126,7 +99,7 @@ function alarms() {
 function card(run) {
     const sender = live.senders.get(run.senderId) ?? [...live.senders.values()].find(({ name }) => name === run.sender);
     const name = run.title ?? run.campaign;
-    const accepted = minutes.get(run.id);
+    const accepted = run.minutes;
     return h(
         "article",
         { class: `card ${run.status}`, key: run.id, "aria-label": name, "data-run": run.id },

@@ -18,7 +18,7 @@ public struct LiveRun: Sendable {
     }
 }
 
-/// What happened to the messages of a run in one minute.
+/// The messages of a run that WhatsApp accepted, and those that failed, in one minute.
 public struct LiveMinute: Hashable, Sendable {
     /// Messages that WhatsApp accepted.
     public let accepted: Int
@@ -88,7 +88,7 @@ public struct LiveRepository: Sendable {
             WHERE x.id IN (
                 SELECT l.id FROM unnest(\(tenants)::text[]) AS t(id) CROSS JOIN LATERAL (
                     SELECT r.id FROM campaign_runs r
-                    WHERE r."tenantId" = t.id AND r.status IN \(anyOf: RunStatus.open)
+                    WHERE r."tenantId" = t.id AND r.status IN \(anyOf: RunStatus.open) AND NOT r."isTest"
                         AND (NOT r."isTriggered" OR r.pending + r.queued + r.sending > 0)
                     ORDER BY r.id DESC LIMIT \(Self.largestCount)
                 ) l
@@ -96,6 +96,7 @@ public struct LiveRepository: Sendable {
                 SELECT l.id FROM unnest(\(tenants)::text[]) AS t(id) CROSS JOIN LATERAL (
                     SELECT r.id FROM campaign_runs r
                     WHERE r."tenantId" = t.id AND r."completedAt" > now() - \(Self.afterglow) * interval '1 second'
+                        AND NOT r."isTest"
                     ORDER BY r."completedAt" DESC LIMIT \(Self.largestCount)
                 ) l
                 UNION ALL SELECT s.id FROM unnest(\(seen)::uuid[]) AS s(id)

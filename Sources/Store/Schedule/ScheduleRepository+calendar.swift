@@ -96,7 +96,7 @@ extension ScheduleRepository {
             UNION ALL (
                 SELECT r."scheduledFor", \(fragment: zone), c.id, c.name, \(OccurrenceOutcome.started.rawValue)::text, NULL, r.id
                 FROM campaign_runs r JOIN campaigns c ON c.id = r."campaignId"
-                WHERE r."tenantId" = \(tenant) AND r."scheduleId" IS NULL AND r."scheduledFor" > \(fragment: start)
+                WHERE r."tenantId" = \(tenant) AND r."scheduleId" IS NULL AND NOT r."isTest" AND r."scheduledFor" > \(fragment: start)
                 ORDER BY r."scheduledFor" DESC LIMIT \(occurrenceLimit)
             ) UNION ALL (
                 SELECT c."scheduledAt", \(fragment: zone), c.id, c.name, \(OccurrenceOutcome.failed.rawValue)::text,

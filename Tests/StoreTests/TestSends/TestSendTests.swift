@@ -229,8 +229,7 @@ struct TestSendTests {
         }
     }
 
-    /// A suppression without a contact counts as well: the number gets it with its row.
-    @Test func refusesASuppressedStranger() async throws {
+    @Test func refusesASuppressedPersonAndStrangers() async throws {
         try await Self.with { fixture, tests in
             let statement = ConsentStatement(
                 tenantID: "acme",
@@ -244,7 +243,12 @@ struct TestSendTests {
                 try await tests.open(.name("promo"), tenant: "acme", to: [Self.stranger])
             }
             let contacts: Int = try await fixture.value("SELECT count(*) FROM contacts")
-            #expect(contacts == 3, "nothing has happened")
+            #expect(contacts == 4, "nothing has happened")
+            try await fixture.pool.execute("UPDATE contacts SET \"contactId\" = '254700000098' WHERE name IS NULL")
+            let error = await #expect(throws: TestSendError.self) {
+                try await tests.open(.name("promo"), tenant: "acme", to: [Self.stranger])
+            }
+            #expect(error?.description.contains("is no contact") == true)
         }
     }
 
