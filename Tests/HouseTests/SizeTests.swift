@@ -17,6 +17,12 @@ struct SizeTests {
         }
     }
 
+    @Test func theReadmeHasAtMost200Lines() throws {
+        let file = SourceFile.root.appending(path: "README.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 201)
+    }
+
     /// Only `Store` contains SQL statements, in strings of one line or many.
     @Test func statementsStandInTheStore() throws {
         let starts = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "]
