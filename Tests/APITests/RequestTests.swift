@@ -63,11 +63,12 @@ struct RequestTests {
                     #expect((reply.status, reply.code) == (404, "not_found"), "\(endpoint.method) \(path)")
                     details.append(reply.json["detail"]?.stringValue)
                 }
-                let noun = endpoint.path.hasPrefix("/templates/") ? "template" : "campaign"
+                // The first part of the path without its plural: `/campaigns/{id}`, `/templates/{id}`, `/runs/{id}`.
+                let noun = String(try #require(endpoint.path.split(separator: "/").first).dropLast())
                 nouns.insert(noun)
                 #expect(details == Array(repeating: "no such \(noun)", count: 3), "\(endpoint.method) \(endpoint.path)")
             }
-            #expect(nouns == ["campaign", "template"])
+            #expect(nouns == ["campaign", "run", "template"])
         }
     }
 

@@ -24,11 +24,14 @@ public enum FireTimes {
             func times(_ content: JSONValue?) -> [Date] {
                 ScheduleSpec(content: content)?.times(after: now, count: count, firedBefore: change.runCount) ?? []
             }
-            let own = (change.after ?? change.before)?["timeZone"]?.stringValue.flatMap { IANAZone($0) }
+            let content = change.after ?? change.before
+            let own = content?["timeZone"]?.stringValue.flatMap { IANAZone($0) }
+            // The clock of the schedule shows the time that contacts see on theirs.
+            let reader = content?["localTime"] == true ? own : zones[change.identity.tenant]
             plan.changes[index].fireTimes = PlannedChange.FireTimes(
                 before: times(change.before),
                 after: times(change.after),
-                clock: zones[change.identity.tenant] ?? own,
+                clock: reader ?? own,
                 schedule: own,
                 now: now
             )
@@ -62,7 +65,7 @@ public enum FireTimes {
                 let times = PlannedChange.FireTimes(
                     before: [],
                     after: spec.times(after: now, count: count, firedBefore: 0),
-                    clock: clock ?? spec.zone,
+                    clock: spec.localTime ? spec.zone : clock ?? spec.zone,
                     schedule: spec.zone,
                     now: now
                 )

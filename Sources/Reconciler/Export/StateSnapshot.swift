@@ -18,6 +18,8 @@ public struct StateSnapshot: Sendable {
     let managed: [ManagedRow]
     let unmanaged: [ManagedRow]
     let base: (database: String, lastID: Int)
+    /// The environment of the specs that were applied last; `nil` if they had none.
+    let environment: String?
 
     /// Takes a snapshot of the whole database, in one read-only transaction.
     ///
@@ -36,15 +38,17 @@ public struct StateSnapshot: Sendable {
                 takenAt: now,
                 managed: managed,
                 unmanaged: unmanaged,
-                base: try await HistoryRepository().base(on: connection)
+                base: try await HistoryRepository().base(on: connection),
+                environment: try await SpecEnvironmentRepository.stored(on: connection)
             )
         }
     }
 
     /// Makes the plan that leads from the snapshot to the desired state.
     ///
-    /// - Throws: ``ReconcileError`` for conflicts and unknown tenants.
+    /// - Throws: ``ReconcileError`` for conflicts, unknown tenants, and specs of another environment.
     public func plan(_ desired: DesiredState, now: Date = Date()) throws(ReconcileError) -> Plan {
+        try desired.checkEnvironment(of: environment)
         let rows = managed.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
         let known = Set(rows.map(\.identity))
         let state = CurrentState(
@@ -64,7 +68,7 @@ public struct StateSnapshot: Sendable {
 extension StateSnapshot {
     /// The snapshot as JSON; it holds references to secrets, but no secrets.
     public var json: JSONValue {
-        [
+        var fields: [String: JSONValue] = [
             "formatVersion": .integer(Self.formatVersion),
             "takenAt": .integer(Int(takenAt.timeIntervalSince1970)),
             "database": .string(base.database),
@@ -72,6 +76,8 @@ extension StateSnapshot {
             "managed": .array(managed.sorted { $0.identity < $1.identity }.map(\.snapshot)),
             "unmanaged": .array(unmanaged.sorted { $0.identity < $1.identity }.map(\.snapshot)),
         ]
+        fields["environment"] = environment.map(JSONValue.string)
+        return .object(fields)
     }
 
     /// Reads a snapshot back.
@@ -96,7 +102,8 @@ extension StateSnapshot {
             takenAt: Date(timeIntervalSince1970: Double(takenAt)),
             managed: try rows("managed"),
             unmanaged: try rows("unmanaged"),
-            base: (database, lastID)
+            base: (database, lastID),
+            environment: json["environment"]?.stringValue
         )
     }
 }

@@ -53,6 +53,11 @@ struct EnvironmentOfDatabaseTests {
                         && "\(error)".contains("--change-environment")
                 }
                 #expect(try await fixture.plan(staging).isEmpty)
+                let taken = try await StateSnapshot.take(pool: fixture.pool, logger: TestDatabase.logger)
+                let snapshot = try StateSnapshot(json: taken.json)
+                let refusal = #expect(throws: ReconcileError.self) { try snapshot.plan(production) }
+                #expect(refusal.map { "\($0)".contains("environment `staging`, not of `production`") } == true)
+                #expect(try snapshot.plan(staging).isEmpty)
                 production.changesEnvironment = true
                 let change = try await fixture.plan(production)
                 try await fixture.apply(change, production)
