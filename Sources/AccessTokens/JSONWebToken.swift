@@ -84,8 +84,11 @@ struct TokenLifetime: Hashable, Sendable {
         self.start = start
     }
 
-    /// The time from which the token is refused.
-    var expiresAt: Date { Date(timeIntervalSince1970: expiry) }
+    /// The last second of the year 9999: later times have no text form, and clocks cannot count up to them.
+    private static let latest = 253_402_300_799.0
+
+    /// The time from which the token is refused; the end of the year 9999 if it is later.
+    var expiresAt: Date { Date(timeIntervalSince1970: min(expiry, Self.latest)) }
 
     func check(at now: Date) throws(JSONWebTokenError) {
         let now = now.timeIntervalSince1970

@@ -106,6 +106,14 @@ struct TokenVerifierTests {
         #expect(await Self.refusal(Self.token(["nbf": .integer(now + 59)]), by: verifier) == nil)
     }
 
+    @Test func acceptsTokensThatExpireAfterTheEndOfTheCalendar() async throws {
+        let verifier = try Self.verifier(["JWT_SECRET": TestToken.secret])
+        for end in [JSONValue.number(1e300), .integer(Int.max)] {
+            let caller = try await verifier.caller(of: Self.token(["exp": end]), logger: TestDatabase.logger)
+            #expect(caller.expiresAt == Date(timeIntervalSince1970: 253_402_300_799))
+        }
+    }
+
     @Test func checksTheLifetimeOfCachedTokens() async throws {
         let clock = Mutex(Self.now)
         let known = VerifiedTokens()
