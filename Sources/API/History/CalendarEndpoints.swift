@@ -35,7 +35,12 @@ struct CalendarEndpoints: Sendable {
             handle: .checked { call in
                 let now = now()
                 let end = now.addingTimeInterval(Double(call.query["days"]?.integerValue ?? 30) * 86_400)
-                let found = try await schedules.overview(tenant: call.tenant, count: Self.timeLimit, last: 0)
+                let found = try await schedules.overview(
+                    tenant: call.tenant,
+                    count: Self.timeLimit,
+                    last: 0,
+                    countsZones: false
+                )
                 let campaigns = Array(Set(found.map(\.campaignID)))
                 let senders = try await schedules.senders(of: campaigns)
                 let expected = try await counts.counts(of: campaigns, tenant: call.tenant)
@@ -169,7 +174,11 @@ actor ExpectedRecipients {
     /// Returns the counts of campaigns, and first counts those that are missing or old, as far as the time reaches.
     func counts(of campaigns: [UUID], tenant: String) async throws -> [UUID: Count] {
         try await refresh(campaigns, tenant: tenant)
-        return counts.filter { campaigns.contains($0.key) && $0.value.recipients != nil }
+        var found: [UUID: Count] = [:]
+        for campaign in campaigns {
+            if let count = counts[campaign], count.recipients != nil { found[campaign] = count }
+        }
+        return found
     }
 
     private func refresh(_ campaigns: [UUID], tenant: String) async throws {

@@ -52,9 +52,15 @@ extension ScheduleRepository {
     ///   - tenant: The owner; `nil` means all tenants.
     ///   - count: The maximum number of next times of each.
     ///   - limit: The maximum number of last times of each; `nil` is `count`.
+    ///   - countsZones: True to count the audiences of schedules with `localTime` by zone, which reads all contacts for each.
     /// - Returns: The schedules by tenant, campaign and name.
     /// - Throws: `PostgresError`.
-    public func overview(tenant: String?, count: Int, last limit: Int? = nil) async throws -> [ScheduleOverview] {
+    public func overview(
+        tenant: String?,
+        count: Int,
+        last limit: Int? = nil,
+        countsZones: Bool = true
+    ) async throws -> [ScheduleOverview] {
         let rows = try await pool.query(
             """
             SELECT s.*, c.name AS campaign FROM campaign_schedules s JOIN campaigns c ON c.id = s."campaignId"
@@ -66,9 +72,10 @@ extension ScheduleRepository {
         var schedules = try rows.map { row in
             try ScheduleOverview(row: row, count: count) { last[$0] ?? [] }
         }
-        for index in schedules.indices where schedules[index].localTime && !schedules[index].next.isEmpty {
-            guard let zone = IANAZone(schedules[index].timeZone) else { continue }
-            schedules[index].zones = try await zones(of: schedules[index].campaignID, else: zone)
+        for index in schedules.indices where countsZones && schedules[index].localTime {
+            let schedule = schedules[index]
+            guard !schedule.next.isEmpty, let zone = IANAZone(schedule.timeZone) else { continue }
+            schedules[index].zones = try await zones(of: schedule.campaignID, tenant: schedule.tenantID, else: zone)
         }
         return try await (schedules + single(tenant: tenant, count: count)).sorted {
             ($0.tenantID, $0.campaignName, $0.name ?? "") < ($1.tenantID, $1.campaignName, $1.name ?? "")

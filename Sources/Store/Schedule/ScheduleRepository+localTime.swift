@@ -61,17 +61,20 @@ extension ScheduleRepository {
         }
     }
 
-    /// Counts the audience of a campaign by zone, for lists.
+    /// Counts the audience of a campaign by zone, for lists; it locks nothing, because it may take long.
     ///
     /// - Parameters:
     ///   - campaign: The campaign.
+    ///   - tenant: The owner of the campaign.
     ///   - zone: The zone of its schedule.
     /// - Returns: The zones; `nil` if the campaign cannot start.
     /// - Throws: `PostgresError`.
-    func zones(of campaign: UUID, else zone: IANAZone) async throws -> AudienceZones? {
+    func zones(of campaign: UUID, tenant: String, else zone: IANAZone) async throws -> AudienceZones? {
         try await pool.transaction(deadline: .seconds(300)) { connection in
             do {
-                guard let candidate = try await LaunchCandidate.lock(id: campaign, on: connection) else { return nil }
+                guard let candidate = try await LaunchCandidate.find(campaign, tenant: tenant, on: connection) else {
+                    return nil
+                }
                 return try await Self.zones(of: candidate, else: zone, now: Date(), on: connection)
             } catch is LaunchError {
                 // Its start will fail with the reason.

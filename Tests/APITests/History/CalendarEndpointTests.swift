@@ -104,6 +104,39 @@ struct CalendarEndpointTests {
         }
     }
 
+    /// The list is read often: it waits neither for a launch, which locks the campaign, nor for a count of all contacts.
+    @Test func schedulesByTheClockOfContactsAreListedWithoutCountingThem() async throws {
+        try await APIFixture.with(contacts: 1) { api in
+            let fields: JSONValue = ["cronExpression": "0 9 * * *", "timeZone": "Africa/Nairobi", "localTime": true]
+            _ = try await Self.schedule(api, "digest", fields)
+            try await api.pool.withConnection { connection in
+                try await connection.transaction { connection in
+                    try await connection.execute("SELECT FROM campaigns FOR UPDATE")
+                    try await connection.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
+                    let item = try await api.call("GET", "/schedules").json["items"]?[0]
+                    #expect(item?["campaign"] == "digest" && item?["next"]?[0] != nil)
+                    #expect(item?["expectedRecipients"] == nil)
+                }
+            }
+        }
+    }
+
+    /// A command counts them by zone, and holds up no launch.
+    @Test func countingByZoneLocksNoCampaign() async throws {
+        try await APIFixture.with(contacts: 1) { api in
+            let fields: JSONValue = ["cronExpression": "0 9 * * *", "timeZone": "Africa/Nairobi", "localTime": true]
+            _ = try await Self.schedule(api, "digest", fields)
+            let schedules = ScheduleRepository(pool: api.pool)
+            try await api.pool.withConnection { connection in
+                try await connection.transaction { connection in
+                    try await connection.execute("SELECT FROM campaigns FOR UPDATE")
+                    let found = try await schedules.overview(tenant: "acme", count: 3)
+                    #expect(found.map { $0.zones != nil } == [true])
+                }
+            }
+        }
+    }
+
     @Test func longRunsOverlapLaterOnes() throws {
         let (one, two) = (
             CampaignSender(id: UUID(), name: "a", ratePerSecond: 10),
