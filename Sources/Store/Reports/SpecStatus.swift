@@ -57,8 +57,13 @@ public struct SpecStatusRepository: Sendable {
             let shown = Array(managed.prefix(SpecStatus.limit))
             let contents = try await Self.contents(of: shown, tenant: tenant, on: connection)
             let last = try await history.lastApplied(shown.map { $0.identity(tenant) }, on: connection)
+            // A tenant may have no sender yet.
             let others = try await connection.query(
-                "SELECT EXISTS (SELECT FROM senders WHERE \"tenantId\" <> \(tenant))"
+                """
+                SELECT EXISTS (SELECT FROM senders WHERE "tenantId" <> \(tenant))
+                    OR EXISTS (SELECT FROM tenants WHERE "tenantId" <> \(tenant))
+                    OR EXISTS (SELECT FROM campaigns WHERE "tenantId" <> \(tenant))
+                """
             )
             return SpecStatus(
                 applied: applied?.record,

@@ -104,6 +104,9 @@ struct SpecEndpointTests {
             #expect(attempt?["outcome"] == "invalid" && attempt?["commit"] == "def5678" && attempt?["count"] == 1)
             #expect(attempt?["detail"] == "acme/offers.yaml:3:5: error: no such sender")
             try await api.pool.execute("DELETE FROM senders WHERE \"tenantId\" = 'other'")
+            try await api.pool.execute("INSERT INTO tenants (\"tenantId\", name) VALUES ('other', 'other')")
+            #expect(try await api.call("GET", "/specs").json["lastAttempt"]?["detail"] == attempt?["detail"])
+            try await api.pool.execute("DELETE FROM tenants")
             let alone = try await api.call("GET", "/specs").json["lastAttempt"]
             #expect(alone?["detail"]?.stringValue?.contains("secret.yaml") == true)
         }
