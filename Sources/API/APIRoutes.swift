@@ -92,7 +92,7 @@ package struct APIRoutes: Sendable {
             [triggers.endpoint, triggers.campaignEndpoint],
             webhooks.all,
             [SessionEndpoint(live: LiveRepository(pool: pool), version: version, now: now).endpoint],
-            LiveEndpoints(feed: live).all,
+            LiveEndpoints(feed: live, authenticator: authenticator).all,
             service.all,
         ]
         let all = groups.flatMap { $0 }

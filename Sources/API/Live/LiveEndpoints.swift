@@ -9,6 +9,7 @@ import Store
 /// The present state of the tenant: as a stream of events, and the lists of senders and daemons.
 struct LiveEndpoints: Sendable {
     let feed: LiveFeed
+    let authenticator: Authenticator
 
     var all: [Endpoint] { [events, senders, daemons] }
 
@@ -26,8 +27,8 @@ struct LiveEndpoints: Sendable {
                 several changes as one. A comment every 15 seconds shows that the stream lives.
 
                 The header `Last-Event-ID` with the id of the last message goes on from there, if this daemon still knows \
-                it; otherwise there is a snapshot. The stream ends when the token expires and when the daemon stops. With \
-                100 streams open, the daemon answers 503.
+                it; otherwise there is a snapshot. The stream ends when the token expires or its key is removed, and when the \
+                daemon stops. With 100 streams open, the daemon answers 503.
                 """,
             responses: [
                 Endpoint.ResponseShape(
@@ -45,9 +46,20 @@ struct LiveEndpoints: Sendable {
             ],
             handle: .checked { call in
                 let context = call.context
+                let authorization = call.headers[.authorization]
+                let authenticator = authenticator
+                let caller = call.caller
                 let seat = try feed.seat(
                     tenant: call.tenant,
-                    expiresAt: call.caller.expiresAt,
+                    expiresAt: caller.expiresAt,
+                    isAdmitted: {
+                        do {
+                            return try await authenticator.caller(of: authorization, logger: context.logger) == caller
+                        } catch {
+                            // The log has the reason.
+                            return false
+                        }
+                    },
                     close: { context.closeConnection() }
                 )
                 let last = call.headers[.lastEventID]

@@ -44,6 +44,8 @@ package final class LiveFeed: Service {
     private static let shortUse = Duration.seconds(10)
     /// Time for which the state of a tenant is remembered after its last viewer.
     private static let memory = Duration.seconds(600)
+    /// Shortest time between two verifications of the token of a stream.
+    private static let verification = Duration.seconds(1)
     /// Age of a reading that a new viewer still gets.
     private static let freshness = Duration.seconds(1)
 
@@ -247,13 +249,22 @@ extension LiveFeed {
         let tenant: String
         /// The end of the viewer's token.
         let expiresAt: Date
+        /// Verifies the token again: its key may have been removed.
+        let isAdmitted: @Sendable () async -> Bool
         let signal: WakeSignal
         fileprivate let number: Int
         private let feed: LiveFeed
 
-        fileprivate init(_ number: Int, _ tenant: String, _ expiresAt: Date, _ signal: WakeSignal, _ feed: LiveFeed) {
+        fileprivate init(
+            _ number: Int,
+            _ tenant: String,
+            _ expiresAt: Date,
+            _ isAdmitted: @escaping @Sendable () async -> Bool,
+            _ signal: WakeSignal,
+            _ feed: LiveFeed
+        ) {
             (self.number, self.tenant, self.expiresAt) = (number, tenant, expiresAt)
-            (self.signal, self.feed) = (signal, feed)
+            (self.isAdmitted, self.signal, self.feed) = (isAdmitted, signal, feed)
         }
 
         deinit { feed.leave(number) }
@@ -264,12 +275,14 @@ extension LiveFeed {
     /// - Parameters:
     ///   - tenant: The tenant of the viewer.
     ///   - expiresAt: When the token of the viewer expires.
+    ///   - isAdmitted: Verifies the token again.
     ///   - close: Closes the connection of the viewer.
     /// - Returns: The place; it is free again when nobody holds it.
     /// - Throws: ``Problem`` if all places are taken, or the daemon is being shut down.
     func seat(
         tenant: String,
         expiresAt: Date,
+        isAdmitted: @escaping @Sendable () async -> Bool = { true },
         close: @escaping @Sendable () -> Void
     ) throws(Problem) -> Seat {
         let signal = WakeSignal()
@@ -281,7 +294,7 @@ extension LiveFeed {
             state.lastUse[tenant] = .now
             return .success(state.nextViewer)
         }
-        let seat = Seat(try taken.get(), tenant, expiresAt, signal, self)
+        let seat = Seat(try taken.get(), tenant, expiresAt, isAdmitted, signal, self)
         wakeup.notify()
         return seat
     }
@@ -329,7 +342,7 @@ extension LiveFeed {
         return parts
     }
 
-    /// Writes the events of a viewer, one after another, until its token expires or the feed ends.
+    /// Writes the events of a viewer, one after another, until its token is no longer valid or the feed ends.
     ///
     /// - Parameters:
     ///   - seat: The place of the stream.
@@ -343,8 +356,13 @@ extension LiveFeed {
     ) async throws {
         try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
         var position = lastID
+        var verifiedAt = ContinuousClock.now
         _ = await awaitReading(of: seat.tenant)
         while !Task.isCancelled {
+            if ContinuousClock.now - verifiedAt >= Self.verification {
+                guard await seat.isAdmitted() else { return }
+                verifiedAt = .now
+            }
             let left = seat.expiresAt.timeIntervalSince(options.now())
             let (isOver, message) = state.withLock { state in
                 (state.isOver, state.tenants[seat.tenant]?.message(since: position))

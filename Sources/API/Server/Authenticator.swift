@@ -16,8 +16,15 @@ package struct Authenticator: Sendable {
     ///
     /// - Throws: ``Problem``: 401 without a valid token, 503 without keys to verify it.
     func caller(of request: Request, logger: @autoclosure () -> Logger) async throws(Problem) -> Caller {
+        try await caller(of: request.headers[.authorization], logger: logger())
+    }
+
+    /// Returns the caller that the access token in a header names.
+    ///
+    /// - Throws: ``Problem`` as for a request.
+    func caller(of header: String?, logger: @autoclosure () -> Logger) async throws(Problem) -> Caller {
         guard let verifier else { throw .authenticationNotConfigured }
-        guard let token = Self.bearerToken(request.headers[.authorization]) else {
+        guard let token = Self.bearerToken(header) else {
             throw .unauthorized(isTokenGiven: false)
         }
         do {

@@ -118,6 +118,22 @@ struct EventTests {
         }
     }
 
+    @Test func endsWhenTheKeyOfTheTokenIsRemoved() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "secret-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try TestToken.secret.write(to: file, atomically: true, encoding: .utf8)
+        var options = LiveFeed.Options()
+        options.heartbeat = .milliseconds(100)
+        try await APIFixture.with(tokens: ["JWT_SECRET": "file:\(file.path)"], liveOptions: options) { api in
+            try await EventStream.with(api) { stream in
+                try await eventually("a snapshot") { !stream.events.isEmpty }
+                try (TestToken.secret + " of tomorrow").write(to: file, atomically: true, encoding: .utf8)
+                try await eventually("the end") { stream.isOver }
+                #expect(try await api.call("GET", "/session").status == 401)
+            }
+        }
+    }
+
     @Test func goesOnFromTheLastMessage() async throws {
         try await APIFixture.with(contacts: 3) { api in
             try await Self.launch(api, "spring")
