@@ -228,10 +228,12 @@ function send(subject, changed) {
         samples: 0,
         freeText: campaign.messageTemplate?.type !== "template" || undefined,
     };
-    Promise.all([
-        post("/campaigns/audience/preview", campaign.audienceFilter, { query }),
-        get("/senders"),
-    ]).then(([found, { items }]) => {
+    const countRecipients = async () => {
+        // People who stopped only marketing messages get the others.
+        if (campaign.templateId) query.category = (await get(`/templates/${campaign.templateId}`)).category;
+        return post("/campaigns/audience/preview", campaign.audienceFilter, { query });
+    };
+    Promise.all([countRecipients(), get("/senders")]).then(([found, { items }]) => {
         preview = found;
         sender = items.find(({ name }) => name === campaign.sender) ?? (items.length === 1 ? items[0] : undefined);
         draw();
