@@ -49,6 +49,7 @@ package struct APIRoutes: Sendable {
         let outlooks = OutlookRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
         let schedules = ScheduleRepository(pool: pool)
+        let gate = PreviewGate()
         let groups: [[Endpoint]] = [
             CampaignEndpoints(
                 campaigns: campaigns,
@@ -67,8 +68,8 @@ package struct APIRoutes: Sendable {
             [ScheduleEndpoint(campaigns: campaigns).endpoint],
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
-            AudienceEndpoints(pool: pool, now: now).all,
-            [RenderEndpoint(audiences: AudienceRepository(pool: pool), now: now).endpoint],
+            AudienceEndpoints(pool: pool, gate: gate, now: now).all,
+            [RenderEndpoint(audiences: AudienceRepository(pool: pool), gate: gate, now: now).endpoint],
             TemplateEndpoints(templates: templates).all,
             ContactEndpoints(
                 contacts: ContactRepository(pool: pool, erasureKey: erasureKey),

@@ -289,6 +289,32 @@ struct CampaignTests {
         }
     }
 
+    /// Each preview takes a connection, and all of them are those of the daemon.
+    @Test func aTenantHasTwoPreviewsAtOnce() async throws {
+        try await APIFixture.with(contacts: 1) { api in
+            let id = try await api.campaign()
+            let preview = "/campaigns/audience/preview"
+            try await api.pool.withConnection { connection in
+                try await connection.execute("BEGIN")
+                try await connection.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
+                async let first = api.call("POST", preview, APIFixture.everybody)
+                async let second = api.call("GET", "/campaigns/\(id)/render")
+                try await eventually("two previews wait for the lock") {
+                    let rows = try await connection.query(
+                        "SELECT count(*) FROM pg_locks WHERE relation = 'contacts'::regclass AND NOT granted"
+                    )
+                    return try rows[0].decode(0, as: Int.self) == 2
+                }
+                let third = try await api.call("POST", preview, APIFixture.everybody)
+                #expect((third.status, third.code, third.header("Retry-After")) == (429, "too_many_requests", "1"))
+                try await connection.execute("COMMIT")
+                let statuses = try await [first.status, second.status]
+                #expect(statuses == [200, 200])
+            }
+            #expect(try await api.call("POST", preview, APIFixture.everybody).status == 200)
+        }
+    }
+
     @Test func testsGoToTestRecipientsOnly() async throws {
         try await APIFixture.with(contacts: 3) { api in
             let id = try await api.campaign()

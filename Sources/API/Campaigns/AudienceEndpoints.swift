@@ -10,6 +10,7 @@ import Store
 /// Previews of audiences, and the 24-hour quotas of senders.
 struct AudienceEndpoints: Sendable {
     let pool: PostgresPool
+    let gate: PreviewGate
     let now: @Sendable () -> Date
 
     var all: [Endpoint] { [preview, quota] }
@@ -61,7 +62,11 @@ struct AudienceEndpoints: Sendable {
                     ]
                 )
             ],
-            handle: .checked { call in try await preview(call) }
+            handle: .checked { call in
+                try gate.enter(call.tenant)
+                defer { gate.leave(call.tenant) }
+                return try await preview(call)
+            }
         )
     }
 

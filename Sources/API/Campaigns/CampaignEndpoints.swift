@@ -50,7 +50,7 @@ struct CampaignEndpoints: Sendable {
                     limit: call.limit
                 )
                 let outlooks = try await outlooks.outlooks(of: found)
-                return call.page(found.map { $0.json(outlooks[$0.id]) }, total: total)
+                return call.page(found.map { $0.json(outlooks[$0.id], for: call) }, total: total)
             }
         )
     }
@@ -66,7 +66,7 @@ struct CampaignEndpoints: Sendable {
             responses: [.json(.ok, "The campaign.", .object(CampaignShapes.campaign), example: CampaignShapes.example)],
             handle: .checked { call in
                 let record = try await campaigns.required(call)
-                return .json(record.json(try await outlooks.outlooks(of: [record])[record.id]))
+                return .json(record.json(try await outlooks.outlooks(of: [record])[record.id], for: call))
             }
         )
     }

@@ -137,7 +137,11 @@ private enum MessageShapes {
                 "True if it takes one message of the 24-hour quota."
             ),
             ShapeField("attempts", .integer(0...32_767), isRequired: true, "Number of answers from WhatsApp."),
-            ShapeField("waMessageId", .text(0...512), "WhatsApp's id of the message."),
+            ShapeField(
+                "waMessageId",
+                .text(0...512),
+                "WhatsApp's id of the message, which contains the number; only with the scope `contacts`."
+            ),
             ShapeField(
                 "messageStatus",
                 .text(0...50),
@@ -189,9 +193,12 @@ extension MessageRecord {
             "id": .string(id.apiText), "runId": .string(runID.apiText), "position": .integer(position),
             "contactId": .string(contactID.apiText), "recipientPhone": .string(call.shown(recipientPhone)),
             "status": .string(status.rawValue), "isBusinessInitiated": .bool(isBusinessInitiated),
-            "attempts": .integer(attempts), "waMessageId": waMessageID.map(JSONValue.string),
+            "attempts": .integer(attempts),
+            // Its characters are the number in another writing.
+            "waMessageId": call.isMasked ? nil : waMessageID.map(JSONValue.string),
             "messageStatus": messageStatus.map(JSONValue.string),
-            "errorCode": errorCode.map(JSONValue.string), "errorMessage": errorMessage.map(JSONValue.string),
+            "errorCode": errorCode.map(JSONValue.string),
+            "errorMessage": errorMessage.map { .string(call.hidingNumbers(in: $0)) },
             "sentAt": sentAt.map { .string($0.apiText) }, "deliveredAt": deliveredAt.map { .string($0.apiText) },
             "readAt": readAt.map { .string($0.apiText) }, "failedAt": failedAt.map { .string($0.apiText) },
             "repliedAt": responses[.replied].map { .string($0.apiText) },

@@ -66,4 +66,7 @@ extension CampaignRecord {
         fields["estimatedCompletionAt"] = outlook.estimatedCompletionAt.map { .string($0.apiText) }
         return .object(fields)
     }
+
+    /// Returns the campaign as answers show it: without the scope `contacts`, its filter names no people.
+    func json(_ outlook: RunOutlook?, for call: APICall) -> JSONValue { call.hidingPeople(in: json(outlook)) }
 }

@@ -7,6 +7,7 @@ import Store
 /// The messages of a campaign as its recipients would get them, before anything is sent.
 struct RenderEndpoint: Sendable {
     let audiences: AudienceRepository
+    let gate: PreviewGate
     let now: @Sendable () -> Date
 
     var endpoint: Endpoint {
@@ -19,13 +20,18 @@ struct RenderEndpoint: Sendable {
             summary: "Show the message as recipients would get it",
             details:
                 "Renders the message for the first recipients of the audience with the code that daemons send with, and counts "
-                + "the recipients of the whole audience for whom a placeholder has no value. Numbers are masked. Nothing is sent.",
+                + "the recipients of the whole audience for whom a placeholder has no value. Numbers are masked, and without the "
+                + "scope `contacts` also email addresses, personal numbers and metadata. Nothing is sent.",
             query: [QueryParameter("count", .integer(0...20), "Number of messages to render.", fallback: 5)],
             responses: [
                 .json(.ok, "The messages.", .object(Self.shape), example: Self.example)
             ],
             problems: [.notReady],
-            handle: .checked { call in try await render(call) }
+            handle: .checked { call in
+                try gate.enter(call.tenant)
+                defer { gate.leave(call.tenant) }
+                return try await render(call)
+            }
         )
     }
 
@@ -33,12 +39,14 @@ struct RenderEndpoint: Sendable {
         guard let found = try await audiences.renderRequest(of: try call.id(), tenant: call.tenant) else {
             throw Problem.notFound("campaign")
         }
+        let mask: RenderedAudience.Mask = { value, path in ContactMask.hidden(value, of: path) }
         let rendered: RenderedAudience
         do {
             rendered = try await audiences.render(
                 found.request,
                 count: call.query["count"]?.integerValue ?? 5,
-                now: now()
+                now: now(),
+                hiding: call.isMasked ? mask : nil
             )
         } catch let error as TextTemplate.Problem {
             throw Problem.conflict(.notReady, "the stored message cannot be rendered: \(error)")
@@ -195,7 +203,10 @@ extension RenderedAudience.Message {
             fallbacks.map { .fields(["placeholder": .string($0.path), "text": $0.text.map(JSONValue.string)]) }
         )
         fields["phone"] = .string(recipient)
+        // Contacts and placeholders have numbers with a plus sign or without it.
+        let digits = recipient.hasPrefix("+") ? String(recipient.dropFirst()) : recipient
         return JSONValue.object(fields).replacing(recipient, with: hidden)
+            .replacing(digits, with: ContactMask.hidden(digits))
     }
 }
 

@@ -47,7 +47,7 @@ struct RunEndpoints: Sendable {
         if call.body["again"] == true { return try await sendAgain(record, call) }
         if record.waitsForEvent {
             let campaign = try await campaigns.activate(record.id, tenant: call.tenant)
-            return .json(["campaign": campaign.json, "isNew": true], status: .accepted)
+            return .json(["campaign": campaign.json(nil, for: call), "isNew": true], status: .accepted)
         }
         let (opening, quota) = try await launches.open(.id(record.id), tenant: call.tenant, by: call.actor)
         let id: UUID
@@ -132,7 +132,7 @@ struct RunEndpoints: Sendable {
         let actions = try await actions.latest(of: [run] + (previous.map { [$0] } ?? []))
         return .json(
             .fields([
-                "campaign": try await campaigns.required(call).json(outlook),
+                "campaign": try await campaigns.required(call).json(outlook, for: call),
                 "run": current?.json(outlook, actions[run] ?? []), "isNew": .bool(isNew),
                 "previousRun": former.map { $0.json(nil, actions[$0.run.id] ?? []) }, "quotaCheck": quota?.json,
             ]),
@@ -220,7 +220,7 @@ struct RunEndpoints: Sendable {
             handle: .checked { call in
                 let record = try await act(call, call.body["reason"]?.stringValue ?? "by request")
                 log(kind, of: record, by: call)
-                return .json(record.json(try await outlooks.outlooks(of: [record])[record.id]))
+                return .json(record.json(try await outlooks.outlooks(of: [record])[record.id], for: call))
             }
         )
     }

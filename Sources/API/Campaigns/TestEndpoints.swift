@@ -48,7 +48,7 @@ struct TestEndpoints: Sendable {
                     ]
                     call.logger.notice("Campaign tested", metadata: metadata)
                 }
-                return .json(opened.json(shown: call.shown), status: .accepted)
+                return .json(opened.json(shown: call.shown, words: call.hidingNumbers), status: .accepted)
             }
         )
     }
@@ -77,7 +77,7 @@ struct TestEndpoints: Sendable {
                     tenant: call.tenant,
                     limit: call.query["limit"]?.integerValue ?? 20
                 )
-                return .json(["items": .array(found.map { $0.json(shown: call.shown) })])
+                return .json(["items": .array(found.map { $0.json(shown: call.shown, words: call.hidingNumbers) })])
             }
         )
     }
@@ -204,9 +204,14 @@ enum TestShapes {
 extension TestSend {
     /// Writes the test as answers show it.
     ///
-    /// - Parameter shown: Hides numbers from callers that may not see them.
+    /// - Parameters:
+    ///   - shown: Hides numbers from callers that may not see them.
+    ///   - words: Hides numbers in WhatsApp's words from such callers.
     /// - Returns: The object.
-    package func json(shown: (String) -> String = { $0 }) -> JSONValue {
+    package func json(
+        shown: (String) -> String = { $0 },
+        words: (String) -> String = { $0 }
+    ) -> JSONValue {
         .fields([
             "id": .string(run.id.apiText), "status": .string(run.status.rawValue),
             "statusReason": run.statusReason.map(JSONValue.string), "who": action.map { .string($0.actor.description) },
@@ -216,7 +221,7 @@ extension TestSend {
                     .fields([
                         "to": .string(shown(recipient.number)), "status": .string(recipient.status.rawValue),
                         "errorCode": recipient.errorCode.map(JSONValue.string),
-                        "errorMessage": recipient.errorMessage.map(JSONValue.string),
+                        "errorMessage": recipient.errorMessage.map { .string(words($0)) },
                         "sentAt": recipient.sentAt.map { .string($0.apiText) },
                         "deliveredAt": recipient.deliveredAt.map { .string($0.apiText) },
                         "readAt": recipient.readAt.map { .string($0.apiText) },
@@ -230,11 +235,16 @@ extension TestSend {
 extension TestSendRepository.Opened {
     /// Writes the result of the request as answers show it.
     ///
-    /// - Parameter shown: Hides numbers from callers that may not see them.
+    /// - Parameters:
+    ///   - shown: Hides numbers from callers that may not see them.
+    ///   - words: Hides numbers in WhatsApp's words from such callers.
     /// - Returns: The object.
-    package func json(shown: (String) -> String = { $0 }) -> JSONValue {
+    package func json(
+        shown: (String) -> String = { $0 },
+        words: (String) -> String = { $0 }
+    ) -> JSONValue {
         .fields([
-            "test": test.json(shown: shown), "isNew": .bool(isNew),
+            "test": test.json(shown: shown, words: words), "isNew": .bool(isNew),
             "fillings": .array(
                 fillings.map { filling in
                     [

@@ -298,12 +298,12 @@ extension ContactOutcome {
 extension ContactRecord {
     /// Returns the contact as answers show it: without the scope `contacts`, ids are masked and metadata is left out.
     fileprivate func json(for call: APICall) -> JSONValue {
-        let isMasked = !call.caller.scopes.allows(.contacts)
         var fields: [String: JSONValue] = ["contactId": .string(call.shown(contactID))]
-        for (column, value) in values where !(isMasked && column == .metadata) {
+        for (column, value) in values where !(call.isMasked && column == .metadata) {
             fields[column.rawValue] =
                 switch value {
-                case .text(let text): .string([.email, .pin].contains(column) ? call.shown(text) : text)
+                case .text(let text):
+                    .string(call.isMasked ? ContactMask.hidden(text, of: column.rawValue) : text)
                 case .integer(let number): .integer(number)
                 case .time(let time): .string(time.apiText)
                 case .flag(let flag): .bool(flag)

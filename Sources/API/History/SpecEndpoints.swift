@@ -59,7 +59,7 @@ struct SpecEndpoints: Sendable {
                     changes: Self.changeLimit,
                     pool: pool
                 )
-                return call.page(entries.map(\.json), total: total)
+                return call.page(entries.map { $0.json(for: call) }, total: total)
             }
         )
     }
@@ -84,36 +84,38 @@ struct SpecEndpoints: Sendable {
                 }
                 guard let found else { throw Problem.notFound("campaign") }
                 let revisions = try await RevisionRepository().latest(2, of: record.id, tenant: call.tenant, pool: pool)
-                return .json(Self.json(found, revisions))
+                return .json(Self.json(found, revisions, for: call))
             }
         )
     }
 
-    private static func json(_ row: ManagedRow, _ revisions: [CampaignRevision]) -> JSONValue {
+    private static func json(_ row: ManagedRow, _ revisions: [CampaignRevision], for call: APICall) -> JSONValue {
         let (current, previous) = (revisions.first, revisions.dropFirst().first)
         var difference: String?
         if let current, let previous {
             difference = UnifiedPatch.text(
                 path: "\(row.identity.name).yaml",
-                from: SpecWriter.text(previous.content),
-                to: SpecWriter.text(current.content)
+                from: SpecWriter.text(call.hidingPeople(in: previous.content)),
+                to: SpecWriter.text(call.hidingPeople(in: current.content))
             )
         }
         return .fields([
             "file": row.content["sourceFile"], "commit": current?.gitCommit.map(JSONValue.string),
-            "revision": (current?.number).map(JSONValue.integer), "spec": .string(yaml(row)),
+            "revision": (current?.number).map(JSONValue.integer),
+            "spec": .string(yaml(row.identity.kind, call.hidingPeople(in: row.content))),
             "previousRevision": (previous?.number).map(JSONValue.integer),
             "difference": difference.map(JSONValue.string),
         ])
     }
 
-    /// Writes a row as its spec; one that is no valid spec, such as a campaign of the API with spaces in its name, field by field.
-    private static func yaml(_ row: ManagedRow) -> String {
-        let content = SpecWriter.own(row.content)
+    /// Writes the content of a row as its spec; one that is no valid spec, such as a campaign of the API with spaces in its name,
+    /// field by field.
+    private static func yaml(_ kind: SpecKind, _ stored: JSONValue) -> String {
+        let content = SpecWriter.own(stored)
         do {
-            return try SpecWriter.document(row.identity.kind, stored: content)
+            return try SpecWriter.document(kind, stored: content)
         } catch {
-            return "kind: \(row.identity.kind.rawValue)\n" + SpecWriter.text(content)
+            return "kind: \(kind.rawValue)\n" + SpecWriter.text(content)
         }
     }
 }
@@ -170,7 +172,7 @@ extension Substring {
 }
 
 extension HistoryRepository.TenantEntry {
-    fileprivate var json: JSONValue {
+    fileprivate func json(for call: APICall) -> JSONValue {
         .fields([
             "id": .integer(record.id), "at": .string(record.appliedAt.apiText), "actor": .string(record.actor),
             "commit": record.gitCommit.map(JSONValue.string),
@@ -178,7 +180,7 @@ extension HistoryRepository.TenantEntry {
                 "created": .integer(record.creates), "changed": .integer(record.updates),
                 "deleted": .integer(record.deletes),
             ],
-            "plan": plan,
+            "plan": call.hidingPeople(in: plan),
         ])
     }
 }

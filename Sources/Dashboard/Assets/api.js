@@ -32,7 +32,7 @@ export function useToken(text) {
 export const hasToken = () => Boolean(sessionStorage.getItem(key));
 
 /// Sends a request with the token, and returns the response if it is good.
-export async function request(path, { method = "GET", query, body, headers, signal } = {}) {
+export async function request(path, { method = "GET", query, body, headers, signal, tries = 3 } = {}) {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query ?? {})) {
         if (value !== undefined && value !== null && value !== "") parameters.set(name, value);
@@ -60,7 +60,14 @@ export async function request(path, { method = "GET", query, body, headers, sign
         });
     }
     if (response.ok) return response;
-    throw await failure(response);
+    const error = await failure(response);
+    // Nothing has happened then. Other previews of the tenant are being counted, or it asks for too much at once.
+    if (error.status === 429 && tries > 0) {
+        await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? 1) * 1_000));
+        signal?.throwIfAborted();
+        return request(path, { method, query, body, headers, signal, tries: tries - 1 });
+    }
+    throw error;
 }
 
 async function failure(response) {

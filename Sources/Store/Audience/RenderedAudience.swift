@@ -28,6 +28,9 @@ public struct RenderedAudience: Sendable {
         public let fallbacks: [(path: String, text: String?)]
     }
 
+    /// Returns what is shown in place of a value, given the value and the path of its placeholder.
+    public typealias Mask = @Sendable (_ value: String, _ path: String) -> String
+
     /// Recipients of the whole audience; `nil` if they could not be counted in time.
     public let recipients: Int?
     public let placeholders: [Placeholder]
@@ -78,9 +81,16 @@ extension AudienceRepository {
     ///   - request: The message and the audience.
     ///   - count: The number of messages to render.
     ///   - now: The instant of the launch.
+    ///   - mask: Returns what is shown in place of a value, given the value and the path of its placeholder; `nil` shows all
+    ///     values. Problems and fallbacks are those of the true values.
     /// - Returns: The messages, in the order of the contacts' ids.
     /// - Throws: `TextTemplate.Problem` if the message has a broken placeholder, and `PostgresError`.
-    public func render(_ request: RenderRequest, count: Int, now: Date) async throws -> RenderedAudience {
+    public func render(
+        _ request: RenderRequest,
+        count: Int,
+        now: Date,
+        hiding mask: RenderedAudience.Mask? = nil
+    ) async throws -> RenderedAudience {
         let payload = try PayloadTemplate(message: request.message)
         let window = ContactWindow(at: now, number: request.number)
         let audience = AudienceQuery.recipients(
@@ -117,7 +127,8 @@ extension AudienceRepository {
                     request.templateText,
                     ContactFields(row: row),
                     phone: try row.decode("phone"),
-                    isInWindow: try row.decode("isInWindow")
+                    isInWindow: try row.decode("isInWindow"),
+                    hiding: mask
                 )
             }
         )
@@ -201,7 +212,8 @@ extension RenderedAudience.Message {
         _ templateText: TemplateText,
         _ contact: ContactFields,
         phone: String,
-        isInWindow: Bool
+        isInWindow: Bool,
+        hiding mask: RenderedAudience.Mask? = nil
     ) {
         let values = PlaceholderValues(contact: contact, context: nil)
         var address = phone
@@ -211,7 +223,12 @@ extension RenderedAudience.Message {
         fallbacks = payload.missing { values[$0] }.map { ($0.path.description, $0.fallback) }
         do {
             let id = MessageID.make(run: UUID(), position: 1)
-            let body = try payload.body(recipient: address, messageID: id, templateText: templateText) { values[$0] }
+            var body = try payload.body(recipient: address, messageID: id, templateText: templateText) { values[$0] }
+            if let mask {
+                body = try payload.body(recipient: address, messageID: id, templateText: templateText) { path in
+                    values[path].map { $0.isEmpty ? $0 : mask($0, path.description) }
+                }
+            }
             guard case .object(var fields) = try JSONValue(parsing: String(decoding: body, as: UTF8.self)) else {
                 (content, problem) = (nil, "the message is no JSON object")
                 return

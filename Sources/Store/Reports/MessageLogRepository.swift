@@ -109,7 +109,8 @@ public struct MessageLogRepository: Sendable {
         query.run = run
         let rows = try await pool.query(
             """
-            SELECT code, message, sum(messages)::bigint FROM (
+            -- Texts of WhatsApp may name a number.
+            SELECT code, regexp_replace(message, '[0-9]{7,}', '…', 'g'), sum(messages)::bigint FROM (
                 SELECT coalesce(m."errorCode", '') AS code, coalesce(m."errorMessage", '') AS message, count(*) AS messages
                 FROM campaign_messages m
                 WHERE m."runId" = ANY(ARRAY(SELECT r.id FROM campaign_runs r WHERE \(fragment: query.runs)))

@@ -3,6 +3,7 @@ import Foundation
 import HTTPTypes
 import JSON
 import Postgres
+import Store
 import TestSupport
 import Testing
 
@@ -124,6 +125,99 @@ struct ScopeTests {
                 let isPreview = path.hasSuffix("preview")
                 let isShown = shown.contains("254712345678") || shown.contains("254787654321")
                 #expect(isShown != isPreview, "\(path): \(shown)")
+            }
+        }
+    }
+
+    /// WhatsApp's ids of messages contain the number, and its reasons for failures may name it.
+    @Test func hidesNumbersInOtherWritings() async throws {
+        try await APIFixture.with { api in
+            #expect(try await api.call("PUT", "/contacts/254712345678", ["name": "Amina"]).status == 201)
+            let campaign = try await api.campaign()
+            #expect(try await api.call("POST", "/campaigns/\(campaign)/send").status == 202)
+            try await api.finishLaunches()
+            let id = "wamid." + Data("254712345678".utf8).base64EncodedString()
+            try await api.pool.execute(
+                """
+                UPDATE campaign_messages SET status = 'failed', "failedAt" = now(), "waMessageId" = \(id), "errorCode" = '131026',
+                    "errorMessage" = 'no WhatsApp at +254712345678'
+                """
+            )
+            let log = "/campaigns/\(campaign)/messages"
+            for path in [log, log + "?format=csv"] {
+                let masked = try await api.call("GET", path, scopes: [.read]).text
+                #expect(!masked.contains("wamid") && masked.contains("no WhatsApp at +…"), "\(masked)")
+                let shown = try await api.call("GET", path, scopes: [.read, .contacts]).text
+                #expect(shown.contains(id) && shown.contains("no WhatsApp at +254712345678"), "\(shown)")
+            }
+            let errors = try await api.call("GET", "/campaigns/\(campaign)/errors", scopes: [.read])
+            #expect(errors.json[0]?["errorMessage"] == "no WhatsApp at +…", "\(errors.text)")
+        }
+    }
+
+    @Test func hidesPeopleInRenderedMessages() async throws {
+        try await APIFixture.with { api in
+            let person: JSONValue = [
+                "name": "Amina", "email": "a@b.example", "pin": "1234567890", "metadata": ["plan": "premium"],
+            ]
+            #expect(try await api.call("PUT", "/contacts/254712345678", person).status == 201)
+            let values = "{{email}} {{pin}} {{contactId}} {{metadata.plan}} {{metadata.none|none}}"
+            let campaign = try await api.campaign(
+                "rendered",
+                [
+                    "templateId": .string(try await api.template()),
+                    "templateParams": ["1": "{{name}}", "2": .string(values)],
+                ]
+            )
+            let masked = try await api.call("GET", "/campaigns/\(campaign)/render", scopes: [.read])
+            let body = masked.json["messages"]?[0]?["body"]?.stringValue
+            #expect(body == "Hi Amina, it is •••••• •••••• 2547••••••78 •••••• none.", "\(masked.text)")
+            for secret in ["a@b", "1234567890", "254712345678", "premium"] { #expect(!masked.text.contains(secret)) }
+            let shown = try await api.call("GET", "/campaigns/\(campaign)/render", scopes: [.read, .contacts])
+            let full = shown.json["messages"]?[0]?["body"]?.stringValue
+            #expect(full == "Hi Amina, it is a@b.example 1234567890 2547••••••78 premium none.", "\(shown.text)")
+        }
+    }
+
+    /// A filter or a list of test recipients may name people.
+    @Test func hidesPeopleInSpecs() async throws {
+        try await APIFixture.with { api in
+            let filter: JSONValue = [
+                "logic": "AND",
+                "conditions": [
+                    ["field": "contactId", "operator": "in", "value": ["254712345678", "254787654321"]],
+                    ["field": "email", "operator": "ends_with", "value": "@b.example"],
+                    ["field": "tags", "operator": "contains", "value": "vip"],
+                ],
+            ]
+            let campaign = try await api.campaign("few", ["audienceFilter": filter])
+            let change: JSONValue = [
+                "action": "update", "id": "acme/Tenant/acme", "tenant": "acme", "kind": "Tenant", "name": "acme",
+                "after": ["testRecipients": ["+254700000017"]],
+                "differences": [["path": "testRecipients", "before": ["+254700000018"], "after": ["+254700000017"]]],
+                "notes": ["+254700000017 gets tests"],
+            ]
+            try await api.pool.withConnection { connection in
+                _ = try await HistoryRepository().add(
+                    HistoryRepository.Entry(
+                        digest: "sha256:1",
+                        actor: "jane",
+                        gitCommit: nil,
+                        counts: (0, 1, 0),
+                        plan: ["changes": [change]],
+                        toolVersion: "1"
+                    ),
+                    on: connection
+                )
+            }
+            let secrets = ["4712345678", "4787654321", "@b.example", "4700000017", "4700000018"]
+            for path in ["/campaigns", "/campaigns/\(campaign)", "/campaigns/\(campaign)/spec", "/specs/history"] {
+                let masked = try await api.call("GET", path, scopes: [.read])
+                #expect(masked.status == 200 && masked.text.contains("•"), "\(masked.text)")
+                for secret in secrets { #expect(!masked.text.contains(secret), "\(path): \(masked.text)") }
+                if path.hasPrefix("/campaigns") { #expect(masked.text.contains("vip")) }
+                let shown = try await api.call("GET", path, scopes: [.read, .contacts])
+                #expect(secrets.contains { shown.text.contains($0) }, "\(path): \(shown.text)")
             }
         }
     }
