@@ -324,13 +324,13 @@ SELECT p.prefix, z.zone FROM (VALUES
 ) AS z(zone, prefixes)
 CROSS JOIN LATERAL regexp_split_to_table(btrim(z.prefixes, E' \n'), '\s+') AS p(prefix);
 
--- The zone of a phone number or of a user id: that of the longest known beginning; NULL if none is known.
+-- The zone of a phone number or of a user id, or of the first six characters of either: that of the longest known beginning;
+-- NULL if none is known. WhatsApp writes mobile numbers of Mexico with a 1 before the area code.
 CREATE FUNCTION zone_of_number(number text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (
-    SELECT z.zone FROM number_zones z
-    WHERE z.prefix = ANY(ARRAY[
-        left(ltrim(number, '+'), 1), left(ltrim(number, '+'), 2), left(ltrim(number, '+'), 3),
-        left(ltrim(number, '+'), 4), left(ltrim(number, '+'), 5), left(ltrim(number, '+'), 6)
+    SELECT z.zone FROM (SELECT regexp_replace(ltrim(number, '+'), '^521', '52') AS digits OFFSET 0) n
+    JOIN number_zones z ON z.prefix = ANY(ARRAY[
+        left(n.digits, 1), left(n.digits, 2), left(n.digits, 3), left(n.digits, 4), left(n.digits, 5), left(n.digits, 6)
     ])
     ORDER BY length(z.prefix) DESC LIMIT 1
 );

@@ -81,17 +81,18 @@ extension LaunchRepository {
             INSERT INTO campaign_chunks ("runId", "startPosition", "endPosition", "tenantId", "notBefore", "zoneTime")
             SELECT \(launch.runID), s.start, least(s.start + \(plan.chunkSize), g.behind), \(launch.tenantID),
                 greatest(g."sendAt", \(launch.startedAt)::timestamptz)
-                    + (e.messages + s.start - g.first) * \(seconds)::float8 * interval '1 second',
+                    + (coalesce(e.messages, 0) + s.start - g.first) * \(seconds)::float8 * interval '1 second',
                 g."sendAt"
             FROM (
                 SELECT "sendAt", min(position)::int AS first, max(position)::int + 1 AS behind
                 FROM numbered WHERE "skipCode" IS NULL GROUP BY "sendAt"
             ) g
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(k."endPosition" - k."startPosition"), 0)::int AS messages FROM campaign_chunks k
-                WHERE k."runId" = \(launch.runID) AND k."zoneTime" = g."sendAt"
-                    AND k."startPosition" > \(launch.inWindowCount)
-            ) e
+            -- Once for the batch, because a run has thousands of chunks.
+            LEFT JOIN (
+                SELECT k."zoneTime", sum(k."endPosition" - k."startPosition")::int AS messages FROM campaign_chunks k
+                WHERE k."runId" = \(launch.runID) AND k."startPosition" > \(launch.inWindowCount)
+                GROUP BY 1 OFFSET 0
+            ) e ON e."zoneTime" = g."sendAt"
             CROSS JOIN LATERAL generate_series(g.first, g.behind - 1, \(plan.chunkSize)) AS s(start)
             ON CONFLICT DO NOTHING
             """

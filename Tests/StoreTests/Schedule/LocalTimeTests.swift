@@ -328,6 +328,8 @@ struct LocalTimeTests {
             let expected = [
                 "254700000001": "Africa/Nairobi", "+254700000002": "Africa/Nairobi",
                 "5568900000001": "America/Rio_Branco",
+                "5216641234567": "America/Tijuana", "526641234567": "America/Tijuana",
+                "5215512345678": "America/Mexico_City",
                 "5511900000001": "America/Sao_Paulo", "12125550100": "America/New_York",
                 "13105550100": "America/Los_Angeles", "79160000000": "Europe/Moscow", "77010000000": "Asia/Almaty",
                 "61400000000": "Australia/Sydney", "KE.40512998877": "Africa/Nairobi", "BR.1": "America/Sao_Paulo",
