@@ -103,17 +103,21 @@ extension TestSendRepository {
 }
 
 extension RunRepository {
-    /// Cancels tests that were paused for another reason than the quota, because they cannot be resumed, and those that were
-    /// not sent within a day.
+    /// Cancels tests that were paused for another reason than the quota, because they cannot be resumed, those that were not
+    /// sent within a day, and those of campaigns that were deleted.
     ///
     /// - Returns: The runs cancelled now.
     /// - Throws: `PostgresError`.
     public func endTests() async throws -> [UUID] {
         let rows = try await pool.query(
             """
-            SELECT r.id, r."statusReason" FROM campaign_runs r
+            SELECT r.id, CASE WHEN o.deleted THEN 'the campaign was deleted' ELSE r."statusReason" END
+            FROM campaign_runs r CROSS JOIN LATERAL (
+                SELECT coalesce(bool_or(a."archivedAt" IS NOT NULL), true) AS deleted
+                FROM campaigns c JOIN campaigns a ON a.id = c."testOf" WHERE c.id = r."campaignId"
+            ) o
             WHERE r."isTest" AND r.status IN \(anyOf: RunStatus.open) AND (
-                (r.status = \(run: .paused) AND r."quotaUntil" IS NULL)
+                (r.status = \(run: .paused) AND r."quotaUntil" IS NULL) OR o.deleted
                     OR r."createdAt" < now() - \(TestSendRepository.lifetime.seconds) * interval '1 second'
             )
             """

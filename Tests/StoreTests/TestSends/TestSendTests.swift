@@ -88,6 +88,19 @@ struct TestSendTests {
         }
     }
 
+    @Test func testsOfADeletedCampaignAreNotSent() async throws {
+        try await Self.with { fixture, tests in
+            let campaign = try await fixture.campaign()
+            let opened = try await tests.open(.id(campaign), tenant: "acme", to: [Self.known])
+            let runs = RunRepository(pool: fixture.pool)
+            #expect(try await runs.endTests().isEmpty)
+            try await fixture.pool.execute(#"UPDATE campaigns SET "archivedAt" = now() WHERE id = \#(campaign)"#)
+            #expect(try await runs.endTests() == [opened.test.run.id])
+            let ended = try await runs.find(opened.test.run.id)
+            #expect(ended?.status == .cancelled && ended?.statusReason == "the campaign was deleted")
+        }
+    }
+
     @Test func nothingThatCountsRunsSeesATest() async throws {
         try await Self.with { fixture, tests in
             try await fixture.pool.execute(
