@@ -30,6 +30,7 @@ struct TestSendTests {
         "Reports/FailureSample.swift": (1, .named), "Reports/LiveRepository.swift": (4, .leftOut),
         "Reports/RunFunnel.swift": (1, .named), "Reports/RunSeries.swift": (1, .named),
         "Schedule/ScheduleRepository+calendar.swift": (2, .leftOut),
+        "Schedule/ScheduleRepository+localTime.swift": (1, .named),
         "Reports/MessageLogRepository.swift": (8, .named),
         "Retention/RetentionEstimate.swift": (2, .included), "Retention/RetentionRepository.swift": (4, .included),
         "Retry/LaunchRepository+again.swift": (3, .named), "Retry/RetryRepository.swift": (6, .named),

@@ -129,6 +129,17 @@ struct LaunchCandidate: Sendable {
         return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }
     }
 
+    /// Reads the campaign with an id without locking it.
+    ///
+    /// - Returns: The campaign; `nil` if it does not exist or is archived.
+    /// - Throws: ``LaunchError`` if it lacks something that a run needs.
+    static func read(id: UUID, on connection: PostgresConnection) async throws -> LaunchCandidate? {
+        let rows = try await connection.query(
+            "\(fragment: selection) WHERE c.id = \(id) AND c.\"archivedAt\" IS NULL"
+        )
+        return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: true) }
+    }
+
     /// Reads a campaign of a tenant without locking it.
     ///
     /// - Returns: The campaign; `nil` if the tenant has no such campaign, or it is archived.
@@ -176,6 +187,14 @@ struct LaunchCandidate: Sendable {
         self.audience = audience
         templateText = try row.decode("templateText")
         onUserCap = try row.decode("onUserCap", as: PostgresJSON?.self)?.text
+    }
+
+    /// True if it may be started by a time of a schedule.
+    var startsBySchedule: Bool { CampaignStatus.sources(of: .startBySchedule).contains(status) }
+
+    /// Returns true if a run of either would have the same recipients.
+    func hasSameAudience(as other: LaunchCandidate) -> Bool {
+        (audience, message, windowNumber) == (other.audience, other.message, other.windowNumber)
     }
 
     /// Returns the message and the audience that a run of the campaign freezes.

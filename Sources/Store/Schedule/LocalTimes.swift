@@ -196,6 +196,11 @@ public struct LocalTimes: Hashable, Sendable {
         .sorted { ($0.sendAt, $0.name) < ($1.sendAt, $1.name) }
     }
 
+    /// Returns the earliest instant at which any clock on earth can show a time: none is further ahead than 14 hours.
+    static func earliest(of time: LocalDateTime) -> Date {
+        Date(timeIntervalSince1970: Double(time.seconds) - 14 * 3_600)
+    }
+
     /// The zones whose contacts decide when the run begins and ends; without contacts, the fallback.
     private var deciding: [Zone] {
         let some = zones.filter { $0.contacts > 0 && $0.skipCode != .missing }

@@ -31,7 +31,8 @@ public struct ScheduleOverview: Sendable {
     public let timeZone: String
     /// True if its times are those of the clock of each contact; the times here are on the clock of ``timeZone``.
     public let localTime: Bool
-    /// The zones of its audience now, if its times are those of the clock of each contact, and it fires again.
+    /// The zones of its audience now, if its times are those of the clock of each contact, it fires again, and zones were
+    /// asked for.
     public fileprivate(set) var zones: AudienceZones?
     /// False while it is switched off.
     public let isActive: Bool

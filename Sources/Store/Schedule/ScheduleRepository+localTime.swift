@@ -5,13 +5,79 @@ import Spec
 
 /// A schedule with `localTime` starts when its time first comes in any zone of its audience.
 ///
-/// Its next time, `nextRunAt`, is that of its own zone, and identifies the run. It is looked at from 27 hours before that
-/// on, when the time has not come anywhere, and then an hour before the time comes first, and at that time.
+/// Its next time, `nextRunAt`, is that of its own zone, and identifies the run. From the instant on at which the time could
+/// come first in any zone of the world, its audience is counted by zone each half hour until it has come for someone. So people
+/// who come into an eastern zone meanwhile have their time, too. Counting locks neither runs nor campaigns, because a run of
+/// the time before may be sending.
 extension ScheduleRepository {
-    /// The time before the first instant at which the zones of an audience are looked at once more.
-    private static let secondLook: TimeInterval = 3_600
-    /// The time after which a schedule is looked at again that cannot start, or waits for a run.
+    /// The time between two looks at the zones of an audience; clocks differ by whole half hours in nearly all zones.
+    private static let lookInterval: TimeInterval = 1_800
+    /// The time after which a schedule is looked at again that cannot start before its own time.
+    private static let mendingInterval: TimeInterval = 3_600
+    /// The time after which a schedule is looked at again that waits for a run.
     private static let pause: TimeInterval = 60
+
+    /// A look at the zones of an audience.
+    struct Look: Sendable {
+        let candidate: LaunchCandidate
+        /// `nil` if the time cannot have come anywhere yet.
+        let times: LocalTimes?
+        /// The time of the next look; if that is not later than now, the time of the schedule has come for someone.
+        let next: Date
+    }
+
+    /// Finds out whether the time of a schedule has come for anyone; it locks nothing.
+    ///
+    /// - Returns: `nil` if its times are not those of the clock of each contact, or if its campaign cannot be started.
+    /// - Throws: ``LaunchError`` if the campaign lacks something that a run needs.
+    static func look(
+        at schedule: DueSchedule,
+        _ spec: ScheduleSpec,
+        on connection: PostgresConnection
+    ) async throws -> Look? {
+        guard spec.localTime, let candidate = try await LaunchCandidate.read(id: schedule.campaignID, on: connection),
+            candidate.startsBySchedule
+        else { return nil }
+        let earliest = LocalTimes.earliest(of: spec.localTime(at: schedule.due))
+        guard earliest <= schedule.now else { return Look(candidate: candidate, times: nil, next: earliest) }
+        let times = try await localTimes(of: spec, at: schedule.due, for: candidate, now: schedule.now, on: connection)
+        // A multiple of the interval after the earliest instant: at these instants the time comes in zones.
+        let looks = (schedule.now.timeIntervalSince(earliest) / lookInterval).rounded(.down) + 1
+        return Look(
+            candidate: candidate,
+            times: times,
+            next: min(times.first, earliest.addingTimeInterval(looks * lookInterval))
+        )
+    }
+
+    /// Returns true if a run was opened for the time that is due: earlier than its own time, or before its schedule was
+    /// edited, switched off and on again, or Postgres's clock put back.
+    static func hasStarted(
+        _ schedule: DueSchedule,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> Bool {
+        let rows = try await connection.query(
+            """
+            SELECT EXISTS (
+                SELECT FROM campaign_runs WHERE "scheduleId" = \(schedule.id) AND "scheduledFor" = \(schedule.due)
+            )
+            """
+        )
+        return try rows[0].decode(0)
+    }
+
+    /// Sets the next time of a schedule after one that has started before.
+    static func skipStarted(
+        _ schedule: DueSchedule,
+        _ spec: ScheduleSpec,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) {
+        let isOver = spec.maxRuns.map { schedule.runCount >= $0 } ?? false
+        let next = isOver ? nil : spec.next(after: schedule.due)
+        try await connection.execute(
+            "UPDATE campaign_schedules SET \"nextRunAt\" = \(next), \"updatedAt\" = now() WHERE id = \(schedule.id)"
+        )
+    }
 
     /// Finds the instants at which a time of a schedule comes for its audience.
     ///
@@ -83,22 +149,6 @@ extension ScheduleRepository {
         }
     }
 
-    /// Puts a schedule off whose time comes nowhere yet.
-    ///
-    /// - Parameters:
-    ///   - schedule: The schedule.
-    ///   - first: The first instant at which its time comes for anyone.
-    ///   - connection: The connection of the transaction.
-    /// - Throws: `PostgresError`.
-    static func putOff(
-        _ schedule: DueSchedule,
-        until first: Date,
-        on connection: PostgresConnection
-    ) async throws(PostgresError) {
-        let look = first.addingTimeInterval(-secondLook)
-        try await wake(schedule, at: look > schedule.now ? look : first, on: connection)
-    }
-
     /// Puts a schedule off that cannot start now, and may be able to before its own time.
     ///
     /// - Returns: False if its own time has come.
@@ -107,7 +157,7 @@ extension ScheduleRepository {
         on connection: PostgresConnection
     ) async throws(PostgresError) -> Bool {
         guard schedule.hasLocalTime, schedule.now < schedule.due else { return false }
-        let look = min(schedule.now.addingTimeInterval(secondLook), schedule.due)
+        let look = min(schedule.now.addingTimeInterval(mendingInterval), schedule.due)
         try await wake(schedule, at: look, on: connection)
         return true
     }
@@ -120,7 +170,8 @@ extension ScheduleRepository {
         try await wake(schedule, at: schedule.now.addingTimeInterval(pause), on: connection)
     }
 
-    private static func wake(
+    /// Sets when a schedule is looked at next.
+    static func wake(
         _ schedule: DueSchedule,
         at date: Date,
         on connection: PostgresConnection

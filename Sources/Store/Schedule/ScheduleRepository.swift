@@ -106,12 +106,24 @@ public struct ScheduleRepository: Sendable {
         var times: LocalTimes?
         do {
             spec = try schedule.spec.get()
+            if try await Self.hasStarted(schedule, on: connection) {
+                try await Self.skipStarted(schedule, spec, on: connection)
+                return .putOff
+            }
+            let look = try await Self.look(at: schedule, spec, on: connection)
+            if let look, look.next > schedule.now {
+                try await Self.wake(schedule, at: look.next, on: connection)
+                return .putOff
+            }
             // Runs are locked before campaigns, everywhere.
             try await RunRepository.lockOpen(ofCampaigns: [schedule.campaignID], on: connection)
             candidate = try await LaunchCandidate.lock(id: schedule.campaignID, on: connection)
-            if let candidate, spec.localTime, CampaignStatus.sources(of: .startBySchedule).contains(candidate.status) {
-                let (due, now) = (schedule.due, schedule.now)
-                times = try await Self.localTimes(of: spec, at: due, for: candidate, now: now, on: connection)
+            times = look?.times
+            if spec.localTime, let candidate, candidate.startsBySchedule,
+                look?.candidate.hasSameAudience(as: candidate) != true
+            {
+                // It was changed after the look; the next one sees it as it is now.
+                return .putOff
             }
         } catch let error as ScheduleError {
             return .fired(try await note(schedule, .failed(reason: "\(error)"), next: nil, on: connection))
@@ -120,13 +132,9 @@ public struct ScheduleRepository: Sendable {
             let next = try? schedule.spec.get().next(after: max(schedule.due, schedule.now))
             return .fired(try await note(schedule, .failed(reason: "\(error)"), next: next, on: connection))
         }
-        guard let candidate, CampaignStatus.sources(of: .startBySchedule).contains(candidate.status) else {
+        guard let candidate, candidate.startsBySchedule else {
             let reason = candidate.map { "the campaign is \($0.status.rawValue)" } ?? "the campaign is archived"
             return .fired(try await note(schedule, .skipped(reason: reason), next: nil, on: connection))
-        }
-        if let times, times.first > schedule.now {
-            try await Self.putOff(schedule, until: times.first, on: connection)
-            return .putOff
         }
         return try await act(schedule, spec, on: candidate, times, connection)
     }

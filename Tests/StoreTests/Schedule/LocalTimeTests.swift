@@ -98,8 +98,10 @@ struct LocalTimeTests {
             #expect(try await Self.lookAt(fixture) == Self.nine - 27 * Self.hour)
             let first = Self.nine - 6 * Self.hour
             #expect(try await schedules.fireNext(now: Self.nine - 27 * Self.hour) == nil)
-            #expect(try await Self.lookAt(fixture) == first - Self.hour, "it looks again before the first time")
-            #expect(try await schedules.fireNext(now: first - Self.hour) == nil)
+            #expect(try await Self.lookAt(fixture) == Self.nine - 11 * Self.hour, "it comes nowhere on earth before")
+            #expect(try await schedules.fireNext(now: first - Self.hour + 7) == nil)
+            #expect(try await Self.lookAt(fixture) == first - Self.hour / 2, "it looks again each half hour")
+            #expect(try await schedules.fireNext(now: first - 60) == nil)
             #expect(try await Self.lookAt(fixture) == first)
             #expect(try await schedules.fireNext(now: first - 1) == nil)
 
@@ -123,6 +125,82 @@ struct LocalTimeTests {
             #expect(try row.decode(3, as: Int.self) == 1)
             #expect(try row.decode(4, as: Date.self) >= Self.nine + 8 * Self.hour)
             #expect(try await Self.lookAt(fixture) == Self.nine - 3 * Self.hour)
+        }
+    }
+
+    /// A contact in Tokyo, who is imported after the first look, has the time as well.
+    @Test func peopleWhoComeAfterALookHaveTheirTime() async throws {
+        try await Fixture.with { fixture in
+            let campaign = try await fixture.addCampaign(type: "scheduled")
+            try await Self.add(["254700000001": "{}"], to: fixture)
+            _ = try await Self.schedule(campaign, fixture)
+            let schedules = ScheduleRepository(pool: fixture.pool)
+            #expect(try await schedules.fireNext(now: Self.nine - 27 * Self.hour) == nil)
+            var now = try #require(try await Self.lookAt(fixture))
+            #expect(try await schedules.fireNext(now: now) == nil)
+            try await Self.add(["819000000001": "{}", "919000000001": "{}"], to: fixture)
+            var firing: Firing?
+            while firing == nil, now < Self.nine {
+                now = try #require(try await Self.lookAt(fixture))
+                firing = try await schedules.fireNext(now: now)
+            }
+            let run = try Self.started(firing)
+            #expect(now == Self.nine - 6 * Self.hour, "09:00 in Tokyo")
+            try await Self.write(run, fixture)
+            #expect(
+                try await Self.hours(run, fixture)
+                    == ["254700000001": 0, "819000000001": -6, "919000000001": -2.5]
+            )
+        }
+    }
+
+    /// A look counts the audience, which may take long, while the run of the day before sends and its campaign is paused.
+    @Test(.timeLimit(.minutes(1))) func aLookWaitsForNobodyAndHoldsNobodyUp() async throws {
+        try await Fixture.with { fixture in
+            let campaign = try await fixture.addCampaign(type: "scheduled")
+            try await Self.add(Self.contacts, to: fixture)
+            _ = try await Self.schedule(campaign, fixture)
+            let schedules = ScheduleRepository(pool: fixture.pool)
+            let first = Self.nine - 6 * Self.hour
+            _ = try Self.started(try await schedules.fireNext(now: first))
+            try await fixture.pool.transaction { connection in
+                try await connection.execute("SELECT 1 FROM campaign_runs FOR UPDATE")
+                try await connection.execute("SELECT 1 FROM campaigns FOR UPDATE")
+                let next = first + 24 * Self.hour
+                #expect(try await schedules.fireNext(now: next - 60) == nil)
+                #expect(try await Self.lookAt(fixture) == next)
+                let listed = try await schedules.overview(tenant: "acme", count: 1)
+                #expect(listed.first?.zones?.contacts.values.reduce(0, +) == Self.contacts.count)
+            }
+        }
+    }
+
+    /// An edit sets the next time of a schedule anew, though its run has started already, before that time.
+    @Test(arguments: ["skip", "queue", "cancelRunning"], [true, false])
+    func aTimeThatHasStartedDoesNotStartAgain(overlap: String, isLocal: Bool) async throws {
+        try await Fixture.with { fixture in
+            let campaign = try await fixture.addCampaign(type: "scheduled")
+            try await Self.add(Self.contacts, to: fixture)
+            _ = try await Self.schedule(campaign, fixture, overlap: overlap)
+            let schedules = ScheduleRepository(pool: fixture.pool)
+            let run = try Self.started(try await schedules.fireNext(now: Self.nine - 6 * Self.hour))
+            try await Self.write(run, fixture)
+            try await fixture.pool.execute(
+                "UPDATE campaign_schedules SET \"nextRunAt\" = \(Self.nine), \"localTime\" = \(isLocal)"
+            )
+            if overlap == "queue" {
+                #expect(try await schedules.fireNext(now: Self.nine) == nil)
+                try await fixture.pool.execute("DELETE FROM campaign_messages")
+                try await fixture.pool.execute("UPDATE campaign_runs SET pending = 0")
+                _ = try await RunRepository(pool: fixture.pool).completeFinished(unconfirmedTimeout: .zero)
+            }
+            #expect(try await schedules.fireNext(now: Self.nine) == nil)
+            let next: Date = try await fixture.value("SELECT \"nextRunAt\" FROM campaign_schedules")
+            #expect(next == Self.nine + 24 * Self.hour)
+            let runs: [String] = try await fixture.column("SELECT status::text FROM campaign_runs")
+            #expect(runs == [overlap == "queue" ? "completed" : "running"])
+            let outcomes: [String] = try await fixture.column("SELECT outcome::text FROM schedule_occurrences")
+            #expect(outcomes == ["started"])
         }
     }
 
