@@ -38,6 +38,7 @@ struct LockOrderTests {
                         try await RunRepository(pool: fixture.pool).recount(run, on: connection)
                     }
                     #expect(counters.counted == recounted)
+                    try await fixture.expectMinutesEqualCounters(run)
                 }
             }
         }
