@@ -26,7 +26,7 @@ export function takeToken() {
 /// Takes a token, or a link with one.
 export function useToken(text) {
     const [, fragment] = text.split("#token=");
-    sessionStorage.setItem(key, decodeURIComponent(fragment ?? text).trim());
+    sessionStorage.setItem(key, (fragment ?? text).trim());
 }
 
 export const hasToken = () => Boolean(sessionStorage.getItem(key));
