@@ -14,12 +14,12 @@ import Testing
 struct TokenVerifierTests {
     private static let now = Date(timeIntervalSince1970: 1_800_000_000)
     private static let goodClaims: [String: JSONValue] = [
-        "tenantId": "acme", "sub": "somebody", "exp": .integer(Int(now.timeIntervalSince1970) + 60),
+        "tenantId": "acme", "sub": "jane", "exp": .integer(Int(now.timeIntervalSince1970) + 60),
     ]
     private static let secret = Data(TestToken.secret.utf8)
 
     private static func caller(tenant: String = "acme", scopes: AccessScopes = .all) -> Caller {
-        Caller(tenantID: tenant, subject: "somebody", scopes: scopes, expiresAt: now + 60)
+        Caller(tenantID: tenant, subject: "jane", scopes: scopes, expiresAt: now + 60)
     }
 
     private static func hs256(_ data: Data, secret: Data = secret) -> Data {

@@ -208,7 +208,7 @@ enum LiveShapes {
             rate,
             ShapeField("limit", .count, isRequired: true, "Messages per second of its sender.", example: 80),
             ShapeField("share", .number, "Its share of the open work of its sender, 0 to 1.", example: .number(0.6)),
-            ShapeField("estimatedCompletionAt", .dateTime, "Estimated end; absent while nobody can tell."),
+            ShapeField("estimatedCompletionAt", .dateTime, "Estimated end; absent while it is unknown."),
             ShapeField("startedAt", .dateTime, "When sending started."),
             ShapeField("completedAt", .dateTime, "When it ended."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was opened."),

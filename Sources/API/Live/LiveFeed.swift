@@ -146,7 +146,7 @@ extension LiveFeed {
         return .wait
     }
 
-    /// Returns the tenants that somebody watches, with their open runs, and forgets those of long ago.
+    /// Returns the tenants that have viewers, with their open runs, and forgets those whose last viewer left long ago.
     private func watched() -> (tenants: [String], seen: [UUID]) {
         state.withLock { state in
             let now = ContinuousClock.now
@@ -244,7 +244,7 @@ private enum LiveError: Error, CustomStringConvertible {
 // MARK: - Viewers
 
 extension LiveFeed {
-    /// The place of a stream, which is free again when nobody holds it.
+    /// The place of a stream; it is free again when the last reference to it goes.
     final class Seat: Sendable {
         let tenant: String
         /// The end of the viewer's token.
@@ -277,7 +277,7 @@ extension LiveFeed {
     ///   - expiresAt: When the token of the viewer expires.
     ///   - isAdmitted: Verifies the token again.
     ///   - close: Closes the connection of the viewer.
-    /// - Returns: The place; it is free again when nobody holds it.
+    /// - Returns: The place; it is free again when the last reference to it goes.
     /// - Throws: ``Problem`` if all places are taken, or the daemon is being shut down.
     func seat(
         tenant: String,

@@ -129,7 +129,7 @@ export function idempotencyKey() {
 
 let current;
 
-/// What the token allows, and the clock of its tenant.
+/// The rights of the token, and the clock of its tenant.
 export const session = () => current;
 export const may = (scope) => current?.scopes.includes(scope) || current?.scopes.includes("admin") || false;
 

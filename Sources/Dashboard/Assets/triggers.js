@@ -5,7 +5,7 @@ import "./chart.js";
 import { h, icon, panel, problem, render, skeleton, table } from "./dom.js";
 import { capital, number, percent, say, time } from "./format.js";
 
-/// What became of an event, with the pattern of its bars.
+/// The outcomes of events, with the pattern of their bars.
 const outcomes = {
     matched: { title: "Led to a message", style: "read", sign: "completed" },
     refused: { title: "Refused", style: "failed", sign: "failed" },

@@ -26,6 +26,28 @@ struct ScheduleChecker: Sendable {
         guard schedule.value.next(after: now) != nil else { return found.append(missedTimes(schedule)) }
         if let diagnostic = eitherDay(schedule) { found.append(diagnostic) }
         found += ClockChangeChecker(schedule: schedule, now: now).diagnostics()
+        if let diagnostic = quietHours(schedule) { found.append(diagnostic) }
+    }
+
+    /// Reports a schedule by the clocks of contacts whose tenant has quiet hours, which follow the tenant's clock.
+    private func quietHours(_ schedule: Located<ScheduleSpec>) -> Diagnostic? {
+        let name = schedule.identity.tenant
+        guard schedule.value.localTime,
+            let tenant = index.sound(TenantSpec.self, name, tenant: name, ["quietHours", "timeZone"]),
+            let hours = tenant.value.quietHours, let zone = tenant.value.timeZone
+        else { return nil }
+        let fate = hours.action == .skip ? "no message" : "the message when these end"
+        return Diagnostic(
+            .quietHoursOfTenant,
+            at: schedule.place(of: "localTime"),
+            field: "localTime",
+            "contacts whose time comes during the quiet hours of \(zone) get \(fate)",
+            help: "remove `quietHours` or `localTime`, or allow this if all contacts live near \(zone)",
+            related: Diagnostic.Related(
+                place: tenant.place(of: "quietHours"),
+                label: "quiet hours on the tenant's clock"
+            )
+        )
     }
 
     /// Reports a schedule that has no future time.

@@ -58,6 +58,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var webhook: Webhook?
     /// The time for which rows of the tenant are kept; `nil` keeps them.
     public internal(set) var retention: Retention?
+    /// The most numbers that may get test messages.
+    public static let mostTestRecipients = 20
     /// The numbers that may get test messages, each with a plus sign; sorted.
     public internal(set) var testRecipients: [String] = []
 
@@ -151,7 +153,7 @@ extension TenantSpec: SpecDefinition, SpecMapping {
         Field("testRecipients", \.testRecipients, .testRecipients).showsDefault([])
             .says(
                 "The phone numbers, with their country code, to which `campaignd send CAMPAIGN --test` may send; at most "
-                    + "\(TestRecipients.most).",
+                    + "\(mostTestRecipients).",
                 examples: ["+254700000017"]
             ),
     ]
@@ -457,34 +459,39 @@ extension FieldCodec<[String]> {
             ["type": "string", "minLength": 1, "maxLength": 100, "not": ["pattern": "^\\s|\\s$"]],
             words: "text, up to 100 characters"
         )
-        return Self(
-            schema: .list(of: word, isSet: true),
-            read: { reader, key in
-                let sink = reader.sink
-                var known: [String: YAMLRange] = [:]
-                return reader.list(key) { node, field in Self.word(node, field, sink, &known) }?.value.sorted()
-            },
-            json: { $0.isEmpty ? nil : .array($0.map(JSONValue.string)) }
-        )
+        return distinct(word, "words") { text throws(RefusedText) in
+            let isTrimmed = text.first?.isWhitespace == false && text.last?.isWhitespace == false
+            guard isTrimmed, text.unicodeScalars.count <= 100 else {
+                let help = "write 1 to 100 characters without spaces around them"
+                throw RefusedText(message: "not a word to opt out with", help: help)
+            }
+            return (text, text.lowercased())
+        }
     }
 
-    private static func word(
-        _ node: YAMLNode,
-        _ field: String,
-        _ sink: DiagnosticSink,
-        _ known: inout [String: YAMLRange]
-    ) -> String? {
-        guard let read = sink.string(node, field: field) else { return nil }
-        let isTrimmed = read.value.first?.isWhitespace == false && read.value.last?.isWhitespace == false
-        guard isTrimmed, read.value.unicodeScalars.count <= 100 else {
-            let help = "write 1 to 100 characters without spaces around them"
-            sink.report(.invalidValue, at: read.range, field: field, "not a word to opt out with", help: help)
-            return nil
+    /// Phone numbers in any international spelling, kept in one form.
+    fileprivate static var testRecipients: Self {
+        let number = SchemaValue(
+            ["type": "string", "pattern": .string(TextPattern.phoneNumber), "maxLength": 30],
+            words: "phone number"
+        )
+        return distinct(number, atMost: TenantSpec.mostTestRecipients, "numbers") { text throws(RefusedText) in
+            guard text.utf8.count <= 30, FieldCodec<String>.isPhoneNumber(text) else {
+                let help = "write it in quotes, with its country code: \"+254700000017\""
+                throw RefusedText(message: "`\(text)` is not a phone number", help: help)
+            }
+            let number = "+" + digits(of: text)
+            return (number, number)
         }
-        guard let first = known.updateValue(read.range, forKey: read.value.lowercased()) else { return read.value }
-        let related = Diagnostic.Related(place: SourcePlace(file: sink.file, first), label: "first here")
-        let message = "`\(read.value)` is listed twice"
-        sink.report(.invalidValue, at: read.range, field: field, message, help: "remove it", related: related)
-        return nil
+    }
+
+    /// Returns the digits of a number in its one form, by which a request finds it.
+    private static func digits(of text: String) -> String {
+        do {
+            return try PhoneNumberReader().read(text).digits
+        } catch {
+            // No request can name such a number, because its length is wrong for its country.
+            return text.filter { $0.isASCII && $0.isNumber }
+        }
     }
 }

@@ -1,4 +1,4 @@
--- What dashboards show of the past: messages by the minute, rate limits, and the daemons that ran.
+-- The past as dashboards show it: messages by the minute, rate limits, and the daemons that ran.
 
 -- The counters of runs by the minute in which they moved, written in the statements that move them. A row is only written
 -- by a transaction that has locked its run, so it makes no transaction wait. Only the key is indexed by a tree, so that

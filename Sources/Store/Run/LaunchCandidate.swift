@@ -129,17 +129,6 @@ struct LaunchCandidate: Sendable {
         return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: needsAudience) }
     }
 
-    /// Reads the campaign with an id without locking it.
-    ///
-    /// - Returns: The campaign; `nil` if it does not exist or is archived.
-    /// - Throws: ``LaunchError`` if it lacks something that a run needs.
-    static func read(id: UUID, on connection: PostgresConnection) async throws -> LaunchCandidate? {
-        let rows = try await connection.query(
-            "\(fragment: selection) WHERE c.id = \(id) AND c.\"archivedAt\" IS NULL"
-        )
-        return try rows.first.map { try LaunchCandidate(row: $0, needsAudience: true) }
-    }
-
     /// Reads a campaign of a tenant without locking it.
     ///
     /// - Returns: The campaign; `nil` if the tenant has no such campaign, or it is archived.

@@ -55,7 +55,7 @@ extension RunCounters {
     /// that changes the rows also changes the counters. Runs are locked in the order of their ids, so that statements
     /// about the same runs wait for each other without deadlock. Their cost grows with the runs of a batch, not faster.
     ///
-    /// What reports and answers move is also counted by the minute; see ``RunMinutes``.
+    /// Changes by answers and reports are also counted by the minute; see ``RunMinutes``.
     static let counted = expressions(minutes: .init())
 
     /// The same expressions for messages that only wait, before and after, or are cancelled: nothing is counted by the minute.

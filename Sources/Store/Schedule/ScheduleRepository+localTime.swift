@@ -35,8 +35,12 @@ extension ScheduleRepository {
         _ spec: ScheduleSpec,
         on connection: PostgresConnection
     ) async throws -> Look? {
-        guard spec.localTime, let candidate = try await LaunchCandidate.read(id: schedule.campaignID, on: connection),
-            candidate.startsBySchedule
+        guard spec.localTime,
+            let candidate = try await LaunchCandidate.find(
+                schedule.campaignID,
+                tenant: schedule.tenantID,
+                on: connection
+            ), candidate.startsBySchedule
         else { return nil }
         let earliest = LocalTimes.earliest(of: spec.localTime(at: schedule.due))
         guard earliest <= schedule.now else { return Look(candidate: candidate, times: nil, next: earliest) }

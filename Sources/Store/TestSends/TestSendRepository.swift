@@ -38,8 +38,8 @@ public enum TestSendError: Error, Hashable, Sendable, CustomStringConvertible {
 /// lane of the sender, with its pace, quota, wallet and retries. The campaign's runs, analytics and state do not contain it.
 /// The copy, the run and its messages are written in one transaction, so a crash leaves all of them or nothing.
 public struct TestSendRepository: Sendable {
-    /// The most numbers of one test, and of a tenant's list.
-    public static let mostRecipients = 20
+    /// The most numbers of one test.
+    public static let mostRecipients = TenantSpec.mostTestRecipients
 
     /// The time after which messages of a test that were not sent never are.
     static let lifetime = Duration.seconds(24 * 3_600)
@@ -91,9 +91,6 @@ public struct TestSendRepository: Sendable {
     ) async throws -> Opened {
         try await pool.transaction { connection in
             let now = try await LaunchRepository.present(given, on: connection)
-            let numbers = try await Self.listed(numbers, tenant: tenant, on: connection)
-            // Contacts are locked before campaigns, everywhere.
-            let people = try await Self.people(numbers, tenant: tenant, on: connection)
             let original = try await LaunchCandidate.lockForTest(campaign, tenant: tenant, on: connection)
             if let key, let run = try await Self.run(ofTest: original.id, key: key, on: connection) {
                 guard let test = try await Self.tests("r.id = \(run)", limit: 1, on: connection).first else {
@@ -101,6 +98,8 @@ public struct TestSendRepository: Sendable {
                 }
                 return Opened(test: test, isNew: false, fillings: [], quota: nil)
             }
+            let numbers = try await Self.listed(numbers, tenant: tenant, on: connection)
+            let people = try await Self.people(numbers, tenant: tenant, on: connection)
             let content = try original.content()
             let window = ContactWindow(at: now, number: original.windowNumber)
             let recipients = try await Self.recipients(people, tenant: tenant, window: window, on: connection)

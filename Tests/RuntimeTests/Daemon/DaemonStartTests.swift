@@ -12,7 +12,7 @@ import Testing
 @testable import Runtime
 @testable import Settings
 
-/// What the start of a daemon says: what is off, and why it does not start.
+/// The log of a start names functions that are off, and an error says why a daemon does not start.
 struct DaemonStartTests {
     private static func configuration() throws -> DaemonConfiguration {
         DaemonConfiguration(
@@ -77,7 +77,7 @@ struct DaemonStartTests {
         #expect(try await Self.refusal(url) == nil)
         for (wrong, words) in [
             ("redis://:wrong@\(address)/0", "correct the user and the password"),
-            ("redis://nobody:wrong@\(address)/0", "correct the user and the password"),
+            ("redis://unknown:wrong@\(address)/0", "correct the user and the password"),
             ("redis://\(address)/0", "redis://:PASSWORD@HOST"),
             (url.replacing(/\/0$/, with: "/4711"), "correct the database"),
         ] {

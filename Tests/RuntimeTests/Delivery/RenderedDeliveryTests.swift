@@ -9,7 +9,7 @@ import Testing
 
 @testable import Runtime
 
-/// What a preview shows is what WhatsApp receives.
+/// A preview shows the messages that WhatsApp receives.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct RenderedDeliveryTests {
     /// Passes requests on to the simulator, and keeps their bodies.

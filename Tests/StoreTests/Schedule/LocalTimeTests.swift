@@ -334,7 +334,7 @@ struct LocalTimeTests {
             let runs = RunRepository(pool: fixture.pool)
             #expect(try await runs.pause(run, reason: "a typo", by: .command("jane")))
             #expect(try await runs.resume(run, by: .command("jane")))
-            #expect(try await Self.feed(run, fixture) == 2, "they are fed again, and nobody else")
+            #expect(try await Self.feed(run, fixture) == 2, "these two are fed again, and no others")
             let group: String = try await fixture.value("SELECT \"quotaGroup\" FROM senders")
             _ = try await LaneRepository(pool: fixture.pool).open()
             let epoch: Int = try await fixture.value("SELECT epoch FROM queue_epochs")

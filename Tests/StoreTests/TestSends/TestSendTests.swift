@@ -171,6 +171,14 @@ struct TestSendTests {
             let again = try await tests.open(.name("promo"), tenant: "acme", to: [Self.stranger], key: "one")
             #expect(!again.isNew && again.test.run.id == first.test.run.id)
             #expect(again.test.recipients.map(\.number) == [Self.known])
+            try await fixture.pool.execute(
+                "UPDATE tenants SET \"testRecipients\" = \(PostgresJSON(.array([.string(Self.stranger)])))::jsonb"
+            )
+            let unlisted = try await tests.open(.name("promo"), tenant: "acme", to: [Self.known], key: "one")
+            #expect(!unlisted.isNew && unlisted.test.run.id == first.test.run.id, "the person left the list meanwhile")
+            try await fixture.pool.execute(
+                "UPDATE tenants SET \"testRecipients\" = \(PostgresJSON(.array([.string(Self.known)])))::jsonb"
+            )
             let other = try await tests.open(.name("promo"), tenant: "acme", to: [Self.known], key: "two")
             #expect(other.isNew)
             let messages: Int = try await fixture.value("SELECT count(*) FROM campaign_messages")

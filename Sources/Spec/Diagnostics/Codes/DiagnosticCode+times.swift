@@ -2,7 +2,7 @@
 extension DiagnosticCode {
     static let timeFamily = [
         tenantName, timeZone, quietHours, duration, localTime, cronSyntax, eitherDay, emptyWindow, neverFires,
-        expiredSchedule, clockChange,
+        expiredSchedule, clockChange, quietHoursOfTenant,
     ]
 
     public static let tenantName = DiagnosticCode(
@@ -131,5 +131,21 @@ extension DiagnosticCode {
         in: ExampleSpecs.schedule("cron: \"30 … * * *\"", zone: "Europe/Berlin"),
         wrong: "2",
         right: "9"
+    )
+
+    public static let quietHoursOfTenant = DiagnosticCode(
+        "C064",
+        .warning,
+        "quiet hours on the tenant's clock",
+        """
+        `localTime` sends at the schedule's time on the clock of each contact, but quiet hours are read on the clock of the \
+        tenant. Where it is morning for a contact and night for the tenant, the message waits until the quiet hours end, or \
+        with `action: skip` is never sent. If all contacts of the campaign live near the tenant, allow the warning with \
+        `# allow C064: …`.
+        """,
+        in: "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\nquietHours: { from: \"21:00\", to: \"07:30\" }\n---\n"
+            + ExampleSpecs.schedule("cron: \"0 9 * * MON\"\nlocalTime: …"),
+        wrong: "true",
+        right: "false"
     )
 }
