@@ -208,9 +208,9 @@ let package = Package(
         .testTarget(
             name: "WhatsAppSimulatorTests",
             dependencies: [
-                "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
+                "JSON", "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP,
             ],
-            exclude: ["pywa_client.py"]
+            exclude: ["pywa_client.py", "pywa_templates.py"]
         ),
         .testTarget(name: "CommandKitTests", dependencies: ["CommandKit", "Settings", "Spelling", .arguments, .log]),
         .testTarget(name: "BenchKitTests", dependencies: ["BenchKit"]),

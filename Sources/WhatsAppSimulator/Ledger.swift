@@ -34,6 +34,13 @@ final class Ledger: Sendable {
         state.withLock { $0.append(contentsOf: line) }
     }
 
+    /// Appends a call of the management side.
+    func append(_ entry: ManagementEntry) {
+        // An entry has only numbers and texts, which can always be encoded.
+        guard let line = try? entry.line() else { return }
+        state.withLock { $0.append(contentsOf: line) }
+    }
+
     /// Writes lines until cancelled.
     ///
     /// - Throws: ``SimulatorError/ledger(path:reason:)`` when the file cannot be written.

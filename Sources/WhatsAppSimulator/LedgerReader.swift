@@ -15,19 +15,39 @@ public struct LedgerReader: Sendable {
     /// Makes a reader; the file is opened by each reading.
     public init(path: String) { self.path = path }
 
-    /// Hands each entry to `body`, in the order of the file.
+    /// Hands each entry of a send to `body`, in the order of the file.
     ///
     /// Blocks while it reads, so call it from tests and commands, or off the cooperative pool. A last line without its
     /// end, as a killed process leaves it, is skipped.
     ///
     /// - Throws: ``SimulatorError`` for a file or line that cannot be read, and what `body` throws.
     public func forEach(_ body: (LedgerEntry) throws -> Void) throws {
+        let decoder = JSONDecoder()
+        try lines { line, number in
+            guard !line.starts(with: ManagementEntry.prefix) else { return }
+            try body(decode(number) { try decoder.decode(LedgerEntry.self, from: line) })
+        }
+    }
+
+    /// Returns the calls of the management side, in the order of the file; blocks like ``forEach(_:)``.
+    ///
+    /// - Throws: ``SimulatorError`` for a file or line that cannot be read.
+    public func managementEntries() throws -> [ManagementEntry] {
+        let decoder = JSONDecoder()
+        var entries: [ManagementEntry] = []
+        try lines { line, number in
+            guard line.starts(with: ManagementEntry.prefix) else { return }
+            entries.append(try decode(number) { try ManagementEntry.read(line, with: decoder) })
+        }
+        return entries
+    }
+
+    private func lines(_ body: (Data, Int) throws -> Void) throws {
         guard let file = FileHandle(forReadingAtPath: path) else {
             throw SimulatorError.ledger(path: path, reason: "cannot be opened for reading: does it exist?")
         }
         // Nothing was written through this handle, so a failing close loses nothing.
         defer { try? file.close() }
-        let decoder = JSONDecoder()
         var rest = Data()
         var number = 0
         while let data = try file.read(upToCount: Self.chunk), !data.isEmpty {
@@ -35,7 +55,7 @@ public struct LedgerReader: Sendable {
             var start = rest.startIndex
             while let end = rest[start...].firstIndex(of: UInt8(ascii: "\n")) {
                 number += 1
-                try body(decode(rest[start..<end], number: number, with: decoder))
+                try body(rest[start..<end], number)
                 start = rest.index(after: end)
             }
             rest = Data(rest[start...])
@@ -72,9 +92,9 @@ public struct LedgerReader: Sendable {
         }
     }
 
-    private func decode(_ line: Data, number: Int, with decoder: JSONDecoder) throws(SimulatorError) -> LedgerEntry {
+    private func decode<Entry>(_ number: Int, _ read: () throws -> Entry) throws(SimulatorError) -> Entry {
         do {
-            return try decoder.decode(LedgerEntry.self, from: line)
+            return try read()
         } catch {
             throw .ledger(path: path, reason: "line \(number): \(DecodingReason.text(of: error))")
         }

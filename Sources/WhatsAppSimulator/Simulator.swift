@@ -20,6 +20,7 @@ public final class Simulator: Service {
     let queue: WebhookQueue
     let ledger: Ledger?
     let admission: AdmissionControl
+    let management: Management
 
     /// Checks the configuration and opens the ledger; nothing listens before ``run()``.
     ///
@@ -41,6 +42,7 @@ public final class Simulator: Service {
             ledger = nil
         }
         admission = AdmissionControl(configuration: configuration, queue: queue, ledger: ledger)
+        management = Management(configuration: configuration, queue: queue, ledger: ledger)
     }
 
     /// The port on which the server listens; `nil` before and after.
@@ -65,6 +67,23 @@ public final class Simulator: Service {
         admission.faults = faults
     }
 
+    /// The current settings of templates, numbers and account.
+    public var managementSettings: ManagementSettings { management.settings }
+
+    /// Replaces the settings of templates, numbers and account; templates stay.
+    ///
+    /// - Throws: ``SimulatorError/invalid(field:reason:)`` for a value outside its range; the old settings then stay.
+    public func setManagement(_ settings: ManagementSettings) throws(SimulatorError) {
+        try settings.validate()
+        management.setSettings(settings)
+    }
+
+    /// The last calls of the management side, the oldest one first.
+    public var managementCalls: [ManagementEntry] { management.entries }
+
+    /// Moves the time of the management side forward; what is due then is done at once.
+    public func advanceClock(by duration: Duration) { management.advance(by: duration) }
+
     /// The current rules.
     public var rules: SimulatorRules { admission.rules }
 
@@ -85,7 +104,10 @@ public final class Simulator: Service {
     }
 
     /// Clears counts, limits and waiting statuses, and restores the initial faults; the ledger keeps its lines.
-    public func reset() { admission.reset() }
+    public func reset() {
+        admission.reset()
+        management.reset()
+    }
 
     static func setURL(_ url: String?, on queue: WebhookQueue) throws(SimulatorError) {
         if let url {
@@ -101,7 +123,7 @@ public final class Simulator: Service {
 }
 
 extension Simulator {
-    private enum Part: Sendable { case server, statuses, ledger, deadline }
+    private enum Part: Sendable { case server, statuses, ledger, management, deadline }
 
     /// Serves until a graceful shutdown or cancellation; call it once.
     ///
@@ -135,6 +157,10 @@ extension Simulator {
             try await self.ledger?.run()
             return .ledger
         }
+        group.addTask {
+            await self.management.run()
+            return .management
+        }
         while let part = try await group.next() {
             switch part {
             case .server:
@@ -146,7 +172,7 @@ extension Simulator {
                 }
             // In both cases nothing is left to wait for: running tasks are cancelled, and the ledger writes its rest.
             case .statuses, .deadline: group.cancelAll()
-            case .ledger: break
+            case .ledger, .management: break
             }
         }
     }
@@ -178,7 +204,8 @@ extension Simulator {
                 configuration: configuration,
                 admission: admission,
                 queue: queue,
-                ledger: ledger
+                ledger: ledger,
+                management: management
             ),
             configuration: .init(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in

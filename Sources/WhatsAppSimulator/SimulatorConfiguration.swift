@@ -35,6 +35,10 @@ public struct SimulatorConfiguration: Sendable {
     public var faults = SimulatorFaults()
     /// The rules of the real service at start and after a reset; all off at first.
     public var rules = SimulatorRules()
+    /// Templates, numbers and account at start and after a reset.
+    public var management = ManagementSettings()
+    /// The time of the management side; moved forward on demand.
+    public var clock = SimulatedClock()
     /// The file that gets one line per request; `nil` keeps no ledger.
     public var ledgerPath: String?
     /// The seed of every random decision; the same seed and recipients repeat the same run.
@@ -57,6 +61,7 @@ public struct SimulatorConfiguration: Sendable {
         try webhooks.validate()
         try faults.validate()
         try rules.validate()
+        try management.validate()
     }
 }
 

@@ -5,26 +5,16 @@ import NIOCore
 
 /// Numbers, media, and messages of contacts that are marked as read.
 extension SimulatorResponder {
-    func node(_ id: String, _ request: Request) -> Response {
-        if let error = refusal(of: request) { return Self.answer(error) }
-        if let item = media.find(id) { return answer(item, request) }
-        guard configuration.knownNumbers.isEmpty || configuration.knownNumbers.contains(id) else {
-            return Self.answer(.unknownNumber(id))
+    func node(_ id: String, _ request: Request, context: SimulatorContext) async throws -> Response {
+        guard let item = media.find(id, now: management.clock.now) else {
+            return try await manage(request, context: context)
         }
-        var json = JSONWriter()
-        json.raw("{\"id\":")
-        json.string(id)
-        json.raw(",\"display_phone_number\":")
-        json.string(configuration.displayPhoneNumber)
-        json.raw(",\"quality_rating\":")
-        json.string(configuration.qualityRating)
-        json.raw(",\"whatsapp_business_manager_messaging_limit\":")
-        json.string(configuration.messagingLimit)
-        json.raw("}")
-        return Self.answer(json.bytes)
+        if let error = refusal(of: request) { return Self.answer(error) }
+        if let error = refusal(of: item, request) { return Self.answer(error) }
+        return answer(item, request)
     }
 
-    func upload(_ request: Request, phoneNumberID: String) async throws -> Response {
+    func upload(_ request: Request, phoneNumberID: String, context: SimulatorContext) async throws -> Response {
         if let error = refusal(of: request) { return Self.answer(error) }
         guard configuration.knownNumbers.isEmpty || configuration.knownNumbers.contains(phoneNumberID) else {
             return Self.answer(.unknownNumber(phoneNumberID))
@@ -32,23 +22,65 @@ extension SimulatorResponder {
         let body = try await request.body.collect(upTo: MediaStore.longestUpload)
         guard let form = MultipartBody(Array(body.readableBytesView), contentType: request.headers[.contentType] ?? "")
         else { return Self.answer(.wrongParameter("the content type must be multipart/form-data")) }
-        guard form["messaging_product"].map({ String(decoding: $0.data, as: UTF8.self) }) == "whatsapp" else {
-            return Self.answer(.wrongParameter("'messaging_product' must be 'whatsapp'"))
+        let file = form["file"]
+        let record = Recorded(
+            operation: "media.upload",
+            method: "POST",
+            target: Self.target(of: request),
+            body: file.map { "\($0.type), \($0.data.count) bytes, sha256 \(MediaStore.digest(of: $0.data))" } ?? ""
+        )
+        return await struck(record, context: context) {
+            guard form["messaging_product"].map({ String(decoding: $0.data, as: UTF8.self) }) == "whatsapp" else {
+                return (.failure(.wrongParameter("'messaging_product' must be 'whatsapp'")), [])
+            }
+            guard let file else { return (.failure(.wrongParameter("'file' is required")), []) }
+            if let error = MediaStore.refusal(of: file) { return (.failure(error), []) }
+            let item = media.add(file, phoneNumberID: phoneNumberID, now: management.clock.now)
+            return (.success(["id": .string(item.id)]), [])
         }
-        guard let file = form["file"] else { return Self.answer(.wrongParameter("'file' is required")) }
-        let item = media.add(file, phoneNumberID: phoneNumberID)
-        return Self.answer(Array("{\"id\":\"\(item.id)\"}".utf8))
     }
 
-    func delete(_ id: String, _ request: Request) -> Response {
+    func delete(_ id: String, _ request: Request, context: SimulatorContext) async -> Response {
         if let error = refusal(of: request) { return Self.answer(error) }
-        guard media.remove(id) else { return Self.answer(.unknownNumber(id)) }
-        return Self.answer(Array("{\"success\":true}".utf8))
+        let record = Recorded(
+            operation: "media.delete",
+            method: "DELETE",
+            target: Self.target(of: request),
+            body: ""
+        )
+        return await struck(record, context: context) {
+            guard let item = media.find(id, now: management.clock.now) else {
+                return (.failure(.unknownNumber(id)), [])
+            }
+            if let error = refusal(of: item, request) { return (.failure(error), []) }
+            _ = media.remove(id)
+            return (.success(["success": true]), [])
+        }
+    }
+
+    /// Returns the error for a medium of another number than the one that the request names.
+    private func refusal(of item: MediaStore.Item, _ request: Request) -> GraphError? {
+        let number = ManagementCall.parameters(request.uri.query ?? "")["phone_number_id"]
+        return number ?? item.phoneNumberID == item.phoneNumberID ? nil : .unknownNumber(item.id)
+    }
+
+    /// The rules for a message: the account's own template, if there is one, in place of those of the rules.
+    func rules(for message: MessageRequest, phoneNumberID: String) -> SimulatorRules {
+        var rules = admission.rules
+        guard message.type == "template", let name = message.template?.name,
+            let language = message.template?.language?.code
+        else { return rules }
+        switch management.sendRules.verdict(name: name, language: language, phoneNumberID: phoneNumberID) {
+        case .unknown: break
+        case .unchecked: rules.templates = []
+        case .rule(let template): rules.templates = [template]
+        }
+        return rules
     }
 
     func download(_ id: String, _ request: Request) -> Response {
         if let error = refusal(of: request) { return Self.answer(error) }
-        guard let item = media.find(id) else { return Self.answer(.unknownNumber(id)) }
+        guard let item = media.find(id, now: management.clock.now) else { return Self.answer(.unknownNumber(id)) }
         return Response(
             status: .ok,
             headers: [.contentType: item.type],
@@ -58,7 +90,8 @@ extension SimulatorResponder {
 
     /// Checks that media were uploaded for the number.
     func checkMedia(of message: MessageRequest, phoneNumberID: String) throws(GraphError) {
-        for id in message.mediaIDs where media.find(id)?.phoneNumberID != phoneNumberID {
+        let now = management.clock.now
+        for id in message.mediaIDs where media.find(id, now: now)?.phoneNumberID != phoneNumberID {
             throw .invalid("id", "\(id) is not a medium of this number")
         }
     }
@@ -67,7 +100,7 @@ extension SimulatorResponder {
         let host = request.head.authority ?? "\(configuration.host):\(configuration.port)"
         let json: JSONValue = [
             "messaging_product": "whatsapp", "id": .string(item.id), "mime_type": .string(item.type),
-            "sha256": .string(item.digest), "file_size": .integer(item.data.count),
+            "sha256": .string(item.digest), "file_size": .string("\(item.data.count)"),
             "url": .string("http://\(host)/_simulator/media/\(item.id)"),
         ]
         return Self.answer(Array(json.canonicalText.utf8))

@@ -11,6 +11,7 @@ struct SimulatorResponder: HTTPResponder {
     let admission: AdmissionControl
     let queue: WebhookQueue
     let ledger: Ledger?
+    let management: Management
     let media = MediaStore()
 
     func respond(to request: Request, context: SimulatorContext) async throws -> Response {
@@ -19,9 +20,9 @@ struct SimulatorResponder: HTTPResponder {
             try await send(request, phoneNumberID: id, isMarketing: false, context: context)
         case .marketingMessages(let id):
             try await send(request, phoneNumberID: id, isMarketing: true, context: context)
-        case .node(let id): node(id, request)
-        case .upload(let id): try await upload(request, phoneNumberID: id)
-        case .delete(let id): delete(id, request)
+        case .node(let id): try await node(id, request, context: context)
+        case .upload(let id): try await upload(request, phoneNumberID: id, context: context)
+        case .delete(let id): await delete(id, request, context: context)
         case .download(let id): download(id, request)
         case .rules: try document(admission.rules)
         case .setRules: try await setRules(request)
@@ -34,6 +35,8 @@ struct SimulatorResponder: HTTPResponder {
         case .setWebhook: try await setWebhook(request)
         case .recipient(let number): recipient(number)
         case .reset: reset()
+        case .management: try await manage(request, context: context)
+        case .control(let route): try await control(route, request)
         case .unknown:
             Self.answer(.unknownPath(request.uri.path))
         }
@@ -41,14 +44,32 @@ struct SimulatorResponder: HTTPResponder {
 
     /// Returns the error for a request with a token that is not accepted; `nil` if the token is accepted.
     func refusal(of request: Request) -> GraphError? {
-        guard let value = request.headers[.authorization] else { return .unauthorized("no access token") }
-        let scheme = "Bearer "
-        let token = value.dropFirst(scheme.count)
-        guard value.hasPrefix(scheme), !token.isEmpty else { return .unauthorized("not a bearer token") }
+        guard let value = request.headers[.authorization] ?? Self.tokenOfQuery(request).map({ "Bearer \($0)" }) else {
+            return .unauthorized("no access token")
+        }
+        guard let token = Self.token(value) else { return .unauthorized("not a bearer token") }
         guard configuration.acceptedTokens.isEmpty || configuration.acceptedTokens.contains(String(token)) else {
             return .unauthorized("unknown access token")
         }
         return nil
+    }
+
+    /// The token of a request; guides of uploads call its scheme `OAuth`.
+    static func token(of request: Request) -> String? {
+        request.headers[.authorization].flatMap(token).map(String.init) ?? tokenOfQuery(request)
+    }
+
+    private static let schemes = ["Bearer ", "OAuth "]
+
+    private static func token(_ value: String) -> Substring? {
+        let scheme = schemes.first { value.hasPrefix($0) }
+        let token = scheme.map { value.dropFirst($0.utf8.count) }
+        return token?.isEmpty == false ? token : nil
+    }
+
+    private static func tokenOfQuery(_ request: Request) -> String? {
+        guard let query = request.uri.query, query.contains("access_token=") else { return nil }
+        return ManagementCall.parameters(query)["access_token"]
     }
 
     /// Makes an error in the shape of the real service.
@@ -58,6 +79,12 @@ struct SimulatorResponder: HTTPResponder {
         json.string(error.message)
         json.raw(",\"type\":\"\(error.type)\",\"code\":\(error.code)")
         if let subcode = error.subcode { json.raw(",\"error_subcode\":\(subcode)") }
+        if let title = error.userTitle {
+            json.raw(",\"is_transient\":false,\"error_user_title\":")
+            json.string(title)
+            json.raw(",\"error_user_msg\":")
+            json.string(error.userText ?? title)
+        }
         if let details = error.details {
             json.raw(",\"error_data\":{\"messaging_product\":\"whatsapp\",\"details\":")
             json.string(details)
@@ -98,6 +125,9 @@ enum SimulatorRoute: Hashable, Sendable {
     case setWebhook
     case recipient(String)
     case reset
+    /// Templates, numbers, accounts and uploads.
+    case management
+    case control(SimulatorResponder.ManagementControlRoute)
     case unknown
 
     init(method: String, path: String) {
@@ -110,7 +140,7 @@ enum SimulatorRoute: Hashable, Sendable {
             parts.removeFirst()
         }
         guard let id = parts.first, id.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), id.utf8.count <= 32 else {
-            self = .unknown
+            self = .management
             return
         }
         self =
@@ -120,7 +150,7 @@ enum SimulatorRoute: Hashable, Sendable {
             case ("POST", 2, "media"): .upload(phoneNumberID: String(id))
             case ("GET", 1, _): .node(id: String(id))
             case ("DELETE", 1, _): .delete(mediaID: String(id))
-            default: .unknown
+            default: .management
             }
     }
 
@@ -138,7 +168,7 @@ enum SimulatorRoute: Hashable, Sendable {
         case ("POST", "event", 1): .event
         case ("GET", "media", 2): .download(mediaID: parts.last.map(String.init) ?? "")
         case ("GET", "recipients", 2): .recipient(parts.last.map(String.init) ?? "")
-        default: .unknown
+        default: SimulatorResponder.ManagementControlRoute(method: method, parts: parts).map(Self.control) ?? .unknown
         }
     }
 }
@@ -224,7 +254,7 @@ extension SimulatorResponder {
                 try parsed.validateMark(status)
                 return .success(nil)
             }
-            let rules = admission.rules
+            let rules = rules(for: parsed, phoneNumberID: phoneNumberID)
             if rules.checksMedia { try checkMedia(of: parsed, phoneNumberID: phoneNumberID) }
             return .success(
                 try parsed.validate(
@@ -303,7 +333,7 @@ extension SimulatorResponder {
         return json.bytes
     }
 
-    private static func page(_ page: SimulatorFaults.PageFault) -> Response {
+    static func page(_ page: SimulatorFaults.PageFault) -> Response {
         let body = page.body ?? "<html><body><h1>\(page.status)</h1></body></html>"
         var response = Response(
             status: HTTPResponse.Status(code: page.status),
@@ -371,6 +401,7 @@ extension SimulatorResponder {
 
     func reset() -> Response {
         admission.reset()
+        management.reset()
         return Self.answer(Array("{}".utf8))
     }
 

@@ -20,6 +20,10 @@ struct SimulateCommand: AsyncParsableCommand {
             --rules to /_simulator/rules. POST to /_simulator/inbound, /preference and /event makes it report what \
             contacts write and choose, and any other event.
 
+            Templates, numbers, accounts and uploads have the routes of the Graph API. PUT the JSON of --management to \
+            /_simulator/management; POST to /_simulator/template, /number and /account to change them as Meta would, \
+            and to /_simulator/clock to move their time forward.
+
             Examples:
               campaignd simulate --ledger ledger.jsonl --webhook-url http://127.0.0.1:8080/webhooks/whatsapp
               campaignd simulate --rules real --rate-limit 80
@@ -58,6 +62,12 @@ struct SimulateCommand: AsyncParsableCommand {
 
     @Option(help: "Rules of the real service: `real` for those without data, or JSON as '{\"closesWindows\": true}'.")
     var rules: String?
+
+    @Option(help: "Settings of templates, numbers and account as JSON, such as '{\"reviewSeconds\": 5}'.")
+    var management: String?
+
+    @Option(help: "Id of the WhatsApp Business Account.")
+    var account: String?
 
     @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "notice"
@@ -100,6 +110,8 @@ struct SimulateCommand: AsyncParsableCommand {
         settings.webhooks.failedShare = failed ?? settings.webhooks.failedShare
         if let faults { settings.faults = try SimulatorFaults(json: Data(faults.utf8)) }
         if let rules { settings.rules = try rules == "real" ? .real : SimulatorRules(json: Data(rules.utf8)) }
+        if let management { settings.management = try ManagementSettings(json: Data(management.utf8)) }
+        settings.accountID = account ?? settings.accountID
         if webhookURL != nil && settings.webhooks.appSecret.isEmpty {
             throw ValidationError("WHATSAPP_APP_SECRET is not set, but webhooks are signed with it.")
         }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import JSON
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -10,11 +11,16 @@ struct Caller: Sendable {
     struct Answer: Sendable {
         let status: Int
         let retryAfter: String?
+        let usage: String?
         let body: Data
 
         var text: String { String(decoding: body, as: UTF8.self) }
         /// The id of the accepted message.
         var wamid: String? { (try? JSONDecoder().decode(Acceptance.self, from: body))?.messages.first?.id }
+        /// The body as JSON; `null` if it is none.
+        var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
+        /// The subcode of the error.
+        var subcode: Int? { json["error"]?["error_subcode"]?.integerValue }
         /// The code of the error.
         var code: Int? { (try? JSONDecoder().decode(Failure.self, from: body))?.error.code }
     }
@@ -46,7 +52,7 @@ struct Caller: Sendable {
         let error: Content
     }
 
-    enum Method: String, Sendable { case GET, POST, PUT }
+    enum Method: String, Sendable { case GET, POST, PUT, DELETE }
 
     static let sender = "106540352242922"
 
@@ -70,6 +76,7 @@ struct Caller: Sendable {
         return Answer(
             status: Int(response.status.code),
             retryAfter: response.headers.first(name: "retry-after"),
+            usage: response.headers.first(name: "x-business-use-case-usage"),
             body: data
         )
     }

@@ -21,19 +21,40 @@ struct PywaTests {
         configuration.webhooks.readDelay = .milliseconds(5) ... .milliseconds(10)
         try await Simulator.withRunning(configuration: configuration, logger: .quiet) { simulator in
             let base = try #require(simulator.baseURL)
-            let (code, text) = try await Self.run([base, "app secret"], library: library)
+            let (code, text) = try await Self.run("pywa_client.py", [base, "app secret"], library: library)
             #expect(code == 0 && text.contains("parsed "), "\(text)")
         }
     }
 
+    @Test(.enabled(if: library != nil || isRequired, "pywa is not installed"))
+    func managesTemplatesAndUploadsTheirMedia() async throws {
+        let library = try #require(Self.library)
+        var configuration = SimulatorConfiguration()
+        configuration.knownNumbers = ["106540352242922"]
+        configuration.management.reviewSeconds = 3_600
+        try await Simulator.withRunning(configuration: configuration, logger: .quiet) { simulator in
+            let base = try #require(simulator.baseURL)
+            let (code, text) = try await Self.run("pywa_templates.py", [base], library: library)
+            #expect(code == 0 && text.contains("managed 3 templates, 1 numbers"), "\(text)")
+            let operations = Set(simulator.managementCalls.filter { $0.answer == .accepted }.map(\.operation))
+            let wanted: Set = [
+                "uploads.create", "uploads.write", "templates.create", "templates.list", "templates.edit",
+                "templates.delete", "templates.archive", "templates.unarchive", "media.upload", "media.delete",
+                "numbers.list", "node.get",
+            ]
+            #expect(operations == wanted)
+        }
+    }
+
     /// Runs the script, and returns its exit code and what it printed.
-    private static func run(_ arguments: [String], library: String) async throws -> (code: Int32, text: String) {
+    private static func run(_ script: String, _ arguments: [String], library: String) async throws -> (
+        code: Int32, text: String
+    ) {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("pywa_client.py")
-        process.arguments = ["python3", script.path] + arguments
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(script)
+        process.arguments = ["python3", file.path] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["PYTHONPATH": library, "PYTHONDONTWRITEBYTECODE": "1", "NO_PROXY": "127.0.0.1"]
         ) { _, new in new }

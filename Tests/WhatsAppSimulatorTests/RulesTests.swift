@@ -182,7 +182,7 @@ struct RulesTests {
             let id = String(answer.text.filter(\.isNumber))
             #expect(id.count == 15, "\(answer.text)")
             let item = try await caller.call(.GET, "/v23.0/\(id)")
-            #expect(item.text.contains(#""mime_type":"image/png""#) && item.text.contains(#""file_size":5"#))
+            #expect(item.text.contains(#""mime_type":"image/png""#) && item.text.contains(#""file_size":"5""#))
             func image(_ id: String) -> String {
                 #"{"messaging_product":"whatsapp","to":"+254711000001","type":"image","image":{"id":"\#(id)"}}"#
             }

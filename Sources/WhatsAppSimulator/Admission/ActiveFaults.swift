@@ -116,6 +116,7 @@ struct Dice: Sendable {
         case outcome, omittedDelivered, sentDelay, deliveredDelay, readDelay
         case dropped, duplicated, reordered, delayed
         case page, failure, messageStatus
+        case review, management
     }
 
     let seed: UInt64

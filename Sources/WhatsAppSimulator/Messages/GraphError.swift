@@ -6,6 +6,9 @@ struct GraphError: Error, Hashable, Sendable, CustomStringConvertible {
     let message: String
     let details: String?
     let retryAfterSeconds: Int?
+    /// The title and the text for users, which errors of the management side have.
+    var userTitle: String?
+    var userText: String?
 
     var description: String { message }
 

@@ -9,25 +9,29 @@ final class MediaStore: Sendable {
         let phoneNumberID: String
         let type: String
         let data: [UInt8]
+        /// The time after which it is gone, in milliseconds.
+        let end: Int64
 
-        var digest: String { SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined() }
+        var digest: String { MediaStore.digest(of: data) }
     }
 
-    static let longestUpload = 1 << 24
+    static let longestUpload = 101 << 20
+    private static let life = 30 * SimulatedClock.day
     /// Maximum number of bytes that are kept; older media are forgotten.
     private static let capacity = 1 << 26
 
     private let items = Mutex<(list: [Item], serial: Int)>(([], 0))
 
     /// Stores a part of an upload.
-    func add(_ part: MultipartBody.Part, phoneNumberID: String) -> Item {
+    func add(_ part: MultipartBody.Part, phoneNumberID: String, now: Int64) -> Item {
         items.withLock { items in
             items.serial += 1
             let item = Item(
                 id: "\(900_000_000_000_000 + items.serial)",
                 phoneNumberID: phoneNumberID,
                 type: part.type,
-                data: part.data
+                data: part.data,
+                end: now + Self.life
             )
             items.list.append(item)
             while items.list.count > 1, items.list.reduce(0, { $0 + $1.data.count }) > Self.capacity {
@@ -37,7 +41,12 @@ final class MediaStore: Sendable {
         }
     }
 
-    func find(_ id: String) -> Item? { items.withLock { $0.list.first { $0.id == id } } }
+    /// Returns a medium that is not older than 30 days.
+    func find(_ id: String, now: Int64) -> Item? {
+        items.withLock { items in
+            items.list.first { $0.id == id && $0.end > now }
+        }
+    }
 
     /// Returns true if there was such an item.
     func remove(_ id: String) -> Bool {
@@ -46,6 +55,33 @@ final class MediaStore: Sendable {
             if let index { items.list.remove(at: index) }
             return index != nil
         }
+    }
+}
+
+extension MediaStore {
+    private static let megabyte = 1 << 20
+    /// The greatest sizes by type; types that are not here are refused.
+    private static let sizes: [String: Int] = [
+        "image/jpeg": 5 * megabyte, "image/png": 5 * megabyte, "image/webp": 500 << 10, "video/mp4": 16 * megabyte,
+        "video/3gpp": 16 * megabyte, "audio/aac": 16 * megabyte, "audio/amr": 16 * megabyte,
+        "audio/mpeg": 16 * megabyte, "audio/mp4": 16 * megabyte, "audio/ogg": 16 * megabyte,
+    ]
+
+    static func digest(of data: [UInt8]) -> String {
+        SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
+    }
+
+    /// Returns the error for a file of another type or size than the service takes.
+    static func refusal(of file: MultipartBody.Part) -> GraphError? {
+        let type = String(file.type.prefix { $0 != ";" }).lowercased()
+        let isDocument = type == "text/plain" || type.hasPrefix("application/")
+        guard let most = sizes[type] ?? (isDocument ? 100 * megabyte : nil) else {
+            return .wrongParameter("Param file must be a file of another type than \(type)")
+        }
+        guard file.data.count <= most else {
+            return GraphError(code: 131_053, details: "\(type) can have at most \(most) bytes")
+        }
+        return nil
     }
 }
 
