@@ -64,7 +64,7 @@ extension SimulatorResponder {
         return number ?? item.phoneNumberID == item.phoneNumberID ? nil : .unknownNumber(item.id)
     }
 
-    /// The rules for a message: the account's own template, if there is one, in place of those of the rules.
+    /// Returns the rules for a message: the account's own template, if there is one, in place of those of the rules.
     func rules(for message: MessageRequest, phoneNumberID: String) -> SimulatorRules {
         var rules = admission.rules
         guard message.type == "template", let name = message.template?.name,

@@ -54,7 +54,7 @@ struct SimulatorResponder: HTTPResponder {
         return nil
     }
 
-    /// The token of a request; guides of uploads call its scheme `OAuth`.
+    /// Returns the token of a request; guides of uploads call its scheme `OAuth`.
     static func token(of request: Request) -> String? {
         request.headers[.authorization].flatMap(token).map(String.init) ?? tokenOfQuery(request)
     }

@@ -32,6 +32,7 @@ struct PywaTests {
         var configuration = SimulatorConfiguration()
         configuration.knownNumbers = ["106540352242922"]
         configuration.management.reviewSeconds = 3_600
+        configuration.webhooks.appSecret = "app secret"
         try await Simulator.withRunning(configuration: configuration, logger: .quiet) { simulator in
             let base = try #require(simulator.baseURL)
             let (code, text) = try await Self.run("pywa_templates.py", [base], library: library)

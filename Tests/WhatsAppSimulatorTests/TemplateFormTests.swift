@@ -3,7 +3,7 @@ import JSON
 import Testing
 import WhatsAppSimulator
 
-/// What the creation of a template refuses, and how components come back.
+/// The mistakes that the creation of a template refuses, and the form in which components come back.
 struct TemplateFormTests {
     private static let long = String(repeating: "a", count: 1_025)
     private static let body = ManagementStage.body("Hi, we are open.")

@@ -51,6 +51,22 @@ struct TemplateTests {
         }
     }
 
+    @Test(
+        arguments: [("FIRST_PAUSE", 3 * 3_600), ("SECOND_PAUSE", 6 * 3_600), ("RATE_LIMITING_PAUSE", nil)]
+            as [(String, Int?)]
+    )
+    func pausesForQualityEndByThemselves(title: String, seconds: Int?) async throws {
+        try await ManagementStage.with { stage in
+            let id = try await stage.approved("offer")
+            _ = try await stage.control("template", #"{"id":"\#(id)","event":"PAUSED","title":"\#(title)"}"#)
+            stage.simulator.advanceClock(by: .seconds((seconds ?? 86_400) - 60))
+            #expect(try await stage.read(id)["status"] == "PAUSED")
+            stage.simulator.advanceClock(by: .seconds(120))
+            #expect(try await stage.read(id)["status"] == (seconds == nil ? "PAUSED" : "APPROVED"))
+            #expect(try await stage.send("offer").code == (seconds == nil ? 132_015 : nil))
+        }
+    }
+
     @Test func decisionsFollowTheirRules() async throws {
         var settings = ManagementStage.slow
         settings.decisions += try ManagementSettings(

@@ -3,9 +3,11 @@
 Usage: pywa_templates.py http://127.0.0.1:PORT
 """
 
+import http.server
 import json
+import queue
 import sys
-import time
+import threading
 import urllib.parse
 import urllib.request
 
@@ -13,10 +15,25 @@ import httpx
 from pywa import WhatsApp
 from pywa.errors import WhatsAppError
 from pywa.types import templates as t
+from pywa.types.base_update import RawUpdate
 from pywa.types.others import Pagination
 
 base = sys.argv[1]
 ACCOUNT, APP = "102290129340398", "670843887433847"
+
+
+bodies: "queue.Queue[bytes]" = queue.Queue()
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        bodies.put(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class ToSimulator(httpx.HTTPTransport):
@@ -37,11 +54,29 @@ def refused(subcode, call):
     raise AssertionError(f"not refused with {subcode}")
 
 
-def advance(seconds):
-    body = json.dumps({"advanceSeconds": seconds}).encode()
-    request = urllib.request.Request(f"{base}/_simulator/clock", body, method="POST")
+def control(method, path, value):
+    request = urllib.request.Request(f"{base}/_simulator/{path}", json.dumps(value).encode(), method=method)
     with urllib.request.urlopen(request, timeout=20):
         pass
+
+
+def advance(seconds):
+    control("POST", "clock", {"advanceSeconds": seconds})
+
+
+def webhook(field):
+    """Waits for the next webhook of a field, and parses it with the types of pywa."""
+    while True:
+        document = json.loads(bodies.get(timeout=60))
+        change = document["entry"][0]["changes"][0]
+        if change["field"] != field:
+            continue
+        # Meta's examples have a hyphen here; pywa 4.5 knows only the other form.
+        if language := change["value"].get("message_template_language"):
+            assert "-" in language, change
+            change["value"]["message_template_language"] = language.replace("-", "_")
+        raw = RawUpdate(json.dumps(document).encode(), hmac_header=None, update_hash=str(id(document)))
+        return wa._handlers_to_updates[wa._get_handler_type(raw)].from_update(client=wa, update=raw)
 
 
 wa = WhatsApp(
@@ -52,6 +87,7 @@ wa = WhatsApp(
     session=httpx.Client(transport=ToSimulator(), timeout=20),
     server=None,
     verify_token="verify",
+    filter_updates=False,
 )
 
 
@@ -114,6 +150,26 @@ assert wa.get_template(named.id).status == t.TemplateStatus.PENDING
 refused(2388039, lambda: wa.update_template(named.id, new_components=[t.BodyText("Once more.")]))
 advance(3600)
 assert wa.get_template(named.id).components[0].text == "Dear {{name}}, come and see."
+
+# Changes that Meta makes, as pywa reads their webhooks.
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+control("PUT", "webhook", {"url": f"http://127.0.0.1:{server.server_port}/"})
+for event in ["PAUSED", "UNPAUSED", "FLAGGED", "REJECTED", "DISABLED", "APPROVED"]:
+    control("POST", "template", {"id": created.id, "event": event})
+    told = webhook("message_template_status_update")
+    expected = "APPROVED" if event == "UNPAUSED" else event
+    assert (told.new_status, told.template_id) == (expected, created.id), (event, told)
+control("POST", "template", {"id": created.id, "quality": "RED"})
+assert webhook("message_template_quality_update").new_quality_score == "RED"
+control("POST", "template", {"id": named.id, "category": "MARKETING"})
+assert webhook("template_category_update").new_category == "MARKETING"
+control("POST", "template", {"id": created.id, "components": [{"type": "BODY", "text": "Changed by hand."}]})
+assert webhook("message_template_components_update").template_element == "Changed by hand."
+control("POST", "account", {"restrictions": ["RESTRICTED_ADD_PHONE_NUMBER_ACTION"]})
+assert webhook("account_update").restriction_info[0].expiration is not None
+control("POST", "account", {"ban": "SCHEDULE_FOR_DISABLE"})
+assert webhook("account_update").ban_info.date is not None
 
 # Archived, brought back, and deleted.
 archived = wa.archive_templates([code.id])

@@ -12,7 +12,7 @@ final class Management: Sendable {
         var owners: [Int: String] = [:]
         var tasks = DueHeap<ManagementTask>()
         var calls: [String: MovingCount] = [:]
-        /// How often each fault has struck.
+        /// The number of calls that each fault has struck.
         var struck: [Int: Int] = [:]
         var callCount: UInt64 = 0
         var entries: [ManagementEntry] = []

@@ -35,7 +35,7 @@ struct ManagementCall: Sendable {
         }
     }
 
-    /// The texts of a list, which is written as a list, as JSON, or with commas.
+    /// Returns the texts of a list, which is written as a list, as JSON, or with commas.
     func list(_ name: String) -> [String]? {
         switch self[name] {
         case .array(let items): items.compactMap { $0.stringValue ?? $0.integerValue.map(String.init) }
@@ -124,7 +124,7 @@ enum ManagementRoute: Hashable, Sendable {
         }
     }
 
-    /// The name of the operation, in ledgers and faults.
+    /// Returns the name of the operation, in ledgers and faults.
     func operation(_ method: String) -> String {
         let verb = ["GET": "list", "POST": "create", "DELETE": "delete"][method] ?? method.lowercased()
         return switch self {

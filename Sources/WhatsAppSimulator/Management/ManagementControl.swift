@@ -31,7 +31,7 @@ enum ManagementControl {
             template.components = TemplateView.normalised(components)
             events.append(template.componentsEvent)
         }
-        if let event = json["event"]?.stringValue { events.append(take(event, json, &template, now: effects.now)) }
+        if let event = json["event"]?.stringValue { events.append(take(event, json, &template, &effects)) }
         guard !events.isEmpty else {
             throw .invalid(
                 field: "template",
@@ -74,32 +74,40 @@ enum ManagementControl {
         _ event: String,
         _ json: JSONValue,
         _ template: inout StoredTemplate,
-        now: Int64
+        _ effects: inout ManagementEffects
     ) -> ManagementEvent {
         let title = json["title"]?.stringValue
         var details: [String: JSONValue] = [:]
         switch event {
         case "FLAGGED", "REINSTATED": break
-        case "UNPAUSED": template.status = "APPROVED"
+        case "UNPAUSED": return template.unpause()
         default: template.status = event
         }
         template.rejectedReason = event == "REJECTED" ? json["reason"]?.stringValue ?? "INVALID_FORMAT" : "NONE"
         switch event {
         case "PAUSED":
-            details["other_info"] = [
-                "title": .string(title ?? "FIRST_PAUSE"), "description": "Paused in the simulator",
-            ]
-        case "UNPAUSED": details["other_info"] = ["title": "UNPAUSE", "description": "The pause is over"]
+            let title = title ?? "FIRST_PAUSE"
+            details["other_info"] = ["title": .string(title), "description": "Paused in the simulator"]
+            // A pause for quality ends after 3 or 6 hours, one for pacing never does.
+            if let hours: Int64 = ["FIRST_PAUSE": 3, "SECOND_PAUSE": 6][title] {
+                template.pending = .endOfPause
+                effects.add(
+                    .settle(account: template.account, id: template.id, revision: template.revision),
+                    due: effects.now + hours * SimulatedClock.hour
+                )
+            }
         case "LOCKED": details["other_info"] = ["title": .string(title ?? "DISABLED"), "description": "Locked"]
         // The documentation has the date as a text, too: `"dateAsText": true`.
         case "DISABLED":
             let isText = json["dateAsText"]?.boolValue == true
-            details["disable_info"] = ["disable_date": isText ? .string("\(now / 1_000)") : seconds(now)]
+            details["disable_info"] = [
+                "disable_date": isText ? .string("\(effects.now / 1_000)") : seconds(effects.now)
+            ]
         case "REJECTED" where template.rejectedReason == "INVALID_FORMAT":
             details["rejection_info"] = ["reason": "Rejected in the simulator", "recommendation": "Edit the text."]
         default: break
         }
-        return template.statusEvent(event == "UNPAUSED" ? "APPROVED" : event, details: details)
+        return template.statusEvent(event, details: details)
     }
 }
 

@@ -7,7 +7,7 @@ struct ManagementEvent: Sendable {
     let value: JSONValue
 }
 
-/// What is to be done later.
+/// A thing to be done later.
 enum ManagementTask: Sendable {
     /// Ends what is pending on a template, unless the template has changed since.
     case settle(account: String, id: Int, revision: UInt64)
@@ -16,7 +16,7 @@ enum ManagementTask: Sendable {
     case tell(ManagementEvent)
 }
 
-/// What a change brings about: webhooks, and tasks for later.
+/// The effects of a change: webhooks, and tasks for later.
 struct ManagementEffects: Sendable {
     let now: Int64
     let settings: ManagementSettings
@@ -98,6 +98,15 @@ extension StoredTemplate {
         let status = statusEvent(status, details: isFormat ? ["rejection_info": details] : [:])
         guard category != former.category else { return [status] }
         return [categoryEvent(from: former.category), status]
+    }
+
+    /// Ends a pause, and returns the webhook.
+    mutating func unpause() -> ManagementEvent {
+        status = "APPROVED"
+        return statusEvent(
+            "APPROVED",
+            details: ["other_info": ["title": "UNPAUSE", "description": "The pause is over"]]
+        )
     }
 
     func categoryEvent(from former: String) -> ManagementEvent {

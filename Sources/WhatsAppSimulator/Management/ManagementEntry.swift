@@ -16,7 +16,7 @@ public struct ManagementEntry: Codable, Hashable, Sendable {
     public var body: String
     /// The HTTP status of the answer; 0 when none was sent.
     public var status: Int
-    /// Whether it was done, refused, or done without an answer to the caller.
+    /// The outcome: done, refused, or done without an answer to the caller.
     public var answer: LedgerEntry.Answer
     public var code: Int?
     public var subcode: Int?
@@ -27,7 +27,7 @@ public struct ManagementEntry: Codable, Hashable, Sendable {
 
     private struct Line: Codable { let management: ManagementEntry }
 
-    /// The entry as one line of JSON with its line end.
+    /// Returns the entry as one line of JSON with its line end.
     func line() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

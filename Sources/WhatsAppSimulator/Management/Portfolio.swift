@@ -15,7 +15,7 @@ struct Portfolio: Sendable {
         var callback: String?
     }
 
-    /// What an account has besides templates and numbers.
+    /// The state of an account besides templates and numbers.
     struct Account: Sendable {
         var isSubscribed = true
         var callback: String?
@@ -67,7 +67,7 @@ struct Portfolio: Sendable {
         numbers.values.filter { $0.account == account }.sorted { ($0.id.utf8.count, $0.id) < ($1.id.utf8.count, $1.id) }
     }
 
-    /// True if the id is that of an account rather than of a number.
+    /// Returns true if the id is that of an account rather than of a number.
     func isAccount(_ id: String) -> Bool {
         id == configuration.accountID || accounts[id] != nil || numbers.values.contains { $0.account == id }
     }

@@ -66,7 +66,7 @@ final class UploadStore: Sendable {
         }
     }
 
-    /// True for the handle of a file that is here as a whole.
+    /// Returns true for the handle of a file that is here as a whole.
     func isHandle(_ handle: String) -> Bool { session(handle) != nil }
 
     /// Returns a file by the number in its address.

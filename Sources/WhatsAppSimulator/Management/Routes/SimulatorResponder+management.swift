@@ -47,7 +47,7 @@ extension SimulatorResponder {
         }
     }
 
-    /// What the ledger has of a call besides its answer.
+    /// The part of a ledger entry that is known before the answer.
     struct Recorded: Sendable {
         let operation: String
         let method: String
@@ -108,7 +108,7 @@ extension SimulatorResponder {
         return Response(status: .noContent)
     }
 
-    /// The path without its version, and the version; `nil` for none.
+    /// Returns the path without its version, and the version; `nil` for none.
     static func parts(of path: String) -> (parts: [Substring], version: String?) {
         var parts = path.split(separator: "/")
         guard let first = parts.first, first.hasPrefix("v"), first.dropFirst().first?.isNumber == true else {
@@ -118,7 +118,7 @@ extension SimulatorResponder {
         return (parts, String(first))
     }
 
-    /// The path and the query as they came, without tokens.
+    /// Returns the path and the query as they came, without tokens.
     static func target(of request: Request) -> String {
         let pairs = (request.uri.query ?? "").split(separator: "&").filter {
             !$0.hasPrefix("access_token=") && !$0.hasPrefix("input_token=")

@@ -253,13 +253,9 @@ extension AccountTemplates {
         guard template.status == "PAUSED" else {
             return ["success": false, "reason": .string("The template has the status \(template.status).")]
         }
-        template.status = "APPROVED"
         template.revision += 1
+        let event = template.unpause()
         put(template)
-        let event = template.statusEvent(
-            "APPROVED",
-            details: ["other_info": ["title": "UNPAUSE", "description": "Unpaused on request"]]
-        )
         effects.tell(event.field, event.value, account: account)
         return ["success": true]
     }
@@ -271,6 +267,10 @@ extension AccountTemplates {
         }
         switch pending {
         case .review(let decision): template.decide(decision)
+        case .endOfPause:
+            template.pending = nil
+            let event = template.unpause()
+            effects.tell(event.field, event.value, account: account)
         case .recategorisation(let category):
             let former = template.category
             template.pending = nil

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What the send path asks about templates: a look-up apart from the management side, which may take long.
+/// The templates as the send path sees them, apart from the management side, which may take long.
 final class SendRules: Sendable {
     /// The rule for a message with a template.
     enum Verdict: Sendable {

@@ -8,6 +8,7 @@ struct StoredTemplate: Sendable {
     enum Pending: Sendable {
         case review(ManagementSettings.Decision)
         case recategorisation(String)
+        case endOfPause
     }
 
     let id: Int
@@ -140,7 +141,7 @@ struct TemplateText: Sendable {
     let text: String
     /// The names of the variables in their order, with repetitions.
     private(set) var variables: [String] = []
-    /// What stands between the variables: one text more than there are variables.
+    /// The texts between the variables: one more than there are variables.
     private(set) var pieces: [Substring] = []
 
     init(_ text: String) {
@@ -170,7 +171,7 @@ struct TemplateText: Sendable {
     /// True if nothing but space is between two variables.
     var hasAdjacentVariables: Bool { pieces.dropFirst().dropLast().contains { !$0.contains { !$0.isWhitespace } } }
 
-    /// Emoji count as words: sources tell only of punctuation.
+    /// Returns true if there is more than space and punctuation; emoji count as words.
     private static func hasWord(_ piece: Substring) -> Bool {
         piece.contains { $0.isLetter || $0.isNumber || !$0.isASCII }
     }

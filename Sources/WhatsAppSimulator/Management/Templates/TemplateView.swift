@@ -1,6 +1,6 @@
 import JSON
 
-/// What a reader sees of the components of a template: not quite what was submitted.
+/// The components of a template as reads have them: not quite what was submitted.
 enum TemplateView {
     /// Returns a component as reads have it: handles as addresses, and one-time codes as buttons with an address.
     static func component(_ component: JSONValue, mediaURL: (String) -> String) -> JSONValue {
