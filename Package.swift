@@ -79,9 +79,9 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "AccessTokens", "API", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Store",
-                .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioPosix,
-                .nioSSL,
+                "AccessTokens", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Store",
+                .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioHTTP,
+                .nioPosix, .nioSSL,
             ]
         ),
         .target(
@@ -149,7 +149,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "AccessTokens", "Postgres", "Redis", "Store", "TestBed", .asn1, .certificates, .crypto, .log, .nioSSL,
+                "AccessTokens", "Postgres", "Redis", "Store", "TestBed", .asn1, .certificates, .crypto, .log, .nio,
+                .nioPosix, .nioSSL,
             ],
             path: "Tests/TestSupport"
         ),

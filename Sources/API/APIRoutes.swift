@@ -1,3 +1,4 @@
+package import AccessTokens
 package import Foundation
 import HTTPTypes
 package import Hummingbird
@@ -28,6 +29,7 @@ package struct APIRoutes: Sendable {
     ///   - live: The present state, for those who watch it.
     ///   - erasureKey: The key of the hashes of erased people's opt-outs; without it no person can be erased.
     ///   - servesDashboard: True to serve the pages of the dashboard at `/ui`.
+    ///   - signIn: The identity provider at which people sign in on these pages; `nil` without one.
     ///   - version: The version of the daemon.
     ///   - now: The calendar.
     package init(
@@ -41,6 +43,7 @@ package struct APIRoutes: Sendable {
         live: LiveFeed,
         erasureKey: ErasureKey? = nil,
         servesDashboard: Bool = true,
+        signIn: SignIn? = nil,
         version: String = "unknown",
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -98,7 +101,7 @@ package struct APIRoutes: Sendable {
         ]
         let all = groups.flatMap { $0 }
         endpoints = EndpointTable(all + [ServiceEndpoints.description(of: all)])
-        pages = servesDashboard ? DashboardPages().all : []
+        pages = servesDashboard ? DashboardPages(signIn: signIn).all : []
         self.authenticator = authenticator
         self.limiter = limiter
         self.metrics = metrics

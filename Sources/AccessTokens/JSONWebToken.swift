@@ -103,22 +103,28 @@ package enum JSONWebTokenError: Error, Hashable, CustomStringConvertible {
     /// The `alg` of the header is unknown, or not that of the key.
     case algorithm
     case unknownKey
+    /// The keys of the issuer could not be fetched yet, or not for too long.
+    case noKeys
     case badSignature
     case expired
     case notYetValid
     case missingClaim(String)
     case wrongClaim(String)
+    /// A person has signed in, and the claim that names the tenant is missing or has a wrong value.
+    case noTenant(String)
 
     package var description: String {
         switch self {
         case .malformed(let what): "the token is malformed: \(what)"
         case .algorithm: "the algorithm of the token is not that of its key"
         case .unknownKey: "no key has the token's `kid`"
+        case .noKeys: "the keys of the identity provider could not be fetched"
         case .badSignature: "the signature of the token is wrong"
         case .expired: "the token has expired"
         case .notYetValid: "the token is not valid yet"
         case .missingClaim(let name): "the claim `\(name)` is missing or has a wrong type"
         case .wrongClaim(let name): "the claim `\(name)` has a wrong value"
+        case .noTenant(let name): "the claim `\(name)` names no tenant"
         }
     }
 }

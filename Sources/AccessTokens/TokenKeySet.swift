@@ -18,8 +18,11 @@ final class TokenKeySet: Sendable {
 
     /// Reads a JSON Web Key Set; keys for other purposes and of unsupported types are skipped.
     ///
+    /// - Parameters:
+    ///   - bytes: The set.
+    ///   - allowsSecrets: False for a set that others can read: a secret in it is none, and is skipped.
     /// - Throws: ``TokenKeyError`` if no key is left, or keys have no distinct `kid`.
-    init(jwks bytes: some Collection<UInt8>) throws(TokenKeyError) {
+    init(jwks bytes: some Collection<UInt8>, allowsSecrets: Bool = true) throws(TokenKeyError) {
         let set: JSONValue
         do {
             set = try JSONValue(parsing: bytes)
@@ -30,12 +33,15 @@ final class TokenKeySet: Sendable {
         var keys: [String: TokenKey] = [:]
         var all: [TokenKey] = []
         for (index, item) in items.enumerated() {
+            if !allowsSecrets, item["kty"]?.stringValue == "oct" { continue }
             guard let key = try Self.key(item, index: index) else { continue }
             all.append(key)
             guard let id = item["kid"]?.stringValue else { continue }
             guard keys.updateValue(key, forKey: id) == nil else { throw .unreadable("two keys have the same `kid`") }
         }
-        guard !all.isEmpty else { throw .unreadable("it has no key for HS256, RS256 or ES256 signatures") }
+        guard !all.isEmpty else {
+            throw .unreadable("it has no key for \(allowsSecrets ? "HS256, " : "")RS256 or ES256 signatures")
+        }
         guard all.count == 1 || keys.count == all.count else {
             throw .unreadable("of several keys, each needs a `kid`")
         }

@@ -7,52 +7,105 @@ public struct TokenSettings: Sendable {
     /// Minimum length of a secret in bytes: that of the hash (RFC 7518 §3.2).
     static let shortestSecret = 32
 
-    enum Keys: Sendable {
-        case fixed(TokenKeySet)
-        case file(KeySetFile)
+    /// The issuers of tokens, at least one; a token belongs to the first one that it names.
+    let issuers: [TokenIssuer]
+    /// The sign-in of people; `nil` without an identity provider for it.
+    package let signIn: SignIn?
+
+    init(issuers: [TokenIssuer], signIn: SignIn? = nil) {
+        precondition(!issuers.isEmpty, "tokens have an issuer")
+        (self.issuers, self.signIn) = (issuers, signIn)
     }
 
-    let keys: Keys
-    /// The `iss` that tokens must have; `nil` accepts any.
-    let issuer: String?
-    /// A value that the `aud` of tokens must contain; `nil` accepts any.
-    let audience: String?
-    /// The claims that may have the scopes; the first one that a token has counts.
-    var scopeClaims = Self.defaultScopeClaims
-
-    private static let defaultScopeClaims = ["campaigns", "scope"]
-
-    /// Returns the rights of a token: all of them without a claim of scopes.
-    func scopes(of token: JSONWebToken) -> AccessScopes {
-        scopeClaims.lazy.compactMap { token.value($0) }.first.map(AccessScopes.init(claim:)) ?? .all
-    }
-
-    /// Reads `JWT_SECRET`, `JWT_PUBLIC_KEY_FILE` or `JWKS_FILE`, with `JWT_ISSUER`, `JWT_AUDIENCE` and `SCOPE_CLAIM`.
+    /// Reads `JWT_SECRET`, `JWT_PUBLIC_KEY_FILE`, `JWKS_FILE` or `JWKS_URL`, with `JWT_ISSUER` and `JWT_AUDIENCE`, then
+    /// `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_TENANT_CLAIM`, and `SCOPE_CLAIM` for both.
     ///
-    /// - Returns: The settings; `nil` if none of the three is set.
-    /// - Throws: ``ConfigurationError`` if several are set, or the keys cannot be used.
+    /// - Returns: The settings; `nil` if there are no keys.
+    /// - Throws: ``ConfigurationError`` if several of the first four are set, keys cannot be used, or tokens of others would
+    ///   be accepted.
     package static func read(_ variables: Variables) throws(ConfigurationError) -> TokenSettings? {
-        let names = ["JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "JWKS_FILE"]
+        let signIn = try signIn(variables)
+        let scopeClaims = variables["SCOPE_CLAIM"].map { [$0] } ?? TokenIssuer.defaultScopeClaims
+        var issuers: [TokenIssuer] = []
+        if let signIn {
+            // The first one: a token of the same issuer for another audience belongs to the next.
+            var issuer = TokenIssuer(
+                keys: .remote(RemoteKeySet(.provider(signIn))),
+                issuer: signIn.issuer.text,
+                audience: signIn.clientID,
+                scopeClaims: scopeClaims,
+                isSignIn: true
+            )
+            if let claim = variables["OIDC_TENANT_CLAIM"] { issuer.tenantClaim = claim }
+            issuers.append(issuer)
+        }
+        if let keys = try keys(variables) {
+            issuers.append(
+                TokenIssuer(
+                    keys: keys,
+                    issuer: variables["JWT_ISSUER"],
+                    audience: variables["JWT_AUDIENCE"],
+                    scopeClaims: scopeClaims
+                )
+            )
+        }
+        return issuers.isEmpty ? nil : TokenSettings(issuers: issuers, signIn: signIn)
+    }
+
+    private static func signIn(_ variables: Variables) throws(ConfigurationError) -> SignIn? {
+        guard let issuer = variables["OIDC_ISSUER"] else {
+            for name in ["OIDC_CLIENT_ID", "OIDC_TENANT_CLAIM"] where variables[name] != nil {
+                throw .malformed(name, problem: "it needs OIDC_ISSUER; example: OIDC_ISSUER=https://login.example.com")
+            }
+            return nil
+        }
+        guard let address = SecureAddress(issuer), !issuer.contains("?") else {
+            throw .malformed(
+                "OIDC_ISSUER",
+                problem: "`\(issuer)` is no https address of an issuer; example: https://login.example.com"
+            )
+        }
+        guard let client = variables["OIDC_CLIENT_ID"] else {
+            throw .malformed(
+                "OIDC_ISSUER",
+                problem: "OIDC_CLIENT_ID is not set, so tokens for other programs would be valid; example: campaigns"
+            )
+        }
+        return SignIn(issuer: address, clientID: client)
+    }
+
+    private static func keys(_ variables: Variables) throws(ConfigurationError) -> TokenIssuer.Keys? {
+        let names = ["JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "JWKS_FILE", "JWKS_URL"]
         let given = names.filter { variables[$0] != nil }
         guard given.count <= 1 else {
             throw .malformed(given[1], problem: "\(given[0]) is set too; keep one of them")
         }
         guard let name = given.first, let value = variables[name] else { return nil }
-        let keys: Keys =
-            switch name {
-            case "JWT_SECRET": try secret(value)
-            case "JWT_PUBLIC_KEY_FILE": .file(try file(name, value, parse: Self.publicKey))
-            default: .file(try file(name, value) { text throws(TokenKeyError) in try TokenKeySet(jwks: text) })
-            }
-        return TokenSettings(
-            keys: keys,
-            issuer: variables["JWT_ISSUER"],
-            audience: variables["JWT_AUDIENCE"],
-            scopeClaims: variables["SCOPE_CLAIM"].map { [$0] } ?? defaultScopeClaims
-        )
+        switch name {
+        case "JWT_SECRET": return try secret(value)
+        case "JWT_PUBLIC_KEY_FILE": return .file(try file(name, value, parse: Self.publicKey))
+        case "JWKS_FILE":
+            return .file(try file(name, value) { text throws(TokenKeyError) in try TokenKeySet(jwks: text) })
+        default: return .remote(RemoteKeySet(.keys(try keysAddress(value, variables))))
+        }
     }
 
-    private static func secret(_ text: String) throws(ConfigurationError) -> Keys {
+    private static func keysAddress(
+        _ value: String,
+        _ variables: Variables
+    ) throws(ConfigurationError) -> SecureAddress {
+        let example = "https://login.example.com/jwks.json"
+        guard let address = SecureAddress(value) else {
+            throw .malformed("JWKS_URL", problem: "`\(value)` is no https address; example: \(example)")
+        }
+        // The keys of a provider also sign tokens for other programs.
+        for name in ["JWT_ISSUER", "JWT_AUDIENCE"] where variables[name] == nil {
+            throw .malformed("JWKS_URL", problem: "\(name) is not set, so tokens for other programs would be valid")
+        }
+        return address
+    }
+
+    private static func secret(_ text: String) throws(ConfigurationError) -> TokenIssuer.Keys {
         if text.hasPrefix("file:/") {
             return .file(
                 try file("JWT_SECRET", String(text.dropFirst("file:".count))) { text throws(TokenKeyError) in
@@ -95,10 +148,18 @@ public struct TokenSettings: Sendable {
         }
     }
 
-    /// Reads keys in a file again; blocks.
+    /// The keys that a service fetches.
+    package var remoteKeys: [RemoteKeySet] {
+        issuers.compactMap { if case .remote(let remote) = $0.keys { remote } else { nil } }
+    }
+
+    /// Reads keys in a file again, which blocks, and has those of a provider fetched.
     ///
-    /// - Throws: An error that says why they cannot be used; the former keys stay.
+    /// - Throws: An error that says why those of the file cannot be used; the former keys stay.
     package func reload() throws {
-        if case .file(let file) = keys { try file.reload() }
+        for remote in remoteKeys { remote.reload() }
+        for issuer in issuers {
+            if case .file(let file) = issuer.keys { try file.reload() }
+        }
     }
 }

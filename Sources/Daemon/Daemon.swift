@@ -91,6 +91,8 @@ public struct Daemon: Service {
         try await ListeningError.check(host: configuration.httpHost, port: configuration.httpPort)
         try await RedisStartError.check(redis)
         try await logStart(pool: pool)
+        let fetchers = configuration.keyFetchers(logger: logger)
+        for fetcher in fetchers { try await fetcher.start() }
 
         let lanes = laneServices(pool: pool, redis: redis, channel: channel)
         let feederWakeup = WakeSignal()
@@ -127,7 +129,7 @@ public struct Daemon: Service {
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let services: [any Service] =
-            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + [
+            (specs.map { [$0.service] } ?? []) + (certificate.map { [$0] } ?? []) + fetchers + [
                 Reloader(requests: reloads, parts: configuration.reloadable(certificate), logger: logger),
                 intake,
                 forwarding,
@@ -338,6 +340,7 @@ public struct Daemon: Service {
             live: live,
             erasureKey: configuration.erasureKey,
             servesDashboard: configuration.servesDashboard,
+            signIn: configuration.tokens?.signIn,
             version: version
         )
     }

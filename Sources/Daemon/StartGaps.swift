@@ -13,7 +13,8 @@ extension DaemonConfiguration {
         var gaps: [String] = []
         if tokens == nil {
             gaps.append(
-                "No keys for access tokens, the API answers 503: set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_FILE"
+                "No keys for access tokens, the API answers 503: set JWT_SECRET, JWT_PUBLIC_KEY_FILE, JWKS_FILE, JWKS_URL "
+                    + "or OIDC_ISSUER"
             )
         }
         if appSecret == nil {

@@ -215,13 +215,21 @@ public struct UnusableCertificates: Error, CustomStringConvertible {
     public var description: String { "`\(path)` has no certificates in PEM that can be read" }
 }
 
-/// A request to post.
+/// A request to post, or to read with `GET`.
 public struct PostRequest: Sendable {
+    public var method = HTTPMethod.POST
     /// The path, starting with a slash, with the query if there is one.
     public var path: String
     /// The headers, without `Host` and `Content-Length`, which are added.
     public var headers: HTTPHeaders
     public var body: ByteBuffer
+
+    /// Makes a request that reads, and has no body.
+    public static func get(_ path: String, headers: HTTPHeaders = [:]) -> PostRequest {
+        var request = PostRequest(path: path, headers: headers, body: ByteBuffer())
+        request.method = .GET
+        return request
+    }
 
     public init(path: String, headers: HTTPHeaders = [:], body: ByteBuffer) {
         self.path = path
@@ -247,8 +255,8 @@ public struct PostRequest: Sendable {
         all.reserveCapacity(headers.count + 2)
         all.add(name: "Host", value: authority)
         all.add(contentsOf: headers)
-        all.add(name: "Content-Length", value: String(body.readableBytes))
-        return HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: all)
+        if method != .GET { all.add(name: "Content-Length", value: String(body.readableBytes)) }
+        return HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: all)
     }
 }
 

@@ -50,6 +50,7 @@ struct APIFixture: Sendable {
     let endpoints: EndpointTable
     let routes: [(method: String, path: String)]
     let live: LiveFeed
+    let tokens: TokenSettings?
     let shutDown: @Sendable () async -> Void
 
     /// Runs `body` with a server and the tenants `acme` and `other`: each has a sender, and `acme` has some contacts.
@@ -142,6 +143,7 @@ struct APIFixture: Sendable {
                 endpoints: api.endpoints,
                 routes: routes,
                 live: live,
+                tokens: configuration.tokens,
                 shutDown: { await group.triggerGracefulShutdown() }
             )
             let result: Result<Void, any Error>

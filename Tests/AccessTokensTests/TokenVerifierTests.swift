@@ -170,7 +170,7 @@ struct TokenVerifierTests {
             let known = VerifiedTokens()
             let noted = Self.caller(tenant: "noted")
             known.note(token, .init(caller: noted, lifetime: lifetime, keyID: nil, keys: entryKeys))
-            let settings = TokenSettings(keys: .fixed(keys), issuer: nil, audience: nil)
+            let settings = TokenSettings(issuers: [TokenIssuer(keys: .fixed(keys), issuer: nil, audience: nil)])
             let verifier = TokenVerifier(settings: settings, verified: known, now: { Self.now })
             #expect(try await verifier.caller(of: token, logger: TestDatabase.logger).tenantID == tenant)
         }
@@ -267,7 +267,7 @@ struct TokenVerifierTests {
         try await Self.withFile(Self.keySet([("old", old)])) { path in
             let clock = TestInstant()
             let file = try KeySetFile(path: path, now: { clock.now })
-            let settings = TokenSettings(keys: .file(file), issuer: nil, audience: nil)
+            let settings = TokenSettings(issuers: [TokenIssuer(keys: .file(file), issuer: nil, audience: nil)])
             let verifier = TokenVerifier(settings: settings, now: { Self.now })
             // The first use adds the token to the cache.
             let known = try signed(old, "old")

@@ -24,7 +24,7 @@ struct ImportTests {
             "Spelling", "Store",
         ],
         "Daemon": [
-            "AccessTokens", "API", "Postgres", "Prometheus", "Redis", "Runtime", "Settings",
+            "AccessTokens", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings",
             "Store",
         ],
         "WhatsAppSimulator": ["JSON"],

@@ -105,7 +105,7 @@ struct Endpoint: Sendable {
     var allProblems: [Problem.Code] {
         var codes = problems
         if neededAccess != .open {
-            codes += [.unauthorized, .forbidden, .authenticationNotConfigured, .tooManyRequests]
+            codes += [.unauthorized, .forbidden, .authenticationNotConfigured, .tooManyRequests, .unavailable]
         }
         if case .checked = handle { codes += [.malformedRequest, .internalError, .unavailable, .invalidParameter] }
         if !query.isEmpty { codes.append(.invalidParameter) }

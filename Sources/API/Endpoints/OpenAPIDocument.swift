@@ -53,7 +53,8 @@ struct OpenAPIDocument {
     private static let tokenDescription = """
         HS256, RS256 or ES256, with the claims `tenantId`, `sub` and `exp`. The claim `campaigns` or `scope` has the scopes \
         `read`, `operate` (which includes `read`), `contacts` (phone numbers are not masked) and `admin` (all of them); \
-        a token without the claim has all.
+        a token without the claim has all. With OIDC_ISSUER also ID tokens of people who sign in there: OIDC_TENANT_CLAIM \
+        names their tenant, and without the claim of scopes they may only read.
         """
 
     /// Rules of all addresses.

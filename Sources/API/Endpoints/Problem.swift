@@ -95,8 +95,28 @@ extension String {
 extension Problem {
     static let authenticationNotConfigured = Problem(
         .authenticationNotConfigured,
-        "the daemon has no keys to verify access tokens; set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_FILE"
+        "the daemon has no keys to verify access tokens; set JWT_SECRET, JWT_PUBLIC_KEY_FILE, JWKS_FILE, JWKS_URL or "
+            + "OIDC_ISSUER"
     )
+
+    /// Answers a token whose issuer could not be asked for its keys.
+    static let noKeys: Problem = {
+        var problem = Problem(
+            .unavailable,
+            "the keys of the access token's issuer could not be fetched yet; try again"
+        )
+        problem.headers[.retryAfter] = "30"
+        return problem
+    }()
+
+    /// Answers a person who has signed in, and belongs to no tenant.
+    static func withoutTenant(_ claim: String) -> Problem {
+        Problem(
+            .forbidden,
+            "this account belongs to no tenant: its identity provider must give the claim `\(claim.prefix(100))` with the "
+                + "name of one"
+        )
+    }
 
     /// Gives the same answer for every defect of a token; the log has the reason.
     static func unauthorized(isTokenGiven: Bool) -> Problem {

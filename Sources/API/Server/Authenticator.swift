@@ -14,7 +14,7 @@ package struct Authenticator: Sendable {
 
     /// Returns the caller that the access token names.
     ///
-    /// - Throws: ``Problem``: 401 without a valid token, 503 without keys to verify it.
+    /// - Throws: ``Problem``: 401 without a valid token, 403 for a person without a tenant, 503 without keys to verify it.
     func caller(of request: Request, logger: @autoclosure () -> Logger) async throws(Problem) -> Caller {
         try await caller(of: request.headers[.authorization], logger: logger())
     }
@@ -31,7 +31,11 @@ package struct Authenticator: Sendable {
             return try await verifier.caller(of: token, logger: logger())
         } catch {
             logger().info("Access token refused", metadata: ["reason": "\(error)"])
-            throw .unauthorized(isTokenGiven: true)
+            switch error {
+            case .noKeys: throw .noKeys
+            case .noTenant(let claim): throw .withoutTenant(claim)
+            default: throw .unauthorized(isTokenGiven: true)
+            }
         }
     }
 

@@ -1,27 +1,47 @@
+import AccessTokens
 import Dashboard
 import HTTPTypes
 import Hummingbird
+import JSON
+import NIOCore
 
 /// Serves the dashboard at `/ui`: files of the binary, which need no token, as they hold no data.
 ///
 /// The pages read everything from the API with the token of the viewer. They are no part of the API, so the OpenAPI
 /// document does not list them.
 struct DashboardPages: Sendable {
-    /// Only own scripts, styles and requests, nothing inline; no other site may show the page in a frame.
-    private static let contentSecurityPolicy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src 'self' data:",
-        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-    ].joined(separator: "; ")
+    /// The identity provider at which people sign in; `nil` without one.
+    let signIn: SignIn?
+    private let contentSecurityPolicy: String
+
+    init(signIn: SignIn?) {
+        self.signIn = signIn
+        // Only own scripts, styles and requests, nothing inline; no other site may show the page in a frame. The code of a
+        // sign-in is exchanged by the page, so it may also send requests to the provider.
+        let connections = ["'self'"] + (signIn.map { [$0.issuer.origin] } ?? [])
+        contentSecurityPolicy = [
+            "default-src 'none'", "script-src 'self'", "style-src 'self'",
+            "connect-src \(connections.joined(separator: " "))", "img-src 'self' data:", "base-uri 'none'",
+            "form-action 'none'", "frame-ancestors 'none'",
+        ].joined(separator: "; ")
+    }
 
     var all: [Endpoint] {
         let pages = ["/ui", "/ui/campaigns/{name}"] + DashboardAsset.pages.map { "/ui/\($0)" }
-        return pages.map { path in endpoint(path) { request, _ in Self.response(.page, to: request) } } + [
+        return pages.map { path in endpoint(path) { request, _ in response(.page, to: request) } } + [
             endpoint("/ui/{file}") { request, context in
                 guard let asset = context.parameters.get("file").flatMap({ DashboardAsset.all[$0] }) else {
                     throw Problem.notFound("address")
                 }
-                return Self.response(asset, to: request)
-            }
+                return response(asset, to: request)
+            },
+            endpoint("/ui/sign-in") { _, _ in
+                var headers = headers
+                headers[.cacheControl] = "no-store"
+                headers[.contentType] = "application/json"
+                let body = ByteBuffer(string: JSONValue.object(signIn?.page ?? [:]).canonicalText)
+                return Response(status: .ok, headers: headers, body: .init(byteBuffer: body))
+            },
         ]
     }
 
@@ -42,19 +62,22 @@ struct DashboardPages: Sendable {
         )
     }
 
-    private static func response(_ asset: DashboardAsset, to request: Request) -> Response {
-        let isCompressed = accepts(gzip: request.headers[.acceptEncoding])
+    /// The headers of every answer.
+    private var headers: HTTPFields {
+        var headers: HTTPFields = [.contentSecurityPolicy: contentSecurityPolicy, .xContentTypeOptions: "nosniff"]
+        for (name, value) in Self.isolation { headers[name] = value }
+        return headers
+    }
+
+    private func response(_ asset: DashboardAsset, to request: Request) -> Response {
+        let isCompressed = Self.accepts(gzip: request.headers[.acceptEncoding])
         let tag = isCompressed ? asset.compressedTag : asset.tag
-        var headers: HTTPFields = [
-            .contentSecurityPolicy: contentSecurityPolicy,
-            .xContentTypeOptions: "nosniff",
-            // A new version of the daemon is seen at once, and an unchanged file costs an empty answer.
-            .cacheControl: "no-cache",
-            .eTag: tag,
-            .vary: "Accept-Encoding",
-        ]
-        for (name, value) in isolation { headers[name] = value }
-        let known = request.headers[.ifNoneMatch].map(tags(in:)) ?? []
+        var headers = headers
+        // A new version of the daemon is seen at once, and an unchanged file costs an empty answer.
+        headers[.cacheControl] = "no-cache"
+        headers[.eTag] = tag
+        headers[.vary] = "Accept-Encoding"
+        let known = request.headers[.ifNoneMatch].map(Self.tags(in:)) ?? []
         guard !known.contains(asset.tag), !known.contains(asset.compressedTag), !known.contains("*") else {
             return Response(status: .notModified, headers: headers)
         }
@@ -94,5 +117,19 @@ struct DashboardPages: Sendable {
             }
         }
         return isAccepted
+    }
+}
+
+extension SignIn {
+    /// What a page needs to know: the addresses of the provider, or why nobody can sign in now.
+    fileprivate var page: [String: JSONValue] {
+        guard obstacle == nil, let metadata else { return ["problem": .string(obstacle ?? "")] }
+        var fields: [String: JSONValue] = [
+            "issuer": .string(issuer.text), "clientId": .string(clientID),
+            "authorizationEndpoint": .string(metadata.authorizationEndpoint.text),
+            "tokenEndpoint": .string(metadata.tokenEndpoint.text),
+        ]
+        fields["endSessionEndpoint"] = metadata.endSessionEndpoint.map { .string($0.text) }
+        return fields
     }
 }

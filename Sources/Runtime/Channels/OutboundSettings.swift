@@ -42,7 +42,7 @@ package struct OutboundSettings: Sendable {
     ///
     /// `NO_PROXY` lists hosts: `example.com` and `.example.com` mean the domain and everything below it, `host:443` one
     /// port, and `*` everything.
-    func proxy(for origin: HTTPOrigin) -> HTTPProxy? {
+    package func proxy(for origin: HTTPOrigin) -> HTTPProxy? {
         guard origin.isSecure, let proxy else { return nil }
         let host = origin.host.lowercased()
         let isDirect = direct.contains { entry in

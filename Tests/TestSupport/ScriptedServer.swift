@@ -1,12 +1,12 @@
 import NIOCore
 import NIOPosix
-import NIOSSL
+package import NIOSSL
 import Synchronization
 
 /// A server that sends, byte for byte, what a test tells it to.
-final class ScriptedServer: Sendable {
+package final class ScriptedServer: Sendable {
     /// The reaction to a request.
-    enum Reaction: Sendable {
+    package enum Reaction: Sendable {
         case say(String)
         case sayAndClose(String)
         /// Sends each piece after the previous one was sent, so that they arrive separately.
@@ -16,15 +16,17 @@ final class ScriptedServer: Sendable {
     }
 
     /// A complete request, as received.
-    struct Request: Sendable {
-        let text: String
+    package struct Request: Sendable {
+        package let text: String
         /// Counts from 0, in the order in which connections were accepted.
-        let connection: Int
+        package let connection: Int
         /// Counts from 0, over all connections.
-        let number: Int
+        package let number: Int
 
-        var path: String { text.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
-        var body: String { text.split(separator: "\r\n\r\n", maxSplits: 1).dropFirst().first.map(String.init) ?? "" }
+        package var path: String { text.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
+        package var body: String {
+            text.split(separator: "\r\n\r\n", maxSplits: 1).dropFirst().first.map(String.init) ?? ""
+        }
     }
 
     private struct State {
@@ -39,26 +41,26 @@ final class ScriptedServer: Sendable {
 
     private init(react: @escaping @Sendable (Request) -> Reaction) { self.react = react }
 
-    var requests: [Request] { state.withLock { $0.requests } }
+    package var requests: [Request] { state.withLock { $0.requests } }
     /// Number of connections that were accepted in total, are open now, and were open at most.
-    var accepted: Int { state.withLock { $0.accepted } }
-    var open: Int { state.withLock { $0.open.count } }
-    var mostOpen: Int { state.withLock { $0.mostOpen } }
+    package var accepted: Int { state.withLock { $0.accepted } }
+    package var open: Int { state.withLock { $0.open.count } }
+    package var mostOpen: Int { state.withLock { $0.mostOpen } }
 
     /// Sends unrequested text on all open connections.
-    func blurt(_ text: String) {
+    package func blurt(_ text: String) {
         for channel in state.withLock({ Array($0.open.values) }) {
             channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
         }
     }
 
     /// Closes all open connections.
-    func hangUp() {
+    package func hangUp() {
         for channel in state.withLock({ Array($0.open.values) }) { channel.close(promise: nil) }
     }
 
     /// Serves on a free port for as long as the body takes.
-    static func withServer(
+    package static func withServer(
         tls: NIOSSLContext? = nil,
         react: @escaping @Sendable (Request) -> Reaction,
         _ body: (_ server: ScriptedServer, _ port: Int) async throws -> Void
