@@ -132,10 +132,10 @@ class Stage:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def spawn(self, name, *arguments):
+    def spawn(self, name, *arguments, environment={}):
         log = open(self.logs / f"{name}.log", "a")
         self.processes[name] = subprocess.Popen(
-            [self.bin / "campaignd", *arguments], env=self.environment, stdout=log, stderr=log, cwd=ROOT
+            [self.bin / "campaignd", *arguments], env=self.environment | environment, stdout=log, stderr=log, cwd=ROOT
         )
 
     def run(self, command, *arguments):

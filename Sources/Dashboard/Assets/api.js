@@ -1,7 +1,8 @@
-// Requests to the public API. The token comes in the fragment of the address, which no server sees, and is kept for
-// this tab alone; there are no cookies.
+// Requests to the public API. The token comes from a sign-in, or in the fragment of the address, which no server sees, and
+// is kept for this tab alone; there are no cookies.
 
 const key = "campaigns.token";
+const signedInKey = "campaigns.signed-in";
 
 /// An answer that is not what was asked for, or no answer.
 class APIError extends Error {
@@ -23,12 +24,21 @@ export function takeToken() {
     return true;
 }
 
-/// Takes a token, or a link with one.
-export function useToken(text) {
+/// Takes a token, or a link with one; `isSignedIn` says that it comes from a sign-in.
+export function useToken(text, isSignedIn = false) {
     const [, fragment] = text.split("#token=");
     sessionStorage.setItem(key, (fragment ?? text).trim());
+    sessionStorage.setItem(signedInKey, isSignedIn ? "yes" : "");
 }
 
+/// Forgets the token, and what it allowed.
+export function forgetToken() {
+    sessionStorage.removeItem(key);
+    current = undefined;
+}
+
+/// True if the token, or the one before it, comes from a sign-in and not from a link.
+export const isSignedIn = () => Boolean(sessionStorage.getItem(signedInKey));
 export const hasToken = () => Boolean(sessionStorage.getItem(key));
 
 /// Sends a request with the token, and returns the response if it is good.
@@ -92,8 +102,8 @@ async function failure(response) {
 }
 
 const titles = {
-    401: "Your link has expired",
-    403: "Your link does not allow this",
+    401: "Your access has expired",
+    403: "Your access does not allow this",
     404: "There is no such thing in this tenant",
     409: "That is not possible now",
     422: "Something is not right yet",

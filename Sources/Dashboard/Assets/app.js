@@ -1,8 +1,11 @@
 // The frame of all pages: access, navigation, the state of the connection, and the colour scheme.
-import { access, get, hasToken, openSession, session, takeToken, useToken } from "./api.js";
+import {
+    access, forgetToken, get, hasToken, isSignedIn, openSession, session, takeToken, useToken,
+} from "./api.js";
 import { h, icon, problem, render, skeleton } from "./dom.js";
 import { live } from "./events.js";
 import { time, useZone } from "./format.js";
+import { endSession, finishSignIn, provider, signIn } from "./sign-in.js";
 
 const pages = [
     { path: "", title: "Now", file: "now.js" },
@@ -99,7 +102,9 @@ function renderTop() {
             h("span", { class: `connection ${live.status}`, title: meaning }, icon(sign), word),
             h("span", { class: "tenant", title: `Signed in as ${account.subject}; may: ${account.scopes.join(", ")}` },
                 account.tenant),
-            h("span", { class: "until", title: "When this link expires" }, "link ends ", time(account.expiresAt)),
+            h("span", { class: "until", title: `When this ${isSignedIn() ? "sign-in" : "link"} expires` },
+                isSignedIn() ? "signed in until " : "link ends ", time(account.expiresAt)),
+            isSignedIn() && h("button", { class: "quiet", type: "button", key: "sign-out", onclick: signOut }, "Sign out"),
             themeButton()),
     );
 }
@@ -131,49 +136,84 @@ function useTheme() {
     document.documentElement.dataset.theme = theme();
 }
 
-/// Says that a token is needed, and how to get one.
-function showSignIn(reason) {
+/// Says that a token is needed, and how to get one: by signing in where there is an identity provider, or by a link.
+async function showSignIn(reason, { detail, prompt } = {}) {
     leave.abort();
+    leave = new AbortController();
+    const { signal } = leave;
     live.stop();
     document.title = "Sign in · Campaigns";
     renderTop();
-    const command = `campaignd ui --tenant ${session()?.tenant ?? "TENANT"}`;
-    render(
+    const how = await provider();
+    if (signal.aborted) return;
+    const hasProvider = Boolean(how.clientId ?? how.problem);
+    const draw = (problem) => render(
         main,
         h("section", { class: "panel sign-in", key: "sign-in" },
-            h("h1", { tabindex: -1 }, reason),
-            h(
-                "p",
-                {},
-                "On a machine that has the daemon's settings, this command prints a link that works for one hour:",
-            ),
-            h("pre", {}, h("code", {}, command)),
-            h("p", {}, "Open the link, or paste it (or an access token of your identity provider) here:"),
-            h("form", {
-                onsubmit: (event) => {
-                    event.preventDefault();
-                    useToken(new FormData(event.target).get("token"));
-                    start();
-                },
-            },
-                h("label", { for: "token" }, "Link or token"),
-                h("input", { id: "token", name: "token", type: "password", required: true, autocomplete: "off" }),
-                h("button", { class: "primary" }, "Open"))),
+            h("h1", { tabindex: -1 }, reason ?? (hasProvider ? "Sign in" : "The dashboard needs a link")),
+            problem && h("p", { role: "alert" }, problem),
+            how.clientId && h("button", {
+                class: "primary", type: "button", onclick: () => signIn(how, prompt).catch((error) => draw(error.message)),
+            }, "Sign in"),
+            hasProvider
+                ? h("details", {}, h("summary", {}, "Use a link or an access token"), linkForm())
+                : linkForm()),
     );
+    draw(detail ?? how.problem);
     main.querySelector("h1").focus();
 }
 
-access.addEventListener("expired", () => showSignIn(session() ? "Your link has expired" : "This link is not valid"));
+function linkForm() {
+    return [
+        h("p", {}, "On a machine that has the daemon's settings, this command prints a link that works for one hour:"),
+        h("pre", {}, h("code", {}, `campaignd ui --tenant ${session()?.tenant ?? "TENANT"}`)),
+        h("p", {}, "Open the link, or paste it (or an access token of your identity provider) here:"),
+        h("form", {
+            onsubmit: (event) => {
+                event.preventDefault();
+                useToken(new FormData(event.target).get("token"));
+                start();
+            },
+        },
+            h("label", { for: "token" }, "Link or token"),
+            h("input", { id: "token", name: "token", type: "password", required: true, autocomplete: "off" }),
+            h("button", { class: "primary" }, "Open")),
+    ];
+}
+
+/// Forgets the token, and leaves for the provider to end the session there.
+async function signOut() {
+    forgetToken();
+    leave.abort();
+    live.stop();
+    if (!endSession(await provider())) showSignIn("You are signed out");
+}
+
+access.addEventListener("expired", () => {
+    const noun = isSignedIn() ? "sign-in" : "link";
+    showSignIn(session() ? `Your ${noun} has expired` : `This ${noun} is not valid`);
+});
 
 async function start() {
     useTheme();
     takeToken();
-    if (!hasToken()) return showSignIn("The dashboard needs a link");
+    try {
+        const token = await finishSignIn();
+        if (token) useToken(token, true);
+    } catch (error) {
+        return showSignIn("Signing in has failed", { detail: error.message });
+    }
+    if (!hasToken()) return showSignIn();
     renderTop();
     try {
         useZone((await openSession()).timeZone);
     } catch (error) {
         if (error.status === 401) return;
+        if (error.status === 403 && isSignedIn()) {
+            forgetToken();
+            // Otherwise the provider would send the same account back at once.
+            return showSignIn("You may not see this", { detail: error.message, prompt: "login" });
+        }
         render(main, h("h1", {}, "Campaigns"), problem(error, start));
         // Without an answer the daemon may be restarting.
         if (!error.status) setTimeout(start, 2_000);
