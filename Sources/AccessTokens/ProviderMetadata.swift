@@ -1,12 +1,12 @@
 import JSON
 import Synchronization
 
-/// What an identity provider says about itself (OpenID Connect Discovery 1.0, §3), as far as signing in needs it.
+/// The description of an identity provider by itself (OpenID Connect Discovery 1.0, §3), as far as signing in needs it.
 package struct ProviderMetadata: Hashable, Sendable {
     package let keys: SecureAddress
     package let authorizationEndpoint: SecureAddress
     package let tokenEndpoint: SecureAddress
-    /// Where people end their session; `nil` if there is no such address.
+    /// The address at which people end their session; `nil` if there is no such address.
     package let endSessionEndpoint: SecureAddress?
 
     /// Reads the answer of a provider.
@@ -39,7 +39,7 @@ package struct ProviderMetadata: Hashable, Sendable {
 
     private let supportsChallenges: Bool
 
-    /// The reason why pages cannot sign people in; `nil` if they can.
+    /// Returns the reason why pages cannot sign people in; `nil` if they can.
     func obstacle(issuer: SecureAddress) -> String? {
         if !supportsChallenges { return "the identity provider does not support PKCE with S256" }
         guard tokenEndpoint.origin == issuer.origin else {

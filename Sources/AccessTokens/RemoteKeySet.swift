@@ -5,7 +5,7 @@ import Synchronization
 /// A service of the daemon fetches them, when ``pause`` is over or a request asks for a key that is not among them.
 /// Requests wait for a fetch that is under way; its deadline is theirs.
 package final class RemoteKeySet: Sendable {
-    /// Where the keys are.
+    /// The place of the keys.
     package enum Source: Sendable {
         case keys(SecureAddress)
         /// The metadata of a provider say where.
@@ -161,7 +161,7 @@ struct KeySetFreshness: Sendable {
         lifetime = Self.lifetime(cacheControl)
     }
 
-    /// True if a token with an unknown key may have the keys fetched.
+    /// Returns true if a token with an unknown key may have the keys fetched.
     func mayFetch(at now: ContinuousClock.Instant) -> Bool {
         begunAt.map { $0.duration(to: now) >= Self.shortestInterval } ?? true
     }

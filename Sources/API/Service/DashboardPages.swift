@@ -121,7 +121,7 @@ struct DashboardPages: Sendable {
 }
 
 extension SignIn {
-    /// What a page needs to know: the addresses of the provider, or why nobody can sign in now.
+    /// The facts that a page needs: the addresses of the provider, or why nobody can sign in now.
     fileprivate var page: [String: JSONValue] {
         guard obstacle == nil, let metadata else { return ["problem": .string(obstacle ?? "")] }
         var fields: [String: JSONValue] = [
