@@ -83,6 +83,14 @@ public struct IANAZone: Hashable, Sendable {
         return low
     }
 
+    /// Returns what the clocks show in the days after an instant: zones with the same result show the same then.
+    package func clock(from instant: Int64, days: Int) -> [Segment] {
+        let last = instant + Int64(days) * 86_400
+        return segments[index(at: instant)...index(at: last)].map { segment in
+            Segment(start: max(segment.start, instant), end: min(segment.end, last), offset: segment.offset)
+        }
+    }
+
     /// Returns the instants at which the clocks show a local time, in seconds since 1970-01-01T00:00 local time.
     package func instants(of local: Int64) -> Instants {
         var found: [Int64] = []

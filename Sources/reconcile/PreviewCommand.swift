@@ -95,6 +95,7 @@ struct PreviewCommand: AsyncParsableCommand {
                 now: now,
                 limit: samples
             )
+            let quiet = try await quietZones(of: campaign, to: filter, in: catalog, now: now, among: audiences)
             let rendered = try await messages(of: campaign, to: filter, from: number, in: catalog, now: now, audiences)
             let preview = AudiencePreview(
                 campaign: identity,
@@ -108,6 +109,7 @@ struct PreviewCommand: AsyncParsableCommand {
                 seconds: try await LaunchDuration.seconds(
                     of: campaign,
                     reaching: size,
+                    zones: quiet,
                     in: catalog,
                     now: now,
                     pool: pool
@@ -115,7 +117,8 @@ struct PreviewCommand: AsyncParsableCommand {
                 samples: samples,
                 showsContacts: showContacts,
                 fires: fires
-                    + (try await zones(of: campaign, to: filter, in: catalog, now: now, among: audiences)),
+                    + (try await zones(of: campaign, to: filter, in: catalog, now: now, among: audiences))
+                    + (quiet.map { ["Quiet hours by the clock of each contact, in \($0.words)"] } ?? []),
                 rendered: rendered.map {
                     RenderedPreview(
                         rendered: $0,
@@ -148,6 +151,25 @@ struct PreviewCommand: AsyncParsableCommand {
             lines.append("Schedule \(schedule.name) sends in \(zones.words)")
         }
         return lines
+    }
+
+    /// Counts the audience by zone; `nil` unless messages wait for the end of quiet hours on the clocks of contacts.
+    private func quietZones(
+        of campaign: ResolvedCampaign,
+        to filter: AudienceFilter,
+        in catalog: SpecCatalog,
+        now: Date,
+        among audiences: AudienceRepository
+    ) async throws -> AudienceZones? {
+        let tenant = catalog.tenant(campaign.identity.tenant)?.value
+        guard let tenant, let zone = tenant.zone, tenant.quietHours?.waitsForContact == true else { return nil }
+        return try await audiences.zones(
+            tenant: campaign.identity.tenant,
+            filter: filter,
+            category: campaign.category,
+            else: zone,
+            now: now
+        )
     }
 
     /// Renders messages as a launch would send them; `nil` if none are wanted.

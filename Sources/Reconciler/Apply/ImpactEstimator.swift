@@ -1,3 +1,4 @@
+import Calendar
 import Foundation
 import JSON
 import Postgres
@@ -60,6 +61,15 @@ enum ImpactEstimator {
         }
         let empty = campaigns.filter { reached[$0.index]?.total == 0 }.map(\.campaign.identity.tenant)
         let contacts = try await AudienceRepository.contacts(of: Set(empty).sorted(), on: connection)
+        let waiting = campaigns.filter { situations.waitsForContacts($0.campaign) && reached[$0.index] != nil }
+        for (index, campaign) in waiting.prefix(ZoneCounts.limit) {
+            plan.changes[index].zones = try await ZoneCounts.count(
+                campaign,
+                else: desired.zones[campaign.identity.tenant] ?? .utc,
+                now: now,
+                on: connection
+            )
+        }
         for (index, campaign) in campaigns {
             guard let size = reached[index] else {
                 plan.uncountedCampaigns += 1
@@ -71,6 +81,7 @@ enum ImpactEstimator {
                 size,
                 size.total == 0 ? funnel : nil,
                 used: used[campaign.quotaGroup] ?? 0,
+                plan.changes[index].zones,
                 situations
             )
         }
@@ -184,6 +195,7 @@ enum ImpactEstimator {
         _ size: AudienceSize,
         _ funnel: AudienceFunnel?,
         used: Int,
+        _ zones: AudienceZones?,
         _ situations: Situations
     ) -> CampaignImpact {
         let limit = situations.limit(of: campaign)
@@ -196,7 +208,7 @@ enum ImpactEstimator {
             dailyLimit: limit,
             isLimitedByWhatsApp: limit != campaign.sender.dailyLimit,
             quotaLeft: limit.map { max(0, $0 - used) },
-            estimatedSeconds: situations.seconds(of: campaign, size),
+            estimatedSeconds: situations.seconds(of: campaign, size, in: zones),
             isBroadcast: campaign.isBroadcast
         )
     }

@@ -17,6 +17,8 @@ struct Situations: Sendable {
     private let charged: [String: [Date: Int]]
     /// By tenant; of the specs, which the plan is about to store.
     private let hours: [String: SendingHours]
+    /// By tenant, if messages wait for the end of quiet hours on the clocks of their contacts.
+    private let contactHours: [String: TenantSpec.QuietHours]
 
     init(
         of campaigns: [ResolvedCampaign],
@@ -34,11 +36,13 @@ struct Situations: Sendable {
         let groups = Set(campaigns.map(\.quotaGroup))
         charged = try await SenderSituation.charges(of: groups.sorted(), on: connection)
         var hours: [String: SendingHours] = [:]
+        var contactHours: [String: TenantSpec.QuietHours] = [:]
         for spec in specs {
             guard let tenant = spec.value as? TenantSpec else { continue }
             hours[spec.identity.tenant] = SendingHours(quietHours: tenant.quietHours, timeZone: tenant.timeZone)
+            if let quiet = tenant.quietHours, quiet.waitsForContact { contactHours[spec.identity.tenant] = quiet }
         }
-        self.hours = hours
+        (self.hours, self.contactHours) = (hours, contactHours)
     }
 
     /// Returns the limit of the campaign's sender in 24 hours: its own, or WhatsApp's if that is lower.
@@ -46,23 +50,47 @@ struct Situations: Sendable {
         [campaign.sender.dailyLimit, senders[Key(campaign)]?.messagingLimit].compactMap { $0 }.min()
     }
 
+    /// True if its messages wait for the end of quiet hours on the clocks of their contacts.
+    func waitsForContacts(_ campaign: ResolvedCampaign) -> Bool {
+        campaign.audienceFilter != nil && contactHours[campaign.identity.tenant] != nil
+    }
+
     /// Returns the time from a launch now to the last message of a campaign, in seconds.
-    func seconds(of campaign: ResolvedCampaign, _ size: AudienceSize) -> Double {
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign.
+    ///   - size: Its recipients.
+    ///   - zones: Their zones, if quiet hours follow the clocks of contacts.
+    /// - Returns: The time.
+    func seconds(of campaign: ResolvedCampaign, _ size: AudienceSize, in zones: AudienceZones? = nil) -> Double {
+        let alone = Double(size.total) / GrantedPace.messagesPerSecond(ratePerSecond: campaign.sender.ratePerSecond)
+        let tenant = campaign.identity.tenant
+        let own = zones?.contacts.compactMap { zone, contacts in
+            end(
+                of: campaign,
+                AudienceSize(total: contacts, inWindow: 0),
+                SendingHours(contactHours[tenant], ofContactsIn: zone)
+            )
+        }
+        let all = end(of: campaign, size, hours[tenant])
+        let last = ((own ?? []) + [all].compactMap(\.self)).max()
+        return last?.timeIntervalSince(now) ?? alone
+    }
+
+    private func end(of campaign: ResolvedCampaign, _ size: AudienceSize, _ hours: SendingHours?) -> Date? {
         let situation = senders[Key(campaign)]
-        let sender = campaign.sender
         let run = UUID()
-        let estimate = DeliveryEstimate(
+        return DeliveryEstimate(
             from: now,
-            ratePerSecond: sender.ratePerSecond,
+            ratePerSecond: campaign.sender.ratePerSecond,
             shares: (situation?.shares ?? []) + [LaneWork.Share(planned: size, run: run)],
-            hours: hours[campaign.identity.tenant],
+            hours: hours,
             quota: limit(of: campaign).map {
                 DeliveryEstimate.Quota(limit: $0, charged: charged[campaign.quotaGroup] ?? [:])
             },
             pausedUntil: situation?.pausedUntil
         )
-        let alone = Double(size.total) / GrantedPace.messagesPerSecond(ratePerSecond: sender.ratePerSecond)
-        return estimate.completion(of: run)?.timeIntervalSince(now) ?? alone
+        .completion(of: run)
     }
 }
 
@@ -87,6 +115,7 @@ public enum LaunchDuration {
     /// - Parameters:
     ///   - campaign: The campaign, as its spec has it.
     ///   - size: The recipients that it reaches.
+    ///   - zones: Their zones, if quiet hours follow the clocks of contacts.
     ///   - catalog: The specs, with the quiet hours of the tenant.
     ///   - now: The begin.
     ///   - pool: The database, with what stands before the campaign.
@@ -95,13 +124,14 @@ public enum LaunchDuration {
     public static func seconds(
         of campaign: ResolvedCampaign,
         reaching size: AudienceSize,
+        zones: AudienceZones? = nil,
         in catalog: SpecCatalog,
         now: Date,
         pool: PostgresPool
     ) async throws -> Double {
         try await pool.withConnection { connection in
             try await Situations(of: [campaign], tenants: catalog.specs, now: now, on: connection)
-                .seconds(of: campaign, size)
+                .seconds(of: campaign, size, in: zones)
         }
     }
 }

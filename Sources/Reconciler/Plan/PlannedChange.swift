@@ -52,7 +52,8 @@ public struct PlannedChange: Sendable {
     public internal(set) var impact: CampaignImpact?
     /// The fire times of a schedule.
     public internal(set) var fireTimes: FireTimes?
-    /// The time zones of the recipients of a schedule that sends by the clock of each contact; `nil` if they were not counted.
+    /// The time zones of the recipients of a schedule that sends by the clock of each contact, or of a campaign whose tenant has
+    /// quiet hours on these clocks; `nil` if they were not counted.
     public internal(set) var zones: AudienceZones?
     /// The rows that a new or shorter retention of a tenant deletes.
     public internal(set) var retentionLosses: [RetentionLoss] = []
@@ -111,7 +112,10 @@ public struct PlannedChange: Sendable {
                     : "the open run keeps its revision; the change applies to the next run"
             )
         }
-        if let zones { notes.append("sends by the clock of each contact, now in \(zones.words)") }
+        if let zones {
+            let what = identity.kind == .campaign ? "has quiet hours" : "sends"
+            notes.append("\(what) by the clock of each contact, now in \(zones.words)")
+        }
         if let fireTimes, fireTimes.before != fireTimes.after { notes += fireTimes.clockChanges }
         return notes
     }

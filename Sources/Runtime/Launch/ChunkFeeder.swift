@@ -47,6 +47,11 @@ package final class ChunkFeeder: Service, Sendable {
     ///
     /// - Returns: True if there are runs to feed.
     private func feedAll() async throws -> Bool {
+        // Before chunks are claimed, so that none of a zone goes out whose time was missed.
+        for missed in try await chunks.settleZones() {
+            let metadata = await services.runs.metadata(of: missed.runID, ["zones": "\(missed.words)"])
+            services.logger.warning("Missed the time of a schedule in zones", metadata: metadata)
+        }
         let runs = try await services.runs.running()
         var failure: (any Error)?
         for (sender, runs) in Dictionary(grouping: runs, by: \.senderID) {
@@ -89,10 +94,15 @@ package final class ChunkFeeder: Service, Sendable {
     private func feed(_ run: RunRecord, worker: LaneWorker, room: Int) async throws -> Int {
         // Chunks of events have any size, from one message on, and so have those of zones with few contacts.
         let plan = LaunchPlan(recipients: run.expectedCount, ratePerSecond: run.ratePerSecond)
-        let size = run.isTriggered ? 1 : run.localTime == nil ? plan.chunkSize : max(1, plan.chunkSize / 16)
-        guard let claim = try await chunks.claim(run: run.id, limit: max(1, room / size), room: max(1, room)) else {
-            return 0
-        }
+        let size = run.isTriggered ? 1 : run.hasZones ? max(1, plan.chunkSize / 16) : plan.chunkSize
+        guard
+            let claim = try await chunks.claim(
+                run: run.id,
+                hasZones: run.hasZones,
+                limit: max(1, room / size),
+                room: max(1, room)
+            )
+        else { return 0 }
         CrashPoint.chunkClaimed.reach()
         let isPushed: Bool
         do {

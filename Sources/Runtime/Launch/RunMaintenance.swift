@@ -3,7 +3,7 @@ package import Logging
 import ServiceLifecycle
 package import Store
 
-/// Periodically completes, cancels and resumes runs, and queues unconfirmed and capped messages again.
+/// Periodically completes, cancels and resumes runs, and queues unconfirmed, capped and quiet messages again.
 ///
 /// Any number of daemons may run one. A graceful shutdown ends after the current statements; another daemon continues.
 package struct RunMaintenance: Service {
@@ -42,6 +42,7 @@ package struct RunMaintenance: Service {
                     failure: "Could not retry messages that WhatsApp capped, trying again",
                     feedCapped
                 ),
+                .init(every: second, failure: "Could not queue messages after quiet hours, trying again", feedQuiet),
             ],
             logger: logger
         )
@@ -93,6 +94,20 @@ package struct RunMaintenance: Service {
             for (run, count) in fed {
                 let metadata = await runs.metadata(of: run, ["messages": "\(count)"])
                 logger.info("Capped messages queued again", metadata: metadata)
+            }
+            isFull = fed.values.reduce(0, +) == batch
+        }
+    }
+
+    /// Queues messages again that waited for the end of quiet hours on the clock of their contact, a batch at a time.
+    private func feedQuiet() async throws {
+        let batch = 5_000
+        var isFull = true
+        while isFull, !Task.isShuttingDownGracefully {
+            let fed = try await messages.feedQuiet(limit: batch)
+            for (run, count) in fed {
+                let metadata = await runs.metadata(of: run, ["messages": "\(count)"])
+                logger.info("Quiet hours of contacts ended, messages queued again", metadata: metadata)
             }
             isFull = fed.values.reduce(0, +) == batch
         }

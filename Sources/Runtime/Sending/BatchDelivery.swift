@@ -47,7 +47,8 @@ struct BatchDelivery: Sendable {
                     batch.slots.map(\.messageID),
                     charged: batch.charged,
                     lease: batch.lease,
-                    windowNumber: batch.lane.windowNumber
+                    windowNumber: batch.lane.windowNumber,
+                    hasContactClocks: batch.lane.hasContactClocks
                 ),
                 of: batch.lane.id
             )

@@ -63,13 +63,7 @@ package final class LaneStatements: Sendable {
         var parts = claim.ids.halves
         while let part = parts.popLast() {
             do {
-                let smaller = SendClaim(
-                    part,
-                    charged: claim.charged,
-                    lease: claim.lease,
-                    windowNumber: claim.windowNumber
-                )
-                claimed += try await messages.begin([smaller])
+                claimed += try await messages.begin([claim.part(part)])
             } catch {
                 guard error.isAboutValues else { throw error }
                 if part.count > 1 { parts += part.halves } else { refused[part[0]] = error.description }

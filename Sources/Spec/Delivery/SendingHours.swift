@@ -1,7 +1,7 @@
-import Calendar
+public import Calendar
 public import Foundation
 
-/// The hours in which a tenant's messages may go out: all but its quiet hours, by the clock of its zone.
+/// The hours in which messages may go out: all but the quiet hours of their tenant, by the clock of one zone.
 ///
 /// Only quiet hours in which messages wait count; those in which messages are skipped delay nothing.
 public struct SendingHours: Hashable, Sendable {
@@ -14,13 +14,25 @@ public struct SendingHours: Hashable, Sendable {
     private let from: Int64
     private let to: Int64
 
-    /// Takes the rules of a tenant.
+    /// Takes the rules of a tenant for all its messages.
     ///
-    /// - Returns: `nil` if no message ever waits for the end of quiet hours.
+    /// - Returns: `nil` if quiet hours never stop all messages: none waits, or each contact has its own clock.
     public init?(quietHours: TenantSpec.QuietHours?, timeZone: String?) {
-        guard let quietHours, quietHours.action == .wait, let zone = timeZone.flatMap(IANAZone.init(_:)) else {
-            return nil
-        }
+        guard let quietHours, quietHours.action == .wait, quietHours.clock != .contact,
+            let zone = timeZone.flatMap(IANAZone.init(_:))
+        else { return nil }
+        self.init(quietHours, in: zone)
+    }
+
+    /// Takes the rules of a tenant for contacts of one zone.
+    ///
+    /// - Returns: `nil` unless quiet hours follow the clock of each contact, and messages wait for their end.
+    public init?(_ quietHours: TenantSpec.QuietHours?, ofContactsIn zone: IANAZone) {
+        guard let quietHours, quietHours.waitsForContact else { return nil }
+        self.init(quietHours, in: zone)
+    }
+
+    private init(_ quietHours: TenantSpec.QuietHours, in zone: IANAZone) {
         self.zone = zone
         from = Int64(quietHours.from.minutes) * 60
         to = Int64(quietHours.to.minutes) * 60
@@ -84,9 +96,17 @@ public struct SendingHours: Hashable, Sendable {
 }
 
 extension TenantSpec.QuietHours {
-    /// Reads the form that rows store: `{"from": "21:00", "to": "08:00", "action": "wait"}`.
-    public init?(from: String, to: String, action: String?) {
+    /// True if messages wait for the end of quiet hours on the clock of their contact.
+    public var waitsForContact: Bool { clock == .contact && action == .wait }
+
+    /// Reads the form that rows store: `{"from": "21:00", "to": "08:00", "action": "wait", "clock": "contact"}`.
+    public init?(from: String, to: String, action: String?, clock: String? = nil) {
         guard let from = TimeOfDay(from), let to = TimeOfDay(to), from != to else { return nil }
-        self.init(from: from, to: to, action: action.flatMap(Action.init(rawValue:)) ?? .wait)
+        self.init(
+            from: from,
+            to: to,
+            action: action.flatMap(Action.init(rawValue:)) ?? .wait,
+            clock: clock.flatMap(Clock.init(rawValue:))
+        )
     }
 }

@@ -176,10 +176,26 @@ extension TenantSpec {
             }
         }
 
+        /// The clock on which quiet hours are read.
+        public enum Clock: String, Hashable, Sendable, CaseIterable, SpecChoice {
+            case tenant, contact
+
+            var meaning: String {
+                switch self {
+                case .tenant: "It is quiet for all contacts at once, by the clock of the tenant's `timeZone`."
+                case .contact:
+                    "It is quiet for each contact by its own clock: in the zone of its `metadata.timeZone`, else of its number, "
+                        + "else of the tenant."
+                }
+            }
+        }
+
         public internal(set) var from = TimeOfDay.midnight
         /// The end of the hours; earlier than `from` if the hours pass midnight; never the same.
         public internal(set) var to = TimeOfDay.midnight
         public internal(set) var action = Action.wait
+        /// The clock; `nil` is ``Clock/tenant``.
+        public internal(set) var clock: Clock?
 
         static let fields: [Field] = [
             Field("from", \.from, .timeOfDay).required()
@@ -188,6 +204,8 @@ extension TenantSpec {
                 .says("The time at which they end; earlier than `from` if they pass midnight.", examples: "07:30"),
             Field("action", \.action, .choice)
                 .says("What happens to a message that falls into quiet hours.", examples: "wait"),
+            Field("clock", \.clock, .choice)
+                .says("Whose clock quiet hours follow. By default it is `tenant`.", examples: "contact"),
         ]
 
         func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {

@@ -11,12 +11,32 @@ public struct SendClaim: Hashable, Sendable {
     public let lease: Int64
     /// The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
     public let windowNumber: String?
+    /// True if the quiet hours of the tenant follow the clock of each contact.
+    public let hasContactClocks: Bool
 
-    public init(_ ids: [UUID], charged: Set<UUID>? = nil, lease: Int64, windowNumber: String? = nil) {
+    public init(
+        _ ids: [UUID],
+        charged: Set<UUID>? = nil,
+        lease: Int64,
+        windowNumber: String? = nil,
+        hasContactClocks: Bool = false
+    ) {
         self.ids = ids
         self.charged = charged
         self.lease = lease
         self.windowNumber = windowNumber
+        self.hasContactClocks = hasContactClocks
+    }
+
+    /// Returns the claim of some of its messages.
+    public func part(_ ids: [UUID]) -> SendClaim {
+        SendClaim(
+            ids,
+            charged: charged,
+            lease: lease,
+            windowNumber: windowNumber,
+            hasContactClocks: hasContactClocks
+        )
     }
 }
 
@@ -25,7 +45,8 @@ public struct ClaimedMessage: Sendable {
     public let id: UUID
     public let runID: UUID
     public let revisionID: UUID
-    /// `sending` if it may be sent, `queued` if it goes back to the lane; otherwise the status that gives the reason.
+    /// `sending` if it may be sent, `queued` if it goes back to the lane, `pending` if it waits in Postgres; otherwise the status
+    /// that gives the reason.
     public let status: MessageStatus
     /// The recipient's phone number as the contact has it; empty if only a user id is known.
     public let recipientPhone: String

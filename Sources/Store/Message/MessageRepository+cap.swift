@@ -78,7 +78,7 @@ extension MessageRepository {
 
     /// Marks the chunks of messages to be fed again; a standing run's chunk may have been deleted, because all its messages
     /// were sent.
-    private static func feedAgain(
+    static func feedAgain(
         _ positions: [Int],
         of run: UUID,
         tenant: String,

@@ -164,8 +164,9 @@ extension MessageRepository {
     /// A lease in Redis is never enough to send: a message is sent only if its run is running, its contact is opted in,
     /// not suppressed and active, and neither quiet hours nor the frequency cap of its tenant forbid it. Others get the
     /// status that gives the reason. They stay `queued` if they return to the lane: until a time, or because their window
-    /// has closed meanwhile and nothing was taken from the quota. Those that are not `queued` at all (sent already,
-    /// cancelled, unknown) are left out of the answer.
+    /// has closed meanwhile and nothing was taken from the quota. If it is quiet on the clock of the contact, the message
+    /// waits in Postgres: it becomes `pending`, with an alarm (``feedQuiet(limit:)``). Those that are not `queued` at all
+    /// (sent already, cancelled, unknown) are left out of the answer.
     ///
     /// - Parameter beginnings: The claims, of any senders.
     /// - Returns: The messages that were queued, each with its new status and the lease that holds it.
@@ -179,6 +180,8 @@ extension MessageRepository {
         // A statement of its own for senders whose own window counts, which takes one more look-up.
         let windows = beginnings.flatMap { repeatElement($0.windowNumber, count: $0.ids.count) }
         let isOwnWindow = windows.contains { $0 != nil }
+        // And one for tenants whose contacts have quiet hours on their own clocks.
+        let contactClocks = beginnings.contains(where: \.hasContactClocks)
         let rows = try await pool.query(
             """
             WITH changed AS (
@@ -187,7 +190,10 @@ extension MessageRepository {
                     holder = a.lease,
                     "recipientPhone" = coalesce(c."currentNumber", m."recipientPhone"),
                     "isBusinessInitiated" = w.closed,
-                    "nextAttemptAt" = CASE WHEN d.new = \(message: .queued) THEN greatest(w."quietUntil", w."cappedUntil") END,
+                    "nextAttemptAt" = CASE
+                        WHEN d.new = \(message: .queued) \(fragment: contactClocks ? "OR d.waits" : "")
+                        THEN greatest(w."quietUntil", w."cappedUntil")
+                    END,
                     "errorCode" = coalesce(d.code, m."errorCode"),
                     "errorMessage" = CASE d.code
                         WHEN 'opted_out' THEN 'the contact opted out before the message was sent'
@@ -217,17 +223,17 @@ extension MessageRepository {
                     SELECT coalesce(
                             c."lastSeen" <= clock_timestamp() - make_interval(secs => \(AudienceQuery.windowLength)), true
                         ) \(fragment: isOwnWindow ? Self.isClosedForNumber : "") AS closed,
-                        quiet_until(t."quietHours", t."timeZone", clock_timestamp()) AS "quietUntil",
+                        \(fragment: contactClocks ? QuietClock.quietUntil : QuietClock.quietUntilOfTenant) AS "quietUntil",
                         (\(fragment: Self.cappedUntil(ids))) AS "cappedUntil"
                 ) w
-                CROSS JOIN LATERAL (\(fragment: Self.decision)) d
+                CROSS JOIN LATERAL (\(fragment: Self.decision(contactClocks: contactClocks))) d
                 WHERE \(key: "m.id", of: "a.id") AND m.status = \(message: .queued)
                     AND \(key: "r.id", of: #"m."runId""#) AND \(key: "c.id", of: #"m."contactId""#)
                 RETURNING m.id, m."runId", r."revisionId", \(message: .queued)::campaign_message_status_enum AS old,
                     m.status AS new, m."recipientPhone", m.attempts, m.crashes, m.context, m."isBusinessInitiated" AS business,
                     m."nextAttemptAt" AS "waitUntil", m.holder AS lease,
                     coalesce(t."templateText" = 'strict', false) AS "isStrict", \(fragment: ContactFields.selection)
-            ), \(fragment: RunCounters.counted)
+            ), \(fragment: contactClocks ? QuietClock.alarm + ", " : "")\(fragment: RunCounters.counted)
             SELECT id, "runId", "revisionId", new, "recipientPhone", attempts, business, context,
                 coalesce(extract(epoch FROM "waitUntil" - clock_timestamp())::float8, 0) AS delay, crashes, lease,
                 "isStrict", \(fragment: ContactFields.columns)
@@ -296,18 +302,21 @@ extension MessageRepository {
         ) ELSE false END
         """
 
-    /// The new status of a message, and the code with the reason if it is not sent.
-    private static let decision: PostgresQuery = """
+    /// Returns the new status of a message, the code with the reason if it is not sent, and whether it waits in Postgres.
+    private static func decision(contactClocks: Bool) -> PostgresQuery {
+        """
         SELECT CASE
                 WHEN r.status = \(run: .paused) AND (r."quotaUntil" IS NULL OR w.closed) THEN \(message: .pending)
                 WHEN r.status NOT IN \(anyOf: RunStatus.launched) THEN \(message: .cancelled)
                 WHEN k.code IN ('window_closed', '131062') THEN \(message: .failed)
                 WHEN k.code IS NOT NULL THEN \(message: .cancelled)
+                \(fragment: contactClocks ? "WHEN \(fragment: QuietClock.waits) THEN \(message: .pending)" : "")
                 WHEN greatest(w."quietUntil", w."cappedUntil") IS NOT NULL THEN \(message: .queued)
                 WHEN w.closed AND NOT a.charged THEN \(message: .queued)
                 ELSE \(message: .sending)
             END::campaign_message_status_enum AS new,
             CASE WHEN r.status = \(run: .running) OR r."quotaUntil" IS NOT NULL THEN k.code END AS code
+            \(fragment: contactClocks ? QuietClock.waiting : "")
         FROM (
             SELECT CASE
                 \(fragment: ConsentCondition.refusals)
@@ -315,9 +324,11 @@ extension MessageRepository {
                 -- The code of WhatsApp, which would refuse it.
                 WHEN r."needsNumber" AND NOT \(fragment: Recipient.hasNumber) THEN '131062'
                 WHEN r."isFreeText" AND w.closed THEN 'window_closed'
-                WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip' THEN 'quiet_hours'
+                WHEN w."quietUntil" IS NOT NULL AND t."quietHours" ->> 'action' = 'skip'
+                    \(fragment: contactClocks ? "" : QuietClock.isOfTenant) THEN 'quiet_hours'
                 WHEN w."cappedUntil" IS NOT NULL AND t."frequencyCap" ->> 'action' = 'skip' THEN 'frequency_cap'
             END AS code
         ) k
         """
+    }
 }

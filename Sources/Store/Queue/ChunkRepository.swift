@@ -44,7 +44,7 @@ public struct ChunkRepository: Sendable {
     /// The lease of a claimed chunk: if it is not marked fed in this time, another daemon may feed it.
     static let lease = Duration.seconds(30)
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     public init(pool: PostgresPool) {
         self.pool = pool
@@ -53,20 +53,25 @@ public struct ChunkRepository: Sendable {
     /// Claims due chunks of a run and marks their messages as queued.
     ///
     /// If the run waits for the quota, only messages to contacts in their window are claimed; these come first. In the
-    /// run of a trigger they may have any position, and the claim of each message distinguishes them.
+    /// run of a trigger they may have any position, and the claim of each message distinguishes them. Chunks for whose contacts
+    /// it is quiet are left out.
     ///
     /// - Parameters:
     ///   - run: The run of the chunks.
+    ///   - hasZones: True if it knows the zones of its contacts.
     ///   - limit: The maximum number of chunks.
     ///   - room: The number of messages from which on no further chunk is claimed.
     /// - Returns: `nil` when no chunk is due.
     /// - Throws: `PostgresError`.
-    public func claim(run: UUID, limit: Int, room: Int = .max) async throws -> Claim? {
+    public func claim(run: UUID, hasZones: Bool = false, limit: Int, room: Int = .max) async throws -> Claim? {
         let (ranges, queued): ([Range<Int>], [PostgresRows]) = try await pool.transaction { connection in
+            let quiet = hasZones ? try await Self.quietZones(of: run, on: connection) : []
+            let late = hasZones ? try await Self.lateTimes(of: run, on: connection) : []
             let claimed = try await connection.query(
                 """
                 UPDATE campaign_chunks c
                 SET status = \(chunk: .feeding), "leaseUntil" = now() + \(Self.lease.seconds) * interval '1 second'
+                    \(fragment: hasZones ? Self.isFedFromNowOn : "")
                 FROM (
                     SELECT "runId", "startPosition",
                         sum("endPosition" - "startPosition") OVER (ORDER BY "notBefore", "startPosition")
@@ -77,6 +82,8 @@ public struct ChunkRepository: Sendable {
                     WHERE d."runId" = \(run) AND d.status <> \(chunk: .fed) AND d."notBefore" <= now()
                         AND (d.status = \(chunk: .waiting) OR d."leaseUntil" < now())
                         AND (r.status <> \(run: .paused) OR r."isTriggered" OR d."startPosition" <= r."inWindowCount")
+                        \(fragment: quiet.isEmpty ? "" : Self.isAwake(quiet))
+                        \(fragment: late.isEmpty ? "" : Self.isTimely(late))
                     ORDER BY d."notBefore", d."startPosition" LIMIT \(limit)
                     FOR UPDATE OF d SKIP LOCKED
                     ) unclaimed
@@ -100,6 +107,34 @@ public struct ChunkRepository: Sendable {
         return Claim(run: run, starts: ranges.map(\.lowerBound).sorted(), messages: messages)
     }
 
+    /// Returns the zones of a run in which it is quiet, if quiet hours follow the clocks of contacts.
+    private static func quietZones(
+        of run: UUID,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> [String] {
+        let rows = try await connection.query(
+            """
+            SELECT z.zone FROM (
+                SELECT DISTINCT "runId", "quietZone" AS zone FROM run_zones
+                WHERE "runId" = \(run) AND "quietZone" IS NOT NULL OFFSET 0
+            ) z
+            JOIN campaign_runs r ON \(key: "r.id", of: #"z."runId""#)
+            WHERE quiet_until(\(fragment: QuietClock.hours), z.zone, clock_timestamp()) IS NOT NULL
+            """
+        )
+        var zones: [String] = []
+        for row in rows { zones.append(try row.decode(0)) }
+        return zones
+    }
+
+    /// A chunk that was fed once is fed again whatever the hour, because the lane may have lost messages that are `queued`; the
+    /// claim asks for the clock of each.
+    private static let isFedFromNowOn: PostgresQuery = ", \"quietZone\" = NULL"
+
+    private static func isAwake(_ quiet: [String]) -> PostgresQuery {
+        "AND (d.\"quietZone\" IS NULL OR d.\"quietZone\" <> ALL(\(quiet)::text[]))"
+    }
+
     /// Marks the chunks of a claim as fed, after their ids are in the lane.
     public func finish(_ claim: Claim) async throws(PostgresError) {
         try await pool.execute(claim.moving(.finish))
@@ -121,8 +156,8 @@ public struct ChunkRepository: Sendable {
                 UPDATE campaign_messages SET status = \(message: .queued)
                 WHERE id >= \(MessageID.make(run: run, position: range.lowerBound))
                     AND id < \(MessageID.make(run: run, position: range.upperBound)) AND status = \(message: .pending)
-                    -- A capped message is fed when its time has come.
-                    AND NOT "isCapped"
+                    -- A capped message is fed when its time has come, and so is one whose contact had quiet hours.
+                    AND NOT "isCapped" AND ("nextAttemptAt" IS NULL OR "nextAttemptAt" <= now())
                 RETURNING id, "runId", \(message: .pending)::campaign_message_status_enum AS old, status AS new,
                     "nextAttemptAt", "isBusinessInitiated"
             ), \(fragment: RunCounters.countedWaiting)

@@ -24,8 +24,11 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
     public let windowNumber: String?
     /// Business-initiated messages in 24 hours; `nil` for no limit.
     public let dailyLimit: Int?
-    /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them.
+    /// The rest of the tenant's quiet hours, if messages wait for their end; zero outside of them, and if they follow the clock
+    /// of each contact.
     public let quietFor: Duration
+    /// True if the quiet hours of the tenant follow the clock of each contact.
+    public let hasContactClocks: Bool
     /// The time at which some of the 24 h quota returns, if all its runs wait for that; `nil` otherwise.
     public let quotaUntil: Date?
     /// The epoch that the data of the group in Redis must have.
@@ -48,6 +51,7 @@ public struct LaneRecord: Hashable, Sendable, Identifiable {
         windowNumber = try row.decode("windowNumber")
         dailyLimit = try row.decode("dailyLimit")
         quietFor = .seconds(max(0, try row.decode("quietFor", as: Double.self)))
+        hasContactClocks = try row.decode("hasContactClocks")
         quotaUntil = try row.decode("quotaUntil")
         epoch = try row.decode("epoch")
         expected = try row.decode("expected")

@@ -25,8 +25,11 @@ public struct LaneRepository: Sendable {
             SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."accessToken", s."ratePerSecond", s."quotaGroup",
                 s."pairLimit", \(fragment: QuotaRepository.limit) AS "dailyLimit", e.epoch, r.expected, r."quotaUntil",
                 \(fragment: ContactWindow.numberOfSender) AS "windowNumber",
-                coalesce(extract(epoch FROM CASE WHEN t."quietHours" ->> 'action' = 'wait'
-                    THEN quiet_until(t."quietHours", t."timeZone", now()) - now() END)::float8, 0) AS "quietFor"
+                coalesce(extract(epoch FROM CASE
+                    WHEN t."quietHours" ->> 'action' = 'wait' AND t."quietHours" ->> 'clock' IS DISTINCT FROM 'contact'
+                    THEN quiet_until(t."quietHours", t."timeZone", now()) - now()
+                END)::float8, 0) AS "quietFor",
+                coalesce(t."quietHours" ->> 'clock' = 'contact', false) AS "hasContactClocks"
             FROM (
                 SELECT "senderId", sum(expected) AS expected,
                     CASE WHEN bool_and("quotaUntil" IS NOT NULL) THEN min("quotaUntil") END AS "quotaUntil"

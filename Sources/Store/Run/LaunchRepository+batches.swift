@@ -49,8 +49,10 @@ struct LaunchProgress: Sendable {
     let recipientLimit: Int?
     /// True if only contacts in their window are recipients.
     let isFreeText: Bool
-    /// The zone of contacts of whom no other is known, if each contact gets its message by its own clock; else `nil`.
+    /// The zone of contacts of whom no other is known, if the clocks of contacts decide when they get the message; else `nil`.
     let localZone: String?
+    /// True if each contact gets the message when one time comes on its clock, false if at once.
+    let hasLocalTime: Bool
     /// The category by which the recipients are chosen.
     let category: TemplateSpec.Category
     private let openWindow: ContactWindow
@@ -89,6 +91,7 @@ struct LaunchProgress: Sendable {
             recipientLimit: try row.decode("recipientLimit"),
             isFreeText: try row.decode("isFreeText"),
             localZone: try row.decode("localZone"),
+            hasLocalTime: try row.decode("localTime", as: String?.self) != nil,
             category: TemplateSpec.Category(
                 isMarketing: try row.decode("isMarketing"),
                 needsNumber: try row.decode("needsNumber")

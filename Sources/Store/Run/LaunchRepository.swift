@@ -309,11 +309,12 @@ extension LaunchRepository {
                 on: connection
             )
         }
-        if let times = origin.times {
+        let times = try await times(of: origin, candidate, content, now: now, on: connection)
+        if let times {
             let last = try await OutlookRepository.completion(
-                of: AudienceSize(total: times.lastContacts, inWindow: 0),
+                of: times,
                 by: candidate.senderID,
-                from: max(now, times.last),
+                from: now,
                 on: connection
             )
             completion = last.map { max($0, completion ?? $0) }
@@ -333,11 +334,11 @@ extension LaunchRepository {
                 \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
                 \(origin.isLaunched ? nil : most), \(size.unreachable), \(category.isMarketing),
                 \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb,
-                \(origin.times?.time.description), \(origin.times?.fallback.identifier), \(origin.isTest)
+                \(times?.time?.description), \(times?.fallback.identifier), \(origin.isTest)
             )
             """
         )
-        if let times = origin.times { try await times.write(of: id, tenant: candidate.tenantID, on: connection) }
+        if let times { try await times.write(of: id, tenant: candidate.tenantID, now: now, on: connection) }
         if let messages {
             try await messages()
             grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection)
@@ -357,6 +358,31 @@ extension LaunchRepository {
         try await connection.notify(RunRepository.channel, payload: id.uuidString)
         let rows = try await connection.query("\(fragment: RunRecord.selection) WHERE r.id = \(id)")
         return try RunRecord(row: rows[0])
+    }
+
+    /// Finds the zones of the contacts of a run, if their clocks decide when they get the message: the time of a schedule, or
+    /// the quiet hours of the tenant.
+    ///
+    /// - Returns: `nil` if no clock of a contact counts, or if the messages are written without a launch; the claim of each
+    ///   message asks for quiet hours then.
+    private static func times(
+        of origin: Origin,
+        _ candidate: LaunchCandidate,
+        _ content: RevisionContent,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> LocalTimes? {
+        guard !origin.isLaunched else { return nil }
+        let rows = try await connection.query(
+            """
+            SELECT coalesce("quietHours" ->> 'clock' = 'contact' AND "quietHours" ->> 'action' = 'wait', false) FROM tenants
+            WHERE "tenantId" = \(candidate.tenantID) AND "archivedAt" IS NULL
+            """
+        )
+        guard try rows.first?.decode(0) ?? false else { return origin.times }
+        if let times = origin.times { return times.withQuietZones(from: now) }
+        let zones = try await ScheduleRepository.zones(of: candidate, content, else: .utc, now: now, on: connection)
+        return LocalTimes(atOnce: now, in: zones).withQuietZones(from: now)
     }
 
     private static func freeze(

@@ -34,6 +34,8 @@ public struct RunRecord: Sendable {
     public let retryOf: UUID?
     /// The time on the clock of each contact at which it sends, such as `2026-12-01T09:00`; `nil` if it sends at once.
     public let localTime: String?
+    /// True if it knows the zones of its contacts, by whose clocks it sends or leaves them in peace.
+    public let hasZones: Bool
     public let startedAt: Date?
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
@@ -47,7 +49,8 @@ public struct RunRecord: Sendable {
     static let selection: PostgresQuery = """
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
-            r."unreachableCount", r."leftOut", r."localTime", r."isTriggered", r."retryOf", r."startedAt", r."completedAt",
+            r."unreachableCount", r."leftOut", r."localTime", r."localZone" IS NOT NULL AS "hasZones", r."isTriggered",
+            r."retryOf", r."startedAt", r."completedAt",
             r."estimatedCompletionAt", r.held, r."deletedCount", \(fragment: RunCounters.columns),
             \(fragment: RunResponses.columns)
         FROM campaign_runs r
@@ -76,6 +79,7 @@ public struct RunRecord: Sendable {
         isTriggered = try row.decode("isTriggered")
         retryOf = try row.decode("retryOf")
         localTime = try row.decode("localTime")
+        hasZones = try row.decode("hasZones")
         held = try row.decode("held")
         counters = try RunCounters(row: row)
         responses = try RunResponses(row: row)

@@ -1,10 +1,11 @@
 import Postgres
 
-/// The messages of a run that is sent by the clock of each contact.
+/// The messages of a run that is sent, or leaves contacts in peace, by the clock of each contact.
 ///
 /// Contacts of a batch are ordered by the instant at which the time of the run comes in their zone, and each such instant has
 /// chunks of its own, which are not fed before. So the messages of later zones wait in Postgres, and a chunk holds those of
-/// one instant only.
+/// one instant only. If quiet hours follow the clocks of contacts, a chunk also holds those of one clock only, and waits while
+/// it is quiet there.
 extension LaunchRepository {
     /// Returns the statement that writes a batch of messages with their chunks; it selects the number of contacts that were
     /// read, of messages that were written and of those that are not sent, and the last `contactId`.
@@ -23,8 +24,8 @@ extension LaunchRepository {
                 WHERE \(fragment: audience) AND \(fragment: launch.window) AND c."contactId" > \(launch.cursor)
                 ORDER BY c."contactId" LIMIT \(size)
             ), numbered AS MATERIALIZED (
-                SELECT a.id, a.phone, z."sendAt", z."skipCode", \(launch.nextPosition)::bigint - 1 + row_number() OVER (
-                        ORDER BY z."skipCode" IS NOT NULL, z."sendAt", a."contactId"
+                SELECT a.id, a.phone, z."sendAt", z."skipCode", z."quietZone", \(launch.nextPosition)::bigint - 1 + row_number() OVER (
+                        ORDER BY z."skipCode" IS NOT NULL, z."sendAt", z."quietZone", a."contactId"
                     ) AS position
                 FROM audience a JOIN run_zones z ON z."runId" = \(launch.runID) AND z.zone = a.zone
             ), inserted AS (
@@ -78,21 +79,25 @@ extension LaunchRepository {
         let isSpaced = launch.phase == .outOfWindow
         let seconds = isSpaced ? plan.chunkDelay.seconds / Double(plan.chunkSize) : 0
         return """
-            INSERT INTO campaign_chunks ("runId", "startPosition", "endPosition", "tenantId", "notBefore", "zoneTime")
+            INSERT INTO campaign_chunks (
+                "runId", "startPosition", "endPosition", "tenantId", "notBefore", "zoneTime", "quietZone"
+            )
             SELECT \(launch.runID), s.start, least(s.start + \(plan.chunkSize), g.behind), \(launch.tenantID),
                 greatest(g."sendAt", \(launch.startedAt)::timestamptz)
                     + (coalesce(e.messages, 0) + s.start - g.first) * \(seconds)::float8 * interval '1 second',
-                g."sendAt"
+                CASE WHEN \(launch.hasLocalTime) THEN g."sendAt" END, g."quietZone"
             FROM (
-                SELECT "sendAt", min(position)::int AS first, max(position)::int + 1 AS behind
-                FROM numbered WHERE "skipCode" IS NULL GROUP BY "sendAt"
+                SELECT "sendAt", "quietZone", min(position)::int AS first, max(position)::int + 1 AS behind
+                FROM numbered WHERE "skipCode" IS NULL GROUP BY 1, 2
             ) g
             -- Once for the batch, because a run has thousands of chunks.
             LEFT JOIN (
-                SELECT k."zoneTime", sum(k."endPosition" - k."startPosition")::int AS messages FROM campaign_chunks k
+                SELECT k."zoneTime", k."quietZone", sum(k."endPosition" - k."startPosition")::int AS messages
+                FROM campaign_chunks k
                 WHERE k."runId" = \(launch.runID) AND k."startPosition" > \(launch.inWindowCount)
-                GROUP BY 1 OFFSET 0
-            ) e ON e."zoneTime" = g."sendAt"
+                GROUP BY 1, 2 OFFSET 0
+            ) e ON (e."zoneTime" = g."sendAt" OR NOT \(launch.hasLocalTime))
+                AND e."quietZone" IS NOT DISTINCT FROM g."quietZone"
             CROSS JOIN LATERAL generate_series(g.first, g.behind - 1, \(plan.chunkSize)) AS s(start)
             ON CONFLICT DO NOTHING
             """

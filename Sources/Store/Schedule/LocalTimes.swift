@@ -136,7 +136,8 @@ extension AudienceRepository {
     }
 }
 
-/// The instants at which one time on the clock comes in the zones of an audience; a pure value.
+/// The instants at which contacts get the message of a run, by their zones: when one time comes on their clocks, or at once;
+/// a pure value.
 public struct LocalTimes: Hashable, Sendable {
     /// The contacts of a zone, and what becomes of their messages.
     struct Zone: Hashable, Sendable {
@@ -145,6 +146,11 @@ public struct LocalTimes: Hashable, Sendable {
         /// The `errorCode` of messages that are not sent; `nil` if they are.
         let skipCode: SkipCode?
         let contacts: Int
+        /// The last instant at which a daemon may find that its time has come; `nil` for any.
+        var sendBy: Date?
+        /// A zone whose clock shows the same, and which stands for it where quiet hours follow the clocks of contacts; `nil`
+        /// where they do not.
+        var quietZone: String?
     }
 
     /// The reasons why contacts of a zone get nothing.
@@ -157,17 +163,17 @@ public struct LocalTimes: Hashable, Sendable {
         /// The `errorMessage` of the messages.
         var message: String {
             switch self {
-            case .passed: "the time of the schedule had passed on the contact's clock when the run began"
+            case .passed: "the time of the schedule had passed on the contact's clock when a daemon could have sent it"
             case .missing: "the contact's clock left the time out when it was put forward"
             }
         }
     }
 
-    /// The time that the clocks show.
-    public let time: LocalDateTime
+    /// The time that the clocks show; `nil` for a run that sends at once.
+    public let time: LocalDateTime?
     let fallback: IANAZone
     /// The zones of contacts, and always the fallback.
-    let zones: [Zone]
+    private(set) var zones: [Zone]
 
     /// Finds the instants.
     ///
@@ -180,7 +186,8 @@ public struct LocalTimes: Hashable, Sendable {
     init(_ schedule: ScheduleSpec, at start: Date, in audience: AudienceZones, now: Date) {
         let time = schedule.localTime(at: start)
         let window = schedule.misfire == .skip ? 0 : Double(schedule.misfireWindow.seconds)
-        let earliest = now.addingTimeInterval(-max(DueRule.tolerance, window))
+        let patience = max(DueRule.tolerance, window)
+        let earliest = now.addingTimeInterval(-patience)
         (self.time, fallback) = (time, audience.fallback)
         let contacts = audience.contacts.merging([audience.fallback: 0]) { known, _ in known }
         zones = contacts.map { zone, contacts in
@@ -190,10 +197,36 @@ public struct LocalTimes: Hashable, Sendable {
                 name: zone.identifier,
                 sendAt: sendAt ?? time.instant(in: zone),
                 skipCode: sendAt == nil ? .missing : isLate ? .passed : nil,
-                contacts: contacts
+                contacts: contacts,
+                sendBy: sendAt?.addingTimeInterval(patience)
             )
         }
         .sorted { ($0.sendAt, $0.name) < ($1.sendAt, $1.name) }
+    }
+
+    /// Makes the zones of a run that sends at once.
+    init(atOnce now: Date, in audience: AudienceZones) {
+        (time, fallback) = (nil, audience.fallback)
+        let contacts = audience.contacts.merging([audience.fallback: 0]) { known, _ in known }
+        zones = contacts.map { Zone(name: $0.identifier, sendAt: now, skipCode: nil, contacts: $1) }
+            .sorted { $0.name < $1.name }
+    }
+
+    /// The days for which zones with the same clock are found: longer than runs take.
+    private static let sameClockDays = 30
+
+    /// Returns the same zones for a tenant whose quiet hours follow the clocks of contacts: zones with the same clock get one
+    /// zone that stands for them, so that a run has chunks for a few dozen clocks instead of hundreds of zones.
+    func withQuietZones(from now: Date) -> LocalTimes {
+        var result = self
+        var known: [[IANAZone.Segment]: String] = [:]
+        for index in zones.indices {
+            guard let zone = IANAZone(zones[index].name) else { continue }
+            let clock = zone.clock(from: Int64(now.timeIntervalSince1970), days: Self.sameClockDays)
+            result.zones[index].quietZone = known[clock] ?? zone.identifier
+            known[clock] = result.zones[index].quietZone
+        }
+        return result
     }
 
     /// Returns the earliest instant at which any clock on earth can show a time: none is further ahead than 14 hours.
@@ -213,19 +246,54 @@ public struct LocalTimes: Hashable, Sendable {
     /// The instant at which it has come for everyone.
     var last: Date { deciding.map(\.sendAt).max() ?? .distantPast }
 
-    /// The contacts for whom the time comes last.
-    var lastContacts: Int { deciding.filter { $0.sendAt == last }.map(\.contacts).reduce(0, +) }
+    /// Contacts who get the message from the same instant on, and by the same clock.
+    struct Group: Hashable, Sendable {
+        let sendAt: Date
+        /// The zone by whose clock it is quiet for them; `nil` if quiet hours do not follow the clocks of contacts.
+        let quietZone: IANAZone?
+    }
+
+    /// The contacts who get the message, by instant and clock.
+    var groups: [Group: Int] {
+        zones.reduce(into: [:]) { groups, zone in
+            guard zone.contacts > 0, zone.skipCode == nil else { return }
+            let quietZone = zone.quietZone.flatMap { IANAZone($0) }
+            groups[Group(sendAt: zone.sendAt, quietZone: quietZone), default: 0] += zone.contacts
+        }
+    }
+
+    /// The contacts who get nothing because the time had passed on their clocks, in words; `nil` if there are none.
+    var missed: String? {
+        let missed = zones.filter { $0.skipCode == .passed && $0.contacts > 0 }
+        return Self.missed(missed.map { ($0.name, $0.contacts) })
+    }
+
+    static func missed(_ zones: [(name: String, contacts: Int)]) -> String? {
+        guard !zones.isEmpty else { return nil }
+        let contacts = zones.compactMap { zone in IANAZone(zone.name).map { ($0, zone.contacts) } }
+        let audience = AudienceZones(contacts: Dictionary(contacts) { $0 + $1 }, fallback: .utc)
+        return "not sent where the time had passed: \(audience.words)"
+    }
 
     /// Writes the zones of a run, in the transaction that opens it.
-    func write(of run: UUID, tenant: String, on connection: PostgresConnection) async throws(PostgresError) {
+    func write(
+        of run: UUID,
+        tenant: String,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) {
         try await connection.execute(
             """
-            INSERT INTO run_zones ("runId", zone, "tenantId", "sendAt", "skipCode", contacts)
-            SELECT \(run), z.zone, \(tenant), z.at, z.code, z.contacts
+            INSERT INTO run_zones (
+                "runId", zone, "tenantId", "sendAt", "skipCode", contacts, "quietZone", "sendBy", "settledAt"
+            )
+            SELECT \(run), z.zone, \(tenant), z.at, z.code, z.contacts, z.clock, z.by,
+                CASE WHEN z.code IS NOT NULL OR z.at <= \(now)::timestamptz THEN \(now)::timestamptz END
             FROM unnest(
                 \(zones.map(\.name))::text[], \(zones.map(\.sendAt))::timestamptz[],
-                \(zones.map { $0.skipCode?.rawValue })::text[], \(zones.map(\.contacts))::int[]
-            ) AS z(zone, at, code, contacts)
+                \(zones.map { $0.skipCode?.rawValue })::text[], \(zones.map(\.contacts))::int[],
+                \(zones.map(\.quietZone))::text[], \(zones.map(\.sendBy))::timestamptz[]
+            ) AS z(zone, at, code, contacts, clock, by)
             """
         )
     }

@@ -70,6 +70,36 @@ extension ScheduleRepository {
         return try rows[0].decode(0)
     }
 
+    /// Finds a run that was made for a time of the schedule from before it was edited, and that was sent somewhere when the time
+    /// that is due came for the first contacts.
+    ///
+    /// Such a time came too early: contacts of late zones would get the message twice within hours. A time of an unchanged
+    /// schedule is meant, however close it is. A cancelled run stands in nobody's way.
+    static func overtaking(
+        _ schedule: DueSchedule,
+        _ spec: ScheduleSpec,
+        _ times: LocalTimes,
+        on connection: PostgresConnection
+    ) async throws(PostgresError) -> (time: String, last: Date)? {
+        guard spec.overlap != .cancelRunning else { return nil }
+        let rows = try await connection.query(
+            """
+            SELECT r."scheduledFor", r."localTime", max(z."sendAt") FROM campaign_runs r
+            JOIN run_zones z ON z."runId" = r.id AND z."skipCode" IS NULL AND z.contacts > 0
+            WHERE r."scheduleId" = \(schedule.id) AND r."localTime" IS NOT NULL AND r."scheduledFor" < \(schedule.due)
+                AND r."scheduledFor" > \(schedule.due)::timestamptz - interval '3 days'
+                AND r.status NOT IN \(anyOf: [RunStatus.cancelled, .failed])
+            GROUP BY 1, 2 ORDER BY 3 DESC
+            """
+        )
+        for row in rows {
+            let (time, last) = (try row.decode(0, as: Date.self), try row.decode(2, as: Date.self))
+            let isOfSchedule = spec.next(after: time.addingTimeInterval(-1)) == time
+            if !isOfSchedule, times.first <= last { return (try row.decode(1), last) }
+        }
+        return nil
+    }
+
     /// Sets the next time of a schedule after one that has started before.
     static func skipStarted(
         _ schedule: DueSchedule,
@@ -104,6 +134,19 @@ extension ScheduleRepository {
         on connection: PostgresConnection
     ) async throws -> AudienceZones {
         let content = try candidate.content(for: .startBySchedule)
+        return try await zones(of: candidate, content, else: zone, now: now, on: connection)
+    }
+
+    /// Counts the people whom a campaign reaches by zone.
+    ///
+    /// - Throws: ``LaunchError`` if the campaign has no audience that can be read.
+    static func zones(
+        of candidate: LaunchCandidate,
+        _ content: RevisionContent,
+        else zone: IANAZone,
+        now: Date,
+        on connection: PostgresConnection
+    ) async throws -> AudienceZones {
         guard let audience = content.audience else { throw LaunchError.noAudience(campaign: candidate.name) }
         let category = try await candidate.reach(of: content, on: connection)
         var recipients = AudienceQuery.recipients(

@@ -132,6 +132,12 @@ public struct ScheduleRepository: Sendable {
             let next = try? schedule.spec.get().next(after: max(schedule.due, schedule.now))
             return .fired(try await note(schedule, .failed(reason: "\(error)"), next: next, on: connection))
         }
+        if let times, let run = try await Self.overtaking(schedule, spec, times, on: connection) {
+            let reason =
+                "the run for \(run.time) was sent until \(run.last.formatted(.iso8601)), and this time begins before"
+            let next = spec.next(after: schedule.due)
+            return .fired(try await note(schedule, .skipped(reason: reason), next: next, on: connection))
+        }
         guard let candidate, candidate.startsBySchedule else {
             let reason = candidate.map { "the campaign is \($0.status.rawValue)" } ?? "the campaign is archived"
             return .fired(try await note(schedule, .skipped(reason: reason), next: nil, on: connection))
@@ -166,7 +172,15 @@ public struct ScheduleRepository: Sendable {
             }
             let outcome = try await start(candidate, of: schedule, for: time, times, on: connection)
             return .fired(
-                try await note(schedule, outcome, time: time, since: times?.first, next: rule.next, on: connection)
+                try await note(
+                    schedule,
+                    outcome,
+                    time: time,
+                    since: times?.first,
+                    remark: times?.missed,
+                    next: rule.next,
+                    on: connection
+                )
             )
         }
     }
@@ -237,6 +251,7 @@ public struct ScheduleRepository: Sendable {
         _ outcome: Firing.Outcome,
         time: Date? = nil,
         since first: Date? = nil,
+        remark: String? = nil,
         next: Date?,
         on connection: PostgresConnection
     ) async throws -> Firing {
@@ -245,8 +260,11 @@ public struct ScheduleRepository: Sendable {
             try await connection.execute(
                 """
                 INSERT INTO schedule_occurrences ("scheduleId", "scheduledFor", "tenantId", outcome, reason, "runId")
-                VALUES (\(schedule.id), \(time), \(schedule.tenantID), \(row.name), \(row.reason), \(row.run))
-                ON CONFLICT ("scheduleId", "scheduledFor") DO NOTHING
+                VALUES (\(schedule.id), \(time), \(schedule.tenantID), \(row.name), \(row.reason ?? remark), \(row.run))
+                -- A schedule that was edited may come to a time again that it has skipped; a start is not forgotten.
+                ON CONFLICT ("scheduleId", "scheduledFor") DO UPDATE SET outcome = excluded.outcome,
+                    reason = excluded.reason, "runId" = excluded."runId", "createdAt" = now()
+                    WHERE schedule_occurrences.outcome <> 'started'
                 """
             )
         }

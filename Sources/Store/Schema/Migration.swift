@@ -78,5 +78,11 @@ public struct Migration: Sendable {
         Migration(version: 34, name: "run_minutes", bytes: PackageResources._034_run_minutes_sql),
         Migration(version: 35, name: "test_sends", bytes: PackageResources._035_test_sends_sql),
         Migration(version: 36, name: "local_times", bytes: PackageResources._036_local_times_sql),
+        Migration(
+            version: 37,
+            name: "contact_quiet_hours",
+            bytes: PackageResources._037_contact_quiet_hours_sql
+        ),
+        Migration(version: 38, name: "missed_zones", bytes: PackageResources._038_missed_zones_sql),
     ]
 }

@@ -37,7 +37,8 @@ extension ChunkStatus.Event {
         case .takeOver: "`leaseUntil` has passed: the daemon that fed it did not finish"
         case .finish: "the ids are in the lane"
         case .abandon: "the ids could not be pushed"
-        case .feedAgain: "its run is resumed, an unconfirmed or capped message of it is retried, or the lane was lost"
+        case .feedAgain:
+            "its run is resumed, an unconfirmed or capped message of it is retried, quiet hours of a contact ended, or the lane was lost"
         }
     }
 }

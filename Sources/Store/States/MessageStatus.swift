@@ -15,7 +15,8 @@ public enum MessageStatus: String, PostgresScalar, Lifecycle {
     public var meaning: String {
         switch self {
         case .pending:
-            "Written, and not in a lane: its chunk is not due, its run is paused, or WhatsApp caps its recipient."
+            "Written, and not in a lane: its chunk is not due, its run is paused, it is quiet on the clock of its contact, or "
+                + "WhatsApp caps its recipient."
         case .queued: "Its id is in the lane of its sender, or about to be."
         case .sending: "A lease holds it; the request may have been written."
         case .sent: "WhatsApp accepted it."
@@ -90,8 +91,9 @@ extension MessageStatus.Event {
         switch self {
         case .feed: "its chunk is claimed by the feeder"
         case .claim: "a lease claims it: its run is running, and its contact may be written to"
-        case .postpone: "quiet hours, the frequency cap, or no quota taken for it: it goes back to the lane"
-        case .hold: "its run is paused"
+        case .postpone:
+            "quiet hours of the tenant, the frequency cap, or no quota taken for it: it goes back to the lane"
+        case .hold: "its run is paused, or it is quiet on the clock of its contact"
         case .refuse: "its run is over, the contact opted out or is deactivated, or a rule of the tenant skips it"
         case .windowClosed: "free text, and the 24 h window has closed"
         case .quotaExhausted: "the 24 h quota is used up"

@@ -90,6 +90,27 @@ public struct OutlookRepository: Sendable {
         let share = LaneWork.Share(planned: size, run: run)
         return situation.estimate(from: start, adding: share).completion(of: run)
     }
+
+    /// Estimates when a run would be done that a sender begins now, and whose contacts get the message by their clocks.
+    ///
+    /// - Returns: The end for the contacts who get it last; `nil` if the sender is unknown, if it takes years, or without
+    ///   contacts.
+    /// - Throws: `PostgresError`.
+    static func completion(
+        of times: LocalTimes,
+        by sender: UUID,
+        from now: Date,
+        on connection: PostgresConnection
+    ) async throws -> Date? {
+        guard let situation = try await SenderSituation.read(of: sender, on: connection) else { return nil }
+        return times.groups.compactMap { group, contacts in
+            let run = UUID()
+            let share = LaneWork.Share(planned: AudienceSize(total: contacts, inWindow: 0), run: run)
+            let start = max(now, group.sendAt)
+            return situation.estimate(from: start, adding: share, of: group.quietZone).completion(of: run)
+        }
+        .max()
+    }
 }
 
 extension LaneWork.Share {
@@ -120,7 +141,11 @@ extension SenderSituation {
         let isIdle = share.queued + share.pending == 0
         if isIdle {
             facts.cappedUntil = run.cappedUntil?.lowerBound
-            facts.localTimeUntil = run.held?.until.lowerBound
+            if run.held?.isQuiet == true {
+                facts.contactQuietUntil = run.held?.until.lowerBound
+            } else {
+                facts.localTimeUntil = run.held?.until.lowerBound
+            }
         }
         if !isIdle {
             if let quiet = hours?.quiet(at: now) { (facts.quietSince, facts.quietUntil) = (quiet.since, quiet.until) }

@@ -1,3 +1,4 @@
+import Calendar
 public import Foundation
 import JSON
 public import Postgres
@@ -22,7 +23,7 @@ public struct SenderSituation: Sendable {
         let counters: RunCounters
         /// The times at which the first and the last message are tried again that WhatsApp's cap for their person has stopped.
         let cappedUntil: ClosedRange<Date>?
-        /// The messages for whose contacts the time of the run has not come yet; `nil` if there are none.
+        /// The messages that wait for a time on the clocks of their contacts; `nil` if there are none.
         let held: Held?
         /// The last action on it.
         let lastAction: (kind: RunAction.Kind, actor: RunActor, at: Date)?
@@ -30,13 +31,15 @@ public struct SenderSituation: Sendable {
         let templateApprovedAt: Date?
     }
 
-    /// Messages of a run whose time has not come yet on the clocks of their contacts.
+    /// Messages of a run that wait for a time on the clocks of their contacts: that of the run, or the end of quiet hours.
     struct Held: Sendable {
         let messages: Int
         /// The first and the last time at which it comes.
         let until: ClosedRange<Date>
         /// The messages for which it comes last.
         let last: Int
+        /// True if those for whom it comes first wait for the end of quiet hours.
+        let isQuiet: Bool
     }
 
     /// Postgres's clock.
@@ -49,6 +52,7 @@ public struct SenderSituation: Sendable {
     /// The end of a pause that WhatsApp asked for.
     public let pausedUntil: Date?
     public let hours: SendingHours?
+    private let quietHours: TenantSpec.QuietHours?
     let quotaGroup: String
     /// The lower one of its own limit and WhatsApp's.
     let dailyLimit: Int?
@@ -71,14 +75,13 @@ public struct SenderSituation: Sendable {
         dailyLimit = try row.decode("dailyLimit")
         messagingLimit = try row.decode("messagingLimit")
         let quiet = try row.json("quietHours")
-        hours = SendingHours(
-            quietHours: TenantSpec.QuietHours(
-                from: quiet?["from"]?.stringValue ?? "",
-                to: quiet?["to"]?.stringValue ?? "",
-                action: quiet?["action"]?.stringValue
-            ),
-            timeZone: try row.decode("timeZone")
+        quietHours = TenantSpec.QuietHours(
+            from: quiet?["from"]?.stringValue ?? "",
+            to: quiet?["to"]?.stringValue ?? "",
+            action: quiet?["action"]?.stringValue,
+            clock: quiet?["clock"]?.stringValue
         )
+        hours = SendingHours(quietHours: quietHours, timeZone: try row.decode("timeZone"))
     }
 }
 
@@ -160,19 +163,34 @@ extension SenderSituation {
             hasActions
             ? """
             LEFT JOIN LATERAL (
-                SELECT sum(g.messages)::bigint, min(g.at), max(g.at), (array_agg(g.messages ORDER BY g.at DESC))[1]
+                SELECT sum(g.messages)::bigint, min(g.until), max(g.until),
+                    (array_agg(g.messages ORDER BY g.until DESC))[1], (array_agg(g.quiet ORDER BY g.until))[1]
                 FROM (
-                    SELECT k."zoneTime" AS at, sum(k."endPosition" - k."startPosition") AS messages
-                    FROM campaign_chunks k
-                    WHERE k."runId" = r.id AND r."localTime" IS NOT NULL AND k.status <> \(chunk: .fed)
-                        AND k."zoneTime" > clock_timestamp()
-                    GROUP BY 1
+                    SELECT u.until, sum(k.messages) AS messages, bool_or(u.quiet IS NOT NULL) AS quiet FROM (
+                        SELECT k."zoneTime" AS at, k."quietZone" AS zone,
+                            sum(k."endPosition" - k."startPosition") AS messages
+                        FROM campaign_chunks k
+                        WHERE k."runId" = r.id AND r."localZone" IS NOT NULL AND k.status <> \(chunk: .fed)
+                        GROUP BY 1, 2 OFFSET 0
+                    ) k
+                    CROSS JOIN LATERAL (
+                        SELECT greatest(CASE WHEN k.at > clock_timestamp() THEN k.at END, q.quiet) AS until, q.quiet
+                        FROM (
+                            SELECT quiet_until(
+                                \(fragment: QuietClock.hours), k.zone, greatest(k.at, clock_timestamp())
+                            ) AS quiet OFFSET 0
+                        ) q
+                    ) u
+                    WHERE u.until IS NOT NULL GROUP BY 1
+                    UNION ALL
+                    SELECT q."dueAt", count(*), true FROM quiet_messages q
+                    WHERE q."runId" = r.id AND q."dueAt" > clock_timestamp() GROUP BY 1
                 ) g
-            ) h(messages, first, last, "lastMessages") ON true
+            ) h(messages, first, last, "lastMessages", quiet) ON true
             """
             : """
-            CROSS JOIN (SELECT NULL::bigint, NULL::timestamptz, NULL::timestamptz, NULL::bigint)
-                h(messages, first, last, "lastMessages")
+            CROSS JOIN (SELECT NULL::bigint, NULL::timestamptz, NULL::timestamptz, NULL::bigint, NULL::boolean)
+                h(messages, first, last, "lastMessages", quiet)
             """
         let rows = try await connection.query(
             """
@@ -180,7 +198,8 @@ extension SenderSituation {
                 coalesce(r."startedAt", r."createdAt") AS since, r."expectedCount", r."recipientCount",
                 r."inWindowCount", \(fragment: RunCounters.columns), a.action, a.who, a."createdAt" AS "actedAt",
                 w.first AS "cappedFirst", w.last AS "cappedLast", p."approvedAt",
-                h.messages AS "heldMessages", h.first AS "heldFirst", h.last AS "heldLast", h."lastMessages"::bigint AS "lastHeld"
+                h.messages AS "heldMessages", h.first AS "heldFirst", h.last AS "heldLast", h."lastMessages"::bigint AS "lastHeld",
+                h.quiet AS "isHeldQuiet"
             FROM campaign_runs r
                 \(fragment: actions) \(fragment: capped) \(fragment: templates) \(fragment: held)
             WHERE r."senderId" = ANY(\(Array(senders.keys))::uuid[]) AND r.status IN \(anyOf: RunStatus.open)
@@ -265,7 +284,8 @@ extension SenderSituation.Run {
             held = SenderSituation.Held(
                 messages: messages,
                 until: try row.decode("heldFirst")...row.decode("heldLast"),
-                last: try row.decode("lastHeld")
+                last: try row.decode("lastHeld"),
+                isQuiet: try row.decode("isHeldQuiet")
             )
         } else {
             held = nil
@@ -281,7 +301,7 @@ extension SenderSituation.Run {
         }
     }
 
-    /// The messages that it still has to send, without those that wait for WhatsApp's cap or for the time of their zone.
+    /// The messages that it still has to send, without those that wait for WhatsApp's cap or for their contact's clock.
     var share: LaneWork.Share {
         let total = isTriggered ? recipientCount : max(recipientCount, status == .launching ? expectedCount : 0)
         let unwritten = status == .launching ? max(0, total - counters.total) : 0
@@ -307,12 +327,22 @@ extension SenderSituation {
     public var shares: [LaneWork.Share] { runs.filter(\.isLive).map(\.share) }
 
     /// Estimates when the last message of a run is sent.
-    func estimate(from start: Date, adding share: LaneWork.Share? = nil) -> DeliveryEstimate {
+    ///
+    /// - Parameters:
+    ///   - start: The begin.
+    ///   - share: Messages that the sender gets more.
+    ///   - zone: The zone of those who get them, if quiet hours follow the clocks of contacts.
+    /// - Returns: The estimate.
+    func estimate(
+        from start: Date,
+        adding share: LaneWork.Share? = nil,
+        of zone: IANAZone? = nil
+    ) -> DeliveryEstimate {
         DeliveryEstimate(
             from: start,
             ratePerSecond: ratePerSecond,
             shares: shares + (share.map { [$0] } ?? []),
-            hours: hours,
+            hours: zone.flatMap { SendingHours(quietHours, ofContactsIn: $0) } ?? hours,
             quota: dailyLimit.map { DeliveryEstimate.Quota(limit: $0, charged: charged) },
             pausedUntil: pausedUntil
         )

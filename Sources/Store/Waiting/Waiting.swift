@@ -24,7 +24,7 @@ public struct Waiting: Hashable, Sendable {
         case quota
         /// WhatsApp asked the sender for silence.
         case rateLimited = "rate_limited"
-        /// The quiet hours of the tenant.
+        /// The quiet hours of the tenant, or those of all contacts that are left on their own clocks.
         case quietHours = "quiet_hours"
         /// WhatsApp caps the messages of all people that are left.
         case userCap = "user_cap"
@@ -131,6 +131,8 @@ public struct WaitingFacts: Hashable, Sendable {
     public var templateApprovedAt: Date?
     public var quietSince: Date?
     public var quietUntil: Date?
+    /// The time at which quiet hours end for the first of all contacts that are left, if they follow the clocks of contacts.
+    public var contactQuietUntil: Date?
     /// The time at which the first message is tried again, if WhatsApp caps the people of all that are left.
     public var cappedUntil: Date?
     /// The time at which the next zone has its turn, if the time of a schedule has not come yet for all that are left.
@@ -163,8 +165,7 @@ extension WaitingFacts {
         case .templateNotApproved: stopped(by: .template, reason)
         case .quota: quota
         case .rateLimited: rateLimited
-        case .quietHours:
-            quietUntil.map { Waiting(reason, since: max(quietSince ?? since, since), until: $0) }
+        case .quietHours: quiet
         case .userCap: cappedUntil.map { Waiting(reason, since: since, until: $0) }
         case .localTime: localTimeUntil.map { Waiting(reason, since: since, until: $0) }
         case .behindOthers: turnAt.map { Waiting(reason, since: since, until: $0) }
@@ -198,6 +199,12 @@ extension WaitingFacts {
     private func stopped(by actor: RunActor, _ reason: Waiting.Reason) -> Waiting? {
         guard let pause, pause.actor == actor else { return nil }
         return Waiting(reason, since: pause.since ?? since, by: actor, detail: pause.reason)
+    }
+
+    private var quiet: Waiting? {
+        if let quietUntil { return Waiting(.quietHours, since: max(quietSince ?? since, since), until: quietUntil) }
+        let detail = "quiet hours on the clocks of those who are left"
+        return contactQuietUntil.map { Waiting(.quietHours, since: since, until: $0, detail: detail) }
     }
 
     private var quotaThatHasReturned: Waiting? {

@@ -37,7 +37,7 @@ enum SchemaFixture {
         documents(
             """
             { kind: Tenant, name: acme, protect: true, renamedFrom: old, timeZone: Africa/Nairobi,
-              quietHours: { from: "21:00", to: "07:30", action: skip },
+              quietHours: { from: "21:00", to: "07:30", action: skip, clock: contact },
               frequencyCap: { messages: 3, within: 7d, action: wait }, defaults: { sender: main, language: en },
               policy: {
                 maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,

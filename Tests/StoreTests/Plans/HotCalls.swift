@@ -80,6 +80,7 @@ struct HotCalls {
         let messages = MessageRepository(pool: pool)
         _ = try await messages.begin([SendClaim(Array(ids.prefix(3)), lease: 1, windowNumber: "1")])
         _ = try await messages.begin(Array(ids[3..<6]), lease: 1)
+        _ = try await messages.begin([SendClaim([ids[7]], lease: 1, hasContactClocks: true)])
         for consequence in [MessageOutcome.Consequence.optOut, .counted, .userCap] {
             let outcomes = [
                 MessageOutcome(messageID: ids[0], lease: 1, result: .sent(waMessageID: "wamid.\(ids[0])")),
@@ -108,6 +109,7 @@ struct HotCalls {
         _ = try await messages.poisoned(among: ids)
         _ = try await messages.retryUnconfirmed(after: .zero)
         _ = try await messages.feedCapped()
+        _ = try await messages.feedQuiet()
         _ = try await BacklogRepository(pool: pool).dueFor(ids, deadline: .seconds(30))
         _ = try await RunRepository(pool: pool).waitForQuota(Array(ids.suffix(2)), for: .seconds(3_600))
     }
