@@ -38,9 +38,7 @@ public final class ResolvedCampaign: Sendable {
     }
 
     /// True for free text, which reaches only contacts who wrote within the last 24 hours.
-    public var isFreeText: Bool {
-        if case .message(let payload) = spec.content { payload["type"] != "template" } else { false }
-    }
+    public var isFreeText: Bool { spec.isFreeText }
 
     /// The category by which the recipients are chosen.
     ///
@@ -94,4 +92,11 @@ public struct ResolvedTrigger: Hashable, Sendable {
     public let spec: TriggerSpec
     /// An event-triggered campaign of the same tenant.
     public let campaign: SpecIdentity
+}
+
+extension CampaignSpec {
+    /// True for free text, which reaches only contacts who wrote within the last 24 hours.
+    var isFreeText: Bool {
+        if case .message(let payload) = content { payload["type"] != "template" } else { false }
+    }
 }

@@ -20,6 +20,7 @@ struct ScheduleChecker: Sendable {
             return found
         }
         found += checked.joined()
+        found += index.allSound(CampaignSpec.self, ["message", "template"]).compactMap(waitingFreeText)
     }
 
     private func check(_ schedule: Located<ScheduleSpec>, _ found: inout [Diagnostic]) {
@@ -27,6 +28,44 @@ struct ScheduleChecker: Sendable {
         if let diagnostic = eitherDay(schedule) { found.append(diagnostic) }
         found += ClockChangeChecker(schedule: schedule, now: now).diagnostics()
         if let diagnostic = quietHours(schedule) { found.append(diagnostic) }
+        if let diagnostic = laterFreeText(schedule) { found.append(diagnostic) }
+    }
+
+    /// Reports a schedule by the clocks of contacts that sends free text: it may be more than a day until its last zone.
+    private func laterFreeText(_ schedule: Located<ScheduleSpec>) -> Diagnostic? {
+        let (tenant, name) = (schedule.identity.tenant, schedule.value.campaign)
+        guard schedule.value.localTime,
+            let campaign = index.sound(CampaignSpec.self, name, tenant: tenant, ["message", "template"]),
+            campaign.value.isFreeText
+        else { return nil }
+        return Diagnostic(
+            .laterFreeText,
+            at: schedule.place(of: "localTime"),
+            field: "localTime",
+            "free text fails for contacts whose 24 hour window closes before the time comes on their clock",
+            help: "send a template, or remove `localTime`",
+            related: Diagnostic.Related(place: campaign.place(of: "message"), label: "the free text")
+        )
+    }
+
+    /// Reports free text of a tenant whose contacts have quiet hours on their own clocks, for which it waits.
+    private func waitingFreeText(_ campaign: Located<CampaignSpec>) -> Diagnostic? {
+        let name = campaign.identity.tenant
+        guard campaign.value.isFreeText,
+            let tenant = index.sound(TenantSpec.self, name, tenant: name, ["quietHours"]),
+            tenant.value.quietHours?.waitsForContact == true
+        else { return nil }
+        return Diagnostic(
+            .laterFreeText,
+            at: campaign.place(of: "message"),
+            field: "message",
+            "free text fails for contacts whose 24 hour window closes while they have quiet hours",
+            help: "send a template, or allow this if nobody is written to hours after the launch",
+            related: Diagnostic.Related(
+                place: tenant.place(of: "quietHours"),
+                label: "quiet hours on the contact's clock"
+            )
+        )
     }
 
     /// Reports a schedule by the clocks of contacts whose tenant has quiet hours, which follow the tenant's clock.
@@ -34,7 +73,7 @@ struct ScheduleChecker: Sendable {
         let name = schedule.identity.tenant
         guard schedule.value.localTime,
             let tenant = index.sound(TenantSpec.self, name, tenant: name, ["quietHours", "timeZone"]),
-            let hours = tenant.value.quietHours, let zone = tenant.value.timeZone
+            let hours = tenant.value.quietHours, hours.clock != .contact, let zone = tenant.value.timeZone
         else { return nil }
         let fate = hours.action == .skip ? "no message" : "the message when these end"
         return Diagnostic(
@@ -42,7 +81,7 @@ struct ScheduleChecker: Sendable {
             at: schedule.place(of: "localTime"),
             field: "localTime",
             "contacts whose time comes during the quiet hours of \(zone) get \(fate)",
-            help: "remove `quietHours` or `localTime`, or allow this if all contacts live near \(zone)",
+            help: "give `quietHours` the `clock: contact`, or allow this if all contacts live near \(zone)",
             related: Diagnostic.Related(
                 place: tenant.place(of: "quietHours"),
                 label: "quiet hours on the tenant's clock"

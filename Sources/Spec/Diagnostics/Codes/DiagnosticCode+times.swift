@@ -2,7 +2,7 @@
 extension DiagnosticCode {
     static let timeFamily = [
         tenantName, timeZone, quietHours, duration, localTime, cronSyntax, eitherDay, emptyWindow, neverFires,
-        expiredSchedule, clockChange, quietHoursOfTenant,
+        expiredSchedule, clockChange, quietHoursOfTenant, laterFreeText,
     ]
 
     public static let tenantName = DiagnosticCode(
@@ -140,11 +140,25 @@ extension DiagnosticCode {
         """
         `localTime` sends at the schedule's time on the clock of each contact, but quiet hours are read on the clock of the \
         tenant. Where it is morning for a contact and night for the tenant, the message waits until the quiet hours end, or \
-        with `action: skip` is never sent. If all contacts of the campaign live near the tenant, allow the warning with \
-        `# allow C064: …`.
+        with `action: skip` is never sent. `clock: contact` has quiet hours follow the clock of each contact, too. If all contacts \
+        of the campaign live near the tenant, allow the warning with `# allow C064: …`.
         """,
         in: "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\nquietHours: { from: \"21:00\", to: \"07:30\" }\n---\n"
             + ExampleSpecs.schedule("cron: \"0 9 * * MON\"\nlocalTime: …"),
+        wrong: "true",
+        right: "false"
+    )
+
+    public static let laterFreeText = DiagnosticCode(
+        "C085",
+        .warning,
+        "free text that is sent later",
+        """
+        Free text reaches only people who wrote within the last 24 hours, and is counted for those who have at the launch. \
+        With `localTime`, or quiet hours with `clock: contact`, it may be sent many hours later: it then fails for people whose \
+        window has closed. A template reaches them.
+        """,
+        in: ExampleSpecs.schedule("cron: \"0 9 * * MON\"\nlocalTime: …"),
         wrong: "true",
         right: "false"
     )
