@@ -23,27 +23,43 @@ extension ChunkRepository {
     /// - Returns: The zones that were missed.
     /// - Throws: `PostgresError`.
     public func settleZones(now: Date? = nil) async throws -> [MissedZones] {
+        // The clock is read once, before the rows, so that Postgres can use the index.
         let rows = try await pool.query(
             """
-            WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant),
-            due AS MATERIALIZED (
-                SELECT z."runId", z.zone, p.instant, z."sendBy" < p.instant AND r.status IN \(anyOf: RunStatus.open) AS late
-                FROM present p JOIN run_zones z ON z."settledAt" IS NULL AND z."sendAt" <= p.instant
-                JOIN campaign_runs r ON \(key: "r.id", of: #"z."runId""#)
-                ORDER BY z."runId", z.zone FOR NO KEY UPDATE OF z SKIP LOCKED
-            ), begun AS (
-                UPDATE run_zones z SET "settledAt" = due.instant FROM due
-                WHERE z."runId" = due."runId" AND z.zone = due.zone AND due.late IS NOT TRUE
-            )
-            SELECT DISTINCT "runId", instant FROM due WHERE late ORDER BY 1
+            WITH present AS MATERIALIZED (SELECT coalesce(\(now)::timestamptz, clock_timestamp()) AS instant)
+            SELECT z."runId", z.zone, (SELECT instant FROM present),
+                coalesce(z."sendBy" < (SELECT instant FROM present) AND r.status IN \(anyOf: RunStatus.open), false)
+            FROM run_zones z JOIN campaign_runs r ON \(key: "r.id", of: #"z."runId""#)
+            WHERE z."settledAt" IS NULL AND z."sendAt" <= (SELECT instant FROM present)
+            ORDER BY z."sendAt", z."runId", z.zone LIMIT 1000
             """
         )
-        var missed: [MissedZones] = []
+        guard let first = rows.first else { return [] }
+        let instant = try first.decode(2, as: Date.self)
+        var begun: [(run: UUID, zone: String)] = []
+        var late: Set<UUID> = []
         for row in rows {
             let run = try row.decode(0, as: UUID.self)
-            if let zones = try await settleLate(run, now: try row.decode(1)) { missed.append(zones) }
+            if try row.decode(3) { late.insert(run) } else { begun.append((run, try row.decode(1))) }
+        }
+        try await settle(begun, now: instant)
+        var missed: [MissedZones] = []
+        for run in late.sorted(by: { $0.uuidString < $1.uuidString }) {
+            if let zones = try await settleLate(run, now: instant) { missed.append(zones) }
         }
         return missed
+    }
+
+    /// Notes that the time of zones has come.
+    private func settle(_ zones: [(run: UUID, zone: String)], now: Date) async throws(PostgresError) {
+        guard !zones.isEmpty else { return }
+        try await pool.execute(
+            """
+            UPDATE run_zones z SET "settledAt" = \(now)
+            FROM unnest(\(zones.map(\.run))::uuid[], \(zones.map(\.zone))::text[]) AS d(run, zone)
+            WHERE \(key: #"z."runId""#, of: "d.run") AND z.zone = d.zone AND z."settledAt" IS NULL
+            """
+        )
     }
 
     /// Cancels the messages of zones whose time was missed.
