@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// Decides every request, one at a time, and writes it to the ledger in that order.
@@ -172,9 +173,21 @@ extension AdmissionControl {
         state.serial += 1
         let wamid = "wamid.HBg\(origin)\(Self.hex(state.serial))"
         if queue.url != nil {
-            let subject = PendingMessage.Subject(wamid: wamid, phoneNumberID: phoneNumberID, message: message)
             let failure =
                 broken.map { .failed(code: $0) } ?? state.faults.failure(of: key, attempt: attempt, dice: dice)
+            let isFree = state.rules.isFree(
+                message,
+                category: configuration.webhooks.pricingCategory,
+                phoneNumberID: phoneNumberID,
+                now: now,
+                date: Date()
+            )
+            let subject = PendingMessage.Subject(
+                wamid: wamid,
+                phoneNumberID: phoneNumberID,
+                message: message,
+                isFree: isFree
+            )
             if message.isHeld, failure == nil {
                 state.rules.hold(subject)
             } else {

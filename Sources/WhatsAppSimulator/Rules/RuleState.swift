@@ -1,3 +1,5 @@
+import Foundation
+
 /// The facts that rules need: which windows are open, who stopped marketing, and which messages are held.
 struct RuleState: Sendable {
     private struct Pair: Hashable {
@@ -14,6 +16,15 @@ struct RuleState: Sendable {
     private var stopped: Set<UInt64> = []
     private var marketing: [UInt64: [Int64]] = [:]
     private var held: [String: [PendingMessage.Subject]] = [:]
+    /// The month in which free messages are counted, and their number for each phone number.
+    private var freeMonth = ""
+    /// The day since 1970 on which the month was looked at.
+    private var freeDay = 0
+    private var free: [String: Int] = [:]
+
+    /// 2026-10-01T00:00:00Z.
+    private static let serviceIsPaid = Date(timeIntervalSince1970: 1_790_812_800)
+    private static let freeMessages = 1_000
 
     init(_ rules: SimulatorRules) { self.rules = rules }
 
@@ -42,6 +53,35 @@ struct RuleState: Sendable {
         guard recent.count < most else { return 131_049 }
         marketing[key] = recent + [now]
         return nil
+    }
+
+    /// Returns true if a message costs nothing, by the rules of its date, and counts it.
+    ///
+    /// Until September 2026 messages without a template are free, and utility templates within 24 hours of the contact's last
+    /// message. From October on only 1,000 messages without a template are, in each month of each number; the service counts those
+    /// that arrive, the simulator those that it accepts.
+    mutating func isFree(
+        _ message: AdmittedMessage,
+        category: String,
+        phoneNumberID: String,
+        now: Int64,
+        date: Date
+    ) -> Bool {
+        guard date >= Self.serviceIsPaid else {
+            guard message.isTemplate else { return true }
+            let pair = Pair(phoneNumberID: phoneNumberID, recipient: message.recipient.windowKey)
+            return category == "utility" && windows[pair].map { now - $0 <= Self.day } ?? false
+        }
+        guard !message.isTemplate else { return false }
+        let day = Int(date.timeIntervalSince1970) / 86_400
+        if day != freeDay {
+            let month = String(date.formatted(.iso8601).prefix(7))
+            if month != freeMonth { (freeMonth, free) = (month, [:]) }
+            freeDay = day
+        }
+        guard free[phoneNumberID, default: 0] < Self.freeMessages else { return false }
+        free[phoneNumberID, default: 0] += 1
+        return true
     }
 
     /// Holds a message back until the status of its template changes.

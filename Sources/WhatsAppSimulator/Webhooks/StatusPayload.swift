@@ -77,7 +77,10 @@ struct StatusPayload: Sendable {
         }
         switch event.status {
         case .sent, .delivered:
-            json.raw(",\"pricing\":{\"billable\":true,\"pricing_model\":\"PMP\",\"type\":\"regular\",\"category\":")
+            let isFree = event.subject.isFree
+            json.raw(",\"pricing\":{\"billable\":\(!isFree),\"pricing_model\":\"PMP\",\"type\":\"")
+            json.raw(isFree ? "free_customer_service" : "regular")
+            json.raw("\",\"category\":")
             json.string(message.isTemplate ? pricingCategory : "service", asciiOnly: true)
             json.raw("}")
         case .read: break

@@ -255,11 +255,14 @@ struct PendingMessage: Sendable {
         let wamid: String
         let phoneNumberID: String
         let message: AdmittedMessage
+        /// True if the message costs nothing.
+        let isFree: Bool
 
-        init(wamid: String, phoneNumberID: String, message: AdmittedMessage) {
+        init(wamid: String, phoneNumberID: String, message: AdmittedMessage, isFree: Bool) {
             self.wamid = wamid
             self.phoneNumberID = phoneNumberID
             self.message = message
+            self.isFree = isFree
         }
     }
 
