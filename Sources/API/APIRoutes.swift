@@ -69,6 +69,7 @@ package struct APIRoutes: Sendable {
             ).all,
             TestEndpoints(campaigns: campaigns, tests: TestSendRepository(pool: pool)).all,
             [ScheduleEndpoint(campaigns: campaigns).endpoint],
+            [CostEndpoint(campaigns: campaigns, charges: ChargeRepository(pool: pool)).costs],
             AnalyticsEndpoints(campaigns: campaigns, analytics: AnalyticsRepository(pool: pool), log: log).all,
             [MessageLogEndpoint(campaigns: campaigns, log: log).endpoint],
             AudienceEndpoints(pool: pool, gate: gate, now: now).all,

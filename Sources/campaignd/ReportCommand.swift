@@ -3,6 +3,7 @@ import ArgumentParser
 import CommandKit
 import Foundation
 import JSON
+import Spec
 import Spelling
 import Store
 
@@ -37,7 +38,9 @@ struct ReportCommand: AsyncParsableCommand {
                 failures: failures,
                 whole: whole,
                 outlook: try await OutlookRepository(pool: pool).outlook(of: run),
-                actions: try await RunActionRepository(pool: pool).latest(of: [run.id])[run.id] ?? []
+                actions: try await RunActionRepository(pool: pool).latest(of: [run.id])[run.id] ?? [],
+                charged: try await ChargeRepository(pool: pool)
+                    .charged(campaign: run.campaignID, tenant: run.tenantID, run: run.id)
             )
             let record = try await RunRepository(pool: pool).campaignRun(run.id, tenant: run.tenantID)
             output.write(report.json(record), text: report.text)
@@ -57,6 +60,8 @@ struct DeliveryReport {
     var outlook: RunOutlook?
     /// The actions on it, newest first.
     var actions: [RunAction] = []
+    /// The costs that WhatsApp reported.
+    var charged: ChargedCost?
 
     /// A table of the messages by status, and of the failures by reason.
     var text: String {
@@ -65,6 +70,8 @@ struct DeliveryReport {
         if let outlook { lines += Self.lines(of: outlook) }
         lines += table(of: run.counters, recipients: run.recipientCount, held: run.held)
         lines += Self.lines(of: run.responses)
+        if let cost = run.estimatedCost { lines.append("  estimated     \(cost.words)") }
+        if let words = charged?.words { lines.append("  charged       \(words)") }
         if run.deletedCount > 0 {
             lines.append("  deleted by retention, and still counted: \(run.deletedCount.grouped)")
         }
@@ -142,6 +149,7 @@ extension DeliveryReport {
         fields["tenantId"] = .string(run.tenantID)
         fields["campaign"] = .string(run.campaignName)
         fields["metrics"] = DeliveryMetrics(counters: run.counters).json
+        fields["charged"] = charged?.json
         fields["withRepeated"] = whole.map { DeliveryMetrics(counters: $0).json }
         fields["failures"] = .array(
             failures.map { failure in

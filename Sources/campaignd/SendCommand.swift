@@ -6,6 +6,7 @@ import JSON
 import Logging
 import Postgres
 import Runtime
+import Spec
 import Spelling
 import Store
 
@@ -174,7 +175,7 @@ struct SendCommand: AsyncParsableCommand {
                 \(audience.outOfWindow.grouped) outside)\(Self.leftOut(run))
                   sender      \(run.senderName) at \(run.ratePerSecond.grouped)/s
                   done by     \(run.estimatedCompletionAt.map { $0.formatted(.iso8601) } ?? "unknown")
-                """ + Self.lines(of: quota)
+                """ + Self.cost(of: run) + Self.lines(of: quota)
         }
     }
 
@@ -200,6 +201,11 @@ struct SendCommand: AsyncParsableCommand {
         return lines + (quota.warning.map { "\n  warning     \($0)" } ?? "")
     }
 
+    /// Returns a line with the estimated costs of a run; empty without prices.
+    private static func cost(of run: RunRecord) -> String {
+        run.estimatedCost.map { "\n  cost        \($0.words)" } ?? ""
+    }
+
     /// Returns a line for each reason why contacts of the audience get no message.
     private static func leftOut(_ run: RunRecord) -> String {
         let lines = LeftOut.Reason.allCases.filter { run.leftOut[$0] > 0 }.enumerated().map { index, reason in
@@ -217,7 +223,7 @@ struct SendCommand: AsyncParsableCommand {
             \(run.outOfWindowCount.grouped) outside)\(leftOut(run))
               sender      \(run.senderName) at \(run.ratePerSecond.grouped)/s
               done by     \(end ?? "unknown")
-            """ + (waiting ?? "")
+            """ + cost(of: run) + (waiting ?? "")
     }
 }
 

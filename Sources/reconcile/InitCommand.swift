@@ -80,6 +80,17 @@ struct StarterFolder {
             throw error
         }
         return written + files.map { folder.appending(path: $0.name).relativePath } + (try writeEnvironments(root))
+            + (try writeRates(root))
+    }
+
+    /// Describes the format of prices, unless there is a folder for them already; the prices are WhatsApp's.
+    private func writeRates(_ root: URL) throws -> [String] {
+        let folder = URL(filePath: RateFiles(beside: root.relativePath).folder, directoryHint: .isDirectory)
+        guard !FileManager.default.fileExists(atPath: folder.path) else { return [] }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let file = folder.appending(path: "README.md")
+        try Terminal.write(Self.ratesText, to: file.path)
+        return [file.relativePath]
     }
 
     /// Adds the values of the tenant to each environment; without environments, makes two.
@@ -137,6 +148,22 @@ struct StarterFolder {
             ratePerSecond: ${\(tenant)-rate}  # messages per second
             """
     }
+
+    private static let ratesText = """
+        # Prices
+
+        With WhatsApp's prices here, plans and launches tell what they cost. Download the list of rates of your currency from
+        WhatsApp's page on pricing, and run `campaignd rates convert FILE --from 2026-10`, or write `2026-10.csv` yourself:
+
+        ```csv
+        # The prices from October 2026 on. n/a is not to be had; the last two columns may be missing.
+        Market,Currency,Marketing,Utility,Authentication,Authentication-International,Service
+        ```
+
+        `markets-2026-10.csv`, with the columns `Code,Market`, changes the market of calling codes; see `campaignd rates convert
+        --markets`.
+
+        """
 
     private static let templateText = """
         # A template as WhatsApp approved it.

@@ -84,7 +84,8 @@ struct PreviewCommand: AsyncParsableCommand {
                 filter: filter,
                 category: campaign.category,
                 number: number,
-                now: now
+                now: now,
+                countingNumbers: catalog.rates != nil
             ).reached(byFreeText: campaign.isFreeText)
             let samples = try await audiences.samples(
                 tenant: identity.tenant,
@@ -101,6 +102,7 @@ struct PreviewCommand: AsyncParsableCommand {
                 campaign: identity,
                 sender: sender,
                 size: size,
+                cost: LaunchCost.estimate(of: campaign, reaching: size, in: catalog, now: now),
                 funnel: AudienceFunnel(
                     try await audiences.contacts(of: identity.tenant),
                     size,
@@ -217,6 +219,8 @@ private struct AudiencePreview {
     let campaign: SpecIdentity
     let sender: SenderSpec
     let size: AudienceSize
+    /// The costs; `nil` without prices.
+    let cost: CostEstimate?
     let funnel: AudienceFunnel
     /// The time that a launch takes, in seconds.
     let seconds: Double
@@ -260,6 +264,7 @@ private struct AudiencePreview {
             "  outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)",
             "  duration:  about \(duration)",
         ]
+        if let cost { lines.append("  cost:      \(cost.words)") }
         if !leftOut.isEmpty {
             lines.append("Left out of \((size.total + size.leftOut.total).grouped) contacts within the filter:")
             lines += leftOut.map { "  \($0)" }
@@ -282,6 +287,7 @@ private struct AudiencePreview {
             "|" + String(repeating: "---|", count: funnel.steps.count),
             "| " + funnel.steps.map(\.count.grouped).joined(separator: " | ") + " |",
         ]
+        if let cost { lines += ["", "Cost: \(cost.words)."] }
         if !leftOut.isEmpty { lines += ["", "Left out: \(leftOut.joined(separator: ", "))."] }
         if let warning { lines += ["", "**Warning: \(warning).**"] }
         lines += rendered?.markdown ?? []
@@ -305,6 +311,7 @@ private struct AudiencePreview {
             ),
             "fireTimes": .array(fires.map(JSONValue.string)),
         ]
+        fields["cost"] = cost?.json
         fields["warning"] = warning.map(JSONValue.string)
         fields.merge(rendered?.json ?? [:]) { _, new in new }
         return .object(fields)

@@ -19,6 +19,7 @@ struct TestSendTests {
         "Billing/WalletAudit.swift": (1, .included), "Billing/WalletHold.swift": (1, .named),
         "Billing/WalletRepository.swift": (2, .included), "Campaign/CampaignOverview.swift": (2, .named),
         "Campaign/CampaignRepository+states.swift": (1, .named), "Campaign/CampaignRepository.swift": (1, .named),
+        "Cost/RunCharges.swift": (1, .named),
         "Identity/ContactDuplicates.swift": (1, .included), "Inbound/AccountFactRepository.swift": (1, .named),
         "Inbound/InboundRepository.swift": (1, .included), "Inbound/RunResponses.swift": (2, .named),
         "Managed/ManagedCampaigns.swift": (1, .named), "Message/MessageRepository+cap.swift": (2, .named),

@@ -391,6 +391,11 @@ enum RunShapes {
                 "Estimated end, from what remains, what stands before it on its sender, quiet hours and quota; absent while "
                     + "a person or a guard stops it."
             ),
+            ShapeField(
+                "estimatedCost",
+                .object(CostShapes.estimate),
+                "The costs as they were estimated at the launch; absent without prices."
+            ),
             ShapeField("waiting", .object(OutlookShapes.waiting), "Why it does not send; absent once it is over."),
             ShapeField(
                 "actions",
@@ -458,7 +463,8 @@ extension CampaignRunRecord {
             "retryOf": run.retryOf.map { .string($0.apiText) }, "createdAt": .string(createdAt.apiText),
             "startedAt": run.startedAt.map { .string($0.apiText) },
             "completedAt": run.completedAt.map { .string($0.apiText) },
-            "estimatedCompletionAt": end.map { .string($0.apiText) }, "waiting": outlook?.waiting.json,
+            "estimatedCompletionAt": end.map { .string($0.apiText) }, "estimatedCost": run.estimatedCost?.json,
+            "waiting": outlook?.waiting.json,
             "actions": .array(actions.map(\.json)),
         ])
     }

@@ -54,7 +54,7 @@ public struct Applier: Sendable {
     ) async throws -> Int? {
         let grants = rules.grants(of: plan).filter { desired.items[$0.identity] != nil }
         guard !plan.isEmpty || !grants.isEmpty else {
-            try await remember(desired)
+            try await remember(desired, changesRates: plan.changesRates)
             return nil
         }
         let stopped = plan.changes.filter { $0.action == .delete && $0.identity.kind == .campaign }.compactMap(\.rowID)
@@ -78,6 +78,7 @@ public struct Applier: Sendable {
                 try await SpecEnvironmentRepository.store(desired.environment, on: connection)
             }
             let tenants = desired.tenants ?? desired.allTenants
+            try await RateRepository.store(desired.rates, of: tenants, on: connection)
             try await AudienceRepository.forgetFormerFilters(of: tenants, on: connection)
             let counts = (creates: plan.creates, updates: plan.updates, deletes: plan.deletes)
             let entry = HistoryRepository.Entry(
@@ -92,10 +93,16 @@ public struct Applier: Sendable {
         }
     }
 
-    /// Records the environment of specs that change nothing else, so that those of another one are refused from now on.
-    private func remember(_ desired: DesiredState) async throws {
-        guard desired.setsEnvironment else { return }
+    /// Records the environment of specs that change nothing else, so that those of another one are refused from now on, and the
+    /// prices beside them.
+    private func remember(_ desired: DesiredState, changesRates: Bool) async throws {
+        guard desired.setsEnvironment || changesRates else { return }
         try await pool.transaction(isolation: .serializable, retries: 10, deadline: .seconds(60)) { connection in
+            if changesRates {
+                let tenants = desired.tenants ?? desired.allTenants
+                try await RateRepository.store(desired.rates, of: tenants, on: connection)
+            }
+            guard desired.setsEnvironment else { return }
             let stored = try await SpecEnvironmentRepository.stored(on: connection)
             guard stored != desired.environment else { return }
             try desired.checkEnvironment(of: stored)

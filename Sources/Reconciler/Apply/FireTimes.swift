@@ -48,6 +48,11 @@ public enum FireTimes {
         return fields.contains("maxRuns") ? .fill(next) : .keep
     }
 
+    /// Returns the first time at which one of several schedules fires; `nil` if none does.
+    static func next(of schedules: [ScheduleSpec], after now: Date) -> Date? {
+        schedules.compactMap { $0.times(after: now, count: 1, firedBefore: 0).first }.min()
+    }
+
     /// Returns the schedules of a campaign that send by the clock of each contact.
     public static func localSchedules(of campaign: SpecIdentity, in catalog: SpecCatalog) -> [ScheduleSpec] {
         catalog.all(ScheduleSpec.self)

@@ -82,18 +82,38 @@ enum ImpactEstimator {
                 size.total == 0 ? funnel : nil,
                 used: used[campaign.quotaGroup] ?? 0,
                 plan.changes[index].zones,
+                cost: cost(of: campaign, size, desired, now: now),
                 situations
             )
         }
-        plan.policyBreaches += plan.changes.compactMap { change in
-            guard let impact = change.impact, impact.isBroadcast else { return nil }
-            return breach(change.identity, recipients: impact.recipients, plan, desired)
+        plan.policyBreaches += plan.changes.flatMap { change -> [PolicyBreach] in
+            guard let impact = change.impact, impact.isBroadcast else { return [] }
+            return breaches(change.identity, recipients: impact.recipients, impact.cost, plan, desired)
         }
-        plan.brokenLimits = kept.compactMap { campaign in
-            guard let size = sizes[campaign.audience] else { return nil }
-            let reached = size.reached(byFreeText: campaign.isFreeText)
-            return breach(campaign.identity, recipients: reached.total, plan, desired)
+        plan.brokenLimits = kept.flatMap { kept -> [PolicyBreach] in
+            guard let size = sizes[kept.audience] else { return [] }
+            let reached = size.reached(byFreeText: kept.campaign.isFreeText)
+            let cost = cost(of: kept.campaign, reached, desired, now: now)
+            return breaches(kept.identity, recipients: reached.total, cost, plan, desired)
         }
+    }
+
+    /// Estimates what a launch costs, at the time at which the campaign is started next; `nil` if it is started by events, or
+    /// there are no prices.
+    private static func cost(
+        of campaign: ResolvedCampaign,
+        _ size: AudienceSize,
+        _ desired: DesiredState,
+        now: Date
+    ) -> CostEstimate? {
+        guard desired.rates != nil else { return nil }
+        let tenant = campaign.identity.tenant
+        let schedules = desired.items.values.compactMap { item -> ScheduleSpec? in
+            guard item.identity.kind == .schedule, item.identity.tenant == tenant else { return nil }
+            return (item.spec.value as? ScheduleSpec).flatMap { $0.campaign == campaign.identity.name ? $0 : nil }
+        }
+        let prices = (book: desired.rates, zone: desired.zones[tenant], limit: desired.policies[tenant]?.maxCost)
+        return LaunchCost.estimate(of: campaign, reaching: size, by: prices, schedules: schedules, now: now)
     }
 
     /// Gives raw messages the category of the stored template that they name, if no spec describes it.
@@ -118,16 +138,16 @@ enum ImpactEstimator {
     private struct KeptCampaign {
         let identity: SpecIdentity
         let audience: Audience
-        let isFreeText: Bool
+        let campaign: ResolvedCampaign
     }
 
-    /// Returns the unchanged campaigns of tenants whose `maxRecipients` the plan lowers, sorted.
+    /// Returns the unchanged campaigns of tenants whose `maxRecipients` or `maxCost` the plan lowers, sorted.
     private static func keptCampaigns(
         _ plan: Plan,
         _ desired: DesiredState,
         _ numbers: WindowNumbers
     ) -> [KeptCampaign] {
-        let lowered = Set(plan.changes.filter { $0.lowersRecipients(to: desired.policies) }.map(\.identity.tenant))
+        let lowered = Set(plan.changes.filter { $0.lowersLimits(to: desired.policies) }.map(\.identity.tenant))
         guard !lowered.isEmpty else { return [] }
         let changed = Set(plan.changes.map(\.identity))
         return desired.items.values.compactMap { item -> KeptCampaign? in
@@ -138,7 +158,7 @@ enum ImpactEstimator {
             return KeptCampaign(
                 identity: item.identity,
                 audience: audience,
-                isFreeText: campaign.isFreeText
+                campaign: campaign
             )
         }
         .sorted { $0.identity < $1.identity }
@@ -162,7 +182,8 @@ enum ImpactEstimator {
     }
 
     private static func isLimited(_ audience: Audience, _ desired: DesiredState, _ plan: Plan) -> Bool {
-        desired.policies[audience.tenant]?.maxRecipients != nil || plan.policyRules.needRecipients(of: audience.tenant)
+        desired.policies[audience.tenant]?.maxRecipients != nil || desired.policies[audience.tenant]?.maxCost != nil
+            || plan.policyRules.needRecipients(of: audience.tenant)
     }
 
     private static func count(
@@ -183,6 +204,7 @@ enum ImpactEstimator {
             let counted = try await AudienceRepository.sizes(
                 of: batch.map { ($0.tenant, $0.filter, $0.category, $0.number) },
                 now: now,
+                countingNumbers: desired.rates != nil,
                 on: connection
             )
             for (audience, size) in zip(batch, counted) { sizes[audience] = size }
@@ -196,6 +218,7 @@ enum ImpactEstimator {
         _ funnel: AudienceFunnel?,
         used: Int,
         _ zones: AudienceZones?,
+        cost: CostEstimate?,
         _ situations: Situations
     ) -> CampaignImpact {
         let limit = situations.limit(of: campaign)
@@ -209,8 +232,43 @@ enum ImpactEstimator {
             isLimitedByWhatsApp: limit != campaign.sender.dailyLimit,
             quotaLeft: limit.map { max(0, $0 - used) },
             estimatedSeconds: situations.seconds(of: campaign, size, in: zones),
-            isBroadcast: campaign.isBroadcast
+            isBroadcast: campaign.isBroadcast,
+            cost: cost
         )
+    }
+
+    /// Returns the limits of the policy and its reviewers that a campaign is beyond.
+    private static func breaches(
+        _ identity: SpecIdentity,
+        recipients: Int,
+        _ cost: CostEstimate?,
+        _ plan: Plan,
+        _ desired: DesiredState
+    ) -> [PolicyBreach] {
+        [
+            breach(identity, recipients: recipients, plan, desired),
+            cost.flatMap { breach(identity, $0, plan, desired) },
+        ].compactMap(\.self)
+    }
+
+    /// Returns a campaign that may cost more than the policy and its reviewers allow; `nil` if it may not.
+    private static func breach(
+        _ identity: SpecIdentity,
+        _ cost: CostEstimate,
+        _ plan: Plan,
+        _ desired: DesiredState
+    ) -> PolicyBreach? {
+        guard let most = desired.policies[identity.tenant]?.maxCost, cost.high > most.micros else { return nil }
+        let allowed = plan.allowedPolicies.limit(.maxCost, of: identity)
+        let breach = PolicyBreach(
+            .maxCost,
+            identity,
+            actual: .cost(cost.most),
+            reason: "\(identity) may cost \(cost.most.words), "
+                + "but the policy of tenant `\(identity.tenant)` allows \(most.words)"
+                + (allowed.map { ", and its reviewers allowed \($0)" } ?? "")
+        )
+        return plan.allowedPolicies.cover(breach) ? nil : breach
     }
 
     /// Returns a campaign with more recipients than the policy and its reviewers allow; `nil` if there are not more.
@@ -249,11 +307,19 @@ extension ImpactEstimator.Audience {
 }
 
 extension PlannedChange {
-    /// Returns true if the change lowers the maximum number of recipients of its tenant, or sets it for the first time.
-    fileprivate func lowersRecipients(to policies: [String: TenantPolicy]) -> Bool {
-        guard identity.kind == .tenant, let most = policies[identity.tenant]?.maxRecipients else { return false }
-        guard let former = before?["policy"]?["maxRecipients"]?.integerValue else { return true }
-        return most < former
+    /// Returns true if the change lowers the maximum number of recipients of its tenant or the maximum cost, or sets it for the
+    /// first time.
+    fileprivate func lowersLimits(to policies: [String: TenantPolicy]) -> Bool {
+        guard identity.kind == .tenant, let policy = policies[identity.tenant] else { return false }
+        let former = before?["policy"]
+        let fewer = policy.maxRecipients.map { most in
+            former?["maxRecipients"]?.integerValue.map { most < $0 } ?? true
+        }
+        let cheaper = policy.maxCost.map { most in
+            let before = former?["maxCost"]?.stringValue.flatMap { Money($0) }
+            return before.map { $0.currency != most.currency || most.micros < $0.micros } ?? true
+        }
+        return fewer ?? false || cheaper ?? false
     }
 }
 
@@ -264,5 +330,5 @@ extension ResolvedCampaign {
     }
 
     /// True if a launch sends to the whole audience.
-    fileprivate var isBroadcast: Bool { spec.type == .manual || spec.type == .scheduled }
+    var isBroadcast: Bool { spec.type == .manual || spec.type == .scheduled }
 }

@@ -91,12 +91,29 @@ public struct Planner: Sendable {
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
             plan.accountRemarks = try await FilterRemarks.read(desired, now: now, on: connection)
             plan.accountRemarks += try await AccountRemarks.read(desired, now: now, on: connection)
+            try await Self.addRates(to: &plan, desired, on: connection)
             try await RetentionLoss.add(to: &plan, on: connection)
             try await ZoneCounts.add(to: &plan, desired, now: now, on: connection)
             FireTimes.add(to: &plan, zones: desired.zones, now: now)
             plan.setUnmanaged(unmanaged)
             return plan
         }
+    }
+
+    /// Says if launches will count with other prices than before.
+    private static func addRates(
+        to plan: inout Plan,
+        _ desired: DesiredState,
+        on connection: PostgresConnection
+    ) async throws {
+        let tenants = desired.tenants ?? desired.allTenants
+        plan.changesRates = try await !RateRepository.differing(from: desired.rates, of: tenants, on: connection)
+            .isEmpty
+        guard plan.changesRates else { return }
+        plan.accountRemarks.append(
+            desired.rates.map { "launches will count with the prices \($0.words)" }
+                ?? "there are no prices beside the specs any more, so launches will not tell what they cost"
+        )
     }
 
     /// Makes a plan without impact and fire times, within the caller's transaction.

@@ -45,6 +45,8 @@ public struct DesiredState: Sendable {
     let policies: [String: TenantPolicy]
     /// The zones of the tenants' clocks; tenants without one are left out.
     let zones: [String: IANAZone]
+    /// The prices beside the specs; `nil` without any.
+    let rates: RateBook?
     /// The policy violations that the specs alone show.
     let policyBreaches: [PolicyBreach]
 
@@ -77,6 +79,7 @@ public struct DesiredState: Sendable {
             .compactMap { specs[$0].value as? TenantSpec }
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
         zones = Dictionary(tenantSpecs.compactMap { spec in spec.zone.map { (spec.name, $0) } }) { first, _ in first }
+        rates = catalog.rates
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }

@@ -120,7 +120,8 @@ extension CampaignImpact {
             isLimitedByWhatsApp: json["isLimitedByWhatsApp"] == true,
             quotaLeft: json["quotaLeft"]?.integerValue,
             estimatedSeconds: Double(seconds),
-            isBroadcast: json["isBroadcast"] != false
+            isBroadcast: json["isBroadcast"] != false,
+            cost: json["cost"].flatMap { CostEstimate(json: $0) }
         )
     }
 }

@@ -49,8 +49,9 @@ public struct SpecsFolder: Sendable {
             let file = SpecEnvironments(beside: path).file(of: name)
             return "environment \(name)\u{0}\(file.map(state) ?? "missing")"
         }
+        let rates = RateFiles.files(beside: path).map { "\($0.path)\u{0}\(state($0))" }
         let lines =
-            (values.map { [$0] } ?? []) + listing.files.map { "\(relative($0.path))\u{0}\(state($0))" }
+            rates + (values.map { [$0] } ?? []) + listing.files.map { "\(relative($0.path))\u{0}\(state($0))" }
             + listing.problems.map { "\(relative($0.place.file))\u{0}\($0.message)" }
         return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }

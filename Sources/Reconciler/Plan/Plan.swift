@@ -51,6 +51,8 @@ public struct Plan: Sendable {
     public private(set) var unmanagedCounts: [SpecKind: Int] = [:]
     /// The number of campaigns whose recipients were not counted, because there were too many.
     public internal(set) var uncountedCampaigns = 0
+    /// True if launches will count with other prices; an apply stores them, also of a plan without changes.
+    public internal(set) var changesRates = false
     /// Sentences about what WhatsApp stopped, flagged or changed of the templates, numbers and accounts that campaigns use.
     public internal(set) var accountRemarks: [String] = []
 

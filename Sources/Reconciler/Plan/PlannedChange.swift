@@ -169,6 +169,8 @@ public struct CampaignImpact: Hashable, Sendable {
     public let estimatedSeconds: Double
     /// True if a launch sends to the whole audience; false if events or modules select the recipients.
     public let isBroadcast: Bool
+    /// The costs by the prices beside the specs; `nil` without prices of the day.
+    public let cost: CostEstimate?
 
     /// The contacts that free text cannot reach, because they did not write within 24 hours; they are no recipients.
     public var unreachable: Int { leftOut[.windowClosed] }

@@ -170,6 +170,7 @@ extension CampaignImpact {
         object["isLimitedByWhatsApp"] = isLimitedByWhatsApp ? true : nil
         object["quotaLeft"] = quotaLeft.map(JSONValue.integer)
         object["warning"] = warning.map(JSONValue.string)
+        object["cost"] = cost?.json
         return .object(object)
     }
 }

@@ -147,6 +147,10 @@ struct HeirLines {
         if quotas.count == 1, let words = quotas.first ?? nil {
             remarks.append("quota\(heirs.count == 1 ? "" : " of each"): \(words)")
         }
+        let costs = Set(heirs.map { $0.impact?.cost?.words })
+        if costs.count == 1, let words = costs.first ?? nil {
+            remarks.append("cost\(heirs.count == 1 ? "" : " of each"): \(words)")
+        }
         let running = heirs.count(where: \.hasRunUnderWay)
         if running > 0 {
             remarks.append(

@@ -96,8 +96,9 @@ public struct PlanMarkdownRenderer: Sendable {
         let differences = PlanLines.differences(of: change, isFull: isFull)
         let lines = short(PlanLines.shown(differences, isFull: isFull).flatMap(Self.lines) + fires)
         let quota = (change.impact?.quotaWords).map { ["quota: \($0)"] } ?? []
+        let cost = (change.impact?.cost?.words).map { ["cost: \($0)"] } ?? []
         let origins = change.inheritedFrom.map { "inherited from \($0)" }
-        let notes = (quota + change.notes + origins + HeirLines(heirs, isFull: isFull).lines).map {
+        let notes = (quota + cost + change.notes + origins + HeirLines(heirs, isFull: isFull).lines).map {
             "\n\(escaped($0))\n"
         }.joined()
         guard !lines.isEmpty else { return "- \(code(heading))\n" + notes }

@@ -75,6 +75,7 @@ public struct PlanTextRenderer: Sendable {
             }
         }
         if let quota = change.impact?.quotaWords { text += "    quota: \(quota)\n" }
+        if let cost = change.impact?.cost { text += "    cost: \(cost.words)\n" }
         for warning in change.warnings { text += "    " + paint("warning: \(warning)", .update) + "\n" }
         for note in change.notes { text += "    note: \(note)\n" }
         if change.isInherited {

@@ -42,7 +42,7 @@ struct CatalogLoader {
     }
 
     /// Checks everything that needs more than one document, and makes the catalog.
-    func finish(with problems: [Diagnostic]) -> SpecCatalog {
+    func finish(with problems: [Diagnostic], rates: RateFiles?) -> SpecCatalog {
         var found: [Diagnostic] = []
         var index = SpecIndex(specs, claimed: claims.keys)
         index.setDrafts(drafts)
@@ -52,6 +52,10 @@ struct CatalogLoader {
         index.update { defaults.fill($0, &found) }
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
+        if let rates {
+            found += rates.diagnostics
+            TenantChecker(index: index).checkCosts(rates, &found)
+        }
         if let environment { found += environment.diagnostics + environment.unused(but: valueNames) }
         let told = (diagnostics + problems + found).map(withValue)
         let all = AllowComment.apply(allowances, to: told).sortedOnce()
@@ -59,6 +63,7 @@ struct CatalogLoader {
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         var sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
+        if let rates { sources.merge(rates.sources) { own, _ in own } }
         if let environment, quoted.contains(environment.path), !environment.bytes.isEmpty {
             sources[environment.path] = environment.maskedSource
         }
@@ -68,6 +73,7 @@ struct CatalogLoader {
             resolvedCampaigns: resolved,
             policyViolations: PolicyChecker(index: index, now: now).violations(),
             diagnostics: all,
+            rates: rates?.book,
             sources: sources
         )
     }

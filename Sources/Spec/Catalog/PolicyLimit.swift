@@ -2,6 +2,7 @@
 public enum PolicyLimit: Hashable, Sendable, CustomStringConvertible {
     /// A number of recipients or campaigns.
     case count(Int)
+    case cost(Money)
     /// The time between two scheduled starts.
     case interval(SpecDuration)
     case category(TemplateSpec.Category)
@@ -16,6 +17,9 @@ public enum PolicyLimit: Hashable, Sendable, CustomStringConvertible {
         case .maxRecipients, .maxCampaigns:
             guard let count = Int(text), count >= 0, String(count) == text else { return nil }
             self = .count(count)
+        case .maxCost:
+            guard let cost = Money(text) else { return nil }
+            self = .cost(cost)
         case .minScheduleInterval:
             guard let interval = SpecDuration(text) else { return nil }
             self = .interval(interval)
@@ -32,6 +36,7 @@ public enum PolicyLimit: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .count(let count): String(count)
+        case .cost(let cost): cost.description.replacing(" ", with: "")
         case .interval(let interval): interval.description
         case .category(let category): category.rawValue
         case .unknownCategory: Self.unknown
@@ -42,6 +47,7 @@ public enum PolicyLimit: Hashable, Sendable, CustomStringConvertible {
     public func covers(_ actual: PolicyLimit) -> Bool {
         switch (self, actual) {
         case (.count(let most), .count(let count)): count <= most
+        case (.cost(let most), .cost(let cost)): cost.currency == most.currency && cost.micros <= most.micros
         case (.interval(let shortest), .interval(let interval)): interval >= shortest
         default: self == actual
         }

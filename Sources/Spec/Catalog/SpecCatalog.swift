@@ -33,6 +33,8 @@ public struct SpecCatalog: Sendable {
     public let policyViolations: [PolicyViolation]
     /// Errors and warnings of all files, sorted by file, line and column.
     public let diagnostics: [Diagnostic]
+    /// The prices beside the folder of the specs; `nil` without any.
+    public let rates: RateBook?
     /// The text of each file with a diagnostic, by its path, with secrets masked.
     public let sources: [String: String]
 
@@ -64,6 +66,7 @@ public struct SpecCatalog: Sendable {
             resolvedCampaigns: first.resolvedCampaigns,
             policyViolations: first.policyViolations,
             diagnostics: found.sortedOnce(),
+            rates: first.rates,
             sources: catalogs.reduce(into: [:]) { $0.merge($1.sources) { first, _ in first } }
         )
     }
@@ -91,7 +94,7 @@ public struct SpecCatalog: Sendable {
             case .failure(let failure): problems.append(failure.diagnostic(of: file.path))
             }
         }
-        return catalog(of: read, problems, environment, now)
+        return catalog(of: read, problems, environment, now, rates: RateFiles(beside: directory))
     }
 
     /// Reads files that are in memory; `now` is the time that schedules are compared with.
@@ -105,11 +108,12 @@ public struct SpecCatalog: Sendable {
         of readings: [SpecFileReading],
         _ problems: [Diagnostic],
         _ environment: EnvironmentValues?,
-        _ now: Date
+        _ now: Date,
+        rates: RateFiles? = nil
     ) -> SpecCatalog {
         var loader = CatalogLoader(now: now, files: readings.count, environment: environment)
         for reading in readings { loader.add(reading) }
-        return loader.finish(with: problems)
+        return loader.finish(with: problems, rates: rates)
     }
 
     /// The specs without errors of their own, sorted by identity.

@@ -61,6 +61,21 @@ struct TenantChecker {
         }
     }
 
+    /// Reports limits of costs in currencies of which there are no prices.
+    func checkCosts(_ rates: RateFiles, _ found: inout [Diagnostic]) {
+        for tenant in index.all(TenantSpec.self) {
+            guard let limit = tenant.value.policy.maxCost, rates.book?.currencies.contains(limit.currency) != true
+            else {
+                continue
+            }
+            let field = "policy.maxCost"
+            let message = "there are no prices in \(limit.currency) to compare `maxCost` with"
+            let help = "put them into \(rates.folder), such as with `campaignd rates convert`"
+            let place = tenant.place(of: field)
+            found.append(Diagnostic(.invalidValue, at: place, field: field, message, help: help))
+        }
+    }
+
     private func misnamed(_ tenant: Located<TenantSpec>) -> Diagnostic {
         let folder = tenant.identity.tenant
         let name = tenant.identity.name

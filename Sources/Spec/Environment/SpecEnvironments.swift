@@ -11,7 +11,7 @@ public struct SpecEnvironments: Sendable {
 
     /// Finds the environments beside a folder of specs; blocks while it reads.
     public init(beside directory: String) {
-        folder = Self.folder(beside: directory)
+        folder = Self.folder("environments", beside: directory)
         listing = SpecFiles.exists(folder) ? SpecFiles.find(in: folder) : nil
     }
 
@@ -59,13 +59,13 @@ public struct SpecEnvironments: Sendable {
         return String(file.prefix { $0 != "." })
     }
 
-    /// Returns `environments` beside the folder, so that no tenant is called so.
-    private static func folder(beside directory: String) -> String {
+    /// Returns a folder beside the folder of the specs, such as `environments`, so that no tenant is called so.
+    static func folder(_ name: String, beside directory: String) -> String {
         var root = directory[...]
         while root.count > 1, root.hasSuffix("/") { root.removeLast() }
         let parts = root.split(separator: "/", omittingEmptySubsequences: false)
-        guard let last = parts.last, last != ".", last != "..", root != "/" else { return "\(root)/../environments" }
-        return (parts.dropLast() + ["environments"]).joined(separator: "/")
+        guard let last = parts.last, last != ".", last != "..", root != "/" else { return "\(root)/../\(name)" }
+        return (parts.dropLast() + [name[...]]).joined(separator: "/")
     }
 }
 

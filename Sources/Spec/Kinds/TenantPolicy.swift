@@ -5,11 +5,13 @@ import YAML
 public struct TenantPolicy: Hashable, Sendable {
     /// The rules, by the names that specs and refusals use.
     public enum Rule: String, Hashable, Sendable, CaseIterable {
-        case maxRecipients, maxCampaigns, allowedCategories, minScheduleInterval
+        case maxRecipients, maxCost, maxCampaigns, allowedCategories, minScheduleInterval
     }
 
     /// The maximum number of recipients of one run.
     public internal(set) var maxRecipients: Int?
+    /// The most that one run may cost, by the prices beside the specs.
+    public internal(set) var maxCost: Money?
     public internal(set) var maxCampaigns: Int?
     /// Categories of templates, in the order of ``TemplateSpec/Category``; never empty.
     public internal(set) var allowedCategories: [TemplateSpec.Category]?
@@ -29,6 +31,11 @@ extension TenantPolicy: SpecMapping {
     static let fields: [Field] = [
         Field("maxRecipients", \.maxRecipients, .integer(0...1_000_000_000))
             .says("The maximum number of recipients of one run.", examples: 20_000),
+        Field("maxCost", \.maxCost, .money)
+            .says(
+                "The most that one run may cost if all of it arrives, by the [prices](cost.md) beside the specs.",
+                examples: "USD 250"
+            ),
         Field("maxCampaigns", \.maxCampaigns, .integer(0...1_000_000))
             .says("The maximum number of campaigns of the tenant.", examples: 20),
         Field("allowedCategories", \.allowedCategories, .choices(ifEmpty: "allows no category"))

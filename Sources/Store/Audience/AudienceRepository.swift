@@ -40,15 +40,25 @@ enum AudienceQuery {
     static func size(
         of audience: Audience,
         now: Date,
+        countingNumbers: Bool = false,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
-        try await sizes(of: [audience], now: now, on: connection)[0]
+        try await sizes(of: [audience], now: now, countingNumbers: countingNumbers, on: connection)[0]
     }
 
     /// Counts several audiences in one query, each in one pass over the contacts within its filter.
+    ///
+    /// - Parameters:
+    ///   - audiences: The audiences.
+    ///   - now: The instant that counts.
+    ///   - countingNumbers: True to count recipients by the beginnings of their numbers as well, in the same pass.
+    ///   - connection: The connection to use.
+    /// - Returns: The sizes, in the order of the audiences.
+    /// - Throws: `PostgresError`.
     static func sizes(
         of audiences: [Audience],
         now: Date,
+        countingNumbers: Bool = false,
         on connection: PostgresConnection
     ) async throws -> [AudienceSize] {
         guard !audiences.isEmpty else { return [] }
@@ -57,23 +67,33 @@ enum AudienceQuery {
             let reasons = LeftOut.Reason.counted.map { reason -> PostgresQuery in
                 "count(*) FILTER (WHERE \(fragment: condition(of: reason, audience.category)))"
             }
+            let start: PostgresQuery =
+                countingNumbers
+                ? ", CASE WHEN \(fragment: isRecipient) THEN \(fragment: NumberStart.of(AudienceZones.number)) END AS beginning"
+                : ""
             return """
                 SELECT \(index)::int AS number, count(*) FILTER (WHERE \(fragment: isRecipient)),
                     count(*) FILTER (WHERE \(fragment: isRecipient) AND \(fragment: audience.window.isOpen)),
-                    \(fragment: .joined(reasons, separator: ", "))
+                    \(fragment: .joined(reasons, separator: ", "))\(fragment: start)
                 FROM contacts c
                 WHERE c."tenantId" = \(audience.tenant) AND \(fragment: audience.filter.condition(now: now))
+                \(fragment: countingNumbers ? "GROUP BY beginning" : "")
                 """
         }
         let rows = try await connection.query(
-            "\(fragment: .joined(queries, separator: " UNION ALL ")) ORDER BY number",
+            "\(fragment: .joined(queries, separator: " UNION ALL ")) ORDER BY number\(fragment: countingNumbers ? ", beginning" : "")",
             deadline: .seconds(300)
         )
-        return try rows.map { row in
+        let empty = AudienceSize(total: 0, inWindow: 0, beginnings: countingNumbers ? [] : nil)
+        var sizes = [AudienceSize](repeating: empty, count: audiences.count)
+        for row in rows {
             var leftOut = LeftOut()
             for (index, reason) in LeftOut.Reason.counted.enumerated() { leftOut[reason] = try row.decode(3 + index) }
-            return AudienceSize(total: try row.decode(1), inWindow: try row.decode(2), leftOut: leftOut)
+            let group = AudienceSize(total: try row.decode(1), inWindow: try row.decode(2), leftOut: leftOut)
+            let beginning = countingNumbers ? try row.decode("beginning", as: String?.self) : nil
+            sizes[try row.decode(0, as: Int.self)].add(group, beginning: beginning)
         }
+        return sizes
     }
 
     /// Counts the contacts of tenants by the first reason why they get no messages, whatever the audience.
@@ -139,6 +159,7 @@ public struct AudienceRepository: Sendable {
     ///   - category: The category of the message: people who stopped only marketing messages are recipients of others.
     ///   - number: The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
     ///   - now: The instant of the launch.
+    ///   - countingNumbers: True to count by the beginnings of numbers as well, for the costs.
     /// - Returns: The size.
     /// - Throws: `PostgresError`.
     public func size(
@@ -146,7 +167,8 @@ public struct AudienceRepository: Sendable {
         filter: AudienceFilter,
         category: TemplateSpec.Category = .marketing,
         number: String? = nil,
-        now: Date
+        now: Date,
+        countingNumbers: Bool = false
     ) async throws -> AudienceSize {
         try await pool.withConnection { connection in
             try await AudienceQuery.size(
@@ -157,6 +179,7 @@ public struct AudienceRepository: Sendable {
                     window: ContactWindow(at: now, number: number)
                 ),
                 now: now,
+                countingNumbers: countingNumbers,
                 on: connection
             )
         }
@@ -182,6 +205,7 @@ extension AudienceRepository {
     public static func sizes(
         of audiences: [(tenant: String, filter: AudienceFilter, category: TemplateSpec.Category, number: String?)],
         now: Date,
+        countingNumbers: Bool = false,
         on connection: PostgresConnection
     ) async throws -> [AudienceSize] {
         try await AudienceQuery.sizes(
@@ -194,6 +218,7 @@ extension AudienceRepository {
                 )
             },
             now: now,
+            countingNumbers: countingNumbers,
             on: connection
         )
     }

@@ -12,9 +12,22 @@ public struct AudienceSize: Hashable, Sendable {
     public private(set) var inWindow: Int
     /// Contacts within the filter that do not get the message.
     public private(set) var leftOut: LeftOut
+    /// The contacts that get the message by the beginnings of their numbers, sorted; `nil` if they were not counted, because there
+    /// are no prices.
+    public private(set) var beginnings: [NumberBeginning]?
 
-    public init(total: Int, inWindow: Int, leftOut: LeftOut = LeftOut()) {
+    public init(total: Int, inWindow: Int, leftOut: LeftOut = LeftOut(), beginnings: [NumberBeginning]? = nil) {
         (self.total, self.inWindow, self.leftOut) = (total, inWindow, leftOut)
+        self.beginnings = beginnings
+    }
+
+    /// Adds the contacts whose numbers begin alike.
+    mutating func add(_ group: AudienceSize, beginning: String?) {
+        total += group.total
+        inWindow += group.inWindow
+        for reason in LeftOut.Reason.counted { leftOut[reason] += group.leftOut[reason] }
+        guard let beginning, group.total > 0 else { return }
+        beginnings?.append(NumberBeginning(beginning, recipients: group.total, inWindow: group.inWindow))
     }
 
     /// Contacts that are not counted, because free text cannot reach them.
@@ -26,6 +39,7 @@ public struct AudienceSize: Hashable, Sendable {
         var size = self
         size.leftOut[.windowClosed] += outOfWindow
         size.total = inWindow
+        size.beginnings = beginnings?.map { NumberBeginning($0.text, recipients: $0.inWindow, inWindow: $0.inWindow) }
         return size
     }
 

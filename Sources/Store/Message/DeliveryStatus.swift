@@ -21,18 +21,22 @@ public struct DeliveryStatus: Hashable, Sendable {
     public private(set) var readAt: Date?
     public private(set) var failedAt: Date?
     public private(set) var failure: MessageOutcome.Failure?
+    /// The type and category of its price, such as `regular/marketing`; `nil` if no report told it.
+    public private(set) var pricing: String?
 
     public init(
         waMessageID: String,
         messageID: UUID?,
         rank: Rank,
         at time: Date,
-        failure: MessageOutcome.Failure? = nil
+        failure: MessageOutcome.Failure? = nil,
+        pricing: String? = nil
     ) {
         self.waMessageID = waMessageID
         self.messageID = messageID
         self.rank = rank
         self.failure = failure
+        self.pricing = pricing
         switch rank {
         case .sent: sentAt = time
         case .delivered: deliveredAt = time
@@ -50,6 +54,7 @@ public struct DeliveryStatus: Hashable, Sendable {
         readAt = earliest(readAt, other.readAt)
         failedAt = earliest(failedAt, other.failedAt)
         failure = failure ?? other.failure
+        pricing = pricing ?? other.pricing
     }
 
     /// Names the message by our id.

@@ -57,10 +57,11 @@ extension MessageRepository {
                     \(statuses.map { $0.failure?.code })::text[],
                     \(statuses.map { $0.failure?.message })::text[],
                     \(statuses.map { $0.consequence == .counted })::bool[],
-                    \(statuses.map { $0.consequence == .userCap })::bool[]
+                    \(statuses.map { $0.consequence == .userCap })::bool[],
+                    \(statuses.map(\.pricing))::text[]
                 ) WITH ORDINALITY AS s(
                     "waMessageId", id, status, "sentAt", "deliveredAt", "readAt", "failedAt", code, message, counted, capped,
-                    number
+                    pricing, number
                 )
             ), target AS MATERIALIZED (
                 -- Two reports of one message would move its counters twice: the second comes back to be parked.
@@ -92,6 +93,12 @@ extension MessageRepository {
                         ELSE r.status
                     END AS new,
                     r."waMessageId", r."sentAt", r."deliveredAt", r."readAt", r."failedAt", r.code, r.message, r.number,
+                    \(fragment: RunCharges.pricing(counted: RunCharges.isCounted)) AS pricing,
+                    \(fragment: RunCharges.isCounted) AS "wasCharged", CASE
+                        WHEN m."recipientPhone" <> '' THEN m."recipientPhone"
+                        ELSE (SELECT c."contactId" FROM contacts c WHERE \(key: "c.id", of: #"m."contactId""#))
+                    END AS phone,
+                    coalesce(r."deliveredAt", r."readAt", m."deliveredAt", now()) AS "chargedAt",
                     \(fragment: hasCounted ? Self.isCounted : "false") AS "isCounted"
                 FROM target t
                 JOIN report r ON r.number = t.number
@@ -114,6 +121,7 @@ extension MessageRepository {
                         WHEN changed."isFormer" THEN m."sentAt"
                         ELSE coalesce(m."sentAt", changed."sentAt", changed."deliveredAt", changed."readAt")
                     END,
+                    pricing = changed.pricing,
                     "deliveredAt" = coalesce(m."deliveredAt", changed."deliveredAt", changed."readAt"),
                     "readAt" = coalesce(m."readAt", changed."readAt"),
                     "failedAt" = CASE
@@ -135,7 +143,8 @@ extension MessageRepository {
                     \(fragment: hasCapped ? UserCapRule.assignments + ", " + Self.capping : Self.uncapping)
                 FROM changed WHERE \(key: "m.id", of: "changed.id")
             ), \(fragment: hasCapped ? UserCapRule.alarm + ", " + Self.cappedLog + ", " : "")
-            \(fragment: RunCounters.countedWithReports)\(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
+            \(fragment: RunCounters.countedWithReports), \(fragment: RunCharges.counted)
+            \(fragment: hasCounted ? AlikeRefusals.counting(.report) : "")
             SELECT number, "runId" FROM changed
             """
         )
@@ -271,13 +280,14 @@ extension MessageRepository {
         guard !statuses.isEmpty else { return }
         try await pool.execute(
             """
-            INSERT INTO webhook_inbox ("waMessageId", status, "occurredAt", "errorCode", "errorMessage")
+            INSERT INTO webhook_inbox ("waMessageId", status, "occurredAt", "errorCode", "errorMessage", pricing)
             SELECT * FROM unnest(
                 \(statuses.map(\.waMessageID))::text[],
                 \(statuses.map(\.status.rawValue))::text[],
                 \(statuses.map(\.lastReport))::timestamptz[],
                 \(statuses.map { $0.failure?.code })::text[],
-                \(statuses.map { $0.failure?.message })::text[]
+                \(statuses.map { $0.failure?.message })::text[],
+                \(statuses.map(\.pricing))::text[]
             )
             ON CONFLICT ("waMessageId", status) DO NOTHING
             """
@@ -321,7 +331,8 @@ extension MessageRepository {
     ) async throws(PostgresError) -> StatusEffects {
         let rows = try await pool.query(
             """
-            SELECT i.id, i."waMessageId", m.id, i.status, i."occurredAt", i."errorCode", i."errorMessage"
+            SELECT i.id, i."waMessageId", m.id, i.status, i."occurredAt", i."errorCode", i."errorMessage",
+                i.pricing
             FROM webhook_inbox i CROSS JOIN LATERAL (
                 SELECT m.id FROM campaign_messages m WHERE \(only: #"m."waMessageId""#, is: #"i."waMessageId""#)
             ) m
@@ -348,7 +359,8 @@ extension MessageRepository {
                     messageID: try row.decode(2),
                     rank: rank,
                     at: try row.decode(4),
-                    failure: code.map { failure($0, message ?? "") }
+                    failure: code.map { failure($0, message ?? "") },
+                    pricing: try row.decode(7)
                 )
             )
         }

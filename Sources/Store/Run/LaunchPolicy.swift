@@ -13,6 +13,7 @@ struct LaunchPolicy: Sendable {
     }
 
     let maxRecipients: Int?
+    let maxCost: Money?
     let maxCampaigns: Int?
     let allowedCategories: [String]?
     let minScheduleInterval: SpecDuration?
@@ -30,6 +31,12 @@ struct LaunchPolicy: Sendable {
             return max(limit, allowed)
         }
         maxRecipients = count(.maxRecipients, campaign)
+        let cost = policy["maxCost"]?.stringValue.flatMap { Money($0) }
+        if case .cost(let allowed)? = campaign.limits[.maxCost], let cost, allowed.currency == cost.currency {
+            maxCost = Money(currency: cost.currency, micros: max(cost.micros, allowed.micros))
+        } else {
+            maxCost = cost
+        }
         maxCampaigns = count(.maxCampaigns, tenant)
         let granted = campaign.limits[.allowedCategories].map { [$0.description] } ?? []
         allowedCategories = policy["allowedCategories"]?.arrayValue.map { $0.compactMap(\.stringValue) + granted }
@@ -92,14 +99,34 @@ extension LaunchPolicy {
         )
     }
 
+    /// Returns the reason why a launch costs too much, or why that is not known; `nil` if it does not.
+    func costProblem(_ cost: CostEstimate?) -> String? {
+        guard let maxCost else { return nil }
+        guard let cost, cost.currency == maxCost.currency else {
+            return
+                "has no estimate of its cost, and the policy of its tenant allows \(maxCost.words): there are no prices in "
+                + "\(maxCost.currency) for that day; put them beside the specs and reconcile"
+        }
+        guard cost.high > maxCost.micros else { return nil }
+        return "may cost \(cost.most.words), and the policy of its tenant allows \(maxCost.words)"
+    }
+
     /// Checks a launch within its transaction, which holds the row of the campaign.
     ///
+    /// - Parameters:
+    ///   - candidate: The campaign.
+    ///   - content: What it sends.
+    ///   - size: The recipients.
+    ///   - cost: The estimate; the outer `nil` is for runs that no policy on costs limits.
+    ///   - scheduledFor: The time of a schedule.
+    ///   - connection: The connection of the transaction.
     /// - Returns: The most recipients that the run may have; `nil` for no limit.
     /// - Throws: ``LaunchError`` if the launch breaks the policy.
     static func check(
         _ candidate: LaunchCandidate,
         _ content: RevisionContent,
         size: AudienceSize,
+        cost: CostEstimate??,
         scheduledFor: Date?,
         on connection: PostgresConnection
     ) async throws -> Int? {
@@ -107,6 +134,9 @@ extension LaunchPolicy {
         guard let policy else { return nil }
         if let most = policy.maxRecipients, size.total > most {
             throw LaunchError.tooManyRecipients(campaign: candidate.name, recipients: size.total, allowed: most)
+        }
+        if let cost, let problem = policy.costProblem(cost) {
+            throw LaunchError.policy(campaign: candidate.name, problem: problem)
         }
         let facts = Facts(candidate: candidate, connection: connection)
         let breach = policy.breach(

@@ -185,6 +185,7 @@ extension LaunchRepository {
                 window: ContactWindow(at: now, number: candidate.windowNumber)
             ),
             now: now,
+            countingNumbers: try await TenantRates.read(of: candidate.tenantID, on: connection) != nil,
             on: connection
         )
         let size = all.reached(byFreeText: content.isFreeText)
@@ -287,17 +288,22 @@ extension LaunchRepository {
         on connection: PostgresConnection,
         writing messages: (@Sendable () async throws -> Void)? = nil
     ) async throws -> RunRecord {
+        let category = try await candidate.reach(of: content, on: connection)
+        var cost: CostEstimate?
+        if size.beginnings != nil, let rates = try await TenantRates.read(of: candidate.tenantID, on: connection) {
+            cost = rates.estimate(size, of: RateCategory(template: category, isFreeText: content.isFreeText), at: now)
+        }
         let most = try await LaunchPolicy.check(
             candidate,
             content,
             size: size,
+            cost: origin.isLaunched ? .none : .some(cost),
             scheduledFor: origin.scheduledFor,
             on: connection
         )
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         var grant: WalletHold.Grant?
         if messages == nil { grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection) }
-        let category = try await candidate.reach(of: content, on: connection)
         let revision = try await freeze(content, of: candidate, on: connection)
         let id = given ?? makeID(at: now)
         var completion: Date?
@@ -325,7 +331,7 @@ extension LaunchRepository {
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
                 "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
                 status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing",
-                "needsNumber", "leftOut", "localTime", "localZone", "isTest"
+                "needsNumber", "leftOut", "localTime", "localZone", "isTest", "estimatedCost"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
@@ -334,7 +340,8 @@ extension LaunchRepository {
                 \(origin.isLaunched ? LaunchProgress.Phase.done : .inWindow),
                 \(origin.isLaunched ? nil : most), \(size.unreachable), \(category.isMarketing),
                 \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb,
-                \(times?.time?.description), \(times?.fallback.identifier), \(origin.isTest)
+                \(times?.time?.description), \(times?.fallback.identifier), \(origin.isTest),
+                \(cost.map { PostgresJSON(text: $0.json.canonicalText) })::jsonb
             )
             """
         )

@@ -1,5 +1,7 @@
 public import Foundation
+import JSON
 import Postgres
+public import Spec
 
 /// One execution of a campaign, with its progress.
 public struct RunRecord: Sendable {
@@ -39,6 +41,8 @@ public struct RunRecord: Sendable {
     public let startedAt: Date?
     public let completedAt: Date?
     public let estimatedCompletionAt: Date?
+    /// The costs as they were estimated at the launch; `nil` without prices.
+    public let estimatedCost: CostEstimate?
 
     /// The campaign as output names it: `acme/offer`.
     public var path: String { "\(tenantID)/\(campaignName)" }
@@ -50,8 +54,8 @@ public struct RunRecord: Sendable {
         SELECT r.id, r."tenantId", r."campaignId", c.name AS "campaignName", r."senderId", s.name AS "senderName",
             s."ratePerSecond", r.status, r."statusReason", r."expectedCount", r."recipientCount", r."inWindowCount",
             r."unreachableCount", r."leftOut", r."localTime", r."localZone" IS NOT NULL AS "hasZones", r."isTriggered",
-            r."retryOf", r."startedAt", r."completedAt",
-            r."estimatedCompletionAt", r.held, r."deletedCount", \(fragment: RunCounters.columns),
+            r."retryOf", r."startedAt", r."completedAt", r."estimatedCompletionAt", r."estimatedCost", r.held,
+            r."deletedCount", \(fragment: RunCounters.columns),
             \(fragment: RunResponses.columns)
         FROM campaign_runs r
         JOIN campaigns c ON \(key: "c.id", of: #"r."campaignId""#)
@@ -76,6 +80,7 @@ public struct RunRecord: Sendable {
         startedAt = try row.decode("startedAt")
         completedAt = try row.decode("completedAt")
         estimatedCompletionAt = try row.decode("estimatedCompletionAt")
+        estimatedCost = try Self.cost(row.decode("estimatedCost", as: PostgresJSON?.self)?.text)
         isTriggered = try row.decode("isTriggered")
         retryOf = try row.decode("retryOf")
         localTime = try row.decode("localTime")
@@ -84,6 +89,13 @@ public struct RunRecord: Sendable {
         counters = try RunCounters(row: row)
         responses = try RunResponses(row: row)
         deletedCount = try row.decode("deletedCount")
+    }
+
+    private static func cost(_ text: String?) throws(PostgresError) -> CostEstimate? {
+        guard let text else { return nil }
+        do { return CostEstimate(json: try JSONValue(parsing: text)) } catch {
+            throw PostgresError.decoding("the estimated cost of a run: \(error)")
+        }
     }
 }
 

@@ -84,5 +84,6 @@ public struct Migration: Sendable {
             bytes: PackageResources._037_contact_quiet_hours_sql
         ),
         Migration(version: 38, name: "missed_zones", bytes: PackageResources._038_missed_zones_sql),
+        Migration(version: 42, name: "costs", bytes: PackageResources._042_costs_sql),
     ]
 }

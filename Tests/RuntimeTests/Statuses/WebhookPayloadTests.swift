@@ -33,9 +33,22 @@ struct WebhookPayloadTests {
             waMessageID: "wamid.1",
             messageID: Self.id,
             rank: .delivered,
-            at: Date(timeIntervalSince1970: 1_750_030_073)
+            at: Date(timeIntervalSince1970: 1_750_030_073),
+            pricing: "regular/marketing"
         )
         #expect(statuses == [expected])
+    }
+
+    @Test(arguments: [
+        (#"{"billable":false,"type":"free_customer_service","category":"service"}"#, "free_customer_service/service"),
+        (#"{"type":"regular","category":"authentication-international"}"#, "regular/authentication-international"),
+        (#"{"billable":false,"pricing_model":"CBP","category":"utility"}"#, "free/utility"),
+        (#"{"billable":true,"category":"marketing_lite"}"#, "regular/marketing_lite"),
+        (#"{"type":"regular"}"#, nil), (#"{"type":"a/b","category":"x y"}"#, nil), ("7", nil),
+    ])
+    func aPriceIsItsTypeAndCategory(json: String, pricing: String?) throws {
+        let statuses = try read(webhook(#"{"id":"w","status":"sent","timestamp":"1","pricing":\#(json)}"#))
+        #expect(statuses.first?.pricing == pricing)
     }
 
     @Test func aFailureKeepsItsCodeAndItsMostPreciseText() throws {

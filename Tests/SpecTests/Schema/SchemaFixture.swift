@@ -40,7 +40,7 @@ enum SchemaFixture {
               quietHours: { from: "21:00", to: "07:30", action: skip, clock: contact },
               frequencyCap: { messages: 3, within: 7d, action: wait }, defaults: { sender: main, language: en },
               policy: {
-                maxRecipients: 10, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,
+                maxRecipients: 10, maxCost: USD 250, maxCampaigns: 2, allowedCategories: [utility], minScheduleInterval: 12h,
                 maxFailurePercent: 20,
                 rules: [ { name: large, message: Ask first, kind: Campaign, field: audience, recipients: 5, quota: 50,
                   times: { from: "20:00", to: "07:00" } } ]

@@ -76,9 +76,26 @@ package struct WebhookPayload {
                 rank: rank,
                 // A time in the future would be wrong: nothing is reported before it happens.
                 at: min(Self.time(status["timestamp"]) ?? now, now),
-                failure: status["errors"]?[0].map(Self.failure)
+                failure: status["errors"]?[0].map(Self.failure),
+                pricing: status["pricing"].flatMap(Self.pricing)
             )
         }
+    }
+
+    /// Returns the type and the category of a price, such as `regular/marketing`; `nil` if it has no category.
+    ///
+    /// `billable` is going to be removed, so it decides only where there is no type.
+    static func pricing(_ price: JSONValue) -> String? {
+        func word(_ text: String?) -> String? {
+            guard let text = text?.lowercased(), (1...40).contains(text.utf8.count) else { return nil }
+            let isPlain = text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "_")
+                    || byte == UInt8(ascii: "-")
+            }
+            return isPlain ? text : nil
+        }
+        let former = price["billable"]?.boolValue == false ? "free" : "regular"
+        return word(price["category"]?.stringValue).map { "\(word(price["type"]?.stringValue) ?? former)/\($0)" }
     }
 
     private static func failure(_ problem: JSONValue) -> MessageOutcome.Failure {

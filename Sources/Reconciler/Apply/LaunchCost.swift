@@ -1,0 +1,49 @@
+import Calendar
+public import Foundation
+public import Spec
+public import Store
+
+/// Estimates what launches cost, for plans and previews; pure functions.
+public enum LaunchCost {
+    /// Estimates the costs of a campaign's next launch by the prices beside the specs.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign.
+    ///   - size: Its recipients, counted by the beginnings of their numbers.
+    ///   - catalog: The specs.
+    ///   - now: The present, for campaigns that no schedule starts.
+    /// - Returns: The costs; `nil` if events start it, or there are no prices of the day.
+    public static func estimate(
+        of campaign: ResolvedCampaign,
+        reaching size: AudienceSize,
+        in catalog: SpecCatalog,
+        now: Date
+    ) -> CostEstimate? {
+        let identity = campaign.identity
+        let tenant = catalog.tenant(identity.tenant)?.value
+        let schedules = catalog.all(ScheduleSpec.self)
+            .filter { $0.identity.tenant == identity.tenant && $0.value.campaign == identity.name }
+        let prices = (book: catalog.rates, zone: tenant?.zone, limit: tenant?.policy.maxCost)
+        return estimate(of: campaign, reaching: size, by: prices, schedules: schedules.map(\.value), now: now)
+    }
+
+    /// Estimates the costs at the time at which the campaign is started next.
+    static func estimate(
+        of campaign: ResolvedCampaign,
+        reaching size: AudienceSize,
+        by prices: (book: RateBook?, zone: IANAZone?, limit: Money?),
+        schedules: [ScheduleSpec],
+        now: Date
+    ) -> CostEstimate? {
+        guard campaign.isBroadcast, let book = prices.book, let beginnings = size.beginnings,
+            let currency = book.currency(limit: prices.limit)
+        else { return nil }
+        return CostRules.estimate(
+            beginnings,
+            of: RateCategory(template: campaign.category, isFreeText: campaign.isFreeText),
+            on: RateBook.day(of: FireTimes.next(of: schedules, after: now) ?? now, in: prices.zone ?? .utc),
+            in: currency,
+            by: book
+        )
+    }
+}

@@ -1,0 +1,226 @@
+public import JSON
+import Spelling
+
+/// Recipients whose numbers begin alike.
+public struct NumberBeginning: Hashable, Sendable {
+    /// Three digits, four after a 1; or the country of a user id and a dot: `254`, `1809`, `KE.`.
+    public let text: String
+    public let recipients: Int
+    /// Those of them who wrote within 24 hours.
+    public let inWindow: Int
+
+    /// Makes a count.
+    public init(_ text: String, recipients: Int, inWindow: Int) {
+        (self.text, self.recipients, self.inWindow) = (text, recipients, inWindow)
+    }
+}
+
+/// The costs of a launch before it is made: at least and at most.
+public struct CostEstimate: Hashable, Sendable {
+    /// Paid messages of one market.
+    public struct Line: Hashable, Sendable {
+        public let market: String
+        public let messages: Int
+        /// The price of one in millionths.
+        public let rate: Int
+    }
+
+    public let currency: String
+    public let category: RateCategory
+    /// The day whose prices and rules count.
+    public let day: String
+    /// The first day of the prices.
+    public let ratesFrom: String
+    /// The least and the most in millionths; they differ where it is not known what WhatsApp counts.
+    public let low: Int
+    public let high: Int
+    /// The paid messages, the most expensive market first.
+    public let lines: [Line]
+    /// Messages that cost nothing.
+    public let free: Int
+    /// Paid messages that may be free because each number has some free ones in a month.
+    public let perhapsFree: Int
+    /// Messages to markets without a price of the category; they count as nothing.
+    public let unpriced: Int
+
+    /// The most that it costs.
+    public var most: Money { Money(currency: currency, micros: high) }
+
+    /// The costs in one line: `about USD 212.40: 3,100 marketing Rest of Africa, 50 South Africa; 480 free`.
+    public var words: String {
+        var amount = "about \(Money(currency: currency, micros: low).words)"
+        if low != high { amount += " to \(most.words)" }
+        var parts: [String] = []
+        if !lines.isEmpty {
+            let shown = lines.prefix(Self.shown).enumerated().map { index, line in
+                "\(line.messages.grouped) \(index == 0 ? category.rawValue + " " : "")\(line.market)"
+            }
+            let rest = lines.dropFirst(Self.shown).map(\.messages).reduce(0, +)
+            parts.append(shown.joined(separator: ", ") + (rest > 0 ? ", \(rest.grouped) elsewhere" : ""))
+        }
+        if free > 0 { parts.append("\(free.grouped) free") }
+        if perhapsFree > 0 { parts.append("up to \(perhapsFree.grouped) perhaps free") }
+        if unpriced > 0 { parts.append("\(unpriced.grouped) without a price") }
+        return parts.isEmpty ? amount : "\(amount): \(parts.joined(separator: "; "))"
+    }
+
+    private static let shown = 6
+
+    /// Reads what ``json`` wrote; `nil` for anything else.
+    public init?(json: JSONValue) {
+        func number(_ name: String) -> Int? { json[name]?.integerValue }
+        guard let currency = json["currency"]?.stringValue, let day = json["day"]?.stringValue,
+            let category = json["category"]?.stringValue.flatMap(RateCategory.init(rawValue:)),
+            let from = json["ratesFrom"]?.stringValue, let low = number("lowMicros"), let high = number("highMicros")
+        else { return nil }
+        self.init(
+            currency: currency,
+            category: category,
+            day: day,
+            ratesFrom: from,
+            low: low,
+            high: high,
+            lines: (json["markets"]?.arrayValue ?? []).compactMap { line in
+                guard let market = line["market"]?.stringValue, let messages = line["messages"]?.integerValue,
+                    let rate = line["rateMicros"]?.integerValue
+                else { return nil }
+                return Line(market: market, messages: messages, rate: rate)
+            },
+            free: number("free") ?? 0,
+            perhapsFree: number("perhapsFree") ?? 0,
+            unpriced: number("unpriced") ?? 0
+        )
+    }
+
+    init(
+        currency: String,
+        category: RateCategory,
+        day: String,
+        ratesFrom: String,
+        low: Int,
+        high: Int,
+        lines: [Line],
+        free: Int,
+        perhapsFree: Int,
+        unpriced: Int
+    ) {
+        (self.currency, self.category, self.day, self.ratesFrom) = (currency, category, day, ratesFrom)
+        (self.low, self.high, self.lines) = (low, high, lines)
+        (self.free, self.perhapsFree, self.unpriced) = (free, perhapsFree, unpriced)
+    }
+
+    /// The estimate as JSON; amounts are in millionths.
+    public var json: JSONValue {
+        [
+            "currency": .string(currency), "category": .string(category.rawValue), "day": .string(day),
+            "ratesFrom": .string(ratesFrom), "lowMicros": .integer(low), "highMicros": .integer(high),
+            "free": .integer(free), "perhapsFree": .integer(perhapsFree), "unpriced": .integer(unpriced),
+            "markets": .array(
+                lines.map { line in
+                    [
+                        "market": .string(line.market), "messages": .integer(line.messages),
+                        "rateMicros": .integer(line.rate),
+                    ]
+                }
+            ),
+        ]
+    }
+}
+
+/// The rules by which WhatsApp's messages cost something: pure functions of counts, a day and prices.
+public enum CostRules {
+    /// The first day on which service messages, and utility messages within the 24 hour window, are paid.
+    static let serviceIsPaidFrom = "2026-10-01"
+    /// Service messages of a number that are free in a month.
+    static let freeServiceMessages = 1_000
+
+    /// Returns true if a message that arrives costs nothing, whatever its market.
+    static func isFree(_ category: RateCategory, isInWindow: Bool, on day: String) -> Bool {
+        guard day < serviceIsPaidFrom else { return false }
+        return category == .service || (category == .utility && isInWindow)
+    }
+
+    /// Estimates the costs of messages of one category, all on one day.
+    ///
+    /// - Parameters:
+    ///   - beginnings: The recipients by the beginnings of their numbers.
+    ///   - category: The category of the messages.
+    ///   - day: The day on the clock of the account.
+    ///   - currency: The currency of the prices.
+    ///   - book: The prices.
+    /// - Returns: The costs if everything arrives; `nil` if there are no prices of the day.
+    public static func estimate(
+        _ beginnings: [NumberBeginning],
+        of category: RateCategory,
+        on day: String,
+        in currency: String,
+        by book: RateBook
+    ) -> CostEstimate? {
+        guard let card = book.card(on: day, currency: currency) else { return nil }
+        let map = book.map(on: day)
+        var (free, unpriced) = (0, 0)
+        var paid: [String: Int] = [:]
+        for beginning in beginnings {
+            let inWindowIsFree = isFree(category, isInWindow: true, on: day)
+            let outsideIsFree = isFree(category, isInWindow: false, on: day)
+            let outside = beginning.recipients - beginning.inWindow
+            free += (inWindowIsFree ? beginning.inWindow : 0) + (outsideIsFree ? outside : 0)
+            let count = (inWindowIsFree ? 0 : beginning.inWindow) + (outsideIsFree ? 0 : outside)
+            let market = map.market(of: beginning.text)
+            guard count > 0 else { continue }
+            if card.rate(of: category, in: market) == nil {
+                unpriced += count
+            } else {
+                paid[market, default: 0] += count
+            }
+        }
+        let lines = paid.map { market, messages in
+            CostEstimate.Line(market: market, messages: messages, rate: card.rate(of: category, in: market) ?? 0)
+        }
+        .sorted { ($1.messages * $1.rate, $0.market) < ($0.messages * $0.rate, $1.market) }
+        let bounds = bounds(lines, category, card)
+        return CostEstimate(
+            currency: currency,
+            category: category,
+            day: day,
+            ratesFrom: card.from,
+            low: bounds.low,
+            high: bounds.high,
+            lines: lines,
+            free: free,
+            perhapsFree: bounds.perhapsFree,
+            unpriced: unpriced
+        )
+    }
+
+    /// Returns the least and the most that paid messages cost.
+    ///
+    /// Whether a number still has free service messages in the month is not known, nor which of them they would be; and whether an
+    /// account pays the international price of authentication depends on its country.
+    private static func bounds(
+        _ lines: [CostEstimate.Line],
+        _ category: RateCategory,
+        _ card: RateCard
+    ) -> (low: Int, high: Int, perhapsFree: Int) {
+        let plain = lines.map { $0.messages * $0.rate }.reduce(0, +)
+        switch category {
+        case .service:
+            var (left, low) = (freeServiceMessages, plain)
+            for line in lines.sorted(by: { $0.rate > $1.rate }) {
+                let count = min(left, line.messages)
+                left -= count
+                low -= count * line.rate
+            }
+            return (low, plain, freeServiceMessages - left)
+        case .authentication:
+            var (low, high) = (0, 0)
+            for line in lines {
+                let other = card.rate(of: .authenticationInternational, in: line.market) ?? line.rate
+                low += line.messages * min(line.rate, other)
+                high += line.messages * max(line.rate, other)
+            }
+            return (low, high, 0)
+        case .marketing, .utility, .authenticationInternational: return (plain, plain, 0)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import JSON
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// Plans tell what launches cost, and apply stores the prices.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct CostPlanTests {
+    private static let prices =
+        "Market,Currency,Marketing,Utility,Authentication\nRest of Africa,USD,0.02,0.004,0.004\n"
+
+    /// Reads specs from a folder with prices beside it.
+    private static func desired(_ text: String, prices: String?) throws -> DesiredState {
+        let manager = FileManager.default
+        let parent = manager.temporaryDirectory.appending(path: "costs-\(UUID().uuidString)")
+        defer {
+            // What is left lies in the temporary folder.
+            try? manager.removeItem(at: parent)
+        }
+        let files = ["campaigns/acme/specs.yaml": text].merging(
+            prices.map { ["rates/2020-01.csv": $0] } ?? [:],
+            uniquingKeysWith: { first, _ in first }
+        )
+        for (path, text) in files {
+            let file = parent.appending(path: path)
+            try manager.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: file)
+        }
+        let root = parent.path + "/campaigns"
+        return try DesiredState(catalog: SpecCatalog.load(directory: root), root: root)
+    }
+
+    @Test func thePlanTellsTheCostAndKeepsToTheLimit() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(12, inWindow: 2)
+            let text = Samples.everything.replacing("maxRecipients: 1000", with: "maxCost: USD 0.20")
+            let desired = try Self.desired(text, prices: Self.prices)
+            let plan = try await fixture.plan(desired)
+            let hello = plan.changes.first { $0.identity.name == "hello" }
+            #expect(hello?.impact?.cost?.words == "about USD 0.24: 12 marketing Rest of Africa")
+            #expect(PlanTextRenderer().text(plan).contains("cost: about USD 0.24"))
+            #expect(PlanMarkdownRenderer().text(plan).contains("cost: about USD 0.24"))
+            let refusals = SafetyRules().refusals(of: plan)
+            #expect(refusals.map(\.flag) == ["--allow-policy maxCost:acme/Campaign/hello=USD0.24"])
+            let exception = try #require(PolicyException("maxCost:acme/Campaign/hello=USD0.24"))
+            try await fixture.apply(plan, desired, rules: SafetyRules(allowedPolicies: [exception]))
+            #expect(SafetyRules().refusals(of: try await fixture.plan(desired)).isEmpty)
+        }
+    }
+
+    @Test func otherPricesAreStoredByAPlanWithoutChanges() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let first = try Self.desired(Samples.everything, prices: nil)
+            let plan = try await fixture.plan(first)
+            #expect(!plan.changesRates && plan.changes.allSatisfy { $0.impact?.cost == nil })
+            try await fixture.apply(plan, first)
+            let second = try Self.desired(Samples.everything, prices: Self.prices)
+            let other = try await fixture.plan(second)
+            #expect(other.isEmpty && other.changesRates)
+            #expect(
+                other.accountRemarks.contains("launches will count with the prices USD from 2020-01-01 (1 markets)")
+            )
+            try await fixture.apply(other, second)
+            #expect(try await !fixture.plan(second).changesRates)
+            #expect(try await fixture.plan(first).changesRates)
+        }
+    }
+}
