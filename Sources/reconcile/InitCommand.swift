@@ -146,6 +146,13 @@ struct StarterFolder {
             accessToken: env:\(variable)  # where the daemon finds the token, never the token itself
             tier: 2                   # 10,000 business-initiated messages in 24 hours
             ratePerSecond: ${\(tenant)-rate}  # messages per second
+
+            # The WhatsApp Business Account of the number. With it, templates are checked as WhatsApp reviews them.
+            # ---
+            # kind: Account
+            # name: main
+            # wabaId: "100000000000000"   # ID of the account in WhatsApp Manager, in quotes
+            # accessToken: env:\(variable)
             """
     }
 

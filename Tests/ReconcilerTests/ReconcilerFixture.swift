@@ -113,7 +113,8 @@ struct ReconcilerFixture: Sendable {
     /// A hash of all rows of all tables that a reconcile may touch.
     func fingerprint() async throws -> [String] {
         let tables = [
-            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_revisions", "campaign_schedules",
+            "tenants", "accounts", "senders", "templates", "audiences", "campaigns", "campaign_revisions",
+            "campaign_schedules",
             "campaign_triggers", "reconcile_history", "campaign_runs", "contacts",
         ]
         var parts: [String] = []

@@ -195,6 +195,7 @@ private enum TemplateShapes {
                 example: "spring-offer"
             ),
             ShapeField("whatsappName", .text(upTo: 512), isRequired: true, "Name of the template at WhatsApp."),
+            ShapeField("account", .text(upTo: 63), "Name of the account that it belongs to.", example: "main"),
             ShapeField("language", .text(upTo: 20), isRequired: true, "Language code.", example: "en"),
             ShapeField(
                 "category",

@@ -49,6 +49,7 @@ extension Problem {
         case .inUse(let names):
             .conflict(.inUse, "campaigns use the template: \(SpellingSuggestion.list(names, "and"))")
         case .nameTaken(let name): .conflict(.nameTaken, "the tenant already has a template `\(name)`")
+        case .unknownAccount, .noAccount: .invalid("account", error.description)
         }
     }
 

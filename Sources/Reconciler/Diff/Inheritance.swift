@@ -1,16 +1,19 @@
 import JSON
 import Spec
 
-/// Finds the changes that specs inherit: from an audience or a template that they name, or from a default of their tenant.
+/// Finds the changes that specs inherit: from an audience or a template that they name, from a default of their tenant, or
+/// from the account that became or was its only one.
 ///
 /// The files of these specs were not edited; only the rows that the daemon reads change.
 enum Inheritance {
     /// Marks the changes whose every difference is inherited, with the changes that an author made.
     static func mark(_ plan: inout Plan, _ desired: DesiredState) {
-        let sources: Set<SpecKind> = [.tenant, .template, .audience]
+        let kinds: Set<SpecKind> = [.tenant, .template, .audience]
         let updates = plan.changes.indices.filter { plan.changes[$0].action == .update }
-        guard updates.contains(where: { sources.contains(plan.changes[$0].identity.kind) }) else { return }
-        let positions = Dictionary(uniqueKeysWithValues: updates.map { (plan.changes[$0].identity, $0) })
+        let accounts = plan.changes.indices.filter { plan.changes[$0].identity.kind == .account }
+        let sources = updates.filter { kinds.contains(plan.changes[$0].identity.kind) } + accounts
+        guard !sources.isEmpty else { return }
+        let positions = Dictionary(sources.map { (plan.changes[$0].identity, $0) }) { first, _ in first }
         // Templates are sorted before campaigns, so that a campaign finds from whom its template inherits.
         for index in updates {
             let change = plan.changes[index]
@@ -49,13 +52,23 @@ enum Inheritance {
         case (.campaign, "sender"), (.template, "language"):
             guard desired.items[identity]?.spec.usesDefault == true else { return nil }
             return SpecIdentity(tenant: identity.tenant, kind: .tenant, name: identity.tenant)
+        case (.sender, "account"), (.template, "account"):
+            // With the only account of a tenant comes and goes the account of all that name none.
+            guard desired.items[identity]?.spec.lacks("account") == true,
+                let name = (difference.after ?? difference.before)?.stringValue
+            else { return nil }
+            return SpecIdentity(tenant: identity.tenant, kind: .account, name: name)
         default: return nil
         }
     }
 
     /// Returns true if the change of a source can be the reason for a difference.
     private static func passes(_ source: PlannedChange, _ difference: FieldDifference) -> Bool {
-        guard source.identity.kind == .tenant else { return !source.isFormal }
+        switch source.identity.kind {
+        case .account: return difference.after == nil ? source.action == .delete : source.action != .delete
+        case .tenant: break
+        default: return !source.isFormal
+        }
         return source.before?["defaults"]?[difference.field] == difference.before
             && source.after?["defaults"]?[difference.field] == difference.after
     }

@@ -88,7 +88,7 @@ struct RenameResolver {
 struct ReferenceComparison {
     /// The fields that refer to other specs, and the kinds of those.
     private static let fields: [String: SpecKind] = [
-        "sender": .sender, "template": .template, "audience": .audience, "campaign": .campaign,
+        "account": .account, "sender": .sender, "template": .template, "audience": .audience, "campaign": .campaign,
     ]
 
     /// The new names of rows by their former ones.

@@ -10,6 +10,7 @@ enum RenameDetector {
 
     /// The fields that identify a spec of a kind, whatever else differs.
     private static let identifyingFields: [SpecKind: [String]] = [
+        .account: ["wabaId"],
         .sender: ["phoneNumberId"],
         .template: ["whatsappName", "language"],
         .campaign: ["message", "audience"],
@@ -17,7 +18,7 @@ enum RenameDetector {
         .trigger: ["campaign", "event", "match"],
     ]
     /// Kinds whose specs are never similar if those fields differ, because most other fields have defaults.
-    private static let strict: Set<SpecKind> = [.tenant, .sender, .schedule, .trigger]
+    private static let strict: Set<SpecKind> = [.tenant, .account, .sender, .schedule, .trigger]
 
     /// Returns the pairs, with each change in at most one.
     static func pairs(of deletes: [PlannedChange], _ creates: [PlannedChange]) -> [Plan.Rename] {

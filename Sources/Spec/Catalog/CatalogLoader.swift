@@ -47,9 +47,10 @@ struct CatalogLoader {
         var index = SpecIndex(specs, claimed: claims.keys)
         index.setDrafts(drafts)
         let defaults = TenantDefaults(index: index)
-        let filledDrafts = drafts.map { defaults.fill($0, &found) }
+        let accounts = AccountChecker(index: index)
+        let filledDrafts = drafts.map { accounts.fill(defaults.fill($0, &found), &found) }
         index.setDrafts(filledDrafts)
-        index.update { defaults.fill($0, &found) }
+        index.update { accounts.fill(defaults.fill($0, &found), &found) }
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
         if let rates {
@@ -102,12 +103,15 @@ struct CatalogLoader {
             var found: [Diagnostic] = []
             let campaigns = references.resolve(specs, &found)
             TenantChecker(index: index).check(specs, &found)
+            AccountChecker(index: index).check(specs, &found)
+            AccountChecker(index: index).check(campaigns, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)
             MessageChecker(index: index).checkParameters(specs, &found)
             return (campaigns: campaigns, found: found)
         }
         found += checked.flatMap(\.found)
+        AccountChecker(index: index).checkIDs(&found)
         StartChecker(index: index).checkCampaigns(&found)
         MessageChecker(index: index).checkWindows(&found)
         // Drafts are checked but not resolved.

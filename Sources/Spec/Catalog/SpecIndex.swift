@@ -26,6 +26,13 @@ struct SpecIndex: Sendable {
         positions = Dictionary(uniqueKeysWithValues: zip(self.specs.map(\.identity), self.specs.indices))
     }
 
+    /// Returns the names that documents of a kind claim by tenant, sorted, including documents with errors.
+    func names(of kind: SpecKind) -> [String: [String]] {
+        names.reduce(into: [:]) { found, group in
+            if group.key.kind == kind { found[group.key.tenant] = group.value }
+        }
+    }
+
     /// Replaces values of specs; their order and identities stay.
     mutating func update(_ value: (Located<any SpecContent>) -> Located<any SpecContent>) {
         specs = specs.map(value)

@@ -2,7 +2,7 @@ public import JSON
 import YAML
 
 /// A phone number that messages are sent from.
-public struct SenderSpec: SpecContent {
+public struct SenderSpec: AccountMember {
     /// The reaction when one recipient got too many messages in a short time (code 131056).
     public enum PairLimit: String, Hashable, Sendable, CaseIterable, SpecChoice {
         case pause, `defer`
@@ -56,6 +56,8 @@ public struct SenderSpec: SpecContent {
     public internal(set) var header = SpecHeader()
     public internal(set) var phoneNumberId = ""
     public internal(set) var accessToken = SecretReference.environment("")
+    /// The account that the number belongs to, by its name; `nil` if the tenant has none.
+    public internal(set) var account: String?
     /// Business-initiated messages within 24 h; `nil` means unlimited.
     public internal(set) var dailyLimit: Int? = 10_000
     public internal(set) var ratePerSecond = 80
@@ -87,6 +89,11 @@ extension SenderSpec: SpecDefinition, SpecMapping {
                 "The environment variable or the file that holds the access token; never the token itself.",
                 examples: "env:WHATSAPP_TOKEN_ACME",
                 "file:/run/secrets/whatsapp"
+            ),
+        Field("account", \.account, .slug)
+            .says(
+                "The `Account` that the number belongs to, by its name. By default it is the only one of the tenant.",
+                examples: "main"
             ),
         Field("tier", \.tier, .integer(1...4)).showsDefault(2)
             .says(

@@ -5,6 +5,7 @@ public import JSON
 /// A new kind is one file with a type that conforms to ``SpecDefinition``, a case here, and its line in ``definition``.
 public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case tenant = "Tenant"
+    case account = "Account"
     case sender = "Sender"
     case template = "Template"
     case audience = "Audience"
@@ -16,6 +17,7 @@ public enum SpecKind: String, Hashable, Sendable, CaseIterable, Comparable {
     var definition: any SpecDefinition.Type {
         switch self {
         case .tenant: TenantSpec.self
+        case .account: AccountSpec.self
         case .sender: SenderSpec.self
         case .template: TemplateSpec.self
         case .audience: AudienceSpec.self

@@ -55,6 +55,11 @@ public struct Located<Value: Sendable>: Sendable {
     /// True if the field with a default of the tenant is absent, and neither misspelt nor part of a reported problem.
     package var usesDefault: Bool { origin.usesDefault }
 
+    /// Returns true if a field is absent, and no other one may be a misspelling of it.
+    package func lacks(_ field: String) -> Bool {
+        document.mapping?.lacks(field, isDraft: origin.faults != nil) ?? false
+    }
+
     /// Returns true if all of these fields certainly have the meaning that was read; always, unless the spec is a draft.
     func isSound(_ fields: [String]) -> Bool {
         guard let faults = origin.faults else { return true }

@@ -9,8 +9,9 @@ enum ManagedSenders: ManagedTable {
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
         """
         SELECT m.*, CASE WHEN starts_with(m."quotaGroup", m."tenantId" || '/')
-            THEN substr(m."quotaGroup", length(m."tenantId") + 2) ELSE m."quotaGroup" END AS "quotaName"
-        FROM senders m WHERE \(fragment: condition)
+            THEN substr(m."quotaGroup", length(m."tenantId") + 2) ELSE m."quotaGroup" END AS "quotaName",
+            \(fragment: reference("a")) AS account
+        FROM senders m \(fragment: ManagedAccounts.joined) WHERE \(fragment: condition)
         """
     }
 
@@ -33,9 +34,12 @@ enum ManagedSenders: ManagedTable {
         """
         INSERT INTO senders (
             id, "tenantId", name, "phoneNumberId", "accessToken", "dailyLimit", "ratePerSecond", "quotaGroup",
-            "pairLimit", "onQuotaExhausted", "unconfirmedPolicy", protect, "sourceFile", "managedBy"
+            "pairLimit", "onQuotaExhausted", "unconfirmedPolicy", protect, "sourceFile", "accountId", "managedBy"
         )
-        SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
+        SELECT r.id, r."tenantId", r.name, r."phoneNumberId", r."accessToken", r."dailyLimit", r."ratePerSecond",
+            r."quotaGroup", r."pairLimit", r."onQuotaExhausted", r."unconfirmedPolicy", r.protect, r."sourceFile",
+            a.id, 'spec'
+        FROM \(fragment: resolved(rows))
         """
     }
 
@@ -46,23 +50,26 @@ enum ManagedSenders: ManagedTable {
             "dailyLimit" = r."dailyLimit", "ratePerSecond" = r."ratePerSecond", "quotaGroup" = r."quotaGroup",
             "pairLimit" = r."pairLimit", "onQuotaExhausted" = r."onQuotaExhausted",
             "unconfirmedPolicy" = r."unconfirmedPolicy", protect = r.protect, "sourceFile" = r."sourceFile",
-            "updatedAt" = now()
-        FROM \(fragment: recordset(rows))
-        WHERE s.id = r.id AND s."managedBy" = 'spec' AND s."archivedAt" IS NULL
+            "accountId" = a.id, "updatedAt" = now()
+        FROM \(fragment: resolved(rows)) AND s.id = r.id AND s."managedBy" = 'spec' AND s."archivedAt" IS NULL
         """
     }
 
-    private static func recordset(_ rows: PostgresJSON) -> PostgresQuery {
+    /// Selects the rows with their accounts; a row whose account does not exist is left out, which the row count reveals.
+    private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "phoneNumberId" text, "accessToken" text, "dailyLimit" integer,
             "ratePerSecond" integer, "quotaGroup" text, "pairLimit" text, "onQuotaExhausted" text,
-            "unconfirmedPolicy" text, protect boolean, "sourceFile" text
+            "unconfirmedPolicy" text, protect boolean, "sourceFile" text, account text
         )
+        \(fragment: ManagedAccounts.named)
+        WHERE (r.account IS NULL) = (a.id IS NULL)
         """
     }
 
     private static let texts = [
         "name", "phoneNumberId", "accessToken", "pairLimit", "onQuotaExhausted", "unconfirmedPolicy", "sourceFile",
+        "account",
     ]
 }

@@ -85,6 +85,7 @@ extension SpecKind {
     var table: any ManagedTable.Type {
         switch self {
         case .tenant: ManagedTenants.self
+        case .account: ManagedAccounts.self
         case .sender: ManagedSenders.self
         case .template: ManagedTemplates.self
         case .audience: ManagedAudiences.self

@@ -7,7 +7,10 @@ enum ManagedTemplates: ManagedTable {
     static let name = "templates"
 
     static func selection(_ condition: PostgresQuery) -> PostgresQuery {
-        "SELECT * FROM templates m WHERE \(fragment: condition)"
+        """
+        SELECT m.*, \(fragment: reference("a")) AS account
+        FROM templates m \(fragment: ManagedAccounts.joined) WHERE \(fragment: condition)
+        """
     }
 
     static func read(_ reader: inout ContentReader) throws {
@@ -22,9 +25,11 @@ enum ManagedTemplates: ManagedTable {
         """
         INSERT INTO templates (
             id, "tenantId", name, "whatsappName", language, category, header, body, footer, buttons, protect,
-            "sourceFile", "managedBy"
+            "sourceFile", "accountId", "managedBy"
         )
-        SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
+        SELECT r.id, r."tenantId", r.name, r."whatsappName", r.language, r.category, r.header, r.body, r.footer,
+            r.buttons, r.protect, r."sourceFile", a.id, 'spec'
+        FROM \(fragment: resolved(rows))
         """
     }
 
@@ -33,22 +38,24 @@ enum ManagedTemplates: ManagedTable {
         UPDATE templates t SET
             name = r.name, "whatsappName" = r."whatsappName", language = r.language, category = r.category,
             header = r.header, body = r.body, footer = r.footer, buttons = r.buttons, protect = r.protect,
-            "sourceFile" = r."sourceFile", "updatedAt" = now()
-        FROM \(fragment: recordset(rows))
-        WHERE t.id = r.id AND t."managedBy" = 'spec' AND t."archivedAt" IS NULL
+            "sourceFile" = r."sourceFile", "accountId" = a.id, "updatedAt" = now()
+        FROM \(fragment: resolved(rows)) AND t.id = r.id AND t."managedBy" = 'spec' AND t."archivedAt" IS NULL
         """
     }
 
-    private static func recordset(_ rows: PostgresJSON) -> PostgresQuery {
+    /// Selects the rows with their accounts; a row whose account does not exist is left out, which the row count reveals.
+    private static func resolved(_ rows: PostgresJSON) -> PostgresQuery {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "whatsappName" text, language text, category text, header text,
-            body text, footer text, buttons jsonb, protect boolean, "sourceFile" text
+            body text, footer text, buttons jsonb, protect boolean, "sourceFile" text, account text
         )
+        \(fragment: ManagedAccounts.named)
+        WHERE (r.account IS NULL) = (a.id IS NULL)
         """
     }
 
     private static let texts = [
-        "name", "whatsappName", "language", "category", "header", "body", "footer", "sourceFile",
+        "name", "whatsappName", "language", "category", "header", "body", "footer", "sourceFile", "account",
     ]
 }

@@ -75,7 +75,7 @@ public struct PolicyGrantRepository: Sendable {
                     WHERE m.id = (SELECT "campaignId" FROM campaign_schedules WHERE \(fragment: isManaged))
                     """
                 )
-            case .sender, .template, .audience, .trigger: continue
+            case .account, .sender, .template, .audience, .trigger: continue
             }
         }
     }

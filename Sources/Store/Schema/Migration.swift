@@ -84,6 +84,7 @@ public struct Migration: Sendable {
             bytes: PackageResources._037_contact_quiet_hours_sql
         ),
         Migration(version: 38, name: "missed_zones", bytes: PackageResources._038_missed_zones_sql),
+        Migration(version: 39, name: "accounts", bytes: PackageResources._039_accounts_sql),
         Migration(version: 42, name: "costs", bytes: PackageResources._042_costs_sql),
     ]
 }

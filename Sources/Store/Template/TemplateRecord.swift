@@ -16,14 +16,17 @@ public struct TemplateRecord: Sendable {
     /// The states at WhatsApp, one for each account of the tenant's senders that reported one.
     public internal(set) var states: [TemplateState] = []
 
-    static let selection: PostgresQuery = "SELECT * FROM templates t"
+    /// The columns of a template, with the name of its account.
+    static let columns: PostgresQuery = #"*, (SELECT a.name FROM accounts a WHERE a.id = "accountId") AS account"#
+
+    static let selection: PostgresQuery = "SELECT \(fragment: columns) FROM templates t"
 
     init(row: PostgresRow) throws {
         id = try row.decode("id")
         tenantID = try row.decode("tenantId")
         var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
         content["buttons"] = try row.json("buttons")
-        for column in ["name", "whatsappName", "language", "category", "header", "body", "footer"] {
+        for column in ["name", "whatsappName", "language", "category", "header", "body", "footer", "account"] {
             content[column] = try row.text(column)
         }
         spec = try TemplateSpec(stored: .object(content))

@@ -14,6 +14,10 @@ public enum TemplateError: Error, Hashable, Sendable, CustomStringConvertible {
     case inUse(campaigns: [String])
     /// Another template has the name.
     case nameTaken(String)
+    /// The tenant has no account of the name; the names that it has.
+    case unknownAccount(String, known: [String])
+    /// The template names no account, and the tenant has several.
+    case noAccount(known: [String])
 
     public var description: String {
         switch self {
@@ -22,6 +26,9 @@ public enum TemplateError: Error, Hashable, Sendable, CustomStringConvertible {
         case .protected: "the template is protected"
         case .inUse(let campaigns): "campaigns use the template: \(campaigns.joined(separator: ", "))"
         case .nameTaken(let name): "there is a template `\(name)` already"
+        case .unknownAccount(let name, let known):
+            "the tenant has no account `\(name)`\(known.isEmpty ? "" : "; it has \(known.joined(separator: ", "))")"
+        case .noAccount(let known): "the tenant has several accounts; name one of \(known.joined(separator: ", "))"
         }
     }
 }
@@ -79,7 +86,7 @@ public struct TemplateRepository: Sendable {
         isLocked: Bool = false,
         on connection: PostgresConnection
     ) async throws -> TemplateRecord? {
-        let lock: PostgresQuery = isLocked ? "FOR UPDATE" : ""
+        let lock: PostgresQuery = isLocked ? "FOR UPDATE OF t" : ""
         let rows = try await connection.query(
             """
             \(fragment: TemplateRecord.selection)
@@ -96,15 +103,16 @@ extension TemplateRepository {
     /// - Throws: ``TemplateError`` when its name is taken.
     public func create(_ spec: TemplateSpec, tenant: String) async throws -> TemplateRecord {
         try await named(spec.name) { connection in
+            let account = try await Self.account(of: spec, tenant: tenant, on: connection)
             let rows = try await connection.query(
                 """
                 INSERT INTO templates (
-                    "tenantId", name, "whatsappName", language, category, header, body, footer, buttons
+                    "tenantId", name, "whatsappName", language, category, header, body, footer, buttons, "accountId"
                 ) VALUES (
                     \(tenant), \(spec.name), \(spec.whatsappName), \(spec.language ?? ""), \(spec.category.rawValue),
                     \(spec.headerText), \(spec.body), \(spec.footer),
-                    \(PostgresJSON(.array(spec.buttons.map(\.json))))::jsonb
-                ) RETURNING *
+                    \(PostgresJSON(.array(spec.buttons.map(\.json))))::jsonb, \(account)
+                ) RETURNING \(fragment: TemplateRecord.columns)
                 """
             )
             return try TemplateRecord(row: rows[0])
@@ -117,14 +125,15 @@ extension TemplateRepository {
     public func replace(_ id: UUID, by spec: TemplateSpec, tenant: String) async throws -> TemplateRecord {
         try await named(spec.name) { connection in
             try await free(id, tenant: tenant, on: connection)
+            let account = try await Self.account(of: spec, tenant: tenant, on: connection)
             let rows = try await connection.query(
                 """
                 UPDATE templates SET
                     name = \(spec.name), "whatsappName" = \(spec.whatsappName), language = \(spec.language ?? ""),
                     category = \(spec.category.rawValue), header = \(spec.headerText), body = \(spec.body),
                     footer = \(spec.footer), buttons = \(PostgresJSON(.array(spec.buttons.map(\.json))))::jsonb,
-                    "updatedAt" = now()
-                WHERE id = \(id) RETURNING *
+                    "accountId" = \(account), "updatedAt" = now()
+                WHERE id = \(id) RETURNING \(fragment: TemplateRecord.columns)
                 """
             )
             return try TemplateRecord(row: rows[0])
@@ -162,6 +171,28 @@ extension TemplateRepository {
         guard rows.isEmpty else {
             throw TemplateError.inUse(campaigns: try rows.map { try $0.decode(0, as: String.self) })
         }
+    }
+
+    /// Returns the account that a template belongs to: the one it names, or the only one of the tenant.
+    ///
+    /// - Throws: ``TemplateError`` when there is no such account, or it could be any of several.
+    private static func account(
+        of spec: TemplateSpec,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws -> UUID? {
+        let rows = try await connection.query(
+            "SELECT id, name FROM accounts WHERE \"tenantId\" = \(tenant) AND \"archivedAt\" IS NULL ORDER BY name"
+        )
+        let known = try rows.map { try $0.decode("name", as: String.self) }
+        guard let name = spec.account else {
+            guard known.count <= 1 else { throw TemplateError.noAccount(known: known) }
+            return try rows.first.map { try $0.decode("id") }
+        }
+        guard let index = known.firstIndex(of: name) else {
+            throw TemplateError.unknownAccount(name, known: known)
+        }
+        return try rows[index].decode("id")
     }
 
     private func named<Value: Sendable>(

@@ -34,7 +34,8 @@ struct InterruptionTests {
             """
         )
         for table in [
-            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_revisions", "campaign_schedules",
+            "tenants", "accounts", "senders", "templates", "audiences", "campaigns", "campaign_revisions",
+            "campaign_schedules",
             "campaign_triggers", "reconcile_history",
         ] {
             try await pool.execute(

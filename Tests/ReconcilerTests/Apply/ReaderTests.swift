@@ -12,7 +12,8 @@ import Testing
 struct ReaderTests {
     /// All tables that a plan reads.
     private static let tables = [
-        "schema_migrations", "reconcile_history", "tenants", "senders", "templates", "audiences", "campaigns",
+        "schema_migrations", "reconcile_history", "tenants", "accounts", "senders", "templates", "audiences",
+        "campaigns",
         "campaign_runs", "campaign_schedules", "campaign_triggers", "contacts", "quota_hours", "former_filters",
         "spec_environment",
     ]

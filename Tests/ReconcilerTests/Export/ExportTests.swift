@@ -28,7 +28,8 @@ struct ExportTests {
     /// Makes all managed rows unmanaged, as if the API had created them.
     private static func disown(_ fixture: ReconcilerFixture) async throws {
         for table in [
-            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers",
+            "tenants", "accounts", "senders", "templates", "audiences", "campaigns", "campaign_schedules",
+            "campaign_triggers",
         ] {
             try await fixture.pool.execute(
                 "UPDATE \(identifier: table) SET \"managedBy\" = NULL, \"sourceFile\" = NULL"

@@ -79,7 +79,7 @@ struct RandomSpecs {
     }
 
     private mutating func add(_ kind: SpecKind) {
-        guard kind != .tenant || (parts[kind] ?? []).isEmpty else { return }
+        guard ![.tenant, .account].contains(kind) || (parts[kind] ?? []).isEmpty else { return }
         guard let name = kind == .tenant ? "acme" : freeName(kind) else { return }
         lastMark += 1
         parts[kind, default: []].append(Part(name: name, mark: lastMark))
@@ -193,6 +193,7 @@ struct RandomSpecs {
         let version = part.version
         switch kind {
         case .tenant: return "timeZone: Europe/Paris\npolicy: { maxRecipients: \(1_000 + version) }"
+        case .account: return "wabaId: \"\(part.mark)\"\naccessToken: env:A\(version)\ncurrency: KES"
         case .sender:
             return "phoneNumberId: \"\(part.mark)\"\naccessToken: env:T\(version)\nratePerSecond: \(1 + version)"
         case .template:

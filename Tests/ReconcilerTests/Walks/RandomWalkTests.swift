@@ -70,7 +70,8 @@ struct RandomWalkTests {
     }
 
     private static let tables: [SpecKind: String] = [
-        .sender: "senders", .template: "templates", .audience: "audiences", .campaign: "campaigns",
+        .account: "accounts", .sender: "senders", .template: "templates", .audience: "audiences",
+        .campaign: "campaigns",
         .schedule: "campaign_schedules", .trigger: "campaign_triggers",
     ]
 
@@ -86,7 +87,8 @@ struct RandomWalkTests {
     private static func isConsistent(_ fixture: ReconcilerFixture, _ specs: RandomSpecs) async throws -> Bool {
         var live = 0
         for table in [
-            "tenants", "senders", "templates", "audiences", "campaigns", "campaign_schedules", "campaign_triggers",
+            "tenants", "accounts", "senders", "templates", "audiences", "campaigns", "campaign_schedules",
+            "campaign_triggers",
         ] {
             live += try await fixture.count(
                 "SELECT count(*) FROM \(identifier: table) WHERE \"archivedAt\" IS NULL AND name NOT LIKE '~%'"

@@ -56,12 +56,15 @@ enum SchemaFixture {
             { kind: Tenant, name: other, onUserCap: retry, notify: { url: "env:HOOK", format: slack },
               webhook: { forward: "env:INBOX" } }
             ---
-            { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", tier: 2, ratePerSecond: 80,
+            { kind: Account, name: main, wabaId: "102290129340398", accessToken: "env:TOKEN", appId: "104", businessId: "506",
+              currency: KES }
+            ---
+            { kind: Sender, name: main, phoneNumberId: "1065", accessToken: "env:TOKEN", account: main, tier: 2, ratePerSecond: 80,
               quotaGroup: portfolio-1, pairLimit: defer, onQuotaExhausted: wait, unconfirmedPolicy: retry }
             ---
             { kind: Sender, name: other, phoneNumberId: "1066", accessToken: "file:/run/token", dailyLimit: unlimited }
             ---
-            { kind: Template, name: hello, whatsappName: hello, language: pt_BR, category: marketing, header: Hi, body: "{{1}}",
+            { kind: Template, name: hello, whatsappName: hello, account: main, language: pt_BR, category: marketing, header: Hi, body: "{{1}}",
               footer: Bye, buttons: [ { type: quickReply, text: Yes }, { type: copyCode }, { type: url, text: Go,
               url: "https://acme.example/{{1}}" }, { type: phone, text: Call, phoneNumber: "+254700100200" } ] }
             ---

@@ -7,6 +7,13 @@ enum ExampleSpecs {
         accessToken: env:WHATSAPP_TOKEN
         """
 
+    static let account = """
+        kind: Account
+        name: main
+        wabaId: "102290129340398"
+        accessToken: env:WHATSAPP_TOKEN
+        """
+
     static let template = """
         kind: Template
         name: welcome

@@ -2,7 +2,7 @@ public import JSON
 import YAML
 
 /// A message template that is approved by WhatsApp.
-public struct TemplateSpec: SpecContent {
+public struct TemplateSpec: AccountMember {
     /// The category in which WhatsApp approved the template.
     public enum Category: String, Hashable, Sendable, CaseIterable, SpecChoice {
         case marketing, utility, authentication
@@ -46,6 +46,8 @@ public struct TemplateSpec: SpecContent {
     public internal(set) var header = SpecHeader()
     /// The name in WhatsApp Manager.
     public internal(set) var whatsappName = ""
+    /// The account that the template belongs to, by its name; `nil` if the tenant has none.
+    public internal(set) var account: String?
     /// A code such as `en` or `pt_BR`; never `nil` in a valid catalog, which fills in the default of the tenant.
     public internal(set) var language: String?
     public internal(set) var category = Category.marketing
@@ -109,6 +111,11 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
     static let fields: [Field] = [
         Field("whatsappName", \.whatsappName, .whatsappName).required(keepsDraft: true)
             .says("The name in WhatsApp Manager.", examples: "payment_reminder"),
+        Field("account", \.account, .slug)
+            .says(
+                "The `Account` that the template belongs to, by its name. By default it is the only one of the tenant.",
+                examples: "main"
+            ),
         Field("language", \.language, .language)
             .says(
                 "The code of the language. By default it is `defaults.language` of the tenant.",

@@ -1,0 +1,93 @@
+/// Gives senders and templates the account of their tenant, and checks accounts against each other.
+struct AccountChecker {
+    private let index: SpecIndex
+    /// The names that `kind: Account` documents claim, by tenant; documents with errors are included.
+    private let names: [String: [String]]
+
+    init(index: SpecIndex) {
+        self.index = index
+        names = index.names(of: .account)
+    }
+
+    /// Fills in the only account of the tenant; reports a sender or template that could belong to several.
+    func fill(_ located: Located<any SpecContent>, _ found: inout [Diagnostic]) -> Located<any SpecContent> {
+        guard let member = located.value as? any AccountMember, member.account == nil,
+            let known = names[located.identity.tenant], located.lacks("account")
+        else { return located }
+        guard known.count == 1 else {
+            let list = known.map { "`\($0)`" }.joined(separator: ", ")
+            let message = "missing field `account`: tenant `\(located.identity.tenant)` has several, \(list)"
+            let help = "name one of them"
+            found.append(Diagnostic(.missingField, at: located.headPlace, field: "account", message, help: help))
+            return located
+        }
+        return located.map { _ in member.belonging(to: known[0]) } ?? located
+    }
+
+    /// Checks the accounts that some specs name.
+    func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
+        for spec in specs {
+            guard let member = spec.value as? any AccountMember, let account = member.account else { continue }
+            _ = index.find(AccountSpec.self, account, field: "account", of: spec, &found)
+        }
+    }
+
+    /// Checks that each campaign sends a template of its sender's account.
+    func check(_ campaigns: [ResolvedCampaign], _ found: inout [Diagnostic]) {
+        for campaign in campaigns {
+            guard let template = campaign.template, let account = template.account, let own = campaign.sender.account,
+                account != own,
+                let located = index.spec(CampaignSpec.self, campaign.identity.name, tenant: campaign.identity.tenant)
+            else { continue }
+            let message =
+                "template `\(template.name)` belongs to account `\(account)`, and sender `\(campaign.sender.name)` to `\(own)`"
+            let help = "WhatsApp sends templates from the numbers of their own account only"
+            found.append(
+                Diagnostic(.otherAccount, at: located.place(of: "template"), field: "template", message, help: help)
+            )
+        }
+    }
+
+    /// Finds accounts that are one at WhatsApp: an error within a tenant, a warning across tenants.
+    func checkIDs(_ found: inout [Diagnostic]) {
+        var first: [String: Located<AccountSpec>] = [:]
+        for account in index.allSound(AccountSpec.self, ["wabaId"]) where !account.value.wabaId.isEmpty {
+            guard let other = first[account.value.wabaId] else {
+                first[account.value.wabaId] = account
+                continue
+            }
+            let isOwn = other.identity.tenant == account.identity.tenant
+            let id = account.value.wabaId
+            let message =
+                isOwn
+                ? "accounts `\(other.identity.name)` and `\(account.identity.name)` have the same `wabaId` \(id)"
+                : "tenant `\(other.identity.tenant)` has an account with the same `wabaId` \(id)"
+            found.append(
+                Diagnostic(
+                    isOwn ? .sameAccount : .sharedAccount,
+                    at: account.place(of: "wabaId"),
+                    field: "wabaId",
+                    message,
+                    help: isOwn
+                        ? "keep one of the two, and name it in `account` of senders and templates"
+                        : "they share all templates there: give each template to one tenant only, under a name of its own",
+                    related: Diagnostic.Related(place: other.place(of: "wabaId"), label: "the other one")
+                )
+            )
+        }
+    }
+}
+
+/// A spec that belongs to an account at WhatsApp.
+protocol AccountMember: SpecContent {
+    /// An account of the same tenant, by its name; `nil` if the tenant has none.
+    var account: String? { get set }
+}
+
+extension AccountMember {
+    fileprivate func belonging(to account: String) -> any SpecContent {
+        var member = self
+        member.account = account
+        return member
+    }
+}

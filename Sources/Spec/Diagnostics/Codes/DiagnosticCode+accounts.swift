@@ -1,0 +1,38 @@
+/// Accounts at WhatsApp, and what belongs to them.
+extension DiagnosticCode {
+    static let accountFamily = [otherAccount, sameAccount, sharedAccount]
+
+    public static let otherAccount = DiagnosticCode(
+        "C090",
+        .error,
+        "template of another account",
+        "A template exists in one WhatsApp Business Account. Only the phone numbers of that account can send it.",
+        in: ExampleSpecs.templateCampaign("template: welcome")
+            .replacing("Hi {{1}}", with: "Hi all")
+            .replacing("whatsappName: welcome", with: "whatsappName: welcome\naccount: …")
+            .replacing("accessToken: env:WHATSAPP_TOKEN", with: "accessToken: env:WHATSAPP_TOKEN\naccount: main")
+            + "\n---\n\(ExampleSpecs.account)\n---\n"
+            + ExampleSpecs.account.replacing("main", with: "other").replacing("398", with: "399"),
+        wrong: "other",
+        right: "main"
+    )
+
+    public static let sameAccount = DiagnosticCode(
+        "C091",
+        .error,
+        "account described twice",
+        "One WhatsApp Business Account is one `kind: Account`; otherwise two specs would decide about the same templates.",
+        in: "\(ExampleSpecs.account)\n---\n"
+            + ExampleSpecs.account.replacing("main", with: "second").replacing("398", with: "…"),
+        wrong: "398",
+        right: "399"
+    )
+
+    public static let sharedAccount = DiagnosticCode(
+        "C092",
+        .warning,
+        "account of two tenants",
+        "Tenants can share a WhatsApp Business Account, with a phone number for each. They also share its templates, whose "
+            + "names are unique there, its limits and its quality."
+    )
+}

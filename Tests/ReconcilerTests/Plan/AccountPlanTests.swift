@@ -1,0 +1,87 @@
+import Postgres
+import Spec
+import Store
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// Accounts, and the rows that belong to them.
+@Suite(.enabled(if: TestEnvironment.hasPostgres))
+struct AccountPlanTests {
+    private static let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN\ncurrency: KES"
+    private static let other = "kind: Account\nname: other\nwabaId: \"1023\"\naccessToken: env:TOKEN"
+    private static let identity = SpecIdentity(tenant: "acme", kind: .account, name: "main")
+
+    private static func specs(_ documents: String...) -> String { documents.joined(separator: "\n---\n") }
+
+    private static func accounts(_ fixture: ReconcilerFixture) async throws -> [String] {
+        try await fixture.pool.query(
+            """
+            SELECT s.name || ' ' || coalesce(a.name, 'none') FROM (
+                SELECT name, "accountId" FROM senders UNION ALL SELECT name, "accountId" FROM templates
+            ) s LEFT JOIN accounts a ON a.id = s."accountId" ORDER BY 1
+            """
+        )
+        .map { try $0.decode(0) }
+    }
+
+    @Test func comesAndGoesWithWhatBelongsToIt() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let plain = Self.specs(Samples.sender, Samples.template)
+            try await fixture.reach(plain)
+            #expect(try await Self.accounts(fixture) == ["main none", "offer none"])
+
+            let plan = try await fixture.reach(Self.specs(plain, Self.account))
+            #expect(
+                ReconcilerFixture.lines(plan) == [
+                    "+ Account/main", "~ Sender/main account", "~ Template/offer account",
+                ]
+            )
+            // Their files were not edited.
+            #expect(plan.inherited == 2)
+            #expect(plan.changes.filter(\.isInherited).allSatisfy { $0.inheritedFrom == [Self.identity] })
+            #expect(try await Self.accounts(fixture) == ["main main", "offer main"])
+
+            let edited = try await fixture.reach(Self.specs(plain, Self.account.replacing("KES", with: "USD")))
+            #expect(ReconcilerFixture.lines(edited) == ["~ Account/main currency"])
+
+            let gone = try await fixture.reach(plain)
+            #expect(gone.deletes == 1 && gone.inherited == 2)
+            #expect(try await Self.accounts(fixture) == ["main none", "offer none"])
+        }
+    }
+
+    @Test func isRenamedAndNamed() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let plain = Self.specs(Samples.sender, Samples.template)
+            try await fixture.reach(Self.specs(plain, Self.account))
+            let id = try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: String.self)
+            let renamed = Self.account.replacing("name: main", with: "name: first\nrenamedFrom: main")
+            try await fixture.reach(Self.specs(plain, renamed))
+            #expect(try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: String.self) == id)
+            #expect(try await Self.accounts(fixture) == ["main first", "offer first"])
+
+            let two = Self.specs(
+                Samples.sender + "\naccount: other",
+                Samples.template + "\naccount: first",
+                renamed,
+                Self.other
+            )
+            try await fixture.reach(two)
+            #expect(try await Self.accounts(fixture) == ["main other", "offer first"])
+        }
+    }
+
+    @Test func isExported() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.reach(Self.specs(Samples.sender, Samples.template, Self.account))
+            let export = try await Exporter(pool: fixture.pool, logger: TestDatabase.logger).export(tenant: "acme")
+            #expect(export.skipped.isEmpty && export.outdated.isEmpty)
+            let text = export.files.map(\.text).joined(separator: "---\n")
+            #expect(text.contains("kind: Account\nname: main\n"))
+            #expect(text.contains("wabaId: \"1022\"\n"))
+            #expect(try await fixture.plan(text).changes.allSatisfy(\.isFormal))
+        }
+    }
+}

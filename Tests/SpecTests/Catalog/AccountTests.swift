@@ -1,0 +1,97 @@
+import JSON
+import Spec
+import Testing
+
+/// WhatsApp Business Accounts, and the senders and templates that belong to them.
+struct AccountTests {
+    private static let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
+    private static let other = "kind: Account\nname: other\nwabaId: \"1023\"\naccessToken: env:TOKEN"
+    private static let template = Fixture.template(body: "Hi all")
+
+    private static func catalog(_ documents: String...) -> SpecCatalog {
+        let text = documents.joined(separator: "\n---\n")
+        return SpecCatalog.load(files: [.init(path: "c/acme/x.yaml", tenant: "acme", bytes: Array(text.utf8))])
+    }
+
+    private static func lines(_ documents: String...) -> [String] {
+        Fixture.lines(documents.joined(separator: "\n---\n"))
+    }
+
+    @Test func theOnlyAccountIsThatOfAll() throws {
+        let catalog = Self.catalog(Self.template, Self.account)
+        #expect(catalog.diagnostics.isEmpty)
+        #expect(catalog.all(SenderSpec.self).first?.value.account == "main")
+        let template = try #require(catalog.all(TemplateSpec.self).first)
+        #expect(template.value.account == "main")
+        #expect(template.value.canonical["account"] == "main")
+    }
+
+    @Test func withoutAccountsNothingBelongsToOne() {
+        let catalog = Self.catalog(Self.template)
+        #expect(catalog.diagnostics.isEmpty)
+        #expect(catalog.all(TemplateSpec.self).first?.value.account == nil)
+        #expect(catalog.all(TemplateSpec.self).first?.value.canonical["account"] == nil)
+    }
+
+    @Test func ofSeveralOneMustBeNamed() {
+        let help = "missing field `account`: tenant `acme` has several, `main`, `other` (name one of them)"
+        #expect(Self.lines(Fixture.sender, Self.account, Self.other) == ["1:1 C013 \(help)"])
+        #expect(Self.lines(Fixture.sender + "\naccount: other", Self.account, Self.other).isEmpty)
+    }
+
+    @Test func aBrokenAccountCounts() {
+        let broken = Self.other.replacing("\"1023\"", with: "x")
+        let lines = Self.lines(Fixture.sender, Self.account, broken)
+        #expect(lines.contains { $0.contains("`main`, `other`") }, "\(lines)")
+    }
+
+    @Test func anUnknownAccountIsAnError() {
+        let lines = Self.lines(Fixture.sender + "\naccount: mian", Self.account)
+        #expect(lines.count == 1 && lines[0].contains("C021 unknown Account `mian`"), "\(lines)")
+    }
+
+    @Test func aMisspeltFieldIsReportedOnce() {
+        let lines = Self.lines(Fixture.sender + "\nacount: main", Self.account, Self.other)
+        #expect(lines.count == 1 && lines[0].contains("C012 unknown field `acount`"), "\(lines)")
+    }
+
+    @Test func aTemplateIsSentByNumbersOfItsAccount() {
+        let campaign = """
+            kind: Campaign
+            name: c
+            type: module_initiated
+            sender: main
+            template: hello
+            """
+        func lines(_ account: String) -> [String] {
+            let sender = Fixture.sender + "\naccount: main"
+            let template = Self.template.replacing(Fixture.sender, with: sender) + "\naccount: \(account)"
+            return Self.lines(template, campaign, Self.account, Self.other)
+        }
+        #expect(lines("main").isEmpty)
+        let wrong = lines("other")
+        #expect(wrong.count == 1 && wrong[0].contains("C090 template `hello` belongs to account `other`"), "\(wrong)")
+    }
+
+    @Test func oneIDTwiceIsAnErrorInATenantAndAWarningAcross() {
+        let twice = Self.lines(Self.account, Self.other.replacing("1023", with: "1022"))
+        #expect(twice.count == 1 && twice[0].contains("C091"), "\(twice)")
+        let files = ["a", "b"].map { (tenant: String) in
+            SpecCatalog.SourceFile(path: "c/\(tenant)/x.yaml", tenant: tenant, bytes: Array(Self.account.utf8))
+        }
+        let shared = SpecCatalog.load(files: files)
+        #expect(shared.isValid)
+        #expect(shared.diagnostics.map(\.code.rawValue) == ["C092"])
+    }
+
+    @Test(
+        arguments: [
+            ("wabaId: \"1022\"", "wabaId: acme", "C015"), ("accessToken: env:TOKEN", "accessToken: EAAG", "C019"),
+            ("name: main", "name: main\ncurrency: kes", "C015"), ("name: main", "name: main\nappId: app", "C015"),
+        ]
+    )
+    func badValuesHavePlaceAndRemedy(old: String, new: String, code: String) {
+        let lines = Self.lines(Self.account.replacing(old, with: new))
+        #expect(lines.count == 1 && lines[0].contains(code) && lines[0].contains("("), "\(lines)")
+    }
+}
