@@ -22,16 +22,19 @@ struct Stage: Sendable {
     ///   - contacts: Number of recipients.
     ///   - rate: Messages per second of the sender.
     ///   - variables: Further variables of the daemons.
+    ///   - rules: The rules of the simulated WhatsApp.
     ///   - body: The test.
     /// - Throws: An error of the setup or the test.
     static func with(
         contacts: Int,
         rate: Int,
         variables: [String: String] = [:],
+        rules: SimulatorRules = SimulatorRules(),
         _ body: (Stage) async throws -> Void
     ) async throws {
         try await withDatabase { folder, pool, environment in
             var settings = SimulatorConfiguration()
+            settings.rules = rules
             settings.ledgerPath = folder.appending(path: "ledger.jsonl").path
             settings.webhooks.appSecret = "secret"
             settings.webhooks.deliveredShare = 1

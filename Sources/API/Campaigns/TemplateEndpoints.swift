@@ -148,7 +148,7 @@ private enum TemplateShapes {
         [
             ShapeField(
                 "type",
-                .choice(["quickReply", "url", "phone", "copyCode"]),
+                .choice(["quickReply", "url", "phone", "copyCode", "flow", "catalog"]),
                 isRequired: true,
                 "Action of the button."
             ),
@@ -159,6 +159,9 @@ private enum TemplateShapes {
                 .text(0...20),
                 "Number that it calls; templates stored long ago may have another text."
             ),
+            ShapeField("flowId", .text(upTo: 64), "Id of the flow that it opens."),
+            ShapeField("action", .choice(["navigate", "dataExchange"]), "What the flow does first."),
+            ShapeField("screen", .text(upTo: 100), "First screen of the flow."),
         ]
     )
 
@@ -203,15 +206,21 @@ private enum TemplateShapes {
                 isRequired: true,
                 "Category that it was approved for."
             ),
-            ShapeField("header", .text(0...1_024), "Text of the header."),
-            ShapeField("body", .text(0...1_024), isRequired: true, "Text of the body."),
+            ShapeField("header", .any, "Text of the header, or its file or place as in specs."),
+            ShapeField("body", .text(0...1_024), "Text of the body; left out if the text is WhatsApp's own."),
             ShapeField("footer", .text(0...1_024), "Text of the footer."),
             ShapeField("buttons", .list(.object(button), count: 0...10), isRequired: true, "The buttons."),
+            ShapeField("cards", .any, "The cards of a carousel, as in specs."),
+            ShapeField("offer", .any, "The limited-time offer, as in specs."),
+            ShapeField("otp", .any, "The parts of a message with a code, as in specs."),
+            ShapeField("examples", .any, "Texts for the variables, by their keys."),
+            ShapeField("allowCategoryChange", .bool, "Whether WhatsApp may approve it in another category."),
+            ShapeField("ttl", .text(upTo: 20), "How long WhatsApp tries to deliver.", example: "12h"),
             ShapeField(
                 "parameters",
                 .list(.text(upTo: 512), count: 0...100),
                 isRequired: true,
-                "Keys that `templateParams` of a campaign must have."
+                "Keys that `templateParams` of a campaign must have. A template with files or places takes others too."
             ),
             ShapeField("managedBy", .choice(["spec"]), "`spec` if a spec file owns it: it can only be changed there."),
             ShapeField("sourceFile", .text(0...4_096), "Path of that file."),
@@ -248,7 +257,7 @@ extension TemplateRecord {
         var fields = spec.canonical.objectValue ?? [:]
         fields["protect"] = nil
         fields["id"] = .string(id.apiText)
-        fields["parameters"] = .array(spec.parameters.map { .string($0.key) })
+        fields["parameters"] = .array(spec.parameters.filter(\.isRequired).map { .string($0.key) })
         fields["managedBy"] = isManagedBySpec ? JSONValue.string("spec") : Optional.none
         fields["sourceFile"] = sourceFile.map(JSONValue.string)
         fields["whatsapp"] = states.isEmpty ? nil : .array(states.map(\.json))

@@ -49,6 +49,8 @@ extension Problem {
         case .inUse(let names):
             .conflict(.inUse, "campaigns use the template: \(SpellingSuggestion.list(names, "and"))")
         case .nameTaken(let name): .conflict(.nameTaken, "the tenant already has a template `\(name)`")
+        case .refused(let findings):
+            .invalid(findings.map { FieldProblem($0.field, "\($0.message); \($0.help)") })
         case .unknownAccount, .noAccount: .invalid("account", error.description)
         }
     }

@@ -55,6 +55,8 @@ enum SpecSchemas {
         guard var fields = schema.objectValue, let properties = fields["properties"]?.objectValue else { return schema }
         let required = fields["required"]?.arrayValue ?? []
         fields["required"] = nil
+        // Conditions between fields hold for the result, not for the change.
+        fields["allOf"] = nil
         let changed = properties.map { name, value -> (key: String, value: JSONValue) in
             (name, required.contains(.string(name)) ? value : ["anyOf": [value, ["type": "null"]]])
         }

@@ -98,6 +98,7 @@ struct CatalogLoader {
         _ found: inout [Diagnostic]
     ) -> [ResolvedCampaign] {
         let references = ReferenceChecker(index: index)
+        let raw = TemplateMessageChecker(index: index)
         // Each spec is checked by itself, so batches are checked in parallel.
         let checked = [index.specs.stretches(), drafts.stretches()].joined().map { $0 }.parallelMap(by: 1) { specs in
             var found: [Diagnostic] = []
@@ -105,6 +106,8 @@ struct CatalogLoader {
             TenantChecker(index: index).check(specs, &found)
             AccountChecker(index: index).check(specs, &found)
             AccountChecker(index: index).check(campaigns, &found)
+            TemplateReviewer().check(specs, &found)
+            raw.check(specs, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)
             MessageChecker(index: index).checkParameters(specs, &found)

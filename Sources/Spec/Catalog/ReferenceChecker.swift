@@ -112,7 +112,7 @@ struct ReferenceChecker {
         case .message: return (nil, true)
         case .template(let name, let params):
             // The other fields of a template have no variables.
-            let fields = ["header", "body", "buttons"]
+            let fields = ["header", "body", "buttons", "cards", "offer", "otp"]
             guard
                 let template = index.find(
                     TemplateSpec.self,
@@ -125,7 +125,11 @@ struct ReferenceChecker {
             else { return (nil, false) }
             let mismatches = template.value.mismatches(params: keys(of: params, campaign))
             for mismatch in mismatches { found.append(diagnostic(mismatch, of: campaign, template)) }
-            guard mismatches.isEmpty, !index.isBroken(template.identity) else { return (nil, false) }
+            let faults = template.value.faults(in: params)
+            for fault in faults {
+                found.append(fault.diagnostic(at: campaign.keyPlace(of: fault.key, in: "params")))
+            }
+            guard mismatches.isEmpty, faults.isEmpty, !index.isBroken(template.identity) else { return (nil, false) }
             return (template.value, true)
         }
     }

@@ -127,8 +127,12 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
         Field("params", \.params, .params)
             .says(
                 "A text for each variable of the template: `\"1\"` or `first_name` for the body, `header` for a positional "
-                    + "header, `button.0` for a button. The texts may hold "
-                    + "placeholders such as `{{name|there}}`.",
+                    + "header, `button.0` for a button. A file in the header is `header.link` or `header.id`, with "
+                    + "`header.filename` for a document; a place is `header.latitude`, `header.longitude`, `header.name` and "
+                    + "`header.address`. The end of an offer is `offer.expires`, and the code of a template with `otp` is `code`. "
+                    + "Those of the first card of a carousel begin with `card.0.`. A quick reply may have what it sends back, a "
+                    + "flow its token, and a catalog the product that it shows. The texts may hold placeholders such as "
+                    + "`{{name|there}}`.",
                 examples: ["1": "{{name|there}}", "2": "{{context.amount}}"]
             ),
         Field("message", \.message, .message)

@@ -13,7 +13,9 @@ public enum MessagePayload {
         }
         let sink = DiagnosticSink(file: "")
         sink.checkCharacters(JSONValue.object(params.mapValues(JSONValue.string)).node, path: "params")
-        guard sink.diagnostics.isEmpty else { throw SpecError(diagnostics: sink.diagnostics) }
+        let faults = template.faults(in: params).map { $0.diagnostic(at: SourcePlace(file: "")) }
+        let found = sink.diagnostics + faults
+        guard found.isEmpty else { throw SpecError(diagnostics: found) }
         return object(template: template, params: params)
     }
 
@@ -21,7 +23,7 @@ public enum MessagePayload {
     static func object(template: TemplateSpec, params: [String: String]) -> JSONValue {
         var content: JSONObject = ["name": .string(template.whatsappName)]
         content["language"] = template.language.map { ["code": .string($0)] }
-        let components = components(template, params)
+        let components = TemplatePayload(template: template, params: params).components
         if !components.isEmpty { content["components"] = .array(components) }
         return ["type": "template", "template": .object(content)]
     }
@@ -36,34 +38,6 @@ public enum MessagePayload {
         let message = MessageReader(sink: sink).message(node, path: "")
         guard let message, sink.diagnostics.isEmpty else { throw SpecError(diagnostics: sink.diagnostics) }
         return message
-    }
-
-    private static func components(_ template: TemplateSpec, _ params: [String: String]) -> [JSONValue] {
-        var components: [JSONValue] = []
-        for (part, type) in [(TemplateParameter.Part.header, "header"), (.body, "body")] {
-            let parameters = template.parameters.filter { $0.part == part }.map { parameter -> JSONValue in
-                var object: JSONObject = ["type": "text", "text": .string(params[parameter.key] ?? "")]
-                if let name = parameter.name { object["parameter_name"] = .string(name) }
-                return .object(object)
-            }
-            if !parameters.isEmpty { components.append(["type": .string(type), "parameters": .array(parameters)]) }
-        }
-        for parameter in template.parameters {
-            guard case .button(let index) = parameter.part else { continue }
-            components.append(button(template.buttons[index], index, text: params[parameter.key] ?? ""))
-        }
-        return components
-    }
-
-    private static func button(_ button: TemplateButton, _ index: Int, text: String) -> JSONValue {
-        let isCode = button.kind == .copyCode
-        let parameter: JSONValue =
-            isCode
-            ? ["type": "coupon_code", "coupon_code": .string(text)] : ["type": "text", "text": .string(text)]
-        return [
-            "type": "button", "sub_type": isCode ? "copy_code" : "url", "index": .string(String(index)),
-            "parameters": [parameter],
-        ]
     }
 }
 
@@ -94,13 +68,19 @@ enum ParameterMismatch: Hashable {
 extension TemplateSpec {
     /// Returns the missing and the superfluous keys of `params`.
     func mismatches(params: Set<String>) -> [ParameterMismatch] {
-        let isComplete = parameters.allSatisfy { params.contains($0.key) }
-        if isComplete, params.allSatisfy({ key in parameters.contains { $0.key == key } }) { return [] }
         let known = parameters.map(\.key)
-        let missing = known.filter { !params.contains($0) }.map { ParameterMismatch.missing($0, template: name) }
-        let superfluous = params.subtracting(known).sorted().map { key in
+        let missing = parameters.filter { parameter in
+            parameter.isRequired && !params.contains(parameter.key)
+                && !(parameter.alternative.map(params.contains) ?? false)
+        }
+        // Of two keys that say the same, the second one is superfluous.
+        let doubled = parameters.filter { parameter in
+            params.contains(parameter.key) && parameter.name == "id"
+                && parameter.alternative.map(params.contains) ?? false
+        }
+        let superfluous = params.subtracting(known).union(doubled.map(\.key)).sorted().map { key in
             ParameterMismatch.superfluous(key, template: name, known: known)
         }
-        return missing + superfluous
+        return missing.map { ParameterMismatch.missing($0.key, template: name) } + superfluous
     }
 }

@@ -1,3 +1,4 @@
+import Calendar
 package import JSON
 
 /// A rendered message as its recipient reads it.
@@ -91,29 +92,76 @@ package struct MessageText: Hashable, Sendable {
     }
 
     private mutating func read(_ template: TemplateSpec, _ components: [JSONValue]) {
-        func values(_ type: String) -> [String: String] {
-            let component = components.first { $0["type"]?.stringValue?.lowercased() == type }
-            var values: [String: String] = [:]
-            for (index, parameter) in (component?["parameters"]?.arrayValue ?? []).enumerated() {
-                values[parameter["parameter_name"]?.stringValue ?? String(index + 1)] = Self.text(parameter)
-            }
-            return values
+        if template.otp != nil { return readCode(components) }
+        let parts = Parts(template.parts(of: nil), components)
+        (header, body, footer, buttons) = (parts.header, parts.body ?? "", template.footer, parts.buttons)
+        if let offer = template.offer {
+            let ends = components.first { $0["type"]?.stringValue?.lowercased() == "limited_time_offer" }
+                .flatMap {
+                    $0["parameters"]?.arrayValue?.first?["limited_time_offer"]?["expiration_time_ms"]?.integerValue
+                }
+            body = "[\(offer.text)\(ends.map { " until \(Instant(seconds: $0 / 1_000))" } ?? "")]\n\(body ?? "")"
         }
-        header = template.headerText.map { TemplateVariables.filled($0, values("header")) }
-        body = TemplateVariables.filled(template.body, values("body"))
-        footer = template.footer
-        buttons = template.buttons.enumerated().map { index, button in
-            let parameter = components.first {
-                $0["type"]?.stringValue?.lowercased() == "button" && Self.index($0) == String(index)
+        let cards = components.first { $0["type"]?.stringValue?.lowercased() == "carousel" }?["cards"]?.arrayValue ?? []
+        for (index, card) in template.cards.indices.enumerated() {
+            let given = index < cards.count ? cards[index]["components"]?.arrayValue ?? [] : []
+            let parts = Parts(template.parts(of: card), given)
+            let texts = [parts.header, parts.body].compactMap(\.self) + parts.buttons.map { "[\($0)]" }
+            buttons.append("card \(card + 1): " + texts.joined(separator: " "))
+        }
+    }
+
+    /// Shows the code, whose text is WhatsApp's own in each language.
+    private mutating func readCode(_ components: [JSONValue]) {
+        body = components.first { $0["type"]?.stringValue?.lowercased() == "body" }?["parameters"]?.arrayValue?.first
+            .flatMap(Self.text).map { "[code] \($0)" }
+        buttons = ["Copy code"]
+    }
+
+    /// The texts of a template, or of one card, with the values of a message.
+    private struct Parts {
+        var header: String?
+        var body: String?
+        var buttons: [String] = []
+
+        init(
+            _ parts: (header: TemplateHeader?, body: String?, buttons: [TemplateButton]),
+            _ components: [JSONValue]
+        ) {
+            func parameters(_ type: String) -> [JSONValue] {
+                components.first { $0["type"]?.stringValue?.lowercased() == type }?["parameters"]?.arrayValue ?? []
             }
-            let value = (parameter?["parameters"]?.arrayValue?.first).flatMap(Self.text)
-            let fields = button.json
-            let target = fields["url"]?.stringValue.map { TemplateVariables.filled($0, ["1": value ?? "{{1}}"]) }
-            let isCode = fields["type"] == "copyCode"
-            return Self.button(
-                fields["text"]?.stringValue ?? "Copy code",
-                isCode ? value : target ?? fields["phoneNumber"]?.stringValue
-            )
+            func values(_ type: String) -> [String: String] {
+                var values: [String: String] = [:]
+                for (index, parameter) in parameters(type).enumerated() {
+                    values[parameter["parameter_name"]?.stringValue ?? String(index + 1)] = MessageText.text(parameter)
+                }
+                return values
+            }
+            switch parts.header {
+            case nil: break
+            case .text(let text): header = TemplateVariables.filled(text, values("header"))
+            case .medium(let format, _):
+                header = parameters("header").first.flatMap(MessageText.text) ?? "[\(format.rawValue)]"
+            case .location:
+                let place = parameters("header").first?["location"]
+                let words = ["name", "address", "latitude", "longitude"].compactMap { place?[$0]?.stringValue }
+                header = (["[location]"] + words).joined(separator: " ")
+            }
+            body = parts.body.map { TemplateVariables.filled($0, values("body")) }
+            buttons = parts.buttons.enumerated().map { index, button in
+                let parameter = components.first {
+                    $0["type"]?.stringValue?.lowercased() == "button" && MessageText.index($0) == String(index)
+                }
+                let value = (parameter?["parameters"]?.arrayValue?.first).flatMap(MessageText.text)
+                let fields = button.json
+                let target = fields["url"]?.stringValue.map { TemplateVariables.filled($0, ["1": value ?? "{{1}}"]) }
+                let isCode = fields["type"] == "copyCode"
+                return MessageText.button(
+                    fields["text"]?.stringValue ?? "Copy code",
+                    isCode ? value : target ?? fields["phoneNumber"]?.stringValue
+                )
+            }
         }
     }
 

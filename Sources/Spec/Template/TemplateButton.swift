@@ -4,7 +4,7 @@ import YAML
 /// A button below a template message.
 public struct TemplateButton: Hashable, Sendable {
     enum Kind: String, CaseIterable, SpecChoice {
-        case quickReply, url, phone, copyCode
+        case quickReply, url, phone, copyCode, flow, catalog
 
         var meaning: String {
             switch self {
@@ -12,6 +12,8 @@ public struct TemplateButton: Hashable, Sendable {
             case .url: "Opens a web address."
             case .phone: "Calls a number."
             case .copyCode: "Copies the code that the campaign gives as a parameter."
+            case .flow: "Opens a flow, a form within WhatsApp."
+            case .catalog: "Opens the catalog of the business."
             }
         }
 
@@ -19,21 +21,40 @@ public struct TemplateButton: Hashable, Sendable {
         var limit: Int? {
             switch self {
             case .url: 2
-            case .phone, .copyCode: 1
+            case .phone, .copyCode, .flow, .catalog: 1
             case .quickReply: nil
+            }
+        }
+    }
+
+    /// What a flow does first.
+    enum FlowAction: String, CaseIterable, SpecChoice {
+        case navigate, dataExchange
+
+        var meaning: String {
+            switch self {
+            case .navigate: "The flow shows its first screen, or `screen`."
+            case .dataExchange: "The flow asks its endpoint which screen to show."
             }
         }
     }
 
     /// The action of the button; it decides which of the other properties have a value.
     private(set) var kind = Kind.quickReply
-    private var text = ""
+    private(set) var text = ""
     /// The address; `{{1}}` at its end is a variable.
-    private var url = ""
-    private var phoneNumber = ""
+    private(set) var url = ""
+    private(set) var phoneNumber = ""
+    private(set) var flowId = ""
+    private(set) var flowAction = FlowAction.navigate
+    /// The first screen of a flow; `nil` is that of the flow.
+    private(set) var screen: String?
 
     /// True if a campaign must give the button a value.
     var hasParameter: Bool { kind == .copyCode || kind == .url && url.hasSuffix("{{1}}") }
+
+    /// True if a campaign may give the button a value: what comes back when it is tapped, or what a catalog shows.
+    var mayHaveParameter: Bool { hasParameter || [.quickReply, .flow, .catalog].contains(kind) }
 }
 
 extension TemplateButton: SpecMapping {
@@ -55,7 +76,19 @@ extension TemplateButton: SpecMapping {
             examples: "+254700100200"
         )
 
-    static let fields = [type, label, address, number]
+    private static let flow = Field("flowId", \.flowId, .text(upTo: 64)).required()
+        .says("The id of the flow in WhatsApp Manager, in quotes.", examples: "1018273640000001")
+
+    private static let action = Field("action", \.flowAction, .choice)
+        .says("What the flow does first.", examples: "dataExchange")
+
+    private static let screen = Field("screen", \.screen, .text(upTo: 100))
+        .says(
+            "The first screen of the flow, by its id. By default it is the first one of the flow.",
+            examples: "DETAILS"
+        )
+
+    static let fields = [type, label, address, number, flow, action, screen]
 
     /// Returns the fields beside `type`.
     private static func fields(of kind: Kind) -> [Field] {
@@ -64,6 +97,8 @@ extension TemplateButton: SpecMapping {
         case .url: [label, address]
         case .phone: [label, number]
         case .copyCode: []
+        case .flow: [label, flow, action, screen]
+        case .catalog: [label]
         }
     }
 
@@ -94,16 +129,17 @@ extension TemplateButton: SpecMapping {
 }
 
 extension FieldCodec<[TemplateButton]> {
-    static var buttons: Self {
+    /// Reads the buttons of a template, or of one card.
+    static func buttons(upTo limit: Int = 10) -> Self {
         Self(
-            schema: .list(of: TemplateButton.value, 0...10),
-            read: { reader, key in Self.buttons(&reader, key) },
+            schema: .list(of: TemplateButton.value, 0...limit),
+            read: { reader, key in Self.buttons(&reader, key, upTo: limit) },
             json: { .array($0.map(\.json)) }
         )
     }
 
     /// Reads the list of buttons; broken ones are reported and left out.
-    private static func buttons(_ reader: inout FieldReader, _ key: String) -> [TemplateButton]? {
+    private static func buttons(_ reader: inout FieldReader, _ key: String, upTo limit: Int) -> [TemplateButton]? {
         guard let read = reader.node(key) else { return nil }
         guard let items = read.node.sequence else {
             reader.sink.reportWrongType(of: read.node, field: read.field, expected: "a list")
@@ -111,9 +147,9 @@ extension FieldCodec<[TemplateButton]> {
         }
         let sink = reader.sink
         var kinds: [TemplateButton.Kind] = []
-        if items.count > 10, !sink.isStored {
-            let message = "a template has at most 10 buttons, not \(items.count)"
-            sink.report(.templateLimit, at: items[10].range, field: read.field, message)
+        if items.count > limit, !sink.isStored {
+            let message = "a \(limit == 10 ? "template" : "card") has at most \(limit) buttons, not \(items.count)"
+            sink.report(.templateLimit, at: items[limit].range, field: read.field, message)
         }
         return items.enumerated().compactMap { index, item in
             let field = FieldPath.item(index, of: read.field)

@@ -37,6 +37,7 @@ public struct TemplateSpec: AccountMember {
         footer: Reply STOP to unsubscribe
         buttons:
           - { type: url, text: Pay now, url: "https://shop.acme.example/pay/{{1}}" }
+        examples: { "1": Ada, "2": "KES 4,500", button.0: inv-1047 }
         """
 
     static var tenantDefault: TenantDefault<Self>? {
@@ -51,31 +52,30 @@ public struct TemplateSpec: AccountMember {
     /// A code such as `en` or `pt_BR`; never `nil` in a valid catalog, which fills in the default of the tenant.
     public internal(set) var language: String?
     public internal(set) var category = Category.marketing
-    /// The text above the body, with at most one variable.
-    public internal(set) var headerText: String?
+    /// The part above the body.
+    public internal(set) var top: TemplateHeader?
+    /// Empty for a template with `otp`, whose texts are WhatsApp's own.
     public internal(set) var body = ""
     public internal(set) var footer: String?
     public internal(set) var buttons: [TemplateButton] = []
-    /// The variables of header, body and buttons, in this order.
+    /// The cards of a carousel; empty for other templates.
+    public internal(set) var cards: [TemplateCard] = []
+    public internal(set) var offer: TemplateOffer?
+    public internal(set) var otp: TemplateOTP?
+    /// Texts for the variables, by the keys of parameters; WhatsApp's reviewers see them.
+    public internal(set) var examples: [String: String]?
+    /// True if WhatsApp may approve the template in another category.
+    public internal(set) var allowCategoryChange: Bool?
+    /// The time in which WhatsApp tries to deliver; `nil` is that of the category.
+    public internal(set) var ttl: SpecDuration?
+    /// The variables of all parts that a campaign gives values, in the order of the parts.
     public private(set) var parameters: [TemplateParameter] = []
+
+    /// The text above the body, with at most one variable; `nil` for other headers.
+    public var headerText: String? { top?.text }
 
     /// All fields; absent texts stay absent.
     public var canonical: JSONValue { canonicalForm }
-
-    private static func parameters(header: String?, body: String, buttons: [TemplateButton]) -> [TemplateParameter] {
-        func variables(_ text: String?, _ part: TemplateParameter.Part) -> [TemplateParameter] {
-            // The reader refuses text with wrong variables.
-            guard let text, let found = try? TemplateVariables(text) else { return [] }
-            return found.names.map { name in
-                guard found.isPositional else { return TemplateParameter(key: name, part: part, name: name) }
-                return TemplateParameter(key: part == .header ? "header" : name, part: part)
-            }
-        }
-        let buttonParameters = buttons.enumerated().filter { $0.element.hasParameter }.map { index, _ in
-            TemplateParameter(key: "button.\(index)", part: .button(index))
-        }
-        return variables(header, .header) + variables(body, .body) + buttonParameters
-    }
 
     /// Returns true if a text has lower-case letters, digits and underscores only.
     static func isPlainName(_ text: String) -> Bool {
@@ -124,9 +124,13 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
             ),
         Field("category", \.category, .choice).required(keepsDraft: true)
             .says("The category in which WhatsApp approved the template.", examples: "utility"),
-        Field("header", \.headerText, .part(upTo: 60, variables: 1))
-            .says("The text above the body, with at most one variable.", examples: "Your visit on {{1}}"),
-        Field("body", \.body, .part(upTo: 1024)).required()
+        Field("header", \.top, .header())
+            .says(
+                "The part above the body: a text with at most one variable, or a file or a place.",
+                examples: "Your visit on {{1}}",
+                ["image": "https://shop.acme.example/spring.jpg"]
+            ),
+        Field("body", \.body, .body)
             .says(
                 "The text as it was approved. Its variables are `{{1}}`, `{{2}}`, … or names such as `{{first_name}}`, "
                     + "and campaigns give them values in `params`.",
@@ -134,17 +138,67 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
             ),
         Field("footer", \.footer, .part(upTo: 60, variables: 0))
             .says("The small text below the body, without variables.", examples: "Reply STOP to unsubscribe"),
-        Field("buttons", \.buttons, .buttons)
+        Field("buttons", \.buttons, .buttons())
             .says(
-                "The buttons below the message. At most 2 are of type `url`, and 1 each of `phone` and `copyCode`.",
+                "The buttons below the message. At most 2 are of type `url`, and 1 each of the types other than `url` and "
+                    + "`quickReply`.",
                 examples: [["type": "quickReply", "text": "Tell me more"]]
+            ),
+        Field("cards", \.cards, .cards)
+            .says(
+                "The cards of a carousel, 2 to 10, which people swipe through below the body; for `marketing` only. The "
+                    + "parameters of the first card begin with `card.0.`: `card.0.header.link`, `card.0.1`, `card.0.button.1`.",
+                examples: [
+                    ["header": ["image": true], "buttons": [["type": "quickReply", "text": "Order"]]],
+                    ["header": ["image": true], "buttons": [["type": "quickReply", "text": "Order"]]],
+                ]
+            ),
+        Field("offer", \.offer, .mapping)
+            .says(
+                "Makes it a limited-time offer; for `marketing` only, with a body of at most 600 characters.",
+                examples: ["text": "Ends soon!"]
+            ),
+        Field("otp", \.otp, .mapping)
+            .says(
+                "Makes it a message with a code, in WhatsApp's own words; for `authentication` only. Campaigns give the `code`.",
+                examples: ["type": "copyCode", "codeExpiry": "10m"]
+            ),
+        Field("examples", \.examples, .examples)
+            .says(
+                "A text for each variable, by the key that it has in `params`: WhatsApp's reviewers see them. Required if the "
+                    + "template belongs to an `Account`. A file that each campaign gives has the link to a sample, as "
+                    + "`header.link`.",
+                examples: ["1": "Ada", "button.0": "spring-2045"]
+            ),
+        Field("allowCategoryChange", \.allowCategoryChange, .bool)
+            .says(
+                "Whether WhatsApp may approve the template in another category; since April 2025 it does in any case.",
+                examples: true
+            ),
+        Field("ttl", \.ttl, .duration(from: SpecDuration(seconds: 30), upToDays: 30))
+            .says(
+                "How long WhatsApp tries to deliver: `30s` to `15m` for `authentication`, `30s` to `12h` for `utility`, `30d` "
+                    + "for both, and `12h` to `30d` for `marketing`. By default it is WhatsApp's.",
+                examples: "12h"
             ),
     ]
 
+    static let rules = [
+        SchemaRule.anyOf(["body", "otp"]),
+        SchemaRule.excludes("otp", "body", with: ["header", "footer", "cards", "offer"], label: label),
+        SchemaRule.excludes("cards", "header", with: ["footer", "offer"], label: "it is a carousel"),
+        SchemaRule.excludes("offer", "footer", label: "it is a limited-time offer"),
+    ]
+
+    private static let label = "the texts are WhatsApp's own"
+
     mutating func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
-        if !reader.sink.isStored { checkStyle(reader) }
-        parameters = Self.parameters(header: headerText, body: body, buttons: buttons)
-        return true
+        parameters = TemplateParameter.all(of: self)
+        if !reader.sink.isStored {
+            checkStyle(reader)
+            TemplateLimits(spec: self).check(reader)
+        }
+        return reader.has("body") && !body.isEmpty || otp != nil || reader.sink.isStored && reader.has("body")
     }
 
     /// Checks that header and body are either both positional or both named.
@@ -192,7 +246,7 @@ extension FieldCodec<String> {
     }
 
     /// Reads a text of a template, with a limited number of variables; `nil` means any number.
-    fileprivate static func part(upTo limit: Int, variables: Int? = nil) -> Self {
+    static func part(upTo limit: Int, variables: Int? = nil) -> Self {
         var schema = SchemaValue.text(upTo: limit)
         if variables == 0 { schema.keywords["not"] = ["pattern": "\\{\\{"] }
         return Self(
@@ -231,5 +285,40 @@ extension FieldCodec<String> {
             return nil
         }
         return read.value
+    }
+}
+
+extension FieldCodec<String> {
+    /// The body of a template; left out if it is empty, as that of a template with `otp` is.
+    fileprivate static var body: Self {
+        let part = part(upTo: 1024)
+        return Self(schema: part.schema, read: part.read, json: { $0.isEmpty ? nil : .string($0) })
+    }
+}
+
+extension FieldCodec<[String: String]> {
+    /// Reads texts by the keys of parameters; which keys exist is checked with the template.
+    fileprivate static var examples: Self {
+        Self(
+            schema: .mapping(to: .text()),
+            read: { reader, key in
+                guard let read = reader.node(key) else { return nil }
+                guard let mapping = read.node.mapping else {
+                    reader.sink.reportWrongType(of: read.node, field: read.field, expected: "a mapping")
+                    return nil
+                }
+                var texts: [String: String] = [:]
+                for pair in mapping.pairs {
+                    let field = "\(read.field).\(pair.key)"
+                    guard let text = reader.sink.string(pair.value, field: field) else { continue }
+                    if text.value.isEmpty, !reader.sink.isStored {
+                        reader.sink.report(.invalidValue, at: text.range, field: field, "the example is empty")
+                    }
+                    texts[pair.key] = text.value
+                }
+                return texts
+            },
+            json: { $0.isEmpty ? nil : .object($0.mapValues(JSONValue.string)) }
+        )
     }
 }

@@ -4,8 +4,9 @@ public import JSON
 public enum SpecWriter {
     /// The usual order of the fields; the rest follows by name.
     private static let order = [
-        "name", "title", "type", "phoneNumberId", "accessToken", "tier", "dailyLimit", "ratePerSecond", "whatsappName",
-        "language", "category", "header", "body", "footer", "buttons", "logic", "conditions", "campaign", "event",
+        "name", "title", "type", "wabaId", "phoneNumberId", "accessToken", "tier", "dailyLimit", "ratePerSecond",
+        "whatsappName", "language", "category", "header", "body", "footer", "offer", "buttons", "cards", "otp", "logic",
+        "conditions", "campaign", "event",
         "match", "cooldown", "cron", "at", "timeZone", "from", "until", "sender", "template", "message", "params",
         "audience",
     ]

@@ -15,20 +15,20 @@ enum ManagedTemplates: ManagedTable {
 
     static func read(_ reader: inout ContentReader) throws {
         reader.set("protect", .bool(try reader.row.decode("protect")))
-        try reader.json("buttons")
+        for (field, value) in try TemplateColumns.fields(of: reader.row) { reader.set(field, value) }
         for column in texts { try reader.text(column) }
     }
 
-    static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] { content }
+    static func columns(_ content: [String: JSONValue]) -> [String: JSONValue] { TemplateColumns.replacing(content) }
 
     static func insertion(_ rows: PostgresJSON) -> PostgresQuery {
         """
         INSERT INTO templates (
             id, "tenantId", name, "whatsappName", language, category, header, body, footer, buttons, protect,
-            "sourceFile", "accountId", "managedBy"
+            "sourceFile", parts, "accountId", "managedBy"
         )
         SELECT r.id, r."tenantId", r.name, r."whatsappName", r.language, r.category, r.header, r.body, r.footer,
-            r.buttons, r.protect, r."sourceFile", a.id, 'spec'
+            coalesce(r.buttons, 'null'), r.protect, r."sourceFile", r.parts, a.id, 'spec'
         FROM \(fragment: resolved(rows))
         """
     }
@@ -37,8 +37,8 @@ enum ManagedTemplates: ManagedTable {
         """
         UPDATE templates t SET
             name = r.name, "whatsappName" = r."whatsappName", language = r.language, category = r.category,
-            header = r.header, body = r.body, footer = r.footer, buttons = r.buttons, protect = r.protect,
-            "sourceFile" = r."sourceFile", "accountId" = a.id, "updatedAt" = now()
+            header = r.header, body = r.body, footer = r.footer, buttons = coalesce(r.buttons, 'null'),
+            protect = r.protect, "sourceFile" = r."sourceFile", parts = r.parts, "accountId" = a.id, "updatedAt" = now()
         FROM \(fragment: resolved(rows)) AND t.id = r.id AND t."managedBy" = 'spec' AND t."archivedAt" IS NULL
         """
     }
@@ -48,7 +48,8 @@ enum ManagedTemplates: ManagedTable {
         """
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, "whatsappName" text, language text, category text, header text,
-            body text, footer text, buttons jsonb, protect boolean, "sourceFile" text, account text
+            body text, footer text, buttons jsonb, protect boolean, "sourceFile" text, account text,
+            parts jsonb
         )
         \(fragment: ManagedAccounts.named)
         WHERE (r.account IS NULL) = (a.id IS NULL)
@@ -56,6 +57,6 @@ enum ManagedTemplates: ManagedTable {
     }
 
     private static let texts = [
-        "name", "whatsappName", "language", "category", "header", "body", "footer", "sourceFile", "account",
+        "name", "whatsappName", "language", "category", "sourceFile", "account",
     ]
 }

@@ -25,8 +25,8 @@ public struct TemplateRecord: Sendable {
         id = try row.decode("id")
         tenantID = try row.decode("tenantId")
         var content: [String: JSONValue] = ["protect": .bool(try row.decode("protect"))]
-        content["buttons"] = try row.json("buttons")
-        for column in ["name", "whatsappName", "language", "category", "header", "body", "footer", "account"] {
+        content.merge(try TemplateColumns.fields(of: row)) { _, new in new }
+        for column in ["name", "whatsappName", "language", "category", "account"] {
             content[column] = try row.text(column)
         }
         spec = try TemplateSpec(stored: .object(content))

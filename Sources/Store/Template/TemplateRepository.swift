@@ -18,6 +18,8 @@ public enum TemplateError: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownAccount(String, known: [String])
     /// The template names no account, and the tenant has several.
     case noAccount(known: [String])
+    /// It belongs to an account, and WhatsApp would refuse it.
+    case refused([TemplateReview.Finding])
 
     public var description: String {
         switch self {
@@ -28,6 +30,7 @@ public enum TemplateError: Error, Hashable, Sendable, CustomStringConvertible {
         case .nameTaken(let name): "there is a template `\(name)` already"
         case .unknownAccount(let name, let known):
             "the tenant has no account `\(name)`\(known.isEmpty ? "" : "; it has \(known.joined(separator: ", "))")"
+        case .refused(let findings): findings.map { "\($0.field): \($0.message)" }.joined(separator: "; ")
         case .noAccount(let known): "the tenant has several accounts; name one of \(known.joined(separator: ", "))"
         }
     }
@@ -104,14 +107,16 @@ extension TemplateRepository {
     public func create(_ spec: TemplateSpec, tenant: String) async throws -> TemplateRecord {
         try await named(spec.name) { connection in
             let account = try await Self.account(of: spec, tenant: tenant, on: connection)
+            let content = TemplateColumns(spec.canonical.objectValue ?? [:])
             let rows = try await connection.query(
                 """
                 INSERT INTO templates (
-                    "tenantId", name, "whatsappName", language, category, header, body, footer, buttons, "accountId"
+                    "tenantId", name, "whatsappName", language, category, header, body, footer, buttons, parts,
+                    "accountId"
                 ) VALUES (
                     \(tenant), \(spec.name), \(spec.whatsappName), \(spec.language ?? ""), \(spec.category.rawValue),
-                    \(spec.headerText), \(spec.body), \(spec.footer),
-                    \(PostgresJSON(.array(spec.buttons.map(\.json))))::jsonb, \(account)
+                    \(content.header), \(content.body), \(content.footer), \(PostgresJSON(content.buttons))::jsonb,
+                    \(content.parts.map { PostgresJSON($0) })::jsonb, \(account)
                 ) RETURNING \(fragment: TemplateRecord.columns)
                 """
             )
@@ -126,13 +131,14 @@ extension TemplateRepository {
         try await named(spec.name) { connection in
             try await free(id, tenant: tenant, on: connection)
             let account = try await Self.account(of: spec, tenant: tenant, on: connection)
+            let content = TemplateColumns(spec.canonical.objectValue ?? [:])
             let rows = try await connection.query(
                 """
                 UPDATE templates SET
                     name = \(spec.name), "whatsappName" = \(spec.whatsappName), language = \(spec.language ?? ""),
-                    category = \(spec.category.rawValue), header = \(spec.headerText), body = \(spec.body),
-                    footer = \(spec.footer), buttons = \(PostgresJSON(.array(spec.buttons.map(\.json))))::jsonb,
-                    "accountId" = \(account), "updatedAt" = now()
+                    category = \(spec.category.rawValue), header = \(content.header), body = \(content.body),
+                    footer = \(content.footer), buttons = \(PostgresJSON(content.buttons))::jsonb,
+                    parts = \(content.parts.map { PostgresJSON($0) })::jsonb, "accountId" = \(account), "updatedAt" = now()
                 WHERE id = \(id) RETURNING \(fragment: TemplateRecord.columns)
                 """
             )
@@ -187,12 +193,21 @@ extension TemplateRepository {
         let known = try rows.map { try $0.decode("name", as: String.self) }
         guard let name = spec.account else {
             guard known.count <= 1 else { throw TemplateError.noAccount(known: known) }
-            return try rows.first.map { try $0.decode("id") }
+            guard let row = rows.first else { return nil }
+            try review(spec)
+            return try row.decode("id")
         }
         guard let index = known.firstIndex(of: name) else {
             throw TemplateError.unknownAccount(name, known: known)
         }
+        try review(spec)
         return try rows[index].decode("id")
+    }
+
+    /// Checks that WhatsApp would not certainly refuse a template.
+    private static func review(_ spec: TemplateSpec) throws(TemplateError) {
+        let errors = TemplateReview(spec).findings.filter { $0.code.severity == .error }
+        if !errors.isEmpty { throw .refused(errors) }
     }
 
     private func named<Value: Sendable>(

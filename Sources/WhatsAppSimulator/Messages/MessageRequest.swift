@@ -44,6 +44,23 @@ struct MessageRequest: Sendable {
         let document: Media?
         let action: Presence?
         let coupon_code: String?
+        let location: Place?
+        let limited_time_offer: Offer?
+    }
+
+    struct Place: Sendable {
+        let latitude: String?
+        let longitude: String?
+    }
+
+    struct Offer: Sendable {
+        let expiration_time_ms: Int?
+    }
+
+    /// One card of a carousel.
+    struct Card: Sendable {
+        let card_index: Int?
+        let components: [Component]?
     }
 
     struct Component: Sendable {
@@ -51,6 +68,7 @@ struct MessageRequest: Sendable {
         let sub_type: String?
         let index: ButtonIndex?
         let parameters: [Parameter]?
+        let cards: [Card]?
     }
 
     struct Template: Sendable {
@@ -173,6 +191,17 @@ private struct RequestFields {
         }
     }
 
+    /// Reads degrees, which callers write as a number or as a text.
+    func degrees(_ key: String) throws(GraphError) -> String? {
+        switch self[key] {
+        case .integer(let number): return String(number)
+        case .number(let number): return String(number)
+        case .string(let text): return text
+        case nil: return nil
+        default: throw mismatch(key, "String")
+        }
+    }
+
     subscript(key: String) -> JSONValue? {
         let value = fields[key]
         return value == .null ? nil : value
@@ -224,6 +253,14 @@ extension MessageRequest.Component {
         sub_type = try object.string("sub_type")
         index = try object.buttonIndex("index")
         parameters = try object.array("parameters", MessageRequest.Parameter.init)
+        cards = try object.array("cards", MessageRequest.Card.init)
+    }
+}
+
+extension MessageRequest.Card {
+    fileprivate init(_ object: RequestFields) throws(GraphError) {
+        card_index = try object.integer("card_index")
+        components = try object.array("components", MessageRequest.Component.init)
     }
 }
 
@@ -240,6 +277,21 @@ extension MessageRequest.Parameter {
         document = try object.object("document", MessageRequest.Media.init)
         action = try object.object("action", MessageRequest.Presence.init)
         coupon_code = try object.string("coupon_code")
+        location = try object.object("location", MessageRequest.Place.init)
+        limited_time_offer = try object.object("limited_time_offer", MessageRequest.Offer.init)
+    }
+}
+
+extension MessageRequest.Place {
+    fileprivate init(_ object: RequestFields) throws(GraphError) {
+        latitude = try object.degrees("latitude")
+        longitude = try object.degrees("longitude")
+    }
+}
+
+extension MessageRequest.Offer {
+    fileprivate init(_ object: RequestFields) throws(GraphError) {
+        expiration_time_ms = try object.integer("expiration_time_ms")
     }
 }
 

@@ -32,7 +32,9 @@ extension MessageRequest {
 
     /// The ids of the media in it.
     var mediaIDs: [String] {
-        let parameters = (template?.components ?? []).flatMap { $0.parameters ?? [] }
+        let components = template?.components ?? []
+        let cards = components.flatMap { $0.cards ?? [] }.flatMap { $0.components ?? [] }
+        let parameters = (components + cards).flatMap { $0.parameters ?? [] }
         return [image, audio, video, document, sticker].compactMap { $0?.id }
             + parameters.flatMap { [$0.image, $0.video, $0.document].compactMap { $0?.id } }
     }
@@ -144,11 +146,13 @@ extension MessageRequest.Component {
         "quick_reply", "url", "flow", "catalog", "copy_code", "mpm", "spm", "voice_call", "order_details",
     ]
 
-    fileprivate func validate(place: String) throws(GraphError) {
+    fileprivate func validate(place: String, isInCard: Bool = false) throws(GraphError) {
         guard let type else { throw .missing("\(place).type") }
         switch type.lowercased() {
         case "header", "body": break
         case "button": try validateButton(place: place)
+        case "limited_time_offer" where !isInCard: break
+        case "carousel" where !isInCard: try validateCards(place: place)
         default: throw .invalid("\(place).type", "must be 'header', 'body' or 'button'")
         }
         for (index, parameter) in (parameters ?? []).enumerated() {
@@ -157,6 +161,16 @@ extension MessageRequest.Component {
         let named = (parameters ?? []).count { $0.parameter_name != nil }
         guard named == 0 || named == parameters?.count else {
             throw .wrongParameter("'\(place).parameters' mixes named and positional parameters")
+        }
+    }
+
+    private func validateCards(place: String) throws(GraphError) {
+        guard let cards, !cards.isEmpty else { throw .missing("\(place).cards") }
+        for (number, card) in cards.enumerated() {
+            guard card.card_index != nil else { throw .missing("\(place).cards[\(number)].card_index") }
+            for (index, component) in (card.components ?? []).enumerated() {
+                try component.validate(place: "\(place).cards[\(number)].components[\(index)]", isInCard: true)
+            }
         }
     }
 
@@ -189,6 +203,12 @@ extension MessageRequest.Parameter {
         case "payload": try MessageRequest.require(payload != nil, "\(place).payload")
         case "action": try MessageRequest.require(action != nil, "\(place).action")
         case "coupon_code": try MessageRequest.require(coupon_code != nil, "\(place).coupon_code")
+        case "location":
+            try MessageRequest.require(location?.latitude != nil, "\(place).location.latitude")
+            try MessageRequest.require(location?.longitude != nil, "\(place).location.longitude")
+        case "limited_time_offer":
+            let ends = limited_time_offer?.expiration_time_ms
+            try MessageRequest.require(ends != nil, "\(place).limited_time_offer.expiration_time_ms")
         default: throw .invalid("\(place).type", "is not a type of parameter")
         }
     }

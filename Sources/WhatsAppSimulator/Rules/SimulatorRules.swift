@@ -11,7 +11,7 @@ public struct SimulatorRules: Codable, Hashable, Sendable {
     public struct Template: Codable, Hashable, Sendable {
         /// The format of a header that needs a parameter.
         public enum Header: String, Codable, Sendable {
-            case text, image, video, document
+            case text, image, video, document, location
         }
 
         public var name: String
@@ -26,11 +26,28 @@ public struct SimulatorRules: Codable, Hashable, Sendable {
         public var parameters: [String] = []
         /// `nil` for a header without a parameter, or none.
         public var header: Header?
-        /// The kinds of the buttons; `url` and `copy_code` need a parameter, others have none.
+        /// The kinds of the buttons; `url`, `copy_code`, `flow` and `otp` need a parameter, others have none.
         public var buttons: [String] = []
+        /// True if it has an offer that ends at a time.
+        public var hasOffer = false
+        /// The cards of a carousel.
+        public var cards: [Card] = []
 
         public init(name: String, language: String) {
             (self.name, self.language) = (name, language)
+        }
+
+        var parts: Card { Card(header: header, parameters: parameters, buttons: buttons) }
+    }
+
+    /// The parts of a template, or of one card of a carousel, that take parameters.
+    public struct Card: Codable, Hashable, Sendable {
+        public var header: Template.Header?
+        public var parameters: [String] = []
+        public var buttons: [String] = []
+
+        public init(header: Template.Header? = nil, parameters: [String] = [], buttons: [String] = []) {
+            (self.header, self.parameters, self.buttons) = (header, parameters, buttons)
         }
 
         var isNamed: Bool { parameters.contains { $0.contains { !$0.isASCII || !$0.isNumber } } }
@@ -106,7 +123,7 @@ public struct SimulatorRules: Codable, Hashable, Sendable {
 
 extension SimulatorRules.Template {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, language, category, status, parameters, header, buttons
+        case name, language, category, status, parameters, header, buttons, hasOffer, cards
     }
 
     /// Reads a template; `name` and `language` must be there.
@@ -118,6 +135,22 @@ extension SimulatorRules.Template {
         status = try values.decodeIfPresent(String.self, forKey: .status) ?? "APPROVED"
         parameters = try values.decodeIfPresent([String].self, forKey: .parameters) ?? []
         header = try values.decodeIfPresent(Header.self, forKey: .header)
+        buttons = try values.decodeIfPresent([String].self, forKey: .buttons) ?? []
+        hasOffer = try values.decodeIfPresent(Bool.self, forKey: .hasOffer) ?? false
+        cards = try values.decodeIfPresent([SimulatorRules.Card].self, forKey: .cards) ?? []
+    }
+}
+
+extension SimulatorRules.Card {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case header, parameters, buttons
+    }
+
+    /// Reads a card, in which every key is optional.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.closedContainer(keyedBy: CodingKeys.self)
+        header = try values.decodeIfPresent(SimulatorRules.Template.Header.self, forKey: .header)
+        parameters = try values.decodeIfPresent([String].self, forKey: .parameters) ?? []
         buttons = try values.decodeIfPresent([String].self, forKey: .buttons) ?? []
     }
 }

@@ -27,11 +27,44 @@ extension SimulatorRules {
 
 extension SimulatorRules.Template {
     fileprivate func check(_ components: [MessageRequest.Component]) throws(GraphError) {
+        try parts.check(components)
+        let offers = components.filter { $0.type?.lowercased() == "limited_time_offer" }
+        guard offers.isEmpty != hasOffer else {
+            throw GraphError(
+                code: hasOffer ? 131_008 : 132_000,
+                details: hasOffer
+                    ? "limited_time_offer: the template requires a parameter"
+                    : "limited_time_offer: number of localizable_params does not match (0)"
+            )
+        }
+        let given = components.filter { $0.type?.lowercased() == "carousel" }.flatMap { $0.cards ?? [] }
+        guard given.count == cards.count else {
+            throw GraphError(
+                code: 132_000,
+                details:
+                    "carousel: number of cards (\(given.count)) does not match the expected number (\(cards.count))"
+            )
+        }
+        for (position, card) in given.enumerated() {
+            guard let index = card.card_index, cards.indices.contains(index), index == position else {
+                throw GraphError(code: 132_018, details: "carousel: cards must be numbered from 0, in their order")
+            }
+            try cards[index].check(card.components ?? [])
+        }
+    }
+}
+
+extension SimulatorRules.Card {
+    fileprivate func check(_ components: [MessageRequest.Component]) throws(GraphError) {
         func parameters(_ type: String) -> [MessageRequest.Parameter] {
             components.filter { $0.type?.lowercased() == type }.flatMap { $0.parameters ?? [] }
         }
         try checkHeader(parameters("header"))
-        let body = parameters("body")
+        try checkBody(parameters("body"))
+        try checkButtons(components)
+    }
+
+    private func checkBody(_ body: [MessageRequest.Parameter]) throws(GraphError) {
         guard body.count == self.parameters.count else {
             throw GraphError(
                 code: 132_000,
@@ -52,7 +85,6 @@ extension SimulatorRules.Template {
         if let other = body.first(where: { !["text", "currency", "date_time"].contains($0.type?.lowercased() ?? "") }) {
             throw Self.mismatch("body", expected: "TEXT", other.type)
         }
-        try checkButtons(components)
     }
 
     private func checkHeader(_ parameters: [MessageRequest.Parameter]) throws(GraphError) {
@@ -72,9 +104,19 @@ extension SimulatorRules.Template {
 
     private func checkButtons(_ components: [MessageRequest.Component]) throws(GraphError) {
         let given = components.filter { $0.type?.lowercased() == "button" }
-        for (index, button) in buttons.enumerated() where ["url", "copy_code"].contains(button.lowercased()) {
-            let isThere = given.contains { $0.index?.value == index && $0.parameters?.isEmpty == false }
-            guard isThere else {
+        for (index, button) in buttons.enumerated()
+        where ["url", "copy_code", "flow", "otp"].contains(button.lowercased()) {
+            let found = given.first { $0.index?.value == index && $0.parameters?.isEmpty == false }
+            // A code is given to a button as the address of a URL is.
+            let kind = button.lowercased() == "otp" ? "url" : button.lowercased()
+            if let found, found.sub_type?.lowercased() != kind {
+                throw GraphError(
+                    code: 132_018,
+                    details:
+                        "buttons: Button at index \(index) is of type \(button), not \(found.sub_type ?? "unknown")"
+                )
+            }
+            guard found != nil else {
                 throw GraphError(
                     code: 131_008,
                     details: "buttons: Button at index \(index) of type \(button) requires a parameter"

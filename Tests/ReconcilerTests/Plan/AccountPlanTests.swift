@@ -11,6 +11,7 @@ import Testing
 struct AccountPlanTests {
     private static let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN\ncurrency: KES"
     private static let other = "kind: Account\nname: other\nwabaId: \"1023\"\naccessToken: env:TOKEN"
+    private static let template = Samples.template + "\nexamples: { \"1\": Ann, button.1: x }"
     private static let identity = SpecIdentity(tenant: "acme", kind: .account, name: "main")
 
     private static func specs(_ documents: String...) -> String { documents.joined(separator: "\n---\n") }
@@ -28,7 +29,7 @@ struct AccountPlanTests {
 
     @Test func comesAndGoesWithWhatBelongsToIt() async throws {
         try await ReconcilerFixture.with { fixture in
-            let plain = Self.specs(Samples.sender, Samples.template)
+            let plain = Self.specs(Samples.sender, Self.template)
             try await fixture.reach(plain)
             #expect(try await Self.accounts(fixture) == ["main none", "offer none"])
 
@@ -54,7 +55,7 @@ struct AccountPlanTests {
 
     @Test func isRenamedAndNamed() async throws {
         try await ReconcilerFixture.with { fixture in
-            let plain = Self.specs(Samples.sender, Samples.template)
+            let plain = Self.specs(Samples.sender, Self.template)
             try await fixture.reach(Self.specs(plain, Self.account))
             let id = try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: String.self)
             let renamed = Self.account.replacing("name: main", with: "name: first\nrenamedFrom: main")
@@ -64,7 +65,7 @@ struct AccountPlanTests {
 
             let two = Self.specs(
                 Samples.sender + "\naccount: other",
-                Samples.template + "\naccount: first",
+                Self.template + "\naccount: first",
                 renamed,
                 Self.other
             )
@@ -75,7 +76,7 @@ struct AccountPlanTests {
 
     @Test func isExported() async throws {
         try await ReconcilerFixture.with { fixture in
-            try await fixture.reach(Self.specs(Samples.sender, Samples.template, Self.account))
+            try await fixture.reach(Self.specs(Samples.sender, Self.template, Self.account))
             let export = try await Exporter(pool: fixture.pool, logger: TestDatabase.logger).export(tenant: "acme")
             #expect(export.skipped.isEmpty && export.outdated.isEmpty)
             let text = export.files.map(\.text).joined(separator: "---\n")

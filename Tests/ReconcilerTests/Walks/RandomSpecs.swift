@@ -198,7 +198,7 @@ struct RandomSpecs {
             return "phoneNumberId: \"\(part.mark)\"\naccessToken: env:T\(version)\nratePerSecond: \(1 + version)"
         case .template:
             return
-                "whatsappName: t_\(part.mark)\nlanguage: en\ncategory: utility\nbody: \"Hi {{1}}, \(version) times.\""
+                "whatsappName: t_\(part.mark)\nlanguage: en\ncategory: utility\nbody: \"Hi {{1}}, \(version) times.\"\nexamples: { \"1\": Ann }"
         case .audience:
             return "conditions: [{ field: messageCount, operator: gte, value: \(part.mark * 100 + version) }]"
         case .campaign:

@@ -68,6 +68,28 @@ enum SchemaFixture {
               footer: Bye, buttons: [ { type: quickReply, text: Yes }, { type: copyCode }, { type: url, text: Go,
               url: "https://acme.example/{{1}}" }, { type: phone, text: Call, phoneNumber: "+254700100200" } ] }
             ---
+            { kind: Template, name: offer, whatsappName: offer, account: main, language: en, category: marketing,
+              header: { image: "https://acme.example/a.jpg" }, body: "Dear {{1}}, look", offer: { text: Soon, expires: true },
+              buttons: [ { type: copyCode }, { type: url, text: Go, url: "https://acme.example/{{1}}" } ],
+              examples: { "1": Ada, button.0: SAVE10 }, allowCategoryChange: true, ttl: 12h }
+            ---
+            { kind: Template, name: film, whatsappName: film, language: en, category: utility, header: { video: true }, body: Hi,
+              buttons: [ { type: flow, text: Book, flowId: "1018", action: dataExchange, screen: A }, { type: catalog, text: See } ] }
+            ---
+            { kind: Template, name: paper, whatsappName: paper, language: en, category: utility, header: { document: "1013" },
+              body: Hi }
+            ---
+            { kind: Template, name: place, whatsappName: place, language: en, category: utility, header: { location: true },
+              body: Hi }
+            ---
+            { kind: Template, name: cards, whatsappName: cards, language: en, category: marketing, body: Look, cards: [
+              { header: { image: true }, body: "A {{1}} b", buttons: [ { type: quickReply, text: Yes } ] },
+              { header: { image: "1013" }, body: B, buttons: [ { type: quickReply, text: Yes } ] } ] }
+            ---
+            { kind: Template, name: code, whatsappName: code, language: en, category: authentication, otp: { type: zeroTap,
+              text: Copy, autofillText: Fill, apps: [ { package: com.acme.shop, signature: K8a/AINcGX7 } ], acceptsTerms: true,
+              securityRecommendation: true, codeExpiry: 10m } }
+            ---
             { kind: Audience, name: all, logic: OR, conditions: [ { not: { field: tags, operator: contains_any, value: [a] } },
               { logic: AND, conditions: [ { field: lastSeen, operator: gte, value: "-24h" },
               { field: yearOfBirth, operator: in, value: [1990, 1991] }, { field: email, operator: is_null },

@@ -2,7 +2,8 @@
 extension DiagnosticCode {
     static let contentFamily = [
         filterField, filterOperator, filterValue, filterRange, placeholder, missingParameter, superfluousParameter,
-        templateLimit, messageShape, parameterText,
+        templateLimit, messageShape, parameterText, templateExample, templateReview, templateMessage, templateLanguage,
+        parameterValue,
     ]
 
     public static let filterField = DiagnosticCode(
@@ -107,5 +108,72 @@ extension DiagnosticCode {
         in: ExampleSpecs.templateCampaign("template: welcome\nparams: { \"1\": \"…\" }"),
         wrong: "Ann\\nLee",
         right: "Ann Lee"
+    )
+
+    public static let templateExample = DiagnosticCode(
+        "C093",
+        .error,
+        "variable without an example",
+        "WhatsApp's reviewers see a text for each variable of a template. A template that belongs to an account is submitted, so "
+            + "it needs them.",
+        in: "\(ExampleSpecs.account)\n---\n"
+            + ExampleSpecs.template.replacing("Hi {{1}}", with: "Dear {{1}}, welcome to our shop") + "…",
+        wrong: "",
+        right: "\nexamples: { \"1\": Ann }"
+    )
+
+    public static let templateReview = DiagnosticCode(
+        "C094",
+        .warning,
+        "template that may be refused",
+        "WhatsApp does not publish all rules of its reviews. Templates like this one were refused.",
+        in: "\(ExampleSpecs.account)\n---\n"
+            + ExampleSpecs.template.replacing("Hi {{1}}", with: "\"…\"") + "\nexamples: { \"1\": Ann }",
+        wrong: "Dear {{1}}, hi",
+        right: "Dear {{1}}, welcome to our shop"
+    )
+
+    public static let templateMessage = DiagnosticCode(
+        "C095",
+        .error,
+        "message that does not fit its template",
+        "A raw message of type `template` has the parameters that the template of that name has: as many, of the same types.",
+        in: ExampleSpecs.template + "\n---\n"
+            + ExampleSpecs.campaign(
+                replacing: ExampleSpecs.freeText,
+                with:
+                    "message: { type: template, template: { name: welcome, language: { code: en }, components: [ … ] } }"
+            ),
+        wrong: "",
+        right: "{ type: body, parameters: [ { type: text, text: Ann } ] }"
+    )
+
+    public static let templateLanguage = DiagnosticCode(
+        "C096",
+        .warning,
+        "language that no spec has",
+        "The tenant has specs of this template, in other languages only. WhatsApp fails messages in a language in which the "
+            + "template does not exist.",
+        in: ExampleSpecs.template.replacing(" {{1}}", with: "") + "\n---\n"
+            + ExampleSpecs.campaign(
+                replacing: ExampleSpecs.freeText,
+                with: "message: { type: template, template: { name: welcome, language: { code: … } } }"
+            ),
+        wrong: "sw",
+        right: "en"
+    )
+
+    public static let parameterValue = DiagnosticCode(
+        "C097",
+        .error,
+        "value of a template parameter",
+        "Files are links or ids, places are degrees, and offers end at a time with its zone.",
+        in: ExampleSpecs.template.replacing("body: Hi {{1}}", with: "header: { image: true }\nbody: Hi") + "\n---\n"
+            + ExampleSpecs.campaign(
+                replacing: ExampleSpecs.freeText,
+                with: "template: welcome\nparams: { header.link: \"…\" }"
+            ),
+        wrong: "spring.jpg",
+        right: "https://shop.example/spring.jpg"
     )
 }

@@ -1,0 +1,196 @@
+public import JSON
+import YAML
+
+/// The part of a template above its body.
+public enum TemplateHeader: Hashable, Sendable {
+    /// A kind of file in a header.
+    public enum Format: String, Hashable, Sendable, CaseIterable {
+        case image, video, document
+    }
+
+    /// The place of a file: an address that WhatsApp fetches, or the id of an uploaded file.
+    public enum Medium: Hashable, Sendable {
+        case link(String)
+        case id(String)
+
+        var text: String {
+            switch self {
+            case .link(let text), .id(let text): text
+            }
+        }
+
+        /// Reads an address or an id; `nil` if the text is neither.
+        init?(_ text: String) {
+            let isID = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            if isID {
+                self = .id(text)
+            } else if FieldCodec<String>.isLink(text) {
+                self = .link(text)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// A text with at most one variable.
+    case text(String)
+    /// A file; `nil` if each campaign gives its own.
+    case medium(Format, Medium?)
+    /// A place on the map, which each campaign gives.
+    case location
+
+    /// The text; `nil` for other headers.
+    var text: String? {
+        if case .text(let text) = self { text } else { nil }
+    }
+
+    /// The header in the form of a spec.
+    public var json: JSONValue {
+        switch self {
+        case .text(let text): .string(text)
+        case .medium(let format, let medium): [format.rawValue: medium.map { .string($0.text) } ?? true]
+        case .location: ["location": true]
+        }
+    }
+}
+
+extension FieldCodec<TemplateHeader> {
+    /// Reads a header.
+    ///
+    /// - Parameter formats: The files that it may be, if it may only be a file.
+    /// - Returns: The codec.
+    static func header(only formats: [TemplateHeader.Format]? = nil) -> Self {
+        let mapping = object(formats ?? TemplateHeader.Format.allCases, hasLocation: formats == nil)
+        let text = FieldCodec<String>.part(upTo: 60, variables: 1)
+        var schema = formats == nil ? SchemaValue.anyOf(text.schema, mapping.value) : mapping.value
+        schema.parts = mapping.value.parts
+        return Self(
+            schema: schema,
+            read: { reader, key in
+                if formats == nil, reader.peek(key)?.node.isScalar == true {
+                    return text.read(&reader, key).map(TemplateHeader.text)
+                }
+                return Self.header(&reader, key, formats ?? TemplateHeader.Format.allCases, formats == nil)
+            },
+            json: { $0.json }
+        )
+    }
+
+    private static func object(_ formats: [TemplateHeader.Format], hasLocation: Bool) -> SchemaObject {
+        var fields = formats.map { format in
+            SchemaField(
+                format.rawValue,
+                .anyOf(
+                    SchemaValue(["const": true], words: "`true`"),
+                    .text(upTo: 2000, pattern: "^(https?://((?!\\{\\{)\\S)+|[0-9]+)$")
+                ),
+                format.meaning
+                    + " The value is what campaigns send unless they give another one: a link, or the id of an uploaded "
+                    + "file. With `true`, each campaign gives it as `header.link` or `header.id`.",
+                examples: .string("https://shop.acme.example/spring.\(format.ending)"),
+                true
+            )
+        }
+        if hasLocation {
+            fields.append(
+                SchemaField(
+                    "location",
+                    SchemaValue(["const": true], words: "`true`"),
+                    "A place on the map. Each campaign gives `header.latitude` and `header.longitude`, and `header.name` and "
+                        + "`header.address` if they are to be shown.",
+                    examples: true
+                )
+            )
+        }
+        return SchemaObject(fields, rules: [.oneOf(fields.map(\.name))])
+    }
+
+    private static func header(
+        _ reader: inout FieldReader,
+        _ key: String,
+        _ formats: [TemplateHeader.Format],
+        _ hasLocation: Bool
+    ) -> TemplateHeader? {
+        guard let read = reader.node(key) else { return nil }
+        guard read.node.mapping != nil else {
+            let expected = hasLocation ? "a text or a mapping" : "a mapping"
+            reader.sink.reportWrongType(of: read.node, field: read.field, expected: expected)
+            return nil
+        }
+        return reader.mapping(key) { nested in
+            let given = formats.map(\.rawValue) + (hasLocation ? ["location"] : [])
+            let found = given.filter { nested.has($0) }
+            for key in given { _ = nested.node(key) }
+            guard found.count == 1 else {
+                let message = found.isEmpty ? "the header is nothing" : "the header is more than one thing"
+                let help = "give one of \(given.map { "`\($0)`" }.joined(separator: ", "))"
+                nested.sink.report(.invalidValue, at: nested.node.range, field: nested.path, message, help: help)
+                return nil
+            }
+            guard let format = formats.first(where: { $0.rawValue == found[0] }) else {
+                guard nested.bool("location") == true else { return wrong(&nested, "location", "`true`") }
+                return .location
+            }
+            return medium(&nested, format)
+        }
+    }
+
+    private static func wrong(_ reader: inout FieldReader, _ key: String, _ help: String) -> TemplateHeader? {
+        // A value of another type was reported.
+        guard let place = reader.peek(key), case .bool = place.node.scalar?.value else { return nil }
+        reader.sink.report(
+            .invalidValue,
+            at: place.range,
+            field: place.field,
+            "`\(key)` is false",
+            help: "write \(help)"
+        )
+        return nil
+    }
+
+    private static func medium(_ reader: inout FieldReader, _ format: TemplateHeader.Format) -> TemplateHeader? {
+        let key = format.rawValue
+        guard let read = reader.node(key) else { return nil }
+        if case .bool(let value) = read.node.scalar?.value {
+            return value ? .medium(format, nil) : wrong(&reader, key, "`true`, a link or an id")
+        }
+        guard let text = reader.text(key, required: false, upTo: 2000) else { return nil }
+        if let medium = TemplateHeader.Medium(text.value) { return .medium(format, medium) }
+        if reader.sink.isStored { return .medium(format, .link(text.value)) }
+        let isFile = text.value.hasPrefix("./") || text.value.hasPrefix("../") || text.value.hasPrefix("/")
+        let message =
+            isFile
+            ? "files beside the spec cannot be sent yet: `\(text.value)`"
+            : "`\(text.value)` is neither a link nor an id"
+        let help = "give a link such as `https://shop.example/spring.jpg`, the id of an uploaded file, or `true`"
+        reader.sink.report(.invalidValue, at: text.range, field: text.field, message, help: help)
+        return nil
+    }
+}
+
+extension FieldCodec<String> {
+    /// Returns true if a text is a web address without variables.
+    static func isLink(_ text: String) -> Bool {
+        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix), text != scheme else { return false }
+        let hasBlank = text.unicodeScalars.contains(where: \.properties.isWhitespace)
+        return !hasBlank && PlaceholderText(text).pair(PlaceholderText.open) == nil
+    }
+}
+
+extension TemplateHeader.Format {
+    fileprivate var meaning: String {
+        switch self {
+        case .image: "A picture: JPEG or PNG, at most 5 MB."
+        case .video: "A film: MP4 or 3GP, at most 16 MB."
+        case .document: "A document, such as a PDF, at most 100 MB. A campaign can name it with `header.filename`."
+        }
+    }
+
+    fileprivate var ending: String {
+        switch self {
+        case .image: "jpg"
+        case .video: "mp4"
+        case .document: "pdf"
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Spelling
+import YAML
+
+/// The limits of WhatsApp that concern several parts of a template.
+struct TemplateLimits {
+    let spec: TemplateSpec
+
+    /// Reports what WhatsApp certainly refuses.
+    func check(_ reader: FieldReader) {
+        func report(_ path: [String], _ message: String, _ help: String? = nil) {
+            var place = reader.peek(path[0])
+            for step in path.dropFirst() {
+                let next = place.flatMap { place in
+                    Int(step).flatMap { index in
+                        place.node.sequence.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+                    }
+                        ?? place.node.mapping?[step]
+                }
+                if let next, let outer = place { place = ReadNode(next, key: step, in: outer.field) }
+            }
+            let range = place?.range ?? reader.node.range
+            reader.sink.report(
+                .templateLimit,
+                at: range,
+                field: place?.field ?? reader.field(path[0]),
+                message,
+                help: help
+            )
+        }
+        for finding in otherCategory + offer + carousel + [style, lifetime].compactMap(\.self) + wrongExamples {
+            report(finding.path, finding.message, finding.help)
+        }
+    }
+
+    private struct Finding {
+        let path: [String]
+        let message: String
+        let help: String?
+
+        init(_ path: String..., message: String, help: String? = nil) {
+            (self.path, self.message, self.help) = (path, message, help)
+        }
+    }
+
+    private var otherCategory: [Finding] {
+        var found: [Finding] = []
+        if spec.otp != nil {
+            if spec.category != .authentication {
+                found.append(
+                    Finding("otp", message: "only `authentication` templates have `otp`", help: "change the category")
+                )
+            }
+            if !spec.buttons.isEmpty {
+                found.append(Finding("buttons", message: "a template with `otp` has no `buttons`", help: "remove them"))
+            }
+        }
+        for (key, isThere) in [("offer", spec.offer != nil), ("cards", !spec.cards.isEmpty)]
+        where isThere && spec.category != .marketing {
+            found.append(Finding(key, message: "only `marketing` templates have `\(key)`", help: "change the category"))
+        }
+        return found
+    }
+
+    private var offer: [Finding] {
+        guard spec.offer != nil else { return [] }
+        var found: [Finding] = []
+        switch spec.top {
+        case nil, .medium(.image, _), .medium(.video, _): break
+        default:
+            found.append(
+                Finding(
+                    "header",
+                    message: "the header of an offer is an `image` or a `video`",
+                    help: "use one, or none"
+                )
+            )
+        }
+        let count = spec.body.unicodeScalars.count
+        if count > 600 {
+            found.append(Finding("body", message: "the body of an offer has at most 600 characters, not \(count)"))
+        }
+        let kinds = spec.buttons.map(\.kind)
+        let isOrdered =
+            kinds.dropFirst().allSatisfy { $0 == .url } && [.copyCode, .url].contains(kinds.first ?? .phone)
+        if !isOrdered {
+            let message = "an offer has a `copyCode` button or none, and then `url` buttons"
+            found.append(Finding(kinds.isEmpty ? "offer" : "buttons", message: message, help: "put them in this order"))
+        }
+        return found
+    }
+
+    private var carousel: [Finding] {
+        guard let first = spec.cards.first else { return [] }
+        var found: [Finding] = []
+        if !spec.buttons.isEmpty {
+            let help = "give them to the cards"
+            found.append(Finding("buttons", message: "a carousel has no buttons of its own", help: help))
+        }
+        for (index, card) in spec.cards.enumerated() {
+            func report(_ key: String, _ message: String, _ help: String) {
+                found.append(Finding("cards", String(index), key, message: message, help: help))
+            }
+            if card.header.format != first.header.format {
+                report("header", "all cards have the same kind of header", "use images, or videos")
+            }
+            if (card.body == nil) != (first.body == nil) {
+                report("body", "either all cards have a body, or none", "add those that are missing")
+            }
+            if card.buttons.map(\.kind) != first.buttons.map(\.kind) {
+                report("buttons", "all cards have the same types of buttons, in the same order", "change them")
+            }
+            if card.buttons.isEmpty {
+                report("buttons", "a card has one or two buttons", "add one")
+            } else if !card.buttons.allSatisfy({ [.quickReply, .url, .phone].contains($0.kind) }) {
+                report("buttons", "buttons of cards are of type `quickReply`, `url` or `phone`", "use one of these")
+            }
+        }
+        return found
+    }
+
+    /// One format of variables for the message and its cards.
+    private var style: Finding? {
+        let bodies = [spec.body] + spec.cards.compactMap(\.body)
+        // Texts that cannot be parsed were reported.
+        let styles = Set(
+            bodies.compactMap { try? TemplateVariables($0) }.filter { !$0.names.isEmpty }.map(\.isPositional)
+        )
+        guard styles.count > 1 else { return nil }
+        let texts = TemplateVariables.Problem.mixed.texts
+        return Finding("cards", message: texts.message, help: texts.help)
+    }
+
+    private var lifetime: Finding? {
+        guard let ttl = spec.ttl else { return nil }
+        let month = SpecDuration(seconds: 30 * 86_400)
+        let least = SpecDuration(seconds: spec.category.isMarketing ? 43_200 : 30)
+        let most = SpecDuration(seconds: spec.category == .authentication ? 900 : 43_200)
+        let isRight = ttl == month || ttl >= least && (spec.category.isMarketing || ttl <= most)
+        guard !isRight else { return nil }
+        let range = spec.category.isMarketing ? "`12h` to `30d`" : "`30s` to `\(most.minutesOrHours)`, or `30d`"
+        let message = "`ttl` is \(ttl); a template of category `\(spec.category.rawValue)` has \(range)"
+        return Finding("ttl", message: message)
+    }
+
+    private var wrongExamples: [Finding] {
+        let known = spec.parameters.map(\.key)
+        return (spec.examples ?? [:]).sorted { $0.key < $1.key }.compactMap { key, text in
+            guard let parameter = spec.parameters.first(where: { $0.key == key }) else {
+                let help =
+                    known.isEmpty
+                    ? "the template has no variables"
+                    : SpellingSuggestion.help(for: key, among: known, what: "its parameters are")
+                return Finding("examples", key, message: "the template has no parameter `\(key)`", help: help)
+            }
+            guard parameter.part == .medium, parameter.name == "link", !FieldCodec<String>.isLink(text) else {
+                return nil
+            }
+            let help = "give a link such as `https://shop.example/spring.jpg`"
+            return Finding("examples", key, message: "`\(text)` is not a link to a sample", help: help)
+        }
+    }
+}
+
+extension TemplateHeader {
+    /// The kind of file; `nil` for other headers.
+    var format: Format? {
+        if case .medium(let format, _) = self { format } else { nil }
+    }
+}
+
+extension SpecDuration {
+    /// The duration in hours, or in minutes if it is shorter.
+    fileprivate var minutesOrHours: String { seconds >= 3_600 ? "\(seconds / 3_600)h" : "\(seconds / 60)m" }
+}

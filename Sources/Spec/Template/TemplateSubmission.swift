@@ -1,0 +1,192 @@
+public import JSON
+
+/// A template in the form in which Meta's Graph API creates, edits and returns it.
+public struct TemplateSubmission: Sendable {
+    /// A file that reviewers see in place of those that campaigns send.
+    public struct Sample: Hashable, Sendable {
+        /// The key in `handles`: `header`, or `card.0.header`.
+        public let key: String
+        public let format: TemplateHeader.Format
+        /// The address of the file, which is uploaded before the template is created.
+        public let link: String
+    }
+
+    private let spec: TemplateSpec
+    private let handles: [String: String]
+
+    /// Makes the form of a template.
+    ///
+    /// - Parameters:
+    ///   - spec: The template.
+    ///   - handles: The handles of uploaded samples, by their keys; without one, the header has no example.
+    public init(_ spec: TemplateSpec, handles: [String: String] = [:]) {
+        (self.spec, self.handles) = (spec, handles)
+    }
+
+    /// The files to upload, in the order of the parts.
+    public static func samples(of spec: TemplateSpec) -> [Sample] {
+        let places = [nil] + spec.cards.indices.map(Optional.some)
+        return places.compactMap { card in
+            let prefix = card.map(TemplateParameter.prefix) ?? ""
+            guard case .medium(let format, let medium) = spec.parts(of: card).header else { return nil }
+            let own: String? = if case .link(let link) = medium { link } else { nil }
+            return (spec.examples?["\(prefix)header.link"] ?? own)
+                .map { Sample(key: "\(prefix)header", format: format, link: $0) }
+        }
+    }
+
+    /// The body of the request that creates the template.
+    public var request: JSONValue {
+        var fields: JSONObject = [
+            "name": .string(spec.whatsappName), "category": .string(spec.category.rawValue.uppercased()),
+            "components": components,
+        ]
+        fields["language"] = spec.language.map(JSONValue.string)
+        if spec.isNamed { fields["parameter_format"] = "NAMED" }
+        fields["allow_category_change"] = spec.allowCategoryChange.map(JSONValue.bool)
+        fields["message_send_ttl_seconds"] = lifetime.map(JSONValue.integer)
+        return .object(fields)
+    }
+
+    /// The lifetime in seconds; 30 days are -1 where they are beyond the range of the category.
+    private var lifetime: Int? {
+        spec.ttl.map { $0.seconds == 30 * 86_400 && !spec.category.isMarketing ? -1 : $0.seconds }
+    }
+
+    /// The parts, as the list `components`.
+    public var components: JSONValue {
+        if let otp = spec.otp { return .array(Self.components(of: otp)) }
+        var list: [JSONValue] = []
+        if let header = spec.top { list.append(self.header(header)) }
+        list.append(body(spec.body))
+        if let footer = spec.footer { list.append(["type": "FOOTER", "text": .string(footer)]) }
+        if let offer = spec.offer {
+            let content: JSONValue = ["text": .string(offer.text), "has_expiration": .bool(offer.expires)]
+            list.append(["type": "LIMITED_TIME_OFFER", "limited_time_offer": content])
+        }
+        if !spec.buttons.isEmpty { list.append(buttons(spec.buttons)) }
+        if !spec.cards.isEmpty {
+            let cards = spec.cards.enumerated().map { index, card -> JSONValue in
+                var parts = [header(card.header, card: index)]
+                if let body = card.body { parts.append(self.body(body, card: index)) }
+                parts.append(buttons(card.buttons, card: index))
+                return ["components": .array(parts)]
+            }
+            list.append(["type": "CAROUSEL", "cards": .array(cards)])
+        }
+        return .array(list)
+    }
+
+    private func header(_ header: TemplateHeader, card: Int? = nil) -> JSONValue {
+        let prefix = card.map(TemplateParameter.prefix) ?? ""
+        var fields: JSONObject = ["type": "HEADER"]
+        switch header {
+        case .text(let text):
+            (fields["format"], fields["text"]) = ("TEXT", .string(text))
+            fields["example"] = example(
+                .header,
+                card: card,
+                positional: { ["header_text": .array($0)] },
+                named: "header_text_named_params"
+            )
+        case .location: fields["format"] = "LOCATION"
+        case .medium(let format, _):
+            fields["format"] = .string(format.rawValue.uppercased())
+            fields["example"] = handles["\(prefix)header"].map { ["header_handle": [.string($0)]] }
+        }
+        return .object(fields)
+    }
+
+    private func body(_ text: String, card: Int? = nil) -> JSONValue {
+        var fields: JSONObject = ["type": "BODY", "text": .string(text)]
+        fields["example"] = example(
+            .body,
+            card: card,
+            positional: { ["body_text": [.array($0)]] },
+            named: "body_text_named_params"
+        )
+        return .object(fields)
+    }
+
+    /// Makes the examples of a text; `nil` if it has no variables, or not all have an example.
+    private func example(
+        _ part: TemplateParameter.Part,
+        card: Int?,
+        positional: ([JSONValue]) -> JSONValue,
+        named: String
+    ) -> JSONValue? {
+        let parameters = spec.parameters.filter { $0.part == part && $0.card == card }
+        let texts = parameters.compactMap { spec.examples?[$0.key].map(JSONValue.string) }
+        guard !texts.isEmpty, texts.count == parameters.count else { return nil }
+        guard parameters[0].name != nil else { return positional(texts) }
+        return [
+            named: .array(
+                zip(parameters, texts).map { ["param_name": .string($0.name ?? ""), "example": $1] }
+            )
+        ]
+    }
+
+    private func buttons(_ buttons: [TemplateButton], card: Int? = nil) -> JSONValue {
+        let prefix = card.map(TemplateParameter.prefix) ?? ""
+        let list = buttons.enumerated().map { index, button in
+            Self.button(button, example: spec.examples?["\(prefix)button.\(index)"])
+        }
+        return ["type": "BUTTONS", "buttons": .array(list)]
+    }
+
+    private static func button(_ button: TemplateButton, example: String?) -> JSONValue {
+        var fields: JSONObject = ["text": .string(button.text)]
+        switch button.kind {
+        case .quickReply: fields["type"] = "QUICK_REPLY"
+        case .phone: (fields["type"], fields["phone_number"]) = ("PHONE_NUMBER", .string(button.phoneNumber))
+        case .catalog: fields["type"] = "CATALOG"
+        case .url:
+            (fields["type"], fields["url"]) = ("URL", .string(button.url))
+            if button.hasParameter, let example {
+                let isWhole = example.hasPrefix("https://") || example.hasPrefix("http://")
+                // Both forms are documented; the whole address is the one that reviewers can open.
+                fields["example"] = [.string(isWhole ? example : button.url.replacing("{{1}}", with: example))]
+            }
+        case .copyCode:
+            fields["text"] = nil
+            fields["type"] = "COPY_CODE"
+            fields["example"] = example.map(JSONValue.string)
+        case .flow:
+            (fields["type"], fields["flow_id"]) = ("FLOW", .string(button.flowId))
+            fields["flow_action"] = button.flowAction == .navigate ? "navigate" : "data_exchange"
+            fields["navigate_screen"] = button.screen.map(JSONValue.string)
+        }
+        return .object(fields)
+    }
+
+    private static func components(of otp: TemplateOTP) -> [JSONValue] {
+        var list: [JSONValue] = [
+            ["type": "BODY", "add_security_recommendation": .bool(otp.securityRecommendation)]
+        ]
+        if let expiry = otp.codeExpiry {
+            list.append(["type": "FOOTER", "code_expiration_minutes": .integer(expiry.seconds / 60)])
+        }
+        var button: JSONObject = ["type": "OTP", "otp_type": .string(otp.delivery.word)]
+        button["text"] = otp.text.map(JSONValue.string)
+        button["autofill_text"] = otp.autofillText.map(JSONValue.string)
+        if !otp.apps.isEmpty {
+            let apps = otp.apps.map { app -> JSONValue in
+                ["package_name": .string(app.package), "signature_hash": .string(app.signature)]
+            }
+            button["supported_apps"] = .array(apps)
+        }
+        if otp.delivery == .zeroTap { button["zero_tap_terms_accepted"] = .bool(otp.acceptsTerms) }
+        return list + [["type": "BUTTONS", "buttons": [.object(button)]]]
+    }
+}
+
+extension TemplateOTP.Delivery {
+    /// Meta's word.
+    fileprivate var word: String {
+        switch self {
+        case .copyCode: "COPY_CODE"
+        case .oneTap: "ONE_TAP"
+        case .zeroTap: "ZERO_TAP"
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import JSON
+import Spec
+import Testing
+
+/// The parts of templates, as specs write them.
+struct TemplatePartTests {
+    private static let account = "\n---\nkind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
+
+    @Test(arguments: WholeTemplates.all)
+    func everyPartIsReadBack(text: String) throws {
+        let spec = try WholeTemplates.spec(text)
+        #expect(try TemplateSpec(canonical: spec.canonical) == spec)
+        #expect(try TemplateSpec(stored: spec.canonical) == spec)
+        // WhatsApp's review finds nothing either.
+        #expect(Fixture.lines(text + Self.account).isEmpty)
+    }
+
+    @Test func parametersAreThoseOfAllParts() throws {
+        func keys(_ text: String) throws -> [String] {
+            try WholeTemplates.spec(text).parameters.map { $0.key + ($0.isRequired ? "" : "?") }
+        }
+        #expect(
+            try keys(WholeTemplates.image) == ["header.link?", "header.id?", "1", "2", "button.0", "button.1?"]
+        )
+        #expect(try keys(WholeTemplates.named) == ["day", "first_name"])
+        #expect(
+            try keys(WholeTemplates.offer)
+                == ["header.link", "header.id?", "1", "offer.expires", "button.0", "button.1"]
+        )
+        #expect(
+            try keys(WholeTemplates.carousel) == [
+                "1", "card.0.header.link", "card.0.header.id?", "card.0.1", "card.0.button.0?", "card.0.button.1",
+                "card.1.header.link?", "card.1.header.id?", "card.1.button.0?", "card.1.button.1",
+            ]
+        )
+        #expect(try keys(WholeTemplates.code) == ["code"])
+        #expect(
+            try keys(WholeTemplates.place) == [
+                "header.latitude", "header.longitude", "header.name?", "header.address?", "button.0?", "button.1?",
+            ]
+        )
+    }
+
+    private typealias Change = (text: String, old: String, new: String, words: String)
+
+    private static let wrong: [Change] = [
+        (
+            WholeTemplates.image, "\"https://shop.example/spring.jpg\"", "./images/spring.jpg",
+            "C015 files beside the spec"
+        ),
+        (WholeTemplates.image, "\"https://shop.example/spring.jpg\"", "spring", "C015 `spring` is neither"),
+        (
+            WholeTemplates.image, "image: \"https", "image: true, video: \"https",
+            "C015 the header is more than one thing"
+        ),
+        (WholeTemplates.image, "button.0: sale", "button.2: sale", "C043 the template has no parameter `button.2`"),
+        (WholeTemplates.image, "footer: Reply", "ttl: 1h\nfooter: Reply", "C043 `ttl` is 1h"),
+        (WholeTemplates.offer, "offer: {", "footer: Bye\noffer: {", "C022 `footer` and `offer` exclude each other"),
+        (WholeTemplates.offer, "Ends soon!", "Ends very very soon!", "C015 `text` has 20 characters"),
+        (
+            WholeTemplates.offer, "category: marketing", "category: utility",
+            "C043 only `marketing` templates have `offer`"
+        ),
+        (WholeTemplates.offer, "header: { video: true }", "header: Hi", "C043 the header of an offer"),
+        (WholeTemplates.carousel, "body: Bags of all kinds.", "", "C043 either all cards have a body, or none"),
+        (WholeTemplates.carousel, "image: \"https", "video: \"https", "C043 all cards have the same kind of header"),
+        (WholeTemplates.carousel, "cards:", "header: Hi\ncards:", "C022 `header` and `cards` exclude each other"),
+        (WholeTemplates.carousel, "type: quickReply", "type: copyCode", "C043"),
+        (WholeTemplates.code, "category: authentication", "category: utility", "C043 only `authentication` templates"),
+        (WholeTemplates.code, "otp:", "body: Hi\notp:", "C022 `body` and `otp` exclude each other"),
+        (WholeTemplates.code, "codeExpiry: 10m", "codeExpiry: 2h", "C043 a code expires after 1 to 90"),
+        (WholeTemplates.code, "type: oneTap", "type: zeroTap", "C043 `zeroTap` needs WhatsApp's terms"),
+        (WholeTemplates.code, "K8a/AINcGX7", "K8a", "C043 `K8a` is not the hash"),
+        (WholeTemplates.code, "com.acme.shop", "shop", "C043 `shop` is not the name"),
+        (WholeTemplates.code, "ttl: 5m", "ttl: 1h", "C043 `ttl` is 1h"),
+        (WholeTemplates.place, "location: true", "location: false", "C015 `location` is false"),
+        (WholeTemplates.place, "flowId: \"1018\", ", "", "C013 missing field `flowId`"),
+    ]
+
+    @Test(arguments: wrong.indices)
+    func mistakesHaveAPlace(index: Int) {
+        let change = Self.wrong[index]
+        let lines = Fixture.lines(change.text.replacing(change.old, with: change.new))
+        #expect(change.text.contains(change.old))
+        #expect(lines.contains { $0.contains(change.words) }, "\(lines)")
+    }
+
+    private static let refused: [Change] = [
+        (WholeTemplates.image, "Dear {{1}}, our", "{{1}}, our", "C043 the text begins with a variable"),
+        (
+            WholeTemplates.image, "starts on {{2}} in all shops.", "starts on {{2}}",
+            "C043 the text ends with a variable"
+        ),
+        (
+            WholeTemplates.image, "starts on {{2}} in all shops.", "starts on {{2}}.",
+            "C094 the text ends with a variable"
+        ),
+        (WholeTemplates.image, "starts on {{2}}", "{{2}}{{3}}", "C043 two variables stand side by side"),
+        (WholeTemplates.image, "\"2\": Monday, ", "", "C093 no example for `2`"),
+        (WholeTemplates.image, "spring.jpg\" }", "spring.jpg\" } # x", ""),
+        (WholeTemplates.image, "\"https://shop.example/spring.jpg\"", "\"1013\"", "C093 no example for `header.link`"),
+        (
+            WholeTemplates.image, "  - { type: url,", "  - { type: quickReply, text: Now }\n  - { type: url,",
+            "C043 `quickReply` buttons stand between others"
+        ),
+        (WholeTemplates.image, "text: Later", "text: Later \u{1F600}", "C094 the label has"),
+        (
+            WholeTemplates.image, ", our spring sale starts on {{2}} in all shops.", " and {{2}} now",
+            "C094 the text has 2 variables"
+        ),
+        (WholeTemplates.offer, "SAVE10", "SAVE10SAVE10SAVE10", "C043 the code has 18 characters"),
+        (WholeTemplates.carousel, "Shoes for {{1}} in all sizes.", "Shoes for {{1}}", "C043 the text ends"),
+    ]
+
+    @Test(arguments: refused.indices)
+    func theReviewIsForTemplatesOfAccounts(index: Int) {
+        let change = Self.refused[index]
+        let text = change.text.replacing(change.old, with: change.new)
+        let (with, without) = (Fixture.lines(text + Self.account), Fixture.lines(text))
+        if change.words.isEmpty { #expect(with.isEmpty) }
+        #expect(change.words.isEmpty || with.contains { $0.contains(change.words) }, "\(with)")
+        #expect(without.isEmpty || change.words.contains("begins") || change.old.contains("starts on"), "\(without)")
+    }
+}
