@@ -15,6 +15,7 @@ package struct APIRoutes: Sendable {
     private let authenticator: Authenticator
     private let limiter: RequestLimiter?
     private let metrics: HTTPMetrics
+    private let readLimit: Duration
 
     /// Collects the endpoints.
     ///
@@ -31,6 +32,8 @@ package struct APIRoutes: Sendable {
     ///   - servesDashboard: True to serve the pages of the dashboard at `/ui`.
     ///   - signIn: The identity provider at which people sign in on these pages; `nil` without one.
     ///   - version: The version of the daemon.
+    ///   - readLimit: The longest time of a statement of a read.
+    ///   - previewLimit: That of a preview.
     ///   - now: The calendar.
     package init(
         pool: PostgresPool,
@@ -45,6 +48,8 @@ package struct APIRoutes: Sendable {
         servesDashboard: Bool = true,
         signIn: SignIn? = nil,
         version: String = "unknown",
+        readLimit: Duration = .seconds(5),
+        previewLimit: Duration = .seconds(2),
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let campaigns = CampaignRepository(pool: pool)
@@ -52,7 +57,7 @@ package struct APIRoutes: Sendable {
         let outlooks = OutlookRepository(pool: pool)
         let templates = TemplateRepository(pool: pool)
         let schedules = ScheduleRepository(pool: pool)
-        let gate = PreviewGate()
+        let gate = PreviewGate(statementLimit: previewLimit)
         let groups: [[Endpoint]] = [
             CampaignEndpoints(
                 campaigns: campaigns,
@@ -106,6 +111,7 @@ package struct APIRoutes: Sendable {
         self.authenticator = authenticator
         self.limiter = limiter
         self.metrics = metrics
+        self.readLimit = readLimit
     }
 
     /// The router with all endpoints and middlewares.
@@ -114,7 +120,7 @@ package struct APIRoutes: Sendable {
         router.add(middleware: RequestMetricsMiddleware(metrics: metrics))
         let served = EndpointTable(endpoints.endpoints + pages)
         router.add(middleware: ProblemMiddleware(endpoints: served))
-        served.add(to: router, authenticator: authenticator, limiter: limiter)
+        served.add(to: router, authenticator: authenticator, limiter: limiter, readLimit: readLimit)
         return router
     }
 }

@@ -7,6 +7,7 @@ public import Logging
 import NIOCertificateReloading
 import NIOCore
 import Postgres
+import Prometheus
 import Redis
 import Runtime
 public import ServiceLifecycle
@@ -125,7 +126,7 @@ public struct Daemon: Service {
             metrics: lanes.metrics.triggers,
             committed: { feederWakeup.notify() }
         )
-        let live = liveFeed(pool: pool, redis: redis, gate: lanes.gate, wakeup: liveWakeup)
+        let live = liveFeed(pool: pool, redis: redis, gate: lanes.gate, metrics: lanes.metrics, wakeup: liveWakeup)
         let certificate = try configuration.certificate?.renewal(logger: logger)
         // Shut down in reverse order: the server first, then the services that reserve messages, last those that commit.
         let services: [any Service] =
@@ -273,6 +274,7 @@ public struct Daemon: Service {
         pool: PostgresPool,
         redis: RedisClient,
         gate: APIGate?,
+        metrics: DaemonMetrics = DaemonMetrics(),
         wakeup: WakeSignal = WakeSignal(),
         options: LiveFeed.Options = .init()
     ) -> LiveFeed {
@@ -293,6 +295,13 @@ public struct Daemon: Service {
             pool: pool,
             lanes: lanes,
             specs: specs?.state,
+            vitals: {
+                DaemonVitals(
+                    waitingCallers: pool.statistics.waiting,
+                    failedReports: Int(metrics.registry.samples.total(of: .reports, with: "failed")),
+                    memory: Int(ProcessSamples.read().total(of: .memory))
+                )
+            },
             wakeup: wakeup,
             options: options,
             logger: logger
@@ -307,7 +316,9 @@ public struct Daemon: Service {
         forwarding: WebhookForwarding,
         triggers: TriggerService,
         live: LiveFeed,
-        lanes: LaneServices? = nil
+        lanes: LaneServices? = nil,
+        readLimit: Duration = .seconds(5),
+        previewLimit: Duration = .seconds(2)
     ) -> APIRoutes {
         let metrics = lanes?.metrics ?? DaemonMetrics()
         let authenticator = Authenticator(verifier: configuration.tokens.map { TokenVerifier(settings: $0) })
@@ -341,7 +352,9 @@ public struct Daemon: Service {
             erasureKey: configuration.erasureKey,
             servesDashboard: configuration.servesDashboard,
             signIn: configuration.tokens?.signIn,
-            version: version
+            version: version,
+            readLimit: readLimit,
+            previewLimit: previewLimit
         )
     }
 

@@ -66,6 +66,7 @@ package struct DashboardAsset: Sendable {
         ("messages.js", PackageResources.messages_js),
         ("now.js", PackageResources.now_js),
         ("phone.js", PackageResources.phone_js),
+        ("runs.js", PackageResources.runs_js),
         ("sign-in.js", PackageResources.sign_in_js),
         ("spec.js", PackageResources.spec_js),
         ("specs.js", PackageResources.specs_js),

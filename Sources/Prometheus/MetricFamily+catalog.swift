@@ -210,7 +210,7 @@ extension MetricFamily {
 
     // The process, by the usual names of exporters.
     static let cpu = MetricFamily("process_cpu_seconds_total", .counter, "CPU time of user and system.")
-    static let memory = MetricFamily("process_resident_memory_bytes", .gauge, "Resident memory.")
+    package static let memory = MetricFamily("process_resident_memory_bytes", .gauge, "Resident memory.")
     static let virtualMemory = MetricFamily("process_virtual_memory_bytes", .gauge, "Address space.")
     static let files = MetricFamily("process_open_fds", .gauge, "Open files and sockets.")
     static let startTime = MetricFamily("process_start_time_seconds", .gauge, "Start of the process, in Unix time.")

@@ -36,6 +36,23 @@ package enum MetricReading: Hashable, Sendable {
     case histogram(counts: [Int], sum: Double)
 }
 
+extension Sequence<MetricSample> {
+    /// Adds the numbers of a family.
+    ///
+    /// - Parameters:
+    ///   - family: The family.
+    ///   - value: Only series of which a label has this value; `nil` takes all.
+    /// - Returns: The sum; 0 if there is no such series.
+    package func total(of family: MetricFamily, with value: String? = nil) -> Double {
+        reduce(0) { sum, sample in
+            guard sample.family.name == family.name, case .number(let number) = sample.reading,
+                value.map({ value in sample.labels.contains { $0.value == value } }) ?? true
+            else { return sum }
+            return sum + number
+        }
+    }
+}
+
 /// A reading of one series.
 package struct MetricSample: Hashable, Sendable {
     let family: MetricFamily

@@ -60,7 +60,9 @@ struct APIFixture: Sendable {
         requestsPerSecond: Int = 0,
         eventsPerSecond: Int = 0,
         servesDashboard: Bool = true,
-        liveOptions: LiveFeed.Options = .init(),
+        liveOptions: LiveFeed.Options = .patient,
+        readLimit: Duration = .seconds(30),
+        previewLimit: Duration = .seconds(30),
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
@@ -76,7 +78,14 @@ struct APIFixture: Sendable {
             let result: Result<Void, any Error>
             do {
                 try await seed(pool, contacts: contacts)
-                try await serve(configuration, pool: pool, redis: redis, liveOptions: liveOptions, body)
+                try await serve(
+                    configuration,
+                    pool: pool,
+                    redis: redis,
+                    liveOptions: liveOptions,
+                    (readLimit, previewLimit),
+                    body
+                )
                 result = .success(())
             } catch {
                 result = .failure(error)
@@ -92,6 +101,7 @@ struct APIFixture: Sendable {
         pool: PostgresPool,
         redis: RedisClient,
         liveOptions: LiveFeed.Options,
+        _ limits: (read: Duration, preview: Duration),
         _ body: (APIFixture) async throws -> Void
     ) async throws {
         let daemon = Daemon(configuration: configuration, environment: [:], logger: TestDatabase.logger)
@@ -116,7 +126,9 @@ struct APIFixture: Sendable {
             intake: intake,
             forwarding: forwarding,
             triggers: triggers,
-            live: live
+            live: live,
+            readLimit: limits.read,
+            previewLimit: limits.preview
         )
         let router = api.router
         let port = Mutex<Int?>(nil)
@@ -292,5 +304,14 @@ extension Endpoint {
         case .none: nil
         case .required(_, let example), .optional(_, let example): example
         }
+    }
+}
+
+extension LiveFeed.Options {
+    /// Options with which a busy machine makes no state stale.
+    static var patient: LiveFeed.Options {
+        var options = LiveFeed.Options()
+        (options.statementLimit, options.readLimit, options.staleAfter) = (.seconds(20), .seconds(30), .seconds(30))
+        return options
     }
 }

@@ -352,6 +352,17 @@ struct CampaignTests {
             let refused = try await api.call("POST", path, ["to": ["+254711000001"]])
             #expect((refused.status, refused.code) == (409, "not_ready"), "\(refused.text)")
             #expect(try await api.call("POST", path, ["to": []]).status == 422)
+            let test = try #require(first.json["test"]?["id"]?.stringValue)
+            let cancel = "/campaigns/\(id)/tests/\(test)/cancel"
+            let another = try await api.campaign("another")
+            #expect(try await api.call("POST", "/campaigns/\(another)/tests/\(test)/cancel").status == 404)
+            #expect(try await api.call("POST", cancel, tenant: "other").status == 404)
+            let cancelled = try await api.call("POST", cancel, ["reason": "wrong price"], scopes: [.operate])
+            #expect(cancelled.status == 200 && cancelled.json["status"] == "cancelled", "\(cancelled.text)")
+            #expect(cancelled.json["statusReason"] == "wrong price" && !cancelled.text.contains("711000001"))
+            let over = try await api.call("POST", cancel)
+            #expect((over.status, over.code, over.json["currentStatus"]) == (409, "state_conflict", "cancelled"))
+            #expect(try await api.status(id) == "draft")
             // A draft that was only tested can be deleted.
             #expect(try await api.call("DELETE", "/campaigns/\(id)").status == 204)
         }

@@ -74,6 +74,26 @@ struct TestSendCommandTests {
             }
             daemon.signal(SIGTERM)
             #expect(try await daemon.outcome().exitCode == 0)
+            try await Self.cancelsATest(stage)
+        }
+    }
+
+    /// Without a daemon a test stays under way until it is cancelled.
+    private static func cancelsATest(_ stage: Stage) async throws {
+        try await stage.succeed("campaignd", "send", "test/hello", "--test", "+254799000000")
+        let list = try JSONValue(
+            parsing: try await stage.succeed("campaignd", "tests", "test/hello", "--format", "json")
+        )
+        let id = try #require(list["items"]?[0]?["id"]?.stringValue)
+        let cancelled = try await stage.succeed("campaignd", "cancel", "test/hello", "--test", id, "--reason", "typo")
+        #expect(cancelled.contains("test \(id) of test/hello cancelled"), "\(cancelled)")
+        let shown = try await stage.succeed("campaignd", "tests", "test/hello")
+        #expect(shown.contains("\(id)  cancelled  typo"), "\(shown)")
+        #expect(try await stage.succeed("campaignd", "cancel", "test/hello", "--test", id).contains("already over"))
+        for wrong in [UUID().uuidString.lowercased(), "no-id"] {
+            let arguments = ["cancel", "test/hello", "--test", wrong]
+            let refused = try await Command.run("campaignd", arguments, environment: stage.environment)
+            #expect(refused.exitCode != 0 && refused.errors.contains(wrong), "\(refused.errors)")
         }
     }
 

@@ -13,7 +13,14 @@ struct AudienceEndpoints: Sendable {
     let gate: PreviewGate
     let now: @Sendable () -> Date
 
-    var all: [Endpoint] { [preview, quota] }
+    var all: [Endpoint] { [preview, stored, quota] }
+
+    private static let samples = QueryParameter(
+        "samples",
+        .integer(0...20),
+        "Number of recipients to show.",
+        fallback: 5
+    )
 
     private var preview: Endpoint {
         Endpoint(
@@ -22,6 +29,10 @@ struct AudienceEndpoints: Sendable {
             name: "previewAudience",
             tag: "audiences",
             summary: "Count an audience and compare it with the quota",
+            details:
+                "What takes longer than two seconds to count is estimated from a part of the contacts: `isEstimate` is true then, "
+                + "and the numbers have three digits. A tenant has two previews at once. Without the scope `contacts`, a filter must "
+                + "not ask for what is hidden.",
             access: .token(.read),
             query: [
                 QueryParameter(
@@ -43,29 +54,61 @@ struct AudienceEndpoints: Sendable {
                         + "templates need a phone number.",
                     fallback: .string(TemplateSpec.Category.marketing.rawValue)
                 ),
-                QueryParameter("samples", .integer(0...20), "Number of recipients to show.", fallback: 5),
+                Self.samples,
             ],
             body: .required(
                 .spec(.filter),
                 example: ["logic": "AND", "conditions": [["field": "tags", "operator": "contains", "value": "vip"]]]
             ),
-            responses: [
-                .json(
-                    .ok,
-                    "The audience.",
-                    .object(QuotaShapes.preview),
-                    example: [
-                        "total": 120, "inWindow": 40, "outOfWindow": 80, "unreachable": 0,
-                        "leftOut": LeftOutShapes.example, "funnel": LeftOutShapes.funnelExample,
-                        "quotaCheck": QuotaShapes.checkExample,
-                        "samples": [["phone": "+254•••••••78", "name": "Amina", "isInWindow": true]],
-                    ]
-                )
-            ],
+            responses: [.json(.ok, "The audience.", .object(QuotaShapes.preview), example: QuotaShapes.previewExample)],
+            statementLimit: gate.statementLimit,
+            ifSlow: PreviewGate.ifSlow,
             handle: .checked { call in
                 try gate.enter(call.tenant)
                 defer { gate.leave(call.tenant) }
                 return try await preview(call)
+            }
+        )
+    }
+
+    private var stored: Endpoint {
+        Endpoint(
+            method: .get,
+            path: "/campaigns/{id}/audience",
+            noun: "campaign",
+            name: "countAudience",
+            tag: "audiences",
+            summary: "Count the audience of a campaign as a launch now would",
+            details:
+                "The filter, sender, category and message are those that are stored, so that it may be called without the scope "
+                + "`contacts`, whatever the filter compares.",
+            query: [Self.samples],
+            responses: [.json(.ok, "The audience.", .object(QuotaShapes.preview), example: QuotaShapes.previewExample)],
+            problems: [.notReady],
+            statementLimit: gate.statementLimit,
+            ifSlow: PreviewGate.ifSlow,
+            handle: .checked { call in
+                try gate.enter(call.tenant)
+                defer { gate.leave(call.tenant) }
+                guard
+                    let found = try await AudienceRepository(pool: pool).renderRequest(
+                        of: try call.id(),
+                        tenant: call.tenant
+                    )
+                else { throw Problem.notFound("campaign") }
+                let request = found.request
+                let sender = try await SenderRepository(pool: pool).all(tenant: call.tenant)
+                    .first { $0.id == found.sender }
+                return try await answer(
+                    to: call,
+                    Audience(
+                        filter: request.filter,
+                        category: request.category,
+                        isFreeText: request.isFreeText,
+                        number: request.number,
+                        sender: sender
+                    )
+                )
             }
         )
     }
@@ -117,49 +160,83 @@ struct AudienceEndpoints: Sendable {
             throw Problem.invalid(FieldProblem.all(of: error, below: ""))
         }
         try ContactMask.check(filter, for: call.caller)
-        let now = now()
-        let audiences = AudienceRepository(pool: pool)
         let sender = try await sender(call)
         let isFreeText = call.query["freeText"] == true
-        var number: String?
-        if let sender { number = try await audiences.windowNumber(of: sender.id) }
         let category = call.text("category").flatMap(TemplateSpec.Category.init(rawValue:))
-        let reach = isFreeText ? .marketing : category ?? .marketing
-        let size = try await audiences.size(
-            tenant: call.tenant,
-            filter: filter,
-            category: reach,
-            number: number,
-            now: now
-        )
-        .reached(byFreeText: isFreeText)
-        let count = call.query["samples"]?.integerValue ?? 0
-        let samples =
-            count == 0
-            ? []
-            : try await audiences.samples(
-                tenant: call.tenant,
+        var number: String?
+        if let sender { number = try await AudienceRepository(pool: pool).windowNumber(of: sender.id) }
+        return try await answer(
+            to: call,
+            Audience(
                 filter: filter,
-                category: reach,
+                category: isFreeText ? .marketing : category ?? .marketing,
                 isFreeText: isFreeText,
                 number: number,
-                now: now,
-                limit: count
+                sender: sender
             )
+        )
+    }
+
+    /// The facts by which contacts become recipients, and the sender whose quota counts.
+    private struct Audience {
+        let filter: AudienceFilter
+        let category: TemplateSpec.Category
+        let isFreeText: Bool
+        let number: String?
+        let sender: SenderRecord?
+    }
+
+    private func answer(to call: APICall, _ audience: Audience) async throws -> APIResponse {
+        let now = now()
+        let found = try await AudienceRepository(pool: pool).count(
+            tenant: call.tenant,
+            filter: audience.filter,
+            category: audience.category,
+            number: audience.number,
+            now: now
+        )
+        let size = found.size.reached(byFreeText: audience.isFreeText)
         var check: QuotaCheck?
-        if let sender, let status = try await QuotaRepository().status(of: [sender], now: now, on: pool).first {
+        if let sender = audience.sender,
+            let status = try await QuotaRepository().status(of: [sender], now: now, on: pool).first
+        {
             check = QuotaCheck(audience: size, quotaStatus: status.quota)
         }
+        let samples = try await samples(call, audience, now: now, isOptional: found.isEstimate)
         return .json(
             .fields([
                 "total": .integer(size.total), "inWindow": .integer(size.inWindow),
                 "outOfWindow": .integer(size.outOfWindow), "unreachable": .integer(size.unreachable),
-                "leftOut": size.leftOut.json,
-                "funnel": AudienceFunnel(try await audiences.contacts(of: call.tenant), size, reach).json,
-                "quotaCheck": check?.json,
-                "samples": .array(samples.map(\.json)),
+                "isEstimate": found.isEstimate ? true : nil, "leftOut": size.leftOut.json,
+                "funnel": AudienceFunnel(found.contacts, size, audience.category).json,
+                "quotaCheck": check?.json, "samples": .array(samples.map(\.json)),
             ])
         )
+    }
+
+    /// Returns the first recipients; none if they are optional, and cannot be found in time.
+    private func samples(
+        _ call: APICall,
+        _ audience: Audience,
+        now: Date,
+        isOptional: Bool
+    ) async throws -> [AudienceSample] {
+        let count = call.query["samples"]?.integerValue ?? 0
+        guard count > 0 else { return [] }
+        do {
+            return try await AudienceRepository(pool: pool).samples(
+                tenant: call.tenant,
+                filter: audience.filter,
+                category: audience.category,
+                isFreeText: audience.isFreeText,
+                number: audience.number,
+                now: now,
+                limit: count
+            )
+        } catch PostgresError.timeout where isOptional {
+            // The numbers of a large audience help without them.
+            return []
+        }
     }
 
     /// Returns the sender that the request names, or else the only one.
@@ -341,6 +418,11 @@ enum QuotaShapes {
                 "With `freeText`, contacts that are left out because free text cannot reach them."
             ),
             ShapeField(
+                "isEstimate",
+                .bool,
+                "True if counting took too long, and the numbers are scaled up from a part of the contacts."
+            ),
+            ShapeField(
                 "leftOut",
                 .object(LeftOutShapes.leftOut),
                 isRequired: true,
@@ -360,6 +442,12 @@ enum QuotaShapes {
             ShapeField("samples", .list(.object(sample), count: 0...20), isRequired: true, "Some of the recipients."),
         ]
     )
+
+    static let previewExample: JSONValue = [
+        "total": 120, "inWindow": 40, "outOfWindow": 80, "unreachable": 0, "leftOut": LeftOutShapes.example,
+        "funnel": LeftOutShapes.funnelExample, "quotaCheck": checkExample,
+        "samples": [["phone": "+254•••••••78", "name": "Amina", "isInWindow": true]],
+    ]
 
     static let statusExample: JSONValue = ["businessSent24h": 120, "tierLimit": 1_000, "remaining": 880, "tier": 1]
     static let checkExample: JSONValue = ["canProceed": true, "quotaStatus": statusExample]

@@ -4,6 +4,17 @@ package import Store
 
 /// The shapes of outlooks: the causes for which runs wait, the actors, and the times at which they are done.
 enum OutlookShapes {
+    static let zone = ObjectShape(
+        "RunZone",
+        "The contacts of a run in one time zone, as its start found them.",
+        [
+            ShapeField("timeZone", .text(upTo: 64), isRequired: true, "The zone.", example: "America/Sao_Paulo"),
+            ShapeField("sendAt", .dateTime, isRequired: true, "When the time of the run comes in the zone."),
+            ShapeField("contacts", .count, isRequired: true, "Contacts.", example: 120),
+            ShapeField("skipped", .text(0...1_000), "Why they get nothing; absent if they get the message."),
+        ]
+    )
+
     static let waiting = ObjectShape(
         "Waiting",
         "Why an open run does not send: the first reason that holds.",
@@ -69,4 +80,13 @@ extension CampaignRecord {
 
     /// Returns the campaign as answers show it: without the scope `contacts`, its filter names no people.
     func json(_ outlook: RunOutlook?, for call: APICall) -> JSONValue { call.hidingPeople(in: json(outlook)) }
+}
+
+extension RunZone {
+    var json: JSONValue {
+        .fields([
+            "timeZone": .string(timeZone), "sendAt": .string(sendAt.apiText), "contacts": .integer(contacts),
+            "skipped": skipped.map(JSONValue.string),
+        ])
+    }
 }

@@ -6,13 +6,20 @@ import Synchronization
 /// A preview reads all contacts of its tenant, and takes a connection of the pool that sending needs, too. Callers who left do
 /// not end it.
 final class PreviewGate: Sendable {
+    /// The longest time of a statement of a preview.
+    let statementLimit: Duration
+    /// The remedy for a caller whose preview takes too long.
+    static let ifSlow = "count it with `reconcile preview`, which has no such limit"
+
     /// The most previews of one tenant.
     private let capacity: Int
     private let running = Mutex<[String: Int]>([:])
 
-    /// - Parameter capacity: The most previews of one tenant at once.
-    init(capacity: Int = 2) {
-        self.capacity = capacity
+    /// - Parameters:
+    ///   - capacity: The most previews of one tenant at once.
+    ///   - statementLimit: The longest time of a statement of a preview.
+    init(capacity: Int = 2, statementLimit: Duration) {
+        (self.capacity, self.statementLimit) = (capacity, statementLimit)
     }
 
     /// Takes a place, which ``leave(_:)`` gives back.

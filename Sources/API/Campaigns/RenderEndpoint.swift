@@ -27,6 +27,8 @@ struct RenderEndpoint: Sendable {
                 .json(.ok, "The messages.", .object(Self.shape), example: Self.example)
             ],
             problems: [.notReady],
+            statementLimit: gate.statementLimit,
+            ifSlow: PreviewGate.ifSlow,
             handle: .checked { call in
                 try gate.enter(call.tenant)
                 defer { gate.leave(call.tenant) }
@@ -74,7 +76,7 @@ struct RenderEndpoint: Sendable {
                 "missing",
                 .nullable(.count),
                 isRequired: true,
-                "Recipients of the whole audience without a value; null if they could not be counted within 30 s.",
+                "Recipients of the whole audience without a value; null if they could not be counted within 2 s.",
                 example: 12
             ),
         ]
@@ -151,7 +153,7 @@ struct RenderEndpoint: Sendable {
                 "recipients",
                 .nullable(.count),
                 isRequired: true,
-                "Recipients of the whole audience; null if they could not be counted within 30 s.",
+                "Recipients of the whole audience; null if they could not be counted within 2 s.",
                 example: 120
             ),
             ShapeField(

@@ -141,10 +141,11 @@ struct RunEndpoints: Sendable {
     }
 
     /// Runs with why they wait, and with what was done to them.
-    private func json(of found: [CampaignRunRecord]) async throws -> [JSONValue] {
+    private func json(of found: [CampaignRunRecord], tenant: String) async throws -> [JSONValue] {
         let outlooks = try await outlooks.outlooks(of: found.map(\.run))
         let actions = try await actions.latest(of: found.map(\.run.id))
-        return found.map { $0.json(outlooks[$0.run.id], actions[$0.run.id] ?? []) }
+        let zones = try await runs.zones(of: found.filter { $0.run.localTime != nil }.map(\.run.id), tenant: tenant)
+        return found.map { $0.json(outlooks[$0.run.id], actions[$0.run.id] ?? [], zones[$0.run.id] ?? []) }
     }
 
     private var pause: Endpoint {
@@ -258,7 +259,7 @@ struct RunEndpoints: Sendable {
                     page: call.page,
                     limit: call.limit
                 )
-                return call.page(try await json(of: found), total: total)
+                return call.page(try await json(of: found, tenant: call.tenant), total: total)
             }
         )
     }
@@ -403,6 +404,12 @@ enum RunShapes {
                 isRequired: true,
                 "Who launched, paused, resumed or cancelled it and why, newest first."
             ),
+            ShapeField(
+                "zones",
+                .list(.object(OutlookShapes.zone), count: 1...10_000),
+                "The time zones of its contacts, the first to be sent first; only in lists of runs, and only of a run that is "
+                    + "sent by the clock of each contact."
+            ),
         ]
     )
 
@@ -445,8 +452,8 @@ enum RunShapes {
 }
 
 extension CampaignRunRecord {
-    /// Returns the run as answers show it.
-    package func json(_ outlook: RunOutlook?, _ actions: [RunAction]) -> JSONValue {
+    /// Returns the run as answers show it; with its zones if it is sent by the clock of each contact.
+    package func json(_ outlook: RunOutlook?, _ actions: [RunAction], _ zones: [RunZone] = []) -> JSONValue {
         let end = outlook.map(\.estimatedCompletionAt) ?? run.estimatedCompletionAt
         return .fields([
             "id": .string(run.id.apiText), "campaignId": .string(run.campaignID.apiText),
@@ -464,8 +471,8 @@ extension CampaignRunRecord {
             "startedAt": run.startedAt.map { .string($0.apiText) },
             "completedAt": run.completedAt.map { .string($0.apiText) },
             "estimatedCompletionAt": end.map { .string($0.apiText) }, "estimatedCost": run.estimatedCost?.json,
-            "waiting": outlook?.waiting.json,
-            "actions": .array(actions.map(\.json)),
+            "waiting": outlook?.waiting.json, "actions": .array(actions.map(\.json)),
+            "zones": zones.isEmpty ? nil : .array(zones.map(\.json)),
         ])
     }
 }

@@ -11,7 +11,7 @@ struct TestEndpoints: Sendable {
     let campaigns: CampaignRepository
     let tests: TestSendRepository
 
-    var all: [Endpoint] { [send, list] }
+    var all: [Endpoint] { [send, list, cancel] }
 
     private var send: Endpoint {
         Endpoint(
@@ -49,6 +49,44 @@ struct TestEndpoints: Sendable {
                     call.logger.notice("Campaign tested", metadata: metadata)
                 }
                 return .json(opened.json(shown: call.shown, words: call.hidingNumbers), status: .accepted)
+            }
+        )
+    }
+
+    private var cancel: Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/campaigns/{id}/tests/{testId}/cancel",
+            noun: "campaign",
+            name: "cancelTest",
+            tag: "runs",
+            summary: "Cancel a test",
+            details:
+                "Messages that were not sent never are; requests under way are finished. The campaign and its other tests go on. "
+                + "A test that is over answers 409.",
+            access: .token(.operate),
+            body: .optional(.object(RunShapes.reason), example: ["reason": "wrong price"]),
+            responses: [.json(.ok, "The test.", .object(TestShapes.test), example: TestShapes.example)],
+            problems: [.stateConflict],
+            handle: .checked { call in
+                let record = try await campaigns.required(call)
+                guard let id = call.ids["testId"],
+                    let (test, isChanged) = try await tests.cancel(
+                        id,
+                        ofCampaign: record.id,
+                        tenant: call.tenant,
+                        reason: call.body["reason"]?.stringValue ?? "by request",
+                        by: call.actor
+                    )
+                else { throw Problem.notFound("test") }
+                guard isChanged else {
+                    throw Problem.conflict(status: test.run.status.rawValue, "the test is \(test.run.status.rawValue)")
+                }
+                let metadata: Logger.Metadata = [
+                    "tenant": "\(call.tenant)", "campaign": "\(record.name)", "who": "\(call.actor)",
+                ]
+                call.logger.notice("Test cancelled", metadata: metadata)
+                return .json(test.json(shown: call.shown, words: call.hidingNumbers))
             }
         )
     }
@@ -113,7 +151,7 @@ enum TestShapes {
         ]
     )
 
-    private static let test = ObjectShape(
+    static let test = ObjectShape(
         "Test",
         "A test of a campaign.",
         [

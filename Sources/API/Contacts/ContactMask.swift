@@ -43,11 +43,14 @@ enum ContactMask {
         return replacing(names.sorted { ($1.key.count, $0.key) < ($0.key.count, $1.key) }, in: value)
     }
 
-    /// Refuses a filter that asks for numbers or addresses, which would find out what is hidden.
+    /// Refuses a filter in a request that asks for what is hidden: many of them would find it out, letter by letter.
+    ///
+    /// What contacts show to every token may be compared. Of numbers and addresses every token sees whether there is one, of
+    /// metadata not even that. A filter that is stored was reviewed, and may compare anything.
     ///
     /// - Throws: ``Problem`` that names the missing scope.
     static func check(_ filter: AudienceFilter, for caller: Caller) throws(Problem) {
-        guard !caller.scopes.allows(.contacts), let field = filter.personalField else { return }
+        guard !caller.scopes.allows(.contacts), let field = filter.hiddenField else { return }
         throw .forbidden(.contacts, to: "filter by `\(field)`")
     }
 
@@ -118,14 +121,15 @@ extension APICall {
 }
 
 extension AudienceFilter {
-    /// The first field of a condition that tells people apart; `nil` if there is none.
-    fileprivate var personalField: String? {
+    /// The first field of a condition that asks for what is hidden; `nil` if there is none.
+    fileprivate var hiddenField: String? {
         switch self {
-        case .group(_, let members): members.lazy.compactMap(\.personalField).first
-        case .not(let filter): filter.personalField
+        case .group(_, let members): members.lazy.compactMap(\.hiddenField).first
+        case .not(let filter): filter.hiddenField
         case .condition(let condition):
-            switch condition.check {
-            case .isNull, .isNotNull: nil
+            switch (condition.field, condition.check) {
+            case (.metadata, _): condition.field.description
+            case (_, .isNull), (_, .isNotNull): nil
             default: ContactMask.isPersonal(condition.field) ? condition.field.description : nil
             }
         }

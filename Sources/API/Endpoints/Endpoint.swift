@@ -85,6 +85,10 @@ struct Endpoint: Sendable {
     let responses: [ResponseShape]
     /// Problems of this endpoint, beside those that are possible everywhere.
     var problems: [Problem.Code] = []
+    /// The longest time of a statement of a read; `nil` takes that of all reads.
+    var statementLimit: Duration?
+    /// The remedy for a caller whose read takes too long, as an infinitive; `nil` if only another attempt may help.
+    var ifSlow: String?
     let handle: Handler
 
     /// Maximum size of a body in bytes.
@@ -92,6 +96,12 @@ struct Endpoint: Sendable {
 
     /// The rights that it needs.
     var neededAccess: Access { access ?? .token(method == .get ? .read : .admin) }
+
+    /// True if it changes nothing.
+    ///
+    /// Such requests are bounded, because some of them read everything that a tenant has, over
+    /// the connections that sending needs, too; a change takes as long as its own code allows.
+    var isRead: Bool { method == .get || neededAccess == .token(.read) }
 
     /// The names of the placeholders.
     var pathParameters: [String] {
@@ -107,7 +117,10 @@ struct Endpoint: Sendable {
         if neededAccess != .open {
             codes += [.unauthorized, .forbidden, .authenticationNotConfigured, .tooManyRequests, .unavailable]
         }
-        if case .checked = handle { codes += [.malformedRequest, .internalError, .unavailable, .invalidParameter] }
+        if case .checked = handle {
+            codes += [.malformedRequest, .internalError, .unavailable, .invalidParameter]
+            if isRead { codes.append(.tooSlow) }
+        }
         if !query.isEmpty { codes.append(.invalidParameter) }
         if !pathParameters.isEmpty { codes.append(.notFound) }
         if case .none = body {

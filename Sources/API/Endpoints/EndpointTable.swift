@@ -3,7 +3,9 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import JSON
+import Logging
 import NIOCore
+import Postgres
 import Spec
 
 /// All endpoints of the server.
@@ -39,7 +41,18 @@ struct EndpointTable: Sendable {
     }
 
     /// Registers all endpoints.
-    func add(to router: Router<APIContext>, authenticator: Authenticator, limiter: RequestLimiter?) {
+    ///
+    /// - Parameters:
+    ///   - router: Gets the routes.
+    ///   - authenticator: Verifies access tokens.
+    ///   - limiter: Limits the requests of each tenant; `nil` means no limit.
+    ///   - readLimit: The longest time of a statement of a read whose endpoint has none of its own.
+    func add(
+        to router: Router<APIContext>,
+        authenticator: Authenticator,
+        limiter: RequestLimiter?,
+        readLimit: Duration
+    ) {
         for endpoint in endpoints {
             router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context -> Response in
                 switch endpoint.handle {
@@ -48,7 +61,9 @@ struct EndpointTable: Sendable {
                     let caller = try await authenticator.caller(of: request, logger: context.logger)
                     try limiter?.admit(tenant: caller.tenantID)
                     try endpoint.neededAccess.check(caller)
-                    return try await handle(try await endpoint.call(request, context, caller)).response
+                    let call = try await endpoint.call(request, context, caller)
+                    guard endpoint.isRead else { return try await handle(call).response }
+                    return try await endpoint.bounded(by: endpoint.statementLimit ?? readLimit, call, handle)
                 }
             }
         }
@@ -56,6 +71,25 @@ struct EndpointTable: Sendable {
 }
 
 extension Endpoint {
+    /// Answers a read whose statements have a limit.
+    ///
+    /// A body that is streamed is written after it, with deadlines of its own.
+    fileprivate func bounded(
+        by limit: Duration,
+        _ call: APICall,
+        _ handle: @Sendable (APICall) async throws -> APIResponse
+    ) async throws -> Response {
+        do {
+            return try await StatementLimit.$current.withValue(limit) { try await handle(call).response }
+        } catch PostgresError.timeout(let limit) {
+            call.logger.warning(
+                "Stopped a read that took too long",
+                metadata: ["tenant": "\(call.tenant)", "route": "\(method.rawValue) \(path)", "limit": "\(limit)"]
+            )
+            throw Problem.tooSlow(limit, ifSlow)
+        }
+    }
+
     /// Checks a request against this endpoint.
     fileprivate func call(_ request: Request, _ context: APIContext, _ caller: Caller) async throws -> APICall {
         var ids: [String: UUID] = [:]

@@ -31,6 +31,7 @@ struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidFields = "invalid_fields"
         case tooManyRequests = "too_many_requests"
         case internalError = "internal_error"
+        case tooSlow = "too_slow"
         case unavailable
         case authenticationNotConfigured = "auth_not_configured"
 
@@ -49,7 +50,7 @@ struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
             case .invalidFields: .unprocessableContent
             case .tooManyRequests: .tooManyRequests
             case .internalError: .internalServerError
-            case .unavailable, .authenticationNotConfigured: .serviceUnavailable
+            case .tooSlow, .unavailable, .authenticationNotConfigured: .serviceUnavailable
             }
         }
     }
@@ -116,6 +117,21 @@ extension Problem {
             "this account belongs to no tenant: its identity provider must give the claim `\(claim.prefix(100))` with the "
                 + "name of one"
         )
+    }
+
+    /// Answers a read that was stopped: it reads too much, or the database is busy or locked.
+    ///
+    /// - Parameters:
+    ///   - limit: The longest time of its statements.
+    ///   - remedy: What else the caller may do, as an infinitive.
+    /// - Returns: The answer, 503.
+    static func tooSlow(_ limit: Duration, _ remedy: String?) -> Problem {
+        var problem = Problem(
+            .tooSlow,
+            "the database took longer than \(limit) to read this; try again later" + (remedy.map { ", or \($0)" } ?? "")
+        )
+        problem.headers[.retryAfter] = "5"
+        return problem
     }
 
     /// Gives the same answer for every defect of a token; the log has the reason.

@@ -43,7 +43,14 @@ struct CalendarEndpoints: Sendable {
                 )
                 let campaigns = Array(Set(found.map(\.campaignID)))
                 let senders = try await schedules.senders(of: campaigns)
-                let expected = try await counts.counts(of: campaigns, tenant: call.tenant)
+                let clocks = found.filter(\.localTime).compactMap { schedule in
+                    IANAZone(schedule.timeZone).map { (schedule.campaignID, $0) }
+                }
+                let expected = try await counts.counts(
+                    of: campaigns,
+                    clocks: Dictionary(clocks) { first, _ in first },
+                    tenant: call.tenant
+                )
                 let starts = found.flatMap { schedule in
                     schedule.next.filter { $0 <= end }.map { date in
                         CalendarStart(
@@ -152,6 +159,8 @@ actor ExpectedRecipients {
     struct Count: Hashable, Sendable {
         /// `nil` if it could not be counted in time, or the campaign lacks something that a launch needs.
         let recipients: Int?
+        /// The time zones of the recipients, if a schedule of the campaign is by the clock of each contact.
+        let zones: AudienceZones?
         let at: Date
     }
 
@@ -172,8 +181,15 @@ actor ExpectedRecipients {
     }
 
     /// Returns the counts of campaigns, and first counts those that are missing or old, as far as the time reaches.
-    func counts(of campaigns: [UUID], tenant: String) async throws -> [UUID: Count] {
-        try await refresh(campaigns, tenant: tenant)
+    ///
+    /// - Parameters:
+    ///   - campaigns: The campaigns.
+    ///   - clocks: The zones of the schedules that are by the clock of each contact, by campaign.
+    ///   - tenant: The owner of the campaigns.
+    /// - Returns: The counts that are known, by campaign.
+    /// - Throws: `PostgresError`.
+    func counts(of campaigns: [UUID], clocks: [UUID: IANAZone], tenant: String) async throws -> [UUID: Count] {
+        try await refresh(campaigns, clocks, tenant: tenant)
         var found: [UUID: Count] = [:]
         for campaign in campaigns {
             if let count = counts[campaign], count.recipients != nil { found[campaign] = count }
@@ -181,7 +197,7 @@ actor ExpectedRecipients {
         return found
     }
 
-    private func refresh(_ campaigns: [UUID], tenant: String) async throws {
+    private func refresh(_ campaigns: [UUID], _ clocks: [UUID: IANAZone], tenant: String) async throws {
         guard busy.insert(tenant).inserted else { return }
         defer { busy.remove(tenant) }
         let oldest = now().addingTimeInterval(-Self.lifetime)
@@ -191,9 +207,14 @@ actor ExpectedRecipients {
         for campaign in due {
             let rest = Self.budget - (ContinuousClock.now - start)
             guard rest > .zero else { return }
-            let recipients = try await schedules.expectedRecipients(of: campaign, tenant: tenant, within: rest)
+            let found = try await schedules.expectedRecipients(
+                of: campaign,
+                tenant: tenant,
+                zone: clocks[campaign],
+                within: rest
+            )
             if counts.count >= Self.capacity { counts.removeAll() }
-            counts[campaign] = Count(recipients: recipients, at: now())
+            counts[campaign] = Count(recipients: found?.recipients, zones: found?.zones, at: now())
         }
     }
 }
@@ -209,6 +230,7 @@ extension ScheduleOverview {
             "campaignId": .string(campaignID.apiText), "campaign": .string(campaignName),
             "sender": sender.map(JSONValue.string), "timeZone": .string(timeZone),
             "cronExpression": cronExpression.map(JSONValue.string), "isActive": .bool(isActive),
+            "localTime": .bool(localTime), "zones": localTime ? expected?.zones.map(\.json) : nil,
             "problem": problem.map(JSONValue.string),
             "expectedRecipients": expected?.recipients.map(JSONValue.integer),
             "countedAt": expected.map { .string($0.at.apiText) }, "next": .array(next),
@@ -266,6 +288,15 @@ private enum CalendarShapes {
         ]
     )
 
+    private static let zone = ObjectShape(
+        "AudienceZone",
+        "The recipients in one time zone.",
+        [
+            ShapeField("timeZone", .text(upTo: 64), isRequired: true, "The zone.", example: "America/Sao_Paulo"),
+            ShapeField("contacts", .count, isRequired: true, "Recipients.", example: 120),
+        ]
+    )
+
     private static let schedule = ObjectShape(
         "ScheduleOverview",
         "A schedule, or a campaign with a single time of its own, with its next times.",
@@ -283,6 +314,12 @@ private enum CalendarShapes {
                 example: "Africa/Nairobi"
             ),
             ShapeField("cronExpression", .text(0...100), "Repeated times; absent for a single time."),
+            ShapeField("localTime", .bool, isRequired: true, "True if its times are those of each contact's clock."),
+            ShapeField(
+                "zones",
+                .list(.object(zone), count: 0...10_000),
+                "With `localTime`, the recipients by their time zone, the largest first; absent if that is not known."
+            ),
             ShapeField("isActive", .bool, isRequired: true, "False while it is switched off."),
             ShapeField("problem", .text(0...10_000), "Why it cannot fire."),
             ShapeField("expectedRecipients", .count, "Recipients if it fired now; absent if that is not known."),
@@ -307,7 +344,7 @@ private enum CalendarShapes {
             [
                 "id": "0d0e5a4c-6f0e-4f0a-9c39-6f1f3f0a7d11", "name": "digest-monday",
                 "campaignId": "0b0e5a4c-6f0e-4f0a-9c39-6f1f3f0a7d11", "campaign": "digest", "sender": "main",
-                "timeZone": "Africa/Nairobi", "cronExpression": "0 9 * * MON", "isActive": true,
+                "timeZone": "Africa/Nairobi", "cronExpression": "0 9 * * MON", "localTime": false, "isActive": true,
                 "expectedRecipients": 12_000, "countedAt": "2026-11-29T06:00:00Z",
                 "next": [["at": "2026-11-30T06:00:00Z", "local": "2026-11-30T09:00", "overlaps": ["offer"]]],
             ]

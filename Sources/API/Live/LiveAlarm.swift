@@ -37,6 +37,14 @@ struct LiveAlarm: Hashable, Sendable {
     let detail: String
     var since: Date?
 
+    init(code: String, severity: Severity, title: String, detail: String, since: Date? = nil) {
+        (self.code, self.severity, self.title, self.detail, self.since) = (code, severity, title, detail, since)
+    }
+
+    init(_ code: String, _ severity: Severity, _ title: String, _ detail: String, since: Date? = nil) {
+        self.init(code: code, severity: severity, title: title, detail: detail, since: since)
+    }
+
     var json: JSONValue {
         .fields([
             "code": .string(code), "severity": .string(severity.rawValue), "title": .string(title),
@@ -47,7 +55,7 @@ struct LiveAlarm: Hashable, Sendable {
     /// Evaluates all alarms.
     static func all(in situation: Situation) -> [LiveAlarm] {
         redis(situation) + daemons(situation) + senders(situation) + runs(situation) + failures(situation)
-            + unconfirmed(situation) + specs(situation)
+            + unconfirmed(situation) + specs(situation) + troubles(situation) + situation.reading.ofDaemon
     }
 
     /// Makes the alarm for a state that is old because Postgres cannot be read.
@@ -181,6 +189,47 @@ struct LiveAlarm: Hashable, Sendable {
         guard count > mostUnconfirmed else { return [] }
         let detail = "\(count) messages have had no answer. Check that webhooks arrive: they settle such messages."
         return [LiveAlarm(code: "answers_lost", severity: .warning, title: "Answers are lost", detail: detail)]
+    }
+
+    private static func troubles(_ situation: Situation) -> [LiveAlarm] {
+        situation.reading.troubles.filter { $0.tenantID == situation.tenant }.map { trouble in
+            let cause = trouble.cause.map { "\($0). " } ?? ""
+            switch trouble.kind {
+            case .startFailed:
+                return LiveAlarm(
+                    "start_failed:\(trouble.name)",
+                    .critical,
+                    "A start of \(trouble.name) failed",
+                    cause + "The calendar lists all starts.",
+                    since: trouble.since
+                )
+            case .startLate:
+                let detail = "Postgres is slow, or no daemon was running at its time."
+                return LiveAlarm(
+                    "start_late:\(trouble.name)",
+                    .warning,
+                    "\(trouble.name) started late",
+                    detail,
+                    since: trouble.since
+                )
+            case .notification:
+                return LiveAlarm(
+                    "notification_fails:\(trouble.name)",
+                    .warning,
+                    "Notifications (\(trouble.name)) are not delivered",
+                    cause + "Correct `notify.url`, or mend the receiver; it is tried again.",
+                    since: trouble.since
+                )
+            case .forward:
+                return LiveAlarm(
+                    "forward_fails",
+                    .warning,
+                    "Webhooks are not passed on",
+                    cause + "Correct `webhook.forward`, or mend the receiver; it is tried again.",
+                    since: trouble.since
+                )
+            }
+        }
     }
 
     /// Says only that it failed: the reason may name files of other tenants.

@@ -28,7 +28,7 @@ struct LiveEndpoints: Sendable {
 
                 The header `Last-Event-ID` with the id of the last message goes on from there, if this daemon still knows \
                 it; otherwise there is a snapshot. The stream ends when the token expires or its key is removed, and when the \
-                daemon stops. With 100 streams open, the daemon answers 503.
+                daemon stops. With 25 streams of the tenant open, the daemon answers 429, and with 100 of all tenants 503.
                 """,
             responses: [
                 Endpoint.ResponseShape(

@@ -22,14 +22,20 @@ package final class LiveFeed: Service {
         var interval = Duration.milliseconds(800)
         /// Shortest time between two readings: states of runs that change are read at once.
         var shortestInterval = Duration.milliseconds(250)
+        /// Time limit of a statement of the reader, and of its look at Redis.
+        var statementLimit = Duration.seconds(2)
         /// Time limit of a reading.
         var readLimit = Duration.seconds(5)
+        /// Time after which a reading that is under way counts as failed for viewers.
+        var staleAfter = Duration.seconds(3)
         /// Time without a message after which a comment shows that the stream lives.
         var heartbeat = Duration.seconds(15)
         /// Time between two messages of a stream.
         var spacing = Duration.milliseconds(250)
         /// Most streams at once.
         var capacity = 100
+        /// Most streams of one tenant, so that no tenant can take all.
+        var tenantCapacity = 25
         /// Time that a viewer may take for one message until its connection is closed.
         var patience = Duration.seconds(10)
         /// For heartbeats and the times between messages.
@@ -60,6 +66,7 @@ package final class LiveFeed: Service {
     }
 
     private struct State {
+        var vitals = VitalsHistory()
         var tenants: [String: LiveTenant] = [:]
         var lastUse: [String: ContinuousClock.Instant] = [:]
         var viewers: [Int: Viewer] = [:]
@@ -74,6 +81,7 @@ package final class LiveFeed: Service {
 
     let options: Options
     private let reader: LiveReader
+    private let vitals: @Sendable () -> DaemonVitals
     private let wakeup: WakeSignal
     private let logger: Logger
     private let state = Mutex(State())
@@ -84,6 +92,7 @@ package final class LiveFeed: Service {
     ///   - pool: Connections to Postgres.
     ///   - lanes: The lanes in Redis.
     ///   - specs: Returns the state of continuous reconciling; `nil` if this daemon does not reconcile.
+    ///   - vitals: Returns what the daemon knows of itself.
     ///   - wakeup: Wakes the reader, when the state of a run has changed; the feed must be its only waiter.
     ///   - options: Limits and times.
     ///   - logger: The log.
@@ -91,12 +100,13 @@ package final class LiveFeed: Service {
         pool: PostgresPool,
         lanes: LiveLanes,
         specs: (@Sendable () -> SpecsState)? = nil,
+        vitals: @escaping @Sendable () -> DaemonVitals = { DaemonVitals() },
         wakeup: WakeSignal = WakeSignal(),
         options: Options = Options(),
         logger: Logger
     ) {
-        reader = LiveReader(pool: pool, lanes: lanes, specs: specs)
-        (self.wakeup, self.options, self.logger) = (wakeup, options, logger)
+        reader = LiveReader(pool: pool, lanes: lanes, specs: specs, patience: options.statementLimit)
+        (self.vitals, self.wakeup, self.options, self.logger) = (vitals, wakeup, options, logger)
     }
 
     /// Number of streams.
@@ -132,18 +142,32 @@ package final class LiveFeed: Service {
 extension LiveFeed {
     private func read() async throws -> PeriodicLoop.Next {
         closeStuckViewers()
+        noteVitals()
         let (tenants, seen) = watched()
         // The next viewer wakes it.
-        guard !tenants.isEmpty else { return .waitFor(.seconds(60)) }
+        guard !tenants.isEmpty else { return .waitFor(.seconds(15)) }
         do {
             let reader = reader
-            let reading = try await Self.within(options.readLimit) { try await reader.read(tenants, seen: seen) }
+            let reading = try await Self.within(
+                options.readLimit,
+                lateAfter: options.staleAfter,
+                onLate: { self.publishFailure(to: tenants) },
+                { try await reader.read(tenants, seen: seen) }
+            )
             publish(reading, to: tenants)
         } catch {
             publishFailure(to: tenants)
             throw error
         }
         return .wait
+    }
+
+    /// Takes a sample of the daemon's own state, with viewers or without: alarms are about what lasts for minutes.
+    private func noteVitals() {
+        let now = options.now()
+        guard state.withLock({ $0.vitals.isDue(at: now) }) else { return }
+        let (found, circuit) = (vitals(), reader.lanes.circuit())
+        state.withLock { $0.vitals.note(found, circuit: circuit, at: now) }
     }
 
     /// Returns the tenants that have viewers, with their open runs, and forgets those whose last viewer left long ago.
@@ -160,8 +184,10 @@ extension LiveFeed {
     }
 
     private func publish(_ reading: LiveReading, to tenants: [String]) {
+        var reading = reading
         let signals = state.withLock { state -> [WakeSignal] in
             state.failingSince = nil
+            reading.ofDaemon = state.vitals.alarms
             var changed: Set<String> = []
             for name in tenants {
                 var tenant = state.tenants.removeValue(forKey: name) ?? LiveTenant()
@@ -214,14 +240,20 @@ extension LiveFeed {
         for viewer in stuck { viewer.close() }
     }
 
+    /// Runs `body` with a time limit, and says when it is late: a statement of a server that hangs takes seconds to give up.
     private static func within<Value: Sendable>(
         _ limit: Duration,
+        lateAfter: Duration,
+        onLate: @escaping @Sendable () -> Void,
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         try await withThrowingTaskGroup(of: Value.self) { group in
             group.addTask { try await body() }
             group.addTask {
-                try await ContinuousClock().sleep(for: limit)
+                let start = ContinuousClock.now
+                try await ContinuousClock().sleep(until: start + min(lateAfter, limit))
+                onLate()
+                try await ContinuousClock().sleep(until: start + limit)
                 throw LiveError.slow(limit)
             }
             defer { group.cancelAll() }
@@ -278,7 +310,7 @@ extension LiveFeed {
     ///   - isAdmitted: Verifies the token again.
     ///   - close: Closes the connection of the viewer.
     /// - Returns: The place; it is free again when the last reference to it goes.
-    /// - Throws: ``Problem`` if all places are taken, or the daemon is being shut down.
+    /// - Throws: ``Problem`` if all places, or all of the tenant, are taken, or the daemon is being shut down.
     func seat(
         tenant: String,
         expiresAt: Date,
@@ -288,6 +320,8 @@ extension LiveFeed {
         let signal = WakeSignal()
         let taken = state.withLock { state -> Result<Int, Problem> in
             guard !state.isOver else { return .failure(.shuttingDown) }
+            let own = state.viewers.values.count(where: { $0.tenant == tenant })
+            guard own < options.tenantCapacity else { return .failure(.tooManyOwnStreams(options.tenantCapacity)) }
             guard state.viewers.count < options.capacity else { return .failure(.tooManyStreams(options.capacity)) }
             state.nextViewer += 1
             state.viewers[state.nextViewer] = Viewer(tenant: tenant, signal: signal, close: close)
@@ -394,6 +428,15 @@ extension LiveFeed {
 
 extension Problem {
     fileprivate static let shuttingDown = Problem(.unavailable, "the server is shutting down; try again")
+
+    fileprivate static func tooManyOwnStreams(_ limit: Int) -> Problem {
+        var problem = Problem(
+            .tooManyRequests,
+            "the tenant has \(limit) streams at this daemon, the most for one tenant; close some, or try again later"
+        )
+        problem.headers[.retryAfter] = "10"
+        return problem
+    }
 
     fileprivate static func tooManyStreams(_ limit: Int) -> Problem {
         var problem = Problem(.unavailable, "all \(limit) streams of this daemon are in use; try again later")

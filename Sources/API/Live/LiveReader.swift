@@ -51,6 +51,10 @@ struct LiveReading: Sendable {
     var throttles: [UUID: Int] = [:]
     /// Messages without an answer, by tenant.
     var unconfirmed: [String: Int] = [:]
+    /// The latest failures, of all tenants.
+    var troubles: [TenantTrouble] = []
+    /// The alarms about this daemon.
+    var ofDaemon: [LiveAlarm] = []
     var circuit = "closed"
     /// The state of continuous reconciling, if this daemon does it.
     var specs: SpecsState?
@@ -59,21 +63,21 @@ struct LiveReading: Sendable {
 /// Reads the state from Postgres and Redis.
 struct LiveReader: Sendable {
     /// The longest time of one statement or of the look at Redis.
-    static let patience = Duration.seconds(2)
+    private let patience: Duration
 
     private let live: LiveRepository
     private let senders: SenderOverviewRepository
     private let outlooks: OutlookRepository
     private let backlog: BacklogRepository
-    private let lanes: LiveLanes
+    let lanes: LiveLanes
     private let specs: (@Sendable () -> SpecsState)?
 
-    init(pool: PostgresPool, lanes: LiveLanes, specs: (@Sendable () -> SpecsState)?) {
+    init(pool: PostgresPool, lanes: LiveLanes, specs: (@Sendable () -> SpecsState)?, patience: Duration) {
         live = LiveRepository(pool: pool)
         senders = SenderOverviewRepository(pool: pool)
         outlooks = OutlookRepository(pool: pool)
         backlog = BacklogRepository(pool: pool)
-        (self.lanes, self.specs) = (lanes, specs)
+        (self.lanes, self.specs, self.patience) = (lanes, specs, patience)
     }
 
     /// Reads the state of tenants, one statement after another, so that it takes one connection of the pool at a time.
@@ -84,14 +88,19 @@ struct LiveReader: Sendable {
     /// - Returns: The state; without lanes if Redis does not answer.
     /// - Throws: `PostgresError`.
     func read(_ tenants: [String], seen: [UUID]) async throws -> LiveReading {
-        let (now, daemons) = try await live.daemons(deadline: Self.patience)
+        try await StatementLimit.$current.withValue(patience) { try await readAll(tenants, seen: seen) }
+    }
+
+    private func readAll(_ tenants: [String], seen: [UUID]) async throws -> LiveReading {
+        let (now, daemons) = try await live.daemons(deadline: patience)
         var reading = LiveReading(at: now, daemons: daemons, circuit: lanes.circuit(), specs: specs?())
-        reading.runs = try await live.runs(of: tenants, seen: seen, deadline: Self.patience)
+        reading.runs = try await live.runs(of: tenants, seen: seen, deadline: patience)
         reading.outlooks = try await outlooks.outlooks(of: reading.runs.map(\.run))
-        reading.minutes = try await live.minutes(of: reading.runs.map(\.run.id), deadline: Self.patience)
+        reading.minutes = try await live.minutes(of: reading.runs.map(\.run.id), deadline: patience)
         reading.senders = try await senders.all(tenants: tenants)
-        reading.throttles = try await live.throttles(of: reading.senders.map(\.id), deadline: Self.patience)
-        for tenant in try await backlog.tenants(deadline: Self.patience) where tenants.contains(tenant.tenantID) {
+        reading.throttles = try await live.throttles(of: reading.senders.map(\.id), deadline: patience)
+        reading.troubles = try await live.troubles(of: tenants, deadline: patience)
+        for tenant in try await backlog.tenants(deadline: patience) where tenants.contains(tenant.tenantID) {
             reading.unconfirmed[tenant.tenantID] = tenant.unconfirmed
         }
         await readLanes(of: &reading)
@@ -101,11 +110,11 @@ struct LiveReader: Sendable {
     private func readLanes(of reading: inout LiveReading) async {
         let groups = Dictionary(reading.senders.map { ($0.id, $0.quotaGroup) }) { first, _ in first }
         do {
-            let found = try await lanes.read(groups, .now + Self.patience)
+            let found = try await lanes.read(groups, .now + patience)
             reading.lanes = found
             let front = found.values.flatMap(\.front)
             guard !front.isEmpty else { return }
-            let ages = try await backlog.dueFor(front, deadline: Self.patience)
+            let ages = try await backlog.dueFor(front, deadline: patience)
             for (sender, lane) in found {
                 guard let age = lane.front.compactMap({ ages[$0] }).max() else { continue }
                 reading.oldest[sender] = reading.at.addingTimeInterval(-(age / .seconds(1)))

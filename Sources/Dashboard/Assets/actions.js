@@ -207,7 +207,7 @@ function send(subject, changed) {
         title: subject.wasSent ? `Send ${subject.name} once more?` : `Send ${subject.name}?`,
         word: subject.type === "event_triggered" ? "Start listening" : "Send",
         isReady: () => subject.type === "event_triggered" || Boolean(
-            preview && count() && preview.quotaCheck?.canProceed !== false
+            preview && (count() || preview.isEstimate) && preview.quotaCheck?.canProceed !== false
         ),
         body: () => [
             failure ? problem(failure) : preview ? outlook(preview, sender) : h("div", { key: "counting" },
@@ -223,17 +223,8 @@ function send(subject, changed) {
         preview = { total: 0, isListening: true };
         return draw();
     }
-    const query = {
-        sender: campaign.sender,
-        samples: 0,
-        freeText: campaign.messageTemplate?.type !== "template" || undefined,
-    };
-    const countRecipients = async () => {
-        // People who stopped only marketing messages get the others.
-        if (campaign.templateId) query.category = (await get(`/templates/${campaign.templateId}`)).category;
-        return post("/campaigns/audience/preview", campaign.audienceFilter, { query });
-    };
-    Promise.all([countRecipients(), get("/senders")]).then(([found, { items }]) => {
+    const counted = get(`/campaigns/${subject.id}/audience`, { samples: 0 });
+    Promise.all([counted, get("/senders")]).then(([found, { items }]) => {
         preview = found;
         sender = items.find(({ name }) => name === campaign.sender) ?? (items.length === 1 ? items[0] : undefined);
         draw();
@@ -251,7 +242,8 @@ function outlook(preview, sender) {
     const row = (name, ...value) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, ...value));
     return h("div", { key: "outlook" },
         h("dl", { class: "outlook" },
-            row("Recipients", h("b", { "data-test": "recipients" }, number(preview.total)),
+            row("Recipients", preview.isEstimate ? "about " : "",
+                h("b", { "data-test": "recipients" }, number(preview.total)),
                 preview.total ? ` · ${percent(preview.inWindow, preview.total)} in their free 24-hour window` : ""),
             quota && row("Quota", left === null || left === undefined ? "no limit"
                 : `${plural(Math.min(left, preview.outOfWindow), "message")} of the ${number(left)} left`,
@@ -272,7 +264,10 @@ function outlook(preview, sender) {
         preview.quotaCheck?.warning
             ? h("p", { class: "notice warning" }, icon("waiting"), preview.quotaCheck.warning)
             : null,
-        preview.total === 0
+        preview.isEstimate
+            ? h("p", { class: "muted" }, "Estimated from a part of the contacts: there are too many to count here. Sending counts them all.")
+            : null,
+        preview.total === 0 && !preview.isEstimate
             ? h(
                 "p",
                 { class: "notice warning" },
@@ -304,5 +299,20 @@ function testSend(subject, changed) {
         ],
         act: ({ to, reason }) => act(subject, "test", { to: to.split(/[,;\s]+/).filter(Boolean), reason },
             `The test of ${subject.name} is on its way.`, changed),
+    });
+}
+
+/// Asks before a test is cancelled.
+export function cancelTest(subject, test, changed) {
+    ask({
+        title: `Cancel the test of ${subject.name}?`,
+        word: "Cancel the test",
+        kind: "danger",
+        body: () => [
+            h("p", {}, "Its messages that were not sent yet never are. The campaign is not touched."),
+            reasonField(),
+        ],
+        act: ({ reason }) => act(subject, `tests/${test.id}/cancel`, { reason },
+            `The test of ${subject.name} is cancelled.`, changed),
     });
 }

@@ -96,7 +96,7 @@ async function failure(response) {
     return new APIError(detail, {
         status: response.status,
         code: answer.code,
-        title: titles[response.status],
+        title: answer.code === "too_slow" ? "This takes too long to read" : titles[response.status],
         retryAfter: Number(response.headers.get("Retry-After")) || undefined,
     });
 }

@@ -76,6 +76,11 @@ const connections = {
         "offline",
         "The daemon does not answer. What you see is the last state; the page goes on by itself.",
     ],
+    stale: [
+        "Stale",
+        "offline",
+        "The daemon cannot read Postgres. What you see is the last state; the page goes on by itself.",
+    ],
     hidden: ["Paused", "paused", "Nothing is loaded while this tab is hidden."],
 };
 
@@ -99,7 +104,9 @@ function renderTop() {
             page.title,
         ))),
         h("div", { class: "account", key: "account" },
-            h("span", { class: `connection ${live.status}`, title: meaning }, icon(sign), word),
+            h("span", { class: `connection ${live.status}`, title: live.refusal ?? meaning },
+                icon(sign),
+                h("span", {}, word, live.status === "stale" ? [" since ", time(live.alarms.get("postgres_down")?.since)] : "")),
             h("span", { class: "tenant", title: `Signed in as ${account.subject}; may: ${account.scopes.join(", ")}` },
                 account.tenant),
             h("span", { class: "until", title: `When this ${isSignedIn() ? "sign-in" : "link"} expires` },
@@ -229,7 +236,12 @@ async function start() {
 
 live.addEventListener("status", () => {
     renderTop();
-    announce(live.status === "lost" ? "The connection was lost; trying again." : live.status === "live" ? "Live." : "");
+    const sentences = {
+        lost: live.refusal ?? "The connection was lost; trying again.",
+        stale: "The daemon cannot read Postgres; what you see is the last state.",
+        live: "Live.",
+    };
+    announce(sentences[live.status]);
 });
 
 const status = document.getElementById("status");

@@ -1,5 +1,5 @@
 // A filter, tried on the contacts of the tenant while it is written.
-import { get, post } from "./api.js";
+import { get, may, post } from "./api.js";
 import { gauge, parts } from "./chart.js";
 import { h, icon, panel, problem, render, skeleton, table } from "./dom.js";
 import { capital, number, percent, plural, say } from "./format.js";
@@ -31,6 +31,13 @@ const examples = {
     messageCount: "3", paymentStatus: "unpaid", name: "Amina", email: "@acme.example", contactId: "254712345678",
     pin: "1234",
 };
+
+/// Without the scope `contacts` a filter must not ask for what the token does not see.
+const onlyPresence = ["is_null", "is_not_null"];
+const visibleFields = () => may("contacts") ? fields : Object.fromEntries(
+    Object.entries({ ...fields, email: onlyPresence, pin: onlyPresence })
+        .filter(([name]) => !["contactId", "metadata"].includes(name)),
+);
 
 /// Filters with more conditions are counted as a whole only.
 const most = 8;
@@ -183,6 +190,9 @@ function editor(state, change) {
                     "all conditions hold",
                 ), h("option", { value: "OR" }, "one condition holds"))),
                 state.rows.map((row, index) => line(row, index, state, change))),
+            may("contacts") ? null : h("p", { class: "muted", key: "hidden" },
+                "Numbers, addresses and metadata are hidden from this link, so a filter cannot ask for them. ",
+                h("code", {}, "campaignd ui --scope read --scope contacts"), " makes one that may."),
             h("button", { type: "button", key: "add", onclick: () => change({
                 rows: [
                     ...state.rows,
@@ -214,8 +224,9 @@ function line(row, index, state, change) {
     return h("div", { class: "condition", key: String(row.id) },
         h("select", { "aria-label": `${label}: field`, ".value": row.field, onchange: (event) => {
             const field = event.target.value;
-            set({ field, operator: fields[field].includes(row.operator) ? row.operator : fields[field][0] });
-        } }, Object.keys(fields).map((name) => h("option", { value: name, selected: name === row.field }, name))),
+            const operators = visibleFields()[field];
+            set({ field, operator: operators.includes(row.operator) ? row.operator : operators[0] });
+        } }, Object.keys(visibleFields()).map((name) => h("option", { value: name, selected: name === row.field }, name))),
         row.field === "metadata"
             ? h(
                 "input",
@@ -233,7 +244,7 @@ function line(row, index, state, change) {
             ".value": row.operator,
             onchange: (event) => set({ operator: event.target.value }),
         },
-            fields[row.field].map(
+            visibleFields()[row.field].map(
                 (name) => h("option", { value: name, selected: name === row.operator, key: name }, words[name])
             )),
         row.operator.startsWith("is_") ? null : h("input", {
@@ -277,10 +288,15 @@ function result({ preview, isCounting }) {
             h(
                 "p",
                 { class: "big" },
+                preview.isEstimate ? "about " : "",
                 h("b", { "data-test": "total" }, number(preview.total)),
                 h("span", {}, preview.total === 1 ? " recipient" : " recipients"),
             ),
             h("p", { class: "hidden", role: "status" }, isCounting ? "" : plural(preview.total, "recipient")),
+            preview.isEstimate
+                ? h("p", { class: "notice warning" }, icon("waiting"), "There are too many contacts to count here, so these ",
+                    "numbers are estimated from a part of them. ", h("code", {}, "reconcile preview"), " counts all.")
+                : null,
             parts([
                 { name: "read", title: "In their 24-hour window", count: preview.inWindow },
                 { name: "accepted", title: "Outside of it", count: preview.outOfWindow },

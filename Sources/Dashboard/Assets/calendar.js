@@ -157,7 +157,7 @@ function schedules(all) {
                 cronExpression ? [" ", h("code", {}, cronExpression)] : h("span", { class: "muted" }, " once"),
             ],
         },
-        { title: "Clock", cell: ({ timeZone }) => timeZone },
+        { title: "Clock", cell: ({ timeZone, localTime, zones }) => localTime ? clocks(zones, timeZone) : timeZone },
         {
             title: "Next",
             cell: ({ next, isActive }) => isActive && next[0]
@@ -171,6 +171,16 @@ function schedules(all) {
             : h("span", { title: countedAt ? `Counted ${away(countedAt)}` : null }, number(expectedRecipients)) },
         { title: "Sender", cell: ({ sender }) => sender ?? "–" },
     ], all, { key: ({ id }) => id, empty: "This tenant has no schedules." });
+}
+
+/// The zones of contacts, the largest first; those of a schedule that is sent by the clock of each contact.
+function clocks(zones, timeZone) {
+    if (!zones?.length) return ["of each contact", h("span", { class: "muted" }, ` (else ${timeZone})`)];
+    return h("details", {},
+        h("summary", {}, `of each contact, ${plural(zones.length, "zone")}`),
+        h("ul", { class: "plain" }, zones.slice(0, 50).map((zone) => h("li", { key: zone.timeZone },
+            zone.timeZone, h("span", { class: "muted" }, ` ${number(zone.contacts)}`))),
+        zones.length > 50 ? h("li", { class: "muted" }, `and ${zones.length - 50} more`) : null));
 }
 
 const signs = { started: "completed", skipped: "next", failed: "failed" };

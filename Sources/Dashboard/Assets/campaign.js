@@ -3,15 +3,14 @@ import { actionButtons } from "./actions.js";
 import { every, follow } from "./app.js";
 import { get } from "./api.js";
 import "./chart.js";
-import { h, icon, pager, panel, problem, render, skeleton, table } from "./dom.js";
+import { h, icon, panel, render } from "./dom.js";
 import { live } from "./events.js";
-import { actor, away, capital, duration, number, percent, plural, say, time } from "./format.js";
+import { away, capital, duration, number, percent, say, time } from "./format.js";
 import { phone } from "./phone.js";
 import { messageLog } from "./messages.js";
 import { done, fact, pace, pill, progress, quota, reason } from "./states.js";
+import { hasOpenTest, isOpen, part, runLimit, runs, tests, zones } from "./runs.js";
 import { specText } from "./spec.js";
-
-const runLimit = 20;
 
 export async function mount(main, [id], signal) {
     const state = { id, parts: {}, chosen: undefined, page: 1 };
@@ -42,6 +41,7 @@ export async function mount(main, [id], signal) {
         await Promise.all([
             get(`/campaigns/${id}`, undefined, signal).then((found) => (state.campaign = found), () => {}),
             part("runs", `/campaigns/${id}/runs`, { limit: runLimit, page: 1 }),
+            part("tests", `/campaigns/${id}/tests`, { limit: 5 }),
             state.page > 1 && part("olderRuns", `/campaigns/${id}/runs`, { limit: runLimit, page: state.page }),
         ]);
         await loadNumbers();
@@ -86,7 +86,7 @@ export async function mount(main, [id], signal) {
     await load();
     log.load();
     // WhatsApp reports what was delivered and read after the end of a run, too.
-    every(10, signal, () => (isOpen(run(state)) || liveRun(state)) && load());
+    every(10, signal, () => (isOpen(run(state)) || liveRun(state) || hasOpenTest(state)) && load());
     let wasOpen = isOpen(run(state));
     follow(signal, () => {
         const current = liveRun(state);
@@ -101,8 +101,6 @@ export async function mount(main, [id], signal) {
         draw();
     });
 }
-
-const isOpen = (found) => Boolean(found) && ["launching", "running", "paused"].includes(found.status);
 
 function liveRun(state) {
     return [...live.runs.values()].filter(({ campaignId }) => campaignId === state.id)
@@ -176,6 +174,7 @@ function page(main, state, log) {
             ),
             panel("Spec as applied", { key: "spec" }, part(parts.spec, specText))),
         runs(state),
+        tests(state),
         log.draw(parts.runs?.value?.items ?? []),
     );
 }
@@ -187,12 +186,6 @@ function neverSent(campaign) {
     if (campaign.type === "module_initiated") return "A module sends it through the API, to one contact or many.";
     if (campaign.type === "scheduled") return "Its schedule opens the first run. The calendar shows when.";
     return "It was never sent. Send it with the button above, or with campaignd send.";
-}
-
-/// Returns a part of the page as far as it is loaded.
-function part(loaded, show) {
-    if (!loaded) return skeleton(4);
-    return loaded.error ? problem(loaded.error) : show(loaded.value);
 }
 
 function overview(state, current) {
@@ -229,7 +222,8 @@ function overview(state, current) {
         current.replied !== undefined ? fact("Replied", number(current.replied)) : null,
         current.tapped !== undefined ? fact("Tapped", number(current.tapped)) : null,
         current.optedOut !== undefined ? fact("Opted out", number(current.optedOut)) : null,
-        current.quietUntil ? fact("Quiet hours", ["until ", time(current.quietUntil)]) : null));
+        current.quietUntil ? fact("Quiet hours", ["until ", time(current.quietUntil)]) : null),
+    zones(current));
 }
 
 function chart(state, current) {
@@ -337,27 +331,4 @@ function exampleList(messages) {
     return h("ul", { class: "examples" }, messages.map((message) => h("li", { key: message.id },
         h("code", {}, message.recipientPhone), " ", time(message.failedAt, { seconds: true }),
         message.waMessageId ? h("code", { class: "muted path" }, message.waMessageId) : "")));
-}
-
-function runs(state) {
-    return panel("Runs", {
-        key: "runs",
-        hint: state.parts.runs?.value ? plural(state.parts.runs.value.total, "run") : null,
-    }, part(state.page > 1 ? state.parts.olderRuns : state.parts.runs, ({ items, total }) => [table("Runs", [
-        { title: "Opened", cell: ({ createdAt }) => time(createdAt, { always: true }) },
-        { title: "State", cell: (found) => pill(found.status, found.waiting) },
-        { title: "Revision", isNumber: true, cell: ({ revision }) => revision },
-        { title: "Recipients", isNumber: true, cell: ({ recipientCount }) => number(recipientCount) },
-        { title: "Read", isNumber: true, cell: ({ messages }) => number(messages.read) },
-        { title: "Failed", isNumber: true, cell: ({ messages }) => number(messages.failed) },
-        { title: "Ended", cell: ({ completedAt }) => time(completedAt) },
-        { title: "Who did what", cell: ({ actions, retryOf }) => [
-            retryOf ? h("div", { class: "muted" }, "Repeats failed messages of the run before") : null,
-            h("ul", { class: "plain" }, actions.slice(0, 6).map((action) => h("li", {
-                key: `${action.at}${action.action}`,
-            },
-                `${capital(say(action.action))} by ${actor(action.who)}, `, time(action.at), action.reason
-                    ? h("span", { class: "muted" }, ` · ${action.reason}`)
-                    : "")))] },
-    ], items, { key: ({ id }) => id, empty: "It was never sent." }), pager(state.page, runLimit, total, state.turn)]));
 }

@@ -12,8 +12,10 @@ class Live extends EventTarget {
     senders = new Map();
     runs = new Map();
     alarms = new Map();
-    /// `connecting`, `live`, `lost` or `hidden`.
+    /// `connecting`, `live`, `stale` if the daemon cannot read the state, `lost` or `hidden`.
     status = "connecting";
+    /// The daemon's words, if it refuses a stream.
+    refusal;
     hasSnapshot = false;
     #lastID;
     #abort;
@@ -60,12 +62,14 @@ class Live extends EventTarget {
         if (this.status !== "lost") this.#say("connecting");
         try {
             const headers = { Accept: "text/event-stream", ...(this.#lastID && { "Last-Event-ID": this.#lastID }) };
-            const response = await request("/events", { headers, signal: abort.signal });
+            const response = await request("/events", { headers, signal: abort.signal, tries: 0 });
+            this.refusal = undefined;
             await this.#readMessages(response.body.getReader(), abort);
         } catch (error) {
             if (abort.signal.aborted && this.#abort !== abort) return;
             if (error.status === 401 || error.status === 403) return this.stop();
             delay = (error.retryAfter ?? 0) * 1_000;
+            if (error.status) this.refusal = error.message;
         }
         if (!this.#isOn || abort !== this.#abort || document.visibilityState !== "visible") return;
         this.#say("lost");
@@ -112,8 +116,7 @@ class Live extends EventTarget {
             else if (field === "retry" && /^\d+$/.test(value)) this.#pause = Number(value);
         }
         this.#failures = 0;
-        this.#say("live");
-        if (!data) return;
+        if (!data) return this.#say(this.alarms.has("postgres_down") ? "stale" : "live");
         const state = JSON.parse(data);
         for (const [kind, id] of Object.entries(kinds)) {
             if (event === "snapshot") this[kind].clear();
@@ -122,6 +125,7 @@ class Live extends EventTarget {
         }
         this.hasSnapshot = true;
         this.at = state.at;
+        this.#say(this.alarms.has("postgres_down") ? "stale" : "live");
         this.dispatchEvent(new Event("change"));
     }
 

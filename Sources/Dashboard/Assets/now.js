@@ -3,7 +3,7 @@ import { announce, every, follow } from "./app.js";
 import { actionButtons } from "./actions.js";
 import { get } from "./api.js";
 import { sparkline } from "./chart.js";
-import { h, icon, panel, render, skeleton } from "./dom.js";
+import { h, icon, panel, problem, render, skeleton } from "./dom.js";
 import { live } from "./events.js";
 import { away, capital, number, plural, rate, say, since, time } from "./format.js";
 import { campaignLink, fact, pace, pill, progress, quota, reason } from "./states.js";
@@ -28,7 +28,10 @@ export async function mount(main, _, signal) {
 
 function draw(main, schedules) {
     const title = h("h1", { key: "title", tabindex: -1 }, "Now");
-    if (!live.hasSnapshot) return render(main, title, skeleton(6));
+    if (!live.hasSnapshot) {
+        const refused = live.refusal && { title: "The daemon gives no live state now", message: live.refusal };
+        return render(main, title, refused ? problem(refused) : skeleton(6));
+    }
     const runs = [...live.runs.values()].sort(byStart);
     const open = runs.filter(isOpen);
     const ended = runs.filter((run) => !isOpen(run));

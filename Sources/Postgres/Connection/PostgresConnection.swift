@@ -64,14 +64,15 @@ public actor PostgresConnection {
     ///
     /// - Parameters:
     ///   - query: The statement.
-    ///   - deadline: The longest time that it may take.
+    ///   - deadline: The longest time that it may take; a shorter ``StatementLimit`` of the task wins.
     /// - Returns: All rows.
     /// - Throws: ``PostgresError`` of any kind.
     public func query(
         _ query: PostgresQuery,
         deadline: Duration = .seconds(30)
     ) async throws(PostgresError) -> PostgresRows {
-        try await cancellable { wire throws(PostgresError) in try wire.query(query, within: Wire.Limit(deadline)) }
+        let limit = Wire.Limit(StatementLimit.bounding(deadline))
+        return try await cancellable { wire throws(PostgresError) in try wire.query(query, within: limit) }
     }
 
     /// Runs one statement with its values and returns the number of rows that it touched.

@@ -39,17 +39,19 @@ enum AudienceQuery {
     /// Counts the recipients, split by their 24 hour window, and the others within the filter by the reason.
     static func size(
         of audience: Audience,
+        in part: PostgresQuery = "",
         now: Date,
         countingNumbers: Bool = false,
         on connection: PostgresConnection
     ) async throws -> AudienceSize {
-        try await sizes(of: [audience], now: now, countingNumbers: countingNumbers, on: connection)[0]
+        try await sizes(of: [audience], in: part, now: now, countingNumbers: countingNumbers, on: connection)[0]
     }
 
     /// Counts several audiences in one query, each in one pass over the contacts within its filter.
     ///
     /// - Parameters:
     ///   - audiences: The audiences.
+    ///   - part: The clause that takes a part of the contacts; empty for all of them.
     ///   - now: The instant that counts.
     ///   - countingNumbers: True to count recipients by the beginnings of their numbers as well, in the same pass.
     ///   - connection: The connection to use.
@@ -57,6 +59,7 @@ enum AudienceQuery {
     /// - Throws: `PostgresError`.
     static func sizes(
         of audiences: [Audience],
+        in part: PostgresQuery = "",
         now: Date,
         countingNumbers: Bool = false,
         on connection: PostgresConnection
@@ -75,7 +78,7 @@ enum AudienceQuery {
                 SELECT \(index)::int AS number, count(*) FILTER (WHERE \(fragment: isRecipient)),
                     count(*) FILTER (WHERE \(fragment: isRecipient) AND \(fragment: audience.window.isOpen)),
                     \(fragment: .joined(reasons, separator: ", "))\(fragment: start)
-                FROM contacts c
+                FROM contacts c \(fragment: part)
                 WHERE c."tenantId" = \(audience.tenant) AND \(fragment: audience.filter.condition(now: now))
                 \(fragment: countingNumbers ? "GROUP BY beginning" : "")
                 """
@@ -99,6 +102,7 @@ enum AudienceQuery {
     /// Counts the contacts of tenants by the first reason why they get no messages, whatever the audience.
     static func contacts(
         of tenants: [String],
+        in part: PostgresQuery = "",
         on connection: PostgresConnection
     ) async throws -> [String: TenantContacts] {
         let counts = LeftOut.Reason.counted.map { reason -> PostgresQuery in
@@ -109,7 +113,7 @@ enum AudienceQuery {
             SELECT c."tenantId", count(*) FILTER (
                     WHERE c."deactivatedAt" IS NULL OR (c."erasedAt" IS NULL AND c."mergedInto" IS NULL)
                 ), \(fragment: .joined(counts, separator: ", "))
-            FROM contacts c WHERE c."tenantId" = ANY(\(tenants)::text[]) GROUP BY 1
+            FROM contacts c \(fragment: part) WHERE c."tenantId" = ANY(\(tenants)::text[]) GROUP BY 1
             """,
             deadline: .seconds(300)
         )

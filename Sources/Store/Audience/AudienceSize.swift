@@ -45,6 +45,15 @@ public struct AudienceSize: Hashable, Sendable {
 
     /// Contacts out of their window: each costs quota.
     public var outOfWindow: Int { total - inWindow }
+
+    /// Returns the size of an audience of which this one is a part.
+    func scaled(by factor: Double) -> AudienceSize {
+        AudienceSize(
+            total: total.scaled(by: factor),
+            inWindow: inWindow.scaled(by: factor),
+            leftOut: leftOut.scaled(by: factor)
+        )
+    }
 }
 
 /// Contacts within a filter that do not get a message, by the first reason that applies.
@@ -109,6 +118,9 @@ public struct LeftOut: Hashable, Sendable {
         set { counts[reason] = newValue > 0 ? newValue : nil }
     }
 
+    /// Returns the contacts that are left out of an audience of which this one is a part.
+    func scaled(by factor: Double) -> LeftOut { LeftOut(counts.mapValues { $0.scaled(by: factor) }) }
+
     /// All contacts that are left out.
     public var total: Int { counts.values.reduce(0, +) }
 
@@ -132,6 +144,11 @@ public struct TenantContacts: Hashable, Sendable {
     /// Makes the contacts of a tenant; by default it has none.
     public init(all: Int = 0, leftOut: LeftOut = LeftOut()) {
         (self.all, self.leftOut) = (all, leftOut)
+    }
+
+    /// Returns the contacts of a tenant of which these are a part.
+    func scaled(by factor: Double) -> TenantContacts {
+        TenantContacts(all: all.scaled(by: factor), leftOut: leftOut.scaled(by: factor))
     }
 
     var active: Int { all - leftOut[.deactivated] }
@@ -202,5 +219,15 @@ extension TemplateSpec.Category {
     /// Makes the category that a run stores in two columns.
     init(isMarketing: Bool, needsNumber: Bool) {
         self = needsNumber ? .authentication : isMarketing ? .marketing : .utility
+    }
+}
+
+extension Int {
+    /// Scales a count of a part, to three digits: more would look like a count of the whole.
+    fileprivate func scaled(by factor: Double) -> Int {
+        let number = Double(self) * factor
+        let digits = log10(Swift.max(1, number)).rounded(.down)
+        let step = pow(10, Swift.max(0, digits - 2))
+        return Int((number / step).rounded() * step)
     }
 }

@@ -162,7 +162,7 @@ extension AudienceRepository {
 }
 
 extension AudienceRepository {
-    /// Returns what a launch of a stored campaign would send now, and its template if the texts of it are known.
+    /// Returns what a launch of a stored campaign would send now, its template if the texts of it are known, and its sender.
     ///
     /// - Parameters:
     ///   - campaign: The campaign.
@@ -172,7 +172,7 @@ extension AudienceRepository {
     public func renderRequest(
         of campaign: UUID,
         tenant: String
-    ) async throws -> (request: RenderRequest, template: TemplateSpec?)? {
+    ) async throws -> (request: RenderRequest, template: TemplateSpec?, sender: UUID)? {
         try await pool.withConnection { connection in
             guard let candidate = try await LaunchCandidate.find(campaign, tenant: tenant, on: connection) else {
                 return nil
@@ -200,7 +200,7 @@ extension AudienceRepository {
                 isFreeText: content.isFreeText,
                 number: candidate.windowNumber
             )
-            return (request, template)
+            return (request, template, candidate.senderID)
         }
     }
 }

@@ -47,7 +47,7 @@ public struct LiveRepository: Sendable {
     /// Time for which a run is still shown after its end, in seconds.
     public static let afterglow = 600.0
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     public init(pool: PostgresPool) {
         self.pool = pool

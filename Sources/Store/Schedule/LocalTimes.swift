@@ -136,6 +136,47 @@ extension AudienceRepository {
     }
 }
 
+/// The contacts of a run in one time zone, as its start found them.
+public struct RunZone: Hashable, Sendable {
+    public let timeZone: String
+    /// The instant at which the time of the run comes in the zone.
+    public let sendAt: Date
+    public let contacts: Int
+    /// The reason why its contacts get nothing, for people; `nil` if they get the message.
+    public let skipped: String?
+}
+
+extension RunRepository {
+    /// Returns the zones of runs that are sent by the clock of each contact, the first to be sent first.
+    ///
+    /// - Parameters:
+    ///   - runs: The runs; those without zones are left out of the answer.
+    ///   - tenant: The owner of the runs.
+    /// - Returns: The zones by run.
+    /// - Throws: `PostgresError`.
+    public func zones(of runs: [UUID], tenant: String) async throws -> [UUID: [RunZone]] {
+        guard !runs.isEmpty else { return [:] }
+        let rows = try await pool.query(
+            """
+            SELECT "runId", zone, "sendAt", contacts, "skipCode" FROM run_zones
+            WHERE "runId" = ANY(\(runs)::uuid[]) AND "tenantId" = \(tenant) ORDER BY "sendAt", zone
+            """
+        )
+        var zones: [UUID: [RunZone]] = [:]
+        for row in rows {
+            let code = try row.decode("skipCode", as: String?.self)
+            let zone = RunZone(
+                timeZone: try row.decode("zone"),
+                sendAt: try row.decode("sendAt"),
+                contacts: try row.decode("contacts"),
+                skipped: code.map { LocalTimes.SkipCode(rawValue: $0)?.message ?? $0 }
+            )
+            zones[try row.decode("runId", as: UUID.self), default: []].append(zone)
+        }
+        return zones
+    }
+}
+
 /// The instants at which contacts get the message of a run, by their zones: when one time comes on their clocks, or at once;
 /// a pure value.
 public struct LocalTimes: Hashable, Sendable {

@@ -1,3 +1,4 @@
+public import Calendar
 public import Foundation
 import Postgres
 import Spec
@@ -136,14 +137,16 @@ extension ScheduleRepository {
     /// - Parameters:
     ///   - campaign: The campaign.
     ///   - tenant: The owner of the campaign.
+    ///   - zone: The zone of its schedule, to count them by zone, too; `nil` if its schedule is not by the clock of each contact.
     ///   - timeout: The time after which Postgres gives up.
-    /// - Returns: The number; `nil` if it takes longer, or the campaign lacks something that a launch needs.
+    /// - Returns: The numbers; `nil` if it takes longer, or the campaign lacks something that a launch needs.
     /// - Throws: `PostgresError` of any other kind.
     public func expectedRecipients(
         of campaign: UUID,
         tenant: String,
+        zone: IANAZone?,
         within timeout: Duration
-    ) async throws -> Int? {
+    ) async throws -> (recipients: Int, zones: AudienceZones?)? {
         do {
             return try await pool.transaction(readOnly: true, retries: 0) { connection in
                 let limit = "\(max(1, Int(timeout.seconds * 1_000)))ms"
@@ -155,11 +158,12 @@ extension ScheduleRepository {
                 let content = try candidate.content()
                 guard let audience = content.audience else { return nil }
                 let now = try await LaunchRepository.present(nil, on: connection)
-                return try await LaunchRepository.count(audience, content, of: candidate, now: now, on: connection)
-                    .total
+                let size = try await LaunchRepository.count(audience, content, of: candidate, now: now, on: connection)
+                guard let zone else { return (size.total, nil) }
+                return (size.total, try await Self.zones(of: candidate, else: zone, now: now, on: connection))
             }
         } catch LaunchError.noneReachable {
-            return 0
+            return (0, nil)
         } catch is LaunchError {
             return nil
         } catch let error as PostgresError where error.isStatementTimeout {

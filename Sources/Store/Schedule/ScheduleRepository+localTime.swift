@@ -127,7 +127,7 @@ extension ScheduleRepository {
         return LocalTimes(spec, at: start, in: zones, now: now)
     }
 
-    private static func zones(
+    static func zones(
         of candidate: LaunchCandidate,
         else zone: IANAZone,
         now: Date,

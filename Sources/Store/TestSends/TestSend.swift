@@ -38,6 +38,34 @@ extension TestSendRepository {
         }
     }
 
+    /// Cancels a test that is under way, as `RunRepository` cancels a run.
+    ///
+    /// - Parameters:
+    ///   - id: The test.
+    ///   - campaign: The campaign that it tests.
+    ///   - tenant: The owner of the campaign.
+    ///   - reason: The reason, for people.
+    ///   - actor: Who cancels it.
+    /// - Returns: The test, and false if it was over; `nil` if the campaign has no such test.
+    /// - Throws: `PostgresError`.
+    public func cancel(
+        _ id: UUID,
+        ofCampaign campaign: UUID,
+        tenant: String,
+        reason: String,
+        by actor: RunActor
+    ) async throws -> (test: TestSend, isChanged: Bool)? {
+        let condition: PostgresQuery = """
+            r.id = \(id) AND r."tenantId" = \(tenant)
+                AND r."campaignId" IN (SELECT c.id FROM campaigns c WHERE c."testOf" = \(campaign))
+            """
+        let known = try await pool.withConnection { try await Self.tests(condition, limit: 1, on: $0) }
+        guard !known.isEmpty else { return nil }
+        let isChanged = try await RunRepository(pool: pool).cancel(id, reason: reason, by: actor)
+        let found = try await pool.withConnection { try await Self.tests(condition, limit: 1, on: $0) }
+        return found.first.map { (test: $0, isChanged: isChanged) }
+    }
+
     /// Returns the tests whose runs, as `r`, meet a condition, newest first.
     static func tests(
         _ condition: PostgresQuery,

@@ -52,7 +52,7 @@ extension TestSend {
     fileprivate var text: String {
         let who = action.map { "  " + $0.words } ?? ""
         let why = run.statusReason.map { "  \($0)" } ?? ""
-        let lines = ["\(createdAt.formatted(.iso8601))  \(run.status.rawValue)\(why)\(who)"]
+        let lines = ["\(createdAt.formatted(.iso8601))  \(run.id.apiText)  \(run.status.rawValue)\(why)\(who)"]
         let people = recipients.map { recipient in
             let error = [recipient.errorCode, recipient.errorMessage].compactMap(\.self).joined(separator: " ")
             return "  \(recipient.number)  \(recipient.status.rawValue)" + (error.isEmpty ? "" : "  \(error)")

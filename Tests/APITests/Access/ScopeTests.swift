@@ -19,7 +19,7 @@ struct ScopeTests {
         "POST /campaigns/{id}/pause": .operate, "POST /campaigns/{id}/resume": .operate,
         "POST /campaigns/{id}/cancel": .operate, "POST /campaigns/{id}/schedule": .admin,
         "POST /campaigns/{id}/messages": .operate, "POST /campaigns/{id}/test": .operate,
-        "POST /triggers/{event}": .operate,
+        "POST /campaigns/{id}/tests/{testId}/cancel": .operate, "POST /triggers/{event}": .operate,
         "POST /campaigns/audience/preview": .read, "POST /contacts/search": .read,
         "POST /templates": .admin, "PATCH /templates/{id}": .admin, "DELETE /templates/{id}": .admin,
         "POST /contacts": .admin, "PUT /contacts/{contactId}": .admin, "DELETE /contacts/{contactId}": .admin,
@@ -34,6 +34,7 @@ struct ScopeTests {
 
     private static func path(_ endpoint: Endpoint) -> String {
         endpoint.path.replacing("{id}", with: UUID().uuidString.lowercased())
+            .replacing("{testId}", with: UUID().uuidString.lowercased())
             .replacing("{event}", with: "payment.received").replacing("{contactId}", with: "254700000001")
     }
 
@@ -222,21 +223,77 @@ struct ScopeTests {
         }
     }
 
-    /// With a filter on numbers one could find out a hidden number digit by digit.
+    /// A condition of a filter, and whether a token may use it that sees people masked.
+    struct Condition: CustomTestStringConvertible, Sendable {
+        let field: String
+        let check: String
+        var value: JSONValue?
+        let isAllowed: Bool
+
+        var json: JSONValue { .fields(["field": .string(field), "operator": .string(check), "value": value]) }
+        var testDescription: String { "\(field) \(check)" }
+    }
+
+    /// Conditions on all kinds of fields.
+    ///
+    /// What contacts show to every token may be compared. With a filter on something else one could find it out, letter by
+    /// letter.
+    private static let conditions =
+        ["contactId", "email", "pin"].flatMap { field in
+            [
+                Condition(field: field, check: "starts_with", value: "2547", isAllowed: false),
+                Condition(field: field, check: "in", value: ["254712345678"], isAllowed: false),
+                Condition(field: field, check: "is_not_null", isAllowed: true),
+            ]
+        } + [
+            Condition(field: "metadata.plan", check: "starts_with", value: "p", isAllowed: false),
+            Condition(field: "metadata.age", check: "gt", value: 30, isAllowed: false),
+            Condition(field: "metadata.plan", check: "is_not_null", isAllowed: false),
+            Condition(field: "name", check: "starts_with", value: "A", isAllowed: true),
+            Condition(field: "tags", check: "contains", value: "vip", isAllowed: true),
+            Condition(field: "yearOfBirth", check: "gt", value: 1990, isAllowed: true),
+            Condition(field: "paymentStatus", check: "eq", value: "paid", isAllowed: true),
+        ]
+
     @Test func refusesFiltersThatAskForHiddenFields() async throws {
         try await APIFixture.with(contacts: 3) { api in
-            for field in ["contactId", "email", "pin"] {
-                let condition: JSONValue = ["field": .string(field), "operator": "starts_with", "value": "2547"]
-                let filter: JSONValue = ["logic": "AND", "conditions": [["not": condition]]]
-                for path in ["/contacts/search", "/campaigns/audience/preview"] {
-                    let reply = try await api.call("POST", path, filter, scopes: [.read])
-                    #expect((reply.status, reply.code) == (403, "forbidden"), "\(path)")
-                    let detail = "the access token needs the scope `contacts` to filter by `\(field)`"
-                    #expect(reply.json["detail"] == .string(detail))
-                    #expect(try await api.call("POST", path, filter, scopes: [.read, .contacts]).status == 200)
+            for condition in Self.conditions {
+                let filter: JSONValue = ["logic": "AND", "conditions": [["not": condition.json]]]
+                let query = try #require(
+                    filter.canonicalText.addingPercentEncoding(withAllowedCharacters: .alphanumerics)
+                )
+                let requests: [(String, String, JSONValue?)] = [
+                    ("POST", "/contacts/search", filter), ("GET", "/contacts?filter=\(query)", nil),
+                    ("POST", "/campaigns/audience/preview", filter),
+                ]
+                for (method, path, body) in requests {
+                    for scopes in [[AccessScope.read], [.operate]] {
+                        let reply = try await api.call(method, path, body, scopes: scopes)
+                        #expect(
+                            reply.status == (condition.isAllowed ? 200 : 403),
+                            "\(condition) \(path): \(reply.text)"
+                        )
+                        let detail = "the access token needs the scope `contacts` to filter by `\(condition.field)`"
+                        if !condition.isAllowed { #expect(reply.json["detail"] == .string(detail)) }
+                    }
+                    #expect(try await api.call(method, path, body, scopes: [.read, .contacts]).status == 200)
                 }
-                let known: JSONValue = ["field": .string(field), "operator": "is_not_null"]
-                #expect(try await api.call("POST", "/contacts/search", known, scopes: [.read]).status == 200)
+            }
+        }
+    }
+
+    /// A stored filter was reviewed: who operates may count it and launch it, whatever it compares.
+    @Test func countsAndLaunchesStoredFiltersOfHiddenFields() async throws {
+        try await APIFixture.with(contacts: 3) { api in
+            for (index, condition) in Self.conditions.enumerated() where !condition.isAllowed {
+                let filter: JSONValue = ["logic": "AND", "conditions": [["not": condition.json]]]
+                let id = try await api.campaign("stored-\(index)", ["audienceFilter": filter])
+                let size = try await api.call("GET", "/campaigns/\(id)/audience?samples=1", scopes: [.operate])
+                #expect(size.status == 200 && size.json["total"]?.integerValue == 3, "\(size.text)")
+                #expect(size.json["quotaCheck"]?["canProceed"] == true && size.text.contains("•"))
+                #expect(size.json["isEstimate"] == nil)
+                let launched = try await api.call("POST", "/campaigns/\(id)/send", scopes: [.operate])
+                #expect(launched.status == 202, "\(launched.text)")
             }
         }
     }

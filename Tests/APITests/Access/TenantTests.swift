@@ -26,7 +26,7 @@ struct TenantTests {
                 let kind = endpoint.path.split(separator: "/").first.map(String.init) ?? ""
                 let own = [try #require(ids[kind], "\(endpoint.path)")] + (kind == "campaigns" ? [launched] : [])
                 for id in own {
-                    let path = endpoint.path.replacing("{id}", with: id)
+                    let path = endpoint.path.replacing("{id}", with: id).replacing("{testId}", with: UUID().apiText)
                     let reply = try await api.call(
                         endpoint.method.rawValue,
                         path,

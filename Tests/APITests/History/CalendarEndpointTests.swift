@@ -44,6 +44,44 @@ struct CalendarEndpointTests {
         }
     }
 
+    @Test func timesByTheClockOfEachContactHaveTheirZones() async throws {
+        try await APIFixture.with(contacts: 3) { api in
+            try await api.pool.execute(
+                #"INSERT INTO contacts ("tenantId", "contactId", "optedIn") VALUES ('acme', '+5511987654321', true)"#
+            )
+            let fields: JSONValue = [
+                "cronExpression": "0 9 * * *", "timeZone": "Africa/Nairobi", "localTime": true,
+            ]
+            let id = try await Self.schedule(api, "around", fields)
+            let item = try #require(try await api.call("GET", "/schedules").json["items"]?[0])
+            #expect(item["localTime"] == true && item["expectedRecipients"] == 4, "\(item)")
+            let zones: JSONValue = [
+                ["timeZone": "Africa/Nairobi", "contacts": 3], ["timeZone": "America/Sao_Paulo", "contacts": 1],
+            ]
+            #expect(item["zones"] == zones, "\(item)")
+            #expect(try await api.call("POST", "/campaigns/\(id)/send").status == 202)
+            try await api.pool.execute(
+                """
+                UPDATE campaign_runs SET "localTime" = '2026-12-01T09:00', "localZone" = 'Africa/Nairobi'
+                """
+            )
+            try await api.pool.execute(
+                """
+                INSERT INTO run_zones ("runId", zone, "tenantId", "sendAt", "skipCode", contacts)
+                SELECT r.id, z.zone, 'acme', z.at::timestamptz, z.code, z.contacts FROM campaign_runs r, (VALUES
+                    ('America/Sao_Paulo', '2026-12-01T12:00:00Z', NULL, 1),
+                    ('Africa/Nairobi', '2026-12-01T06:00:00Z', 'local_time_passed', 3)
+                ) AS z(zone, at, code, contacts)
+                """
+            )
+            let run = try #require(try await api.call("GET", "/campaigns/\(id)/runs").json["items"]?[0])
+            let found = run["zones"]?.arrayValue ?? []
+            #expect(found.map { $0["timeZone"] } == ["Africa/Nairobi", "America/Sao_Paulo"], "\(run)")
+            #expect(found[0]["skipped"]?.stringValue?.contains("had passed") == true && found[1]["skipped"] == nil)
+            #expect(found[1]["sendAt"] == "2026-12-01T12:00:00Z" && found[1]["contacts"] == 1)
+        }
+    }
+
     @Test func aCampaignWithATimeOfItsOwnIsListed() async throws {
         try await APIFixture.with(contacts: 1) { api in
             let time = Date(timeIntervalSince1970: (Date().timeIntervalSince1970 + 86_400).rounded())
@@ -88,14 +126,20 @@ struct CalendarEndpointTests {
         try await APIFixture.with(contacts: 1) { api in
             let id = try #require(UUID(uuidString: try await api.campaign()))
             let schedules = ScheduleRepository(pool: api.pool)
-            #expect(try await schedules.expectedRecipients(of: id, tenant: "acme", within: .seconds(5)) == 1)
-            #expect(try await schedules.expectedRecipients(of: id, tenant: "other", within: .seconds(5)) == nil)
+            #expect(
+                try await schedules.expectedRecipients(of: id, tenant: "acme", zone: nil, within: .seconds(5))?
+                    .recipients == 1
+            )
+            #expect(
+                try await schedules.expectedRecipients(of: id, tenant: "other", zone: nil, within: .seconds(5)) == nil
+            )
             try await api.pool.withConnection { connection in
                 try await connection.transaction { connection in
                     try await connection.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
                     let count = try await schedules.expectedRecipients(
                         of: id,
                         tenant: "acme",
+                        zone: nil,
                         within: .milliseconds(50)
                     )
                     #expect(count == nil)

@@ -122,7 +122,7 @@ struct EventTests {
         let file = FileManager.default.temporaryDirectory.appending(path: "secret-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: file) }
         try TestToken.secret.write(to: file, atomically: true, encoding: .utf8)
-        var options = LiveFeed.Options()
+        var options = LiveFeed.Options.patient
         options.heartbeat = .milliseconds(100)
         try await APIFixture.with(tokens: ["JWT_SECRET": "file:\(file.path)"], liveOptions: options) { api in
             try await EventStream.with(api) { stream in
@@ -186,8 +186,10 @@ struct EventTests {
     }
 
     @Test func servesSoManyStreamsAndNoMore() async throws {
-        var options = LiveFeed.Options()
+        var options = LiveFeed.Options.patient
         options.capacity = 3
+        // A heartbeat shows that a client is gone.
+        options.heartbeat = .milliseconds(100)
         try await APIFixture.with(liveOptions: options) { api in
             try await EventStream.with(api) { first in
                 try await EventStream.with(api) { _ in
@@ -209,8 +211,29 @@ struct EventTests {
         #expect(LiveFeed.Options().capacity == 100)
     }
 
+    @Test func noTenantTakesTheStreamsOfOthers() async throws {
+        var options = LiveFeed.Options.patient
+        options.tenantCapacity = 2
+        // A heartbeat shows that a client is gone.
+        options.heartbeat = .milliseconds(100)
+        try await APIFixture.with(liveOptions: options) { api in
+            try await EventStream.with(api) { first in
+                try await EventStream.with(api) { second in
+                    try await eventually("snapshots") { !first.events.isEmpty && !second.events.isEmpty }
+                    let refused = try await api.call("GET", "/events")
+                    #expect((refused.status, refused.code) == (429, "too_many_requests"))
+                    #expect(refused.header("Retry-After") == "10" && refused.text.contains("2 streams"))
+                    #expect(try await api.call("HEAD", "/events", tenant: "other").status == 200)
+                }
+                try await eventually("a place is free") { api.live.streams < 2 }
+                #expect(try await api.call("HEAD", "/events").status == 200)
+            }
+        }
+        #expect(LiveFeed.Options().tenantCapacity == 25)
+    }
+
     @Test func showsThatAQuietStreamLives() async throws {
-        var options = LiveFeed.Options()
+        var options = LiveFeed.Options.patient
         let clock = ManualClock()
         (options.clock, options.spacing) = (clock, .zero)
         // The readings of an idle tenant change nothing.

@@ -49,7 +49,7 @@ struct LiveFeedTests {
 
     /// Runs `body` with a feed and a viewer of the tenant `acme`.
     private static func with(
-        options: LiveFeed.Options = .init(),
+        options: LiveFeed.Options = .patient,
         lanes: LiveLanes = LiveLanes(read: { _, _ in [:] }, circuit: { "closed" }),
         _ body: (APIFixture, LiveFeed, Viewer) async throws -> Void
     ) async throws {
@@ -108,6 +108,89 @@ struct LiveFeedTests {
         }
     }
 
+    @Test func tellsWhatWentWrongLately() async throws {
+        try await Self.with { api, _, viewer in
+            try await api.pool.execute(
+                """
+                INSERT INTO campaign_schedules ("campaignId", "tenantId", name, "cronExpression", "timeZone", "isActive")
+                SELECT id, "tenantId", 'daily', '0 9 * * *', 'UTC', false FROM campaigns
+                """
+            )
+            try await api.pool.execute(
+                """
+                INSERT INTO schedule_occurrences ("scheduleId", "scheduledFor", "tenantId", outcome, reason)
+                SELECT s.id, now() - o.ago, s."tenantId", o.outcome, o.reason
+                FROM campaign_schedules s, (VALUES
+                    (interval '10 minutes', 'failed', 'the wallet is empty'), (interval '20 minutes', 'failed', 'older'),
+                    (interval '2 minutes', 'started', NULL), (interval '1 second', 'started', NULL),
+                    (interval '2 hours', 'failed', 'long ago')
+                ) AS o(ago, outcome, reason)
+                """
+            )
+            try await api.pool.execute(
+                """
+                INSERT INTO notification_posts ("tenantId", reason, "postId", attempts, "firstAt", failure)
+                VALUES ('acme', 'paused', gen_random_uuid(), 2, now(), 'it answered 500')
+                """
+            )
+            try await api.pool.execute(
+                """
+                INSERT INTO webhook_receivers ("tenantId", attempts, failure)
+                VALUES ('acme', 3, 'no connection'), ('other', 3, 'of another tenant')
+                """
+            )
+            try await eventually("the alarms") {
+                viewer.texts.contains { $0.contains(#""code":"forward_fails""#) }
+            }
+            let text = viewer.texts.joined()
+            for code in ["start_failed:spring", "start_late:spring", "notification_fails:paused"] {
+                #expect(text.contains("\"code\":\"\(code)\""), "\(code)")
+            }
+            for cause in ["the wallet is empty", "it answered 500", "no connection"] { #expect(text.contains(cause)) }
+            #expect(!text.contains("older") && !text.contains("long ago") && !text.contains("of another tenant"))
+        }
+    }
+
+    /// The tables that a reading touches, each locked by another session, such as a migration.
+    @Test(arguments: ["daemon_heartbeats", "campaign_runs", "senders", "tenants", "quota_hours", "run_actions"])
+    func tellsThatATableIsLocked(_ table: String) async throws {
+        try await Self.with(options: .init()) { api, _, viewer in
+            try await eventually("a snapshot") { !viewer.texts.isEmpty }
+            try await api.pool.withConnection { connection in
+                let start = ContinuousClock.now
+                try await connection.transaction { connection in
+                    try await connection.execute(PostgresQuery(sql: "LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE"))
+                    try await eventually("the alarm") {
+                        viewer.texts.contains { $0.contains(#""code":"postgres_down""#) }
+                    }
+                    // A statement has two seconds; the rest is for a busy machine.
+                    #expect(ContinuousClock.now - start < .seconds(20))
+                }
+            }
+            try await eventually("its end") { viewer.texts.last?.contains(#""alarms":["postgres_down"]"#) ?? false }
+        }
+    }
+
+    /// Backends that are stopped do not even react to a request to cancel.
+    @Test func tellsThatPostgresHangs() async throws {
+        try await Self.with(options: .init()) { api, _, viewer in
+            try await eventually("a snapshot") { !viewer.texts.isEmpty }
+            let rows = try await api.pool.query(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+            )
+            let backends = try rows.map { Int32(try $0.decode(0, as: Int.self)) }
+            let start = ContinuousClock.now
+            let stopped = backends.filter { kill($0, SIGSTOP) == 0 }
+            defer { for backend in stopped { kill(backend, SIGCONT) } }
+            // The server may belong to another user, or be on another machine.
+            guard stopped.count == backends.count else { return }
+            try await eventually("the alarm") { viewer.texts.contains { $0.contains(#""code":"postgres_down""#) } }
+            #expect(ContinuousClock.now - start < .seconds(20))
+            // New connections work.
+            try await eventually("its end") { viewer.texts.last?.contains(#""alarms":["postgres_down"]"#) ?? false }
+        }
+    }
+
     @Test func joinsChangesForAViewerThatReadsSlowly() async throws {
         try await Self.with { api, feed, viewer in
             try await eventually("a snapshot") { !viewer.texts.isEmpty }
@@ -127,7 +210,7 @@ struct LiveFeedTests {
     }
 
     @Test func closesTheConnectionOfAViewerThatDoesNotRead() async throws {
-        var options = LiveFeed.Options()
+        var options = LiveFeed.Options.patient
         options.patience = .milliseconds(100)
         try await Self.with(options: options) { api, _, viewer in
             try await eventually("a snapshot") { !viewer.texts.isEmpty }

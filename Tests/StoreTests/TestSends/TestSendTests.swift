@@ -101,6 +101,40 @@ struct TestSendTests {
         }
     }
 
+    @Test func aCancelledTestIsNotSentAndTheCampaignGoesOn() async throws {
+        try await Self.with { fixture, tests in
+            let campaign = try await fixture.campaign()
+            let kept = try await tests.open(.id(campaign), tenant: "acme", to: [Self.known])
+            let opened = try await tests.open(.id(campaign), tenant: "acme", to: [Self.known])
+            let id = opened.test.run.id
+            func cancel(_ tenant: String = "acme", _ other: UUID? = nil) async throws -> (
+                test: TestSend, isChanged: Bool
+            )? {
+                try await tests.cancel(
+                    id,
+                    ofCampaign: other ?? campaign,
+                    tenant: tenant,
+                    reason: "by hand",
+                    by: .command("jane")
+                )
+            }
+            #expect(try await cancel("other") == nil)
+            #expect(try await cancel("acme", UUID()) == nil)
+            let (test, isChanged) = try #require(try await cancel())
+            #expect(isChanged && test.run.status == .cancelled && test.run.statusReason == "by hand")
+            let again = try #require(try await cancel())
+            #expect(!again.isChanged, "it was over")
+            let runs = RunRepository(pool: fixture.pool)
+            while try await runs.cancelRest() != nil {}
+            let list = try await tests.tests(ofCampaign: campaign, tenant: "acme")
+            #expect(list.map { $0.recipients.map(\.status) } == [[.cancelled], [.pending]])
+            #expect(try await runs.find(kept.test.run.id)?.status == .running)
+            let status: String = try await fixture.value("SELECT status FROM campaigns WHERE \"testOf\" IS NULL")
+            #expect(status == "draft")
+            #expect(try await fixture.launch(at: Date()) != id)
+        }
+    }
+
     @Test func nothingThatCountsRunsSeesATest() async throws {
         try await Self.with { fixture, tests in
             try await fixture.pool.execute(

@@ -1,0 +1,84 @@
+public import Foundation
+import Postgres
+public import Spec
+
+/// The size of an audience beside that of its tenant, counted or estimated.
+public struct AudienceCount: Hashable, Sendable {
+    public let size: AudienceSize
+    /// The contacts of the tenant, whatever the audience.
+    public let contacts: TenantContacts
+    /// True if the numbers are scaled up from a part of the contacts.
+    public let isEstimate: Bool
+}
+
+extension AudienceRepository {
+    /// Number of pages of `contacts` that an estimate reads: 40 MB, with about 50,000 contacts of all tenants.
+    public static let sampledPages = 5_000
+
+    /// Counts an audience and its tenant; if that takes longer than the `StatementLimit` of the task, estimates both.
+    ///
+    /// - Parameters:
+    ///   - tenant: The owner of the contacts.
+    ///   - filter: The filter.
+    ///   - category: The category of the message.
+    ///   - number: The business number whose own 24 hour window counts; `nil` if any of the tenant's does.
+    ///   - now: The instant of the launch.
+    ///   - pages: The number of pages that an estimate reads.
+    /// - Returns: The numbers.
+    /// - Throws: `PostgresError`; a timeout if an estimate is not possible in time, or would read all contacts again.
+    public func count(
+        tenant: String,
+        filter: AudienceFilter,
+        category: TemplateSpec.Category = .marketing,
+        number: String? = nil,
+        now: Date,
+        samplingPages pages: Int = AudienceRepository.sampledPages
+    ) async throws -> AudienceCount {
+        do {
+            return AudienceCount(
+                size: try await size(tenant: tenant, filter: filter, category: category, number: number, now: now),
+                contacts: try await contacts(of: tenant),
+                isEstimate: false
+            )
+        } catch PostgresError.timeout(let limit) {
+            let audience = AudienceQuery.Audience(
+                tenant: tenant,
+                filter: filter,
+                category: category,
+                window: ContactWindow(at: now, number: number)
+            )
+            guard let estimate = try await estimate(audience, now: now, pages: pages) else {
+                throw PostgresError.timeout(limit)
+            }
+            return estimate
+        }
+    }
+
+    /// Estimates an audience from some pages of the table, always the same ones, so that its steps fit together.
+    ///
+    /// - Returns: The numbers; `nil` if these are all pages.
+    func estimate(
+        _ audience: AudienceQuery.Audience,
+        now: Date,
+        pages: Int
+    ) async throws -> AudienceCount? {
+        try await pool.withConnection { connection in
+            let rows = try await connection.query(
+                """
+                SELECT pg_relation_size('contacts') / current_setting('block_size')::bigint
+                """
+            )
+            let all = try rows[0].decode(0, as: Int.self)
+            guard all > pages else { return nil }
+            let percent = 100 * Double(pages) / Double(all)
+            let part: PostgresQuery = "TABLESAMPLE SYSTEM (\(percent)::real) REPEATABLE (1)"
+            let size = try await AudienceQuery.size(of: audience, in: part, now: now, on: connection)
+            let contacts = try await AudienceQuery.contacts(of: [audience.tenant], in: part, on: connection)
+            return AudienceCount(
+                size: size.scaled(by: 100 / percent),
+                contacts: (contacts[audience.tenant] ?? TenantContacts()).scaled(by: 100 / percent),
+                isEstimate: true
+            )
+        }
+    }
+}
