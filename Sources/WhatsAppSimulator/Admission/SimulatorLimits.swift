@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 
 /// The limits of the real service that a simulator enforces; each is off while it is `nil`.
@@ -129,18 +130,10 @@ public struct SlidingSecond: Sendable {
 /// The two clocks of the ledger.
 enum MonotonicTime {
     /// Returns the nanoseconds of `CLOCK_MONOTONIC`, which all processes of one machine share.
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    static func now() -> Int64 { Int64(DispatchTime.now().uptimeNanoseconds) }
 
     /// Returns the milliseconds since 1970 of the wall clock.
-    static func wall() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-    }
+    static func wall() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 }
 
 extension Duration {
