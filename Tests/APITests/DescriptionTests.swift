@@ -96,7 +96,7 @@ struct DescriptionTests {
     @Test func allowsNullForOptionalFieldsOfTemplatesOnly() throws {
         let template = SpecSchemas.definitions(for: .template)["Template"]
         let required = template?["required"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        #expect(required.contains("body"))
+        #expect(required.contains("whatsappName"))
         let change = SpecSchemas.definitions(for: .templateChange)["TemplateChange"]
         for (name, schema) in change?["properties"]?.objectValue ?? [:] {
             let takesNull = schema["anyOf"]?.arrayValue?.contains(["type": "null"]) ?? false

@@ -159,15 +159,14 @@ struct TemplateEndpointTests {
             ]
             let reply = try await api.call("POST", "/templates", fields)
             #expect(reply.status == 422)
-            let names = "`body`, `buttons`, `category`, `footer`, `header`, `language`, `name` and `whatsappName`"
-            #expect(reply.error("colour") == "unknown field; known are: \(names)", "\(reply.text)")
-            #expect(reply.error("protected") == "unknown field; known are: \(names)")
+            #expect(reply.error("colour") == "unknown field", "\(reply.text)")
+            #expect(reply.error("protected") == "unknown field")
             #expect(reply.error("bodi") == "unknown field; did you mean `body`?")
             #expect(reply.error("body") == "is missing")
             #expect(!reply.text.contains("Template`") && !reply.text.contains("renamedFrom"), "\(reply.text)")
             let id = try await api.template()
             let changed = try await api.call("PATCH", "/templates/\(id)", ["colour": "red", "body": nil])
-            #expect(changed.error("colour") == "unknown field; known are: \(names)", "\(changed.text)")
+            #expect(changed.error("colour") == "unknown field", "\(changed.text)")
             #expect(changed.error("body") == "is missing")
         }
     }

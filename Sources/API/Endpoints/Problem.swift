@@ -233,6 +233,10 @@ struct FieldProblem: Hashable, Sendable {
     /// Converts errors of the readers of specs, which have the same fields.
     static func all(of error: SpecError, below path: String) -> [FieldProblem] {
         error.diagnostics.filter { $0.severity == .error }.map { diagnostic in
+            // The readers name the kind of the spec that needs the field, which callers do not know.
+            if diagnostic.code == .missingField {
+                return FieldProblem(diagnostic.field ?? "", "is missing").below(path)
+            }
             let help = diagnostic.help.map { "; \($0)" } ?? ""
             return FieldProblem(diagnostic.field ?? "", diagnostic.message + help).below(path)
         }

@@ -50,7 +50,7 @@ struct Situations: Sendable {
         [campaign.sender.dailyLimit, senders[Key(campaign)]?.messagingLimit].compactMap { $0 }.min()
     }
 
-    /// True if its messages wait for the end of quiet hours on the clocks of their contacts.
+    /// Returns true if messages of a campaign wait for the end of quiet hours on the clocks of their contacts.
     func waitsForContacts(_ campaign: ResolvedCampaign) -> Bool {
         campaign.audienceFilter != nil && contactHours[campaign.identity.tenant] != nil
     }

@@ -27,7 +27,7 @@ public struct TemplateButton: Hashable, Sendable {
         }
     }
 
-    /// What a flow does first.
+    /// The first action of a flow.
     enum FlowAction: String, CaseIterable, SpecChoice {
         case navigate, dataExchange
 

@@ -122,7 +122,7 @@ extension FieldCodec<TemplateHeader> {
             let found = given.filter { nested.has($0) }
             for key in given { _ = nested.node(key) }
             guard found.count == 1 else {
-                let message = found.isEmpty ? "the header is nothing" : "the header is more than one thing"
+                let message = found.isEmpty ? "the header has no content" : "the header has more than one content"
                 let help = "give one of \(given.map { "`\($0)`" }.joined(separator: ", "))"
                 nested.sink.report(.invalidValue, at: nested.node.range, field: nested.path, message, help: help)
                 return nil

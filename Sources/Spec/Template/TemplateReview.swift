@@ -1,6 +1,6 @@
 import YAML
 
-/// What WhatsApp's review of a new template would refuse, or may refuse.
+/// The rules of WhatsApp's review of new templates.
 ///
 /// Templates without an account were approved already, so these rules are for templates that belong to one.
 public struct TemplateReview: Sendable {
@@ -77,7 +77,8 @@ public struct TemplateReview: Sendable {
         let words = literals.joined(separator: " ").split(whereSeparator: \.isWhitespace)
             .count { $0.contains { $0.isLetter || $0.isNumber } }
         if words < 2 * count + 1 {
-            let message = "the text has \(count) variables and only \(words) words"
+            let message =
+                "the text has \(count) \(count == 1 ? "variable" : "variables") and only \(words) \(words == 1 ? "word" : "words")"
             found.append(Finding(field, warning: message, help: "WhatsApp may refuse that: write more words"))
         }
         return found

@@ -23,7 +23,7 @@ public struct TemplateSubmission: Sendable {
         (self.spec, self.handles) = (spec, handles)
     }
 
-    /// The files to upload, in the order of the parts.
+    /// Returns the files to upload, in the order of the parts.
     public static func samples(of spec: TemplateSpec) -> [Sample] {
         let places = [nil] + spec.cards.indices.map(Optional.some)
         return places.compactMap { card in

@@ -86,6 +86,6 @@ public struct Migration: Sendable {
         Migration(version: 38, name: "missed_zones", bytes: PackageResources._038_missed_zones_sql),
         Migration(version: 39, name: "accounts", bytes: PackageResources._039_accounts_sql),
         Migration(version: 40, name: "template_parts", bytes: PackageResources._040_template_parts_sql),
-        Migration(version: 42, name: "costs", bytes: PackageResources._042_costs_sql),
+        Migration(version: 41, name: "costs", bytes: PackageResources._041_costs_sql),
     ]
 }

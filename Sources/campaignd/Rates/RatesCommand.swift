@@ -7,6 +7,10 @@ struct RatesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rates",
         abstract: "Prepare the prices that plans and launches count with.",
+        discussion: """
+            Examples:
+              campaignd rates convert ~/Downloads/rates-usd.csv --from 2026-10
+            """,
         subcommands: [ConvertRatesCommand.self]
     )
 }

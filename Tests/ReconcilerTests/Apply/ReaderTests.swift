@@ -13,9 +13,8 @@ struct ReaderTests {
     /// All tables that a plan reads.
     private static let tables = [
         "schema_migrations", "reconcile_history", "tenants", "accounts", "senders", "templates", "audiences",
-        "campaigns",
-        "campaign_runs", "campaign_schedules", "campaign_triggers", "contacts", "quota_hours", "former_filters",
-        "spec_environment",
+        "campaigns", "tenant_rates", "campaign_runs", "campaign_schedules", "campaign_triggers", "contacts",
+        "quota_hours", "former_filters", "spec_environment",
     ]
 
     /// Runs a test with a role that may only read those tables.

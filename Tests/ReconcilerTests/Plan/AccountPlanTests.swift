@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Spec
 import Store
@@ -57,10 +58,10 @@ struct AccountPlanTests {
         try await ReconcilerFixture.with { fixture in
             let plain = Self.specs(Samples.sender, Self.template)
             try await fixture.reach(Self.specs(plain, Self.account))
-            let id = try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: String.self)
+            let id = try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: UUID.self)
             let renamed = Self.account.replacing("name: main", with: "name: first\nrenamedFrom: main")
             try await fixture.reach(Self.specs(plain, renamed))
-            #expect(try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: String.self) == id)
+            #expect(try await fixture.pool.query("SELECT id FROM accounts")[0].decode(0, as: UUID.self) == id)
             #expect(try await Self.accounts(fixture) == ["main first", "offer first"])
 
             let two = Self.specs(

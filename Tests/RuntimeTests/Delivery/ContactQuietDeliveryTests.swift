@@ -51,6 +51,7 @@ struct ContactQuietDeliveryTests {
                 }
                 let record = try await fixture.run(run)
                 #expect(record.counters[.pending] == 4 && record.status == .running)
+                try await DaemonRepository(pool: fixture.pool).beat(UUID(), version: "1", lanes: [])
                 let outlook = try #require(try await OutlookRepository(pool: fixture.pool).outlook(of: record))
                 #expect(outlook.waiting.reason == .quietHours)
             }

@@ -55,7 +55,7 @@ struct MistakeTests {
         (
             "kind: Thing\n",
             [
-                "1:7 C011 unknown kind `Thing` (the kinds are: `Tenant`, `Sender`, `Template`, `Audience`, `Campaign`, "
+                "1:7 C011 unknown kind `Thing` (the kinds are: `Tenant`, `Account`, `Sender`, `Template`, `Audience`, `Campaign`, "
                     + "`Schedule` and `Trigger`)"
             ]
         ),

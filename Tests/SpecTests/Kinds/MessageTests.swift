@@ -55,7 +55,8 @@ struct MessageTests {
                 ["type": "copyCode"],
             ]
         )
-        #expect(template.parameters.map(\.key) == ["header", "1", "2", "button.1", "button.2"])
+        #expect(template.parameters.map(\.key) == ["header", "1", "2", "button.0", "button.1", "button.2"])
+        #expect(template.parameters.filter(\.isRequired).map(\.key) == ["header", "1", "2", "button.1", "button.2"])
         let params = ["header": "h", "1": "{{name}}", "2": "b", "button.1": "u", "button.2": "c"]
         let components = try MessagePayload.hydrate(template: template, params: params)["template"]?["components"]
         #expect(

@@ -51,7 +51,7 @@ struct TemplatePartTests {
         (WholeTemplates.image, "\"https://shop.example/spring.jpg\"", "spring", "C015 `spring` is neither"),
         (
             WholeTemplates.image, "image: \"https", "image: true, video: \"https",
-            "C015 the header is more than one thing"
+            "C015 the header has more than one content"
         ),
         (WholeTemplates.image, "button.0: sale", "button.2: sale", "C043 the template has no parameter `button.2`"),
         (WholeTemplates.image, "footer: Reply", "ttl: 1h\nfooter: Reply", "C043 `ttl` is 1h"),
