@@ -45,7 +45,7 @@ enum ContactMask {
 
     /// Refuses a filter in a request that asks for what is hidden: many of them would find it out, letter by letter.
     ///
-    /// What contacts show to every token may be compared. Of numbers and addresses every token sees whether there is one, of
+    /// A filter may compare what every token is shown of contacts. Of numbers and addresses every token sees whether there is one, of
     /// metadata not even that. A filter that is stored was reviewed, and may compare anything.
     ///
     /// - Throws: ``Problem`` that names the missing scope.

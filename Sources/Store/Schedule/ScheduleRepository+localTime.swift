@@ -74,7 +74,7 @@ extension ScheduleRepository {
     /// that is due came for the first contacts.
     ///
     /// Such a time came too early: contacts of late zones would get the message twice within hours. A time of an unchanged
-    /// schedule is meant, however close it is. A cancelled run stands in nobody's way.
+    /// schedule is meant, however close it is. A cancelled run delays nothing.
     static func overtaking(
         _ schedule: DueSchedule,
         _ spec: ScheduleSpec,

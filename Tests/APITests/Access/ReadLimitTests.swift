@@ -8,7 +8,7 @@ import Testing
 
 @testable import API
 
-/// Reads take a bounded time, whatever a tenant has and whoever holds its tables.
+/// Bounds on the time of reads: for large tenants, and while another session holds their tables.
 @Suite(.enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct ReadLimitTests {
     private static let locksAllTables = """
