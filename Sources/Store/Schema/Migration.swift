@@ -87,5 +87,12 @@ public struct Migration: Sendable {
         Migration(version: 39, name: "accounts", bytes: PackageResources._039_accounts_sql),
         Migration(version: 40, name: "template_parts", bytes: PackageResources._040_template_parts_sql),
         Migration(version: 41, name: "costs", bytes: PackageResources._041_costs_sql),
+        Migration(version: 42, name: "account_views", bytes: PackageResources._042_account_views_sql),
+        Migration(
+            version: 43,
+            name: "template_submissions",
+            bytes: PackageResources._043_template_submissions_sql
+        ),
+        Migration(version: 44, name: "media", bytes: PackageResources._044_media_sql),
     ]
 }
