@@ -38,7 +38,9 @@ export function runs(state) {
     ], items, { key: ({ id }) => id, empty: "It was never sent." }), pager(state.page, runLimit, total, state.turn)]));
 }
 
-export const hasOpenTest = ({ parts }) => parts.tests?.value?.items.some(isOpen);
+/// A test that was cancelled ends at once; its messages a moment later.
+export const hasOpenTest = ({ parts }) => parts.tests?.value?.items.some((test) => isOpen(test)
+    || test.recipients.some(({ status }) => ["pending", "queued", "sending"].includes(status)));
 
 /// The latest tests; nothing if there are none.
 export function tests(state) {
