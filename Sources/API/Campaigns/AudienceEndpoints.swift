@@ -202,6 +202,7 @@ struct AudienceEndpoints: Sendable {
         {
             check = QuotaCheck(audience: size, quotaStatus: status.quota)
         }
+        let cost = found.cost(of: audience.category, isFreeText: audience.isFreeText, at: now)
         let samples = try await samples(call, audience, now: now, isOptional: found.isEstimate)
         return .json(
             .fields([
@@ -209,7 +210,7 @@ struct AudienceEndpoints: Sendable {
                 "outOfWindow": .integer(size.outOfWindow), "unreachable": .integer(size.unreachable),
                 "isEstimate": found.isEstimate ? true : nil, "leftOut": size.leftOut.json,
                 "funnel": AudienceFunnel(found.contacts, size, audience.category).json,
-                "quotaCheck": check?.json, "samples": .array(samples.map(\.json)),
+                "quotaCheck": check?.json, "cost": cost?.json, "samples": .array(samples.map(\.json)),
             ])
         )
     }

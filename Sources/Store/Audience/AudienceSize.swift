@@ -30,6 +30,21 @@ public struct AudienceSize: Hashable, Sendable {
         beginnings?.append(NumberBeginning(beginning, recipients: group.total, inWindow: group.inWindow))
     }
 
+    /// Takes the share of each beginning of numbers from a count of the same audience in a part of the contacts.
+    mutating func spread(like part: AudienceSize) {
+        let (recipients, windows) = (
+            Double(total) / Double(max(1, part.total)), Double(inWindow) / Double(max(1, part.inWindow))
+        )
+        beginnings = part.beginnings?.map { beginning in
+            let inWindow = (Double(beginning.inWindow) * windows).rounded()
+            return NumberBeginning(
+                beginning.text,
+                recipients: Int(max(inWindow, (Double(beginning.recipients) * recipients).rounded())),
+                inWindow: Int(inWindow)
+            )
+        }
+    }
+
     /// Contacts that are not counted, because free text cannot reach them.
     public var unreachable: Int { leftOut[.windowClosed] }
 
