@@ -58,6 +58,7 @@ package struct DashboardAsset: Sendable {
         ("campaign.js", PackageResources.campaign_js),
         ("campaigns.js", PackageResources.campaigns_js),
         ("chart.js", PackageResources.chart_js),
+        ("costs.js", PackageResources.costs_js),
         ("dom.js", PackageResources.dom_js),
         ("events.js", PackageResources.events_js),
         ("format.js", PackageResources.format_js),

@@ -30,6 +30,8 @@ def test_three_campaigns_go_to_their_end(stage, viewer):
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Takes about")).to_be_visible()
     recipients = number(dialog.locator("[data-test=recipients]").inner_text())
+    foreseen = dialog.locator("[data-test=cost]").inner_text()
+    assert foreseen.startswith("about USD "), foreseen
     dialog.get_by_role("button", name="Send", exact=True).click()
     expect(dialog).to_have_count(0)
     for name in ["spring-sale", "shop-news"]:
@@ -56,7 +58,7 @@ def test_three_campaigns_go_to_their_end(stage, viewer):
     assert stage.report("welcome-offer")["recipientCount"] == recipients
     # The page was never loaded again.
     assert page.evaluate("document.body.dataset.first") == "loaded once"
-    the_page_of_the_campaign_agrees(stage, viewer)
+    the_page_of_the_campaign_agrees(stage, viewer, foreseen)
 
 
 def pause_by_button(stage, page):
@@ -113,7 +115,7 @@ def shows_the_report(stage, shown, name):
     wait_until(agrees, f"the page says what `report {name}` says")
 
 
-def the_page_of_the_campaign_agrees(stage, viewer):
+def the_page_of_the_campaign_agrees(stage, viewer, foreseen):
     page = viewer.open(path=f"/ui/campaigns/{stage.campaign('welcome-offer')}", height=1150)
     report = stage.report("welcome-offer")
     shows_the_report(stage, page.get_by_role("region", name="Latest run"), "welcome-offer")
@@ -134,6 +136,7 @@ def the_page_of_the_campaign_agrees(stage, viewer):
             lambda: sum(number(text) for text in cells.all_inner_texts()) == moved(numbers(run)[1], status),
             f"the minutes of `{status}` add up to the run",
         )
+    the_costs_agree(stage, page, foreseen)
     expect(page.locator(".errors > li").first).to_be_visible()
     page.locator(".errors").get_by_role("button", name="Five examples").first.click()
     expect(page.locator(".examples li").first).to_be_visible()
@@ -141,6 +144,21 @@ def the_page_of_the_campaign_agrees(stage, viewer):
         page.get_by_role("button", name="Save as CSV").click()
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == report["recipientCount"] + 1
+
+
+def the_costs_agree(stage, page, foreseen):
+    """What was foreseen before the launch stands beside what WhatsApp charged, and is a little more: some messages fail."""
+    costs = page.get_by_role("region", name="Costs")
+    expect(costs.locator("[data-test=estimated]")).to_have_text(foreseen)
+
+    def agrees():
+        charged = stage.report("welcome-offer")["charged"]
+        return costs.locator("[data-test=charged]").inner_text() == f"USD {charged['micros'] / 1e6:,.2f}" and charged
+
+    charged = wait_until(agrees, "the page says what `report` says")
+    run = stage.report("welcome-offer")["messages"]
+    assert charged["paid"] == run["delivered"] + run["read"]
+    assert 0.9 < charged["micros"] / 1e6 / float(foreseen.removeprefix("about USD ").replace(",", "")) < 1
 
 
 def test_a_viewer_without_a_look_gets_nothing(stage, viewer):

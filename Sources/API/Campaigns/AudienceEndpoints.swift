@@ -440,6 +440,11 @@ enum QuotaShapes {
                 .object(check),
                 "Comparison with the quota of the sender; absent if the tenant has several senders and none was named."
             ),
+            ShapeField(
+                "cost",
+                .object(CostShapes.estimate),
+                "The costs of a launch now, estimated from a part of the contacts if there are many; absent without prices."
+            ),
             ShapeField("samples", .list(.object(sample), count: 0...20), isRequired: true, "Some of the recipients."),
         ]
     )

@@ -3,7 +3,7 @@ import { toast } from "./app.js";
 import { get, idempotencyKey, may, post } from "./api.js";
 import { gauge } from "./chart.js";
 import { h, icon, problem, render, skeleton } from "./dom.js";
-import { duration, number, percent, plural, rate, say } from "./format.js";
+import { besides, duration, estimated, number, percent, plural, rate, say } from "./format.js";
 
 /// Returns the buttons for what the state allows; none without the scope `operate`. A subject is
 /// `{id, name, status, type?, run?, failed?}`, where `status` is that of the run or campaign.
@@ -256,7 +256,9 @@ function outlook(preview, sender) {
                 )
                 : null),
             limit && row("Takes about", h("b", {}, duration(preview.total / limit)), ` at ${rate(limit)} per second`,
-                sender.openRuns ? `, after ${plural(sender.openRuns, "open run")} of ${sender.name}` : "")),
+                sender.openRuns ? `, after ${plural(sender.openRuns, "open run")} of ${sender.name}` : ""),
+            preview.cost && row("Costs", h("b", { "data-test": "cost" }, estimated(preview.cost)),
+                besides(preview.cost) ? ` · ${besides(preview.cost)}` : "")),
         Object.keys(preview.leftOut ?? {}).length ? h("p", { class: "muted" }, "Left out: ",
             Object.entries(preview.leftOut).map(
                 ([why, count]) => `${number(count)} ${say(why)}`

@@ -9,6 +9,7 @@ import { away, capital, duration, number, percent, say, time } from "./format.js
 import { phone } from "./phone.js";
 import { messageLog } from "./messages.js";
 import { done, fact, pace, pill, progress, quota, reason } from "./states.js";
+import { costs } from "./costs.js";
 import { hasOpenTest, isOpen, part, runLimit, runs, tests, zones } from "./runs.js";
 import { specText } from "./spec.js";
 
@@ -34,6 +35,7 @@ export async function mount(main, [id], signal) {
         await Promise.all([
             part("errors", `/campaigns/${id}/errors`, { run: chosen }),
             part("funnel", `/campaigns/${id}/funnel`, { run: chosen }),
+            chosen && part("costs", `/campaigns/${id}/costs`, { run: chosen }),
             chosen && part("series", `/runs/${chosen}/series`),
         ]);
     };
@@ -48,7 +50,7 @@ export async function mount(main, [id], signal) {
     };
     state.choose = (chosen) => {
         state.chosen = chosen;
-        state.parts.series = undefined;
+        state.parts.series = state.parts.costs = undefined;
         draw();
         loadNumbers();
     };
@@ -113,7 +115,7 @@ function run(state) {
     const found = state.chosen ? runs.find(({ id }) => id === state.chosen) : runs[0];
     const current = state.chosen ? live.runs.get(state.chosen) : liveRun(state);
     if (!found || (current && current.id !== found.id && !state.chosen)) return current ?? found;
-    return current ? { ...found, ...current, leftOut: found.leftOut } : found;
+    return current ? { ...found, ...current, leftOut: found.leftOut, estimatedCost: found.estimatedCost } : found;
 }
 
 function page(main, state, log) {
@@ -162,6 +164,7 @@ function page(main, state, log) {
             { class: "columns", key: "columns" },
             current ? funnel(parts.funnel) : null,
             current ? failures(state) : null,
+            current ? costs(parts.costs, current) : null,
         ),
         h("div", { class: "columns", key: "content" },
             panel(

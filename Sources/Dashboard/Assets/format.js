@@ -34,6 +34,33 @@ export const compact = (value, always = false) => (
 );
 export const rate = (value) => (value === undefined ? "–" : value < 100 ? tenth.format(value) : whole.format(value));
 
+const moneyFormats = new Map();
+
+/// Returns an amount in millionths of a currency, such as `USD 72.50`; small ones with four places.
+export function money(micros, currency) {
+    const places = micros !== 0 && Math.abs(micros) < 1_000_000 ? 4 : 2;
+    if (!moneyFormats.has(places)) {
+        moneyFormats.set(places, new Intl.NumberFormat("en-GB", {
+            minimumFractionDigits: places, maximumFractionDigits: places,
+        }));
+    }
+    return `${currency} ${moneyFormats.get(places).format(micros / 1e6)}`;
+}
+
+/// The amount of an estimate: one, or a range where it is not known what counts.
+export const estimated = ({ currency, lowMicros, highMicros }) => `about ${money(lowMicros, currency)}${
+    highMicros > lowMicros ? ` to ${money(highMicros, currency)}` : ""
+}`;
+
+/// What an estimate counts beside the paid messages, in words.
+export function besides({ free, perhapsFree, unpriced }) {
+    const words = [];
+    if (free) words.push(`${number(free)} free`);
+    if (perhapsFree) words.push(`up to ${number(perhapsFree)} perhaps free`);
+    if (unpriced) words.push(`${number(unpriced)} without a price, not counted`);
+    return words.join(", ");
+}
+
 /// Returns a share as a percentage that says 0 and 100 only when it is.
 export function percent(part, all) {
     if (!all) return "–";
