@@ -99,7 +99,7 @@ package final class RemoteKeySet: Sendable {
             let document = try await fetch()
             let known = state.withLock { $0.bytes == document.bytes ? $0.keys : nil }
             // Verified tokens stay in the cache as long as their keys are the same object.
-            let keys = try known ?? TokenKeySet(jwks: document.bytes, allowsSecrets: false)
+            let keys = try known ?? TokenKeySet(jwks: document.bytes, isOurs: false)
             state.withLock { state in
                 (state.keys, state.bytes) = (keys, document.bytes)
                 state.freshness.succeeded(at: now(), cacheControl: document.cacheControl)

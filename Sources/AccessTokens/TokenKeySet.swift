@@ -20,9 +20,10 @@ final class TokenKeySet: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: The set.
-    ///   - allowsSecrets: False for a set that others can read: a secret in it is none, and is skipped.
-    /// - Throws: ``TokenKeyError`` if no key is left, or keys have no distinct `kid`.
-    init(jwks bytes: some Collection<UInt8>, allowsSecrets: Bool = true) throws(TokenKeyError) {
+    ///   - isOurs: True for a file of ours, of which every key must be usable. Of a provider's set, keys that are not are
+    ///     skipped, as RFC 7517 §5 says: they must not keep the others from use. A secret in it is none, as others can read it.
+    /// - Throws: ``TokenKeyError`` if no key is left, or keys of ours have no distinct `kid`.
+    init(jwks bytes: some Collection<UInt8>, isOurs: Bool = true) throws(TokenKeyError) {
         let set: JSONValue
         do {
             set = try JSONValue(parsing: bytes)
@@ -33,16 +34,28 @@ final class TokenKeySet: Sendable {
         var keys: [String: TokenKey] = [:]
         var all: [TokenKey] = []
         for (index, item) in items.enumerated() {
-            if !allowsSecrets, item["kty"]?.stringValue == "oct" { continue }
-            guard let key = try Self.key(item, index: index) else { continue }
+            if !isOurs, item["kty"]?.stringValue == "oct" { continue }
+            let key: TokenKey
+            do {
+                guard let usable = try Self.key(item, index: index) else { continue }
+                key = usable
+            } catch {
+                guard isOurs else { continue }
+                throw error
+            }
+            if let id = item["kid"]?.stringValue {
+                if keys[id] != nil {
+                    guard isOurs else { continue }
+                    throw .unreadable("two keys have the same `kid`")
+                }
+                keys[id] = key
+            }
             all.append(key)
-            guard let id = item["kid"]?.stringValue else { continue }
-            guard keys.updateValue(key, forKey: id) == nil else { throw .unreadable("two keys have the same `kid`") }
         }
         guard !all.isEmpty else {
-            throw .unreadable("it has no key for \(allowsSecrets ? "HS256, " : "")RS256 or ES256 signatures")
+            throw .unreadable("it has no key for \(isOurs ? "HS256, " : "")RS256 or ES256 signatures")
         }
-        guard all.count == 1 || keys.count == all.count else {
+        guard all.count == 1 || (isOurs ? keys.count == all.count : !keys.isEmpty) else {
             throw .unreadable("of several keys, each needs a `kid`")
         }
         self.keys = keys

@@ -25,7 +25,7 @@ public struct TokenSettings: Sendable {
     ///   be accepted.
     package static func read(_ variables: Variables) throws(ConfigurationError) -> TokenSettings? {
         let signIn = try signIn(variables)
-        let scopeClaims = variables["SCOPE_CLAIM"].map { [$0] } ?? TokenIssuer.defaultScopeClaims
+        let scopeClaims = variables["SCOPE_CLAIM"].map { [$0] }
         var issuers: [TokenIssuer] = []
         if let signIn {
             // The first one: a token of the same issuer for another audience belongs to the next.
@@ -33,7 +33,8 @@ public struct TokenSettings: Sendable {
                 keys: .remote(RemoteKeySet(.provider(signIn))),
                 issuer: signIn.issuer.text,
                 audience: signIn.clientID,
-                scopeClaims: scopeClaims,
+                // In `scope` a provider may repeat what the person's browser asked for.
+                scopeClaims: scopeClaims ?? ["campaigns"],
                 isSignIn: true
             )
             if let claim = variables["OIDC_TENANT_CLAIM"] { issuer.tenantClaim = claim }
@@ -45,7 +46,7 @@ public struct TokenSettings: Sendable {
                     keys: keys,
                     issuer: variables["JWT_ISSUER"],
                     audience: variables["JWT_AUDIENCE"],
-                    scopeClaims: scopeClaims
+                    scopeClaims: scopeClaims ?? TokenIssuer.defaultScopeClaims
                 )
             )
         }

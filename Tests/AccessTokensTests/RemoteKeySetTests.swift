@@ -160,13 +160,18 @@ struct RemoteKeySetTests {
         let others = [
             secret, #"{"kty":"OKP","crv":"Ed25519","kid":"ed","x":"AA"}"#, #"{"kty":"EC","crv":"P-384","kid":"p384"}"#,
             #"{"kty":"RSA","use":"enc","kid":"enc"}"#,
+            // Malformed, too short, without an id, and a second one with the id of a good one (RFC 7517, section 5).
+            #"{"kty":"RSA","kid":"bad","n":"AQ","e":"AQAB"}"#,
+            #"{"kty":"EC","crv":"P-256","kid":"point","x":"AA","y":"AA"}"#,
+            TestSigner("").entry.replacing(#""kid":"","#, with: ""),
+            #"{"kty":"RSA","kid":"old","n":"AQ","e":"AQAB"}"#,
         ]
         let provider = try Provider(TestSigner.keySet(Self.old, others: others))
         await provider.fetch()
         #expect(await provider.has("old"))
-        for id in ["public", "ed", "p384", "enc"] { #expect(await !provider.has(id)) }
+        for id in ["public", "ed", "p384", "enc", "bad", "point"] { #expect(await !provider.has(id)) }
         #expect(throws: TokenKeyError.self) {
-            try TokenKeySet(jwks: Array(TestSigner.keySet(others: [secret]).utf8), allowsSecrets: false)
+            try TokenKeySet(jwks: Array(TestSigner.keySet(others: [secret]).utf8), isOurs: false)
         }
     }
 }

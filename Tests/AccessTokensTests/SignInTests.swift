@@ -38,10 +38,13 @@ struct SignInTests {
     @Test func aPersonMayReadUnlessTheTokenSaysMore() async throws {
         let signer = TestSigner("k")
         let verifier = try await Self.verifier([:], TestSigner.keySet(signer))
-        for (scope, allowed) in [(nil, [.read]), ("operate", [.read, .operate]), ("openid profile", [])]
-            as [(String?, [AccessScope])]
-        {
-            let claims = Self.person.merging(scope.map { ["scope": $0] } ?? [:]) { $1 }
+        // In `scope` a provider may repeat what the browser of the person asked for.
+        let claims: [([String: String], [AccessScope])] = [
+            ([:], [.read]), (["campaigns": "operate"], [.read, .operate]), (["campaigns": "openid profile"], []),
+            (["scope": "openid admin"], [.read]), (["scope": "admin", "campaigns": "operate"], [.read, .operate]),
+        ]
+        for (more, allowed) in claims {
+            let claims = Self.person.merging(more) { $1 }
             let caller = try await Self.outcome(try signer.token(claims), by: verifier).get()
             #expect(caller.scopes.allowed == allowed)
             #expect((caller.tenantID, caller.subject) == ("acme", "jane"))

@@ -18,6 +18,7 @@ public struct AudienceCount: Sendable {
     ///   - category: The category of the template.
     ///   - isFreeText: True for a message without a template.
     ///   - date: The instant of the launch.
+    /// - Returns: The estimate.
     public func cost(of category: TemplateSpec.Category, isFreeText: Bool, at date: Date) -> CostEstimate? {
         let size = size.reached(byFreeText: isFreeText)
         return rates?.estimate(size, of: RateCategory(template: category, isFreeText: isFreeText), at: date)
