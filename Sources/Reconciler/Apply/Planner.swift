@@ -95,6 +95,7 @@ public struct Planner: Sendable {
             try await RetentionLoss.add(to: &plan, on: connection)
             try await ZoneCounts.add(to: &plan, desired, now: now, on: connection)
             FireTimes.add(to: &plan, zones: desired.zones, now: now)
+            plan.accountRemarks += try await ScheduleRemarks.read(plan, desired, now: now, on: connection)
             plan.setUnmanaged(unmanaged)
             return plan
         }

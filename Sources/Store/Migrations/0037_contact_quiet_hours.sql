@@ -1,22 +1,24 @@
 -- Quiet hours on the clock of each contact: tenants."quietHours" ->> 'clock' = 'contact'.
 
+-- The names of the IANA time zone database that Postgres knows, as they are written there. Postgres also takes them in other case,
+-- abbreviations, and texts such as XYZ5, which plans and launches do not.
+CREATE TABLE zone_names (
+    name varchar(64) PRIMARY KEY
+);
+INSERT INTO zone_names (name)
+SELECT name FROM pg_timezone_names
+WHERE name !~ '^(posix|right)/' AND name NOT IN ('posixrules', 'localtime', 'Factory') ORDER BY name;
+
 -- When the quiet hours end that an instant lies in on the clock of a contact: in the zone of its metadata, else of its number,
--- else the given one; NULL outside of them. A text of the metadata that Postgres does not know as a zone is no zone.
+-- else the given one; NULL outside of them. A text of the metadata that is no name of a zone is left out.
 CREATE FUNCTION contact_quiet_until(hours jsonb, metadata jsonb, number text, fallback text, instant timestamptz)
 RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    name text;
+    zone text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY[metadata ->> 'timeZone', zone_of_number(number), fallback] LOOP
-        -- Postgres also takes abbreviations and texts such as XYZ5, which name no zone of the IANA database.
-        CONTINUE WHEN name IS NULL OR name !~ '^([A-Za-z]+(/[A-Za-z][A-Za-z0-9_+-]*){1,2}|CET|CST6CDT|Cuba|EET|EST|EST5EDT|Egypt'
-            '|Eire|GB|GB-Eire|GMT|GMT[+-]?0|Greenwich|HST|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|MET|MST'
-            '|MST7MDT|NZ|NZ-CHAT|Navajo|PRC|PST8PDT|Poland|Portugal|ROC|ROK|Singapore|Turkey|UCT|UTC|Universal|W-SU|WET|Zulu)$';
-        BEGIN
-            RETURN quiet_until(hours, name, instant);
-        EXCEPTION WHEN invalid_parameter_value THEN
-            CONTINUE;
-        END;
+    FOREACH zone IN ARRAY ARRAY[metadata ->> 'timeZone', zone_of_number(number), fallback] LOOP
+        CONTINUE WHEN zone IS NULL OR NOT EXISTS (SELECT FROM zone_names z WHERE z.name = zone);
+        RETURN quiet_until(hours, zone, instant);
     END LOOP;
     RETURN NULL;
 END

@@ -178,4 +178,41 @@ struct NextRunTests {
             #expect(PlanTextRenderer().text(plan).contains("+ fires 2025-10-14 09:00 (06:00Z), "))
         }
     }
+
+    /// A time that the scheduler will skip is not promised.
+    @Test func timesThatStartNothingAreTold() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let local = Samples.everything.replacing("maxRuns: 12\n", with: "maxRuns: 12\nlocalTime: true\n")
+            let edited = local.replacing("0 9 * * MON", with: "0 12 * * THU")
+            try await fixture.reach(local)
+            #expect(try await fixture.plan(edited).accountRemarks.isEmpty)
+            // Since 09:00 in Nairobi the message goes to Tokyo, Nairobi and Los Angeles.
+            try await fixture.pool.execute(
+                """
+                WITH run AS (
+                    INSERT INTO campaign_runs (id, "campaignId", "tenantId", "revisionId", "senderId", status, "isFreeText",
+                        "windowCutoff", "launchPhase", "recipientCount", pending, "scheduleId", "scheduledFor", "localTime")
+                    SELECT gen_random_uuid(), c.id, c."tenantId", v.id, c."senderId", 'running', false, now(), 'done', 9, 9,
+                        s.id, '2025-10-09T06:00Z', '09:00'
+                    FROM campaign_schedules s JOIN campaigns c ON c.id = s."campaignId"
+                    JOIN campaign_revisions v ON v."campaignId" = c.id WHERE s.name = 'weekly' RETURNING id
+                )
+                INSERT INTO run_zones ("runId", zone, "tenantId", "sendAt", contacts)
+                SELECT id, 'America/Los_Angeles', 'acme', '2025-10-09T16:00Z', 3 FROM run
+                """
+            )
+            let remarks = try await fixture.plan(edited).accountRemarks
+            #expect(
+                remarks.count == 1 && remarks[0].hasPrefix("acme/Schedule/weekly: the run for 09:00 is sent by the clocks"),
+                "\(remarks)"
+            )
+            let weeksLater = local.replacing("from: 2025-01-01", with: "from: 2025-11-01")
+            #expect(try await fixture.plan(weeksLater).accountRemarks.isEmpty)
+            try await fixture.pool.execute("UPDATE campaigns SET status = 'cancelled' WHERE name = 'digest'")
+            #expect(
+                try await fixture.plan(edited).accountRemarks
+                    == ["acme/Schedule/weekly starts nothing: campaign `digest` is cancelled, and stays so"]
+            )
+        }
+    }
 }
