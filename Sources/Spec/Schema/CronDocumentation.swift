@@ -74,10 +74,10 @@ enum CronDocumentation {
     private static func changeLine(_ expression: String, _ policy: DSTPolicy) -> String {
         let parts = [policy.gap.map { "gap: \($0.rawValue)" }, policy.fold.map { "fold: \($0.rawValue)" }]
         let rule = parts.compactMap { $0 }.joined(separator: ", ")
-        let days = ["2026-03-29", "2026-10-25"].map { day in
-            fireTimes(expression, policy, "Europe/London", from: day, count: 12).map(\.utcTime)
-                .filter { $0.hasPrefix(day) && $0.dropFirst(11) < "03:00" }.map { String($0.dropFirst(11)) }
-                .joined(separator: ", ")
+        let days = ["2026-03-29", "2026-10-25"].map { day -> String in
+            let all: [String] = fireTimes(expression, policy, "Europe/London", from: day, count: 12).map(\.utcTime)
+            let hours = all.filter { $0.hasPrefix(day) }.map { String($0.dropFirst(11)) }
+            return hours.filter { $0 < "03:00" }.joined(separator: ", ")
         }
         return "| `\(expression)` | \(rule.isEmpty ? "" : "`{ \(rule) }`") | \(days.joined(separator: " | ")) |"
     }

@@ -202,10 +202,8 @@ struct NextRunTests {
                 """
             )
             let remarks = try await fixture.plan(edited).accountRemarks
-            #expect(
-                remarks.count == 1 && remarks[0].hasPrefix("acme/Schedule/weekly: the run for 09:00 is sent by the clocks"),
-                "\(remarks)"
-            )
+            let start = "acme/Schedule/weekly: the run for 09:00 is sent by the clocks of the contacts until "
+            #expect(remarks.count == 1 && remarks[0].hasPrefix(start), "\(remarks)")
             let weeksLater = local.replacing("from: 2025-01-01", with: "from: 2025-11-01")
             #expect(try await fixture.plan(weeksLater).accountRemarks.isEmpty)
             try await fixture.pool.execute("UPDATE campaigns SET status = 'cancelled' WHERE name = 'digest'")

@@ -42,13 +42,14 @@ struct DeliveredCampaignTests {
                     let campaign = try await call(.GET, "/campaigns/\(id)")
                     let metrics = try await call(.GET, "/campaigns/\(id)/analytics")
                     // The simulator delivers all messages and reads every second one.
-                    let arrived = (metrics["delivered"]?.integerValue ?? 0) + (metrics["read"]?.integerValue ?? 0)
+                    let arrived = ["delivered", "read"].compactMap { metrics[$0]?.integerValue }.reduce(0, +)
                     return campaign["status"] == "completed" && arrived == 60
                 }
                 let metrics = try await call(.GET, "/campaigns/\(id)/analytics")
                 #expect(metrics["total"] == 60 && metrics["sent"] == 60 && metrics["deliveryRate"] == .number(100))
                 let rows = try await fixture.statuses()
-                #expect((rows[.read] ?? 0) + (rows[.delivered] ?? 0) == 60)
+                let reported: Int = rows[.read, default: 0] + rows[.delivered, default: 0]
+                #expect(reported == 60)
                 #expect(fixture.simulator.summary().accepted == 60)
                 let runs = try await call(.GET, "/campaigns/\(id)/runs")
                 #expect(runs["items"]?[0]?["status"] == "completed")

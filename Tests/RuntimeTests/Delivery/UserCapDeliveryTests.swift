@@ -88,7 +88,8 @@ struct UserCapDeliveryTests {
                 try await fixture.completes(run)
             }
             let rows = try await fixture.statuses()
-            #expect((rows[.delivered] ?? 0) + (rows[.read] ?? 0) == 9, "\(rows)")
+            let arrived: Int = rows[.delivered, default: 0] + rows[.read, default: 0]
+            #expect(arrived == 9, "\(rows)")
             try await fixture.expectCountersEqualRows(run)
             try await fixture.expectNoResidue()
         }
