@@ -26,8 +26,17 @@ struct TokenIssuer: Sendable {
     /// Returns the rights of a token; without a claim of scopes all of them, but only to read for people who sign in, as
     /// anybody with an account at the provider may.
     func scopes(of token: JSONWebToken) -> AccessScopes {
-        scopeClaims.lazy.compactMap { token.value($0) }.first.map(AccessScopes.init(claim:))
-            ?? (isSignIn ? AccessScopes([.read]) : .all)
+        scopeClaims.lazy.compactMap { name in token.value(name).flatMap { isEcho($0, name) ? nil : $0 } }.first
+            .map(AccessScopes.init(claim:)) ?? (isSignIn ? AccessScopes([.read]) : .all)
+    }
+
+    /// Returns true if a claim repeats what the browser of a person asked for, which must give no rights.
+    ///
+    /// Every sign-in asks for `openid` (OpenID Connect Core 1.0, §3.1.2.1), and no provider grants it as a right of an account.
+    private func isEcho(_ claim: JSONValue, _ name: String) -> Bool {
+        guard isSignIn, name == "scope" else { return false }
+        let words = claim.stringValue.map { $0.split(separator: " ").map(String.init) }
+        return (words ?? claim.arrayValue?.compactMap(\.stringValue) ?? []).contains("openid")
     }
 
     /// Returns why a token cannot be one of this issuer; `nil` if it says that it is, which its signature must prove.

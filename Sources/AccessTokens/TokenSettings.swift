@@ -25,7 +25,7 @@ public struct TokenSettings: Sendable {
     ///   be accepted.
     package static func read(_ variables: Variables) throws(ConfigurationError) -> TokenSettings? {
         let signIn = try signIn(variables)
-        let scopeClaims = variables["SCOPE_CLAIM"].map { [$0] }
+        let scopeClaims = variables["SCOPE_CLAIM"].map { [$0] } ?? TokenIssuer.defaultScopeClaims
         var issuers: [TokenIssuer] = []
         if let signIn {
             // The first one: a token of the same issuer for another audience belongs to the next.
@@ -33,8 +33,7 @@ public struct TokenSettings: Sendable {
                 keys: .remote(RemoteKeySet(.provider(signIn))),
                 issuer: signIn.issuer.text,
                 audience: signIn.clientID,
-                // In `scope` a provider may repeat what the person's browser asked for.
-                scopeClaims: scopeClaims ?? ["campaigns"],
+                scopeClaims: scopeClaims,
                 isSignIn: true
             )
             if let claim = variables["OIDC_TENANT_CLAIM"] { issuer.tenantClaim = claim }
@@ -46,7 +45,7 @@ public struct TokenSettings: Sendable {
                     keys: keys,
                     issuer: variables["JWT_ISSUER"],
                     audience: variables["JWT_AUDIENCE"],
-                    scopeClaims: scopeClaims ?? TokenIssuer.defaultScopeClaims
+                    scopeClaims: scopeClaims
                 )
             )
         }

@@ -42,6 +42,8 @@ struct SignInTests {
         let claims: [([String: String], [AccessScope])] = [
             ([:], [.read]), (["campaigns": "operate"], [.read, .operate]), (["campaigns": "openid profile"], []),
             (["scope": "openid admin"], [.read]), (["scope": "admin", "campaigns": "operate"], [.read, .operate]),
+            (["scope": "operate"], [.read, .operate]), (["scope": "profile"], []),
+            (["scope": "openid profile"], [.read]),
         ]
         for (more, allowed) in claims {
             let claims = Self.person.merging(more) { $1 }
