@@ -121,16 +121,11 @@ enum ImpactEstimator {
         _ specs: DesiredState,
         on connection: PostgresConnection
     ) async throws -> DesiredState {
-        let unknown = specs.items.values.compactMap { item -> (tenant: String, name: String)? in
-            item.campaign?.unknownTemplate.map { (tenant: item.identity.tenant, name: $0) }
-        }
-        let known = try await TemplateRepository.categories(of: unknown, on: connection)
+        let unknown = Set(specs.items.values.compactMap { $0.campaign?.unknownTemplate })
+        let known = try await TemplateRepository.categories(of: Array(unknown), on: connection)
         guard !known.isEmpty else { return specs }
         return specs.mappingCampaigns { campaign in
-            guard let name = campaign.unknownTemplate, let category = known[campaign.identity.tenant]?[name] else {
-                return campaign
-            }
-            return campaign.knowing(category)
+            campaign.unknownTemplate.flatMap { known[$0] }.map(campaign.knowing) ?? campaign
         }
     }
 

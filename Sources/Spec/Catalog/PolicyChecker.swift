@@ -54,8 +54,7 @@ struct PolicyChecker {
     ) -> [PolicyViolation] {
         guard let allowed = tenant.value.policy.allowedCategories else { return [] }
         let words = SpellingSuggestion.list(allowed.map(\.rawValue), "and")
-        // All languages of a template have the same category.
-        let known = Dictionary(templates.map { ($0.value.whatsappName, $0.value.category) }) { first, _ in first }
+        let known = NamedTemplates(templates)
         return campaigns.compactMap { campaign in
             let (what, actual): (String, PolicyLimit)
             switch sending(campaign, known) {
@@ -85,10 +84,7 @@ struct PolicyChecker {
         case unknownTemplate
     }
 
-    private func sending(
-        _ campaign: Located<CampaignSpec>,
-        _ templates: [String: TemplateSpec.Category]
-    ) -> Sending {
+    private func sending(_ campaign: Located<CampaignSpec>, _ templates: NamedTemplates) -> Sending {
         let tenant = campaign.identity.tenant
         switch campaign.value.content {
         case .template(let name, _):
@@ -97,8 +93,9 @@ struct PolicyChecker {
                 ?? .noTemplate
         case .message(let payload):
             guard payload["type"] == "template" else { return .noTemplate }
-            let name = payload["template"]?["name"]?.stringValue ?? ""
-            return templates[name].map { .template($0) } ?? .unknownTemplate
+            let sender = campaign.value.sender.flatMap { index.spec(SenderSpec.self, $0, tenant: tenant)?.value }
+            return TemplateReference(of: campaign.value, in: tenant, from: sender).flatMap(templates.category)
+                .map { .template($0) } ?? .unknownTemplate
         }
     }
 }

@@ -4,25 +4,11 @@ import YAML
 /// Finds the specs that others refer to, and reports those that do not exist or do not fit.
 struct ReferenceChecker {
     private let index: SpecIndex
-    /// The categories of templates by tenant and name at WhatsApp; of several with one name the marketing one counts.
-    private let categories: [String: [String: TemplateSpec.Category]]
+    private let templates: NamedTemplates
 
     init(index: SpecIndex) {
         self.index = index
-        var categories: [String: [String: TemplateSpec.Category]] = [:]
-        for template in index.specs.compactMap({ $0.as(TemplateSpec.self) }) {
-            let (name, category) = (template.value.whatsappName, template.value.category)
-            let known = categories[template.identity.tenant]?[name]
-            categories[template.identity.tenant, default: [:]][name] = known?.isMarketing == true ? known : category
-        }
-        self.categories = categories
-    }
-
-    /// Returns the category of the template that a raw message names; `nil` if no spec describes it.
-    private func namedCategory(of campaign: Located<CampaignSpec>) -> TemplateSpec.Category? {
-        guard case .message(let message) = campaign.value.content, let name = ResolvedCampaign.templateName(of: message)
-        else { return nil }
-        return categories[campaign.identity.tenant]?[name]
+        templates = NamedTemplates(index.specs.compactMap { $0.as(TemplateSpec.self) })
     }
 
     /// Resolves all campaigns that can be resolved, in the order given.
@@ -88,7 +74,8 @@ struct ReferenceChecker {
             campaign,
             sender: sender,
             template: template,
-            namedCategory: namedCategory(of: campaign),
+            namedCategory: TemplateReference(of: campaign.value, in: campaign.identity.tenant, from: sender)
+                .flatMap(templates.category),
             audienceFilter: filter,
             namedFilter: namedFilter
         )

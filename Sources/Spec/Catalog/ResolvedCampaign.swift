@@ -42,16 +42,14 @@ public final class ResolvedCampaign: Sendable {
 
     /// The category by which the recipients are chosen.
     ///
-    /// A raw message has that of the specs' template with its name, or the one that ``knowing(_:)`` was told. Free text, and a
+    /// A raw message has that of the specs' template that it names, or the one that ``knowing(_:)`` was told. Free text, and a
     /// template that is not known, may be marketing.
     public var category: TemplateSpec.Category { template?.category ?? namedCategory ?? .marketing }
 
-    /// The name at WhatsApp of the template of a raw message whose category no spec tells.
-    public var unknownTemplate: String? {
-        guard template == nil, namedCategory == nil, !isFreeText, case .message(let payload) = spec.content else {
-            return nil
-        }
-        return payload["template"]?["name"]?.stringValue
+    /// The template of a raw message whose category no spec tells.
+    public var unknownTemplate: TemplateReference? {
+        guard template == nil, namedCategory == nil else { return nil }
+        return TemplateReference(of: spec, in: identity.tenant, from: sender)
     }
 
     /// Returns the name at WhatsApp of the template of a raw message.

@@ -218,17 +218,16 @@ struct LaunchCandidate: Sendable {
     func category(of content: RevisionContent, on connection: PostgresConnection) async throws -> String? {
         guard !content.isFreeText else { return nil }
         let name = content.message["template"]?["name"]?.stringValue ?? ""
+        let code = content.message["template"]?["language"]?["code"]?.stringValue?.replacing("-", with: "_") ?? ""
         let rows = try await connection.query(
             """
             SELECT coalesce((
                 SELECT t.category FROM (SELECT "templateId" FROM campaigns WHERE id = \(id) OFFSET 0) c
                 JOIN templates t ON \(key: "t.id", of: #"c."templateId""#)
                 WHERE t."tenantId" = \(tenantID) AND t."whatsappName" = \(name)
-            ), (
-                SELECT t.category FROM (
-                    SELECT * FROM templates t
-                    WHERE t."tenantId" = \(tenantID) AND \(only: #"t."whatsappName""#, is: "\(name)::text")
-                ) t WHERE t."archivedAt" IS NULL ORDER BY t."createdAt" DESC LIMIT 1
+            ), category_of_template(
+                \(tenantID), \(name), \(code),
+                (SELECT s."accountId" FROM campaigns c JOIN senders s ON s.id = c."senderId" WHERE c.id = \(id))
             ))
             """
         )

@@ -94,5 +94,6 @@ public struct Migration: Sendable {
             bytes: PackageResources._043_template_submissions_sql
         ),
         Migration(version: 44, name: "media", bytes: PackageResources._044_media_sql),
+        Migration(version: 45, name: "template_categories", bytes: PackageResources._045_template_categories_sql),
     ]
 }

@@ -223,41 +223,40 @@ extension TemplateRepository {
 }
 
 extension TemplateRepository {
-    /// Returns the categories of stored templates by tenant and name at WhatsApp, as launches look for them.
+    /// Returns the categories of stored templates, as launches look for them.
     ///
     /// - Parameters:
-    ///   - names: The names at WhatsApp, by tenant.
+    ///   - references: The templates.
     ///   - connection: The connection to use.
-    /// - Returns: The categories; names that no template has are left out.
+    /// - Returns: The categories; those whose name no template has are left out.
     /// - Throws: `PostgresError`.
     public static func categories(
-        of names: [(tenant: String, name: String)],
+        of references: [TemplateReference],
         on connection: PostgresConnection
-    ) async throws -> [String: [String: TemplateSpec.Category]] {
-        guard !names.isEmpty else { return [:] }
+    ) async throws -> [TemplateReference: TemplateSpec.Category] {
+        guard !references.isEmpty else { return [:] }
         let rows = try await connection.query(
             """
-            SELECT DISTINCT ON (n.tenant, n.name) n.tenant, n.name, t.category
-            FROM unnest(\(names.map(\.tenant))::text[], \(names.map(\.name))::text[]) AS n(tenant, name)
-            JOIN templates t ON t."tenantId" = n.tenant AND t."whatsappName" = n.name AND t."archivedAt" IS NULL
-            ORDER BY n.tenant, n.name, t."createdAt" DESC
+            SELECT n.number - 1, category_of_template(n.tenant, n.name, n.language, a.id)
+            FROM unnest(
+                \(references.map(\.tenant))::text[], \(references.map(\.name))::text[],
+                \(references.map { $0.language ?? "" })::text[], \(references.map { $0.account ?? "" })::text[]
+            ) WITH ORDINALITY AS n(tenant, name, language, account, number)
+            LEFT JOIN accounts a ON a."tenantId" = n.tenant AND a.name = n.account AND a."archivedAt" IS NULL
             """
         )
-        var categories: [String: [String: TemplateSpec.Category]] = [:]
+        var categories: [TemplateReference: TemplateSpec.Category] = [:]
         for row in rows {
-            let category = TemplateSpec.Category(rawValue: try row.decode(2))
-            categories[try row.decode(0), default: [:]][try row.decode(1)] = category
+            categories[references[try row.decode(0)]] = try row.decode(1, as: String?.self)
+                .flatMap(TemplateSpec.Category.init(rawValue:))
         }
         return categories
     }
 
     /// Returns the campaign with the category of the stored template that its raw message names.
     public func resolved(_ campaign: ResolvedCampaign) async throws -> ResolvedCampaign {
-        guard let name = campaign.unknownTemplate else { return campaign }
-        let tenant = campaign.identity.tenant
-        let known = try await pool.withConnection {
-            try await Self.categories(of: [(tenant: tenant, name: name)], on: $0)
-        }
-        return known[tenant]?[name].map(campaign.knowing) ?? campaign
+        guard let reference = campaign.unknownTemplate else { return campaign }
+        let known = try await pool.withConnection { try await Self.categories(of: [reference], on: $0) }
+        return known[reference].map(campaign.knowing) ?? campaign
     }
 }

@@ -126,13 +126,15 @@ struct CatalogTests {
         #expect(Fixture.lines(campaign("module_initiated")) == [])
     }
 
-    /// A raw message has the category of the template that it names.
+    /// A raw message has the category of the template that it names; if no spec has its language, it may be marketing.
     @Test(arguments: [
-        ("reminder", TemplateSpec.Category.utility, nil), ("code", .authentication, nil), ("offer", .marketing, nil),
-        ("twice", .marketing, nil), ("unknown", .marketing, "unknown"),
+        ("reminder", "en", TemplateSpec.Category.utility, nil), ("code", "en", .authentication, nil),
+        ("offer", "en", .marketing, nil), ("twice", "en", .utility, nil), ("twice", "fr", .marketing, nil),
+        ("twice", "es", .marketing, nil), ("unknown", "en", .marketing, "unknown"),
     ])
     func aRawMessageHasTheCategoryOfItsTemplate(
         name: String,
+        language: String,
         category: TemplateSpec.Category,
         unknown: String?
     ) throws {
@@ -150,11 +152,11 @@ struct CatalogTests {
             body: Hello
             """
         }
-        let message = "{ type: template, template: { name: \(name), language: { code: en } } }"
+        let message = "{ type: template, template: { name: \(name), language: { code: \(language) } } }"
         let text = ([Fixture.campaign(type: "manual", message: message)] + texts).joined(separator: "\n---\n")
         let campaign = try #require(Fixture.catalog(text).resolvedCampaigns.first)
         #expect(campaign.category == category)
-        #expect(campaign.unknownTemplate == unknown)
+        #expect(campaign.unknownTemplate?.name == unknown)
         #expect(campaign.knowing(.utility).category == .utility)
         let free = try #require(Fixture.catalog(Fixture.campaign(type: "manual")).resolvedCampaigns.first)
         #expect(free.category == .marketing && free.unknownTemplate == nil)

@@ -124,6 +124,50 @@ struct ConsentDeliveryTests {
         }
     }
 
+    /// The languages of a template and those of another account are templates of their own.
+    @Test func theCategoryIsThatOfTheLanguageAndTheAccount() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addTemplate("marketing")
+            try await fixture.addContacts(4, inWindow: 4, at: Date())
+            try await Self.stop(fixture)
+            try await fixture.addCampaign(message: Fixture.reminder)
+            func recipients() async throws -> Int {
+                try await fixture.pool.execute("UPDATE campaigns SET status = 'draft'")
+                let run = try await fixture.launch(at: Date())
+                let count = try await fixture.runs.find(run)?.expectedCount ?? 0
+                for table in ["campaign_messages", "campaign_chunks", "campaign_runs"] {
+                    try await fixture.pool.execute("DELETE FROM \(identifier: table)")
+                }
+                return count
+            }
+            let few = try await recipients()
+            #expect(few < 4)
+            // Later rows of the same name, in another language and at another account.
+            try await fixture.pool.execute(
+                """
+                WITH other AS (
+                    INSERT INTO accounts ("tenantId", name, "wabaId", "accessToken") VALUES ('acme', 'other', '9', 'env:T')
+                    RETURNING id
+                )
+                INSERT INTO templates ("tenantId", name, "whatsappName", language, category, body, "accountId")
+                SELECT 'acme', 'reminder-' || t.language, 'reminder', t.language, 'utility', 'Hi', t.account
+                FROM (SELECT 'sw', NULL::uuid UNION ALL SELECT 'en', id FROM other) AS t(language, account)
+                """
+            )
+            #expect(try await recipients() == few)
+            // An open run follows its own template, too.
+            try await fixture.pool.execute("UPDATE campaigns SET status = 'draft'")
+            let run = try await fixture.launch(at: Date())
+            func isMarketing() async throws -> Bool {
+                try await fixture.value("SELECT \"isMarketing\" FROM campaign_runs WHERE id = \(run)")
+            }
+            try await fixture.pool.execute("UPDATE templates SET category = 'authentication' WHERE language = 'sw'")
+            #expect(try await isMarketing())
+            try await fixture.pool.execute("UPDATE templates SET category = 'utility' WHERE name = 'reminder'")
+            #expect(try await !isMarketing())
+        }
+    }
+
     /// Audience, claim and hook read a column of the contact, and no suppression.
     @Test func nothingOfADeliveryReadsSuppressions() async throws {
         try await Fixture.with(connections: 1) { fixture in
