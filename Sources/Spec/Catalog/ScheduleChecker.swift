@@ -28,6 +28,7 @@ struct ScheduleChecker: Sendable {
         if let diagnostic = eitherDay(schedule) { found.append(diagnostic) }
         found += ClockChangeChecker(schedule: schedule, now: now).diagnostics()
         if let diagnostic = quietHours(schedule) { found.append(diagnostic) }
+        if let diagnostic = silentTimes(schedule) { found.append(diagnostic) }
         if let diagnostic = laterFreeText(schedule) { found.append(diagnostic) }
     }
 
@@ -86,6 +87,29 @@ struct ScheduleChecker: Sendable {
                 place: tenant.place(of: "quietHours"),
                 label: "quiet hours on the tenant's clock"
             )
+        )
+    }
+
+    /// Reports a schedule whose next times all lie in quiet hours that skip messages.
+    ///
+    /// If only one of both follows the clocks of contacts, it is not quiet for all of them at one time.
+    private func silentTimes(_ schedule: Located<ScheduleSpec>) -> Diagnostic? {
+        let name = schedule.identity.tenant
+        guard let tenant = index.sound(TenantSpec.self, name, tenant: name, ["quietHours", "timeZone"]),
+            let hours = tenant.value.quietHours, hours.action == .skip,
+            schedule.value.localTime == (hours.clock == .contact),
+            let zone = schedule.value.localTime ? schedule.value.zone : tenant.value.zone
+        else { return nil }
+        let times = schedule.value.fireTimes(after: now, count: 20)
+        guard !times.isEmpty, times.allSatisfy({ hours.contains($0, in: zone) }) else { return nil }
+        let field = if case .at = schedule.value.timing { "at" } else { "cron" }
+        return Diagnostic(
+            .silentSchedule,
+            at: schedule.place(of: field),
+            field: field,
+            "this fires in quiet hours only, \(hours.from) to \(hours.to), so nothing is ever sent",
+            help: "choose another time, or give `quietHours` the `action: wait`",
+            related: Diagnostic.Related(place: tenant.place(of: "quietHours"), label: "the quiet hours")
         )
     }
 

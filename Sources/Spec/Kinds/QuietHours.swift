@@ -1,3 +1,5 @@
+import Calendar
+import Foundation
 import JSON
 import YAML
 
@@ -47,6 +49,14 @@ extension TenantSpec {
             Field("clock", \.clock, .choice)
                 .says("Whose clock quiet hours follow. By default it is `tenant`.", examples: "contact"),
         ]
+
+        /// Returns true if an instant lies in the hours on the clock of a zone.
+        func contains(_ date: Date, in zone: IANAZone) -> Bool {
+            let seconds = LocalDateTime(date, in: zone).seconds
+            let minute = Int(((seconds % 86_400) + 86_400) % 86_400) / 60
+            let (start, end) = (from.minutes, to.minutes)
+            return start < end ? (start..<end).contains(minute) : minute >= start || minute < end
+        }
 
         func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
             guard isWhole, from == to, let start = reader.peek("from"), let end = reader.peek("to") else { return true }

@@ -42,4 +42,25 @@ struct ContactClockTests {
                 == codes
         )
     }
+
+    @Test(arguments: [
+        ("cron: \"0 22 * * MON\"", "action: skip", true), ("cron: \"0 9 * * MON\"", "action: skip", false),
+        ("cron: \"0 9,22 * * MON\"", "action: skip", false), ("cron: \"0 22 * * MON\"", "action: wait", false),
+        ("cron: \"0 22 * * MON\"\nlocalTime: true", "action: skip", false),
+        ("cron: \"0 22 * * MON\"\nlocalTime: true", "action: skip, clock: contact", true),
+        ("cron: \"0 22 * * MON\"", "action: skip, clock: contact", false),
+        ("at: 2045-06-01T07:29", "action: skip", true), ("at: 2045-06-01T07:30", "action: skip", false),
+    ])
+    func warnsOfSchedulesThatNeverSend(times: String, rule: String, isWarned: Bool) {
+        let text = """
+            kind: Tenant
+            name: acme
+            timeZone: Africa/Nairobi
+            quietHours: { from: "21:00", to: "07:30", \(rule) }
+            ---
+            \(ExampleSpecs.schedule(times))
+            """
+        let found = Fixture.catalog(text).diagnostics.filter { $0.code == .silentSchedule }
+        #expect(found.count == (isWarned ? 1 : 0), "\(found)")
+    }
 }

@@ -2,7 +2,7 @@
 extension DiagnosticCode {
     static let timeFamily = [
         tenantName, timeZone, quietHours, duration, localTime, cronSyntax, eitherDay, emptyWindow, neverFires,
-        expiredSchedule, clockChange, quietHoursOfTenant, laterFreeText,
+        expiredSchedule, clockChange, quietHoursOfTenant, laterFreeText, silentSchedule,
     ]
 
     public static let tenantName = DiagnosticCode(
@@ -147,6 +147,21 @@ extension DiagnosticCode {
             + ExampleSpecs.schedule("cron: \"0 9 * * MON\"\nlocalTime: …"),
         wrong: "true",
         right: "false"
+    )
+
+    public static let silentSchedule = DiagnosticCode(
+        "C106",
+        .warning,
+        "schedule that sends nothing",
+        """
+        All times of the schedule lie in quiet hours, and with `action: skip` a message that falls into these is never sent. Choose \
+        another time, or let messages wait for the end of quiet hours.
+        """,
+        in: "kind: Tenant\nname: acme\ntimeZone: Africa/Nairobi\n"
+            + "quietHours: { from: \"21:00\", to: \"07:30\", action: skip }\n---\n"
+            + ExampleSpecs.schedule("cron: \"…\""),
+        wrong: "0 22 * * MON",
+        right: "0 9 * * MON"
     )
 
     public static let laterFreeText = DiagnosticCode(
