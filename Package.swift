@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "Calendar", dependencies: ["Spelling"]),
         .target(name: "Settings", dependencies: [.log]),
         .target(name: "Prometheus", dependencies: [.metrics]),
-        .target(name: "OneShotHTTP", dependencies: [.nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
+        .target(name: "OneShotHTTP", dependencies: ["Settings", .nio, .nioHTTP, .nioPosix, .nioSSL, .nioTLS]),
         .target(name: "AccessTokens", dependencies: ["JSON", "Settings", .crypto, .cryptoExtras, .log]),
 
         // The house, in the order data walks through it.
@@ -64,6 +64,13 @@ let package = Package(
         ),
         .target(name: "Contacts", dependencies: ["Calendar", "JSON", "Randomness", "Spec", "Spelling", "Store"]),
         .target(
+            name: "Account",
+            dependencies: [
+                "JSON", "OneShotHTTP", "Postgres", "Settings", "Spec", "Spelling", "Store", .client, .crypto, .log, .nio,
+                .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
+            ]
+        ),
+        .target(
             name: "Dashboard",
             dependencies: [.crypto, .nio, .nioEmbedded, .nioHTTP, .nioHTTPCompression],
             resources: [.embedInCode("Assets")]
@@ -79,7 +86,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "AccessTokens", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime", "Settings", "Store",
+                "AccessTokens", "Account", "API", "OneShotHTTP", "Postgres", "Prometheus", "Redis", "Runtime",
+                "Settings", "Store",
                 .hummingbird, .hummingbirdCore, .hummingbirdTLS, .lifecycle, .log, .nio, .nioCertificates, .nioHTTP,
                 .nioPosix, .nioSSL,
             ]
@@ -97,15 +105,15 @@ let package = Package(
         .executableTarget(
             name: "reconcile",
             dependencies: [
-                "Calendar", "CommandKit", "JSON", "Reconciler", "Spec", "Spelling", "Store", "Postgres", .arguments,
-                .log,
+                "Account", "Calendar", "CommandKit", "JSON", "Reconciler", "Settings", "Spec", "Spelling", "Store",
+                "Postgres", .arguments, .log,
             ]
         ),
         .executableTarget(
             name: "campaignd",
             dependencies: [
-                "AccessTokens", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres", "Reconciler",
-                "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log,
+                "AccessTokens", "Account", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres",
+                "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log,
                 .signals,
             ]
         ),
@@ -179,6 +187,13 @@ let package = Package(
             dependencies: [
                 "Calendar", "JSON", "JSONSchema", "Randomness", "Reconciler", "Spec", "Spelling", "Store", "Postgres",
                 "TestSupport", .log,
+            ]
+        ),
+        .testTarget(
+            name: "AccountTests",
+            dependencies: [
+                "Account", "JSON", "OneShotHTTP", "Postgres", "Settings", "Spec", "Store", "TestSupport",
+                "WhatsAppSimulator", .client, .crypto, .hummingbird, .lifecycle, .log, .nio, .nioHTTP, .nioHTTPTypes,
             ]
         ),
         .testTarget(

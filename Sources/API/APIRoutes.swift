@@ -80,6 +80,7 @@ package struct APIRoutes: Sendable {
             AudienceEndpoints(pool: pool, gate: gate, now: now).all,
             [RenderEndpoint(audiences: AudienceRepository(pool: pool), gate: gate, now: now).endpoint],
             TemplateEndpoints(templates: templates).all,
+            AccountEndpoints(accounts: AccountViewRepository(pool: pool)).all,
             ContactEndpoints(
                 contacts: ContactRepository(pool: pool, erasureKey: erasureKey),
                 erasure: ContactErasure(pool: pool, key: erasureKey),

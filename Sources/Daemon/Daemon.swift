@@ -1,5 +1,6 @@
 public import API
 import AccessTokens
+import Account
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -21,7 +22,7 @@ import Store
 public struct Daemon: Service {
     private let configuration: DaemonConfiguration
     private let environment: [String: String]
-    private let logger: Logger
+    let logger: Logger
     private let version: String
     private let specs: SpecsService?
     private let reloads: AsyncStream<Void>
@@ -67,6 +68,8 @@ public struct Daemon: Service {
             timeout: configuration.requestTimeout,
             outbound: configuration.outbound
         )
+        // Connects only for calls, so nothing has to be closed if the rest of the start fails.
+        let graph = try GraphClient(url: configuration.whatsAppURL, outbound: configuration.outbound)
         let pool = PostgresPool(
             configuration: configuration.postgres.addingOptions(StablePlans.options),
             maxConnections: configuration.maximumConnections,
@@ -75,7 +78,7 @@ public struct Daemon: Service {
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await serve(pool: pool, redis: redis, channel: channel)
+            try await serve(pool: pool, redis: redis, channel: channel, graph: graph)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -83,10 +86,16 @@ public struct Daemon: Service {
         await pool.shutdown()
         await redis.shutdown()
         await channel.shutdown()
+        await graph.shutdown()
         try result.get()
     }
 
-    private func serve(pool: PostgresPool, redis: RedisClient, channel: any MessageChannel) async throws {
+    private func serve(
+        pool: PostgresPool,
+        redis: RedisClient,
+        channel: any MessageChannel,
+        graph: GraphClient
+    ) async throws {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
         try await ListeningError.check(host: configuration.httpHost, port: configuration.httpPort)
@@ -154,6 +163,7 @@ public struct Daemon: Service {
                     presence: lanes.presence
                 ),
                 DeadDaemonWatch(daemons: DaemonRepository(pool: pool), services: lanes, logger: logger),
+            ] + accountServices(pool: pool, graph: graph, tokens: lanes.tokens) + [
                 RunActionLog(actions: RunActionRepository(pool: pool), wakeup: actionsWakeup, logger: logger),
                 Notifier(
                     notifications: NotificationRepository(pool: pool),
@@ -346,7 +356,11 @@ public struct Daemon: Service {
                 checks: checks(pool: pool, redis: redis, lanes: lanes),
                 specs: specs?.state,
                 metrics: { await scrape.text() },
-                waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] }
+                waiting: { lanes?.workers.all.compactMap { WaitingLane($0) } ?? [] },
+                accounts: {
+                    try await AccountViewRepository(pool: pool).troubles(limit: ServiceEndpoints.mostAccounts)
+                        .map(DegradedAccount.init)
+                }
             ),
             live: live,
             erasureKey: configuration.erasureKey,

@@ -1,6 +1,7 @@
 public import API
 public import AccessTokens
 public import Logging
+import OneShotHTTP
 public import Postgres
 public import Redis
 import Runtime
@@ -80,7 +81,7 @@ extension DaemonConfiguration {
         httpHost = variables["HTTP_HOST"] ?? httpHost
         httpPort = try variables.integer("HTTP_PORT", in: 0...65_535, example: "8080") ?? httpPort
         certificate = try ServerCertificate.read(variables)
-        whatsAppURL = try variables.url("WHATSAPP_API_URL", example: WhatsAppAPI.defaultURL) ?? whatsAppURL
+        whatsAppURL = try variables.graphAPI()
         outbound = try OutboundSettings(variables)
         appSecretSource = try Self.appSecret(variables)
         verifyToken = variables["WHATSAPP_VERIFY_TOKEN"]

@@ -6,7 +6,7 @@ public struct HTTPProxy: Hashable, Sendable, CustomStringConvertible {
     public let host: String
     public let port: Int
     /// The value of `Proxy-Authorization`, a secret; `nil` without a user.
-    let authorization: String?
+    package let authorization: String?
 
     /// Reads an address; `nil` if it is not one of an HTTP proxy.
     ///

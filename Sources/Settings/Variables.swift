@@ -37,6 +37,14 @@ public struct Variables: Sendable {
         return text
     }
 
+    /// Meta's Graph API, with the version that this program was written against.
+    public static let graphAPI = "https://graph.facebook.com/v23.0"
+
+    /// Reads `WHATSAPP_API_URL`, the address of the API with its version; Meta's if it is unset.
+    public func graphAPI() throws(ConfigurationError) -> String {
+        try url("WHATSAPP_API_URL", example: Self.graphAPI) ?? Self.graphAPI
+    }
+
     /// Reads a variable as a switch, `on` or `off`; `nil` if it is unset.
     public func isOn(_ name: String) throws(ConfigurationError) -> Bool? {
         switch self[name]?.lowercased() {

@@ -12,8 +12,8 @@ struct Campaignd: AsyncParsableCommand {
             output, everything else to standard error. A campaign is given as tenant/name, or as its name with --tenant.
 
             Exit codes: 0 done; 1 error, a question that was not answered with yes, or a result that is not good (`report` of \
-            a run that is not completed, `ledger`, `wallet audit`, `contacts import` with refused rows, `watch --timeout`); 64 \
-            wrong usage.
+            a run that is not completed, `ledger`, `wallet audit`, `contacts import` with refused rows, `watch --timeout`, a \
+            failure that `doctor` finds); 64 wrong usage.
 
             Examples:
               campaignd list
@@ -28,7 +28,7 @@ struct Campaignd: AsyncParsableCommand {
             ListCommand.self, SchedulesCommand.self, SendersCommand.self, ErrorsCommand.self,
             TestsCommand.self, RetryCommand.self, SettleCommand.self, LedgerCommand.self, TokenCommand.self,
             UICommand.self,
-            WalletCommand.self, RatesCommand.self,
+            WalletCommand.self, RatesCommand.self, DoctorCommand.self,
         ]
     )
 

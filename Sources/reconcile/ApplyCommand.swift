@@ -1,3 +1,4 @@
+import Account
 import ArgumentParser
 import CommandKit
 import Foundation
@@ -5,6 +6,7 @@ import JSON
 import Logging
 import Postgres
 import Reconciler
+import Settings
 import Spec
 import Spelling
 
@@ -17,6 +19,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
             Examples:
               reconcile --dry-run
+              reconcile --dry-run --refresh
               reconcile campaigns --tenant acme --yes
               reconcile --expect-digest sha256:… --format json
             """
@@ -60,6 +63,9 @@ struct ApplyCommand: AsyncParsableCommand {
     @Flag(help: "Only check the specs; this needs no database and makes no plan.")
     var offline = false
 
+    @Flag(help: "Read the accounts at WhatsApp first, with their tokens, so that the plan knows what is there now.")
+    var refresh = false
+
     @Option(
         help: ArgumentHelp(
             "Plan against a snapshot that `reconcile export --state` wrote, and apply nothing.",
@@ -84,6 +90,9 @@ struct ApplyCommand: AsyncParsableCommand {
         }
         guard !offline || (state == nil && expectDigest == nil) else {
             throw ValidationError("--offline makes no plan, so it cannot be combined with --state or --expect-digest.")
+        }
+        guard !refresh || (!offline && state == nil) else {
+            throw ValidationError("--refresh calls WhatsApp, so it cannot be combined with --offline or --state.")
         }
     }
 
@@ -148,6 +157,9 @@ struct ApplyCommand: AsyncParsableCommand {
             throw error
         }
         try await database.withPool { pool in
+            if refresh {
+                try await ProgressNotice.watching("reading the accounts at WhatsApp") { try await readAccounts(pool) }
+            }
             let (plan, loaded) = try await ProgressNotice.watching("comparing the specs with the database") {
                 try await Planner(pool: pool, logger: .command()).plan(tenants: tenants) {
                     let loaded = try await loader.load()
@@ -161,6 +173,26 @@ struct ApplyCommand: AsyncParsableCommand {
                 }
             }
         }
+    }
+
+    /// Reads the accounts of the tenants, as the specs that were applied last name them.
+    private func readAccounts(_ pool: PostgresPool) async throws {
+        let environment = database.environment
+        let client = try GraphClient(Variables(environment))
+        let refresh = AccountRefresh(
+            pool: pool,
+            client: client,
+            tokens: TokenResolver(environment: environment),
+            logger: .command()
+        )
+        let result: Result<Int, any Error>
+        do {
+            result = .success(try await refresh.refresh(tenants: tenants.isEmpty ? nil : tenants))
+        } catch {
+            result = .failure(error)
+        }
+        await client.shutdown()
+        if try result.get() == 0 { Terminal.complain("note: there are no accounts yet that could be read\n") }
     }
 
     /// Shows the plan and applies it unless a safety rule blocks it.

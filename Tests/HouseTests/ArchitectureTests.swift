@@ -48,7 +48,7 @@ struct ArchitectureTests {
     }
 
     @Test func servicesExist() throws {
-        let sources = try Self.texts(below: "Sources/Runtime")
+        let sources = try Self.texts(below: "Sources")
         let page = try Self.page()
         let table = try #require(page.firstMatch(of: /\| service \|[\s\S]*?\n\n/)).output
         for name in table.matches(of: /\| `(\w+)` \|/).map(\.output.1) {

@@ -16,6 +16,7 @@ struct TestSendTests {
 
     /// The files that name the table of runs or its selection, how often, and the treatment.
     private static let statements: [String: (count: Int, treatment: Treatment)] = [
+        "AccountView/AccountSweepRepository+keep.swift": (1, .included),
         "Billing/WalletAudit.swift": (1, .included), "Billing/WalletHold.swift": (1, .named),
         "Billing/WalletRepository.swift": (2, .included), "Campaign/CampaignOverview.swift": (2, .named),
         "Campaign/CampaignRepository+states.swift": (1, .named), "Campaign/CampaignRepository.swift": (1, .named),

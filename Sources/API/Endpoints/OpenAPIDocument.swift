@@ -71,6 +71,7 @@ struct OpenAPIDocument {
         ("analytics", "Counts and rates."),
         ("audiences", "Recipients of a filter, and the 24-hour quota."),
         ("templates", "Message templates that WhatsApp approved."),
+        ("accounts", "WhatsApp Business Accounts, as the daemons have read them."),
         ("wallets", "Prepaid tokens and their ledger."),
         ("triggers", "Events that start campaigns."),
         ("live", "The present state: runs, senders, daemons and alarms."),

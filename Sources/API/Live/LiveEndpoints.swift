@@ -185,6 +185,9 @@ enum LiveShapes {
                 "The circuit breaker of the daemon that answers: it is open while WhatsApp seems to be down."
             ),
             ShapeField("quality", .text(0...100), "The last event of the number's quality, such as `FLAGGED`."),
+            ShapeField("numberQuality", .text(0...30), "Quality of the number as it was read.", example: "GREEN"),
+            ShapeField("numberStatus", .text(0...30), "Its status; `CONNECTED` is the only healthy one."),
+            ShapeField("messagingTier", .text(0...30), "WhatsApp's limit as it was read.", example: "TIER_2K"),
             ShapeField("restriction", .text(0...1_000), "The restriction of the account that is in force."),
         ]
     )

@@ -102,6 +102,9 @@ extension LiveReading {
             "silencedUntil": sender.silencedUntil.map { .string($0.apiText) },
             "waiting": waiting.json, "circuit": .string(circuit),
             "quality": sender.qualityEvent.map(JSONValue.string),
+            "numberQuality": sender.numberQuality.map(JSONValue.string),
+            "numberStatus": sender.numberStatus.map(JSONValue.string),
+            "messagingTier": sender.messagingTier.map(JSONValue.string),
             "restriction": sender.restriction.map(JSONValue.string),
         ])
     }

@@ -37,6 +37,17 @@ package struct WaitingLane: Sendable, Encodable {
     }
 }
 
+/// An account at WhatsApp that cannot be read, or whose number WhatsApp has marked, for `/readyz`.
+package struct DegradedAccount: Sendable, Encodable {
+    let tenant: String
+    let account: String
+    let reason: String
+
+    package init(_ trouble: AccountViewRepository.Trouble) {
+        (tenant, account, reason) = (trouble.tenantID, trouble.account, trouble.reason)
+    }
+}
+
 /// Serves `/healthz` (the process is alive), `/readyz` (all dependencies are available) and `/metrics`.
 package struct ServiceEndpoints: Sendable {
     /// Succeeds if a dependency is available; its error is shown as the state of that dependency.
@@ -69,12 +80,16 @@ package struct ServiceEndpoints: Sendable {
         let specs: SpecsState?
         /// Does not affect readiness either: another daemon would wait as well.
         let waiting: [WaitingLane]?
+        /// Nor does this: it is about tenants.
+        let accounts: [DegradedAccount]?
 
         var isReady: Bool { [postgres, redis, schema, epoch].allSatisfy { $0 == "ok" } }
     }
 
     /// The most lanes that the answer lists.
     private static let mostLanes = 100
+    /// The most accounts that the answer lists.
+    package static let mostAccounts = 20
     /// Time limit of each check, as probes of Kubernetes wait one second by default.
     private static let limit = Duration.milliseconds(900)
 
@@ -82,19 +97,23 @@ package struct ServiceEndpoints: Sendable {
     let specs: (@Sendable () -> SpecsState)?
     let metrics: @Sendable () async -> String
     let waiting: @Sendable () -> [WaitingLane]
+    let accounts: @Sendable () async throws -> [DegradedAccount]
 
     /// - Parameters:
     ///   - checks: The checks of `/readyz`.
     ///   - specs: Reads the state of continuous reconciling; `nil` if this daemon does not reconcile.
     ///   - metrics: Renders all metrics in the text format of Prometheus.
     ///   - waiting: The lanes that cannot send.
+    ///   - accounts: The accounts with troubles; an error is as good as none, because Postgres has a check of its own.
     package init(
         checks: Checks,
         specs: (@Sendable () -> SpecsState)?,
         metrics: @escaping @Sendable () async -> String,
-        waiting: @escaping @Sendable () -> [WaitingLane] = { [] }
+        waiting: @escaping @Sendable () -> [WaitingLane] = { [] },
+        accounts: @escaping @Sendable () async throws -> [DegradedAccount] = { [] }
     ) {
         (self.checks, self.specs, self.metrics, self.waiting) = (checks, specs, metrics, waiting)
+        self.accounts = accounts
     }
 
     var all: [Endpoint] { [liveness, readinessEndpoint, metricsEndpoint] }
@@ -196,6 +215,16 @@ package struct ServiceEndpoints: Sendable {
         ]
     )
 
+    private static let account = ObjectShape(
+        "DegradedAccount",
+        "An account at WhatsApp that cannot be read, or whose number WhatsApp has marked.",
+        [
+            ShapeField("tenant", .text(upTo: 50), isRequired: true, "Tenant of the account."),
+            ShapeField("account", .text(upTo: 63), isRequired: true, "Name of the account."),
+            ShapeField("reason", .text(0...10_000), isRequired: true, "The reason."),
+        ]
+    )
+
     private static let readinessShape = ObjectShape(
         "Readiness",
         "The state of each dependency: `ok`, or an error.",
@@ -216,6 +245,11 @@ package struct ServiceEndpoints: Sendable {
                 .list(.object(lane), count: 1...mostLanes),
                 "Lanes that cannot send; absent if all can. They do not affect readiness."
             ),
+            ShapeField(
+                "accounts",
+                .list(.object(account), count: 1...mostAccounts),
+                "Accounts and numbers that are not well at WhatsApp; absent if all are. They do not affect readiness."
+            ),
         ]
     )
 
@@ -226,6 +260,7 @@ package struct ServiceEndpoints: Sendable {
         async let redis = state(of: checks.redis)
         async let schema = state(of: checks.schema)
         async let epoch = state(of: checks.epoch)
+        async let accounts = degraded()
         let lanes = Array(waiting().sorted { ($0.tenant, $0.sender) < ($1.tenant, $1.sender) }.prefix(Self.mostLanes))
         return await Readiness(
             postgres: postgres,
@@ -233,8 +268,25 @@ package struct ServiceEndpoints: Sendable {
             schema: schema,
             epoch: epoch,
             specs: specs?(),
-            waiting: lanes.isEmpty ? nil : lanes
+            waiting: lanes.isEmpty ? nil : lanes,
+            accounts: accounts
         )
+    }
+
+    /// Returns the accounts with troubles; `nil` if there are none, or none are known in time.
+    private func degraded() async -> [DegradedAccount]? {
+        await withTaskGroup(of: [DegradedAccount].self) { group in
+            // Postgres has a check of its own, which tells its error.
+            group.addTask { (try? await accounts()) ?? [] }
+            group.addTask {
+                // Throws only when it is cancelled because the answer was faster.
+                try? await ContinuousClock().sleep(for: Self.limit)
+                return []
+            }
+            defer { group.cancelAll() }
+            let found = await group.next() ?? []
+            return found.isEmpty ? nil : found
+        }
     }
 
     private func state(of check: @escaping Check) async -> String {

@@ -162,6 +162,14 @@ function senders() {
             h("code", {}, "kind: Sender"), " and apply it with ", h("code", {}, "reconcile"), "."));
 }
 
+/** What WhatsApp says of a number: its last event, or its quality as it was read, and its limit. */
+function health(sender) {
+    const quality = sender.numberQuality && sender.numberQuality !== "UNKNOWN" ? sender.numberQuality : sender.quality;
+    const tier = sender.messagingTier?.replace("TIER_", "").toLowerCase();
+    return [quality && `quality ${quality.toLowerCase()}`, tier && `limit ${tier}`]
+        .filter(Boolean).map((text) => ` · ${text}`).join("");
+}
+
 function strip(sender) {
     const isSilenced = sender.silencedUntil && new Date(sender.silencedUntil) > new Date();
     const trouble = [
@@ -174,6 +182,9 @@ function strip(sender) {
             `Circuit breaker ${say(sender.circuit)}: WhatsApp does not answer`,
         ],
         sender.restriction && [`Restricted by WhatsApp: ${sender.restriction}`],
+        sender.numberStatus && sender.numberStatus !== "CONNECTED" && [
+            `The number is ${sender.numberStatus.toLowerCase()} at WhatsApp`,
+        ],
         sender.waiting && !["moving", "rate_limited"].includes(sender.waiting.reason) && [
             capital(say(sender.waiting.reason)), sender.waiting.until ? [" until ", time(sender.waiting.until)] : ""],
     ].filter(Boolean);
@@ -184,7 +195,7 @@ function strip(sender) {
                 "p",
                 { class: "muted" },
                 sender.displayPhoneNumber ?? "",
-                sender.quality ? ` · quality ${sender.quality.toLowerCase()}` : "",
+                health(sender),
             ),
             trouble.length
                 ? trouble.map((text) => h("p", { class: "trouble" }, icon("waiting"), h("span", {}, text)))

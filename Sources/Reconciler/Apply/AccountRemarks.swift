@@ -1,6 +1,7 @@
 import Foundation
 import Postgres
 import Spec
+import Spelling
 import Store
 
 /// The remarks of a plan on what WhatsApp's webhooks told of the templates, numbers and accounts that the campaigns of the specs use.
@@ -17,7 +18,9 @@ enum AccountRemarks {
             time: { tenant, date in TenantClock.sentence(date, in: desired.zones[tenant]) },
             on: connection
         )
-        guard !facts.isEmpty else { return [] }
+        let seen = try await AccountViewRepository.views(tenants: desired.tenants, withTemplates: false, on: connection)
+        let views = seen.flatMap { NumberRemarks.of($0, desired) }
+        guard !facts.isEmpty else { return views }
         let senders = Dictionary(facts.map { (SpecIdentity(sender: $0), $0) }) { first, _ in first }
         let campaigns = desired.items.values.compactMap(\.campaign)
         var templates: Set<String> = []
@@ -35,7 +38,52 @@ enum AccountRemarks {
         }
         let used = Set(campaigns.map(SpecIdentity.init(senderOf:)))
         let remarks = facts.filter { used.contains(SpecIdentity(sender: $0)) }.flatMap(\.remarks)
-        return Set(remarks).sorted() + templates.sorted()
+        return views + Set(remarks).sorted() + templates.sorted()
+    }
+}
+
+/// The remarks of a plan on what was read of accounts and their numbers.
+enum NumberRemarks {
+    /// Returns the remarks as sentences: on the account, on its numbers, and on their limit.
+    static func of(_ view: AccountView, _ desired: DesiredState) -> [String] {
+        let account = "\(view.tenantID)/Account/\(view.name)"
+        guard desired.items[SpecIdentity(tenant: view.tenantID, kind: .account, name: view.name)] != nil else {
+            return []
+        }
+        var remarks: [String] = []
+        if let error = view.error { remarks.append("\(account) could not be read at WhatsApp: \(error)") }
+        let senders = desired.items.values.compactMap { item -> (name: String, spec: SenderSpec)? in
+            guard item.identity.tenant == view.tenantID, let spec = item.spec.value as? SenderSpec,
+                spec.account == view.name
+            else { return nil }
+            return (item.identity.name, spec)
+        }
+        .sorted { $0.name < $1.name }
+        for sender in senders {
+            guard let number = view.numbers.first(where: { $0.phoneNumberID == sender.spec.phoneNumberId }) else {
+                continue
+            }
+            let name = "the number of sender `\(sender.name)`"
+            if !number.isHealthy {
+                let state = [number.status, number.platform].compactMap(\.self).joined(separator: ", ")
+                remarks.append("WhatsApp does not send from \(name): \(state)")
+            }
+            if let quality = number.quality, ["RED", "YELLOW"].contains(quality) {
+                remarks.append("WhatsApp gives \(name) the quality \(quality)")
+            }
+        }
+        guard let limit = view.profile?.messagingLimit else { return remarks }
+        for sender in senders where sender.spec.dailyLimit.map({ $0 > limit }) ?? true {
+            remarks.append(
+                "WhatsApp allows sender `\(sender.name)` \(limit.grouped) business-initiated messages in 24 hours, "
+                    + "less than its spec, and the lower limit counts"
+            )
+        }
+        if Set(senders.map(\.spec.quotaGroup)).count > 1 {
+            let names = senders.map { "`\($0.name)`" }.joined(separator: ", ")
+            remarks.append("senders \(names) share a limit at WhatsApp; give them one `quotaGroup`")
+        }
+        return remarks
     }
 }
 

@@ -1,5 +1,6 @@
 package import Foundation
 package import JSON
+import Settings
 package import Spec
 package import Store
 
@@ -73,12 +74,6 @@ package struct OutboundRequest: Sendable {
     let body: [UInt8]
     /// The end of its slot; the request is not written after it.
     let writeBy: ContinuousClock.Instant
-}
-
-/// A bearer token that does not show itself in logs.
-struct AccessToken: Hashable, Sendable, CustomStringConvertible {
-    let value: String
-    var description: String { "<token>" }
 }
 
 /// The answer to one request.

@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import OneShotHTTP
+package import Settings
 import Spec
 
 /// An address that a tenant wants to be posted to, with its reference resolved.

@@ -4,6 +4,7 @@ import JSON
 import NIOCore
 import NIOHTTP1
 import OneShotHTTP
+package import Settings
 import Spec
 package import Store
 

@@ -1,7 +1,8 @@
 package import Foundation
 package import Logging
-import OneShotHTTP
+package import OneShotHTTP
 import ServiceLifecycle
+package import Settings
 package import Store
 
 /// Posts what happened to campaigns to the people of their tenants, as `notify` of the tenant says.

@@ -2,8 +2,9 @@ import Foundation
 package import Logging
 import NIOCore
 import NIOHTTP1
-import OneShotHTTP
+package import OneShotHTTP
 import ServiceLifecycle
+package import Settings
 package import Store
 import Synchronization
 

@@ -1,6 +1,7 @@
 import Foundation
 package import Logging
 package import Redis
+package import Settings
 package import Store
 
 /// The parts that all lanes of a daemon share.

@@ -68,9 +68,9 @@ public struct SenderSpec: AccountMember {
     public internal(set) var unconfirmedPolicy = UnconfirmedPolicy.hold
 
     /// The daily limit as a messaging tier; only the limit is kept.
-    private var tier: Int? {
+    private var tier: Int?? {
         get { nil }
-        set { dailyLimit = newValue.flatMap { [1: 1_000, 2: 10_000, 3: 100_000][$0] } }
+        set { dailyLimit = newValue ?? nil }
     }
 
     /// All fields with their defaults; the tier appears as its limit.
@@ -95,11 +95,13 @@ extension SenderSpec: SpecDefinition, SpecMapping {
                 "The `Account` that the number belongs to, by its name. By default it is the only one of the tenant.",
                 examples: "main"
             ),
-        Field("tier", \.tier, .integer(1...4)).showsDefault(2)
+        Field("tier", \.tier, .messagingTier).showsDefault(2)
             .says(
                 "The messaging tier: 1 is 1,000 business-initiated messages in 24 hours, 2 is 10,000, 3 is 100,000, 4 is "
-                    + "unlimited. Excludes `dailyLimit`.",
-                examples: 2
+                    + "unlimited. Or a limit of WhatsApp's ladder: 250, 2,000, 10,000, 100,000, `unlimited`, or its own "
+                    + "word for it. Excludes `dailyLimit`.",
+                examples: 2,
+                "TIER_2K"
             ),
         Field("dailyLimit", \.dailyLimit, .integerOrUnlimited(1...1_000_000_000)).showsDefault(nil)
             .says(
@@ -130,6 +132,39 @@ extension SenderSpec: SpecDefinition, SpecMapping {
     mutating func complete(_ reader: FieldReader, isWhole: Bool) -> Bool {
         if quotaGroup.isEmpty { quotaGroup = phoneNumberId }
         return true
+    }
+}
+
+extension FieldCodec<Int?> {
+    private static var tierNames: [String] {
+        ["TIER_50", "TIER_250", "TIER_1K", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED", "unlimited"]
+    }
+
+    /// Reads a messaging tier as its limit; `nil` is no limit.
+    fileprivate static var messagingTier: Self {
+        Self(
+            schema: .anyOf(
+                .integer(1...4),
+                SchemaValue(
+                    ["enum": .array(MessagingTier.ladder.map(JSONValue.integer))],
+                    words: "250, 2,000, 10,000 or 100,000"
+                ),
+                SchemaValue(
+                    ["enum": .array(tierNames.map(JSONValue.string))],
+                    words: "`unlimited`, or a word such as `TIER_2K`"
+                )
+            ),
+            read: { reader, key in
+                let text = reader.node(key)?.node.scalar?.text ?? ""
+                if tierNames.contains(text) { return MessagingTier.limit(text) }
+                if let step = Int(text), MessagingTier.ladder.contains(step) {
+                    return reader.integer(key, in: step...step)?.value
+                }
+                guard let tier = reader.integer(key, in: 1...4)?.value else { return nil }
+                return .some([1: 1_000, 2: 10_000, 3: 100_000][tier])
+            },
+            json: { $0.map(JSONValue.integer) ?? "unlimited" }
+        )
     }
 }
 

@@ -3,7 +3,8 @@ public import Foundation
 /// A fact that WhatsApp reports of a template, a number or an account; the latest one of its kind is kept.
 public struct AccountFact: Hashable, Sendable {
     public enum Content: Hashable, Sendable {
-        case templateStatus(name: String, language: String, status: String, reason: String?)
+        /// `advice` says how to mend a template that was rejected.
+        case templateStatus(name: String, language: String, status: String, reason: String?, advice: String? = nil)
         case templateQuality(name: String, language: String, String)
         /// `next` is a category that WhatsApp announces; `nil` if the change is done.
         case templateCategory(name: String, language: String, String, next: String?)

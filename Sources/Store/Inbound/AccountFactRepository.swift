@@ -201,35 +201,50 @@ extension TemplateState {
 }
 
 extension AccountFact {
+    /// True of a report that is not older than what was read since; clocks differ, and reads lag a little behind reports.
+    fileprivate static let isNews: PostgresQuery =
+        #"(w."readAt" IS NULL OR w."readAt" - interval '60 seconds' <= excluded."toldAt")"#
+
     /// The statement that keeps the fact, unless a later one is known.
     fileprivate var statement: PostgresQuery {
         switch content {
-        case .templateStatus(let name, let language, let status, let reason):
+        case .templateStatus(let name, let language, let status, let reason, let advice):
             """
-            INSERT INTO whatsapp_templates AS w ("businessAccountId", name, language, status, reason, "statusAt")
-            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(status), \(reason), \(at))
+            INSERT INTO whatsapp_templates AS w (
+                "businessAccountId", name, language, status, reason, advice, "statusAt", "toldAt"
+            )
+            VALUES (
+                \(businessAccountID), \(name), \(TemplateState.language(language)), \(status), \(reason), \(advice), \(at), \(at)
+            )
             ON CONFLICT ("businessAccountId", name, language) DO UPDATE
-                SET status = excluded.status, reason = excluded.reason, "statusAt" = excluded."statusAt"
-                WHERE w."statusAt" IS NULL OR w."statusAt" <= excluded."statusAt"
+                SET status = excluded.status, reason = excluded.reason, advice = excluded.advice,
+                    "statusAt" = excluded."statusAt", "toldAt" = greatest(w."toldAt", excluded."toldAt"),
+                    "goneAt" = CASE WHEN excluded.status IN ('DELETED', 'PENDING_DELETION') THEN w."goneAt" END
+                WHERE (w."statusAt" IS NULL OR w."statusAt" <= excluded."statusAt") AND \(fragment: Self.isNews)
             """
         case .templateQuality(let name, let language, let quality):
             """
-            INSERT INTO whatsapp_templates AS w ("businessAccountId", name, language, quality, "qualityAt")
-            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(quality), \(at))
+            INSERT INTO whatsapp_templates AS w ("businessAccountId", name, language, quality, "qualityAt", "toldAt")
+            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(quality), \(at), \(at))
             ON CONFLICT ("businessAccountId", name, language) DO UPDATE
-                SET quality = excluded.quality, "qualityAt" = excluded."qualityAt"
-                WHERE w."qualityAt" IS NULL OR w."qualityAt" <= excluded."qualityAt"
+                SET quality = excluded.quality, "qualityAt" = excluded."qualityAt",
+                    "toldAt" = greatest(w."toldAt", excluded."toldAt")
+                WHERE (w."qualityAt" IS NULL OR w."qualityAt" <= excluded."qualityAt") AND \(fragment: Self.isNews)
             """
         case .templateCategory(let name, let language, let category, let next):
             """
             INSERT INTO whatsapp_templates AS w (
-                "businessAccountId", name, language, category, "nextCategory", "categoryAt"
+                "businessAccountId", name, language, category, "nextCategory", "categoryAt", "toldAt"
             )
-            VALUES (\(businessAccountID), \(name), \(TemplateState.language(language)), \(category), \(next), \(at))
+            VALUES (
+                \(businessAccountID), \(name), \(TemplateState.language(language)), \(category), \(next), \(at), \(at)
+            )
             ON CONFLICT ("businessAccountId", name, language) DO UPDATE
                 SET category = excluded.category, "nextCategory" = excluded."nextCategory",
-                    "categoryAt" = excluded."categoryAt"
-                WHERE w."categoryAt" IS NULL OR w."categoryAt" <= excluded."categoryAt"
+                    "categoryAt" = excluded."categoryAt", "toldAt" = greatest(w."toldAt", excluded."toldAt"),
+                    "previousCategory" = CASE WHEN w.category <> excluded.category THEN w.category
+                        ELSE w."previousCategory" END
+                WHERE (w."categoryAt" IS NULL OR w."categoryAt" <= excluded."categoryAt") AND \(fragment: Self.isNews)
             """
         case .numberQuality(let display, let event):
             """

@@ -147,11 +147,14 @@ public struct InboundReport: Hashable, Sendable {
     public var moves: [Move] = []
     public var stops: [Stop] = []
     public var facts: [AccountFact] = []
+    /// The accounts of which something has changed that is worth a reading.
+    public var changedAccounts: Set<String> = []
 
     public init() {}
 
     public var isEmpty: Bool {
         numbers.isEmpty && messages.isEmpty && preferences.isEmpty && moves.isEmpty && stops.isEmpty && facts.isEmpty
+            && changedAccounts.isEmpty
     }
 
     /// Appends a later report.
@@ -162,5 +165,6 @@ public struct InboundReport: Hashable, Sendable {
         moves += other.moves
         stops += other.stops
         facts += other.facts
+        changedAccounts.formUnion(other.changedAccounts)
     }
 }

@@ -58,6 +58,7 @@ public struct InboundRepository: Sendable {
         }
         let facts = AccountFactRepository(pool: pool)
         try await facts.keep(report.facts)
+        try await AccountSweepRepository(pool: pool).bringForward(report.changedAccounts)
         var stops: [InboundReport.Stop] = []
         for stop in report.stops where try await !facts.overrides(stop) { stops.append(stop) }
         if !stops.isEmpty { effects.paused = try await pause(stops) }
@@ -68,7 +69,7 @@ public struct InboundRepository: Sendable {
     /// Resumes the runs that waited for a template that is approved again.
     private func resumeApproved(_ facts: [AccountFact], _ effects: inout Effects) async throws {
         for fact in facts {
-            guard case .templateStatus(let name, let language, let status, _) = fact.content,
+            guard case .templateStatus(let name, let language, let status, _, _) = fact.content,
                 TemplateState.approved.contains(status)
             else { continue }
             let outcome = try await RunRepository(pool: pool).resumeHeld(

@@ -12,6 +12,8 @@ ALTER TABLE whatsapp_templates ADD COLUMN "previousCategory" varchar(30);
 ALTER TABLE whatsapp_templates ADD COLUMN advice text;
 -- When it was last read; NULL if only webhooks told of it.
 ALTER TABLE whatsapp_templates ADD COLUMN "readAt" timestamptz;
+-- When a webhook last told of it: what was read within a minute of that does not undo it.
+ALTER TABLE whatsapp_templates ADD COLUMN "toldAt" timestamptz;
 -- When a whole sweep did not find it; NULL if it is there.
 ALTER TABLE whatsapp_templates ADD COLUMN "goneAt" timestamptz;
 
@@ -52,8 +54,14 @@ CREATE TABLE whatsapp_numbers (
 -- How far the reading of each account is. What was read is shown to a tenant only if the token of its own account has read it.
 CREATE TABLE account_sweeps (
     "accountId" uuid PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    -- WhatsApp's id of the account that is read; the row begins anew when the spec names another.
+    "businessAccountId" varchar(50) NOT NULL,
     -- The next reading; webhooks and commands bring it forward.
     "dueAt" timestamptz NOT NULL DEFAULT now(),
+    -- WhatsApp allows no calls before; nothing brings the next reading before it.
+    "notBefore" timestamptz,
+    -- When a webhook or a person last asked for a reading; one that began before does not answer it.
+    "wantedAt" timestamptz,
     -- The daemon that reads, until then; another takes over afterwards.
     "leasedUntil" timestamptz,
     lease uuid,

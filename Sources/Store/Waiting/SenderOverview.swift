@@ -28,6 +28,12 @@ public struct SenderOverview: Sendable {
     public let held: Int
     /// The last event of the number's quality that WhatsApp reported, such as `FLAGGED`.
     public let qualityEvent: String?
+    /// The quality of the number, as it was read: `GREEN`, `YELLOW`, `RED` or `UNKNOWN`.
+    public let numberQuality: String?
+    /// The status of the number, as it was read; `CONNECTED` is the only healthy one.
+    public let numberStatus: String?
+    /// WhatsApp's limit of business-initiated messages, as it was read, such as `TIER_2K`.
+    public let messagingTier: String?
     /// The restriction of the account that is in force.
     public let restriction: String?
     /// The end of the restriction; `nil` if it has none.
@@ -85,8 +91,12 @@ public struct SenderOverviewRepository: Sendable {
                 """
                 SELECT s.id, s."tenantId", s.name, s."phoneNumberId", s."displayPhoneNumber", s."quotaGroup",
                     s."ratePerSecond", s."onQuotaExhausted", s."pausedUntil", s."qualityEvent", s."businessAccountId",
+                    n.quality AS "numberQuality", n.status AS "numberStatus", n."messagingTier",
                     a.restriction, a."restrictedUntil", coalesce(r.held, 0) AS held, coalesce(r.runs, 0) AS runs
                 FROM senders s LEFT JOIN whatsapp_accounts a ON a."businessAccountId" = s."businessAccountId"
+                LEFT JOIN account_sweeps w ON w."accountId" = s."accountId" AND w."sweptAt" IS NOT NULL
+                LEFT JOIN whatsapp_numbers n ON n."businessAccountId" = w."businessAccountId"
+                    AND n."phoneNumberId" = s."phoneNumberId" AND n."goneAt" IS NULL
                 LEFT JOIN LATERAL (
                     SELECT sum(r.held)::bigint AS held, count(*) AS runs FROM campaign_runs r
                     WHERE r."senderId" = s.id AND r.status IN \(anyOf: RunStatus.open)
@@ -153,6 +163,9 @@ extension SenderOverview {
         openRuns = try row.decode("runs")
         held = try row.decode("held")
         qualityEvent = try row.decode("qualityEvent")
+        numberQuality = try row.decode("numberQuality")
+        numberStatus = try row.decode("numberStatus")
+        messagingTier = try row.decode("messagingTier")
         let end = try row.decode("restrictedUntil", as: Date?.self)
         let isRestricted = end.map { $0 > now } ?? true
         restriction = isRestricted ? try row.decode("restriction") : nil

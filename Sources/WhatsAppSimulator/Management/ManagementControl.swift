@@ -112,7 +112,7 @@ enum ManagementControl {
 }
 
 extension ManagementControl {
-    /// Changes a number: `quality`, `status`, `throughput`, or the `decision` on its name.
+    /// Changes a number: `quality`, `status`, `throughput`, `platform`, or the `decision` on its name.
     static func change(
         _ number: Portfolio.Number,
         by json: JSONValue,
@@ -123,6 +123,8 @@ extension ManagementControl {
         let display: JSONValue = .string(number.displayPhoneNumber)
         if let quality = json["quality"]?.stringValue { number.quality = quality }
         if let status = json["status"]?.stringValue { number.status = status }
+        // Real registrations and their ends are told by no webhook.
+        if let platform = json["platform"]?.stringValue { number.platform = platform }
         let isFaster = json["throughput"]?.stringValue == "HIGH" && number.throughput != "HIGH"
         if let throughput = json["throughput"]?.stringValue { number.throughput = throughput }
         let event =

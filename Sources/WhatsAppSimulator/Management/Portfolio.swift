@@ -12,6 +12,8 @@ struct Portfolio: Sendable {
         var status = "CONNECTED"
         var nameStatus = "APPROVED"
         var throughput = "STANDARD"
+        /// `NOT_APPLICABLE` if it is not registered.
+        var platform = "CLOUD_API"
         var callback: String?
     }
 
@@ -79,7 +81,8 @@ struct Portfolio: Sendable {
             "verified_name": .string(number.verifiedName), "quality_rating": .string(number.quality),
             "quality_score": ["score": .string(number.quality)], "status": .string(number.status),
             "name_status": .string(number.nameStatus), "code_verification_status": "VERIFIED",
-            "account_mode": "LIVE", "platform_type": "CLOUD_API", "host_platform": "CLOUD_API",
+            "account_mode": "LIVE", "platform_type": .string(number.platform),
+            "host_platform": .string(number.platform),
             "throughput": ["level": .string(number.throughput)], "is_official_business_account": false,
             "is_pin_enabled": true, "is_on_biz_app": false, "is_preverified_number": false,
             "whatsapp_business_manager_messaging_limit": .string(tier), "messaging_limit_tier": .string(tier),

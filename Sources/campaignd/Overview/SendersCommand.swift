@@ -115,6 +115,9 @@ private struct SenderLine {
             ]
         }
         fields["qualityEvent"] = sender.qualityEvent.map(JSONValue.string)
+        fields["numberQuality"] = sender.numberQuality.map(JSONValue.string)
+        fields["numberStatus"] = sender.numberStatus.map(JSONValue.string)
+        fields["messagingTier"] = sender.messagingTier.map(JSONValue.string)
         fields["restriction"] = sender.restriction.map(JSONValue.string)
         fields["restrictedUntil"] = sender.restrictedUntil.map { .string($0.apiText) }
         fields["stoppedTemplates"] = .array(sender.stoppedTemplates.map(Self.json(of:)))
@@ -157,6 +160,12 @@ private struct SenderLine {
         }
         if let end = sender.silencedUntil { lines.append(row("silenced", "until \(end.formatted(.iso8601))")) }
         if let event = sender.qualityEvent { lines.append(row("quality", "\(event), as WhatsApp reported last")) }
+        let read = [
+            sender.numberStatus, sender.numberQuality.map { "quality \($0)" },
+            sender.messagingTier.map { "limit \($0)" },
+        ]
+        .compactMap(\.self)
+        if !read.isEmpty { lines.append(row("WhatsApp", read.joined(separator: ", "))) }
         if let restriction = sender.restriction {
             let end = sender.restrictedUntil.map { " until \($0.formatted(.iso8601))" } ?? ""
             lines.append(row("restricted", "\(restriction)\(end)"))

@@ -86,4 +86,37 @@ struct AccountPlanTests {
             #expect(try await fixture.plan(text).changes.allSatisfy(\.isFormal))
         }
     }
+
+    @Test func tellsWhatWasReadOfNumbersAndLimits() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let second = Samples.sender.replacing("main", with: "second").replacing("1065", with: "1066")
+            let text = Self.specs(Samples.sender, second, Self.template, Self.account)
+            try await fixture.reach(text)
+            #expect(try await fixture.plan(text).accountRemarks == [])
+            let statements: [PostgresQuery] = [
+                """
+                INSERT INTO account_sweeps ("accountId", "businessAccountId", "sweptAt", error)
+                SELECT id, "wabaId", now(), 'too many calls to WhatsApp' FROM accounts
+                """,
+                "INSERT INTO whatsapp_accounts (\"businessAccountId\", \"messagingLimit\") VALUES ('1022', 2000)",
+                """
+                INSERT INTO whatsapp_numbers ("businessAccountId", "phoneNumberId", status, quality, "readAt")
+                VALUES ('1022', '1065', 'CONNECTED', 'RED', now()), ('1022', '1066', 'BANNED', 'GREEN', now())
+                """,
+            ]
+            for statement in statements { try await fixture.pool.execute(statement) }
+            #expect(
+                try await fixture.plan(text).accountRemarks == [
+                    "acme/Account/main could not be read at WhatsApp: too many calls to WhatsApp",
+                    "WhatsApp gives the number of sender `main` the quality RED",
+                    "WhatsApp does not send from the number of sender `second`: BANNED",
+                    "WhatsApp allows sender `main` 2,000 business-initiated messages in 24 hours, less than its spec, and the "
+                        + "lower limit counts",
+                    "WhatsApp allows sender `second` 2,000 business-initiated messages in 24 hours, less than its spec, and the "
+                        + "lower limit counts",
+                    "senders `main`, `second` share a limit at WhatsApp; give them one `quotaGroup`",
+                ]
+            )
+        }
+    }
 }

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import OneShotHTTP
+import Settings
 import Store
 import TestSupport
 import Testing

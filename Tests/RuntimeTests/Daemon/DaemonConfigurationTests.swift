@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Redis
+import Settings
 import TestSupport
 import Testing
 

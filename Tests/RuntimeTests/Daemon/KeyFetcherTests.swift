@@ -1,5 +1,6 @@
 import Foundation
 import NIOSSL
+import OneShotHTTP
 import Synchronization
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import Logging
 import Postgres
+import Settings
 import Store
 import TestBed
 import TestSupport

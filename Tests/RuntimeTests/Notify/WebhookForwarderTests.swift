@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Postgres
+import Settings
 import Store
 import TestBed
 import TestSupport

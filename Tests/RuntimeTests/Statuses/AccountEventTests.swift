@@ -34,12 +34,18 @@ struct AccountEventTests {
             (self.field, self.value, self.content) = (field, value, content)
         }
 
-        static func status(_ value: String, _ status: String, _ reason: String? = nil) -> Case {
+        static func status(
+            _ value: String,
+            _ status: String,
+            _ reason: String? = nil,
+            advice: String? = nil
+        ) -> Case {
             let content = AccountFact.Content.templateStatus(
                 name: "hello",
                 language: "en-US",
                 status: status,
-                reason: reason
+                reason: reason,
+                advice: advice
             )
             return Case("message_template_status_update", "{\(value),\(template)}", content)
         }
@@ -59,7 +65,8 @@ struct AccountEventTests {
         Case.status(
             #""event":"REJECTED","reason":"INVALID_FORMAT","rejection_info":{"reason":"a","recommendation":"b"}"#,
             "REJECTED",
-            "INVALID_FORMAT: a: b"
+            "INVALID_FORMAT: a: b",
+            advice: "b"
         ),
         Case(
             "message_template_quality_update",

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Spec
 import Store
 
 extension WebhookPayload.Change {
@@ -15,6 +16,13 @@ extension WebhookPayload.Change {
     /// Returns the account that the change is about: some events come in an entry of the partner's own id.
     func subjectAccount(_ entry: String?) -> String? {
         value["waba_info"]?["waba_id"]?.stringValue.flatMap(WebhookPayload.name) ?? entry
+    }
+
+    /// True for a change of a template, a number or an account, of which the webhook tells only a part.
+    var isWorthReading: Bool {
+        guard let field else { return false }
+        return field.hasPrefix("message_template_") || field.hasPrefix("template_") || field.hasPrefix("phone_number_")
+            || field.hasPrefix("account_") || field.hasPrefix("business_")
     }
 
     /// The name and the language of the template that the change is about.
@@ -56,7 +64,8 @@ extension WebhookPayload.Change {
                     name: template.name,
                     language: template.language,
                     status: isBack ? "APPROVED" : event,
-                    reason: isBack ? nil : reasonText
+                    reason: isBack ? nil : reasonText,
+                    advice: isBack ? nil : value["rejection_info"]?["recommendation"]?.stringValue
                 )
             ]
         case "message_template_quality_update":
@@ -102,12 +111,8 @@ extension WebhookPayload.Change {
             guard number >= 0 else { return number == -1 ? .some(nil) : nil }
             return .some(Int(Int32(clamping: number)))
         }
-        guard let text = value?.stringValue?.uppercased(), text.hasPrefix("TIER_") else { return nil }
-        let tier = text.dropFirst("TIER_".count)
-        if tier == "UNLIMITED" { return .some(nil) }
-        let (digits, factor) = tier.hasSuffix("K") ? (tier.dropLast(), 1_000) : (tier, 1)
-        guard let number = Int(digits), (0...1_000_000).contains(number) else { return nil }
-        return .some(number * factor)
+        guard let text = value?.stringValue, text.uppercased().hasPrefix("TIER_") else { return nil }
+        return MessagingTier.limit(text)
     }
 }
 

@@ -145,6 +145,7 @@ extension WebhookPayload {
             }
             guard let account = change.subjectAccount(account) else { continue }
             report.facts += change.facts(account: account, receivedAt: now)
+            if change.isWorthReading { report.changedAccounts.insert(account) }
             if let stop = change.stop(account: account, receivedAt: now) { report.stops.append(stop) }
         }
         return report

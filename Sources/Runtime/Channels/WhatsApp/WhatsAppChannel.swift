@@ -235,7 +235,7 @@ private struct WhatsAppAnswer {
 /// The address of the WhatsApp Cloud API.
 public struct WhatsAppAPI: Hashable, Sendable {
     /// The Graph API, with the version that this program was written against.
-    public static let defaultURL = "https://graph.facebook.com/v23.0"
+    public static let defaultURL = Variables.graphAPI
 
     package let origin: HTTPOrigin
     /// The beginning of its paths, the version: `/v23.0`; empty for none.

@@ -1,4 +1,3 @@
-package import OneShotHTTP
 package import Settings
 
 /// The way of requests to the outside: the proxy, and the certificates that are trusted.

@@ -1,7 +1,6 @@
 import Foundation
-import Spec
 
-/// Reads the access token that a sender's reference names, each time it is needed; tokens are not cached.
+/// Reads the access token that a reference of a sender or an account names, each time it is needed; tokens are not cached.
 package struct TokenResolver: Sendable {
     private let environment: [String: String]
 
@@ -12,7 +11,7 @@ package struct TokenResolver: Sendable {
     /// Returns the token behind `env:NAME` or `file:/path`.
     ///
     /// - Throws: ``TokenError``, which names the reference and never the token.
-    func token(for reference: String) throws(TokenError) -> AccessToken {
+    package func token(for reference: String) throws(TokenError) -> AccessToken {
         let parts = reference.split(separator: ":", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { throw TokenError(problem: "`\(reference)` is no reference: use env: or file:") }
         switch parts[0] {
@@ -56,7 +55,15 @@ package struct TokenResolver: Sendable {
 }
 
 /// An access token that is missing or unusable.
-struct TokenError: Error, Hashable, CustomStringConvertible {
-    let problem: String
-    var description: String { "no access token: \(problem)" }
+package struct TokenError: Error, Hashable, CustomStringConvertible {
+    package let problem: String
+    package var description: String { "no access token: \(problem)" }
+}
+
+/// A bearer token that does not show itself in logs.
+package struct AccessToken: Hashable, Sendable, CustomStringConvertible {
+    package let value: String
+    package var description: String { "<token>" }
+
+    package init(value: String) { self.value = value }
 }
