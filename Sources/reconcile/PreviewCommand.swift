@@ -260,7 +260,7 @@ private struct AudiencePreview {
 
     private var text: String {
         var lines = [
-            "Recipients: \(size.total.grouped)", "  in window: \(size.inWindow.grouped) (free)",
+            "Recipients: \(size.total.grouped)", "  in window: \(size.inWindow.grouped) (no quota)",
             "  outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)",
             "  duration:  about \(duration)",
         ]

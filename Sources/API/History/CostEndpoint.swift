@@ -66,6 +66,13 @@ enum CostShapes {
                 example: 0
             ),
             ShapeField("unpriced", .sum, isRequired: true, "Messages to markets without a price.", example: 0),
+            ShapeField(
+                "unpricedMarkets",
+                .list(.text(upTo: 200), count: 0...200),
+                isRequired: true,
+                "Markets without a price.",
+                example: .array([])
+            ),
             ShapeField("markets", .list(.object(market), count: 0...200), isRequired: true, "Paid messages by market."),
         ]
     )

@@ -306,7 +306,7 @@ function result({ preview, isCounting }) {
                     "li",
                     {},
                     h("span", { class: "swatch bar s-read", "aria-hidden": "true" }),
-                    "In their 24-hour window (free) ",
+                    "In their 24-hour window (no quota) ",
                     h("b", {}, number(preview.inWindow)),
                 ),
                 h(

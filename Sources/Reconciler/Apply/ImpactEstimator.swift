@@ -112,7 +112,7 @@ enum ImpactEstimator {
             guard item.identity.kind == .schedule, item.identity.tenant == tenant else { return nil }
             return (item.spec.value as? ScheduleSpec).flatMap { $0.campaign == campaign.identity.name ? $0 : nil }
         }
-        let prices = (book: desired.rates, zone: desired.zones[tenant], limit: desired.policies[tenant]?.maxCost)
+        let prices = (book: desired.rates, zone: desired.zones[tenant], currency: desired.currencies[tenant])
         return LaunchCost.estimate(of: campaign, reaching: size, by: prices, schedules: schedules, now: now)
     }
 
@@ -246,20 +246,25 @@ enum ImpactEstimator {
         ].compactMap(\.self)
     }
 
-    /// Returns a campaign that may cost more than the policy and its reviewers allow; `nil` if it may not.
+    /// Returns a campaign that may cost more than the policy and its reviewers allow, or whose costs are not known for some
+    /// recipients; `nil` if it may not.
+    ///
+    /// A reviewer who allows the whole limit of the policy also allows recipients without a price.
     private static func breach(
         _ identity: SpecIdentity,
         _ cost: CostEstimate,
         _ plan: Plan,
         _ desired: DesiredState
     ) -> PolicyBreach? {
-        guard let most = desired.policies[identity.tenant]?.maxCost, cost.high > most.micros else { return nil }
+        guard let most = desired.policies[identity.tenant]?.maxCost, cost.isBeyond(most) else { return nil }
         let allowed = plan.allowedPolicies.limit(.maxCost, of: identity)
+        let isDear = cost.high > most.micros
+        let dear = isDear ? "may cost \(cost.most.words)" : nil
         let breach = PolicyBreach(
             .maxCost,
             identity,
-            actual: .cost(cost.most),
-            reason: "\(identity) may cost \(cost.most.words), "
+            actual: .cost(isDear ? cost.most : most),
+            reason: "\(identity) \([dear, cost.unknownCosts].compactMap(\.self).joined(separator: ", and ")), "
                 + "but the policy of tenant `\(identity.tenant)` allows \(most.words)"
                 + (allowed.map { ", and its reviewers allowed \($0)" } ?? "")
         )

@@ -23,7 +23,9 @@ public enum LaunchCost {
         let tenant = catalog.tenant(identity.tenant)?.value
         let schedules = catalog.all(ScheduleSpec.self)
             .filter { $0.identity.tenant == identity.tenant && $0.value.campaign == identity.name }
-        let prices = (book: catalog.rates, zone: tenant?.zone, limit: tenant?.policy.maxCost)
+        let prices = (
+            book: catalog.rates, zone: tenant?.zone, currency: catalog.rates?.currencies(of: catalog)[identity.tenant]
+        )
         return estimate(of: campaign, reaching: size, by: prices, schedules: schedules.map(\.value), now: now)
     }
 
@@ -31,12 +33,12 @@ public enum LaunchCost {
     static func estimate(
         of campaign: ResolvedCampaign,
         reaching size: AudienceSize,
-        by prices: (book: RateBook?, zone: IANAZone?, limit: Money?),
+        by prices: (book: RateBook?, zone: IANAZone?, currency: String?),
         schedules: [ScheduleSpec],
         now: Date
     ) -> CostEstimate? {
         guard campaign.isBroadcast, let book = prices.book, let beginnings = size.beginnings,
-            let currency = book.currency(limit: prices.limit)
+            let currency = prices.currency
         else { return nil }
         return CostRules.estimate(
             beginnings,

@@ -47,6 +47,8 @@ public struct DesiredState: Sendable {
     let zones: [String: IANAZone]
     /// The prices beside the specs; `nil` without any.
     let rates: RateBook?
+    /// The currencies of costs by tenant; tenants without one are left out.
+    let currencies: [String: String]
     /// The policy violations that the specs alone show.
     let policyBreaches: [PolicyBreach]
 
@@ -80,6 +82,7 @@ public struct DesiredState: Sendable {
         policies = Dictionary(tenantSpecs.map { ($0.name, $0.policy) }) { first, _ in first }
         zones = Dictionary(tenantSpecs.compactMap { spec in spec.zone.map { (spec.name, $0) } }) { first, _ in first }
         rates = catalog.rates
+        currencies = catalog.rates?.currencies(of: catalog) ?? [:]
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }

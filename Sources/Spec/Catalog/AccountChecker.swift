@@ -36,14 +36,61 @@ struct AccountChecker {
     func check(_ campaigns: [ResolvedCampaign], _ found: inout [Diagnostic]) {
         for campaign in campaigns {
             guard let template = campaign.template, let account = template.account, let own = campaign.sender.account,
-                account != own,
+                account != own, hasAccounts([account, own], of: campaign.identity.tenant),
                 let located = index.spec(CampaignSpec.self, campaign.identity.name, tenant: campaign.identity.tenant)
             else { continue }
-            let message =
-                "template `\(template.name)` belongs to account `\(account)`, and sender `\(campaign.sender.name)` to `\(own)`"
-            let help = "WhatsApp sends templates from the numbers of their own account only"
             found.append(
-                Diagnostic(.otherAccount, at: located.place(of: "template"), field: "template", message, help: help)
+                Self.otherAccount(template, campaign.sender, at: located.place(of: "template"), field: "template")
+            )
+        }
+    }
+
+    /// Returns false if an account does not exist, which was reported.
+    private func hasAccounts(_ accounts: [String], of tenant: String) -> Bool {
+        accounts.allSatisfy { names[tenant]?.contains($0) ?? false }
+    }
+
+    /// Makes the error about a template of another account than the sender's.
+    static func otherAccount(
+        _ template: TemplateSpec,
+        _ sender: SenderSpec,
+        at place: SourcePlace,
+        field: String
+    ) -> Diagnostic {
+        let message =
+            "template `\(template.name)` belongs to account `\(template.account ?? "")`, and sender `\(sender.name)` to "
+            + "`\(sender.account ?? "")`"
+        let help = "WhatsApp sends templates from the numbers of their own account only"
+        return Diagnostic(.otherAccount, at: place, field: field, message, help: help)
+    }
+
+    /// Finds templates that are one at WhatsApp: of one name and language at one account, or both without one.
+    func checkTemplates(_ found: inout [Diagnostic]) {
+        struct Key: Hashable {
+            let (tenant, account, name, language): (String, String?, String, String)
+        }
+        var first: [Key: Located<TemplateSpec>] = [:]
+        for template in index.allSound(TemplateSpec.self, ["whatsappName", "language", "account"]) {
+            let (tenant, account) = (template.identity.tenant, template.value.account)
+            // Which of several accounts is meant was asked.
+            guard let language = template.value.language, !template.value.whatsappName.isEmpty,
+                account != nil || names[tenant] == nil
+            else { continue }
+            let key = Key(tenant: tenant, account: account, name: template.value.whatsappName, language: language)
+            guard let other = first[key] else {
+                first[key] = template
+                continue
+            }
+            let at = account.map { " at account `\($0)`" } ?? ""
+            found.append(
+                Diagnostic(
+                    .sameTemplate,
+                    at: template.place(of: "whatsappName"),
+                    field: "whatsappName",
+                    "templates `\(other.identity.name)` and `\(template.identity.name)` are one: `\(key.name)` in `\(language)`\(at)",
+                    help: "keep one of the two, or give them names of their own",
+                    related: Diagnostic.Related(place: other.place(of: "whatsappName"), label: "the other one")
+                )
             )
         }
     }

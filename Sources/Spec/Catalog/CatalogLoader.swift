@@ -64,7 +64,7 @@ struct CatalogLoader {
         let quoted = Set(all.flatMap { [$0.place.file] + ($0.related.map { [$0.place.file] } ?? []) })
         var sources = files.filter { quoted.contains($0.key) }
             .mapValues { SourceMask.mask($0.bytes, secrets: $0.secrets) }
-        if let rates { sources.merge(rates.sources) { own, _ in own } }
+        if let rates { sources.merge(rates.sources.filter { quoted.contains($0.key) }) { own, _ in own } }
         if let environment, quoted.contains(environment.path), !environment.bytes.isEmpty {
             sources[environment.path] = environment.maskedSource
         }
@@ -111,10 +111,13 @@ struct CatalogLoader {
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)
             MessageChecker(index: index).checkParameters(specs, &found)
+            MessageChecker(index: index).checkOffers(specs, now: now, &found)
+            TemplateLanguages.check(specs, &found)
             return (campaigns: campaigns, found: found)
         }
         found += checked.flatMap(\.found)
         AccountChecker(index: index).checkIDs(&found)
+        AccountChecker(index: index).checkTemplates(&found)
         StartChecker(index: index).checkCampaigns(&found)
         MessageChecker(index: index).checkWindows(&found)
         // Drafts are checked but not resolved.

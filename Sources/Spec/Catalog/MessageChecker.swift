@@ -1,3 +1,5 @@
+import Calendar
+import Foundation
 import JSON
 
 /// Checks whether the messages of campaigns can reach their recipients.
@@ -77,6 +79,25 @@ struct MessageChecker {
                 "this parameter can be empty, which WhatsApp refuses: a message without the value fails",
                 "give a default with a text, as in `{{name|there}}`"
             )
+    }
+
+    /// Finds offers that are over: WhatsApp refuses their messages.
+    func checkOffers(_ specs: ArraySlice<Located<any SpecContent>>, now: Date, _ found: inout [Diagnostic]) {
+        for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) {
+            guard case .template(let name, let params) = campaign.value.content, let text = params["offer.expires"],
+                let end = Instant(text), Double(end.seconds) < now.timeIntervalSince1970,
+                index.sound(TemplateSpec.self, name, tenant: campaign.identity.tenant, ["offer"])?.value.offer != nil
+            else { continue }
+            found.append(
+                Diagnostic(
+                    .expiredOffer,
+                    at: campaign.keyPlace(of: "offer.expires", in: "params"),
+                    field: "params.offer.expires",
+                    "the offer ended at \(text)",
+                    help: "give a time to come, or delete the campaign"
+                )
+            )
+        }
     }
 
     /// Finds free messages to an audience that also has contacts outside of their 24 h window.

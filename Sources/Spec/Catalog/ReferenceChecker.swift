@@ -138,7 +138,7 @@ struct ReferenceChecker {
             let place = campaign.keyPlace(of: "params", in: "")
             let hasParams = place != campaign.place
             return mismatch.diagnostic(at: hasParams ? place : campaign.place(of: "template"), related: related)
-        case .superfluous(let key, _, _):
+        case .superfluous(let key, _, _), .doubled(let key, _):
             return mismatch.diagnostic(at: campaign.keyPlace(of: key, in: "params"), related: related)
         }
     }

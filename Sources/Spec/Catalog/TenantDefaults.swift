@@ -1,3 +1,5 @@
+import Spelling
+
 /// Fills in the defaults of the tenant, so that users of the catalog always find a value.
 struct TenantDefaults: Sendable {
     private let index: SpecIndex
@@ -61,8 +63,10 @@ struct TenantChecker {
         }
     }
 
-    /// Reports limits of costs in currencies of which there are no prices.
+    /// Reports limits and bills in currencies of which there are no prices, and tenants that could have several currencies.
     func checkCosts(_ rates: RateFiles, _ found: inout [Diagnostic]) {
+        // Prices that cannot be read were reported, and may be the ones.
+        guard !rates.isBroken else { return }
         for tenant in index.all(TenantSpec.self) {
             guard let limit = tenant.value.policy.maxCost, rates.book?.currencies.contains(limit.currency) != true
             else {
@@ -73,6 +77,29 @@ struct TenantChecker {
             let help = "put them into \(rates.folder), such as with `campaignd rates convert`"
             let place = tenant.place(of: field)
             found.append(Diagnostic(.invalidValue, at: place, field: field, message, help: help))
+        }
+        guard let book = rates.book else { return }
+        let accounts = index.all(AccountSpec.self)
+        for account in accounts {
+            guard let currency = account.value.currency, !book.currencies.contains(currency) else { continue }
+            found.append(
+                Diagnostic(
+                    .unpricedMarket,
+                    at: account.place(of: "currency"),
+                    field: "currency",
+                    "there are no prices in \(currency), in which the account is billed",
+                    help: "put them into \(rates.folder), such as with `campaignd rates convert`"
+                )
+            )
+        }
+        let billed = Dictionary(grouping: accounts, by: \.identity.tenant).mapValues { $0.compactMap(\.value.currency) }
+        for tenant in index.all(TenantSpec.self) {
+            let name = tenant.identity.tenant
+            guard book.currency(limit: tenant.value.policy.maxCost, billed: billed[name] ?? []) == nil else { continue }
+            let message =
+                "no costs are estimated: there are prices in \(SpellingSuggestion.list(book.currencies, "and"))"
+            let help = "give the `Account` its `currency`, or set `policy.maxCost`"
+            found.append(Diagnostic(.unpricedMarket, at: tenant.place, message, help: help))
         }
     }
 

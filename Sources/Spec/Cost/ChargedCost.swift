@@ -53,28 +53,29 @@ public struct ChargedCost: Hashable, Sendable {
     public init(_ charges: [Charge], by book: RateBook?, zone: IANAZone, currency: String?) {
         struct Key: Hashable {
             let (category, market, type): (String, String, String)
+            /// Messages without a price are a line of their own, so that none seems to be part of a sum.
+            let hasPrice: Bool
         }
         let prices = book ?? RateBook(cards: [])
         var counts: [Key: (messages: Int, micros: Int?)] = [:]
         for charge in charges {
             let day = RateBook.day(of: charge.at, in: zone)
-            let market = prices.map(on: day).market(of: charge.beginning)
-            let rate = RateCategory(charged: charge.category).flatMap { category in
-                currency.flatMap { prices.card(on: day, currency: $0) }?.rate(of: category, in: market)
-            }
-            let cost = charge.isPaid ? rate.map { $0 * charge.count } : nil
-            let key = Key(category: charge.category, market: market, type: charge.type)
+            let card = currency.flatMap { prices.card(on: day, currency: $0) }
+            let market = prices.map(on: day, for: card).market(of: charge.beginning)
+            let rate = RateCategory(charged: charge.category).flatMap { card?.rate(of: $0, in: market) }
+            let cost = charge.isPaid ? rate.map { Money.product($0, charge.count) } : nil
+            let key = Key(category: charge.category, market: market, type: charge.type, hasPrice: cost != nil)
             let former = counts[key]
             counts[key] = (
                 (former?.messages ?? 0) + charge.count,
-                cost.map { $0 + (former?.micros ?? 0) } ?? former?.micros
+                cost.map { Money.sum([$0, former?.micros ?? 0]) }
             )
         }
         lines = counts.map { key, sum in
             Line(category: key.category, market: key.market, type: key.type, messages: sum.messages, micros: sum.micros)
         }
         .sorted { ($1.micros ?? -1, $1.messages, $0.name) < ($0.micros ?? -1, $0.messages, $1.name) }
-        micros = lines.compactMap(\.micros).reduce(0, +)
+        micros = Money.sum(lines.compactMap(\.micros))
         self.currency = book == nil ? nil : currency
     }
 

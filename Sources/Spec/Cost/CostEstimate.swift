@@ -23,6 +23,9 @@ public struct CostEstimate: Hashable, Sendable {
         public let messages: Int
         /// The price of one in millionths.
         public let rate: Int
+
+        /// The price of all in millionths.
+        var cost: Int { Money.product(rate, messages) }
     }
 
     public let currency: String
@@ -42,6 +45,8 @@ public struct CostEstimate: Hashable, Sendable {
     public let perhapsFree: Int
     /// Messages to markets without a price of the category; they count as nothing.
     public let unpriced: Int
+    /// The markets without a price, the one with the most messages first.
+    public let unpricedMarkets: [String]
 
     /// The most that it costs.
     public var most: Money { Money(currency: currency, micros: high) }
@@ -64,7 +69,22 @@ public struct CostEstimate: Hashable, Sendable {
         return parts.isEmpty ? amount : "\(amount): \(parts.joined(separator: "; "))"
     }
 
+    /// Returns true if it may cost more than a limit, or if that is not known.
+    public func isBeyond(_ limit: Money) -> Bool { high > limit.micros || unpriced > 0 }
+
     private static let shown = 6
+
+    /// The messages whose costs are not known, as the end of a sentence about a campaign that has a limit of costs, with the remedy;
+    /// `nil` without any.
+    public var unknownCosts: String? {
+        guard unpriced > 0 else { return nil }
+        let names = unpricedMarkets.prefix(Self.shown).map { "`\($0)`" }.joined(separator: ", ")
+        let rest = unpricedMarkets.count - Self.shown
+        return
+            "has \(unpriced.grouped) \(unpriced == 1 ? "recipient" : "recipients") whose \(category.rawValue) price is not known: "
+            + "the \(currency) prices from \(ratesFrom) have none for \(names)\(rest > 0 ? " and \(rest.grouped) more" : ""); add "
+            + "it to the prices beside the specs, or correct the market there"
+    }
 
     /// Reads what ``json`` wrote; `nil` for anything else.
     public init?(json: JSONValue) {
@@ -88,7 +108,8 @@ public struct CostEstimate: Hashable, Sendable {
             },
             free: number("free") ?? 0,
             perhapsFree: number("perhapsFree") ?? 0,
-            unpriced: number("unpriced") ?? 0
+            unpriced: number("unpriced") ?? 0,
+            unpricedMarkets: (json["unpricedMarkets"]?.arrayValue ?? []).compactMap(\.stringValue)
         )
     }
 
@@ -102,11 +123,13 @@ public struct CostEstimate: Hashable, Sendable {
         lines: [Line],
         free: Int,
         perhapsFree: Int,
-        unpriced: Int
+        unpriced: Int,
+        unpricedMarkets: [String]
     ) {
         (self.currency, self.category, self.day, self.ratesFrom) = (currency, category, day, ratesFrom)
         (self.low, self.high, self.lines) = (low, high, lines)
         (self.free, self.perhapsFree, self.unpriced) = (free, perhapsFree, unpriced)
+        self.unpricedMarkets = unpricedMarkets
     }
 
     /// The estimate as JSON; amounts are in millionths.
@@ -115,6 +138,7 @@ public struct CostEstimate: Hashable, Sendable {
             "currency": .string(currency), "category": .string(category.rawValue), "day": .string(day),
             "ratesFrom": .string(ratesFrom), "lowMicros": .integer(low), "highMicros": .integer(high),
             "free": .integer(free), "perhapsFree": .integer(perhapsFree), "unpriced": .integer(unpriced),
+            "unpricedMarkets": .array(unpricedMarkets.map(JSONValue.string)),
             "markets": .array(
                 lines.map { line in
                     [
@@ -157,9 +181,9 @@ public enum CostRules {
         by book: RateBook
     ) -> CostEstimate? {
         guard let card = book.card(on: day, currency: currency) else { return nil }
-        let map = book.map(on: day)
-        var (free, unpriced) = (0, 0)
-        var paid: [String: Int] = [:]
+        let map = book.map(on: day, for: card)
+        var free = 0
+        var (paid, unpriced): ([String: Int], [String: Int]) = ([:], [:])
         for beginning in beginnings {
             let inWindowIsFree = isFree(category, isInWindow: true, on: day)
             let outsideIsFree = isFree(category, isInWindow: false, on: day)
@@ -169,7 +193,7 @@ public enum CostRules {
             let market = map.market(of: beginning.text)
             guard count > 0 else { continue }
             if card.rate(of: category, in: market) == nil {
-                unpriced += count
+                unpriced[market, default: 0] += count
             } else {
                 paid[market, default: 0] += count
             }
@@ -177,7 +201,7 @@ public enum CostRules {
         let lines = paid.map { market, messages in
             CostEstimate.Line(market: market, messages: messages, rate: card.rate(of: category, in: market) ?? 0)
         }
-        .sorted { ($1.messages * $1.rate, $0.market) < ($0.messages * $0.rate, $1.market) }
+        .sorted { ($1.cost, $0.market) < ($0.cost, $1.market) }
         let bounds = bounds(lines, category, card)
         return CostEstimate(
             currency: currency,
@@ -189,7 +213,8 @@ public enum CostRules {
             lines: lines,
             free: free,
             perhapsFree: bounds.perhapsFree,
-            unpriced: unpriced
+            unpriced: unpriced.values.reduce(0, +),
+            unpricedMarkets: unpriced.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
         )
     }
 
@@ -202,24 +227,25 @@ public enum CostRules {
         _ category: RateCategory,
         _ card: RateCard
     ) -> (low: Int, high: Int, perhapsFree: Int) {
-        let plain = lines.map { $0.messages * $0.rate }.reduce(0, +)
+        let plain = Money.sum(lines.map(\.cost))
         switch category {
         case .service:
-            var (left, low) = (freeServiceMessages, plain)
+            var (left, paid) = (freeServiceMessages, [Int]())
             for line in lines.sorted(by: { $0.rate > $1.rate }) {
                 let count = min(left, line.messages)
                 left -= count
-                low -= count * line.rate
+                paid.append(Money.product(line.rate, line.messages - count))
             }
-            return (low, plain, freeServiceMessages - left)
+            return (Money.sum(paid), plain, freeServiceMessages - left)
         case .authentication:
-            var (low, high) = (0, 0)
-            for line in lines {
+            let prices = lines.map { line in
                 let other = card.rate(of: .authenticationInternational, in: line.market) ?? line.rate
-                low += line.messages * min(line.rate, other)
-                high += line.messages * max(line.rate, other)
+                return (
+                    low: Money.product(min(line.rate, other), line.messages),
+                    high: Money.product(max(line.rate, other), line.messages)
+                )
             }
-            return (low, high, 0)
+            return (Money.sum(prices.map(\.low)), Money.sum(prices.map(\.high)), 0)
         case .marketing, .utility, .authenticationInternational: return (plain, plain, 0)
         }
     }

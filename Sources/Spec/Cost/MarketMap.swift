@@ -57,6 +57,9 @@ extension MarketMap {
         MarketMap(from: "2025-07-01", codes: codes(july)), MarketMap(from: "2026-10-01", codes: codes(july + october)),
     ]
 
+    /// Returns the built-in map of a day.
+    static func builtIn(on day: String) -> MarketMap { known.last { $0.from <= day } ?? known[0] }
+
     /// Reads lines of a market and its codes; later lines win.
     private static func codes(_ text: String) -> [String: String] {
         var codes: [String: String] = [:]

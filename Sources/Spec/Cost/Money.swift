@@ -38,6 +38,23 @@ public struct Money: Hashable, Sendable, CustomStringConvertible {
         text.utf8.count == 3 && text.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
     }
 
+    /// The highest price of one message in millionths; above it a list has another unit, or a mistake.
+    static let mostRate = 1_000 * unit
+
+    /// Returns the price of some messages; `Int.max` if it is more than that.
+    static func product(_ rate: Int, _ messages: Int) -> Int {
+        let (product, isTooLarge) = rate.multipliedReportingOverflow(by: messages)
+        return isTooLarge ? .max : product
+    }
+
+    /// Returns a sum of amounts; `Int.max` if it is more than that.
+    static func sum(_ amounts: some Sequence<Int>) -> Int {
+        amounts.reduce(0) { sum, amount in
+            let (next, isTooLarge) = sum.addingReportingOverflow(amount)
+            return isTooLarge ? .max : next
+        }
+    }
+
     /// Reads a number such as `0.0397` or `8.0E-4` in millionths; `nil` for anything else, and for more places than six.
     ///
     /// Spreadsheets write the nearest binary number, such as `3.9699999999999999E-2`, so a difference below a thousandth of
@@ -62,7 +79,7 @@ public struct Money: Hashable, Sendable, CustomStringConvertible {
     /// The amount for people, in hundredths unless it is below one: `USD 1,212.40`.
     public var words: String {
         guard micros >= 10_000 || micros == 0 else { return description }
-        let hundredths = (micros + 5_000) / 10_000
+        let hundredths = micros / 10_000 + (micros % 10_000 >= 5_000 ? 1 : 0)
         return "\(currency) \((hundredths / 100).grouped).\(Self.padded(hundredths % 100 * 10_000).prefix(2))"
     }
 

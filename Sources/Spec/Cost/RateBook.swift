@@ -5,7 +5,7 @@ public import JSON
 /// All prices of a tenant with their dates, and the maps from numbers to markets.
 public struct RateBook: Hashable, Sendable {
     public let cards: [RateCard]
-    /// The maps of files; they come before the built-in one of the same day.
+    /// The maps of files; they come before the built-in ones.
     public let maps: [MarketMap]
 
     /// Makes a book.
@@ -17,10 +17,30 @@ public struct RateBook: Hashable, Sendable {
     /// The currencies, sorted.
     public var currencies: [String] { Set(cards.map(\.currency)).sorted() }
 
-    /// Returns the currency of estimates for a tenant: that of its limit, or else the only one, or else US dollars if there are any.
-    public func currency(limit: Money?) -> String? {
+    /// Returns the currency of costs for a tenant: that of its limit, else that of its accounts, else the only one, else US dollars.
+    ///
+    /// - Parameters:
+    ///   - limit: The limit of costs in the policy of the tenant.
+    ///   - billed: The currencies in which WhatsApp bills the accounts of the tenant.
+    /// - Returns: The currency; `nil` if there are several, and none of these decides.
+    public func currency(limit: Money?, billed: some Sequence<String>) -> String? {
         if let limit { return limit.currency }
+        let billed = Set(billed)
+        if let own = billed.first, billed.count == 1, currencies.contains(own) { return own }
         return currencies.count == 1 ? currencies[0] : currencies.first { $0 == "USD" }
+    }
+
+    /// Returns the currency of costs for each tenant of some specs; tenants without one are left out.
+    public func currencies(of catalog: SpecCatalog) -> [String: String] {
+        let accounts = Dictionary(grouping: catalog.all(AccountSpec.self), by: \.identity.tenant)
+        var chosen: [String: String] = [:]
+        for tenant in catalog.tenants {
+            chosen[tenant] = currency(
+                limit: catalog.tenant(tenant)?.value.policy.maxCost,
+                billed: (accounts[tenant] ?? []).compactMap(\.value.currency)
+            )
+        }
+        return chosen
     }
 
     /// Returns the prices of a day; `nil` if none had begun.
@@ -28,9 +48,17 @@ public struct RateBook: Hashable, Sendable {
         cards.last { $0.currency == currency && $0.from <= day }
     }
 
-    /// Returns the map of a day.
-    public func map(on day: String) -> MarketMap {
-        (maps + MarketMap.known).filter { $0.from <= day }.max { $0.from < $1.from } ?? MarketMap.known[0]
+    /// Returns the map of a day: the last one of a file, else the built-in one.
+    ///
+    /// The built-in map is that of the prices, because a list names the markets of its time: July's prices have none for a
+    /// market that began in October.
+    ///
+    /// - Parameters:
+    ///   - day: The day.
+    ///   - card: The prices that count on that day; `nil` without any.
+    /// - Returns: The map.
+    public func map(on day: String, for card: RateCard?) -> MarketMap {
+        maps.last { $0.from <= day } ?? MarketMap.builtIn(on: card?.from ?? day)
     }
 
     /// Returns the day of an instant, such as `2026-10-01`, by which prices change at midnight.

@@ -104,10 +104,10 @@ enum MarketName {
 
     private static let aliases = ["turkiye": "turkey", "uae": "unitedarabemirates", "hongkongsar": "hongkong"]
 
-    /// Returns the letters of a name.
+    /// Returns the letters of a name, or all of a name in another alphabet.
     static func key(of name: String) -> String {
         let plain = name.lowercased().replacing("&", with: "and").replacing("ü", with: "u")
         let key = String(plain.filter { $0.isASCII && $0.isLetter })
-        return aliases[key] ?? key
+        return key.isEmpty ? plain : aliases[key] ?? key
     }
 }

@@ -73,6 +73,20 @@ public enum RateTable {
     /// - Returns: The cards by currency, sorted.
     /// - Throws: ``RateProblem``.
     public static func cards(in rows: [TableRow], from: String) throws(RateProblem) -> [RateCard] {
+        try located(in: rows, from: from).map(\.card)
+    }
+
+    /// A card with the places of its markets.
+    struct LocatedCard {
+        let card: RateCard
+        /// The line of the header.
+        let header: Int
+        /// The lines by the names of the markets.
+        let lines: [String: Int]
+    }
+
+    /// Reads cards as ``cards(in:from:)`` does, with the places of their markets.
+    static func located(in rows: [TableRow], from: String) throws(RateProblem) -> [LocatedCard] {
         guard let start = rows.firstIndex(where: { $0.cells.first.map { Column(title: $0) == .market } ?? false })
         else {
             throw RateProblem(
@@ -83,6 +97,8 @@ public enum RateTable {
         }
         let columns = try columns(of: rows[start])
         var cards: [String: [String: RateCard.Rates]] = [:]
+        var lines: [String: [String: Int]] = [:]
+        var known: Set<String> = []
         for row in rows[(start + 1)...] where !isEmpty(row) {
             var (market, currency, rates) = ("", "", RateCard.Rates())
             for (index, cell) in row.cells.enumerated() where index < columns.count || !squeezed(cell).isEmpty {
@@ -103,15 +119,31 @@ public enum RateTable {
                 let help = "give each row a market and a currency of three letters"
                 throw RateProblem(row.line, "the row has no market or no currency", help: help)
             }
-            guard cards[currency]?[market] == nil else {
+            if let dear = rates.first(where: { $0.value > Money.mostRate }) {
+                let price = Money(currency: currency, micros: dear.value).words
+                let help = "write the price of one message in units of the currency, such as 0.0397"
+                throw RateProblem(
+                    row.line,
+                    "\(price) is more than 1,000 for one message (\(dear.key.title))",
+                    help: help
+                )
+            }
+            guard known.insert("\(currency) \(MarketName.key(of: market))").inserted else {
                 throw RateProblem(row.line, "`\(market)` is there twice in \(currency)", help: "remove one of the rows")
             }
             cards[currency, default: [:]][market] = rates
+            lines[currency, default: [:]][market] = row.line
         }
         guard !cards.isEmpty else {
             throw RateProblem(rows[start].line, "there are no prices", help: "add a row for each market")
         }
-        return cards.sorted { $0.key < $1.key }.map { RateCard(from: from, currency: $0.key, markets: $0.value) }
+        return cards.sorted { $0.key < $1.key }.map { currency, markets in
+            LocatedCard(
+                card: RateCard(from: from, currency: currency, markets: markets),
+                header: rows[start].line,
+                lines: lines[currency] ?? [:]
+            )
+        }
     }
 
     private static func columns(of header: TableRow) throws(RateProblem) -> [Column?] {
@@ -153,6 +185,17 @@ public enum RateTable {
     ///
     /// - Throws: ``RateProblem``.
     public static func map(in rows: [TableRow], from: String) throws(RateProblem) -> MarketMap {
+        try located(mapIn: rows, from: from).map
+    }
+
+    /// A map with the line on which each of its markets is named first.
+    struct LocatedMap {
+        let map: MarketMap
+        let lines: [String: Int]
+    }
+
+    /// Reads a map as ``map(in:from:)`` does, with the places of its markets.
+    static func located(mapIn rows: [TableRow], from: String) throws(RateProblem) -> LocatedMap {
         let filled = rows.filter { !isEmpty($0) }
         guard let header = filled.first, header.cells.map({ squeezed($0).lowercased() }) == ["code", "market"] else {
             throw RateProblem(
@@ -162,6 +205,7 @@ public enum RateTable {
             )
         }
         var codes: [String: String] = [:]
+        var lines: [String: Int] = [:]
         for row in filled.dropFirst() {
             let cells = row.cells.map(squeezed)
             guard cells.count == 2, (1...MarketMap.width).contains(cells[0].utf8.count), !cells[1].isEmpty,
@@ -176,8 +220,9 @@ public enum RateTable {
                 )
             }
             codes[cells[0]] = cells[1]
+            lines[cells[1]] = lines[cells[1]] ?? row.line
         }
-        return MarketMap(from: from, codes: codes)
+        return LocatedMap(map: MarketMap(from: from, codes: codes), lines: lines)
     }
 
     private static func isEmpty(_ row: TableRow) -> Bool {

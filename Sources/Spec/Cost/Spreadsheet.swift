@@ -1,13 +1,14 @@
 import Foundation
 
 extension TableRow {
+    /// Returns true for the bytes of a spreadsheet (XLSX), which is a ZIP archive, whatever the name of the file.
+    static func isSpreadsheet(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
+
     /// Reads a file of comma-separated values, or a spreadsheet (XLSX), whatever its name: the signature of ZIP decides.
     ///
-    /// - Throws: ``RateProblem`` for a spreadsheet that cannot be read.
+    /// - Throws: ``RateProblem`` for a spreadsheet that cannot be read, and for a text that is not UTF-8.
     public static func read(_ bytes: [UInt8]) throws(RateProblem) -> [TableRow] {
-        guard bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) else {
-            return read(csv: String(decoding: bytes, as: UTF8.self))
-        }
+        guard isSpreadsheet(bytes) else { return read(csv: try text(bytes)) }
         let archive = try ZIPArchive(bytes)
         let texts = try archive.text(of: "xl/sharedStrings.xml").map(Spreadsheet.sharedTexts) ?? []
         let sheets = archive.names.filter { $0.hasPrefix("xl/worksheets/") && $0.hasSuffix(".xml") }.sorted()
@@ -16,6 +17,18 @@ extension TableRow {
             if rows.contains(where: { $0.cells.first?.lowercased().filter(\.isLetter) == "market" }) { return rows }
         }
         throw RateProblem(1, "no sheet has a row that begins with `Market`", help: "take the list of rates")
+    }
+
+    /// Reads UTF-8.
+    ///
+    /// Spreadsheet programs also write UTF-16 and Latin-1, in which the names of markets would not be recognized.
+    ///
+    /// - Throws: ``RateProblem`` at the first line that is not UTF-8.
+    static func text(_ bytes: [UInt8]) throws(RateProblem) -> String {
+        if let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) { return text }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let line = lines.firstIndex { $0.contains(0) || String(validating: $0, as: UTF8.self) == nil } ?? 0
+        throw RateProblem(line + 1, "the text is not UTF-8", help: "save it as CSV with the encoding UTF-8")
     }
 }
 

@@ -45,6 +45,8 @@ public enum MessagePayload {
 enum ParameterMismatch: Hashable {
     case missing(String, template: String)
     case superfluous(String, template: String, known: [String])
+    /// Two keys that say the same in two ways.
+    case doubled(String, with: String)
 
     func diagnostic(at place: SourcePlace, related: Diagnostic.Related? = nil) -> Diagnostic {
         switch self {
@@ -53,6 +55,11 @@ enum ParameterMismatch: Hashable {
             let help = "add `\"\(key)\": …` to `params`"
             let field = "params.\(key)"
             return Diagnostic(.missingParameter, at: place, field: field, message, help: help, related: related)
+        case .doubled(let key, let other):
+            let message = "only one of `\(other)` and `\(key)` can be given"
+            let field = "params.\(key)"
+            let help = "keep one of them"
+            return Diagnostic(.superfluousParameter, at: place, field: field, message, help: help, related: related)
         case .superfluous(let key, let template, let known):
             let message = "template `\(template)` has no parameter `\(key)`"
             let help =
@@ -73,14 +80,15 @@ extension TemplateSpec {
             parameter.isRequired && !params.contains(parameter.key)
                 && !(parameter.alternative.map(params.contains) ?? false)
         }
-        // Of two keys that say the same, the second one is superfluous.
-        let doubled = parameters.filter { parameter in
-            params.contains(parameter.key) && parameter.name == "id"
-                && parameter.alternative.map(params.contains) ?? false
+        let doubled = parameters.compactMap { parameter -> ParameterMismatch? in
+            guard parameter.name == "id", params.contains(parameter.key), let other = parameter.alternative,
+                params.contains(other)
+            else { return nil }
+            return .doubled(parameter.key, with: other)
         }
-        let superfluous = params.subtracting(known).union(doubled.map(\.key)).sorted().map { key in
+        let superfluous = params.subtracting(known).sorted().map { key in
             ParameterMismatch.superfluous(key, template: name, known: known)
         }
-        return missing.map { ParameterMismatch.missing($0.key, template: name) } + superfluous
+        return missing.map { ParameterMismatch.missing($0.key, template: name) } + superfluous + doubled
     }
 }

@@ -155,7 +155,8 @@ package struct MessageText: Hashable, Sendable {
                 }
                 let value = (parameter?["parameters"]?.arrayValue?.first).flatMap(MessageText.text)
                 let fields = button.json
-                let target = fields["url"]?.stringValue.map { TemplateVariables.filled($0, ["1": value ?? "{{1}}"]) }
+                let values = [button.variable ?? "1": value].compactMapValues(\.self)
+                let target = fields["url"]?.stringValue.map { TemplateVariables.filled($0, values) }
                 let isCode = fields["type"] == "copyCode"
                 return MessageText.button(
                     fields["text"]?.stringValue ?? "Copy code",

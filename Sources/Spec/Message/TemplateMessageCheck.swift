@@ -152,11 +152,16 @@ struct TemplateMessageCheck {
                 "template `\(template.name)` has \(template.cards.count) cards, and the message has \(cards.count)"
             return report(item?.path ?? "", message, cards.isEmpty ? "add a component `carousel`" : "give one of each")
         }
+        var given: Set<Int> = []
         for (position, card) in cards.enumerated() {
             let path = "\(item?.path ?? "").cards[\(position)]"
             let index = card["card_index"]?.integerValue ?? position
             guard template.cards.indices.contains(index) else {
                 report(path, "template `\(template.name)` has no card \(index)", "count cards from 0")
+                continue
+            }
+            guard given.insert(index).inserted else {
+                report(path, "the message has card \(index) twice", "give one of each, from 0 to \(cards.count - 1)")
                 continue
             }
             let parts = (card["components"]?.arrayValue ?? []).enumerated()
@@ -182,8 +187,10 @@ struct TemplateMessageCheck {
 /// Checks raw messages against the templates of the tenant that they name.
 struct TemplateMessageChecker {
     private let templates: [String: [String: [TemplateSpec]]]
+    private let index: SpecIndex
 
     init(index: SpecIndex) {
+        self.index = index
         var templates: [String: [String: [TemplateSpec]]] = [:]
         for template in index.all(TemplateSpec.self) {
             templates[template.identity.tenant, default: [:]][template.value.whatsappName, default: []]
@@ -197,7 +204,7 @@ struct TemplateMessageChecker {
         for campaign in specs.compactMap({ $0.as(CampaignSpec.self) }) {
             guard case .message(let message) = campaign.value.content,
                 let name = ResolvedCampaign.templateName(of: message),
-                let known = templates[campaign.identity.tenant]?[name],
+                let known = ownTemplates(named: name, of: campaign, &found),
                 let language = message["template"]?["language"]?["code"]?.stringValue
             else { continue }
             let meant = known.filter { $0.language == language }
@@ -205,7 +212,7 @@ struct TemplateMessageChecker {
                 found.append(otherLanguage(language, known, campaign))
                 continue
             }
-            // Of several templates with one name, at two accounts, any may be meant.
+            // Of several templates with one name, if the account is not known, any may be meant.
             let checks = meant.map { TemplateMessageCheck($0, components: message["template"]?["components"]).problems }
             guard let problems = checks.min(by: { $0.count < $1.count }) else { continue }
             for problem in problems {
@@ -221,6 +228,34 @@ struct TemplateMessageChecker {
                 )
             }
         }
+    }
+
+    /// Returns the templates of a name at the account of the campaign's sender; `nil` if no spec has one, or after a report of a
+    /// template that only other accounts have.
+    private func ownTemplates(
+        named name: String,
+        of campaign: Located<CampaignSpec>,
+        _ found: inout [Diagnostic]
+    ) -> [TemplateSpec]? {
+        let tenant = campaign.identity.tenant
+        guard let known = templates[tenant]?[name] else { return nil }
+        guard let sender = campaign.value.sender.flatMap({ index.spec(SenderSpec.self, $0, tenant: tenant) }),
+            let account = sender.value.account
+        else { return known }
+        let own = known.filter { $0.account == account || $0.account == nil }
+        // An account that does not exist was reported.
+        if own.isEmpty,
+            let other = known.first(where: { template in
+                template.account.flatMap { index.spec(AccountSpec.self, $0, tenant: tenant) } != nil
+            })
+        {
+            let field = "message.template.name"
+            found.append(
+                AccountChecker.otherAccount(other, sender.value, at: campaign.place(of: field), field: field)
+            )
+            return nil
+        }
+        return own
     }
 
     private func otherLanguage(

@@ -145,6 +145,36 @@ extension TemplateSpec {
         parameters.compactMap { parameter in
             guard let text = params[parameter.key], let fault = Self.fault(of: text, parameter) else { return nil }
             return ParameterFault(key: parameter.key, message: "`\(parameter.key)` \(fault.message)", help: fault.help)
+        } + couponFaults(in: params) + linkFaults(in: params)
+    }
+
+    /// The most characters of a code to copy.
+    var longestCoupon: Int { offer == nil ? 20 : 15 }
+
+    private func couponFaults(in params: [String: String]) -> [ParameterFault] {
+        buttons.enumerated().compactMap { index, button in
+            let key = "button.\(index)"
+            guard button.kind == .copyCode, let text = params[key], !text.contains("{{"), text.count > longestCoupon
+            else { return nil }
+            let message = "`\(key)` has \(text.count) characters"
+            return ParameterFault(key: key, message: message, help: "WhatsApp takes at most \(longestCoupon)")
+        }
+    }
+
+    /// Finds blanks in links; those of values are not known.
+    private func linkFaults(in params: [String: String]) -> [ParameterFault] {
+        parameters.filter { $0.part == .medium && $0.name == "link" }.compactMap { parameter in
+            guard let text = params[parameter.key], text.hasPrefix("http") else { return nil }
+            let hasBlank = TextTemplate.parse(text).template.segments.contains { segment in
+                guard case .literal(let text) = segment else { return false }
+                return text.unicodeScalars.contains(where: \.properties.isWhitespace)
+            }
+            guard hasBlank else { return nil }
+            return ParameterFault(
+                key: parameter.key,
+                message: "`\(parameter.key)` has a blank",
+                help: "write `%20` in place of it"
+            )
         }
     }
 

@@ -42,7 +42,7 @@ public struct TemplateButton: Hashable, Sendable {
     /// The action of the button; it decides which of the other properties have a value.
     private(set) var kind = Kind.quickReply
     private(set) var text = ""
-    /// The address; `{{1}}` at its end is a variable.
+    /// The address; `{{1}}` or `{{order_id}}` at its end is a variable.
     private(set) var url = ""
     private(set) var phoneNumber = ""
     private(set) var flowId = ""
@@ -50,8 +50,14 @@ public struct TemplateButton: Hashable, Sendable {
     /// The first screen of a flow; `nil` is that of the flow.
     private(set) var screen: String?
 
+    /// The name of the variable at the end of the address: `1`, or `order_id`; `nil` without one.
+    var variable: String? {
+        guard kind == .url, url.hasSuffix("}}"), let start = url.ranges(of: "{{").last else { return nil }
+        return String(url[start.upperBound...].dropLast(2))
+    }
+
     /// True if a campaign must give the button a value.
-    var hasParameter: Bool { kind == .copyCode || kind == .url && url.hasSuffix("{{1}}") }
+    var hasParameter: Bool { kind == .copyCode || variable != nil }
 
     /// True if a campaign may give the button a value: what comes back when it is tapped, or what a catalog shows.
     var mayHaveParameter: Bool { hasParameter || [.quickReply, .flow, .catalog].contains(kind) }
@@ -61,12 +67,13 @@ extension TemplateButton: SpecMapping {
     private static let type = Field("type", \.kind, .choice).required()
         .says("The action of the button.", examples: "quickReply")
 
-    private static let label = Field("text", \.text, .text(upTo: 25)).required()
+    private static let label = Field("text", \.text, .label(upTo: 25)).required()
         .says("The label of the button.", examples: "Read on")
 
     private static let address = Field("url", \.url, .address).required()
         .says(
-            "The address. `{{1}}` at its end is a variable, which campaigns call `button.0` for the first button.",
+            "The address. `{{1}}` at its end is a variable, or `{{order_id}}` if the variables of the template have names. "
+                + "Campaigns call it `button.0` for the first button.",
             examples: "https://shop.acme.example/pay/{{1}}"
         )
 
@@ -147,6 +154,7 @@ extension FieldCodec<[TemplateButton]> {
         }
         let sink = reader.sink
         var kinds: [TemplateButton.Kind] = []
+        var labels: Set<String> = []
         if items.count > limit, !sink.isStored {
             let message = "a \(limit == 10 ? "template" : "card") has at most \(limit) buttons, not \(items.count)"
             sink.report(.templateLimit, at: items[limit].range, field: read.field, message)
@@ -155,6 +163,12 @@ extension FieldCodec<[TemplateButton]> {
             let field = FieldPath.item(index, of: read.field)
             guard let button = TemplateButton(item, path: field, sink: sink) else { return nil }
             kinds.append(button.kind)
+            if !sink.isStored, !button.text.isEmpty, !labels.insert(button.text).inserted {
+                let place = item.mapping?["text"]?.range ?? item.range
+                let message = "two buttons have the label `\(button.text)`"
+                let help = "give each a label of its own"
+                sink.report(.templateLimit, at: place, field: "\(field).text", message, help: help)
+            }
             if !sink.isStored, let limit = button.kind.limit,
                 kinds.count(where: { $0 == button.kind }) == limit + 1
             {
@@ -191,28 +205,45 @@ extension FieldCodec<String> {
     fileprivate static var address: Self {
         let form = text(
             upTo: 2000,
-            pattern: "^https?://((?!\\{\\{)\\S)+(\\{\\{1\\}\\})?$",
+            pattern: "^https?://((?!\\{\\{)\\S)+(\\{\\{(1|[a-z][a-z0-9_]*)\\}\\})?$",
             form: "a web address",
             help: "start it with `https://` and a host, and leave out blanks"
         ) { text in
             let hasBlank = text.unicodeScalars.contains(where: \.properties.isWhitespace)
             guard let scheme = ["https://", "http://"].first(where: text.hasPrefix), !hasBlank else { return false }
-            return !["", "{{1}}"].contains(text.dropFirst(scheme.count))
+            let rest = text.dropFirst(scheme.count)
+            return !rest.isEmpty && !rest.hasPrefix("{{")
         }
         return Self(
             schema: form.schema,
             read: { reader, key in
                 guard let address = form.read(&reader, key) else { return nil }
-                let fixed = address.hasSuffix("{{1}}") ? String(address.dropLast(5)) : address
-                let hasVariable = PlaceholderText(fixed).pair(PlaceholderText.open) != nil
-                guard hasVariable, !reader.sink.isStored, let place = reader.peek(key) else { return address }
-                let message = "a web address has at most one variable, at its end"
-                let help = "end it with {{1}}"
+                guard !reader.sink.isStored, let problem = variableProblem(in: address), let place = reader.peek(key)
+                else { return address }
+                let (message, help) = problem
                 reader.sink.report(.templateLimit, at: place.range, field: place.field, message, help: help)
                 return nil
             },
             json: form.json
         )
+    }
+}
+
+extension FieldCodec<String> {
+    /// Returns what is wrong with the variables of an address; `nil` if it has none, or one at its end.
+    private static func variableProblem(in address: String) -> (message: String, help: String)? {
+        do throws(TemplateVariables.Problem) {
+            let names = try TemplateVariables(address).names
+            guard let name = names.first else { return nil }
+            let variable = "{{\(name)}}"
+            guard names.count > 1 || !address.hasSuffix(variable) || address.dropLast(variable.count).contains("{{")
+            else {
+                return nil
+            }
+            return ("a web address has at most one variable, at its end", "end it with \(variable)")
+        } catch {
+            return error.texts
+        }
     }
 }
 

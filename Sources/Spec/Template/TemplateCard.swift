@@ -72,7 +72,7 @@ public struct TemplateOffer: Hashable, Sendable {
 
 extension TemplateOffer: SpecMapping {
     static let fields: [Field] = [
-        Field("text", \.text, .text(upTo: 16)).required()
+        Field("text", \.text, .label(upTo: 16)).required()
             .says("The heading of the offer.", examples: "Ends soon!"),
         Field("expires", \.expires, .bool)
             .says(

@@ -27,9 +27,23 @@ struct TemplateLimits {
                 help: help
             )
         }
-        for finding in otherCategory + offer + carousel + [style, lifetime].compactMap(\.self) + wrongExamples {
-            report(finding.path, finding.message, finding.help)
+        var found = otherCategory + offer + carousel + [style, lifetime].compactMap(\.self)
+        if !hasBrokenParts(reader) { found += addressStyle + wrongExamples }
+        for finding in found { report(finding.path, finding.message, finding.help) }
+    }
+
+    /// Returns true if a part was reported and is missing here, so that the variables are not all known.
+    private func hasBrokenParts(_ reader: FieldReader) -> Bool {
+        func isBroken(_ node: YAMLNode?, _ buttons: [TemplateButton]) -> Bool {
+            node.map { $0.sequence?.count != buttons.count } ?? false
         }
+        let cards = reader.peek("cards")?.node
+        return reader.has("header") && spec.top == nil || reader.has("body") && spec.body.isEmpty
+            || reader.has("otp") && spec.otp == nil || isBroken(reader.peek("buttons")?.node, spec.buttons)
+            || cards.map { $0.sequence?.count != spec.cards.count } ?? false
+            || zip(cards?.sequence.map(Array.init) ?? [], spec.cards).contains { node, card in
+                node.mapping?["body"] != nil && card.body == nil || isBroken(node.mapping?["buttons"], card.buttons)
+            }
     }
 
     private struct Finding {
@@ -38,6 +52,10 @@ struct TemplateLimits {
         let help: String?
 
         init(_ path: String..., message: String, help: String? = nil) {
+            self.init(path, message: message, help: help)
+        }
+
+        init(_ path: [String], message: String, help: String?) {
             (self.path, self.message, self.help) = (path, message, help)
         }
     }
@@ -128,6 +146,29 @@ struct TemplateLimits {
         guard styles.count > 1 else { return nil }
         let texts = TemplateVariables.Problem.mixed.texts
         return Finding("cards", message: texts.message, help: texts.help)
+    }
+
+    /// The variables of addresses have the format of the others.
+    private var addressStyle: [Finding] {
+        let texts = [spec.headerText, spec.body].compactMap(\.self) + spec.cards.compactMap(\.body)
+        let styles = texts.compactMap { try? TemplateVariables($0) }.filter { !$0.names.isEmpty }.map(\.isPositional)
+        // Mixed texts, and those that cannot be parsed, were reported.
+        guard let isPositional = styles.first ?? spec.addressVariables.first.map({ $0 == "1" }) else { return [] }
+        let lists =
+            [(path: [String](), buttons: spec.buttons)]
+            + spec.cards.enumerated().map { (path: ["cards", String($0)], buttons: $1.buttons) }
+        return lists.flatMap { path, buttons in
+            buttons.enumerated().compactMap { index, button -> Finding? in
+                guard let variable = button.variable, (variable == "1") != isPositional else { return nil }
+                return Finding(
+                    path + ["buttons", String(index), "url"],
+                    message:
+                        "the variables of the template have \(isPositional ? "numbers" : "names"), and that of the "
+                        + "address is {{\(variable)}}",
+                    help: isPositional ? "end it with {{1}}" : "end it with a name, such as {{order_id}}"
+                )
+            }
+        }
     }
 
     private var lifetime: Finding? {

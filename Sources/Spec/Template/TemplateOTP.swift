@@ -55,9 +55,9 @@ extension TemplateOTP: SpecMapping {
     static let fields: [Field] = [
         Field("type", \.delivery, .choice).required()
             .says("How the code gets into the app.", examples: "copyCode"),
-        Field("text", \.text, .text(upTo: 25))
+        Field("text", \.text, .label(upTo: 25))
             .says("The label of the button that copies the code. By default it is WhatsApp's.", examples: "Copy code"),
-        Field("autofillText", \.autofillText, .text(upTo: 25))
+        Field("autofillText", \.autofillText, .label(upTo: 25))
             .says("The label of the button that opens the app. By default it is WhatsApp's.", examples: "Autofill"),
         Field("apps", \.apps, .apps)
             .says(

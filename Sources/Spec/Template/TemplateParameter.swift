@@ -119,5 +119,9 @@ extension TemplateSpec {
     /// True if its variables have names.
     var isNamed: Bool {
         parameters.contains { $0.name != nil && ($0.part == .body || $0.part == .header) }
+            || addressVariables.contains { $0 != "1" }
     }
+
+    /// The variables of the addresses of all buttons.
+    var addressVariables: [String] { (buttons + cards.flatMap(\.buttons)).compactMap(\.variable) }
 }

@@ -23,8 +23,15 @@ public struct TemplateReview: Sendable {
 
     /// All objections, in the order of the parts.
     public var findings: [Finding] {
+        if spec.category == .authentication, spec.otp == nil {
+            let help = "use `otp` in place of `body` and the other parts"
+            return [Finding("body", error: "the texts of `authentication` templates are WhatsApp's own", help: help)]
+        }
         var found = texts + buttonOrder(spec.buttons, field: "buttons") + labels(spec.buttons, field: "buttons")
         for (index, card) in spec.cards.enumerated() { found += labels(card.buttons, field: "cards[\(index)].buttons") }
+        for (name, label) in [("text", spec.otp?.text), ("autofillText", spec.otp?.autofillText)] {
+            if let finding = label.flatMap({ self.label($0, field: "otp.\(name)") }) { found.append(finding) }
+        }
         return found + missingExamples + codes
     }
 
@@ -94,15 +101,13 @@ public struct TemplateReview: Sendable {
     }
 
     private func labels(_ buttons: [TemplateButton], field: String) -> [Finding] {
-        buttons.enumerated().compactMap { index, button in
-            let isPlain = !button.text.contains { $0 == "\n" || "{}*_~".contains($0) || $0.isEmoji }
-            guard !isPlain else { return nil }
-            return Finding(
-                "\(field)[\(index)].text",
-                warning: "the label has a variable, formatting or an emoji",
-                help: "WhatsApp may refuse that: write plain words"
-            )
-        }
+        buttons.enumerated().compactMap { label($1.text, field: "\(field)[\($0)].text") }
+    }
+
+    private func label(_ text: String, field: String) -> Finding? {
+        guard text.contains(where: { $0 == "\n" || "{}*_~".contains($0) || $0.isEmoji }) else { return nil }
+        let help = "WhatsApp may refuse that: write plain words"
+        return Finding(field, warning: "the label has a variable, formatting or an emoji", help: help)
     }
 
     private var missingExamples: [Finding] {
@@ -143,7 +148,7 @@ public struct TemplateReview: Sendable {
             guard button.kind == .copyCode, let count = spec.examples?[key]?.count, count > 15 else { return nil }
             let message = "the code has \(count) characters"
             let help = "use at most 15"
-            return spec.offer != nil || count > 20
+            return count > spec.longestCoupon
                 ? Finding("examples.\(key)", error: message + ", more than WhatsApp takes", help: help)
                 : Finding("examples.\(key)", warning: message + ", perhaps more than WhatsApp takes", help: help)
         }
@@ -196,7 +201,10 @@ struct TemplateReviewer {
     /// Reports what WhatsApp would refuse when the templates among some specs are submitted.
     func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for template in specs.compactMap({ $0.as(TemplateSpec.self) }) where template.value.account != nil {
-            for finding in TemplateReview(template.value).findings {
+            // Of parts with errors not all variables are known.
+            let isWhole = template.isSound(["header", "body", "buttons", "cards", "offer", "otp", "examples"])
+            for finding in TemplateReview(template.value).findings where isWhole || !finding.field.hasPrefix("examples")
+            {
                 let isThere = template.document.mapping?[String(finding.field.prefix { $0 != "." && $0 != "[" })] != nil
                 found.append(
                     Diagnostic(

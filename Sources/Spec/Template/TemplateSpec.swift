@@ -141,7 +141,8 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
         Field("buttons", \.buttons, .buttons())
             .says(
                 "The buttons below the message. At most 2 are of type `url`, and 1 each of the types other than `url` and "
-                    + "`quickReply`.",
+                    + "`quickReply`. Other types of WhatsApp's, such as those for products, calls and contact data, cannot be "
+                    + "described.",
                 examples: [["type": "quickReply", "text": "Tell me more"]]
             ),
         Field("cards", \.cards, .cards)
@@ -273,6 +274,10 @@ extension FieldCodec<String> {
             report(count == 0 ? "`\(key)` is empty" : "`\(key)` has \(count) characters, more than \(limit)", nil)
             return nil
         }
+        if ParameterText.isBlank(read.value) {
+            report("`\(key)` is blank", "write a text")
+            return nil
+        }
         do {
             let found = try TemplateVariables(read.value).names.count
             if let variables, found > variables {
@@ -289,6 +294,24 @@ extension FieldCodec<String> {
 }
 
 extension FieldCodec<String> {
+    /// Reads a short text that is shown, and so neither empty nor blank.
+    static func label(upTo limit: Int) -> Self {
+        let text = text(upTo: limit)
+        return Self(
+            schema: text.schema,
+            read: { reader, key in
+                guard let label = text.read(&reader, key) else { return nil }
+                guard !reader.sink.isStored, ParameterText.isBlank(label), let place = reader.peek(key) else {
+                    return label
+                }
+                let message = "`\(key)` is blank"
+                reader.sink.report(.templateLimit, at: place.range, field: place.field, message, help: "write a text")
+                return nil
+            },
+            json: text.json
+        )
+    }
+
     /// The body of a template; left out if it is empty, as that of a template with `otp` is.
     fileprivate static var body: Self {
         let part = part(upTo: 1024)

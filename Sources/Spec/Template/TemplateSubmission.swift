@@ -142,10 +142,11 @@ public struct TemplateSubmission: Sendable {
         case .catalog: fields["type"] = "CATALOG"
         case .url:
             (fields["type"], fields["url"]) = ("URL", .string(button.url))
-            if button.hasParameter, let example {
+            if let variable = button.variable, let example {
                 let isWhole = example.hasPrefix("https://") || example.hasPrefix("http://")
                 // Both forms are documented; the whole address is the one that reviewers can open.
-                fields["example"] = [.string(isWhole ? example : button.url.replacing("{{1}}", with: example))]
+                let filled = button.url.replacing("{{\(variable)}}", with: example)
+                fields["example"] = [.string(isWhole ? example : filled)]
             }
         case .copyCode:
             fields["text"] = nil

@@ -27,7 +27,7 @@ enum RunCharges {
             SELECT c."runId", c.period, split_part(c.pricing, '/', 1), split_part(c.pricing, '/', 2), c.beginning, count(*)
             FROM (
                 SELECT "runId", pricing, \(fragment: NumberStart.of("phone")) AS beginning, CASE
-                    WHEN abs(extract(epoch FROM "chargedAt" - date_trunc('quarter', "chargedAt" + interval '1 day', 'UTC')))
+                    WHEN abs(extract(epoch FROM "chargedAt" - date_trunc('month', "chargedAt" + interval '1 day', 'UTC')))
                         <= 86400
                         THEN date_bin(interval '15 minutes', "chargedAt", timestamptz '2026-01-01 00:00Z')
                     ELSE date_trunc('month', "chargedAt", 'UTC') + interval '14 days'

@@ -16,7 +16,10 @@ public struct TenantRates: Sendable {
     public static func read(of tenant: String, on connection: PostgresConnection) async throws -> TenantRates? {
         let rows = try await connection.query(
             """
-            SELECT r.rates, t."timeZone", t.policy ->> 'maxCost' AS "maxCost" FROM tenant_rates r
+            SELECT r.rates, t."timeZone", t.policy ->> 'maxCost' AS "maxCost", (
+                SELECT string_agg(DISTINCT a.currency, ',') FROM accounts a
+                WHERE a."tenantId" = r."tenantId" AND a."archivedAt" IS NULL
+            ) AS billed FROM tenant_rates r
             LEFT JOIN tenants t ON t."tenantId" = r."tenantId" AND t."archivedAt" IS NULL
             WHERE r."tenantId" = \(tenant) LIMIT 1
             """
@@ -26,7 +29,10 @@ public struct TenantRates: Sendable {
         return TenantRates(
             book: book,
             zone: try row.decode("timeZone", as: String?.self).flatMap { IANAZone($0) } ?? .utc,
-            currency: book.currency(limit: try row.decode("maxCost", as: String?.self).flatMap { Money($0) })
+            currency: book.currency(
+                limit: try row.decode("maxCost", as: String?.self).flatMap { Money($0) },
+                billed: (try row.decode("billed", as: String?.self) ?? "").split(separator: ",").map(String.init)
+            )
         )
     }
 

@@ -204,6 +204,12 @@ public struct ContactErasure: Sendable {
                     ORDER BY m.id FOR NO KEY UPDATE
                 )
                 UPDATE campaign_messages m SET "recipientPhone" = '', context = NULL, "errorMessage" = NULL,
+                    -- The country of the number tells the price of a message whose report is still to come.
+                    "numberStart" = CASE
+                        WHEN m."recipientPhone" <> '' AND NOT \(fragment: RunCharges.isCounted)
+                            THEN \(fragment: NumberStart.of(#"m."recipientPhone""#))
+                        ELSE m."numberStart"
+                    END,
                     -- By the hash a late report still finds its message.
                     "waMessageId" = CASE WHEN starts_with(m."waMessageId", 'erased:') THEN m."waMessageId"
                         ELSE 'erased:' || encode(sha256(convert_to(m."waMessageId", 'UTF8')), 'hex') END

@@ -96,9 +96,14 @@ extension MessageRepository {
                     \(fragment: RunCharges.pricing(counted: RunCharges.isCounted)) AS pricing,
                     \(fragment: RunCharges.isCounted) AS "wasCharged", CASE
                         WHEN m."recipientPhone" <> '' THEN m."recipientPhone"
-                        ELSE (SELECT c."contactId" FROM contacts c WHERE \(key: "c.id", of: #"m."contactId""#))
+                        WHEN m."numberStart" IS NOT NULL THEN m."numberStart"
+                        ELSE (
+                            SELECT CASE WHEN c."erasedAt" IS NULL THEN c."contactId" ELSE '' END
+                            FROM contacts c WHERE \(key: "c.id", of: #"m."contactId""#)
+                        )
                     END AS phone,
-                    coalesce(r."deliveredAt", r."readAt", m."deliveredAt", now()) AS "chargedAt",
+                    -- The first that is known of the arrival; a message that is read has arrived before.
+                    coalesce(least(m."deliveredAt", r."deliveredAt", r."readAt"), now()) AS "chargedAt",
                     \(fragment: hasCounted ? Self.isCounted : "false") AS "isCounted"
                 FROM target t
                 JOIN report r ON r.number = t.number

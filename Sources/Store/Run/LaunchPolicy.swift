@@ -14,6 +14,8 @@ struct LaunchPolicy: Sendable {
 
     let maxRecipients: Int?
     let maxCost: Money?
+    /// True if reviewers allowed the campaign the whole limit of costs or more, and so also recipients without a price.
+    let allowsUnknownCosts: Bool
     let maxCampaigns: Int?
     let allowedCategories: [String]?
     let minScheduleInterval: SpecDuration?
@@ -34,8 +36,10 @@ struct LaunchPolicy: Sendable {
         let cost = policy["maxCost"]?.stringValue.flatMap { Money($0) }
         if case .cost(let allowed)? = campaign.limits[.maxCost], let cost, allowed.currency == cost.currency {
             maxCost = Money(currency: cost.currency, micros: max(cost.micros, allowed.micros))
+            allowsUnknownCosts = allowed.micros >= cost.micros
         } else {
             maxCost = cost
+            allowsUnknownCosts = false
         }
         maxCampaigns = count(.maxCampaigns, tenant)
         let granted = campaign.limits[.allowedCategories].map { [$0.description] } ?? []
@@ -107,8 +111,11 @@ extension LaunchPolicy {
                 "has no estimate of its cost, and the policy of its tenant allows \(maxCost.words): there are no prices in "
                 + "\(maxCost.currency) for that day; put them beside the specs and reconcile"
         }
-        guard cost.high > maxCost.micros else { return nil }
-        return "may cost \(cost.most.words), and the policy of its tenant allows \(maxCost.words)"
+        if cost.high > maxCost.micros {
+            return "may cost \(cost.most.words), and the policy of its tenant allows \(maxCost.words)"
+        }
+        guard !allowsUnknownCosts, let unknown = cost.unknownCosts else { return nil }
+        return "\(unknown), and reconcile; the policy of its tenant allows \(maxCost.words)"
     }
 
     /// Checks a launch within its transaction, which holds the row of the campaign.

@@ -69,7 +69,7 @@ struct ConvertRatesCommand: AsyncParsableCommand {
         try write(heading + RateTable.csv(cards.sorted { $0.currency < $1.currency }), to: "\(into)/\(from).csv")
         for card in cards { Terminal.complain("  \(card.currency): \(card.markets.count) markets\n") }
         guard markets else { return }
-        let map = RateBook(cards: cards).map(on: day)
+        let map = RateBook(cards: cards).map(on: day, for: cards.first)
         try write(
             "# The market of each calling code; what is in none is Other.\n" + RateTable.csv(map),
             to: "\(into)/markets-\(from).csv"

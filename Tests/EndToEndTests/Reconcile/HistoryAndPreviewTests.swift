@@ -43,7 +43,7 @@ struct HistoryAndPreviewTests {
             )
             let preview = try await stage.reconcile("preview", "test/offer", stage.specs, "--samples", "3")
             #expect(preview.exitCode == 0, "\(preview.errors)")
-            #expect(preview.output.contains("Recipients: 7\n  in window: 1 (free)\n  outside:   6 "))
+            #expect(preview.output.contains("Recipients: 7\n  in window: 1 (no quota)\n  outside:   6 "))
             #expect(preview.output.matches(of: #/25\*+0\d  /#).count == 3 && !preview.output.contains("Secret Person"))
             #expect(preview.output.contains("Schedule daily fires ") && preview.output.contains(" (06:00Z), "))
             let open = try await stage.reconcile("preview", "test/offer", stage.specs, "--show-contacts")

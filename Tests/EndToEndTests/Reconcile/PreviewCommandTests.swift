@@ -29,7 +29,7 @@ struct PreviewCommandTests {
             let text = try await Self.preview(stage)
             #expect(text.exitCode == 0, "\(text.errors)")
             for line in [
-                "Recipients: 15", "  in window: 15 (free)", "Left out of 20 contacts within the filter:",
+                "Recipients: 15", "  in window: 15 (no quota)", "Left out of 20 contacts within the filter:",
                 "  1 deactivated",
                 "  2 opted out", "  2 stopped marketing messages", "  20 contacts", "  19 active", "  17 opted in",
                 "  15 not suppressed", "  15 in the audience", "  15 reachable",

@@ -52,6 +52,27 @@ struct CostPlanTests {
         }
     }
 
+    @Test func recipientsWithoutAPriceAreBeyondTheLimit() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(12, inWindow: 2)
+            let text = Samples.everything.replacing("maxRecipients: 1000", with: "maxCost: USD 250")
+            let desired = try Self.desired(text, prices: Self.prices.replacing("Rest of Africa", with: "Mexico"))
+            let plan = try await fixture.plan(desired)
+            let refusals = SafetyRules().refusals(of: plan)
+            #expect(refusals.map(\.flag) == ["--allow-policy maxCost:acme/Campaign/hello=USD250.00"])
+            let reason = try #require(refusals.first?.reason)
+            #expect(
+                reason.contains("has 12 recipients whose marketing price is not known")
+                    && reason.contains("`Rest of Africa`; add it to the prices")
+                    && reason.hasSuffix("allows USD 250.00"),
+                "\(reason)"
+            )
+            let exception = try #require(PolicyException("maxCost:acme/Campaign/hello=USD250.00"))
+            try await fixture.apply(plan, desired, rules: SafetyRules(allowedPolicies: [exception]))
+            #expect(SafetyRules().refusals(of: try await fixture.plan(desired)).isEmpty)
+        }
+    }
+
     @Test func otherPricesAreStoredByAPlanWithoutChanges() async throws {
         try await ReconcilerFixture.with { fixture in
             let first = try Self.desired(Samples.everything, prices: nil)

@@ -45,6 +45,29 @@ struct AccountTests {
         #expect(lines.contains { $0.contains("`main`, `other`") }, "\(lines)")
     }
 
+    @Test func aNameAndALanguageAreOneTemplateOfAnAccount() {
+        let same = Self.template.replacing(Fixture.sender + "\n---\n", with: "").replacing(
+            "\nname: hello",
+            with: "\nname: second"
+        )
+        for accounts in [[], [Self.account]] {
+            let lines = Fixture.lines(([Self.template, same] + accounts).joined(separator: "\n---\n"))
+            #expect(
+                lines.count == 1 && lines[0].contains("C098 templates `hello` and `second` are one: `hello`"),
+                "\(lines)"
+            )
+        }
+        #expect(Self.lines(Self.template, same.replacing("language: en", with: "language: sw"), Self.account).isEmpty)
+        #expect(
+            Self.lines(
+                Self.template.replacing(Fixture.sender, with: Fixture.sender + "\naccount: main") + "\naccount: main",
+                same + "\naccount: other",
+                Self.account,
+                Self.other
+            ).isEmpty
+        )
+    }
+
     @Test func anUnknownAccountIsAnError() {
         let lines = Self.lines(Fixture.sender + "\naccount: mian", Self.account)
         #expect(lines.count == 1 && lines[0].contains("C021 unknown Account `mian`"), "\(lines)")
@@ -67,6 +90,27 @@ struct AccountTests {
             let sender = Fixture.sender + "\naccount: main"
             let template = Self.template.replacing(Fixture.sender, with: sender) + "\naccount: \(account)"
             return Self.lines(template, campaign, Self.account, Self.other)
+        }
+        #expect(lines("main").isEmpty)
+        let wrong = lines("other")
+        #expect(wrong.count == 1 && wrong[0].contains("C090 template `hello` belongs to account `other`"), "\(wrong)")
+        // A misspelt account is the only error.
+        let misspelt = lines("othr")
+        #expect(misspelt.count == 1 && misspelt[0].contains("C021"), "\(misspelt)")
+    }
+
+    @Test func aRawMessageNamesATemplateOfItsSendersAccount() {
+        let raw = """
+            kind: Campaign
+            name: c
+            type: module_initiated
+            sender: main
+            message: { type: template, template: { name: hello, language: { code: en } } }
+            """
+        func lines(_ account: String) -> [String] {
+            let sender = Fixture.sender + "\naccount: main"
+            let template = Self.template.replacing(Fixture.sender, with: sender) + "\naccount: \(account)"
+            return Self.lines(template, raw, Self.account, Self.other)
         }
         #expect(lines("main").isEmpty)
         let wrong = lines("other")

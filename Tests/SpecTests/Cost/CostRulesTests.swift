@@ -61,6 +61,75 @@ struct CostRulesTests {
         #expect(MarketMap.known[0].market(of: "880") == "Rest of Asia Pacific")
     }
 
+    /// July's list has no price for the markets that began in October, so its map counts as long as the list does.
+    @Test func theMapIsThatOfThePrices() throws {
+        let july = RateBook(cards: [
+            RateCard(from: "2026-07-01", currency: "USD", markets: ["Rest of Africa": [.utility: 4]])
+        ])
+        let card = july.card(on: "2026-11-15", currency: "USD")
+        #expect(july.map(on: "2026-11-15", for: card).market(of: "212") == "Rest of Africa")
+        let counts = [NumberBeginning("212", recipients: 9, inWindow: 0)]
+        let cost = CostRules.estimate(counts, of: .utility, on: "2026-11-15", in: "USD", by: july)
+        #expect(cost?.high == 36 && cost?.unpriced == 0)
+        #expect(july.map(on: "2026-11-15", for: nil).market(of: "212") == "Morocco")
+        let november = RateCard(from: "2026-11-01", currency: "USD", markets: [:])
+        #expect(july.map(on: "2026-11-15", for: november).market(of: "212") == "Morocco")
+    }
+
+    @Test func aMapOfTheFolderCountsUntilALaterOne() {
+        let maps = [
+            MarketMap(from: "2026-12-01", codes: ["212": "Chad"]),
+            MarketMap(from: "2026-07-01", codes: ["212": "Mexico"]),
+        ]
+        let book = RateBook(cards: Self.book.cards, maps: maps)
+        func market(_ day: String) -> String { book.map(on: day, for: book.cards.last).market(of: "212") }
+        #expect(
+            ["2026-07-01", "2026-10-15", "2026-11-30", "2026-12-01"].map(market) == [
+                "Mexico", "Mexico", "Mexico", "Chad",
+            ]
+        )
+        #expect(market("2026-06-30") == "Morocco")
+    }
+
+    @Test func namesTheMarketsWithoutAPrice() throws {
+        let counts = [
+            NumberBeginning("254", recipients: 5, inWindow: 0), NumberBeginning("491", recipients: 1, inWindow: 0),
+            NumberBeginning("821", recipients: 7, inWindow: 0),
+        ]
+        let cost = try #require(CostRules.estimate(counts, of: .marketing, on: "2026-10-01", in: "USD", by: Self.book))
+        #expect(cost.unpriced == 8 && cost.unpricedMarkets == ["Other", "Germany"])
+        let words = try #require(cost.unknownCosts)
+        #expect(words.hasPrefix("has 8 recipients whose marketing price is not known: the USD prices from 2026-10-01"))
+        #expect(words.contains("`Other`, `Germany`; add it to the prices beside the specs"))
+        let limit = try #require(Money("USD 250"))
+        #expect(cost.isBeyond(limit))
+        let known = try #require(
+            CostRules.estimate([counts[0]], of: .marketing, on: "2026-10-01", in: "USD", by: Self.book)
+        )
+        #expect(known.unknownCosts == nil && !known.isBeyond(limit))
+    }
+
+    /// Prices that a former version stored have no limit.
+    @Test(arguments: RateCategory.allCases)
+    func noPriceIsTooLargeToCountWith(category: RateCategory) throws {
+        let most = 1_000_000_000 * Money.unit
+        let rates = Dictionary(uniqueKeysWithValues: RateCategory.allCases.map { ($0, most) })
+        let card = RateCard(from: "2026-10-01", currency: "USD", markets: ["Mexico": rates, "Other": rates])
+        let book = RateBook(cards: [card])
+        let counts = ["521", "999"].map { NumberBeginning($0, recipients: 11_000, inWindow: 0) }
+        let cost = try #require(CostRules.estimate(counts, of: category, on: "2026-10-01", in: "USD", by: book))
+        #expect(cost.high == .max && cost.words.hasPrefix("about USD 9,"))
+        let charge = Charge(
+            at: Date(timeIntervalSince1970: 1_800_000_000),
+            type: "regular",
+            category: "utility",
+            beginning: "521",
+            count: 11_000
+        )
+        let charged = ChargedCost([charge, charge], by: book, zone: .utc, currency: "USD")
+        #expect(charged.micros == .max && charged.words?.isEmpty == false)
+    }
+
     /// One recipient in the window and one outside; the price of a market in millionths.
     @Test(arguments: [
         ("2026-09-30", RateCategory.marketing, 45_000, 45_000, 0), ("2026-10-01", .marketing, 45_000, 45_000, 0),
@@ -132,7 +201,7 @@ struct CostRulesTests {
                     free += 1
                     continue
                 }
-                let market = Self.book.map(on: day).market(of: count.text)
+                let market = Self.book.map(on: day, for: card).market(of: count.text)
                 guard let price = card.rate(of: category, in: market) else {
                     unpriced += 1
                     continue
@@ -169,6 +238,17 @@ struct CostRulesTests {
         #expect(cost.micros == 2 * 30_500 + 39_700)
         #expect((cost.paid, cost.free, cost.unpriced) == (4, 9, 1))
         #expect(cost.words == "USD 0.10: 3 marketing Mexico, 1 general_purpose_ai Mexico; 9 free; 1 without a price")
+        // A day before all prices is no part of a sum.
+        let early = Charge(
+            at: Date(timeIntervalSince1970: 1_770_000_000),
+            type: "regular",
+            category: "marketing",
+            beginning: "521",
+            count: 7
+        )
+        let partly = ChargedCost(charges + [early], by: Self.book, zone: .utc, currency: "USD")
+        #expect(partly.micros == cost.micros && partly.unpriced == 8)
+        #expect(partly.lines.filter { $0.category == "marketing" }.map(\.messages) == [3, 7])
         #expect(ChargedCost(charges, by: nil, zone: .utc, currency: nil).words?.hasPrefix("3 marketing") == true)
         #expect(ChargedCost([], by: Self.book, zone: .utc, currency: "USD").words == nil)
     }

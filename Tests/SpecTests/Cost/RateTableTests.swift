@@ -33,7 +33,7 @@ struct RateTableTests {
         #expect(try Self.cards("# a comment\n" + RateTable.csv(cards)) == cards)
         let book = RateBook(cards: cards, maps: [MarketMap(from: "2026-07-01", codes: ["254": "Kenya"])])
         #expect(RateBook(json: book.json) == book)
-        let map = book.map(on: "2026-07-01")
+        let map = book.map(on: "2026-07-01", for: cards.first)
         #expect(map.market(of: "254") == "Kenya")
         #expect(try RateTable.map(in: TableRow.read(csv: RateTable.csv(map)), from: map.from) == map)
     }
@@ -51,6 +51,14 @@ struct RateTableTests {
         ("Market,Currency,Marketing,Utility,Authentication\nChad,,1,1,1\n", "no market or no currency"),
         ("Market,Currency,Marketing,Utility,Authentication\nChad,USD,1,1,1,7\n", "`7` stands in no column"),
         ("Market,Currency,Marketing,Utility,Authentication\nChad,USD,1,1,1\nChad,USD,1,1,1\n", "twice"),
+        (
+            "Market,Currency,Marketing,Utility,Authentication\nTurkey,USD,1,1,1\nTürkiye,USD,2,1,1\n",
+            "line 3: `Türkiye` is there twice"
+        ),
+        (
+            "Market,Currency,Marketing,Utility,Authentication\nChad,USD,1,1,1000.01\n",
+            "line 2: USD 1,000.01 is more than 1,000 for one message (Authentication)"
+        ),
         ("Market,Currency,Marketing,Utility,Authentication\n\n", "there are no prices"),
     ])
     func namesThePlaceAndTheRemedy(text: String, problem: String) {
@@ -87,6 +95,14 @@ struct RateTableTests {
         #expect(card.rate(of: .utility, in: "Rest of Central & Eastern Europe") == 800)
         #expect(card.rate(of: .authenticationInternational, in: "Rest of Central & Eastern Europe") == nil)
         #expect(try TableRow.read(Array(Self.csv.utf8)) == TableRow.read(csv: Self.csv))
+    }
+
+    @Test(arguments: [(String.Encoding.utf16, 1), (.isoLatin1, 6)])
+    func aTextInAnotherEncodingIsRefused(encoding: String.Encoding, line: Int) throws {
+        let bytes = Array(try #require((Self.csv + "\nTürkiye,USD,1,1,1,1,1\n").data(using: encoding)))
+        let error = #expect(throws: RateProblem.self) { try TableRow.read(bytes) }
+        #expect(error?.message == "the text is not UTF-8" && error?.help.isEmpty == false)
+        #expect(encoding == .utf16 ? error?.line == line : error?.line ?? 0 > line)
     }
 
     @Test func aDamagedSpreadsheetIsRefused() throws {

@@ -45,6 +45,12 @@ struct TemplateMessageTests {
         ),
         (WholeTemplates.offer, "{ type: body, parameters: [ { type: text, text: a } ] }", "has an offer that ends"),
         (WholeTemplates.carousel, "{ type: body, parameters: [ { type: text, text: a } ] }", "has 2 cards"),
+        (
+            WholeTemplates.carousel,
+            "{ type: body, parameters: [ { type: text, text: a } ] }, { type: carousel, cards: [ "
+                + "{ card_index: 1, components: [] }, { card_index: 1, components: [] } ] }",
+            "has card 1 twice"
+        ),
         (WholeTemplates.code, "{ type: body, parameters: [ { type: text, text: '1' } ] }", "takes the code"),
     ]
 

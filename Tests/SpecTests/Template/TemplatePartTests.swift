@@ -74,6 +74,25 @@ struct TemplatePartTests {
         (WholeTemplates.code, "com.acme.shop", "shop", "C043 `shop` is not the name"),
         (WholeTemplates.code, "ttl: 5m", "ttl: 1h", "C043 `ttl` is 1h"),
         (WholeTemplates.place, "location: true", "location: false", "C015 `location` is false"),
+        (WholeTemplates.place, "We are here.", "\"  \"", "C043 `body` is blank (write a text)"),
+        (WholeTemplates.image, "text: Later", "text: \" \"", "C043 `text` is blank"),
+        (WholeTemplates.image, "text: Later", "text: Shop", "C043 two buttons have the label `Shop`"),
+        (
+            WholeTemplates.image, "https://shop.example/{{1}}", "https://shop.example/{{order_id}}",
+            "C043 the variables of the template have numbers, and that of the address is {{order_id}} (end it with {{1}})"
+        ),
+        (
+            WholeTemplates.offer, "https://shop.example/{{1}}", "https://shop.example/{{1}}/b",
+            "C043 a web address has at most one variable, at its end"
+        ),
+        (WholeTemplates.offer, "https://shop.example/{{1}}", "https://shop.example/{{Order}}", "C043 `Order` is not a"),
+        (WholeTemplates.offer, "https://shop.example/{{1}}", "https://{{1}}", "C015"),
+        (
+            WholeTemplates.named, "examples:",
+            "buttons: [{ type: url, text: A, url: \"https://a.example/{{1}}\" }]\nexamples:",
+            "C043 the variables of the template have names, and that of the address is {{1}}"
+        ),
+        (WholeTemplates.image, "language: en", "language: en_UK", "C099 `en_UK` is not a language"),
         (WholeTemplates.place, "flowId: \"1018\", ", "", "C013 missing field `flowId`"),
     ]
 
@@ -104,6 +123,11 @@ struct TemplatePartTests {
             "C043 `quickReply` buttons stand between others"
         ),
         (WholeTemplates.image, "text: Later", "text: Later \u{1F600}", "C094 the label has"),
+        (WholeTemplates.code, "Fill in", "\"Fill {{1}}\"", "C094 the label has"),
+        (
+            WholeTemplates.image, "category: marketing", "category: authentication",
+            "C043 the texts of `authentication` templates are WhatsApp's own (use `otp`"
+        ),
         (
             WholeTemplates.image, ", our spring sale starts on {{2}} in all shops.", " and {{2}} now",
             "C094 the text has 2 variables"
@@ -120,5 +144,58 @@ struct TemplatePartTests {
         if change.words.isEmpty { #expect(with.isEmpty) }
         #expect(change.words.isEmpty || with.contains { $0.contains(change.words) }, "\(with)")
         #expect(without.isEmpty || change.words.contains("begins") || change.old.contains("starts on"), "\(without)")
+    }
+
+    /// The variable of an address has a name if those of the texts have.
+    @Test func addressesHaveNamesToo() throws {
+        let button = "buttons: [{ type: url, text: Pay, url: \"https://shop.example/{{order_id}}\" }]"
+        let text = WholeTemplates.named.replacing("examples: {", with: "\(button)\nexamples: { button.0: o-17,")
+        let spec = try WholeTemplates.spec(text)
+        #expect(spec.parameters.map(\.key) == ["day", "first_name", "button.0"])
+        let request = TemplateSubmission(spec).request
+        #expect(request["parameter_format"] == "NAMED")
+        #expect("\(request)".contains("https://shop.example/o-17"))
+        let params = ["day": "Monday", "first_name": "Ada", "button.0": "x"]
+        let message = try MessagePayload.hydrate(template: spec, params: params)
+        #expect(MessageText(message: message, template: spec).lines.last == "[Pay: https://shop.example/x]")
+        #expect(Fixture.lines(text + Self.account).isEmpty)
+    }
+
+    /// An error in a part is the only one: which variables the template has is not known.
+    @Test(arguments: [
+        ("Dear {{1}}, our", "Dear {{1}, our"), ("Dear {{1}}, our", "Dear {{First}}, our"),
+        ("starts on {{2}}", "starts on {{b}}"),
+        ("type: url,", "type: link,"), ("image: \"https", "image: \"ftp"),
+    ])
+    func aBrokenPartIsTheOnlyError(old: String, new: String) {
+        let text = WholeTemplates.image.replacing(old, with: new)
+        let lines = Fixture.lines(text + Self.account).filter { !$0.contains("C094") }
+        #expect(lines.count == 1, "\(lines)")
+    }
+
+    private static func lines(_ template: String, _ params: String) -> [String] {
+        let campaign = "kind: Campaign\nname: c\ntype: module_initiated\nsender: main\ntemplate: \(params)"
+        return Fixture.lines([Fixture.sender, template, campaign].joined(separator: "\n---\n"))
+    }
+
+    @Test(arguments: [
+        (
+            "header.link: \"https://a.example/a.mp4\", header.id: \"1\"",
+            "C042 only one of `header.link` and `header.id`"
+        ),
+        ("header.link: \"https://a.example/a b.mp4\"", "C097 `header.link` has a blank"),
+        ("header.link: \"https://a.example/{{name|a b}}.mp4\"", ""),
+        (
+            "header.id: \"1\", button.0: SAVE10SAVE10SAVE",
+            "C097 `button.0` has 16 characters (WhatsApp takes at most 15)"
+        ),
+        ("header.id: \"1\", offer.expires: \"2020-12-01T20:00:00Z\"", "C087 the offer ended at 2020-12-01T20:00:00Z"),
+    ])
+    func valuesThatWhatsAppRefuses(params: String, problem: String) {
+        var all = "offer\nparams: { \"1\": Ann, \(params)"
+        for (key, value) in [("button.0", "SAVE10"), ("button.1", "x"), ("offer.expires", "\"2045-12-01T20:00:00Z\"")]
+        where !params.contains(key) { all += ", \(key): \(value)" }
+        let lines = Self.lines(WholeTemplates.offer, all + " }")
+        #expect(problem.isEmpty ? lines.isEmpty : lines.count == 1 && lines[0].contains(problem), "\(lines)")
     }
 }

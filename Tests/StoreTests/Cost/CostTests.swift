@@ -85,6 +85,34 @@ struct CostTests {
         }
     }
 
+    /// A recipient without a price is not free: the limit refuses it until a reviewer allows it.
+    @Test func aLaunchToAMarketWithoutAPriceIsRefused() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.addCampaign()
+            try await fixture.pool.execute("UPDATE campaigns SET \"managedBy\" = 'spec'")
+            try await fixture.addContacts(3)
+            try await fixture.pool.execute(
+                "UPDATE contacts SET \"contactId\" = '8210000000' || right(\"contactId\", 1) WHERE right(\"contactId\", 1) = '1'"
+            )
+            try await fixture.pool.execute(
+                "INSERT INTO tenants (\"tenantId\", name, policy) VALUES ('acme', 'acme', '{\"maxCost\": \"USD 250\"}')"
+            )
+            try await Self.store(Self.book, fixture)
+            let unknown = await #expect(throws: LaunchError.self) { try await Self.open(fixture) }
+            #expect(
+                unknown?.description.hasPrefix("campaign `promo` has 1 recipient whose marketing price is not known")
+                    == true
+                    && unknown?.description.contains("`Other`") == true,
+                "\(unknown?.description ?? "")"
+            )
+            // Less than the limit of the policy says nothing about prices that are not known.
+            try await fixture.pool.execute("UPDATE campaigns SET \"allowedPolicy\" = '{\"maxCost\": \"USD0.06\"}'")
+            await #expect(throws: LaunchError.self) { try await Self.open(fixture) }
+            try await fixture.pool.execute("UPDATE campaigns SET \"allowedPolicy\" = '{\"maxCost\": \"USD250.00\"}'")
+            #expect(try await Self.open(fixture)?.estimatedCost?.unpricedMarkets == ["Other"])
+        }
+    }
+
     /// Reports come twice, out of order, with the price in one of them only, and `read` without `delivered`.
     @Test func eachMessageIsChargedOnce() async throws {
         try await Fixture.with { fixture in
@@ -120,8 +148,70 @@ struct CostTests {
         }
     }
 
-    /// The price of the day on the tenant's clock counts, to a quarter of an hour at the change.
-    @Test func theQuarterOfTheArrivalIsKept() async throws {
+    /// A person is erased between the acceptance and the report: of the number, the country is kept.
+    @Test func whoeverIsErasedIsChargedInTheirMarket() async throws {
+        try await Fixture.with { fixture in
+            let run = try await fixture.queuedRun(contacts: 2)
+            try await fixture.pool.execute(
+                """
+                UPDATE campaign_messages SET status = 'sent', "waMessageId" = 'wamid.' || id,
+                    "recipientPhone" = (SELECT '+' || c."contactId" FROM contacts c WHERE c.id = "campaign_messages"."contactId")
+                """
+            )
+            try await Self.store(Self.book, fixture)
+            let key = ErasureKey(String(repeating: "k", count: 32))
+            let people = try await fixture.column("SELECT \"contactId\" FROM contacts ORDER BY 1", as: String.self)
+            for _ in 0..<2 {
+                _ = try await ContactErasure(pool: fixture.pool, key: key).erase(people[0], tenant: "acme")
+            }
+            let starts = try await fixture.column(
+                "SELECT \"numberStart\" FROM campaign_messages WHERE \"numberStart\" IS NOT NULL",
+                as: String.self
+            )
+            #expect(starts == ["254"])
+            for id in try await fixture.ids(of: run) {
+                try await Self.report(id, .delivered, "regular/marketing", fixture)
+            }
+            let beginnings = try await fixture.column("SELECT DISTINCT beginning FROM run_charges", as: String.self)
+            #expect(beginnings == ["254"])
+            // Of what was erased before, no country is known.
+            try await fixture.pool.execute(
+                "UPDATE campaign_messages SET status = 'sent', pricing = NULL, \"numberStart\" = NULL WHERE \"recipientPhone\" = ''"
+            )
+            for id in try await fixture.ids(of: run) { try await Self.report(id, .read, "regular/utility", fixture) }
+            let unknown = try await fixture.column(
+                "SELECT beginning FROM run_charges WHERE category = 'utility'",
+                as: String.self
+            )
+            #expect(unknown == [""])
+        }
+    }
+
+    /// The day of the arrival counts, whichever report brings the price.
+    @Test func theDayOfTheArrivalIsThatOfThePrice() async throws {
+        try await Fixture.with { fixture in
+            let run = try await fixture.queuedRun(contacts: 2)
+            try await fixture.pool.execute(
+                "UPDATE campaign_messages SET status = 'sent', \"recipientPhone\" = '+254700000001'"
+            )
+            let september = Date(timeIntervalSince1970: 1_790_772_300)  // 2026-09-30T12:45:00Z
+            let october = september.addingTimeInterval(2 * 86_400)
+            let ids = try await fixture.ids(of: run)
+            try await Self.report(ids[0], .delivered, nil, at: september, fixture)
+            try await Self.report(ids[0], .read, "regular/marketing", at: october, fixture)
+            try await Self.report(ids[1], .read, nil, at: october, fixture)
+            try await Self.report(ids[1], .delivered, "regular/marketing", at: september, fixture)
+            let days = try await fixture.column("SELECT DISTINCT \"chargedAt\" FROM run_charges", as: Date.self)
+            #expect(days == [september])
+        }
+    }
+
+    /// The price of the day on the tenant's clock counts, to a quarter of an hour at the change; any month may bring prices.
+    @Test(arguments: [
+        ("Africa/Nairobi", "2026-10-01", 1_790_802_000.0), ("Pacific/Kiritimati", "2026-11-01", 1_793_440_800),
+        ("Pacific/Pago_Pago", "2026-11-01", 1_793_530_800),
+    ])
+    func theQuarterOfTheArrivalIsKept(zone: String, day: String, seconds: Double) async throws {
         try await Fixture.with { fixture in
             let run = try await fixture.queuedRun(contacts: 4)
             try await fixture.pool.execute(
@@ -131,13 +221,13 @@ struct CostTests {
             let later: [String: RateCard.Rates] = ["Rest of Africa": [.marketing: 100]]
             let book = RateBook(cards: [
                 RateCard(from: "2025-01-01", currency: "USD", markets: markets),
-                RateCard(from: "2026-10-01", currency: "USD", markets: later),
+                RateCard(from: day, currency: "USD", markets: later),
             ])
             try await Self.store(book, fixture)
             try await fixture.pool.execute(
-                "INSERT INTO tenants (\"tenantId\", name, \"timeZone\") VALUES ('acme', 'acme', 'Africa/Nairobi')"
+                "INSERT INTO tenants (\"tenantId\", name, \"timeZone\") VALUES ('acme', 'acme', \(zone))"
             )
-            let midnight = Date(timeIntervalSince1970: 1_790_802_000)  // 2026-10-01 in Nairobi
+            let midnight = Date(timeIntervalSince1970: seconds)
             let ids = try await fixture.ids(of: run)
             for (id, seconds) in zip(ids, [-40 * 86_400, -1, 0, 40 * 86_400] as [Double]) {
                 try await Self.report(

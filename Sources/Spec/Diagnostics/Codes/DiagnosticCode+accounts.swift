@@ -1,6 +1,6 @@
 /// Accounts at WhatsApp, and what belongs to them.
 extension DiagnosticCode {
-    static let accountFamily = [otherAccount, sameAccount, sharedAccount]
+    static let accountFamily = [otherAccount, sameAccount, sharedAccount, sameTemplate]
 
     public static let otherAccount = DiagnosticCode(
         "C090",
@@ -26,6 +26,19 @@ extension DiagnosticCode {
             + ExampleSpecs.account.replacing("main", with: "second").replacing("398", with: "…"),
         wrong: "398",
         right: "399"
+    )
+
+    public static let sameTemplate = DiagnosticCode(
+        "C098",
+        .error,
+        "template described twice",
+        "A name and a language are one template of a WhatsApp Business Account; otherwise two specs would decide about its text "
+            + "and its category.",
+        in: "\(ExampleSpecs.template)\n---\n"
+            + ExampleSpecs.template.replacing("name: welcome\nw", with: "name: second\nw")
+            .replacing("language: en", with: "language: …"),
+        wrong: "en",
+        right: "sw"
     )
 
     public static let sharedAccount = DiagnosticCode(

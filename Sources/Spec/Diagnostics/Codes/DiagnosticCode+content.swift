@@ -3,8 +3,35 @@ extension DiagnosticCode {
     static let contentFamily = [
         filterField, filterOperator, filterValue, filterRange, placeholder, missingParameter, superfluousParameter,
         templateLimit, messageShape, parameterText, templateExample, templateReview, templateMessage, templateLanguage,
-        parameterValue,
+        parameterValue, unknownLanguage, expiredOffer,
     ]
+
+    public static let unknownLanguage = DiagnosticCode(
+        "C099",
+        .warning,
+        "language that WhatsApp may not know",
+        "WhatsApp takes templates in the languages of a list. It refuses a template in another one, and fails messages in it.",
+        in: ExampleSpecs.template.replacing("language: en", with: "language: …"),
+        wrong: "en_UK",
+        right: "en_GB"
+    )
+
+    public static let expiredOffer = DiagnosticCode(
+        "C087",
+        .warning,
+        "offer in the past",
+        "WhatsApp refuses messages with an offer whose time is over. A campaign that was sent may stay in the repository, so this "
+            + "is no error.",
+        in: ExampleSpecs.template.replacing("category: utility", with: "category: marketing")
+            .replacing("body: Hi {{1}}", with: "body: Hi\noffer: { text: Ends soon! }\nbuttons: [{ type: copyCode }]")
+            + "\n---\n"
+            + ExampleSpecs.campaign(
+                replacing: ExampleSpecs.freeText,
+                with: "template: welcome\nparams: { button.0: SAVE10, offer.expires: \"…-12-01T20:00:00Z\" }"
+            ),
+        wrong: "2020",
+        right: "2045"
+    )
 
     public static let filterField = DiagnosticCode(
         "C030",

@@ -1,8 +1,17 @@
-/// The values that specs take from environments.
+/// What stands beside the folder of the specs: values of environments, and prices.
 extension DiagnosticCode {
     static let environmentFamily = [
-        unknownEnvironmentValue, unusedEnvironmentValue, environmentNeeded, environmentReference,
+        unknownEnvironmentValue, unusedEnvironmentValue, environmentNeeded, environmentReference, unpricedMarket,
     ]
+
+    public static let unpricedMarket = DiagnosticCode(
+        "C086",
+        .warning,
+        "market or currency without prices",
+        "The prices in `rates` name markets, and calling codes lead to markets. A name on one side only is mostly misspelt. "
+            + "So is a currency of an account. Messages to a market without a price count as nothing in estimates, and a launch of a tenant with `policy.maxCost` "
+            + "is refused because of them."
+    )
 
     public static let unknownEnvironmentValue = DiagnosticCode(
         "C081",
