@@ -5,6 +5,24 @@ import Runtime
 import ServiceLifecycle
 import Settings
 
+/// Submits the templates that reconciles wish; ``TemplateSubmitter`` decides which.
+struct SubmissionService: Service {
+    let submitter: TemplateSubmitter
+    let logger: Logger
+
+    /// Runs until a graceful shutdown, which lets the submissions end that have begun.
+    func run() async {
+        let loop = PeriodicLoop(
+            every: .seconds(1),
+            logger: logger,
+            failure: "Could not look for templates to submit, trying again"
+        )
+        await loop.runAdaptively { () async throws -> PeriodicLoop.Next in
+            try await submitter.submitDue() > 0 ? .again : .wait
+        }
+    }
+}
+
 /// Reads the accounts of tenants at WhatsApp; ``AccountSweep`` decides which and how far.
 struct AccountSweeper: Service {
     let sweep: AccountSweep
@@ -30,7 +48,11 @@ extension Daemon {
             AccountSweeper(
                 sweep: AccountSweep(pool: pool, client: graph, tokens: tokens, logger: logger),
                 logger: logger
-            )
+            ),
+            SubmissionService(
+                submitter: TemplateSubmitter(pool: pool, client: graph, tokens: tokens, logger: logger),
+                logger: logger
+            ),
         ]
     }
 }

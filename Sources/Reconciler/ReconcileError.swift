@@ -16,6 +16,8 @@ public enum ReconcileError: Error, CustomStringConvertible {
     case invalidSpecs(errors: Int)
     case unknownTenants([String], known: [String])
     case conflicts([Conflict])
+    /// A template cannot be deleted at WhatsApp; the reason.
+    case deletion(String)
     /// The database has the specs of another environment.
     case otherEnvironment(stored: String, given: String?)
     /// Safety rules block the plan.
@@ -38,6 +40,7 @@ public enum ReconcileError: Error, CustomStringConvertible {
                     + "\(conflict.identity) \(conflict.reason)"
             }
             .joined(separator: "\n")
+        case .deletion(let reason): "\(reason); nothing was changed"
         case .otherEnvironment(let stored, let given):
             "this database has the specs of environment `\(stored)`, "
                 + (given.map { "not of `\($0)`" } ?? "and none was given") + "; nothing was changed. "

@@ -28,7 +28,7 @@ struct Campaignd: AsyncParsableCommand {
             ListCommand.self, SchedulesCommand.self, SendersCommand.self, ErrorsCommand.self,
             TestsCommand.self, RetryCommand.self, SettleCommand.self, LedgerCommand.self, TokenCommand.self,
             UICommand.self,
-            WalletCommand.self, RatesCommand.self, DoctorCommand.self,
+            WalletCommand.self, RatesCommand.self, TemplatesCommand.self, DoctorCommand.self,
         ]
     )
 

@@ -73,7 +73,9 @@ struct SendCommand: AsyncParsableCommand {
             switch try await open(found, launches) {
             case .opened(let run):
                 let quota = try await launches.quota(of: run.id, now: Date())
-                let remarks = try await AccountFactRepository(pool: pool).remarks(ofRun: run.id)
+                let remarks =
+                    try await AccountFactRepository(pool: pool).remarks(ofRun: run.id)
+                    + SubmissionRepository(pool: pool).remarks(ofRun: run.id)
                 let text =
                     Self.summary(of: run, try await outlooks.outlook(of: run), as: "launched")
                     + (quota.map(Self.lines(of:)) ?? "") + remarks.map { "\n  warning     \($0)" }.joined()

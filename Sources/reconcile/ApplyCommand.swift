@@ -22,6 +22,7 @@ struct ApplyCommand: AsyncParsableCommand {
               reconcile --dry-run --refresh
               reconcile campaigns --tenant acme --yes
               reconcile --expect-digest sha256:… --format json
+              reconcile --delete-at-whatsapp spring_offer --tenant acme
             """
     )
 
@@ -51,6 +52,15 @@ struct ApplyCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Apply only the plan with this digest.", valueName: "sha256:…"))
     var expectDigest: String?
+
+    @Option(
+        name: .customLong("delete-at-whatsapp"),
+        help: ArgumentHelp(
+            "Also delete a template at WhatsApp, by its name there; with `:` and a language only that one. May be repeated.",
+            valueName: "name"
+        )
+    )
+    var deletionsAtWhatsApp: [String] = []
 
     @OptionGroup var environment: EnvironmentOptions
 
@@ -88,6 +98,9 @@ struct ApplyCommand: AsyncParsableCommand {
         guard expectDigest.map({ $0.hasPrefix("sha256:") && $0.utf8.count == 71 }) ?? true else {
             throw ValidationError("--expect-digest takes `sha256:` and 64 digits, as a plan shows them.")
         }
+        guard deletionsAtWhatsApp.isEmpty || (state == nil && !offline) else {
+            throw ValidationError("--delete-at-whatsapp needs the database; leave out --state and --offline.")
+        }
         guard !offline || (state == nil && expectDigest == nil) else {
             throw ValidationError("--offline makes no plan, so it cannot be combined with --state or --expect-digest.")
         }
@@ -115,6 +128,7 @@ struct ApplyCommand: AsyncParsableCommand {
                 tenants: tenants,
                 environment: environment.selected,
                 changesEnvironment: changeEnvironment,
+                deletionsAtWhatsApp: deletionsAtWhatsApp,
                 checksAllEnvironments: offline && environment.selected == nil,
                 policy: diagnostics.policy,
                 results: results
@@ -253,6 +267,8 @@ struct SpecLoader: Sendable {
     let tenants: [String]
     let environment: String?
     let changesEnvironment: Bool
+    /// The templates to delete at WhatsApp.
+    let deletionsAtWhatsApp: [String]
     /// True to find the mistakes of all environments, for specs that are not compared with anything.
     let checksAllEnvironments: Bool
     let policy: DiagnosticPolicy
@@ -283,6 +299,7 @@ struct SpecLoader: Sendable {
         guard errors == 0 else { throw ReconcileError.invalidSpecs(errors: errors) }
         var state = try desired.get()
         state.changesEnvironment = changesEnvironment
+        state.deletionsAtWhatsApp = deletionsAtWhatsApp
         return Loaded(desired: state, specCount: catalog.specs.count)
     }
 }

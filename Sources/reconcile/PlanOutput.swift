@@ -56,7 +56,7 @@ struct PlanReport {
         case .staleDigest:
             failedOutcome = .stale
             failure = "\(error)"
-        case .conflicts, .otherEnvironment, .unknownTenants, .lockBusy, nil:
+        case .conflicts, .deletion, .otherEnvironment, .unknownTenants, .lockBusy, nil:
             failedOutcome = .failed
             failure = "\(error)"
         }

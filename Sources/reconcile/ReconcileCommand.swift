@@ -40,7 +40,7 @@ struct ReconcileCommand: AsyncParsableCommand {
             switch error as? ReconcileError {
             case .refused, .otherEnvironment: .refused
             case .staleDigest, .lockBusy: .tryAgain
-            case .invalidSpecs, .unknownTenants, .conflicts, nil: .failure
+            case .invalidSpecs, .unknownTenants, .conflicts, .deletion, nil: .failure
             }
         }
     }

@@ -28,7 +28,9 @@ struct TemplateEndpoints: Sendable {
             ],
             handle: .checked { call in
                 let (found, total) = try await templates.list(tenant: call.tenant, page: call.page, limit: call.limit)
-                return call.page(found.map(\.json), total: total)
+                let standings = try await templates.standings(tenant: call.tenant, of: found)
+                let wishes = Dictionary(grouping: standings, by: \.template)
+                return call.page(found.map { $0.json(wishes[$0.spec.name] ?? []) }, total: total)
             }
         )
     }
@@ -61,7 +63,10 @@ struct TemplateEndpoints: Sendable {
             tag: "templates",
             summary: "Get a template",
             responses: [.json(.ok, "The template.", .object(TemplateShapes.template), example: TemplateShapes.example)],
-            handle: .checked { call in .json(try await template(call).json) }
+            handle: .checked { call in
+                let record = try await template(call)
+                return .json(record.json(try await templates.standings(tenant: call.tenant, of: [record])))
+            }
         )
     }
 
@@ -185,6 +190,28 @@ private enum TemplateShapes {
         ]
     )
 
+    private static let submission = ObjectShape(
+        "TemplateSubmission",
+        "The last change of a template that a plan wished at WhatsApp, and what became of it.",
+        [
+            ShapeField("language", .text(upTo: 20), isRequired: true, "Language code.", example: "en"),
+            ShapeField("action", .choice(["create", "edit", "delete"]), isRequired: true, "What is changed."),
+            ShapeField(
+                "status",
+                .choice(SubmissionStatus.allCases.map(\.rawValue)),
+                isRequired: true,
+                "`done` once WhatsApp has it; its review is a state of the template."
+            ),
+            ShapeField("attempts", .integer(0...1_000), isRequired: true, "Requests that may have arrived."),
+            ShapeField("dueAt", .dateTime, "The next step of one that is not over."),
+            ShapeField("sentAt", .dateTime, "The last request."),
+            ShapeField("settledAt", .dateTime, "When it was over."),
+            ShapeField("category", .text(upTo: 30), "Category in WhatsApp's answer.", example: "marketing"),
+            ShapeField("error", .text(0...10_000), "Why it failed, or waits."),
+            ShapeField("createdAt", .dateTime, isRequired: true, "When the plan was applied."),
+        ]
+    )
+
     static let template = ObjectShape(
         "StoredTemplate",
         "A message template that WhatsApp approved. Fields without a value are left out.",
@@ -229,6 +256,11 @@ private enum TemplateShapes {
                 .list(.object(state), count: 0...1_000),
                 "States that WhatsApp reported, one for each account of the tenant's senders; left out if there are none."
             ),
+            ShapeField(
+                "submissions",
+                .list(.object(submission), count: 0...100),
+                "What plans wished at WhatsApp, one for each language; left out if nothing was."
+            ),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was created."),
             ShapeField("updatedAt", .dateTime, isRequired: true, "When it was last changed."),
         ]
@@ -253,6 +285,18 @@ private enum TemplateShapes {
 }
 
 extension TemplateRecord {
+    /// Returns the template with what became of the wishes for it.
+    fileprivate func json(_ standings: [TemplateStanding]) -> JSONValue {
+        let submissions = standings.compactMap { standing -> JSONValue? in
+            guard var fields = standing.wish?.json.objectValue else { return nil }
+            fields["language"] = .string(standing.language)
+            return .object(fields)
+        }
+        guard !submissions.isEmpty, var fields = json.objectValue else { return json }
+        fields["submissions"] = .array(submissions)
+        return .object(fields)
+    }
+
     fileprivate var json: JSONValue {
         var fields = spec.canonical.objectValue ?? [:]
         fields["protect"] = nil

@@ -83,6 +83,7 @@ extension Problem {
                 "the campaign has \(recipients) recipients; the policy of the tenant allows \(allowed)"
             )
         case .policy(_, let problem): .conflict(.policyViolated, "the campaign \(problem)")
+        case .template(_, let problem): .conflict(.notReady, "the campaign \(problem)")
         case .noneReachable(_, let people):
             .conflict(
                 .notReady,

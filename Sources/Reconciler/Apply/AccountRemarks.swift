@@ -6,9 +6,11 @@ import Store
 
 /// The remarks of a plan on what WhatsApp's webhooks told of the templates, numbers and accounts that the campaigns of the specs use.
 enum AccountRemarks {
-    /// Returns the remarks as sentences: first those on senders, then those on templates, each once.
+    /// Returns the remarks as sentences: first those on senders, then those on templates, each once; not on those of which the plan
+    /// tells more.
     static func read(
         _ desired: DesiredState,
+        except told: Set<SpecIdentity>,
         now: Date,
         on connection: PostgresConnection
     ) async throws -> [String] {
@@ -26,6 +28,9 @@ enum AccountRemarks {
         var templates: Set<String> = []
         for campaign in campaigns {
             guard let template = campaign.template, let language = template.language,
+                !told.contains(
+                    SpecIdentity(tenant: campaign.identity.tenant, kind: .template, name: template.name)
+                ),
                 let sender = senders[SpecIdentity(senderOf: campaign)],
                 let state = sender.template(template.whatsappName, language),
                 let remark = state.remark(

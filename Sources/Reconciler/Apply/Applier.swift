@@ -64,7 +64,7 @@ public struct Applier: Sendable {
             guard try await ReconcileLock.take(on: connection) else {
                 throw ReconcileError.lockBusy(holder: try await ReconcileLock.holder(on: connection))
             }
-            let current = try await Planner.compare(desired, on: connection)
+            let current = try await Planner.compare(desired, now: now(), on: connection)
             guard current.digest == plan.digest else {
                 throw ReconcileError.staleDigest(expected: plan.digest, actual: current.digest)
             }
@@ -73,6 +73,11 @@ public struct Applier: Sendable {
             let counted = rules.refusals(of: plan).filter { !refusals.contains($0) }
             guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
             try await write(plan, origin, on: connection)
+            try await SubmissionRepository.want(
+                plan.templates.compactMap(\.wish),
+                digest: plan.digest,
+                on: connection
+            )
             try await PolicyGrantRepository().store(grants, on: connection)
             if desired.setsEnvironment {
                 try await SpecEnvironmentRepository.store(desired.environment, on: connection)

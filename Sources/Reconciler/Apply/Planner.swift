@@ -84,13 +84,15 @@ public struct Planner: Sendable {
             // Fetched here because the specs are still being read.
             let unmanaged = try await ManagedRepository.unmanagedCounts(tenants: tenants, on: connection)
             // The transaction may be repeated, but the specs are loaded once.
-            let desired = if let known { known } else { try await desired() }
-            known = desired
-            var plan = try await Self.compare(desired, with: stored, on: connection)
+            let loaded = if let known { known } else { try await desired() }
+            known = loaded
+            let (compared, desired) = try await Self.compare(loaded, with: stored, now: now, on: connection)
+            var plan = compared
             try await DriftDetector.mark(&plan, on: connection)
             try await ImpactEstimator.estimate(&plan, desired, now: now, on: connection)
             plan.accountRemarks = try await FilterRemarks.read(desired, now: now, on: connection)
-            plan.accountRemarks += try await AccountRemarks.read(desired, now: now, on: connection)
+            let told = Set(plan.templates.filter(\.isSeen).compactMap(\.template))
+            plan.accountRemarks += try await AccountRemarks.read(desired, except: told, now: now, on: connection)
             try await Self.addRates(to: &plan, desired, on: connection)
             try await RetentionLoss.add(to: &plan, on: connection)
             try await ZoneCounts.add(to: &plan, desired, now: now, on: connection)
@@ -117,25 +119,35 @@ public struct Planner: Sendable {
         )
     }
 
-    /// Makes a plan without impact and fire times, within the caller's transaction.
-    static func compare(_ desired: DesiredState, on connection: PostgresConnection) async throws -> Plan {
+    /// Makes a plan without impact and fire times, within the caller's transaction; limits of WhatsApp count to `now`.
+    static func compare(_ desired: DesiredState, now: Date, on connection: PostgresConnection) async throws -> Plan {
         let stored = try await StoredState.fetch(tenants: desired.tenants, on: connection)
-        return try await compare(desired, with: stored, on: connection)
+        return try await compare(desired, with: stored, now: now, on: connection).plan
     }
 
     private static func compare(
         _ desired: DesiredState,
         with stored: StoredState,
+        now: Date,
         on connection: PostgresConnection
-    ) async throws -> Plan {
+    ) async throws -> (plan: Plan, desired: DesiredState) {
         let state = try await CurrentState.read(stored, against: desired, on: connection)
         try desired.checkTenants(against: state)
         try desired.checkEnvironment(of: try await SpecEnvironmentRepository.stored(on: connection))
-        var plan = try await BlockingWork.run { Result { try Differ.plan(from: state, to: desired) } }.get()
+        let whatsApp = try await WhatsAppState.read(desired, now: now, on: connection)
+        let (named, reasons) = TemplateNames.inForce(desired, state, whatsApp)
+        var plan = try await BlockingWork.run {
+            Result {
+                var plan = try Differ.plan(from: state, to: named)
+                plan.templates = try TemplatePlanner(desired: named, whatsApp: whatsApp, names: reasons).templates()
+                return plan
+            }
+        }
+        .get()
         if desired.policies.values.contains(where: { !$0.isEmpty }) {
             plan.setAllowed(try await PolicyGrantRepository().stored(tenants: desired.tenants, on: connection))
         }
-        return plan
+        return (plan, named)
     }
 }
 

@@ -34,6 +34,8 @@ public struct DesiredState: Sendable {
     let environment: String?
     /// True if the database may be of another environment, which it becomes then.
     public var changesEnvironment = false
+    /// The names of templates that are to be deleted at WhatsApp, each with `:` and a language for one language only.
+    public var deletionsAtWhatsApp: [String] = []
     /// The tenants to plan for; `nil` means all.
     let tenants: [String]?
     /// All tenants that have specs.
@@ -159,6 +161,45 @@ extension DesiredState {
                 content: item.content,
                 spec: item.spec,
                 campaign: transform(campaign)
+            )
+        }
+        return state
+    }
+
+    /// The tenants of templates that belong to an account, sorted; all tenants if something is to be deleted at WhatsApp.
+    var accountTenants: [String] {
+        guard deletionsAtWhatsApp.isEmpty else { return tenants ?? allTenants }
+        return Set(
+            items.values.compactMap { ($0.spec.value as? TemplateSpec)?.account == nil ? nil : $0.identity.tenant }
+        )
+        .sorted()
+    }
+
+    /// Returns the state with templates under other names at WhatsApp, and the campaigns that send them.
+    func namingTemplates(_ names: [SpecIdentity: String]) -> DesiredState {
+        var state = self
+        for (identity, item) in items {
+            let name: String?
+            if identity.kind == .template {
+                name = names[identity]
+            } else {
+                name = item.campaign?.template.flatMap { template in
+                    names[SpecIdentity(tenant: identity.tenant, kind: .template, name: template.name)]
+                }
+            }
+            guard let name, var content = item.content.fields else { continue }
+            let campaign = item.campaign?.sending(atWhatsApp: name)
+            if let campaign {
+                content["message"] = ManagedRow.comparable(campaign.messagePayload)
+            } else {
+                content["whatsappName"] = .string(name)
+            }
+            state.items[identity] = Item(
+                identity: identity,
+                renamedFrom: item.renamedFrom,
+                content: .object(content),
+                spec: item.spec,
+                campaign: campaign
             )
         }
         return state

@@ -57,6 +57,7 @@ public struct StateSnapshot: Sendable {
             base: base
         )
         try desired.checkTenants(against: state)
+        let desired = TemplateNames.inForce(desired, state, nil).desired
         var plan = try Differ.plan(from: state, to: desired)
         FireTimes.add(to: &plan, zones: desired.zones, now: now)
         let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }

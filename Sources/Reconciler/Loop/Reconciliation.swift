@@ -75,7 +75,7 @@ public struct Reconciliation: Sendable {
             switch error {
             case .lockBusy, .staleDigest: return .busy
             case .refused, .otherEnvironment: return await failed(.refused, error.description, commit)
-            case .invalidSpecs, .unknownTenants, .conflicts:
+            case .invalidSpecs, .unknownTenants, .conflicts, .deletion:
                 return await failed(.invalid, error.description, commit)
             }
         } catch {

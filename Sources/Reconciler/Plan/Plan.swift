@@ -53,6 +53,8 @@ public struct Plan: Sendable {
     public internal(set) var uncountedCampaigns = 0
     /// True if launches will count with other prices; an apply stores them, also of a plan without changes.
     public internal(set) var changesRates = false
+    /// The templates at WhatsApp that the plan changes, or that there is something to say of; sorted by spec and language.
+    public internal(set) var templates: [PlannedTemplate] = []
     /// Sentences about what WhatsApp stopped, flagged or changed of the templates, numbers and accounts that campaigns use.
     public internal(set) var accountRemarks: [String] = []
 
@@ -61,7 +63,8 @@ public struct Plan: Sendable {
     public var deletes: Int { changes.count { $0.action == .delete } }
     /// The number of updates of specs that were not edited, but inherit the change of another spec.
     public var inherited: Int { changes.count(where: \.isInherited) }
-    public var isEmpty: Bool { changes.isEmpty }
+    /// True if nothing changes, neither in the database nor at WhatsApp.
+    public var isEmpty: Bool { changes.isEmpty && submissions.isEmpty }
 
     init(
         changes: [PlannedChange],
@@ -124,7 +127,7 @@ struct AllowedPolicies: Sendable {
 extension Plan {
     /// The identity of the plan: `sha256:` and 64 digits.
     ///
-    /// It covers the changes with their content, the environment, the database and the last history entry, but not the counted
+    /// It covers the changes with their content, what is submitted to WhatsApp, the environment, the database and the last history entry, but not the counted
     /// recipients. Each applied plan adds a history entry, so no digest can be applied twice.
     public var digest: String {
         let operations = changes.map { change -> JSONValue in
@@ -142,6 +145,9 @@ extension Plan {
             "baseHistoryId": .integer(baseHistoryID), "operations": .array(operations),
         ]
         subject["environment"] = environment.map(JSONValue.string)
+        // Left out without any, so that the digests of other plans are those of versions without it.
+        let submissions = templates.compactMap(\.operation)
+        if !submissions.isEmpty { subject["templates"] = .array(submissions) }
         return "sha256:" + SHA256.hash(data: Data(JSONValue.object(subject).canonicalText.utf8)).hexText
     }
 }

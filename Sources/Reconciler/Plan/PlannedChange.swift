@@ -105,6 +105,11 @@ public struct PlannedChange: Sendable {
         var notes: [String] = []
         if let renamedFrom { notes.append("renamed from `\(renamedFrom.name)`") }
         if isAdoption { notes.append("adopts a row that no spec managed") }
+        if action == .delete, identity.kind == .template, before?["account"] != nil,
+            let name = before?["whatsappName"]?.stringValue
+        {
+            notes.append("WhatsApp keeps the template; `--delete-at-whatsapp \(name)` deletes it there")
+        }
         if hasRunUnderWay, !isFormal {
             notes.append(
                 action == .delete

@@ -38,6 +38,7 @@ extension Plan {
             ),
             "uncountedCampaigns": .integer(uncountedCampaigns),
         ]
+        if !templates.isEmpty { fields["templates"] = .array(templates.map(\.json)) }
         if !accountRemarks.isEmpty { fields["accountRemarks"] = .array(accountRemarks.map(JSONValue.string)) }
         if !brokenLimits.isEmpty {
             fields["brokenLimits"] = .array(

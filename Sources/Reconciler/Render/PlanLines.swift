@@ -168,7 +168,8 @@ extension Plan {
         let heirs =
             inherited == 0
             ? "" : ", \(NumberText.count(inherited, "spec")) \(inherited == 1 ? "inherits" : "inherit") that"
-        return "\(edited), \(deletes.grouped) to delete" + heirs
+        let submitted = submissionCounts
+        return "\(edited), \(deletes.grouped) to delete" + heirs + (submitted.isEmpty ? "" : "; " + submitted)
     }
 
     /// The text if nothing changes: `21 specs are as in the database`.

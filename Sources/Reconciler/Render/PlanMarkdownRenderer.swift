@@ -38,9 +38,10 @@ public struct PlanMarkdownRenderer: Sendable {
         let foot = "\nDigest: `\(plan.digest)`\n"
         guard !plan.isEmpty else { return head + foot }
         var details = ""
-        var written = 0
+        var (written, writtenTemplates) = (0, 0)
         // Room for the notice is reserved, because only the end shows whether it is needed.
-        let room = limit - head.utf8.count - foot.utf8.count - Self.notice(leftOut: plan.changes.count).utf8.count
+        let most = plan.changes.count + plan.submissions.count
+        let room = limit - head.utf8.count - foot.utf8.count - Self.notice(leftOut: most).utf8.count
         let heirs = plan.heirs
         let shown = plan.changes.filter { isFull || !$0.isInherited }
         for change in shown {
@@ -49,7 +50,13 @@ public struct PlanMarkdownRenderer: Sendable {
             details += next
             written += 1
         }
-        let leftOut = shown.count - written
+        for template in plan.submissions {
+            let next = detail(template)
+            guard details.utf8.count + next.utf8.count <= room else { break }
+            details += next
+            writtenTemplates += 1
+        }
+        let leftOut = shown.count - written + plan.submissions.count - writtenTemplates
         return head + details + (leftOut > 0 ? Self.notice(leftOut: leftOut) : "") + foot
     }
 
@@ -61,8 +68,9 @@ public struct PlanMarkdownRenderer: Sendable {
     private func summary(_ plan: Plan, _ refusals: [SafetyRefusal], _ grants: [PolicyGrant]) -> String {
         let allowed = grants.isEmpty ? "" : "\n" + list(grants.map { "allowed with this plan: \(code("\($0)"))" })
         guard !plan.isEmpty else {
-            let remarks = plan.accountLines.isEmpty ? "" : "\n" + list(plan.accountLines.map(escaped))
-            return "### Campaigns: no changes\n\n\(plan.upToDate).\n" + remarks + allowed
+            let lines = plan.accountLines.map(escaped) + templateRemarks(plan)
+            return "### Campaigns: no changes\n\n\(plan.upToDate).\n" + (lines.isEmpty ? "" : "\n" + list(lines))
+                + allowed
         }
         var text = "### Campaigns: \(plan.counts)\n"
         if !refusals.isEmpty {
@@ -78,8 +86,27 @@ public struct PlanMarkdownRenderer: Sendable {
             change.warnings.map { "\(code(change.identity.description)): \(escaped($0))" }
         }
         if !warnings.isEmpty { text += "\n**Warnings**\n\n" + list(warnings) }
-        text += plan.remarks.isEmpty ? "" : "\n" + list(plan.remarks.map(escaped))
+        let remarks = plan.remarks.map(escaped) + templateRemarks(plan)
+        text += remarks.isEmpty ? "" : "\n" + list(remarks)
         return text + allowed + "\n"
+    }
+
+    /// Returns the remarks on templates at WhatsApp that stay as they are.
+    private func templateRemarks(_ plan: Plan) -> [String] {
+        plan.templates.filter { $0.action == .none }.flatMap { template in
+            template.remarks.map { "at WhatsApp, \(code(template.subject)): \(escaped($0.text))" }
+        }
+    }
+
+    private func detail(_ template: PlannedTemplate) -> String {
+        let heading = "\(template.sign) at WhatsApp: \(template.subject)"
+        let lines = short(PlanLines.shown(template.fieldDifferences, isFull: isFull).flatMap(Self.lines))
+        let notes = ([template.words] + template.remarks.map(\.text)).map { "\n\(escaped($0))\n" }.joined()
+        guard !lines.isEmpty else { return "- \(code(heading))\n" + notes }
+        let body = lines.joined(separator: "\n")
+        let fence = Self.fence(around: body)
+        return
+            "\n<details><summary>\(code(heading))</summary>\n\n\(fence)diff\n\(body)\n\(fence)\n\(notes)\n</details>\n\n"
     }
 
     private func list(_ lines: [String]) -> String {

@@ -38,10 +38,11 @@ public struct PlanTextRenderer: Sendable {
     public func text(_ plan: Plan) -> String {
         let digest = paint("Digest: \(plan.digest)", .faint) + "\n"
         guard !plan.isEmpty else {
-            return "No changes: \(plan.upToDate).\n" + plan.accountLines.map { "note: \($0)\n" }.joined() + digest
+            return "No changes: \(plan.upToDate).\n" + plan.accountLines.map { "note: \($0)\n" }.joined()
+                + plan.templates.map(text).joined() + digest
         }
         let remarks = plan.remarks.map { "note: \($0)\n" }.joined()
-        return text(plan.changes) + "\n" + remarks
+        return text(plan.changes) + plan.templates.map(text).joined() + "\n" + remarks
             + paint("Plan: \(plan.counts).", .bold) + "\n" + digest
     }
 
@@ -52,6 +53,23 @@ public struct PlanTextRenderer: Sendable {
         let heirs = changes.heirs
         let shown = changes.filter { isFull || !$0.isInherited }
         return shown.map { text($0, heirs[$0.identity] ?? []) }.joined()
+    }
+
+    private func text(_ template: PlannedTemplate) -> String {
+        let style: Style =
+            switch template.action {
+            case .create: .create
+            case .edit: .update
+            case .delete: .delete
+            case .none: .faint
+            }
+        var text = paint("\(template.sign) at WhatsApp: \(template.subject)", style) + "  \(template.words)\n"
+        for difference in PlanLines.shown(template.fieldDifferences, isFull: isFull) { text += lines(difference) }
+        for remark in template.remarks {
+            let line = PlanLines.harmless(remark.text)
+            text += "    " + (remark.isWarning ? paint("warning: \(line)", .update) : "note: \(line)") + "\n"
+        }
+        return text
     }
 
     private func text(_ change: PlannedChange, _ heirs: [PlannedChange]) -> String {

@@ -3,6 +3,7 @@ import Logging
 import Postgres
 import Redis
 import ServiceLifecycle
+import Settings
 import Store
 import Synchronization
 

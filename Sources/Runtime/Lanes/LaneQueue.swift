@@ -1,5 +1,6 @@
 package import Foundation
 package import Redis
+import Settings
 import Store
 
 /// One lane in Redis: the ids of messages that are due for a sender, their leases, and the pace of their slots.

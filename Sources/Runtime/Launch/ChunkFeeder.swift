@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Redis
 import ServiceLifecycle
+import Settings
 import Spec
 package import Store
 

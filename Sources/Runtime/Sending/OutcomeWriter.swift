@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Postgres
 import Redis
+import Settings
 import Store
 
 /// Writes outcomes of messages in batches: to Postgres first, then to the lane.

@@ -17,9 +17,9 @@ public final class ResolvedCampaign: Sendable {
     /// The category of the template that a raw message names.
     private let namedCategory: TemplateSpec.Category?
 
-    private init(_ other: ResolvedCampaign, namedCategory: TemplateSpec.Category) {
+    private init(_ other: ResolvedCampaign, template: TemplateSpec?, namedCategory: TemplateSpec.Category?) {
         (identity, place, spec) = (other.identity, other.place, other.spec)
-        (sender, template) = (other.sender, other.template)
+        (sender, self.template) = (other.sender, template)
         (audienceFilter, namedFilter) = (other.audienceFilter, other.namedFilter)
         self.namedCategory = namedCategory
     }
@@ -59,7 +59,12 @@ public final class ResolvedCampaign: Sendable {
 
     /// Returns the campaign with the category of a template that no spec describes.
     public func knowing(_ category: TemplateSpec.Category) -> ResolvedCampaign {
-        ResolvedCampaign(self, namedCategory: category)
+        ResolvedCampaign(self, template: template, namedCategory: category)
+    }
+
+    /// Returns the campaign with its template under the name that it has at WhatsApp.
+    public func sending(atWhatsApp name: String) -> ResolvedCampaign {
+        ResolvedCampaign(self, template: template?.named(atWhatsApp: name), namedCategory: namedCategory)
     }
 
     /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.

@@ -89,6 +89,8 @@ public struct CampaignSpec: SpecContent {
     public internal(set) var templateText: TemplateText?
     /// The reaction when WhatsApp caps a person; `nil` is that of the tenant.
     public internal(set) var onUserCap: UserCap?
+    /// True if a launch waits until WhatsApp has approved the template, instead of being refused.
+    public internal(set) var startWhenApproved: Bool?
     /// The module of another system that the campaign is for, and that module's own id.
     public internal(set) var sourceModule: String?
     public internal(set) var sourceReferenceId: String?
@@ -159,6 +161,12 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
                     + "(code 131049). By default it is that of the tenant.",
                 examples: ["action": "retry", "every": "24h", "until": "72h"],
                 "fail"
+            ),
+        Field("startWhenApproved", \.startWhenApproved, .bool)
+            .says(
+                "Whether a launch waits, as a paused run, until WhatsApp has approved the template. Otherwise `templates` of the "
+                    + "tenant decides. Events of triggers do not wait.",
+                examples: true
             ),
         Field("sourceModule", \.sourceModule, .text(upTo: 50))
             .says(

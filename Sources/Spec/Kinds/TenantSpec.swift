@@ -26,6 +26,7 @@ public struct TenantSpec: SpecContent {
         window: number
         createContacts: never
         templateText: mend
+        templates: strict
         onUserCap: { action: retry, every: 24h, until: 72h }
         notify: { url: env:ACME_OPS_HOOK, secret: env:ACME_OPS_SECRET, on: [paused, failed, quota] }
         webhook: { forward: "https://inbox.acme.example/whatsapp" }
@@ -50,6 +51,8 @@ public struct TenantSpec: SpecContent {
     public internal(set) var createContacts: ContactCreation?
     /// The treatment of texts that WhatsApp refuses; `nil` is ``TemplateText/mend``.
     public internal(set) var templateText: TemplateText?
+    /// The check of templates at launches; `nil` is ``TemplateCheck/strict`` for senders that belong to an account.
+    public internal(set) var templates: TemplateCheck?
     /// The reaction when WhatsApp caps a person; `nil` is ``UserCap/Action/fail``.
     public internal(set) var onUserCap: UserCap?
     /// The receiver by which people of the tenant are told about its campaigns; `nil` if they are not told.
@@ -125,6 +128,12 @@ extension TenantSpec: SpecDefinition, SpecMapping {
                     + "or more than four spaces in a row. By default it is `mend`; campaigns may say otherwise.",
                 examples: "strict"
             ),
+        Field("templates", \.templates, .choice)
+            .says(
+                "What happens to a launch whose template WhatsApp would refuse: one that is not approved, was never seen there, or "
+                    + "has another text there. It counts for senders that belong to an `Account`. By default it is `strict`.",
+                examples: "warn"
+            ),
         Field("onUserCap", \.onUserCap, .userCap)
             .says(
                 "What happens to messages that WhatsApp does not deliver because the person got too many marketing messages "
@@ -189,6 +198,19 @@ extension TenantSpec {
             Field("action", \.action, .choice)
                 .says("What happens to a message that exceeds the cap.", examples: "skip"),
         ]
+    }
+
+    /// The check of templates at launches.
+    public enum TemplateCheck: String, Hashable, Sendable, CaseIterable, SpecChoice {
+        case strict, warn, off
+
+        var meaning: String {
+            switch self {
+            case .strict: "The launch is refused, with the reason."
+            case .warn: "The launch goes on, and tells it."
+            case .off: "Nothing is compared."
+            }
+        }
     }
 
     /// Values for fields that the specs of the tenant leave out.

@@ -1,3 +1,4 @@
+import Foundation
 public import JSON
 
 /// A template in the form in which Meta's Graph API creates, edits and returns it.
@@ -35,6 +36,56 @@ public struct TemplateSubmission: Sendable {
         }
     }
 
+    /// Reads the files of a wish back.
+    public static func samples(ofWish wish: JSONValue) -> [Sample] {
+        (wish["samples"]?.fields.map(Array.init) ?? []).compactMap { key, sample in
+            guard let link = sample["link"]?.stringValue,
+                let format = sample["format"]?.stringValue.flatMap(TemplateHeader.Format.init)
+            else { return nil }
+            return Sample(key: key, format: format, link: link)
+        }
+    }
+
+    /// Makes the body of the request of a wish.
+    ///
+    /// - Parameters:
+    ///   - wish: What ``wish`` made.
+    ///   - handles: The handles of its files, by their keys.
+    /// - Returns: The body.
+    public static func request(ofWish wish: JSONValue, handles: [String: String]) -> JSONValue {
+        guard var fields = wish.fields else { return wish }
+        fields["samples"] = nil
+        fields["components"] = components(fields["components"], prefix: "", handles)
+        return .object(fields)
+    }
+
+    private static func components(_ list: JSONValue?, prefix: String, _ handles: [String: String]) -> JSONValue? {
+        guard let items = list?.arrayValue else { return list }
+        return .array(
+            items.map { component in
+                guard var fields = component.fields else { return component }
+                switch component["type"] {
+                case "HEADER":
+                    if let handle = handles["\(prefix)header"] {
+                        fields["example"] = ["header_handle": [.string(handle)]]
+                    }
+                case "CAROUSEL":
+                    let cards = component["cards"]?.arrayValue ?? []
+                    fields["cards"] = .array(
+                        cards.enumerated().map { index, card in
+                            guard var parts = card.fields else { return card }
+                            let prefix = TemplateParameter.prefix(index)
+                            parts["components"] = components(parts["components"], prefix: prefix, handles)
+                            return .object(parts)
+                        }
+                    )
+                default: break
+                }
+                return .object(fields)
+            }
+        )
+    }
+
     /// The body of the request that creates the template.
     public var request: JSONValue {
         var fields: JSONObject = [
@@ -45,6 +96,19 @@ public struct TemplateSubmission: Sendable {
         if spec.isNamed { fields["parameter_format"] = "NAMED" }
         fields["allow_category_change"] = spec.allowCategoryChange.map(JSONValue.bool)
         fields["message_send_ttl_seconds"] = lifetime.map(JSONValue.integer)
+        return .object(fields)
+    }
+
+    /// The request with the files that it needs under `samples`, by their keys: what a reconcile wishes.
+    public var wish: JSONValue {
+        let samples = Self.samples(of: spec)
+        guard var fields = request.fields, !samples.isEmpty else { return request }
+        fields["samples"] = .object(
+            Dictionary(samples.map { ($0.key, ["format": .string($0.format.rawValue), "link": .string($0.link)]) }) {
+                first,
+                _ in first
+            }
+        )
         return .object(fields)
     }
 
@@ -189,5 +253,37 @@ extension TemplateOTP.Delivery {
         case .oneTap: "ONE_TAP"
         case .zeroTap: "ZERO_TAP"
         }
+    }
+}
+
+extension TemplateSpec {
+    /// The templates that WhatsApp keeps for this one: each language is one of its own.
+    public var submissions: [TemplateSpec] { [self] }
+
+    /// Returns the template under another name at WhatsApp.
+    public func named(atWhatsApp name: String) -> TemplateSpec {
+        var spec = self
+        spec.whatsappName = name
+        return spec
+    }
+}
+
+/// The names that templates get when WhatsApp does not let them keep theirs: `welcome_offer_v2`, then `_v3`, and so on.
+public enum TemplateVersion {
+    private static let longest = 512
+
+    /// Returns the name of a version of a template.
+    public static func name(_ number: Int, of base: String) -> String {
+        let end = "_v\(number)"
+        return base.prefix(longest - end.utf8.count) + end
+    }
+
+    /// Returns the number of a version; 1 for the name in the file, `nil` for any other name.
+    public static func number(of name: String, base: String) -> Int? {
+        if name == base { return 1 }
+        guard let mark = name.range(of: "_v", options: .backwards), let number = Int(name[mark.upperBound...]),
+            number > 1, Self.name(number, of: base) == name
+        else { return nil }
+        return number
     }
 }

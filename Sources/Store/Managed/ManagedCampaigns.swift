@@ -15,7 +15,7 @@ enum ManagedCampaigns: ManagedTable {
         SELECT m.id, m."tenantId", m.name,
             coalesce(m.title, CASE WHEN m."managedBy" IS NULL THEN m.name END) AS title,
             m.type::text AS type, m.protect, m."sourceFile", m."sourceModule", m."sourceReferenceId",
-            m."messageTemplate", m."templateParams", m."audienceFilter", m."templateText", m."onUserCap",
+            m."messageTemplate", m."templateParams", m."audienceFilter", m."templateText", m."onUserCap", m."startWhenApproved",
             \(fragment: reference("s")) AS sender, \(fragment: reference("t")) AS template,
             \(fragment: reference("a")) AS audience,
             m.id IN (
@@ -38,6 +38,9 @@ enum ManagedCampaigns: ManagedTable {
         }
         for column in ["sourceModule", "sourceReferenceId"] { try reader.text(column) }
         try reader.json("onUserCap")
+        if let starts = try reader.row.decode("startWhenApproved", as: Bool?.self) {
+            reader.set("startWhenApproved", .bool(starts))
+        }
         try reader.json("messageTemplate", as: "message")
         try reader.json("templateParams", as: "params")
         let isNamed = try reader.row.text("audience") != nil
@@ -61,12 +64,12 @@ enum ManagedCampaigns: ManagedTable {
         """
         INSERT INTO campaigns (
             id, "tenantId", name, title, type, "senderId", "messageTemplate", "templateId", "templateParams",
-            "audienceId", "audienceFilter", "templateText", "onUserCap", protect, "sourceFile", "sourceModule",
-            "sourceReferenceId", "managedBy"
+            "audienceId", "audienceFilter", "templateText", "onUserCap", "startWhenApproved", protect, "sourceFile",
+            "sourceModule", "sourceReferenceId", "managedBy"
         )
         SELECT r.id, r."tenantId", r.name, r.title, r.type::campaign_type_enum, s.id, r.message, t.id, r.params, a.id,
-            r."audienceFilter", r."templateText", r."onUserCap", r.protect, r."sourceFile", r."sourceModule",
-            r."sourceReferenceId", 'spec'
+            r."audienceFilter", r."templateText", r."onUserCap", r."startWhenApproved", r.protect, r."sourceFile",
+            r."sourceModule", r."sourceReferenceId", 'spec'
         FROM \(fragment: resolved(rows))
         """
     }
@@ -77,7 +80,8 @@ enum ManagedCampaigns: ManagedTable {
             name = r.name, title = r.title, type = r.type::campaign_type_enum, "senderId" = s.id,
             "messageTemplate" = r.message, "templateId" = t.id, "templateParams" = r.params, "audienceId" = a.id,
             "audienceFilter" = r."audienceFilter", "templateText" = r."templateText", "onUserCap" = r."onUserCap",
-            protect = r.protect, "sourceFile" = r."sourceFile", "sourceModule" = r."sourceModule",
+            "startWhenApproved" = r."startWhenApproved", protect = r.protect, "sourceFile" = r."sourceFile",
+            "sourceModule" = r."sourceModule",
             "sourceReferenceId" = r."sourceReferenceId", "updatedAt" = now()
         FROM \(fragment: resolved(rows)) AND c.id = r.id AND c."managedBy" = 'spec' AND c."archivedAt" IS NULL
         """
@@ -106,7 +110,7 @@ enum ManagedCampaigns: ManagedTable {
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, title text, type text, sender text, message jsonb, template text,
             params jsonb, audience text, "audienceFilter" jsonb, "templateText" text, "onUserCap" jsonb,
-            protect boolean, "sourceFile" text, "sourceModule" text, "sourceReferenceId" text
+            "startWhenApproved" boolean, protect boolean, "sourceFile" text, "sourceModule" text, "sourceReferenceId" text
         )
         JOIN senders s ON s."tenantId" = r."tenantId" AND s.name = r.sender
             AND s."managedBy" = 'spec' AND s."archivedAt" IS NULL

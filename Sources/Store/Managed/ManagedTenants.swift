@@ -12,7 +12,9 @@ enum ManagedTenants: ManagedTable {
 
     static func read(_ reader: inout ContentReader) throws {
         reader.set("protect", .bool(try reader.row.decode("protect")))
-        for column in ["name", "timeZone", "templateText", "country", "window", "createContacts", "sourceFile"] {
+        for column in [
+            "name", "timeZone", "templateText", "templates", "country", "window", "createContacts", "sourceFile",
+        ] {
             try reader.text(column)
         }
         for column in [
@@ -30,7 +32,7 @@ enum ManagedTenants: ManagedTable {
         INSERT INTO tenants (
             id, "tenantId", name, "timeZone", "quietHours", "frequencyCap", defaults, policy, "optOutWords",
             "templateText", notify, webhook, "onUserCap", country, "window", "createContacts", retention, "testRecipients",
-            protect, "sourceFile", "managedBy"
+            templates, protect, "sourceFile", "managedBy"
         )
         SELECT r.*, 'spec' FROM \(fragment: recordset(rows))
         """
@@ -44,7 +46,7 @@ enum ManagedTenants: ManagedTable {
             "templateText" = r."templateText", notify = r.notify, webhook = r.webhook,
             "onUserCap" = r."onUserCap", country = r.country, "window" = r."window",
             "createContacts" = r."createContacts", retention = r.retention, "testRecipients" = r."testRecipients",
-            protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
+            templates = r.templates, protect = r.protect, "sourceFile" = r."sourceFile", "updatedAt" = now()
         FROM \(fragment: recordset(rows))
         WHERE m.id = r.id AND m."managedBy" = 'spec' AND m."archivedAt" IS NULL
         """
@@ -56,7 +58,7 @@ enum ManagedTenants: ManagedTable {
             id uuid, "tenantId" text, name text, "timeZone" text, "quietHours" jsonb, "frequencyCap" jsonb,
             defaults jsonb, policy jsonb, "optOutWords" jsonb, "templateText" text, notify jsonb, webhook jsonb,
             "onUserCap" jsonb, country text, "window" text, "createContacts" text, retention jsonb,
-            "testRecipients" jsonb, protect boolean, "sourceFile" text
+            "testRecipients" jsonb, templates text, protect boolean, "sourceFile" text
         )
         """
     }

@@ -10,7 +10,7 @@ CREATE TABLE template_submissions (
     -- With an underscore; NULL for the deletion of all languages.
     language varchar(20),
     action varchar(10) NOT NULL CHECK (action IN ('create', 'edit', 'delete')),
-    -- The body of the request, without the handles of files; NULL for a deletion.
+    -- The body of the request, and under "samples" the files whose handles it lacks; NULL for a deletion.
     request jsonb,
     -- The digest of the reviewed plan that has it.
     digest text NOT NULL,
@@ -36,9 +36,17 @@ CREATE TABLE template_submissions (
     error text,
     "createdAt" timestamptz NOT NULL DEFAULT now()
 );
--- A template has one wish at a time.
-CREATE UNIQUE INDEX "template_submissions_open_key" ON template_submissions ("accountId", name, language)
-    WHERE status IN ('wanted', 'sending', 'unsettled');
+-- A template has one wish at a time, and one that is on its way: the next one waits until it is settled.
+CREATE UNIQUE INDEX "template_submissions_wanted_key" ON template_submissions ("accountId", name, coalesce(language, ''))
+    WHERE status = 'wanted';
+CREATE UNIQUE INDEX "template_submissions_open_key" ON template_submissions ("accountId", name, coalesce(language, ''))
+    WHERE status IN ('sending', 'unsettled');
 CREATE INDEX "template_submissions_dueAt_index" ON template_submissions ("dueAt")
     WHERE status IN ('wanted', 'sending', 'unsettled');
-CREATE INDEX "template_submissions_name_index" ON template_submissions ("accountId", name, language, "createdAt");
+CREATE INDEX "template_submissions_name_index" ON template_submissions ("accountId", name, "createdAt");
+CREATE INDEX "template_submissions_tenantId_index" ON template_submissions ("tenantId");
+
+-- What happens to a launch whose template WhatsApp would refuse: strict, warn or off; NULL is strict for senders with an account.
+ALTER TABLE tenants ADD COLUMN templates varchar(10);
+-- True if a launch waits for the approval of its template as a paused run, instead of being refused.
+ALTER TABLE campaigns ADD COLUMN "startWhenApproved" boolean;

@@ -43,6 +43,8 @@ struct LaunchCandidate: Sendable {
     private let audience: String?
     private let templateText: String?
     private let onUserCap: String?
+    /// True if a launch waits for the approval of the template.
+    let startsWhenApproved: Bool
 
     /// Reads and locks the campaign.
     ///
@@ -149,7 +151,8 @@ struct LaunchCandidate: Sendable {
 
     private static let selection: PostgresQuery = """
         SELECT c.id, c."tenantId", c.name, c.type, c.status, c."senderId", s."ratePerSecond", c."messageTemplate",
-            c."audienceFilter", c."templateText", c."onUserCap", c."triggerType", c."managedBy",
+            c."audienceFilter", c."templateText", c."onUserCap", c."startWhenApproved", c."triggerType",
+            c."managedBy",
             \(fragment: ContactWindow.numberOfSender) AS "windowNumber"
         FROM campaigns c LEFT JOIN senders s ON s.id = c."senderId"
         """
@@ -176,6 +179,7 @@ struct LaunchCandidate: Sendable {
         self.audience = audience
         templateText = try row.decode("templateText")
         onUserCap = try row.decode("onUserCap", as: PostgresJSON?.self)?.text
+        startsWhenApproved = try row.decode("startWhenApproved", as: Bool?.self) ?? false
     }
 
     /// True if it may be started by a time of a schedule.

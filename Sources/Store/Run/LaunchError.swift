@@ -28,6 +28,8 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     case tooManyRecipients(campaign: String, recipients: Int, allowed: Int)
     /// The tenant's policy forbids the launch.
     case policy(campaign: String, problem: String)
+    /// WhatsApp would refuse the template of the campaign.
+    case template(campaign: String, problem: String)
     case quotaExhausted(campaign: String, problem: String)
     /// The tenant's wallet has fewer tokens than the run would have to hold in addition.
     case insufficientBalance(campaign: String, needed: Int, available: Int)
@@ -35,7 +37,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
     /// True if the launch was refused as it should be, so that nothing has failed.
     var isRuled: Bool {
         switch self {
-        case .tooManyRecipients, .policy, .noneReachable: true
+        case .tooManyRecipients, .policy, .noneReachable, .template: true
         default: false
         }
     }
@@ -81,7 +83,7 @@ public enum LaunchError: Error, Equatable, CustomStringConvertible {
                 + "contacts opted out or cannot be reached"
         case .tooManyRecipients(let campaign, let recipients, let allowed):
             "campaign `\(campaign)` has \(recipients.grouped) recipients, and the policy of its tenant allows \(allowed.grouped)"
-        case .policy(let campaign, let problem):
+        case .policy(let campaign, let problem), .template(let campaign, let problem):
             "campaign `\(campaign)` \(problem)"
         case .noneReachable(let campaign, let people):
             "campaign `\(campaign)` sends free text, and none of the \(people.grouped) contacts of its audience has written "

@@ -207,6 +207,8 @@ extension LaunchRepository {
             )
             if let shortage = try await WalletHold.settle(launch.runID, on: connection) {
                 try await pause(launch, for: shortage, on: connection)
+            } else {
+                try await hold(launch, on: connection)
             }
             try await connection.notify(RunRepository.channel, payload: launch.runID.uuidString)
         }
@@ -229,6 +231,20 @@ extension LaunchRepository {
         let campaign = CampaignStatus.moving(.tokensMissing, set: because, where: "c.id = \(launch.campaignID)")
         try await connection.execute("WITH run AS (\(fragment: run)) \(fragment: campaign)")
         try await RunAction.record(.pause, on: launch.runID, by: .balance, reason: reason, connection)
+    }
+
+    /// Pauses a run that waits for the approval of its template: nothing of it is sent before WhatsApp reports that.
+    private func hold(_ launch: LaunchProgress, on connection: PostgresConnection) async throws {
+        let held = try await connection.query(
+            RunStatus.moving(.pause, where: "r.id = \(launch.runID) AND r.\"templateHeldAt\" IS NOT NULL")
+                + " RETURNING r.\"statusReason\""
+        )
+        guard let reason = try held.first?.decode(0, as: String?.self) else { return }
+        let because: PostgresQuery = "\"statusReason\" = \(reason)"
+        try await connection.execute(
+            CampaignStatus.moving(.pause, set: [because], where: "c.id = \(launch.campaignID)")
+        )
+        try await RunAction.record(.pause, on: launch.runID, by: .template, reason: reason, connection)
     }
 
     private func insertion(_ launch: LaunchProgress, size: Int) -> PostgresQuery {

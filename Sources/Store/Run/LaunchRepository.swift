@@ -301,6 +301,22 @@ extension LaunchRepository {
             scheduledFor: origin.scheduledFor,
             on: connection
         )
+        // Set if the run waits for the approval of its template.
+        var waiting: String?
+        if origin.retried == nil, !origin.isTest {
+            let template = try await LaunchTemplate.read(
+                content.message,
+                campaign: candidate.id,
+                sender: candidate.senderID,
+                tenant: candidate.tenantID,
+                on: connection
+            )
+            if candidate.startsWhenApproved, !origin.isTrigger {
+                waiting = template?.problem.map { "waits for WhatsApp: the campaign \($0)" }
+            } else {
+                try template?.check(campaign: candidate.name)
+            }
+        }
         // The wallet is checked before any write, because a caller that catches the refusal continues the transaction.
         var grant: WalletHold.Grant?
         if messages == nil { grant = try await WalletHold.ask(for: size.total, campaign: candidate, on: connection) }
@@ -331,7 +347,7 @@ extension LaunchRepository {
                 id, "campaignId", "tenantId", "revisionId", "senderId", "isFreeText", "windowCutoff", "expectedCount",
                 "startedAt", "estimatedCompletionAt", "scheduleId", "scheduledFor", "isTriggered", "retryOf", "launchKey",
                 status, "launchPhase", "recipientLimit", "unreachableCount", "isMarketing",
-                "needsNumber", "leftOut", "localTime", "localZone", "isTest", "estimatedCost"
+                "needsNumber", "leftOut", "localTime", "localZone", "isTest", "estimatedCost", "statusReason", "templateHeldAt"
             ) VALUES (
                 \(id), \(candidate.id), \(candidate.tenantID), \(revision), \(candidate.senderID), \(content.isFreeText),
                 \(now.addingTimeInterval(-AudienceQuery.windowLength)), \(size.total), \(now), \(completion),
@@ -341,7 +357,8 @@ extension LaunchRepository {
                 \(origin.isLaunched ? nil : most), \(size.unreachable), \(category.isMarketing),
                 \(category.needsNumber), \(PostgresJSON(text: size.leftOut.json.canonicalText))::jsonb,
                 \(times?.time?.description), \(times?.fallback.identifier), \(origin.isTest),
-                \(cost.map { PostgresJSON(text: $0.json.canonicalText) })::jsonb
+                \(cost.map { PostgresJSON(text: $0.json.canonicalText) })::jsonb, \(waiting),
+                CASE WHEN \(waiting != nil) THEN now() END
             )
             """
         )

@@ -66,7 +66,7 @@ extension CampaignStatus.Event {
         case .launch, .sendAgain, .retry: [.command, .api]
         case .startOnce, .startFails, .startBySchedule: [.scheduler]
         case .startByEvent: [.trigger]
-        case .pause: [.command, .api, .worker, .guards, .webhook]
+        case .pause: [.command, .api, .launcher, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
         case .tokensMissing: [.launcher]
         case .resume: [.command, .api, .completer, .webhook]

@@ -47,13 +47,13 @@ extension Lifecycle {
 /// The parts of the system that move rows from state to state.
 public enum Mover: String, CaseIterable, Sendable {
     case command, api, reconcile, launcher, scheduler, trigger, feeder, worker, outcomes, reaper, rebuild, canceller
-    case retries, completer, guards, webhook, database, nothing
+    case retries, completer, guards, submitter, webhook, database, nothing
 
     public var meaning: String {
         switch self {
         case .command: "a command of `campaignd`, such as `send` or `pause`"
         case .api: "a request to the REST API"
-        case .reconcile: "`reconcile`, when it deletes a campaign"
+        case .reconcile: "`reconcile`, when it deletes a campaign or wishes a template"
         case .launcher: "the service that opens runs and writes their messages in batches"
         case .scheduler: "the service that fires schedules and campaigns with a start time"
         case .trigger: "the intake of events"
@@ -66,6 +66,7 @@ public enum Mover: String, CaseIterable, Sendable {
         case .retries: "the services that retry messages whose answer was lost, and those that WhatsApp capped"
         case .completer: "the service that completes runs and resumes those for which quota returned"
         case .guards: "the guards, which pause runs whose messages fail alike or too often"
+        case .submitter: "the service that submits templates to WhatsApp"
         case .webhook: "a webhook of WhatsApp"
         case .database: "a trigger function in Postgres"
         case .nothing: "nothing today: the database allows the move, and no code makes it"

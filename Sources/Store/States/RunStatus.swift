@@ -47,7 +47,7 @@ extension RunStatus.Event {
     public var movers: [Mover] {
         switch self {
         case .launched, .tokensMissing: [.launcher]
-        case .pause: [.command, .api, .worker, .guards, .webhook]
+        case .pause: [.command, .api, .launcher, .worker, .guards, .webhook]
         case .quotaExhausted: [.worker]
         case .resume: [.command, .api, .completer, .webhook]
         case .cancel: [.command, .api, .reconcile, .scheduler, .launcher]

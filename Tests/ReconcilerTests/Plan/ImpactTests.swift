@@ -31,7 +31,7 @@ struct ImpactTests {
     ) async throws -> Plan {
         let desired = try ReconcilerFixture.desired(text)
         return try await fixture.pool.transaction { connection in
-            var plan = try await Planner.compare(desired, on: connection)
+            var plan = try await Planner.compare(desired, now: ReconcilerFixture.now, on: connection)
             try await ImpactEstimator.estimate(
                 &plan,
                 desired,

@@ -84,6 +84,36 @@ struct PlanSchemaTests {
         }
     }
 
+    @Test func templatesAtWhatsAppFit() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:TOKEN"
+            let template = Samples.template + "\nexamples: { \"1\": Ann, button.1: x }"
+            let text = [account, Samples.sender, template].joined(separator: "\n---\n")
+            let created = try check(try await fixture.plan(text))["templates"]?[0]
+            #expect(created?["action"] == "create" && created?["id"] == "acme/Template/offer", "\(created ?? .null)")
+            try await fixture.reach(text)
+            try await fixture.pool.execute(
+                """
+                INSERT INTO account_sweeps ("accountId", "businessAccountId", "sweptFrom", "sweptAt")
+                SELECT id, "wabaId", now(), now() FROM accounts
+                """
+            )
+            try await fixture.pool.execute(
+                """
+                INSERT INTO whatsapp_templates ("businessAccountId", name, language, status, components, "readAt")
+                VALUES ('1022', 'offer', 'en', 'REJECTED', '[{"type": "BODY", "text": "By hand"}]', now())
+                """
+            )
+            try await fixture.pool.execute(
+                "UPDATE template_submissions SET status = 'done', \"settledAt\" = '2020-01-01'"
+            )
+            let edited = try check(try await fixture.plan(text))["templates"]?[0]
+            #expect(edited?["action"] == "edit" && edited?["isDrift"] == true)
+            #expect((edited?["differences"]?.arrayValue?.count ?? 0) > 1, "\(edited ?? .null)")
+            #expect(edited?["warnings"] != [])
+        }
+    }
+
     @Test func adoptionsAndRefusalsFit() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.pool.execute(

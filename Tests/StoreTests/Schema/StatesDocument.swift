@@ -38,6 +38,11 @@ enum StatesDocument {
             A chunk is created as `waiting`. A fed chunk of a standing run is deleted when its messages are settled.
             """))
 
+        \(section(SubmissionStatus.self, "Submission", """
+            A wish of a plan to change a template at WhatsApp is created as `wanted`. WhatsApp's review of the template is no part of \
+            it: see [account](account.md#submitting).
+            """))
+
         \(section(LeaseState.self, "Lease", """
             A lease is a number that a worker draws for a batch. It holds each message of the batch twice: in Redis, with the \
             states below, and in `campaign_messages.holder` from the claim until the outcome. `reserve.lua` creates it as \

@@ -1,4 +1,4 @@
-import Dispatch
+package import Dispatch
 import Foundation
 import Synchronization
 
@@ -22,6 +22,11 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case notificationPosted
     case webhooksForwarded
     case leasesTakenOver
+    case submissionClaimed
+    case submissionMarked
+    case submissionWritten
+    case submissionAnswered
+    case submissionSettled
 
     /// The armed point, and the pass at which it crashes the process.
     private struct Armed: Sendable {
@@ -35,7 +40,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     /// Crashes the process if this point is armed and was passed often enough.
     ///
     /// - Parameter delay: Delay of the crash; for points inside of calls that cannot be interrupted.
-    func reach(after delay: DispatchTimeInterval? = nil) {
+    package func reach(after delay: DispatchTimeInterval? = nil) {
         guard let armed = Self.armed, armed.point == self else { return }
         let count = Self.reached.withLock { count in
             count += 1

@@ -1,0 +1,115 @@
+import Foundation
+import JSON
+import Spec
+import Store
+
+/// The names that the templates of specs have at WhatsApp.
+///
+/// A file keeps its `whatsappName`. Where WhatsApp does not let a template keep its name, it gets that of a next version, which
+/// its row stores; as long as the file has the same `whatsappName`, the name of the row stays in force.
+enum TemplateNames {
+    /// A template that gets another name at WhatsApp.
+    struct Reason: Hashable {
+        let former: String
+        let text: String
+    }
+
+    /// Returns the state with the names in force, and the reasons of those that are new.
+    ///
+    /// - Parameters:
+    ///   - desired: The specs, with the names of the files.
+    ///   - state: The rows.
+    ///   - whatsApp: What WhatsApp holds; `nil` if that is not known, so that no name becomes new.
+    /// - Returns: The specs with the names in force.
+    static func inForce(
+        _ desired: DesiredState,
+        _ state: CurrentState,
+        _ whatsApp: WhatsAppState?
+    ) -> (desired: DesiredState, reasons: [SpecIdentity: Reason]) {
+        var (names, reasons): ([SpecIdentity: String], [SpecIdentity: Reason]) = ([:], [:])
+        let templates = desired.items.values.compactMap { item in
+            (item.spec.value as? TemplateSpec).flatMap { $0.account == nil ? nil : (item, $0) }
+        }
+        var taken = Set(templates.map { "\($0.0.identity.tenant) \($0.1.account ?? "") \($0.1.whatsappName)" })
+        for (item, spec) in templates.sorted(by: { $0.0.identity < $1.0.identity }) {
+            guard let account = spec.account else { continue }
+            let row = state.rows[item.identity] ?? item.renamedFrom.flatMap { state.rows[$0] }
+            let stored =
+                row?.content["account"]?.stringValue == account
+                ? row?.content["whatsappName"]?.stringValue : nil
+            let base = spec.whatsappName
+            let number = stored.flatMap { TemplateVersion.number(of: $0, base: base) } ?? 1
+            var name = TemplateVersion.name(of: base, number)
+            if let whatsApp, let reason = reason(spec, name, row, item.identity.tenant, account, whatsApp) {
+                var next = number + 1
+                func isTaken(_ name: String) -> Bool {
+                    taken.contains("\(item.identity.tenant) \(account) \(name)")
+                        || whatsApp.knows(name, item.identity.tenant, account)
+                }
+                while isTaken(TemplateVersion.name(of: base, next)) { next += 1 }
+                reasons[item.identity] = Reason(former: name, text: reason)
+                name = TemplateVersion.name(of: base, next)
+            }
+            taken.insert("\(item.identity.tenant) \(account) \(name)")
+            if name != base { names[item.identity] = name }
+        }
+        return (names.isEmpty ? desired : desired.namingTemplates(names), reasons)
+    }
+
+    /// Returns the reason why a template cannot keep its name; `nil` if it can.
+    private static func reason(
+        _ spec: TemplateSpec,
+        _ name: String,
+        _ row: ManagedRow?,
+        _ tenant: String,
+        _ account: String,
+        _ whatsApp: WhatsAppState
+    ) -> String? {
+        for spec in spec.named(atWhatsApp: name).submissions {
+            guard let language = spec.language else { continue }
+            let key = WhatsAppState.Key(tenant: tenant, account: account, name: name, language: language)
+            guard let seen = whatsApp.present(key) else {
+                if whatsApp.isBarred(key) { return "a deleted template bars its name for 30 days" }
+                continue
+            }
+            let status = seen.status ?? ""
+            if wasRecategorised(by: spec, seen, row, whatsApp.wishes(key)), ["APPROVED", "PAUSED"].contains(status) {
+                return "WhatsApp does not change the category of an approved template"
+            }
+            guard ["DISABLED", "LOCKED", "ARCHIVED"].contains(status), let components = seen.components else {
+                continue
+            }
+            let comparison = TemplateComparison(
+                of: TemplateSubmission(spec).request,
+                with: components,
+                parameterFormat: seen.parameterFormat,
+                category: seen.category,
+                ttlSeconds: seen.ttlSeconds
+            )
+            if !comparison.isEqual { return "it is \(status) at WhatsApp, and cannot be edited" }
+        }
+        return nil
+    }
+
+    /// Returns true if the author wants another category, rather than WhatsApp.
+    private static func wasRecategorised(
+        by spec: TemplateSpec,
+        _ seen: SeenTemplate,
+        _ row: ManagedRow?,
+        _ wishes: [SubmissionRecord]
+    ) -> Bool {
+        let wanted = spec.category.rawValue
+        guard let category = seen.category?.lowercased(), category != wanted else { return false }
+        if let last = wishes.first(where: { $0.status == .done && $0.wish.request != nil }) {
+            return last.wish.request?["category"]?.stringValue?.lowercased() != wanted
+        }
+        return row.map { $0.content["category"]?.stringValue != wanted } ?? false
+    }
+}
+
+extension TemplateVersion {
+    /// Returns the name of a version; that of the file for the first one.
+    fileprivate static func name(of base: String, _ number: Int) -> String {
+        number == 1 ? base : name(number, of: base)
+    }
+}
