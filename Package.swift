@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "Account",
             dependencies: [
-                "JSON", "OneShotHTTP", "Postgres", "Settings", "Spec", "Spelling", "Store", .client, .crypto, .log, .nio,
+                "JSON", "OneShotHTTP", "Postgres", "Settings", "Spec", "Spelling", "Store", .client, .crypto, .log,
+                .nio,
                 .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
@@ -113,7 +114,8 @@ let package = Package(
             name: "campaignd",
             dependencies: [
                 "AccessTokens", "Account", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres",
-                "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments, .lifecycle, .log,
+                "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments,
+                .lifecycle, .log,
                 .signals,
             ]
         ),
@@ -175,7 +177,9 @@ let package = Package(
         .target(name: "JSONSchema", dependencies: ["JSON", "Spec"], path: "Tests/JSONSchema"),
         .testTarget(
             name: "SpecTests",
-            dependencies: ["Calendar", "JSON", "JSONSchema", "Spec", "SpecSamples", "Spelling", "YAML"],
+            dependencies: [
+                "Calendar", "JSON", "JSONSchema", "Randomness", "Spec", "SpecSamples", "Spelling", "YAML", .crypto,
+            ],
             exclude: ["Corpus", "People/phone_numbers.py"]
         ),
         .testTarget(

@@ -70,6 +70,7 @@ public struct Daemon: Service {
         )
         // Connects only for calls, so nothing has to be closed if the rest of the start fails.
         let graph = try GraphClient(url: configuration.whatsAppURL, outbound: configuration.outbound)
+        let media = try await WhatsAppMedia(url: configuration.whatsAppURL, outbound: configuration.outbound)
         let pool = PostgresPool(
             configuration: configuration.postgres.addingOptions(StablePlans.options),
             maxConnections: configuration.maximumConnections,
@@ -78,13 +79,14 @@ public struct Daemon: Service {
         let redis = RedisClient(configuration: configuration.redis, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await serve(pool: pool, redis: redis, channel: channel, graph: graph)
+            try await serve(pool: pool, redis: redis, channel: channel, media: media, graph: graph)
             result = .success(())
         } catch {
             result = .failure(error)
         }
         await pool.shutdown()
         await redis.shutdown()
+        await media.shutdown()
         await channel.shutdown()
         await graph.shutdown()
         try result.get()
@@ -94,6 +96,7 @@ public struct Daemon: Service {
         pool: PostgresPool,
         redis: RedisClient,
         channel: any MessageChannel,
+        media: any MediaChannel,
         graph: GraphClient
     ) async throws {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
@@ -181,6 +184,13 @@ public struct Daemon: Service {
                     metrics: lanes.metrics.forwards,
                     logger: logger
                 ),
+                MediaUploader(
+                    uploads: lanes.media,
+                    files: MediaRepository(pool: pool),
+                    rows: MediaUploadRepository(pool: pool),
+                    channel: media,
+                    logger: logger
+                ),
                 LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: feederWakeup),
                 RunMaintenance(
                     runs: lanes.runs,
@@ -198,6 +208,7 @@ public struct Daemon: Service {
                     consents: ConsentRepository(pool: pool),
                     erasure: ContactErasure(pool: pool, key: configuration.erasureKey),
                     retention: RetentionRepository(pool: pool),
+                    media: MediaRepository(pool: pool),
                     logger: logger
                 ),
                 Scheduler(
@@ -266,6 +277,7 @@ public struct Daemon: Service {
             guards: guards,
             lanes: LaneRepository(pool: pool),
             channel: channel,
+            mediaRows: MediaUploadRepository(pool: pool),
             tokens: TokenResolver(environment: environment),
             permits: SendPermits(count: configuration.maximumInFlight),
             gate: APIGate(limit: configuration.maximumInFlight, logger: logger),

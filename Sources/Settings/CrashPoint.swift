@@ -27,6 +27,7 @@ package enum CrashPoint: String, CaseIterable, Sendable {
     case submissionWritten
     case submissionAnswered
     case submissionSettled
+    case mediaUploaded
 
     /// The armed point, and the pass at which it crashes the process.
     private struct Armed: Sendable {

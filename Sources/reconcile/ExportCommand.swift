@@ -12,8 +12,8 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Write the rows of the database as specs, or as a snapshot to plan against.",
         discussion: """
             With a folder, each spec is written to the file that it came from, and rows that no spec manages to \
-            unmanaged.yaml; `reconcile --adopt` then takes them over unchanged. Without a folder, all specs go to \
-            standard output. With --state, a snapshot of all tenants is written, for `reconcile --state`.
+            unmanaged.yaml; `reconcile --adopt` then takes them over unchanged. Files that specs name, such as images, \
+            are written to `media` beside them. Without a folder, all specs go to standard output, without such files. With --state, a snapshot of all tenants is written, for `reconcile --state`.
 
             Examples:
               reconcile export --tenant acme campaigns
@@ -57,12 +57,14 @@ struct ExportCommand: AsyncParsableCommand {
             }
             try Terminal.write(snapshot.json.canonicalText + "\n", to: state)
         } else if let tenant {
-            let export = try await database.withPool { pool in
-                try await Exporter(pool: pool, logger: .command()).export(tenant: tenant)
+            try await database.withPool { pool in
+                let exporter = Exporter(pool: pool, logger: .command())
+                let export = try await exporter.export(tenant: tenant)
+                for line in export.skipped + export.outdated { Terminal.complain("warning: \(line)\n") }
+                guard !export.files.isEmpty else { throw ExportProblem.nothing(tenant: tenant) }
+                try write(export.files)
+                try await write(export.media, from: exporter)
             }
-            for line in export.skipped + export.outdated { Terminal.complain("warning: \(line)\n") }
-            guard !export.files.isEmpty else { throw ExportProblem.nothing(tenant: tenant) }
-            try write(export.files)
         }
     }
 
@@ -86,6 +88,31 @@ struct ExportCommand: AsyncParsableCommand {
                 withIntermediateDirectories: true
             )
             try Terminal.write(file.text, to: url.path)
+            Terminal.complain("wrote \(url.relativePath)\n")
+        }
+    }
+}
+
+extension ExportCommand {
+    /// Writes the files that specs name, each after the other; one that is there has the same content by its name.
+    private func write(_ media: [Exporter.Medium], from exporter: Exporter) async throws {
+        guard let directory else {
+            if !media.isEmpty {
+                Terminal.complain("warning: give a folder to get the \(media.count) files that specs name\n")
+            }
+            return
+        }
+        for medium in media {
+            let url = URL(filePath: directory, directoryHint: .isDirectory).appending(path: medium.path)
+            guard let bytes = try await exporter.bytes(of: medium) else {
+                Terminal.complain("warning: \(url.relativePath) is not stored any more\n")
+                continue
+            }
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(),
+                withIntermediateDirectories: true
+            )
+            try Data(bytes).write(to: url)
             Terminal.complain("wrote \(url.relativePath)\n")
         }
     }

@@ -25,14 +25,20 @@ struct RenderedPreview {
         return "\(total(missing)) recipients have no value" + consequence
     }
 
+    private var languages: String {
+        rendered.languages.map { "\($0.code) \($0.recipients.grouped)" }.joined(separator: ", ")
+    }
+
     /// The placeholders and messages, one line each.
     var lines: [String] {
         var lines = ["Placeholders:"]
         lines += rendered.placeholders.map { "  {{\($0.path)}}: \(count($0))" }
         if rendered.placeholders.isEmpty { lines.append("  none: everybody gets the same text") }
+        if !rendered.languages.isEmpty { lines.append("Languages: \(languages)") }
         for message in rendered.messages {
             let window = message.isInWindow ? "in window" : "outside"
-            lines.append("Message to \(shown(message.recipient)) (\(window)):")
+            let language = message.language.map { ", \($0)" } ?? ""
+            lines.append("Message to \(shown(message.recipient)) (\(window)\(language)):")
             lines += texts(of: message).map { "  | \($0)" }
             lines += notes(on: message).map { "  \($0)" }
         }
@@ -43,8 +49,10 @@ struct RenderedPreview {
     var markdown: [String] {
         var lines = ["", "| placeholder | without a value |", "|---|---|"]
         lines += rendered.placeholders.map { "| `{{\($0.path)}}` | \(count($0)) |" }
+        if !rendered.languages.isEmpty { lines += ["", "Languages: \(languages)."] }
         for message in rendered.messages {
-            lines += ["", "Message to `\(shown(message.recipient))`:", "", "```text"]
+            let language = message.language.map { " (\($0))" } ?? ""
+            lines += ["", "Message to `\(shown(message.recipient))`\(language):", "", "```text"]
             // A fence within the text would end the block.
             lines += texts(of: message).map { $0.replacing("```", with: "'''") } + ["```"]
             lines += notes(on: message).map { "- \($0)" }
@@ -55,6 +63,9 @@ struct RenderedPreview {
     /// The fields of the preview's JSON.
     var json: [String: JSONValue] {
         [
+            "languages": .object(
+                JSONObject(unique: rendered.languages.map { (key: $0.code, value: .integer($0.recipients)) })
+            ),
             "placeholders": .array(
                 rendered.placeholders.map { placeholder in
                     var fields: [String: JSONValue] = [
@@ -70,6 +81,7 @@ struct RenderedPreview {
                     var fields = message.content.map(text)?.json.objectValue ?? [:]
                     fields["recipient"] = .string(message.recipient)
                     fields["isInWindow"] = .bool(message.isInWindow)
+                    fields["language"] = message.language.map(JSONValue.string)
                     fields["content"] = message.content
                     fields["problem"] = message.problem.map(JSONValue.string)
                     fields["fallbacks"] = .array(

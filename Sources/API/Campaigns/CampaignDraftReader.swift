@@ -93,7 +93,7 @@ struct CampaignDraftReader: Sendable {
             let params = (draft.templateParams?.objectValue ?? [:]).compactMapValues(\.stringValue)
             do throws(SpecError) {
                 draft.message = try MessagePayload.hydrate(template: template.spec, params: params)
-                draft.message = try MessagePayload.check(draft.message)
+                try MessagePayload.check(made: draft.message)
             } catch {
                 errors += FieldProblem.all(of: error, below: "").map(Self.renamed)
             }

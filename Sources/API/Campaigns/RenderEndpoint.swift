@@ -93,6 +93,12 @@ struct RenderEndpoint: Sendable {
                 "Phone number with its middle digits hidden."
             ),
             ShapeField("isInWindow", .bool, isRequired: true, "True if the contact wrote within the last 24 hours."),
+            ShapeField(
+                "language",
+                .text(upTo: 20),
+                "Language that the recipient gets; left out if everybody gets the same.",
+                example: "pt_BR"
+            ),
             ShapeField("header", .text(0...10_000), "Text above the body, or the medium."),
             ShapeField("body", .text(0...10_000), "Text of the message."),
             ShapeField("footer", .text(0...10_000), "Text below the body."),
@@ -201,6 +207,7 @@ extension RenderedAudience.Message {
         fields["content"] = content
         fields["problem"] = problem.map(JSONValue.string)
         fields["isInWindow"] = .bool(isInWindow)
+        fields["language"] = language.map(JSONValue.string)
         fields["fallbacks"] = .array(
             fallbacks.map { .fields(["placeholder": .string($0.path), "text": $0.text.map(JSONValue.string)]) }
         )

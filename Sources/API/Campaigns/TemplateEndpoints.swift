@@ -135,6 +135,11 @@ struct TemplateEndpoints: Sendable {
         let places = Set(errors.map(\.field))
         do {
             let spec = try TemplateSpec(canonical: .object(fields.filter { known.contains($0.key) }))
+            if spec.hasStoredFile {
+                errors.append(
+                    FieldProblem("header", "names a file of a spec; give a link or the id of an uploaded file")
+                )
+            }
             if errors.isEmpty { return spec }
         } catch {
             errors += FieldProblem.all(of: error, below: "").filter { !places.contains($0.field) }
@@ -241,6 +246,12 @@ private enum TemplateShapes {
             ShapeField("offer", .any, "The limited-time offer, as in specs."),
             ShapeField("otp", .any, "The parts of a message with a code, as in specs."),
             ShapeField("examples", .any, "Texts for the variables, by their keys."),
+            ShapeField("languages", .any, "The texts in other languages, by their codes, as in specs."),
+            ShapeField(
+                "fallback",
+                .text(upTo: 20),
+                "Language of people whose own is not there; left out if it is `language`."
+            ),
             ShapeField("allowCategoryChange", .bool, "Whether WhatsApp may approve it in another category."),
             ShapeField("ttl", .text(upTo: 20), "How long WhatsApp tries to deliver.", example: "12h"),
             ShapeField(

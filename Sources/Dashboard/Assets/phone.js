@@ -31,7 +31,8 @@ export function phone(campaign, template, rendered, index, choose) {
         ], rendered.placeholders, { key: ({ placeholder }) => placeholder }) : null,
         h("dl", { class: "facts", key: "facts" },
             template ? [
-                fact("Template", `${template.whatsappName} (${template.language})`),
+                fact("Template", `${template.whatsappName} (${
+                    [template.language, ...Object.keys(template.languages ?? {})].join(", ")})`),
                 fact("Category", template.category),
             ] : null,
             (template?.whatsapp ?? []).map((state) => fact(

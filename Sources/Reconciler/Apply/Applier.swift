@@ -72,6 +72,7 @@ public struct Applier: Sendable {
             let refusals = rules.refusals(of: current)
             let counted = rules.refusals(of: plan).filter { !refusals.contains($0) }
             guard refusals.isEmpty, counted.isEmpty else { throw ReconcileError.refused(refusals + counted) }
+            try await storeMedia(desired, on: connection)
             try await write(plan, origin, on: connection)
             try await SubmissionRepository.want(
                 plan.templates.compactMap(\.wish),
@@ -113,6 +114,24 @@ public struct Applier: Sendable {
             try desired.checkEnvironment(of: stored)
             try await SpecEnvironmentRepository.store(desired.environment, on: connection)
         }
+    }
+
+    /// Stores the files that the specs name and the database lacks, one at a time, so that few bytes are in memory.
+    private func storeMedia(_ desired: DesiredState, on connection: PostgresConnection) async throws {
+        let files = Dictionary(
+            desired.media.map { (MediaRepository.Key(tenant: $0.tenant, digest: $0.reference.digest), $0) }
+        ) { first, _ in first }
+        let keys = files.keys.sorted { ($0.tenant, $0.digest) < ($1.tenant, $1.digest) }
+        let missing = try await MediaRepository.missing(keys, on: connection)
+        for key in keys where missing.contains(key) {
+            guard let file = files[key] else { continue }
+            let bytes = try await BlockingWork.run {
+                Result { () throws(MediaFile.Changed) in try file.bytes() }
+            }.get()
+            try await MediaRepository.store(bytes, of: file.reference, tenant: file.tenant, on: connection)
+        }
+        let tenants = desired.tenants ?? desired.allTenants
+        try await MediaRepository.mark(used: keys, of: tenants, on: connection)
     }
 
     private func write(_ plan: Plan, _ origin: Origin, on connection: PostgresConnection) async throws {

@@ -51,6 +51,8 @@ public struct DesiredState: Sendable {
     let rates: RateBook?
     /// The currencies of costs by tenant; tenants without one are left out.
     let currencies: [String: String]
+    /// The files beside the specs of the tenants that are planned for.
+    let media: [MediaFile]
     /// The policy violations that the specs alone show.
     let policyBreaches: [PolicyBreach]
 
@@ -85,6 +87,7 @@ public struct DesiredState: Sendable {
         zones = Dictionary(tenantSpecs.compactMap { spec in spec.zone.map { (spec.name, $0) } }) { first, _ in first }
         rates = catalog.rates
         currencies = catalog.rates?.currencies(of: catalog) ?? [:]
+        media = catalog.media.filter { tenants.isEmpty || tenants.contains($0.tenant) }
         policyBreaches = catalog.policyViolations
             .filter { tenants.isEmpty || tenants.contains($0.tenant) }
             .map { PolicyBreach($0.rule, $0.identity, actual: $0.actual, reason: $0.message) }

@@ -3,7 +3,7 @@ import JSON
 public import Logging
 public import Postgres
 import Spec
-import Store
+public import Store
 
 /// Writes the rows of the database as specs.
 public struct Exporter: Sendable {
@@ -14,10 +14,20 @@ public struct Exporter: Sendable {
         public let text: String
     }
 
+    /// A file beside the specs.
+    public struct Medium: Hashable, Sendable {
+        /// The path below the folder of all specs: `acme/media/0123456789abcdef.png`.
+        public let path: String
+        /// The key of the content.
+        public let key: MediaRepository.Key
+    }
+
     /// The files, and the rows that are not or no longer valid.
     public struct Export: Sendable {
         /// The files, sorted by path.
         public let files: [File]
+        /// The files that the specs name, sorted by path; their contents are read one at a time.
+        public let media: [Medium]
         /// Rows that cannot be written as specs, with the reasons.
         public let skipped: [String]
         /// Rows that were written unchanged, but are not valid under the current rules, with the reasons.
@@ -42,20 +52,32 @@ public struct Exporter: Sendable {
     public func export(tenant: String) async throws -> Export {
         let missing = try await Migrator(pool: pool, logger: logger).pending()
         guard missing.isEmpty else { throw SchemaError.outdated(missing: missing.count) }
-        let rows = try await pool.transaction(isolation: .repeatableRead, readOnly: true) { connection in
+        let (rows, types) = try await pool.transaction(isolation: .repeatableRead, readOnly: true) { connection in
             var rows: [ManagedRow] = []
             for kind in SpecKind.allCases {
                 let repository = ManagedRepository(kind: kind)
                 rows += try await repository.rows(tenants: [tenant], on: connection)
                 rows += try await repository.unmanagedRows(tenants: [tenant], on: connection)
             }
-            return rows
+            return (rows, try await MediaRepository.types(ofTenant: tenant, on: connection))
         }
-        return Self.files(of: rows.sorted { $0.identity < $1.identity })
+        return Self.files(of: rows.sorted { $0.identity < $1.identity }, types: types)
     }
 
-    static func files(of rows: [ManagedRow]) -> Export {
+    /// Returns the content of a file beside the specs; `nil` if it has been deleted since.
+    public func bytes(of medium: Medium) async throws -> [UInt8]? {
+        try await MediaRepository(pool: pool).bytes(of: medium.key)?.bytes
+    }
+
+    /// Writes rows as specs.
+    ///
+    /// - Parameters:
+    ///   - rows: The rows, sorted by identity.
+    ///   - types: The types of files by their digests.
+    /// - Returns: The specs, and the files that they name.
+    static func files(of rows: [ManagedRow], types: [String: String] = [:]) -> Export {
         var documents: [String: [String]] = [:]
+        var media: Set<Medium> = []
         var (skipped, outdated): ([String], [String]) = ([], [])
         for row in rows {
             let file = row.content["sourceFile"]?.stringValue ?? "\(row.identity.tenant)/\(unmanagedFile)"
@@ -66,10 +88,19 @@ public struct Exporter: Sendable {
                 continue
             }
             do {
-                let content = SpecWriter.own(row.content)
+                let folder = file.split(separator: "/").dropLast().joined(separator: "/")
+                let own = SpecWriter.own(row.content)
+                let content = MediaReference.naming(own) { digest in
+                    let name = "\(digest.prefix(16)).\(MediaReference.ending(ofType: types[digest] ?? ""))"
+                    let key = MediaRepository.Key(tenant: row.identity.tenant, digest: digest)
+                    media.insert(Medium(path: "\(folder)/media/\(name)", key: key))
+                    return "./media/\(name)"
+                }
+                // Whether the rules of today allow a file is checked where there are files.
+                let checked = MediaReference.naming(own) { "https://\($0).example/file" }
                 let document = try SpecWriter.document(row.identity.kind, stored: content)
                 documents[file, default: []].append(document)
-                if let objection = objection(to: content, row.identity.kind) {
+                if let objection = objection(to: checked, row.identity.kind) {
                     outdated.append("\(row.identity) is not a valid spec any more: \(objection)")
                 }
             } catch {
@@ -77,7 +108,12 @@ public struct Exporter: Sendable {
             }
         }
         let files = documents.map { File(path: $0.key, text: $0.value.joined(separator: "---\n")) }
-        return Export(files: files.sorted { $0.path < $1.path }, skipped: skipped, outdated: outdated)
+        return Export(
+            files: files.sorted { $0.path < $1.path },
+            media: media.sorted { $0.path < $1.path },
+            skipped: skipped,
+            outdated: outdated
+        )
     }
 
     /// Returns the error of a spec under the current rules; `nil` if it is valid.

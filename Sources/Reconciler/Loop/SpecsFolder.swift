@@ -51,7 +51,8 @@ public struct SpecsFolder: Sendable {
         }
         let rates = RateFiles.files(beside: path).map { "\($0.path)\u{0}\(state($0))" }
         let lines =
-            rates + (values.map { [$0] } ?? []) + listing.files.map { "\(relative($0.path))\u{0}\(state($0))" }
+            rates + (values.map { [$0] } ?? [])
+            + (listing.files + listing.media).map { "\(relative($0.path))\u{0}\(state($0))" }
             + listing.problems.map { "\(relative($0.place.file))\u{0}\($0.message)" }
         return SHA256.hash(data: Data(lines.joined(separator: "\n").utf8)).hexText
     }
@@ -64,7 +65,8 @@ public struct SpecsFolder: Sendable {
     }
 
     private static func content(of file: SpecFiles.File) -> String {
-        switch SpecFiles.bytes(of: file.target) {
+        // Files beside the specs may be larger than specs.
+        switch SpecFiles.bytes(of: file.target, upTo: 16 << 20) {
         case .success(let bytes): SHA256.hash(data: Data(bytes)).hexText
         case .failure(let failure): failure.message
         }

@@ -45,12 +45,16 @@ package protocol MessageChannel: Sendable {
 
 /// A message prepared for many recipients.
 package protocol ChannelPayload: Sendable {
+    /// The digests of the files that the sender has to upload first; empty for most messages.
+    var files: Set<String> { get }
+
     /// Renders the body of one request.
     ///
     /// - Parameters:
     ///   - recipient: The recipient's number as the contact has it, or its user id if only that is known.
     ///   - messageID: Comes back in the provider's statuses, and finds the message without the provider's id.
     ///   - templateText: The treatment of texts that the provider refuses.
+    ///   - mediaIDs: The ids of the uploaded files, by their digests.
     ///   - value: Returns the value of a placeholder; `nil` if there is none.
     /// - Returns: The bytes of the body.
     /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default, ``UnsendableText`` when
@@ -59,6 +63,7 @@ package protocol ChannelPayload: Sendable {
         recipient: String,
         messageID: UUID,
         templateText: TemplateText,
+        mediaIDs: [String: String],
         value: (TextTemplate.Path) -> String?
     ) throws -> [UInt8]
 }

@@ -13,6 +13,9 @@ package struct LaneServices: Sendable {
     package let guards: RunGuards
     let lanes: LaneRepository
     let payloads: PayloadCache
+    /// The ids of the files that messages name.
+    package let media: MediaUploads
+    let mediaRows: MediaUploadRepository
     let channel: any MessageChannel
     package let tokens: TokenResolver
     let permits: SendPermits
@@ -39,6 +42,8 @@ package struct LaneServices: Sendable {
         guards: RunGuards,
         lanes: LaneRepository,
         channel: any MessageChannel,
+        mediaRows: MediaUploadRepository,
+        media: MediaUploads = MediaUploads(),
         tokens: TokenResolver,
         permits: SendPermits,
         gate: APIGate,
@@ -58,6 +63,7 @@ package struct LaneServices: Sendable {
         self.lanes = lanes
         self.channel = channel
         payloads = PayloadCache(runs: runs, channel: channel)
+        (self.media, self.mediaRows) = (media, mediaRows)
         self.tokens = tokens
         self.permits = permits
         self.gate = gate

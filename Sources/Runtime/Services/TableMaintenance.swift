@@ -17,6 +17,7 @@ package struct TableMaintenance: Service {
     let consents: ConsentRepository
     let erasure: ContactErasure
     let retention: RetentionRepository
+    let media: MediaRepository
     let logger: Logger
 
     package init(
@@ -25,10 +26,11 @@ package struct TableMaintenance: Service {
         consents: ConsentRepository,
         erasure: ContactErasure,
         retention: RetentionRepository,
+        media: MediaRepository,
         logger: Logger
     ) {
         (self.housekeeping, self.statistics, self.consents) = (housekeeping, statistics, consents)
-        (self.erasure, self.retention, self.logger) = (erasure, retention, logger)
+        (self.erasure, self.retention, self.media, self.logger) = (erasure, retention, media, logger)
     }
 
     func run() async {
@@ -53,6 +55,9 @@ package struct TableMaintenance: Service {
                     failure: "Could not delete rows past the retention of their tenant, trying again",
                     retain
                 ),
+                .init(every: .seconds(3_600), failure: "Could not delete files that no spec names, trying again") {
+                    _ = try await media.removeUnused()
+                },
                 // Tables of a new database outgrow their statistics within seconds.
                 .init(every: .seconds(10), failure: "Could not analyze tables, trying again", analyzeOutgrown),
             ],

@@ -42,15 +42,15 @@ struct CatalogLoader {
     }
 
     /// Checks everything that needs more than one document, and makes the catalog.
-    func finish(with problems: [Diagnostic], rates: RateFiles?) -> SpecCatalog {
+    func finish(with problems: [Diagnostic], rates: RateFiles?, media: MediaFiles) -> SpecCatalog {
         var found: [Diagnostic] = []
         var index = SpecIndex(specs, claimed: claims.keys)
         index.setDrafts(drafts)
         let defaults = TenantDefaults(index: index)
         let accounts = AccountChecker(index: index)
-        let filledDrafts = drafts.map { accounts.fill(defaults.fill($0, &found), &found) }
+        let filledDrafts = drafts.map { media.fill(accounts.fill(defaults.fill($0, &found), &found), &found) }
         index.setDrafts(filledDrafts)
-        index.update { accounts.fill(defaults.fill($0, &found), &found) }
+        index.update { media.fill(accounts.fill(defaults.fill($0, &found), &found), &found) }
         let resolved = check(index, drafts: filledDrafts, &found)
         ScheduleChecker(index: index, now: now).check(&found)
         if let rates {
@@ -75,6 +75,7 @@ struct CatalogLoader {
             policyViolations: PolicyChecker(index: index, now: now).violations(),
             diagnostics: all,
             rates: rates?.book,
+            media: media.found,
             sources: sources
         )
     }
@@ -107,6 +108,7 @@ struct CatalogLoader {
             AccountChecker(index: index).check(specs, &found)
             AccountChecker(index: index).check(campaigns, &found)
             TemplateReviewer().check(specs, &found)
+            TemplateLanguageChecker().check(specs, &found)
             raw.check(specs, &found)
             StartChecker(index: index).check(specs, &found)
             MessageChecker(index: index).checkPlaceholders(specs, &found)

@@ -99,7 +99,7 @@ struct ReferenceChecker {
         case .message: return (nil, true)
         case .template(let name, let params):
             // The other fields of a template have no variables.
-            let fields = ["header", "body", "buttons", "cards", "offer", "otp"]
+            let fields = ["header", "body", "buttons", "cards", "offer", "otp", "languages"]
             guard
                 let template = index.find(
                     TemplateSpec.self,
@@ -115,6 +115,17 @@ struct ReferenceChecker {
             let faults = template.value.faults(in: params)
             for fault in faults {
                 found.append(fault.diagnostic(at: campaign.keyPlace(of: fault.key, in: "params")))
+            }
+            if let language = campaign.value.language, template.value.language != nil,
+                !template.value.codes.contains(language)
+            {
+                let known = template.value.codes.map { "`\($0)`" }.joined(separator: ", ")
+                let message = "template `\(name)` has no language `\(language)`"
+                let place = campaign.place(of: "language")
+                found.append(
+                    Diagnostic(.translation, at: place, field: "language", message, help: "it has \(known)")
+                )
+                return (nil, false)
             }
             guard mismatches.isEmpty, faults.isEmpty, !index.isBroken(template.identity) else { return (nil, false) }
             return (template.value, true)

@@ -70,9 +70,10 @@ public final class ResolvedCampaign: Sendable {
     /// The WhatsApp message without recipient, made anew on each access; its texts may hold placeholders.
     public var messagePayload: JSONValue {
         switch spec.content {
-        case .message(let payload): payload
+        case .message(let payload): MediaReference.resolving(payload)
         // Without its template a campaign is not resolved.
-        case .template(_, let params): template.map { MessagePayload.object(template: $0, params: params) } ?? .null
+        case .template(_, let params):
+            template.map { MessagePayload.object(template: $0, params: params, language: spec.language) } ?? .null
         }
     }
 }

@@ -35,6 +35,8 @@ public struct SpecCatalog: Sendable {
     public let diagnostics: [Diagnostic]
     /// The prices beside the folder of the specs; `nil` without any.
     public let rates: RateBook?
+    /// The files beside the specs that they name.
+    public let media: Set<MediaFile>
     /// The text of each file with a diagnostic, by its path, with secrets masked.
     public let sources: [String: String]
 
@@ -67,6 +69,7 @@ public struct SpecCatalog: Sendable {
             policyViolations: first.policyViolations,
             diagnostics: found.sortedOnce(),
             rates: first.rates,
+            media: catalogs.reduce(into: []) { $0.formUnion($1.media) },
             sources: catalogs.reduce(into: [:]) { $0.merge($1.sources) { first, _ in first } }
         )
     }
@@ -94,14 +97,15 @@ public struct SpecCatalog: Sendable {
             case .failure(let failure): problems.append(failure.diagnostic(of: file.path))
             }
         }
-        return catalog(of: read, problems, environment, now, rates: RateFiles(beside: directory))
+        let media = MediaFiles(root: directory)
+        return catalog(of: read, problems, environment, now, rates: RateFiles(beside: directory), media: media)
     }
 
     /// Reads files that are in memory; `now` is the time that schedules are compared with.
     public static func load(files: [SourceFile], now: Date = Date()) -> SpecCatalog {
         let sorted = files.sorted { $0.path < $1.path }
         let readings = sorted.parallelMap(by: 8) { SpecFileReading($0, environment: .none) }
-        return catalog(of: readings, [], nil, now)
+        return catalog(of: readings, [], nil, now, media: MediaFiles(root: nil))
     }
 
     private static func catalog(
@@ -109,11 +113,12 @@ public struct SpecCatalog: Sendable {
         _ problems: [Diagnostic],
         _ environment: EnvironmentValues?,
         _ now: Date,
-        rates: RateFiles? = nil
+        rates: RateFiles? = nil,
+        media: MediaFiles
     ) -> SpecCatalog {
         var loader = CatalogLoader(now: now, files: readings.count, environment: environment)
         for reading in readings { loader.add(reading) }
-        return loader.finish(with: problems, rates: rates)
+        return loader.finish(with: problems, rates: rates, media: media)
     }
 
     /// The specs without errors of their own, sorted by identity.

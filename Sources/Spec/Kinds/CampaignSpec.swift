@@ -85,6 +85,8 @@ public struct CampaignSpec: SpecContent {
     public internal(set) var content = Content.message(.null)
     /// `nil` if an event or a module names the recipients.
     public internal(set) var audience: Audience?
+    /// The language of the template that everybody gets; `nil` if each person gets their own.
+    public internal(set) var language: String?
     /// The treatment of texts that WhatsApp refuses; `nil` is that of the tenant.
     public internal(set) var templateText: TemplateText?
     /// The reaction when WhatsApp caps a person; `nil` is that of the tenant.
@@ -129,13 +131,19 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
         Field("params", \.params, .params)
             .says(
                 "A text for each variable of the template: `\"1\"` or `first_name` for the body, `header` for a positional "
-                    + "header, `button.0` for a button. A file in the header is `header.link` or `header.id`, with "
-                    + "`header.filename` for a document; a place is `header.latitude`, `header.longitude`, `header.name` and "
+                    + "header, `button.0` for a button. A file in the header is `header.link` (a link, or the path of a "
+                    + "file relative to this one) or `header.id`, with `header.filename` for a document; a place is `header.latitude`, `header.longitude`, `header.name` and "
                     + "`header.address`. The end of an offer is `offer.expires`, and the code of a template with `otp` is `code`. "
                     + "Those of the first card of a carousel begin with `card.0.`. A quick reply may have what it sends back, a "
                     + "flow its token, and a catalog the product that it shows. The texts may hold placeholders such as "
                     + "`{{name|there}}`.",
                 examples: ["1": "{{name|there}}", "2": "{{context.amount}}"]
+            ),
+        Field("language", \.language, .language)
+            .says(
+                "The language of the template that everybody gets. By default each person gets the one that "
+                    + "`metadata.language` of their contact names, or the template's `fallback`.",
+                examples: "pt_BR"
             ),
         Field("message", \.message, .message)
             .says(
@@ -178,7 +186,7 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
     ]
 
     static let rules = [
-        SchemaRule.excludes("message", "template", with: ["params"], label: "the message is given here"),
+        SchemaRule.excludes("message", "template", with: ["params", "language"], label: "the message is given here"),
         SchemaRule.anyOf(["template", "message"]),
         SchemaRule.requires("audience", when: "type", is: ["manual", "scheduled"]),
     ]

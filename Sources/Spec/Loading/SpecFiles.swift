@@ -20,6 +20,8 @@ package enum SpecFiles {
     package struct Listing: Sendable {
         /// The files to read, sorted by path.
         package fileprivate(set) var files: [File] = []
+        /// The files that specs may name, such as images, in the order of the walk.
+        package fileprivate(set) var media: [File] = []
         /// A finding for each entry that cannot be read, in the order of the walk.
         package fileprivate(set) var problems: [Diagnostic] = []
     }
@@ -52,6 +54,25 @@ package enum SpecFiles {
         return walk.listing
     }
 
+    /// Returns a path without links; `nil` and `errno` if it leads nowhere.
+    static func resolved(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// Returns true for a file of a folder that is not in a hidden part of it, such as `.git`; both paths are without links.
+    ///
+    /// Kubernetes mounts a ConfigMap as links into a folder whose name begins with two dots.
+    static func isInside(_ target: String, folder: String?) -> Bool {
+        guard let folder else { return false }
+        let prefix = folder == "/" ? folder : folder + "/"
+        guard target.hasPrefix(prefix) else { return false }
+        return target.dropFirst(prefix.count).split(separator: "/").allSatisfy { part in
+            !part.hasPrefix(".") || part.hasPrefix("..")
+        }
+    }
+
     /// Returns true if there is an entry of any type at a path.
     static func exists(_ path: String) -> Bool {
         var status = stat()
@@ -61,7 +82,10 @@ package enum SpecFiles {
     /// Returns the bytes of a file; of a file that is too large, only one byte more than is allowed.
     ///
     /// A FIFO or device that took the place of the file is refused without waiting for its other end.
-    package static func bytes(of path: String) -> Result<[UInt8], ReadFailure> {
+    package static func bytes(of path: String) -> Result<[UInt8], ReadFailure> { bytes(of: path, upTo: maximumSize) }
+
+    /// Returns the bytes of a file of any kind; of a file that is too large, only one byte more than is allowed.
+    package static func bytes(of path: String, upTo limit: Int) -> Result<[UInt8], ReadFailure> {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
         guard descriptor >= 0 else { return .failure(.system("file", errno)) }
         // A failed close after reading loses no data.
@@ -69,7 +93,6 @@ package enum SpecFiles {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return .failure(.system("file", errno)) }
         guard status.st_mode & S_IFMT == S_IFREG else { return .failure(.special(status.st_mode)) }
-        let limit = maximumSize
         // The size is only a hint: it is wrong for files that are being written.
         let expected = min(max(Int(status.st_size), 0), limit) + 1
         var bytes: [UInt8] = []
@@ -96,7 +119,7 @@ private struct FolderWalk {
     var listing = SpecFiles.Listing()
 
     init(root: String) {
-        realRoot = Self.resolved(root)
+        realRoot = SpecFiles.resolved(root)
     }
 
     mutating func visit(_ directory: String, tenant: String?, depth: Int) {
@@ -129,12 +152,15 @@ private struct FolderWalk {
         case .similar(let ending):
             let help = "rename it so that it ends with `.yaml`, or move it out of the folder"
             report(path, "a file whose name ends with `\(ending)` is not read as specs", help)
-        case .other: break
+        case .other:
+            let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+            guard tenant != nil, MediaType(ending: ending) != nil else { return }
+            listing.media.append(SpecFiles.File(path: path, tenant: tenant, target: target))
         }
     }
 
     private mutating func follow(_ path: String, _ name: String, _ tenant: String?) {
-        guard let target = Self.resolved(path) else {
+        guard let target = SpecFiles.resolved(path) else {
             switch errno {
             case ENOENT, ENOTDIR:
                 return report(path, "the link leads to nothing", "remove the link, or create its target")
@@ -155,17 +181,7 @@ private struct FolderWalk {
         }
     }
 
-    /// Returns true for a file of this folder that is not in a hidden part of it, such as `.git`.
-    ///
-    /// Kubernetes mounts a ConfigMap as links into a folder whose name begins with two dots.
-    private func isInside(_ target: String) -> Bool {
-        guard let realRoot else { return false }
-        let prefix = realRoot == "/" ? realRoot : realRoot + "/"
-        guard target.hasPrefix(prefix) else { return false }
-        return target.dropFirst(prefix.count).split(separator: "/").allSatisfy { part in
-            !part.hasPrefix(".") || part.hasPrefix("..")
-        }
-    }
+    private func isInside(_ target: String) -> Bool { SpecFiles.isInside(target, folder: realRoot) }
 
     private mutating func report(_ path: String, _ message: String, _ help: String) {
         report(path, SpecFiles.ReadFailure(message: message, help: help))
@@ -205,12 +221,6 @@ private struct FolderWalk {
         }
     }
 
-    /// Returns a path without links; `nil` and `errno` if it leads nowhere.
-    private static func resolved(_ path: String) -> String? {
-        guard let real = realpath(path, nil) else { return nil }
-        defer { free(real) }
-        return String(cString: real)
-    }
 }
 
 /// The meaning of a file's name.

@@ -13,19 +13,51 @@ public enum MessagePayload {
         }
         let sink = DiagnosticSink(file: "")
         sink.checkCharacters(JSONValue.object(params.mapValues(JSONValue.string)).node, path: "params")
-        let faults = template.faults(in: params).map { $0.diagnostic(at: SourcePlace(file: "")) }
+        var faults = template.faults(in: params).map { $0.diagnostic(at: SourcePlace(file: "")) }
+        for (key, text) in params where MediaReference(text) != nil {
+            let fault = ParameterFault(key: key, message: "`\(key)` is not a link", help: "start it with `https://`")
+            faults.append(fault.diagnostic(at: SourcePlace(file: "")))
+        }
         let found = sink.diagnostics + faults
         guard found.isEmpty else { throw SpecError(diagnostics: found) }
         return object(template: template, params: params)
     }
 
     /// Builds the message of a template whose parameters were checked.
-    static func object(template: TemplateSpec, params: [String: String]) -> JSONValue {
+    ///
+    /// - Parameters:
+    ///   - template: The template.
+    ///   - params: A text for each of its variables.
+    ///   - language: The language that everybody gets; `nil` if each person gets their own.
+    /// - Returns: The message, in one language or in all of them.
+    static func object(template: TemplateSpec, params: [String: String], language: String? = nil) -> JSONValue {
+        let all = template.submissions
+        guard all.count > 1, language == nil else {
+            return MediaReference.resolving(one(template.inLanguage(language), params))
+        }
+        var components: [String: [JSONValue]] = [:]
+        for spec in all {
+            components[spec.language ?? ""] = TemplatePayload(template: spec, params: params).components
+        }
+        let fallback = template.fallback ?? template.language ?? ""
+        return MediaReference.resolving(
+            MessageLanguages.message(template.whatsappName, components, fallback: fallback)
+        )
+    }
+
+    private static func one(_ template: TemplateSpec, _ params: [String: String]) -> JSONValue {
         var content: JSONObject = ["name": .string(template.whatsappName)]
         content["language"] = template.language.map { ["code": .string($0)] }
         let components = TemplatePayload(template: template, params: params).components
         if !components.isEmpty { content["components"] = .array(components) }
         return ["type": "template", "template": .object(content)]
+    }
+
+    /// Checks a message that was made of a template, in each of its languages.
+    ///
+    /// - Throws: ``SpecError`` with each mistake and its field.
+    public static func check(made message: JSONValue) throws(SpecError) {
+        for one in MessageLanguages.all(of: message) { _ = try check(MediaReference.hidingFiles(in: one)) }
     }
 
     /// Checks a raw message, and removes the fields that are added when it is sent (`messaging_product`, `recipient_type`).

@@ -34,7 +34,7 @@ package struct MessageText: Hashable, Sendable {
         case "template":
             let components = content["components"]?.arrayValue ?? []
             if let template, content["name"]?.stringValue == template.whatsappName {
-                read(template, components)
+                read(template.inLanguage(content["language"]?["code"]?.stringValue), components)
             } else {
                 parameters = components.flatMap(Self.parameters)
             }

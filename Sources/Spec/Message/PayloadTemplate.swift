@@ -10,6 +10,8 @@ package struct PayloadTemplate: Sendable {
         case text(TextTemplate)
         /// A text of a template parameter, for which WhatsApp has rules; see `ParameterText`.
         case parameter(TextTemplate)
+        /// The id under which the sender has uploaded the file with this digest.
+        case file(String)
     }
 
     /// The place of a value within a message, as far as rules for texts depend on it.
@@ -35,11 +37,26 @@ package struct PayloadTemplate: Sendable {
     ]
 
     private var pieces: [Piece] = []
+    /// The choice among ``variants``; `nil` for a message in one language.
+    package private(set) var languages: LanguageChoice?
+    /// The payloads by their languages.
+    private var variants: [String: PayloadTemplate] = [:]
+    /// The digests of the files of the message, in any language.
+    package private(set) var files: Set<String> = []
 
     /// Prepares a payload as revisions store it: an object without a recipient.
     ///
     /// - Throws: `TextTemplate.Problem` when a text has a broken placeholder.
     package init(message: JSONValue) throws(TextTemplate.Problem) {
+        if let all = MessageLanguages(message) {
+            languages = all.choice
+            for (code, variant) in all.variants {
+                let payload = try PayloadTemplate(message: variant)
+                files.formUnion(payload.files)
+                variants[code] = payload
+            }
+            return
+        }
         guard case .object(let fields) = message else { return }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             append(bytes: ",")
@@ -54,16 +71,27 @@ package struct PayloadTemplate: Sendable {
     ///   - recipient: The recipient's number as the contact has it, or its user id if only that is known.
     ///   - messageID: Comes back in WhatsApp's statuses.
     ///   - templateText: The treatment of parameters that WhatsApp refuses.
+    ///   - mediaIDs: The ids of uploaded files, by their digests.
     ///   - value: Returns the value of a placeholder; `nil` if there is none.
     /// - Returns: The bytes of the body.
     /// - Throws: `TextTemplate.MissingValue` when a placeholder has neither a value nor a default, ``UnsendableText`` when
-    ///   WhatsApp would refuse a text.
+    ///   WhatsApp would refuse a text, ``MissingFile`` when a file has no id.
     package func body(
         recipient: String,
         messageID: UUID,
         templateText: TemplateText = .mend,
+        mediaIDs: [String: String] = [:],
         value: (TextTemplate.Path) -> String?
     ) throws -> [UInt8] {
+        if languages != nil {
+            return try inLanguage(of: value).payload.body(
+                recipient: recipient,
+                messageID: messageID,
+                templateText: templateText,
+                mediaIDs: mediaIDs,
+                value: value
+            )
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512)
         bytes += #"{"messaging_product":"whatsapp","recipient_type":"individual","#.utf8
@@ -82,10 +110,23 @@ package struct PayloadTemplate: Sendable {
             case .text(let template): JSONText.append(try template.render(value), to: &bytes)
             case .parameter(let template):
                 JSONText.append(try Self.parameter(template, templateText, value), to: &bytes)
+            case .file(let digest):
+                guard let id = mediaIDs[digest] else { throw MissingFile(digest: digest) }
+                JSONText.append(id, to: &bytes)
             }
         }
         bytes.append(UInt8(ascii: "}"))
         return bytes
+    }
+
+    /// Returns the payload in the language of a person, by the values of their placeholders, and the code of the language;
+    /// `nil` for a message in one language.
+    package func inLanguage(of value: (TextTemplate.Path) -> String?) -> (payload: PayloadTemplate, code: String?) {
+        guard let languages else { return (self, nil) }
+        let code = languages.code(for: value(.metadata("language")))
+        // The fallback of a row that was written by hand may be none of its languages.
+        let payload = variants[code] ?? variants.min { $0.key < $1.key }?.value
+        return (payload ?? self, code)
     }
 
     /// Renders the text of a template parameter so that WhatsApp takes it.
@@ -107,6 +148,11 @@ package struct PayloadTemplate: Sendable {
     private mutating func append(_ value: JSONValue, at place: Place) throws(TextTemplate.Problem) {
         switch value {
         case .string(let text):
+            if let digest = MediaReference.digest(ofPlaceholder: text) {
+                files.insert(digest)
+                pieces.append(.file(digest))
+                return
+            }
             let template = try TextTemplate(text)
             if place == .parameterText, !template.isLiteral || template.isRefused {
                 pieces.append(.parameter(template))
@@ -163,10 +209,15 @@ extension PayloadTemplate {
     /// The placeholders of all texts, each with its default, in the order of the texts; none twice.
     package var placeholders: [Placeholder] {
         var placeholders: [Placeholder] = []
+        for (_, variant) in variants.sorted(by: { $0.key < $1.key }) {
+            for placeholder in variant.placeholders where !placeholders.contains(placeholder) {
+                placeholders.append(placeholder)
+            }
+        }
         for piece in pieces {
             let found: [Placeholder] =
                 switch piece {
-                case .bytes: []
+                case .bytes, .file: []
                 case .text(let template): template.placeholders(isParameter: false)
                 case .parameter(let template): template.placeholders(isParameter: true)
                 }
@@ -177,7 +228,7 @@ extension PayloadTemplate {
 
     /// Returns the placeholders for which a recipient has no value, so that their defaults are sent.
     package func missing(_ value: (TextTemplate.Path) -> String?) -> [Placeholder] {
-        placeholders.filter { placeholder in
+        inLanguage(of: value).payload.placeholders.filter { placeholder in
             guard let text = value(placeholder.path), !text.isEmpty else { return true }
             guard let others = placeholder.blankWith, ParameterText.isBlank(text) else { return false }
             return others.allSatisfy { path, fallback in
@@ -210,6 +261,13 @@ extension TextTemplate {
         guard case .literal(let text)? = segments.first else { return segments.isEmpty }
         return ParameterText.isBlank(text) || ParameterText.fault(in: text) != nil
     }
+}
+
+/// A file of a message that the sender has not uploaded.
+package struct MissingFile: Error, Hashable, CustomStringConvertible {
+    package let digest: String
+
+    package var description: String { "the file sha256:\(digest) has not been uploaded" }
 }
 
 /// A text of one message that WhatsApp would refuse.

@@ -194,7 +194,7 @@ struct TemplateMessageChecker {
         var templates: [String: [String: [TemplateSpec]]] = [:]
         for template in index.all(TemplateSpec.self) {
             templates[template.identity.tenant, default: [:]][template.value.whatsappName, default: []]
-                .append(template.value)
+                .append(contentsOf: template.value.submissions)
         }
         self.templates = templates
     }

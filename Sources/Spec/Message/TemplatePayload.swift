@@ -86,7 +86,7 @@ struct TemplatePayload {
             file["id"] = .string(id)
         } else {
             switch standard {
-            case .link(let link): file["link"] = .string(link)
+            case .link, .file, .stored: file["link"] = standard.map { .string($0.text) }
             case .id(let id): file["id"] = .string(id)
             case nil: break
             }
@@ -143,7 +143,9 @@ extension TemplateSpec {
     /// Returns what is certainly wrong with the values of parameters; values of placeholders are not known.
     func faults(in params: [String: String]) -> [ParameterFault] {
         parameters.compactMap { parameter in
-            guard let text = params[parameter.key], let fault = Self.fault(of: text, parameter) else { return nil }
+            guard let text = params[parameter.key],
+                let fault = Self.fault(of: text, parameter, in: parts(of: parameter.card).header)
+            else { return nil }
             return ParameterFault(key: parameter.key, message: "`\(parameter.key)` \(fault.message)", help: fault.help)
         } + couponFaults(in: params) + linkFaults(in: params)
     }
@@ -178,7 +180,11 @@ extension TemplateSpec {
         }
     }
 
-    private static func fault(of text: String, _ parameter: TemplateParameter) -> (message: String, help: String)? {
+    private static func fault(
+        of text: String,
+        _ parameter: TemplateParameter,
+        in header: TemplateHeader?
+    ) -> (message: String, help: String)? {
         let start = String(text.prefix { $0 != "{" })
         let isFixed = start == text
         switch (parameter.part, parameter.name) {
@@ -187,6 +193,10 @@ extension TemplateSpec {
             let help = "write it like `2045-12-01T20:00:00Z`; placeholders are not possible here"
             return ("is not a time with its zone", help)
         case (.medium, "link"):
+            if let file = MediaReference(text) {
+                guard let format = header?.format, format != file.format else { return nil }
+                return ("is a file of type `\(file.type)`, and the header is \(format.phrase)", "name \(format.phrase)")
+            }
             let isLink = ["https://", "http://"].contains { start.hasPrefix($0) || !isFixed && $0.hasPrefix(start) }
             return isLink
                 ? nil : ("is not a link", "start it with `https://`; the id of an uploaded file is `header.id`")

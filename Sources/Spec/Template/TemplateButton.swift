@@ -109,7 +109,7 @@ extension TemplateButton: SpecMapping {
         }
     }
 
-    fileprivate init?(_ node: YAMLNode, path: String, sink: DiagnosticSink) {
+    init?(_ node: YAMLNode, path: String, sink: DiagnosticSink) {
         guard var reader = FieldReader(node, path: path, what: "a button", sink: sink) else { return nil }
         defer { reader.finish() }
         self.init()
@@ -123,6 +123,14 @@ extension TemplateButton: SpecMapping {
         if !isWhole { return nil }
     }
 
+    /// Returns the same button with another label; a `copyCode` button has none of its own.
+    func labelled(_ text: String) -> TemplateButton {
+        guard kind != .copyCode else { return self }
+        var button = self
+        button.text = text
+        return button
+    }
+
     /// The button in the form of a spec.
     public var json: JSONValue {
         var object = JSONObject()
@@ -130,7 +138,7 @@ extension TemplateButton: SpecMapping {
         return .object(object)
     }
 
-    fileprivate static var value: SchemaValue {
+    static var value: SchemaValue {
         .variants(by: type.schema, of: Kind.self) { SchemaObject(fields(of: $0).map(\.schema)) }
     }
 }

@@ -8,14 +8,19 @@ public enum TemplateHeader: Hashable, Sendable {
         case image, video, document
     }
 
-    /// The place of a file: an address that WhatsApp fetches, or the id of an uploaded file.
+    /// The place of a file: an address that WhatsApp fetches, the id of an uploaded file, or a file beside the spec.
     public enum Medium: Hashable, Sendable {
         case link(String)
         case id(String)
+        /// The path beside the spec, before the file was found.
+        case file(String)
+        /// The file that the path led to.
+        case stored(MediaReference)
 
         var text: String {
             switch self {
-            case .link(let text), .id(let text): text
+            case .link(let text), .id(let text), .file(let text): text
+            case .stored(let reference): reference.text
             }
         }
 
@@ -82,11 +87,12 @@ extension FieldCodec<TemplateHeader> {
                 format.rawValue,
                 .anyOf(
                     SchemaValue(["const": true], words: "`true`"),
-                    .text(upTo: 2000, pattern: "^(https?://((?!\\{\\{)\\S)+|[0-9]+)$")
+                    .text(upTo: 2000, pattern: "^(https?://((?!\\{\\{)\\S)+|[0-9]+|\\.\\.?/.+)$")
                 ),
                 format.meaning
-                    + " The value is what campaigns send unless they give another one: a link, or the id of an uploaded "
-                    + "file. With `true`, each campaign gives it as `header.link` or `header.id`.",
+                    + " The value is what campaigns send unless they give another one: a link, the path of a file relative to "
+                    + "this one, or the id of an uploaded file. With `true`, each campaign gives it as `header.link` or "
+                    + "`header.id`.",
                 examples: .string("https://shop.acme.example/spring.\(format.ending)"),
                 true
             )
@@ -156,13 +162,16 @@ extension FieldCodec<TemplateHeader> {
         }
         guard let text = reader.text(key, required: false, upTo: 2000) else { return nil }
         if let medium = TemplateHeader.Medium(text.value) { return .medium(format, medium) }
+        // A row or a canonical form has no file of its own.
+        if reader.sink.file.isEmpty, let reference = MediaReference(text.value) {
+            return .medium(format, .stored(reference))
+        }
         if reader.sink.isStored { return .medium(format, .link(text.value)) }
-        let isFile = text.value.hasPrefix("./") || text.value.hasPrefix("../") || text.value.hasPrefix("/")
-        let message =
-            isFile
-            ? "files beside the spec cannot be sent yet: `\(text.value)`"
-            : "`\(text.value)` is neither a link nor an id"
-        let help = "give a link such as `https://shop.example/spring.jpg`, the id of an uploaded file, or `true`"
+        if MediaFiles.isPath(text.value), !reader.sink.file.isEmpty { return .medium(format, .file(text.value)) }
+        let message = "`\(text.value)` is neither a link, a path nor an id"
+        let help =
+            "give a link such as `https://shop.example/spring.jpg`, a path such as `./images/spring.jpg`, the id of an "
+            + "uploaded file, or `true`"
         reader.sink.report(.invalidValue, at: text.range, field: text.field, message, help: help)
         return nil
     }

@@ -193,10 +193,10 @@ struct TemplateLimits {
                     : SpellingSuggestion.help(for: key, among: known, what: "its parameters are")
                 return Finding("examples", key, message: "the template has no parameter `\(key)`", help: help)
             }
-            guard parameter.part == .medium, parameter.name == "link", !FieldCodec<String>.isLink(text) else {
-                return nil
-            }
-            let help = "give a link such as `https://shop.example/spring.jpg`"
+            guard parameter.part == .medium, parameter.name == "link", !FieldCodec<String>.isLink(text),
+                !MediaFiles.isPath(text), MediaReference(text) == nil
+            else { return nil }
+            let help = "give a link such as `https://shop.example/spring.jpg`, or a path such as `./images/spring.jpg`"
             return Finding("examples", key, message: "`\(text)` is not a link to a sample", help: help)
         }
     }

@@ -136,8 +136,10 @@ public struct TemplateReview: Sendable {
             guard parameter.name == "link", case .medium(_, let medium) = spec.parts(of: parameter.card).header else {
                 return false
             }
-            if case .link = medium { return false }
-            return true
+            switch medium {
+            case .link, .file, .stored: return false
+            case .id, nil: return true
+            }
         }
     }
 
@@ -162,6 +164,12 @@ extension TemplateReview.Finding {
 
     fileprivate init(_ field: String, warning message: String, help: String) {
         self.init(field: field, message: message, help: help, code: .templateReview)
+    }
+
+    /// Returns the finding with its field within `languages`, if it is about another language than that of the template.
+    fileprivate func inLanguage(_ code: String?, of template: TemplateSpec) -> Self {
+        guard let code, code != template.language else { return self }
+        return Self(field: "languages.\(code).\(field)", message: message, help: help, code: self.code)
     }
 
     fileprivate var asWarning: Self { Self(field: field, message: message, help: help, code: .templateReview) }
@@ -203,8 +211,10 @@ struct TemplateReviewer {
         for template in specs.compactMap({ $0.as(TemplateSpec.self) }) where template.value.account != nil {
             // Of parts with errors not all variables are known.
             let isWhole = template.isSound(["header", "body", "buttons", "cards", "offer", "otp", "examples"])
-            for finding in TemplateReview(template.value).findings where isWhole || !finding.field.hasPrefix("examples")
-            {
+            let findings = template.value.submissions.flatMap { spec in
+                TemplateReview(spec).findings.map { $0.inLanguage(spec.language, of: template.value) }
+            }
+            for finding in findings where isWhole || !finding.field.contains("examples") {
                 let isThere = template.document.mapping?[String(finding.field.prefix { $0 != "." && $0 != "[" })] != nil
                 found.append(
                     Diagnostic(

@@ -68,8 +68,12 @@ public struct TemplateSpec: AccountMember {
     public internal(set) var allowCategoryChange: Bool?
     /// The time in which WhatsApp tries to deliver; `nil` is that of the category.
     public internal(set) var ttl: SpecDuration?
+    /// The texts in other languages of the same name, by their codes.
+    public internal(set) var languages: [String: TemplateTranslation] = [:]
+    /// The language of people whose own the template does not have; `nil` is `language`.
+    public internal(set) var fallback: String?
     /// The variables of all parts that a campaign gives values, in the order of the parts.
-    public private(set) var parameters: [TemplateParameter] = []
+    public internal(set) var parameters: [TemplateParameter] = []
 
     /// The text above the body, with at most one variable; `nil` for other headers.
     public var headerText: String? { top?.text }
@@ -176,6 +180,18 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
                 "Whether WhatsApp may approve the template in another category; since April 2025 it does in any case.",
                 examples: true
             ),
+        Field("languages", \.languages, .languages)
+            .says(
+                "The texts in other languages, by their codes: at WhatsApp these are templates of the same name. Each has the "
+                    + "parts and the variables of this one. People get the language that `metadata.language` of their contact "
+                    + "names, unless the campaign gives `language`.",
+                examples: ["pt_BR": ["body": "Oi {{1}}, seu pagamento de {{2}} venceu."]]
+            ),
+        Field("fallback", \.fallback, .language)
+            .says(
+                "The language for people whose own is not there. By default it is `language`.",
+                examples: "en"
+            ),
         Field("ttl", \.ttl, .duration(from: SpecDuration(seconds: 30), upToDays: 30))
             .says(
                 "How long WhatsApp tries to deliver: `30s` to `15m` for `authentication`, `30s` to `12h` for `utility`, `30d` "
@@ -198,12 +214,13 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
         if !reader.sink.isStored {
             checkStyle(reader)
             TemplateLimits(spec: self).check(reader)
+            checkLanguages(reader)
         }
         return reader.has("body") && !body.isEmpty || otp != nil || reader.sink.isStored && reader.has("body")
     }
 
     /// Checks that header and body are either both positional or both named.
-    private func checkStyle(_ reader: FieldReader) {
+    func checkStyle(_ reader: FieldReader) {
         // Texts that cannot be parsed were reported and are absent here.
         guard let headerText, let above = try? TemplateVariables(headerText), let below = try? TemplateVariables(body),
             !above.names.isEmpty, !below.names.isEmpty, let place = reader.peek("header")
@@ -237,13 +254,17 @@ extension FieldCodec<String> {
             upTo: 10,
             pattern: "^[a-z]{2,3}(_[A-Za-z]{2,4})?$",
             form: "a language code of WhatsApp",
-            help: "write it like `en` or `pt_BR`"
-        ) { text in
-            let parts = text.split(separator: "_", omittingEmptySubsequences: false)
-            return (1...2).contains(parts.count) && (2...3).contains(parts[0].utf8.count)
-                && parts[0].utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-                && parts.dropFirst().allSatisfy { (2...4).contains($0.utf8.count) && $0.allSatisfy(\.isLetter) }
-        }
+            help: "write it like `en` or `pt_BR`",
+            isValid: isLanguage
+        )
+    }
+
+    /// Returns true for the code of a language in WhatsApp's form.
+    static func isLanguage(_ text: String) -> Bool {
+        let parts = text.split(separator: "_", omittingEmptySubsequences: false)
+        return (1...2).contains(parts.count) && (2...3).contains(parts[0].utf8.count)
+            && parts[0].utf8.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+            && parts.dropFirst().allSatisfy { (2...4).contains($0.utf8.count) && $0.allSatisfy(\.isLetter) }
     }
 
     /// Reads a text of a template, with a limited number of variables; `nil` means any number.
@@ -321,7 +342,7 @@ extension FieldCodec<String> {
 
 extension FieldCodec<[String: String]> {
     /// Reads texts by the keys of parameters; which keys exist is checked with the template.
-    fileprivate static var examples: Self {
+    static var examples: Self {
         Self(
             schema: .mapping(to: .text()),
             read: { reader, key in

@@ -8,8 +8,10 @@ public struct TemplateSubmission: Sendable {
         /// The key in `handles`: `header`, or `card.0.header`.
         public let key: String
         public let format: TemplateHeader.Format
-        /// The address of the file, which is uploaded before the template is created.
+        /// The address of the file, which is uploaded before the template is created, or the text of `media`.
         public let link: String
+        /// The file, if it is one beside the spec.
+        public var media: MediaReference? { MediaReference(link) }
     }
 
     private let spec: TemplateSpec
@@ -30,7 +32,11 @@ public struct TemplateSubmission: Sendable {
         return places.compactMap { card in
             let prefix = card.map(TemplateParameter.prefix) ?? ""
             guard case .medium(let format, let medium) = spec.parts(of: card).header else { return nil }
-            let own: String? = if case .link(let link) = medium { link } else { nil }
+            let own: String? =
+                switch medium {
+                case .link, .stored: medium?.text
+                case .id, .file, nil: nil
+                }
             return (spec.examples?["\(prefix)header.link"] ?? own)
                 .map { Sample(key: "\(prefix)header", format: format, link: $0) }
         }
@@ -257,9 +263,6 @@ extension TemplateOTP.Delivery {
 }
 
 extension TemplateSpec {
-    /// The templates that WhatsApp keeps for this one: each language is one of its own.
-    public var submissions: [TemplateSpec] { [self] }
-
     /// Returns the template under another name at WhatsApp.
     public func named(atWhatsApp name: String) -> TemplateSpec {
         var spec = self

@@ -20,6 +20,8 @@ public struct RenderedAudience: Sendable {
         /// The recipient's number, or user id if only that is known.
         public let recipient: String
         public let isInWindow: Bool
+        /// The language of the template; `nil` if everybody gets the same.
+        public let language: String?
         /// The content of the request, without the recipient and the id of the message; `nil` if it would fail.
         public let content: JSONValue?
         /// The reason why it would fail; `nil` if it can be sent.
@@ -35,6 +37,9 @@ public struct RenderedAudience: Sendable {
     public let recipients: Int?
     public let placeholders: [Placeholder]
     public let messages: [Message]
+    /// Recipients of the whole audience by the language that they get, sorted by its code; empty if all get the same, or
+    /// they could not be counted in time.
+    public let languages: [(code: String, recipients: Int)]
 }
 
 /// The message and the audience that are to be rendered.
@@ -112,6 +117,8 @@ extension AudienceRepository {
         )
         let placeholders = payload.placeholders
         let counts = try await missing(placeholders, within: recipients)
+        var languages: [(code: String, recipients: Int)] = []
+        if let choice = payload.languages { languages = try await self.languages(choice, within: recipients) }
         return RenderedAudience(
             recipients: counts?.recipients,
             placeholders: placeholders.enumerated().map { index, placeholder in
@@ -130,8 +137,37 @@ extension AudienceRepository {
                     isInWindow: try row.decode("isInWindow"),
                     hiding: mask
                 )
-            }
+            },
+            languages: languages
         )
+    }
+
+    /// Counts the recipients by the language that they get; none if Postgres could not count them in time.
+    private func languages(
+        _ choice: LanguageChoice,
+        within recipients: PostgresQuery
+    ) async throws(PostgresError) -> [(code: String, recipients: Int)] {
+        do throws(PostgresError) {
+            // No code is longer, and longer texts are no codes.
+            let rows = try await pool.query(
+                """
+                SELECT left(c.metadata ->> 'language', 36), count(*) FROM contacts c
+                WHERE \(fragment: recipients) GROUP BY 1
+                """,
+                deadline: Self.countLimit
+            )
+            var counts: [String: Int] = [:]
+            for row in rows {
+                counts[choice.code(for: try row.decode(0, as: String?.self)), default: 0] += try row.decode(
+                    1,
+                    as: Int.self
+                )
+            }
+            return counts.sorted { $0.key < $1.key }.map { (code: $0.key, recipients: $0.value) }
+        } catch {
+            guard case .timeout = error else { throw error }
+            return []
+        }
     }
 
     /// Counts the recipients, and those without a value for each placeholder.
@@ -220,12 +256,27 @@ extension RenderedAudience.Message {
         if address.isEmpty, case .text(let id)? = contact[.contactId] { address = id }
         recipient = address
         self.isInWindow = isInWindow
+        // From here on the language is settled, because masked values could not tell it.
+        let (payload, language) = payload.inLanguage { values[$0] }
+        self.language = language
+        // No file is uploaded for a look at a message.
+        let mediaIDs = Dictionary(uniqueKeysWithValues: payload.files.map { ($0, "sha256:\($0)") })
         fallbacks = payload.missing { values[$0] }.map { ($0.path.description, $0.fallback) }
         do {
             let id = MessageID.make(run: UUID(), position: 1)
-            var body = try payload.body(recipient: address, messageID: id, templateText: templateText) { values[$0] }
+            var body = try payload.body(
+                recipient: address,
+                messageID: id,
+                templateText: templateText,
+                mediaIDs: mediaIDs
+            ) { values[$0] }
             if let mask {
-                body = try payload.body(recipient: address, messageID: id, templateText: templateText) { path in
+                body = try payload.body(
+                    recipient: address,
+                    messageID: id,
+                    templateText: templateText,
+                    mediaIDs: mediaIDs
+                ) { path in
                     values[path].map { $0.isEmpty ? $0 : mask($0, path.description) }
                 }
             }

@@ -1,4 +1,5 @@
 public import Foundation
+import Postgres
 
 /// A fact that WhatsApp reports of a template, a number or an account; the latest one of its kind is kept.
 public struct AccountFact: Hashable, Sendable {
@@ -80,4 +81,12 @@ public struct TemplateState: Hashable, Sendable {
 
     /// Returns a language code as specs have it: webhooks have `en-US` for `en_US`.
     public static func language(_ code: String) -> String { code.replacing("-", with: "_") }
+
+    /// Returns the condition that a message, as rows hold it, is sent in a language: everybody gets it, or some do.
+    static func isSent(by message: PostgresQuery, in language: PostgresQuery) -> PostgresQuery {
+        """
+        (replace(\(fragment: message) #>> '{template,language,code}', '-', '_') = \(fragment: language)
+            OR jsonb_exists(\(fragment: message) #> '{languages,components}', \(fragment: language)))
+        """
+    }
 }

@@ -152,7 +152,7 @@ extension AccountFactRepository {
             LEFT JOIN whatsapp_accounts a ON a."businessAccountId" = s."businessAccountId"
             LEFT JOIN whatsapp_templates w ON w."businessAccountId" = s."businessAccountId"
                 AND w.name = v.content #>> '{message,template,name}'
-                AND w.language = replace(v.content #>> '{message,template,language,code}', '-', '_')
+                AND \(fragment: TemplateState.isSent(by: "(v.content -> 'message')", in: "w.language"))
             WHERE r.id = \(run)
             """
         )

@@ -347,7 +347,10 @@ extension InboundReport.Stop.Subject {
         case .template(let name, let language):
             """
             v.content #>> '{message,template,name}' = \(name)
-                AND replace(v.content #>> '{message,template,language,code}', '-', '_') = replace(\(language)::text, '-', '_')
+                AND \(fragment: TemplateState.isSent(
+                    by: "(v.content -> 'message')",
+                    in: "\(TemplateState.language(language))::text"
+                ))
             """
         }
     }

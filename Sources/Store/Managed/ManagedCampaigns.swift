@@ -16,7 +16,7 @@ enum ManagedCampaigns: ManagedTable {
             coalesce(m.title, CASE WHEN m."managedBy" IS NULL THEN m.name END) AS title,
             m.type::text AS type, m.protect, m."sourceFile", m."sourceModule", m."sourceReferenceId",
             m."messageTemplate", m."templateParams", m."audienceFilter", m."templateText", m."onUserCap", m."startWhenApproved",
-            \(fragment: reference("s")) AS sender, \(fragment: reference("t")) AS template,
+            m.language, \(fragment: reference("s")) AS sender, \(fragment: reference("t")) AS template,
             \(fragment: reference("a")) AS audience,
             m.id IN (
                 SELECT r."campaignId" FROM campaign_runs r
@@ -33,7 +33,7 @@ enum ManagedCampaigns: ManagedTable {
 
     static func read(_ reader: inout ContentReader) throws {
         reader.set("protect", .bool(try reader.row.decode("protect")))
-        for column in ["name", "title", "type", "sender", "template", "templateText", "sourceFile"] {
+        for column in ["name", "title", "type", "sender", "template", "templateText", "sourceFile", "language"] {
             try reader.text(column)
         }
         for column in ["sourceModule", "sourceReferenceId"] { try reader.text(column) }
@@ -65,11 +65,11 @@ enum ManagedCampaigns: ManagedTable {
         INSERT INTO campaigns (
             id, "tenantId", name, title, type, "senderId", "messageTemplate", "templateId", "templateParams",
             "audienceId", "audienceFilter", "templateText", "onUserCap", "startWhenApproved", protect, "sourceFile",
-            "sourceModule", "sourceReferenceId", "managedBy"
+            "sourceModule", "sourceReferenceId", language, "managedBy"
         )
         SELECT r.id, r."tenantId", r.name, r.title, r.type::campaign_type_enum, s.id, r.message, t.id, r.params, a.id,
             r."audienceFilter", r."templateText", r."onUserCap", r."startWhenApproved", r.protect, r."sourceFile",
-            r."sourceModule", r."sourceReferenceId", 'spec'
+            r."sourceModule", r."sourceReferenceId", r.language, 'spec'
         FROM \(fragment: resolved(rows))
         """
     }
@@ -82,7 +82,7 @@ enum ManagedCampaigns: ManagedTable {
             "audienceFilter" = r."audienceFilter", "templateText" = r."templateText", "onUserCap" = r."onUserCap",
             "startWhenApproved" = r."startWhenApproved", protect = r.protect, "sourceFile" = r."sourceFile",
             "sourceModule" = r."sourceModule",
-            "sourceReferenceId" = r."sourceReferenceId", "updatedAt" = now()
+            "sourceReferenceId" = r."sourceReferenceId", language = r.language, "updatedAt" = now()
         FROM \(fragment: resolved(rows)) AND c.id = r.id AND c."managedBy" = 'spec' AND c."archivedAt" IS NULL
         """
     }
@@ -110,7 +110,8 @@ enum ManagedCampaigns: ManagedTable {
         jsonb_to_recordset(\(rows)::jsonb) AS r(
             id uuid, "tenantId" text, name text, title text, type text, sender text, message jsonb, template text,
             params jsonb, audience text, "audienceFilter" jsonb, "templateText" text, "onUserCap" jsonb,
-            "startWhenApproved" boolean, protect boolean, "sourceFile" text, "sourceModule" text, "sourceReferenceId" text
+            "startWhenApproved" boolean, protect boolean, "sourceFile" text, "sourceModule" text, "sourceReferenceId" text,
+            language text
         )
         JOIN senders s ON s."tenantId" = r."tenantId" AND s.name = r.sender
             AND s."managedBy" = 'spec' AND s."archivedAt" IS NULL

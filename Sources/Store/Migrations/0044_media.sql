@@ -29,3 +29,6 @@ CREATE TABLE media_uploads (
     PRIMARY KEY ("tenantId", digest, "phoneNumberId"),
     FOREIGN KEY ("tenantId", digest) REFERENCES media ("tenantId", digest) ON DELETE CASCADE
 );
+
+-- The language of the template that everybody gets; NULL if each person gets their own.
+ALTER TABLE campaigns ADD COLUMN language varchar(10);

@@ -284,6 +284,10 @@ extension NotificationRepository {
     ///
     /// Runs that are paused for it are told of as well, by their pauses.
     func tell(ofTemplate name: String, language: String, account: String, reason: String) async throws(PostgresError) {
+        let sent = TemplateState.isSent(
+            by: #"c."messageTemplate""#,
+            in: "\(TemplateState.language(language))::text"
+        )
         try await pool.execute(
             """
             SELECT notify_tenant(
@@ -298,13 +302,15 @@ extension NotificationRepository {
                 AND (
                     EXISTS (
                         SELECT FROM templates m WHERE m."tenantId" = t."tenantId" AND m."archivedAt" IS NULL
-                            AND m."whatsappName" = \(name) AND m.language = \(TemplateState.language(language))
+                            AND m."whatsappName" = \(name) AND (
+                                m.language = \(TemplateState.language(language))
+                                OR jsonb_exists(m.parts -> 'languages', \(TemplateState.language(language))::text)
+                            )
                     )
                     OR EXISTS (
                         SELECT FROM campaigns c WHERE c."tenantId" = t."tenantId" AND c."archivedAt" IS NULL
                             AND c."messageTemplate" #>> '{template,name}' = \(name)
-                            AND replace(c."messageTemplate" #>> '{template,language,code}', '-', '_')
-                                = \(TemplateState.language(language))
+                            AND \(fragment: sent)
                     )
                 )
                 AND NOT EXISTS (

@@ -22,6 +22,10 @@ extension RunRepository {
         let condition: PostgresQuery = """
             r."templateHeldAt" IS NOT NULL AND date_trunc('second', r."templateHeldAt") <= \(time)::timestamptz
             """
+        let sent = TemplateState.isSent(
+            by: "(v.content -> 'message')",
+            in: "\(TemplateState.language(language))::text"
+        )
         let rows = try await pool.query(
             """
             SELECT r.id FROM campaign_runs r
@@ -29,7 +33,7 @@ extension RunRepository {
             JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
             WHERE r.status = \(run: .paused) AND \(fragment: condition) AND s."businessAccountId" = \(account)
                 AND v.content #>> '{message,template,name}' = \(name)
-                AND replace(v.content #>> '{message,template,language,code}', '-', '_') = \(TemplateState.language(language))
+                AND \(fragment: sent)
                 AND NOT EXISTS (
                     SELECT FROM whatsapp_templates w
                     WHERE w."businessAccountId" = \(account) AND w.name = \(name)

@@ -77,8 +77,10 @@ public struct TemplateRepository: Sendable {
         let states = try await AccountFactRepository.states(of: tenant, names: names, on: connection)
         return templates.map { template in
             var template = template
-            let language = template.spec.language.map(TemplateState.language)
-            template.states = states.filter { $0.name == template.spec.whatsappName && $0.language == language }
+            let languages = template.spec.codes.map(TemplateState.language)
+            template.states = states.filter {
+                $0.name == template.spec.whatsappName && languages.contains($0.language)
+            }
             return template
         }
     }

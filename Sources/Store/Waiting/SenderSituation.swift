@@ -153,7 +153,7 @@ extension SenderSituation {
                 JOIN senders o ON o.id = r."senderId"
                 JOIN whatsapp_templates t ON t."businessAccountId" = o."businessAccountId"
                     AND t.name = v.content #>> '{message,template,name}'
-                    AND t.language = replace(v.content #>> '{message,template,language,code}', '-', '_')
+                    AND \(fragment: TemplateState.isSent(by: "(v.content -> 'message')", in: "t.language"))
                 WHERE v.id = r."revisionId" AND r.status = \(run: .paused)
                     AND t.status = ANY(\(Array(TemplateState.approved))::text[])
             ) p("approvedAt") ON true

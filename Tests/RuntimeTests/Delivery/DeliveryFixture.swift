@@ -44,6 +44,7 @@ struct DeliveryFixture: Sendable {
         dailyLimit: Int? = nil,
         onQuotaExhausted: String = "pause",
         unconfirmedPolicy: String = "hold",
+        rules: SimulatorRules = SimulatorRules(),
         _ body: (DeliveryFixture) async throws -> Void
     ) async throws {
         try await TestDatabase.withConfiguration(template: .migrated) { postgres in
@@ -53,6 +54,7 @@ struct DeliveryFixture: Sendable {
                 do {
                     var configuration = simulation(faults: faults)
                     configuration.limits.dailyLimit = dailyLimit
+                    configuration.rules = rules
                     try await Simulator.withRunning(configuration: configuration, logger: TestDatabase.logger) {
                         simulator in
                         let fixture = DeliveryFixture(
@@ -132,6 +134,11 @@ struct DeliveryFixture: Sendable {
         }
     }
 
+    /// Replaces the message of the campaign.
+    func setMessage(_ text: String) async throws {
+        try await pool.execute(#"UPDATE campaigns SET "messageTemplate" = \#(PostgresJSON(text: text))::jsonb"#)
+    }
+
     func run(_ id: UUID) async throws -> RunRecord { try #require(try await runs.find(id)) }
 }
 
@@ -209,6 +216,7 @@ extension DeliveryFixture {
         requestTimeout: Duration = OutboundRequest.defaultTimeout,
         address: Address? = nil,
         channel: (any MessageChannel)? = nil,
+        media: (any MediaChannel)? = nil,
         listens: Bool = true,
         presence: DaemonPresence? = nil,
         logger: Logger = TestDatabase.logger,
@@ -222,6 +230,7 @@ extension DeliveryFixture {
             logger: TestDatabase.logger
         )
         let client = MovingClient(address: address ?? Address(api), timeout: requestTimeout)
+        let uploader = try await WhatsAppMedia(url: api)
         let runs = RunRepository(pool: pool)
         let guards = RunGuards(runs: runs, logger: TestDatabase.logger)
         let lanes = LaneServices(
@@ -237,6 +246,7 @@ extension DeliveryFixture {
             guards: guards,
             lanes: LaneRepository(pool: pool),
             channel: channel ?? client,
+            mediaRows: MediaUploadRepository(pool: pool),
             tokens: TokenResolver(environment: ["TOKEN": "token"]),
             permits: SendPermits(count: maximumInFlight),
             gate: APIGate(limit: maximumInFlight),
@@ -249,6 +259,13 @@ extension DeliveryFixture {
         )
         let wakeup = WakeSignal()
         var services: [any Service] = [
+            MediaUploader(
+                uploads: lanes.media,
+                files: MediaRepository(pool: pool),
+                rows: MediaUploadRepository(pool: pool),
+                channel: media ?? uploader,
+                logger: logger
+            ),
             LaneKeeper(services: lanes, wakeup: lanes.changes, feeder: wakeup),
             RunMaintenance(
                 runs: runs,
@@ -277,6 +294,7 @@ extension DeliveryFixture {
         let result: Result<Value, any Error>
         do { result = .success(try await run(services, ending: ending, body)) } catch { result = .failure(error) }
         await client.shutdown()
+        await uploader.shutdown()
         await redis.shutdown()
         await pool.shutdown()
         return try result.get()

@@ -18,7 +18,7 @@ public struct DiagnosticCode: RawRepresentable, Sendable, CaseIterable {
     /// All codes in the order of their numbers.
     public static let allCases =
         (yamlFamily + documentFamily + commentFamily + contentFamily + timeFamily + startFamily
-        + environmentFamily + accountFamily)
+        + environmentFamily + accountFamily + mediaFamily)
         .sorted { $0.rawValue < $1.rawValue }
 
     private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })

@@ -12,27 +12,6 @@ import Testing
 /// A preview shows the messages that WhatsApp receives.
 @Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
 struct RenderedDeliveryTests {
-    /// Passes requests on to the simulator, and keeps their bodies.
-    private final class RecordingClient: WhatsAppDouble {
-        private let client: MovingClient
-        private let bodies = Mutex<[JSONValue]>([])
-
-        init(_ client: MovingClient) { self.client = client }
-
-        var received: [JSONValue] { bodies.withLock { $0 } }
-        var expectedWait: Duration { .zero }
-
-        func prepare(for requests: Int) {}
-
-        func send(_ request: OutboundRequest) async -> SendAnswer? {
-            let answer = await client.send(request)
-            if answer != nil, let body = try? JSONValue(parsing: request.body) {
-                bodies.withLock { $0.append(body) }
-            }
-            return answer
-        }
-    }
-
     @Test(.timeLimit(.minutes(2)))
     func theRenderedMessagesAreThoseThatAreSent() async throws {
         let text = "Dear {{name|friend}} no. {{metadata.number}}, {{pin|no pin}}"
@@ -70,5 +49,26 @@ struct RenderedDeliveryTests {
                 #expect(received.content == message.content)
             }
         }
+    }
+}
+
+/// Passes requests on to the simulator, and keeps their bodies.
+final class RecordingClient: WhatsAppDouble {
+    private let client: MovingClient
+    private let bodies = Mutex<[JSONValue]>([])
+
+    init(_ client: MovingClient) { self.client = client }
+
+    var received: [JSONValue] { bodies.withLock { $0 } }
+    var expectedWait: Duration { .zero }
+
+    func prepare(for requests: Int) {}
+
+    func send(_ request: OutboundRequest) async -> SendAnswer? {
+        let answer = await client.send(request)
+        if answer != nil, let body = try? JSONValue(parsing: request.body) {
+            bodies.withLock { $0.append(body) }
+        }
+        return answer
     }
 }

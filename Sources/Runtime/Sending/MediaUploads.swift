@@ -1,0 +1,201 @@
+import Foundation
+package import Logging
+import ServiceLifecycle
+import Settings
+package import Store
+import Synchronization
+
+/// The ids of uploaded files, as the lanes of a daemon need them.
+///
+/// A lane never waits for an upload: it asks here, from memory, and gives its messages back while ``MediaUploader`` finds
+/// the id or uploads the file.
+package final class MediaUploads: Sendable {
+    /// What is known of the files of a message.
+    enum Answer: Sendable {
+        /// The ids by the digests.
+        case ready([String: String])
+        /// Some have no id yet.
+        case waiting
+        /// One cannot be sent; the reason, with the remedy.
+        case refused(String)
+    }
+
+    /// An upload that messages wait for, with the token of their sender.
+    struct Wish: Sendable {
+        let key: MediaUploadRepository.Key
+        let token: AccessToken
+    }
+
+    private enum Known {
+        case id(String, until: ContinuousClock.Instant)
+        case refused(String, until: ContinuousClock.Instant)
+    }
+
+    private struct State {
+        var known: [MediaUploadRepository.Key: Known] = [:]
+        var wishes: [MediaUploadRepository.Key: Wish] = [:]
+    }
+
+    /// The time after which an id is looked up again; until it is, the old one is used.
+    private static let life = Duration.seconds(600)
+    /// The time for which a refusal is told to messages.
+    private static let refusalLife = Duration.seconds(10)
+    private static let capacity = 10_000
+
+    let wakeup = WakeSignal()
+    private let state = Mutex(State())
+    private let clock = ContinuousClock()
+
+    package init() {}
+
+    /// Returns the ids of files for a number; asks for those that are not known.
+    func ids(of digests: Set<String>, tenant: String, number: String, token: AccessToken) -> Answer {
+        let now = clock.now
+        let (answer, hasWish) = state.withLock { state -> (Answer, Bool) in
+            var (ids, isWaiting, hasWish): ([String: String], Bool, Bool) = ([:], false, false)
+            for digest in digests {
+                let key = MediaUploadRepository.Key(
+                    file: MediaRepository.Key(tenant: tenant, digest: digest),
+                    number: number
+                )
+                switch state.known[key] {
+                case .id(let id, let end):
+                    ids[digest] = id
+                    if now < end { continue }
+                case .refused(let reason, let end) where now < end: return (.refused(reason), false)
+                case .refused, nil: isWaiting = true
+                }
+                hasWish = hasWish || state.wishes[key] == nil
+                state.wishes[key] = Wish(key: key, token: token)
+            }
+            return (isWaiting ? .waiting : .ready(ids), hasWish)
+        }
+        if hasWish { wakeup.notify() }
+        return answer
+    }
+
+    /// The uploads that messages wait for.
+    var wishes: [Wish] { state.withLock { Array($0.wishes.values) } }
+
+    func learn(_ key: MediaUploadRepository.Key, id: String) {
+        state.withLock { state in
+            if state.known.count >= Self.capacity { state.known.removeAll() }
+            state.known[key] = .id(id, until: clock.now + Self.life)
+            state.wishes[key] = nil
+        }
+    }
+
+    func learn(_ key: MediaUploadRepository.Key, refusal: String) {
+        state.withLock { state in
+            state.known[key] = .refused(refusal, until: clock.now + Self.refusalLife)
+            state.wishes[key] = nil
+        }
+    }
+
+    /// Forgets an id, so that messages wait for another one.
+    func forget(_ key: MediaUploadRepository.Key) { state.withLock { $0.known[key] = nil } }
+}
+
+/// Finds the ids of files that messages wait for, and uploads files that have none.
+///
+/// Any number of daemons may run one: of several, the one with the lease of a file uploads it. A graceful shutdown lets the
+/// uploads under way end; a daemon that dies leaves a lease that expires.
+package struct MediaUploader: Service {
+    /// Uploads at a time: each has a file of up to 16 MB in memory.
+    private static let width = 2
+    /// The length of a lease in seconds: longer than an upload may take.
+    private static let lease = Int(MediaUpload.timeout.components.seconds) + 30
+    /// The wait after an attempt that failed for a moment, in seconds.
+    private static let postponement = 5
+
+    let uploads: MediaUploads
+    let files: MediaRepository
+    let rows: MediaUploadRepository
+    let channel: any MediaChannel
+    let logger: Logger
+
+    package init(
+        uploads: MediaUploads,
+        files: MediaRepository,
+        rows: MediaUploadRepository,
+        channel: any MediaChannel,
+        logger: Logger
+    ) {
+        (self.uploads, self.files, self.rows) = (uploads, files, rows)
+        (self.channel, self.logger) = (channel, logger)
+    }
+
+    package func run() async {
+        let loop = PeriodicLoop(
+            every: .seconds(1),
+            wakeup: uploads.wakeup,
+            logger: logger,
+            failure: "Could not upload files, trying again"
+        )
+        await loop.run {
+            var wishes = uploads.wishes[...]
+            try await withThrowingTaskGroup { group in
+                for wish in wishes.prefix(Self.width) { group.addTask { try await fulfil(wish) } }
+                wishes = wishes.dropFirst(Self.width)
+                while try await group.next() != nil {
+                    guard let wish = wishes.popFirst(), !Task.isShuttingDownGracefully else { continue }
+                    group.addTask { try await fulfil(wish) }
+                }
+            }
+        }
+    }
+
+    /// Finds the id that messages wait for, or makes one attempt to upload the file.
+    private func fulfil(_ wish: MediaUploads.Wish) async throws {
+        let key = wish.key
+        switch try await rows.begin(key, leaseFor: Self.lease) {
+        case .ready(let id): uploads.learn(key, id: id)
+        case .refused(let error): uploads.learn(key, refusal: error)
+        case .busy: break
+        case .unknown:
+            uploads.learn(
+                key,
+                refusal: "the file sha256:\(key.file.digest) is not stored; apply the specs that name it"
+            )
+        case .leased:
+            guard let file = try await files.bytes(of: key.file) else {
+                // Deleted since the lease was taken; the row of the lease went with it.
+                return
+            }
+            try await upload(file.bytes, type: file.type, for: wish)
+        }
+    }
+
+    private func upload(_ bytes: [UInt8], type: String, for wish: MediaUploads.Wish) async throws {
+        let key = wish.key
+        let metadata: Logger.Metadata = [
+            "tenant": "\(key.file.tenant)", "number": "\(key.number)", "file": "sha256:\(key.file.digest)",
+        ]
+        let upload = MediaUpload(
+            number: key.number,
+            token: wish.token,
+            digest: key.file.digest,
+            type: type,
+            bytes: bytes
+        )
+        switch await channel.upload(upload) {
+        case .stored(let id):
+            CrashPoint.mediaUploaded.reach()
+            try await rows.finish(key, id: id)
+            uploads.learn(key, id: id)
+            logger.info("File uploaded", metadata: metadata.merging(["bytes": "\(bytes.count)"]) { $1 })
+        case .refused(let problem):
+            let reason =
+                "WhatsApp refused the file sha256:\(key.file.digest) (\(type)): \(problem); correct it, then resume the campaign"
+            try await rows.fail(key, error: reason)
+            uploads.learn(key, refusal: reason)
+            logger.error("File refused", metadata: metadata.merging(["reason": "\(problem)"]) { $1 })
+        case .failed(let problem):
+            try await rows.postpone(key, seconds: Self.postponement)
+            logger.warning(
+                "File not uploaded, trying again",
+                metadata: metadata.merging(["reason": "\(problem)"]) { $1 }
+            )
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import JSON
+public import Postgres
+public import Spec
+
+/// The files beside the specs, as the reconcile that names them stores them.
+public struct MediaRepository: Sendable {
+    /// A file of a tenant, by the digest of its content.
+    public struct Key: Hashable, Sendable {
+        public let tenant: String
+        /// The SHA-256 of the bytes, as 64 hexadecimal digits.
+        public let digest: String
+
+        public init(tenant: String, digest: String) {
+            (self.tenant, self.digest) = (tenant, digest)
+        }
+    }
+
+    /// The days after which a file that no spec names any more is deleted.
+    static let retention = 30
+
+    let pool: PostgresPool
+
+    public init(pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Returns those of some files that are not stored.
+    public static func missing(_ keys: [Key], on connection: PostgresConnection) async throws -> Set<Key> {
+        guard !keys.isEmpty else { return [] }
+        let rows = try await connection.query(
+            """
+            SELECT k.tenant, k.digest FROM unnest(\(keys.map(\.tenant))::text[], \(keys.map(\.digest))::text[]) AS k(tenant, digest)
+            WHERE NOT EXISTS (SELECT FROM media m WHERE m."tenantId" = k.tenant AND m.digest = k.digest)
+            """
+        )
+        return Set(try rows.map { Key(tenant: try $0.decode(0), digest: try $0.decode(1)) })
+    }
+
+    /// Stores one file; a file that is stored stays as it is.
+    public static func store(
+        _ bytes: [UInt8],
+        of reference: MediaReference,
+        tenant: String,
+        on connection: PostgresConnection
+    ) async throws {
+        try await connection.execute(
+            """
+            INSERT INTO media ("tenantId", digest, type, bytes)
+            VALUES (\(tenant), \(reference.digest), \(reference.type), \(bytes)) ON CONFLICT DO NOTHING
+            """,
+            deadline: .seconds(60)
+        )
+    }
+
+    /// Notes which files of some tenants the specs name.
+    ///
+    /// - Parameters:
+    ///   - used: The files that specs name.
+    ///   - tenants: The tenants whose specs were read; files of others stay as they are.
+    ///   - connection: The connection, in the transaction that writes the specs.
+    /// - Throws: `PostgresError`.
+    public static func mark(
+        used: [Key],
+        of tenants: [String],
+        on connection: PostgresConnection
+    ) async throws {
+        let isUsed: PostgresQuery = """
+            EXISTS (
+                SELECT FROM unnest(\(used.map(\.tenant))::text[], \(used.map(\.digest))::text[]) AS k(tenant, digest)
+                WHERE k.tenant = m."tenantId" AND k.digest = m.digest
+            )
+            """
+        try await connection.execute(
+            """
+            UPDATE media m SET "unusedSince" = CASE WHEN \(fragment: isUsed) THEN NULL ELSE now() END
+            WHERE m."tenantId" = ANY(\(tenants)::text[]) AND ("unusedSince" IS NULL) <> \(fragment: isUsed)
+            """
+        )
+    }
+
+    /// Returns the types of the files of a tenant by their digests.
+    public static func types(ofTenant tenant: String, on connection: PostgresConnection) async throws -> [String:
+        String]
+    {
+        let rows = try await connection.query(#"SELECT digest, type FROM media WHERE "tenantId" = \#(tenant)"#)
+        var types: [String: String] = [:]
+        for row in rows { types[try row.decode(0)] = try row.decode(1) as String }
+        return types
+    }
+
+    /// Returns the bytes of a file; `nil` if it is not stored.
+    public func bytes(of key: Key) async throws -> (type: String, bytes: [UInt8])? {
+        let rows = try await pool.query(
+            #"SELECT type, bytes FROM media WHERE "tenantId" = \#(key.tenant) AND digest = \#(key.digest)"#,
+            deadline: .seconds(60)
+        )
+        return try rows.first.map { (try $0.decode("type"), try $0.decode("bytes")) }
+    }
+
+    /// Deletes files that no spec has named for 30 days, and that no campaign or open run will send.
+    ///
+    /// - Returns: The number of files; fewer than `limit` when nothing is left.
+    public func removeUnused(limit: Int = 100) async throws(PostgresError) -> Int {
+        try await pool.execute(
+            """
+            DELETE FROM media d USING (
+                SELECT m."tenantId", m.digest FROM media m
+                WHERE m."unusedSince" < now() - \(Double(Self.retention)) * interval '1 day'
+                    AND NOT EXISTS (
+                        SELECT FROM campaigns c WHERE c."tenantId" = m."tenantId" AND c."archivedAt" IS NULL
+                            AND c.status NOT IN \(anyOf: [CampaignStatus.completed, .failed, .cancelled])
+                            AND strpos(c."messageTemplate"::text, m.digest) > 0
+                    )
+                    AND NOT EXISTS (
+                        SELECT FROM campaign_runs r JOIN campaign_revisions v ON \(key: "v.id", of: #"r."revisionId""#)
+                        WHERE r."tenantId" = m."tenantId" AND r.status IN \(anyOf: RunStatus.open)
+                            AND strpos(v.content::text, m.digest) > 0
+                    )
+                LIMIT \(limit)
+            ) old
+            WHERE d."tenantId" = old."tenantId" AND d.digest = old.digest
+            """
+        )
+    }
+}

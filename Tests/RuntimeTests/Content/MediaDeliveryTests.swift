@@ -1,0 +1,186 @@
+import Foundation
+import JSON
+import Postgres
+import Store
+import Synchronization
+import TestSupport
+import Testing
+import WhatsAppSimulator
+
+@testable import Runtime
+
+/// Messages with files beside the specs: each number uploads a file once, and sends it by its id.
+@Suite(.serialized, .enabled(if: TestEnvironment.hasPostgres && TestRedis.isAvailable))
+struct MediaDeliveryTests {
+    private static let digest = String(repeating: "ab", count: 32)
+
+    /// Passes uploads on, and never returns from the first ones.
+    private final class StuckUploader: MediaChannel {
+        private let channel: any MediaChannel
+        private let uploads = Mutex(0)
+
+        init(_ channel: any MediaChannel) { self.channel = channel }
+
+        var count: Int { uploads.withLock { $0 } }
+
+        func upload(_ upload: MediaUpload) async -> UploadAnswer {
+            let answer = await channel.upload(upload)
+            uploads.withLock { $0 += 1 }
+            // Until the daemon is killed.
+            try? await Task.sleep(for: .seconds(3_600))
+            return answer
+        }
+    }
+
+    private static func fixture(
+        contacts: Int,
+        type: String = "image/png",
+        faults: SimulatorFaults = .init(),
+        _ body: (DeliveryFixture) async throws -> Void
+    ) async throws {
+        var rules = SimulatorRules()
+        rules.checksMedia = true
+        try await DeliveryFixture.with(contacts: contacts, faults: faults, rules: rules) { fixture in
+            let image = #"{"type":"image","image":{"id":"{{media.\#(digest)}}"}}"#
+            try await fixture.setMessage(
+                #"{"type":"template","template":{"name":"hello","language":{"code":"en"},"#
+                    + #""components":[{"type":"header","parameters":[\#(image)]}]}}"#
+            )
+            try await fixture.pool.execute(
+                """
+                INSERT INTO media ("tenantId", digest, type, bytes)
+                VALUES (\(DeliveryFixture.tenant), \(digest), \(type), \(Array("an image".utf8)))
+                """
+            )
+            try await body(fixture)
+        }
+    }
+
+    private static func uploads(_ fixture: DeliveryFixture) -> [ManagementEntry] {
+        fixture.simulator.managementCalls.filter { $0.operation == "media.upload" }
+    }
+
+    /// Stores an id that the number got some days ago, and that WhatsApp has forgotten.
+    private static func setOldID(daysAgo days: Double, _ fixture: DeliveryFixture) async throws {
+        try await fixture.pool.execute(
+            """
+            INSERT INTO media_uploads ("tenantId", digest, "phoneNumberId", "mediaId", "uploadedAt")
+            VALUES (\(DeliveryFixture.tenant), \(digest), '1001', '4711', now() - \(days) * interval '1 day')
+            """
+        )
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func aFileIsUploadedOnceByTwoDaemons() async throws {
+        try await Self.fixture(contacts: 80) { fixture in
+            let client = MovingClient(address: DeliveryFixture.Address(fixture.api), timeout: .seconds(30))
+            let recorder = RecordingClient(client)
+            let run = try await fixture.launch()
+            try await fixture.withDelivery(channel: recorder) {
+                try await fixture.withDelivery(channel: recorder) { try await fixture.completes(run) }
+            }
+            await client.shutdown()
+            #expect(Self.uploads(fixture).map(\.answer) == [.accepted])
+            #expect(Self.uploads(fixture).first?.body.hasPrefix("image/png, 8 bytes") == true)
+            let rows = try await fixture.pool.query(#"SELECT "mediaId" FROM media_uploads"#)
+            let id = JSONValue.string(try rows[0].decode(0))
+            #expect(rows.count == 1 && recorder.received.count == 80)
+            #expect(
+                recorder.received.allSatisfy {
+                    $0["template"]?["components"]?[0]?["parameters"]?[0]?["image"] == ["id": id]
+                }
+            )
+            try await fixture.expectDelivered(run, contacts: 80)
+            let attempts = try await fixture.pool.query("SELECT max(attempts) FROM campaign_messages")
+            #expect(try attempts[0].decode(0, as: Int.self) == 1, "waiting for an upload counts as no attempt")
+        }
+    }
+
+    @Test(
+        .timeLimit(.minutes(2)),
+        arguments: [
+            // Before WhatsApp forgets it, it is replaced; one that WhatsApp has forgotten already is replaced when it is refused.
+            26.0, 20.0,
+        ]
+    )
+    func anIDIsReplacedBeforeItExpiresOrWhenItIsRefused(days: Double) async throws {
+        try await Self.fixture(contacts: 20) { fixture in
+            try await Self.setOldID(daysAgo: days, fixture)
+            let run = try await fixture.launch()
+            try await fixture.withDelivery { try await fixture.completes(run) }
+            #expect(Self.uploads(fixture).count == 1)
+            let summary = fixture.simulator.summary()
+            #expect(summary.accepted == 20 && summary.recipientsAcceptedMoreThanOnce == 0)
+            #expect((summary.rejected == 0) == (days > 25))
+            let attempts = try await fixture.pool.query("SELECT max(attempts) FROM campaign_messages")
+            #expect(try attempts[0].decode(0, as: Int.self) == 1)
+        }
+    }
+
+    /// A new id that is refused is no forgotten one: the message fails, and the file is not uploaded for ever.
+    @Test(.timeLimit(.minutes(2)))
+    func aNewIDThatIsRefusedFailsTheMessage() async throws {
+        try await Self.fixture(contacts: 3) { fixture in
+            try await Self.setOldID(daysAgo: 0, fixture)
+            let run = try await fixture.launch()
+            try await fixture.withDelivery {
+                try await eventually("all messages fail") { try await fixture.statuses()[.failed] == 3 }
+            }
+            #expect(Self.uploads(fixture).isEmpty)
+            _ = run
+        }
+    }
+
+    /// A daemon that dies between the upload and its row leaves a lease: the next one uploads once more, and nobody gets two
+    /// messages.
+    @Test(.timeLimit(.minutes(2)))
+    func aDaemonMayDieBetweenTheUploadAndItsRow() async throws {
+        try await Self.fixture(contacts: 30) { fixture in
+            let run = try await fixture.launch()
+            let channel = try await WhatsAppMedia(url: fixture.api)
+            let stuck = StuckUploader(channel)
+            try await fixture.withDelivery(media: stuck, ending: .killed) {
+                try await eventually("the file is uploaded") { stuck.count == 1 }
+            }
+            await channel.shutdown()
+            #expect(fixture.simulator.summary().accepted == 0)
+            // Instead of waiting for minutes.
+            #expect(
+                try await fixture.pool.execute(
+                    #"UPDATE media_uploads SET "leasedUntil" = now() - interval '1 second' WHERE "mediaId" IS NULL"#
+                ) == 1
+            )
+            try await fixture.withDelivery { try await fixture.completes(run) }
+            #expect(Self.uploads(fixture).count == 2)
+            try await fixture.expectDelivered(run, contacts: 30)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func aFileThatWhatsAppRefusesPausesTheRun() async throws {
+        try await Self.fixture(contacts: 10, type: "image/gif") { fixture in
+            let run = try await fixture.launch()
+            try await fixture.withDelivery {
+                try await eventually("the run pauses") { try await fixture.run(run).status == .paused }
+            }
+            let rows = try await fixture.pool.query(#"SELECT "statusReason" FROM campaign_runs"#)
+            let reason = try rows[0].decode(0, as: String?.self) ?? ""
+            #expect(reason.contains("refused the file sha256:\(Self.digest) (image/gif)"), "\(reason)")
+            #expect(fixture.simulator.summary().accepted == 0)
+            #expect(try await fixture.statuses()[.failed] == nil)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func aFileThatIsNotStoredPausesTheRun() async throws {
+        try await Self.fixture(contacts: 4) { fixture in
+            try await fixture.pool.execute("DELETE FROM media")
+            let run = try await fixture.launch()
+            try await fixture.withDelivery {
+                try await eventually("the run pauses") { try await fixture.run(run).status == .paused }
+            }
+            let rows = try await fixture.pool.query(#"SELECT "statusReason" FROM campaign_runs"#)
+            #expect(try rows[0].decode(0, as: String?.self)?.contains("is not stored") == true)
+        }
+    }
+}
