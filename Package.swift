@@ -66,9 +66,8 @@ let package = Package(
         .target(
             name: "Account",
             dependencies: [
-                "JSON", "OneShotHTTP", "Postgres", "Settings", "Spec", "Spelling", "Store", .client, .crypto, .log,
-                .nio,
-                .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
+                "JSON", "OneShotHTTP", "Postgres", "Settings", "Spec", "Spelling", "Store",
+                .client, .crypto, .log, .nio, .nioFoundation, .nioHTTP, .nioPosix, .nioSSL,
             ]
         ),
         .target(
@@ -114,9 +113,8 @@ let package = Package(
             name: "campaignd",
             dependencies: [
                 "AccessTokens", "Account", "API", "Calendar", "CommandKit", "Contacts", "Daemon", "JSON", "Postgres",
-                "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator", .arguments,
-                .lifecycle, .log,
-                .signals,
+                "Reconciler", "Runtime", "Settings", "Spec", "Spelling", "Store", "WhatsAppSimulator",
+                .arguments, .lifecycle, .log, .signals,
             ]
         ),
 

@@ -26,8 +26,11 @@ struct TokenIssuer: Sendable {
     /// Returns the rights of a token; without a claim of scopes all of them, but only to read for people who sign in, as
     /// anybody with an account at the provider may.
     func scopes(of token: JSONWebToken) -> AccessScopes {
-        scopeClaims.lazy.compactMap { name in token.value(name).flatMap { isEcho($0, name) ? nil : $0 } }.first
-            .map(AccessScopes.init(claim:)) ?? (isSignIn ? AccessScopes([.read]) : .all)
+        for name in scopeClaims {
+            guard let claim = token.value(name), !isEcho(claim, name) else { continue }
+            return AccessScopes(claim: claim)
+        }
+        return isSignIn ? AccessScopes([.read]) : .all
     }
 
     /// Returns true if a claim repeats what the browser of a person asked for, which must give no rights.

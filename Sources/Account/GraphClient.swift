@@ -170,6 +170,48 @@ package final class GraphClient: Sendable {
         }
     }
 
+    /// Reads a file of another server, without a token.
+    ///
+    /// - Parameters:
+    ///   - url: The address of the file.
+    ///   - limit: The most bytes.
+    ///   - deadline: The longest time until the whole file is here.
+    /// - Returns: The status, and the file; `nil` for a larger one.
+    /// - Throws: ``GraphError``.
+    func download(
+        _ url: String,
+        upTo limit: Int,
+        within deadline: Duration
+    ) async throws(GraphError) -> (HTTPResponseStatus, ByteBuffer?) {
+        typealias File = (HTTPResponseStatus, ByteBuffer?)
+        let outcome = await withTaskGroup(of: Result<File, GraphError>?.self) { group in
+            group.addTask {
+                do {
+                    let request = HTTPClientRequest(url: url)
+                    let response = try await self.client.execute(request, timeout: TimeAmount(deadline))
+                    do {
+                        return .success((response.status, try await response.body.collect(upTo: limit)))
+                    } catch is NIOTooManyBytesError {
+                        return .success((response.status, nil))
+                    }
+                } catch {
+                    return .failure(Self.error(of: error))
+                }
+            }
+            group.addTask {
+                // As for calls: the library's deadline ends with the head of the answer.
+                do { try await Task.sleep(for: deadline) } catch { return nil }
+                return .failure(.lost("no whole file within \(deadline.components.seconds) s"))
+            }
+            defer { group.cancelAll() }
+            while let outcome = await group.next() {
+                if let outcome { return outcome }
+            }
+            return .failure(GraphError.lost("cancelled"))
+        }
+        return try outcome.get()
+    }
+
     /// Tells requests that were not written from those that may have been.
     static func error(of error: any Error) -> GraphError {
         guard let error = error as? HTTPClientError else {

@@ -50,7 +50,13 @@ extension Daemon {
                 logger: logger
             ),
             SubmissionService(
-                submitter: TemplateSubmitter(pool: pool, client: graph, tokens: tokens, logger: logger),
+                submitter: TemplateSubmitter(
+                    pool: pool,
+                    client: graph,
+                    tokens: tokens,
+                    samples: SampleUploads(pool: pool, client: graph),
+                    logger: logger
+                ),
                 logger: logger
             ),
         ]

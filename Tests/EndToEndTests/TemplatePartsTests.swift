@@ -22,6 +22,11 @@ struct TemplatePartsTests {
         """
 
     private static let templates = """
+        kind: Tenant
+        name: test
+        # Nobody reads the account here.
+        templates: "off"
+        ---
         kind: Account
         name: main
         wabaId: "102290129340398"

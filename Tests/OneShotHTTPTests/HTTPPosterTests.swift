@@ -158,6 +158,8 @@ struct HTTPPosterTests {
             try await withPoster(port: port, loops: .one) { poster in
                 for closed in 1...3 {
                     #expect(await poster.post(.small).answer?.status == 200)
+                    // The answer is here before its connection is free again.
+                    try await eventually("the connection is idle") { poster.idleConnections == 1 }
                     if closed == 2 { server.blurt("HTTP/1.1 408 Late\r\n\r\n") } else { server.hangUp() }
                     // A request that meets a connection before it is known to be closed may be lost.
                     try await eventually("both know that it is closed") {

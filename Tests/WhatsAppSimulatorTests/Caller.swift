@@ -65,7 +65,7 @@ struct Caller: Sendable {
         _ path: String,
         _ body: String? = nil,
         headers: [String: String] = ["authorization": "Bearer token", "content-type": "application/json"],
-        timeout: Duration = .seconds(10)
+        timeout: Duration = .seconds(60)
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: base + path)
         request.method = HTTPMethod(rawValue: method.rawValue)
@@ -81,7 +81,7 @@ struct Caller: Sendable {
         )
     }
 
-    func post(_ body: String, sender: String = Caller.sender, timeout: Duration = .seconds(10)) async throws -> Answer {
+    func post(_ body: String, sender: String = Caller.sender, timeout: Duration = .seconds(60)) async throws -> Answer {
         try await call(.POST, "/v23.0/\(sender)/messages", body, timeout: timeout)
     }
 
@@ -90,7 +90,7 @@ struct Caller: Sendable {
         to number: String,
         callback: String = "c",
         sender: String = Caller.sender,
-        timeout: Duration = .seconds(10)
+        timeout: Duration = .seconds(60)
     ) async throws -> Answer {
         try await post(Self.text(to: number, callback: callback), sender: sender, timeout: timeout)
     }

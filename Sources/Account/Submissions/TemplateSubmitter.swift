@@ -163,8 +163,9 @@ package struct TemplateSubmitter: Sendable {
     }
 
     /// A step that is made instead of a request.
-    private struct Instead: Error {
+    private struct Instead: Error, CustomStringConvertible {
         let step: SubmissionStep
+        var description: String { "no request is sent: \(step)" }
     }
 
     /// Uploads the files of a template; nothing is recorded before, because uploading twice does no harm.

@@ -60,6 +60,11 @@ public struct StateSnapshot: Sendable {
         let desired = TemplateNames.inForce(desired, state, nil).desired
         var plan = try Differ.plan(from: state, to: desired)
         FireTimes.add(to: &plan, zones: desired.zones, now: now)
+        if desired.items.values.contains(where: { ($0.spec.value as? TemplateSpec)?.account != nil }) {
+            plan.accountRemarks.append(
+                "what WhatsApp holds is not known here, so nothing is said of the templates there"
+            )
+        }
         let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
         plan.setUnmanaged(Dictionary(grouping: others, by: \.identity.kind).mapValues(\.count))
         return plan

@@ -213,13 +213,13 @@ struct TemplatePlanner {
     private func prices(_ wanted: String, _ other: String, _ tenant: String) -> String? {
         let identity = SpecIdentity(tenant: tenant, kind: .tenant, name: tenant)
         let spec = desired.items[identity]?.spec.value as? TenantSpec
-        guard let country = spec?.country, let book = desired.rates, let currency = book.currency(limit: nil),
+        guard let country = spec?.country, let book = desired.rates, let currency = desired.currencies[tenant],
             let wanted = RateCategory(rawValue: wanted), let other = RateCategory(rawValue: other)
         else { return nil }
         let day = String(whatsApp.now.formatted(.iso8601).prefix(10))
-        let market = book.map(on: day).market(of: "\(country).")
-        guard let card = book.card(on: day, currency: currency),
-            let before = card.rate(of: wanted, in: market), let after = card.rate(of: other, in: market)
+        guard let card = book.card(on: day, currency: currency) else { return nil }
+        let market = book.map(on: day, for: card).market(of: "\(country).")
+        guard let before = card.rate(of: wanted, in: market), let after = card.rate(of: other, in: market)
         else { return nil }
         return "\(Money(currency: currency, micros: after)) instead of \(Money(currency: currency, micros: before)) "
             + "a message in \(market)"

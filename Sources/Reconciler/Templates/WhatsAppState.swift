@@ -4,7 +4,7 @@ import Postgres
 import Spec
 import Store
 
-/// What WhatsApp holds of the accounts of a plan, and what was wished before.
+/// The templates at WhatsApp in the accounts of a plan, and the wishes so far.
 struct WhatsAppState: Sendable {
     /// A template at WhatsApp.
     struct Key: Hashable {

@@ -10,7 +10,7 @@ import Synchronization
 /// A lane never waits for an upload: it asks here, from memory, and gives its messages back while ``MediaUploader`` finds
 /// the id or uploads the file.
 package final class MediaUploads: Sendable {
-    /// What is known of the files of a message.
+    /// The state of the files of a message.
     enum Answer: Sendable {
         /// The ids by the digests.
         case ready([String: String])

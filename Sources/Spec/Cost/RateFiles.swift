@@ -131,7 +131,7 @@ public struct RateFiles: Sendable {
         return "\(month)-01"
     }
 
-    /// What the name of a file tells: `2026-10.csv`, `2026-10-eur.csv`, `markets-2026-10.csv`.
+    /// The facts that the name of a file tells: `2026-10.csv`, `2026-10-eur.csv`, `markets-2026-10.csv`.
     private struct Title {
         let isMap: Bool
         /// The first day.

@@ -47,11 +47,13 @@ enum MediaType: String, CaseIterable, Sendable {
     }
 }
 
-/// What is wrong with a file, and the remedy.
-struct MediaProblem: Error, Hashable {
+/// A problem of a file, with its remedy.
+struct MediaProblem: Error, Hashable, CustomStringConvertible {
     let code: DiagnosticCode
     let message: String
     let help: String
+
+    var description: String { "\(message); \(help)" }
 
     init(_ code: DiagnosticCode, _ message: String, help: String) {
         (self.code, self.message, self.help) = (code, message, help)
@@ -66,7 +68,7 @@ struct MediaProblem: Error, Hashable {
 /// Recognizes a file by its bytes, and finds what WhatsApp would refuse.
 struct MediaInspection {
     let reference: MediaReference
-    /// What may be wrong; the file can be used nevertheless.
+    /// Possible problems; the file can be used nevertheless.
     let doubts: [MediaProblem]
 
     /// Inspects a whole file.
@@ -210,8 +212,9 @@ struct MediaInspection {
             kinds.append(String(decoding: bytes[(index + 4)..<(index + 8)], as: UTF8.self))
             index += length
         }
-        guard index == bytes.count, let head = kinds.firstIndex(of: "moov") else { throw broken }
-        guard let data = kinds.firstIndex(of: "mdat"), data < head else { return [] }
+        guard index == bytes.count, let head = kinds.firstIndex(of: "moov"), let data = kinds.firstIndex(of: "mdat")
+        else { throw broken }
+        guard data < head else { return [] }
         let message = "the film has its index (`moov`) at the end, so that phones load all of it before they play"
         let help = "write it with `ffmpeg -i … -c copy -movflags +faststart …`"
         return [MediaProblem(.mediaDoubt, message, help: help)]

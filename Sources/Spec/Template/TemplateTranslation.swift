@@ -224,7 +224,6 @@ extension FieldCodec<[String: TemplateTranslation]> {
     static var languages: Self {
         let value = TemplateTranslation.schema.value
         var schema = SchemaValue.mapping(to: value)
-        schema.keywords["propertyNames"] = FieldCodec<String>.language.schema.json
         schema.parts = value.parts.map { .init(path: ".<code>", condition: $0.condition, object: $0.object) }
         return Self(
             schema: schema,

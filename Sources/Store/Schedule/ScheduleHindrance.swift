@@ -1,7 +1,7 @@
 public import Foundation
 public import Postgres
 
-/// What keeps the next times of a schedule from starting a run, although the schedule itself is in order.
+/// A reason why the next times of a schedule start no run, although the schedule itself is in order.
 public struct ScheduleHindrance: Sendable {
     public let tenant: String
     public let schedule: String

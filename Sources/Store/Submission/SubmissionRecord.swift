@@ -2,7 +2,7 @@ public import Foundation
 public import JSON
 import Postgres
 
-/// What a reconcile wishes to be changed at WhatsApp: one template in one language, or all languages of a name.
+/// A change at WhatsApp that a reconcile wishes: of one template in one language, or of all languages of a name.
 public struct SubmissionWish: Hashable, Sendable {
     public enum Action: String, Hashable, Sendable {
         case create, edit, delete

@@ -3,7 +3,7 @@ public import JSON
 import Postgres
 import Spec
 
-/// Where one template of a tenant stands, in one language: its spec, what WhatsApp has, and the last wish.
+/// The state of one template of a tenant, in one language: its spec, the one at WhatsApp, and the last wish.
 public struct TemplateStanding: Sendable {
     /// The template of ours, by its name.
     public let template: String
@@ -14,7 +14,7 @@ public struct TemplateStanding: Sendable {
     public let language: String
     /// The category of the spec.
     public let category: String
-    /// What WhatsApp has; `nil` if it has none, or was not read.
+    /// The template at WhatsApp; `nil` if it has none, or was not read.
     public let seen: SeenTemplate?
     /// The end of the last whole reading of the account; `nil` if it was never read.
     public let readAt: Date?

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Logging
+import NIOHTTP1
 import Postgres
 import Settings
 import Spec
@@ -128,7 +129,9 @@ struct SubmissionStage: Sendable {
     /// The calls of an operation that the simulator did, whether they were answered or not.
     func calls(_ operation: String, _ text: String = "") -> [ManagementEntry] {
         simulator.managementCalls.filter {
-            $0.operation == operation && $0.answer != .rejected && "\($0.target) \($0.body)".contains(text)
+            // No text contains the empty one, Foundation says.
+            $0.operation == operation && $0.answer != .rejected
+                && (text.isEmpty || "\($0.target) \($0.body)".contains(text))
         }
     }
 

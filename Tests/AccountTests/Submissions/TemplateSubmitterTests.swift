@@ -333,6 +333,46 @@ struct TemplateSubmitterTests {
         }
     }
 
+    /// A file that an apply stored is uploaded through the app, and its handle is the example of the header.
+    @Test func aFileIsUploadedRightBeforeItsTemplate() async throws {
+        try await SubmissionStage.with { stage in
+            let bytes: [UInt8] = [0xFF, 0xD8, 0xFF, 0xE0] + Array(repeating: 7, count: 40_000)
+            let digest = String(repeating: "ab", count: 32)
+            try await stage.pool.execute(
+                """
+                INSERT INTO media ("tenantId", digest, type, bytes)
+                VALUES (\(SubmissionStage.tenant), \(digest), 'image/jpeg', \(bytes))
+                """
+            )
+            let body: JSONValue = ["type": "BODY", "text": "Hello there, all of you."]
+            let request = SubmissionStage.request(
+                "picture",
+                more: [
+                    "components": [["type": "HEADER", "format": "IMAGE"], body],
+                    "samples": [
+                        "header": [
+                            "format": "image", "link": .string("sha256:\(digest) (image/jpeg, 40,004 bytes, 12x8)"),
+                        ]
+                    ],
+                ]
+            )
+            let samples = SampleUploads(pool: stage.pool, client: stage.client)
+            try await stage.want(.create, "picture", request)
+            try await stage.submit(stage.submitter(samples: samples))
+            let without = try await stage.record("picture")
+            #expect(without.status == .failed && without.error?.contains("give account `main` its `appId`") == true)
+            #expect(stage.tries("uploads.create") == 0)
+            let app = stage.simulator.managementSettings.appId
+            try await stage.pool.execute("UPDATE accounts SET \"appId\" = \(app)")
+            _ = try await SubmissionRepository(pool: stage.pool).submitAgain("picture", tenant: SubmissionStage.tenant)
+            try await stage.submit(stage.submitter(samples: samples))
+            let done = try await stage.record("picture")
+            #expect(done.status == .done, "\(done.error ?? "")")
+            #expect(stage.tries("uploads.create") == 1 && stage.tries("uploads.write") == 1)
+            #expect(stage.calls("templates.create", "header_handle").count == 1)
+        }
+    }
+
     @Test func manyDaemonsSubmitEachTemplateOnce() async throws {
         try await SubmissionStage.with { stage in
             for number in 0..<30 { try await stage.want(.create, "hello_\(number)") }

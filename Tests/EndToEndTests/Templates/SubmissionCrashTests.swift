@@ -119,6 +119,10 @@ struct SubmissionCrashTests {
                 """
             )
             let second = try await stage.start()
+            // A signal before would end it as any program.
+            try await eventually(within: .seconds(60), "the daemon serves") {
+                second.errors.contains(/url"?[=:]"?http/)
+            }
             try await eventually(within: .seconds(60), "the wishes are settled: \(second.errors)") {
                 try await stage.statuses() == ["done", "done"]
             }

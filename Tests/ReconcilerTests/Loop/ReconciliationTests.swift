@@ -245,7 +245,7 @@ struct ReconciliationTests {
             try Self.write("b", folder)
             let second = await folder.fingerprint()
             #expect(second != first)
-            try Self.write("x", folder, "acme/notes.txt")
+            try Self.write("x", folder, "acme/notes.md")
             try Self.write("x", folder, "acme/.hidden.yaml")
             #expect(await folder.fingerprint() == second)
             try Self.write("c", folder, "acme/more.yml")

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import Spec
 import Store
 import TestSupport

@@ -6,7 +6,8 @@ import Testing
 struct ExampleTests {
     /// These codes concern whole files, not a text in one, or two files, so they have no example.
     private static let withoutExample: Set<DiagnosticCode> = [
-        .encoding, .tooLarge, .misplacedFile, .unreadableFile, .tooManyFindings, .sharedAccount,
+        .encoding, .tooLarge, .misplacedFile, .unreadableFile, .tooManyFindings, .sharedAccount, .unpricedMarket,
+        .mediaContent, .mediaSize, .mediaDoubt,
         .unknownEnvironmentValue, .unusedEnvironmentValue,
     ]
 

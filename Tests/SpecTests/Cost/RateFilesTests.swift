@@ -81,7 +81,7 @@ struct RateFilesTests {
             "\(none)"
         )
         let other = try Self.load(["2026-10.csv": Self.prices], tenant: tenant + account + "currency: KES\n")
-        #expect(other.1.count == 1 && other.1[0].contains(":7 there are no prices in KES"), "\(other.1)")
+        #expect(other.1.count == 1 && other.1[0].contains(":8 there are no prices in KES"), "\(other.1)")
         #expect(other.0.rates?.currencies(of: other.0) == ["acme": "USD"])
     }
 

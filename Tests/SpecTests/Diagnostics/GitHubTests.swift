@@ -65,7 +65,7 @@ struct GitHubTests {
 
     @Test func tenOfATypeErrorsFirstAndTheRestInTheSummary() throws {
         let warnings = (1...12).map { n in
-            "kind: Template\nname: t\(n)\nwhatsappName: on\nlanguage: en\ncategory: utility\nbody: Hello"
+            "kind: Template\nname: t\(n)\nwhatsappName: t\(n)\nlanguage: en\ncategory: utility\nbody: Hello\nfooter: on"
         }
         let wrong = "kind: Sender\nname: main\nphoneNumberId: \"1\"\naccessToken: env:T\n"
         let errors = wrong + (1...15).map { "x\($0): 1\n" }.joined()

@@ -223,7 +223,7 @@ struct MediaFolderTests {
         ("./link.png", "C100", "outside of the folder"), ("./pipe.png", "C100", "not a file"),
         ("./images", "C100", "not a file"), ("/etc/passwd", "C100", "absolute"),
         ("./images/{{name}}.png", "C100", "placeholders"), ("./terms.pdf", "C104", "an image"),
-        ("./broken.png", "C101", "damaged"), ("images/spring.png", "C013", "neither a link, a path nor an id"),
+        ("./broken.png", "C101", "damaged"), ("images/spring.png", "C015", "neither a link, a path nor an id"),
     ])
     func badPathsAreErrors(path: String, code: String, words: String) throws {
         var files = Self.files(template: Self.template.replacing("./images/spring.png", with: "\"\(path)\""))

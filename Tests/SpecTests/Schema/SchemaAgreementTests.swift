@@ -9,7 +9,7 @@ struct SchemaAgreementTests {
     /// Diagnostics that a schema leaves to `validate`, because they depend on more than one field.
     private static let beyond: Set<DiagnosticCode> = [
         .templateLimit, .cronSyntax, .timeZone, .localTime, .quietHours, .emptyWindow, .duration,
-        .filterRange,
+        .filterRange, .translation,
     ]
 
     private static let values: [JSONValue] = [

@@ -66,7 +66,8 @@ enum SchemaFixture {
             ---
             { kind: Template, name: hello, whatsappName: hello, account: main, language: pt_BR, category: marketing, header: Hi, body: "{{1}}",
               footer: Bye, buttons: [ { type: quickReply, text: Yes }, { type: copyCode }, { type: url, text: Go,
-              url: "https://acme.example/{{1}}" }, { type: phone, text: Call, phoneNumber: "+254700100200" } ] }
+              url: "https://acme.example/{{1}}" }, { type: phone, text: Call, phoneNumber: "+254700100200" } ], fallback: fr,
+              languages: { fr: { header: Salut, body: "{{1}}", footer: Au revoir, buttons: [ Oui, copyCode, Aller, Appeler ] } } }
             ---
             { kind: Template, name: offer, whatsappName: offer, account: main, language: en, category: marketing,
               header: { image: "https://acme.example/a.jpg" }, body: "Dear {{1}}, look", offer: { text: Soon, expires: true },

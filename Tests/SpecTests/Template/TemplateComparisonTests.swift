@@ -40,7 +40,7 @@ struct TemplateComparisonTests {
         case "OTP":
             let kind = fields["otp_type"]?.stringValue ?? ""
             let url = "https://www.whatsapp.com/otp/code/?otp_type=\(kind)&cta_display_name=Fill%20in&code=otp{{1}}"
-            return ["type": "URL", "text": "Copy code", "url": .string(url), "example": [.string(url)]]
+            return ["type": "URL", "text": "Copy code", "url": .string(url)]
         case "COPY_CODE": fields["text"] = "Copy offer code"
         case "PHONE_NUMBER":
             fields["phone_number"] = fields["phone_number"]?.stringValue.map { .string($0.filter(\.isNumber)) }
@@ -53,7 +53,11 @@ struct TemplateComparisonTests {
 
     private static func compare(_ text: String, _ change: (JSONValue) -> JSONValue) throws -> TemplateComparison {
         let submission = TemplateSubmission(try WholeTemplates.spec(text), handles: ["header": "4::aW"])
-        return TemplateComparison(of: submission.wish, with: change(returned(submission.components)))
+        return TemplateComparison(
+            of: submission.wish,
+            with: change(returned(submission.components)),
+            ttlSeconds: submission.wish["message_send_ttl_seconds"]?.integerValue
+        )
     }
 
     @Test(arguments: WholeTemplates.all)

@@ -46,7 +46,7 @@ struct TemplatePartTests {
     private static let wrong: [Change] = [
         (
             WholeTemplates.image, "\"https://shop.example/spring.jpg\"", "./images/spring.jpg",
-            "C015 files beside the spec"
+            "C100 `./images/spring.jpg`: there are no files"
         ),
         (WholeTemplates.image, "\"https://shop.example/spring.jpg\"", "spring", "C015 `spring` is neither"),
         (

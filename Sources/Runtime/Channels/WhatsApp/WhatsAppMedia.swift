@@ -2,7 +2,7 @@ import Foundation
 import JSON
 import NIOCore
 import NIOHTTP1
-import OneShotHTTP
+package import OneShotHTTP
 import Settings
 
 /// A file for one business number.

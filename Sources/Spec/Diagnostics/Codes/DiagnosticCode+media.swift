@@ -2,12 +2,20 @@
 extension DiagnosticCode {
     static let mediaFamily = [mediaFile, mediaContent, mediaSize, mediaDoubt, mediaFormat, translation]
 
+    /// Writes a template with a file in its header.
+    private static func mediaTemplate(_ file: String) -> String {
+        ExampleSpecs.template.replacing("body: Hi {{1}}", with: "header: { \(file) }\nbody: Hi")
+    }
+
     public static let mediaFile = DiagnosticCode(
         "C100",
         .error,
         "file that cannot be read",
         "A path such as `./images/spring.jpg` is relative to the file of the spec. It has to lead to a regular file in the "
-            + "folder of the tenant; links that leave the folder, pipes and devices are not read."
+            + "folder of the tenant; links that leave the folder, pipes and devices are not read.",
+        in: mediaTemplate("image: …"),
+        wrong: "/srv/images/spring.jpg",
+        right: "\"https://shop.example/spring.jpg\""
     )
 
     public static let mediaContent = DiagnosticCode(
@@ -36,7 +44,13 @@ extension DiagnosticCode {
         "C104",
         .error,
         "file of another kind",
-        "A header or message of type `image`, `video` or `document` holds a file of that kind."
+        "A header or message of type `image`, `video` or `document` holds a file of that kind. Other files are given by links.",
+        in: ExampleSpecs.campaign(
+            replacing: ExampleSpecs.freeText,
+            with: "message: { type: audio, audio: { link: \"…\" } }"
+        ),
+        wrong: "./jingle.mp3",
+        right: "https://shop.example/jingle.mp3"
     )
 
     public static let translation = DiagnosticCode(

@@ -1,0 +1,90 @@
+import AsyncHTTPClient
+import Foundation
+import JSON
+import NIOCore
+import NIOHTTP1
+package import Postgres
+package import Settings
+package import Spec
+package import Store
+
+/// Uploads samples through the app of the account, by Meta's resumable uploads.
+package struct SampleUploads: SampleHandles {
+    /// The most bytes of a file behind a link, as of files beside specs.
+    private static let largest = 16 * 1024 * 1024
+    /// The longest time for the way of one file to here, and for that to WhatsApp.
+    private static let deadline = Duration.seconds(120)
+    /// The types that resumable uploads take (the page "Resumable Upload API").
+    private static let types = ["image/jpeg", "image/png", "video/mp4", "application/pdf"]
+
+    private let client: GraphClient
+    private let media: MediaRepository
+
+    package init(pool: PostgresPool, client: GraphClient) {
+        media = MediaRepository(pool: pool)
+        self.client = client
+    }
+
+    package func handle(
+        for sample: TemplateSubmission.Sample,
+        of claim: SubmissionClaim,
+        token: AccessToken
+    ) async throws -> String {
+        guard let app = claim.appID else {
+            throw SampleError(
+                "the file of `\(sample.key)` is uploaded through an app; give account `\(claim.record.wish.account)` its `appId`"
+            )
+        }
+        let (type, bytes) = try await file(of: sample, tenant: claim.record.wish.tenantID)
+        guard Self.types.contains(type) else {
+            throw SampleError("WhatsApp's reviewers take JPEG, PNG, MP4 and PDF, and `\(sample.key)` is \(type)")
+        }
+        let upload = try await client.call(
+            .POST,
+            "/\(app)/uploads",
+            query: ["file_name": sample.key, "file_length": "\(bytes.count)", "file_type": type],
+            token: token
+        )
+        // It is a part of an address, so nothing else may be in it.
+        guard let id = upload.json["id"]?.stringValue, id.hasPrefix("upload:"),
+            id.utf8.allSatisfy({ (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) && $0 != UInt8(ascii: "#") })
+        else { throw GraphError.unreadable("an upload without an id") }
+        var request = HTTPClientRequest(url: "\(client.url)/\(id)")
+        request.method = .POST
+        request.headers.add(name: "file_offset", value: "0")
+        request.headers.add(name: "Content-Type", value: type)
+        request.body = .bytes(ByteBuffer(bytes: bytes))
+        let answer = try await client.send(request, token: token, scheme: "OAuth", within: Self.deadline)
+        guard let handle = answer.json["h"]?.stringValue, !handle.isEmpty else {
+            throw GraphError.unreadable("an upload without a handle")
+        }
+        return handle
+    }
+
+    /// Returns a file that an apply stored, or the one behind a link.
+    private func file(
+        of sample: TemplateSubmission.Sample,
+        tenant: String
+    ) async throws -> (type: String, bytes: [UInt8]) {
+        guard let reference = sample.media else { return try await download(sample) }
+        let key = MediaRepository.Key(tenant: tenant, digest: reference.digest)
+        guard let found = try await media.bytes(of: key) else {
+            throw SampleError("the file of `\(sample.key)` is not stored any more; apply its spec again")
+        }
+        return found
+    }
+
+    /// Reads the file behind a link, without the token and without following redirects.
+    private func download(_ sample: TemplateSubmission.Sample) async throws -> (type: String, bytes: [UInt8]) {
+        let (status, body) = try await client.download(sample.link, upTo: Self.largest, within: Self.deadline)
+        guard status == .ok else {
+            throw SampleError("`\(sample.link)` of `\(sample.key)` answers HTTP \(status.code), not 200 with the file")
+        }
+        guard let body else { throw SampleError("`\(sample.link)` of `\(sample.key)` has more than 16 MB") }
+        let bytes = Array(body.readableBytesView)
+        guard let type = MediaReference.type(of: bytes) else {
+            throw SampleError("`\(sample.link)` of `\(sample.key)` is no picture, film or document that WhatsApp takes")
+        }
+        return (type, bytes)
+    }
+}
