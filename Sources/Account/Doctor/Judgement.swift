@@ -3,7 +3,7 @@ import JSON
 import Spelling
 import Store
 
-/// Judges what was seen of a set-up; it calls nobody.
+/// Judges a set-up from the answers of WhatsApp and of the daemon: pure functions, without calls.
 enum Judgement {
     static let management = "whatsapp_business_management"
     static let messaging = "whatsapp_business_messaging"

@@ -238,7 +238,7 @@ enum SubmissionVerdict {
         // The status does not allow it, or it was edited by hand today, which our rows do not know.
         case (2_388_039, .edit) where attempts < SubmissionDecision.mostAttempts:
             return .later(.seconds(6 * 3_600), reason: refusal.description, isCounted: true)
-        // What is gone is deleted.
+        // A template that WhatsApp no longer shows is deleted.
         case (2_593_002, .delete): return .done(whatsAppID: nil, category: nil)
         default: break
         }

@@ -67,6 +67,7 @@ package struct AccountRefresh: Sendable {
                     reason: "it took longer than \(limit.components.seconds) s"
                 )
             }
+            // Another process reads, which tells nobody when it is done.
             if count == 0 { try await Task.sleep(for: .milliseconds(200)) }
         }
     }

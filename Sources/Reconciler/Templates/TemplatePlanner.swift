@@ -85,7 +85,7 @@ struct TemplatePlanner {
             if let seen {
                 template.differences = differences(spec, request, seen, wishes)
                 describe(seen, spec, &template)
-                // What is equal by now needs no other try.
+                // A template that is equal by now needs no other try.
                 if template.differences.isEmpty { template.warnings.removeFirst() }
             }
             return template
@@ -278,7 +278,7 @@ struct TemplatePlanner {
         return planned
     }
 
-    /// Returns who uses a template, in words; `nil` for nobody.
+    /// Returns the campaigns that use a template, in words; `nil` if none does.
     private func user(of name: String, _ language: String?, _ tenant: String, _ account: String) -> String? {
         for item in desired.items.values.sorted(by: { $0.identity < $1.identity })
         where item.identity.tenant == tenant {

@@ -162,7 +162,7 @@ struct WhatsAppState: Sendable {
             + deletions(of: key.name, key.tenant, key.account, language: key.language)
         if ours.contains(where: { $0.status == .done && ($0.settledAt ?? now) > month }) { return true }
         guard let seen = seen(key) else { return false }
-        // What is deleted had another status before, which may be unknown by now.
+        // A deleted template had another status before, which may be unknown by now.
         let neverApproved = ["PENDING", "REJECTED", "IN_APPEAL", "LIMIT_EXCEEDED"]
         guard !neverApproved.contains(seen.status ?? "") else { return false }
         return seen.goneAt.map { $0 > month } ?? true

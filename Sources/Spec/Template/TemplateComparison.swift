@@ -2,7 +2,7 @@ public import JSON
 
 /// Compares a template as it is wished with the one that WhatsApp returned.
 ///
-/// What WhatsApp writes differently without changing it is no difference: the order of parts, upper and lower case of kinds, absent
+/// Spellings that WhatsApp changes without changing the template are no difference: the order of parts, upper and lower case of kinds, absent
 /// and empty values, examples and addresses of files, buttons with codes that come back as links, signs in phone numbers.
 public struct TemplateComparison: Sendable {
     /// A part that differs.

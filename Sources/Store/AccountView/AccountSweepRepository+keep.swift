@@ -159,7 +159,7 @@ extension AccountSweepRepository {
 
     /// Keeps a page of templates, and the place of the next one.
     ///
-    /// What a webhook told within a minute before the call, or since, stays: pages lag a little behind webhooks.
+    /// A fact that a webhook told within a minute before the call, or since, stays: pages lag a little behind webhooks.
     ///
     /// - Parameters:
     ///   - templates: The templates of the page.

@@ -80,7 +80,7 @@ public struct SubmissionRepository: Sendable {
 
     /// Claims wishes that are due, those that wait longest first.
     ///
-    /// What another daemon was sending when its lease expired becomes unsettled. A wish waits while an earlier one for the
+    /// A wish that another daemon was sending when its lease expired becomes unsettled. A wish waits while an earlier one for the
     /// same template is on its way.
     ///
     /// - Parameters:
@@ -242,7 +242,7 @@ public struct SubmissionRepository: Sendable {
                     set: free + [due, "error = \(reason)"] + uncounted,
                     where: held
                 ),
-                // What was not sent, or is being settled, stays in its state.
+                // A wish that was not sent, or is being settled, stays in its state.
                 """
                 UPDATE template_submissions s
                 SET \(fragment: .joined(free + [due, "error = \(reason)"], separator: ", "))

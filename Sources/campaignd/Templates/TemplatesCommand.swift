@@ -177,6 +177,7 @@ struct SyncTemplatesCommand: AsyncParsableCommand {
                         }
                     )
                 }
+                // A daemon reads, which tells nobody when it is done.
                 try await Task.sleep(for: .milliseconds(500))
             }
         }

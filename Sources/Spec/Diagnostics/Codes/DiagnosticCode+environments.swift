@@ -1,4 +1,4 @@
-/// What stands beside the folder of the specs: values of environments, and prices.
+/// The codes for files beside the folder of the specs: values of environments, and prices.
 extension DiagnosticCode {
     static let environmentFamily = [
         unknownEnvironmentValue, unusedEnvironmentValue, environmentNeeded, environmentReference, unpricedMarket,
