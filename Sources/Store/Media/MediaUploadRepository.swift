@@ -116,20 +116,22 @@ public struct MediaUploadRepository: Sendable {
     ///
     /// - Returns: False if the id is so new that another upload would not help.
     public func forget(_ key: Key, id: String) async throws -> Bool {
+        let isKey: PostgresQuery = """
+            ("tenantId" = \(key.file.tenant) AND digest = \(key.file.digest) AND "phoneNumberId" = \(key.number)
+                AND "mediaId" = \(id))
+            """
+        let isFresh: PostgresQuery = """
+            ("uploadedAt" >= now() - \(Double(Self.freshness)) * interval '1 second')
+            """
+        // Lanes forget an id at the same time. A statement that waited for another's update still reads the row as it was
+        // before, so the answer is asked of the age alone: an old id is forgotten, whoever forgot it.
         let rows = try await pool.query(
             """
             WITH old AS (
                 UPDATE media_uploads SET "mediaId" = NULL, "uploadedAt" = NULL
-                WHERE "tenantId" = \(key.file.tenant) AND digest = \(key.file.digest)
-                    AND "phoneNumberId" = \(key.number) AND "mediaId" = \(id)
-                    AND "uploadedAt" < now() - \(Double(Self.freshness)) * interval '1 second'
-                RETURNING 1
+                WHERE \(fragment: isKey) AND NOT \(fragment: isFresh)
             )
-            SELECT EXISTS (SELECT FROM old) OR NOT EXISTS (
-                SELECT FROM media_uploads
-                WHERE "tenantId" = \(key.file.tenant) AND digest = \(key.file.digest)
-                    AND "phoneNumberId" = \(key.number) AND "mediaId" = \(id)
-            )
+            SELECT NOT EXISTS (SELECT FROM media_uploads WHERE \(fragment: isKey) AND \(fragment: isFresh))
             """
         )
         return try rows[0].decode(0)
