@@ -158,6 +158,7 @@ extension Management {
         state.withLock { state in
             let now = clock.now
             settle(&state, now: now)
+            state.portfolio.webhookURL = queue.url
             let account = account(of: call.route, state)
             if let account, let error = count(call, account, now, &state) {
                 return (.failure(error), usage(call, account, now, state))

@@ -129,7 +129,7 @@ extension Management {
             state.portfolio.subscription = nil
             return ["success": true]
         default:
-            let url = state.portfolio.subscription?.url ?? configuration.webhooks.url
+            let url = state.portfolio.subscription?.url ?? state.portfolio.webhookURL
             guard let url else { return ["data": []] }
             let fields = state.portfolio.subscription?.fields ?? Self.usualFields
             let subscription: JSONValue = [

@@ -33,6 +33,8 @@ struct Portfolio: Sendable {
     var accounts: [String: Account] = [:]
     /// The fields and the address of the app's webhooks; `nil` while nobody has set them here.
     var subscription: (fields: [String], url: String)?
+    /// The address that webhooks are posted to.
+    var webhookURL: String?
 
     private let configuration: SimulatorConfiguration
     private let settings: ManagementSettings
@@ -132,7 +134,7 @@ struct Portfolio: Sendable {
 
     private func webhooks(of number: Number) -> JSONValue {
         var addresses: [String: JSONValue] = [:]
-        addresses["application"] = (subscription?.url ?? configuration.webhooks.url).map(JSONValue.string)
+        addresses["application"] = (subscription?.url ?? webhookURL).map(JSONValue.string)
         addresses["whatsapp_business_account"] = accounts[number.account]?.callback.map(JSONValue.string)
         addresses["phone_number"] = number.callback.map(JSONValue.string)
         return .object(addresses)

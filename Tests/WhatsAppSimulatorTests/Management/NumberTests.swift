@@ -73,6 +73,9 @@ struct NumberTests {
             let number = try await stage.read("1", fields: "webhook_configuration")
             #expect(number["webhook_configuration"]?["whatsapp_business_account"] == "https://a.example/hook")
             #expect(number["webhook_configuration"]?["application"]?.stringValue?.hasPrefix("http://127.0.0.1") == true)
+            try stage.simulator.setWebhookURL("http://127.0.0.1:9/moved")
+            let moved = try await stage.read("1", fields: "webhook_configuration")
+            #expect(moved["webhook_configuration"]?["application"] == "http://127.0.0.1:9/moved")
             let form =
                 "object=whatsapp_business_account&callback_url=https%3A%2F%2Fb.example&fields=messages,account_update"
             let headers = ["authorization": "Bearer a", "content-type": "application/x-www-form-urlencoded"]
