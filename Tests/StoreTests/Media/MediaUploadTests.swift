@@ -47,7 +47,7 @@ struct MediaUploadTests {
         }
     }
 
-    /// Several messages are refused at once. None of them may take the id for a new one and fail for good.
+    /// None of several messages that are refused at once may take the id for a new one, and fail for good.
     @Test func whoWaitsForAnotherThatForgetsTheIDHearsTheSame() async throws {
         try await Self.withID(age: "20 days") { fixture, uploads in
             let waiting = try await fixture.pool.transaction { connection in
