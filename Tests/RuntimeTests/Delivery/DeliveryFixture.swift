@@ -107,7 +107,8 @@ struct DeliveryFixture: Sendable {
             SELECT \(Self.tenant), '+55119' || (10000000 + n), 'Contact ' || n,
                 CASE WHEN n % 2 = 0 THEN now() - interval '1 hour' END, jsonb_build_object('number', n)
             FROM generate_series(1, \(contacts)) AS n
-            """
+            """,
+            deadline: .seconds(120)
         )
         let component = #"{"type":"body","parameters":[{"type":"text","text":"\#(text)"}]}"#
         let message =
