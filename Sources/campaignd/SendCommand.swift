@@ -204,7 +204,7 @@ struct SendCommand: AsyncParsableCommand {
     }
 
     /// Returns a line with the estimated costs of a run; empty without prices.
-    private static func cost(of run: RunRecord) -> String {
+    static func cost(of run: RunRecord) -> String {
         run.estimatedCost.map { "\n  cost        \($0.words)" } ?? ""
     }
 

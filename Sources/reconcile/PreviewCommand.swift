@@ -72,10 +72,11 @@ struct PreviewCommand: AsyncParsableCommand {
         let now = Date()
         let sender = try sender(of: resolved, in: catalog)
         let fires = FireTimes.lines(of: identity, in: catalog, now: now)
-        guard let filter = resolved.audienceFilter else {
-            return Terminal.write(AudiencePreview.withoutAudience(fires: fires, as: format))
-        }
         let number = WindowNumbers(catalog.specs).number(of: sender, tenant: identity.tenant)
+        guard let filter = resolved.audienceFilter else {
+            let cost = try await eventCost(of: resolved, from: number, in: catalog, now: now)
+            return Terminal.write(AudiencePreview.withoutAudience(cost: cost, fires: fires, as: format))
+        }
         try await database.withPool { pool in
             let campaign = try await TemplateRepository(pool: pool).resolved(resolved)
             let audiences = AudienceRepository(pool: pool)
@@ -97,12 +98,15 @@ struct PreviewCommand: AsyncParsableCommand {
                 limit: samples
             )
             let quiet = try await quietZones(of: campaign, to: filter, in: catalog, now: now, among: audiences)
-            let rendered = try await messages(of: campaign, to: filter, from: number, in: catalog, now: now, audiences)
+            let request = request(of: campaign, to: filter, from: number, in: catalog)
+            let rendered = render > 0 ? try await audiences.render(request, count: render, now: now) : nil
             let preview = AudiencePreview(
                 campaign: identity,
                 sender: sender,
                 size: size,
                 cost: LaunchCost.estimate(of: campaign, reaching: size, in: catalog, now: now),
+                eventCost: LaunchCost.ofEvents(of: campaign, naming: size, in: catalog, now: now),
+                languages: try await audiences.languages(of: request, now: now),
                 funnel: AudienceFunnel(
                     try await audiences.contacts(of: identity.tenant),
                     size,
@@ -130,6 +134,29 @@ struct PreviewCommand: AsyncParsableCommand {
                 }
             )
             Terminal.write(preview.written(as: format))
+        }
+    }
+
+    /// Estimates what an event costs that names the recipient of a campaign; `nil` without prices.
+    private func eventCost(
+        of resolved: ResolvedCampaign,
+        from number: String?,
+        in catalog: SpecCatalog,
+        now: Date
+    ) async throws -> EventCost? {
+        guard catalog.rates != nil else { return nil }
+        let everybody = try AudienceFilter(stored: ["logic": "AND", "conditions": []])
+        return try await database.withPool { pool in
+            let campaign = try await TemplateRepository(pool: pool).resolved(resolved)
+            let size = try await AudienceRepository(pool: pool).size(
+                tenant: campaign.identity.tenant,
+                filter: everybody,
+                category: campaign.category,
+                number: number,
+                now: now,
+                countingNumbers: true
+            )
+            return LaunchCost.ofEvents(of: campaign, naming: size, in: catalog, now: now)
         }
     }
 
@@ -174,19 +201,16 @@ struct PreviewCommand: AsyncParsableCommand {
         )
     }
 
-    /// Renders messages as a launch would send them; `nil` if none are wanted.
-    private func messages(
+    /// Returns the message and the audience as a launch would take them.
+    private func request(
         of campaign: ResolvedCampaign,
         to filter: AudienceFilter,
         from number: String?,
-        in catalog: SpecCatalog,
-        now: Date,
-        _ audiences: AudienceRepository
-    ) async throws -> RenderedAudience? {
-        guard render > 0 else { return nil }
+        in catalog: SpecCatalog
+    ) -> RenderRequest {
         let tenant = catalog.specs.lazy.filter { $0.identity.tenant == campaign.identity.tenant }
             .compactMap { $0.value as? TenantSpec }.first
-        let request = RenderRequest(
+        return RenderRequest(
             message: campaign.messagePayload,
             templateText: campaign.spec.templateText ?? tenant?.templateText ?? .mend,
             tenant: campaign.identity.tenant,
@@ -195,7 +219,6 @@ struct PreviewCommand: AsyncParsableCommand {
             isFreeText: campaign.isFreeText,
             number: number
         )
-        return try await audiences.render(request, count: render, now: now)
     }
 
     /// Returns the sender whose window counts.
@@ -221,6 +244,10 @@ private struct AudiencePreview {
     let size: AudienceSize
     /// The costs; `nil` without prices.
     let cost: CostEstimate?
+    /// The costs of events; `nil` without prices, or if no event starts it.
+    let eventCost: EventCost?
+    /// The recipients by language; `nil` if all get the same.
+    let languages: LanguageCounts?
     let funnel: AudienceFunnel
     /// The time that a launch takes, in seconds.
     let seconds: Double
@@ -232,11 +259,15 @@ private struct AudiencePreview {
     let rendered: RenderedPreview?
 
     /// Writes a preview of a campaign whose recipients are named by events or modules.
-    static func withoutAudience(fires: [String], as format: PreviewCommand.Format) -> String {
+    static func withoutAudience(cost: EventCost?, fires: [String], as format: PreviewCommand.Format) -> String {
         let text = "Recipients: given by the events or modules that start the campaign"
         switch format {
-        case .text, .markdown: return ([text] + fires).map { "\($0)\n" }.joined()
-        case .json: return JSONValue.object(["fireTimes": .array(fires.map(JSONValue.string))]).indentedText + "\n"
+        case .text, .markdown:
+            return ([text] + (cost.map { ["Cost: \($0.words)"] } ?? []) + fires).map { "\($0)\n" }.joined()
+        case .json:
+            var fields: [String: JSONValue] = ["fireTimes": .array(fires.map(JSONValue.string))]
+            fields["eventCost"] = cost?.json
+            return JSONValue.object(fields).indentedText + "\n"
         }
     }
 
@@ -264,7 +295,8 @@ private struct AudiencePreview {
             "  outside:   \(size.outOfWindow.grouped) (each takes one message of the 24 h quota)",
             "  duration:  about \(duration)",
         ]
-        if let cost { lines.append("  cost:      \(cost.words)") }
+        if let words = cost?.words ?? eventCost?.words { lines.append("  cost:      \(words)") }
+        if let languages { lines.append("  languages: \(languages.words)") }
         if !leftOut.isEmpty {
             lines.append("Left out of \((size.total + size.leftOut.total).grouped) contacts within the filter:")
             lines += leftOut.map { "  \($0)" }
@@ -287,7 +319,8 @@ private struct AudiencePreview {
             "|" + String(repeating: "---|", count: funnel.steps.count),
             "| " + funnel.steps.map(\.count.grouped).joined(separator: " | ") + " |",
         ]
-        if let cost { lines += ["", "Cost: \(cost.words)."] }
+        if let words = cost?.words ?? eventCost?.words { lines += ["", "Cost: \(words)."] }
+        if let languages { lines += ["", "Languages: \(languages.words)."] }
         if !leftOut.isEmpty { lines += ["", "Left out: \(leftOut.joined(separator: ", "))."] }
         if let warning { lines += ["", "**Warning: \(warning).**"] }
         lines += rendered?.markdown ?? []
@@ -312,6 +345,8 @@ private struct AudiencePreview {
             "fireTimes": .array(fires.map(JSONValue.string)),
         ]
         fields["cost"] = cost?.json
+        fields["eventCost"] = eventCost?.json
+        fields["languages"] = languages?.json
         fields["warning"] = warning.map(JSONValue.string)
         fields.merge(rendered?.json ?? [:]) { _, new in new }
         return .object(fields)

@@ -25,16 +25,11 @@ struct RenderedPreview {
         return "\(total(missing)) recipients have no value" + consequence
     }
 
-    private var languages: String {
-        rendered.languages.map { "\($0.code) \($0.recipients.grouped)" }.joined(separator: ", ")
-    }
-
     /// The placeholders and messages, one line each.
     var lines: [String] {
         var lines = ["Placeholders:"]
         lines += rendered.placeholders.map { "  {{\($0.path)}}: \(count($0))" }
         if rendered.placeholders.isEmpty { lines.append("  none: everybody gets the same text") }
-        if !rendered.languages.isEmpty { lines.append("Languages: \(languages)") }
         for message in rendered.messages {
             let window = message.isInWindow ? "in window" : "outside"
             let language = message.language.map { ", \($0)" } ?? ""
@@ -49,7 +44,6 @@ struct RenderedPreview {
     var markdown: [String] {
         var lines = ["", "| placeholder | without a value |", "|---|---|"]
         lines += rendered.placeholders.map { "| `{{\($0.path)}}` | \(count($0)) |" }
-        if !rendered.languages.isEmpty { lines += ["", "Languages: \(languages)."] }
         for message in rendered.messages {
             let language = message.language.map { " (\($0))" } ?? ""
             lines += ["", "Message to `\(shown(message.recipient))`\(language):", "", "```text"]
@@ -63,9 +57,6 @@ struct RenderedPreview {
     /// The fields of the preview's JSON.
     var json: [String: JSONValue] {
         [
-            "languages": .object(
-                JSONObject(unique: rendered.languages.map { (key: $0.code, value: .integer($0.recipients)) })
-            ),
             "placeholders": .array(
                 rendered.placeholders.map { placeholder in
                     var fields: [String: JSONValue] = [

@@ -264,6 +264,30 @@ struct CampaignTests {
         }
     }
 
+    @Test func theAudienceTellsTheLanguages() async throws {
+        try await APIFixture.with(contacts: 4) { api in
+            let id = try await api.campaign()
+            let path = "/campaigns/\(id)/audience"
+            #expect(try await api.call("GET", path).json["languages"] == nil)
+            let message = """
+                {"type": "template", "template": {"name": "hello", "language": {"code": "{{language}}"}},
+                 "languages": {"fallback": "en", "components": {"en": [], "fr": []}}}
+                """
+            try await api.pool.execute(
+                #"UPDATE campaigns SET "messageTemplate" = \#(PostgresJSON(text: message))::jsonb"#
+            )
+            try await api.pool.execute(
+                #"UPDATE contacts SET metadata = '{"language": "fr"}' WHERE "contactId" LIKE '%1'"#
+            )
+            #expect(
+                try await api.call("GET", path).json["languages"] == [
+                    "fallback": "en", "otherLanguage": 0, "notLanguage": 0, "withoutLanguage": 3,
+                    "counts": [["language": "en", "recipients": 3], ["language": "fr", "recipients": 1]],
+                ]
+            )
+        }
+    }
+
     @Test func rendersTheMessageOfSomeRecipients() async throws {
         try await APIFixture.with(contacts: 4) { api in
             let template = try await api.template(body: "Hi {{1}}, it is {{2}}.")

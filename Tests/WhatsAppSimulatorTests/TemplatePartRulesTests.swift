@@ -11,7 +11,9 @@ struct TemplatePartRulesTests {
                 {"header":"image","parameters":["1"],"buttons":["url"]},{"header":"image","parameters":["1"],"buttons":["url"]}]},
             {"name":"offer","language":"en","hasOffer":true,"buttons":["copy_code","url"]},
             {"name":"code","language":"en","category":"AUTHENTICATION","parameters":["1"],"buttons":["otp"]},
-            {"name":"place","language":"en","header":"location","buttons":["flow"]}
+            {"name":"place","language":"en","header":"location","buttons":["flow"]},
+            {"name":"products","language":"en","buttons":["mpm"]},
+            {"name":"product","language":"en","header":"product","buttons":["spm"]}
         ]}
         """
 
@@ -31,6 +33,19 @@ struct TemplatePartRulesTests {
         #"{"type":"header","parameters":[{"type":"location","location":{"latitude":"1","longitude":"2"}}]}"#
     private static let flow =
         #"{"type":"button","sub_type":"flow","index":"0","parameters":[{"type":"action","action":{}}]}"#
+
+    private static let product =
+        #"{"type":"header","parameters":[{"type":"product","product":{"product_retailer_id":"a","catalog_id":"1"}}]}"#
+
+    /// A button with products, in sections of this many.
+    private static func products(_ counts: Int..., thumbnail: String = "a") -> String {
+        let sections = counts.map { count in
+            let items = Array(repeating: #"{"product_retailer_id":"a"}"#, count: count).joined(separator: ",")
+            return #"{"title":"New","product_items":[\#(items)]}"#
+        }
+        return #"{"type":"button","sub_type":"mpm","index":"0","parameters":[{"type":"action","action":"#
+            + #"{"thumbnail_product_retailer_id":"\#(thumbnail)","sections":[\#(sections.joined(separator: ","))]}}]}"#
+    }
 
     private static func carousel(_ cards: String...) -> String {
         let items = cards.enumerated().map { #"{"card_index":\#($0),"components":[\#($1)]}"# }
@@ -60,6 +75,16 @@ struct TemplatePartRulesTests {
         ("place", [place, flow], nil),
         ("place", [image, flow], 132_012),
         ("place", [place], 131_008),
+        ("products", [products(2, 1)], nil),
+        ("products", [], 131_008),
+        ("products", [flow], 132_018),
+        ("products", [products()], 131_008),
+        ("products", [products(1, 0)], 131_008),
+        ("products", [products(1, thumbnail: "")], 131_008),
+        ("products", [products(31)], 131_009),
+        ("product", [product], nil),
+        ("product", [], 132_012),
+        ("product", [product.replacing(#","catalog_id":"1""#, with: "")], 131_008),
     ]
 
     @Test(arguments: cases.indices)

@@ -158,7 +158,10 @@ private enum TemplateShapes {
         [
             ShapeField(
                 "type",
-                .choice(["quickReply", "url", "phone", "copyCode", "flow", "catalog"]),
+                .choice([
+                    "quickReply", "url", "phone", "copyCode", "flow", "catalog", "products", "product", "voiceCall",
+                    "contactInfo",
+                ]),
                 isRequired: true,
                 "Action of the button."
             ),
@@ -238,13 +241,14 @@ private enum TemplateShapes {
                 isRequired: true,
                 "Category that it was approved for."
             ),
-            ShapeField("header", .any, "Text of the header, or its file or place as in specs."),
+            ShapeField("header", .any, "Text of the header, or its file, place or product as in specs."),
             ShapeField("body", .text(0...1_024), "Text of the body; left out if the text is WhatsApp's own."),
             ShapeField("footer", .text(0...1_024), "Text of the footer."),
             ShapeField("buttons", .list(.object(button), count: 0...10), isRequired: true, "The buttons."),
             ShapeField("cards", .any, "The cards of a carousel, as in specs."),
             ShapeField("offer", .any, "The limited-time offer, as in specs."),
             ShapeField("otp", .any, "The parts of a message with a code, as in specs."),
+            ShapeField("callPermission", .bool, "Whether it asks for the permission to call."),
             ShapeField("examples", .any, "Texts for the variables, by their keys."),
             ShapeField("languages", .any, "The texts in other languages, by their codes, as in specs."),
             ShapeField(

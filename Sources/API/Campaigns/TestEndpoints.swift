@@ -166,6 +166,11 @@ enum TestShapes {
             ShapeField("reason", .text(0...10_000), "The reason that was given."),
             ShapeField("createdAt", .dateTime, isRequired: true, "When it was requested."),
             ShapeField(
+                "estimatedCost",
+                .object(CostShapes.estimate),
+                "The costs as they were estimated when it was requested; absent without prices."
+            ),
+            ShapeField(
                 "recipients",
                 .list(.object(recipient), count: 0...TestSendRepository.mostRecipients),
                 isRequired: true,
@@ -254,6 +259,7 @@ extension TestSend {
             "id": .string(run.id.apiText), "status": .string(run.status.rawValue),
             "statusReason": run.statusReason.map(JSONValue.string), "who": action.map { .string($0.actor.description) },
             "reason": action?.reason.map(JSONValue.string), "createdAt": .string(createdAt.apiText),
+            "estimatedCost": run.estimatedCost?.json,
             "recipients": .array(
                 recipients.map { recipient in
                     .fields([

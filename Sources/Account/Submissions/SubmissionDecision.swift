@@ -59,7 +59,7 @@ enum SubmissionDecision: Hashable {
                     code: nil,
                     subcode: nil,
                     reason: "WhatsApp has the template already, with something else: \(words(comparison)). "
-                        + "The next plan edits it"
+                        + (comparison.unknownParts.isEmpty ? "The next plan edits it" : unknown(comparison))
                 )
             )
         }
@@ -77,6 +77,10 @@ enum SubmissionDecision: Hashable {
         let isRecategorised = found.status == "REJECTED" && wanted != found.category
         if comparison.isEqual, !isRecategorised {
             return .end(.done(whatsAppID: found.whatsappID, category: found.category))
+        }
+        // An edit replaces all parts, also those of which nothing is known.
+        guard comparison.unknownParts.isEmpty else {
+            return .end(.failed(code: nil, subcode: nil, reason: unknown(comparison)))
         }
         if isUnsettled { return settle(claim) }
         let (id, category) = (found.whatsappID ?? "", found.category ?? wanted ?? "")
@@ -116,6 +120,11 @@ enum SubmissionDecision: Hashable {
             category: found.category,
             ttlSeconds: found.ttlSeconds
         )
+    }
+
+    private static func unknown(_ comparison: TemplateComparison) -> String {
+        "It has parts at WhatsApp that this version cannot describe (\(comparison.unknownParts.joined(separator: ", "))), and is not "
+            + "edited: edit it in WhatsApp Manager"
     }
 
     private static func words(_ comparison: TemplateComparison) -> String {

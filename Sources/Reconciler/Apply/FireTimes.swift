@@ -48,9 +48,14 @@ public enum FireTimes {
         return fields.contains("maxRuns") ? .fill(next) : .keep
     }
 
-    /// Returns the first time at which one of several schedules fires; `nil` if none does.
-    static func next(of schedules: [ScheduleSpec], after now: Date) -> Date? {
-        schedules.compactMap { $0.times(after: now, count: 1, firedBefore: 0).first }.min()
+    /// Returns the first time at which one of several schedules fires, and whether it is one on the clocks of contacts; `nil` if
+    /// none does.
+    static func next(of schedules: [ScheduleSpec], after now: Date) -> (time: Date, isLocal: Bool)? {
+        schedules.compactMap { schedule -> (time: Date, isLocal: Bool)? in
+            let next = schedule.times(after: now, count: 1, firedBefore: 0).first
+            return next.map { (time: $0, isLocal: schedule.localTime) }
+        }
+        .min { $0.time < $1.time }
     }
 
     /// Returns the schedules of a campaign that send by the clock of each contact.

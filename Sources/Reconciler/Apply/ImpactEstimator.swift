@@ -42,7 +42,8 @@ enum ImpactEstimator {
             audiences[index] = audience(of: plan.changes[index], desired, numbers)
         }
         let kept = keptCampaigns(plan, desired, numbers)
-        let counted = Array(audiences.values) + kept.map(\.audience)
+        let named = try desired.rates == nil ? [:] : namedByEvents(plan, desired, numbers)
+        let counted = Array(audiences.values) + kept.map(\.audience) + named.values
         let sizes = try await count(order(counted, desired, plan), desired, plan, now, limits, on: connection)
         let campaigns = audiences.keys.sorted().compactMap { index in
             desired.items[plan.changes[index].identity]?.campaign.map { (index: index, campaign: $0) }
@@ -55,6 +56,18 @@ enum ImpactEstimator {
             now: now,
             on: connection
         )
+        for (index, audience) in named {
+            guard let campaign = desired.items[plan.changes[index].identity]?.campaign, let size = sizes[audience]
+            else {
+                continue
+            }
+            plan.changes[index].eventCost = LaunchCost.ofEvents(
+                of: campaign,
+                naming: size,
+                by: prices(of: audience.tenant, desired),
+                now: now
+            )
+        }
         var reached: [Int: AudienceSize] = [:]
         for (index, campaign) in campaigns {
             reached[index] = audiences[index].flatMap { sizes[$0] }?.reached(byFreeText: campaign.isFreeText)
@@ -70,6 +83,19 @@ enum ImpactEstimator {
                 on: connection
             )
         }
+        let spoken = campaigns.compactMap { index, campaign -> (index: Int, request: RenderRequest)? in
+            guard reached[index] != nil, let audience = audiences[index],
+                MessageLanguages(campaign.messagePayload) != nil
+            else { return nil }
+            return (index, RenderRequest(campaign, audience))
+        }
+        .prefix(ZoneCounts.limit)
+        let languages = Dictionary(
+            uniqueKeysWithValues: zip(
+                spoken.map(\.index),
+                try await AudienceRepository.languages(of: spoken.map(\.request), now: now, on: connection)
+            )
+        )
         for (index, campaign) in campaigns {
             guard let size = reached[index] else {
                 plan.uncountedCampaigns += 1
@@ -83,6 +109,7 @@ enum ImpactEstimator {
                 used: used[campaign.quotaGroup] ?? 0,
                 plan.changes[index].zones,
                 cost: cost(of: campaign, size, desired, now: now),
+                languages[index] ?? nil,
                 situations
             )
         }
@@ -112,8 +139,36 @@ enum ImpactEstimator {
             guard item.identity.kind == .schedule, item.identity.tenant == tenant else { return nil }
             return (item.spec.value as? ScheduleSpec).flatMap { $0.campaign == campaign.identity.name ? $0 : nil }
         }
-        let prices = (book: desired.rates, zone: desired.zones[tenant], currency: desired.currencies[tenant])
-        return LaunchCost.estimate(of: campaign, reaching: size, by: prices, schedules: schedules, now: now)
+        return LaunchCost.estimate(
+            of: campaign,
+            reaching: size,
+            by: prices(of: tenant, desired),
+            schedules: schedules,
+            now: now
+        )
+    }
+
+    private static func prices(
+        of tenant: String,
+        _ desired: DesiredState
+    ) -> (book: RateBook?, zone: IANAZone?, currency: String?) {
+        (desired.rates, desired.zones[tenant], desired.currencies[tenant])
+    }
+
+    /// Returns the contacts whom events may name, by the changes of campaigns that events start: those of the audience, or else
+    /// all contacts of the tenant.
+    private static func namedByEvents(
+        _ plan: Plan,
+        _ desired: DesiredState,
+        _ numbers: WindowNumbers
+    ) throws -> [Int: Audience] {
+        let everybody = try AudienceFilter(stored: ["logic": "AND", "conditions": []])
+        var audiences: [Int: Audience] = [:]
+        for (index, change) in plan.changes.enumerated() where change.action != .delete && !change.isFormal {
+            guard let campaign = desired.items[change.identity]?.campaign, !campaign.isBroadcast else { continue }
+            audiences[index] = Audience(of: campaign, numbers, else: everybody)
+        }
+        return audiences
     }
 
     /// Gives raw messages the category of the stored template that they name, if no spec describes it.
@@ -214,6 +269,7 @@ enum ImpactEstimator {
         used: Int,
         _ zones: AudienceZones?,
         cost: CostEstimate?,
+        _ languages: LanguageCounts?,
         _ situations: Situations
     ) -> CampaignImpact {
         let limit = situations.limit(of: campaign)
@@ -228,7 +284,8 @@ enum ImpactEstimator {
             quotaLeft: limit.map { max(0, $0 - used) },
             estimatedSeconds: situations.seconds(of: campaign, size, in: zones),
             isBroadcast: campaign.isBroadcast,
-            cost: cost
+            cost: cost,
+            languages: languages
         )
     }
 
@@ -294,14 +351,28 @@ enum ImpactEstimator {
 
 extension ImpactEstimator.Audience {
     /// Makes the audience of a campaign; `nil` if an event or a module names the recipients.
-    fileprivate init?(of campaign: ResolvedCampaign, _ numbers: WindowNumbers) {
-        guard let filter = campaign.audienceFilter else { return nil }
+    fileprivate init?(of campaign: ResolvedCampaign, _ numbers: WindowNumbers, else other: AudienceFilter? = nil) {
+        guard let filter = campaign.audienceFilter ?? other else { return nil }
         let tenant = campaign.identity.tenant
         self.init(
             tenant: tenant,
             filter: filter,
             category: campaign.category,
             number: numbers.number(of: campaign.sender, tenant: tenant)
+        )
+    }
+}
+
+extension RenderRequest {
+    /// Makes the message of a campaign and its audience, as far as counting needs it.
+    fileprivate init(_ campaign: ResolvedCampaign, _ audience: ImpactEstimator.Audience) {
+        self.init(
+            message: campaign.messagePayload,
+            tenant: audience.tenant,
+            filter: audience.filter,
+            category: audience.category,
+            isFreeText: campaign.isFreeText,
+            number: audience.number
         )
     }
 }

@@ -40,10 +40,55 @@ public enum LaunchCost {
         guard campaign.isBroadcast, let book = prices.book, let beginnings = size.beginnings,
             let currency = prices.currency
         else { return nil }
-        return CostRules.estimate(
+        func cost(at date: Date) -> CostEstimate? {
+            CostRules.estimate(
+                beginnings,
+                of: RateCategory(template: campaign.category, isFreeText: campaign.isFreeText),
+                on: RateBook.day(of: date, in: prices.zone ?? .utc),
+                in: currency,
+                by: book
+            )
+        }
+        guard let next = FireTimes.next(of: schedules, after: now) else { return cost(at: now) }
+        // On the clocks of contacts the time comes on several days, and the prices may change between them.
+        let span = next.isLocal ? CostEstimate.spanOfZones : 0
+        let last = cost(at: next.time.addingTimeInterval(span))
+        return cost(at: max(now, next.time.addingTimeInterval(-span)))?.spanning(last) ?? last
+    }
+
+    /// Estimates what each event costs that has a campaign send its message, by the prices of today.
+    ///
+    /// - Parameters:
+    ///   - campaign: The campaign.
+    ///   - contacts: The contacts whom events may name, counted by the beginnings of their numbers.
+    ///   - catalog: The specs.
+    ///   - now: The present.
+    /// - Returns: The costs; `nil` if no event starts it, or there are no prices.
+    public static func ofEvents(
+        of campaign: ResolvedCampaign,
+        naming contacts: AudienceSize,
+        in catalog: SpecCatalog,
+        now: Date
+    ) -> EventCost? {
+        let tenant = campaign.identity.tenant
+        let currency = catalog.rates?.currencies(of: catalog)[tenant]
+        let prices = (book: catalog.rates, zone: catalog.tenant(tenant)?.value.zone, currency: currency)
+        return ofEvents(of: campaign, naming: contacts, by: prices, now: now)
+    }
+
+    static func ofEvents(
+        of campaign: ResolvedCampaign,
+        naming contacts: AudienceSize,
+        by prices: (book: RateBook?, zone: IANAZone?, currency: String?),
+        now: Date
+    ) -> EventCost? {
+        guard !campaign.isBroadcast, let book = prices.book, let beginnings = contacts.beginnings,
+            let currency = prices.currency
+        else { return nil }
+        return EventCost(
             beginnings,
             of: RateCategory(template: campaign.category, isFreeText: campaign.isFreeText),
-            on: RateBook.day(of: FireTimes.next(of: schedules, after: now) ?? now, in: prices.zone ?? .utc),
+            on: RateBook.day(of: now, in: prices.zone ?? .utc),
             in: currency,
             by: book
         )

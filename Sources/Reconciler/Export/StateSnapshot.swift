@@ -10,7 +10,7 @@ import Store
 /// A plan against a snapshot has the same digest as one against the database of the snapshot, until the next plan is
 /// applied there. It has no counted recipients and no marks of edits by hand, because both need the database.
 public struct StateSnapshot: Sendable {
-    /// The version of the snapshot's JSON.
+    /// The version of the snapshot's JSON; later fields are optional, so that snapshots of versions before are read.
     public static let formatVersion = 1
 
     /// The time of the snapshot.
@@ -20,6 +20,8 @@ public struct StateSnapshot: Sendable {
     let base: (database: String, lastID: Int)
     /// The environment of the specs that were applied last; `nil` if they had none.
     let environment: String?
+    /// What was known of WhatsApp; `nil` in a snapshot of a version before, or of a role that may not read it.
+    let whatsApp: AccountSnapshot?
 
     /// Takes a snapshot of the whole database, in one read-only transaction.
     ///
@@ -39,9 +41,27 @@ public struct StateSnapshot: Sendable {
                 managed: managed,
                 unmanaged: unmanaged,
                 base: try await HistoryRepository().base(on: connection),
-                environment: try await SpecEnvironmentRepository.stored(on: connection)
+                environment: try await SpecEnvironmentRepository.stored(on: connection),
+                whatsApp: try await Self.whatsApp(
+                    hasAccounts: managed.contains { $0.identity.kind == .account },
+                    on: connection
+                )
             )
         }
+    }
+
+    /// Reads what is known of WhatsApp; `nil` for a role that may not read it.
+    private static func whatsApp(
+        hasAccounts: Bool,
+        on connection: PostgresConnection
+    ) async throws -> AccountSnapshot? {
+        guard hasAccounts else { return AccountSnapshot(views: [], submissions: []) }
+        let views = try await AccountViewRepository.views(tenants: nil, on: connection)
+        guard !views.isEmpty else { return nil }
+        return AccountSnapshot(
+            views: views,
+            submissions: try await SubmissionRepository.recent(tenants: nil, on: connection)
+        )
     }
 
     /// Makes the plan that leads from the snapshot to the desired state.
@@ -57,12 +77,25 @@ public struct StateSnapshot: Sendable {
             base: base
         )
         try desired.checkTenants(against: state)
-        let desired = TemplateNames.inForce(desired, state, nil).desired
+        let seen = whatsApp.map { known in
+            let isWanted = { (tenant: String) in desired.tenants?.contains(tenant) ?? true }
+            return WhatsAppState(
+                now: now,
+                views: known.views.filter { isWanted($0.tenantID) },
+                submissions: known.submissions.filter { isWanted($0.wish.tenantID) }
+            )
+        }
+        let (desired, reasons) = TemplateNames.inForce(desired, state, seen)
         var plan = try Differ.plan(from: state, to: desired)
+        if let seen {
+            plan.templates = try TemplatePlanner(desired: desired, whatsApp: seen, names: reasons).templates()
+        }
         FireTimes.add(to: &plan, zones: desired.zones, now: now)
         if desired.items.values.contains(where: { ($0.spec.value as? TemplateSpec)?.account != nil }) {
             plan.accountRemarks.append(
-                "what WhatsApp holds is not known here, so nothing is said of the templates there"
+                seen == nil
+                    ? "what WhatsApp holds is not known here, so nothing is said of the templates there"
+                    : "templates are compared with what WhatsApp had at \(takenAt.formatted(.iso8601)), when the snapshot was taken"
             )
         }
         let others = unmanaged.filter { desired.tenants?.contains($0.identity.tenant) ?? true }
@@ -83,6 +116,7 @@ extension StateSnapshot {
             "unmanaged": .array(unmanaged.sorted { $0.identity < $1.identity }.map(\.snapshot)),
         ]
         fields["environment"] = environment.map(JSONValue.string)
+        fields["whatsApp"] = whatsApp?.json
         return .object(fields)
     }
 
@@ -104,12 +138,19 @@ extension StateSnapshot {
             }
             return rows
         }
+        var whatsApp: AccountSnapshot?
+        if let known = json["whatsApp"] {
+            do { whatsApp = try AccountSnapshot(json: known) } catch {
+                throw .noSnapshot(field: "whatsApp.\(error.field)")
+            }
+        }
         self.init(
             takenAt: Date(timeIntervalSince1970: Double(takenAt)),
             managed: try rows("managed"),
             unmanaged: try rows("unmanaged"),
             base: (database, lastID),
-            environment: json["environment"]?.stringValue
+            environment: json["environment"]?.stringValue,
+            whatsApp: whatsApp
         )
     }
 }

@@ -80,6 +80,7 @@ extension PlannedChange {
         let origins = json["inheritedFrom"]?.arrayValue?.compactMap(\.stringValue) ?? []
         inheritedFrom = origins.compactMap(SpecIdentity.init(path:))
         if let impact = json["impact"] { self.impact = CampaignImpact(stored: impact) }
+        eventCost = json["eventCost"].flatMap { EventCost(json: $0) }
         if let times = json["fireTimes"] { fireTimes = FireTimes(stored: times, at: identity) }
     }
 }
@@ -121,7 +122,8 @@ extension CampaignImpact {
             quotaLeft: json["quotaLeft"]?.integerValue,
             estimatedSeconds: Double(seconds),
             isBroadcast: json["isBroadcast"] != false,
-            cost: json["cost"].flatMap { CostEstimate(json: $0) }
+            cost: json["cost"].flatMap { CostEstimate(json: $0) },
+            languages: json["languages"].flatMap { LanguageCounts(json: $0) }
         )
     }
 }

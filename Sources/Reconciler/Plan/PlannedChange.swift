@@ -50,6 +50,8 @@ public struct PlannedChange: Sendable {
     public internal(set) var isReferenceOnly = false
     /// The impact of a campaign whose recipients were counted.
     public internal(set) var impact: CampaignImpact?
+    /// The costs of the events of a campaign that events start; `nil` without prices.
+    public internal(set) var eventCost: EventCost?
     /// The fire times of a schedule.
     public internal(set) var fireTimes: FireTimes?
     /// The time zones of the recipients of a schedule that sends by the clock of each contact, or of a campaign whose tenant has
@@ -176,6 +178,8 @@ public struct CampaignImpact: Hashable, Sendable {
     public let isBroadcast: Bool
     /// The costs by the prices beside the specs; `nil` without prices of the day.
     public let cost: CostEstimate?
+    /// The recipients by the language that they get; `nil` if all get the same, or they were not counted.
+    public let languages: LanguageCounts?
 
     /// The contacts that free text cannot reach, because they did not write within 24 hours; they are no recipients.
     public var unreachable: Int { leftOut[.windowClosed] }

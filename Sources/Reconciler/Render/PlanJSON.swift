@@ -102,6 +102,7 @@ extension PlannedChange {
             ]
         }
         object["impact"] = impact?.json
+        object["eventCost"] = eventCost?.json
         object["isAdoption"] = isAdoption ? true : nil
         object["inheritedFrom"] = isInherited ? .array(inheritedFrom.map { .string($0.description) }) : nil
         object["inheritedBy"] = heirs.isEmpty ? nil : .array(heirs.map { .string($0.identity.description) })
@@ -172,6 +173,7 @@ extension CampaignImpact {
         object["quotaLeft"] = quotaLeft.map(JSONValue.integer)
         object["warning"] = warning.map(JSONValue.string)
         object["cost"] = cost?.json
+        object["languages"] = languages?.json
         return .object(object)
     }
 }

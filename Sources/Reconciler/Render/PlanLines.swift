@@ -151,6 +151,10 @@ struct HeirLines {
         if costs.count == 1, let words = costs.first ?? nil {
             remarks.append("cost\(heirs.count == 1 ? "" : " of each"): \(words)")
         }
+        let languages = Set(heirs.map { $0.impact?.languages?.words })
+        if languages.count == 1, let words = languages.first ?? nil {
+            remarks.append("languages\(heirs.count == 1 ? "" : " of each"): \(words)")
+        }
         let running = heirs.count(where: \.hasRunUnderWay)
         if running > 0 {
             remarks.append(

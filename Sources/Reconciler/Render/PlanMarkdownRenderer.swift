@@ -123,9 +123,10 @@ public struct PlanMarkdownRenderer: Sendable {
         let differences = PlanLines.differences(of: change, isFull: isFull)
         let lines = short(PlanLines.shown(differences, isFull: isFull).flatMap(Self.lines) + fires)
         let quota = (change.impact?.quotaWords).map { ["quota: \($0)"] } ?? []
-        let cost = (change.impact?.cost?.words).map { ["cost: \($0)"] } ?? []
+        let cost = (change.impact?.cost?.words ?? change.eventCost?.words).map { ["cost: \($0)"] } ?? []
+        let languages = (change.impact?.languages?.words).map { ["languages: \($0)"] } ?? []
         let origins = change.inheritedFrom.map { "inherited from \($0)" }
-        let notes = (quota + cost + change.notes + origins + HeirLines(heirs, isFull: isFull).lines).map {
+        let notes = (quota + cost + languages + change.notes + origins + HeirLines(heirs, isFull: isFull).lines).map {
             "\n\(escaped($0))\n"
         }.joined()
         guard !lines.isEmpty else { return "- \(code(heading))\n" + notes }

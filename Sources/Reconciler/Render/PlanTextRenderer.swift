@@ -94,6 +94,8 @@ public struct PlanTextRenderer: Sendable {
         }
         if let quota = change.impact?.quotaWords { text += "    quota: \(quota)\n" }
         if let cost = change.impact?.cost { text += "    cost: \(cost.words)\n" }
+        if let cost = change.eventCost { text += "    cost: \(cost.words)\n" }
+        if let languages = change.impact?.languages { text += "    languages: \(languages.words)\n" }
         for warning in change.warnings { text += "    " + paint("warning: \(warning)", .update) + "\n" }
         for note in change.notes { text += "    note: \(note)\n" }
         if change.isInherited {

@@ -106,6 +106,16 @@ struct TemplatePlanner {
             describe(seen, spec, &template)
             return template
         }
+        // An edit replaces all parts, and would take away those that are not known.
+        guard seen.components.map(TemplateComparison.unknownParts)?.isEmpty ?? true else {
+            var template = planned(.none)
+            template.differences = differences
+            template.notes.append(
+                "is not edited, because that would take these parts away; edit it in WhatsApp Manager"
+            )
+            describe(seen, spec, &template)
+            return template
+        }
         let repeats = wishes.count { $0.status == .done && $0.wish.request == request }
         var template = planned(repeats < 2 ? .edit : .none)
         template.differences = differences
@@ -185,6 +195,11 @@ struct TemplatePlanner {
         case "PENDING": template.notes.append("is in review at WhatsApp")
         case "IN_APPEAL": template.notes.append("is in appeal at WhatsApp")
         default: break
+        }
+        let unknown = seen.components.map(TemplateComparison.unknownParts) ?? []
+        if !unknown.isEmpty {
+            let list = unknown.map { "`\($0)`" }.joined(separator: ", ")
+            template.warnings.append("has parts at WhatsApp that this version cannot describe: \(list)")
         }
         if seen.quality == "RED" { template.warnings.append("has low quality, and may be paused") }
         compareCategory(seen.category, spec, seen.nextCategory, &template)

@@ -69,6 +69,29 @@ public struct CostEstimate: Hashable, Sendable {
         return parts.isEmpty ? amount : "\(amount): \(parts.joined(separator: "; "))"
     }
 
+    /// The longest time between a time on the clock of one person and on that of another, in seconds.
+    public static let spanOfZones = 26.0 * 3_600
+
+    /// Returns the estimate for messages of which some are sent on another day: the dearer of both days, and at least what the
+    /// cheaper one costs.
+    public func spanning(_ other: CostEstimate?) -> CostEstimate {
+        guard let other, other.currency == currency else { return self }
+        let most = (other.high, other.unpriced) > (high, unpriced) ? other : self
+        return CostEstimate(
+            currency: currency,
+            category: category,
+            day: most.day,
+            ratesFrom: most.ratesFrom,
+            low: min(low, other.low),
+            high: most.high,
+            lines: most.lines,
+            free: most.free,
+            perhapsFree: most.perhapsFree,
+            unpriced: most.unpriced,
+            unpricedMarkets: most.unpricedMarkets
+        )
+    }
+
     /// Returns true if it may cost more than a limit, or if that is not known.
     public func isBeyond(_ limit: Money) -> Bool { high > limit.micros || unpriced > 0 }
 

@@ -133,9 +133,11 @@ extension CampaignSpec: SpecDefinition, SpecMapping {
                 "A text for each variable of the template: `\"1\"` or `first_name` for the body, `header` for a positional "
                     + "header, `button.0` for a button. A file in the header is `header.link` (a link, or the path of a "
                     + "file relative to this one) or `header.id`, with `header.filename` for a document; a place is `header.latitude`, `header.longitude`, `header.name` and "
-                    + "`header.address`. The end of an offer is `offer.expires`, and the code of a template with `otp` is `code`. "
+                    + "`header.address`, and a product `header.product` and `header.catalog`. The end of an offer is `offer.expires`, and the code of a template with `otp` is `code`. "
                     + "Those of the first card of a carousel begin with `card.0.`. A quick reply may have what it sends back, a "
-                    + "flow its token, and a catalog the product that it shows. The texts may hold placeholders such as "
+                    + "flow its token, a call what its webhooks send back, and a catalog the product that it shows. A `products` "
+                    + "button takes sections, as in `Flowers: rose-1, rose-2; Pots: pot-7`, and shows the picture of the first "
+                    + "product or of `button.0.thumbnail`. The texts may hold placeholders such as "
                     + "`{{name|there}}`.",
                 examples: ["1": "{{name|there}}", "2": "{{context.amount}}"]
             ),

@@ -135,11 +135,32 @@ extension SenderSpec: SpecDefinition, SpecMapping {
     }
 }
 
-extension FieldCodec<Int?> {
-    private static var tierNames: [String] {
-        ["TIER_50", "TIER_250", "TIER_1K", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED", "unlimited"]
-    }
+/// WhatsApp's limits of business-initiated messages in 24 hours, in the words of its API: `TIER_250`, `TIER_2K`, `TIER_UNLIMITED`.
+public enum MessagingTier {
+    /// The ladder of October 2025: the limits that a business portfolio climbs.
+    static let ladder = [250, 2_000, 10_000, 100_000]
 
+    /// The words that specs may have.
+    fileprivate static let names = [
+        "TIER_50", "TIER_250", "TIER_1K", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED", "unlimited",
+    ]
+
+    /// Reads a tier, with or without `TIER_`, in any case.
+    ///
+    /// - Returns: `.some(nil)` for no limit; `nil` for a text that names none, such as `TIER_NOT_SET`.
+    public static func limit(_ text: String) -> Int?? {
+        var tier = text.uppercased()[...]
+        if tier.hasPrefix("TIER_") { tier = tier.dropFirst("TIER_".count) }
+        if tier == "UNLIMITED" { return .some(nil) }
+        let (digits, factor) = tier.hasSuffix("K") ? (tier.dropLast(), 1_000) : (tier, 1)
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits),
+            (0...1_000_000).contains(number)
+        else { return nil }
+        return .some(number * factor)
+    }
+}
+
+extension FieldCodec<Int?> {
     /// Reads a messaging tier as its limit; `nil` is no limit.
     fileprivate static var messagingTier: Self {
         Self(
@@ -150,13 +171,13 @@ extension FieldCodec<Int?> {
                     words: "250, 2,000, 10,000 or 100,000"
                 ),
                 SchemaValue(
-                    ["enum": .array(tierNames.map(JSONValue.string))],
+                    ["enum": .array(MessagingTier.names.map(JSONValue.string))],
                     words: "`unlimited`, or a word such as `TIER_2K`"
                 )
             ),
             read: { reader, key in
                 let text = reader.node(key)?.node.scalar?.text ?? ""
-                if tierNames.contains(text) { return MessagingTier.limit(text) }
+                if MessagingTier.names.contains(text) { return MessagingTier.limit(text) }
                 if let step = Int(text), MessagingTier.ladder.contains(step) {
                     return reader.integer(key, in: step...step)?.value
                 }

@@ -24,16 +24,22 @@ package struct LanguageChoice: Hashable, Sendable {
 
     /// Returns the language for a person: the one asked for, in any spelling; else the one that it is a form of, as `pt` of
     /// `pt_PT`; for a language without a region any form of it, as `pt_BR` for `pt`; else the fallback.
-    package func code(for wish: String?) -> String {
-        guard let wish, !wish.isEmpty, wish.utf8.count <= 35 else { return fallback }
+    package func code(for wish: String?) -> String { own(for: wish) ?? fallback }
+
+    /// Returns the language that a person asks for, or one in place of it; `nil` if there is none, so that they get the fallback.
+    package func own(for wish: String?) -> String? {
+        guard let wish, !wish.isEmpty, wish.utf8.count <= 35 else { return nil }
         var name = Self.normal(wish)
         while true {
             if let code = exact[name] { return code }
             guard let end = name.lastIndex(of: "_") else { break }
             name = String(name[..<end])
         }
-        return wish.contains { $0 == "_" || $0 == "-" } ? fallback : byBeginning[name] ?? fallback
+        return wish.contains { $0 == "_" || $0 == "-" } ? nil : byBeginning[name]
     }
+
+    /// Returns true if a text names a language that WhatsApp knows, whether the message has it or not.
+    package static func isLanguage(_ text: String) -> Bool { TemplateLanguages.isLanguage(text.trimmingBlanks) }
 
     private static func normal(_ code: String) -> String {
         code.trimmingBlanks.lowercased().replacing("-", with: "_")

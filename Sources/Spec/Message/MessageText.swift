@@ -147,6 +147,9 @@ package struct MessageText: Hashable, Sendable {
                 let place = parameters("header").first?["location"]
                 let words = ["name", "address", "latitude", "longitude"].compactMap { place?[$0]?.stringValue }
                 header = (["[location]"] + words).joined(separator: " ")
+            case .product:
+                let product = parameters("header").first?["product"]?["product_retailer_id"]?.stringValue
+                header = (["[product]"] + [product].compactMap(\.self)).joined(separator: " ")
             }
             body = parts.body.map { TemplateVariables.filled($0, values("body")) }
             buttons = parts.buttons.enumerated().map { index, button in
@@ -159,7 +162,7 @@ package struct MessageText: Hashable, Sendable {
                 let target = fields["url"]?.stringValue.map { TemplateVariables.filled($0, values) }
                 let isCode = fields["type"] == "copyCode"
                 return MessageText.button(
-                    fields["text"]?.stringValue ?? "Copy code",
+                    fields["text"]?.stringValue ?? (isCode ? "Copy code" : "Share contact info"),
                     isCode ? value : target ?? fields["phoneNumber"]?.stringValue
                 )
             }

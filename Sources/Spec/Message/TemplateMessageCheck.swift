@@ -58,6 +58,7 @@ struct TemplateMessageCheck {
         case nil, .text: return checkTexts(items, "header", .header, card, path)
         case .medium(let format, _): type = format.rawValue
         case .location: type = "location"
+        case .product: type = "product"
         }
         guard let item = items.first(where: { $0.type == "header" }), let parameter = item.parameters.first else {
             let help = "add a component of type `header` with one parameter of type `\(type)`"
@@ -122,6 +123,11 @@ struct TemplateMessageCheck {
                     "button \(index) of template `\(template.name)` is a `\(word)`",
                     "use `sub_type: \(word)`"
                 )
+            } else if buttons[index].kind == .products, !item.parameters.isEmpty,
+                item.parameters[0]["action"]?["sections"]?.arrayValue?.isEmpty ?? true
+            {
+                let help = "give it `action: { thumbnail_product_retailer_id: …, sections: [ … ] }`"
+                report(item.path, "button \(index) of template `\(template.name)` shows products in sections", help)
             } else if buttons[index].kind == .url, !buttons[index].hasParameter, !item.parameters.isEmpty {
                 report(item.path, "the URL of button \(index) has no variable", "remove the component")
             }

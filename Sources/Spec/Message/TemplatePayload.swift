@@ -36,6 +36,7 @@ struct TemplatePayload {
         case nil: break
         case .text: list += texts(.header, "header", card)
         case .location: list.append(["type": "header", "parameters": [location(prefix)]])
+        case .product: list.append(["type": "header", "parameters": [product(prefix)]])
         case .medium(let format, let medium):
             list.append(["type": "header", "parameters": [self.medium(format, medium, prefix)]])
         }
@@ -47,7 +48,10 @@ struct TemplatePayload {
             list.append(["type": "limited_time_offer", "parameters": [parameter]])
         }
         for (index, button) in parts.buttons.enumerated() {
-            guard let parameter = Self.parameter(button, params["\(prefix)button.\(index)"]) else { continue }
+            let key = "\(prefix)button.\(index)"
+            guard let parameter = Self.parameter(button, params[key], thumbnail: params["\(key).thumbnail"]) else {
+                continue
+            }
             list.append([
                 "type": "button", "sub_type": .string(button.kind.word), "index": .string(String(index)),
                 "parameters": [parameter],
@@ -72,6 +76,14 @@ struct TemplatePayload {
             place[name] = params["\(prefix)header.\(name)"].map(JSONValue.string)
         }
         return ["type": "location", "location": .object(place)]
+    }
+
+    private func product(_ prefix: String) -> JSONValue {
+        let product: JSONValue = [
+            "product_retailer_id": .string(params["\(prefix)header.product"] ?? ""),
+            "catalog_id": .string(params["\(prefix)header.catalog"] ?? ""),
+        ]
+        return ["type": "product", "product": product]
     }
 
     private func medium(
@@ -101,12 +113,13 @@ struct TemplatePayload {
         return params["offer.expires"].flatMap { Instant($0) }.map { $0.seconds * 1_000 }
     }
 
-    private static func parameter(_ button: TemplateButton, _ text: String?) -> JSONValue? {
+    private static func parameter(_ button: TemplateButton, _ text: String?, thumbnail: String?) -> JSONValue? {
         switch button.kind {
         case .url: button.hasParameter ? ["type": "text", "text": .string(text ?? "")] : nil
         case .copyCode: ["type": "coupon_code", "coupon_code": .string(text ?? "")]
-        case .quickReply: text.map { ["type": "payload", "payload": .string($0)] }
-        case .phone: nil
+        case .quickReply, .voiceCall: text.map { ["type": "payload", "payload": .string($0)] }
+        case .phone, .product, .contactInfo: nil
+        case .products: ["type": "action", "action": ProductList(text ?? "").action(thumbnail: thumbnail)]
         // WhatsApp takes a flow button only with an action, even if there is nothing to tell it.
         case .flow: ["type": "action", "action": text.map { ["flow_token": .string($0)] } ?? .object([:])]
         case .catalog: text.map { ["type": "action", "action": ["thumbnail_product_retailer_id": .string($0)]] }
@@ -124,6 +137,10 @@ extension TemplateButton.Kind {
         case .copyCode: "copy_code"
         case .flow: "flow"
         case .catalog: "catalog"
+        case .products: "mpm"
+        case .product: "spm"
+        case .voiceCall: "voice_call"
+        case .contactInfo: "request_contact_info"
         }
     }
 }
@@ -147,7 +164,18 @@ extension TemplateSpec {
                 let fault = Self.fault(of: text, parameter, in: parts(of: parameter.card).header)
             else { return nil }
             return ParameterFault(key: parameter.key, message: "`\(parameter.key)` \(fault.message)", help: fault.help)
-        } + couponFaults(in: params) + linkFaults(in: params)
+        } + couponFaults(in: params) + linkFaults(in: params) + productFaults(in: params)
+    }
+
+    /// Finds lists of products that WhatsApp refuses.
+    private func productFaults(in params: [String: String]) -> [ParameterFault] {
+        buttons.indices.compactMap { index in
+            let key = "button.\(index)"
+            guard buttons[index].kind == .products, let text = params[key], let fault = ProductList(text).fault else {
+                return nil
+            }
+            return ParameterFault(key: key, message: "`\(key)` \(fault.message)", help: fault.help)
+        }
     }
 
     /// The most characters of a code to copy.
@@ -210,6 +238,9 @@ extension TemplateSpec {
                 return ("is not from -\(Int(limit)) to \(Int(limit))", "write degrees with a point, such as `-1.2921`")
             }
             return nil
+        case (.product, "catalog"):
+            let isID = start.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            return isID ? nil : ("is not the id of a catalog", "it has digits only, as Commerce Manager shows it")
         case (.code, _):
             guard isFixed, text.count > 15 else { return nil }
             return ("has \(text.count) characters", "WhatsApp takes at most 15")

@@ -4,7 +4,7 @@ import YAML
 /// A button below a template message.
 public struct TemplateButton: Hashable, Sendable {
     enum Kind: String, CaseIterable, SpecChoice {
-        case quickReply, url, phone, copyCode, flow, catalog
+        case quickReply, url, phone, copyCode, flow, catalog, products, product, voiceCall, contactInfo
 
         var meaning: String {
             switch self {
@@ -14,14 +14,21 @@ public struct TemplateButton: Hashable, Sendable {
             case .copyCode: "Copies the code that the campaign gives as a parameter."
             case .flow: "Opens a flow, a form within WhatsApp."
             case .catalog: "Opens the catalog of the business."
+            case .products: "Opens the products that the campaign gives as a parameter."
+            case .product: "Opens the product of the header."
+            case .voiceCall: "Calls the business within WhatsApp."
+            case .contactInfo: "Sends the business the contact data of the recipient."
             }
         }
+
+        /// False if the label is WhatsApp's own.
+        var hasLabel: Bool { self != .copyCode && self != .contactInfo }
 
         /// The maximum number of buttons of this type in a template; `nil` means that only the limit for all types applies.
         var limit: Int? {
             switch self {
             case .url: 2
-            case .phone, .copyCode, .flow, .catalog: 1
+            case .phone, .copyCode, .flow, .catalog, .products, .product, .voiceCall, .contactInfo: 1
             case .quickReply: nil
             }
         }
@@ -57,10 +64,10 @@ public struct TemplateButton: Hashable, Sendable {
     }
 
     /// True if a campaign must give the button a value.
-    var hasParameter: Bool { kind == .copyCode || variable != nil }
+    var hasParameter: Bool { kind == .copyCode || kind == .products || variable != nil }
 
     /// True if a campaign may give the button a value: what comes back when it is tapped, or what a catalog shows.
-    var mayHaveParameter: Bool { hasParameter || [.quickReply, .flow, .catalog].contains(kind) }
+    var mayHaveParameter: Bool { hasParameter || [.quickReply, .flow, .catalog, .voiceCall].contains(kind) }
 }
 
 extension TemplateButton: SpecMapping {
@@ -103,9 +110,9 @@ extension TemplateButton: SpecMapping {
         case .quickReply: [label]
         case .url: [label, address]
         case .phone: [label, number]
-        case .copyCode: []
+        case .copyCode, .contactInfo: []
         case .flow: [label, flow, action, screen]
-        case .catalog: [label]
+        case .catalog, .products, .product, .voiceCall: [label]
         }
     }
 
@@ -113,6 +120,11 @@ extension TemplateButton: SpecMapping {
         guard var reader = FieldReader(node, path: path, what: "a button", sink: sink) else { return nil }
         defer { reader.finish() }
         self.init()
+        if let read = reader.peek("type"), let word = read.node.scalar?.text, let hint = Self.hint(for: word) {
+            sink.report(.invalidValue, at: read.range, field: read.field, hint.message, help: hint.help)
+            for field in Self.fields { _ = reader.node(field.schema.name) }
+            return nil
+        }
         guard Self.type.read(&reader, &self) else {
             // Without a type, any of the other fields may be right.
             for field in Self.fields { _ = reader.node(field.schema.name) }
@@ -123,9 +135,33 @@ extension TemplateButton: SpecMapping {
         if !isWhole { return nil }
     }
 
-    /// Returns the same button with another label; a `copyCode` button has none of its own.
+    /// Returns what to say of a type that WhatsApp has in other words, or that a spec cannot describe; `nil` for any other word.
+    private static func hint(for word: String) -> (message: String, help: String)? {
+        let type = word.uppercased().filter { $0 != "_" && $0 != "-" }
+        guard Kind(rawValue: word) == nil else { return nil }
+        let name: String
+        switch type {
+        case "MPM": name = "products"
+        case "SPM": name = "product"
+        case "PHONENUMBER": name = "phone"
+        case "REQUESTCONTACTINFO": name = "contactInfo"
+        case "CALLPERMISSIONREQUEST":
+            return ("a request for the permission to call is no button", "write `callPermission: true` in the template")
+        case "OTP": return ("a template with a code has no buttons of its own", "use `otp` in place of `body`")
+        case "ORDERDETAILS":
+            let help = "make the template in WhatsApp Manager, and send it as a raw `message` with the order"
+            return ("buttons for payments cannot be described in a spec", help)
+        case "APP", "EXTENSION", "POSTBACK", "REMINDER", "SENDLOCATION":
+            let message = "WhatsApp has old buttons of type `\(word)`, and documents no way to make new ones"
+            return (message, "use another type, such as `quickReply` or `url`")
+        default: return nil
+        }
+        return ("`\(word)` is WhatsApp's word for a type of button", "write `\(name)`")
+    }
+
+    /// Returns the same button with another label; some types have none of their own.
     func labelled(_ text: String) -> TemplateButton {
-        guard kind != .copyCode else { return self }
+        guard kind.hasLabel else { return self }
         var button = self
         button.text = text
         return button

@@ -3,7 +3,7 @@ import YAML
 
 /// One card of a carousel.
 public struct TemplateCard: Hashable, Sendable {
-    /// A picture or a film.
+    /// A picture, a film or a product.
     public internal(set) var header = TemplateHeader.medium(.image, nil)
     public internal(set) var body: String?
     public internal(set) var buttons: [TemplateButton] = []
@@ -15,12 +15,13 @@ public struct TemplateCard: Hashable, Sendable {
 extension TemplateCard: SpecMapping {
     static let fields: [Field] = [
         Field("header", \.header, .header(only: [.image, .video])).required()
-            .says("The picture or film at the top of the card.", examples: ["image": true]),
+            .says("The picture, film or product at the top of the card.", examples: ["image": true]),
         Field("body", \.body, .part(upTo: 160))
             .says("The text of the card; all cards have one, or none.", examples: "{{1}}, from today."),
         Field("buttons", \.buttons, .buttons(upTo: 2))
             .says(
-                "One or two buttons of type `quickReply`, `url` or `phone`; all cards have the same types.",
+                "One or two buttons of type `quickReply`, `url` or `phone`, or for a product one of type `product` or `url`; all "
+                    + "cards have the same types.",
                 examples: [["type": "quickReply", "text": "Tell me more"]]
             ),
     ]

@@ -27,6 +27,9 @@ public struct TemplateComparison: Sendable {
 
     /// The parts that differ, sorted by their names; empty if both are equal.
     public let differences: [Difference]
+    /// The parts at WhatsApp that specs cannot describe, such as `buttons[1] (REMINDER)`; they are no differences, and an edit would
+    /// take them away.
+    public let unknownParts: [String]
 
     /// True if WhatsApp has what is wished; its category is not compared.
     public var isEqual: Bool { differences.isEmpty }
@@ -65,7 +68,17 @@ public struct TemplateComparison: Sendable {
             let texts = (Self.lifetime(wantedTTL), ttlSeconds.map(Self.lifetime))
             differences.append(Difference(part: "ttl", wanted: "\(texts.0) s", found: texts.1.map { "\($0) s" }))
         }
-        self.differences = differences.sorted { $0.part < $1.part }
+        // In place of a part that is not known, nothing is known to be missing.
+        self.differences = differences.filter { difference in
+            !found.unknown.contains { difference.part == $0.path || difference.part.hasPrefix("\($0.path).") }
+        }
+        .sorted { $0.part < $1.part }
+        unknownParts = found.unknownParts
+    }
+
+    /// Returns the parts at WhatsApp that specs cannot describe, such as `buttons[1] (REMINDER)`.
+    public static func unknownParts(of components: JSONValue) -> [String] {
+        TemplateParts(components: components).unknownParts
     }
 
     /// Returns the seconds of a lifetime: -1 stands for 30 days.
@@ -88,6 +101,12 @@ private struct TemplateParts {
     }
 
     private var texts: [String: Text] = [:]
+    /// The places of the parts that specs cannot describe, with WhatsApp's word for their kind.
+    private(set) var unknown: [(path: String, kind: String)] = []
+
+    var unknownParts: [String] {
+        unknown.map { $0.path.hasSuffix($0.kind) ? $0.path : "\($0.path) (\($0.kind))" }.sorted()
+    }
 
     var hasVariables: Bool { texts.values.contains { $0.value.contains("{{") } }
 
@@ -153,9 +172,8 @@ private struct TemplateParts {
                 let offer = component["limited_time_offer"]
                 set("\(prefix)offer.text", offer?["text"]?.stringValue)
                 set("\(prefix)offer.expires", offer?["has_expiration"]?.boolValue == true ? "true" : nil)
-            default:
-                // A part that specs cannot have, which somebody added at WhatsApp.
-                set("\(prefix)\(kind.lowercased())", component.canonicalText)
+            case "CALL_PERMISSION_REQUEST": set("\(prefix)callPermission", "true")
+            default: unknown.append((prefix + (kind.isEmpty ? "part without a type" : kind), kind))
             }
         }
     }
@@ -184,10 +202,10 @@ private struct TemplateParts {
 
     private mutating func addHeader(_ header: JSONValue, _ part: String) {
         let format = header["format"]?.stringValue?.uppercased() ?? "TEXT"
-        if format == "TEXT" {
-            set(part, header["text"]?.stringValue)
-        } else {
-            set("\(part).format", format)
+        switch format {
+        case "TEXT": set(part, header["text"]?.stringValue)
+        case "IMAGE", "VIDEO", "DOCUMENT", "LOCATION", "PRODUCT": set("\(part).format", format)
+        default: unknown.append((part, format))
         }
     }
 
@@ -203,10 +221,10 @@ private struct TemplateParts {
             return
         }
         let kind = button["type"]?.stringValue?.uppercased() ?? ""
-        set("\(part).type", kind)
         switch kind {
-        // The label of a code to copy is WhatsApp's, and the code is an example.
-        case "COPY_CODE": break
+        // The label is WhatsApp's, and the code to copy is an example.
+        case "COPY_CODE", "REQUEST_CONTACT_INFO": break
+        case "QUICK_REPLY", "CATALOG", "MPM", "SPM", "VOICE_CALL": set("\(part).text", text)
         case "URL":
             set("\(part).text", text)
             set("\(part).url", button["url"]?.stringValue.map(Self.address))
@@ -218,8 +236,11 @@ private struct TemplateParts {
             set("\(part).flowId", Self.id(button["flow_id"]))
             setLoosely("\(part).action", (button["flow_action"]?.stringValue?.lowercased()).map(JSONValue.string))
             setLoosely("\(part).screen", button["navigate_screen"])
-        default: set("\(part).text", text)
+        default:
+            unknown.append((part, kind.isEmpty ? "without a type" : kind))
+            return
         }
+        set("\(part).type", kind)
     }
 
     /// Returns the text of an id, which is a text or a number.

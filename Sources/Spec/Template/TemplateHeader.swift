@@ -43,10 +43,22 @@ public enum TemplateHeader: Hashable, Sendable {
     case medium(Format, Medium?)
     /// A place on the map, which each campaign gives.
     case location
+    /// A product of a catalog, which each campaign gives.
+    case product
 
     /// The text; `nil` for other headers.
     var text: String? {
         if case .text(let text) = self { text } else { nil }
+    }
+
+    /// The word for its kind: `text`, or the key of a spec.
+    var kind: String {
+        switch self {
+        case .text: "text"
+        case .location: "location"
+        case .product: "product"
+        case .medium(let format, _): format.rawValue
+        }
     }
 
     /// The header in the form of a spec.
@@ -55,6 +67,7 @@ public enum TemplateHeader: Hashable, Sendable {
         case .text(let text): .string(text)
         case .medium(let format, let medium): [format.rawValue: medium.map { .string($0.text) } ?? true]
         case .location: ["location": true]
+        case .product: ["product": true]
         }
     }
 }
@@ -62,10 +75,11 @@ public enum TemplateHeader: Hashable, Sendable {
 extension FieldCodec<TemplateHeader> {
     /// Reads a header.
     ///
-    /// - Parameter formats: The files that it may be, if it may only be a file.
+    /// - Parameter formats: The files that it may be, if it may only be a file or a product.
     /// - Returns: The codec.
     static func header(only formats: [TemplateHeader.Format]? = nil) -> Self {
-        let mapping = object(formats ?? TemplateHeader.Format.allCases, hasLocation: formats == nil)
+        let others: [TemplateHeader] = formats == nil ? [.location, .product] : [.product]
+        let mapping = object(formats ?? TemplateHeader.Format.allCases, others)
         let text = FieldCodec<String>.part(upTo: 60, variables: 1)
         var schema = formats == nil ? SchemaValue.anyOf(text.schema, mapping.value) : mapping.value
         schema.parts = mapping.value.parts
@@ -75,13 +89,13 @@ extension FieldCodec<TemplateHeader> {
                 if formats == nil, reader.peek(key)?.node.isScalar == true {
                     return text.read(&reader, key).map(TemplateHeader.text)
                 }
-                return Self.header(&reader, key, formats ?? TemplateHeader.Format.allCases, formats == nil)
+                return Self.header(&reader, key, formats ?? TemplateHeader.Format.allCases, others)
             },
             json: { $0.json }
         )
     }
 
-    private static func object(_ formats: [TemplateHeader.Format], hasLocation: Bool) -> SchemaObject {
+    private static func object(_ formats: [TemplateHeader.Format], _ others: [TemplateHeader]) -> SchemaObject {
         var fields = formats.map { format in
             SchemaField(
                 format.rawValue,
@@ -97,15 +111,16 @@ extension FieldCodec<TemplateHeader> {
                 true
             )
         }
-        if hasLocation {
-            fields.append(
-                SchemaField(
-                    "location",
-                    SchemaValue(["const": true], words: "`true`"),
-                    "A place on the map. Each campaign gives `header.latitude` and `header.longitude`, and `header.name` and "
-                        + "`header.address` if they are to be shown.",
-                    examples: true
-                )
+        fields += others.map { header in
+            SchemaField(
+                header.kind,
+                SchemaValue(["const": true], words: "`true`"),
+                header == .location
+                    ? "A place on the map. Each campaign gives `header.latitude` and `header.longitude`, and `header.name` and "
+                        + "`header.address` if they are to be shown."
+                    : "A product of the catalog, with its picture and price. Each campaign gives its id in the catalog as "
+                        + "`header.product`, and the id of the catalog as `header.catalog`.",
+                examples: true
             )
         }
         return SchemaObject(fields, rules: [.oneOf(fields.map(\.name))])
@@ -115,16 +130,16 @@ extension FieldCodec<TemplateHeader> {
         _ reader: inout FieldReader,
         _ key: String,
         _ formats: [TemplateHeader.Format],
-        _ hasLocation: Bool
+        _ others: [TemplateHeader]
     ) -> TemplateHeader? {
         guard let read = reader.node(key) else { return nil }
         guard read.node.mapping != nil else {
-            let expected = hasLocation ? "a text or a mapping" : "a mapping"
+            let expected = others.contains(.location) ? "a text or a mapping" : "a mapping"
             reader.sink.reportWrongType(of: read.node, field: read.field, expected: expected)
             return nil
         }
         return reader.mapping(key) { nested in
-            let given = formats.map(\.rawValue) + (hasLocation ? ["location"] : [])
+            let given = formats.map(\.rawValue) + others.map(\.kind)
             let found = given.filter { nested.has($0) }
             for key in given { _ = nested.node(key) }
             guard found.count == 1 else {
@@ -133,10 +148,10 @@ extension FieldCodec<TemplateHeader> {
                 nested.sink.report(.invalidValue, at: nested.node.range, field: nested.path, message, help: help)
                 return nil
             }
-            guard let format = formats.first(where: { $0.rawValue == found[0] }) else {
-                guard nested.bool("location") == true else { return wrong(&nested, "location", "`true`") }
-                return .location
+            if let other = others.first(where: { $0.kind == found[0] }) {
+                return nested.bool(other.kind) == true ? other : wrong(&nested, other.kind, "`true`")
             }
+            guard let format = formats.first(where: { $0.rawValue == found[0] }) else { return nil }
             return medium(&nested, format)
         }
     }

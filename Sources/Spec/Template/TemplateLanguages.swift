@@ -1,3 +1,4 @@
+import JSON
 import Spelling
 
 /// The codes of languages in which WhatsApp takes templates.
@@ -16,6 +17,14 @@ enum TemplateLanguages {
         .split(whereSeparator: \.isWhitespace).map(String.init)
     )
 
+    private static let beginnings = Set(known.map { $0.lowercased().prefix { $0 != "_" } })
+
+    /// Returns true if a text names a language of the list in any spelling, or another form of one: `pt-br`, `EN`, `fr_SN`.
+    static func isLanguage(_ text: String) -> Bool {
+        let name = text.lowercased().replacing("-", with: "_")
+        return name.utf8.count <= 35 && beginnings.contains(name.prefix { $0 != "_" })
+    }
+
     /// Returns a help line with the known codes that are nearest to another one.
     static func help(for code: String) -> String {
         let language = String(code.prefix { $0 != "_" })
@@ -30,27 +39,40 @@ enum TemplateLanguages {
         return "did you mean \(SpellingSuggestion.list(list, "or"))?"
     }
 
-    /// Warns of codes of templates, and of defaults of tenants, that Meta's list does not have.
+    /// Warns of codes that Meta's list does not have: those of templates, of defaults of tenants and of raw messages.
+    ///
+    /// A fallback, and the language of a campaign, are languages of the template, which are reported where they stand.
     static func check(_ specs: ArraySlice<Located<any SpecContent>>, _ found: inout [Diagnostic]) {
         for spec in specs {
-            let field: String
-            let code: String?
-            switch spec.value {
-            case let template as TemplateSpec: (field, code) = ("language", template.language)
-            case let tenant as TenantSpec: (field, code) = ("defaults.language", tenant.defaults.language)
-            default: continue
-            }
-            // The default of a tenant is reported there.
-            guard let code, !known.contains(code), !spec.usesDefault else { continue }
-            found.append(
-                Diagnostic(
-                    .unknownLanguage,
-                    at: spec.place(of: field),
-                    field: field,
-                    "`\(code)` is not a language of WhatsApp's list",
-                    help: help(for: code)
+            for (field, code) in codes(of: spec) where !known.contains(code) && !code.contains("{{") {
+                let isKey = field.hasPrefix("languages.")
+                found.append(
+                    Diagnostic(
+                        .unknownLanguage,
+                        at: isKey ? spec.keyPlace(of: code, in: "languages") : spec.place(of: field),
+                        field: field,
+                        "`\(code)` is not a language of WhatsApp's list",
+                        help: help(for: code)
+                    )
                 )
-            )
+            }
+        }
+    }
+
+    private static func codes(of spec: Located<any SpecContent>) -> [(field: String, code: String)] {
+        switch spec.value {
+        case let template as TemplateSpec:
+            // The default of a tenant is reported there; codes in another form were.
+            let own = spec.usesDefault ? nil : template.language
+            return (own.map { [("language", $0)] } ?? [])
+                + template.languages.keys.sorted().filter(FieldCodec<String>.isLanguage).map { ("languages.\($0)", $0) }
+        case let tenant as TenantSpec:
+            return tenant.defaults.language.map { [("defaults.language", $0)] } ?? []
+        case let campaign as CampaignSpec:
+            guard case .message(let message) = campaign.content, message["type"] == "template" else { return [] }
+            let field = "message.template.language.code"
+            return message["template"]?["language"]?["code"]?.stringValue.map { [(field, $0)] } ?? []
+        default: return []
         }
     }
 }

@@ -27,8 +27,8 @@ struct TemplateLimits {
                 help: help
             )
         }
-        var found = otherCategory + offer + carousel + [style, lifetime].compactMap(\.self)
-        if !hasBrokenParts(reader) { found += addressStyle + wrongExamples }
+        var found = otherCategory + offer + carousel + callPermission + [style, lifetime].compactMap(\.self)
+        if !hasBrokenParts(reader) { found += products + addressStyle + wrongExamples }
         for finding in found { report(finding.path, finding.message, finding.help) }
     }
 
@@ -76,6 +76,47 @@ struct TemplateLimits {
         where isThere && spec.category != .marketing {
             found.append(Finding(key, message: "only `marketing` templates have `\(key)`", help: "change the category"))
         }
+        for (index, button) in spec.buttons.enumerated() {
+            let path = ["buttons", String(index)]
+            switch button.kind {
+            case .products where spec.category != .marketing, .product where spec.category != .marketing:
+                let message = "only `marketing` templates have `\(button.kind.rawValue)` buttons"
+                found.append(Finding(path, message: message, help: "change the category"))
+            case .contactInfo where spec.category == .authentication:
+                let message = "`authentication` templates have no `contactInfo` buttons"
+                found.append(Finding(path, message: message, help: "change the category"))
+            default: break
+            }
+        }
+        return found
+    }
+
+    /// A product in the header and the button that opens it belong together.
+    private var products: [Finding] {
+        let index = spec.buttons.firstIndex { $0.kind == .product }
+        switch (spec.top == .product, index) {
+        case (true, nil):
+            let help = "add `{ type: product, text: View }`"
+            return [Finding("header", message: "a header with a product needs a `product` button", help: help)]
+        case (false, let index?):
+            let message = "a `product` button needs a product in the header"
+            return [Finding(["buttons", String(index)], message: message, help: "write `header: { product: true }`")]
+        default: return []
+        }
+    }
+
+    private var callPermission: [Finding] {
+        guard spec.callPermission == true else { return [] }
+        var found: [Finding] = []
+        if spec.category == .authentication {
+            let message = "only `marketing` and `utility` templates have `callPermission`"
+            found.append(Finding("callPermission", message: message, help: "change the category"))
+        }
+        let others = [("buttons", spec.buttons.isEmpty), ("cards", spec.cards.isEmpty), ("offer", spec.offer == nil)]
+        for (key, isAbsent) in others where !isAbsent {
+            let message = "a template with `callPermission` has no `\(key)`"
+            found.append(Finding(key, message: message, help: "remove them, or `callPermission`"))
+        }
         return found
     }
 
@@ -118,8 +159,8 @@ struct TemplateLimits {
             func report(_ key: String, _ message: String, _ help: String) {
                 found.append(Finding("cards", String(index), key, message: message, help: help))
             }
-            if card.header.format != first.header.format {
-                report("header", "all cards have the same kind of header", "use images, or videos")
+            if card.header.kind != first.header.kind {
+                report("header", "all cards have the same kind of header", "use images, videos or products")
             }
             if (card.body == nil) != (first.body == nil) {
                 report("body", "either all cards have a body, or none", "add those that are missing")
@@ -129,6 +170,10 @@ struct TemplateLimits {
             }
             if card.buttons.isEmpty {
                 report("buttons", "a card has one or two buttons", "add one")
+            } else if card.header == .product {
+                if card.buttons.count > 1 || ![.product, .url].contains(card.buttons[0].kind) {
+                    report("buttons", "a card with a product has one button of type `product` or `url`", "use one")
+                }
             } else if !card.buttons.allSatisfy({ [.quickReply, .url, .phone].contains($0.kind) }) {
                 report("buttons", "buttons of cards are of type `quickReply`, `url` or `phone`", "use one of these")
             }

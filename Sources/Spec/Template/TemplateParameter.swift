@@ -8,6 +8,8 @@ public struct TemplateParameter: Hashable, Sendable {
         case medium
         /// The place of a header; `name` is `latitude`, `longitude`, `name` or `address`.
         case location
+        /// The product of a header; `name` is `product` or `catalog`.
+        case product
         case body
         /// A button, by its index from 0.
         case button(Int)
@@ -23,8 +25,8 @@ public struct TemplateParameter: Hashable, Sendable {
     public let part: Part
     /// The card of a carousel that holds the part, by its index from 0; `nil` for parts outside of cards.
     public let card: Int?
-    /// The name within WhatsApp, for templates with named variables and for the fields of files and places; `nil` for
-    /// positional ones.
+    /// The name within WhatsApp, for templates with named variables and for the fields of files, places and products; `nil`
+    /// for positional ones.
     public let name: String?
     /// True if each campaign must give it, or the alternative.
     public let isRequired: Bool
@@ -77,6 +79,10 @@ extension TemplateParameter {
                 let isRequired = name.hasSuffix("itude")
                 return TemplateParameter("header.\(name)", .location, name: name, isRequired: isRequired, card: card)
             }
+        case .product:
+            return ["product", "catalog"].map { (name: String) in
+                TemplateParameter("header.\(name)", .product, name: name, card: card)
+            }
         case .medium(let format, let medium):
             let names = format == .document ? ["link", "id", "filename"] : ["link", "id"]
             return names.map { name in
@@ -102,8 +108,10 @@ extension TemplateParameter {
     }
 
     private static func buttons(_ buttons: [TemplateButton], card: Int? = nil) -> [TemplateParameter] {
-        buttons.enumerated().filter { $0.element.mayHaveParameter }.map { index, button in
-            TemplateParameter("button.\(index)", .button(index), isRequired: button.hasParameter, card: card)
+        buttons.enumerated().filter { $0.element.mayHaveParameter }.flatMap { index, button in
+            let own = TemplateParameter("button.\(index)", .button(index), isRequired: button.hasParameter, card: card)
+            guard button.kind == .products else { return [own] }
+            return [own, TemplateParameter("button.\(index).thumbnail", .button(index), isRequired: false, card: card)]
         }
     }
 }

@@ -129,8 +129,10 @@ public struct TemplateReview: Sendable {
     private func needsExample(_ parameter: TemplateParameter) -> Bool {
         switch parameter.part {
         case .header, .body: return true
-        case .location, .expiry, .code: return false
-        case .button: return parameter.isRequired
+        case .location, .product, .expiry, .code: return false
+        case .button(let index):
+            let buttons = spec.parts(of: parameter.card).buttons
+            return parameter.isRequired && buttons.indices.contains(index) && buttons[index].kind != .products
         case .medium:
             // A link to the file that campaigns send by default is a sample, an id is none.
             guard parameter.name == "link", case .medium(_, let medium) = spec.parts(of: parameter.card).header else {

@@ -62,6 +62,8 @@ public struct TemplateSpec: AccountMember {
     public internal(set) var cards: [TemplateCard] = []
     public internal(set) var offer: TemplateOffer?
     public internal(set) var otp: TemplateOTP?
+    /// True if it asks for the permission to call.
+    public internal(set) var callPermission: Bool?
     /// Texts for the variables, by the keys of parameters; WhatsApp's reviewers see them.
     public internal(set) var examples: [String: String]?
     /// True if WhatsApp may approve the template in another category.
@@ -130,7 +132,7 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
             .says("The category in which WhatsApp approved the template.", examples: "utility"),
         Field("header", \.top, .header())
             .says(
-                "The part above the body: a text with at most one variable, or a file or a place.",
+                "The part above the body: a text with at most one variable, or a file, a place or a product.",
                 examples: "Your visit on {{1}}",
                 ["image": "https://shop.acme.example/spring.jpg"]
             ),
@@ -145,8 +147,7 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
         Field("buttons", \.buttons, .buttons())
             .says(
                 "The buttons below the message. At most 2 are of type `url`, and 1 each of the types other than `url` and "
-                    + "`quickReply`. Other types of WhatsApp's, such as those for products, calls and contact data, cannot be "
-                    + "described.",
+                    + "`quickReply`. Buttons for payments cannot be described.",
                 examples: [["type": "quickReply", "text": "Tell me more"]]
             ),
         Field("cards", \.cards, .cards)
@@ -162,6 +163,11 @@ extension TemplateSpec: SpecDefinition, SpecMapping {
             .says(
                 "Makes it a limited-time offer; for `marketing` only, with a body of at most 600 characters.",
                 examples: ["text": "Ends soon!"]
+            ),
+        Field("callPermission", \.callPermission, .bool)
+            .says(
+                "Whether it asks for the permission to call; for `marketing` and `utility`, without buttons, cards and offers.",
+                examples: true
             ),
         Field("otp", \.otp, .mapping)
             .says(

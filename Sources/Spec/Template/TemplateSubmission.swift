@@ -130,6 +130,7 @@ public struct TemplateSubmission: Sendable {
         if let header = spec.top { list.append(self.header(header)) }
         list.append(body(spec.body))
         if let footer = spec.footer { list.append(["type": "FOOTER", "text": .string(footer)]) }
+        if spec.callPermission == true { list.append(["type": "CALL_PERMISSION_REQUEST"]) }
         if let offer = spec.offer {
             let content: JSONValue = ["text": .string(offer.text), "has_expiration": .bool(offer.expires)]
             list.append(["type": "LIMITED_TIME_OFFER", "limited_time_offer": content])
@@ -160,6 +161,7 @@ public struct TemplateSubmission: Sendable {
                 named: "header_text_named_params"
             )
         case .location: fields["format"] = "LOCATION"
+        case .product: fields["format"] = "PRODUCT"
         case .medium(let format, _):
             fields["format"] = .string(format.rawValue.uppercased())
             fields["example"] = handles["\(prefix)header"].map { ["header_handle": [.string($0)]] }
@@ -210,6 +212,10 @@ public struct TemplateSubmission: Sendable {
         case .quickReply: fields["type"] = "QUICK_REPLY"
         case .phone: (fields["type"], fields["phone_number"]) = ("PHONE_NUMBER", .string(button.phoneNumber))
         case .catalog: fields["type"] = "CATALOG"
+        case .products: fields["type"] = "MPM"
+        case .product: fields["type"] = "SPM"
+        case .voiceCall: fields["type"] = "VOICE_CALL"
+        case .contactInfo: fields = ["type": "REQUEST_CONTACT_INFO"]
         case .url:
             (fields["type"], fields["url"]) = ("URL", .string(button.url))
             if let variable = button.variable, let example {

@@ -47,7 +47,7 @@ extension TemplateTranslation: SpecMapping {
         Field("buttons", \.buttons, .translatedButtons)
             .says(
                 "The buttons, in the order of the template: the label, or the whole button if more than its label differs. "
-                    + "A `copyCode` button has WhatsApp's label, and stands as `copyCode`.",
+                    + "A `copyCode` or `contactInfo` button has WhatsApp's label, and stands as its type.",
                 examples: ["Pagar agora"],
                 [["type": "url", "text": "Pagar agora", "url": "https://shop.acme.example/pt/pay/{{1}}"]]
             ),
@@ -99,7 +99,7 @@ extension TemplateSpec {
             case .label(let text): buttons.indices.contains(index) ? buttons[index].labelled(text) : nil
             }
         }
-        if texts.buttons.isEmpty, buttons.allSatisfy({ $0.kind == .copyCode }) { spec.buttons = buttons }
+        if texts.buttons.isEmpty, !buttons.contains(where: \.kind.hasLabel) { spec.buttons = buttons }
         spec.examples = texts.examples.map { (examples ?? [:]).merging($0) { $1 } } ?? examples
         spec.parameters = TemplateParameter.all(of: spec)
         return spec
@@ -158,7 +158,7 @@ extension TemplateSpec {
             ("header", texts.header != nil || top != nil && headerText == nil, top != nil),
             ("footer", texts.footer != nil, footer != nil),
             (
-                "buttons", !texts.buttons.isEmpty || buttons.allSatisfy { $0.kind == .copyCode } && !buttons.isEmpty,
+                "buttons", !texts.buttons.isEmpty || !buttons.contains(where: \.kind.hasLabel) && !buttons.isEmpty,
                 !buttons.isEmpty
             ),
             ("cards", !texts.cards.isEmpty, !cards.isEmpty),
@@ -191,16 +191,6 @@ extension TemplateSpec {
             found.append((nil, "has the variable \(list(superfluous)), and the template has not"))
         }
         return found
-    }
-}
-
-extension TemplateHeader {
-    fileprivate var kind: String {
-        switch self {
-        case .text: "text"
-        case .location: "location"
-        case .medium(let format, _): format.rawValue
-        }
     }
 }
 

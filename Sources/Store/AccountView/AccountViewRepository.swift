@@ -101,9 +101,26 @@ public struct AccountViewRepository: Sendable {
         )
         let isRead = { (row: PostgresRow) in try row.decode("sweptAt", as: Date?.self) != nil }
         let read = try Set(rows.filter(isRead).map { try $0.decode("wabaId", as: String.self) })
-        let numbers = try await numbers(of: read, on: connection)
-        let templates =
-            withTemplates ? try await templates(of: read, withComponents: withComponents, on: connection) : [:]
+        let parts: PostgresQuery = withComponents ? "t.components" : "NULL::jsonb AS components"
+        let numbers = try await seen(
+            #"SELECT t.* FROM whatsapp_numbers t"#,
+            #"t."phoneNumberId""#,
+            of: read,
+            on: connection,
+            SeenNumber.init(row:)
+        )
+        let templates = try await seen(
+            """
+            SELECT t."businessAccountId", t.name, t.language, t."whatsappId", t.status, t.reason, t.advice, t.category,
+                t."previousCategory", t."nextCategory", t.quality, \(fragment: parts), t."parameterFormat",
+                t."ttlSeconds", t."readAt", t."goneAt"
+            FROM whatsapp_templates t
+            """,
+            "t.name, t.language",
+            of: withTemplates ? read : [],
+            on: connection,
+            SeenTemplate.init(row:)
+        )
         return try rows.map { row in
             let waba = try row.decode("wabaId", as: String.self)
             let isRead = try isRead(row)
@@ -126,43 +143,21 @@ public struct AccountViewRepository: Sendable {
         }
     }
 
-    private static func numbers(
+    /// Reads rows `t` of some accounts, by the account, in an order.
+    private static func seen<Value>(
+        _ selection: PostgresQuery,
+        _ order: PostgresQuery,
         of accounts: Set<String>,
-        on connection: PostgresConnection
-    ) async throws -> [String: [SeenNumber]] {
-        guard !accounts.isEmpty else { return [:] }
-        let rows = try await connection.query(
-            """
-            SELECT n.* FROM whatsapp_numbers n WHERE n."businessAccountId" = ANY(\(accounts.sorted())::text[])
-            ORDER BY n."phoneNumberId"
-            """
-        )
-        return try group(rows, SeenNumber.init(row:))
-    }
-
-    private static func templates(
-        of accounts: Set<String>,
-        withComponents: Bool,
-        on connection: PostgresConnection
-    ) async throws -> [String: [SeenTemplate]] {
-        guard !accounts.isEmpty else { return [:] }
-        let parts: PostgresQuery = withComponents ? "t.components" : "NULL::jsonb AS components"
-        let rows = try await connection.query(
-            """
-            SELECT t."businessAccountId", t.name, t.language, t."whatsappId", t.status, t.reason, t.advice, t.category,
-                t."previousCategory", t."nextCategory", t.quality, \(fragment: parts), t."parameterFormat",
-                t."ttlSeconds", t."readAt", t."goneAt"
-            FROM whatsapp_templates t WHERE t."businessAccountId" = ANY(\(accounts.sorted())::text[])
-            ORDER BY t.name, t.language
-            """
-        )
-        return try group(rows, SeenTemplate.init(row:))
-    }
-
-    private static func group<Value>(
-        _ rows: PostgresRows,
+        on connection: PostgresConnection,
         _ read: (PostgresRow) throws -> Value
-    ) throws -> [String: [Value]] {
+    ) async throws -> [String: [Value]] {
+        guard !accounts.isEmpty else { return [:] }
+        let rows = try await connection.query(
+            """
+            \(fragment: selection) WHERE t."businessAccountId" = ANY(\(accounts.sorted())::text[])
+            ORDER BY \(fragment: order)
+            """
+        )
         var groups: [String: [Value]] = [:]
         for row in rows { groups[try row.decode("businessAccountId"), default: []].append(try read(row)) }
         return groups

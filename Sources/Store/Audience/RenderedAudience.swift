@@ -37,9 +37,6 @@ public struct RenderedAudience: Sendable {
     public let recipients: Int?
     public let placeholders: [Placeholder]
     public let messages: [Message]
-    /// Recipients of the whole audience by the language that they get, sorted by its code; empty if all get the same, or
-    /// they could not be counted in time.
-    public let languages: [(code: String, recipients: Int)]
 }
 
 /// The message and the audience that are to be rendered.
@@ -78,7 +75,7 @@ public struct RenderRequest: Sendable {
 
 extension AudienceRepository {
     /// The longest time in which all recipients are counted.
-    private static let countLimit = Duration.seconds(30)
+    static let countLimit = Duration.seconds(30)
 
     /// Renders the messages to the first recipients as a daemon does, and counts those without a value for a placeholder.
     ///
@@ -117,8 +114,6 @@ extension AudienceRepository {
         )
         let placeholders = payload.placeholders
         let counts = try await missing(placeholders, within: recipients)
-        var languages: [(code: String, recipients: Int)] = []
-        if let choice = payload.languages { languages = try await self.languages(choice, within: recipients) }
         return RenderedAudience(
             recipients: counts?.recipients,
             placeholders: placeholders.enumerated().map { index, placeholder in
@@ -137,37 +132,8 @@ extension AudienceRepository {
                     isInWindow: try row.decode("isInWindow"),
                     hiding: mask
                 )
-            },
-            languages: languages
-        )
-    }
-
-    /// Counts the recipients by the language that they get; none if Postgres could not count them in time.
-    private func languages(
-        _ choice: LanguageChoice,
-        within recipients: PostgresQuery
-    ) async throws(PostgresError) -> [(code: String, recipients: Int)] {
-        do throws(PostgresError) {
-            // No code is longer, and longer texts are no codes.
-            let rows = try await pool.query(
-                """
-                SELECT left(c.metadata ->> 'language', 36), count(*) FROM contacts c
-                WHERE \(fragment: recipients) GROUP BY 1
-                """,
-                deadline: Self.countLimit
-            )
-            var counts: [String: Int] = [:]
-            for row in rows {
-                counts[choice.code(for: try row.decode(0, as: String?.self)), default: 0] += try row.decode(
-                    1,
-                    as: Int.self
-                )
             }
-            return counts.sorted { $0.key < $1.key }.map { (code: $0.key, recipients: $0.value) }
-        } catch {
-            guard case .timeout = error else { throw error }
-            return []
-        }
+        )
     }
 
     /// Counts the recipients, and those without a value for each placeholder.

@@ -37,10 +37,25 @@ public struct TenantRates: Sendable {
     }
 
     /// Estimates the costs of a launch; `nil` if its numbers were not counted, or there are no prices of the day.
-    func estimate(_ size: AudienceSize, of category: RateCategory, at date: Date) -> CostEstimate? {
+    ///
+    /// - Parameters:
+    ///   - size: The recipients.
+    ///   - category: The category of the message.
+    ///   - date: The instant of the launch.
+    ///   - end: The time by which the last messages are due, if that may be another day.
+    /// - Returns: The costs.
+    func estimate(
+        _ size: AudienceSize,
+        of category: RateCategory,
+        at date: Date,
+        until end: Date? = nil
+    ) -> CostEstimate? {
         guard let currency, let beginnings = size.beginnings else { return nil }
-        let day = RateBook.day(of: date, in: zone)
-        return CostRules.estimate(beginnings, of: category, on: day, in: currency, by: book)
+        func cost(at date: Date) -> CostEstimate? {
+            let day = RateBook.day(of: date, in: zone)
+            return CostRules.estimate(beginnings, of: category, on: day, in: currency, by: book)
+        }
+        return cost(at: date)?.spanning(end.flatMap(cost))
     }
 }
 
@@ -90,5 +105,15 @@ enum NumberStart {
     static func of(_ number: PostgresQuery) -> PostgresQuery {
         let digits: PostgresQuery = "ltrim(\(fragment: number), '+')"
         return "left(\(fragment: digits), CASE WHEN \(fragment: digits) LIKE '1%' THEN 4 ELSE 3 END)"
+    }
+
+    /// Counts recipients by the beginnings of their numbers, sorted.
+    static func count(_ recipients: [(number: String, isInWindow: Bool)]) -> [NumberBeginning] {
+        Dictionary(grouping: recipients) { recipient in
+            let digits = recipient.number.drop { $0 == "+" }
+            return String(digits.prefix(digits.hasPrefix("1") ? 4 : 3))
+        }
+        .map { NumberBeginning($0.key, recipients: $0.value.count, inWindow: $0.value.count(where: \.isInWindow)) }
+        .sorted { $0.text < $1.text }
     }
 }

@@ -1,6 +1,6 @@
 public import Foundation
 public import Postgres
-import Spec
+public import Spec
 
 /// Repeats failed messages of a campaign's last launch, in a run of their own.
 ///
@@ -35,6 +35,8 @@ public struct RetryRepository: Sendable {
         public let inDoubt: Int
         /// Failed and unconfirmed messages that retention has deleted, so that they cannot be repeated.
         public let deleted: Int
+        /// The costs of repeating the messages that were asked for; `nil` without prices.
+        public let cost: CostEstimate?
 
         /// All messages that would be repeated.
         public var total: Int { codes.reduce(0) { $0 + $1.messages } }
@@ -90,8 +92,9 @@ public struct RetryRepository: Sendable {
                 category: try await candidate.reach(of: content, on: connection),
                 on: connection
             )
-            let counts = try await Self.count(source, on: connection)
             let isChosen = { (count: Preview.Code) in codes.isEmpty || codes.contains(count.code) }
+            let (counts, size) = try await Self.count(source, codes: codes, on: connection)
+            let category = RateCategory(template: source.category, isFreeText: content.isFreeText)
             let launch = try await connection.query(
                 "\(fragment: RunRecord.selection) WHERE r.id = \(source.runs.last ?? run.id)"
             )
@@ -101,7 +104,8 @@ public struct RetryRepository: Sendable {
                 codes: counts.filter(isChosen),
                 others: counts.reduce(0) { $0 + (isChosen($1) ? 0 : $1.messages) },
                 inDoubt: try await Self.countDoubts(of: source.runs, on: connection),
-                deleted: try await DeletedMessages.count(in: source.runs, on: connection)
+                deleted: try await DeletedMessages.count(in: source.runs, on: connection),
+                cost: try await TenantRates.read(of: tenant, on: connection)?.estimate(size, of: category, at: now)
             )
         }
     }
@@ -198,22 +202,41 @@ public struct RetryRepository: Sendable {
 }
 
 extension RetryRepository {
-    private static func count(_ source: RetrySource, on connection: PostgresConnection) async throws -> [Preview.Code] {
+    /// Counts the messages that may be repeated by their codes, and the recipients of those with the codes that were asked for,
+    /// all for none.
+    private static func count(
+        _ source: RetrySource,
+        codes: [String],
+        on connection: PostgresConnection
+    ) async throws -> (counts: [Preview.Code], size: AudienceSize) {
         let rows = try await connection.query(
             """
-            SELECT coalesce(m."errorCode", ''), count(*) FILTER (WHERE reachable),
+            SELECT coalesce(m."errorCode", ''), \(fragment: NumberStart.of(AudienceZones.number)) AS beginning,
+                count(*) FILTER (WHERE reachable),
+                count(*) FILTER (WHERE reachable AND \(fragment: source.window.isOpen)),
                 count(*) FILTER (WHERE NOT reachable)
             FROM campaign_messages m
             JOIN contacts c ON c.id = m."contactId"
             CROSS JOIN LATERAL (SELECT coalesce(\(fragment: source.contacts), false) AS reachable) q
             WHERE \(fragment: source.messages)
-            GROUP BY 1 ORDER BY 2 DESC, 1
+            GROUP BY 1, 2 ORDER BY 2, 1
             """,
             deadline: .seconds(120)
         )
-        return try rows.map { row in
-            Preview.Code(code: try row.decode(0), messages: try row.decode(1), unreachable: try row.decode(2))
+        var counts: [String: (messages: Int, unreachable: Int)] = [:]
+        var size = AudienceSize(total: 0, inWindow: 0, beginnings: [])
+        for row in rows {
+            let code = try row.decode(0, as: String.self)
+            let group = AudienceSize(total: try row.decode(2), inWindow: try row.decode(3))
+            let former = counts[code] ?? (0, 0)
+            counts[code] = (former.messages + group.total, former.unreachable + (try row.decode(4, as: Int.self)))
+            if codes.isEmpty || codes.contains(code) { size.add(group, beginning: try row.decode(1)) }
         }
+        let sorted = counts.sorted { ($1.value.messages, $0.key) < ($0.value.messages, $1.key) }
+        return (
+            sorted.map { Preview.Code(code: $0.key, messages: $0.value.messages, unreachable: $0.value.unreachable) },
+            size
+        )
     }
 
     /// Counts unconfirmed messages, and those that failed after an answer was lost.
@@ -254,7 +277,8 @@ extension RetryRepository {
         let rows = try await connection.query(
             """
             WITH repeated AS MATERIALIZED (
-                SELECT m.id, m."runId", \(fragment: source.window.isOpen) AS "inWindow"
+                SELECT m.id, m."runId", coalesce(\(fragment: source.window.isOpen), false) AS "inWindow",
+                    \(fragment: NumberStart.of(AudienceZones.number)) AS beginning
                 FROM campaign_messages m JOIN contacts c ON c.id = m."contactId"
                 WHERE \(fragment: source.messages) AND \(fragment: source.contacts)
                 ORDER BY m.id FOR NO KEY UPDATE OF m
@@ -262,18 +286,17 @@ extension RetryRepository {
                 UPDATE campaign_messages m SET "retriedBy" = \(run) \(fragment: settled)
                 FROM repeated WHERE m.id = repeated.id
             )
-            SELECT "runId", count(*), count(*) FILTER (WHERE "inWindow") FROM repeated GROUP BY 1
+            SELECT "runId", beginning, count(*), count(*) FILTER (WHERE "inWindow") FROM repeated GROUP BY 1, 2 ORDER BY 2
             """,
             deadline: deadline
         )
-        var (total, inWindow, repeated) = (0, 0, [UUID: Int]())
+        var (size, repeated) = (AudienceSize(total: 0, inWindow: 0, beginnings: []), [UUID: Int]())
         for row in rows {
-            let count = try row.decode(1, as: Int.self)
-            repeated[try row.decode(0)] = count
-            total += count
-            inWindow += try row.decode(2, as: Int.self)
+            let group = AudienceSize(total: try row.decode(2), inWindow: try row.decode(3))
+            repeated[try row.decode(0), default: 0] += group.total
+            size.add(group, beginning: try row.decode(1))
         }
-        return (AudienceSize(total: total, inWindow: inWindow), repeated)
+        return (size, repeated)
     }
 
     /// Counts the marked messages in the runs that they are of.

@@ -291,7 +291,12 @@ extension LaunchRepository {
         let category = try await candidate.reach(of: content, on: connection)
         var cost: CostEstimate?
         if size.beginnings != nil, let rates = try await TenantRates.read(of: candidate.tenantID, on: connection) {
-            cost = rates.estimate(size, of: RateCategory(template: category, isFreeText: content.isFreeText), at: now)
+            cost = rates.estimate(
+                size,
+                of: RateCategory(template: category, isFreeText: content.isFreeText),
+                at: max(now, origin.times?.first ?? now),
+                until: origin.times.map { max(now, $0.last) }
+            )
         }
         let most = try await LaunchPolicy.check(
             candidate,

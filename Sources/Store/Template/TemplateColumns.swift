@@ -10,7 +10,7 @@ struct TemplateColumns {
     private static let own = ["header", "footer", "body", "buttons"]
     /// The fields without a column, in a template that older versions can send nevertheless.
     private static let harmless = ["examples", "allowCategoryChange", "ttl"]
-    private static let added = ["cards", "offer", "otp", "languages", "fallback"] + harmless
+    private static let added = ["cards", "offer", "otp", "callPermission", "languages", "fallback"] + harmless
     private static let oldButtons: [JSONValue] = ["quickReply", "url", "phone", "copyCode"]
 
     let header: String?

@@ -106,7 +106,11 @@ public struct TestSendRepository: Sendable {
             let category = try await original.reach(of: content, on: connection)
             let fillings = try await Self.check(recipients, content, category, tenant: tenant, on: connection)
             let copy = original.renamed(try await Self.copy(original.id, on: connection))
-            let size = AudienceSize(total: recipients.count, inWindow: recipients.count(where: \.isInWindow))
+            let size = AudienceSize(
+                total: recipients.count,
+                inWindow: recipients.count(where: \.isInWindow),
+                beginnings: NumberStart.count(recipients.map { ($0.person.number, $0.isInWindow) })
+            )
             let quota = try await LaunchRepository.checkQuota(of: copy, size: size, now: now, on: connection)
             let id = LaunchRepository.makeID(at: now)
             _ = try await LaunchRepository.insertRun(

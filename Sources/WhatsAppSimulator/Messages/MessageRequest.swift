@@ -42,10 +42,27 @@ struct MessageRequest: Sendable {
         let image: Media?
         let video: Media?
         let document: Media?
-        let action: Presence?
+        let action: Action?
         let coupon_code: String?
         let location: Place?
+        let product: Product?
         let limited_time_offer: Offer?
+    }
+
+    /// The action of a button; only products are read.
+    struct Action: Sendable {
+        let thumbnail_product_retailer_id: String?
+        let sections: [Section]?
+    }
+
+    struct Section: Sendable {
+        let title: String?
+        let product_items: [Product]?
+    }
+
+    struct Product: Sendable {
+        let product_retailer_id: String?
+        let catalog_id: String?
     }
 
     struct Place: Sendable {
@@ -275,10 +292,32 @@ extension MessageRequest.Parameter {
         image = try object.object("image", MessageRequest.Media.init)
         video = try object.object("video", MessageRequest.Media.init)
         document = try object.object("document", MessageRequest.Media.init)
-        action = try object.object("action", MessageRequest.Presence.init)
+        action = try object.object("action", MessageRequest.Action.init)
         coupon_code = try object.string("coupon_code")
         location = try object.object("location", MessageRequest.Place.init)
+        product = try object.object("product", MessageRequest.Product.init)
         limited_time_offer = try object.object("limited_time_offer", MessageRequest.Offer.init)
+    }
+}
+
+extension MessageRequest.Action {
+    fileprivate init(_ object: RequestFields) throws(GraphError) {
+        thumbnail_product_retailer_id = try object.string("thumbnail_product_retailer_id")
+        sections = try object.array("sections", MessageRequest.Section.init)
+    }
+}
+
+extension MessageRequest.Section {
+    fileprivate init(_ object: RequestFields) throws(GraphError) {
+        title = try object.string("title")
+        product_items = try object.array("product_items", MessageRequest.Product.init)
+    }
+}
+
+extension MessageRequest.Product {
+    fileprivate init(_ object: RequestFields) throws(GraphError) {
+        product_retailer_id = try object.string("product_retailer_id")
+        catalog_id = try object.string("catalog_id")
     }
 }
 

@@ -206,6 +206,9 @@ extension MessageRequest.Parameter {
         case "location":
             try MessageRequest.require(location?.latitude != nil, "\(place).location.latitude")
             try MessageRequest.require(location?.longitude != nil, "\(place).location.longitude")
+        case "product":
+            try MessageRequest.require(product?.product_retailer_id != nil, "\(place).product.product_retailer_id")
+            try MessageRequest.require(product?.catalog_id != nil, "\(place).product.catalog_id")
         case "limited_time_offer":
             let ends = limited_time_offer?.expiration_time_ms
             try MessageRequest.require(ends != nil, "\(place).limited_time_offer.expiration_time_ms")

@@ -11,7 +11,7 @@ public struct SimulatorRules: Codable, Hashable, Sendable {
     public struct Template: Codable, Hashable, Sendable {
         /// The format of a header that needs a parameter.
         public enum Header: String, Codable, Sendable {
-            case text, image, video, document, location
+            case text, image, video, document, location, product
         }
 
         public var name: String
@@ -26,7 +26,7 @@ public struct SimulatorRules: Codable, Hashable, Sendable {
         public var parameters: [String] = []
         /// `nil` for a header without a parameter, or none.
         public var header: Header?
-        /// The kinds of the buttons; `url`, `copy_code`, `flow` and `otp` need a parameter, others have none.
+        /// The kinds of the buttons; `url`, `copy_code`, `flow`, `mpm` and `otp` need a parameter, others have none.
         public var buttons: [String] = []
         /// True if it has an offer that ends at a time.
         public var hasOffer = false

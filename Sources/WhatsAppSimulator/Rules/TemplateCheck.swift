@@ -105,7 +105,7 @@ extension SimulatorRules.Card {
     private func checkButtons(_ components: [MessageRequest.Component]) throws(GraphError) {
         let given = components.filter { $0.type?.lowercased() == "button" }
         for (index, button) in buttons.enumerated()
-        where ["url", "copy_code", "flow", "otp"].contains(button.lowercased()) {
+        where ["url", "copy_code", "flow", "mpm", "otp"].contains(button.lowercased()) {
             let found = given.first { $0.index?.value == index && $0.parameters?.isEmpty == false }
             // A code is given to a button as the address of a URL is.
             let kind = button.lowercased() == "otp" ? "url" : button.lowercased()
@@ -122,9 +122,28 @@ extension SimulatorRules.Card {
                     details: "buttons: Button at index \(index) of type \(button) requires a parameter"
                 )
             }
+            if kind == "mpm", let action = found?.parameters?.first?.action { try Self.checkProducts(action, index) }
         }
         guard given.allSatisfy({ buttons.indices.contains($0.index?.value ?? -1) }) else {
             throw GraphError(code: 132_000, details: "buttons: the template has \(buttons.count)")
+        }
+    }
+
+    private static func checkProducts(_ action: MessageRequest.Action, _ index: Int) throws(GraphError) {
+        let sections = action.sections ?? []
+        let counts = sections.map { $0.product_items?.count ?? 0 }
+        let isWhole = action.thumbnail_product_retailer_id?.isEmpty == false && !counts.isEmpty && !counts.contains(0)
+        guard isWhole, sections.allSatisfy({ !($0.title ?? "").isEmpty }) else {
+            let details =
+                "buttons: Button at index \(index) of type mpm requires a thumbnail, and sections with products"
+            throw GraphError(code: 131_008, details: details)
+        }
+        guard counts.count <= 10, counts.reduce(0, +) <= 30, sections.allSatisfy({ ($0.title ?? "").count <= 24 })
+        else {
+            throw GraphError(
+                code: 131_009,
+                details: "buttons: Button at index \(index) takes 10 sections, 30 products and titles of 24 characters"
+            )
         }
     }
 

@@ -72,7 +72,9 @@ extension TestSendRepository.Opened {
             lines.append("  \(filling.number)" + (notes.isEmpty ? "" : "  \(notes.joined(separator: "; "))"))
         }
         lines.append("  sender      \(test.run.senderName) at \(test.run.ratePerSecond.grouped)/s")
-        let text = lines.map(Terminal.harmless).joined(separator: "\n") + (quota.map(SendCommand.lines(of:)) ?? "")
+        let text =
+            lines.map(Terminal.harmless).joined(separator: "\n") + SendCommand.cost(of: test.run)
+            + (quota.map(SendCommand.lines(of:)) ?? "")
         return text + "\n  see         campaignd tests \(campaign.path)"
     }
 }

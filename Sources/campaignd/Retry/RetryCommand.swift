@@ -66,6 +66,7 @@ struct RetryCommand: AsyncParsableCommand {
         for code in preview.codes where code.messages > 0 {
             lines.append("  \(code.messages.grouped.leftPadded(to: 7)) × \(code.code.isEmpty ? "no code" : code.code)")
         }
+        if preview.total > 0, let cost = preview.cost { lines.append("  cost: \(cost.words)") }
         let unreachable = preview.codes.reduce(0) { $0 + $1.unreachable }
         if unreachable > 0 {
             lines.append("  not these: \(unreachable.grouped) whose contacts opted out or cannot be reached")

@@ -201,6 +201,28 @@ struct TemplateSubmitterTests {
         }
     }
 
+    /// An edit replaces all parts, and would take away those that this version does not know.
+    @Test func aTemplateWithUnknownPartsIsNotOverwritten() async throws {
+        try await SubmissionStage.with { stage in
+            let parts: JSONValue = [
+                ["type": "BODY", "text": "Hello there, all of you."],
+                ["type": "BUTTONS", "buttons": [["type": "REMINDER", "text": "Later"]]],
+            ]
+            try await stage.create(SubmissionStage.request("strange", more: ["components": parts]))
+            try await stage.want(.create, "strange")
+            try await stage.submit()
+            #expect(try await stage.record("strange").status == .done)
+            for action in [SubmissionWish.Action.edit, .create] {
+                try await stage.want(action, "strange", SubmissionStage.request("strange", body: "Good day to you."))
+                try await stage.submit()
+                let record = try await stage.record("strange")
+                #expect(record.status == .failed && record.attempts == 0)
+                #expect(record.error?.contains("cannot describe (buttons[0] (REMINDER)), and is not edited") == true)
+            }
+            #expect(stage.tries("templates.edit") == 0 && stage.tries("templates.create") == 1)
+        }
+    }
+
     @Test func aRejectedTemplateIsEditedAtOnceAndOneInReviewWaits() async throws {
         try await SubmissionStage.with { stage in
             try await stage.want(.create, "reject_me")

@@ -44,8 +44,7 @@ struct SnapshotTests {
     private static func expectSame(_ fixture: ReconcilerFixture, _ desired: DesiredState, _ comment: Comment)
         async throws
     {
-        var plan = try await fixture.plan(desired)
-        plan.templates = []
+        let plan = try await fixture.plan(desired)
         let other = try await Self.snapshot(fixture).plan(desired, now: ReconcilerFixture.now)
         #expect(other.digest == plan.digest, comment)
         #expect(bare(other) == bare(plan), comment)
@@ -66,6 +65,64 @@ struct SnapshotTests {
                 try await Self.expectSame(fixture, desired, "seed \(seed), after step \(step)")
                 specs.step()
             }
+        }
+    }
+
+    /// A plan in the pull request of a fork shows what would be submitted, and has the digest of the plan that is applied.
+    @Test func whatWhatsAppHoldsIsPartOfIt() async throws {
+        try await ReconcilerFixture.with { fixture in
+            let account = "kind: Account\nname: main\nwabaId: \"1022\"\naccessToken: env:SECRET"
+            func desired(_ body: String) throws -> DesiredState {
+                let template = """
+                    kind: Template
+                    name: visit
+                    whatsappName: visit
+                    language: en
+                    category: utility
+                    body: \(body)
+                    """
+                return try ReconcilerFixture.desired([account, Samples.sender, template].joined(separator: "\n---\n"))
+            }
+            let first = try desired("See you at our shop.")
+            try await fixture.apply(try await fixture.plan(first), first)
+            try await fixture.pool.execute(
+                """
+                UPDATE template_submissions SET status = 'done', attempts = 1, "sentAt" = now(), "settledAt" = now()
+                """
+            )
+            try await fixture.pool.execute(
+                """
+                INSERT INTO account_sweeps ("accountId", "businessAccountId", "sweptFrom", "sweptAt")
+                SELECT id, "wabaId", now(), now() FROM accounts
+                """
+            )
+            try await fixture.pool.execute(
+                """
+                INSERT INTO whatsapp_templates (
+                    "businessAccountId", name, language, "whatsappId", status, category, quality, components, "readAt"
+                ) VALUES (
+                    '1022', 'visit', 'en', '7', 'APPROVED', 'marketing', 'RED',
+                    '[{"type": "BODY", "text": "See you at our shop."}]', now()
+                )
+                """
+            )
+            for body in ["See you at our shop.", "We wait for you at our shop."] {
+                let desired = try desired(body)
+                let plan = try await Planner(pool: fixture.pool, logger: TestDatabase.logger).plan(desired)
+                let snapshot = try await Self.snapshot(fixture)
+                let other = try snapshot.plan(desired)
+                #expect(other.templates.map(\.action) == plan.templates.map(\.action) && !plan.templates.isEmpty)
+                #expect(other.templates.map(\.warnings) == plan.templates.map(\.warnings))
+                #expect(other.templates.map(\.differences) == plan.templates.map(\.differences))
+                #expect(other.digest == plan.digest)
+                #expect(other.accountRemarks.contains { $0.contains("what WhatsApp had at 2025-") })
+            }
+            // A snapshot of a version before knows nothing of WhatsApp.
+            var fields = try await Self.snapshot(fixture).json.objectValue ?? [:]
+            fields["whatsApp"] = nil
+            let old = try StateSnapshot(json: .object(fields)).plan(first)
+            #expect(old.templates.isEmpty)
+            #expect(old.accountRemarks.contains { $0.hasPrefix("what WhatsApp holds is not known here") })
         }
     }
 
@@ -141,6 +198,18 @@ struct SnapshotFormatTests {
             #expect(problem.hasPrefix("this is not a snapshot: `\(field)"), "\(problem)")
             #expect(problem.hasSuffix("write one with `reconcile export --state FILE`"))
         }
+    }
+
+    @Test func wrongPartsOfWhatsAppAreNamed() {
+        func problem(_ whatsApp: JSONValue) -> String? {
+            var fields = Self.whole.objectValue ?? [:]
+            fields["whatsApp"] = whatsApp
+            return Self.problem(.object(fields))
+        }
+        #expect(problem(["accounts": [], "submissions": []]) == nil)
+        #expect(problem([:])?.hasPrefix("this is not a snapshot: `whatsApp.accounts`") == true)
+        let wrong = problem(["accounts": [], "submissions": [["name": "a"]]])
+        #expect(wrong?.hasPrefix("this is not a snapshot: `whatsApp.submissions[0]`") == true)
     }
 
     @Test func anotherVersionSaysWhatToDo() {

@@ -52,6 +52,25 @@ struct CostPlanTests {
         }
     }
 
+    @Test func thePlanTellsWhatEventsCost() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(12, inWindow: 2)
+            let plan = try await fixture.plan(try Self.desired(Samples.everything, prices: Self.prices))
+            let event = try #require(plan.changes.first { $0.identity.name == "event" })
+            let cost = try #require(event.eventCost)
+            let words = "about USD 0.02 an event, and USD 20.00 for 1,000 events that name contacts like the present 12"
+            #expect(cost.words == words && event.impact?.cost == nil)
+            #expect(PlanTextRenderer().text(plan).contains("    cost: \(words)\n"))
+            #expect(PlanMarkdownRenderer().text(plan).contains("cost: \(words)"))
+            let hello = try #require(plan.changes.first { $0.identity.name == "hello" })
+            #expect(hello.eventCost == nil && hello.impact?.cost != nil)
+            let json = plan.json["changes"]?.arrayValue?.first { $0["name"] == "event" }
+            #expect(json?["eventCost"] == cost.json)
+            let free = try await fixture.plan(try Self.desired(Samples.everything, prices: nil))
+            #expect(free.changes.allSatisfy { $0.eventCost == nil })
+        }
+    }
+
     @Test func recipientsWithoutAPriceAreBeyondTheLimit() async throws {
         try await ReconcilerFixture.with { fixture in
             try await fixture.addContacts(12, inWindow: 2)

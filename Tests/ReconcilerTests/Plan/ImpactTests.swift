@@ -43,6 +43,48 @@ struct ImpactTests {
         }
     }
 
+    /// A campaign in one language tells nothing of them.
+    @Test func tellsHowManyGetWhichLanguage() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await fixture.addContacts(12, inWindow: 2)
+            try await fixture.pool.execute(
+                """
+                UPDATE contacts SET metadata = CASE right("contactId", 1)::int % 3
+                    WHEN 0 THEN '{"language": "fr"}' WHEN 1 THEN '{"language": "sw"}' ELSE '{}' END::jsonb
+                """
+            )
+            let template = "kind: Template\nname: visit\nwhatsappName: visit\nlanguage: en\ncategory: utility\nbody: Hi"
+            let campaign = """
+                kind: Campaign
+                name: visit
+                type: manual
+                sender: main
+                template: visit
+                audience: { conditions: [] }
+                """
+            func plan(_ more: String) async throws -> Plan {
+                try await fixture.plan([Samples.sender, template + more, campaign].joined(separator: "\n---\n"))
+            }
+            let one = try await plan("")
+            #expect(one.changes.allSatisfy { $0.impact?.languages == nil })
+            #expect(!PlanTextRenderer().text(one).contains("languages:"))
+            let two = try await plan("\nlanguages: { fr: { body: Salut } }")
+            let words = "8 en, 4 fr; in en are 4 whose language is not there and 4 without one"
+            #expect(two.changes.compactMap { $0.impact?.languages?.words } == [words])
+            #expect(PlanTextRenderer().text(two).contains("    languages: \(words)\n"))
+            #expect(PlanMarkdownRenderer().text(two).contains("languages: \(words)"))
+            let json = two.json["changes"]?.arrayValue?.compactMap { $0["impact"]?["languages"] }
+            #expect(
+                json == [
+                    [
+                        "fallback": "en", "otherLanguage": 4, "notLanguage": 0, "withoutLanguage": 4,
+                        "counts": [["language": "en", "recipients": 8], ["language": "fr", "recipients": 4]],
+                    ]
+                ]
+            )
+        }
+    }
+
     /// After the rules of filters changed, the plan tells both counts until the specs are applied.
     @Test func tellsWhomTheFormerRulesOfFiltersSelected() async throws {
         try await ReconcilerFixture.with { fixture in

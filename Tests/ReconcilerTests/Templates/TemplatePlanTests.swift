@@ -84,7 +84,8 @@ struct TemplatePlanTests {
         status: String = "APPROVED",
         category: String = "utility",
         reason: String? = nil,
-        advice: String? = nil
+        advice: String? = nil,
+        more: [JSONValue] = []
     ) async throws {
         try await fixture.pool.execute(
             """
@@ -94,9 +95,8 @@ struct TemplatePlanTests {
             """
         )
         guard let body else { return }
-        let components: JSONValue = [
-            ["type": "BODY", "text": .string(body), "example": ["body_text": [["other"]]]]
-        ]
+        let text: JSONValue = ["type": "BODY", "text": .string(body), "example": ["body_text": [["other"]]]]
+        let components = JSONValue.array([text] + more)
         try await fixture.pool.execute(
             """
             INSERT INTO whatsapp_templates (
@@ -120,6 +120,25 @@ struct TemplatePlanTests {
             """
         )
         .map { try $0.decode(0) }
+    }
+
+    /// An edit would take away what this version cannot describe.
+    @Test func partsThatAreNotKnownAreNeitherDriftNorOverwritten() async throws {
+        try await ReconcilerFixture.with { fixture in
+            try await Self.apply(fixture, Self.specs(Self.template()))
+            try await Self.settle(fixture)
+            let reminder: JSONValue = ["type": "BUTTONS", "buttons": [["type": "REMINDER", "text": "Later"]]]
+            try await Self.read(fixture, more: [reminder])
+            let warning = "has parts at WhatsApp that this version cannot describe: `buttons[0] (REMINDER)`"
+            let same = try await Self.plan(fixture, Self.specs(Self.template())).plan
+            #expect(same.isEmpty && same.templates.map(\.warnings) == [[warning]])
+            #expect(same.templates.allSatisfy { $0.action == .none && !$0.isDrift && $0.differences.isEmpty })
+            let edited = try await Self.plan(fixture, Self.specs(Self.template("Dear {{1}}, look here."))).plan
+            let template = try #require(edited.templates.first)
+            #expect(template.action == .none && template.differences.map(\.part) == ["body"])
+            #expect(template.warnings == [warning])
+            #expect(template.notes.contains { $0.hasPrefix("is not edited") })
+        }
     }
 
     @Test func aNewTemplateIsSubmittedOnce() async throws {

@@ -54,6 +54,50 @@ struct CostRulesTests {
         #expect(MarketMap.known[1].market(of: beginning) == market)
     }
 
+    /// Whom events name is not known, so their costs are those of the present contacts.
+    @Test func eventsAreEstimatedByTheContactsOfNow() throws {
+        let contacts = [
+            NumberBeginning("254", recipients: 10, inWindow: 4), NumberBeginning("521", recipients: 5, inWindow: 0),
+            NumberBeginning("821", recipients: 2, inWindow: 0),
+        ]
+        func cost(_ category: RateCategory, _ day: String) -> EventCost? {
+            EventCost(contacts, of: category, on: day, in: "USD", by: Self.book)
+        }
+        // Within 24 hours it was free in July.
+        let july = try #require(cost(.utility, "2026-07-15"))
+        #expect(july.low == 0 && july.high == 8_500 && july.highOfThousand == 4_433_333)
+        let november = try #require(cost(.utility, "2026-11-15"))
+        #expect(november.contacts == 15 && november.unpriced == 2)
+        #expect(
+            november.words
+                == "about USD 0.004 to USD 0.0085 an event, and USD 5.50 for 1,000 events that name contacts like "
+                + "the present 15; 2 more have no price"
+        )
+        #expect(EventCost(json: november.json) == november && EventCost(json: [:]) == nil)
+        let service = try #require(cost(.service, "2026-11-15"))
+        #expect(service.low == 0 && service.lowOfThousand == 0 && service.highOfThousand == 5_500_000)
+        let codes = try #require(cost(.authentication, "2026-11-15"))
+        #expect(codes.low == 4_000 && codes.high == 9_000 && codes.lowOfThousand < codes.highOfThousand)
+        #expect(cost(.utility, "2026-06-30") == nil)
+        #expect(EventCost([], of: .utility, on: "2026-11-15", in: "USD", by: Self.book) == nil)
+        let single = [NumberBeginning("254", recipients: 1, inWindow: 0)]
+        let one = EventCost(single, of: .marketing, on: "2026-11-15", in: "USD", by: Self.book)
+        #expect(one?.words.hasPrefix("about USD 0.0225 an event, and USD 22.50 for 1,000") == true)
+    }
+
+    /// On the clocks of contacts a time comes on two days, of which one may have other rules.
+    @Test func anEstimateSpansDays() throws {
+        let contacts = [NumberBeginning("254", recipients: 10, inWindow: 4)]
+        func cost(_ day: String) throws -> CostEstimate {
+            try #require(CostRules.estimate(contacts, of: .utility, on: day, in: "USD", by: Self.book))
+        }
+        let (before, after) = (try cost("2026-09-30"), try cost("2026-10-01"))
+        for span in [before.spanning(after), after.spanning(before)] {
+            #expect(span.low == 24_000 && span.high == 40_000 && span.day == "2026-10-01" && span.free == 0)
+        }
+        #expect(before.spanning(nil) == before && after.spanning(after) == after)
+    }
+
     @Test func nineMarketsBeganInOctober() {
         let (july, october) = (Set(MarketMap.known[0].codes.values), Set(MarketMap.known[1].codes.values))
         #expect(july.count == 38 && october.count == 47)

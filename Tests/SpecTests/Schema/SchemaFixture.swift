@@ -83,6 +83,12 @@ enum SchemaFixture {
             { kind: Template, name: place, whatsappName: place, language: en, category: utility, header: { location: true },
               body: Hi }
             ---
+            { kind: Template, name: items, whatsappName: items, language: en, category: marketing, header: { product: true },
+              body: Hi, buttons: [ { type: product, text: View }, { type: products, text: All }, { type: voiceCall, text: Call },
+              { type: contactInfo } ] }
+            ---
+            { kind: Template, name: ask, whatsappName: ask, language: en, category: utility, body: Hi, callPermission: true }
+            ---
             { kind: Template, name: cards, whatsappName: cards, language: en, category: marketing, body: Look, cards: [
               { header: { image: true }, body: "A {{1}} b", buttons: [ { type: quickReply, text: Yes } ] },
               { header: { image: "1013" }, body: B, buttons: [ { type: quickReply, text: Yes } ] } ] }

@@ -97,6 +97,8 @@ struct TemplateComparisonTests {
         (WholeTemplates.place, "1018", "buttons[0].flowId"),
         (WholeTemplates.place, "data_exchange", "buttons[0].action"),
         (WholeTemplates.place, "DAYS", "buttons[0].screen"), (WholeTemplates.place, "View", "buttons[1].text"),
+        (WholeTemplates.products, "View items", "buttons[0].text"),
+        (WholeTemplates.contact, "Call us", "buttons[0].text"),
     ])
     func anotherTextIsADifference(text: String, old: String, part: String) throws {
         let comparison = try Self.compare(text) { components in
@@ -118,12 +120,37 @@ struct TemplateComparisonTests {
             .array((components.arrayValue ?? []) + [["type": "FOOTER", "text": "By hand"]])
         }
         #expect(more.differences.map { [$0.part, $0.wanted, $0.found] } == [["footer", nil, "By hand"]])
-        let foreign = try Self.compare(WholeTemplates.named) { components in
-            .array((components.arrayValue ?? []) + [["type": "TAP_TARGET_CONFIGURATION", "url": "x"]])
+        let permission = try Self.compare(WholeTemplates.permission) { components in
+            .array((components.arrayValue ?? []).filter { $0["type"] != "CALL_PERMISSION_REQUEST" })
         }
-        #expect(foreign.differences.map(\.part) == ["tap_target_configuration"])
+        #expect(permission.differences.map(\.words) == ["callPermission is absent at WhatsApp, and \"true\" here"])
         let unread = try Self.compare(WholeTemplates.named) { _ in .array([]) }
         #expect(unread.differences.map(\.part) == ["body", "header"])
+    }
+
+    /// What specs cannot describe is named, and is never a difference.
+    @Test(arguments: [
+        (#"[{"type":"TAP_TARGET_CONFIGURATION","url":"x"}]"#, ["TAP_TARGET_CONFIGURATION"]),
+        (#"[{"type":"BUTTONS","buttons":[{"type":"REMINDER","text":"Later"}]}]"#, ["buttons[0] (REMINDER)"]),
+        (#"[{"type":"HEADER","format":"GIF"}]"#, ["header (GIF)"]),
+        (
+            #"[{"type":"CAROUSEL","cards":[{"components":[{"type":"SONG"},{"type":"BUTTONS","buttons":[{}]}]}]}]"#,
+            ["cards[0].SONG", "cards[0].buttons[0] (without a type)"]
+        ),
+        (#"[{"text":"what"}]"#, ["part without a type"]),
+    ])
+    func unknownPartsAreNoDifferences(more: String, parts: [String]) throws {
+        let foreign = try Self.compare(WholeTemplates.permission) { components in
+            .array((components.arrayValue ?? []) + ((try? JSONValue(parsing: more))?.arrayValue ?? []))
+        }
+        #expect(foreign.differences == [] && foreign.isEqual && foreign.unknownParts == parts)
+        // Nor is a part that stands in its place; others are.
+        let other = try Self.compare(WholeTemplates.image) { components in
+            let gone = (components.arrayValue ?? []).filter { $0["type"] == "FOOTER" }
+            return .array(gone + ((try? JSONValue(parsing: more))?.arrayValue ?? []))
+        }
+        #expect(other.differences.contains { $0.part == "body" } && !other.unknownParts.isEmpty)
+        #expect(other.differences.contains { $0.part == "header.format" } == !more.contains("GIF"))
     }
 
     @Test func formatAndLifetimeAreComparedWhereTheyAreKnown() throws {

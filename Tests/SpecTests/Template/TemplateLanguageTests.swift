@@ -55,6 +55,15 @@ struct TemplateLanguageTests {
         #expect(all.allSatisfy { $0.languages.isEmpty })
     }
 
+    @Test func codesThatWhatsAppDoesNotKnowAreReportedWhereTheyStand() throws {
+        let lines = Fixture.lines(Self.template.replacing("  pt_BR:", with: "  pt_BT:"))
+        #expect(lines.count == 1 && lines[0].hasPrefix("18:3 C099 `pt_BT` is not a language"), "\(lines)")
+        // The fallback is one of the languages, so it is not reported again.
+        #expect(Fixture.lines(Self.template.replacing("  pt_BR:", with: "  pt_BT:") + "\nfallback: pt_BT").count == 1)
+        for text in ["pt-br", "EN", "fr_SN", "zh-Hans-CN"] { #expect(TemplateLanguages.isLanguage(text), "\(text)") }
+        for text in ["english", "", "x", "[\"fr\"]", "7"] { #expect(!TemplateLanguages.isLanguage(text), "\(text)") }
+    }
+
     @Test func itIsReadBackAsItWasWritten() throws {
         let spec = try Self.spec()
         #expect(try TemplateSpec(canonical: spec.canonical) == spec)

@@ -52,6 +52,16 @@ struct TemplateMessageTests {
             "has card 1 twice"
         ),
         (WholeTemplates.code, "{ type: body, parameters: [ { type: text, text: '1' } ] }", "takes the code"),
+        (
+            WholeTemplates.products,
+            "{ type: body, parameters: [ { type: text, text: a } ] }, "
+                + "{ type: button, sub_type: mpm, index: 0, parameters: [ { type: action, action: {} } ] }",
+            "shows products in sections"
+        ),
+        (
+            WholeTemplates.product, "{ type: body, parameters: [ { type: text, text: a } ] }",
+            "has a header of type `product`"
+        ),
     ]
 
     @Test(arguments: wrong.indices)
@@ -64,6 +74,18 @@ struct TemplateMessageTests {
     @Test func anotherLanguageMayExist() {
         let lines = Self.lines(WholeTemplates.image, "\(Self.image)", language: "sw")
         #expect(lines.count == 1 && lines[0].contains("C096"), "\(lines)")
+    }
+
+    @Test func aLanguageThatWhatsAppDoesNotKnowIsReported() {
+        let raw = """
+            kind: Campaign
+            name: raw
+            type: module_initiated
+            sender: main
+            message: { type: template, template: { name: foreign, language: { code: en_UK } } }
+            """
+        let lines = Fixture.lines(Fixture.sender + "\n---\n" + raw)
+        #expect(lines.count == 1 && lines[0].contains("C099 `en_UK` is not a language of WhatsApp's list"), "\(lines)")
     }
 
     @Test func theTextsOfAllPartsAreShown() throws {

@@ -39,6 +39,14 @@ struct TemplatePartTests {
                 "header.latitude", "header.longitude", "header.name?", "header.address?", "button.0?", "button.1?",
             ]
         )
+        #expect(try keys(WholeTemplates.products) == ["1", "button.0", "button.0.thumbnail?"])
+        #expect(try keys(WholeTemplates.product) == ["header.product", "header.catalog", "1"])
+        #expect(
+            try keys(WholeTemplates.productCards) == [
+                "card.0.header.product", "card.0.header.catalog", "card.1.header.product", "card.1.header.catalog",
+            ]
+        )
+        #expect(try keys(WholeTemplates.contact) == ["button.0?"] && keys(WholeTemplates.permission) == [])
     }
 
     private typealias Change = (text: String, old: String, new: String, words: String)
@@ -94,6 +102,33 @@ struct TemplatePartTests {
         ),
         (WholeTemplates.image, "language: en", "language: en_UK", "C099 `en_UK` is not a language"),
         (WholeTemplates.place, "flowId: \"1018\", ", "", "C013 missing field `flowId`"),
+        (WholeTemplates.place, "type: catalog", "type: MPM", "C015 `MPM` is WhatsApp's word for a type of button"),
+        (WholeTemplates.place, "type: catalog", "type: order_details", "C015 buttons for payments cannot be described"),
+        (WholeTemplates.place, "type: catalog", "type: reminder", "C015 WhatsApp has old buttons of type `reminder`"),
+        (
+            WholeTemplates.place, "type: catalog", "type: call_permission_request",
+            "C015 a request for the permission to call is no button (write `callPermission: true`"
+        ),
+        (WholeTemplates.products, "category: marketing", "category: utility", "C043 only `marketing` templates"),
+        (WholeTemplates.product, "header: { product: true }\n", "", "C043 a `product` button needs a product"),
+        (
+            WholeTemplates.product, "type: product, text", "type: quickReply, text",
+            "C043 a header with a product needs a `product` button"
+        ),
+        (WholeTemplates.product, "product: true", "product: false", "C015 `product` is false"),
+        (WholeTemplates.productCards, "type: product,", "type: quickReply,", "C043 a card with a product has one"),
+        (
+            WholeTemplates.contact, "{ type: contactInfo }", "{ type: contactInfo, text: A }",
+            "C012 unknown field `text`"
+        ),
+        (
+            WholeTemplates.permission, "callPermission: true", "callPermission: true\nbuttons: [{ type: contactInfo }]",
+            "C043 a template with `callPermission` has no `buttons`"
+        ),
+        (
+            WholeTemplates.permission, "category: utility", "category: authentication",
+            "C043 only `marketing` and `utility` templates have `callPermission`"
+        ),
     ]
 
     @Test(arguments: wrong.indices)

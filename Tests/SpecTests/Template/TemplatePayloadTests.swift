@@ -148,15 +148,77 @@ struct TemplatePayloadTests {
         )
     }
 
+    @Test func productsStandInSections() throws {
+        let params = ["1": "you", "button.0": "New: {{context.sku|rose-1}}, rose-2; Pots: pot-7;"]
+        func sections(_ thumbnail: JSONValue) -> JSONValue {
+            let new: JSONValue = [
+                ["product_retailer_id": "{{context.sku|rose-1}}"], ["product_retailer_id": "rose-2"],
+            ]
+            let action: JSONValue = [
+                "thumbnail_product_retailer_id": thumbnail,
+                "sections": [
+                    ["title": "New", "product_items": new],
+                    ["title": "Pots", "product_items": [["product_retailer_id": "pot-7"]]],
+                ],
+            ]
+            return [
+                "type": "button", "sub_type": "mpm", "index": "0",
+                "parameters": [["type": "action", "action": action]],
+            ]
+        }
+        #expect(try Self.components(WholeTemplates.products, params)?[1] == sections("{{context.sku|rose-1}}"))
+        let other = params.merging(["button.0.thumbnail": "pot-7"]) { $1 }
+        #expect(try Self.components(WholeTemplates.products, other)?[1] == sections("pot-7"))
+    }
+
+    @Test(arguments: [
+        (" ; ", "has no products"), ("rose-1, rose-2", "has a section without a title"),
+        ("A: x; B:", "has no products in `B`"),
+        ("A: \(Array(repeating: "x", count: 31).joined(separator: ","))", "has 31 products"),
+        (Array(repeating: "A: x", count: 11).joined(separator: ";"), "has 11 sections"),
+        ("Flowers of the whole year: x", "has the title `Flowers of the whole year` of 25 characters"),
+    ])
+    func wrongProductsAreFound(list: String, words: String) throws {
+        #expect(
+            try Self.errors(WholeTemplates.products, ["1": "you", "button.0": list])
+                == ["params.button.0: `button.0` \(words)"]
+        )
+    }
+
+    @Test func aProductAndACallHaveTheirForms() throws {
+        let product = ["header.product": "rose-1", "header.catalog": "194836987003835", "1": "you"]
+        let header: JSONValue = ["product_retailer_id": "rose-1", "catalog_id": "194836987003835"]
+        #expect(
+            try Self.components(WholeTemplates.product, product)?[0]
+                == ["type": "header", "parameters": [["type": "product", "product": header]]]
+        )
+        let wrong = product.merging(["header.catalog": "shop"]) { $1 }
+        #expect(
+            try Self.errors(WholeTemplates.product, wrong)
+                == ["params.header.catalog: `header.catalog` is not the id of a catalog"]
+        )
+        #expect(
+            try Self.components(WholeTemplates.contact, ["button.0": "order-{{context.id}}"]) == [
+                [
+                    "type": "button", "sub_type": "voice_call", "index": "0",
+                    "parameters": [["type": "payload", "payload": "order-{{context.id}}"]],
+                ]
+            ]
+        )
+    }
+
     @Test(arguments: WholeTemplates.all)
     func whatIsMadeFitsTheTemplate(text: String) throws {
         let spec = try WholeTemplates.spec(text)
-        let values = ["link": "https://shop.example/x.jpg", "id": "1013", "latitude": "1", "longitude": "2"]
+        let values = [
+            "link": "https://shop.example/x.jpg", "id": "1013", "latitude": "1", "longitude": "2", "catalog": "1013",
+        ]
         var params: [String: String] = [:]
         for parameter in spec.parameters where parameter.isRequired {
             params[parameter.key] = parameter.name.flatMap { values[$0] } ?? "x"
             if parameter.part == .expiry { params[parameter.key] = "2045-12-01T20:00:00Z" }
         }
+        if text == WholeTemplates.products { params["button.0"] = "New: x" }
         let message = try MessagePayload.hydrate(template: spec, params: params)
         let raw = "kind: Campaign\nname: raw\ntype: module_initiated\nsender: main\nmessage: \(message.canonicalText)"
         #expect(Fixture.lines([Fixture.sender, text, raw].joined(separator: "\n---\n")).isEmpty)

@@ -60,6 +60,17 @@ struct TemplateSubmissionTests {
         #expect(components[3]?["buttons"]?[0] == ["type": "COPY_CODE", "example": "SAVE10"])
     }
 
+    @Test func productsAndCallsHaveMetasWords() throws {
+        let products = try Self.components(WholeTemplates.products)
+        #expect(products[1] == ["type": "BUTTONS", "buttons": [["type": "MPM", "text": "View items"]]])
+        let product = try Self.components(WholeTemplates.product)
+        #expect(product[0] == ["type": "HEADER", "format": "PRODUCT"])
+        #expect(product[2] == ["type": "BUTTONS", "buttons": [["type": "SPM", "text": "View"]]])
+        let contact: JSONValue = [["type": "VOICE_CALL", "text": "Call us"], ["type": "REQUEST_CONTACT_INFO"]]
+        #expect(try Self.components(WholeTemplates.contact)[1] == ["type": "BUTTONS", "buttons": contact])
+        #expect(try Self.components(WholeTemplates.permission)[1] == ["type": "CALL_PERMISSION_REQUEST"])
+    }
+
     @Test func cardsHaveComponentsOfTheirOwn() throws {
         let components = try Self.components(WholeTemplates.carousel, ["card.1.header": "4::b"])
         #expect(components[1]?["type"] == "CAROUSEL")

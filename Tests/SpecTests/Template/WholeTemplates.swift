@@ -97,7 +97,66 @@ enum WholeTemplates {
         ttl: 30d
         """
 
-    static let all = [image, named, offer, carousel, code, place]
+    static let products = """
+        kind: Template
+        name: products
+        whatsappName: products
+        language: en
+        category: marketing
+        body: "Dear {{1}}, look at what is new in our shop."
+        buttons: [{ type: products, text: View items }]
+        examples: { "1": Ada }
+        """
+
+    static let product = """
+        kind: Template
+        name: product
+        whatsappName: product
+        language: en
+        category: marketing
+        header: { product: true }
+        body: "Dear {{1}}, look at what is new in our shop."
+        buttons: [{ type: product, text: View }]
+        examples: { "1": Ada }
+        """
+
+    static let productCards = """
+        kind: Template
+        name: product-cards
+        whatsappName: product_cards
+        language: en
+        category: marketing
+        body: These are our favourites of the week.
+        cards:
+          - { header: { product: true }, buttons: [{ type: product, text: View }] }
+          - { header: { product: true }, buttons: [{ type: product, text: View }] }
+        """
+
+    static let contact = """
+        kind: Template
+        name: contact
+        whatsappName: contact
+        language: en
+        category: utility
+        body: Talk to us about your order.
+        buttons:
+          - { type: voiceCall, text: Call us }
+          - { type: contactInfo }
+        """
+
+    static let permission = """
+        kind: Template
+        name: permission
+        whatsappName: permission
+        language: en
+        category: utility
+        body: May we call you about your order?
+        callPermission: true
+        """
+
+    static let all = [
+        image, named, offer, carousel, code, place, products, product, productCards, contact, permission,
+    ]
 
     /// Reads one template.
     static func spec(_ text: String) throws -> TemplateSpec {

@@ -54,6 +54,25 @@ struct CostTests {
         }
     }
 
+    @Test func aRetryTellsItsCosts() async throws {
+        try await Fixture.with { fixture in
+            let (_, ids) = try await fixture.sentCampaign(contacts: 6, failing: [0: "1", 1: "2", 2: "2"])
+            #expect(try await fixture.retries.preview(.name("promo"), tenant: "acme").cost == nil)
+            try await Self.store(Self.book, fixture)
+            func messages(_ cost: CostEstimate?) throws -> Int {
+                let cost = try #require(cost)
+                return cost.lines.map(\.messages).reduce(0, +) + cost.free + cost.unpriced
+            }
+            let chosen = try await fixture.retries.preview(.name("promo"), tenant: "acme", codes: ["2"])
+            #expect(try messages(chosen.cost) == 2 && chosen.others == 1)
+            let all = try await fixture.retries.preview(.name("promo"), tenant: "acme")
+            #expect(try messages(all.cost) == 3 && ids.count == 6)
+            #expect(all.codes.map(\.code) == ["2", "1"])
+            let run = try await fixture.retry().run
+            #expect(run.estimatedCost == all.cost && run.recipientCount == 3)
+        }
+    }
+
     @Test func withoutPricesNothingIsEstimated() async throws {
         try await Fixture.with { fixture in
             try await fixture.addCampaign()

@@ -47,6 +47,21 @@ struct TestSendTests {
         return try await MessageRepository(pool: fixture.pool).begin([SendClaim(ids, lease: 1)])
     }
 
+    @Test func aTestTellsItsCosts() async throws {
+        try await Self.with { fixture, tests in
+            let prices = RateCard(
+                from: "2025-01-01",
+                currency: "USD",
+                markets: ["Rest of Africa": [.marketing: 20_000]]
+            )
+            try await fixture.pool.transaction { connection in
+                try await RateRepository.store(RateBook(cards: [prices]), of: ["acme"], on: connection)
+            }
+            let opened = try await tests.open(.name("promo"), tenant: "acme", to: [Self.known, Self.stranger])
+            #expect(opened.test.run.estimatedCost?.words == "about USD 0.04: 2 marketing Rest of Africa")
+        }
+    }
+
     @Test func sendsToNamedPeopleAndLeavesTheCampaignADraft() async throws {
         try await Self.with { fixture, tests in
             let numbers = [Self.known, "00254 700 000 099", Self.known]

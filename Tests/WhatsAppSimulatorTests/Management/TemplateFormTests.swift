@@ -38,6 +38,9 @@ struct TemplateFormTests {
             ), nil
         ),
         (buttons(#"{"type":"OTP","otp_type":"COPY_CODE"}"#), nil),
+        (buttons(#"{"type":"MPM","text":"A"},{"type":"MPM","text":"B"}"#), nil),
+        (buttons(#"{"type":"REQUEST_CONTACT_INFO","text":"Tell me"}"#), nil),
+        (buttons(#"{"type":"QUICK_REPLY","text":"A"}"#) + #",{"type":"CALL_PERMISSION_REQUEST"}"#, nil),
         (#"\#(body),{"type":"BODY","text":"Again"}"#, nil),
     ]
 

@@ -7,6 +7,12 @@ struct ComponentCheck {
     let wordsPerVariable: Double
     let isHandle: (String) -> Bool
 
+    /// The most buttons of a type in a template.
+    private static let limits = [
+        ("URL", 2), ("PHONE_NUMBER", 1), ("COPY_CODE", 1), ("VOICE_CALL", 1), ("OTP", 1), ("MPM", 1), ("SPM", 1),
+        ("REQUEST_CONTACT_INFO", 1),
+    ]
+
     private static let kinds: Set<String> = [
         "HEADER", "BODY", "FOOTER", "BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER", "CALL_PERMISSION_REQUEST",
     ]
@@ -30,6 +36,12 @@ struct ComponentCheck {
             try checkAuthentication(body, components)
         } else {
             try check(text: body, "BODY", longest: offer == nil ? 1_024 : 600)
+        }
+        if Self.part("CALL_PERMISSION_REQUEST", of: components) != nil {
+            let others = ["BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER"]
+            guard category != "AUTHENTICATION", others.allSatisfy({ Self.part($0, of: components) == nil }) else {
+                throw .argument("A call permission request needs MARKETING or UTILITY, and no other interactive parts.")
+            }
         }
         if let footer = Self.part("FOOTER", of: components) { try check(footer: footer, hasOffer: offer != nil) }
         if let buttons = Self.part("BUTTONS", of: components) { try check(buttons: buttons) }
@@ -60,7 +72,9 @@ struct ComponentCheck {
             }
         case "LOCATION":
             guard category != "AUTHENTICATION" else { throw .form("HEADER", "Authentication has no location.") }
-        default: throw .form("HEADER", "format must be TEXT, IMAGE, VIDEO, DOCUMENT, GIF or LOCATION.")
+        case "PRODUCT":
+            guard category == "MARKETING" else { throw .form("HEADER", "Products need the category MARKETING.") }
+        default: throw .form("HEADER", "format must be TEXT, IMAGE, VIDEO, DOCUMENT, GIF, LOCATION or PRODUCT.")
         }
     }
 
@@ -165,7 +179,7 @@ extension ComponentCheck {
         guard !buttons.isEmpty else { throw .missingField("BUTTONS", "buttons") }
         guard buttons.count <= most else { throw .argument("There can be at most \(most) buttons.") }
         let kinds = buttons.map { $0["type"]?.stringValue ?? "" }
-        for (kind, limit) in [("URL", 2), ("PHONE_NUMBER", 1), ("COPY_CODE", 1), ("VOICE_CALL", 1), ("OTP", 1)] {
+        for (kind, limit) in Self.limits {
             guard kinds.count(where: { $0 == kind }) <= limit else {
                 throw .argument("There can be at most \(limit) buttons of type \(kind).")
             }
@@ -191,6 +205,13 @@ extension ComponentCheck {
         switch kind {
         case "QUICK_REPLY", "FLOW", "CATALOG", "MPM", "SPM", "VOICE_CALL":
             guard text?.isEmpty == false else { throw .missingField("BUTTONS", "text") }
+            guard category == "MARKETING" || kind != "MPM" && kind != "SPM" else {
+                throw .argument("Buttons of type \(kind) need the category MARKETING.")
+            }
+        case "REQUEST_CONTACT_INFO":
+            guard category != "AUTHENTICATION", text == nil || text == "Share Contact Info" else {
+                throw .argument("A button of type REQUEST_CONTACT_INFO has the text 'Share Contact Info', or none.")
+            }
         case "URL": try check(link: button)
         case "PHONE_NUMBER":
             guard let number = button["phone_number"]?.stringValue else {

@@ -97,7 +97,7 @@ extension StoredTemplate {
                 rule.header = header
             case "BODY": rule.parameters = Self.parameters(of: component, category: category)
             case "BUTTONS": rule.buttons = (component["buttons"]?.arrayValue ?? []).map(Self.button)
-            case "FOOTER": break
+            case "FOOTER", "CALL_PERMISSION_REQUEST": break
             default: return nil
             }
         }
@@ -112,6 +112,7 @@ extension StoredTemplate {
         case "IMAGE": .some(.image)
         case "VIDEO", "GIF": .some(.video)
         case "DOCUMENT": .some(.document)
+        case "PRODUCT": .some(.product)
         default: nil
         }
     }
@@ -125,7 +126,7 @@ extension StoredTemplate {
         return names
     }
 
-    /// Returns the kind of a button; only those named `url` and `copy_code` need a parameter.
+    /// Returns the kind of a button, in the words of ``SimulatorRules``.
     private static func button(_ button: JSONValue) -> String {
         switch button["type"]?.stringValue {
         case "URL":
